@@ -1,0 +1,202 @@
+"""Every error of the product. Its class decides what happens next.
+
+.. code-block:: text
+
+    ProvisionerError
+    ├── ConfigurationError          a setting is wrong, missing or contradicts another
+    │   └── PluginError             a plug-in cannot be loaded or does not keep the contract of the hooks
+    ├── InputError                  a file or an argument is wrong; carries every problem found
+    ├── DeniedError                 the rules forbid it
+    ├── BusyError                   another operation holds the account
+    ├── LeaseLostError              the account's lease ran out and somebody else took it over
+    ├── StoppedError                the program was asked to stop between two steps
+    ├── DryRunError                 something tried to change a system during a dry run
+    ├── StoreError                  the store cannot be opened, read or written
+    └── TargetError                 a target or channel did not do what it was asked
+        ├── TransientError          it may work later: retried
+        │   ├── UnavailableError    it could not be reached; nothing was sent
+        │   ├── ThrottledError      it asked to be left alone for a while
+        │   └── NotAppliedError     a probe showed that the change did not happen
+        ├── UnknownOutcomeError     it was sent and no answer came: probe before anything else
+        │   └── PluginDefectError   the plug-in raised something that is not a TargetError
+        ├── RefusedError            it said no, and will say no again
+        │   ├── SecretRefusedError  it does not like the password
+        │   ├── ConflictError       something else is in the way
+        │   ├── MissingError        the account is not there
+        │   └── UnsupportedError    it cannot do this at all
+        └── MisconfiguredError      our credentials or settings are wrong: the run stops for this target
+
+Plug-ins raise the leaves below ``TargetError``. Nothing in a message may be a secret; the gateway that calls the
+plug-ins scrubs them all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import attrs
+
+from provisioner.core.text import Text
+
+
+class ProvisionerError(Exception):
+    """Base of all errors. Carries a message, and the cure where there is one, in a form that can be translated.
+
+    Args:
+
+        message: An English template with ``{named}`` places.
+
+        cure: What the reader can do about it, in the same form.
+
+        values: What fills the places of both. Never a secret.
+    """
+
+    def __init__(self, message: str, /, *, cure: str = "", **values: object) -> None:
+        self.text = Text(message, values)
+        self.cure = Text(cure, values)
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+class ConfigurationError(ProvisionerError):
+    """A setting is wrong, is missing or contradicts another one."""
+
+
+class PluginError(ConfigurationError):
+    """A plug-in cannot be loaded, or does not keep the contract of the hooks."""
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """One thing that is wrong with the input, and where."""
+
+    #: The file's name as it was given, or ``None`` for an argument of the command line.
+    file: str | None = None
+    #: The line in that file, counted from 1.
+    line: int | None = None
+    #: The name of the column, key or argument.
+    field: str
+    #: What is wrong with it.
+    message: Text
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.field) if part is not None)
+        return f"{place}: {self.message}"
+
+
+class InputError(ProvisionerError):
+    """A file or an argument is wrong. Nothing was changed.
+
+    Args:
+
+        problems: All that were found, so that they can be mended in one go.
+    """
+
+    def __init__(self, problems: Sequence[Problem], /) -> None:
+        self.problems = tuple(problems)
+        super().__init__("{count} problem(s) in the input", count=len(self.problems))
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.text}:", *map(str, self.problems)])
+
+
+class DeniedError(ProvisionerError):
+    """The rules forbid it: authority, a missing request, a clearance, a protected account."""
+
+
+class BusyError(ProvisionerError):
+    """Another operation holds the account; only one may run at a time."""
+
+
+class LeaseLostError(ProvisionerError):
+    """This process was away for so long that another one took the operation over."""
+
+
+class StoppedError(ProvisionerError):
+    """The program was asked to stop, and stopped between two steps."""
+
+
+class DryRunError(ProvisionerError):
+    """Something tried to change a system during a dry run. It was not called."""
+
+
+class StoreError(ProvisionerError):
+    """The store cannot be opened, read or written."""
+
+
+class TargetError(ProvisionerError):
+    """A target or channel did not do what it was asked.
+
+    Args:
+
+        message: What happened, without any secret.
+
+        cure: What an administrator can do about it.
+    """
+
+    #: The name of the target or channel. The gateway fills it in; plug-ins need not.
+    target: str = ""
+    #: Whether another attempt by the same process may help.
+    retryable: ClassVar[bool] = False
+
+
+class TransientError(TargetError):
+    """It did not work now and may work later; the account is as it was before the call."""
+
+    retryable = True
+
+
+class UnavailableError(TransientError):
+    """The target could not be reached, so nothing was sent to it."""
+
+
+class ThrottledError(TransientError):
+    """The target asked to be left alone for a while.
+
+    Args:
+
+        retry_after: The seconds it asked for, or ``None`` if it did not say.
+    """
+
+    def __init__(self, message: str, /, *, retry_after: float | None = None, cure: str = "", **values: object) -> None:
+        super().__init__(message, cure=cure, **values)
+        self.retry_after = retry_after
+
+
+class NotAppliedError(TransientError):
+    """A probe showed that the change did not happen."""
+
+
+class UnknownOutcomeError(TargetError):
+    """The request was sent and no usable answer came: it may or may not have been applied."""
+
+
+class PluginDefectError(UnknownOutcomeError):
+    """The plug-in raised something that is not a :class:`TargetError`, or returned something else than promised."""
+
+
+class RefusedError(TargetError):
+    """The target said no and will say no again. The account is as it was before the call."""
+
+
+class SecretRefusedError(RefusedError):
+    """The target's own password rules do not accept this password."""
+
+
+class ConflictError(RefusedError):
+    """Something that is not this account is in the way."""
+
+
+class MissingError(RefusedError):
+    """The account is not there."""
+
+
+class UnsupportedError(RefusedError):
+    """The target cannot do this at all."""
+
+
+class MisconfiguredError(TargetError):
+    """Our own credentials or settings for the target are wrong. The run stops for it."""

@@ -1,0 +1,192 @@
+"""How one target or one channel is called.
+
+pluggy's plain call reaches every plug-in, the last registered first, and stops at the first exception. Accounts are
+therefore changed through :class:`Target` and :class:`Channel`, each of which reaches one object. They also hold
+what must be true of *every* call: errors are ours and name the target, secrets are scrubbed from them, a dry run
+changes nothing, no more calls run at once than the target allows, and a target that is down is left alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Mapping
+from typing import TypeVar
+
+import attrs
+import pluggy
+import structlog
+
+from provisioner.core.breaker import Breaker
+from provisioner.core.errors import DryRunError, PluginDefectError, TargetError, UnsupportedError
+from provisioner.core.requests import (
+    AccountReport,
+    ChannelReport,
+    CheckChannel,
+    CheckTarget,
+    CloseAccount,
+    CreateAccount,
+    DeliverSecret,
+    DeliveryReceipt,
+    HandOver,
+    ProbeAccount,
+    ProbeDelivery,
+    Receipt,
+    RotateSecret,
+    TargetReport,
+)
+from provisioner.core.secret import Secret
+
+log = structlog.stdlib.get_logger(__name__)
+
+AnswerT = TypeVar("AnswerT")
+
+#: Hooks that change something outside; a dry run must not reach them.
+MUTATING = frozenset({"account_create", "account_close", "account_rotate", "account_handover", "secret_deliver"})
+
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where a plug-in comes from."""
+
+    #: The name of its entry point.
+    plugin: str
+    #: The distribution that ships it.
+    distribution: str
+    version: str
+
+
+@attrs.define(eq=False, kw_only=True)
+class Gateway:
+    """One target or channel, and everything that holds for each call to it."""
+
+    name: str
+    origin: Origin
+    hooks: frozenset[str]
+    #: How many calls may run at once.
+    parallel: int
+    breaker: Breaker
+    dry_run: bool = False
+    #: Reaches this object, by hook; the plug-in manager keeps it right.
+    callers: Mapping[str, pluggy.HookCaller] = attrs.field(factory=dict, init=False, repr=False)
+    _free: threading.BoundedSemaphore = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._free = threading.BoundedSemaphore(self.parallel)
+
+    def call(self, hook: str, request: object, answer: type[AnswerT]) -> AnswerT:
+        """Call one hook of this object.
+
+        Args:
+
+            hook: The hook's name.
+
+            request: Its request.
+
+            answer: The type it must answer with.
+
+        Raises:
+
+            TargetError: What the plug-in raised, with the target's name and without the request's secret; anything
+                else it raises, or answers, becomes a :class:`~provisioner.core.errors.PluginDefectError`.
+
+            DryRunError: The hook would change something, and this is a dry run.
+        """
+        if hook not in self.hooks:
+            raise self._named(UnsupportedError("{target} has no {hook}", target=self.name, hook=hook))
+        if self.dry_run and hook in MUTATING:
+            raise DryRunError("{hook} on {target} was held back: this is a dry run", hook=hook, target=self.name)
+        with self._free, self.breaker:
+            try:
+                result = self.callers[hook](request=request)
+            except TargetError as error:
+                raise self._named(scrubbed(error, request)) from None
+            except Exception as error:
+                log.error("plugin_defect", target=self.name, hook=hook, error=type(error).__name__, at=raised_at(error))
+                defect = PluginDefectError(
+                    "{plugin} raised {error} in {hook}", plugin=self._plugin, error=type(error).__name__, hook=hook
+                )
+                raise self._named(defect) from None
+        if not isinstance(result, answer):
+            defect = PluginDefectError(
+                "{plugin} answered {found} to {hook} instead of {expected}",
+                plugin=self._plugin,
+                found=type(result).__name__,
+                hook=hook,
+                expected=answer.__name__,
+            )
+            raise self._named(defect)
+        return result
+
+    @property
+    def _plugin(self) -> str:
+        return f"{self.origin.plugin} ({self.origin.distribution} {self.origin.version})"
+
+    def _named(self, error: TargetError) -> TargetError:
+        error.target = self.name
+        return error
+
+
+@attrs.define(eq=False, kw_only=True)
+class Target(Gateway):
+    """One configured instance of a target plug-in, with a typed method for each hook."""
+
+    def create(self, request: CreateAccount) -> Receipt:
+        """Call ``account_create``."""
+        return self.call("account_create", request, Receipt)
+
+    def close(self, request: CloseAccount) -> Receipt:
+        """Call ``account_close``."""
+        return self.call("account_close", request, Receipt)
+
+    def rotate(self, request: RotateSecret) -> Receipt:
+        """Call ``account_rotate``."""
+        return self.call("account_rotate", request, Receipt)
+
+    def handover(self, request: HandOver) -> Receipt:
+        """Call ``account_handover``."""
+        return self.call("account_handover", request, Receipt)
+
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        """Call ``account_probe``."""
+        return self.call("account_probe", request, AccountReport)
+
+    def check(self) -> TargetReport:
+        """Call ``target_check``."""
+        return self.call("target_check", CheckTarget(), TargetReport)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Channel(Gateway):
+    """One configured way to bring a secret to its owner, with a typed method for each hook."""
+
+    def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+        """Call ``secret_deliver``."""
+        return self.call("secret_deliver", request, DeliveryReceipt)
+
+    def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        """Call ``delivery_probe``."""
+        return self.call("delivery_probe", request, DeliveryReceipt)
+
+    def check(self, request: CheckChannel) -> ChannelReport:
+        """Call ``channel_check``."""
+        return self.call("channel_check", request, ChannelReport)
+
+
+def scrubbed(error: TargetError, request: object) -> TargetError:
+    """Return *error* with the secret of *request* masked wherever it occurs in its texts."""
+    secret = getattr(request, "secret", None)
+    if isinstance(secret, Secret):
+        for text in (error.text, error.cure):
+            if secret.scrub(str(text)) != str(text):
+                values = {key: secret.scrub(str(value)) for key, value in text.values.items()}
+                clean = type(error)(secret.scrub(error.text.template), cure=secret.scrub(error.cure.template), **values)
+                clean.__dict__.update({k: v for k, v in error.__dict__.items() if k not in {"text", "cure"}})
+                return clean
+    return error
+
+
+def raised_at(error: BaseException) -> str:
+    """Say where *error* was raised, without its text, which may quote a secret."""
+    frames = inspect.getinnerframes(error.__traceback__, context=0) if error.__traceback__ else []
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"

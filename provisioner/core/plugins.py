@@ -1,0 +1,242 @@
+"""Loads plug-ins and keeps what they registered."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar, cast
+
+import attrs
+import pluggy
+import structlog
+
+from provisioner.core import hookspecs
+from provisioner.core.breaker import Breaker
+from provisioner.core.errors import PluginDefectError, PluginError, ProvisionerError
+from provisioner.core.events import Event
+from provisioner.core.gateway import Channel, Gateway, Origin, Target, raised_at
+from provisioner.core.model import Person
+from provisioner.core.registration import PluginSettings
+from provisioner.core.requests import ChooseLogin, CliCommand, FindPerson, PasswordPolicy
+
+ENTRY_POINT_GROUP = "provisioner.plugins"
+
+#: How many calls may run at once on a target or channel that is configured with no other number.
+DEFAULT_PARALLEL = 8
+
+log = structlog.stdlib.get_logger(__name__)
+
+GatewayT = TypeVar("GatewayT", bound=Gateway)
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Registrar:
+    """Collects what one plug-in registers."""
+
+    _plugins: Plugins
+    _origin: Origin
+    _settings: PluginSettings
+
+    def target(self, name: str, plugin: object, /) -> None:
+        self._expect(name, [section.name for section in self._settings.targets])
+        self._plugins.add_target(name, plugin, self._origin)
+
+    def channel(self, name: str, plugin: object, /) -> None:
+        self._expect(name, [section.name for section in self._settings.channels])
+        self._plugins.add_channel(name, plugin, self._origin)
+
+    def on_close(self, callback: Callable[[], object], /) -> None:
+        self._plugins.on_close(callback)
+
+    def _expect(self, name: str, configured: Sequence[str]) -> None:
+        if name not in configured:
+            raise PluginError(
+                "plug-in {plugin} registered {name}, which the configuration does not give it",
+                plugin=self._origin.plugin,
+                name=name,
+            )
+
+
+@attrs.define(eq=False, kw_only=True)
+class Plugins:
+    """The plug-ins of one run: their targets, their channels and the hooks that are asked of all.
+
+    Only plug-ins that are named are loaded, and one that does not load stops the program: code that holds an
+    administrator's credentials must not be whatever happens to be installed.
+
+    Args:
+
+        make_breaker: Makes the breaker of the target or channel with this name.
+
+        parallel: How many calls may run at once on each target and channel, by its name, where it is not the default.
+    """
+
+    make_breaker: Callable[[str], Breaker]
+    parallel: Mapping[str, int] = attrs.field(factory=dict)
+    dry_run: bool = False
+    targets: dict[str, Target] = attrs.field(factory=dict, init=False)
+    channels: dict[str, Channel] = attrs.field(factory=dict, init=False)
+    _gateways: dict[str, Gateway] = attrs.field(factory=dict, init=False, repr=False)
+    _manager: pluggy.PluginManager = attrs.field(init=False, repr=False)
+    _exit: ExitStack = attrs.field(factory=ExitStack, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+
+    def load(self, settings: Sequence[PluginSettings]) -> None:
+        """Load the named plug-ins and let each make its targets and channels. Called once.
+
+        Raises:
+
+            PluginError: A plug-in is not installed, cannot be imported, does not fit the hooks, or did not make
+                something that the configuration asks of it.
+
+            ConfigurationError: A plug-in does not like its settings.
+        """
+        for one in settings:
+            entry, origin = find_entry_point(one.plugin)
+            self._register(f"plugin:{one.plugin}", _load(entry))
+            register = self._manager.subset_hook_caller("provisioner_register", self._all_but(f"plugin:{one.plugin}"))
+            register(settings=one, register=_Registrar(plugins=self, origin=origin, settings=one))
+            wanted = {section.name for section in (*one.targets, *one.channels)}
+            if missing := wanted - self.targets.keys() - self.channels.keys():
+                raise PluginError(
+                    "plug-in {plugin} did not make {missing}", plugin=one.plugin, missing=", ".join(sorted(missing))
+                )
+        self._manager.check_pending()
+
+    def add_target(self, name: str, plugin: object, origin: Origin) -> Target:
+        """Register *plugin* as the target *name* and return its gateway."""
+        self.targets[name] = target = self._gateway(Target, f"target:{name}", name, plugin, origin)
+        return target
+
+    def add_channel(self, name: str, plugin: object, origin: Origin) -> Channel:
+        """Register *plugin* as the channel *name* and return its gateway."""
+        self.channels[name] = channel = self._gateway(Channel, f"channel:{name}", name, plugin, origin)
+        return channel
+
+    def add(self, name: str, plugin: object) -> None:
+        """Register an object that is neither target nor channel, for example the store as a source of people."""
+        self._register(name, plugin)
+
+    def find_person(self, request: FindPerson) -> Person | None:
+        """Call ``person_find`` until one answers.
+
+        Raises:
+
+            TargetError: The personnel system cannot tell.
+        """
+        return cast("Person | None", self._ask("person_find", request))
+
+    def choose_login(self, request: ChooseLogin) -> str | None:
+        """Call ``account_login`` until one answers."""
+        return cast("str | None", self._ask("account_login", request))
+
+    def password_policies(self) -> list[PasswordPolicy]:
+        """Collect ``password_policy`` from all."""
+        return list(self._manager.hook.password_policy())
+
+    def cli_commands(self) -> list[CliCommand]:
+        """Collect ``cli_commands`` from all."""
+        return [command for commands in self._manager.hook.cli_commands() for command in commands]
+
+    def observe(self, event: Event) -> None:
+        """Tell every observer, and keep going whatever they do."""
+        for implementation in self._manager.hook.operation_event.get_hookimpls():
+            try:
+                implementation.function(event)
+            except Exception as error:
+                log.error("observer_failed", observer=implementation.plugin_name, error=type(error).__name__)
+
+    def on_close(self, callback: Callable[[], object]) -> None:
+        """Call *callback* in :meth:`close`."""
+        self._exit.callback(callback)
+
+    def close(self) -> None:
+        """End what the plug-ins hold: connections, threads, embedded services. May be called twice."""
+        self._exit.close()
+
+    def _gateway(self, cls: type[GatewayT], full_name: str, name: str, plugin: object, origin: Origin) -> GatewayT:
+        if name in self.targets or name in self.channels:
+            raise PluginError("there is a target or channel {name} already", name=name)
+        self._register(full_name, plugin)
+        implemented = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
+        gateway = cls(
+            name=name,
+            origin=origin,
+            hooks=frozenset(implemented),
+            parallel=self.parallel.get(name, DEFAULT_PARALLEL),
+            breaker=self.make_breaker(name),
+            dry_run=self.dry_run,
+        )
+        self._gateways[full_name] = gateway
+        self._aim()
+        return gateway
+
+    def _aim(self) -> None:
+        """Make each gateway reach its own object and no other; needed again whenever something was registered."""
+        for full_name, gateway in self._gateways.items():
+            others = self._all_but(full_name)
+            gateway.callers = {hook: self._manager.subset_hook_caller(hook, others) for hook in gateway.hooks}
+
+    def _register(self, name: str, plugin: object) -> None:
+        if inspect.isclass(plugin):
+            raise PluginError("{name} is a class; register an instance of it", name=name)
+        try:
+            self._manager.register(plugin, name)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError("{name} does not fit the hooks: {error}", name=name, error=error) from error
+        self._aim()
+
+    def _all_but(self, name: str) -> list[object]:
+        return [plugin for other, plugin in self._manager.list_name_plugin() if other != name and plugin is not None]
+
+    def _ask(self, hook: str, request: object) -> object:
+        try:
+            return self._manager.subset_hook_caller(hook, ())(request=request)
+        except ProvisionerError:
+            raise
+        except Exception as error:
+            log.error("plugin_defect", hook=hook, error=type(error).__name__, at=raised_at(error))
+            name = type(error).__name__
+            raise PluginDefectError("a plug-in raised {error} in {hook}", error=name, hook=hook) from None
+
+
+def find_entry_point(plugin: str) -> tuple[EntryPoint, Origin]:
+    """Return the entry point of an installed plug-in, and where it comes from.
+
+    Raises:
+
+        PluginError: There is none of this name.
+    """
+    installed = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    if plugin not in installed:
+        raise PluginError(
+            "plug-in {plugin} is not installed; installed are: {installed}",
+            cure="install the distribution that ships it, or correct the name",
+            plugin=plugin,
+            installed=", ".join(sorted(installed)),
+        )
+    entry = installed[plugin]
+    distribution = entry.dist
+    return entry, Origin(
+        plugin=plugin,
+        distribution=distribution.name if distribution else "unknown",
+        version=distribution.version if distribution else "unknown",
+    )
+
+
+def _load(entry: EntryPoint) -> object:
+    try:
+        return entry.load()
+    except Exception as error:
+        raise PluginError(
+            "plug-in {plugin} cannot be imported from {module}: {error}",
+            cure="install what it needs, or remove it from the configuration",
+            plugin=entry.name,
+            module=entry.module,
+            error=f"{type(error).__name__}: {error}",
+        ) from error

@@ -1,0 +1,70 @@
+"""What a plug-in sees while it registers its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import attrs
+
+SettingsT = TypeVar("SettingsT")
+
+
+class Structure(Protocol):
+    """Turns one table of the configuration into a settings class, strictly."""
+
+    def __call__(self, table: Mapping[str, object], cls: type[SettingsT], place: str, /) -> SettingsT:
+        """Return an instance of *cls*, or raise ConfigurationError with the file and the path of each problem."""
+
+
+@attrs.frozen(kw_only=True)
+class Section:
+    """One configured target or channel: the table ``[targets.NAME]`` or ``[channels.NAME]``."""
+
+    #: The name of the target or channel.
+    name: str
+    #: Its path in the file, for messages.
+    place: str
+    #: The folder of the configuration file; relative paths in settings start there.
+    folder: Path
+    table: Mapping[str, object] = attrs.field(repr=False)
+    _structure: Structure = attrs.field(repr=False, eq=False)
+
+    def settings(self, cls: type[SettingsT]) -> SettingsT:
+        """Return the table as an instance of the attrs class *cls*.
+
+        Fields of type :class:`~provisioner.core.secret.Secret` are given by reference in the file: ``env:NAME``,
+        ``file:PATH`` or ``keyring:SERVICE/USER``. Fields of type :class:`~pathlib.Path` start at :attr:`folder`.
+
+        Raises:
+
+            ConfigurationError: A key is unknown or missing, or a value has the wrong type; one line for each, with
+                the file, the path in it, what was expected and the cure.
+        """
+        return self._structure(self.table, cls, self.place)
+
+
+@attrs.frozen(kw_only=True)
+class PluginSettings:
+    """All that the configuration says for one plug-in."""
+
+    #: The name of the plug-in's entry point.
+    plugin: str
+    targets: tuple[Section, ...] = ()
+    channels: tuple[Section, ...] = ()
+    #: ``tr`` or ``en``: the language of messages to people.
+    language: str = "tr"
+
+
+class Registrar(Protocol):
+    """Takes the objects a plug-in makes."""
+
+    def target(self, name: str, plugin: object, /) -> None:
+        """Take the object that implements the account hooks for the target *name*."""
+
+    def channel(self, name: str, plugin: object, /) -> None:
+        """Take the object that implements the channel hooks for the channel *name*."""
+
+    def on_close(self, callback: Callable[[], object], /) -> None:
+        """Call *callback* once when the program ends; the last one given is called first."""
