@@ -30,6 +30,8 @@ class OperationPlanned(Event):
     """An operation was written down, to be carried out."""
 
     operation: Operation
+    #: The account it is about, as it is now.
+    account: Account
 
 
 @attrs.frozen(kw_only=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
 
-def _utc(_: object, attribute: attrs.Attribute[datetime | None], value: datetime | None) -> None:
+def _utc(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and value.utcoffset() != timedelta(0):
         msg = f"{attribute.name} must be an aware datetime in UTC"
         raise ValueError(msg)
@@ -37,14 +38,6 @@ class AccountState(StrEnum):
     CLOSED = "closed"
     #: An operation did not come to its end yet.
     INCOMPLETE = "incomplete"
-
-
-class UnitState(StrEnum):
-    """Whether a unit works."""
-
-    PLANNED = "planned"
-    OPEN = "open"
-    CLOSED = "closed"
 
 
 class OperationKind(StrEnum):
@@ -110,7 +103,6 @@ class Unit:
     login: str | None = None
     #: The id of the person who holds the unit's account (000 m.5/b).
     custodian: str | None = None
-    state: UnitState = UnitState.PLANNED
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,66 @@
+"""What the engine needs of a store: a journal to write to, and records to read.
+
+The journal is the memory that survives a crash. Everything the engine does is an event, written *before* and *after*
+each call to another system, in the same transaction as the state that it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from provisioner.core.events import Event
+from provisioner.core.model import Account, Operation, Person, TargetState, Unit
+
+
+class Journal(Protocol):
+    """Takes events and makes them durable.
+
+    It also keeps the leases: :class:`~provisioner.core.events.OperationStarted` takes the account for this process,
+    :class:`~provisioner.core.events.OperationEnded` frees it, and in between the journal renews the lease by itself.
+    A lease whose process is known to be gone, or that has run out, may be taken over.
+    """
+
+    def write(self, *events: Event) -> None:
+        """Store the events and all they change, in one transaction, and return when they are durable.
+
+        Called from many threads at once; those that arrive together may share a transaction.
+
+        Raises:
+
+            BusyError: The operation cannot start, because somebody else holds the account.
+
+            LeaseLostError: The operation is no longer ours. Nothing of these events was stored.
+
+            StoreError: The store failed. Nothing of these events was stored.
+        """
+
+
+class Records(Protocol):
+    """Reads what is known. The mappings leave out what does not exist."""
+
+    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes."""
+
+    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        """Return the persons with these ids, as imported; a personnel system may know better."""
+
+    def accounts(self, logins: Iterable[str], /) -> Mapping[str, Account]:
+        """Return the accounts with these logins."""
+
+    def unit_accounts(self, codes: Iterable[str], /) -> Mapping[str, Account]:
+        """Return the unit accounts of the units with these codes, by code."""
+
+    def target_states(self, login: str, /) -> Mapping[str, TargetState]:
+        """Return what is known of one account on each target, by the target's name."""
+
+    def unended(self, logins: Iterable[str], /) -> Mapping[str, Operation]:
+        """Return the operation of each of these accounts that has not ended, by login. There is at most one."""
+
+    def resumable(self, now: datetime, /) -> Iterator[Operation]:
+        """Yield the operations that somebody should drive on, the oldest first.
+
+        These are the planned ones, the running ones whose lease is free to take, and the incomplete ones whose next
+        try is due at *now*.
+        """
