@@ -12,11 +12,10 @@ from typing import Self
 import attrs
 
 from provisioner.core.errors import (
+    LeftAloneError,
     MisconfiguredError,
+    RefusedError,
     ThrottledError,
-    TransientError,
-    UnavailableError,
-    UnknownOutcomeError,
 )
 
 
@@ -34,6 +33,8 @@ class BreakerState(StrEnum):
 @attrs.define(eq=False, kw_only=True)
 class Breaker:
     """Wraps the calls to one target. Use it as a context manager around each call; threads may do so at once.
+
+    A wrong credential or setting trips it at once: it will not get better, and more tries may lock the account.
 
     The lock is held while the state changes and never during a call, so parallel calls stay parallel; when the time
     to try again has come, exactly one caller gets through.
@@ -56,7 +57,7 @@ class Breaker:
             if self.state is BreakerState.OPEN and self._opened_at and self.now() >= self._opened_at + self.pause:
                 self.state = BreakerState.HALF_OPEN
             elif self.state is not BreakerState.CLOSED:
-                raise UnavailableError(
+                raise LeftAloneError(
                     "{target} failed {count} times in a row and is left alone for a while",
                     cure="see what is wrong with it, then run 'provisioner resume'",
                     target=self.name,
@@ -65,15 +66,17 @@ class Breaker:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        failed = isinstance(error, (TransientError, UnknownOutcomeError, MisconfiguredError)) and not isinstance(
-            error, ThrottledError
-        )
         if error is not None and not isinstance(error, Exception):
             return
+        failed = error is not None and not isinstance(error, (RefusedError, ThrottledError))
         with self._lock:
             self._failures = self._failures + 1 if failed else 0
             if not failed:
                 self.state = BreakerState.CLOSED
-            elif self.state is BreakerState.HALF_OPEN or self._failures >= self.threshold:
+            elif (
+                self.state is BreakerState.HALF_OPEN
+                or self._failures >= self.threshold
+                or isinstance(error, MisconfiguredError)
+            ):
                 self.state = BreakerState.OPEN
                 self._opened_at = self.now()

@@ -7,7 +7,9 @@
     │   └── PluginError             a plug-in cannot be loaded or does not keep the contract of the hooks
     ├── InputError                  a file or an argument is wrong; carries every problem found
     ├── DeniedError                 the rules forbid it
+    ├── NotReadyError               targets or channels cannot be used; found before the first write
     ├── BusyError                   another operation holds the account
+    ├── SupersededError             a later wish for the same account took the operation's place
     ├── LeaseLostError              the account's lease ran out and somebody else took it over
     ├── StoppedError                the program was asked to stop between two steps
     ├── DryRunError                 something tried to change a system during a dry run
@@ -15,6 +17,7 @@
     └── TargetError                 a target or channel did not do what it was asked
         ├── TransientError          it may work later: retried
         │   ├── UnavailableError    it could not be reached; nothing was sent
+    │   │   └── LeftAloneError  it failed too often in a row and is given a rest
         │   ├── ThrottledError      it asked to be left alone for a while
         │   └── NotAppliedError     a probe showed that the change did not happen
         ├── UnknownOutcomeError     it was sent and no answer came: probe before anything else
@@ -77,13 +80,15 @@ class Problem:
     file: str | None = None
     #: The line in that file, counted from 1.
     line: int | None = None
+    #: The code, login or id of what it is about, where that is known.
+    subject: str | None = None
     #: The name of the column, key or argument.
     field: str
     #: What is wrong with it.
     message: Text
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.field) if part is not None)
+        place = ":".join(str(part) for part in (self.file, self.line, self.subject, self.field) if part is not None)
         return f"{place}: {self.message}"
 
 
@@ -109,6 +114,10 @@ class DeniedError(ProvisionerError):
 
 class BusyError(ProvisionerError):
     """Another operation holds the account; only one may run at a time."""
+
+
+class SupersededError(ProvisionerError):
+    """A later wish for the same account took the operation's place."""
 
 
 class LeaseLostError(ProvisionerError):
@@ -139,7 +148,7 @@ class TargetError(ProvisionerError):
 
     #: The name of the target or channel. The gateway fills it in; plug-ins need not.
     target: str = ""
-    #: Whether another attempt by the same process may help.
+    #: Whether another attempt within seconds may help.
     retryable: ClassVar[bool] = False
 
 
@@ -151,6 +160,12 @@ class TransientError(TargetError):
 
 class UnavailableError(TransientError):
     """The target could not be reached, so nothing was sent to it."""
+
+
+class LeftAloneError(UnavailableError):
+    """The target failed so often in a row that it is not called for a while."""
+
+    retryable = False
 
 
 class ThrottledError(TransientError):
@@ -200,3 +215,19 @@ class UnsupportedError(RefusedError):
 
 class MisconfiguredError(TargetError):
     """Our own credentials or settings for the target are wrong. The run stops for it."""
+
+
+class NotReadyError(ProvisionerError):
+    """Targets or channels cannot be used now. Nothing was changed.
+
+    Args:
+
+        errors: What each of them raised.
+    """
+
+    def __init__(self, errors: Sequence[TargetError], /) -> None:
+        self.errors = tuple(errors)
+        super().__init__("not ready: {targets}", targets=", ".join(error.target for error in errors))
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.text}:", *(f"{error.target}: {error}" for error in self.errors)])

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.core.model import Account, Operation, OperationState, Step, TargetState
+from provisioner.core.model import Account, Operation, OperationState, Step, StepError, TargetState
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +36,10 @@ class OperationPlanned(Event):
 
 @attrs.frozen(kw_only=True)
 class OperationStarted(Event):
-    """A process began an operation or took it over, and holds the account from here on."""
+    """A process began an operation or took it over, and holds the account from here on.
+
+    The operation's steps start anew; those of an earlier try live on in the trail of events only.
+    """
 
     #: Counts the tries, from 1.
     tries: int
@@ -69,3 +72,5 @@ class OperationEnded(Event):
     #: The account as it is from now on.
     account: Account
     next_try_at: datetime | None = None
+    #: Why it is not done.
+    error: StepError | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import attrs
@@ -41,8 +41,18 @@ log = structlog.stdlib.get_logger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 
+AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver
+
+#: The hook that carries out a request.
+HOOKS: Mapping[type[AccountChange], str] = {
+    CreateAccount: "account_create",
+    CloseAccount: "account_close",
+    RotateSecret: "account_rotate",
+    HandOver: "account_handover",
+}
+
 #: Hooks that change something outside; a dry run must not reach them.
-MUTATING = frozenset({"account_create", "account_close", "account_rotate", "account_handover", "secret_deliver"})
+MUTATING = frozenset({*HOOKS.values(), "secret_deliver"})
 
 
 @attrs.frozen(kw_only=True)
@@ -96,17 +106,7 @@ class Gateway:
             raise self._named(UnsupportedError("{target} has no {hook}", target=self.name, hook=hook))
         if self.dry_run and hook in MUTATING:
             raise DryRunError("{hook} on {target} was held back: this is a dry run", hook=hook, target=self.name)
-        with self._free, self.breaker:
-            try:
-                result = self.callers[hook](request=request)
-            except TargetError as error:
-                raise self._named(scrubbed(error, request)) from None
-            except Exception as error:
-                log.error("plugin_defect", target=self.name, hook=hook, error=type(error).__name__, at=raised_at(error))
-                defect = PluginDefectError(
-                    "{plugin} raised {error} in {hook}", plugin=self._plugin, error=type(error).__name__, hook=hook
-                )
-                raise self._named(defect) from None
+        result = self._guarded(lambda: self.callers[hook](request=request), hook, request)
         if not isinstance(result, answer):
             defect = PluginDefectError(
                 "{plugin} answered {found} to {hook} instead of {expected}",
@@ -117,6 +117,18 @@ class Gateway:
             )
             raise self._named(defect)
         return result
+
+    def _guarded(self, function: Callable[[], object], hook: str, request: object) -> object:
+        try:
+            with self._free, self.breaker:
+                return function()
+        except TargetError as error:
+            raise self._named(scrubbed(error, request)) from None
+        except Exception as error:
+            name = type(error).__name__
+            log.error("plugin_defect", target=self.name, hook=hook, error=name, at=raised_at(error))
+            defect = PluginDefectError("{plugin} raised {error} in {hook}", plugin=self._plugin, error=name, hook=hook)
+            raise self._named(defect) from None
 
     @property
     def _plugin(self) -> str:
@@ -131,21 +143,18 @@ class Gateway:
 class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
 
-    def create(self, request: CreateAccount) -> Receipt:
-        """Call ``account_create``."""
-        return self.call("account_create", request, Receipt)
+    def change(self, request: AccountChange) -> Receipt:
+        """Call the hook that belongs to the request: create, close, rotate or handover."""
+        return self.call(HOOKS[type(request)], request, Receipt)
 
-    def close(self, request: CloseAccount) -> Receipt:
-        """Call ``account_close``."""
-        return self.call("account_close", request, Receipt)
+    def undo(self, undo: Callable[[], None], request: AccountChange) -> None:
+        """Take back what :meth:`change` did with *request*, with the undo of its receipt.
 
-    def rotate(self, request: RotateSecret) -> Receipt:
-        """Call ``account_rotate``."""
-        return self.call("account_rotate", request, Receipt)
+        Raises:
 
-    def handover(self, request: HandOver) -> Receipt:
-        """Call ``account_handover``."""
-        return self.call("account_handover", request, Receipt)
+            TargetError: It could not be taken back, or nobody knows whether it was.
+        """
+        self._guarded(undo, "undo", request)
 
     def probe(self, request: ProbeAccount) -> AccountReport:
         """Call ``account_probe``."""

@@ -157,7 +157,7 @@ class TargetState(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class StepError:
-    """Why a step did not do what it should, as it is stored and shown."""
+    """Why a step or an operation did not do what it should, as it is stored and shown."""
 
     #: The name of the error's class in :mod:`provisioner.core.errors`.
     name: str
@@ -204,3 +204,5 @@ class Operation:
     finished_at: datetime | None = attrs.field(default=None, validator=_utc)
     next_try_at: datetime | None = attrs.field(default=None, validator=_utc)
     steps: tuple[Step, ...] = ()
+    #: Why it is not done, if it was tried.
+    error: StepError | None = None

@@ -1,0 +1,353 @@
+"""Carries out one operation: apply and prove on each target, deliver, commit; or take back, or leave a next try.
+
+The order is what keeps passwords from being lost (README, "Why it is so"). The secret is made here and lives as long
+as :meth:`Execution.run`. The journal is written before and after each call, so that whoever takes over after a crash
+knows that something was begun; what exactly happened is never guessed but asked of the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import attrs
+
+from provisioner.core.errors import (
+    NotAppliedError,
+    ProvisionerError,
+    RefusedError,
+    StoppedError,
+    TargetError,
+    ThrottledError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from provisioner.core.gateway import HOOKS, AccountChange, Channel, Target
+from provisioner.core.logbook import Logbook
+from provisioner.core.model import (
+    AccountState,
+    Operation,
+    OperationKind,
+    OperationState,
+    Outcome,
+    StepError,
+    TargetState,
+)
+from provisioner.core.passwords import PasswordMaker
+from provisioner.core.plan import Work
+from provisioner.core.requests import (
+    CloseAccount,
+    CreateAccount,
+    DeliverSecret,
+    DeliveryReceipt,
+    DeliveryState,
+    HandOver,
+    Presence,
+    ProbeAccount,
+    ProbeDelivery,
+    Receipt,
+    RotateSecret,
+)
+from provisioner.core.retrying import Retry
+from provisioner.core.secret import Secret
+
+
+@attrs.frozen(kw_only=True)
+class Tools:
+    """What every operation of a run shares."""
+
+    targets: Sequence[Target]
+    #: In the order in which they are tried.
+    channels: Sequence[Channel]
+    passwords: PasswordMaker
+    retry: Retry
+    now: Callable[[], datetime]
+    #: Makes events durable and shows them to the observers.
+    record: Callable[..., None]
+
+
+@attrs.define(eq=False)
+class Execution:
+    """One operation being carried out by one thread. Used once."""
+
+    work: Work
+    tools: Tools
+    _log: Logbook = attrs.field(init=False)
+    #: Targets that have, or may have, something new; with the undo if there is one, the last one first.
+    _changed: list[tuple[Target, AccountChange, Callable[[], None] | None]] = attrs.field(factory=list, init=False)
+    #: Whether somebody may have read the new password.
+    _secret_may_be_out: bool = attrs.field(default=False, init=False)
+    _changed_at: datetime | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._log = Logbook(self.work.operation, self.tools.record, self.tools.now)
+
+    def run(self) -> Operation:
+        """Carry the operation out and return it as it then stands.
+
+        Raises:
+
+            BusyError: Somebody else holds the account.
+
+            LeaseLostError: Somebody else took the operation over.
+
+            StoreError: The journal cannot be written; nothing more was done.
+        """
+        self._log.start()
+        try:
+            if self._kind is OperationKind.CLOSE:
+                self._close()
+            else:
+                self._give_new_secret(self.tools.passwords.make())
+        except (TargetError, StoppedError) as error:
+            return self._stop(error)
+        return self._done()
+
+    @property
+    def _kind(self) -> OperationKind:
+        return self.work.operation.kind
+
+    # -- the two courses -------------------------------------------------------------------------------------------
+
+    def _give_new_secret(self, secret: Secret) -> None:
+        request = self._request(secret)
+        probe = ProbeAccount(account=self.work.account, secret=secret)
+        for target in self._able(HOOKS[type(request)]):
+            proof = partial(_takes_secret, target, probe)
+            self._change(target, request, proof)
+            self._prove(target, proof, TargetState.OPEN)
+        self._deliver(secret)
+
+    def _close(self) -> None:
+        """Close on every target, also after one has failed: the fewer doors stay open, the better."""
+        request = CloseAccount(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
+        errors: list[TargetError] = []
+        for target in self._able(HOOKS[CloseAccount]):
+            proof = partial(_is_shut, target, ProbeAccount(account=self.work.account))
+            try:
+                self._change(target, request, proof)
+                self._prove(target, proof, TargetState.CLOSED)
+            except TargetError as error:
+                errors.append(error)
+        if errors:
+            raise min(errors, key=lambda error: isinstance(error, RefusedError))
+
+    def _request(self, secret: Secret) -> AccountChange:
+        work = self.work
+        if self._kind is OperationKind.ROTATE:
+            return RotateSecret(operation_id=work.operation.id, account=work.account, unit=work.unit, secret=secret)
+        if self._kind is OperationKind.HANDOVER:
+            return HandOver(
+                operation_id=work.operation.id,
+                account=work.account,
+                unit=work.unit,
+                outgoing=work.outgoing,
+                holder=work.recipient,
+                secret=secret,
+            )
+        return CreateAccount(
+            operation_id=work.operation.id,
+            account=work.account,
+            unit=work.unit,
+            holder=work.recipient,
+            secret=secret,
+        )
+
+    def _able(self, hook: str) -> list[Target]:
+        """Return the targets that have the hook, and note those that do not as not attempted."""
+        for target in self.tools.targets:
+            if hook not in target.hooks:
+                missing = StepError(name="UnsupportedError", message=f"{target.name} has no {hook}")
+                self._log.end(self._begin(target.name, hook), Outcome.NOT_APPLIED, error=missing)
+        return [target for target in self.tools.targets if hook in target.hooks]
+
+    # -- the steps -------------------------------------------------------------------------------------------------
+
+    def _change(self, target: Target, request: AccountChange, proof: Callable[[], bool | None]) -> None:
+        """Make a change on one target, and find out what happened when the answer was lost."""
+        position = self._begin(target.name, HOOKS[type(request)])
+        doubtful = False
+
+        def attempt(number: int) -> Receipt:
+            nonlocal doubtful
+            self._log.count(position, number)
+            try:
+                return target.change(request)
+            except UnknownOutcomeError as error:
+                doubtful = True
+                return self._find_out(proof, error)
+            except RefusedError as error:
+                # After a lost answer, a refusal may only mean that the earlier attempt did arrive.
+                if doubtful:
+                    return self._find_out(proof, error)
+                raise
+
+        try:
+            receipt = self.tools.retry.call(attempt)
+        except TargetError as error:
+            if doubtful:
+                self._changed.insert(0, (target, request, None))
+            outcome = Outcome.UNKNOWN if doubtful else Outcome.NOT_APPLIED
+            self._log.end(position, outcome, error=error, target_state=TargetState.INCOMPLETE if doubtful else None)
+            raise
+        self._changed_at = self._changed_at or self.tools.now()
+        self._changed.insert(0, (target, request, receipt.undo))
+        self._log.end(position, receipt.outcome, reference=receipt.reference)
+
+    def _find_out(self, proof: Callable[[], bool | None], error: TargetError) -> Receipt:
+        proved = self.tools.retry.call(lambda _: proof())
+        if proved:
+            return Receipt(outcome=Outcome.APPLIED, detail="found by a probe, after the answer was lost")
+        if proved is None:
+            raise error
+        raise NotAppliedError("{error}; a probe showed that nothing had changed", error=str(error))
+
+    def _prove(self, target: Target, proof: Callable[[], bool | None], state: TargetState) -> None:
+        """Prove that the change is there, with a log-in where there is a password."""
+        if "account_probe" not in target.hooks:
+            return
+        position = self._begin(target.name, "account_probe")
+
+        def attempt(number: int) -> None:
+            self._log.count(position, number)
+            if proof() is False:
+                raise NotAppliedError("the target answered that it was done, and a probe shows that it is not")
+
+        try:
+            self.tools.retry.call(attempt)
+        except TargetError as error:
+            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.INCOMPLETE)
+            raise
+        self._log.end(position, Outcome.APPLIED, target_state=state)
+
+    def _deliver(self, secret: Secret) -> None:
+        """Bring the secret to its owner over the first channel that takes it."""
+        last = len(self.tools.channels) - 1
+        for number, channel in enumerate(self.tools.channels):
+            try:
+                return self._deliver_over(channel, secret)
+            except (RefusedError, TransientError):
+                if number == last:
+                    raise
+        return None
+
+    def _deliver_over(self, channel: Channel, secret: Secret) -> None:
+        request = DeliverSecret(
+            operation_id=self.work.operation.id,
+            delivery_id=f"{self.work.operation.id}-{self._log.tries}-{channel.name}",
+            account=self.work.account,
+            recipient=self.work.recipient,
+            secret=secret,
+            replaces_earlier=self._log.tries > 1,
+        )
+        position = self._begin(channel.name, "secret_deliver")
+
+        def attempt(number: int) -> DeliveryReceipt:
+            self._log.count(position, number)
+            return self._delivered(channel, request)
+
+        try:
+            receipt = self.tools.retry.call(attempt)
+        except UnknownOutcomeError as error:
+            self._secret_may_be_out = True
+            self._log.end(position, Outcome.UNKNOWN, error=error)
+            raise
+        except TargetError as error:
+            self._log.end(position, Outcome.NOT_APPLIED, error=error)
+            raise
+        self._secret_may_be_out = True
+        self._log.end(position, Outcome.APPLIED, reference=receipt.reference)
+
+    def _delivered(self, channel: Channel, request: DeliverSecret) -> DeliveryReceipt:
+        try:
+            receipt = channel.deliver(request)
+        except UnknownOutcomeError as error:
+            receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=str(error))
+        if receipt.state is DeliveryState.UNKNOWN and "delivery_probe" in channel.hooks:
+            probe = ProbeDelivery(delivery_id=request.delivery_id)
+            try:
+                receipt = self.tools.retry.call(lambda _: channel.probe(probe))
+            except TargetError as error:
+                receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=str(error))
+        if receipt.state is DeliveryState.UNKNOWN:
+            raise UnknownOutcomeError("nobody knows whether the message was sent: {detail}", detail=receipt.detail)
+        if receipt.state is DeliveryState.REJECTED:
+            raise RefusedError("the message was rejected: {detail}", detail=receipt.detail)
+        return receipt
+
+    def _begin(self, name: str, hook: str) -> int:
+        if self.tools.retry.stop.is_set():
+            raise StoppedError("the program was asked to stop", cure="run 'provisioner resume'")
+        return self._log.begin(name, hook)
+
+    def _unwind(self) -> bool:
+        """Take back what was changed, the last change first. Return whether everything is as it was before."""
+        complete = not self.work.begun_before
+        for target, request, undo in self._changed:
+            complete = undo is not None and self._undo(target, request, undo) and complete
+        return complete
+
+    def _undo(self, target: Target, request: AccountChange, undo: Callable[[], None]) -> bool:
+        position = self._log.begin(target.name, "undo")
+        try:
+            target.undo(undo, request)
+        except TargetError as error:
+            self._log.end(position, Outcome.UNKNOWN, error=error, target_state=TargetState.INCOMPLETE)
+            return False
+        self._log.end(position, Outcome.APPLIED, target_state=_STATE_BEFORE[self.work.account.state])
+        return True
+
+    # -- the ends --------------------------------------------------------------------------------------------------
+
+    def _done(self) -> Operation:
+        account = self.work.account
+        if self._kind is OperationKind.CLOSE:
+            account = attrs.evolve(account, state=AccountState.CLOSED)
+        else:
+            account = attrs.evolve(
+                account,
+                state=AccountState.OPEN,
+                holder=self.work.operation.holder,
+                password_changed_at=self._changed_at or self.tools.now(),
+            )
+        return self._log.finish(OperationState.DONE, account)
+
+    def _stop(self, error: ProvisionerError) -> Operation:
+        """End an operation that cannot be finished now: taken back if possible, and with a next try if it may work."""
+        untouched = not self._changed and not self.work.begun_before
+        whole = untouched or (self._may_unwind and self._unwind())
+        for_good = isinstance(error, RefusedError) and whole
+        account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
+        if for_good:
+            return self._log.finish(OperationState.FAILED if untouched else OperationState.UNDONE, account, error)
+        return self._log.finish(OperationState.INCOMPLETE, account, error, self.tools.now() + self._rest(error))
+
+    @property
+    def _may_unwind(self) -> bool:
+        """Closing is never taken back, and neither is a password that its owner may have read."""
+        return self._kind is not OperationKind.CLOSE and not self._secret_may_be_out
+
+    def _rest(self, error: ProvisionerError) -> timedelta:
+        if isinstance(error, StoppedError):
+            return timedelta()
+        asked = timedelta(seconds=(error.retry_after or 0) if isinstance(error, ThrottledError) else 0)
+        return max(asked, self.tools.retry.policy.next_try_after(self._log.tries))
+
+
+#: What an account was on a target before the change that is taken back.
+_STATE_BEFORE = {
+    AccountState.PLANNED: TargetState.CLOSED,
+    AccountState.OPEN: TargetState.OPEN,
+    AccountState.CLOSED: TargetState.CLOSED,
+    AccountState.INCOMPLETE: TargetState.INCOMPLETE,
+}
+
+
+def _takes_secret(target: Target, probe: ProbeAccount) -> bool | None:
+    report = target.probe(probe)
+    return report.secret_accepted if report.presence is Presence.ENABLED else False
+
+
+def _is_shut(target: Target, probe: ProbeAccount) -> bool:
+    return target.probe(probe).presence is not Presence.ENABLED

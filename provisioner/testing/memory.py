@@ -1,0 +1,200 @@
+"""A target and a channel that live in memory and behave as the contract says.
+
+They serve as the example of a complete plug-in, as the reference that the contract suite is held against, and as the
+stand-in for real systems in test harnesses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from functools import partial
+
+import attrs
+
+from provisioner.core.errors import MissingError
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import Outcome
+from provisioner.core.requests import (
+    AccountReport,
+    Capabilities,
+    ChannelReport,
+    CheckChannel,
+    CheckTarget,
+    CloseAccount,
+    CreateAccount,
+    DeliverSecret,
+    DeliveryReceipt,
+    DeliveryState,
+    HandOver,
+    Presence,
+    ProbeAccount,
+    ProbeDelivery,
+    Receipt,
+    RotateSecret,
+    TargetReport,
+)
+from provisioner.core.secret import Secret
+
+
+@attrs.frozen
+class _Entry:
+    """One account as the target has it."""
+
+    holder: str | None
+    salt: bytes
+    digest: bytes
+    enabled: bool
+
+    def takes(self, secret: Secret) -> bool:
+        return secrets.compare_digest(self.digest, _digest(secret, self.salt))
+
+
+def _digest(secret: Secret, salt: bytes) -> bytes:
+    return hashlib.sha256(salt + secret.reveal().encode()).digest()
+
+
+def _entry(holder: str | None, secret: Secret, *, enabled: bool) -> _Entry:
+    salt = secrets.token_bytes(8)
+    return _Entry(holder, salt, _digest(secret, salt), enabled)
+
+
+@attrs.define(eq=False)
+class MemoryTarget:
+    """A directory in memory. Safe to share between threads.
+
+    It keeps salted hashes only, so that a search through the memory of a test finds no password in it.
+    """
+
+    _entries: dict[str, _Entry] = attrs.field(factory=dict, init=False, repr=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    @hookimpl
+    def account_create(self, request: CreateAccount) -> Receipt:
+        """Make, enable and set."""
+        with self._lock:
+            former = self._entries.get(request.account.login)
+            return self._put(request.account.login, _entry(request.holder.id, request.secret, enabled=True), former)
+
+    @hookimpl
+    def account_close(self, request: CloseAccount) -> Receipt:
+        """Disable."""
+        with self._lock:
+            former = self._entries.get(request.account.login)
+            if former is None or not former.enabled:
+                return Receipt(outcome=Outcome.UNCHANGED)
+            return self._put(request.account.login, attrs.evolve(former, enabled=False), former)
+
+    @hookimpl
+    def account_rotate(self, request: RotateSecret) -> Receipt:
+        """Set."""
+        with self._lock:
+            former = self._present(request.account.login)
+            entry = _entry(former.holder, request.secret, enabled=former.enabled)
+            return self._put(request.account.login, entry, former)
+
+    @hookimpl
+    def account_handover(self, request: HandOver) -> Receipt:
+        """Set, with another holder."""
+        with self._lock:
+            former = self._present(request.account.login)
+            entry = _entry(request.holder.id, request.secret, enabled=former.enabled)
+            return self._put(request.account.login, entry, former)
+
+    @hookimpl
+    def account_probe(self, request: ProbeAccount) -> AccountReport:
+        """Look, and log in."""
+        with self._lock:
+            entry = self._entries.get(request.account.login)
+        if entry is None:
+            return AccountReport(presence=Presence.ABSENT, secret_accepted=False if request.secret else None)
+        return AccountReport(
+            presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
+            secret_accepted=entry.enabled and entry.takes(request.secret) if request.secret else None,
+            attributes={"holder": entry.holder or ""},
+        )
+
+    @hookimpl
+    def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002
+        """Always there."""
+        changes = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+        return TargetReport(capabilities=Capabilities(undoes=changes))
+
+    def logs_in(self, login: str, password: str) -> bool:
+        """Say whether a user could log in with this password now."""
+        entry = self._entries.get(login)
+        return entry is not None and entry.enabled and entry.takes(Secret(password))
+
+    def _present(self, login: str) -> _Entry:
+        try:
+            return self._entries[login]
+        except KeyError:
+            raise MissingError("there is no account {login}", login=login) from None
+
+    def _put(self, login: str, entry: _Entry, former: _Entry | None) -> Receipt:
+        self._entries[login] = entry
+        return Receipt(outcome=Outcome.APPLIED, undo=partial(self._restore, login, former))
+
+    def _restore(self, login: str, former: _Entry | None) -> None:
+        with self._lock:
+            if former is None:
+                del self._entries[login]
+            else:
+                self._entries[login] = former
+
+
+@attrs.frozen
+class Message:
+    """A message on a phone in memory."""
+
+    delivery_id: str
+    number: str
+    login: str
+    password: str = attrs.field(repr=False)
+    replaces_earlier: bool
+
+
+@attrs.define(eq=False)
+class MemoryChannel:
+    """Phones in memory. Safe to share between threads."""
+
+    _messages: list[Message] = attrs.field(factory=list, init=False, repr=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    @hookimpl
+    def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+        """Put the message on the phone, once."""
+        number = request.recipient.mobile
+        if not number:
+            return DeliveryReceipt(state=DeliveryState.REJECTED, detail="no mobile number")
+        with self._lock:
+            if all(one.delivery_id != request.delivery_id for one in self._messages[-100:]):
+                message = Message(
+                    request.delivery_id,
+                    number,
+                    request.account.login,
+                    request.secret.reveal(),
+                    request.replaces_earlier,
+                )
+                self._messages.append(message)
+        return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)
+
+    @hookimpl
+    def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        """Look on the phones."""
+        with self._lock:
+            there = any(one.delivery_id == request.delivery_id for one in self._messages)
+        return DeliveryReceipt(state=DeliveryState.DELIVERED if there else DeliveryState.REJECTED)
+
+    @hookimpl
+    def channel_check(self, request: CheckChannel) -> ChannelReport:
+        """Reach everybody who has a number."""
+        return ChannelReport(
+            unreachable={person.id: "no mobile number" for person in request.recipients if not person.mobile}
+        )
+
+    def inbox(self, number: str) -> list[Message]:
+        """Return the messages of one phone, the oldest first."""
+        with self._lock:
+            return [one for one in self._messages if one.number == number]
