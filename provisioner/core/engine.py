@@ -15,6 +15,7 @@ from provisioner.core.errors import (
     LeaseLostError,
     NotReadyError,
     Problem,
+    SupersededError,
     TargetError,
 )
 from provisioner.core.events import Event, OperationPlanned

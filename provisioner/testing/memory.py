@@ -21,7 +21,6 @@ from provisioner.core.requests import (
     Capabilities,
     ChannelReport,
     CheckChannel,
-    CheckTarget,
     CloseAccount,
     CreateAccount,
     DeliverSecret,
@@ -116,7 +115,7 @@ class MemoryTarget:
         )
 
     @hookimpl
-    def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002
+    def target_check(self) -> TargetReport:
         """Always there."""
         changes = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
         return TargetReport(capabilities=Capabilities(undoes=changes))

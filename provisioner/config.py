@@ -1,0 +1,257 @@
+"""Reads the configuration file, strictly: whatever is not understood is an error with its place and its cure."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, get_origin
+from zoneinfo import ZoneInfo
+
+import attrs
+import cattrs
+from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.v import transform_error
+
+from provisioner import credentials
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.plan import Naming
+from provisioner.core.registration import PluginSettings, Section
+from provisioner.core.secret import Secret
+
+DEFAULT_FILE = "provisioner.toml"
+ENVIRONMENT_VARIABLE = "PROVISIONER_CONFIG"
+
+SettingsT = TypeVar("SettingsT")
+
+
+@attrs.frozen(kw_only=True)
+class Accounts:
+    """How accounts are named: the table ``[accounts]``."""
+
+    #: The mail domain.
+    domain: str
+    #: The mail domain of units of a certain kind, where they have their own.
+    domain_of_kind: dict[str, str] = attrs.field(factory=dict)
+    #: The province's number, which ends the login of an office (000 m.4/h).
+    plate_code: str = ""
+
+    @property
+    def naming(self) -> Naming:
+        """The same for the planner."""
+        return Naming(domain=self.domain, domain_of_kind=self.domain_of_kind)
+
+
+@attrs.frozen(kw_only=True)
+class Configuration:
+    """The whole file."""
+
+    #: Where the store is: a path, or an SQLAlchemy URL.
+    store: str = "provisioner.sqlite"
+    #: The language of messages to people: ``tr`` or ``en``.
+    language: str = attrs.field(default="tr", validator=attrs.validators.in_(("tr", "en")))
+    #: The time zone of days and dates, by its name in the IANA database.
+    time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
+    accounts: Accounts
+    #: The targets, in the order in which they are changed. Each table names its ``plugin``.
+    targets: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    #: The channels, in the order in which they are tried. Each table names its ``plugin``.
+    channels: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class LoadedConfiguration:
+    """A configuration and where it came from."""
+
+    file: Path
+    content: Configuration
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the store; a relative path starts at the file's folder."""
+        store = self.content.store
+        return store if "://" in store else f"sqlite:///{(self.file.parent / store).absolute()}"
+
+    def plugin_settings(self) -> list[PluginSettings]:
+        """Return what each named plug-in is given, in the order in which they are named.
+
+        Raises:
+
+            ConfigurationError: A table names no plug-in.
+        """
+        sections: dict[str, dict[str, list[Section]]] = {}
+        for family in ("targets", "channels"):
+            for name, table in getattr(self.content, family).items():
+                plugin, section = self._section(family, name, table)
+                sections.setdefault(plugin, {"targets": [], "channels": []})[family].append(section)
+        return [
+            PluginSettings(
+                plugin=plugin,
+                targets=tuple(found["targets"]),
+                channels=tuple(found["channels"]),
+                language=self.content.language,
+            )
+            for plugin, found in sections.items()
+        ]
+
+    def parallel(self) -> dict[str, int]:
+        """Return how many calls may run at once on each target and channel that says so."""
+        tables = {**self.content.targets, **self.content.channels}
+        return {name: table["parallel"] for name, table in tables.items() if "parallel" in table}
+
+    def _section(self, family: str, name: str, table: Mapping[str, object]) -> tuple[str, Section]:
+        place = f"{family}.{name}"
+        head = structure(
+            {key: value for key, value in table.items() if key in _HEAD_KEYS}, _Head, place, file=self.file
+        )
+        rest = {key: value for key, value in table.items() if key not in _HEAD_KEYS}
+        return head.plugin, Section(
+            name=name,
+            place=place,
+            folder=self.file.parent,
+            table=rest,
+            structure=partial(structure, file=self.file),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class _Head:
+    """The keys of a target or channel that are the product's own; the others are the plug-in's."""
+
+    plugin: str
+    #: How many calls may run at once.
+    parallel: int = attrs.field(default=8, validator=[attrs.validators.ge(1), attrs.validators.le(256)])
+
+
+_HEAD_KEYS = frozenset(attribute.name for attribute in attrs.fields(_Head))
+
+
+def find_file(given: Path | None) -> Path:
+    """Return the configuration file to use: the one given, the one in the environment, or the one in this folder.
+
+    Raises:
+
+        ConfigurationError: There is none.
+    """
+    path = given or Path(os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_FILE)
+    if not path.is_file():
+        raise ConfigurationError(
+            "there is no configuration file {path}",
+            cure="run 'provisioner init', or name the file with --config or $PROVISIONER_CONFIG",
+            path=path,
+        )
+    return path
+
+
+def load(path: Path) -> LoadedConfiguration:
+    """Read a configuration file.
+
+    Raises:
+
+        ConfigurationError: It cannot be read, or something in it is wrong; one line for each problem.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError("{path} cannot be read: {error}", path=path, error=error) from None
+    return LoadedConfiguration(file=path, content=structure(table, Configuration, "", file=path))
+
+
+def structure(table: Mapping[str, object], cls: type[SettingsT], place: str, *, file: Path) -> SettingsT:
+    """Return a table of the configuration as an instance of the attrs class *cls*.
+
+    Raises:
+
+        ConfigurationError: Something is wrong; one line for each problem, with the file and the path in it. Values
+            are not quoted, because one may be a secret in the wrong place.
+    """
+    try:
+        return _converter(file.parent).structure(table, cls)
+    except cattrs.BaseValidationError as error:
+        found = transform_error(error, path="$", format_exception=_describe)
+    except Exception as error:
+        found = [f"{_describe(error, cls)} @ $"]
+    lines = [_line(file, place, one) for one in found]
+    raise ConfigurationError("{problems}", problems="\n".join(lines)) from None
+
+
+def _line(file: Path, place: str, problem: str) -> str:
+    message, _, path = problem.rpartition(" @ ")
+    where = ".".join(part for part in (place, path.removeprefix("$").removeprefix(".")) if part)
+    return f"{file}: {where or 'the file'}: {message}"
+
+
+def _describe(error: BaseException, _: type | None) -> str:
+    if isinstance(error, ForbiddenExtraKeysError):
+        known = ", ".join(attribute.name for attribute in attrs.fields(error.cl))
+        return f"unknown key {', '.join(sorted(error.extra_fields))}; known are {known}"
+    if isinstance(error, KeyError):
+        return "it is missing"
+    if isinstance(error, ConfigurationError):
+        return f"{error}; {error.cure}" if str(error.cure) else str(error)
+    if isinstance(error, _WrongTypeError):
+        return f"expected {error}"
+    # A validator's own words name the attribute and the bound, after the first argument of its exception.
+    return f"not allowed: {_bound(error)}" if isinstance(error, (ValueError, TypeError)) else type(error).__name__
+
+
+def _bound(error: BaseException) -> str:
+    return str(error.args[0]).split(":")[0].split(" (got")[0] if error.args else type(error).__name__
+
+
+class _WrongTypeError(TypeError):
+    """A value has another type than the setting; the message names the type that was expected."""
+
+
+_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _exactly(kind: type, value: object, _: object) -> object:
+    accepted = (int, float) if kind is float else (kind,)
+    if isinstance(value, bool) is not (kind is bool) or not isinstance(value, accepted):
+        raise _WrongTypeError(_NAMES[kind])
+    return kind(value)
+
+
+def _is_list(cls: Any) -> bool:
+    return get_origin(cls) is list or get_origin(cls) is tuple
+
+
+def _list(converter: cattrs.Converter, value: object, cls: Any) -> object:
+    if not isinstance(value, list):
+        raise _WrongTypeError("a list")
+    item = cls.__args__[0]
+    items = [converter.structure(one, item) for one in value]
+    return tuple(items) if get_origin(cls) is tuple else items
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _WrongTypeError(_NAMES[str])
+    return value
+
+
+def _time_zone(value: object, _: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(_text(value))
+    except (KeyError, ValueError, OSError):
+        raise _WrongTypeError("the name of a time zone, such as Europe/Istanbul") from None
+
+
+def _converter(folder: Path) -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
+    for kind in _NAMES:
+        converter.register_structure_hook(kind, partial(_exactly, kind))
+    converter.register_structure_hook(Secret, lambda value, _: credentials.find(_text(value), folder))
+    converter.register_unstructure_hook(Secret, _refuse)
+    converter.register_structure_hook(Path, lambda value, _: folder / _text(value))
+    converter.register_structure_hook(ZoneInfo, _time_zone)
+    converter.register_structure_hook_func(_is_list, lambda value, cls: _list(converter, value, cls))
+    return converter
+
+
+def _refuse(_: Secret) -> str:
+    msg = "a Secret cannot be unstructured"
+    raise TypeError(msg)
