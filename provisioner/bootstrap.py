@@ -1,0 +1,138 @@
+"""Joins the parts: configuration, store, plug-ins, rules, clock and engine. The only place that does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import attrs
+
+from provisioner.config import LoadedConfiguration
+from provisioner.core.breaker import Breaker
+from provisioner.core.defaults import Defaults
+from provisioner.core.engine import Engine
+from provisioner.core.events import Event
+from provisioner.core.execution import Tools
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import Person, Unit
+from provisioner.core.passwords import PasswordMaker
+from provisioner.core.people import People
+from provisioner.core.plan import Planner
+from provisioner.core.plugins import Plugins
+from provisioner.core.requests import ChooseLogin, FindPerson
+from provisioner.core.retrying import Retry, RetryPolicy
+from provisioner.store import Store
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@attrs.define(eq=False)
+class StoredPersons:
+    """Answers ``person_find`` from the store, after every plug-in has had its turn."""
+
+    _store: Store
+
+    @hookimpl(trylast=True)
+    def person_find(self, request: FindPerson) -> Person | None:
+        """Return the person as imported, if there is one."""
+        return self._store.persons([request.person_id]).get(request.person_id)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Application:
+    """Everything a command needs, joined."""
+
+    config: LoadedConfiguration
+    store: Store
+    plugins: Plugins
+    passwords: PasswordMaker
+    planner: Planner
+    engine: Engine
+
+
+@contextmanager
+def application(
+    config: LoadedConfiguration,
+    *,
+    now: Clock = utc_now,
+    stop: threading.Event | None = None,
+    retry_policy: RetryPolicy | None = None,
+    dry_run: bool = False,
+) -> Iterator[Application]:
+    """Open the store, load the plug-ins and join everything; close it all at the end.
+
+    Args:
+
+        config: What to join.
+
+        now: The clock.
+
+        stop: Set by whoever wants the work to stop between two steps.
+
+        retry_policy: How patiently targets are tried; the default suits people who wait for a command.
+
+        dry_run: Refuse, at the gateways, every call that would change another system.
+
+    Raises:
+
+        ConfigurationError: Something in the configuration is wrong.
+
+        StoreError: The store cannot be opened.
+    """
+    retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
+    plugins = Plugins(
+        make_breaker=lambda name: Breaker(name=name, now=now), parallel=config.parallel(), dry_run=dry_run
+    )
+    with Store.open(config.store_url, now=now) as store:
+        try:
+            yield _join(config, store, plugins, retry, now)
+        finally:
+            plugins.close()
+
+
+def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Retry, now: Clock) -> Application:
+    plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
+    plugins.add("core:persons", StoredPersons(store))
+    plugins.load(config.plugin_settings())
+    targets = [plugins.targets[name] for name in config.content.targets]
+    channels = [plugins.channels[name] for name in config.content.channels]
+    passwords = PasswordMaker.of(plugins.password_policies())
+    planner = Planner(
+        records=store,
+        people=People(plugins.find_person, retry),
+        targets=targets,
+        channels=channels,
+        naming=config.content.accounts.naming,
+        choose_login=lambda unit: _login(plugins, unit),
+        now=now,
+    )
+    tools = Tools(
+        targets=targets,
+        channels=channels,
+        passwords=passwords,
+        retry=retry,
+        now=now,
+        record=_recorder(store, plugins),
+    )
+    engine = Engine(tools=tools, planner=planner, records=store)
+    return Application(config=config, store=store, plugins=plugins, passwords=passwords, planner=planner, engine=engine)
+
+
+def _login(plugins: Plugins, unit: Unit) -> str:
+    return plugins.choose_login(ChooseLogin(unit=unit)) or unit.code
+
+
+def _recorder(store: Store, plugins: Plugins) -> Callable[..., None]:
+    def record(*events: Event) -> None:
+        store.write(*events)
+        for event in events:
+            plugins.observe(event)
+
+    return record

@@ -1,0 +1,174 @@
+"""The plug-in ``local``: a directory in a file, for trying things out where there is no directory server.
+
+It keeps salted hashes, knows enabled from disabled, and can be asked whether a password logs in. Nothing else can log
+in against it, so it stands in for a mail directory in the demo and in first steps, not in an office.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import attrs
+
+from provisioner.core.errors import MissingError, UnavailableError
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import Outcome
+from provisioner.core.registration import PluginSettings, Registrar
+from provisioner.core.requests import (
+    AccountReport,
+    Capabilities,
+    CloseAccount,
+    CreateAccount,
+    HandOver,
+    Presence,
+    ProbeAccount,
+    Receipt,
+    RotateSecret,
+    TargetReport,
+)
+from provisioner.core.secret import Secret
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    login TEXT PRIMARY KEY, mail TEXT NOT NULL, holder TEXT, hash TEXT NOT NULL, enabled INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+
+
+@attrs.frozen(kw_only=True)
+class LocalSettings:
+    """The table of a target with ``plugin = "local"``."""
+
+    #: The SQLite file; made when it is first used.
+    database: Path
+
+
+@attrs.frozen
+class _Entry:
+    login: str
+    mail: str
+    holder: str | None
+    hash: str
+    enabled: bool
+
+
+Change = Callable[[_Entry | None], _Entry | None]
+
+
+@attrs.define(eq=False)
+class LocalDirectory:
+    """One directory file. Safe to share between threads and processes."""
+
+    _database: Path
+
+    @hookimpl
+    def account_create(self, request: CreateAccount) -> Receipt:
+        """Write the entry, enabled."""
+        account = request.account
+        entry = _Entry(account.login, account.mail, request.holder.id, _hash(request.secret), enabled=True)
+        return self._replace(entry.login, lambda _: entry)
+
+    @hookimpl
+    def account_close(self, request: CloseAccount) -> Receipt:
+        """Disable the entry."""
+        return self._replace(request.account.login, lambda former: former and attrs.evolve(former, enabled=False))
+
+    @hookimpl
+    def account_rotate(self, request: RotateSecret) -> Receipt:
+        """Write another hash."""
+        hashed = _hash(request.secret)
+        return self._replace(request.account.login, lambda former: attrs.evolve(_there(former), hash=hashed))
+
+    @hookimpl
+    def account_handover(self, request: HandOver) -> Receipt:
+        """Write another holder and another hash."""
+        change = {"hash": _hash(request.secret), "holder": request.holder.id}
+        return self._replace(request.account.login, lambda former: attrs.evolve(_there(former), **change))
+
+    @hookimpl
+    def account_probe(self, request: ProbeAccount) -> AccountReport:
+        """Read the entry, and compare the hash."""
+        with self._transaction() as connection:
+            entry = _read(connection, request.account.login)
+        if entry is None:
+            return AccountReport(presence=Presence.ABSENT, secret_accepted=False if request.secret else None)
+        return AccountReport(
+            presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
+            secret_accepted=entry.enabled and _matches(request.secret, entry.hash) if request.secret else None,
+            attributes={"mail": entry.mail, "holder": entry.holder or ""},
+        )
+
+    @hookimpl
+    def target_check(self) -> TargetReport:
+        """Open the file."""
+        with self._transaction():
+            changes = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+            return TargetReport(capabilities=Capabilities(undoes=changes, facts={"file": str(self._database)}))
+
+    def _replace(self, login: str, change: Change) -> Receipt:
+        with self._transaction() as connection:
+            former = _read(connection, login)
+            entry = change(former)
+            if entry == former:
+                return Receipt(outcome=Outcome.UNCHANGED)
+            _write(connection, login, entry)
+        return Receipt(outcome=Outcome.APPLIED, undo=partial(self._restore, login, former))
+
+    def _restore(self, login: str, former: _Entry | None) -> None:
+        with self._transaction() as connection:
+            _write(connection, login, former)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._database, timeout=5, isolation_level=None)) as connection:
+                connection.execute(_SCHEMA)
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise UnavailableError(
+                "the directory file {file} cannot be used: {error}", file=self._database, error=error
+            ) from None
+
+
+def _read(connection: sqlite3.Connection, login: str) -> _Entry | None:
+    row = connection.execute(
+        "SELECT login, mail, holder, hash, enabled FROM entries WHERE login = ?", [login]
+    ).fetchone()
+    return _Entry(*row[:4], enabled=bool(row[4])) if row else None
+
+
+def _write(connection: sqlite3.Connection, login: str, entry: _Entry | None) -> None:
+    connection.execute("DELETE FROM entries WHERE login = ?", [login])
+    if entry:
+        connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", attrs.astuple(entry))
+
+
+def _there(entry: _Entry | None) -> _Entry:
+    if entry is None:
+        raise MissingError("the account is not in the directory")
+    return entry
+
+
+def _hash(secret: Secret) -> str:
+    from passlib.hash import pbkdf2_sha256
+
+    return str(pbkdf2_sha256.hash(secret.reveal()))
+
+
+def _matches(secret: Secret, hashed: str) -> bool:
+    from passlib.hash import pbkdf2_sha256
+
+    return bool(pbkdf2_sha256.verify(secret.reveal(), hashed))
+
+
+@hookimpl
+def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
+    """Make one directory for each configured target."""
+    for section in settings.targets:
+        register.target(section.name, LocalDirectory(section.settings(LocalSettings).database))
