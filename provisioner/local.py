@@ -86,8 +86,10 @@ class LocalDirectory:
     @hookimpl
     def account_handover(self, request: HandOver) -> Receipt:
         """Write another holder and another hash."""
-        change = {"hash": _hash(request.secret), "holder": request.holder.id}
-        return self._replace(request.account.login, lambda former: attrs.evolve(_there(former), **change))
+        hashed, holder = _hash(request.secret), request.holder.id
+        return self._replace(
+            request.account.login, lambda former: attrs.evolve(_there(former), hash=hashed, holder=holder)
+        )
 
     @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:
@@ -140,7 +142,7 @@ def _read(connection: sqlite3.Connection, login: str) -> _Entry | None:
     row = connection.execute(
         "SELECT login, mail, holder, hash, enabled FROM entries WHERE login = ?", [login]
     ).fetchone()
-    return _Entry(*row[:4], enabled=bool(row[4])) if row else None
+    return _Entry(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
 
 
 def _write(connection: sqlite3.Connection, login: str, entry: _Entry | None) -> None:
