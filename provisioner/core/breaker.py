@@ -66,10 +66,11 @@ class Breaker:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if error is not None and not isinstance(error, Exception):
-            return
+        interrupted = error is not None and not isinstance(error, Exception)
         failed = error is not None and not isinstance(error, (RefusedError, ThrottledError))
         with self._lock:
+            if interrupted and self.state is BreakerState.CLOSED:
+                return
             self._failures = self._failures + 1 if failed else 0
             if not failed:
                 self.state = BreakerState.CLOSED

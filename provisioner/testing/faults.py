@@ -1,0 +1,241 @@
+"""A target and a channel that fail on demand: per hook, per call, in every way a real system does.
+
+They wrap another target or channel, by default one in memory, and count every call::
+
+    faults = Faults()
+    faults.on("account_create", Fault.APPLY_AND_LOSE_ANSWER, calls={1})
+    target = FaultTarget(MemoryTarget(), faults)
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Container
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from provisioner.core.errors import (
+    MisconfiguredError,
+    RefusedError,
+    SecretRefusedError,
+    ThrottledError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.requests import (
+    AccountReport,
+    ChannelReport,
+    CheckChannel,
+    CheckTarget,
+    CloseAccount,
+    CreateAccount,
+    DeliverSecret,
+    DeliveryReceipt,
+    HandOver,
+    ProbeAccount,
+    ProbeDelivery,
+    Receipt,
+    RotateSecret,
+    TargetReport,
+)
+
+
+class Fault(StrEnum):
+    """How a call fails."""
+
+    #: It says no for good.
+    REFUSE = "refuse"
+    #: It does not like the password.
+    REFUSE_SECRET = "refuse_secret"  # noqa: S105 - the name of a fault
+    #: It asks to be left alone for a moment.
+    THROTTLE = "throttle"
+    #: It cannot be reached; nothing is sent.
+    CANNOT_CONNECT = "cannot_connect"
+    #: The request is sent and lost; nothing happens and no answer comes.
+    LOSE_REQUEST = "lose_request"
+    #: The change is made and no answer comes.
+    APPLY_AND_LOSE_ANSWER = "apply_and_lose_answer"
+    #: The change is made and the answer breaks off in the middle.
+    CUT_ANSWER = "cut_answer"
+    #: The change is made and the answer comes late, but in time.
+    DELAY = "delay"
+    #: Our credentials are wrong.
+    MISCONFIGURED = "misconfigured"
+    #: The plug-in has a defect: nothing happens, and it raises an unknown exception whose text quotes the secret.
+    DEFECT = "defect"
+    #: The plug-in has a defect: the change is made, and then it raises such an exception.
+    APPLY_AND_DEFECT = "apply_and_defect"
+
+
+#: The faults after which the change has been made.
+APPLIED = frozenset({Fault.APPLY_AND_LOSE_ANSWER, Fault.CUT_ANSWER, Fault.DELAY, Fault.APPLY_AND_DEFECT})
+
+
+class _EveryCall:
+    def __contains__(self, number: object) -> bool:
+        return True
+
+
+EVERY_CALL = _EveryCall()
+
+
+@attrs.define(eq=False)
+class Faults:
+    """Says which calls fail and how, and counts all of them. Safe to share between threads."""
+
+    #: What THROTTLE asks for, in seconds.
+    retry_after: float = 0.01
+    #: How long DELAY takes, in seconds.
+    delay: float = 0.01
+    #: How often each hook was called.
+    calls: Counter[str] = attrs.field(factory=Counter, init=False)
+    _rules: list[tuple[str, Fault, Container[int]]] = attrs.field(factory=list, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def on(self, hook: str, fault: Fault, calls: Container[int] = EVERY_CALL) -> None:
+        """Let calls of *hook* fail.
+
+        Args:
+
+            hook: The hook's name, or ``undo`` for the undo of a receipt.
+
+            fault: How.
+
+            calls: The numbers of the calls that fail, counted from 1 since the beginning; all by default.
+        """
+        with self._lock:
+            self._rules.append((hook, fault, calls))
+
+    def clear(self) -> None:
+        """Let everything work again. The counts stay."""
+        with self._lock:
+            self._rules.clear()
+
+    def run(self, hook: str, call: Callable[[], Any], request: object) -> Any:
+        """Make the call, or fail as told."""
+        with self._lock:
+            self.calls[hook] += 1
+            number = self.calls[hook]
+            fault = next((fault for name, fault, calls in self._rules if name == hook and number in calls), None)
+        if fault is None:
+            return call()
+        result = call() if fault in APPLIED else None
+        if fault is Fault.DELAY:
+            time.sleep(self.delay)
+            return result
+        raise self._error(fault, request)
+
+    def _error(self, fault: Fault, request: object) -> Exception:
+        if fault in {Fault.DEFECT, Fault.APPLY_AND_DEFECT}:
+            secret = getattr(request, "secret", None)
+            return KeyError(f"unexpected {secret.reveal() if secret else 'nothing'}")
+        if fault is Fault.THROTTLE:
+            return ThrottledError("too many requests", retry_after=self.retry_after)
+        return {
+            Fault.REFUSE: RefusedError("it is against the rules here"),
+            Fault.REFUSE_SECRET: SecretRefusedError("the password is in the history"),
+            Fault.CANNOT_CONNECT: UnavailableError("connection refused"),
+            Fault.LOSE_REQUEST: UnknownOutcomeError("no answer within the time-out"),
+            Fault.APPLY_AND_LOSE_ANSWER: UnknownOutcomeError("no answer within the time-out"),
+            Fault.CUT_ANSWER: UnknownOutcomeError("the answer broke off"),
+            Fault.MISCONFIGURED: MisconfiguredError("wrong credentials"),
+        }[fault]
+
+
+@attrs.define(eq=False)
+class FaultTarget:
+    """A target that fails on demand and otherwise does what the one inside it does.
+
+    Args:
+
+        inner: An object with all the account hooks, for example a
+            :class:`~provisioner.testing.memory.MemoryTarget`.
+
+        faults: What fails.
+
+        undoes: Whether its receipts carry an undo.
+    """
+
+    inner: Any
+    faults: Faults = attrs.field(factory=Faults)
+    undoes: bool = True
+
+    @hookimpl
+    def account_create(self, request: CreateAccount) -> Receipt:
+        """Create, or fail."""
+        return self._change("account_create", request)
+
+    @hookimpl
+    def account_close(self, request: CloseAccount) -> Receipt:
+        """Close, or fail."""
+        return self._change("account_close", request)
+
+    @hookimpl
+    def account_rotate(self, request: RotateSecret) -> Receipt:
+        """Rotate, or fail."""
+        return self._change("account_rotate", request)
+
+    @hookimpl
+    def account_handover(self, request: HandOver) -> Receipt:
+        """Hand over, or fail."""
+        return self._change("account_handover", request)
+
+    @hookimpl
+    def account_probe(self, request: ProbeAccount) -> AccountReport:
+        """Probe, or fail."""
+        report: AccountReport = self.faults.run("account_probe", lambda: self.inner.account_probe(request), request)
+        return report
+
+    @hookimpl
+    def target_check(self, request: CheckTarget) -> TargetReport:
+        """Check, or fail."""
+        report: TargetReport = self.faults.run("target_check", self.inner.target_check, request)
+        return report
+
+    def _change(self, hook: str, request: object) -> Receipt:
+        receipt: Receipt = self.faults.run(hook, lambda: getattr(self.inner, hook)(request), request)
+        undo = receipt.undo
+        if undo is None or not self.undoes:
+            return attrs.evolve(receipt, undo=None)
+        return attrs.evolve(receipt, undo=lambda: self.faults.run("undo", undo, request))
+
+
+@attrs.define(eq=False)
+class FaultChannel:
+    """A channel that fails on demand and otherwise does what the one inside it does.
+
+    Args:
+
+        inner: An object with the channel hooks, for example a
+            :class:`~provisioner.testing.memory.MemoryChannel`.
+
+        faults: What fails.
+    """
+
+    inner: Any
+    faults: Faults = attrs.field(factory=Faults)
+
+    @hookimpl
+    def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+        """Deliver, or fail."""
+        return self._call("secret_deliver", request)
+
+    @hookimpl
+    def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        """Probe, or fail."""
+        return self._call("delivery_probe", request)
+
+    @hookimpl
+    def channel_check(self, request: CheckChannel) -> ChannelReport:
+        """Check, or fail."""
+        report: ChannelReport = self.faults.run("channel_check", lambda: self.inner.channel_check(request), request)
+        return report
+
+    def _call(self, hook: str, request: object) -> DeliveryReceipt:
+        receipt: DeliveryReceipt = self.faults.run(hook, lambda: getattr(self.inner, hook)(request), request)
+        return receipt
