@@ -106,7 +106,10 @@ class Plugins:
                 raise PluginError(
                     "plug-in {plugin} did not make {missing}", plugin=one.plugin, missing=", ".join(sorted(missing))
                 )
-        self._manager.check_pending()
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError("unknown hook: {error}", cure="correct its name", error=error) from error
 
     def add_target(self, name: str, plugin: object, origin: Origin) -> Target:
         """Register *plugin* as the target *name* and return its gateway."""
@@ -185,6 +188,12 @@ class Plugins:
     def _register(self, name: str, plugin: object) -> None:
         if inspect.isclass(plugin):
             raise PluginError("{name} is a class; register an instance of it", name=name)
+        if type(plugin).__eq__ is not object.__eq__:
+            raise PluginError(
+                "{name} compares by value, so two of its kind could not be told apart",
+                cure="define the class with @attrs.define(eq=False)",
+                name=name,
+            )
         try:
             self._manager.register(plugin, name)
         except (pluggy.PluginValidationError, ValueError) as error:

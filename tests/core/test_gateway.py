@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import attrs
+import pytest
+
+from provisioner.core.errors import (
+    DryRunError,
+    LeftAloneError,
+    PluginDefectError,
+    RefusedError,
+    TargetError,
+    ThrottledError,
+    UnavailableError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
+from provisioner.core.gateway import Target
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import Outcome
+from provisioner.core.plugins import Plugins
+from provisioner.core.requests import AccountReport, CreateAccount, Presence, ProbeAccount, Receipt
+from provisioner.testing import samples
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from tests.core.conftest import ORIGIN
+
+CLEAR = samples.SECRET.reveal()
+
+
+@attrs.define(eq=False)
+class Scripted:
+    """A target that does what the test says."""
+
+    behave: Callable[[Any], Any]
+
+    @hookimpl
+    def account_create(self, request: CreateAccount) -> Receipt:
+        result: Receipt = self.behave(request)
+        return result
+
+
+def scripted(plugins: Plugins, behave: Callable[[Any], Any]) -> Target:
+    return plugins.add_target("posta", Scripted(behave), ORIGIN)
+
+
+def raising(error: Exception) -> Callable[[Any], Any]:
+    def behave(_: object) -> None:
+        raise error
+
+    return behave
+
+
+def text_of(error: BaseException) -> str:
+    """Return everything of an error that anybody might print, its causes included."""
+    parts = [repr(error), str(error), repr(error.__dict__)]
+    if isinstance(error, TargetError):
+        parts += [str(error.cure), repr(error.text), repr(error.cure)]
+    chained = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join([*parts, text_of(chained)]) if chained else "\n".join(parts)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RefusedError(f"no {CLEAR} here"),
+        RefusedError("no {word} here", word=CLEAR, cure="not {word}"),
+        UnknownOutcomeError("{reply}", reply=f"<xml>{CLEAR}</xml>"),
+        ThrottledError("later, {word}", word=CLEAR, retry_after=3),
+        KeyError(CLEAR),
+        ValueError(f"cannot parse {CLEAR}"),
+        type("OwnError", (Exception,), {"__str__": lambda _: CLEAR})(),
+    ],
+)
+def test_no_error_brings_the_secret_out(plugins: Plugins, error: Exception) -> None:
+    with pytest.raises(TargetError) as caught:
+        scripted(plugins, raising(error)).change(samples.create())
+
+    assert CLEAR not in text_of(caught.value)
+
+
+def test_no_log_line_brings_the_secret_out(plugins: Plugins, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PluginDefectError):
+        scripted(plugins, raising(KeyError(CLEAR))).change(samples.create())
+    printed = capsys.readouterr()
+
+    assert "plugin_defect" in printed.out + printed.err
+    assert CLEAR not in printed.out + printed.err
+
+
+def test_scrubbing_keeps_what_the_error_knows(plugins: Plugins) -> None:
+    error = ThrottledError("later, {word}", word=CLEAR, retry_after=3)
+
+    with pytest.raises(ThrottledError) as caught:
+        scripted(plugins, raising(error)).change(samples.create())
+    assert caught.value.retry_after == 3
+    assert caught.value.target == "posta"
+
+
+def test_an_error_names_the_target(plugins: Plugins) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        scripted(plugins, raising(UnavailableError("down"))).change(samples.create())
+    assert caught.value.target == "posta"
+
+
+def test_a_defect_of_a_plug_in_is_an_unknown_outcome_that_names_the_plug_in(plugins: Plugins) -> None:
+    """The plug-in may have made the change before it failed."""
+    with pytest.raises(UnknownOutcomeError, match=r"test \(test-distribution 1.0\) raised KeyError"):
+        scripted(plugins, raising(KeyError("x"))).change(samples.create())
+
+
+@pytest.mark.parametrize("answer", [None, True, "done", AccountReport(presence=Presence.ENABLED)])
+def test_anything_but_a_receipt_is_a_defect(plugins: Plugins, answer: object) -> None:
+    """``None`` must never mean success."""
+    with pytest.raises(PluginDefectError):
+        scripted(plugins, lambda _: answer).change(samples.create())
+
+
+def test_a_hook_that_is_not_there_is_unsupported(plugins: Plugins) -> None:
+    with pytest.raises(UnsupportedError, match="posta has no account_close"):
+        scripted(plugins, lambda _: None).change(samples.close())
+
+
+def test_a_call_reaches_its_own_target_only(plugins: Plugins) -> None:
+    """pluggy's plain call would reach all of them, and stop at the first error."""
+    first, second, third = MemoryTarget(), MemoryTarget(), MemoryTarget()
+    plugins.add_target("first", first, ORIGIN)
+    plugins.add_target("second", second, ORIGIN)
+    plugins.add_target("third", third, ORIGIN)
+
+    plugins.targets["second"].change(samples.create())
+
+    reached = [one.logs_in("temelegitim46", CLEAR) for one in (first, second, third)]
+    assert reached == [False, True, False]
+
+
+@pytest.mark.parametrize("request_", [samples.create(), samples.close(), samples.rotate(), samples.handover()])
+def test_a_dry_run_changes_nothing(make_plugins: Callable[..., Plugins], request_: Any) -> None:
+    target = make_plugins(dry_run=True).add_target("posta", MemoryTarget(), ORIGIN)
+
+    with pytest.raises(DryRunError):
+        target.change(request_)
+
+
+def test_a_dry_run_sends_nothing_and_may_look(make_plugins: Callable[..., Plugins]) -> None:
+    plugins = make_plugins(dry_run=True)
+    phones = MemoryChannel()
+    channel = plugins.add_channel("sms", phones, ORIGIN)
+    target = plugins.add_target("posta", MemoryTarget(), ORIGIN)
+
+    with pytest.raises(DryRunError):
+        channel.deliver(samples.deliver())
+    assert phones.inbox("+905321234567") == []
+    assert target.probe(samples.probe()).presence is Presence.ABSENT
+
+
+def test_no_more_calls_run_at_once_than_the_target_allows(make_plugins: Callable[..., Plugins]) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def behave(_: object) -> Receipt:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+        return Receipt(outcome=Outcome.APPLIED)
+
+    target = scripted(make_plugins(parallel={"posta": 3}), behave)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: target.change(samples.create()), range(36)))
+
+    assert most == 3
+
+
+def test_a_target_that_is_down_is_left_alone(plugins: Plugins) -> None:
+    calls = []
+
+    def behave(request: object) -> Receipt:
+        calls.append(request)
+        raise UnavailableError("connection refused")
+
+    target = scripted(plugins, behave)
+    for _ in range(20):
+        with pytest.raises(UnavailableError):
+            target.change(samples.create())
+
+    assert len(calls) == target.breaker.threshold
+    with pytest.raises(LeftAloneError) as caught:
+        target.change(samples.create())
+    assert caught.value.target == "posta"
+
+
+def test_an_undo_is_guarded_like_a_call(plugins: Plugins) -> None:
+    target = plugins.add_target("posta", MemoryTarget(), ORIGIN)
+
+    def undo() -> None:
+        raise KeyError(CLEAR)
+
+    with pytest.raises(PluginDefectError) as caught:
+        target.undo(undo, samples.create())
+    assert CLEAR not in text_of(caught.value)
+
+
+def test_a_memory_target_can_be_probed_through_the_gateway(plugins: Plugins) -> None:
+    target = plugins.add_target("posta", MemoryTarget(), ORIGIN)
+    target.change(samples.create())
+
+    report = target.probe(ProbeAccount(account=samples.ACCOUNT, secret=samples.SECRET))
+    assert (report.presence, report.secret_accepted) == (Presence.ENABLED, True)
