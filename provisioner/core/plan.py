@@ -239,6 +239,23 @@ class Planner:
         wanted = self._as_they_are(OperationKind.CLOSE, accounts, problems)
         return self._plan(wanted, problems, already=AccountState.CLOSED, cause=cause)
 
+    def rotate(self, accounts: Sequence[Account], *, cause: Cause) -> Plan:
+        """Plan to give open accounts a new password each (001 ¶2).
+
+        Raises:
+
+            InputError: An account is not open, or nobody holds it.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        problems = [
+            _problem(account, "it is not open")
+            for account in accounts
+            if account.state in {AccountState.PLANNED, AccountState.CLOSED}
+        ]
+        wanted = self._as_they_are(OperationKind.ROTATE, accounts, problems)
+        return self._plan(wanted, problems, already=None, cause=cause)
+
     def again(self, operation: Operation) -> Work:
         """Return the work of an operation from the journal, with people and accounts as they are today.
 
@@ -295,14 +312,16 @@ class Planner:
             _Wish(kind, account, units[account.unit], account.holder) for account in accounts if account.unit in units
         ]
 
-    def _plan(self, wishes: Sequence[_Wish], problems: list[Problem], *, already: AccountState, cause: Cause) -> Plan:
+    def _plan(
+        self, wishes: Sequence[_Wish], problems: list[Problem], *, already: AccountState | None, cause: Cause
+    ) -> Plan:
         unended = self.records.unended([wish.account.login for wish in wishes])
         people = self.people.find_all({wish.recipient for wish in wishes if wish.recipient})
         work, unchanged = [], []
         for wish in wishes:
             stuck = unended.get(wish.account.login)
             if wish.account.state is already and not stuck:
-                text = Text("it is {state} already", {"state": already.value})
+                text = Text("it is {state} already", {"state": wish.account.state.value})
                 unchanged.append(Unchanged(login=wish.account.login, reason=text))
             else:
                 operation = self._operation(wish, stuck, cause)

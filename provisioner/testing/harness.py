@@ -1,0 +1,162 @@
+"""A whole engine on a real store, with whatever targets and channels a test wants.
+
+One harness stands for one process. A second one on the same store and the same targets stands for the process that
+is started after the first one crashed, or for another one beside it::
+
+    with Harness(tmp_path / "store.sqlite", targets={"posta": MemoryTarget()}, channels={"sms": phones}) as harness:
+        harness.know(units=[...], persons=[...])
+        operations = harness.open(["46-TEM"])
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from provisioner.bootstrap import StoredPersons
+from provisioner.core.breaker import Breaker
+from provisioner.core.defaults import Defaults
+from provisioner.core.engine import Engine
+from provisioner.core.events import Event
+from provisioner.core.execution import Tools
+from provisioner.core.gateway import Origin
+from provisioner.core.model import Account, Operation, Person, Unit
+from provisioner.core.passwords import PasswordMaker
+from provisioner.core.people import People
+from provisioner.core.plan import Cause, Naming, Plan, Planner
+from provisioner.core.plugins import Plugins
+from provisioner.core.requests import ChooseLogin
+from provisioner.core.retrying import Retry, RetryPolicy
+from provisioner.store import Store
+from provisioner.testing.clock import FakeClock
+
+#: Patient in attempts, and quick.
+QUICK = RetryPolicy(
+    attempts=3,
+    first_wait=timedelta(milliseconds=1),
+    longest_wait=timedelta(milliseconds=2),
+    total=timedelta(seconds=2),
+)
+
+ORIGIN = Origin(plugin="test", distribution="provisioner.testing", version="0")
+CAUSE = Cause(actor="tester", reason="a test")
+
+
+class Harness:
+    """One engine, as one process would have it.
+
+    Args:
+
+        file: The store's file; made if it is not there.
+
+        targets: Objects with the account hooks, by name, in the order in which they are changed.
+
+        channels: Objects with the channel hooks, by name, in the order in which they are tried.
+
+        clock: The time.
+
+        retry_policy: How patient it is.
+
+        on_record: Called with the events of each write, before they are stored; whatever it raises goes up as it
+            is, so that a crash can be played.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        targets: Mapping[str, object],
+        channels: Mapping[str, object],
+        clock: Callable[[], datetime] | None = None,
+        retry_policy: RetryPolicy = QUICK,
+        on_record: Callable[[Sequence[Event]], None] = lambda _: None,
+    ) -> None:
+        self.clock = clock or FakeClock()
+        self.stop = threading.Event()
+        self.store = _open(file, self.clock)
+        self.plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=self.clock))
+        self.plugins.add("core:defaults", Defaults(plate_code="46"))
+        self.plugins.add("core:persons", StoredPersons(self.store))
+        self._on_record = on_record
+        retry = Retry(retry_policy, self.stop)
+        gateways = [self.plugins.add_target(name, plugin, ORIGIN) for name, plugin in targets.items()]
+        ways = [self.plugins.add_channel(name, plugin, ORIGIN) for name, plugin in channels.items()]
+        self.planner = Planner(
+            records=self.store,
+            people=People(self.plugins.find_person, retry),
+            targets=gateways,
+            channels=ways,
+            naming=Naming(domain="meb.gov.tr"),
+            choose_login=lambda unit: self.plugins.choose_login(ChooseLogin(unit=unit)) or unit.code,
+            now=self.clock,
+        )
+        tools = Tools(
+            targets=gateways,
+            channels=ways,
+            passwords=PasswordMaker.of(self.plugins.password_policies()),
+            retry=retry,
+            now=self.clock,
+            record=self._record,
+        )
+        self.engine = Engine(tools=tools, planner=self.planner, records=self.store)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, as a process does that ends well."""
+        self.plugins.close()
+        self.store.close()
+
+    def know(self, *, units: Iterable[Unit] = (), persons: Iterable[Person] = ()) -> None:
+        """Put units and persons into the store."""
+        self.store.save_units(list(units))
+        self.store.save_persons(list(persons))
+
+    def account(self, login: str) -> Account:
+        """Return an account as it is in the store."""
+        return self.store.accounts([login])[login]
+
+    def open(self, codes: Sequence[str]) -> list[Operation]:
+        """Open the accounts of these units."""
+        units = self.store.units(codes)
+        return self.run(self.planner.open_units([units[code] for code in codes], cause=CAUSE))
+
+    def close_accounts(self, logins: Sequence[str]) -> list[Operation]:
+        """Close these accounts."""
+        return self.run(self.planner.close([self.account(login) for login in logins], cause=CAUSE))
+
+    def reopen(self, logins: Sequence[str]) -> list[Operation]:
+        """Open these closed accounts again."""
+        return self.run(self.planner.reopen([self.account(login) for login in logins], cause=CAUSE))
+
+    def rotate(self, logins: Sequence[str]) -> list[Operation]:
+        """Give these accounts new passwords."""
+        return self.run(self.planner.rotate([self.account(login) for login in logins], cause=CAUSE))
+
+    def run(self, plan: Plan) -> list[Operation]:
+        """Carry a plan out."""
+        return list(self.engine.apply(plan))
+
+    def resume(self) -> list[Operation]:
+        """Carry out what is left."""
+        return list(self.engine.resume())
+
+    def _record(self, *events: Event) -> None:
+        self._on_record(events)
+        self.store.write(*events)
+        for event in events:
+            self.plugins.observe(event)
+
+
+def _open(file: Path, clock: Callable[[], datetime]) -> Store:
+    url = f"sqlite:///{file}"
+    if not file.exists():
+        Store.create(url)
+    return Store.open(url, now=clock)

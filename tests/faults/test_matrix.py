@@ -1,0 +1,173 @@
+"""Every operation, at every place of the chain, with every fault, whether it lasts or ends at the second try.
+
+Whatever happens, one of two things is true afterwards: every target takes the same one password (the old one, or the
+new one that its owner has), or the operation says that it is incomplete and when it will be tried next; and then that
+try succeeds. The cells are counted and printed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import attrs
+import pytest
+
+from provisioner.core.model import AccountState, Operation, OperationKind, OperationState
+from provisioner.testing import samples
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
+from provisioner.testing.harness import Harness
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
+
+LOGIN = samples.ACCOUNT.login
+NUMBER = samples.HOLDER.mobile or ""
+
+CHANGE_HOOK = {
+    OperationKind.CREATE: "account_create",
+    OperationKind.REOPEN: "account_create",
+    OperationKind.ROTATE: "account_rotate",
+    OperationKind.CLOSE: "account_close",
+}
+
+
+@attrs.frozen
+class Cell:
+    """One row of the matrix."""
+
+    kind: OperationKind
+    place: str
+    hook: str
+    fault: Fault
+    lasts: bool
+    undoes: bool
+
+    def __str__(self) -> str:
+        lasts = "lasts" if self.lasts else "once"
+        return f"{self.kind}-{self.place}-{self.hook}-{self.fault}-{lasts}-{'undo' if self.undoes else 'no_undo'}"
+
+
+def cells() -> Iterator[Cell]:
+    for kind, hook in CHANGE_HOOK.items():
+        places = [(target, name) for target in ("first", "second") for name in (hook, "account_probe")]
+        if kind is not OperationKind.CLOSE:
+            places += [("sms", "secret_deliver")]
+        for (place, name), fault, lasts, undoes in itertools.product(places, Fault, (True, False), (True, False)):
+            yield Cell(kind, place, name, fault, lasts, undoes)
+
+
+CELLS = list(cells())
+
+
+class World:
+    """Two targets and a channel, each of which can fail, and the phones behind it."""
+
+    def __init__(self, folder: Path, *, undoes: bool) -> None:
+        self.file = folder / "store.sqlite"
+        self.clock = FakeClock()
+        self.directories = {"first": MemoryTarget(), "second": MemoryTarget()}
+        self.phones = MemoryChannel()
+        self.faults = {name: Faults() for name in ("first", "second", "sms")}
+        self.targets = {
+            name: FaultTarget(directory, self.faults[name], undoes=undoes)
+            for name, directory in self.directories.items()
+        }
+        self.channels = {"sms": FaultChannel(self.phones, self.faults["sms"])}
+
+    def start(self) -> Harness:
+        return Harness(self.file, targets=self.targets, channels=self.channels, clock=self.clock)
+
+    def passwords(self) -> list[str]:
+        """Return every password that was ever sent, the oldest first."""
+        return [message.password for message in self.phones.inbox(NUMBER)]
+
+    def takes(self, password: str | None) -> list[bool]:
+        return [one.logs_in(LOGIN, password) if password else False for one in self.directories.values()]
+
+    def fail(self, cell: Cell) -> None:
+        faults = self.faults[cell.place]
+        number = faults.calls[cell.hook] + 1
+        faults.on(cell.hook, cell.fault, EVERY_CALL if cell.lasts else {number})
+
+
+def prepare(harness: Harness, kind: OperationKind) -> None:
+    """Bring the account to where an operation of this kind begins."""
+    harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
+    if kind is not OperationKind.CREATE:
+        harness.open([samples.UNIT.code])
+    if kind is OperationKind.REOPEN:
+        harness.close_accounts([LOGIN])
+
+
+def carry_out(harness: Harness, kind: OperationKind) -> Operation:
+    if kind is OperationKind.CREATE:
+        return harness.open([samples.UNIT.code])[0]
+    if kind is OperationKind.REOPEN:
+        return harness.reopen([LOGIN])[0]
+    if kind is OperationKind.ROTATE:
+        return harness.rotate([LOGIN])[0]
+    return harness.close_accounts([LOGIN])[0]
+
+
+def drive_on(world: World, harness: Harness, operation: Operation) -> Operation:
+    """Let everything work again, wait for the next try, and make it."""
+    for faults in world.faults.values():
+        faults.clear()
+    assert operation.next_try_at is not None
+    world.clock.advance(operation.next_try_at - world.clock() + timedelta(seconds=31))
+    return harness.resume()[0]
+
+
+def check_ended(world: World, harness: Harness, operation: Operation, old: str | None) -> None:
+    """Check what must be true once an operation has ended."""
+    state = harness.account(LOGIN).state
+    if operation.state is not OperationState.DONE:
+        before = {OperationKind.CREATE: AccountState.PLANNED, OperationKind.REOPEN: AccountState.CLOSED}
+        assert state is before.get(operation.kind, AccountState.OPEN)
+        assert world.takes(old) == [state is AccountState.OPEN] * 2
+        return
+    last = world.passwords()[-1] if world.passwords() else None
+    if operation.kind is OperationKind.CLOSE:
+        assert state is AccountState.CLOSED
+        assert world.takes(last) == [False, False]
+    else:
+        assert state is AccountState.OPEN
+        assert last != old
+        assert world.takes(last) == [True, True]
+        assert not any(any(world.takes(earlier)) for earlier in world.passwords()[:-1])
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_no_fault_loses_a_password(cell: Cell, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(tmp_path, undoes=cell.undoes)
+    with world.start() as harness:
+        prepare(harness, cell.kind)
+        old = world.passwords()[-1] if world.passwords() and cell.kind is not OperationKind.REOPEN else None
+        world.fail(cell)
+        operation = carry_out(harness, cell.kind)
+        shown = [repr(operation)]
+        if operation.state is OperationState.INCOMPLETE:
+            assert operation.error is not None
+            operation = drive_on(world, harness, operation)
+            shown.append(repr(operation))
+        check_ended(world, harness, operation, old)
+        if not cell.lasts and cell.fault not in {Fault.REFUSE, Fault.REFUSE_SECRET}:
+            assert operation.state is OperationState.DONE
+
+    written = bytes_of(tmp_path)
+    printed = capsys.readouterr()
+    for password in world.passwords():
+        assert password.encode() not in written
+        assert password not in "".join([*shown, printed.out, printed.err])
+
+
+def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print(f"\nfault matrix: {len(CELLS)} cells")
+    assert len(CELLS) == (3 * 5 + 4) * len(Fault) * 2 * 2
