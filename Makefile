@@ -1,0 +1,42 @@
+# `make demo` and `make test` need git, make and Python 3.11 or newer, and set up all the rest (CONTRIBUTING.md).
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.NOTPARALLEL:
+.PHONY: demo test check servers clean
+
+## The whole story, on this machine. Installs nothing outside .venv.
+demo: $(VENV)/.installed
+	@$(BIN)/provisioner demo
+
+## Every check and every test, with real servers; installs their Debian packages where it may.
+test: servers check
+	$(BIN)/pytest
+
+## What needs no server: style, types and layers.
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+servers:
+	@bash .ci/servers
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@bash .ci/venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable .
+	@touch $@
+
+# Dependency groups need pip 25.1.
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(PIP) install --upgrade 'pip>=25.1'
+	$(PIP) install --editable . --group dev
+	@touch $@ $(VENV)/.installed
