@@ -1,9 +1,34 @@
 """A plug-in based framework that opens, closes, rotates and hands over the accounts of organisational units."""
 
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.model import Account, Outcome, Person, Unit
-from provisioner.core.requests import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
-from provisioner.core.secret import Secret
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from provisioner.core.hookspecs import hookimpl
+    from provisioner.core.model import Account, Outcome, Person, Unit
+    from provisioner.core.requests import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
+    from provisioner.core.secret import Secret
+else:
+    # The names are imported when they are first used: the command line imports this package too, and is to be quick.
+
+    _HOMES = {
+        "hookspecs": ("hookimpl",),
+        "model": ("Account", "Outcome", "Person", "Unit"),
+        "requests": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
+        "secret": ("Secret",),
+    }
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        for home, names in _HOMES.items():
+            if name in names:
+                value = globals()[name] = getattr(import_module(f"provisioner.core.{home}"), name)
+                return value
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+
 
 __all__ = [
     "Account",

@@ -1,0 +1,24 @@
+"""The exit codes, which scripts rely on."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    #: Done, or nothing to do.
+    DONE = 0
+    #: A defect of ours.
+    DEFECT = 1
+    #: Usage, configuration or an input file is wrong; nothing was changed.
+    WRONG = 2
+    #: Denied or blocked: authority, a missing request, clearance, a protected account.
+    DENIED = 3
+    #: Some operations are incomplete or failed; ``resume`` or the next sweep drives them on.
+    UNFINISHED = 4
+    #: A target or channel is unavailable or left alone; nothing was changed.
+    UNAVAILABLE = 5
+    #: The run would exceed the mass-change limit and waits for its release.
+    STAGED = 6

@@ -1,0 +1,130 @@
+"""What becomes of an exception: an exit code, a sentence on stderr or a JSON document, and never a traceback."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+
+import click
+
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.session import Session
+from provisioner.core.errors import (
+    BusyError,
+    ConfigurationError,
+    DeniedError,
+    InputError,
+    LeaseLostError,
+    MisconfiguredError,
+    NotReadyError,
+    Problem,
+    ProvisionerError,
+    StoppedError,
+    StoreError,
+    SupersededError,
+    TargetError,
+)
+from provisioner.core.text import Text
+
+#: What each class of errors means to a script. The class nearest to the error decides.
+CODES: dict[type[BaseException], ExitCode] = {
+    BusyError: ExitCode.UNFINISHED,
+    ConfigurationError: ExitCode.WRONG,
+    DeniedError: ExitCode.DENIED,
+    InputError: ExitCode.WRONG,
+    LeaseLostError: ExitCode.UNFINISHED,
+    MisconfiguredError: ExitCode.WRONG,
+    StoppedError: ExitCode.UNFINISHED,
+    StoreError: ExitCode.WRONG,
+    SupersededError: ExitCode.UNFINISHED,
+    TargetError: ExitCode.UNAVAILABLE,
+    click.ClickException: ExitCode.WRONG,
+    Exception: ExitCode.DEFECT,
+}
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """Return what *error* means to a script."""
+    if isinstance(error, NotReadyError):
+        # One that is down is worth another try, whatever is wrong with the others.
+        return max(exit_code(one) for one in error.errors)
+    return next(CODES[cls] for cls in type(error).__mro__ if cls in CODES)
+
+
+def report(error: Exception, session: Session) -> ExitCode:
+    """Tell people or the calling script what went wrong, and return the exit code."""
+    if session.json:
+        session.output.document({"error": document(error, session)})
+    else:
+        for line in _lines(error, session):
+            session.output.error_line(line)
+    return exit_code(error)
+
+
+def document(error: Exception, session: Session) -> dict[str, object]:
+    """Return *error* as JSON shows it."""
+    message, cure, items = _parts(error, session)
+    shown = [
+        {"file": one.file, "line": one.line, "field": one.field, "message": _message(one, session)} for one in items
+    ]
+    return {"class": type(error).__name__, "message": message, "cure": cure, "items": shown}
+
+
+def _parts(error: Exception, session: Session) -> tuple[str, str, Sequence[Problem]]:
+    """Return what went wrong, what can be done about it, and the single problems."""
+    said = session.output.said
+    match error:
+        case InputError():
+            return said(error.text), "", error.problems
+        case NotReadyError():
+            problems = [Problem(field=one.target, message=one.text) for one in error.errors]
+            return said(error.text), "\n".join(dict.fromkeys(_cures(error.errors, session))), problems
+        case ProvisionerError():
+            return said(error.text), said(error.cure), ()
+        case click.ClickException():
+            return error.format_message(), "", ()
+        case click.Abort():
+            return session.output.text("the command was interrupted"), "", ()
+        case _:
+            return _defect(error, session)
+
+
+def _cures(errors: Iterable[TargetError], session: Session) -> list[str]:
+    return [session.output.said(error.cure) for error in errors if error.cure.template]
+
+
+def _defect(error: Exception, session: Session) -> tuple[str, str, Sequence[Problem]]:
+    """Say where it happened. The error's own text stays unsaid: nobody knows what it quotes."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
+    if session.verbose:
+        for frame in frames:
+            print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)  # noqa: T201
+    message = Text("this is a defect of the program: {error} at {place}", {"error": type(error).__name__, "place": place})
+    return session.output.said(message), session.output.text("please report it; -v shows the way there"), ()
+
+
+def _message(problem: Problem, session: Session) -> str:
+    """Return what is wrong; it names what it is about where no line does."""
+    message = session.output.said(problem.message)
+    return f"{problem.subject}: {message}" if problem.subject and problem.line is None else message
+
+
+def _lines(error: Exception, session: Session) -> list[str]:
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    message, cure, problems = _parts(error, session)
+    lines = [f"{session.output.text('error')}: {message}"]
+    for one in problems:
+        place = ":".join(str(part) for part in (one.file, one.line, one.field) if part)
+        lines.append(f"  {place}: {_message(one, session)}")
+    return [*lines, *(f"  -> {line}" for line in cure.splitlines())]
+
+
+def _usage(error: click.ClickException) -> list[str]:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return [error.format_message()]
+    context = getattr(error, "ctx", None)
+    usage = [context.get_usage()] if context else []
+    return [*usage, f"Error: {error.format_message()}"]

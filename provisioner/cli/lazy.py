@@ -1,0 +1,72 @@
+"""Groups whose commands are imported when they are used, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+
+class Entry(NamedTuple):
+    """One command that is not imported yet."""
+
+    #: One line for the help of its group.
+    help: str
+    #: Where the click command is, as ``package.module:attribute``.
+    location: str
+
+
+class Family(NamedTuple):
+    """A group of commands."""
+
+    help: str
+    commands: Mapping[str, Entry]
+
+
+def load(location: str) -> click.Command:
+    """Import the click command at ``package.module:attribute``."""
+    module, _, attribute = location.partition(":")
+    command: click.Command = getattr(import_module(module), attribute)
+    return command
+
+
+class LazyGroup(click.Group):
+    """A group that knows the names and the help of its commands without importing them.
+
+    Args:
+
+        table: The commands, by name, in the order in which they are listed.
+
+        find_other: Finds a command that is not in the table.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        table: Mapping[str, Entry | Family],
+        find_other: Callable[[click.Context, str], click.Command | None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.table = table
+        self.find_other = find_other
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        match self.table.get(cmd_name):
+            case Entry() as entry:
+                return load(entry.location)
+            case Family() as family:
+                return LazyGroup(cmd_name, help=family.help, table=family.commands)
+        return self.find_other(ctx, cmd_name) if self.find_other else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """List the commands with the help in the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in self.table.items()])

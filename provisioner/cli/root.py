@@ -1,0 +1,103 @@
+"""The command ``provisioner`` itself: the options before the commands, and how everything ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from provisioner.cli.lazy import LazyGroup
+from provisioner.cli.session import Session
+from provisioner.cli.table import COMMANDS
+
+
+class Root(LazyGroup):
+    """Turns the end of every command into an exit code, and every exception into a message."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:
+        """Run a command line, and exit.
+
+        Args:
+
+            args: What comes after the name of the program; by default, what this process was given.
+
+            prog_name: The name of the program, for messages.
+
+            extra: For click.
+        """
+        given = sys.argv[1:] if args is None else list(args)
+        session = Session()
+        extra |= {"standalone_mode": False, "obj": session}
+        try:
+            code = super().main(given, prog_name or "provisioner", **extra)
+        except Exception as error:  # the last resort of the program
+            from provisioner.cli.failures import report
+
+            session.json = session.json or "--json" in given  # it may have gone wrong before the option was read
+            code = report(error, session)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _kept(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """Return a callback that keeps the value of an option in the session."""
+
+    def keep(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+        setattr(ctx.ensure_object(Session), attribute, value)
+
+    return keep
+
+
+def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
+    from provisioner.cli.extensions import find_command
+
+    return find_command(ctx.ensure_object(Session), name)
+
+
+@click.command(
+    cls=Root,
+    table=COMMANDS,
+    find_other=_plugin_command,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Plug-ins add commands of their own; 'provisioner plugins' lists them.",
+)
+@click.option(
+    "--config",
+    metavar="FILE",
+    expose_value=False,
+    callback=_kept("config_file"),
+    help="The configuration; by default $PROVISIONER_CONFIG or ./provisioner.toml.",
+)
+@click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_kept("json"),
+    help="Print exactly one JSON document on stdout, and everything else on stderr.",
+)
+@click.option(
+    "--actor",
+    metavar="ID",
+    expose_value=False,
+    callback=_kept("given_actor"),
+    help="Who asks, for the record; by default the user of the operating system.",
+)
+@click.option(
+    "--lang",
+    type=click.Choice(["tr", "en"]),
+    expose_value=False,
+    callback=_kept("given_language"),
+    help="The language of messages.",
+)
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_kept("verbose"),
+    help="Log everything that is done, on stderr.",
+)
+@click.version_option(package_name="unit-provisioner", prog_name="provisioner")
+def root() -> None:
+    """Open, close, rotate and hand over the accounts of organisational units on several systems at once."""

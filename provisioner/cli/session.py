@@ -1,0 +1,120 @@
+"""What holds for one run of the command line. Commands, also those of plug-ins, get it as click's ``obj``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+
+    from provisioner.bootstrap import Application
+    from provisioner.catalogue import Catalogue
+    from provisioner.cli.output import Output
+    from provisioner.config import LoadedConfiguration
+    from provisioner.core.plan import Cause
+
+
+class Session:
+    """The options before the command, and what follows from them."""
+
+    def __init__(self) -> None:
+        #: The file of ``--config``, if it was given.
+        self.config_file: str | None = None
+        #: Whether stdout gets one JSON document and nothing else.
+        self.json = False
+        #: The id of ``--actor``, if it was given.
+        self.given_actor: str | None = None
+        #: ``tr`` or ``en`` of ``--lang``, if it was given.
+        self.given_language: str | None = None
+        #: Whether everything is logged.
+        self.verbose = False
+
+    @cached_property
+    def configuration(self) -> LoadedConfiguration:
+        """The configuration.
+
+        Raises:
+
+            ConfigurationError: There is none, or something in it is wrong.
+        """
+        from pathlib import Path
+
+        from provisioner.config import find_file, load
+
+        return load(find_file(Path(self.config_file) if self.config_file else None))
+
+    @property
+    def language(self) -> str:
+        """The language of messages: the one asked for, the configuration's, or the system's."""
+        if self.given_language:
+            return self.given_language
+        if self._is_configured:
+            return self.configuration.content.language
+        locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+        return "tr" if locale.startswith("tr") else "en"
+
+    @property
+    def _is_configured(self) -> bool:
+        return "configuration" in self.__dict__
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The messages in that language, those of the configured plug-ins included."""
+        from provisioner.catalogue import Catalogue
+
+        return Catalogue.of(self.language, self.named_plugins() if self._is_configured else ())
+
+    def named_plugins(self) -> list[str]:
+        """Return the plug-ins that the configuration names, in its order.
+
+        Raises:
+
+            ConfigurationError: There is no configuration, or something in it is wrong.
+        """
+        content = self.configuration.content
+        tables = [*content.targets.values(), *content.channels.values()]
+        return list(dict.fromkeys(name for table in tables if isinstance(name := table.get("plugin"), str)))
+
+    @cached_property
+    def output(self) -> Output:
+        """Where answers go."""
+        from provisioner.cli.output import Output
+
+        return Output(self)
+
+    @property
+    def actor(self) -> str:
+        """Who asks: the one named by ``--actor``, or the user of the operating system."""
+        import getpass
+
+        return self.given_actor or getpass.getuser()
+
+    def cause(self, reason: str) -> Cause:
+        """Return who asks, and why."""
+        from provisioner.core.plan import Cause
+
+        return Cause(actor=self.actor, reason=reason)
+
+    @contextmanager
+    def application(
+        self, *, dry_run: bool = False, stop: threading.Event | None = None
+    ) -> Iterator[Application]:
+        """Open the store, load the plug-ins and join everything, for as long as the command runs.
+
+        Raises:
+
+            ConfigurationError: Something in the configuration is wrong.
+
+            StoreError: The store cannot be opened.
+        """
+        from provisioner.bootstrap import application
+        from provisioner.cli import logs
+
+        config = self.configuration
+        logs.set_up(verbose=self.verbose)
+        with application(config, dry_run=dry_run, stop=stop) as app:
+            yield app

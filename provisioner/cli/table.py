@@ -1,0 +1,46 @@
+"""The product's own commands: name, help and place. Nothing is imported before it is used."""
+
+from __future__ import annotations
+
+from provisioner.cli.lazy import Entry, Family
+
+_UNIT = Family(
+    "Organisational units, and the accounts they bring.",
+    {
+        "import": Entry("Take over units from a CSV or TOML file.", "provisioner.cli.units:import_"),
+        "open": Entry("Open the accounts of units, or reopen them.", "provisioner.cli.units:open_"),
+        "close": Entry("Close the accounts of units.", "provisioner.cli.units:close"),
+        "list": Entry("List the units as a tree.", "provisioner.cli.units:list_"),
+        "show": Entry("Show one unit.", "provisioner.cli.units:show"),
+    },
+)
+
+_PERSON = Family(
+    "Staff, where no personnel system supplies them.",
+    {
+        "import": Entry("Take over staff from a CSV or TOML file.", "provisioner.cli.persons:import_"),
+        "show": Entry("Show one member of staff.", "provisioner.cli.persons:show"),
+    },
+)
+
+_ACCOUNT = Family(
+    "Accounts, one by one.",
+    {
+        "list": Entry("List accounts.", "provisioner.cli.accounts:list_"),
+        "show": Entry("Show one account.", "provisioner.cli.accounts:show"),
+        "create": Entry("Open accounts that were never open.", "provisioner.cli.accounts:create"),
+        "close": Entry("Close accounts.", "provisioner.cli.accounts:close"),
+        "reopen": Entry("Open closed accounts again.", "provisioner.cli.accounts:reopen"),
+    },
+)
+
+COMMANDS: dict[str, Entry | Family] = {
+    "demo": Entry("Show the whole story on a private example.", "provisioner.demo:command"),
+    "init": Entry("Write a configuration that works, and make the store.", "provisioner.cli.init:command"),
+    "check": Entry("Say of every part whether it works.", "provisioner.cli.check:command"),
+    "unit": _UNIT,
+    "person": _PERSON,
+    "account": _ACCOUNT,
+    "resume": Entry("Finish what a crash or a dead target left.", "provisioner.cli.runs:resume"),
+    "plugins": Entry("List plug-ins and the commands they add.", "provisioner.cli.plugins:command"),
+}
