@@ -1,1 +1,1 @@
-"""TODO."""
+"""The plug-in ``ldap``: accounts in an LDAP directory."""

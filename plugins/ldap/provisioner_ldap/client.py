@@ -1,0 +1,316 @@
+"""Speaks LDAP. With :mod:`~provisioner_ldap.errors`, the only place that knows ldap3.
+
+What ldap3 must not do here, and does if it is let:
+
+- Send a request again by itself. So the strategy is ``SAFE_SYNC``, and reconnecting is the pool's business.
+- Open a closed connection again for a bind, without TLS. So a connection is never used after it was closed.
+- Follow referrals with our password. So ``auto_referrals`` is off.
+- Verify certificates loosely, or not at all. So it is given sockets wrapped by Python's own strict context.
+- Wait for ever. So both timeouts are always set.
+
+The fourth thing ldap3 returns for each request is the request itself, passwords included. It is dropped unseen.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import ldap3
+from ldap3.core import results
+from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
+
+from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError
+from provisioner.core.secret import Secret
+from provisioner_ldap import ppolicy
+from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
+from provisioner_ldap.errors import Answer, from_answer, from_exception
+from provisioner_ldap.settings import LdapSettings, TlsMode
+
+#: The Password Modify extended operation (RFC 3062).
+PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"  # noqa: S105 - an object identifier
+
+#: Where servers listen if their URL does not say.
+_PORTS = {"ldap": 389, "ldaps": 636}
+
+_Address = tuple[str, int]
+
+#: Asks the directory to say in its answer what the password policy thinks.
+_POLICY_CONTROL = [(ppolicy.OID, False, None)]
+
+#: The results of a bind that say "this name and this password do not log in".
+_NOT_ACCEPTED = frozenset(
+    {
+        results.RESULT_INVALID_CREDENTIALS,
+        results.RESULT_INAPPROPRIATE_AUTHENTICATION,
+        results.RESULT_NO_SUCH_OBJECT,
+    }
+)
+
+
+class _StrictTls(ldap3.Tls):  # type: ignore[misc] # ldap3 has no types
+    """Wraps sockets with Python's own verification of certificate and name, which ldap3 would switch off."""
+
+    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED)
+        self._context = context
+        self._host = host
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002 - ldap3
+        """Replace the socket of *connection* by an encrypted one whose other end is who it should be."""
+        _hurry(connection.socket)
+        connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._host)
+
+
+@attrs.define(eq=False)
+class Session:
+    """One connection to one server, for one thread at a time."""
+
+    #: The URL of the server.
+    server: str
+    _connection: Any = attrs.field(repr=False)
+    #: Whether every request so far was answered.
+    usable: bool = attrs.field(default=True, init=False)
+    #: Whether a password policy watches over the name that was bound last.
+    policed: bool = attrs.field(default=False, init=False)
+
+    @property
+    def tls_version(self) -> str | None:
+        """How the connection is encrypted, if it is."""
+        wrapped = self._connection.socket
+        return wrapped.version() if isinstance(wrapped, ssl.SSLSocket) else None
+
+    def bind(self, dn: str, password: Secret) -> Answer:
+        """Log in. The answer says whether this name and this password are accepted.
+
+        Raises:
+
+            TargetError: The server cannot tell.
+        """
+        connection = self._connection
+        connection.user, connection.authentication = dn, ldap3.SIMPLE
+        connection.password = password.reveal().encode()
+        try:
+            answer, _ = self._ask(connection.bind, read_server_info=False, controls=_POLICY_CONTROL)
+        finally:
+            connection.password = None
+        return answer if answer.code in _NOT_ACCEPTED else _succeeded(answer)
+
+    def read(self, dn: str, attributes: Iterable[str]) -> Entry:
+        """Read one entry. One that is not there, or not for us to see, holds nothing."""
+        wanted = [OBJECT_CLASS, *attributes]
+        answer, found = self._ask(self._connection.search, dn, "(objectClass=*)", ldap3.BASE, attributes=wanted)
+        if answer.code == results.RESULT_NO_SUCH_OBJECT:
+            return Entry(dn)
+        _succeeded(answer)
+        values = [one["raw_attributes"] for one in found if one["type"] == "searchResEntry"]
+        return Entry(dn, {name.lower(): tuple(held) for one in values for name, held in one.items()})
+
+    def add(self, dn: str, attributes: Attributes) -> bool:
+        """Make an entry. Return ``False`` if there is one of this name already."""
+        present = {name: list(values) for name, values in attributes.items() if values}
+        answer = self._change(self._connection.add, dn, attributes=present)
+        if answer.code == results.RESULT_NO_SUCH_OBJECT:
+            raise MisconfiguredError(
+                "{server} has no entry below which {dn} could stand",
+                cure="make the entry that base_dn names, or correct the name",
+                server=self.server,
+                dn=dn,
+            )
+        return answer.code != results.RESULT_ENTRY_ALREADY_EXISTS and _succeeded(answer).ok
+
+    def modify(self, dn: str, attributes: Attributes) -> None:
+        """Replace the values of attributes, all of them or none."""
+        changes = {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
+        _succeeded(self._change(self._connection.modify, dn, changes, controls=_POLICY_CONTROL))
+
+    def delete(self, dn: str) -> None:
+        """Remove an entry, if it is there."""
+        answer = self._change(self._connection.delete, dn)
+        if answer.code != results.RESULT_NO_SUCH_OBJECT:
+            _succeeded(answer)
+
+    def set_password(self, dn: str, password: Secret) -> Answer:
+        """Let the server set and hash a password. The answer says whether it did."""
+        request = PasswdModifyRequestValue()
+        request["userIdentity"] = dn.encode()
+        request["newPasswd"] = password.reveal().encode()
+        return self._change(self._connection.extended, PASSWORD_MODIFY, request, _POLICY_CONTROL)
+
+    def is_idle(self) -> bool:
+        """Whether the server has said nothing since its last answer; it would be that it hangs up."""
+        poll = select.poll()
+        poll.register(self._connection.socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def close(self) -> None:
+        """Hang up, politely if the server still listens. Raises nothing."""
+        with suppress(Exception):
+            if self.usable:
+                self._connection.unbind()
+        self.usable = False
+        _close_socket(self._connection)
+
+    def _change(self, operation: Callable[..., Any], *arguments: object, **options: object) -> Answer:
+        return self._ask(operation, *arguments, changing=True, **options)[0]
+
+    def _ask(
+        self, operation: Callable[..., Any], *arguments: object, changing: bool = False, **options: object
+    ) -> tuple[Answer, list[Any]]:
+        """Make one request. After one that was not answered the connection is not used again."""
+        if not self.usable:
+            raise UnavailableError("the connection to {server} was lost before", server=self.server)
+        try:
+            _, result, found, _ = operation(*arguments, **options)
+            answer = self._answer(result)
+        except Exception as error:
+            self.usable = False
+            raise _translated(error, self._connection, server=self.server, changing=changing) from None
+        return answer, found or []
+
+    def _answer(self, result: Mapping[str, Any]) -> Answer:
+        control = result.get("controls", {}).get(ppolicy.OID)
+        self.policed = self.policed or control is not None
+        return Answer(
+            server=self.server,
+            code=result["result"],
+            message=result["message"],
+            policy=ppolicy.policy_error(control["value"] or b"") if control else None,
+        )
+
+
+@attrs.define(eq=False)
+class Client:
+    """Opens sessions. Safe to share between threads."""
+
+    settings: LdapSettings
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """How servers are verified: certificate and name, always.
+
+        Raises:
+
+            MisconfiguredError: The file with the certificates cannot be read.
+        """
+        try:
+            return ssl.create_default_context(cafile=self.settings.ca_file)
+        except OSError as error:
+            file, reason = self.settings.ca_file, str(error)
+            raise MisconfiguredError("ca_file {file} cannot be read: {reason}", file=file, reason=reason) from None
+
+    def connect(self, url: str) -> Session:
+        """Return a session in which nobody is logged in, encrypted if the settings ask for it.
+
+        Raises:
+
+            UnavailableError: The server cannot be reached, or does not answer in time.
+
+            MisconfiguredError: The server cannot prove who it is, or the settings are wrong.
+        """
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        context = self.context if parts.scheme == "ldaps" or self.settings.tls is TlsMode.REQUIRED else None
+        *others, last = _addresses(host, port, url)
+        for address in others:
+            with suppress(UnavailableError):
+                return self._opened(url, address, host, context)
+        return self._opened(url, last, host, context)
+
+    def connect_service(self, url: str) -> Session:
+        """Return a session in which the service account is logged in.
+
+        Raises:
+
+            UnavailableError: The server cannot be reached, or does not answer in time.
+
+            MisconfiguredError: The server cannot prove who it is, or the settings are wrong.
+        """
+        session = self.connect(url)
+        try:
+            answer = session.bind(self.settings.bind_dn, self.settings.bind_password)
+            if not answer.ok:
+                raise from_answer(answer)
+        except TargetError:
+            session.close()
+            raise
+        return session
+
+    def _opened(self, url: str, address: _Address, host: str, context: ssl.SSLContext | None) -> Session:
+        """Connect to one address, and encrypt."""
+        starts_encrypted = url.startswith("ldaps:")
+        server = ldap3.Server(
+            address[0],
+            port=address[1],
+            use_ssl=starts_encrypted,
+            tls=_StrictTls(context, host) if context else None,
+            get_info=ldap3.NONE,
+            connect_timeout=self.settings.connect_timeout,
+        )
+        connection = ldap3.Connection(
+            server,
+            client_strategy=ldap3.SAFE_SYNC,
+            receive_timeout=self.settings.connect_timeout,
+            auto_referrals=False,
+            auto_range=False,
+            check_names=False,
+            return_empty_attributes=False,
+        )
+        try:
+            connection.open(read_server_info=False)
+            _hurry(connection.socket)
+            if context and not starts_encrypted:
+                connection.start_tls(read_server_info=False)
+        except Exception as error:
+            _close_socket(connection)
+            raise _translated(error, connection, server=url, changing=False) from None
+        connection.socket.settimeout(self.settings.timeout)
+        session = Session(url, connection)
+        if context and not session.tls_version:
+            session.close()
+            raise MisconfiguredError("{server} does not encrypt", server=url)
+        return session
+
+
+def _addresses(host: str, port: int, url: str) -> list[_Address]:
+    """Return where *host* is, the preferred address first."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UnavailableError(
+            "the name of {server} cannot be resolved: {reason}",
+            cure="correct urls, or see that the name service answers",
+            server=url,
+            reason=error.strerror,
+        ) from None
+    return [(str(address[0]), port) for *_, address in found]
+
+
+def _hurry(plain: socket.socket) -> None:
+    """Send small messages at once; otherwise the first bind waits 40 ms for an acknowledgement."""
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _close_socket(connection: Any) -> None:
+    """Close what ldap3 leaves open after a failure."""
+    if connection.socket is not None:
+        connection.socket.close()
+        connection.socket = None
+
+
+def _succeeded(answer: Answer) -> Answer:
+    if not answer.ok:
+        raise from_answer(answer)
+    return answer
+
+
+def _translated(error: Exception, connection: Any, *, server: str, changing: bool) -> TargetError:
+    detail = connection.last_error or type(error).__name__
+    return from_exception(error, server=server, detail=detail, changing=changing)

@@ -1,0 +1,273 @@
+"""What the exceptions of ldap3 and the answers of directories mean, in the product's own errors.
+
+:data:`EXCEPTIONS`, :data:`RESULTS` and :data:`POLICY_ERRORS` are the whole of it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from enum import Enum, auto
+
+import attrs
+from ldap3.core import exceptions as native
+from ldap3.core import results
+
+from provisioner.core.errors import (
+    ConflictError,
+    MisconfiguredError,
+    MissingError,
+    RefusedError,
+    SecretRefusedError,
+    TargetError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
+from provisioner_ldap.ppolicy import PolicyError
+
+#: The result code of a success.
+SUCCESS = 0
+
+
+class Meaning(Enum):
+    """What an exception says of the request that was under way."""
+
+    #: The certificate does not stand up to verification.
+    CERTIFICATE = auto()
+    #: The request did not leave this machine as a whole.
+    NOT_SENT = auto()
+    #: It was sent, if there was one, and no usable answer came.
+    LOST = auto()
+    #: Our settings are wrong.
+    SETTINGS = auto()
+    #: The password cannot be sent.
+    SECRET = auto()
+    #: Another value cannot be sent.
+    VALUE = auto()
+
+
+#: What each exception means, with all that are derived from it. The first row that fits counts.
+EXCEPTIONS: Mapping[type[Exception], Meaning] = {
+    # ldap3 mixes the class of the cause into its own classes; these two decide, whatever they are mixed into.
+    ssl.SSLCertVerificationError: Meaning.CERTIFICATE,
+    native.LDAPCertificateError: Meaning.CERTIFICATE,
+    native.LDAPSocketOpenError: Meaning.NOT_SENT,
+    native.LDAPSocketSendError: Meaning.NOT_SENT,
+    native.LDAPUnknownRequestError: Meaning.VALUE,
+    native.LDAPCommunicationError: Meaning.LOST,
+    native.LDAPResponseTimeoutError: Meaning.LOST,
+    native.LDAPMaximumRetriesError: Meaning.LOST,
+    native.LDAPTransactionError: Meaning.LOST,
+    native.LDAPExtensionError: Meaning.LOST,
+    native.LDAPControlError: Meaning.LOST,
+    native.LDAPSignatureVerificationFailedError: Meaning.LOST,
+    native.LDAPOperationResult: Meaning.LOST,
+    native.LDAPConfigurationError: Meaning.SETTINGS,
+    native.LDAPSSLNotSupportedError: Meaning.SETTINGS,
+    native.LDAPInvalidTlsSpecificationError: Meaning.SETTINGS,
+    native.LDAPInvalidHashAlgorithmError: Meaning.SETTINGS,
+    native.LDAPBindError: Meaning.SETTINGS,
+    native.LDAPInvalidServerError: Meaning.SETTINGS,
+    native.LDAPSASLMechanismNotSupportedError: Meaning.SETTINGS,
+    native.LDAPSASLBindInProgressError: Meaning.SETTINGS,
+    native.LDAPConnectionIsReadOnlyError: Meaning.SETTINGS,
+    native.LDAPServerPoolExhaustedError: Meaning.SETTINGS,
+    native.LDAPServerPoolError: Meaning.SETTINGS,
+    native.LDAPConnectionPoolNameIsMandatoryError: Meaning.SETTINGS,
+    native.LDAPConnectionPoolNotStartedError: Meaning.SETTINGS,
+    native.LDAPInvalidPortError: Meaning.SETTINGS,
+    native.LDAPUserNameNotAllowedError: Meaning.SETTINGS,
+    native.LDAPUserNameIsMandatoryError: Meaning.SETTINGS,
+    native.LDAPInvalidDnError: Meaning.SETTINGS,
+    native.LDAPSASLPrepError: Meaning.SECRET,
+    native.LDAPPasswordIsMandatoryError: Meaning.SECRET,
+    native.LDAPCursorError: Meaning.VALUE,
+    native.LDAPKeyError: Meaning.VALUE,
+    native.LDAPObjectError: Meaning.VALUE,
+    native.LDAPAttributeError: Meaning.VALUE,
+    native.LDAPObjectDereferenceError: Meaning.VALUE,
+    native.LDAPChangeError: Meaning.VALUE,
+    native.LDAPInvalidFilterError: Meaning.VALUE,
+    native.LDAPInvalidScopeError: Meaning.VALUE,
+    native.LDAPInvalidDereferenceAliasesError: Meaning.VALUE,
+    native.LDAPInvalidValueError: Meaning.VALUE,
+    native.LDAPLDIFError: Meaning.VALUE,
+    native.LDAPSchemaError: Meaning.VALUE,
+    native.LDAPMetricsError: Meaning.VALUE,
+    native.LDAPObjectClassError: Meaning.VALUE,
+    native.LDAPInfoError: Meaning.VALUE,
+    OSError: Meaning.LOST,
+    # StartTLS that failed for another reason than the network.
+    native.LDAPStartTLSError: Meaning.SETTINGS,
+    # Whatever ldap3 trips over while it decodes an answer.
+    Exception: Meaning.LOST,
+}
+
+_RIGHTS = "give the service account the rights that the README of the plug-in lists"
+_SCHEMA = "make object_classes and attributes fit the directory's schema"
+_TLS = "use ldaps:// or StartTLS: set tls = 'required'"
+_CREDENTIALS = "correct bind_dn and bind_password"
+_WRITABLE = "name only servers that take changes in urls"
+_BASE = "make the entry named in base_dn, or correct the name"
+_POLICY = "change the password policy of the directory for these accounts"
+
+#: What each result code means that is not a success (RFC 4511, appendix A), and the cure where we know one.
+RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
+    results.RESULT_OPERATIONS_ERROR: (RefusedError, ""),
+    results.RESULT_PROTOCOL_ERROR: (UnsupportedError, ""),
+    results.RESULT_TIME_LIMIT_EXCEEDED: (TransientError, ""),
+    results.RESULT_SIZE_LIMIT_EXCEEDED: (RefusedError, ""),
+    results.RESULT_AUTH_METHOD_NOT_SUPPORTED: (MisconfiguredError, "let the directory accept simple binds"),
+    results.RESULT_STRONGER_AUTH_REQUIRED: (MisconfiguredError, _TLS),
+    results.RESULT_RESERVED: (RefusedError, ""),
+    results.RESULT_REFERRAL: (MisconfiguredError, _WRITABLE),
+    results.RESULT_ADMIN_LIMIT_EXCEEDED: (RefusedError, ""),
+    results.RESULT_UNAVAILABLE_CRITICAL_EXTENSION: (UnsupportedError, ""),
+    results.RESULT_CONFIDENTIALITY_REQUIRED: (MisconfiguredError, _TLS),
+    results.RESULT_SASL_BIND_IN_PROGRESS: (MisconfiguredError, ""),
+    # Somebody else changed the entry between our read and our change, or twice within one second.
+    results.RESULT_NO_SUCH_ATTRIBUTE: (TransientError, ""),
+    results.RESULT_ATTRIBUTE_OR_VALUE_EXISTS: (TransientError, ""),
+    results.RESULT_UNDEFINED_ATTRIBUTE_TYPE: (MisconfiguredError, _SCHEMA),
+    results.RESULT_INAPPROPRIATE_MATCHING: (MisconfiguredError, _SCHEMA),
+    results.RESULT_CONSTRAINT_VIOLATION: (RefusedError, ""),
+    results.RESULT_INVALID_ATTRIBUTE_SYNTAX: (
+        RefusedError,
+        "correct the data or the template of the attribute",
+    ),
+    results.RESULT_NO_SUCH_OBJECT: (MissingError, ""),
+    results.RESULT_ALIAS_PROBLEM: (ConflictError, ""),
+    results.RESULT_INVALID_DN_SYNTAX: (MisconfiguredError, "correct base_dn"),
+    results.RESULT_ALIAS_DEREFERENCING_PROBLEM: (ConflictError, ""),
+    results.RESULT_INAPPROPRIATE_AUTHENTICATION: (MisconfiguredError, _CREDENTIALS),
+    results.RESULT_INVALID_CREDENTIALS: (MisconfiguredError, _CREDENTIALS),
+    results.RESULT_INSUFFICIENT_ACCESS_RIGHTS: (MisconfiguredError, _RIGHTS),
+    results.RESULT_BUSY: (ThrottledError, ""),
+    results.RESULT_UNAVAILABLE: (UnavailableError, ""),
+    results.RESULT_UNWILLING_TO_PERFORM: (RefusedError, "see whether the directory is read-only"),
+    results.RESULT_LOOP_DETECTED: (MisconfiguredError, _WRITABLE),
+    results.RESULT_NAMING_VIOLATION: (MisconfiguredError, _SCHEMA),
+    results.RESULT_OBJECT_CLASS_VIOLATION: (MisconfiguredError, _SCHEMA),
+    results.RESULT_NOT_ALLOWED_ON_NON_LEAF: (ConflictError, ""),
+    results.RESULT_NOT_ALLOWED_ON_RDN: (MisconfiguredError, _SCHEMA),
+    results.RESULT_ENTRY_ALREADY_EXISTS: (ConflictError, ""),
+    results.RESULT_OBJECT_CLASS_MODS_PROHIBITED: (ConflictError, ""),
+    results.RESULT_AFFECT_MULTIPLE_DSAS: (RefusedError, ""),
+    results.RESULT_OTHER: (TransientError, "look at the log of the directory"),
+    results.RESULT_LCUP_RESOURCES_EXHAUSTED: (TransientError, ""),
+    results.RESULT_LCUP_SECURITY_VIOLATION: (RefusedError, ""),
+    results.RESULT_LCUP_INVALID_DATA: (RefusedError, ""),
+    results.RESULT_LCUP_UNSUPPORTED_SCHEME: (RefusedError, ""),
+    results.RESULT_LCUP_RELOAD_REQUIRED: (RefusedError, ""),
+    results.RESULT_CANCELED: (TransientError, ""),
+    results.RESULT_NO_SUCH_OPERATION: (RefusedError, ""),
+    results.RESULT_TOO_LATE: (RefusedError, ""),
+    results.RESULT_CANNOT_CANCEL: (RefusedError, ""),
+    results.RESULT_ASSERTION_FAILED: (ConflictError, ""),
+    results.RESULT_AUTHORIZATION_DENIED: (MisconfiguredError, _RIGHTS),
+    results.RESULT_E_SYNC_REFRESH_REQUIRED: (TransientError, ""),
+}
+
+#: What the password policy's own words mean; they are more exact than the result code they come with.
+POLICY_ERRORS: Mapping[PolicyError, tuple[type[TargetError], str]] = {
+    PolicyError.PASSWORD_EXPIRED: (RefusedError, ""),
+    PolicyError.ACCOUNT_LOCKED: (RefusedError, ""),
+    PolicyError.CHANGE_AFTER_RESET: (RefusedError, ""),
+    PolicyError.PASSWORD_MOD_NOT_ALLOWED: (MisconfiguredError, _POLICY),
+    PolicyError.MUST_SUPPLY_OLD_PASSWORD: (MisconfiguredError, _POLICY),
+    PolicyError.INSUFFICIENT_PASSWORD_QUALITY: (SecretRefusedError, ""),
+    PolicyError.PASSWORD_TOO_SHORT: (SecretRefusedError, ""),
+    PolicyError.PASSWORD_TOO_YOUNG: (RefusedError, _POLICY),
+    PolicyError.PASSWORD_IN_HISTORY: (SecretRefusedError, ""),
+    PolicyError.PASSWORD_TOO_LONG: (SecretRefusedError, ""),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """The result of one LDAP operation."""
+
+    #: The URL of the server that gave it.
+    server: str
+    code: int
+    #: What the server wrote about it.
+    message: str
+    policy: PolicyError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server did what it was asked."""
+        return self.code == SUCCESS
+
+    def __str__(self) -> str:
+        name = results.RESULT_CODES.get(self.code, str(self.code))
+        more = [self.policy.name.lower().replace("_", " ")] if self.policy is not None else []
+        return ": ".join([name, *([self.message] if self.message else []), *more])
+
+
+def from_answer(answer: Answer, *, to_password: bool = False) -> TargetError:
+    """Return the error for an answer that is not a success.
+
+    Args:
+
+        answer: The answer.
+
+        to_password: Whether a password was to be set, so that a violated constraint can only be about that.
+    """
+    kind, cure = RESULTS.get(answer.code, (TransientError, ""))
+    if answer.policy is not None:
+        kind, cure = POLICY_ERRORS[answer.policy]
+    elif to_password and answer.code == results.RESULT_CONSTRAINT_VIOLATION:
+        kind = SecretRefusedError
+    return kind("{server} answered: {answer}", cure=cure, server=answer.server, answer=str(answer))
+
+
+def meaning(error: Exception) -> Meaning:
+    """Return what an exception of ldap3 says of the request that was under way."""
+    return next(found for kind, found in EXCEPTIONS.items() if isinstance(error, kind))
+
+
+def from_exception(error: Exception, *, server: str, detail: str, changing: bool) -> TargetError:
+    """Return the error for an exception of ldap3.
+
+    Args:
+
+        error: The exception. Its text is not used, because it may quote the request.
+
+        server: The URL of the server.
+
+        detail: What ldap3 noted about the connection.
+
+        changing: Whether the request under way would have changed something.
+    """
+    match meaning(error):
+        case Meaning.CERTIFICATE:
+            return MisconfiguredError(
+                "the certificate of {server} does not stand up to verification: {detail}",
+                cure="set ca_file to the certificates it is signed with, and name the server as its certificate does",
+                server=server,
+                detail=detail,
+            )
+        case Meaning.SETTINGS:
+            return MisconfiguredError(
+                "{server} cannot be used as it is configured: {detail}", server=server, detail=detail
+            )
+        case Meaning.SECRET:
+            return SecretRefusedError("the password cannot be sent to {server}", server=server)
+        case Meaning.VALUE:
+            kind = type(error).__name__
+            return RefusedError("a value cannot be sent to {server}: {kind}", server=server, kind=kind)
+        case Meaning.LOST if changing:
+            return UnknownOutcomeError(
+                "a change was sent to {server} and no usable answer came: {detail}", server=server, detail=detail
+            )
+        case _:
+            return UnavailableError(
+                "{server} does not answer: {detail}",
+                cure="see that it runs and that the network lets us reach it",
+                server=server,
+                detail=detail,
+            )

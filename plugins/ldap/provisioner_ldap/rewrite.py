@@ -1,0 +1,112 @@
+"""Changing one entry in several steps, all of which count or none."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from provisioner.core.errors import RefusedError, SecretRefusedError, TargetError, UnknownOutcomeError
+from provisioner.core.secret import Secret
+from provisioner_ldap.client import Session
+from provisioner_ldap.entry import Attributes, Entry
+from provisioner_ldap.errors import from_answer
+from provisioner_ldap.family import Family
+from provisioner_ldap.ppolicy import PolicyError
+
+PASSWORD = "userPassword"  # noqa: S105 - the name of an attribute
+
+
+@attrs.define(eq=False)
+class Undo:
+    """Brings an entry back to what it was."""
+
+    #: The entry before the change.
+    former: Entry
+    #: The attributes that were changed.
+    touched: set[str] = attrs.field(factory=set)
+
+    @property
+    def possible(self) -> bool:
+        """Whether enough is known: a password that we may not read cannot be restored."""
+        return not self.former.exists or PASSWORD not in self.touched or bool(self.former[PASSWORD])
+
+    def run(self, session: Session) -> None:
+        """Restore the former values in one request, or remove an entry that was not there.
+
+        Raises:
+
+            RefusedError: The directory takes no hashed passwords, or we do not know the former one.
+        """
+        if not self.possible:
+            raise RefusedError("the former password of {dn} cannot be read", dn=self.former.dn)
+        if not self.former.exists:
+            session.delete(self.former.dn)
+            return
+        try:
+            session.modify(self.former.dn, self.former.pick(sorted(self.touched)))
+        except SecretRefusedError as error:
+            raise RefusedError(
+                "the former password of {dn} cannot be restored: {reason}",
+                cure="set pwdCheckQuality to 1 in the password policy, so that hashed passwords can be restored",
+                dn=self.former.dn,
+                reason=str(error),
+            ) from None
+
+
+@attrs.define(eq=False)
+class Rewrite:
+    """A change of one entry in several steps. If one of them fails, those before it are taken back."""
+
+    session: Session
+    family: Family
+    former: Entry
+    undo: Undo = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.undo = Undo(self.former)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Take the finished steps back.
+
+        Raises:
+
+            UnknownOutcomeError: That failed too, so the entry is half changed.
+        """
+        if not self.undo.touched or not isinstance(error, TargetError) or isinstance(error, UnknownOutcomeError):
+            return
+        try:
+            self.undo.run(self.session)
+        except TargetError as second:
+            raise UnknownOutcomeError(
+                "{dn} is half changed: {error}; and it could not be taken back: {second}",
+                dn=self.former.dn,
+                error=str(error),
+                second=str(second),
+            ) from None
+
+    def add(self, attributes: Attributes) -> bool:
+        """Make the entry. Return ``False`` if there is one of this name already."""
+        added = self.session.add(self.former.dn, attributes)
+        if added:
+            self.undo.touched.update(attributes)
+        return added
+
+    def modify(self, attributes: Attributes) -> None:
+        """Replace the values of attributes, if there are any to replace."""
+        if attributes:
+            self.session.modify(self.former.dn, attributes)
+            self.undo.touched.update(attributes)
+
+    def set_password(self, secret: Secret) -> None:
+        """Set the password. One that the entry has already is fine, whatever the policy says of using it again."""
+        answer = self.session.set_password(self.former.dn, secret)
+        same = answer.policy is PolicyError.PASSWORD_IN_HISTORY and answer.message == self.family.same_password
+        if not answer.ok and not same:
+            raise from_answer(answer, to_password=True)
+        if answer.ok:
+            self.undo.touched.update({PASSWORD, *self.family.reset_with_password})

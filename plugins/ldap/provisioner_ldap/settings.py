@@ -1,0 +1,151 @@
+"""What the table ``[targets.NAME]`` of this plug-in may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import attrs
+from attrs.validators import ge
+
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.model import AccountKind
+from provisioner.core.secret import Secret
+from provisioner_ldap.entry import OBJECT_CLASS, unknown_places
+
+#: What the name of an attribute or object class looks like (RFC 4512, section 1.4), with options.
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*(;[A-Za-z0-9-]+)*")
+
+
+class TlsMode(StrEnum):
+    """Whether connections are encrypted."""
+
+    #: ``ldaps://`` servers from the first byte, ``ldap://`` servers with StartTLS before anything else is sent.
+    REQUIRED = "required"
+    #: ``ldap://`` servers in clear text, passwords included.
+    NONE = "none"
+
+
+class FamilyName(StrEnum):
+    """Which kind of directory it is; it decides how an account is disabled."""
+
+    OPENLDAP = "openldap"
+
+
+#: The attributes of a mailbox, for the object class inetOrgPerson.
+MAILBOX: Mapping[str, str] = {
+    "cn": "{unit_name}",
+    "sn": "{login}",
+    "mail": "{mail}",
+    "departmentNumber": "{unit_code}",
+    "displayName": "{holder_name}",
+    "employeeNumber": "{holder_id}",
+    "title": "{holder_title}",
+}
+
+
+@attrs.frozen(kw_only=True)
+class LdapSettings:
+    """One directory."""
+
+    #: The servers, ``ldaps://HOST[:PORT]`` or ``ldap://HOST[:PORT]``, in the order in which they are tried.
+    urls: tuple[str, ...]
+    #: The name of the service account.
+    bind_dn: str
+    #: The password of the service account.
+    bind_password: Secret
+    #: The entry below which the accounts are.
+    base_dn: str
+    #: Another such entry for accounts of one kind, ``unit`` or ``personal``.
+    base_of_kind: Mapping[AccountKind, str] = attrs.field(factory=dict)
+    #: Which kind of directory it is.
+    family: FamilyName = FamilyName.OPENLDAP
+    #: Whether connections are encrypted.
+    tls: TlsMode = TlsMode.REQUIRED
+    #: The certificates that servers are verified with; the system's own if it is not given.
+    ca_file: Path | None = None
+    #: The attribute that names an entry. Its value is the login.
+    rdn: str = "uid"
+    #: The object classes of a new entry.
+    object_classes: tuple[str, ...] = ("inetOrgPerson",)
+    #: The attributes of an entry, each with the template of its value.
+    attributes: Mapping[str, str] = attrs.field(factory=lambda: dict(MAILBOX))
+    #: The entry of the password policy that holds for the accounts, if ``provisioner check`` shall look at it.
+    policy_dn: str | None = None
+    #: The seconds in which a connection must be open, encrypted and bound; each of the three counts for itself.
+    connect_timeout: int = attrs.field(default=5, validator=ge(1))
+    #: The seconds in which an answer must come.
+    timeout: int = attrs.field(default=10, validator=ge(1))
+    #: How many connections may be open at once, and as many again for trying passwords.
+    connections: int = attrs.field(default=8, validator=ge(1))
+
+    def base(self, kind: AccountKind) -> str:
+        """Return the entry below which accounts of this kind are."""
+        return self.base_of_kind.get(kind, self.base_dn)
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """All entries below which accounts are, each once."""
+        return tuple(dict.fromkeys(self.base(kind) for kind in AccountKind))
+
+    def verify(self, place: str) -> None:
+        """See what the types do not show.
+
+        Args:
+
+            place: The path of the table, for messages.
+
+        Raises:
+
+            ConfigurationError: Something is wrong.
+        """
+        self._verify_urls(place)
+        for field in ("bind_dn", "base_dn", "rdn", "object_classes"):
+            if not getattr(self, field):
+                raise ConfigurationError("{place}: it must not be empty", place=f"{place}.{field}")
+        for name in (self.rdn, *self.object_classes, *self.attributes):
+            if not NAME.fullmatch(name):
+                raise ConfigurationError(
+                    "{place}: {name} is no name of an attribute or object class", place=place, name=repr(name)
+                )
+        for name, template in self.attributes.items():
+            self._verify_template(f"{place}.attributes.{name}", name, template)
+
+    def _verify_urls(self, place: str) -> None:
+        if not self.urls:
+            raise ConfigurationError("{place}: it must not be empty", place=f"{place}.urls")
+        for number, url in enumerate(self.urls):
+            if not _is_server(url):
+                raise ConfigurationError(
+                    "{place}: expected ldaps://HOST or ldap://HOST, with :PORT if it is not the usual one",
+                    cure="leave out paths, filters and credentials; bases and the service account have their own keys",
+                    place=f"{place}.urls[{number}]",
+                )
+
+    def _verify_template(self, place: str, name: str, template: str) -> None:
+        if name.lower() in {self.rdn.lower(), OBJECT_CLASS.lower(), "userpassword"}:
+            raise ConfigurationError("{place}: this attribute is not set by a template", place=place)
+        try:
+            unknown = unknown_places(template)
+        except ValueError:
+            raise ConfigurationError("{place}: the braces of the template do not match", place=place) from None
+        if unknown:
+            raise ConfigurationError(
+                "{place}: the template has the unknown place {unknown}",
+                cure="use the places that the README of the plug-in lists, each by its bare name in braces",
+                place=place,
+                unknown="{" + unknown[0] + "}",
+            )
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port_is_good = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password
+    return parts.scheme in {"ldap", "ldaps"} and bool(parts.hostname) and port_is_good and not more

@@ -1,0 +1,328 @@
+"""A private OpenLDAP server for tests, demonstrations and measurements.
+
+It runs ``slapd`` on loopback from a temporary folder, with the password policy overlay, StartTLS and LDAPS, a
+container for accounts, and a service account that has the rights the LDAP plug-in asks for and no more::
+
+    with Slapd() as directory:
+        print(directory.config)  # what stands in [targets.directory]
+
+Nothing of it survives :meth:`Slapd.stop`. The files are where Debian's packages put them; if AppArmor confines
+``slapd`` to its usual folders, lift that profile first.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import ClassVar, Self
+
+import attrs
+
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.secret import Secret
+
+SLAPD = "/usr/sbin/slapd"
+SLAPADD = "/usr/sbin/slapadd"
+OPENSSL = "/usr/bin/openssl"
+
+#: What is used of each Debian package.
+PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "slapd": (SLAPD, SLAPADD, "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/inetorgperson.ldif"),
+    "openssl": (OPENSSL,),
+}
+
+#: Who runs the server when the caller is root.
+UNPRIVILEGED = "nobody"
+
+#: How long the server may take to open its ports, in seconds.
+PATIENCE = 20.0
+
+CONFIG = """\
+dn: cn=config
+objectClass: olcGlobal
+cn: config
+olcLogLevel: none
+olcSizeLimit: unlimited
+olcTimeLimit: unlimited
+olcTLSCACertificateFile: {folder}/server.pem
+olcTLSCertificateFile: {folder}/server.pem
+olcTLSCertificateKeyFile: {folder}/server.key
+
+dn: cn=module,cn=config
+objectClass: olcModuleList
+cn: module
+olcModulePath: /usr/lib/ldap
+olcModuleLoad: back_mdb
+olcModuleLoad: ppolicy
+olcModuleLoad: argon2
+
+dn: cn=schema,cn=config
+objectClass: olcSchemaConfig
+cn: schema
+
+include: file:///etc/ldap/schema/core.ldif
+include: file:///etc/ldap/schema/cosine.ldif
+include: file:///etc/ldap/schema/inetorgperson.ldif
+
+dn: olcDatabase={{-1}}frontend,cn=config
+objectClass: olcDatabaseConfig
+objectClass: olcFrontendConfig
+olcDatabase: {{-1}}frontend
+olcPasswordHash: {password_hash}
+
+dn: olcDatabase={{1}}mdb,cn=config
+objectClass: olcDatabaseConfig
+objectClass: olcMdbConfig
+olcDatabase: {{1}}mdb
+olcSuffix: {suffix}
+olcRootDN: {admin_dn}
+olcRootPW: {admin_password}
+olcDbDirectory: {folder}/data
+olcDbMaxSize: 8589934592
+olcDbNoSync: {no_sync}
+olcDbIndex: objectClass eq
+olcDbIndex: uid eq
+olcAccess: to attrs=userPassword by dn.exact="{bind_dn}" write by anonymous auth by * none
+olcAccess: to dn.subtree="{base_dn}" by dn.exact="{bind_dn}" write by users read by * none
+olcAccess: to * by users read by * none
+
+dn: olcOverlay={{0}}ppolicy,olcDatabase={{1}}mdb,cn=config
+objectClass: olcOverlayConfig
+objectClass: olcPPolicyConfig
+olcOverlay: {{0}}ppolicy
+olcPPolicyDefault: {policy_dn}
+olcPPolicyUseLockout: TRUE
+"""
+
+CONTENT = """\
+dn: {suffix}
+objectClass: dcObject
+objectClass: organization
+dc: directory
+o: directory
+
+dn: {base_dn}
+objectClass: organizationalUnit
+ou: units
+
+dn: {bind_dn}
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: provisioner
+userPassword: {bind_password}
+
+dn: {policy_dn}
+objectClass: device
+objectClass: pwdPolicy
+cn: policy
+pwdAttribute: userPassword
+{policy}
+"""
+
+
+def missing_packages() -> tuple[str, ...]:
+    """Return the Debian packages without which no server can be started here."""
+    return tuple(name for name, files in PACKAGES.items() if not all(Path(file).exists() for file in files))
+
+
+@attrs.define(eq=False, kw_only=True)
+class Slapd:
+    """One private server. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
+
+    Args:
+
+        policy: The default password policy, by the attribute names of ``pwdPolicy`` in ``slapo-ppolicy(5)``. By
+            default it has no rules.
+
+        password_hash: How the server hashes passwords, for example ``{ARGON2}``.
+
+        sync: Whether each change is on the disk before it is answered, as in production.
+    """
+
+    suffix: ClassVar[str] = "dc=directory,dc=test"
+    #: The container of the accounts.
+    base_dn: ClassVar[str] = f"ou=units,{suffix}"
+    #: The service account.
+    bind_dn: ClassVar[str] = f"cn=provisioner,{suffix}"
+    #: The server's administrator, whom no access rule and no policy binds.
+    admin_dn: ClassVar[str] = f"cn=admin,{suffix}"
+    #: The default password policy.
+    policy_dn: ClassVar[str] = f"cn=policy,{suffix}"
+
+    policy: Mapping[str, str] = attrs.field(factory=dict)
+    password_hash: str = "{SSHA}"  # noqa: S105 - the name of a scheme
+    sync: bool = False
+    bind_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
+    admin_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
+    folder: Path = attrs.field(init=False)
+    port: int = attrs.field(init=False)
+    tls_port: int = attrs.field(init=False)
+    _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
+    _exit: ExitStack = attrs.field(factory=ExitStack, init=False)
+
+    @property
+    def url(self) -> str:
+        """Where plain LDAP and StartTLS are spoken."""
+        return f"ldap://localhost:{self.port}"
+
+    @property
+    def ldaps_url(self) -> str:
+        """Where LDAPS is spoken."""
+        return f"ldaps://localhost:{self.tls_port}"
+
+    @property
+    def ca_file(self) -> Path:
+        """What the server's certificate is verified with."""
+        return self.folder / "server.pem"
+
+    @property
+    def config(self) -> dict[str, object]:
+        """The settings of an LDAP target on this server."""
+        return {
+            "urls": [self.ldaps_url],
+            "ca_file": str(self.ca_file),
+            "bind_dn": self.bind_dn,
+            "bind_password": f"file:{self.folder / 'bind.password'}",
+            "base_dn": self.base_dn,
+            "policy_dn": self.policy_dn,
+        }
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and wait until its ports are open; after :meth:`kill`, with the content it had.
+
+        Raises:
+
+            ConfigurationError: A Debian package is missing, or the server does not start.
+        """
+        if not hasattr(self, "folder"):
+            self._prepare()
+        listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"
+        with (self.folder / "slapd.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [SLAPD, "-d0", "-F", str(self.folder / "config"), "-h", listen], stdout=log, stderr=log, user=_user()
+            )
+        self._wait()
+
+    def stop(self) -> None:
+        """End the server and remove all it had. May be called twice."""
+        self.kill()
+        self._exit.close()
+
+    def kill(self) -> None:
+        """End the server at once, as a crash does. :meth:`start` brings it back on the same ports."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Stop it from answering, while its ports stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it answer again."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(number)
+
+    def _prepare(self) -> None:
+        """Make the folder with the certificate, the configuration and the first entries."""
+        if missing := missing_packages():
+            raise ConfigurationError(
+                "a private directory needs {packages}",
+                cure="install it, for example with: apt-get install {packages}",
+                packages=" ".join(missing),
+            )
+        self.folder = Path(self._exit.enter_context(TemporaryDirectory(prefix="slapd-")))
+        self.port, self.tls_port = _free_ports(2)
+        (self.folder / "bind.password").touch(mode=0o600)
+        (self.folder / "bind.password").write_text(self.bind_password.reveal(), encoding="utf-8")
+        (self.folder / "data").mkdir()
+        (self.folder / "config").mkdir()
+        make_certificate(self.folder / "server.pem", self.folder / "server.key")
+        _give_away(self.folder)
+        self._load("-n0", CONFIG)
+        self._load("-n1", CONTENT)
+
+    def _load(self, database: str, template: str) -> None:
+        ldif = template.format(
+            folder=self.folder,
+            suffix=self.suffix,
+            base_dn=self.base_dn,
+            bind_dn=self.bind_dn,
+            bind_password=self.bind_password.reveal(),
+            admin_dn=self.admin_dn,
+            admin_password=self.admin_password.reveal(),
+            policy_dn=self.policy_dn,
+            policy="\n".join(f"{name}: {value}" for name, value in self.policy.items()),
+            password_hash=self.password_hash,
+            no_sync=str(not self.sync).upper(),
+        )
+        _run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, user=_user())
+
+    def _wait(self) -> None:
+        """Wait until both ports are open."""
+        deadline = time.monotonic() + PATIENCE
+        while not all(_is_open(port) for port in (self.port, self.tls_port)):
+            if (self._process and self._process.poll() is not None) or time.monotonic() > deadline:
+                output = (self.folder / "slapd.log").read_text(encoding="utf-8", errors="replace")
+                self.kill()
+                raise ConfigurationError("the private directory does not start: {output}", output=output.strip())
+            time.sleep(0.01)
+
+
+def make_certificate(certificate: Path, key: Path) -> None:
+    """Make a certificate for ``localhost`` that signs itself, good for a week."""
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", "/CN=localhost", "-addext", names, "-days", "7"]
+    _run([OPENSSL, "req", "-x509", *curve, *subject, "-out", str(certificate), "-keyout", str(key)])
+
+
+def _run(command: list[str], stdin: str = "", user: str | None = None) -> None:
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, user=user)
+    if done.returncode:
+        raise ConfigurationError("{command} failed: {output}", command=command[0], output=done.stderr.strip())
+
+
+def _user() -> str | None:
+    """Return who shall run the server, or ``None`` for the caller."""
+    return UNPRIVILEGED if os.geteuid() == 0 else None
+
+
+def _give_away(folder: Path) -> None:
+    if user := _user():
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, user)
+
+
+def _free_ports(count: int) -> Iterable[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(closing(socket.socket())) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _is_open(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
