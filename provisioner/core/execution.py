@@ -270,6 +270,8 @@ class Execution:
                 receipt = self.tools.retry.call(lambda _: channel.probe(probe))
             except TargetError as error:
                 receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=str(error))
+        if receipt.state is DeliveryState.MISSING:
+            raise NotAppliedError("the gateway never got the message")
         if receipt.state is DeliveryState.UNKNOWN:
             raise UnknownOutcomeError("nobody knows whether the message was sent: {detail}", detail=receipt.detail)
         if receipt.state is DeliveryState.REJECTED:

@@ -278,7 +278,8 @@ def delivery_probe(request: ProbeDelivery) -> DeliveryReceipt:
 
     Returns:
 
-        What is known; ``UNKNOWN`` if the gateway cannot be asked about single messages.
+        What is known; ``MISSING`` if the gateway never got it, ``UNKNOWN`` if it cannot be asked about single
+        messages.
 
     Raises:
 

@@ -206,6 +206,8 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     #: It will not be sent; nobody got it.
     REJECTED = "rejected"
+    #: The answer of a probe: the gateway never got it, so it may be handed over again.
+    MISSING = "missing"
     #: Nobody knows.
     UNKNOWN = "unknown"
 

@@ -184,7 +184,7 @@ class MemoryChannel:
         """Look on the phones."""
         with self._lock:
             there = any(one.delivery_id == request.delivery_id for one in self._messages)
-        return DeliveryReceipt(state=DeliveryState.DELIVERED if there else DeliveryState.REJECTED)
+        return DeliveryReceipt(state=DeliveryState.DELIVERED if there else DeliveryState.MISSING)
 
     @hookimpl
     def channel_check(self, request: CheckChannel) -> ChannelReport:
