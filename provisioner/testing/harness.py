@@ -60,8 +60,8 @@ class Harness:
 
         retry_policy: How patient it is.
 
-        on_record: Called with the events of each write, before they are stored; whatever it raises goes up as it
-            is, so that a crash can be played.
+    ``on_record`` and ``after_record`` are called with the events of each write of the journal, before and after they
+    are stored; whatever they raise goes up as it is, so that a crash can be played.
     """
 
     def __init__(
@@ -72,15 +72,15 @@ class Harness:
         channels: Mapping[str, object],
         clock: Callable[[], datetime] | None = None,
         retry_policy: RetryPolicy = QUICK,
-        on_record: Callable[[Sequence[Event]], None] = lambda _: None,
     ) -> None:
+        self.on_record: Callable[[Sequence[Event]], None] = lambda _: None
+        self.after_record: Callable[[Sequence[Event]], None] = lambda _: None
         self.clock = clock or FakeClock()
         self.stop = threading.Event()
         self.store = _open(file, self.clock)
         self.plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=self.clock))
         self.plugins.add("core:defaults", Defaults(plate_code="46"))
         self.plugins.add("core:persons", StoredPersons(self.store))
-        self._on_record = on_record
         retry = Retry(retry_policy, self.stop)
         gateways = [self.plugins.add_target(name, plugin, ORIGIN) for name, plugin in targets.items()]
         ways = [self.plugins.add_channel(name, plugin, ORIGIN) for name, plugin in channels.items()]
@@ -149,8 +149,9 @@ class Harness:
         return list(self.engine.resume())
 
     def _record(self, *events: Event) -> None:
-        self._on_record(events)
+        self.on_record(events)
         self.store.write(*events)
+        self.after_record(events)
         for event in events:
             self.plugins.observe(event)
 

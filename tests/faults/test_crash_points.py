@@ -1,0 +1,193 @@
+"""A process that dies at any point of its journal leaves something that ``resume`` brings to its end.
+
+The points are enumerated: before and after each write of the journal, for each kind of operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from provisioner.core.events import Event
+from provisioner.core.model import AccountState, OperationKind, OperationState
+from provisioner.testing import samples
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.harness import Harness
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
+
+LOGIN = samples.ACCOUNT.login
+KINDS = (OperationKind.CREATE, OperationKind.REOPEN, OperationKind.ROTATE, OperationKind.CLOSE)
+
+#: The journal is written once to plan, once before each step (two for each of two targets, one for the message) and
+#: once at the end; closing sends no message.
+WRITES = {kind: 6 if kind is OperationKind.CLOSE else 7 for kind in KINDS}
+
+
+class CrashError(BaseException):
+    """The process is gone."""
+
+
+class Crashing:
+    """Lets a process die before or after its n-th write; after that, nothing of it is written any more."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.writes = 0
+
+    def __call__(self, events: Sequence[Event]) -> None:
+        self.writes += 1
+        if self.writes >= self.at:
+            raise CrashError
+
+
+class World:
+    """Two targets and a phone that outlive the processes which work on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "store.sqlite"
+        self.clock = FakeClock()
+        self.directories = {"first": MemoryTarget(), "second": MemoryTarget()}
+        self.phones = MemoryChannel()
+        self.processes = ExitStack()
+
+    def start(self) -> Harness:
+        """Start a process. It is not ended before the world is, as a process that dies gives nothing back."""
+        harness = Harness(self.file, targets=self.directories, channels={"sms": self.phones}, clock=self.clock)
+        return self.processes.enter_context(harness)
+
+    def passwords(self) -> list[str]:
+        return [message.password for message in self.phones.inbox(samples.HOLDER.mobile or "")]
+
+    def valid(self) -> list[list[str]]:
+        """Return, for each target, which of the passwords that were ever sent log in."""
+        return [[one for one in self.passwords() if d.logs_in(LOGIN, one)] for d in self.directories.values()]
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    with world.processes:
+        yield world
+
+
+def prepare(world: World, kind: OperationKind) -> None:
+    harness = world.start()
+    harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
+    if kind is not OperationKind.CREATE:
+        harness.open([samples.UNIT.code])
+    if kind is OperationKind.REOPEN:
+        harness.close_accounts([LOGIN])
+
+
+def carry_out(harness: Harness, kind: OperationKind) -> None:
+    if kind is OperationKind.CREATE:
+        harness.open([samples.UNIT.code])
+    elif kind is OperationKind.REOPEN:
+        harness.reopen([LOGIN])
+    elif kind is OperationKind.ROTATE:
+        harness.rotate([LOGIN])
+    else:
+        harness.close_accounts([LOGIN])
+
+
+def check_end(world: World, harness: Harness, kind: OperationKind) -> None:
+    if kind is OperationKind.CLOSE:
+        assert harness.account(LOGIN).state is AccountState.CLOSED
+        assert world.valid() == [[], []]
+    else:
+        assert harness.account(LOGIN).state is AccountState.OPEN
+        assert world.valid() == [world.passwords()[-1:]] * 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_journal_is_written_as_often_as_is_enumerated_here(world: World, kind: OperationKind) -> None:
+    prepare(world, kind)
+    harness = world.start()
+    counting = Crashing(at=10**9)
+    harness.on_record = counting
+    carry_out(harness, kind)
+
+    assert counting.writes == WRITES[kind]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("kind", "point"), [(kind, n) for kind in KINDS for n in range(1, WRITES[kind] + 1)])
+def test_a_crash_at_any_point_is_brought_to_its_end(
+    world: World, kind: OperationKind, point: int, *, after: bool
+) -> None:
+    prepare(world, kind)
+    dying = world.start()
+    crash = Crashing(at=point)
+    if after:
+        dying.after_record = crash
+    else:
+        dying.on_record = crash
+    with pytest.raises(CrashError):
+        carry_out(dying, kind)
+    dead = dying.clock()
+
+    world.clock.advance(timedelta(minutes=2))
+    heir = world.start()
+    resumed = heir.resume()
+    if point == 1 and not after:
+        assert resumed == []
+        carry_out(heir, kind)
+    elif point == WRITES[kind] and after:
+        assert resumed == []
+    else:
+        assert [one.state for one in resumed] == [OperationState.DONE]
+
+    check_end(world, heir, kind)
+    assert heir.resume() == []
+    assert dead < heir.clock()
+
+
+def test_the_owner_is_told_that_a_message_after_a_crash_replaces_the_earlier_one(world: World) -> None:
+    prepare(world, OperationKind.CREATE)
+    dying = world.start()
+    dying.on_record = Crashing(at=WRITES[OperationKind.CREATE])
+    with pytest.raises(CrashError):
+        carry_out(dying, OperationKind.CREATE)
+    world.clock.advance(timedelta(minutes=2))
+    world.start().resume()
+
+    messages = world.phones.inbox(samples.HOLDER.mobile or "")
+    assert [message.replaces_earlier for message in messages] == [False, True]
+    assert world.valid() == [[messages[-1].password]] * 2
+
+
+def test_a_process_that_is_alive_keeps_its_operation(world: World) -> None:
+    """Taking over from a process that is only slow would set two passwords at once."""
+    prepare(world, OperationKind.CREATE)
+    slow = world.start()
+    slow.on_record = Crashing(at=3)
+    with pytest.raises(CrashError):
+        carry_out(slow, OperationKind.CREATE)
+
+    assert world.start().resume() == []
+
+
+def test_a_process_that_wakes_up_after_it_was_taken_over_writes_and_sends_nothing(world: World) -> None:
+    prepare(world, OperationKind.CREATE)
+    sleeper = world.start()
+    heirs: list[Harness] = []
+
+    def sleep(events: Sequence[Event]) -> None:
+        """Sleep through the lease before the message is sent, while another process brings the work to its end."""
+        last = events[-1]
+        if getattr(getattr(last, "step", None), "hook", "") == "secret_deliver" and not heirs:
+            world.clock.advance(timedelta(minutes=2))
+            heirs.append(world.start())
+            assert [one.state for one in heirs[0].resume()] == [OperationState.DONE]
+
+    sleeper.on_record = sleep
+    operations = sleeper.open([samples.UNIT.code])
+
+    assert operations[0].error is not None
+    assert operations[0].error.name == "LeaseLostError"
+    assert len(world.passwords()) == 1
+    assert world.valid() == [world.passwords()] * 2
