@@ -52,6 +52,13 @@ class Breaker:
     _opened_at: datetime | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
+    def probe(self) -> Self:
+        """Let the next call through, whatever the state: somebody wants to know whether the target is back."""
+        with self._lock:
+            if self.state is BreakerState.OPEN and self._opened_at:
+                self._opened_at = self.now() - self.pause
+        return self
+
     def __enter__(self) -> Self:
         with self._lock:
             if self.state is BreakerState.OPEN and self._opened_at and self.now() >= self._opened_at + self.pause:

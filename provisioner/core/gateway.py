@@ -51,6 +51,9 @@ HOOKS: Mapping[type[AccountChange], str] = {
     HandOver: "account_handover",
 }
 
+#: Hooks that may be called although the target is being left alone: they find out whether it is back.
+CHECKS = frozenset({"target_check", "channel_check"})
+
 #: Hooks that change something outside; a dry run must not reach them.
 MUTATING = frozenset({*HOOKS.values(), "secret_deliver"})
 
@@ -120,7 +123,7 @@ class Gateway:
 
     def _guarded(self, function: Callable[[], object], hook: str, request: object) -> object:
         try:
-            with self._free, self.breaker:
+            with self._free, self.breaker.probe() if hook in CHECKS else self.breaker:
                 return function()
         except TargetError as error:
             raise self._named(scrubbed(error, request)) from None

@@ -88,6 +88,15 @@ def test_a_failed_probe_opens_it_for_another_pause(breaker: Breaker, clock: Fake
         succeed(breaker)
 
 
+def test_a_check_gets_through_before_the_pause_is_over(breaker: Breaker) -> None:
+    """Whoever has just repaired the target need not wait to find out."""
+    fail(breaker, TransientError("down"), times=3)
+    with breaker.probe():
+        pass
+
+    assert breaker.state is BreakerState.CLOSED
+
+
 def test_only_one_of_many_callers_gets_through_after_the_pause(breaker: Breaker, clock: FakeClock) -> None:
     fail(breaker, TransientError("down"), times=3)
     clock.advance(timedelta(seconds=30))
