@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain
+from queue import SimpleQueue
 
 import attrs
 
@@ -30,8 +31,10 @@ from provisioner.core.text import Text
 #: How many operations are written down in one transaction.
 CHUNK = 500
 
-#: The most threads a run has. Most of them wait: for a target, for the journal, for a turn at a target.
-MOST_WORKERS = 32
+#: How many operations are under way for each call that the busiest target allows at once. Most of them wait: for a
+#: turn at a target, or for the journal, which is the cheaper the more of them it serves with one write.
+WORKERS_PER_CALL = 8
+MOST_WORKERS = 64
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -179,21 +182,22 @@ class Engine:
                 yield attrs.evolve(operation, error=step_error(error))
 
     def _run(self, work: Iterable[Work | Operation]) -> Iterator[Operation]:
-        workers = min(MOST_WORKERS, 2 * max((target.parallel for target in self.tools.targets), default=1))
+        workers = min(MOST_WORKERS, WORKERS_PER_CALL * max((one.parallel for one in self.tools.targets), default=1))
         pool = ThreadPoolExecutor(workers, thread_name_prefix="operation")
-        running: set[Future[Operation]] = set()
+        ended: SimpleQueue[Future[Operation]] = SimpleQueue()
+        running = 0
         try:
             for one in work:
                 if isinstance(one, Operation):
                     yield one
-                elif self.tools.retry.stop.is_set():
-                    yield one.operation
-                else:
-                    running.add(pool.submit(self._carry_out, one))
-                while len(running) >= 2 * workers:
-                    yield from _ended(running)
-            while running:
-                yield from _ended(running)
+                    continue
+                pool.submit(self._carry_out, one).add_done_callback(ended.put)
+                running += 1
+                if running == 2 * workers:
+                    yield ended.get().result()
+                    running -= 1
+            for _ in range(running):
+                yield ended.get().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -204,14 +208,6 @@ class Engine:
             return Execution(work, self.tools).run()
         except (BusyError, LeaseLostError) as error:
             return attrs.evolve(work.operation, error=step_error(error))
-
-
-def _ended(running: set[Future[Operation]]) -> Iterator[Operation]:
-    """Wait for at least one, take those that ended out of the set, and yield their results."""
-    done, _ = wait(running, return_when=FIRST_COMPLETED)
-    running -= done
-    for future in done:
-        yield future.result()
 
 
 def _check_target(check: Callable[[], object]) -> list[Problem]:
