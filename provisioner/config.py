@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
@@ -208,11 +208,11 @@ class _WrongTypeError(TypeError):
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def _exactly(kind: type, value: object, _: object) -> object:
+def _exactly(kind: type, value: object, cls: Callable[[object], object]) -> object:
     accepted = (int, float) if kind is float else (kind,)
     if isinstance(value, bool) is not (kind is bool) or not isinstance(value, accepted):
         raise _WrongTypeError(_NAMES[kind])
-    return kind(value)
+    return cls(value)  # which may be an enumeration of that kind
 
 
 def _is_list(cls: Any) -> bool:
