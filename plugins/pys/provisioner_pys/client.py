@@ -1,0 +1,241 @@
+"""How PYS is spoken to. This file is the only one that knows its paths and the shape of its documents.
+
+Every change is one request, sent once: whether it is sent again is the engine's decision. Passwords and the API key
+travel in bodies and headers and never in an address, which httpx writes to its log.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Generator
+from pathlib import Path
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import attrs
+import httpx
+
+from provisioner.core.errors import MisconfiguredError, MissingError, TargetError
+from provisioner.core.model import Person
+from provisioner.core.secret import Secret
+from provisioner_pys.deadline import DeadlineTransport
+from provisioner_pys.errors import from_response, from_transport, lost
+
+#: Enough for as many threads as a target is ever given. A connection is dropped before a server's usual idle limit
+#: drops it, because a change that meets a connection just closed by the server has an unknown outcome.
+LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=5.0)
+
+ValueT = TypeVar("ValueT")
+
+
+@attrs.frozen(kw_only=True)
+class PysStatus:
+    """What PYS says of itself."""
+
+    service: str
+    version: str
+    #: Whether it can take changes back.
+    undo: bool
+
+
+@attrs.frozen(kw_only=True)
+class PysAccount:
+    """An account as PYS has it."""
+
+    login: str
+    unit: str
+    holder: str | None
+    enabled: bool
+    #: When the password was last set.
+    changed_at: str
+
+
+@attrs.frozen(kw_only=True)
+class PysChange:
+    """What a change did."""
+
+    #: Whether the account is another one than before.
+    changed: bool
+    #: What to give to :meth:`PysClient.undo`; it says nothing to anybody but PYS. ``None`` if there is no way back.
+    undo_token: str | None
+
+
+@attrs.define(eq=False)
+class PysClient:
+    """One PYS. Any number of threads may use it at once. Every method raises the errors of :mod:`.errors`."""
+
+    _http: httpx.Client
+
+    @classmethod
+    def connect(cls, url: str, api_key: Secret, *, timeout: float, ca_file: Path | None = None) -> Self:
+        """Return a client for the PYS at *url*. Nothing is sent yet.
+
+        Raises:
+
+            MisconfiguredError: *ca_file* cannot be read.
+        """
+        transport = DeadlineTransport(seconds=timeout, verify=_trusting(ca_file), limits=LIMITS)
+        return cls(
+            httpx.Client(base_url=url, auth=_ApiKey(api_key), timeout=timeout, transport=transport, trust_env=False)
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def status(self) -> PysStatus:
+        """Ask PYS how it is; this also shows whether our key is good."""
+        answer = self._ask("GET", "/status")
+        return PysStatus(
+            service=answer.take("service", str), version=answer.take("version", str), undo=answer.take("undo", bool)
+        )
+
+    def person(self, person_id: str) -> Person | None:
+        """Return the person with this staff number, or ``None`` if PYS does not know it."""
+        try:
+            answer = self._ask("GET", f"/persons/{_segment(person_id)}")
+        except MissingError:
+            return None
+        return Person(
+            id=answer.take_same("id", person_id),
+            name=answer.take("name", str),
+            unit=answer.take_if_any("unit"),
+            title=answer.take_if_any("title") or "",
+            mobile=answer.take_if_any("mobile"),
+            supervisor=answer.take_if_any("supervisor"),
+        )
+
+    def account(self, login: str) -> PysAccount | None:
+        """Return the account, or ``None`` if there is none."""
+        try:
+            answer = self._ask("GET", _account(login))
+        except MissingError:
+            return None
+        return PysAccount(
+            login=answer.take_same("login", login),
+            unit=answer.take("unit", str),
+            holder=answer.take_if_any("holder"),
+            enabled=answer.take("enabled", bool),
+            changed_at=answer.take("changed_at", str),
+        )
+
+    def log_in(self, login: str, password: Secret) -> bool:
+        """Return whether PYS lets this login in with this password, like its log-in page does."""
+        return self._ask("POST", "/login", login=login, password=password.reveal()).take("accepted", bool)
+
+    def put_account(self, login: str, *, unit: str, holder: str | None, password: Secret, operation: str) -> PysChange:
+        """Make or update the account, set its password and enable it, all in one."""
+        return self._change("PUT", _account(login), unit=unit, holder=holder, operation=operation, password=password)
+
+    def set_password(self, login: str, *, password: Secret, operation: str) -> PysChange:
+        """Set the password and nothing else."""
+        return self._change("PUT", f"{_account(login)}/password", operation=operation, password=password)
+
+    def set_holder(self, login: str, *, holder: str, password: Secret, operation: str) -> PysChange:
+        """Set the holder and the password, both or neither."""
+        return self._change("PUT", f"{_account(login)}/holder", holder=holder, operation=operation, password=password)
+
+    def disable(self, login: str, *, operation: str) -> PysChange:
+        """Let nobody log in to the account."""
+        return self._change("POST", f"{_account(login)}/disable", operation=operation)
+
+    def undo(self, login: str, token: str) -> None:
+        """Put the account back to where it was before the change that gave out *token*."""
+        self._change("POST", f"{_account(login)}/undo", token=token)
+
+    def _ask(self, method: str, path: str, **body: object) -> _Answer:
+        return self._send(method, path, body, writing=False)
+
+    def _change(self, method: str, path: str, *, password: Secret | None = None, **body: object) -> PysChange:
+        if password is not None:
+            body["password"] = password.reveal()
+        answer = self._send(method, path, body, writing=True)
+        return PysChange(changed=answer.take("changed", bool), undo_token=answer.take_if_any("undo_token"))
+
+    def _send(self, method: str, path: str, body: dict[str, object], *, writing: bool) -> _Answer:
+        """Send one request, once."""
+        failure: TargetError
+        try:
+            response = self._http.request(method, path, json=body or None)
+        except httpx.RequestError as error:
+            failure = from_transport(error, writing=writing)
+        else:
+            if response.is_success:
+                return _Answer.read(response, writing=writing)
+            failure = from_response(response, writing=writing)
+        # Raised out here, the exception of httpx, which holds the request and its password, is not chained to it.
+        raise failure
+
+
+@attrs.frozen(kw_only=True)
+class _Answer:
+    """The document of a successful answer. What does not fit is as good as no answer."""
+
+    _document: dict[str, object]
+    _writing: bool
+
+    @classmethod
+    def read(cls, response: httpx.Response, *, writing: bool) -> Self:
+        try:
+            document = json.loads(response.content)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise lost("not a JSON object", writing=writing)
+        return cls(document=document, writing=writing)
+
+    def take(self, key: str, kind: type[ValueT]) -> ValueT:
+        value = self._document.get(key)
+        if not isinstance(value, kind):
+            raise lost(f"no proper {key}", writing=self._writing)
+        return value
+
+    def take_if_any(self, key: str) -> str | None:
+        return self.take(key, str) or None if self._document.get(key) is not None else None
+
+    def take_same(self, key: str, expected: str) -> str:
+        """Guard against an answer to somebody else's question, as a confused cache gives."""
+        if self.take(key, str) != expected:
+            raise lost(f"another {key}", writing=self._writing)
+        return expected
+
+
+class _ApiKey(httpx.Auth):
+    """Puts the key into each request, and keeps it nowhere else."""
+
+    def __init__(self, api_key: Secret) -> None:
+        self._api_key = api_key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        key = self._api_key.reveal()
+        if not (key.isascii() and key.isprintable()):
+            raise MisconfiguredError(
+                "the API key has characters that cannot be sent",
+                cure="see that 'api_key' leads to the key alone, without quotes, accents or line breaks",
+            )
+        request.headers["Authorization"] = f"Bearer {key}"
+        yield request
+
+
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # SSLError, for a file that is not PEM, is one too
+        raise MisconfiguredError(
+            "the certificates in {file} cannot be read: {reason}",
+            cure="set 'ca_file' to a file of certificates in PEM form",
+            file=ca_file,
+            reason=error.strerror or type(error).__name__,
+        ) from None
+
+
+def _account(login: str) -> str:
+    return f"/accounts/{_segment(login)}"
+
+
+def _segment(text: str) -> str:
+    """Return *text* as one segment of a path, whatever is in it; ``.`` and ``..`` would move about in it."""
+    return {".": "%2E", "..": "%2E%2E"}.get(text) or quote(text, safe="")

@@ -1,0 +1,202 @@
+"""From a request to an answer, without a socket: routes, authenticates, reads the body, and misbehaves when told to."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import math
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote
+
+import attrs
+import structlog
+
+from provisioner.core.gateway import raised_at
+from provisioner.core.secret import Secret
+from provisioner_pys.mock.documents import read_document
+from provisioner_pys.mock.faults import Fault, Faults, Misbehaviour
+from provisioner_pys.mock.problems import Problem
+from provisioner_pys.mock.routes import ENDPOINTS, ROUTES, Route
+from provisioner_pys.mock.service import Service
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Delivery(Enum):
+    """What becomes of an answer on its way."""
+
+    WHOLE = auto()
+    #: The connection is closed in the middle of it.
+    CUT = auto()
+    #: The connection is closed before it.
+    LOST = auto()
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What is sent back."""
+
+    status: HTTPStatus = HTTPStatus.OK
+    body: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    delivery: Delivery = Delivery.WHOLE
+
+
+#: What is answered, instead of doing it, to a call that goes wrong before it has begun.
+REFUSALS: Mapping[Misbehaviour, tuple[str, str]] = MappingProxyType(
+    {
+        Misbehaviour.REFUSE: ("refused", "refused, as ordered"),
+        Misbehaviour.POLICY_REFUSE: ("password_refused", "the password is refused, as ordered"),
+        Misbehaviour.THROTTLE: ("throttled", "throttled, as ordered"),
+        Misbehaviour.ERROR_500: ("internal", "failed, as ordered"),
+        Misbehaviour.LOSE_REQUEST: ("internal", "lost, as ordered"),
+    }
+)
+
+DELIVERIES: Mapping[Misbehaviour, Delivery] = MappingProxyType(
+    {
+        Misbehaviour.LOSE_REQUEST: Delivery.LOST,
+        Misbehaviour.APPLY_THEN_LOSE_ANSWER: Delivery.LOST,
+        Misbehaviour.CUT_MID_REPLY: Delivery.CUT,
+    }
+)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Dispatcher:
+    """Answers requests; many threads may ask at once.
+
+    Args:
+
+        service: What the requests are about.
+
+        api_key: The key that callers must show.
+
+        pages: What may be read without a key, by path.
+
+        wait: Waits for so many seconds; returns at once, and true, when the server ends.
+    """
+
+    service: Service
+    api_key: Secret
+    pages: Mapping[str, Answer]
+    wait: Callable[[float], bool]
+    faults: Faults = attrs.field(factory=lambda: Faults(ENDPOINTS), init=False)
+
+    def answer(self, method: str, path: str, key: str, body: bytes) -> Answer:
+        """Answer one request.
+
+        Args:
+
+            method: Its method.
+
+            path: Its path, percent-encoded and without a query.
+
+            key: The key the caller shows.
+
+            body: Its body.
+        """
+        if method == "GET" and path in self.pages:
+            return self.pages[path]
+        try:
+            route, parameters = find_route(method, path)
+        except Problem as problem:
+            return problem_answer(problem)
+        answer = self._answer(route, parameters, key, body)
+        log.info("pys_mock_call", endpoint=route.name, status=int(answer.status), delivery=answer.delivery.name)
+        return answer
+
+    def _answer(self, route: Route, parameters: tuple[str, ...], key: str, body: bytes) -> Answer:
+        fault = None if route.control else self.faults.called(route.name)
+        try:
+            self._authenticate(key)
+            self._misbehave_before(fault)
+            answer = json_answer(self._run(route, parameters, body))
+        except Problem as problem:
+            answer = problem_answer(problem)
+        except Exception as error:
+            log.error("pys_mock_defect", error=type(error).__name__, at=raised_at(error))
+            answer = problem_answer(Problem("internal", "see the log of the service"))
+        return self._misbehave_after(fault, answer)
+
+    def _authenticate(self, key: str) -> None:
+        if not hmac.compare_digest(key.encode(), self.api_key.reveal().encode()):
+            raise Problem("unauthenticated", "the API key is missing or wrong", headers={"WWW-Authenticate": "Bearer"})
+
+    def _run(self, route: Route, parameters: tuple[str, ...], body: bytes) -> object:
+        receiver = self.faults if route.control else self.service
+        arguments: list[Any] = [unquote(parameter) for parameter in parameters]
+        if route.body is not None:
+            arguments.append(_read(route.body, body))
+        return route.run(receiver, *arguments)
+
+    def _misbehave_before(self, fault: Fault | None) -> None:
+        if fault is None:
+            return
+        if fault.do is Misbehaviour.DELAY and self.wait(fault.seconds):
+            raise Problem("internal", "the service ends")
+        if fault.do in REFUSALS:
+            throttled = fault.do is Misbehaviour.THROTTLE
+            raise Problem(
+                *REFUSALS[fault.do], headers={"Retry-After": str(math.ceil(fault.seconds))} if throttled else {}
+            )
+
+    def _misbehave_after(self, fault: Fault | None, answer: Answer) -> Answer:
+        if fault is None:
+            return answer
+        if fault.do is Misbehaviour.ANSWER_LATE:
+            self.wait(fault.seconds)
+        return attrs.evolve(answer, delivery=DELIVERIES.get(fault.do, Delivery.WHOLE))
+
+
+def find_route(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
+    """Return the endpoint for a request, and the parameters in its path.
+
+    Raises:
+
+        Problem: There is no such path, or not with this method.
+    """
+    matches = [(route, parameters) for route in ROUTES if (parameters := route.match(path)) is not None]
+    for route, parameters in matches:
+        if route.method == method:
+            return route, parameters
+    if matches:
+        allowed = ", ".join(route.method for route, _ in matches)
+        raise Problem("method_unknown", f"this path knows {allowed}", headers={"Allow": allowed})
+    raise Problem("route_missing", "there is no such path")
+
+
+def json_answer(document: object) -> Answer:
+    """Return *document* as a successful answer."""
+    return Answer(body=_json(document))
+
+
+def problem_answer(problem: Problem) -> Answer:
+    """Return *problem* as an answer."""
+    return Answer(
+        status=problem.status,
+        body=_json(problem.document()),
+        content_type="application/problem+json",
+        headers=problem.headers,
+    )
+
+
+def _read(cls: type, body: bytes) -> object:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        raise Problem("body_invalid", "the body is not JSON") from None
+    document = read_document(cls, value)
+    if isinstance(document, list):
+        raise Problem("body_invalid", f"missing, unknown or of the wrong type: {', '.join(document)}")
+    return document
+
+
+def _json(document: object) -> bytes:
+    plain = attrs.asdict(document) if attrs.has(type(document)) else document  # type: ignore[arg-type]
+    return json.dumps(plain, ensure_ascii=False).encode()

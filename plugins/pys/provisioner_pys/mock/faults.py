@@ -1,0 +1,106 @@
+"""Misbehaviour to order: what can go wrong between a client and a service, call by call."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Literal
+
+import attrs
+
+
+class Misbehaviour(StrEnum):
+    """What the service does instead of a proper answer."""
+
+    #: Refuse for good, with 422 ``refused``. Nothing is changed.
+    REFUSE = "refuse"
+    #: Refuse the password for good, with 422 ``password_refused``. Nothing is changed.
+    POLICY_REFUSE = "policy_refuse"
+    #: Ask for patience, with 429 and ``Retry-After``. Nothing is changed.
+    THROTTLE = "throttle"
+    #: Answer 500. Nothing is changed, but the caller cannot know.
+    ERROR_500 = "error_500"
+    #: Close the connection without an answer. Nothing is changed, but the caller cannot know.
+    LOSE_REQUEST = "lose_request"
+    #: Wait, then do what was asked and answer, although the caller may have gone in between.
+    DELAY = "delay"
+    #: Do what was asked at once, and answer late.
+    ANSWER_LATE = "answer_late"
+    #: Do what was asked, and close the connection without an answer.
+    APPLY_THEN_LOSE_ANSWER = "apply_then_lose_answer"
+    #: Do what was asked, and close the connection in the middle of the answer.
+    CUT_MID_REPLY = "cut_mid_reply"
+
+
+@attrs.frozen(kw_only=True)
+class Fault:
+    """One order to misbehave. A second one for the same endpoint and call replaces the first."""
+
+    #: The name of an endpoint, for example ``account.password``, or ``*`` for all.
+    endpoint: str
+    do: Misbehaviour = attrs.field(converter=Misbehaviour)
+    #: Which call from now on, counted from 1, or ``always``.
+    call: int | Literal["always"] = "always"
+    #: How long to wait, or what ``Retry-After`` says.
+    seconds: float = 1.0
+
+
+@attrs.define(eq=False)
+class Faults:
+    """Counts the calls and knows which of them go wrong.
+
+    Args:
+
+        endpoints: The names of all endpoints.
+    """
+
+    _endpoints: Collection[str]
+    _orders: dict[tuple[str, int | str], Fault] = attrs.field(factory=dict, init=False)
+    _calls: Counter[str] = attrs.field(factory=Counter, init=False)
+    #: For each order, how many calls of its endpoint came before it was given.
+    _before: dict[tuple[str, int | str], int] = attrs.field(factory=dict, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def order(self, fault: Fault) -> None:
+        """Misbehave like this from now on.
+
+        Raises:
+
+            ValueError: There is no such endpoint or call.
+        """
+        if fault.endpoint not in {*self._endpoints, "*"}:
+            msg = f"endpoint must be * or one of: {', '.join(self._endpoints)}"
+            raise ValueError(msg)
+        if fault.call != "always" and fault.call < 1:
+            msg = "calls are counted from 1"
+            raise ValueError(msg)
+        with self._lock:
+            key = fault.endpoint, fault.call
+            self._orders[key] = fault
+            self._before[key] = self._count(fault.endpoint)
+
+    def clear(self) -> None:
+        """Behave from now on."""
+        with self._lock:
+            self._orders.clear()
+
+    def called(self, endpoint: str) -> Fault | None:
+        """Count a call of *endpoint* and return what goes wrong with it; an order for one call goes before the rest."""
+        with self._lock:
+            self._calls[endpoint] += 1
+            due = [fault for key, fault in self._orders.items() if self._is_due(key, endpoint)]
+            return min(due, key=lambda fault: (fault.call == "always", fault.endpoint == "*"), default=None)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how often each endpoint was called."""
+        with self._lock:
+            return dict(self._calls)
+
+    def _is_due(self, key: tuple[str, int | str], endpoint: str) -> bool:
+        wanted, call = key
+        return wanted in {endpoint, "*"} and call in {"always", self._count(wanted) - self._before[key]}
+
+    def _count(self, endpoint: str) -> int:
+        return self._calls.total() if endpoint == "*" else self._calls[endpoint]

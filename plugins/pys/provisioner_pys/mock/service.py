@@ -1,0 +1,123 @@
+"""What PYS does with people, units and accounts, whoever asks and however."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import attrs
+
+from provisioner_pys.mock.database import Database, StoredAccount, UndoGoneError
+from provisioner_pys.mock.documents import (
+    AccountData,
+    AccountDocument,
+    Change,
+    HolderData,
+    LoginAnswer,
+    LoginData,
+    OperationData,
+    PasswordData,
+    PersonDocument,
+    Status,
+    UndoData,
+    UnitDocument,
+)
+from provisioner_pys.mock.passwords import fits, hash_password
+from provisioner_pys.mock.problems import Problem
+
+#: The version of the interface.
+VERSION = "1.0"
+
+
+@attrs.define(eq=False)
+class Service:
+    """The personnel system: one method for each thing it can be asked."""
+
+    database: Database
+
+    def status(self) -> Status:
+        """Tell how the service is."""
+        return Status(service="PYS mock", version=VERSION, undo=True)
+
+    def person(self, person_id: str) -> PersonDocument:
+        """Return a person."""
+        person = self.database.person(person_id)
+        if person is None:
+            raise Problem("person_missing", "there is no such person")
+        return person
+
+    def unit(self, code: str) -> UnitDocument:
+        """Return a unit."""
+        unit = self.database.unit(code)
+        if unit is None:
+            raise Problem("unit_missing", "there is no such unit")
+        return unit
+
+    def account(self, login: str) -> AccountDocument:
+        """Return an account."""
+        account = _existing(self.database.account(login))
+        return AccountDocument(
+            login=account.login,
+            unit=account.unit,
+            holder=account.holder,
+            enabled=account.enabled,
+            changed_at=account.changed_at,
+        )
+
+    def put_account(self, login: str, data: AccountData) -> Change:
+        """Make or update an account, set its password and enable it."""
+        account = StoredAccount(
+            login=login,
+            unit=data.unit,
+            holder=data.holder,
+            enabled=True,
+            password_hash=hash_password(data.password),
+            changed_at=_now(),
+        )
+        return self.database.change(login, data.operation, lambda _: account)
+
+    def set_password(self, login: str, data: PasswordData) -> Change:
+        """Set a password; a disabled account stays disabled."""
+        hashed, now = hash_password(data.password), _now()
+        return self.database.change(
+            login,
+            data.operation,
+            lambda former: attrs.evolve(_existing(former), password_hash=hashed, changed_at=now),
+        )
+
+    def set_holder(self, login: str, data: HolderData) -> Change:
+        """Set the holder and the password; a disabled account stays disabled."""
+        hashed, now = hash_password(data.password), _now()
+        return self.database.change(
+            login,
+            data.operation,
+            lambda former: attrs.evolve(_existing(former), holder=data.holder, password_hash=hashed, changed_at=now),
+        )
+
+    def disable(self, login: str, data: OperationData) -> Change:
+        """Let nobody log in to the account."""
+        return self.database.change(
+            login, data.operation, lambda former: attrs.evolve(_existing(former), enabled=False)
+        )
+
+    def undo(self, login: str, data: UndoData) -> Change:
+        """Take the account's last change back."""
+        try:
+            return self.database.undo(login, data.token)
+        except UndoGoneError:
+            raise Problem("undo_gone", "this change cannot be taken back any more") from None
+
+    def log_in(self, data: LoginData) -> LoginAnswer:
+        """Tell whether somebody gets in."""
+        account = self.database.account(data.login)
+        accepted = account is not None and account.enabled and fits(data.password, account.password_hash)
+        return LoginAnswer(accepted=accepted)
+
+
+def _existing(account: StoredAccount | None) -> StoredAccount:
+    if account is None:
+        raise Problem("account_missing", "there is no such account")
+    return account
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,162 @@
+"""What PYS does for the product: the hooks, and nothing heavy to import."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from provisioner.core.errors import MissingError
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import Outcome, Person
+from provisioner.core.registration import PluginSettings, Registrar
+from provisioner.core.requests import (
+    AccountReport,
+    Capabilities,
+    CheckTarget,
+    CliCommand,
+    CloseAccount,
+    CreateAccount,
+    FindPerson,
+    HandOver,
+    Presence,
+    ProbeAccount,
+    Receipt,
+    RotateSecret,
+    TargetReport,
+)
+from provisioner_pys.settings import PysSettings
+
+if TYPE_CHECKING:
+    from provisioner_pys.client import PysChange, PysClient
+
+#: The hooks whose change PYS can take back.
+CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+
+
+@attrs.define(eq=False, kw_only=True)
+class Pys:
+    """One PYS: a target that is also the source of people. Connects when it is first needed."""
+
+    settings: PysSettings
+    _client: PysClient | None = attrs.field(default=None, init=False, repr=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _exit: ExitStack = attrs.field(factory=ExitStack, init=False, repr=False)
+
+    @hookimpl
+    def person_find(self, request: FindPerson) -> Person | None:
+        """Ask PYS who this is and which mobile number is registered (001 ¶5)."""
+        return self._connected().person(request.person_id)
+
+    @hookimpl
+    def account_create(self, request: CreateAccount) -> Receipt:
+        """Make or update the account, set its password and enable it, in one request."""
+        change = self._connected().put_account(
+            request.account.login,
+            unit=request.unit.code,
+            holder=request.holder.id,
+            password=request.secret,
+            operation=request.operation_id,
+        )
+        return self._receipt(request.account.login, change)
+
+    @hookimpl
+    def account_close(self, request: CloseAccount) -> Receipt:
+        """Disable the account. PYS keeps it."""
+        login = request.account.login
+        try:
+            change = self._connected().disable(login, operation=request.operation_id)
+        except MissingError:
+            return Receipt(outcome=Outcome.UNCHANGED, detail="there is no such account", reference=login)
+        if not change.changed:
+            return Receipt(outcome=Outcome.UNCHANGED, detail="it was disabled already", reference=login)
+        return self._receipt(login, change)
+
+    @hookimpl
+    def account_rotate(self, request: RotateSecret) -> Receipt:
+        """Set the password. PYS leaves a disabled account disabled."""
+        change = self._connected().set_password(
+            request.account.login, password=request.secret, operation=request.operation_id
+        )
+        return self._receipt(request.account.login, change)
+
+    @hookimpl
+    def account_handover(self, request: HandOver) -> Receipt:
+        """Set the holder and the password in one request (000 m.5/e)."""
+        change = self._connected().set_holder(
+            request.account.login,
+            holder=request.holder.id,
+            password=request.secret,
+            operation=request.operation_id,
+        )
+        return self._receipt(request.account.login, change)
+
+    @hookimpl
+    def account_probe(self, request: ProbeAccount) -> AccountReport:
+        """Look the account up and, with a secret, log in once."""
+        client = self._connected()
+        account, secret = client.account(request.account.login), request.secret
+        if account is None:
+            return AccountReport(presence=Presence.ABSENT, secret_accepted=None if secret is None else False)
+        return AccountReport(
+            presence=Presence.ENABLED if account.enabled else Presence.DISABLED,
+            secret_accepted=None if secret is None else client.log_in(account.login, secret),
+            attributes={"unit": account.unit, "holder": account.holder or "", "changed_at": account.changed_at},
+        )
+
+    @hookimpl
+    def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002 - the hook's argument
+        """Ask PYS for its status with our key."""
+        status = self._connected().status()
+        in_the_clear = "passwords cross the network unencrypted, because insecure = true; use https:// instead"
+        return TargetReport(
+            capabilities=Capabilities(
+                undoes=CHANGES if status.undo else frozenset(),
+                facts={"service": status.service, "version": status.version},
+            ),
+            warnings=(in_the_clear,) if self.settings.in_the_clear else (),
+        )
+
+    def close(self) -> None:
+        """Close the connections and end the embedded PYS, if there is one."""
+        with self._lock:
+            self._client = None
+            self._exit.close()
+
+    def _connected(self) -> PysClient:
+        with self._lock:
+            if self._client is None:
+                from provisioner_pys.connection import connected
+
+                self._client = self._exit.enter_context(connected(self.settings))
+            return self._client
+
+    def _receipt(self, login: str, change: PysChange) -> Receipt:
+        token = change.undo_token
+        undo = partial(self._connected().undo, login, token) if token else None
+        return Receipt(outcome=Outcome.APPLIED, reference=login, undo=undo)
+
+
+@hookimpl
+def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
+    """Make one target for each section. Nothing is connected or started yet."""
+    for section in settings.targets:
+        pys = Pys(settings=section.settings(PysSettings))
+        register.target(section.name, pys)
+        register.on_close(pys.close)
+
+
+@hookimpl
+def cli_commands() -> Sequence[CliCommand]:
+    """Add ``provisioner pys-mock``."""
+    return [
+        CliCommand(
+            name="pys-mock",
+            help="A PYS of one's own, for tests and demonstrations.",
+            location="provisioner_pys.cli:group",
+        )
+    ]

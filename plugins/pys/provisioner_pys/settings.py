@@ -1,0 +1,93 @@
+"""What the table ``[targets.NAME]`` of this plug-in may hold. Settings that cannot work cannot be made."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.secret import Secret
+
+
+def _is_positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if value <= 0:
+        raise ConfigurationError("{key}: expected more than 0", key=attribute.name)
+
+
+def _is_address(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is None:
+        return
+    parts = _split(value)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(
+            "{key}: expected the address of a web service", cure="write it as https://HOST/PATH", key=attribute.name
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "{key}: an address must not hold a user, a query or a fragment, because addresses are logged",
+            cure="write it as https://HOST/PATH, and the credentials as 'api_key'",
+            key=attribute.name,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class PysSettings:
+    """One PYS. Exactly one of :attr:`url` and :attr:`embedded` is given."""
+
+    #: Where PYS answers, for example ``https://pys.example.gov.tr/api``.
+    url: str | None = attrs.field(default=None, validator=_is_address)
+    #: The key PYS knows us by. Needed with ``url``; an embedded PYS makes its own.
+    api_key: Secret | None = None
+    #: How many seconds one request may take, from connecting to the answer's last byte.
+    timeout: float = attrs.field(default=10.0, validator=_is_positive)
+    #: The certificates that may have signed PYS's, in PEM form, instead of the public ones.
+    ca_file: Path | None = None
+    #: Whether passwords may cross a network unencrypted, that is, whether ``http://`` to another machine is allowed.
+    insecure: bool = False
+    #: The SQLite file of a mock PYS that this process runs itself, on loopback, for as long as it lives.
+    embedded: Path | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.url is None) == (self.embedded is None):
+            raise ConfigurationError(
+                "expected either 'url' or 'embedded', and not both",
+                cure="give 'url' for a PYS that runs elsewhere, or 'embedded' for a mock in a file of its own",
+            )
+        if (self.url is None) != (self.api_key is None):
+            raise ConfigurationError(
+                "'url' and 'api_key' belong together",
+                cure="name the place of the key beside 'url'; an embedded PYS makes its own key",
+            )
+        if self.in_the_clear and not self.insecure:
+            raise ConfigurationError(
+                "url: passwords would leave this machine unencrypted",
+                cure="use https://, or set insecure = true if something else protects the way",
+            )
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether passwords cross a network unencrypted."""
+        parts = _split(self.url) if self.url else None
+        return parts is not None and parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether *host* is this machine, by a name or address that no network can change."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of *url*, or ``None`` if it has none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for a port that is no number
+    except ValueError:
+        return None
+    return parts

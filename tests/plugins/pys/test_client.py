@@ -1,0 +1,476 @@
+"""The client against servers that are half dead, confused, in the way, or not to be trusted."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import attrs
+import httpx
+import pytest
+from pytest_httpserver import HTTPServer
+
+from provisioner.core.errors import (
+    ConflictError,
+    MisconfiguredError,
+    MissingError,
+    RefusedError,
+    SecretRefusedError,
+    TargetError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.secret import Secret
+from provisioner_pys.client import PysClient
+from provisioner_pys.mock import Fault, PysMock
+
+PASSWORD = Secret("canary-Zt7!q")
+KEY = Secret("key-of-the-test")
+
+Script = Callable[[socket.socket], None]
+
+
+@attrs.define(eq=False)
+class RawServer:
+    """Takes requests, counts them, and leaves the answer to a script, which has the socket to itself."""
+
+    script: Script
+    requests: list[bytes] = attrs.field(factory=list)
+    _listener: socket.socket = attrs.field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    _connections: list[socket.socket] = attrs.field(factory=list)
+    _threads: list[threading.Thread] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self._spawn(self._accept)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        for connection in (self._listener, *self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _spawn(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._connections.append(connection)
+                self._spawn(self._serve, connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while request := read_request(connection):
+                self.requests.append(request)
+                self.script(connection)
+
+
+def read_request(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if not (part := connection.recv(65536)):
+            return b""
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if b"content-length" in line.lower()), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + body
+
+
+def answer(body: bytes, head: bytes = b"HTTP/1.1 200 OK") -> bytes:
+    return b"%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
+
+
+DONE = answer(b'{"changed": true, "undo_token": null}')
+
+
+@pytest.fixture(name="serve")
+def _serve() -> Iterator[Callable[[Script], RawServer]]:
+    servers: list[RawServer] = []
+
+    def start(script: Script) -> RawServer:
+        servers.append(RawServer(script))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(name="connect")
+def _connect() -> Iterator[Callable[..., PysClient]]:
+    clients: list[PysClient] = []
+
+    def connect(url: str, timeout: float = 2.0) -> PysClient:
+        clients.append(PysClient.connect(url, KEY, timeout=timeout))
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def write(client: PysClient) -> object:
+    return client.set_password("okul", password=PASSWORD, operation="op-1")
+
+
+def read(client: PysClient) -> object:
+    return client.account("okul")
+
+
+def log_in(client: PysClient) -> object:
+    return client.log_in("okul", PASSWORD)
+
+
+Serve = Callable[[Script], RawServer]
+Connect = Callable[..., PysClient]
+
+
+def hang(connection: socket.socket) -> None:
+    connection.recv(1)
+
+
+def drip(data: bytes, after: bytes = b"") -> Script:
+    """A byte now and then, each well within a timeout that is counted from the byte before."""
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(after)
+        for number in range(len(data)):
+            connection.sendall(data[number : number + 1])
+            time.sleep(0.05)
+
+    return script
+
+
+class TestHalfDeadServers:
+    @pytest.mark.parametrize(("call", "error"), [(write, UnknownOutcomeError), (read, UnavailableError)])
+    @pytest.mark.parametrize(
+        "script",
+        [
+            pytest.param(hang, id="never answers"),
+            pytest.param(drip(b"HTTP/1.1 200 OK\r\n" + b"X-Long: header\r\n" * 1000), id="drips its head"),
+            pytest.param(drip(answer(b"x" * 9000)[90:], after=answer(b"x" * 9000)[:90]), id="drips its body"),
+        ],
+    )
+    def test_do_not_hold_the_caller(
+        self,
+        serve: Serve,
+        connect: Connect,
+        script: Script,
+        call: Callable[[PysClient], object],
+        error: type[TargetError],
+    ) -> None:
+        server = serve(script)
+
+        with within(1.5), pytest.raises(error):
+            call(connect(server.url, timeout=0.3))
+
+        assert len(server.requests) == 1
+
+    def test_one_that_does_not_even_shake_hands_got_nothing(self, connect: Connect) -> None:
+        """With TLS, nothing of the request has left before the handshake is done."""
+        with socket.create_server(("127.0.0.1", 0)) as listener, within(1.5), pytest.raises(UnavailableError):
+            write(connect(f"https://127.0.0.1:{listener.getsockname()[1]}", timeout=0.3))
+
+    def test_one_that_is_not_there_got_nothing(self, connect: Connect) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        with pytest.raises(UnavailableError, match="cannot be reached"):
+            write(connect(url))
+
+    def test_waiting_for_a_free_connection_sends_nothing(
+        self, serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("provisioner_pys.client.LIMITS", httpx.Limits(max_connections=1))
+        server = serve(hang)
+        client = connect(server.url, timeout=0.4)
+        outcomes: list[type[Exception]] = []
+
+        def call() -> None:
+            with pytest.raises(TargetError) as caught:
+                write(client)
+            outcomes.append(caught.type)
+
+        threads = [threading.Thread(target=call) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.05)
+        for thread in threads:
+            thread.join()
+
+        # The second may get the connection when the first gives up, but then has no time left to send.
+        assert UnknownOutcomeError in outcomes
+        assert len(server.requests) == outcomes.count(UnknownOutcomeError)
+
+
+class TestLostConnections:
+    def test_a_kept_connection_that_dies_under_a_change_is_unknown(self, serve: Serve, connect: Connect) -> None:
+        """The server may have acted before it went; and the change is not sent again."""
+
+        def answer_once(connection: socket.socket) -> None:
+            if len(server.requests) == 1:
+                connection.sendall(DONE)
+            else:
+                connection.shutdown(socket.SHUT_RDWR)
+
+        server = serve(answer_once)
+        client = connect(server.url)
+        write(client)
+
+        with pytest.raises(UnknownOutcomeError, match="RemoteProtocolError"):
+            write(client)
+
+        assert len(server.requests) == 2
+
+    def test_a_reset_after_a_change_is_unknown(self, serve: Serve, connect: Connect) -> None:
+        def reset(connection: socket.socket) -> None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.close()
+
+        server = serve(reset)
+
+        with pytest.raises(UnknownOutcomeError):
+            write(connect(server.url))
+
+        assert len(server.requests) == 1
+
+    def test_a_connection_the_server_closed_while_idle_is_not_used(self, serve: Serve, connect: Connect) -> None:
+        def answer_and_close(connection: socket.socket) -> None:
+            connection.sendall(DONE)
+            connection.shutdown(socket.SHUT_RDWR)
+
+        server = serve(answer_and_close)
+        client = connect(server.url)
+        write(client)
+        time.sleep(0.1)
+        write(client)
+
+        assert len(server.requests) == 2
+
+    def test_connections_are_kept(self, serve: Serve, connect: Connect) -> None:
+        server = serve(lambda connection: connection.sendall(DONE))
+        client = connect(server.url)
+        for _ in range(3):
+            write(client)
+
+        assert len(server._connections) == 1
+
+
+IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("said", "errors"),
+        [
+            (("<html>", 401, {}), (MisconfiguredError, MisconfiguredError)),
+            (("", 403, {}), (MisconfiguredError, MisconfiguredError)),
+            (("", 302, {"Location": "https://elsewhere/"}), (MisconfiguredError, MisconfiguredError)),
+            (("", 429, {}), (ThrottledError, ThrottledError)),
+            (("", 503, {"Retry-After": "3"}), (ThrottledError, ThrottledError)),
+            (("", 503, {}), (UnknownOutcomeError, TransientError)),
+            (('{"code": "internal"}', 500, {}), (UnknownOutcomeError, TransientError)),
+            (("<html>", 502, {}), (UnknownOutcomeError, TransientError)),
+            (("<html>", 404, {}), (UnknownOutcomeError, TransientError)),
+            (("[]", 404, {"Content-Type": "application/problem+json"}), (UnknownOutcomeError, TransientError)),
+            (("{", 404, {"Content-Type": "application/problem+json"}), (UnknownOutcomeError, TransientError)),
+            (("<html>", 200, {}), (UnknownOutcomeError, TransientError)),
+            (("", 200, {}), (UnknownOutcomeError, TransientError)),
+            (("[]", 200, {}), (UnknownOutcomeError, TransientError)),
+            (('{"changed": "yes"}', 200, {}), (UnknownOutcomeError, TransientError)),
+            (("not gzip", 200, {"Content-Encoding": "gzip"}), (UnknownOutcomeError, UnavailableError)),
+        ],
+    )
+    @pytest.mark.parametrize("writing", [True, False])
+    def test_that_nobody_expects(
+        self,
+        httpserver: HTTPServer,
+        connect: Connect,
+        said: tuple[str, int, dict[str, str]],
+        errors: tuple[type[TargetError], type[TargetError]],
+        *,
+        writing: bool,
+    ) -> None:
+        """The first error is that of a change, the second that of a question."""
+        for path in ("/accounts/okul", "/accounts/okul/password", "/login"):
+            httpserver.expect_request(path).respond_with_data(*said)
+        client = connect(httpserver.url_for(""))
+
+        for call in [write] if writing else [read, log_in]:
+            with pytest.raises(TargetError) as caught:
+                call(client)
+            assert type(caught.value) is errors[0 if writing else 1]
+        assert len(httpserver.log) == (1 if writing else 2)
+
+    @pytest.mark.parametrize(
+        ("code", "status", "error"),
+        [
+            ("account_missing", 404, MissingError),
+            ("route_missing", 404, MisconfiguredError),
+            ("undo_gone", 409, ConflictError),
+            ("something_else", 409, ConflictError),
+            ("refused", 422, RefusedError),
+            ("password_refused", 422, SecretRefusedError),
+            ("body_invalid", 400, RefusedError),
+            ("too_slow", 408, TransientError),
+        ],
+    )
+    def test_that_pys_itself_refuses_with(
+        self, httpserver: HTTPServer, connect: Connect, code: str, status: int, error: type[TargetError]
+    ) -> None:
+        httpserver.expect_request("/accounts/okul/password").respond_with_json(
+            {"code": code, "detail": "because"}, status, content_type="application/problem+json; charset=utf-8"
+        )
+
+        with pytest.raises(error) as caught:
+            write(connect(httpserver.url_for("")))
+
+        assert type(caught.value) is error
+
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [("0", 0), ("7", 7), (IN_AN_HOUR, 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("soon", None), ("-1", None)],
+    )
+    def test_that_ask_for_patience(
+        self, httpserver: HTTPServer, connect: Connect, header: str, seconds: float | None
+    ) -> None:
+        httpserver.expect_request("/accounts/okul").respond_with_data("", 503, {"Retry-After": header})
+
+        with pytest.raises(ThrottledError) as caught:
+            read(connect(httpserver.url_for("")))
+
+        assert caught.value.retry_after == (
+            None if seconds is None else pytest.approx(seconds, abs=600 if seconds > 60 else 0)
+        )
+
+    def test_that_belong_to_another_question(self, httpserver: HTTPServer, connect: Connect) -> None:
+        httpserver.expect_request("/persons/1001").respond_with_json({"id": "1002", "name": "İsmail Çağlar"})
+
+        with pytest.raises(TransientError, match="another id"):
+            connect(httpserver.url_for("")).person("1001")
+
+    def test_behind_a_prefix_are_found(self, httpserver: HTTPServer, connect: Connect) -> None:
+        httpserver.expect_request("/api/v2/persons/1001").respond_with_json({"id": "1001", "name": "Ayşe Işık"})
+
+        assert connect(httpserver.url_for("/api/v2")).person("1001") is not None
+
+
+class TestSecrets:
+    def test_are_not_in_an_error_or_anything_it_is_chained_to(self, mock: PysMock, client: PysClient) -> None:
+        """The exceptions of httpx hold the request, and the request its body."""
+        mock.misbehave(Fault(endpoint="account.put", do="lose_request"))
+
+        with pytest.raises(UnknownOutcomeError) as caught:
+            client.put_account("okul", unit="u", holder=None, password=PASSWORD, operation="op-1")
+
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+        shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=False).format())
+        assert PASSWORD.reveal() not in shown
+
+    def test_are_not_in_any_log_however_talkative(
+        self, mock: PysMock, client: PysClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        client.put_account("okul", unit="u", holder=None, password=PASSWORD, operation="op-1")
+        client.log_in("okul", PASSWORD)
+
+        assert "PUT" in caplog.text
+        assert PASSWORD.reveal() not in caplog.text
+        assert mock.api_key.reveal() not in caplog.text
+
+    def test_a_key_that_fits_no_header_is_not_quoted(self, mock: PysMock) -> None:
+        with closing(PysClient.connect(mock.url, Secret("şifre\nX: y"), timeout=1)) as client:
+            with pytest.raises(MisconfiguredError) as caught:
+                client.status()
+            assert "ifre" not in str(caught.value)
+            assert caught.value.__context__ is None
+
+    def test_proxies_of_the_environment_do_not_see_them(self, mock: PysMock, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+
+        with closing(PysClient.connect(mock.url, mock.api_key, timeout=1)) as direct:
+            assert direct.status().undo
+
+
+@pytest.fixture(name="certificate", scope="module")
+def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, with its key, in one file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=pys"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    both = folder / "both.pem"
+    both.write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
+    return both
+
+
+@pytest.fixture(name="tls_url")
+def _tls_url(certificate: Path) -> Iterator[str]:
+    """A server that speaks TLS and answers as if everything had been done."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with HTTPServer(host="127.0.0.1", port=0, ssl_context=context) as server:
+        server.expect_request("/accounts/okul/password").respond_with_json({"changed": True, "undo_token": None})
+        yield server.url_for("")
+
+
+class TestCertificates:
+    def test_one_that_is_trusted_by_name_of_its_file(self, tls_url: str, certificate: Path) -> None:
+        with closing(PysClient.connect(tls_url, KEY, timeout=5, ca_file=certificate)) as client:
+            write(client)
+
+    def test_one_that_is_not_trusted_is_a_misconfiguration(self, tls_url: str) -> None:
+        with (
+            closing(PysClient.connect(tls_url, KEY, timeout=5)) as client,
+            pytest.raises(MisconfiguredError, match="not trusted"),
+        ):
+            write(client)
+
+    @pytest.mark.parametrize("content", [None, "this is no certificate"])
+    def test_a_file_without_one_is_a_misconfiguration(self, tmp_path: Path, content: str | None) -> None:
+        file = tmp_path / "ca.pem"
+        if content is not None:
+            file.write_text(content)
+
+        with pytest.raises(MisconfiguredError, match=r"ca\.pem"):
+            PysClient.connect("https://127.0.0.1", KEY, timeout=1, ca_file=file)

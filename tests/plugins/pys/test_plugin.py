@@ -1,0 +1,469 @@
+"""The hooks, against a real mock over HTTP."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import pytest
+from pytest_httpserver import HTTPServer
+
+from provisioner.config import LoadedConfiguration, load
+from provisioner.core.breaker import Breaker
+from provisioner.core.errors import (
+    ConflictError,
+    MisconfiguredError,
+    MissingError,
+    RefusedError,
+    SecretRefusedError,
+    TargetError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.model import Outcome, Person
+from provisioner.core.plugins import Plugins
+from provisioner.core.requests import CheckTarget, FindPerson, Presence, Receipt
+from provisioner.core.secret import Secret
+from provisioner.testing import samples
+from provisioner.testing.samples import ACCOUNT, HOLDER, OTHER_SECRET, SECRET, SUCCESSOR
+from provisioner_pys.mock import Fault, Misbehaviour, PysMock
+from provisioner_pys.plugin import CHANGES, Pys
+from provisioner_pys.settings import PysSettings
+
+LOGIN = ACCOUNT.login
+
+#: The mutating hooks: how each is called, and the endpoint it uses.
+HOOKS: dict[str, tuple[Callable[[Pys], Receipt], str]] = {
+    "account_create": (lambda pys: pys.account_create(samples.create(secret=OTHER_SECRET)), "account.put"),
+    "account_close": (lambda pys: pys.account_close(samples.close()), "account.disable"),
+    "account_rotate": (lambda pys: pys.account_rotate(samples.rotate()), "account.password"),
+    "account_handover": (lambda pys: pys.account_handover(samples.handover()), "account.holder"),
+}
+
+
+def take_back(receipt: Receipt) -> None:
+    assert receipt.undo is not None
+    receipt.undo()
+
+
+class TestCreate:
+    def test_the_account_logs_in_and_belongs_to_its_holder(self, pys: Pys, mock: PysMock) -> None:
+        receipt = pys.account_create(samples.create())
+
+        account = mock.account(LOGIN)
+        assert Outcome.APPLIED is receipt.outcome
+        assert account is not None
+        assert (account.enabled, account.unit, account.holder) == (True, "46-TEM", "1001")
+        assert mock.logs_in(LOGIN, SECRET)
+
+    def test_it_is_one_request(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+
+        assert mock.calls() == {"account.put": 1}
+
+    def test_a_second_attempt_with_another_password_succeeds(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        pys.account_create(samples.create(secret=OTHER_SECRET))
+
+        assert mock.logs_in(LOGIN, OTHER_SECRET)
+        assert not mock.logs_in(LOGIN, SECRET)
+
+    def test_a_closed_account_is_reopened(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        pys.account_close(samples.close())
+        pys.account_create(samples.create(secret=OTHER_SECRET))
+
+        assert mock.logs_in(LOGIN, OTHER_SECRET)
+
+
+class TestClose:
+    def test_nobody_logs_in_any_more_and_the_account_is_kept(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        receipt = pys.account_close(samples.close())
+
+        account = mock.account(LOGIN)
+        assert Outcome.APPLIED is receipt.outcome
+        assert account is not None
+        assert not account.enabled
+        assert not mock.logs_in(LOGIN, SECRET)
+
+    def test_closing_twice_changes_nothing(self, pys: Pys) -> None:
+        pys.account_create(samples.create())
+        pys.account_close(samples.close())
+        receipt = pys.account_close(samples.close())
+
+        assert Outcome.UNCHANGED is receipt.outcome
+        assert receipt.undo is None
+
+    def test_closing_what_is_not_there_changes_nothing(self, pys: Pys, mock: PysMock) -> None:
+        receipt = pys.account_close(samples.close())
+
+        assert Outcome.UNCHANGED is receipt.outcome
+        assert mock.account(LOGIN) is None
+
+
+class TestRotate:
+    def test_only_the_new_password_logs_in(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        receipt = pys.account_rotate(samples.rotate())
+
+        assert Outcome.APPLIED is receipt.outcome
+        assert mock.logs_in(LOGIN, OTHER_SECRET)
+        assert not mock.logs_in(LOGIN, SECRET)
+
+    def test_a_closed_account_stays_closed(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        pys.account_close(samples.close())
+        pys.account_rotate(samples.rotate())
+
+        assert not mock.logs_in(LOGIN, OTHER_SECRET)
+
+    def test_an_account_that_is_not_there_is_not_made(self, pys: Pys, mock: PysMock) -> None:
+        with pytest.raises(MissingError):
+            pys.account_rotate(samples.rotate())
+
+        assert mock.account(LOGIN) is None
+
+
+class TestHandover:
+    def test_holder_and_password_change_in_one_request(self, pys: Pys, mock: PysMock) -> None:
+        """The outgoing holder's password must not log in any more (000 m.5/e)."""
+        pys.account_create(samples.create())
+        pys.account_handover(samples.handover())
+
+        account = mock.account(LOGIN)
+        assert account is not None
+        assert SUCCESSOR.id == account.holder
+        assert mock.logs_in(LOGIN, OTHER_SECRET)
+        assert not mock.logs_in(LOGIN, SECRET)
+        assert mock.calls() == {"account.put": 1, "account.holder": 1}
+
+    def test_an_account_that_is_not_there_is_not_made(self, pys: Pys, mock: PysMock) -> None:
+        with pytest.raises(MissingError):
+            pys.account_handover(samples.handover())
+
+        assert mock.account(LOGIN) is None
+
+
+class TestUndo:
+    def test_rotating_is_taken_back(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(attrs.evolve(samples.create(), operation_id="op-0"))
+        take_back(pys.account_rotate(samples.rotate()))
+
+        assert mock.logs_in(LOGIN, SECRET)
+        assert not mock.logs_in(LOGIN, OTHER_SECRET)
+
+    def test_handing_over_is_taken_back_with_the_holder(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(attrs.evolve(samples.create(), operation_id="op-0"))
+        before = mock.account(LOGIN)
+        take_back(pys.account_handover(samples.handover()))
+
+        assert before == mock.account(LOGIN)
+        assert mock.logs_in(LOGIN, SECRET)
+
+    def test_creating_is_taken_back(self, pys: Pys, mock: PysMock) -> None:
+        take_back(pys.account_create(samples.create()))
+
+        assert mock.account(LOGIN) is None
+
+    def test_reopening_is_taken_back(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(attrs.evolve(samples.create(), operation_id="op-0"))
+        pys.account_close(attrs.evolve(samples.close(), operation_id="op-0"))
+        take_back(pys.account_create(samples.create(secret=OTHER_SECRET)))
+
+        account = mock.account(LOGIN)
+        assert account is not None
+        assert not account.enabled
+
+    def test_closing_is_taken_back(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(attrs.evolve(samples.create(), operation_id="op-0"))
+        take_back(pys.account_close(samples.close()))
+
+        assert mock.logs_in(LOGIN, SECRET)
+
+    def test_it_leads_past_an_attempt_whose_answer_was_lost(self, pys: Pys, mock: PysMock) -> None:
+        """The account must not be left with the password of the first attempt, which nobody has."""
+        pys.account_create(attrs.evolve(samples.create(), operation_id="op-0"))
+        mock.misbehave(Fault(endpoint="account.password", do=Misbehaviour.APPLY_THEN_LOSE_ANSWER, call=1))
+        with pytest.raises(UnknownOutcomeError):
+            pys.account_rotate(samples.rotate())
+        take_back(pys.account_rotate(samples.rotate(secret=Secret("a-third-password"))))
+
+        assert mock.logs_in(LOGIN, SECRET)
+
+    def test_a_later_change_is_not_taken_back_with_it(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(attrs.evolve(samples.create(), operation_id="op-0"))
+        receipt = pys.account_rotate(samples.rotate())
+        later = Secret("a-third-password")
+        pys.account_rotate(attrs.evolve(samples.rotate(secret=later), operation_id="op-2"))
+
+        with pytest.raises(ConflictError):
+            take_back(receipt)
+        assert mock.logs_in(LOGIN, later)
+
+    def test_a_lost_answer_is_unknown(self, pys: Pys, mock: PysMock) -> None:
+        receipt = pys.account_create(samples.create())
+        mock.misbehave(Fault(endpoint="account.undo", do="lose_request"))
+
+        with pytest.raises(UnknownOutcomeError):
+            take_back(receipt)
+
+    def test_the_token_is_not_shown(self, pys: Pys) -> None:
+        receipt = pys.account_create(samples.create())
+
+        assert "undo" not in repr(receipt)
+
+
+class TestProbe:
+    def test_absent(self, pys: Pys, mock: PysMock) -> None:
+        report = pys.account_probe(samples.probe(SECRET))
+
+        assert (report.presence, report.secret_accepted) == (Presence.ABSENT, False)
+        assert mock.calls() == {"account.get": 1}
+
+    def test_enabled(self, pys: Pys) -> None:
+        pys.account_create(samples.create())
+        report = pys.account_probe(samples.probe(SECRET))
+
+        assert (report.presence, report.secret_accepted) == (Presence.ENABLED, True)
+        assert (HOLDER.id, "46-TEM") == (report.attributes["holder"], report.attributes["unit"])
+
+    def test_a_wrong_secret_is_an_answer(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        report = pys.account_probe(samples.probe(OTHER_SECRET))
+
+        assert report.secret_accepted is False
+        assert mock.calls()["login"] == 1
+
+    def test_disabled(self, pys: Pys) -> None:
+        pys.account_create(samples.create())
+        pys.account_close(samples.close())
+        report = pys.account_probe(samples.probe(SECRET))
+
+        assert (report.presence, report.secret_accepted) == (Presence.DISABLED, False)
+
+    def test_without_a_secret_nobody_logs_in(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+
+        assert pys.account_probe(samples.probe()).secret_accepted is None
+        assert "login" not in mock.calls()
+
+
+class TestPersonFind:
+    def test_somebody_registered_comes_with_the_mobile_number(self, pys: Pys) -> None:
+        assert pys.person_find(FindPerson(person_id=HOLDER.id)) == HOLDER
+
+    def test_a_stranger_is_left_to_the_next_plug_in(self, pys: Pys) -> None:
+        assert pys.person_find(FindPerson(person_id="9999")) is None
+
+    def test_somebody_without_a_number_has_none(self, pys: Pys, mock: PysMock) -> None:
+        person = Person(id="1003", name="Ömer Su")
+        mock.seed(people=[person])
+
+        assert pys.person_find(FindPerson(person_id="1003")) == person
+
+    @pytest.mark.parametrize("person_id", ["..", ".", "a/b", "../login", "a?b#c", "%2e", "Şule", "a b"])
+    def test_no_id_leads_out_of_its_place_in_the_path(self, pys: Pys, mock: PysMock, person_id: str) -> None:
+        person = Person(id=person_id, name="Ömer Su")
+        mock.seed(people=[person])
+
+        assert pys.person_find(FindPerson(person_id=person_id)) == person
+
+
+class TestCheck:
+    def test_it_says_what_pys_can_do(self, pys: Pys) -> None:
+        report = pys.target_check(CheckTarget())
+
+        assert report.capabilities.undoes == CHANGES
+        assert report.capabilities.facts == {"service": "PYS mock", "version": "1.0"}
+        assert report.warnings == ()
+
+    def test_a_pys_without_undo_is_believed(self, httpserver: HTTPServer) -> None:
+        httpserver.expect_request("/status").respond_with_json({"service": "another", "version": "7", "undo": False})
+        with closing(Pys(settings=PysSettings(url=httpserver.url_for(""), api_key=Secret("k")))) as pys:
+            assert pys.target_check(CheckTarget()).capabilities.undoes == frozenset()
+
+    def test_a_wrong_key_is_a_misconfiguration(self, mock: PysMock) -> None:
+        with closing(Pys(settings=PysSettings(url=mock.url, api_key=Secret("wrong")))) as pys:
+            with pytest.raises(MisconfiguredError) as caught:
+                pys.target_check(CheckTarget())
+            assert "wrong" not in str(caught.value)
+
+    def test_nobody_there_is_unavailable(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        settings = PysSettings(url=f"http://127.0.0.1:{port}", api_key=Secret("k"))
+        with closing(Pys(settings=settings)) as pys, pytest.raises(UnavailableError):
+            pys.target_check(CheckTarget())
+
+    def test_passwords_in_the_clear_are_warned_of(self, mock: PysMock, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(PysSettings, "in_the_clear", property(lambda _: True))
+        settings = PysSettings(url=mock.url, api_key=mock.api_key, insecure=True)
+        with closing(Pys(settings=settings)) as pys:
+            assert "unencrypted" in pys.target_check(CheckTarget()).warnings[0]
+
+
+class TestMisbehaviour:
+    """Whatever goes wrong, one request was sent, and the error says whether it may have been applied."""
+
+    @pytest.mark.parametrize("hook", HOOKS)
+    @pytest.mark.parametrize(
+        ("do", "error", "applied"),
+        [
+            ("refuse", RefusedError, False),
+            ("policy_refuse", SecretRefusedError, False),
+            ("throttle", ThrottledError, False),
+            ("error_500", UnknownOutcomeError, False),
+            ("lose_request", UnknownOutcomeError, False),
+            ("apply_then_lose_answer", UnknownOutcomeError, True),
+            ("cut_mid_reply", UnknownOutcomeError, True),
+        ],
+    )
+    def test_of_a_change(
+        self, pys: Pys, mock: PysMock, hook: str, do: str, error: type[TargetError], *, applied: bool
+    ) -> None:
+        call, endpoint = HOOKS[hook]
+        pys.account_create(samples.create())
+        before, calls = mock.account(LOGIN), mock.calls().get(endpoint, 0)
+        mock.misbehave(Fault(endpoint=endpoint, do=do, seconds=7))
+
+        with pytest.raises(error) as caught:
+            call(pys)
+
+        assert type(caught.value) is error
+        assert mock.calls()[endpoint] == calls + 1
+        assert (mock.account(LOGIN) != before) is applied
+
+    @pytest.mark.parametrize("do", ["delay", "answer_late"])
+    @pytest.mark.parametrize("hook", HOOKS)
+    def test_of_a_change_that_is_answered_too_late(self, mock: PysMock, hook: str, do: str) -> None:
+        call, endpoint = HOOKS[hook]
+        with closing(Pys(settings=PysSettings(url=mock.url, api_key=mock.api_key, timeout=0.3))) as pys:
+            pys.account_create(samples.create())
+            calls = mock.calls().get(endpoint, 0)
+            mock.misbehave(Fault(endpoint=endpoint, do=do, seconds=30))
+
+            with pytest.raises(UnknownOutcomeError):
+                call(pys)
+
+            assert mock.calls()[endpoint] == calls + 1
+
+    @pytest.mark.parametrize("endpoint", ["account.get", "login"])
+    @pytest.mark.parametrize(
+        ("do", "error"),
+        [
+            ("refuse", RefusedError),
+            ("throttle", ThrottledError),
+            ("error_500", TransientError),
+            ("lose_request", UnavailableError),
+            ("apply_then_lose_answer", UnavailableError),
+            ("cut_mid_reply", UnavailableError),
+        ],
+    )
+    def test_of_a_question(self, pys: Pys, mock: PysMock, endpoint: str, do: str, error: type[TargetError]) -> None:
+        pys.account_create(samples.create())
+        mock.misbehave(Fault(endpoint=endpoint, do=do))
+
+        with pytest.raises(error) as caught:
+            pys.account_probe(samples.probe(SECRET))
+
+        assert type(caught.value) is error
+        assert mock.calls()[endpoint] == 1
+
+    def test_throttling_says_for_how_long(self, pys: Pys, mock: PysMock) -> None:
+        mock.misbehave(Fault(endpoint="account.put", do="throttle", seconds=7))
+
+        with pytest.raises(ThrottledError) as caught:
+            pys.account_create(samples.create())
+
+        assert caught.value.retry_after == 7.0
+
+
+class TestManyThreads:
+    def test_eight_threads_share_one_target(self, pys: Pys, mock: PysMock) -> None:
+        def lead_a_life(number: int) -> bool:
+            account = attrs.evolve(ACCOUNT, login=f"okul{number}")
+            pys.account_create(samples.create(account))
+            pys.account_rotate(samples.rotate(account))
+            pys.account_handover(samples.handover(account, secret=Secret(f"password-{number}")))
+            return bool(pys.account_probe(samples.probe(Secret(f"password-{number}"), account)).secret_accepted)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(lead_a_life, range(40)))
+
+        expected = dict.fromkeys(["account.put", "account.password", "account.holder", "account.get", "login"], 40)
+        assert expected == mock.calls()
+
+    def test_changes_of_one_account_do_not_mix(self, pys: Pys, mock: PysMock) -> None:
+        """Holder and password are set by one request, so they must always belong together."""
+        pys.account_create(samples.create())
+        people = [Person(id=f"p{number}", name="Ömer Su") for number in range(24)]
+
+        def hand_over(person: Person) -> None:
+            pys.account_handover(
+                attrs.evolve(
+                    samples.handover(secret=Secret(f"password-{person.id}")), holder=person, operation_id=person.id
+                )
+            )
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(hand_over, people))
+
+        account = mock.account(LOGIN)
+        assert account is not None
+        assert mock.logs_in(LOGIN, f"password-{account.holder}")
+
+
+class TestRegistration:
+    def plugins(self, file: Path, table: str) -> Plugins:
+        file.write_text(f'[accounts]\ndomain = "meb.gov.tr"\n{table}')
+        configuration: LoadedConfiguration = load(file)
+        plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=lambda: datetime.now(UTC)))
+        plugins.load(configuration.plugin_settings())
+        return plugins
+
+    def test_the_table_of_the_mock_is_enough(self, mock: PysMock, tmp_path: Path) -> None:
+        lines = "\n".join(f'{key} = "{value}"' for key, value in mock.settings().items())
+        with closing(self.plugins(tmp_path / "p.toml", f"[targets.pys]\n{lines}")) as plugins:
+            plugins.targets["pys"].change(samples.create())
+
+            assert plugins.targets["pys"].probe(samples.probe(SECRET)).secret_accepted
+            assert plugins.find_person(FindPerson(person_id=HOLDER.id)) == HOLDER
+
+    def test_a_pys_that_is_down_does_not_keep_the_program_from_starting(self, tmp_path: Path) -> None:
+        table = '[targets.pys]\nplugin = "pys"\nurl = "https://127.0.0.1:9"\napi_key = "plain:k"'
+        with closing(self.plugins(tmp_path / "p.toml", table)) as plugins:
+            assert "account_handover" in plugins.targets["pys"].hooks
+
+    def test_two_embedded_ones_are_two(self, tmp_path: Path) -> None:
+        table = '[targets.a]\nplugin="pys"\nembedded="a.sqlite"\n[targets.b]\nplugin="pys"\nembedded="b.sqlite"'
+        with closing(self.plugins(tmp_path / "p.toml", table)) as plugins:
+            plugins.targets["a"].change(samples.create())
+
+            assert plugins.targets["b"].probe(samples.probe()).presence is Presence.ABSENT
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("pys-mock")]
+
+    def test_the_command_is_added(self, tmp_path: Path) -> None:
+        table = '[targets.pys]\nplugin="pys"\nembedded="a.sqlite"'
+        with closing(self.plugins(tmp_path / "p.toml", table)) as plugins:
+            assert [command.name for command in plugins.cli_commands()] == ["pys-mock"]
+
+
+def test_importing_the_plug_in_brings_nothing_heavy() -> None:
+    code = (
+        "import sys, provisioner_pys.plugin; "
+        "print({'httpx', 'httpcore', 'sqlite3', 'http.server', 'passlib'} & sys.modules.keys())"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert found.strip() == "set()"
