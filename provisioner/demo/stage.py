@@ -1,0 +1,163 @@
+"""Everything the story needs: a folder, real services on loopback, a configuration, and the product joined to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import attrs
+
+from provisioner.bootstrap import Application, application
+from provisioner.config import load
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.text import Text
+from provisioner.demo.doors import DirectoryDoor, Door, LocalDoor, Phones, PysDoor, client
+from provisioner.demo.examples import example
+from provisioner.demo.services import Service, running
+from provisioner.store import Store
+from provisioner.testing.slapd import Slapd
+
+#: The file of the phones: the one place where passwords may be.
+PHONES = "phones.sqlite"
+
+CONFIG = """\
+store = "store.sqlite"
+language = "{language}"
+
+[accounts]
+domain = "meb.gov.tr"
+plate_code = "46"
+
+[targets.directory]
+{directory}
+
+[targets.pys]
+plugin = "pys"
+url = "{pys.url}"
+api_key = "file:{pys.key_file.name}"
+
+[channels.sms]
+plugin = "sms"
+gateway = "simulator"
+help_desk = "705 53 53"
+
+[channels.sms.simulator]
+url = "{phones.url}"
+api_key = "file:{phones.key_file.name}"
+"""
+
+
+@attrs.frozen(kw_only=True)
+class Directory:
+    """Where the mailboxes are: a real server, or a file in its place."""
+
+    server: Slapd | None
+    #: Why it is no server, if it is none.
+    reason: Text | None = None
+
+    @property
+    def table(self) -> Mapping[str, object]:
+        """What the configuration says of it."""
+        if self.server is None:
+            return {"plugin": "local", "database": "directory.sqlite"}
+        return {"plugin": "ldap", **self.server.config}
+
+    def door(self, app: Application) -> Door:
+        """Return where its passwords log in."""
+        return DirectoryDoor(self.server) if self.server else LocalDoor(app.plugins.targets["directory"])
+
+
+@attrs.frozen(kw_only=True)
+class Stage:
+    """What the chapters work with."""
+
+    folder: Path
+    app: Application
+    directory: Directory
+    pys: Service
+    sms: Service
+    phones: Phones
+    #: Where a password opens something, by the target's name.
+    doors: Mapping[str, Door]
+
+
+@contextmanager
+def folder_for(keep: Path | None) -> Iterator[Path]:
+    """Yield the folder to work in: *keep*, which must be empty, or one that is removed in the end.
+
+    Raises:
+
+        ConfigurationError: There is something in *keep*.
+    """
+    if keep is None:
+        with TemporaryDirectory(prefix="provisioner-demo-") as folder:
+            yield Path(folder)
+        return
+    keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(keep.iterdir()):
+        raise ConfigurationError("{folder} is not empty", cure="name another folder", folder=keep)
+    yield keep.absolute()
+
+
+@contextmanager
+def stage_in(folder: Path, language: str) -> Iterator[Stage]:
+    """Start the services and join the product to them, until the end of the block.
+
+    Args:
+
+        folder: Where all files go, as an absolute path.
+
+        language: The language of the messages to the phones.
+
+    Raises:
+
+        ConfigurationError: A service does not start.
+    """
+    with ExitStack() as stack:
+        directory = _start_directory(stack)
+        pys, sms = _personnel_system(folder), _phone_network(folder)
+        config = folder / "provisioner.toml"
+        config.write_text(
+            CONFIG.format(language=language, directory=_toml(directory.table), pys=pys, phones=sms), encoding="utf-8"
+        )
+        stack.enter_context(running([pys, sms], config))
+        app = _join(stack, config)
+        doors: dict[str, Door] = {
+            "directory": directory.door(app),
+            "pys": PysDoor(stack.enter_context(client(pys))),
+        }
+        phones = Phones(stack.enter_context(client(sms)))
+        yield Stage(folder=folder, app=app, directory=directory, pys=pys, sms=sms, phones=phones, doors=doors)
+
+
+def _start_directory(stack: ExitStack) -> Directory:
+    try:
+        return Directory(server=stack.enter_context(Slapd()))
+    except ConfigurationError as error:
+        return Directory(server=None, reason=error.text)
+
+
+def _personnel_system(folder: Path) -> Service:
+    """Return a PYS that knows the province's units and staff."""
+    seeds = [option for name in ("units.csv", "persons.csv") for option in ("--seed", str(example(name)))]
+    command = ("pys-mock", "serve", "--database", str(folder / "pys.sqlite"), *seeds)
+    return Service(name="pys", command=command, folder=folder)
+
+
+def _phone_network(folder: Path) -> Service:
+    command = ("sms-simulator", "serve", "--database", str(folder / PHONES))
+    return Service(name="phones", command=command, folder=folder)
+
+
+def _join(stack: ExitStack, config: Path) -> Application:
+    loaded = load(config)
+    Store.create(loaded.store_url).close()
+    return stack.enter_context(application(loaded))
+
+
+def _toml(table: Mapping[str, object]) -> str:
+    """Return texts and lists of texts as TOML, in which they are written as in JSON."""
+    return "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())

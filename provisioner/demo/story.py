@@ -1,0 +1,217 @@
+"""The story, chapter by chapter. Each chapter does something, tells it, and gives back what it proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+
+import attrs
+
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.output import Output
+from provisioner.core.model import Account, AccountState, Operation, OperationState, Unit
+from provisioner.core.plan import Cause, Plan
+from provisioner.core.secret import Secret
+from provisioner.demo.examples import example
+from provisioner.demo.stage import PHONES, Stage
+from provisioner.manifest import read_units
+
+#: Who asks for everything here.
+CAUSE = Cause(actor="demo", reason="demonstration")
+
+#: The unit that closes in the end.
+CLOSING = "tasimali-egitim"
+
+#: How many people log in at the same time.
+AT_ONCE = 8
+
+
+@attrs.frozen(kw_only=True)
+class Proof:
+    """Something that was counted, and what it should be."""
+
+    #: What is claimed, as a template.
+    claim: str
+    expected: int
+    found: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim is true."""
+        return self.found == self.expected
+
+
+Chapter = Callable[["Story"], Iterator[Proof]]
+
+
+@attrs.define(eq=False, kw_only=True)
+class Story:
+    """One telling of the story.
+
+    Args:
+
+        stage: What it works with.
+
+        output: Whom it is told to.
+    """
+
+    stage: Stage
+    output: Output
+    #: What each custodian's phone received, by login. It stays in memory and is never shown.
+    passwords: dict[str, Secret] = attrs.field(factory=dict, init=False, repr=False)
+
+    def tell(self) -> ExitCode:
+        """Tell all chapters, and say in the end what was proved."""
+        self._introduce()
+        proofs = [proof for chapter in CHAPTERS for proof in chapter(self)]
+        return self._conclude(proofs)
+
+    def carry_out(self, plan: Plan) -> Sequence[Operation]:
+        """Carry a plan out, with a progress bar where somebody watches."""
+        running = self.stage.app.engine.apply(plan)
+        return list(self.output.progress(running, len(plan.work), "accounts"))
+
+    def accounts(self) -> list[Account]:
+        """Return the accounts that are open."""
+        return list(self.stage.app.store.find_accounts(state=AccountState.OPEN))
+
+    def _introduce(self) -> None:
+        say = self.output.say
+        say("Real services on this machine, for as long as the story lasts:")
+        if self.stage.directory.server:
+            say("  directory         OpenLDAP at {url}, over TLS", url=self.stage.directory.server.ldaps_url)
+        if self.stage.directory.reason:
+            say(
+                "  directory         a file in place of a server: {why}",
+                why=self.output.said(self.stage.directory.reason),
+            )
+        say("  personnel system  PYS mock at {url}", url=self.stage.pys.url)
+        say("  phone network     SMS simulator at {url}", url=self.stage.sms.url)
+
+    def _conclude(self, proofs: Sequence[Proof]) -> ExitCode:
+        proved = all(proof.holds for proof in proofs)
+        self.output.line("")
+        self.output.say("What was proved:")
+        for proof in proofs:
+            mark = "+" if proof.holds else "-"
+            text = self.output.text(proof.claim)
+            self.output.line(f"  {mark} {proof.found:>4}/{proof.expected:<4} {text}")
+        if not proved:
+            self.output.say("Not everything was proved.")
+        self.output.document(
+            {
+                "directory": self.stage.directory.table["plugin"],
+                "proved": proved,
+                "proofs": [
+                    {"claim": proof.claim, "expected": proof.expected, "found": proof.found, "proved": proof.holds}
+                    for proof in proofs
+                ],
+            }
+        )
+        return ExitCode.DONE if proved else ExitCode.DEFECT
+
+
+def open_the_units(story: Story) -> Iterator[Proof]:
+    """A province opens its units: each gets an account with one password on every system (000 m.5/h, 001 ¶6)."""
+    app, units = story.stage.app, _units(story)
+    story.output.line("")
+    story.output.say("{count} units of the province open, each with an account.", count=len(units))
+    app.store.save_units(units)
+    began = perf_counter()
+    operations = story.carry_out(app.planner.open_units(units, CAUSE))
+    done = sum(operation.state is OperationState.DONE for operation in operations)
+    story.output.say("  {count} accounts opened in {seconds} s.", count=done, seconds=f"{perf_counter() - began:.1f}")
+    yield Proof(claim="units have an account that is open on every system", expected=len(units), found=done)
+    yield Proof(claim="passwords went out, each in one SMS", expected=len(units), found=story.stage.phones.count())
+
+
+def log_in(story: Story) -> Iterator[Proof]:
+    """Every custodian takes the password out of the SMS and logs in with it everywhere (001 ¶5)."""
+    accounts = story.accounts()
+    story.output.line("")
+    story.output.say("Each custodian reads the SMS, and logs in with the password in it.")
+    for account in accounts:
+        text, story.passwords[account.login] = story.stage.phones.last(_mobile(story, account))
+        if account is accounts[0]:
+            story.output.line(f"  {text}")
+    for name in story.stage.doors:
+        inside = _who_get_in(story, name, accounts)
+        story.output.say("  {name}: {count} logged in.", name=name, count=len(inside))
+        yield Proof(claim=_LOGGED_IN[name], expected=len(accounts), found=len(inside))
+
+
+def open_again(story: Story) -> Iterator[Proof]:
+    """The same list once more changes nothing, so a script may run twice."""
+    before = story.stage.phones.count()
+    plan = story.stage.app.planner.open_units(_units(story), CAUSE)
+    story.carry_out(plan)
+    story.output.line("")
+    story.output.say("The same list comes once more.")
+    story.output.say("  {count} accounts are open already; nothing changes.", count=len(plan.unchanged))
+    after = story.stage.phones.count()
+    yield Proof(
+        claim="accounts stay as they are when the same list comes again", expected=before, found=len(plan.unchanged)
+    )
+    yield Proof(claim="messages are on the phones after that, as before", expected=before, found=after)
+
+
+def close_one(story: Story) -> Iterator[Proof]:
+    """A unit closes: its password opens nothing any more (000 m.5/h)."""
+    app = story.stage.app
+    account = app.store.unit_accounts([CLOSING])[CLOSING]
+    unit = app.store.units([CLOSING])[CLOSING]
+    story.output.line("")
+    story.output.say("{unit} closes.", unit=unit.name)
+    story.carry_out(app.planner.close([account], CAUSE))
+    refused = [name for name in story.stage.doors if not _who_get_in(story, name, [account])]
+    story.output.say("  {mail} is refused by: {names}.", mail=account.mail, names=", ".join(refused))
+    still = set.intersection(*(_who_get_in(story, name, story.accounts()) for name in story.stage.doors))
+    yield Proof(claim="systems refuse the closed account", expected=len(story.stage.doors), found=len(refused))
+    yield Proof(claim="other accounts still log in everywhere", expected=len(story.passwords) - 1, found=len(still))
+
+
+def look_for_secrets(story: Story) -> Iterator[Proof]:
+    """No password is anywhere but on the phones, and the record of all this is whole (001 ¶5; 003 m.13)."""
+    files = [path for path in story.stage.folder.rglob("*") if path.is_file() and not path.name.startswith(PHONES)]
+    written = b"".join(path.read_bytes() for path in files)
+    hidden = sum(password.reveal().encode() not in written for password in story.passwords.values())
+    store = story.stage.app.store
+    events = sum(1 for _ in store.events())
+    broken = store.verify_chain()
+    story.output.line("")
+    story.output.say("{count} files are searched for the passwords, and the audit trail is verified.", count=len(files))
+    yield Proof(claim="passwords are in no file but the phones' own", expected=len(story.passwords), found=hidden)
+    yield Proof(
+        claim="entries of the audit trail are as they were written",
+        expected=events,
+        found=events if broken is None else broken - 1,
+    )
+
+
+#: The story, in the order in which it is told.
+CHAPTERS: tuple[Chapter, ...] = (open_the_units, log_in, open_again, close_one, look_for_secrets)
+
+_LOGGED_IN = {
+    "directory": "delivered passwords log in at the directory",
+    "pys": "delivered passwords log in at the personnel system",
+}
+
+
+def _units(story: Story) -> Sequence[Unit]:
+    app = story.stage.app
+    return read_units(example("units.csv"), app.planner.naming, app.store).items
+
+
+def _mobile(story: Story, account: Account) -> str:
+    """Return the number of the phone on which the custodian reads messages."""
+    holder = account.holder or ""
+    return story.stage.app.planner.people.find_all([holder])[holder].mobile or ""
+
+
+def _who_get_in(story: Story, name: str, accounts: Sequence[Account]) -> set[str]:
+    """Let the holders of these accounts log in at one system, several at once, and return the logins that got in."""
+    door = story.stage.doors[name]
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        opened = people.map(lambda account: door(account, story.passwords[account.login]), accounts)
+        return {account.login for account, inside in zip(accounts, opened, strict=True) if inside}
