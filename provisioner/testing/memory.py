@@ -1,7 +1,8 @@
 """A target and a channel that live in memory and behave as the contract says.
 
 They serve as the example of a complete plug-in, as the reference that the contract suite is held against, and as the
-stand-in for real systems in test harnesses.
+stand-in for real systems in test harnesses. In a configuration they are the plug-in ``memory``; what is in memory is
+gone when the command ends.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import attrs
 from provisioner.core.errors import MissingError
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Outcome
+from provisioner.core.registration import PluginSettings, Registrar
 from provisioner.core.requests import (
     AccountReport,
     Capabilities,
@@ -197,3 +199,12 @@ class MemoryChannel:
         """Return the messages of one phone, the oldest first."""
         with self._lock:
             return [one for one in self._messages if one.number == number]
+
+
+@hookimpl
+def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
+    """Make an empty target or channel for each that is configured."""
+    for section in settings.targets:
+        register.target(section.name, MemoryTarget())
+    for section in settings.channels:
+        register.channel(section.name, MemoryChannel())
