@@ -1,0 +1,136 @@
+"""What each event changes, as statements that many events share.
+
+Events are collected, and each statement then runs once for all of its rows. The statements run in the order in which
+they stand here, which is also the order in which the events of one operation happen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy.sql.dml import UpdateBase
+
+from provisioner.core.events import Event, OperationEnded, OperationPlanned, OperationStarted, StepBegun, StepEnded
+from provisioner.core.model import OperationState, Step
+from provisioner.store.rows import Row, add, as_row, put
+from provisioner.store.tables import account_targets, accounts, leases, operations, steps
+
+_THIS_OPERATION = operations.c.id == bindparam("this")
+
+_ADD_ACCOUNT = add(accounts)
+_ADD_OPERATION = insert(operations)
+_START = (
+    update(operations)
+    .where(_THIS_OPERATION)
+    .values(state=OperationState.RUNNING, tries=bindparam("tries"), next_try_at=None, error=None)
+)
+_CLEAR_STEPS = delete(steps).where(steps.c.operation_id == bindparam("this"))
+_TAKE_LEASE = put(leases)
+_PUT_STEP = put(steps)
+_PUT_TARGET = put(account_targets)
+_END = (
+    update(operations)
+    .where(_THIS_OPERATION)
+    .values({name: bindparam(name) for name in ("state", "finished_at", "next_try_at", "error")})
+)
+_PUT_ACCOUNT = put(accounts)
+_FREE_LEASE = delete(leases).where(leases.c.login == bindparam("this"))
+
+_IN_ORDER = (
+    _ADD_ACCOUNT,
+    _ADD_OPERATION,
+    _START,
+    _CLEAR_STEPS,
+    _TAKE_LEASE,
+    _PUT_STEP,
+    _PUT_TARGET,
+    _END,
+    _PUT_ACCOUNT,
+    _FREE_LEASE,
+)
+
+
+class Batch:
+    """The changes of events that have been admitted, on their way into the database.
+
+    Args:
+
+        connection: One on which a writing transaction has begun.
+
+        owner: Who takes the leases.
+
+        expires_at: When these leases run out.
+    """
+
+    def __init__(self, connection: Connection, *, owner: str, expires_at: datetime) -> None:
+        self._connection = connection
+        self._lease = {"owner": owner, "expires_at": expires_at}
+        self._rows: dict[UpdateBase, list[Row]] = defaultdict(list)
+        self._logins: set[str] = set()
+
+    def add(self, event: Event) -> None:
+        """Collect what *event* changes."""
+        match event:
+            case OperationPlanned():
+                self._begin_anew(event)
+                self._plan(event)
+            case OperationStarted():
+                self._begin_anew(event)
+                self._start(event)
+            case StepBegun():
+                self._put_step(event.operation_id, event.position, event.step)
+            case StepEnded():
+                self._put_step(event.operation_id, event.position, event.step)
+                self._put_target(event)
+            case OperationEnded():
+                self._end(event)
+        self._logins.add(event.login)
+
+    def store(self) -> None:
+        """Run the statements."""
+        for statement in _IN_ORDER:
+            if rows := self._rows[statement]:
+                self._connection.execute(statement, rows)
+        self._rows.clear()
+        self._logins.clear()
+
+    def _begin_anew(self, event: Event) -> None:
+        """Store what is there of the same account first: its end would otherwise come after this beginning."""
+        if event.login in self._logins:
+            self.store()
+
+    def _plan(self, event: OperationPlanned) -> None:
+        row = as_row(event.operation)
+        self._rows[_ADD_ACCOUNT].append(as_row(event.account))
+        self._rows[_ADD_OPERATION].append(row)
+        for position, step in enumerate(row.pop("steps")):
+            self._put_step(event.operation_id, position, step)
+
+    def _start(self, event: OperationStarted) -> None:
+        self._rows[_START].append({"this": event.operation_id, "tries": event.tries})
+        self._rows[_CLEAR_STEPS].append({"this": event.operation_id})
+        lease = self._lease | {"login": event.login, "operation_id": event.operation_id}
+        self._rows[_TAKE_LEASE].append(lease)
+
+    def _put_step(self, operation_id: str, position: int, step: Step) -> None:
+        self._rows[_PUT_STEP].append(as_row(step) | {"operation_id": operation_id, "position": position})
+
+    def _put_target(self, event: StepEnded) -> None:
+        if event.target_state:
+            target = {"login": event.login, "target": event.step.name, "state": event.target_state}
+            self._rows[_PUT_TARGET].append(target)
+
+    def _end(self, event: OperationEnded) -> None:
+        self._rows[_END].append(
+            {
+                "this": event.operation_id,
+                "state": event.state,
+                "finished_at": event.at if event.state.ended else None,
+                "next_try_at": event.next_try_at,
+                "error": event.error,
+            }
+        )
+        self._rows[_PUT_ACCOUNT].append(as_row(event.account))
+        self._rows[_FREE_LEASE].append({"this": event.login})

@@ -1,0 +1,16 @@
+"""Long lists, in pieces that a database takes as the values of one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+#: Far below the limits of SQLite (32,766) and PostgreSQL (65,535), and long enough to be quick.
+CHUNK = 500
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """Yield *values* in lists of at most :data:`CHUNK`."""
+    rest = iter(values)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk

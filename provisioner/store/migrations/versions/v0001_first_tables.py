@@ -1,0 +1,190 @@
+"""The first tables."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+UTC = sa.DateTime(timezone=True)
+WORD = sa.String(16)
+UNENDED = sa.text("finished_at IS NULL")
+
+
+def upgrade() -> None:
+    """Go to this revision."""
+    _units_and_persons()
+    _accounts()
+    _operations()
+    _steps_and_leases()
+    _trail()
+
+
+def downgrade() -> None:
+    """Go back to an empty database."""
+    for table in (
+        "chain_head",
+        "events",
+        "leases",
+        "steps",
+        "operations",
+        "account_targets",
+        "accounts",
+        "persons",
+        "units",
+    ):
+        op.drop_table(table)
+
+
+def _units_and_persons() -> None:
+    op.create_table(
+        "units",
+        sa.Column("code", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("parent", sa.String),
+        sa.Column("login", sa.String),
+        sa.Column("custodian", sa.String),
+        sa.PrimaryKeyConstraint("code", name="pk_units"),
+        sa.ForeignKeyConstraint(
+            ["parent"], ["units.code"], name="fk_units_parent_units", deferrable=True, initially="DEFERRED"
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_units_parent", "units", ["parent"])
+    op.create_table(
+        "persons",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("unit", sa.String),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("mobile", sa.String),
+        sa.Column("supervisor", sa.String),
+        sa.PrimaryKeyConstraint("id", name="pk_persons"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _accounts() -> None:
+    op.create_table(
+        "accounts",
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("domain", sa.String, nullable=False),
+        sa.Column("unit", sa.String, nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("holder", sa.String),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("password_changed_at", UTC),
+        sa.Column("next_deadline", UTC),
+        sa.PrimaryKeyConstraint("login", name="pk_accounts"),
+        sa.ForeignKeyConstraint(["unit"], ["units.code"], name="fk_accounts_unit_units"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_accounts_unit", "accounts", ["unit"])
+    op.create_index("ix_accounts_holder", "accounts", ["holder"])
+    op.create_index("ix_accounts_next_deadline_login", "accounts", ["next_deadline", "login"])
+    op.create_table(
+        "account_targets",
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("target", sa.String, nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.PrimaryKeyConstraint("login", "target", name="pk_account_targets"),
+        sa.ForeignKeyConstraint(["login"], ["accounts.login"], name="fk_account_targets_login_accounts"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _operations() -> None:
+    op.create_table(
+        "operations",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("created_at", UTC, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("holder", sa.String),
+        sa.Column("outgoing", sa.String),
+        sa.Column("tries", sa.Integer, nullable=False),
+        sa.Column("finished_at", UTC),
+        sa.Column("next_try_at", UTC),
+        sa.Column("error", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="pk_operations"),
+        sa.ForeignKeyConstraint(["login"], ["accounts.login"], name="fk_operations_login_accounts"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_operations_created_at_id", "operations", ["created_at", "id"])
+    op.create_index("ix_operations_login_created_at_id", "operations", ["login", "created_at", "id"])
+    op.create_index(
+        "ix_operations_unended",
+        "operations",
+        ["created_at", "id"],
+        sqlite_where=UNENDED,
+        postgresql_where=UNENDED,
+    )
+    op.create_index(
+        "uq_operations_login_unended",
+        "operations",
+        ["login"],
+        unique=True,
+        sqlite_where=UNENDED,
+        postgresql_where=UNENDED,
+    )
+
+
+def _steps_and_leases() -> None:
+    op.create_table(
+        "steps",
+        sa.Column("operation_id", sa.String, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("hook", sa.String, nullable=False),
+        sa.Column("outcome", WORD),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("error", sa.Text),
+        sa.Column("reference", sa.String),
+        sa.PrimaryKeyConstraint("operation_id", "position", name="pk_steps"),
+        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name="fk_steps_operation_id_operations"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "leases",
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("operation_id", sa.String, nullable=False),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("expires_at", UTC, nullable=False),
+        sa.PrimaryKeyConstraint("login", name="pk_leases"),
+        sa.ForeignKeyConstraint(["login"], ["accounts.login"], name="fk_leases_login_accounts"),
+        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name="fk_leases_operation_id_operations"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _trail() -> None:
+    op.create_table(
+        "events",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False, autoincrement=False),
+        sa.Column("at", UTC, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("operation_id", sa.String, nullable=False),
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_events"),
+    )
+    op.create_index("ix_events_login_seq", "events", ["login", "seq"])
+    head = op.create_table(
+        "chain_head",
+        sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.CheckConstraint("id = 1", name="only"),
+        sa.PrimaryKeyConstraint("id", name="pk_chain_head"),
+    )
+    op.bulk_insert(head, [{"id": 1, "seq": 0, "hash": "0" * 64}])

@@ -1,0 +1,265 @@
+"""Reads what the store knows.
+
+Lists that may be long are read page by page, each page in a transaction of its own: whoever walks through them may
+take hours over it, and a reader that keeps a transaction open for hours keeps SQLite's log from being folded back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, or_, select, tuple_
+
+from provisioner.core.model import (
+    Account,
+    AccountKind,
+    AccountState,
+    Operation,
+    OperationState,
+    Person,
+    Step,
+    TargetState,
+    Unit,
+)
+from provisioner.store import chain, tree
+from provisioner.store.chunks import CHUNK, chunks
+from provisioner.store.engine import Database
+from provisioner.store.leases import Hold
+from provisioner.store.tables import account_targets, accounts, events, leases, operations, persons, steps, units
+
+Rows = Sequence[Row[Any]]
+
+
+class StoredRecords:
+    """All that is read from one store.
+
+    The methods up to :meth:`resumable` are what the engine needs,
+    :class:`provisioner.core.journal.Records`; the others serve commands and rules.
+
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes."""
+        return {row.code: Unit(**row._asdict()) for row in self._among(select(units), units.c.code, codes)}
+
+    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        """Return the persons with these ids, as imported."""
+        return {row.id: Person(**row._asdict()) for row in self._among(select(persons), persons.c.id, ids)}
+
+    def accounts(self, logins: Iterable[str], /) -> Mapping[str, Account]:
+        """Return the accounts with these logins."""
+        return {row.login: Account(**row._asdict()) for row in self._among(select(accounts), accounts.c.login, logins)}
+
+    def unit_accounts(self, codes: Iterable[str], /) -> Mapping[str, Account]:
+        """Return the unit accounts of the units with these codes, by code.
+
+        Should a unit have had several, it is one that is not closed.
+        """
+        closed_first = (accounts.c.state == AccountState.CLOSED).desc()
+        query = select(accounts).where(accounts.c.kind == AccountKind.UNIT).order_by(closed_first, accounts.c.login)
+        return {row.unit: Account(**row._asdict()) for row in self._among(query, accounts.c.unit, codes)}
+
+    def target_states(self, login: str, /) -> Mapping[str, TargetState]:
+        """Return what is known of one account on each target, by the target's name."""
+        return self.all_target_states([login]).get(login, {})
+
+    def unended(self, logins: Iterable[str], /) -> Mapping[str, Operation]:
+        """Return the operation of each of these accounts that has not ended, by login."""
+        query = select(operations).where(operations.c.finished_at.is_(None))
+        found = self._with_steps(self._among(query, operations.c.login, logins))
+        return {operation.login: operation for operation in found}
+
+    def resumable(self, now: datetime, /) -> Iterator[Operation]:
+        """Yield the operations that somebody should drive on, the oldest first."""
+        to_drive = or_(
+            operations.c.state.in_([OperationState.PLANNED, OperationState.RUNNING]),
+            and_(operations.c.state == OperationState.INCOMPLETE, operations.c.next_try_at <= now),
+        )
+        query = (
+            select(operations, leases.c.owner, leases.c.expires_at)
+            .outerjoin_from(operations, leases, leases.c.login == operations.c.login)
+            .where(operations.c.finished_at.is_(None), to_drive)
+        )
+        for page in self._pages(query, operations.c.created_at, operations.c.id):
+            yield from self._with_steps([row for row in page if _is_free(row, now)])
+
+    # -- units -----------------------------------------------------------------------------------------------------
+
+    def all_units(self) -> Iterator[Unit]:
+        """Yield every unit, by code."""
+        for page in self._pages(select(units), units.c.code):
+            yield from (Unit(**row._asdict()) for row in page)
+
+    def children(self, code: str) -> Sequence[Unit]:
+        """Return the units right below the one with this code, by code."""
+        return self._some_units(select(units).where(units.c.parent == code).order_by(units.c.code))
+
+    def subtree(self, code: str) -> Sequence[Unit]:
+        """Return the unit with this code and all below it; each unit stands after its parent."""
+        return self._some_units(tree.subtree(code))
+
+    def unit_path(self, code: str) -> Sequence[Unit]:
+        """Return the units from the top down to the one with this code."""
+        return self._some_units(tree.path(code))
+
+    # -- accounts --------------------------------------------------------------------------------------------------
+
+    def find_accounts(
+        self,
+        *,
+        state: AccountState | None = None,
+        under: str | None = None,
+        holder: str | None = None,
+        due_before: datetime | None = None,
+    ) -> Iterator[Account]:
+        """Yield accounts by login.
+
+        Args:
+
+            state: Only those in this state.
+
+            under: Only those of the unit with this code and of the units below it.
+
+            holder: Only those that the person with this id holds.
+
+            due_before: Only those of which a rule wants something before this time.
+        """
+        query = select(accounts)
+        if state is not None:
+            query = query.where(accounts.c.state == state)
+        if under is not None:
+            query = query.where(accounts.c.unit.in_(tree.codes_under(under)))
+        if holder is not None:
+            query = query.where(accounts.c.holder == holder)
+        if due_before is not None:
+            query = query.where(accounts.c.next_deadline < due_before)
+        for page in self._pages(query, accounts.c.login):
+            yield from (Account(**row._asdict()) for row in page)
+
+    def due_accounts(self, now: datetime) -> Iterator[Account]:
+        """Yield the accounts whose deadline has come, the most urgent first. It costs what is due, not what exists."""
+        query = select(accounts).where(accounts.c.next_deadline <= now)
+        for page in self._pages(query, accounts.c.next_deadline, accounts.c.login):
+            yield from (Account(**row._asdict()) for row in page)
+
+    def all_target_states(self, logins: Iterable[str]) -> Mapping[str, Mapping[str, TargetState]]:
+        """Return what is known of these accounts on each target, by login and by the target's name."""
+        states: dict[str, dict[str, TargetState]] = defaultdict(dict)
+        for row in self._among(select(account_targets), account_targets.c.login, logins):
+            states[row.login][row.target] = row.state
+        return states
+
+    def count_accounts(self) -> Mapping[AccountState, int]:
+        """Return how many accounts there are in each state that occurs."""
+        return self._count(accounts.c.state)
+
+    # -- operations ------------------------------------------------------------------------------------------------
+
+    def operations(self, ids: Iterable[str]) -> Mapping[str, Operation]:
+        """Return the operations with these ids."""
+        found = self._with_steps(self._among(select(operations), operations.c.id, ids))
+        return {operation.id: operation for operation in found}
+
+    def find_operations(self, *, login: str | None = None, state: OperationState | None = None) -> Iterator[Operation]:
+        """Yield operations, the latest first.
+
+        Args:
+
+            login: Only those of this account.
+
+            state: Only those in this state.
+        """
+        query = select(operations)
+        if login is not None:
+            query = query.where(operations.c.login == login)
+        if state is not None:
+            query = query.where(operations.c.state == state)
+        for page in self._pages(query, operations.c.created_at, operations.c.id, latest_first=True):
+            yield from self._with_steps(page)
+
+    def count_operations(self) -> Mapping[OperationState, int]:
+        """Return how many operations there are in each state that occurs."""
+        return self._count(operations.c.state)
+
+    # -- the trail -------------------------------------------------------------------------------------------------
+
+    def events(
+        self, *, after: int = 0, login: str | None = None, operation_id: str | None = None
+    ) -> Iterator[chain.Entry]:
+        """Yield the trail in its order.
+
+        Args:
+
+            after: Only what comes after this place.
+
+            login: Only what happened to this account.
+
+            operation_id: Only what happened in this operation.
+        """
+        query = select(events).where(events.c.seq > after)
+        if login is not None:
+            query = query.where(events.c.login == login)
+        if operation_id is not None:
+            query = query.where(events.c.operation_id == operation_id)
+        for page in self._pages(query, events.c.seq):
+            yield from (chain.Entry(**row._asdict()) for row in page)
+
+    def verify_chain(self) -> int | None:
+        """Return the place of the first event that is missing or was tampered with; ``None`` if all is as written."""
+        with self._database.read() as connection:
+            return chain.verify_chain(connection)
+
+    # -- how it is read --------------------------------------------------------------------------------------------
+
+    def _among(self, query: Select[Any], column: ColumnElement[str], values: Iterable[str]) -> Iterator[Row[Any]]:
+        """Yield the rows in which *column* is one of *values*."""
+        for chunk in chunks(dict.fromkeys(values)):
+            yield from self._all(query.where(column.in_(chunk)))
+
+    def _pages(self, query: Select[Any], *key: Column[Any], latest_first: bool = False) -> Iterator[Rows]:
+        """Yield the rows in the order of *key*, which is unique, page by page."""
+        order = [column.desc() if latest_first else column for column in key]
+        query = query.order_by(*order).limit(CHUNK)
+        page = self._all(query)
+        while page:
+            yield page
+            last = [getattr(page[-1], column.name) for column in key]
+            beyond = tuple_(*key) < last if latest_first else tuple_(*key) > last
+            page = self._all(query.where(beyond)) if len(page) == CHUNK else ()
+
+    def _all(self, query: Select[Any]) -> Rows:
+        with self._database.read() as connection:
+            return connection.execute(query).all()
+
+    def _with_steps(self, rows: Iterable[Row[Any]]) -> Iterator[Operation]:
+        """Yield the operations of these rows, with their steps."""
+        rows = list(rows)
+        steps_of: dict[str, list[Step]] = defaultdict(list)
+        query = select(steps).order_by(steps.c.operation_id, steps.c.position)
+        for row in self._among(query, steps.c.operation_id, (row.id for row in rows)):
+            fields = row._asdict()
+            del fields["position"]
+            steps_of[fields.pop("operation_id")].append(Step(**fields))
+        for row in rows:
+            fields = {column.name: getattr(row, column.name) for column in operations.columns}
+            yield Operation(**fields, steps=tuple(steps_of[row.id]))
+
+    def _some_units(self, query: Select[Any]) -> Sequence[Unit]:
+        return [Unit(**row._asdict()) for row in self._all(query)]
+
+    def _count(self, column: ColumnElement[Any]) -> Mapping[Any, int]:
+        query = select(column.label("value"), func.count().label("total")).group_by(column)
+        return {row.value: row.total for row in self._all(query)}
+
+
+def _is_free(row: Row[Any], now: datetime) -> bool:
+    return Hold(operation_id=row.id, owner=row.owner, expires_at=row.expires_at).is_free(now)

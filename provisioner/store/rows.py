@@ -1,0 +1,32 @@
+"""Models as rows. The other way round is ``Model(**row._asdict())``: columns are named like fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from sqlalchemy import Table
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import Insert
+
+Row = dict[str, Any]
+
+
+def as_row(model: attrs.AttrsInstance) -> Row:
+    """Return the fields of *model* by name."""
+    return {field.name: getattr(model, field.name) for field in attrs.fields(type(model))}
+
+
+def add(table: Table) -> Insert:
+    """Return a statement that adds a row, unless there is one with the same key.
+
+    PostgreSQL's insert has the same methods; this and :func:`put` are the places that choose one.
+    """
+    return sqlite.insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+
+def put(table: Table) -> Insert:
+    """Return a statement that adds a row, or writes it over the one with the same key."""
+    statement = sqlite.insert(table)
+    rest = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest)

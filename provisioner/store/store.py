@@ -1,0 +1,175 @@
+"""The store: the engine's journal and records, and what imports write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from sqlalchemy import bindparam, select, update
+
+from provisioner.core.events import Event
+from provisioner.core.model import Person, Unit
+from provisioner.store import schema
+from provisioner.store.engine import Database
+from provisioner.store.leases import Leases
+from provisioner.store.owners import new_owner
+from provisioner.store.records import StoredRecords
+from provisioner.store.rows import as_row, put
+from provisioner.store.tables import accounts, persons, units
+from provisioner.store.tree import require_tree
+from provisioner.store.writer import Writer
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+_PUT_UNIT = put(units)
+_PARENTS = select(units.c.code, units.c.parent)
+_PUT_PERSON = put(persons)
+_SET_DEADLINE = update(accounts).where(accounts.c.login == bindparam("this"))
+
+
+class Store(StoredRecords):
+    """A database with all that the product knows, for any number of threads and processes.
+
+    It is the engine's :class:`~provisioner.core.journal.Journal` and :class:`~provisioner.core.journal.Records`. Use it
+    as a context manager, or close it: that frees the accounts that are still held.
+
+    Args:
+
+        database: A database with the tables of this version.
+
+        now: The clock.
+
+        lease_ttl: How long an account stays held if its process vanishes together with its machine.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        lease_ttl: timedelta = timedelta(seconds=60),
+    ) -> None:
+        super().__init__(database)
+        self._writer = Writer(database, Leases(owner=new_owner(), now=now, ttl=lease_ttl))
+
+    @classmethod
+    def create(
+        cls, url: str, *, now: Callable[[], datetime] = _utc_now, lease_ttl: timedelta = timedelta(seconds=60)
+    ) -> Self:
+        """Open the store at *url*, after making it if it is not there.
+
+        Raises:
+
+            StoreError: It cannot be made, or what is there is no store of this version.
+        """
+        database = Database(url)
+        database.reserve()
+        return cls._checked(database, schema.create, now, lease_ttl)
+
+    @classmethod
+    def open(
+        cls, url: str, *, now: Callable[[], datetime] = _utc_now, lease_ttl: timedelta = timedelta(seconds=60)
+    ) -> Self:
+        """Open the store at *url*.
+
+        Args:
+
+            url: Where it is, for example ``sqlite:////var/lib/provisioner/store.db``.
+
+            now: The clock.
+
+            lease_ttl: How long an account stays held if its process vanishes together with its machine.
+
+        Raises:
+
+            StoreError: There is none, it is not of this version, or it cannot be read.
+        """
+        return cls._checked(Database(url), schema.require, now, lease_ttl)
+
+    @staticmethod
+    def migrate(url: str) -> None:
+        """Bring the store at *url* up to date, if it is not. Nobody may have it open meanwhile.
+
+        Raises:
+
+            StoreError: There is none, it is newer than this program, or it cannot be written. Nothing was changed.
+        """
+        schema.migrate(url)
+
+    def write(self, *events: Event) -> None:
+        """Store the events and all they change, in one transaction, and return when they are durable.
+
+        Raises:
+
+            BusyError: The operation cannot start, because somebody else holds the account.
+
+            LeaseLostError: The operation is no longer ours. Nothing of these events was stored.
+
+            StoreError: The store failed, or is closed. Nothing of these events was stored.
+        """
+        if events:
+            self._writer.write(events)
+
+    def save_units(self, saved: Iterable[Unit]) -> None:
+        """Add these units, or write them over those with the same code; all or none.
+
+        Raises:
+
+            StoreError: A parent does not exist, a unit would be above itself, or the store failed.
+        """
+        rows = [as_row(unit) for unit in saved]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(_PUT_UNIT, rows)
+                require_tree({row.code: row.parent for row in connection.execute(_PARENTS)})
+
+    def save_persons(self, saved: Iterable[Person]) -> None:
+        """Add these persons, or write them over those with the same id; all or none.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        rows = [as_row(person) for person in saved]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(_PUT_PERSON, rows)
+
+    def save_deadlines(self, deadlines: Mapping[str, datetime | None]) -> None:
+        """Write down when a rule next wants something of these accounts, by login; all or none.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        rows = [{"this": login, "next_deadline": deadline} for login, deadline in deadlines.items()]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(_SET_DEADLINE, rows)
+
+    def close(self) -> None:
+        """Finish what was handed over, free the accounts that are still held, and close the database."""
+        self._writer.close()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @classmethod
+    def _checked(
+        cls, database: Database, prepare: Callable[[Database], None], now: Callable[[], datetime], lease_ttl: timedelta
+    ) -> Self:
+        try:
+            prepare(database)
+            schema.check(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, now=now, lease_ttl=lease_ttl)

@@ -1,0 +1,180 @@
+"""The tables. Each column is named like the field of the model that it keeps.
+
+Whoever holds an account, or works in a unit, may be known to the personnel system only; such ids refer to nothing here.
+Tables whose key is a text are kept in the order of that key (``WITHOUT ROWID`` on SQLite).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from provisioner.core.model import (
+    AccountKind,
+    AccountState,
+    OperationKind,
+    OperationState,
+    Outcome,
+    TargetState,
+)
+from provisioner.store.types import ErrorText, UtcDateTime, words
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("code", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    # Deferred: an import may name a unit before its parent.
+    Column("parent", ForeignKey("units.code", deferrable=True, initially="DEFERRED"), index=True),
+    Column("login", String),
+    Column("custodian", String),
+    sqlite_with_rowid=False,
+)
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("unit", String),
+    Column("title", String, nullable=False),
+    Column("mobile", String),
+    Column("supervisor", String),
+    sqlite_with_rowid=False,
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("login", String, primary_key=True),
+    Column("domain", String, nullable=False),
+    Column("unit", ForeignKey("units.code"), nullable=False, index=True),
+    Column("kind", words(AccountKind), nullable=False),
+    Column("holder", String, index=True),
+    Column("state", words(AccountState), nullable=False),
+    Column("password_changed_at", UtcDateTime),
+    Column("next_deadline", UtcDateTime),
+    # A sweep reads the accounts that are due in this order, and no others.
+    Index(None, "next_deadline", "login"),
+    sqlite_with_rowid=False,
+)
+
+account_targets = Table(
+    "account_targets",
+    metadata,
+    Column("login", ForeignKey("accounts.login"), primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("state", words(TargetState), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", words(OperationKind), nullable=False),
+    Column("login", ForeignKey("accounts.login"), nullable=False),
+    Column("actor", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", words(OperationState), nullable=False),
+    Column("holder", String),
+    Column("outgoing", String),
+    Column("tries", Integer, nullable=False),
+    #: Empty as long as something is left to do.
+    Column("finished_at", UtcDateTime),
+    Column("next_try_at", UtcDateTime),
+    Column("error", ErrorText),
+    Index(None, "created_at", "id"),
+    Index(None, "login", "created_at", "id"),
+    sqlite_with_rowid=False,
+)
+
+#: One operation per account at a time.
+Index(
+    "uq_operations_login_unended",
+    operations.c.login,
+    unique=True,
+    sqlite_where=operations.c.finished_at.is_(None),
+    postgresql_where=operations.c.finished_at.is_(None),
+)
+
+#: What ``resume`` reads, however many operations have ended.
+Index(
+    "ix_operations_unended",
+    operations.c.created_at,
+    operations.c.id,
+    sqlite_where=operations.c.finished_at.is_(None),
+    postgresql_where=operations.c.finished_at.is_(None),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("operation_id", ForeignKey("operations.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("hook", String, nullable=False),
+    Column("outcome", words(Outcome)),
+    Column("attempts", Integer, nullable=False),
+    Column("error", ErrorText),
+    Column("reference", String),
+    sqlite_with_rowid=False,
+)
+
+#: Who drives which operation right now. Only unended operations have one.
+leases = Table(
+    "leases",
+    metadata,
+    Column("login", ForeignKey("accounts.login"), primary_key=True),
+    Column("operation_id", ForeignKey("operations.id"), nullable=False),
+    Column("owner", String, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: The trail, which is only ever added to. :mod:`provisioner.store.chain` says what the hash is.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("operation_id", String, nullable=False),
+    Column("login", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "login", "seq"),
+)
+
+#: One row: where the trail ends. Whoever adds to the trail locks it first.
+chain_head = Table(
+    "chain_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    CheckConstraint("id = 1", name="only"),
+)

@@ -1,0 +1,60 @@
+"""The tree of units: what is above and below a unit, and that it stays a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Select, literal, select
+
+from provisioner.core.errors import StoreError
+from provisioner.store.tables import units
+
+
+def codes_under(code: str) -> Select[tuple[str]]:
+    """Return a query for the codes of a unit and of all units below it."""
+    below = select(units.c.code).where(units.c.code == code).cte("below", recursive=True)
+    below = below.union_all(select(units.c.code).where(units.c.parent == below.c.code))
+    return select(below.c.code)
+
+
+def subtree(code: str) -> Select[Any]:
+    """Return a query for a unit and all units below it, level by level."""
+    below = select(units.c.code, literal(0).label("level")).where(units.c.code == code).cte("below", recursive=True)
+    below = below.union_all(select(units.c.code, below.c.level + 1).where(units.c.parent == below.c.code))
+    return select(units).join(below, units.c.code == below.c.code).order_by(below.c.level, units.c.code)
+
+
+def path(code: str) -> Select[Any]:
+    """Return a query for the units from the top down to this one."""
+    columns = units.c.code, units.c.parent
+    above = select(*columns, literal(0).label("level")).where(units.c.code == code).cte("above", recursive=True)
+    above = above.union_all(select(*columns, above.c.level + 1).where(units.c.code == above.c.parent))
+    return select(units).join(above, units.c.code == above.c.code).order_by(above.c.level.desc())
+
+
+def require_tree(parents: Mapping[str, str | None]) -> None:
+    """Make sure that every unit hangs below a top.
+
+    Args:
+
+        parents: The code of the parent of each unit, by code.
+
+    Raises:
+
+        StoreError: A parent does not exist, or a unit is above itself.
+    """
+    hanging: set[str] = set()
+    for start in parents:
+        code, branch = start, set[str]()
+        while code not in hanging:
+            branch.add(code)
+            parent = parents[code]
+            if parent is None:
+                break
+            if parent not in parents:
+                raise StoreError("unit {code} has the parent {parent}, which does not exist", code=code, parent=parent)
+            if parent in branch:
+                raise StoreError("unit {code} is above itself", code=parent)
+            code = parent
+        hanging |= branch

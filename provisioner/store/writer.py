@@ -1,0 +1,157 @@
+"""Group commit: what arrives while a transaction is under way shares the next one.
+
+Syncing a disk costs the same for one event as for a hundred. One thread therefore writes for all others. It never
+waits for company: a lone caller is served at once, and groups form by themselves while the disk is busy.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+import attrs
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from provisioner.core.errors import BusyError, LeaseLostError, StoreError
+from provisioner.core.events import Event
+from provisioner.store.apply import Batch
+from provisioner.store.chain import Trail, canonical
+from provisioner.store.engine import Database
+from provisioner.store.leases import Leases
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class _Submission:
+    """The events of one call, and the place where its caller waits."""
+
+    events: Sequence[Event]
+    #: The same events as canonical JSON.
+    bodies: Sequence[str]
+    done: Future[None] = attrs.field(factory=Future, init=False)
+
+    @property
+    def logins(self) -> set[str]:
+        return {event.login for event in self.events}
+
+
+#: Why a submission was refused; ``None`` if it was stored.
+_Answer = BusyError | LeaseLostError | None
+
+
+@attrs.define(eq=False)
+class Writer:
+    """Makes events durable, for any number of threads."""
+
+    _database: Database
+    _leases: Leases
+    _queue: SimpleQueue[_Submission | None] = attrs.field(factory=SimpleQueue, init=False)
+    _thread: threading.Thread | None = attrs.field(default=None, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
+    #: Held while a submission is handed over, so that none comes after the end.
+    _door: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Store the events, and return when they are durable.
+
+        Raises:
+
+            BusyError: The operation cannot start.
+
+            LeaseLostError: The operation is no longer ours.
+
+            StoreError: The store failed, or was closed.
+        """
+        submission = _Submission(events, [canonical(event) for event in events])
+        with self._door:
+            if self._closed:
+                raise StoreError("the store is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+                self._thread.start()
+            self._queue.put(submission)
+        submission.done.result()
+
+    def close(self) -> None:
+        """Store what was handed over, give up the leases, and end the thread."""
+        with self._door:
+            self._closed = True
+            self._queue.put(None)
+        if self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        group: list[_Submission | None] = []
+        while None not in group:
+            group = self._next_group()
+            self._commit([submission for submission in group if submission])
+        self._in_spare_time(self._leases.release)
+
+    def _next_group(self) -> list[_Submission | None]:
+        """Wait for a submission, or for leases to renew, and take all that is there."""
+        group = []
+        with suppress(Empty):
+            group.append(self._queue.get(timeout=self._leases.seconds_to_renewal()))
+            while True:
+                group.append(self._queue.get_nowait())
+        return group
+
+    def _commit(self, group: Sequence[_Submission]) -> None:
+        """Store a group in one transaction, or find the submission that spoils it."""
+        if not group:
+            self._in_spare_time(self._leases.renew)
+            return
+        try:
+            answers = self._store(group)
+        except OperationalError as error:  # the disk, a lock: nobody's fault, and the same for all
+            for submission in group:
+                submission.done.set_exception(self._database.failure(error))
+        except Exception as error:
+            if len(group) > 1:
+                for submission in group:
+                    self._commit([submission])
+            else:
+                failure = self._database.failure(error) if isinstance(error, SQLAlchemyError) else error
+                group[0].done.set_exception(failure)
+        else:
+            for submission, answer in zip(group, answers, strict=True):
+                submission.done.set_exception(answer) if answer else submission.done.set_result(None)
+
+    def _in_spare_time(self, tend: Callable[[Connection], None]) -> None:
+        """Look after the leases when there is nothing else to do. If that fails, they run out, and that is all."""
+        if self._leases.seconds_to_renewal() is None:
+            return
+        try:
+            with self._database.write() as connection:
+                tend(connection)
+        except StoreError as error:
+            log.warning("leases_not_kept", reason=str(error))
+
+    def _store(self, group: Sequence[_Submission]) -> list[_Answer]:
+        logins = set().union(*(submission.logins for submission in group))
+        with self._database.writer.begin() as connection:
+            trail = Trail(connection)
+            holds = self._leases.read(connection, logins)
+            batch = Batch(connection, owner=holds.owner, expires_at=holds.expires_at)
+            answers: list[_Answer] = []
+            for submission in group:
+                try:
+                    holds.admit(submission.events)
+                except (BusyError, LeaseLostError) as error:
+                    answers.append(error)
+                    continue
+                answers.append(None)
+                for event, body in zip(submission.events, submission.bodies, strict=True):
+                    batch.add(event)
+                    trail.add(event, body)
+            batch.store()
+            trail.store()
+            self._leases.renew(connection)
+        self._leases.note(holds, logins)
+        return answers

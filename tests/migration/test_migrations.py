@@ -1,0 +1,156 @@
+"""A store that was migrated is the same as one that was made new."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from provisioner.core.errors import StoreError
+from provisioner.core.model import Unit
+from provisioner.store import Store, schema
+from provisioner.store.engine import Database
+from provisioner.store.tables import metadata
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """An empty database."""
+    database = Database(url, foreign_keys=False)
+    yield database
+    database.close()
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    with database.write() as connection:
+        command.upgrade(schema.alembic_config(connection), revision)
+
+
+def downgrade(database: Database, revision: str = "base") -> None:
+    with database.write() as connection:
+        command.downgrade(schema.alembic_config(connection), revision)
+
+
+def contents(path: Path) -> list[tuple[object, ...]]:
+    """Return the tables and indexes of a database as they were defined, without line breaks, and the first rows."""
+    with closing(sqlite3.connect(path)) as connection:
+        defined = [
+            (kind, name, " ".join((sql or "").replace("\n", " ").replace("\t", " ").split()))
+            for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+        ]
+        return [
+            *defined,
+            *connection.execute("SELECT * FROM chain_head"),
+            *connection.execute("SELECT * FROM alembic_version"),
+        ]
+
+
+def test_migrated_store_equals_a_new_one(database: Database, tmp_path: Path) -> None:
+    upgrade(database)
+    Store.create(f"sqlite:///{tmp_path}/new.db").close()
+
+    assert contents(tmp_path / "store.db") == contents(tmp_path / "new.db")
+
+
+def test_alembic_sees_nothing_left_to_do(database: Database) -> None:
+    upgrade(database)
+
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_last_revision_is_the_one_the_program_knows() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+
+    revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert revisions[0] == schema.REVISION
+    assert revisions == sorted(revisions, reverse=True)
+
+
+def test_every_revision_can_be_undone_and_done_again(database: Database, tmp_path: Path) -> None:
+    upgrade(database)
+    before = contents(tmp_path / "store.db")
+
+    downgrade(database)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [
+            ("alembic_version",)
+        ]
+    upgrade(database)
+
+    assert contents(tmp_path / "store.db") == before
+
+
+def test_old_store_is_brought_up_to_date(database: Database, url: str) -> None:
+    upgrade(database)
+    downgrade(database)
+    with pytest.raises(StoreError, match="made by an earlier version"):
+        Store.open(url)
+
+    Store.migrate(url)
+
+    with Store.open(url) as store:
+        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+
+
+def test_store_that_is_up_to_date_stays_as_it_is(url: str, tmp_path: Path) -> None:
+    Store.create(url).close()
+    before = contents(tmp_path / "store.db")
+
+    Store.migrate(url)
+
+    assert contents(tmp_path / "store.db") == before
+
+
+def test_migration_that_fails_changes_nothing(
+    database: Database, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade(database)
+    downgrade(database)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        connection.execute("CREATE TABLE steps (something)")
+
+    with pytest.raises(StoreError, match="table steps already exists"):
+        Store.migrate(url)
+
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    assert tables == [("alembic_version",), ("steps",)]
+
+
+def test_nothing_is_made_where_no_store_is(url: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store at"):
+        Store.migrate(url)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_later_store_is_left_alone(url: str, tmp_path: Path) -> None:
+    Store.create(url).close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(StoreError, match="made by a later version"):
+        Store.migrate(url)
+
+
+def test_migrations_are_shipped_beside_the_code() -> None:
+    folder = Path(schema.__file__).with_name("migrations")
+
+    assert {path.name for path in folder.iterdir()} >= {"env.py", "script.py.mako", "versions"}

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import attrs
+import pytest
+
+from provisioner.core.events import (
+    Event,
+    OperationEnded,
+    OperationPlanned,
+    OperationStarted,
+    StepBegun,
+    StepEnded,
+)
+from provisioner.core.model import (
+    Account,
+    AccountState,
+    Operation,
+    OperationKind,
+    OperationState,
+    Outcome,
+    Step,
+    StepError,
+    TargetState,
+    Unit,
+)
+from provisioner.store import Store
+
+EventT = TypeVar("EventT", bound=Event)
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@attrs.define
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    time: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def move(self, by: timedelta) -> None:
+        self.time += by
+
+
+@attrs.define
+class Story:
+    """Tells the events of one operation on one account."""
+
+    login: str
+    unit: str = "46"
+    id: str = ""
+    at: datetime = NOON
+    account: Account = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.id = self.id or f"op-{self.login}"
+        self.account = Account(login=self.login, domain="meb.gov.tr", unit=self.unit)
+
+    @property
+    def operation(self) -> Operation:
+        return Operation(
+            id=self.id, kind=OperationKind.CREATE, login=self.login, actor="p1", created_at=self.at, holder="p2"
+        )
+
+    def planned(self) -> OperationPlanned:
+        return self._event(OperationPlanned, operation=self.operation, account=self.account)
+
+    def started(self, tries: int = 1) -> OperationStarted:
+        return self._event(OperationStarted, tries=tries)
+
+    def begun(self, position: int = 0) -> StepBegun:
+        return self._event(StepBegun, position=position, step=Step(name="mail", hook="account_create", attempts=1))
+
+    def ended(self, position: int = 0, target_state: TargetState | None = TargetState.OPEN) -> StepEnded:
+        step = Step(name="mail", hook="account_create", attempts=2, outcome=Outcome.APPLIED, reference="uid=x")
+        return self._event(StepEnded, position=position, step=step, target_state=target_state)
+
+    def finished(self, state: OperationState = OperationState.DONE, **more: object) -> OperationEnded:
+        account = attrs.evolve(self.account, state=AccountState.OPEN, holder="p2", password_changed_at=self.at)
+        return self._event(OperationEnded, state=state, **{"account": account, **more})
+
+    def stuck(self, next_try_at: datetime | None) -> OperationEnded:
+        account = attrs.evolve(self.account, state=AccountState.INCOMPLETE)
+        error = StepError(name="UnavailableError", message="mail is down", cure="start it")
+        return self.finished(OperationState.INCOMPLETE, account=account, next_try_at=next_try_at, error=error)
+
+    def submissions(self) -> list[tuple[Event, ...]]:
+        """Return what the engine writes for an operation with two steps."""
+        return [
+            (self.planned(),),
+            (self.started(), self.begun(0)),
+            (self.ended(0), self.begun(1)),
+            (self.ended(1), self.finished()),
+        ]
+
+    def _event(self, make: Callable[..., EventT], **facts: object) -> EventT:
+        return make(at=self.at, operation_id=self.id, login=self.login, actor="p1", **facts)
+
+
+@pytest.fixture
+def story() -> type[Story]:
+    return Story
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+@pytest.fixture
+def store(url: str, clock: Clock) -> Iterator[Store]:
+    """An empty store with one unit."""
+    with Store.create(url, now=clock) as store:
+        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        yield store

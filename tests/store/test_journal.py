@@ -1,0 +1,306 @@
+"""What each event leaves in the store."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from provisioner.core.errors import BusyError, LeaseLostError
+from provisioner.core.journal import Journal, Records
+from provisioner.core.model import (
+    Account,
+    AccountKind,
+    AccountState,
+    Operation,
+    OperationKind,
+    OperationState,
+    Outcome,
+    Step,
+    StepError,
+    TargetState,
+)
+from provisioner.core.secret import Secret
+from provisioner.store import Store
+
+if TYPE_CHECKING:
+    from tests.store.conftest import Clock, Story
+
+HOUR = timedelta(hours=1)
+
+
+def test_store_is_what_the_engine_needs(store: Store) -> None:
+    journal: Journal = store
+    records: Records = store
+
+    assert (journal, records) == (store, store)
+
+
+class TestPlanned:
+    def test_every_field_comes_back(self, store: Store, story: type[Story]) -> None:
+        tale = story("746123")
+        error = StepError(name="RefusedError", message="hayır: ğüşiöç", cure="ask")
+        operation = Operation(
+            id=tale.id,
+            kind=OperationKind.HANDOVER,
+            login="746123",
+            actor="p9",
+            created_at=tale.at + timedelta(microseconds=1),
+            reason="müdür değişti",
+            state=OperationState.STAGED,
+            holder="p2",
+            outgoing="p1",
+            tries=3,
+            next_try_at=tale.at + HOUR,
+            steps=(
+                Step(name="mail", hook="account_create", outcome=Outcome.APPLIED, attempts=2, reference="uid=x"),
+                Step(name="pys", hook="account_create", outcome=Outcome.NOT_APPLIED, error=error),
+                Step(name="sms", hook="secret_deliver"),
+            ),
+            error=error,
+        )
+        account = Account(
+            login="746123",
+            domain="meb.gov.tr",
+            unit="46",
+            kind=AccountKind.PERSONAL,
+            holder="p1",
+            state=AccountState.OPEN,
+            password_changed_at=tale.at,
+            next_deadline=tale.at + HOUR,
+        )
+
+        store.write(attrs.evolve(tale.planned(), operation=operation, account=account))
+
+        assert store.operations([tale.id]) == {tale.id: operation}
+        assert store.unended(["746123"]) == {"746123": operation}
+        assert store.accounts(["746123"]) == {"746123": account}
+
+    def test_account_that_exists_is_left_as_it_is(self, store: Store, story: type[Story]) -> None:
+        first = story("a", id="op1")
+        store.write(first.planned())
+        store.write(first.started(), first.finished())
+        before = store.accounts(["a"])
+
+        store.write(story("a", id="op2").planned())
+
+        assert store.accounts(["a"]) == before
+        assert before["a"].state is AccountState.OPEN
+
+    def test_second_unended_operation_is_refused(self, store: Store, story: type[Story]) -> None:
+        store.write(story("a", id="op1").planned())
+
+        with pytest.raises(BusyError, match="another operation on a has not ended"):
+            store.write(story("b").planned(), story("a", id="op2").planned())
+
+        assert [entry.operation_id for entry in store.events()] == ["op1"]
+        assert store.accounts(["b"]) == {}
+
+    def test_same_account_twice_in_one_submission_is_refused(self, store: Store, story: type[Story]) -> None:
+        with pytest.raises(BusyError):
+            store.write(story("a", id="op1").planned(), story("a", id="op2").planned())
+
+        assert store.unended(["a"]) == {}
+
+    def test_next_operation_may_come_once_the_first_has_ended(self, store: Store, story: type[Story]) -> None:
+        first, second = story("a", id="op1"), story("a", id="op2")
+        store.write(first.planned())
+        store.write(first.started(), first.finished())
+
+        store.write(second.planned())
+
+        assert set(store.operations(["op1", "op2"])) == {"op1", "op2"}
+
+    def test_one_submission_can_put_an_operation_in_the_place_of_another(
+        self, store: Store, story: type[Story]
+    ) -> None:
+        """Superseding ends one operation and plans the next in one transaction, in this order."""
+        first, second = story("a", id="op1"), story("a", id="op2")
+        store.write(first.planned())
+
+        store.write(first.started(), first.finished(OperationState.FAILED), second.planned())
+
+        assert store.unended(["a"])["a"].id == "op2"
+        assert store.operations(["op1"])["op1"].state is OperationState.FAILED
+
+    def test_a_whole_life_may_come_in_one_submission(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+
+        store.write(*(event for submission in tale.submissions() for event in submission))
+
+        (operation,) = store.find_operations()
+        assert (operation.state, len(operation.steps)) == (OperationState.DONE, 2)
+
+
+class TestStarted:
+    def test_operation_is_running(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+
+        store.write(tale.started(tries=4))
+
+        operation = store.operations([tale.id])[tale.id]
+        assert (operation.state, operation.tries) == (OperationState.RUNNING, 4)
+
+    def test_steps_and_error_of_the_earlier_try_are_gone(self, store: Store, story: type[Story], clock: Clock) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+        store.write(tale.started(), tale.begun(0))
+        store.write(tale.ended(0), tale.begun(1))
+        store.write(tale.ended(1), tale.stuck(clock() + HOUR))
+
+        store.write(tale.started(tries=2), tale.begun(0))
+
+        operation = store.operations([tale.id])[tale.id]
+        assert [step.outcome for step in operation.steps] == [None]
+        assert (operation.error, operation.next_try_at) == (None, None)
+        assert len(list(store.events(operation_id=tale.id))) == 9
+
+    def test_ended_operation_does_not_begin_again(self, store: Store, story: type[Story]) -> None:
+        """Somebody read it as resumable just before somebody else finished it."""
+        tale = story("a")
+        store.write(tale.planned())
+        store.write(tale.started(), tale.finished())
+
+        with pytest.raises(BusyError, match="has ended already"):
+            store.write(tale.started(tries=2))
+
+        assert store.operations([tale.id])[tale.id].state is OperationState.DONE
+
+    def test_own_lease_may_be_taken_again(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+        store.write(tale.started(), tale.begun(0), tale.ended(0))
+
+        store.write(tale.started(tries=2))
+
+        assert store.operations([tale.id])[tale.id].tries == 2
+        assert store.operations([tale.id])[tale.id].steps == ()
+
+
+class TestSteps:
+    def test_end_of_a_step_replaces_its_beginning(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+
+        store.write(tale.started(), tale.begun(0))
+        (begun,) = store.operations([tale.id])[tale.id].steps
+        store.write(tale.ended(0), tale.begun(1))
+        ended, _ = store.operations([tale.id])[tale.id].steps
+
+        assert (begun, ended) == (tale.begun().step, tale.ended().step)
+
+    def test_what_the_account_is_on_a_target_is_kept(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+
+        store.write(tale.started(), tale.ended(0, TargetState.OPEN))
+        store.write(tale.ended(0, None))
+        assert store.target_states("a") == {"mail": TargetState.OPEN}
+
+        store.write(tale.ended(0, TargetState.CLOSED))
+        assert store.target_states("a") == {"mail": TargetState.CLOSED}
+        assert store.all_target_states(["a", "b"]) == {"a": {"mail": TargetState.CLOSED}}
+
+    def test_nobody_writes_steps_of_an_operation_that_was_not_started(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+
+        with pytest.raises(LeaseLostError, match="operation op-a on a was taken over"):
+            store.write(tale.begun(0))
+
+        assert store.operations([tale.id])[tale.id].steps == ()
+        assert len(list(store.events())) == 1
+
+
+class TestEnded:
+    def test_account_and_operation_are_as_the_event_says(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+
+        store.write(tale.started(), tale.finished())
+
+        operation = store.operations([tale.id])[tale.id]
+        assert (operation.state, operation.finished_at) == (OperationState.DONE, tale.at)
+        assert store.accounts(["a"]) == {"a": tale.finished().account}
+        assert store.unended(["a"]) == {}
+
+    def test_incomplete_operation_keeps_its_reason_and_its_next_try(
+        self, store: Store, story: type[Story], clock: Clock
+    ) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+
+        store.write(tale.started(), tale.stuck(clock() + HOUR))
+
+        operation = store.unended(["a"])["a"]
+        assert (operation.finished_at, operation.next_try_at) == (None, clock() + HOUR)
+        assert operation.error == tale.stuck(None).error
+        assert store.accounts(["a"])["a"].state is AccountState.INCOMPLETE
+
+    def test_account_shows_incomplete_only_when_an_end_says_so(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+
+        store.write(tale.started(), tale.begun(0))
+
+        assert store.accounts(["a"])["a"].state is AccountState.PLANNED
+
+    def test_nothing_can_be_written_after_the_end(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+        store.write(tale.started(), tale.finished())
+
+        with pytest.raises(LeaseLostError):
+            store.write(tale.finished())
+
+
+def test_nothing_of_a_refused_submission_is_stored(store: Store, story: type[Story]) -> None:
+    good, bad = story("good"), story("bad")
+
+    with pytest.raises(LeaseLostError):
+        store.write(good.planned(), good.started(), bad.begun(0))
+
+    assert store.accounts(["good"]) == {}
+    assert list(store.events()) == []
+    assert store.verify_chain() is None
+
+
+def test_no_events_are_no_trouble(store: Store) -> None:
+    store.write()
+
+    assert list(store.events()) == []
+
+
+def test_secret_does_not_get_into_the_trail(store: Store, story: type[Story]) -> None:
+    event = attrs.evolve(story("a").planned(), actor=Secret("hunter2"))  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError, match="Secret is not for the trail"):
+        store.write(event)
+
+    assert list(store.events()) == []
+
+
+def test_broken_text_of_another_system_does_not_stop_the_journal(store: Store, story: type[Story]) -> None:
+    """Half of a surrogate pair, as a JSON answer may contain it, has no UTF-8."""
+    tale = story("a")
+    error = StepError(name="RefusedError", message="bad \ud800 text")
+    store.write(tale.planned())
+
+    store.write(tale.started(), tale.finished(OperationState.FAILED, error=error))
+
+    assert store.operations([tale.id])[tale.id].error == error
+    assert store.verify_chain() is None
+
+
+def test_events_come_back_in_their_order(store: Store, story: type[Story]) -> None:
+    for name in ("a", "b"):
+        for submission in story(name).submissions():
+            store.write(*submission)
+
+    kinds = ["operation_planned", "operation_started", "step_begun", "step_ended", "step_begun", "step_ended"]
+    assert [entry.kind for entry in store.events(login="b")] == [*kinds, "operation_ended"]
+    assert [entry.seq for entry in store.events()] == list(range(1, 15))
+    assert [entry.seq for entry in store.events(after=12)] == [13, 14]

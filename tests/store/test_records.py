@@ -1,0 +1,210 @@
+"""What is read is what was asked for, in its order, however much there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from provisioner.core.model import (
+    Account,
+    AccountKind,
+    AccountState,
+    OperationKind,
+    OperationState,
+    TargetState,
+    Unit,
+)
+from provisioner.store import Store
+from provisioner.store.chunks import CHUNK, chunks
+
+if TYPE_CHECKING:
+    from tests.store.conftest import Clock, Story
+
+HOUR = timedelta(hours=1)
+#: More than two pages.
+MANY = 2 * CHUNK + 7
+
+
+@pytest.fixture
+def town(store: Store) -> Store:
+    """46 has the districts 46.1 and 46.2; 46.1 has two schools."""
+    parents = {"46.1": "46", "46.2": "46", "46.1.b": "46.1", "46.1.a": "46.1"}
+    store.save_units(Unit(code=code, name=code, kind="office", parent=parent) for code, parent in parents.items())
+    return store
+
+
+def plan(store: Store, story: type[Story], *accounts: Account) -> None:
+    """Bring these accounts into the store as they are."""
+    tales = [story(account.login, id=f"op-{account.unit}-{account.login}") for account in accounts]
+    store.write(*(attrs.evolve(tale.planned(), account=account) for tale, account in zip(tales, accounts, strict=True)))
+
+
+def account(login: str, unit: str = "46", **more: object) -> Account:
+    return Account(login=login, domain="meb.gov.tr", unit=unit, **more)  # type: ignore[arg-type]
+
+
+class TestBulk:
+    def test_more_than_a_statement_takes(self, store: Store, story: type[Story]) -> None:
+        logins = [f"a{number:05}" for number in range(MANY)]
+        plan(store, story, *map(account, logins))
+
+        assert list(store.accounts(logins)) == logins
+        assert len(store.unended(logins)) == MANY
+        assert len(store.operations(f"op-46-{login}" for login in logins)) == MANY
+
+    def test_what_does_not_exist_is_left_out(self, store: Store) -> None:
+        assert set(store.units(["46", "none"])) == {"46"}
+        assert not store.units([])
+        assert not store.accounts(["none"])
+        assert not store.persons(["none"])
+        assert not store.operations(["none"])
+
+    def test_chunks_keep_the_order_and_everything(self) -> None:
+        values = [str(number) for number in range(MANY)]
+
+        pieces = list(chunks(values))
+
+        assert [len(piece) for piece in pieces] == [CHUNK, CHUNK, 7]
+        assert [value for piece in pieces for value in piece] == values
+
+
+class TestUnitAccounts:
+    def test_they_come_by_unit(self, town: Store, story: type[Story]) -> None:
+        plan(town, story, account("a", "46.1"), account("b", "46.2"), account("c", "46"))
+
+        found = town.unit_accounts(["46.1", "46.2", "46.1.a"])
+
+        assert {code: one.login for code, one in found.items()} == {"46.1": "a", "46.2": "b"}
+
+    def test_personal_accounts_are_not_among_them(self, town: Store, story: type[Story]) -> None:
+        plan(town, story, account("a", kind=AccountKind.PERSONAL))
+
+        assert town.unit_accounts(["46"]) == {}
+
+    @pytest.mark.parametrize("closed", ["a", "z"])
+    def test_closed_predecessor_does_not_hide_the_open_one(self, town: Store, story: type[Story], closed: str) -> None:
+        plan(town, story, account("m", state=AccountState.OPEN), account(closed, state=AccountState.CLOSED))
+
+        assert town.unit_accounts(["46"])["46"].login == "m"
+
+
+class TestFindAccounts:
+    @pytest.fixture(autouse=True)
+    def _accounts(self, town: Store, story: type[Story], clock: Clock) -> None:
+        plan(
+            town,
+            story,
+            account("d", "46", state=AccountState.OPEN, next_deadline=clock() + 2 * HOUR),
+            account("b", "46.1", state=AccountState.CLOSED, holder="p1"),
+            account("c", "46.1.a", state=AccountState.OPEN, next_deadline=clock(), holder="p1"),
+            account("a", "46.2", state=AccountState.OPEN, next_deadline=clock() + HOUR),
+        )
+
+    def test_all_by_login(self, town: Store) -> None:
+        assert logins(town.find_accounts()) == ["a", "b", "c", "d"]
+
+    def test_by_state(self, town: Store) -> None:
+        assert logins(town.find_accounts(state=AccountState.OPEN)) == ["a", "c", "d"]
+
+    def test_under_a_unit(self, town: Store) -> None:
+        assert logins(town.find_accounts(under="46.1")) == ["b", "c"]
+        assert logins(town.find_accounts(under="none")) == []
+
+    def test_by_holder(self, town: Store) -> None:
+        assert logins(town.find_accounts(holder="p1", state=AccountState.OPEN)) == ["c"]
+
+    def test_by_deadline(self, town: Store, clock: Clock) -> None:
+        assert logins(town.find_accounts(due_before=clock() + 2 * HOUR)) == ["a", "c"]
+
+    def test_due_ones_come_by_urgency(self, town: Store, clock: Clock) -> None:
+        assert logins(town.due_accounts(clock() + 2 * HOUR)) == ["c", "a", "d"]
+        assert logins(town.due_accounts(clock() - HOUR)) == []
+
+    def test_deadlines_can_be_set_anew(self, town: Store, clock: Clock) -> None:
+        town.save_deadlines({"b": clock(), "c": None, "none": clock()})
+        town.save_deadlines({})
+
+        assert logins(town.due_accounts(clock() + HOUR)) == ["b", "a"]
+
+    def test_counts(self, town: Store) -> None:
+        assert town.count_accounts() == {AccountState.OPEN: 3, AccountState.CLOSED: 1}
+        assert town.count_operations() == {OperationState.PLANNED: 4}
+
+
+def logins(accounts: Iterator[Account]) -> list[str]:
+    return [one.login for one in accounts]
+
+
+class TestPages:
+    def test_accounts_come_once_each(self, store: Store, story: type[Story]) -> None:
+        names = [f"a{number:05}" for number in range(MANY)]
+        plan(store, story, *map(account, names))
+
+        assert logins(store.find_accounts()) == names
+
+    def test_due_accounts_with_the_same_deadline_come_once_each(
+        self, store: Store, story: type[Story], clock: Clock
+    ) -> None:
+        names = [f"a{number:05}" for number in range(MANY)]
+        plan(store, story, *(account(name, next_deadline=clock()) for name in names))
+
+        assert logins(store.due_accounts(clock())) == names
+
+    def test_operations_of_one_moment_come_once_each(self, store: Store, story: type[Story], clock: Clock) -> None:
+        plan(store, story, *(account(f"a{number:05}") for number in range(MANY)))
+
+        ids = [f"op-46-a{number:05}" for number in range(MANY)]
+        assert [operation.id for operation in store.resumable(clock())] == ids
+        assert [operation.id for operation in store.find_operations()] == ids[::-1]
+
+    def test_reader_that_takes_its_time_does_not_keep_writers_out(
+        self, store: Store, story: type[Story], clock: Clock
+    ) -> None:
+        """Whoever drives operations while listing them must neither wait for himself nor see one twice."""
+        plan(store, story, *(account(f"a{number:05}") for number in range(MANY)))
+        seen = []
+
+        for operation in store.resumable(clock()):
+            seen.append(operation.id)
+            if len(seen) % CHUNK == 1:
+                tale = story(operation.login, id=operation.id)
+                store.write(tale.started(), tale.stuck(clock()))
+                assert store._database.reader.pool.status().endswith("Current Checked out connections: 0")
+
+        assert len(seen) == len(set(seen)) == MANY
+
+    def test_list_that_is_not_read_to_its_end_leaves_nothing_open(self, store: Store, story: type[Story]) -> None:
+        plan(store, story, *(account(f"a{number:05}") for number in range(CHUNK + 1)))
+
+        next(store.find_accounts())
+
+        assert store._database.reader.pool.status().endswith("Current Checked out connections: 0")
+
+
+class TestFindOperations:
+    @pytest.fixture(autouse=True)
+    def _operations(self, store: Store, story: type[Story], clock: Clock) -> None:
+        for number, login in enumerate(["a", "b", "a"]):
+            tale = story(login, id=f"op{number}", at=clock() + number * HOUR)
+            store.write(tale.planned())
+            store.write(tale.started(), tale.begun(0), tale.ended(0, TargetState.OPEN))
+            store.write(tale.finished(OperationState.DONE if number else OperationState.FAILED))
+
+    def test_latest_first(self, store: Store) -> None:
+        assert [operation.id for operation in store.find_operations()] == ["op2", "op1", "op0"]
+
+    def test_of_an_account(self, store: Store) -> None:
+        assert [operation.id for operation in store.find_operations(login="a")] == ["op2", "op0"]
+
+    def test_by_state(self, store: Store) -> None:
+        assert [operation.id for operation in store.find_operations(state=OperationState.FAILED)] == ["op0"]
+
+    def test_with_their_steps(self, store: Store, story: type[Story]) -> None:
+        (operation,) = store.find_operations(login="b")
+
+        assert operation.kind is OperationKind.CREATE
+        assert operation.steps == (story("b").ended(0).step,)
