@@ -1,0 +1,136 @@
+"""A province as its administrators have it: a folder with a configuration, and the command line, run as a program."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import attrs
+import ldap3
+
+from provisioner.core.model import Person
+from provisioner.manifest import read_persons
+from provisioner.testing.slapd import Slapd
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "kahramanmaras"
+UNITS = EXAMPLE / "units.csv"
+PERSONS = EXAMPLE / "persons.csv"
+
+#: Where a message has the password.
+PASSWORD = re.compile(r"sifreniz: (\S+) -")
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def persons() -> Sequence[Person]:
+    """The province's staff."""
+    return read_persons(PERSONS).items
+
+
+def password_in(text: str) -> str:
+    """The password in a message."""
+    found = PASSWORD.search(text)
+    assert found, f"no password in a message of {len(text)} characters"
+    return found[1]
+
+
+def toml(table: Mapping[str, Any], *path: str) -> Iterator[str]:
+    """A table as lines of TOML."""
+    if path:
+        yield f"[{'.'.join(path)}]"
+    yield from (f"{key} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, Mapping))
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from toml(value, *path, key)
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """One command that ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The JSON document it printed."""
+        document: dict[str, Any] = json.loads(self.stdout)
+        return document
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Province:
+    """A folder with a configuration.
+
+    Args:
+
+        folder: Where the configuration and the store are.
+
+        targets: The tables of the targets.
+
+        channel: The table of the channel.
+    """
+
+    folder: Path
+    targets: Mapping[str, Mapping[str, Any]]
+    channel: Mapping[str, Any]
+
+    def __attrs_post_init__(self) -> None:
+        table = {
+            "store": "store.sqlite",
+            "accounts": {"domain": "meb.gov.tr", "plate_code": "46"},
+            "targets": self.targets,
+            "channels": {"sms": self.channel},
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "provisioner.toml").write_text("\n".join(toml(table)), encoding="utf-8")
+
+    @property
+    def store(self) -> Path:
+        """The file of the store."""
+        return self.folder / "store.sqlite"
+
+    @cached_property
+    def numbers(self) -> dict[str, str]:
+        """The mobile number of each account's custodian, by login."""
+        mobiles = {row["id"]: row["mobile"] for row in rows(PERSONS)}
+        return {row["login"]: mobiles[row["custodian"]] for row in rows(UNITS)}
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a command of the product."""
+        return [sys.executable, "-m", "provisioner", *arguments]
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command in the folder."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(self.command(*arguments), cwd=self.folder, text=True, **pipes | options)
+
+    def run(self, *arguments: str) -> Run:
+        """Run a command in the folder to its end."""
+        with self.start(*arguments) as process:
+            stdout, stderr = process.communicate(timeout=120)
+        return Run(code=process.returncode, stdout=stdout, stderr=stderr)
+
+
+def binds(directory: Slapd, login: str, password: str) -> bool:
+    """Whether the password logs in at the directory."""
+    server = ldap3.Server(directory.url, get_info=ldap3.NONE, connect_timeout=5)
+    connection = ldap3.Connection(
+        server, f"uid={login},{directory.base_dn}", password, client_strategy=ldap3.SAFE_SYNC, receive_timeout=5
+    )
+    try:
+        return bool(connection.bind()[0])
+    finally:
+        connection.unbind()

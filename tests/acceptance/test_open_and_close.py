@@ -1,0 +1,116 @@
+"""From the list of units to an opened mailbox, and to a closed one, on nothing but real servers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from provisioner.testing.dovecot import Dovecot
+from provisioner.testing.kannel import Kannel
+from provisioner.testing.slapd import Slapd
+from provisioner_pys.mock import PysMock
+from tests.acceptance.province import UNITS, Province, Run, binds, password_in
+
+pytestmark = [pytest.mark.server("slapd"), pytest.mark.server("kannel"), pytest.mark.server("dovecot")]
+
+
+@pytest.fixture(name="province", scope="module")
+def _province(tmp_path_factory: pytest.TempPathFactory, directory: Slapd, pys: PysMock, kannel: Kannel) -> Province:
+    province = Province(
+        folder=tmp_path_factory.mktemp("province"),
+        targets={"directory": {"plugin": "ldap", **directory.config}, "pys": pys.settings()},
+        channel=kannel.settings(),
+    )
+    assert province.run("init").code == 0
+    return province
+
+
+@pytest.fixture(name="opened", scope="module")
+def _opened(province: Province) -> Run:
+    """The list of units was opened."""
+    return province.run("--json", "unit", "open", str(UNITS))
+
+
+@pytest.fixture(name="passwords", scope="module")
+def _passwords(province: Province, kannel: Kannel, opened: Run) -> dict[str, str]:
+    """What each phone received, by login."""
+    inboxes = {login: kannel.inbox(number) for login, number in province.numbers.items()}
+    assert {len(inbox) for inbox in inboxes.values()} == {1}
+    return {login: password_in(inbox[0]) for login, inbox in inboxes.items()}
+
+
+def test_the_whole_list_opens_in_one_run(opened: Run, province: Province) -> None:
+    states = {one["login"]: one["state"] for one in opened.document["operations"]}
+
+    assert opened.code == 0
+    assert dict.fromkeys(province.numbers, "done") == states
+
+
+def test_the_delivered_password_opens_mailbox_pys_and_directory(
+    passwords: dict[str, str], mail: Dovecot, pys: PysMock, directory: Slapd
+) -> None:
+    with ThreadPoolExecutor(8) as people:
+        mailboxes = dict(zip(passwords, people.map(mail.logs_in, passwords, passwords.values()), strict=True))
+
+    assert dict.fromkeys(passwords, True) == mailboxes
+    assert all(pys.logs_in(login, password) for login, password in passwords.items())
+    assert all(binds(directory, login, password) for login, password in passwords.items())
+
+
+def test_somebody_elses_password_opens_no_mailbox(passwords: dict[str, str], mail: Dovecot) -> None:
+    assert not mail.logs_in("andirin46", passwords["afsin46"])
+
+
+def test_opening_twice_changes_nothing_and_says_so(
+    province: Province, passwords: dict[str, str], pys: PysMock, kannel: Kannel
+) -> None:
+    calls = dict(pys.calls())
+    again = province.run("--json", "unit", "open", str(UNITS))
+
+    assert again.code == 0
+    assert again.document["operations"] == []
+    assert {one["login"] for one in again.document["unchanged"]} == set(passwords)
+    assert calls["account.put"] == pys.calls()["account.put"]
+    assert all(len(kannel.inbox(number)) == 1 for number in province.numbers.values())
+
+
+def test_a_closed_unit_is_refused_everywhere(
+    province: Province, passwords: dict[str, str], mail: Dovecot, pys: PysMock, directory: Slapd
+) -> None:
+    closed = province.run("--json", "unit", "close", "tasimali-egitim", "nurhak")
+
+    assert closed.code == 0
+    assert [one["state"] for one in closed.document["operations"]] == ["done", "done"]
+    for login in ("tasimali46", "nurhak46"):
+        assert not mail.logs_in(login, passwords[login])
+        assert not pys.logs_in(login, passwords[login])
+        assert not binds(directory, login, passwords[login])
+
+
+def test_closing_leaves_the_others_open(
+    province: Province, passwords: dict[str, str], mail: Dovecot, pys: PysMock
+) -> None:
+    assert province.run("unit", "close", "ekinozu").code == 0
+
+    assert mail.logs_in("elbistan46", passwords["elbistan46"])
+    assert pys.logs_in("elbistan46", passwords["elbistan46"])
+
+
+def test_a_reopened_unit_gets_a_new_password(
+    province: Province, passwords: dict[str, str], mail: Dovecot, kannel: Kannel
+) -> None:
+    assert province.run("unit", "close", "goksun").code == 0
+    assert province.run("unit", "open", "goksun").code == 0
+
+    inbox = kannel.inbox(province.numbers["goksun46"])
+    assert len(inbox) == 2
+    assert mail.logs_in("goksun46", password_in(inbox[1]))
+    assert not mail.logs_in("goksun46", passwords["goksun46"])
+
+
+def test_the_mail_server_writes_no_password_into_its_log(passwords: dict[str, str], mail: Dovecot) -> None:
+    mail.logs_in("andirin46", passwords["afsin46"])
+
+    assert "andirin46" in mail.log()
+    assert not [login for login, password in passwords.items() if password in mail.log()]
