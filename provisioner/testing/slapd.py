@@ -13,6 +13,7 @@ Nothing of it survives :meth:`Slapd.stop`. The files are where Debian's packages
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -24,7 +25,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypedDict
 
 import attrs
 
@@ -168,6 +169,7 @@ class Slapd:
     port: int = attrs.field(init=False)
     tls_port: int = attrs.field(init=False)
     _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
+    _prepared: bool = attrs.field(default=False, init=False)
     _exit: ExitStack = attrs.field(factory=ExitStack, init=False)
 
     @property
@@ -211,19 +213,19 @@ class Slapd:
 
             ConfigurationError: A Debian package is missing, or the server does not start.
         """
-        if not hasattr(self, "folder"):
-            self._prepare()
-        listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"
-        with (self.folder / "slapd.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [SLAPD, "-d0", "-F", str(self.folder / "config"), "-h", listen], stdout=log, stderr=log, user=_user()
-            )
-        self._wait()
+        try:
+            if not self._prepared:
+                self._prepare()
+            self._run()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End the server and remove all it had. May be called twice."""
         self.kill()
         self._exit.close()
+        self._prepared = False
 
     def kill(self) -> None:
         """End the server at once, as a crash does. :meth:`start` brings it back on the same ports."""
@@ -244,6 +246,14 @@ class Slapd:
         if self._process:
             self._process.send_signal(number)
 
+    def _run(self) -> None:
+        listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"
+        with (self.folder / "slapd.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [SLAPD, "-d0", "-F", str(self.folder / "config"), "-h", listen], stdout=log, stderr=log, **_identity()
+            )
+        self._wait()
+
     def _prepare(self) -> None:
         """Make the folder with the certificate, the configuration and the first entries."""
         if missing := missing_packages():
@@ -262,6 +272,7 @@ class Slapd:
         _give_away(self.folder)
         self._load("-n0", CONFIG)
         self._load("-n1", CONTENT)
+        self._prepared = True
 
     def _load(self, database: str, template: str) -> None:
         ldif = template.format(
@@ -277,7 +288,7 @@ class Slapd:
             password_hash=self.password_hash,
             no_sync=str(not self.sync).upper(),
         )
-        _run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, user=_user())
+        _run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, _identity())
 
     def _wait(self) -> None:
         """Wait until both ports are open."""
@@ -285,7 +296,6 @@ class Slapd:
         while not all(_is_open(port) for port in (self.port, self.tls_port)):
             if (self._process and self._process.poll() is not None) or time.monotonic() > deadline:
                 output = (self.folder / "slapd.log").read_text(encoding="utf-8", errors="replace")
-                self.kill()
                 raise ConfigurationError("the private directory does not start: {output}", output=output.strip())
             time.sleep(0.01)
 
@@ -295,24 +305,34 @@ def make_certificate(certificate: Path, key: Path) -> None:
     names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     subject = ["-subj", "/CN=localhost", "-addext", names, "-days", "7"]
-    _run([OPENSSL, "req", "-x509", *curve, *subject, "-out", str(certificate), "-keyout", str(key)])
+    _run([OPENSSL, "req", "-x509", *curve, *subject, "-out", str(certificate), "-keyout", str(key)], "", {})
 
 
-def _run(command: list[str], stdin: str = "", user: str | None = None) -> None:
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, user=user)
+class _Identity(TypedDict, total=False):
+    """Who a process runs as."""
+
+    user: str
+    group: int
+    extra_groups: list[int]
+
+
+def _run(command: list[str], stdin: str, identity: _Identity) -> None:
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, **identity)
     if done.returncode:
         raise ConfigurationError("{command} failed: {output}", command=command[0], output=done.stderr.strip())
 
 
-def _user() -> str | None:
-    """Return who shall run the server, or ``None`` for the caller."""
-    return UNPRIVILEGED if os.geteuid() == 0 else None
+def _identity() -> _Identity:
+    """Give root's rights up, if we have them."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid, "extra_groups": []}
 
 
 def _give_away(folder: Path) -> None:
-    if user := _user():
+    if identity := _identity():
         for path in (folder, *folder.rglob("*")):
-            shutil.chown(path, user)
+            shutil.chown(path, identity["user"], identity["group"])
 
 
 def _free_ports(count: int) -> Iterable[int]:

@@ -40,8 +40,6 @@ PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"  # noqa: S105 - an object identifier
 #: Where servers listen if their URL does not say.
 _PORTS = {"ldap": 389, "ldaps": 636}
 
-_Address = tuple[str, int]
-
 #: Asks the directory to say in its answer what the password policy thinks.
 _POLICY_CONTROL = [(ppolicy.OID, False, None)]
 
@@ -106,7 +104,9 @@ class Session:
     def read(self, dn: str, attributes: Iterable[str]) -> Entry:
         """Read one entry. One that is not there, or not for us to see, holds nothing."""
         wanted = [OBJECT_CLASS, *attributes]
-        answer, found = self._ask(self._connection.search, dn, "(objectClass=*)", ldap3.BASE, attributes=wanted)
+        answer, found = self._ask(
+            self._connection.search, dn, "(objectClass=*)", ldap3.BASE, ldap3.DEREF_NEVER, attributes=wanted
+        )
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             return Entry(dn)
         _succeeded(answer)
@@ -139,10 +139,15 @@ class Session:
 
     def set_password(self, dn: str, password: Secret) -> Answer:
         """Let the server set and hash a password. The answer says whether it did."""
-        request = PasswdModifyRequestValue()
-        request["userIdentity"] = dn.encode()
-        request["newPasswd"] = password.reveal().encode()
-        return self._change(self._connection.extended, PASSWORD_MODIFY, request, _POLICY_CONTROL)
+
+        def send() -> Any:
+            request = PasswdModifyRequestValue()
+            request["userIdentity"] = dn.encode()
+            request["newPasswd"] = password.reveal().encode()
+            return self._connection.extended(PASSWORD_MODIFY, request, _POLICY_CONTROL)
+
+        # The clear text stays in a frame that no error of ours refers to.
+        return self._change(send)
 
     def is_idle(self) -> bool:
         """Whether the server has said nothing since its last answer; it would be that it hangs up."""
@@ -169,11 +174,12 @@ class Session:
             raise UnavailableError("the connection to {server} was lost before", server=self.server)
         try:
             _, result, found, _ = operation(*arguments, **options)
-            answer = self._answer(result)
+            return self._answer(result), found or []
         except Exception as error:
             self.usable = False
-            raise _translated(error, self._connection, server=self.server, changing=changing) from None
-        return answer, found or []
+            failure = _translated(error, self._connection, server=self.server, changing=changing)
+        # Outside the handler, so that it does not keep ldap3's frames, which hold the request.
+        raise failure
 
     def _answer(self, result: Mapping[str, Any]) -> Answer:
         control = result.get("controls", {}).get(ppolicy.OID)
@@ -217,12 +223,13 @@ class Client:
         """
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-        context = self.context if parts.scheme == "ldaps" or self.settings.tls is TlsMode.REQUIRED else None
+        ldaps = parts.scheme == "ldaps"
+        tls = _StrictTls(self.context, host) if ldaps or self.settings.tls != TlsMode.NONE else None
         *others, last = _addresses(host, port, url)
         for address in others:
             with suppress(UnavailableError):
-                return self._opened(url, address, host, context)
-        return self._opened(url, last, host, context)
+                return self._opened(url, self._server(address, port, tls, ldaps=ldaps))
+        return self._opened(url, self._server(last, port, tls, ldaps=ldaps))
 
     def connect_service(self, url: str) -> Session:
         """Return a session in which the service account is logged in.
@@ -243,17 +250,19 @@ class Client:
             raise
         return session
 
-    def _opened(self, url: str, address: _Address, host: str, context: ssl.SSLContext | None) -> Session:
-        """Connect to one address, and encrypt."""
-        starts_encrypted = url.startswith("ldaps:")
-        server = ldap3.Server(
-            address[0],
-            port=address[1],
-            use_ssl=starts_encrypted,
-            tls=_StrictTls(context, host) if context else None,
+    def _server(self, address: str, port: int, tls: _StrictTls | None, *, ldaps: bool) -> Any:
+        """Describe one address, anew for each connection, because ldap3 keeps the state of the connection in it."""
+        return ldap3.Server(
+            address,
+            port=port,
+            use_ssl=ldaps,
+            tls=tls,
             get_info=ldap3.NONE,
             connect_timeout=self.settings.connect_timeout,
         )
+
+    def _opened(self, url: str, server: Any) -> Session:
+        """Connect to one address, and encrypt."""
         connection = ldap3.Connection(
             server,
             client_strategy=ldap3.SAFE_SYNC,
@@ -266,20 +275,20 @@ class Client:
         try:
             connection.open(read_server_info=False)
             _hurry(connection.socket)
-            if context and not starts_encrypted:
+            if server.tls and not server.ssl:
                 connection.start_tls(read_server_info=False)
         except Exception as error:
             _close_socket(connection)
             raise _translated(error, connection, server=url, changing=False) from None
         connection.socket.settimeout(self.settings.timeout)
         session = Session(url, connection)
-        if context and not session.tls_version:
+        if server.tls and not session.tls_version:
             session.close()
             raise MisconfiguredError("{server} does not encrypt", server=url)
         return session
 
 
-def _addresses(host: str, port: int, url: str) -> list[_Address]:
+def _addresses(host: str, port: int, url: str) -> list[str]:
     """Return where *host* is, the preferred address first."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -290,7 +299,7 @@ def _addresses(host: str, port: int, url: str) -> list[_Address]:
             server=url,
             reason=error.strerror,
         ) from None
-    return [(str(address[0]), port) for *_, address in found]
+    return [str(address[0]) for *_, address in found]
 
 
 def _hurry(plain: socket.socket) -> None:

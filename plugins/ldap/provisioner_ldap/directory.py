@@ -92,7 +92,7 @@ class Directory:
             if not changes:
                 return Receipt(outcome=Outcome.UNCHANGED, reference=dn)
             session.modify(dn, changes)
-        return self._applied(Undo(former, set(changes)))
+        return self._applied(Undo(self._family, former, set(changes)))
 
     def rotate(self, request: RotateSecret) -> Receipt:
         """Set another password."""

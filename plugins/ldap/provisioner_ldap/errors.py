@@ -111,7 +111,6 @@ _SCHEMA = "make object_classes and attributes fit the directory's schema"
 _TLS = "use ldaps:// or StartTLS: set tls = 'required'"
 _CREDENTIALS = "correct bind_dn and bind_password"
 _WRITABLE = "name only servers that take changes in urls"
-_BASE = "make the entry named in base_dn, or correct the name"
 _POLICY = "change the password policy of the directory for these accounts"
 
 #: What each result code means that is not a success (RFC 4511, appendix A), and the cure where we know one.
@@ -140,7 +139,7 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     ),
     results.RESULT_NO_SUCH_OBJECT: (MissingError, ""),
     results.RESULT_ALIAS_PROBLEM: (ConflictError, ""),
-    results.RESULT_INVALID_DN_SYNTAX: (MisconfiguredError, "correct base_dn"),
+    results.RESULT_INVALID_DN_SYNTAX: (MisconfiguredError, "correct bind_dn and base_dn"),
     results.RESULT_ALIAS_DEREFERENCING_PROBLEM: (ConflictError, ""),
     results.RESULT_INAPPROPRIATE_AUTHENTICATION: (MisconfiguredError, _CREDENTIALS),
     results.RESULT_INVALID_CREDENTIALS: (MisconfiguredError, _CREDENTIALS),
@@ -253,7 +252,10 @@ def from_exception(error: Exception, *, server: str, detail: str, changing: bool
             )
         case Meaning.SETTINGS:
             return MisconfiguredError(
-                "{server} cannot be used as it is configured: {detail}", server=server, detail=detail
+                "{server} cannot be used as it is configured: {detail}",
+                cure="see that the directory offers what the settings of the target ask for",
+                server=server,
+                detail=detail,
             )
         case Meaning.SECRET:
             return SecretRefusedError("the password cannot be sent to {server}", server=server)

@@ -79,7 +79,7 @@ class OpenLdap:
 
 FAMILIES: Mapping[FamilyName, Family] = {FamilyName.OPENLDAP: OpenLdap()}
 
-_FRACTION = re.compile(r"[.,]\d+")
+_GENERALIZED_TIME = re.compile(r"(\d{10,14})(?:[.,]\d+)?(Z|[+-]\d{2,4})")
 
 
 def generalized_time(text: str) -> datetime:
@@ -87,9 +87,11 @@ def generalized_time(text: str) -> datetime:
 
     What cannot be read, such as the year 0, is the beginning of time.
     """
-    for pattern in ("%Y%m%d%H%M%S%z", "%Y%m%d%H%M%z", "%Y%m%d%H%z"):
+    if found := _GENERALIZED_TIME.fullmatch(text):
+        digits, zone = found.groups()
+        full = digits.ljust(14, "0") + (zone if zone == "Z" else zone.ljust(5, "0"))
         with suppress(ValueError, OverflowError):
-            return datetime.strptime(_FRACTION.sub("", text), pattern).astimezone(UTC)
+            return datetime.strptime(full, "%Y%m%d%H%M%S%z").astimezone(UTC)
     return datetime.min.replace(tzinfo=UTC)
 
 

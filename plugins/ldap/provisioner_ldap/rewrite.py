@@ -22,6 +22,7 @@ PASSWORD = "userPassword"  # noqa: S105 - the name of an attribute
 class Undo:
     """Brings an entry back to what it was."""
 
+    family: Family
     #: The entry before the change.
     former: Entry
     #: The attributes that were changed.
@@ -33,7 +34,7 @@ class Undo:
         return not self.former.exists or PASSWORD not in self.touched or bool(self.former[PASSWORD])
 
     def run(self, session: Session) -> None:
-        """Restore the former values in one request, or remove an entry that was not there.
+        """Restore the former values, or remove an entry that was not there.
 
         Raises:
 
@@ -46,6 +47,8 @@ class Undo:
             return
         try:
             session.modify(self.former.dn, self.former.pick(sorted(self.touched)))
+            if PASSWORD in self.touched and (locks := self.family.relocking(self.former)):
+                session.modify(self.former.dn, locks)
         except SecretRefusedError as error:
             raise RefusedError(
                 "the former password of {dn} cannot be restored: {reason}",
@@ -65,7 +68,7 @@ class Rewrite:
     undo: Undo = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.undo = Undo(self.former)
+        self.undo = Undo(self.family, self.former)
 
     def __enter__(self) -> Self:
         return self

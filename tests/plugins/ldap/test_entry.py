@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from provisioner.testing import samples
+from provisioner_ldap.entry import PLACEHOLDERS, Entry, placeholders, rendered
+from provisioner_ldap.settings import MAILBOX
+
+PLACES = placeholders(samples.ACCOUNT, samples.UNIT, samples.HOLDER)
+
+
+def test_every_place_is_filled_for_an_ordinary_account() -> None:
+    assert PLACES.keys() == PLACEHOLDERS
+    assert [name for name, value in PLACES.items() if not value] == ["unit_parent"]
+
+
+def test_templates_are_filled_in_utf_8() -> None:
+    assert rendered({"cn": "{unit_name} ({login})"}, PLACES) == {
+        "cn": ("Temel Eğitim Şube Müdürlüğü (temelegitim46)".encode(),)
+    }
+
+
+def test_a_blank_attribute_has_no_value() -> None:
+    """A directory takes no empty value, and an outgoing holder's title must not stay with one who has none."""
+    assert rendered({"title": " {unit_parent} "}, PLACES) == {"title": ()}
+
+
+def test_the_default_attributes_are_those_of_a_mailbox() -> None:
+    assert rendered(MAILBOX, PLACES)["mail"] == (b"temelegitim46@meb.gov.tr",)
+
+
+class TestEntry:
+    def test_nothing_differs_from_itself(self) -> None:
+        entry = Entry("uid=a", {"objectclass": (b"inetOrgPerson",), "cn": (b"a",)})
+
+        assert entry.differences({"objectClass": (b"inetorgperson",), "CN": (b"a",), "title": ()}) == {}
+
+    def test_the_order_of_values_makes_no_difference(self) -> None:
+        assert Entry("uid=a", {"cn": (b"a", b"b")}).differences({"cn": (b"b", b"a")}) == {}
+
+    def test_other_values_are_replaced_and_blank_ones_removed(self) -> None:
+        entry = Entry("uid=a", {"cn": (b"a", b"b"), "title": (b"x",)})
+
+        assert entry.differences({"cn": (b"c",), "title": ()}) == {"cn": (b"c",), "title": ()}
+
+    def test_object_classes_are_only_added(self) -> None:
+        """Another program may have added its own, with attributes that depend on them."""
+        entry = Entry("uid=a", {"objectclass": (b"inetOrgPerson", b"mailUser")})
+
+        assert entry.differences({"objectClass": (b"INETORGPERSON", b"pkiUser")}) == {
+            "objectClass": (b"inetOrgPerson", b"mailUser", b"pkiUser")
+        }
+
+    def test_an_entry_that_holds_nothing_is_not_there(self) -> None:
+        assert not Entry("uid=a").exists
+        assert Entry("uid=a")["cn"] == ()
+        assert Entry("uid=a").text("cn") is None

@@ -1,0 +1,316 @@
+"""Servers that are down, half dead or lose answers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+from provisioner.core.errors import (
+    MisconfiguredError,
+    RefusedError,
+    SecretRefusedError,
+    TargetError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.model import Account, Outcome
+from provisioner.core.requests import Presence
+from provisioner.core.secret import Secret
+from provisioner.testing import samples
+from provisioner.testing.samples import OTHER_SECRET, SECRET
+from provisioner.testing.slapd import Slapd
+from provisioner_ldap.directory import Directory
+from provisioner_ldap.settings import TlsMode
+from tests.plugins.ldap.conftest import (
+    ADD,
+    BIND,
+    EXTENDED,
+    MODIFY,
+    SEARCH,
+    Administrator,
+    MakeDirectory,
+    Proxy,
+)
+
+pytestmark = pytest.mark.server("slapd")
+
+#: Where nothing listens.
+NOWHERE = "ldaps://127.0.0.1:1"
+
+#: Whose name nobody knows.
+NAMELESS = "ldaps://directory.invalid"
+
+
+@pytest.fixture(autouse=True)
+def _name_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer at once, also where there is no network."""
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *arguments: Any, **options: Any) -> Any:
+        if host.endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.fixture(name="through_proxy")
+def _through_proxy(make_directory: MakeDirectory, proxy: Proxy) -> Directory:
+    return make_directory(urls=(proxy.url,), tls=TlsMode.NONE, timeout=1, connect_timeout=1)
+
+
+@pytest.fixture(name="own_server")
+def _own_server() -> Iterator[Slapd]:
+    """Start a server that a test may kill."""
+    with Slapd() as server:
+        yield server
+
+
+class TestServerIsDown:
+    @pytest.mark.parametrize("url", [NOWHERE, NAMELESS])
+    def test_it_is_said_that_nothing_was_sent(self, make_directory: MakeDirectory, account: Account, url: str) -> None:
+        with pytest.raises(UnavailableError) as caught:
+            make_directory(urls=(url,)).create(samples.create(account))
+
+        assert url in str(caught.value)
+
+    def test_the_next_server_takes_over(self, make_directory: MakeDirectory, slapd: Slapd) -> None:
+        report = make_directory(urls=(NOWHERE, NAMELESS, slapd.ldaps_url)).check()
+
+        assert report.capabilities.facts["server"] == slapd.ldaps_url
+
+    def test_it_is_used_again_after_a_restart(
+        self, make_directory: MakeDirectory, account: Account, own_server: Slapd
+    ) -> None:
+        directory = make_directory(own_server)
+        directory.create(samples.create(account))
+        directory.probe(samples.probe(SECRET, account))
+        own_server.kill()
+        with pytest.raises(UnavailableError):
+            directory.rotate(samples.rotate(account))
+        own_server.start()
+
+        directory.rotate(samples.rotate(account))
+
+        assert directory.probe(samples.probe(OTHER_SECRET, account)).secret_accepted
+
+    def test_the_second_server_takes_over_in_the_middle_of_a_run(
+        self, make_directory: MakeDirectory, own_server: Slapd, slapd: Slapd
+    ) -> None:
+        directory = make_directory(own_server, urls=(own_server.url, slapd.url), tls=TlsMode.NONE)
+        assert directory.check().capabilities.facts["server"] == own_server.url
+        own_server.kill()
+
+        # The two have different service passwords, so the second one says no; but it was asked.
+        with pytest.raises(MisconfiguredError, match=slapd.url):
+            directory.check()
+
+
+class TestServerIsHalfDead:
+    def test_a_check_ends_in_time(self, make_directory: MakeDirectory, own_server: Slapd) -> None:
+        own_server.pause()
+        began = time.monotonic()
+
+        with pytest.raises(UnavailableError):
+            make_directory(own_server, connect_timeout=1, timeout=1).check()
+
+        assert time.monotonic() - began < 5
+
+    def test_the_next_server_takes_over(self, make_directory: MakeDirectory, own_server: Slapd, slapd: Slapd) -> None:
+        own_server.pause()
+        urls = (own_server.ldaps_url, slapd.ldaps_url)
+
+        report = make_directory(slapd, urls=urls, connect_timeout=1).check()
+
+        assert report.capabilities.facts["server"] == slapd.ldaps_url
+
+    def test_a_question_that_is_not_answered_leaves_everything_as_it_was(
+        self, make_directory: MakeDirectory, account: Account, own_server: Slapd
+    ) -> None:
+        directory = make_directory(own_server, connect_timeout=1, timeout=1)
+        directory.create(samples.create(account))
+        own_server.pause()
+
+        with pytest.raises(UnavailableError):
+            directory.rotate(samples.rotate(account))
+        own_server.resume()
+
+        assert directory.probe(samples.probe(SECRET, account)).secret_accepted
+
+    def test_a_change_that_is_not_answered_is_unknown(
+        self, make_directory: MakeDirectory, account: Account, own_server: Slapd
+    ) -> None:
+        directory = make_directory(own_server, connect_timeout=1, timeout=1)
+        directory.check()
+        own_server.pause()
+
+        with pytest.raises(UnknownOutcomeError):
+            directory.create(samples.create(account))
+
+
+class TestLostAnswers:
+    def test_a_lost_answer_to_a_password_is_unknown_and_not_sent_again(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, administrator: Administrator
+    ) -> None:
+        proxy.lose_answer_to = {EXTENDED}
+
+        with pytest.raises(UnknownOutcomeError):
+            through_proxy.create(samples.create(account))
+
+        assert proxy.writes == 2
+        assert (proxy.seen[ADD], proxy.seen[EXTENDED]) == (1, 1)
+        assert administrator.logs_in(administrator.dn(account), SECRET.reveal())
+
+    def test_a_probe_then_tells_what_happened(self, through_proxy: Directory, account: Account, proxy: Proxy) -> None:
+        proxy.lose_answer_to = {EXTENDED}
+        with pytest.raises(UnknownOutcomeError):
+            through_proxy.create(samples.create(account))
+
+        assert through_proxy.probe(samples.probe(SECRET, account)).secret_accepted
+
+    def test_a_lost_answer_to_the_entry_is_unknown_and_the_next_attempt_takes_it_over(
+        self, through_proxy: Directory, account: Account, proxy: Proxy
+    ) -> None:
+        proxy.lose_answer_to = {ADD}
+        with pytest.raises(UnknownOutcomeError):
+            through_proxy.create(samples.create(account))
+        assert proxy.writes == 1
+        proxy.lose_answer_to = set()
+
+        through_proxy.create(samples.create(account))
+
+        assert through_proxy.probe(samples.probe(SECRET, account)).secret_accepted
+
+    @pytest.mark.parametrize("lost", ["lose", "lose_answer_to"])
+    def test_a_lost_answer_to_a_closing_is_unknown(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, lost: str
+    ) -> None:
+        through_proxy.create(samples.create(account))
+        proxy.seen.clear()
+        setattr(proxy, lost, {MODIFY})
+
+        with pytest.raises(UnknownOutcomeError):
+            through_proxy.shut(samples.close(account))
+
+        assert proxy.writes == 1
+        presence = through_proxy.probe(samples.probe(None, account)).presence
+        assert presence is (Presence.ENABLED if lost == "lose" else Presence.DISABLED)
+
+    @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x30\x03\x02\x01\x01", b"\x30\x84" * 9])
+    def test_an_answer_that_makes_no_sense_is_unknown(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, answer: bytes
+    ) -> None:
+        proxy.garble[EXTENDED] = answer
+
+        with pytest.raises(UnknownOutcomeError):
+            through_proxy.create(samples.create(account))
+
+        assert proxy.seen[EXTENDED] == 1
+
+    def test_a_lost_answer_to_a_question_is_harmless(
+        self, through_proxy: Directory, account: Account, proxy: Proxy
+    ) -> None:
+        through_proxy.create(samples.create(account))
+        proxy.seen.clear()
+        proxy.lose_answer_to = {SEARCH}
+
+        with pytest.raises(UnavailableError):
+            through_proxy.rotate(samples.rotate(account))
+
+        assert proxy.writes == 0
+
+    def test_a_lost_answer_to_a_log_in_tells_nothing_of_the_password(
+        self, through_proxy: Directory, account: Account, proxy: Proxy
+    ) -> None:
+        through_proxy.create(samples.create(account))
+        proxy.lose_answer_to = {BIND}
+
+        with pytest.raises(UnavailableError):
+            through_proxy.probe(samples.probe(SECRET, account))
+
+    def test_connections_that_were_cut_while_idle_are_replaced(
+        self, through_proxy: Directory, account: Account, proxy: Proxy
+    ) -> None:
+        """A firewall forgets connections, and a restarted server does too; that is nobody's error."""
+        through_proxy.create(samples.create(account))
+        through_proxy.probe(samples.probe(SECRET, account))
+        proxy.cut()
+
+        assert through_proxy.rotate(samples.rotate(account)).outcome is Outcome.APPLIED
+        assert through_proxy.probe(samples.probe(OTHER_SECRET, account)).secret_accepted
+
+    def test_what_cannot_be_taken_back_is_unknown(self, make_directory: MakeDirectory, account: Account) -> None:
+        """The second step is refused, and so is restoring the former password: the entry is half changed."""
+        attributes = {"cn": "{login}", "sn": "{login}", "mail": "{holder_name}@example.org"}
+        with Slapd(policy={"pwdCheckQuality": "2"}) as strict:
+            directory = make_directory(strict, attributes=attributes)
+            ascii_holder = attrs.evolve(samples.HOLDER, name="Ayse")
+            directory.create(attrs.evolve(samples.create(account), holder=ascii_holder))
+
+            with pytest.raises(UnknownOutcomeError, match="half changed"):
+                directory.hand_over(samples.handover(account))
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("lost", [{EXTENDED}, {ADD}, {BIND}])
+    def test_no_error_holds_what_was_sent(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, lost: set[int]
+    ) -> None:
+        proxy.lose_answer_to = lost
+
+        with pytest.raises(TargetError) as caught:
+            through_proxy.create(samples.create(account))
+
+        shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        assert SECRET.reveal() not in "".join(shown.format())
+        assert caught.value.__context__ is None
+
+    def test_a_refusal_does_not_repeat_the_password(self, make_directory: MakeDirectory, account: Account) -> None:
+        short = attrs.evolve(samples.create(account), secret=Secret("k!Z4"))
+
+        with pytest.raises(SecretRefusedError) as caught:
+            make_directory().create(short)
+
+        shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        assert "k!Z4" not in "".join(shown.format())
+
+
+class TestClosing:
+    def test_nothing_stays_open(
+        self, make_directory: MakeDirectory, account: Account, open_sockets: Callable[[], set[str]]
+    ) -> None:
+        before, threads = open_sockets(), threading.active_count()
+        directory = make_directory()
+        directory.create(samples.create(account))
+        directory.probe(samples.probe(SECRET, account))
+        with pytest.raises(RefusedError):
+            directory.rotate(samples.rotate(account, Secret("kurz")))
+        assert open_sockets() != before
+
+        directory.close()
+
+        assert open_sockets() == before
+        assert threading.active_count() == threads
+
+    def test_failed_attempts_leave_nothing_open(
+        self, make_directory: MakeDirectory, open_sockets: Callable[[], set[str]], own_server: Slapd
+    ) -> None:
+        own_server.pause()
+        before = open_sockets()
+        for urls in ((NOWHERE,), (own_server.ldaps_url,), (own_server.url,)):
+            with pytest.raises(UnavailableError):
+                make_directory(own_server, urls=urls, connect_timeout=1, timeout=1).check()
+
+        assert open_sockets() == before
+
+    def test_it_may_be_closed_twice_and_without_having_been_used(self, make_directory: MakeDirectory) -> None:
+        directory = make_directory()
+        directory.close()
+        directory.close()

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from provisioner.testing.slapd import Slapd
+from provisioner_ldap.client import Client, Session
+from provisioner_ldap.names import entry_dn, escaped
+from tests.plugins.ldap.conftest import settings_of
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("temelegitim46", "temelegitim46"),
+        ("İstanbul ığdır", "İstanbul ığdır"),
+        (" a ", r"\ a\ "),
+        (" ", r"\ "),
+        ("  ", r"\ \ "),
+        ("#a#", r"\#a#"),
+        ('a,b+c"d\\e<f>g;h=i', r"a\,b\+c\"d\\e\<f\>g\;h\=i"),
+        ("\x00\n\x7f", r"\00\0a\7f"),
+    ],
+)
+def test_special_characters_are_escaped_as_rfc_4514_says(value: str, written: str) -> None:
+    assert escaped(value) == written
+
+
+def test_a_login_cannot_climb_out_of_its_container() -> None:
+    dn = entry_dn("uid", "x,ou=admins", "ou=units,dc=test")
+
+    assert dn == r"uid=x\,ou\=admins,ou=units,dc=test"
+
+
+#: Whatever slapd takes as a uid: it strips outer blanks for comparison, and knows no empty value.
+VALUES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
+
+
+@pytest.mark.server("slapd")
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=VALUES)
+@example(value="İIıi")
+@example(value="a\x00b")
+@example(value=" #a ")
+@example(value='",+;<>\\=')
+@example(value="\\2c")
+def test_every_name_comes_back_from_the_server_as_it_was(slapd: Slapd, service: Session, value: str) -> None:
+    dn = entry_dn("uid", value, slapd.base_dn)
+
+    made = service.add(dn, {"objectClass": (b"account",), "uid": (value.encode(),)})
+    entry = service.read(dn, ["uid"])
+    service.delete(dn)
+
+    assert made
+    assert entry["uid"] == (value.encode(),)
+
+
+@pytest.fixture(name="service")
+def _service(slapd: Slapd) -> Iterator[Session]:
+    with closing(Client(settings_of(slapd)).connect_service(slapd.ldaps_url)) as session:
+        yield session

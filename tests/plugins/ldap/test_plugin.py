@@ -1,0 +1,137 @@
+"""The plug-in as the product sees it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+
+import provisioner_ldap
+from provisioner.config import load
+from provisioner.core.breaker import Breaker
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.gateway import HOOKS, Target
+from provisioner.core.model import Account, Outcome
+from provisioner.core.plugins import Plugins
+from provisioner.core.requests import Presence
+from provisioner.core.secret import Secret
+from provisioner.testing import samples
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.slapd import Slapd
+from provisioner_ldap import checkup, errors
+
+FILE = """\
+[accounts]
+domain = "meb.gov.tr"
+
+[targets.directory]
+plugin = "ldap"
+"""
+
+
+def configured(folder: Path, table: dict[str, Any]) -> Plugins:
+    """Load the plug-in as the product does, from a file."""
+    lines = [f"{key} = {value!r}".replace("'", '"') for key, value in table.items()]
+    file = folder / "provisioner.toml"
+    file.write_text(FILE + "\n".join(lines), encoding="utf-8")
+    plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=FakeClock()))
+    plugins.load(load(file).plugin_settings())
+    return plugins
+
+
+@pytest.fixture(name="target")
+def _target(slapd: Slapd, tmp_path: Path) -> Iterator[Target]:
+    plugins = configured(tmp_path, slapd.config)
+    yield plugins.targets["directory"]
+    plugins.close()
+
+
+@pytest.mark.server("slapd")
+def test_an_account_lives_through_all_hooks(target: Target, account: Account) -> None:
+    target.check()
+    target.change(samples.create(account))
+    target.change(samples.rotate(account))
+    target.change(samples.handover(account, Secret("Lp9%kQwe3Rty")))
+    closed = target.change(samples.close(account))
+
+    assert closed.outcome is Outcome.APPLIED
+    assert target.probe(samples.probe(None, account)).presence is Presence.DISABLED
+
+
+@pytest.mark.server("slapd")
+def test_it_has_all_hooks_of_a_target(target: Target) -> None:
+    assert target.hooks == {*HOOKS.values(), "account_probe", "target_check"}
+
+
+def test_a_server_that_is_down_does_not_keep_the_program_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("x", encoding="utf-8")
+    table = {
+        "urls": ["ldaps://127.0.0.1:1"],
+        "bind_dn": "cn=a,dc=test",
+        "bind_password": "file:password",
+        "base_dn": "dc=test",
+    }
+
+    configured(tmp_path, table).close()
+
+
+def test_a_wrong_setting_keeps_the_program_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("x", encoding="utf-8")
+    table = {"urls": ["http://a"], "bind_dn": "cn=a", "bind_password": "file:password", "base_dn": "dc=test"}
+
+    with pytest.raises(ConfigurationError, match=r"targets\.directory\.urls"):
+        configured(tmp_path, table)
+
+
+def test_registering_imports_nothing_heavy() -> None:
+    """``provisioner --help`` must not wait for an LDAP library."""
+    code = "import sys, provisioner_ldap.plugin; sys.exit(bool({'ldap3', 'pyasn1', 'ssl'} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class TestTranslations:
+    """Everything that is said can be said in Turkish."""
+
+    @pytest.fixture(name="turkish")
+    def _turkish(self) -> dict[str, str]:
+        return tomllib.loads(resources.files(provisioner_ldap).joinpath("tr.toml").read_text(encoding="utf-8"))
+
+    def test_every_template_is_translated_and_no_other(self, turkish: dict[str, str]) -> None:
+        assert set(turkish) == {*templates_in_the_code(), *cures_in_the_tables(), *warnings()}
+
+    def test_every_translation_has_the_places_of_its_template(self, turkish: dict[str, str]) -> None:
+        assert {english: places(english) for english in turkish} == {
+            english: places(translated) for english, translated in turkish.items()
+        }
+
+
+def places(template: str) -> set[str | None]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+def templates_in_the_code() -> set[str]:
+    """Return the first argument and the cure of everything that is raised with literals."""
+    found: set[str] = set()
+    for path in Path(provisioner_ldap.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith(("Error", "kind")):
+                wanted = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "cure")]
+                found |= {str(one.value) for one in wanted if isinstance(one, ast.Constant)}
+    return found
+
+
+def cures_in_the_tables() -> set[str]:
+    return {cure for _, cure in (*errors.RESULTS.values(), *errors.POLICY_ERRORS.values()) if cure}
+
+
+def warnings() -> set[str]:
+    return {checkup.UNENCRYPTED, checkup.NOT_POLICED, checkup.POLICY_UNREADABLE, checkup.NOT_RESTORABLE}

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from provisioner.config import structure
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.model import AccountKind
+from provisioner_ldap.entry import PLACEHOLDERS
+from provisioner_ldap.settings import LdapSettings, TlsMode
+
+LEAST = {
+    "urls": ["ldaps://ldap1.example.org", "ldaps://ldap2.example.org:1636"],
+    "bind_dn": "cn=provisioner,dc=example,dc=org",
+    "bind_password": "env:LDAP_PASSWORD",
+    "base_dn": "ou=units,dc=example,dc=org",
+}
+
+
+@pytest.fixture(autouse=True)
+def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LDAP_PASSWORD", "s3rvice!")
+
+
+def settings(**others: Any) -> LdapSettings:
+    loaded = structure({**LEAST, **others}, LdapSettings, "targets.mail", file=Path("/etc/provisioner.toml"))
+    loaded.verify("targets.mail")
+    return loaded
+
+
+def test_four_keys_are_enough_and_encryption_is_on() -> None:
+    loaded = settings()
+
+    assert loaded.urls == ("ldaps://ldap1.example.org", "ldaps://ldap2.example.org:1636")
+    assert loaded.tls is TlsMode.REQUIRED
+    assert loaded.bases == ("ou=units,dc=example,dc=org",)
+
+
+def test_the_service_password_is_not_shown() -> None:
+    assert "s3rvice!" not in repr(settings())
+
+
+def test_personal_accounts_may_have_a_base_of_their_own() -> None:
+    loaded = settings(base_of_kind={"personal": "ou=people,dc=example,dc=org"})
+
+    assert loaded.base(AccountKind.PERSONAL) == "ou=people,dc=example,dc=org"
+    assert loaded.base(AccountKind.UNIT) == "ou=units,dc=example,dc=org"
+    assert loaded.bases == ("ou=units,dc=example,dc=org", "ou=people,dc=example,dc=org")
+
+
+def test_a_relative_ca_file_starts_at_the_folder_of_the_configuration() -> None:
+    assert settings(ca_file="ca.pem").ca_file == Path("/etc/ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place", "words"),
+    [
+        ({"urls": []}, "targets.mail.urls", "empty"),
+        ({"urls": ["https://example.org"]}, "targets.mail.urls[0]", "expected ldaps://HOST"),
+        ({"urls": ["ldaps://a", "ldapi:///run/slapd"]}, "targets.mail.urls[1]", "expected ldaps://HOST"),
+        ({"urls": ["ldaps://"]}, "targets.mail.urls[0]", "expected ldaps://HOST"),
+        ({"urls": ["ldaps://a:99999"]}, "targets.mail.urls[0]", "expected ldaps://HOST"),
+        ({"urls": ["ldaps://admin:pw@a"]}, "targets.mail.urls[0]", "expected ldaps://HOST"),
+        ({"urls": ["ldaps://a/dc=example"]}, "targets.mail.urls[0]", "expected ldaps://HOST"),
+        ({"bind_dn": ""}, "targets.mail.bind_dn", "empty"),
+        ({"base_dn": ""}, "targets.mail.base_dn", "empty"),
+        ({"object_classes": []}, "targets.mail.object_classes", "empty"),
+        ({"rdn": "uid=x"}, "targets.mail", "no name of an attribute"),
+        ({"object_classes": ["inet org"]}, "targets.mail", "no name of an attribute"),
+        ({"attributes": {"mail)": "x"}}, "targets.mail", "no name of an attribute"),
+        ({"attributes": {"cn": "{unit}"}}, "targets.mail.attributes.cn", "unknown place {unit}"),
+        ({"attributes": {"cn": "{holder_name.__class__}"}}, "targets.mail.attributes.cn", "unknown place"),
+        ({"attributes": {"cn": "{unit_name!r}"}}, "targets.mail.attributes.cn", "unknown place"),
+        ({"attributes": {"cn": "{unit_name:>9}"}}, "targets.mail.attributes.cn", "unknown place"),
+        ({"attributes": {"cn": "{}"}}, "targets.mail.attributes.cn", "unknown place"),
+        ({"attributes": {"cn": "{unit_name"}}, "targets.mail.attributes.cn", "braces"),
+        ({"attributes": {"UID": "x"}}, "targets.mail.attributes.UID", "not set by a template"),
+        ({"attributes": {"userPassword": "{login}"}}, "targets.mail.attributes.userPassword", "not set by a template"),
+        ({"attributes": {"objectClass": "x"}}, "targets.mail.attributes.objectClass", "not set by a template"),
+        ({"timeout": 2.5}, "targets.mail.timeout", "a whole number"),
+        ({"timeout": 0}, "targets.mail", "'timeout' must be >= 1"),
+        ({"tls": "off"}, "targets.mail.tls", "not allowed"),
+        ({"family": "ad"}, "targets.mail.family", "not allowed"),
+        ({"base_of_kind": {"school": "ou=x"}}, "targets.mail.base_of_kind", "not allowed"),
+        ({"insecure": True}, "targets.mail", "unknown key insecure"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(wrong: dict[str, Any], place: str, words: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(**wrong)
+
+    assert place in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_every_setting_and_every_place_is_documented() -> None:
+    readme = (Path(__file__).parents[3] / "plugins/ldap/README.md").read_text(encoding="utf-8")
+
+    assert [field.name for field in attrs.fields(LdapSettings) if f"`{field.name}`" not in readme] == []
+    assert [place for place in PLACEHOLDERS if f"`{{{place}}}`" not in readme] == []
+
+
+def test_what_was_meant_as_a_password_is_not_quoted() -> None:
+    """Credentials in a URL are a mistake; repeating them in the message would be the next one."""
+    with pytest.raises(ConfigurationError) as caught:
+        settings(urls=["ldaps://admin:hunter2@a"])
+
+    assert "hunter2" not in str(caught.value)
