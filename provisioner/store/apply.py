@@ -14,6 +14,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from provisioner.core.events import Event, OperationEnded, OperationPlanned, OperationStarted, StepBegun, StepEnded
 from provisioner.core.model import OperationState, Step
+from provisioner.store.prepared import prepared
 from provisioner.store.rows import Row, add, as_row, put
 from provisioner.store.tables import account_targets, accounts, leases, operations, steps
 
@@ -92,7 +93,7 @@ class Batch:
         """Run the statements."""
         for statement in _IN_ORDER:
             if rows := self._rows[statement]:
-                self._connection.execute(statement, rows)
+                prepared(statement, self._connection.dialect).run(self._connection, rows)
         self._rows.clear()
         self._logins.clear()
 

@@ -23,6 +23,7 @@ from provisioner.core.events import (
     StepBegun,
     StepEnded,
 )
+from provisioner.store.prepared import prepared
 from provisioner.store.tables import chain_head, events
 
 #: The names under which events are kept. They are a promise to whoever reads the trail.
@@ -106,7 +107,7 @@ class Trail:
     def store(self) -> None:
         """Write down what was added."""
         if self._rows:
-            self._connection.execute(_APPEND, self._rows)
+            prepared(_APPEND, self._connection.dialect).run(self._connection, self._rows)
             self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
 
 
