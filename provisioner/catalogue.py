@@ -7,11 +7,12 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from importlib import resources
+from importlib.util import find_spec
 
 import attrs
 
-#: Whose messages are always wanted.
-OWN_PACKAGES = ("provisioner", "provisioner.store")
+#: Where the product's own messages are: those of its parts that have a file of their own, and all others.
+PARTS = (".", "store", "demo")
 
 #: How many characters of its own a template needs to be recognised in a message that was filled in.
 LEAST_TELLING = 8
@@ -57,7 +58,9 @@ class Catalogue:
     def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
         """What each filled-in template looks like, the most telling first."""
         telling = {template: len(_PLACE.sub("", template)) for template in self.templates}
-        ordered = sorted((one for one in telling if telling[one] >= LEAST_TELLING), key=telling.__getitem__, reverse=True)
+        ordered = sorted(
+            (one for one in telling if telling[one] >= LEAST_TELLING), key=telling.__getitem__, reverse=True
+        )
         return [(_pattern(english), self.templates[english]) for english in ordered]
 
 
@@ -65,19 +68,13 @@ class Catalogue:
 def _load(language: str, plugins: tuple[str, ...]) -> Catalogue:
     if language == "en":
         return Catalogue()
+    own = resources.files("provisioner")
+    folders = [*(own / part for part in PARTS), *map(resources.files, _packages(plugins))]
     templates: dict[str, str] = {}
-    for package in (*OWN_PACKAGES, *_packages(plugins)):
-        templates |= messages(package, language)
+    for folder in folders:
+        file = folder / f"{language}.toml"
+        templates |= tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return Catalogue(templates)
-
-
-def messages(package: str, language: str) -> dict[str, str]:
-    """Return the translations that a package brings, by English template; none if it has no such file."""
-    try:
-        text = resources.files(package).joinpath(f"{language}.toml").read_text(encoding="utf-8")
-    except (OSError, ImportError, TypeError):
-        return {}
-    return tomllib.loads(text)
 
 
 def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
@@ -86,8 +83,9 @@ def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
     from provisioner.core.plugins import ENTRY_POINT_GROUP
 
     for entry in entry_points(group=ENTRY_POINT_GROUP) if plugins else ():
-        if entry.name in plugins:
-            yield entry.module.partition(".")[0]
+        package = entry.module.partition(".")[0]
+        if entry.name in plugins and find_spec(package):
+            yield package
 
 
 def _pattern(template: str) -> re.Pattern[str]:

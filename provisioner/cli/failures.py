@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Iterable, Sequence
 
@@ -57,7 +56,7 @@ def report(error: Exception, session: Session) -> ExitCode:
     if session.json:
         session.output.document({"error": document(error, session)})
     else:
-        for line in _lines(error, session):
+        for line in lines(error, session):
             session.output.error_line(line)
     return exit_code(error)
 
@@ -100,18 +99,21 @@ def _defect(error: Exception, session: Session) -> tuple[str, str, Sequence[Prob
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
     if session.verbose:
         for frame in frames:
-            print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)  # noqa: T201
-    message = Text("this is a defect of the program: {error} at {place}", {"error": type(error).__name__, "place": place})
+            session.output.error_line(f"  {frame.filename}:{frame.lineno} {frame.name}")
+    message = Text(
+        "this is a defect of the program: {error} at {place}", {"error": type(error).__name__, "place": place}
+    )
     return session.output.said(message), session.output.text("please report it; -v shows the way there"), ()
 
 
 def _message(problem: Problem, session: Session) -> str:
-    """Return what is wrong; it names what it is about where no line does."""
+    """Return what is wrong, after what it is about where its place does not tell."""
     message = session.output.said(problem.message)
-    return f"{problem.subject}: {message}" if problem.subject and problem.line is None else message
+    return f"{problem.subject}: {message}" if problem.subject else message
 
 
-def _lines(error: Exception, session: Session) -> list[str]:
+def lines(error: Exception, session: Session) -> list[str]:
+    """Return *error* as people read it."""
     if isinstance(error, click.ClickException):
         return _usage(error)
     message, cure, problems = _parts(error, session)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from provisioner.cli.session import Session
 
 ItemT = TypeVar("ItemT")
+
+#: Values that are one of our own words, such as the state of an account.
+_WORDS = frozenset({"kind", "state"})
 
 #: Control characters, which could make a terminal do what a file or another system wants.
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
@@ -32,10 +36,12 @@ class Output:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._answered = False
 
     def document(self, content: object) -> None:
-        """Print the JSON document, in JSON mode. Called once by each command."""
-        if self._session.json:
+        """Print the JSON document, in JSON mode. There is never more than one."""
+        if self._session.json and not self._answered:
+            self._answered = True
             _write(json.dumps(content, ensure_ascii=False).encode(), sys.stdout)
 
     def say(self, template: str, /, **values: object) -> None:
@@ -57,11 +63,24 @@ class Output:
 
     def text(self, template: str, /, **values: object) -> str:
         """Return a sentence in the language asked for."""
-        return self.said(Text(template, values))
+        return Text(template, values).said(self._session.catalogue)
 
     def said(self, text: Text) -> str:
-        """Return *text* in the language asked for."""
-        return text.said(self._session.catalogue)
+        """Return *text* in the language asked for, with what it quotes of our own."""
+        catalogue = self._session.catalogue
+        values = {
+            name: catalogue(str(value)) if name in _WORDS else catalogue.again(str(value))
+            for name, value in text.values.items()
+        }
+        return Text(text.template, values).said(catalogue)
+
+    def translated(self, message: str) -> str:
+        """Return a message that was stored in English in the language asked for."""
+        return self._session.catalogue.again(message)
+
+    def word(self, value: StrEnum) -> str:
+        """Return a state or a kind in the language asked for."""
+        return self._session.catalogue(value.value)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table for people: drawn on a terminal, plain columns elsewhere.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -12,26 +12,29 @@ from provisioner.cli.lazy import LazyGroup
 from provisioner.cli.session import Session
 from provisioner.cli.table import COMMANDS
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class Root(LazyGroup):
     """Turns the end of every command into an exit code, and every exception into a message."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> NoReturn:
         """Run a command line, and exit.
 
         Args:
 
             args: What comes after the name of the program; by default, what this process was given.
 
-            prog_name: The name of the program, for messages.
+            more: For click.
 
             extra: For click.
         """
         given = sys.argv[1:] if args is None else list(args)
         session = Session()
-        extra |= {"standalone_mode": False, "obj": session}
+        extra = {"prog_name": "provisioner", **extra, "standalone_mode": False, "obj": session}
         try:
-            code = super().main(given, prog_name or "provisioner", **extra)
+            code = super().main(given, *more, **extra)
         except Exception as error:  # the last resort of the program
             from provisioner.cli.failures import report
 
@@ -40,13 +43,23 @@ class Root(LazyGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _kept(attribute: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+def _kept(attribute: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Return a callback that keeps the value of an option in the session."""
 
-    def keep(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+    def keep(ctx: click.Context, _: click.Parameter, value: Any) -> Any:
         setattr(ctx.ensure_object(Session), attribute, value)
+        return value
 
     return keep
+
+
+def _keep_path(ctx: click.Context, _: click.Parameter, value: str | None) -> Path | None:
+    if value is None:
+        return None
+    from pathlib import Path
+
+    path = ctx.ensure_object(Session).config_file = Path(value)
+    return path
 
 
 def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
@@ -65,28 +78,25 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
 @click.option(
     "--config",
     metavar="FILE",
-    expose_value=False,
-    callback=_kept("config_file"),
+    callback=_keep_path,
     help="The configuration; by default $PROVISIONER_CONFIG or ./provisioner.toml.",
 )
 @click.option(
     "--json",
+    "as_json",
     is_flag=True,
-    expose_value=False,
     callback=_kept("json"),
     help="Print exactly one JSON document on stdout, and everything else on stderr.",
 )
 @click.option(
     "--actor",
     metavar="ID",
-    expose_value=False,
     callback=_kept("given_actor"),
     help="Who asks, for the record; by default the user of the operating system.",
 )
 @click.option(
     "--lang",
     type=click.Choice(["tr", "en"]),
-    expose_value=False,
     callback=_kept("given_language"),
     help="The language of messages.",
 )
@@ -94,10 +104,9 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     "-v",
     "--verbose",
     is_flag=True,
-    expose_value=False,
     callback=_kept("verbose"),
     help="Log everything that is done, on stderr.",
 )
 @click.version_option(package_name="unit-provisioner", prog_name="provisioner")
-def root() -> None:
+def root(**_: object) -> None:
     """Open, close, rotate and hand over the accounts of organisational units on several systems at once."""

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import threading
+    from datetime import datetime
+    from pathlib import Path
 
     from provisioner.bootstrap import Application
     from provisioner.catalogue import Catalogue
     from provisioner.cli.output import Output
     from provisioner.config import LoadedConfiguration
     from provisioner.core.plan import Cause
+    from provisioner.store import Store
 
 
 class Session:
@@ -23,7 +26,7 @@ class Session:
 
     def __init__(self) -> None:
         #: The file of ``--config``, if it was given.
-        self.config_file: str | None = None
+        self.config_file: Path | None = None
         #: Whether stdout gets one JSON document and nothing else.
         self.json = False
         #: The id of ``--actor``, if it was given.
@@ -41,11 +44,18 @@ class Session:
 
             ConfigurationError: There is none, or something in it is wrong.
         """
-        from pathlib import Path
-
         from provisioner.config import find_file, load
 
-        return load(find_file(Path(self.config_file) if self.config_file else None))
+        return load(find_file(self.config_file))
+
+    @property
+    def has_configuration(self) -> bool:
+        """Whether a configuration is named, or lies where it is looked for."""
+        from pathlib import Path
+
+        from provisioner.config import DEFAULT_FILE, ENVIRONMENT_VARIABLE
+
+        return bool(self.config_file or os.environ.get(ENVIRONMENT_VARIABLE)) or Path(DEFAULT_FILE).is_file()
 
     @property
     def language(self) -> str:
@@ -91,7 +101,10 @@ class Session:
         """Who asks: the one named by ``--actor``, or the user of the operating system."""
         import getpass
 
-        return self.given_actor or getpass.getuser()
+        try:
+            return self.given_actor or getpass.getuser()
+        except (KeyError, OSError):  # a container may run under a number without a name
+            return str(os.getuid())
 
     def cause(self, reason: str) -> Cause:
         """Return who asks, and why."""
@@ -99,10 +112,29 @@ class Session:
 
         return Cause(actor=self.actor, reason=reason)
 
+    def local_day(self, time: datetime | None) -> str:
+        """Return the day of a time where the configuration says that people are."""
+        return time.astimezone(self.configuration.content.time_zone).date().isoformat() if time else ""
+
     @contextmanager
-    def application(
-        self, *, dry_run: bool = False, stop: threading.Event | None = None
-    ) -> Iterator[Application]:
+    def store(self) -> Iterator[Store]:
+        """Open the store alone, for commands that need no plug-in.
+
+        Raises:
+
+            ConfigurationError: The configuration is wrong.
+
+            StoreError: The store cannot be opened.
+        """
+        from provisioner.cli import logs
+        from provisioner.store import Store
+
+        logs.set_up(verbose=self.verbose)
+        with Store.open(self.configuration.store_url) as store:
+            yield store
+
+    @contextmanager
+    def application(self, *, dry_run: bool = False, stop: threading.Event | None = None) -> Iterator[Application]:
         """Open the store, load the plug-ins and join everything, for as long as the command runs.
 
         Raises:

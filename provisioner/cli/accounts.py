@@ -1,0 +1,181 @@
+"""``provisioner account``: accounts, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from datetime import UTC, datetime
+
+import click
+
+from provisioner.bootstrap import Application
+from provisioner.cli.documents import account_document
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import changing, json_option
+from provisioner.cli.runs import run, started
+from provisioner.cli.session import Session
+from provisioner.core.errors import ConfigurationError, InputError, Problem
+from provisioner.core.model import Account, AccountState, Unit
+from provisioner.core.plan import Naming, Plan
+from provisioner.core.text import Text
+from provisioner.store import Store
+
+
+@click.command("list")
+@click.option("--state", type=click.Choice([state.value for state in AccountState]), help="Only those in this state.")
+@click.option("--unit", metavar="CODE", help="Only those of this unit and of the units below it.")
+@click.option("--due-before", type=click.DateTime(["%Y-%m-%d"]), help="Only those that a rule wants something of.")
+@json_option
+@click.pass_obj
+def list_(session: Session, *, state: str | None, unit: str | None, due_before: datetime | None) -> ExitCode:
+    """List accounts by their logins."""
+    zone = session.configuration.content.time_zone
+    due = due_before.replace(tzinfo=zone).astimezone(UTC) if due_before else None
+    with session.store() as store:
+        if unit and unit not in store.units([unit]):
+            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
+        wanted = AccountState(state) if state else None
+        accounts = list(store.find_accounts(state=wanted, under=unit, due_before=due))
+        targets = store.all_target_states([account.login for account in accounts])
+    shown = [account_document(account, targets.get(account.login, {})) for account in accounts]
+    session.output.document({"items": shown})
+    session.output.table(
+        ("login", "unit", "holder", "state", "password since", "due"),
+        [
+            (
+                account.mail,
+                account.unit,
+                account.holder or "",
+                session.output.word(account.state),
+                session.local_day(account.password_changed_at),
+                session.local_day(account.next_deadline),
+            )
+            for account in accounts
+        ],
+    )
+    return ExitCode.DONE
+
+
+@click.command("show")
+@click.argument("login")
+@json_option
+@click.pass_obj
+def show(session: Session, login: str) -> ExitCode:
+    """Show one account, and what is known of it on each target."""
+    with session.store() as store:
+        [account] = _known_accounts(store, session.configuration.content.accounts.naming, [login])
+        targets = store.target_states(account.login)
+    session.output.document(account_document(account, targets))
+    session.output.table(
+        ("field", "value"),
+        [
+            ("login", account.mail),
+            ("unit", account.unit),
+            ("holder", account.holder or ""),
+            ("state", session.output.word(account.state)),
+            ("password since", session.local_day(account.password_changed_at)),
+            ("due", session.local_day(account.next_deadline)),
+            *((name, session.output.word(state)) for name, state in targets.items()),
+        ],
+    )
+    return ExitCode.DONE
+
+
+@click.command("create")
+@click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@changing
+@click.pass_obj
+def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+    """Open accounts that were never open: those of known units, by the login they have or would get."""
+    with started(session, dry_run=dry_run) as app:
+        wanted = _logins(logins, app.planner.naming)
+        known = app.store.accounts(wanted)
+        units = _units_of([login for login in wanted if login not in known], app)
+        plan = app.planner.create([known[login] for login in wanted if login in known], session.cause(reason))
+        new = app.planner.open_units(units, session.cause(reason))
+        both = Plan(work=(*plan.work, *new.work), unchanged=(*plan.unchanged, *new.unchanged))
+        return run(session, app, both, dry_run=dry_run)
+
+
+@click.command("close")
+@click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@changing
+@click.pass_obj
+def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+    """Close accounts, so that nobody can log in."""
+    with started(session, dry_run=dry_run) as app:
+        accounts = _known_accounts(app.store, app.planner.naming, logins)
+        return run(session, app, app.planner.close(accounts, session.cause(reason)), dry_run=dry_run)
+
+
+@click.command("reopen")
+@click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@changing
+@click.pass_obj
+def reopen(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+    """Open closed accounts again, with a new password."""
+    with started(session, dry_run=dry_run) as app:
+        accounts = _known_accounts(app.store, app.planner.naming, logins)
+        return run(session, app, app.planner.reopen(accounts, session.cause(reason)), dry_run=dry_run)
+
+
+def _logins(given: Iterable[str], naming: Naming) -> list[str]:
+    """Return the logins in what was given, with or without their domains, each once.
+
+    Raises:
+
+        InputError: Some are no logins of ours; all of them are named.
+    """
+    problems: list[Problem] = []
+    logins: dict[str, None] = {}
+    for one in given:
+        try:
+            logins[naming.login(one)] = None
+        except ValueError:
+            problems.append(_problem(Text("{login} is not a login of ours", {"login": one})))
+    if problems:
+        raise InputError(problems)
+    return list(logins)
+
+
+def _known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[Account]:
+    """Return the accounts with these logins.
+
+    Raises:
+
+        InputError: Some are unknown; all of them are named.
+    """
+    logins = _logins(given, naming)
+    found = store.accounts(logins)
+    _require_all(logins, found)
+    return [found[login] for login in logins]
+
+
+def _units_of(logins: list[str], app: Application) -> list[Unit]:
+    """Return the units whose accounts would get these logins.
+
+    Raises:
+
+        InputError: There is none for some; all of them are named.
+    """
+    units = dict(_future_logins(app)) if logins else {}
+    _require_all(logins, units)
+    return [units[login] for login in logins]
+
+
+def _future_logins(app: Application) -> Iterator[tuple[str, Unit]]:
+    """Yield every unit with the login that its account would get, where that can be told."""
+    for unit in app.store.all_units():
+        try:
+            yield app.planner.naming.login(unit.login or app.planner.choose_login(unit)), unit
+        except (ValueError, ConfigurationError):
+            continue
+
+
+def _require_all(logins: Iterable[str], found: Container[str]) -> None:
+    unknown = [login for login in logins if login not in found]
+    if unknown:
+        raise InputError([_problem(Text("{login} is unknown", {"login": login})) for login in unknown])
+
+
+def _problem(message: Text) -> Problem:
+    return Problem(field="login", message=message)

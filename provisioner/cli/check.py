@@ -1,0 +1,201 @@
+"""``provisioner check``: one line for every part, with what is wrong and its cure. All are checked, whatever fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from importlib import metadata
+
+import attrs
+import click
+
+from provisioner.bootstrap import utc_now
+from provisioner.cli import failures, logs
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import json_option
+from provisioner.cli.session import Session
+from provisioner.config import LoadedConfiguration
+from provisioner.core.breaker import Breaker
+from provisioner.core.defaults import Defaults
+from provisioner.core.errors import ConfigurationError, ProvisionerError, UnsupportedError
+from provisioner.core.gateway import Channel, Target
+from provisioner.core.model import Operation
+from provisioner.core.passwords import PasswordMaker
+from provisioner.core.plugins import Plugins
+from provisioner.core.requests import CheckChannel
+from provisioner.core.text import Text
+from provisioner.store import Store
+from provisioner.store.schema import REVISION
+
+
+NO_CURE = Text("")
+
+
+class Status(StrEnum):
+    """How a part is."""
+
+    OK = "ok"
+    #: It works, and somebody should look at it.
+    WARNING = "warning"
+    #: It does not work.
+    PROBLEM = "problem"
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """What was found out about one part."""
+
+    name: str
+    status: Status = Status.OK
+    message: Text
+    cure: Text = NO_CURE
+    code: ExitCode = ExitCode.DONE
+
+
+@click.command("check")
+@json_option
+@click.pass_obj
+def command(session: Session) -> ExitCode:
+    """Say of the configuration, the store, the clock, the rules, and every target and channel whether it works."""
+    logs.set_up(verbose=session.verbose)
+    findings = list(_findings(session))
+    session.output.document({"items": [_document(finding, session) for finding in findings]})
+    for finding in findings:
+        _tell(finding, session)
+    codes = {finding.code for finding in findings} - {ExitCode.DONE}
+    return min(codes, default=ExitCode.DONE)
+
+
+def _findings(session: Session) -> Iterator[Finding]:
+    try:
+        config = session.configuration
+        settings = config.plugin_settings()
+    except ConfigurationError as error:
+        yield _problem("config", error)
+        yield _libraries()
+        return
+    yield Finding(name="config", message=Text("{file}", {"file": config.file}))
+    yield _libraries()
+    yield from _store(config)
+    with ExitStack() as stack:
+        plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=utc_now), dry_run=True)
+        stack.callback(plugins.close)
+        plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
+        for one in settings:
+            try:
+                plugins.load([one])
+            except ConfigurationError as error:
+                yield _problem(f"plugins.{one.plugin}", error)
+        yield _passwords(plugins)
+        yield from _systems(plugins)
+
+
+def _libraries() -> Finding:
+    """See that two distributions do not fight over the import name ``passlib``."""
+    installed = {distribution.name for distribution in metadata.distributions() if distribution.name}
+    if {"passlib", "libpass"} <= installed:
+        return Finding(
+            name="libraries",
+            status=Status.PROBLEM,
+            message=Text("passlib is installed beside libpass, and overwrites it"),
+            cure=Text("run 'pip uninstall passlib', then 'pip install --force-reinstall libpass'"),
+            code=ExitCode.WRONG,
+        )
+    return Finding(name="libraries", message=Text("no conflicts"))
+
+
+def _store(config: LoadedConfiguration) -> Iterator[Finding]:
+    try:
+        Store.open(config.store_url).close()
+        with Store.create(config.store_url) as store:  # it is there, so this only shows that it can be written
+            latest = next(store.find_operations(), None)
+    except ProvisionerError as error:
+        yield _problem("store", error)
+        return
+    yield Finding(name="store", message=Text("version {version}, can be written", {"version": REVISION}))
+    yield _clock(latest, utc_now())
+
+
+def _clock(latest: Operation | None, now: datetime) -> Finding:
+    """Compare the clock with what the store remembers."""
+    ahead = (max(filter(None, (latest.created_at, latest.finished_at))) - now).total_seconds() if latest else 0
+    if ahead > 0:
+        return Finding(
+            name="clock",
+            status=Status.WARNING,
+            message=Text("the clock is {seconds} seconds behind the last operation", {"seconds": round(ahead)}),
+            cure=Text("set the clock, and keep it right by NTP"),
+        )
+    return Finding(
+        name="clock", message=Text("{time} UTC", {"time": now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")})
+    )
+
+
+def _passwords(plugins: Plugins) -> Finding:
+    try:
+        maker = PasswordMaker.of(plugins.password_policies())
+    except ConfigurationError as error:
+        return _problem("passwords", error)
+    strength = {"length": maker.length, "bits": round(maker.bits)}
+    return Finding(name="passwords", message=Text("{length} characters, {bits} bits", strength))
+
+
+def _systems(plugins: Plugins) -> Iterator[Finding]:
+    """Check every target and channel, at the same time, because each may make us wait for a while."""
+    checks = [
+        *(partial(_system, f"targets.{name}", partial(_target, target)) for name, target in plugins.targets.items()),
+        *(partial(_system, f"channels.{name}", partial(_channel, one)) for name, one in plugins.channels.items()),
+    ]
+    with ThreadPoolExecutor(len(checks) or 1, thread_name_prefix="check") as pool:
+        for future in [pool.submit(check) for check in checks]:
+            yield from future.result()
+
+
+def _system(name: str, look: Callable[[], tuple[Text, Sequence[str]]]) -> list[Finding]:
+    try:
+        message, warnings = look()
+    except UnsupportedError:
+        return [Finding(name=name, status=Status.WARNING, message=Text("the plug-in has no check"))]
+    except ProvisionerError as error:
+        return [_problem(name, error)]
+    warned = [
+        Finding(name=name, status=Status.WARNING, message=Text("{warning}", {"warning": one})) for one in warnings
+    ]
+    return [Finding(name=name, message=message), *warned]
+
+
+def _target(target: Target) -> tuple[Text, Sequence[str]]:
+    report = target.check()
+    facts = ", ".join(f"{key} {value}" for key, value in report.capabilities.facts.items())
+    return Text("reachable, {facts}", {"facts": facts}) if facts else Text("reachable"), report.warnings
+
+
+def _channel(channel: Channel) -> tuple[Text, Sequence[str]]:
+    return Text("reachable"), channel.check(CheckChannel()).warnings
+
+
+def _problem(name: str, error: ProvisionerError) -> Finding:
+    return Finding(
+        name=name, status=Status.PROBLEM, message=error.text, cure=error.cure, code=failures.exit_code(error)
+    )
+
+
+def _document(finding: Finding, session: Session) -> dict[str, str]:
+    said = session.output.said
+    return {
+        "name": finding.name,
+        "status": finding.status.value,
+        "message": said(finding.message),
+        "cure": said(finding.cure),
+    }
+
+
+def _tell(finding: Finding, session: Session) -> None:
+    output = session.output
+    output.line(f"{output.word(finding.status):8} {finding.name}: {output.said(finding.message)}")
+    if finding.cure.template:
+        output.line(f"  -> {output.said(finding.cure)}")

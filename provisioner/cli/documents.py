@@ -1,0 +1,100 @@
+"""The JSON that scripts rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from provisioner.core.model import Account, Operation, Person, Step, StepError, TargetState, Unit
+
+Document = dict[str, object]
+
+
+def operation_document(operation: Operation, translated: Callable[[str], str]) -> Document:
+    """Return an operation, with its steps.
+
+    Args:
+
+        operation: The operation.
+
+        translated: Returns what the journal says in English in the language asked for.
+    """
+    return {
+        "id": operation.id,
+        "kind": operation.kind.value,
+        "login": operation.login,
+        "state": operation.state.value,
+        "actor": operation.actor,
+        "reason": operation.reason,
+        "created_at": iso(operation.created_at),
+        "finished_at": iso(operation.finished_at),
+        "next_try_at": iso(operation.next_try_at),
+        "error": _error(operation.error, translated),
+        "steps": [_step(step, translated) for step in operation.steps],
+    }
+
+
+def account_document(account: Account, targets: Mapping[str, TargetState]) -> Document:
+    """Return an account, with what is known of it on each target."""
+    return {
+        "login": account.login,
+        "unit": account.unit,
+        "kind": account.kind.value,
+        "holder": account.holder,
+        "state": account.state.value,
+        "password_changed_at": iso(account.password_changed_at),
+        "next_deadline": iso(account.next_deadline),
+        "targets": [{"name": name, "state": state.value} for name, state in targets.items()],
+    }
+
+
+def unit_document(unit: Unit) -> Document:
+    """Return a unit, with the columns of a manifest."""
+    return {
+        "code": unit.code,
+        "name": unit.name,
+        "kind": unit.kind,
+        "parent": unit.parent,
+        "login": unit.login,
+        "custodian": unit.custodian,
+    }
+
+
+def person_document(person: Person, mobile: str | None) -> Document:
+    """Return a person, with the columns of a manifest.
+
+    Args:
+
+        person: The person.
+
+        mobile: The number as it may be shown.
+    """
+    return {
+        "id": person.id,
+        "name": person.name,
+        "unit": person.unit,
+        "title": person.title,
+        "mobile": mobile,
+        "supervisor": person.supervisor,
+    }
+
+
+def iso(time: datetime | None) -> str | None:
+    """Return a time in UTC as scripts read it."""
+    return time.isoformat().replace("+00:00", "Z") if time else None
+
+
+def _step(step: Step, translated: Callable[[str], str]) -> Document:
+    return {
+        "name": step.name,
+        "hook": step.hook,
+        "outcome": step.outcome.value if step.outcome else None,
+        "attempts": step.attempts,
+        "error": _error(step.error, translated),
+    }
+
+
+def _error(error: StepError | None, translated: Callable[[str], str]) -> Document | None:
+    if error is None:
+        return None
+    return {"class": error.name, "message": translated(error.message), "cure": translated(error.cure)}

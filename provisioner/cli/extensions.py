@@ -1,0 +1,75 @@
+"""Finds the commands that plug-ins add."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+
+from provisioner.bootstrap import utc_now
+from provisioner.cli.lazy import load
+from provisioner.cli.session import Session
+from provisioner.cli.table import COMMANDS
+from provisioner.core.breaker import Breaker
+from provisioner.core.errors import PluginError
+from provisioner.core.plugins import ENTRY_POINT_GROUP, Plugins
+from provisioner.core.registration import PluginSettings
+from provisioner.core.requests import CliCommand
+
+#: The name under which the product is installed.
+DISTRIBUTION = "unit-provisioner"
+
+
+def find_command(session: Session, name: str) -> click.Command | None:
+    """Return the command of this name that a plug-in adds.
+
+    Raises:
+
+        ConfigurationError: The configuration is wrong, or a plug-in that it names does not load.
+    """
+    for plugin in usable(session):
+        for command in commands(plugin):
+            if command.name == name:
+                return load(command.location)
+    return None
+
+
+def usable(session: Session) -> list[str]:
+    """Return the plug-ins that may run: those that the configuration names, or without one those that we ship.
+
+    Raises:
+
+        ConfigurationError: The configuration is wrong.
+    """
+    return session.named_plugins() if session.has_configuration else [one.name for one in installed() if is_ours(one)]
+
+
+def installed() -> list[EntryPoint]:
+    """Return the entry points of all installed plug-ins, by name."""
+    return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+
+
+def is_ours(entry: EntryPoint) -> bool:
+    """Tell whether a plug-in came with the product."""
+    return entry.dist is not None and entry.dist.name == DISTRIBUTION
+
+
+def commands(plugin: str) -> list[CliCommand]:
+    """Return the commands that a plug-in adds. None of its targets and channels is made.
+
+    Raises:
+
+        PluginError: It cannot be imported, or wants a name that is taken.
+    """
+    plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=utc_now))
+    plugins.load([PluginSettings(plugin=plugin)])
+    found = plugins.cli_commands()
+    for command in found:
+        if command.name in COMMANDS:
+            raise PluginError(
+                "plug-in {plugin} adds a command {command}, and the product has one of this name",
+                cure="remove the plug-in from the configuration, and tell whoever wrote it",
+                plugin=plugin,
+                command=command.name,
+            )
+    return found

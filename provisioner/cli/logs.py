@@ -1,0 +1,73 @@
+"""The log: on stderr, for people on a terminal and as ``key=value`` elsewhere, without anything secret."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from structlog.types import EventDict, Processor
+
+from provisioner.core.secret import MASK, Secret
+
+#: Libraries whose debug log shows headers and bodies.
+TALKATIVE = ("httpcore", "httpx", "ldap3", "urllib3")
+
+#: Words that make the value beside them secret.
+SENSITIVE = ("authorization", "cookie", "credential", "key", "passwd", "password", "pwd", "secret", "token")
+
+
+def redact(_: object, __: str, event: EventDict) -> EventDict:
+    """Mask values that are, or are called like, a secret, and leave the class of an exception only."""
+    exception = event.pop("exc_info", None)
+    if exception is True:
+        exception = sys.exc_info()
+    if isinstance(exception, tuple) and exception[0]:
+        event["error"] = exception[0].__name__
+    return {name: MASK if _is_secret(name, value) else value for name, value in event.items()}
+
+
+def _is_secret(name: str, value: object) -> bool:
+    return isinstance(value, Secret) or any(word in name.lower() for word in SENSITIVE)
+
+
+def set_up(*, verbose: bool) -> None:
+    """Send all logs, structlog's and the standard library's, to stderr in one form.
+
+    Args:
+
+        verbose: Whether everything is shown, or warnings only.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, _renderer()],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.WARNING, force=True)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _renderer() -> Any:
+    if sys.stderr.isatty():
+        return structlog.dev.ConsoleRenderer()
+    return structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])

@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from provisioner.cli.session import Session
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def _json_too(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """Take ``--json`` behind the command as well as before it."""
+    session = ctx.find_object(Session)
+    if session is not None and value:
+        session.json = True
+
+
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_json_too,
+    help="Print exactly one JSON document on stdout, and everything else on stderr.",
+)
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
+
+reason_option = click.option("--reason", metavar="TEXT", default="", help="Why, for the record.")
+
+
+def changing(command: FunctionT) -> FunctionT:
+    """Give a command the options of those that change accounts: ``--reason``, ``--dry-run`` and ``--json``."""
+    return reason_option(dry_run_option(json_option(command)))

@@ -1,0 +1,71 @@
+"""``provisioner person``: staff, where no personnel system supplies them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from provisioner.cli.documents import person_document
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.session import Session
+from provisioner.core.errors import InputError, Problem
+from provisioner.core.text import Text
+from provisioner.manifest import read_persons
+
+#: How many digits of a number are shown.
+SHOWN_DIGITS = 2
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@dry_run_option
+@json_option
+@click.pass_obj
+def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
+    """Take over the staff in FILE, CSV or TOML: id,name,unit,title,mobile,supervisor.
+
+    Persons who are known already are written over. What a personnel system says still counts for more.
+    """
+    manifest = read_persons(file)
+    with session.store() as store:
+        known = store.persons(manifest.lines)
+        changed = [person for person in manifest.items if known.get(person.id) != person]
+        if not dry_run:
+            store.save_persons(changed)
+    session.output.document({"items": [person_document(person, masked(person.mobile)) for person in changed]})
+    tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
+    return ExitCode.DONE
+
+
+@click.command("show")
+@click.argument("person_id", metavar="ID")
+@click.option("--full", is_flag=True, help="Show the whole number.")
+@json_option
+@click.pass_obj
+def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
+    """Show one member of staff, as the personnel system or the store knows them."""
+    with session.application() as app:
+        found = app.planner.people.find_all([person_id])
+    if person_id not in found:
+        raise InputError([Problem(field="id", message=Text("nobody knows {person}", {"person": person_id}))])
+    person = found[person_id]
+    content = person_document(person, person.mobile if full else masked(person.mobile))
+    session.output.document(content)
+    session.output.table(("field", "value"), [(name, str(value or "")) for name, value in content.items()])
+    return ExitCode.DONE
+
+
+def masked(mobile: str | None) -> str | None:
+    """Return a number with its last digits only."""
+    return mobile and "*" * (len(mobile) - SHOWN_DIGITS) + mobile[-SHOWN_DIGITS:]
+
+
+def tell_imported(session: Session, *, changed: int, unchanged: int, dry_run: bool) -> None:
+    """Say how much of a file was taken over, or would be."""
+    counts = {"changed": changed, "unchanged": unchanged}
+    if dry_run:
+        session.output.say("{changed} would be taken over, {unchanged} are known as they are", **counts)
+    else:
+        session.output.say("{changed} taken over, {unchanged} were known as they are", **counts)

@@ -1,0 +1,209 @@
+"""Carries plans out, or only shows them, and says what became of every operation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import attrs
+import click
+
+from provisioner.bootstrap import Application
+from provisioner.cli import failures
+from provisioner.cli.documents import operation_document
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.session import Session
+from provisioner.cli.signals import stop_between_steps
+from provisioner.core.errors import InputError, StoppedError, StoreError, TargetError
+from provisioner.core.logbook import step_error
+from provisioner.core.model import Operation, OperationState
+from provisioner.core.plan import Plan, Unchanged, Work
+
+#: How the states are counted for people, in this order.
+_COUNTED = {
+    "{count} done": {OperationState.DONE},
+    "{count} incomplete": {OperationState.INCOMPLETE, OperationState.RUNNING},
+    "{count} failed": {OperationState.FAILED, OperationState.UNDONE},
+    "{count} not begun": {OperationState.PLANNED},
+    "{count} held back": {OperationState.STAGED},
+}
+
+
+@contextmanager
+def started(session: Session, *, dry_run: bool) -> Iterator[Application]:
+    """Join everything for a command that changes accounts, and let signals stop it between two steps."""
+    _ = session.configuration  # it says in which language a signal is answered
+    message = session.output.text("stopping between two steps; please wait")
+    with stop_between_steps(message) as stop, session.application(dry_run=dry_run, stop=stop) as app:
+        yield app
+
+
+def run(
+    session: Session, app: Application, plan: Plan, *, dry_run: bool, prepare: Callable[[], None] | None = None
+) -> ExitCode:
+    """Carry a plan out, or only show it.
+
+    Args:
+
+        session: Where to answer.
+
+        app: What carries it out.
+
+        plan: What to do.
+
+        dry_run: Whether to show it only.
+
+        prepare: Writes what the plan rests on, once it is sure that the plan can be begun.
+
+    Raises:
+
+        ProvisionerError: Nothing was changed.
+    """
+    if dry_run or prepare:
+        app.engine.preflight(plan.work)
+    if dry_run:
+        return _show(session, plan)
+    if app.engine.tools.retry.stop.is_set():
+        raise StoppedError("the program was asked to stop before anything was changed", cure="run the command again")
+    if prepare:
+        prepare()
+    return follow(session, app.engine.apply(plan), plan.unchanged, total=len(plan.work))
+
+
+def follow(
+    session: Session, operations: Iterable[Operation], unchanged: Sequence[Unchanged] = (), total: int | None = None
+) -> ExitCode:
+    """Wait for operations to end, and say what became of them.
+
+    Args:
+
+        session: Where to answer.
+
+        operations: Yielded as they end.
+
+        unchanged: Accounts that needed nothing.
+
+        total: How many operations there will be, if that is known.
+
+    Raises:
+
+        Exception: Before any operation had ended.
+    """
+    ended: list[Operation] = []
+    failure = None
+    try:
+        ended.extend(session.output.progress(operations, total, "changing accounts"))
+    except Exception as error:  # what has been done until then is to be said all the same
+        if not ended:
+            raise
+        failure = error
+    answer = _document(session, ended, unchanged)
+    if failure:
+        answer["error"] = failures.document(failure, session)
+    session.output.document(answer)
+    _tell(session, ended, unchanged)
+    if failure:
+        for line in failures.lines(failure, session):
+            session.output.error_line(line)
+    return _exit_code(ended, failure)
+
+
+def _exit_code(ended: Iterable[Operation], failure: Exception | None) -> ExitCode:
+    states = {operation.state for operation in ended}
+    if failure and not isinstance(failure, StoreError):
+        return failures.exit_code(failure)
+    if OperationState.STAGED in states:
+        return ExitCode.STAGED
+    return ExitCode.UNFINISHED if failure or states - {OperationState.DONE} else ExitCode.DONE
+
+
+def _show(session: Session, plan: Plan) -> ExitCode:
+    """Show what would be done."""
+    operations = [work.operation for work in plan.work]
+    session.output.document(_document(session, operations, plan.unchanged))
+    for operation in operations:
+        steps = ", ".join(f"{step.name} {step.hook}" for step in operation.steps)
+        kind = session.output.word(operation.kind)
+        session.output.say("{login}: {kind}: {steps}", login=operation.login, kind=kind, steps=steps)
+    _tell_unchanged(session, plan.unchanged)
+    counts = {"planned": len(operations), "unchanged": len(plan.unchanged)}
+    session.output.say("{planned} planned, {unchanged} unchanged; this is a dry run, nothing was changed", **counts)
+    return ExitCode.DONE
+
+
+def _document(session: Session, operations: Iterable[Operation], unchanged: Iterable[Unchanged]) -> dict[str, object]:
+    return {
+        "operations": [operation_document(operation, session.output.translated) for operation in operations],
+        "unchanged": [{"login": one.login, "reason": session.output.said(one.reason)} for one in unchanged],
+    }
+
+
+def _tell(session: Session, operations: Sequence[Operation], unchanged: Sequence[Unchanged]) -> None:
+    output = session.output
+    for operation in operations:
+        kind, state = output.word(operation.kind), output.word(operation.state)
+        output.say("{login}: {kind}: {state}", login=operation.login, kind=kind, state=state)
+        if operation.error:
+            output.line(f"  {output.translated(operation.error.message)}")
+        if operation.error and operation.error.cure:
+            output.line(f"  -> {output.translated(operation.error.cure)}")
+    _tell_unchanged(session, unchanged)
+    _summarise(session, operations, unchanged)
+
+
+def _tell_unchanged(session: Session, unchanged: Iterable[Unchanged]) -> None:
+    for one in unchanged:
+        session.output.say("{login}: unchanged: {reason}", login=one.login, reason=session.output.said(one.reason))
+
+
+def _summarise(session: Session, operations: Iterable[Operation], unchanged: Sequence[Unchanged]) -> None:
+    output = session.output
+    found = Counter(operation.state for operation in operations)
+    counts = {template: sum(found[state] for state in states) for template, states in _COUNTED.items()}
+    always = list(counts)[:3]
+    parts = [output.text(template, count=count) for template, count in counts.items() if count or template in always]
+    parts.insert(1, output.text("{count} unchanged", count=len(unchanged)))
+    output.line(", ".join(parts))
+    if any(not state.ended for state in found):
+        output.say("run 'provisioner resume' to drive on what is not done")
+
+
+@click.command("resume")
+@click.option("--due", is_flag=True, help="Leave alone what waits for a later try.")
+@dry_run_option
+@json_option
+@click.pass_obj
+def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
+    """Finish what was planned and not begun, what a crash left, and what did not work the last time."""
+    with started(session, dry_run=dry_run) as app:
+        if not dry_run:
+            return follow(session, _driven_on(app, only_due=due))
+        app.engine.preflight(())
+        left = [*app.store.resumable(app.engine.tools.now()), *([] if due else _waiting(app))]
+        unique = {operation.id: operation for operation in left}
+        return _show(session, Plan(work=tuple(app.planner.again(one) for one in unique.values())))
+
+
+def _driven_on(app: Application, *, only_due: bool) -> Iterator[Operation]:
+    """Carry out what should be driven on, and yield it as it ends."""
+    tried = set()
+    for operation in app.engine.resume():
+        tried.add(operation.id)
+        yield operation
+    if only_due:
+        return
+    work: list[Work] = []
+    for operation in _waiting(app):
+        if operation.id not in tried:
+            try:
+                work.append(app.planner.again(operation))
+            except (InputError, TargetError) as error:
+                yield attrs.evolve(operation, error=step_error(error))
+    yield from app.engine.apply(Plan(work=tuple(work)))
+
+
+def _waiting(app: Application) -> list[Operation]:
+    """Return the operations that did not work and have a next try, the oldest first."""
+    return list(app.store.find_operations(state=OperationState.INCOMPLETE))[::-1]

@@ -1,0 +1,87 @@
+"""Turns the bytes of a manifest into text.
+
+Spreadsheets on Turkish desktops write UTF-8 with or without a mark, UTF-16 with one, or Windows-1254 without telling.
+A file that was put together from several of these is refused: half of its names would be wrong.
+"""
+
+from __future__ import annotations
+
+import codecs
+
+from provisioner.core.text import Text
+from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
+
+#: The single-byte encoding of Turkish Windows.
+TURKISH = "cp1254"
+
+#: How much of a file is looked at to tell text from something else, and what share of it may be control characters.
+SAMPLE = 8192
+MOST_CONTROLS = 0.05
+
+_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\r\f\x1a"))
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
+
+
+def decode(data: bytes, findings: Findings) -> str:
+    """Return the text of a file.
+
+    Raises:
+
+        InputError: It is empty, no text, or its lines are encoded in different ways; each line of the smaller part is
+            named.
+    """
+    if not data.strip():
+        raise findings.stop(None, WHOLE_FILE, Text("the file is empty"))
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark):
+            return _decode_marked(data, encoding, findings)
+    if _is_binary(data):
+        raise findings.stop(None, WHOLE_FILE, Text("it is no text file; save the list as CSV in UTF-8"))
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return _decode_unmarked(data, findings)
+
+
+def _is_binary(data: bytes) -> bool:
+    sample = data[:SAMPLE]
+    return len(sample) - len(sample.translate(None, _CONTROLS)) > MOST_CONTROLS * len(sample)
+
+
+def _decode_marked(data: bytes, encoding: str, findings: Findings) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        what = Text("it begins like {encoding} and is not", {"encoding": encoding})
+        line = data.count(b"\n", 0, error.start) + 1
+        raise findings.stop(line, WHOLE_LINE, what) from None
+
+
+def _decode_unmarked(data: bytes, findings: Findings) -> str:
+    """Return text that is not UTF-8 throughout."""
+    telling = {number: line for number, line in enumerate(data.split(b"\n"), start=1) if not line.isascii()}
+    unicode_lines = [number for number, line in telling.items() if _fits(line, "utf-8")]
+    turkish_lines = sorted(telling.keys() - set(unicode_lines))
+    if unicode_lines:
+        fewer, (this, others) = min(
+            (turkish_lines, (TURKISH, "utf-8")), (unicode_lines, ("utf-8", TURKISH)), key=lambda part: len(part[0])
+        )
+        for number in fewer:
+            mixed = Text("the line is in {this}, others are in {others}", {"this": this, "others": others})
+            findings.add(number, WHOLE_LINE, mixed)
+        findings.check()
+    for number in turkish_lines:
+        if not _fits(telling[number], TURKISH):
+            findings.add(
+                number, WHOLE_LINE, Text("the line is neither in utf-8 nor in {turkish}", {"turkish": TURKISH})
+            )
+    findings.check()
+    return data.decode(TURKISH)
+
+
+def _fits(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,21 @@
+"""A list as it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
+
+import attrs
+
+ItemT = TypeVar("ItemT")
+
+
+@attrs.frozen(kw_only=True)
+class Manifest(Generic[ItemT]):
+    """The units or persons of a file, and where each of them stands."""
+
+    #: The file's name, as it was given.
+    file: str
+    items: Sequence[ItemT]
+    #: The line of each item by its key, counted from 1, if it can be told.
+    lines: Mapping[str, int | None]

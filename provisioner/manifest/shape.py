@@ -1,0 +1,95 @@
+"""What a manifest may contain, and the checks that need nothing but one value."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from provisioner.core.text import Text
+from provisioner.manifest.findings import Findings
+
+
+@attrs.frozen
+class Form:
+    """What values must look like, and what to say of those that do not."""
+
+    pattern: re.Pattern[str]
+    wrong: Text
+
+
+#: What identifies a unit or a person, so that it can be typed.
+WORD = Form(re.compile(r"\w[\w.-]*"), Text("it is no single word of letters, digits, '.', '-' and '_'"))
+
+
+@attrs.frozen(kw_only=True)
+class Column:
+    """One column of a CSV file, or key of a TOML table."""
+
+    name: str
+    required: bool = False
+    longest: int = 64
+    form: Form | None = None
+
+    def objection(self, value: str) -> Text | None:
+        """Return what is wrong with a value, if anything is."""
+        if not value:
+            return Text("it is missing") if self.required else None
+        if len(value) > self.longest:
+            return Text("it is longer than {longest} characters", {"longest": self.longest})
+        if not value.isprintable():
+            return Text("it has characters that cannot be printed")
+        return self.form.wrong if self.form and not self.form.pattern.fullmatch(value) else None
+
+
+@attrs.frozen(kw_only=True)
+class Shape:
+    """What the lines of a manifest consist of. The first column is the key."""
+
+    #: The name of each table in a TOML file.
+    table: str
+    columns: Sequence[Column]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in their usual order."""
+        return [column.name for column in self.columns]
+
+
+@attrs.frozen
+class Row:
+    """One line as it was read; what is not there is empty."""
+
+    #: Where it begins, counted from 1, if that can be told.
+    line: int | None
+    values: Mapping[str, str]
+
+
+def tidy(value: str) -> str:
+    """Return a value without outer blanks, with single blanks inside, and with composed letters."""
+    value = " ".join(value.split())
+    return value if value.isascii() else unicodedata.normalize("NFC", value)
+
+
+def sound_rows(rows: Sequence[Row], shape: Shape, findings: Findings) -> list[Row]:
+    """Return the rows whose values are all right, each key once; note what is wrong with the others."""
+    key = shape.columns[0].name
+    first_lines: dict[str, int | None] = {}
+    sound = []
+    for row in rows:
+        before = len(findings.problems)
+        for column in shape.columns:
+            if objection := column.objection(row.values[column.name]):
+                findings.add(row.line, column.name, objection)
+        value = row.values[key]
+        if value in first_lines:
+            findings.add(
+                row.line, key, Text("{value} is in line {line} too", {"value": value, "line": first_lines[value]})
+            )
+        elif value:
+            first_lines[value] = row.line
+        if len(findings.problems) == before:
+            sound.append(row)
+    return sound

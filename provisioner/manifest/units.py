@@ -1,0 +1,155 @@
+"""Lists of units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from provisioner.core.journal import Records
+from provisioner.core.model import Unit
+from provisioner.core.plan import Naming
+from provisioner.core.text import Text
+from provisioner.manifest.findings import Findings
+from provisioner.manifest.manifest import Manifest
+from provisioner.manifest.rows import read_rows
+from provisioner.manifest.shape import WORD, Column, Form, Row, Shape, sound_rows
+
+KIND = Form(
+    re.compile(r"[a-z][a-z_-]*"),
+    Text("it is no lower-case word such as province, district, branch, office or school"),
+)
+
+UNITS = Shape(
+    table="unit",
+    columns=(
+        Column(name="code", required=True, form=WORD),
+        Column(name="name", required=True, longest=200),
+        Column(
+            name="kind",
+            required=True,
+            longest=32,
+            form=KIND,
+        ),
+        Column(name="parent", form=WORD),
+        Column(name="login", longest=254),
+        Column(name="custodian", form=WORD),
+    ),
+)
+
+
+def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
+    """Return the units in a file. They may hang below one another, and below units that are known.
+
+    Args:
+
+        path: A CSV file, or a TOML file if its name ends so.
+
+        naming: Knows a login of ours.
+
+        records: What is known.
+
+    Raises:
+
+        InputError: Something in it is wrong; every problem is named, with its line and column.
+    """
+    findings = Findings(str(path))
+    all_rows = read_rows(path, UNITS, findings)
+    rows = sound_rows(all_rows, UNITS, findings)
+    logins = _logins(rows, naming, findings)
+    _check_known_logins(rows, logins, records, findings)
+    _check_tree(rows, {row.values["code"] for row in all_rows}, records, findings)
+    findings.check()
+    units = [
+        Unit(
+            code=row.values["code"],
+            name=row.values["name"],
+            kind=row.values["kind"],
+            parent=row.values["parent"] or None,
+            login=logins.get(row.values["code"]),
+            custodian=row.values["custodian"] or None,
+        )
+        for row in rows
+    ]
+    return Manifest(file=findings.file, items=units, lines={row.values["code"]: row.line for row in rows})
+
+
+def _logins(rows: Iterable[Row], naming: Naming, findings: Findings) -> dict[str, str]:
+    """Return the login of each unit that has one, by the unit's code."""
+    logins: dict[str, str] = {}
+    first_lines: dict[str, int | None] = {}
+    for row in rows:
+        given = row.values["login"]
+        if not given:
+            continue
+        try:
+            login = naming.login(given)
+        except ValueError:
+            findings.add(row.line, "login", Text("{login} is not a login of ours", {"login": given}))
+            continue
+        if login in first_lines:
+            where = {"value": login, "line": first_lines[login]}
+            findings.add(row.line, "login", Text("{value} is in line {line} too", where))
+        first_lines.setdefault(login, row.line)
+        logins[row.values["code"]] = login
+    return logins
+
+
+def _check_known_logins(rows: Iterable[Row], logins: Mapping[str, str], records: Records, findings: Findings) -> None:
+    """See that no account would be renamed, and none taken from another unit."""
+    mine = records.unit_accounts(logins)
+    others = records.accounts(logins.values())
+    for row in rows:
+        code = row.values["code"]
+        login = logins.get(code)
+        if login and code in mine and mine[code].login != login:
+            known = {"login": mine[code].login}
+            findings.add(row.line, "login", Text("the unit has the account {login}, which cannot be renamed", known))
+        elif login and login in others and others[login].unit != code:
+            taken = {"login": login, "unit": others[login].unit}
+            findings.add(row.line, "login", Text("{login} is the account of unit {unit}", taken))
+
+
+def _check_tree(rows: Sequence[Row], in_file: set[str], records: Records, findings: Findings) -> None:
+    """See that every parent is there, and that nothing is above itself.
+
+    Units that are only known may hang below units of the file, so those above are followed up to the top.
+    """
+    parents = {row.values["code"]: row.values["parent"] for row in rows}
+    known = _known_above(set(parents.values()) - {""}, in_file, records)
+    for row in rows:
+        parent = row.values["parent"]
+        if parent and parent not in in_file and parent not in known:
+            findings.add(row.line, "parent", Text("there is no unit {parent}", {"parent": parent}))
+    looping = _looping({**known, **parents})
+    for row in rows:
+        if row.values["code"] in looping:
+            findings.add(row.line, "parent", Text("the unit would be above itself"))
+
+
+def _known_above(codes: set[str], in_file: set[str], records: Records) -> dict[str, str]:
+    """Return the parents of the known units among *codes* and of all above them, as far as the file does not say."""
+    parents: dict[str, str] = {}
+    wanted = codes - in_file
+    while wanted:
+        found = records.units(wanted)
+        parents |= {code: unit.parent or "" for code, unit in found.items()}
+        wanted = {unit.parent for unit in found.values() if unit.parent} - in_file - parents.keys()
+    return parents
+
+
+def _looping(parents: Mapping[str, str]) -> set[str]:
+    """Return the codes that are above themselves."""
+    looping: set[str] = set()
+    seen: set[str] = set()
+    for start in parents:
+        branch: dict[str, None] = {}
+        code = start
+        while code in parents and code not in seen:
+            seen.add(code)
+            branch[code] = None
+            code = parents[code]
+        if code in branch:
+            way = list(branch)
+            looping |= set(way[way.index(code) :])
+    return looping

@@ -1,0 +1,239 @@
+"""The Turkish messages: complete, alive, and with the same places as the English ones."""
+
+from __future__ import annotations
+
+import ast
+import string
+import tomllib
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import attrs
+import pytest
+
+from provisioner.catalogue import PARTS, Catalogue
+from provisioner.cli.check import Status
+from provisioner.cli.plugins import PluginState
+from provisioner.cli.runs import _COUNTED
+from provisioner.core import errors
+from provisioner.core.model import AccountState, OperationKind, OperationState, TargetState
+
+ROOT = Path(__file__).parents[1]
+OWN = ROOT / "provisioner"
+#: Each folder with a catalogue of its own; a file belongs to the innermost one.
+FOLDERS = [*(OWN / part for part in PARTS), *sorted(ROOT.glob("plugins/*/provisioner_*"))]
+
+#: Errors whose first argument is a template.
+ERRORS = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.ProvisionerError)
+} - {"InputError", "NotReadyError"}
+
+#: Other functions that take templates, with the position of the first one, by the folders in which they do.
+EVERYWHERE = {"Text": 0}
+PRINTING = {"say": 0, "note": 0, "text": 0, "table": 0, "progress": 2}
+FUNCTIONS = {
+    "provisioner/cli": PRINTING,
+    "provisioner/demo": PRINTING,
+    "provisioner/core/plan.py": {"_problem": 1, "_unit_problem": 2},
+    "provisioner/core/errors.py": {"__init__": 0},
+}
+
+#: Where a template is not written down at the call, and why.
+COMPUTED = {
+    "provisioner/cli/init.py:tell": "the names of parts are words, see below",
+    "provisioner/cli/output.py": "passes templates on",
+    "provisioner/cli/runs.py:_summarise": "the counts are required where they are listed",
+    "provisioner/core/errors.py:__init__": "passes templates on",
+    "provisioner/core/plan.py:_problem": "passes templates on; its callers are looked at",
+    "provisioner/core/plan.py:_unit_problem": "passes templates on; its callers are looked at",
+    "provisioner/demo/story.py:_conclude": "the claims are required where they are made",
+}
+
+#: Words that are looked up by their value.
+ENUMERATIONS: list[type[StrEnum]] = [AccountState, OperationKind, OperationState, TargetState, Status, PluginState]
+WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
+
+
+@attrs.frozen
+class Found:
+    """A place where a message is made."""
+
+    file: Path
+    function: str
+    line: int
+    node: ast.expr
+
+    @property
+    def name(self) -> str:
+        return f"{self.file.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def template(self) -> str | None:
+        return self.node.value if isinstance(self.node, ast.Constant) and isinstance(self.node.value, str) else None
+
+    @property
+    def may_be_computed(self) -> bool:
+        file = str(self.file.relative_to(ROOT))
+        return file in COMPUTED or f"{file}:{self.function}" in COMPUTED
+
+
+def _sources() -> Iterator[Path]:
+    for folder in (OWN, *ROOT.glob("plugins/*/provisioner_*")):
+        yield from sorted(folder.rglob("*.py"))
+
+
+def _calls(file: Path) -> Iterator[Found]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    positions = dict.fromkeys(ERRORS, 0) | EVERYWHERE
+    for place, more in FUNCTIONS.items():
+        positions |= more if file.is_relative_to(ROOT / place) else {}
+    constants = _constants(tree)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
+        for node in _templates(call, positions):
+            inside = [one.name for one in functions if one.lineno <= call.lineno <= (one.end_lineno or one.lineno)]
+            meant = constants.get(node.id, node) if isinstance(node, ast.Name) else node
+            yield Found(file, inside[-1] if inside else "", call.lineno, meant)
+
+
+def _templates(call: ast.Call, positions: Mapping[str, int]) -> Iterator[ast.expr]:
+    """Yield the arguments that are, or should be, templates."""
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    position = positions.get(name)
+    if position is None or len(call.args) <= position:
+        return
+    first = call.args[position]
+    yield from first.elts if isinstance(first, ast.Tuple) else [first]
+    yield from (keyword.value for keyword in call.keywords if keyword.arg == "cure")
+
+
+def _constants(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return what is assigned to the names of a module."""
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    return {target.id: node.value for node in assigned for target in node.targets if isinstance(target, ast.Name)}
+
+
+FOUND = [found for file in _sources() for found in _calls(file)]
+
+
+def _catalogue(folder: Path) -> dict[str, str]:
+    file = folder / "tr.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _home(file: Path) -> Path:
+    return max((folder for folder in FOLDERS if file.is_relative_to(folder)), key=lambda folder: len(folder.parts))
+
+
+def _places(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+def _says_something(template: str) -> bool:
+    return any(text.strip() for text, *_ in string.Formatter().parse(template))
+
+
+def test_the_collector_sees_the_messages() -> None:
+    """If it finds next to nothing, the other tests here prove nothing."""
+    templates = {found.template for found in FOUND}
+
+    assert len(templates) > 150
+    assert {
+        "there is no configuration file {path}",
+        "{count} problem(s) in the input",
+        "it is closed; reopen it",
+        "custodian",
+    } <= templates
+
+
+def test_templates_are_literals() -> None:
+    """A template that is put together at run time cannot be looked up, and may carry what must not be shown."""
+    computed = [found.name for found in FOUND if found.template is None and not found.may_be_computed]
+
+    assert computed == []
+
+
+def test_every_message_is_there_in_turkish() -> None:
+    product = {template for part in PARTS for template in _catalogue(OWN / part)}
+    missing = [
+        f"{found.name}: {found.template}"
+        for found in FOUND
+        if found.template
+        and _says_something(found.template)
+        and found.template not in product | set(_catalogue(_home(found.file)))
+    ]
+
+    assert missing == []
+
+
+def test_every_word_is_there_in_turkish() -> None:
+    assert set() == (WORDS | set(_COUNTED)) - _catalogue(OWN).keys()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+class TestCatalogues:
+    """Each file of translations."""
+
+    def test_has_no_dead_entries(self, folder: Path) -> None:
+        """What nothing says any more only hides what is missing."""
+        literals = {
+            node.value
+            for file in _sources()
+            if _home(file) == folder
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+
+        assert set() == _catalogue(folder).keys() - literals - WORDS
+
+    def test_keeps_the_places(self, folder: Path) -> None:
+        """A place that is missing or misspelt would lose a value, or fail while an error is being told."""
+        differing = [english for english, turkish in _catalogue(folder).items() if _places(english) != _places(turkish)]
+
+        assert differing == []
+
+
+class TestCatalogue:
+    """Looking messages up."""
+
+    def test_english_stays_as_it_is(self) -> None:
+        assert Catalogue.of("en")("the file is empty") == "the file is empty"
+
+    def test_turkish_is_found(self) -> None:
+        assert Catalogue.of("tr")("the file is empty") == "dosya boş"
+
+    def test_what_is_not_translated_stays_english(self) -> None:
+        assert Catalogue.of("tr")("no such message") == "no such message"
+
+    def test_messages_of_a_plugin_are_found_when_it_is_named(self) -> None:
+        [english, *_] = _catalogue(ROOT / "plugins/pys/provisioner_pys")
+
+        assert Catalogue.of("tr")(english) == english
+        assert Catalogue.of("tr", ["pys"])(english) != english
+
+    def test_a_stored_message_is_recognised_with_its_values(self) -> None:
+        """The journal keeps errors in English and filled in."""
+        catalogue = Catalogue({"cannot reach {target}: {why}": "{target} hedefine ulaşılamıyor: {why}", "no way": "-"})
+
+        assert catalogue.again("cannot reach pys: timed out") == "pys hedefine ulaşılamıyor: timed out"
+
+    def test_a_message_inside_a_stored_message_is_recognised_too(self) -> None:
+        catalogue = Catalogue(
+            {"{error}; a probe showed nothing": "{error}; yoklama bir şey göstermedi", "it is gone": "gitmiş"}
+        )
+
+        assert catalogue.again("it is gone; a probe showed nothing") == "gitmiş; yoklama bir şey göstermedi"
+
+    def test_a_template_without_words_of_its_own_recognises_nothing(self) -> None:
+        """It would take every message for its own."""
+        catalogue = Catalogue({"{a}: {b}": "{b} {a}"})
+
+        assert catalogue.again("anything: at all") == "anything: at all"
+
+    def test_doubled_braces_are_no_place(self) -> None:
+        catalogue = Catalogue({"{place}: it needs {{id}} inside": "{place}: içinde {{id}} olmalı"})
+
+        assert catalogue.again("url: it needs {id} inside") == "url: içinde {id} olmalı"
