@@ -9,7 +9,7 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.core.model import Account, Operation, OperationState, Step, StepError, TargetState
+from provisioner.core.model import Account, Handover, Operation, OperationState, Step, StepError, TargetState
 
 
 @attrs.frozen(kw_only=True)
@@ -74,3 +74,6 @@ class OperationEnded(Event):
     next_try_at: datetime | None = None
     #: Why it is not done.
     error: StepError | None = None
+    #: The record of the handover that this was, if it was one and is done. The incoming person is the unit's
+    #: custodian from now on.
+    handover: Handover | None = None

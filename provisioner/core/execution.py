@@ -27,6 +27,7 @@ from provisioner.core.gateway import HOOKS, AccountChange, Channel, Target
 from provisioner.core.logbook import Logbook
 from provisioner.core.model import (
     AccountState,
+    Handover,
     Operation,
     OperationKind,
     OperationState,
@@ -313,7 +314,28 @@ class Execution:
                 holder=self.work.operation.holder,
                 password_changed_at=self._changed_at or self.tools.now(),
             )
-        return self._log.finish(OperationState.DONE, account)
+        return self._log.finish(OperationState.DONE, account, handover=self._handover())
+
+    def _handover(self) -> Handover | None:
+        """Return the record for both sides, if this was a handover."""
+        if self._kind is not OperationKind.HANDOVER:
+            return None
+        work, operation = self.work, self.work.operation
+        return Handover(
+            operation_id=operation.id,
+            login=operation.login,
+            mail=work.account.mail,
+            unit=work.unit.code,
+            unit_name=work.unit.name,
+            outgoing=operation.outgoing,
+            outgoing_name=work.outgoing.name if work.outgoing else None,
+            incoming=work.recipient.id,
+            incoming_name=work.recipient.name,
+            actor=operation.actor,
+            reason=operation.reason,
+            begun_at=operation.created_at,
+            finished_at=self.tools.now(),
+        )
 
     def _stop(self, error: ProvisionerError) -> Operation:
         """End an operation that cannot be finished now: taken back if possible, and with a next try if it may work."""

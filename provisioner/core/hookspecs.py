@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from provisioner.core.registration import PluginSettings, Registrar
     from provisioner.core.requests import (
         AccountReport,
+        AskClearance,
         ChannelReport,
         CheckChannel,
         CheckTarget,
         ChooseLogin,
+        ClearanceBlock,
         CliCommand,
         CloseAccount,
         CreateAccount,
@@ -367,6 +369,26 @@ def password_policy() -> PasswordPolicy:
         ConfigurationError: The plug-in's settings contradict each other.
 
     Called: once at start; policies that contradict each other stop the program there.
+    """
+
+
+@hookspec
+def clearance_blocks(request: AskClearance) -> Sequence[ClearanceBlock]:
+    """Say what keeps a person from leaving or from taking up a post (000 m.5/f, m.6/f; 003 m.12/4).
+
+    Args:
+
+        request: Who, and which of the two.
+
+    Returns:
+
+        One entry for each thing that has to be done first; an empty sequence if there is none.
+
+    Raises:
+
+        TransientError: It cannot be told now. The personnel office then has no answer, which is not a permission.
+
+    Called: once for each ``provisioner clearance``; it changes nothing.
     """
 
 

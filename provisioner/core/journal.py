@@ -6,7 +6,7 @@ each call to another system, in the same transaction as the state that it change
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -64,3 +64,12 @@ class Records(Protocol):
         These are the planned ones, the running ones whose lease is free to take, and the incomplete ones whose next
         try is due at *now*.
         """
+
+    def accounts_of_holder(self, person_id: str, /) -> Sequence[Account]:
+        """Return the accounts that this person holds and that are not closed."""
+
+    def units_of_custodian(self, person_id: str, /) -> Sequence[Unit]:
+        """Return the units whose custodian this person is."""
+
+    def unended_handovers(self, person_id: str, /) -> Sequence[Operation]:
+        """Return the handovers from or to this person that were begun and have not ended."""

@@ -12,6 +12,7 @@ from provisioner.core.errors import ProvisionerError
 from provisioner.core.events import Event, OperationEnded, OperationStarted, StepBegun, StepEnded
 from provisioner.core.model import (
     Account,
+    Handover,
     Operation,
     OperationState,
     Outcome,
@@ -100,6 +101,7 @@ class Logbook:
         account: Account,
         error: ProvisionerError | None = None,
         next_try_at: datetime | None = None,
+        handover: Handover | None = None,
     ) -> Operation:
         """Write down that the operation ended or stopped, and return it. It is durable when this returns.
 
@@ -110,7 +112,9 @@ class Logbook:
             StoreError: It could not be written.
         """
         what = step_error(error) if error else None
-        event = self._event(OperationEnded, state=state, account=account, next_try_at=next_try_at, error=what)
+        event = self._event(
+            OperationEnded, state=state, account=account, next_try_at=next_try_at, error=what, handover=handover
+        )
         self._flush(event)
         return attrs.evolve(
             self._operation,

@@ -206,3 +206,29 @@ class Operation:
     steps: tuple[Step, ...] = ()
     #: Why it is not done, if it was tried.
     error: StepError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Handover:
+    """The record of a handover that took place, for both sides to keep (000 m.5/e; 003 m.12/4).
+
+    Names are kept as they were on that day.
+    """
+
+    #: The operation that carried it out.
+    operation_id: str
+    login: str
+    mail: str
+    #: The code and the name of the unit.
+    unit: str
+    unit_name: str
+    #: Who held the account before; ``None`` if nobody did.
+    outgoing: str | None
+    outgoing_name: str | None
+    incoming: str
+    incoming_name: str
+    actor: str
+    reason: str
+    #: When it was asked for, and when the incoming person's password was proved and on its way.
+    begun_at: datetime = attrs.field(validator=_utc)
+    finished_at: datetime = attrs.field(validator=_utc)

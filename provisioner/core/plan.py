@@ -139,6 +139,8 @@ class _Wish:
     unit: Unit
     #: The id of who will hold it.
     holder: str | None
+    #: In a handover, the id of who holds it now.
+    outgoing: str | None = None
 
     @property
     def recipient(self) -> str | None:
@@ -256,6 +258,43 @@ class Planner:
         wanted = self._as_they_are(OperationKind.ROTATE, accounts, problems)
         return self._plan(wanted, problems, already=None, cause=cause)
 
+    def hand_over(self, account: Account, *, to: str, outgoing: str | None = None, cause: Cause) -> Plan:
+        """Plan to pass an open account to another person, with a new password (000 m.5/e; 003 m.12/4).
+
+        Args:
+
+            account: The account.
+
+            to: The id of whoever receives it.
+
+            outgoing: The id of whoever hands it over, if the caller wants that to be checked.
+
+            cause: Who asks, and why.
+
+        Raises:
+
+            InputError: The account is not open, somebody else holds it, or nobody knows the person.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        problems = []
+        if account.state in {AccountState.PLANNED, AccountState.CLOSED}:
+            problems.append(_problem(account, "it is not open"))
+        if outgoing and outgoing != account.holder:
+            text = Text("it is held by {holder}", {"holder": account.holder or "nobody"})
+            problems.append(Problem(subject=account.login, field="from", message=text))
+        units = self.records.units([account.unit])
+        stuck = self.records.unended([account.login]).get(account.login)
+        if account.holder == to and not stuck and not problems:
+            text = Text("{person} holds it already", {"person": to})
+            return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
+        people = self.people.find_all({person for person in (to, account.holder) if person})
+        wish = _Wish(OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder)
+        work = self._wished(wish, stuck, people, problems, cause)
+        if problems:
+            raise InputError(problems)
+        return Plan(work=(work,))
+
     def again(self, operation: Operation) -> Work:
         """Return the work of an operation from the journal, with people and accounts as they are today.
 
@@ -324,13 +363,23 @@ class Planner:
                 text = Text("it is {state} already", {"state": wish.account.state.value})
                 unchanged.append(Unchanged(login=wish.account.login, reason=text))
             else:
-                operation = self._operation(wish, stuck, cause)
-                one = self._work(operation, wish.account, wish.unit, people, problems)
-                mine = operation is stuck
-                work.append(attrs.evolve(one, recorded=mine, superseded=None if mine else stuck))
+                work.append(self._wished(wish, stuck, people, problems, cause))
         if problems:
             raise InputError(problems)
         return Plan(work=tuple(work), unchanged=tuple(unchanged))
+
+    def _wished(
+        self,
+        wish: _Wish,
+        stuck: Operation | None,
+        people: Mapping[str, Person],
+        problems: list[Problem],
+        cause: Cause,
+    ) -> Work:
+        operation = self._operation(wish, stuck, cause)
+        work = self._work(operation, wish.account, wish.unit, people, problems)
+        mine = operation is stuck
+        return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
 
     def _operation(self, wish: _Wish, stuck: Operation | None, cause: Cause) -> Operation:
         if stuck and stuck.kind is wish.kind and stuck.holder == wish.recipient:
@@ -343,6 +392,7 @@ class Planner:
             reason=cause.reason,
             created_at=self.now(),
             holder=wish.recipient,
+            outgoing=wish.outgoing,
             steps=self.steps(wish.kind),
         )
 

@@ -19,7 +19,14 @@ from provisioner.core.events import Event
 from provisioner.core.gateway import Channel, Gateway, Origin, Target, raised_at
 from provisioner.core.model import Person
 from provisioner.core.registration import PluginSettings
-from provisioner.core.requests import ChooseLogin, CliCommand, FindPerson, PasswordPolicy
+from provisioner.core.requests import (
+    AskClearance,
+    ChooseLogin,
+    ClearanceBlock,
+    CliCommand,
+    FindPerson,
+    PasswordPolicy,
+)
 
 ENTRY_POINT_GROUP = "provisioner.plugins"
 
@@ -141,6 +148,16 @@ class Plugins:
     def password_policies(self) -> list[PasswordPolicy]:
         """Collect ``password_policy`` from all."""
         return list(self._manager.hook.password_policy())
+
+    def clearance_blocks(self, request: AskClearance) -> list[ClearanceBlock]:
+        """Collect ``clearance_blocks`` from all.
+
+        Raises:
+
+            TargetError: One of them cannot tell; there is no answer then.
+        """
+        found = cast("list[Sequence[ClearanceBlock]]", self._ask("clearance_blocks", request))
+        return [block for blocks in found for block in blocks]
 
     def cli_commands(self) -> list[CliCommand]:
         """Collect ``cli_commands`` from all."""

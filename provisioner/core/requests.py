@@ -12,6 +12,7 @@ import attrs
 
 from provisioner.core.model import Account, Outcome, Person, Unit
 from provisioner.core.secret import Secret
+from provisioner.core.text import Text
 
 
 @attrs.frozen(kw_only=True)
@@ -251,6 +252,32 @@ class PasswordPolicy:
     excluded: str = ""
     #: Words that must not occur, whatever their case.
     forbidden_words: tuple[str, ...] = ()
+
+
+class Passage(StrEnum):
+    """Which permission of the personnel office is asked for (000 m.5/f)."""
+
+    LEAVING = "leaving"
+    STARTING = "starting"
+
+
+@attrs.frozen(kw_only=True)
+class AskClearance:
+    """May this person leave, or take up the post?"""
+
+    person_id: str
+    passage: Passage
+
+
+@attrs.frozen(kw_only=True)
+class ClearanceBlock:
+    """One thing that keeps a person from leaving or starting."""
+
+    #: The login, operation or other thing it is about.
+    subject: str
+    reason: Text
+    #: What has to be done before the personnel office may go on.
+    cure: Text
 
 
 @attrs.frozen(kw_only=True)
