@@ -198,7 +198,10 @@ def test_a_target_that_says_done_and_lies_is_found_out(world: World, harness: Ha
     assert world.messages(0) == []
 
 
-def test_a_stop_lets_operations_end_between_two_steps_and_resume_does_the_rest(world: World, harness: Harness) -> None:
+def test_a_stop_lets_operations_end_between_two_steps_and_resume_does_the_rest(
+    world: World, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provisioner.core.engine.MOST_WORKERS", 4)
     seen = 0
     lock = threading.Lock()
 
