@@ -16,7 +16,7 @@ from provisioner.core.events import Event, OperationEnded, OperationPlanned, Ope
 from provisioner.core.model import OperationState, Step
 from provisioner.store.prepared import prepared
 from provisioner.store.rows import Row, add, as_row, put
-from provisioner.store.tables import account_targets, accounts, leases, operations, steps
+from provisioner.store.tables import account_targets, accounts, handovers, leases, operations, steps, units
 
 _THIS_OPERATION = operations.c.id == bindparam("this")
 
@@ -37,6 +37,8 @@ _END = (
     .values({name: bindparam(name) for name in ("state", "finished_at", "next_try_at", "error")})
 )
 _PUT_ACCOUNT = put(accounts)
+_KEEP_HANDOVER = insert(handovers)
+_SET_CUSTODIAN = update(units).where(units.c.code == bindparam("this")).values(custodian=bindparam("custodian"))
 _FREE_LEASE = delete(leases).where(leases.c.login == bindparam("this"))
 
 _IN_ORDER = (
@@ -49,6 +51,8 @@ _IN_ORDER = (
     _PUT_TARGET,
     _END,
     _PUT_ACCOUNT,
+    _KEEP_HANDOVER,
+    _SET_CUSTODIAN,
     _FREE_LEASE,
 )
 
@@ -134,4 +138,7 @@ class Batch:
             }
         )
         self._rows[_PUT_ACCOUNT].append(as_row(event.account))
+        if event.handover:
+            self._rows[_KEEP_HANDOVER].append(as_row(event.handover))
+            self._rows[_SET_CUSTODIAN].append({"this": event.handover.unit, "custodian": event.handover.incoming})
         self._rows[_FREE_LEASE].append({"this": event.login})

@@ -104,7 +104,8 @@ class Holds:
 class Leases:
     """The leases of this process. Used by the one thread that writes.
 
-    A lease is renewed three times before it would run out, so that one renewal may be late.
+    A lease is renewed when a third of its life is over, so that one renewal may be late. Machines that share a store
+    must agree on the time far better than that.
     """
 
     #: The name of this process.

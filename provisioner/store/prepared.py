@@ -8,7 +8,7 @@ the driver gets plain tuples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any, Self
 
 import attrs
@@ -49,7 +49,10 @@ class Prepared:
         )
 
 
-@cache
+@lru_cache(maxsize=100)
 def prepared(statement: UpdateBase, dialect: Dialect) -> Prepared:
-    """Return *statement*, compiled for *dialect*; the same answer is given again."""
+    """Return *statement*, compiled for *dialect*; the same answer is given again.
+
+    Each engine has a dialect of its own, so the answers for the stores that were used last are kept, and not all.
+    """
     return Prepared.of(statement, dialect)

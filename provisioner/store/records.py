@@ -17,7 +17,9 @@ from provisioner.core.model import (
     Account,
     AccountKind,
     AccountState,
+    Handover,
     Operation,
+    OperationKind,
     OperationState,
     Person,
     Step,
@@ -28,7 +30,17 @@ from provisioner.store import chain, tree
 from provisioner.store.chunks import CHUNK, chunks
 from provisioner.store.engine import Database
 from provisioner.store.leases import Hold
-from provisioner.store.tables import account_targets, accounts, events, leases, operations, persons, steps, units
+from provisioner.store.tables import (
+    account_targets,
+    accounts,
+    events,
+    handovers,
+    leases,
+    operations,
+    persons,
+    steps,
+    units,
+)
 
 Rows = Sequence[Row[Any]]
 
@@ -36,7 +48,7 @@ Rows = Sequence[Row[Any]]
 class StoredRecords:
     """All that is read from one store.
 
-    The methods up to :meth:`resumable` are what the engine needs,
+    The methods up to :meth:`unended_handovers` are what the engine needs,
     :class:`provisioner.core.journal.Records`; the others serve commands and rules.
 
     Args:
@@ -91,6 +103,29 @@ class StoredRecords:
         )
         for page in self._pages(query, operations.c.created_at, operations.c.id):
             yield from self._with_steps([row for row in page if _is_free(row, now)])
+
+    def accounts_of_holder(self, person_id: str, /) -> Sequence[Account]:
+        """Return the accounts that this person holds and that are not closed."""
+        found = self.find_accounts(holder=person_id)
+        return [account for account in found if account.state is not AccountState.CLOSED]
+
+    def units_of_custodian(self, person_id: str, /) -> Sequence[Unit]:
+        """Return the units whose custodian this person is."""
+        return self._some_units(select(units).where(units.c.custodian == person_id).order_by(units.c.code))
+
+    def unended_handovers(self, person_id: str, /) -> Sequence[Operation]:
+        """Return the handovers from or to this person that were begun and have not ended, the oldest first."""
+        query = (
+            select(operations)
+            .where(
+                operations.c.finished_at.is_(None),
+                operations.c.kind == OperationKind.HANDOVER,
+                operations.c.tries > 0,
+                or_(operations.c.outgoing == person_id, operations.c.holder == person_id),
+            )
+            .order_by(operations.c.created_at, operations.c.id)
+        )
+        return list(self._with_steps(self._all(query)))
 
     # -- units -----------------------------------------------------------------------------------------------------
 
@@ -189,6 +224,30 @@ class StoredRecords:
     def count_operations(self) -> Mapping[OperationState, int]:
         """Return how many operations there are in each state that occurs."""
         return self._count(operations.c.state)
+
+    # -- handovers -------------------------------------------------------------------------------------------------
+
+    def handovers(self, operation_ids: Iterable[str]) -> Mapping[str, Handover]:
+        """Return the records of the handovers that these operations were, by the operation's id."""
+        found = self._among(select(handovers), handovers.c.operation_id, operation_ids)
+        return {row.operation_id: Handover(**row._asdict()) for row in found}
+
+    def find_handovers(self, *, login: str | None = None, person: str | None = None) -> Iterator[Handover]:
+        """Yield the records of handovers, the latest first.
+
+        Args:
+
+            login: Only those of this account.
+
+            person: Only those from or to the person with this id.
+        """
+        query = select(handovers)
+        if login is not None:
+            query = query.where(handovers.c.login == login)
+        if person is not None:
+            query = query.where(or_(handovers.c.outgoing == person, handovers.c.incoming == person))
+        for page in self._pages(query, handovers.c.finished_at, handovers.c.operation_id, latest_first=True):
+            yield from (Handover(**row._asdict()) for row in page)
 
     # -- the trail -------------------------------------------------------------------------------------------------
 

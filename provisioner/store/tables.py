@@ -48,7 +48,7 @@ units = Table(
     # Deferred: an import may name a unit before its parent.
     Column("parent", ForeignKey("units.code", deferrable=True, initially="DEFERRED"), index=True),
     Column("login", String),
-    Column("custodian", String),
+    Column("custodian", String, index=True),
     sqlite_with_rowid=False,
 )
 
@@ -140,6 +140,26 @@ steps = Table(
     Column("attempts", Integer, nullable=False),
     Column("error", ErrorText),
     Column("reference", String),
+    sqlite_with_rowid=False,
+)
+
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("operation_id", ForeignKey("operations.id"), primary_key=True),
+    Column("login", ForeignKey("accounts.login"), nullable=False, index=True),
+    Column("mail", String, nullable=False),
+    Column("unit", ForeignKey("units.code"), nullable=False),
+    Column("unit_name", String, nullable=False),
+    Column("outgoing", String),
+    Column("outgoing_name", String),
+    Column("incoming", String, nullable=False),
+    Column("incoming_name", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False),
+    Index(None, "finished_at", "operation_id"),
     sqlite_with_rowid=False,
 )
 

@@ -13,12 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from provisioner.core.errors import StoreError
 from provisioner.core.model import Unit
 from provisioner.store import Store, schema
 from provisioner.store.engine import Database
-from provisioner.store.tables import metadata
+from provisioner.store.tables import metadata, operations
 
 
 @pytest.fixture
@@ -148,6 +150,16 @@ def test_later_store_is_left_alone(url: str, tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="made by a later version"):
         Store.migrate(url)
+
+
+def test_postgresql_would_take_the_same_tables() -> None:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    made = "".join(str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables)
+    indexes = [str(CreateIndex(index).compile(dialect=dialect)) for index in operations.indexes]
+
+    assert "TIMESTAMP WITH TIME ZONE" in made
+    assert "WITHOUT ROWID" not in made
+    assert "CREATE UNIQUE INDEX uq_operations_login_unended ON operations (login) WHERE finished_at IS NULL" in indexes
 
 
 def test_migrations_are_shipped_beside_the_code() -> None:

@@ -14,6 +14,7 @@ from provisioner.core.model import (
     Account,
     AccountKind,
     AccountState,
+    Handover,
     Operation,
     OperationKind,
     OperationState,
@@ -255,6 +256,48 @@ class TestEnded:
 
         with pytest.raises(LeaseLostError):
             store.write(tale.finished())
+
+
+class TestHandover:
+    @pytest.fixture
+    def record(self, store: Store, story: type[Story], clock: Clock) -> Handover:
+        """The record of a handover from p1 to p2 that was carried out."""
+        tale = story("a")
+        record = Handover(
+            operation_id=tale.id,
+            login="a",
+            mail="a@meb.gov.tr",
+            unit="46",
+            unit_name="Kahramanmaraş",
+            outgoing="p1",
+            outgoing_name="Ayşe",
+            incoming="p2",
+            incoming_name="Işıl",
+            actor="p9",
+            reason="atama",
+            begun_at=clock(),
+            finished_at=clock() + HOUR,
+        )
+        store.write(tale.planned())
+        store.write(tale.started(), tale.finished(handover=record))
+        return record
+
+    def test_record_is_kept(self, store: Store, record: Handover) -> None:
+        assert store.handovers([record.operation_id, "none"]) == {record.operation_id: record}
+
+    def test_incoming_person_is_the_custodian(self, store: Store, record: Handover) -> None:
+        assert store.units(["46"])["46"].custodian == "p2"
+
+    def test_record_is_found_by_both_sides_and_by_the_account(self, store: Store, record: Handover) -> None:
+        for found in ({"person": "p1"}, {"person": "p2"}, {"login": "a"}, {}):
+            assert list(store.find_handovers(**found)) == [record]
+        assert list(store.find_handovers(person="p9")) == list(store.find_handovers(login="b")) == []
+
+    def test_record_is_in_the_trail(self, store: Store, record: Handover) -> None:
+        *_, last = store.events()
+
+        assert '"incoming_name":"Işıl"' in last.body
+        assert store.verify_chain() is None
 
 
 def test_nothing_of_a_refused_submission_is_stored(store: Store, story: type[Story]) -> None:

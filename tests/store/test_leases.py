@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from provisioner.core.errors import BusyError, LeaseLostError
 from provisioner.core.model import OperationState
 from provisioner.store import Store, owners
+from provisioner.store.leases import Hold, Holds
 from provisioner.store.owners import new_owner, owner_is_gone
 from provisioner.store.tables import leases
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tests.store.conftest import Clock, Story
 
 MINUTE = timedelta(minutes=1)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HERE = Path(__file__).parent
 
 
@@ -125,10 +127,12 @@ class TestTakingOver:
         clock.move(MINUTE)
         other.write(tale.started(tries=2))
 
-    def test_store_that_was_closed_holds_nothing(self, store: Store, url: str, story: type[Story]) -> None:
+    def test_store_that_was_closed_holds_nothing(
+        self, store: Store, url: str, story: type[Story], clock: Clock
+    ) -> None:
         tale = story("a")
         store.write(tale.planned())
-        with Store.open(url) as other:
+        with Store.open(url, now=clock) as other:
             other.write(tale.started())
 
         store.write(tale.started(tries=2))
@@ -146,6 +150,17 @@ class TestTakingOver:
         store.write(done.started(), done.finished(OperationState.UNDONE))
 
         assert [operation.login for operation in other.resumable(clock())] == ["due", "planned"]
+
+
+def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story]) -> None:
+    """They share a transaction, so what one of them would have changed must not be seen by the next."""
+    holds = Holds(owner="me", now=NOON, expires_at=NOON + MINUTE, by_login={})
+
+    with pytest.raises(LeaseLostError):
+        holds.admit([story("a", id="op1").planned(), story("b").begun()])
+
+    holds.admit([story("a", id="op2").planned()])
+    assert holds["a"] == Hold(operation_id="op2")
 
 
 HOLDER = """
@@ -240,11 +255,15 @@ class TestOwner:
 
     def test_process_whose_end_nobody_took_note_of_is_gone(self) -> None:
         """A killed process stays in the table until its parent asks; a supervisor may be slow to."""
-        with subprocess.Popen(["true"]) as process:
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            assert process.returncode is None
+        with subprocess.Popen(["sleep", "60"]) as process:
+            start_time = owners._start_time(process.pid)
+            owner = owner_with(new_owner(), pid=str(process.pid), start_time=str(start_time))
+            assert not owner_is_gone(owner)
 
-            assert owner_is_gone(owner_with(new_owner(), pid=str(process.pid)))
+            process.kill()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+            assert owner_is_gone(owner)
 
     def test_process_id_that_is_used_again_does_not_help(self) -> None:
         assert owner_is_gone(owner_with(new_owner(), start_time="1"))

@@ -139,6 +139,41 @@ def logins(accounts: Iterator[Account]) -> list[str]:
     return [one.login for one in accounts]
 
 
+class TestPersons:
+    """What the personnel office asks before somebody leaves."""
+
+    def test_accounts_that_are_closed_are_nobodys(self, town: Store, story: type[Story]) -> None:
+        states = {"a": AccountState.OPEN, "b": AccountState.CLOSED, "c": AccountState.INCOMPLETE}
+        plan(town, story, *(account(login, holder="p1", state=state) for login, state in states.items()), account("d"))
+
+        assert [one.login for one in town.accounts_of_holder("p1")] == ["a", "c"]
+
+    def test_units_of_a_custodian(self, town: Store) -> None:
+        town.save_units(Unit(code=code, name=code, kind="office", custodian="p1") for code in ("46.2", "46.1"))
+
+        assert [unit.code for unit in town.units_of_custodian("p1")] == ["46.1", "46.2"]
+        assert town.units_of_custodian("p2") == []
+
+    def test_only_handovers_that_were_begun_and_not_ended_count(
+        self, store: Store, story: type[Story], clock: Clock
+    ) -> None:
+        for login in ("planned", "begun", "stuck", "done"):
+            tale = story(login)
+            handover = attrs.evolve(tale.operation, kind=OperationKind.HANDOVER, outgoing="p1", holder="p2")
+            store.write(attrs.evolve(tale.planned(), operation=handover))
+        store.write(story("begun").started(), story("begun").begun(0))
+        store.write(story("stuck").started(), story("stuck").stuck(clock()))
+        store.write(story("done").started(), story("done").finished())
+        other = story("create")
+        store.write(other.planned())
+        store.write(other.started(), other.begun(0))
+
+        assert [operation.login for operation in store.unended_handovers("p1")] == ["begun", "stuck"]
+        assert [operation.login for operation in store.unended_handovers("p2")] == ["begun", "stuck"]
+        assert store.unended_handovers("p3") == []
+        assert len(store.unended_handovers("p1")[0].steps) == 1
+
+
 class TestPages:
     def test_accounts_come_once_each(self, store: Store, story: type[Story]) -> None:
         names = [f"a{number:05}" for number in range(MANY)]

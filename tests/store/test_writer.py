@@ -198,6 +198,8 @@ def test_no_error_carries_what_was_to_be_stored(store: Store, story: type[Story]
     text = "".join(traceback.format_exception(caught.value))
     assert "FOREIGN KEY constraint failed" in text
     assert not {word for word in ("kmarasmem", "46-nowhere", "Ayşe", "sqlalchemy.exc") if word in text}
+    assert store._database.writer.hide_parameters
+    assert store._database.reader.hide_parameters
 
 
 def test_defect_of_one_caller_reaches_only_this_caller(store: Store, story: type[Story]) -> None:

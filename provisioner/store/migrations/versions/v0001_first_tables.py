@@ -21,6 +21,7 @@ def upgrade() -> None:
     _accounts()
     _operations()
     _steps_and_leases()
+    _handovers()
     _trail()
 
 
@@ -29,6 +30,7 @@ def downgrade() -> None:
     for table in (
         "chain_head",
         "events",
+        "handovers",
         "leases",
         "steps",
         "operations",
@@ -56,6 +58,7 @@ def _units_and_persons() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_units_parent", "units", ["parent"])
+    op.create_index("ix_units_custodian", "units", ["custodian"])
     op.create_table(
         "persons",
         sa.Column("id", sa.String, nullable=False),
@@ -163,6 +166,32 @@ def _steps_and_leases() -> None:
         sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name="fk_leases_operation_id_operations"),
         sqlite_with_rowid=False,
     )
+
+
+def _handovers() -> None:
+    op.create_table(
+        "handovers",
+        sa.Column("operation_id", sa.String, nullable=False),
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("mail", sa.String, nullable=False),
+        sa.Column("unit", sa.String, nullable=False),
+        sa.Column("unit_name", sa.String, nullable=False),
+        sa.Column("outgoing", sa.String),
+        sa.Column("outgoing_name", sa.String),
+        sa.Column("incoming", sa.String, nullable=False),
+        sa.Column("incoming_name", sa.String, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("begun_at", UTC, nullable=False),
+        sa.Column("finished_at", UTC, nullable=False),
+        sa.PrimaryKeyConstraint("operation_id", name="pk_handovers"),
+        sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name="fk_handovers_operation_id_operations"),
+        sa.ForeignKeyConstraint(["login"], ["accounts.login"], name="fk_handovers_login_accounts"),
+        sa.ForeignKeyConstraint(["unit"], ["units.code"], name="fk_handovers_unit_units"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_handovers_login", "handovers", ["login"])
+    op.create_index("ix_handovers_finished_at_operation_id", "handovers", ["finished_at", "operation_id"])
 
 
 def _trail() -> None:
