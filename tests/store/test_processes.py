@@ -51,13 +51,13 @@ def work(url: str, name: str, *, threads: int, count: int) -> subprocess.Popen[s
 
 def test_processes_that_write_at_once_lose_nothing(store: Store, url: str) -> None:
     """Deferred transactions would fail here with "database is locked", whatever the timeout."""
-    processes = [work(url, f"p{number}", threads=3, count=15) for number in range(4)]
+    processes = [work(url, f"p{number}", threads=3, count=8) for number in range(4)]
 
     outputs = [process.communicate(timeout=60) for process in processes]
 
     assert [errors for _, errors in outputs] == [""] * 4
-    assert store.count_operations() == {OperationState.DONE: 4 * 3 * 15}
-    assert len(list(store.events())) == 4 * 3 * 15 * sum(EVENTS)
+    assert store.count_operations() == {OperationState.DONE: 4 * 3 * 8}
+    assert len(list(store.events())) == 4 * 3 * 8 * sum(EVENTS)
     assert store.verify_chain() is None
 
 
