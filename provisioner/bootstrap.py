@@ -11,6 +11,7 @@ import attrs
 
 from provisioner.config import LoadedConfiguration
 from provisioner.core.breaker import Breaker
+from provisioner.core.clearance import HandoverDuties
 from provisioner.core.defaults import Defaults
 from provisioner.core.engine import Engine
 from provisioner.core.events import Event
@@ -100,6 +101,7 @@ def application(
 def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Retry, now: Clock) -> Application:
     plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
     plugins.add("core:persons", StoredPersons(store))
+    plugins.add("core:clearance", HandoverDuties(store))
     plugins.load(config.plugin_settings())
     targets = [plugins.targets[name] for name in config.content.targets]
     channels = [plugins.channels[name] for name in config.content.channels]

@@ -18,6 +18,7 @@ from typing import Self
 
 from provisioner.bootstrap import StoredPersons
 from provisioner.core.breaker import Breaker
+from provisioner.core.clearance import HandoverDuties
 from provisioner.core.defaults import Defaults
 from provisioner.core.engine import Engine
 from provisioner.core.events import Event
@@ -81,6 +82,7 @@ class Harness:
         self.plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=self.clock))
         self.plugins.add("core:defaults", Defaults(plate_code="46"))
         self.plugins.add("core:persons", StoredPersons(self.store))
+        self.plugins.add("core:clearance", HandoverDuties(self.store))
         retry = Retry(retry_policy, self.stop)
         gateways = [self.plugins.add_target(name, plugin, ORIGIN) for name, plugin in targets.items()]
         ways = [self.plugins.add_channel(name, plugin, ORIGIN) for name, plugin in channels.items()]
@@ -139,6 +141,10 @@ class Harness:
     def rotate(self, logins: Sequence[str]) -> list[Operation]:
         """Give these accounts new passwords."""
         return self.run(self.planner.rotate([self.account(login) for login in logins], cause=CAUSE))
+
+    def hand_over(self, login: str, to: str) -> list[Operation]:
+        """Pass an account to the person with this id."""
+        return self.run(self.planner.hand_over(self.account(login), to=to, cause=CAUSE))
 
     def run(self, plan: Plan) -> list[Operation]:
         """Carry a plan out."""

@@ -236,15 +236,14 @@ class Slapd:
 
     def pause(self) -> None:
         """Stop it from answering, while its ports stay open."""
-        self._signal(signal.SIGSTOP)
+        if self._process:
+            self._process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it answer again."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
         if self._process:
-            self._process.send_signal(number)
+            self._process.send_signal(signal.SIGCONT)
 
     def _run(self) -> None:
         listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"

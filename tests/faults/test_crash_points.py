@@ -20,7 +20,7 @@ from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
-KINDS = (OperationKind.CREATE, OperationKind.REOPEN, OperationKind.ROTATE, OperationKind.CLOSE)
+KINDS = tuple(OperationKind)
 
 #: The journal is written once to plan, once before each step (two for each of two targets, one for the message) and
 #: once at the end; closing sends no message.
@@ -60,7 +60,9 @@ class World:
         return self.processes.enter_context(harness)
 
     def passwords(self) -> list[str]:
-        return [message.password for message in self.phones.inbox(samples.HOLDER.mobile or "")]
+        """Return every password that was ever sent, the oldest first; the successor's come after the holder's."""
+        numbers = (samples.HOLDER.mobile or "", samples.SUCCESSOR.mobile or "")
+        return [message.password for number in numbers for message in self.phones.inbox(number)]
 
     def valid(self) -> list[list[str]]:
         """Return, for each target, which of the passwords that were ever sent log in."""
@@ -76,7 +78,7 @@ def _world(tmp_path: Path) -> Iterator[World]:
 
 def prepare(world: World, kind: OperationKind) -> None:
     harness = world.start()
-    harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
+    harness.know(units=[samples.UNIT], persons=[samples.HOLDER, samples.SUCCESSOR])
     if kind is not OperationKind.CREATE:
         harness.open([samples.UNIT.code])
     if kind is OperationKind.REOPEN:
@@ -90,6 +92,8 @@ def carry_out(harness: Harness, kind: OperationKind) -> None:
         harness.reopen([LOGIN])
     elif kind is OperationKind.ROTATE:
         harness.rotate([LOGIN])
+    elif kind is OperationKind.HANDOVER:
+        harness.hand_over(LOGIN, samples.SUCCESSOR.id)
     else:
         harness.close_accounts([LOGIN])
 

@@ -23,12 +23,13 @@ from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
-NUMBER = samples.HOLDER.mobile or ""
+NUMBERS = (samples.HOLDER.mobile or "", samples.SUCCESSOR.mobile or "")
 
 CHANGE_HOOK = {
     OperationKind.CREATE: "account_create",
     OperationKind.REOPEN: "account_create",
     OperationKind.ROTATE: "account_rotate",
+    OperationKind.HANDOVER: "account_handover",
     OperationKind.CLOSE: "account_close",
 }
 
@@ -81,7 +82,7 @@ class World:
 
     def passwords(self) -> list[str]:
         """Return every password that was ever sent, the oldest first."""
-        return [message.password for message in self.phones.inbox(NUMBER)]
+        return [message.password for number in NUMBERS for message in self.phones.inbox(number)]
 
     def takes(self, password: str | None) -> list[bool]:
         return [one.logs_in(LOGIN, password) if password else False for one in self.directories.values()]
@@ -94,7 +95,7 @@ class World:
 
 def prepare(harness: Harness, kind: OperationKind) -> None:
     """Bring the account to where an operation of this kind begins."""
-    harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
+    harness.know(units=[samples.UNIT], persons=[samples.HOLDER, samples.SUCCESSOR])
     if kind is not OperationKind.CREATE:
         harness.open([samples.UNIT.code])
     if kind is OperationKind.REOPEN:
@@ -108,6 +109,8 @@ def carry_out(harness: Harness, kind: OperationKind) -> Operation:
         return harness.reopen([LOGIN])[0]
     if kind is OperationKind.ROTATE:
         return harness.rotate([LOGIN])[0]
+    if kind is OperationKind.HANDOVER:
+        return harness.hand_over(LOGIN, samples.SUCCESSOR.id)[0]
     return harness.close_accounts([LOGIN])[0]
 
 
@@ -137,6 +140,9 @@ def check_ended(world: World, harness: Harness, operation: Operation, old: str |
         assert last != old
         assert world.takes(last) == [True, True]
         assert not any(any(world.takes(earlier)) for earlier in world.passwords()[:-1])
+    if operation.kind is OperationKind.HANDOVER:
+        assert harness.account(LOGIN).holder == samples.SUCCESSOR.id
+        assert world.phones.inbox(NUMBERS[1])[-1].password == last
 
 
 def bytes_of(folder: Path) -> bytes:
@@ -170,4 +176,4 @@ def test_no_fault_loses_a_password(cell: Cell, tmp_path: Path, capsys: pytest.Ca
 def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nfault matrix: {len(CELLS)} cells")
-    assert len(CELLS) == (3 * 5 + 4) * len(Fault) * 2 * 2
+    assert len(CELLS) == (4 * 5 + 4) * len(Fault) * 2 * 2
