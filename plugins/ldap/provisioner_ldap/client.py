@@ -63,7 +63,6 @@ class _StrictTls(ldap3.Tls):  # type: ignore[misc] # ldap3 has no types
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002 - ldap3
         """Replace the socket of *connection* by an encrypted one whose other end is who it should be."""
-        _hurry(connection.socket)
         connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._host)
 
 
@@ -274,7 +273,8 @@ class Client:
         )
         try:
             connection.open(read_server_info=False)
-            _hurry(connection.socket)
+            # Small messages are sent at once; otherwise the first bind waits 40 ms for an acknowledgement.
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if server.tls and not server.ssl:
                 connection.start_tls(read_server_info=False)
         except Exception as error:
@@ -302,16 +302,10 @@ def _addresses(host: str, port: int, url: str) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def _hurry(plain: socket.socket) -> None:
-    """Send small messages at once; otherwise the first bind waits 40 ms for an acknowledgement."""
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
 def _close_socket(connection: Any) -> None:
     """Close what ldap3 leaves open after a failure."""
     if connection.socket is not None:
         connection.socket.close()
-        connection.socket = None
 
 
 def _succeeded(answer: Answer) -> Answer:

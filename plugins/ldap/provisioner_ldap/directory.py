@@ -71,7 +71,7 @@ class Directory:
         dn, wanted = self._dn(request.account), self._wanted(request.account, request.unit, request.holder)
         with self._sessions.lend() as session:
             with Rewrite(session, self._family, Entry(dn)) as fresh:
-                if fresh.add(wanted):
+                if fresh.add({self.settings.rdn: (request.account.login.encode(),), **wanted}):
                     fresh.set_password(request.secret)
                     return self._applied(fresh.undo)
             former = self._read(session, dn)
@@ -140,11 +140,9 @@ class Directory:
         return entry_dn(self.settings.rdn, account.login, self.settings.base(account.kind))
 
     def _wanted(self, account: Account, unit: Unit, holder: Person) -> dict[str, tuple[bytes, ...]]:
-        return {
-            OBJECT_CLASS: tuple(name.encode() for name in self.settings.object_classes),
-            self.settings.rdn: (account.login.encode(),),
-            **rendered(self.settings.attributes, placeholders(account, unit, holder)),
-        }
+        """Return what an entry shall hold, its name aside."""
+        classes = tuple(name.encode() for name in self.settings.object_classes)
+        return {OBJECT_CLASS: classes, **rendered(self.settings.attributes, placeholders(account, unit, holder))}
 
     def _read(self, session: Session, dn: str) -> Entry:
         """Read what an undo, a comparison or a report needs."""

@@ -242,18 +242,28 @@ def from_exception(error: Exception, *, server: str, detail: str, changing: bool
 
         changing: Whether the request under way would have changed something.
     """
-    match meaning(error):
+    found = meaning(error)
+    if found is Meaning.NOT_SENT or (found is Meaning.LOST and not changing):
+        return UnavailableError(
+            "{server} does not answer: {detail}",
+            cure="see that it runs and that the network lets us reach it",
+            server=server,
+            detail=detail,
+        )
+    if found is Meaning.LOST:
+        return UnknownOutcomeError(
+            "a change was sent to {server} and no usable answer came: {detail}", server=server, detail=detail
+        )
+    return _ours(found, error, server, detail)
+
+
+def _ours(found: Meaning, error: Exception, server: str, detail: str) -> TargetError:
+    """Return the error for an exception that has its cause on our side."""
+    match found:
         case Meaning.CERTIFICATE:
             return MisconfiguredError(
                 "the certificate of {server} does not stand up to verification: {detail}",
                 cure="set ca_file to the certificates it is signed with, and name the server as its certificate does",
-                server=server,
-                detail=detail,
-            )
-        case Meaning.SETTINGS:
-            return MisconfiguredError(
-                "{server} cannot be used as it is configured: {detail}",
-                cure="see that the directory offers what the settings of the target ask for",
                 server=server,
                 detail=detail,
             )
@@ -262,14 +272,10 @@ def from_exception(error: Exception, *, server: str, detail: str, changing: bool
         case Meaning.VALUE:
             kind = type(error).__name__
             return RefusedError("a value cannot be sent to {server}: {kind}", server=server, kind=kind)
-        case Meaning.LOST if changing:
-            return UnknownOutcomeError(
-                "a change was sent to {server} and no usable answer came: {detail}", server=server, detail=detail
-            )
         case _:
-            return UnavailableError(
-                "{server} does not answer: {detail}",
-                cure="see that it runs and that the network lets us reach it",
+            return MisconfiguredError(
+                "{server} cannot be used as it is configured: {detail}",
+                cure="see that the directory offers what the settings of the target ask for",
                 server=server,
                 detail=detail,
             )

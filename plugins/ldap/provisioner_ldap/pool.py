@@ -77,12 +77,10 @@ class Servers(Generic[PooledT]):
 
     def _connected(self, url: str) -> PooledT:
         try:
-            connection = self.connect(url)
+            return self.connect(url)
         except TransientError:
             self.pass_over(url)
             raise
-        self._resting.pop(url, None)
-        return connection
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -111,13 +111,13 @@ class Administrator:
     def add(self, dn: str, classes: list[str], attributes: Mapping[str, object]) -> None:
         assert self._connection.add(dn, classes, dict(attributes)), self._connection.result
 
-    def delete(self, dn: str) -> None:
-        assert self._connection.delete(dn), self._connection.result
-
     def replace(self, dn: str, **attributes: str) -> None:
         """Set attributes; an empty text removes one."""
         changes = {name: [(ldap3.MODIFY_REPLACE, [text] if text else [])] for name, text in attributes.items()}
         assert self._connection.modify(dn, changes), self._connection.result
+
+    def add_value(self, dn: str, name: str, value: str) -> None:
+        assert self._connection.modify(dn, {name: [(ldap3.MODIFY_ADD, [value])]}), self._connection.result
 
     def set_password(self, dn: str, password: str) -> None:
         assert self._connection.extend.standard.modify_password(dn, new_password=password), self._connection.result

@@ -114,6 +114,17 @@ class TestCreate:
         assert administrator.text(dn, "displayName") == "Ayşe Işık"
         assert administrator.text(dn, "description") == "kept"
 
+    def test_a_further_login_that_somebody_added_is_kept(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        dn = administrator.dn(account)
+        directory.create(samples.create(account))
+        administrator.add_value(dn, "uid", f"{account.login}-alias")
+
+        directory.create(samples.create(account, OTHER_SECRET))
+
+        assert f"{account.login}-alias".encode() in (administrator.read(dn) or {})["uid"]
+
     def test_a_refused_password_leaves_no_entry_behind(
         self, directory: Directory, account: Account, administrator: Administrator
     ) -> None:
@@ -458,6 +469,16 @@ class TestProbe:
         assert attributes["mail"] == account.mail
         assert "pwdChangedTime" in attributes
         assert not any("{SSHA}" in value for value in attributes.values())
+
+    def test_an_alias_is_not_mistaken_for_what_it_points_to(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        directory.create(samples.create(account))
+        other = attrs.evolve(account, login=f"{account.login}-alias")
+        alias = {"aliasedObjectName": administrator.dn(account), "uid": other.login}
+        administrator.add(administrator.dn(other), ["alias", "extensibleObject"], alias)
+
+        assert "mail" not in directory.probe(samples.probe(None, other)).attributes
 
     def test_a_successful_log_in_is_one_request(
         self, make_directory: MakeDirectory, account: Account, proxy: Proxy

@@ -188,6 +188,19 @@ class TestLostAnswers:
 
         assert through_proxy.probe(samples.probe(SECRET, account)).secret_accepted
 
+    def test_an_interrupted_reopening_leaves_the_account_closed(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, administrator: Administrator
+    ) -> None:
+        """It must never be open with the password of its last holder, not even for a moment."""
+        through_proxy.create(samples.create(account))
+        through_proxy.shut(samples.close(account))
+        proxy.lose = {EXTENDED}
+
+        with pytest.raises(UnknownOutcomeError):
+            through_proxy.create(samples.create(account, OTHER_SECRET))
+
+        assert not administrator.logs_in(administrator.dn(account), SECRET.reveal())
+
     @pytest.mark.parametrize("lost", ["lose", "lose_answer_to"])
     def test_a_lost_answer_to_a_closing_is_unknown(
         self, through_proxy: Directory, account: Account, proxy: Proxy, lost: str
@@ -256,6 +269,21 @@ class TestLostAnswers:
 
             with pytest.raises(UnknownOutcomeError, match="half changed"):
                 directory.hand_over(samples.handover(account))
+
+
+def test_a_referral_is_not_followed_with_our_password(
+    directory: Directory, account: Account, administrator: Administrator
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.settimeout(0)
+        url = f"ldap://127.0.0.1:{elsewhere.getsockname()[1]}/dc=elsewhere"
+        administrator.add(administrator.dn(account), ["referral", "extensibleObject"], {"ref": url})
+
+        with pytest.raises(MisconfiguredError, match="referral"):
+            directory.rotate(samples.rotate(account))
+
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
 
 
 class TestSecrets:
