@@ -1,0 +1,215 @@
+"""Whatever is done in whatever order, and whatever fails or dies in between, nothing is lost and nobody is fooled."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from provisioner.core.errors import InputError, NotReadyError
+from provisioner.core.events import Event
+from provisioner.core.model import Account, AccountState, OperationState, Person, Unit
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
+from provisioner.testing.harness import Harness
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
+
+PERSONS = [Person(id=f"p{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for n in range(3)]
+UNITS = [
+    Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian=PERSONS[n].id) for n in range(2)
+]
+HOOKS = {
+    "first": ("account_create", "account_close", "account_rotate", "account_handover", "account_probe", "undo"),
+    "second": ("account_create", "account_close", "account_rotate", "account_handover", "account_probe", "undo"),
+    "sms": ("secret_deliver", "delivery_probe"),
+}
+
+units = st.sampled_from(UNITS)
+persons = st.sampled_from(PERSONS)
+places = st.sampled_from([(place, hook) for place, hooks in HOOKS.items() for hook in hooks])
+
+
+class CrashError(BaseException):
+    """The process is gone."""
+
+
+class Accounts(RuleBasedStateMachine):
+    """Two units, three people, two targets, one channel, and one process after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exit = ExitStack()
+        self.folder = Path(self.exit.enter_context(tempfile.TemporaryDirectory()))
+        self.clock = FakeClock()
+        self.directories = [MemoryTarget(), MemoryTarget()]
+        self.phones = MemoryChannel()
+        self.faults = {place: Faults() for place in HOOKS}
+        self.targets = {
+            "first": FaultTarget(self.directories[0], self.faults["first"]),
+            "second": FaultTarget(self.directories[1], self.faults["second"], undoes=False),
+        }
+        self.channels = {"sms": FaultChannel(self.phones, self.faults["sms"])}
+
+    @initialize()
+    def begin(self) -> None:
+        self.harness = self.start()
+        self.harness.know(units=UNITS, persons=PERSONS)
+
+    def start(self) -> Harness:
+        harness = Harness(self.folder / "store.sqlite", targets=self.targets, channels=self.channels, clock=self.clock)
+        return self.exit.enter_context(harness)
+
+    def teardown(self) -> None:
+        self.exit.close()
+
+    def account(self, unit: Unit) -> Account | None:
+        return self.harness.store.accounts([unit.login or ""]).get(unit.login or "")
+
+    def attempt(self, do: object, *arguments: object) -> None:
+        """Do something; that it is not possible in this state, or not now, is an answer too."""
+        try:
+            do(*arguments)  # type: ignore[operator]
+        except (InputError, NotReadyError):
+            pass
+        except CrashError:
+            self.clock.advance(timedelta(minutes=2))
+            self.harness = self.start()
+
+    @rule(unit=units)
+    def open(self, unit: Unit) -> None:
+        self.attempt(self.harness.open, [unit.code])
+
+    @rule(unit=units)
+    def close(self, unit: Unit) -> None:
+        if self.account(unit):
+            self.attempt(self.harness.close_accounts, [unit.login])
+
+    @rule(unit=units)
+    def reopen(self, unit: Unit) -> None:
+        if self.account(unit):
+            self.attempt(self.harness.reopen, [unit.login])
+
+    @rule(unit=units)
+    def rotate(self, unit: Unit) -> None:
+        account = self.account(unit)
+        if account:
+            self.attempt(self.harness.rotate, [unit.login])
+            if account.state is AccountState.CLOSED:
+                after = self.account(unit)
+                assert after is not None
+                assert after.state is AccountState.CLOSED
+
+    @rule(unit=units, person=persons)
+    def hand_over(self, unit: Unit, person: Person) -> None:
+        if self.account(unit):
+            self.attempt(self.harness.hand_over, unit.login, person.id)
+
+    @rule(place=places, fault=st.sampled_from(Fault), lasts=st.booleans())
+    def fail(self, place: tuple[str, str], fault: Fault, *, lasts: bool) -> None:
+        name, hook = place
+        faults = self.faults[name]
+        faults.on(hook, fault, EVERY_CALL if lasts else {faults.calls[hook] + 1})
+
+    @rule()
+    def heal(self) -> None:
+        for faults in self.faults.values():
+            faults.clear()
+
+    @rule(writes=st.integers(1, 9), after=st.booleans())
+    def crash(self, writes: int, *, after: bool) -> None:
+        """Let the process die at its n-th write from now on; what it does until then is up to the next rules."""
+        left = writes
+
+        def die(_: Sequence[Event]) -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                raise CrashError
+
+        if after:
+            self.harness.after_record = die
+        else:
+            self.harness.on_record = die
+
+    @rule(hours=st.sampled_from([0, 1, 12]))
+    def resume(self, hours: int) -> None:
+        self.clock.advance(timedelta(hours=hours))
+        self.attempt(self.harness.resume)
+
+    @rule()
+    def settle(self) -> None:
+        """Heal everything and drive on: everything comes to its end, and then nothing is left to do."""
+        self.heal()
+        self.harness = self.start()
+        for _ in range(3):
+            self.clock.advance(timedelta(hours=7))
+            self.harness.resume()
+        assert self.harness.resume() == []
+        for unit in UNITS:
+            self.check_settled(unit)
+
+    def check_settled(self, unit: Unit) -> None:
+        account = self.account(unit)
+        login = unit.login or ""
+        if account is None:
+            return
+        assert not self.harness.store.unended([login])
+        valid = [{one for one in self.passwords(login) if d.logs_in(login, one)} for d in self.directories]
+        if account.state is AccountState.OPEN:
+            assert len(valid[0]) == 1
+            assert valid[0] == valid[1]
+            assert valid[0] <= set(self.passwords(login, account.holder))
+        else:
+            assert account.state in {AccountState.CLOSED, AccountState.PLANNED}
+            assert valid == [set(), set()]
+
+    def passwords(self, login: str, holder: str | None = None) -> list[str]:
+        numbers = [person.mobile or "" for person in PERSONS if holder in {None, person.id}]
+        return [one.password for number in numbers for one in self.phones.inbox(number) if one.login == login]
+
+    @invariant()
+    def at_most_one_operation_is_under_way_for_an_account(self) -> None:
+        for unit in UNITS:
+            unended = [one for one in self.harness.store.find_operations(login=unit.login) if not one.state.ended]
+            assert len(unended) <= 1
+
+    @invariant()
+    def whatever_is_incomplete_has_a_reason_and_a_next_try(self) -> None:
+        for one in self.harness.store.find_operations(state=OperationState.INCOMPLETE):
+            assert one.error is not None
+            assert one.next_try_at is not None
+
+    @invariant()
+    def what_is_closed_lets_nobody_in(self) -> None:
+        for unit in UNITS:
+            account = self.account(unit)
+            if account and account.state is AccountState.CLOSED and not self.harness.store.unended([account.login]):
+                words = self.passwords(account.login)
+                assert not any(d.logs_in(account.login, word) for d in self.directories for word in words)
+
+    @invariant()
+    def the_trail_is_whole(self) -> None:
+        assert self.harness.store.verify_chain() is None
+
+    @invariant()
+    def every_operation_is_told_from_plan_to_end(self) -> None:
+        for one in self.harness.store.find_operations():
+            kinds = [entry.kind for entry in self.harness.store.events(operation_id=one.id)]
+            assert kinds[0] == "operation_planned"
+            assert kinds.count("operation_started") == one.tries
+            assert (kinds[-1] == "operation_ended") >= one.state.ended
+
+
+TestAccounts = Accounts.TestCase
+TestAccounts.settings = settings(
+    max_examples=40,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
