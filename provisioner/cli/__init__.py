@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NoReturn
 
 
@@ -9,4 +10,6 @@ def main() -> NoReturn:
     """Run the command line of this process, and exit."""
     from provisioner.cli.root import root
 
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="replace")  # a name with a letter that the terminal does not know is no reason to fail
     root.main()

@@ -38,6 +38,7 @@ CODES: dict[type[BaseException], ExitCode] = {
     StoreError: ExitCode.WRONG,
     SupersededError: ExitCode.UNFINISHED,
     TargetError: ExitCode.UNAVAILABLE,
+    click.Abort: ExitCode.UNFINISHED,
     click.ClickException: ExitCode.WRONG,
     Exception: ExitCode.DEFECT,
 }

@@ -32,7 +32,7 @@ class Root(LazyGroup):
         """
         given = sys.argv[1:] if args is None else list(args)
         session = Session()
-        extra = {"prog_name": "provisioner", **extra, "standalone_mode": False, "obj": session}
+        extra |= {"prog_name": "provisioner", "standalone_mode": False, "obj": session}
         try:
             code = super().main(given, *more, **extra)
         except Exception as error:  # the last resort of the program

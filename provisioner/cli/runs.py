@@ -16,7 +16,7 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
-from provisioner.core.errors import InputError, StoppedError, StoreError, TargetError
+from provisioner.core.errors import InputError, NotReadyError, StoppedError, TargetError
 from provisioner.core.logbook import step_error
 from provisioner.core.model import Operation, OperationState
 from provisioner.core.plan import Plan, Unchanged, Work
@@ -89,16 +89,18 @@ def follow(
 
     Raises:
 
-        Exception: Before any operation had ended.
+        InputError: Nothing was begun.
+
+        NotReadyError: Nothing was begun.
     """
     ended: list[Operation] = []
     failure = None
     try:
         ended.extend(session.output.progress(operations, total, "changing accounts"))
-    except Exception as error:  # what has been done until then is to be said all the same
-        if not ended:
+    except Exception as error:
+        if not ended and isinstance(error, (InputError, NotReadyError)):
             raise
-        failure = error
+        failure = error  # what has been done until then is to be said all the same
     answer = _document(session, ended, unchanged)
     if failure:
         answer["error"] = failures.document(failure, session)
@@ -112,8 +114,8 @@ def follow(
 
 def _exit_code(ended: Iterable[Operation], failure: Exception | None) -> ExitCode:
     states = {operation.state for operation in ended}
-    if failure and not isinstance(failure, StoreError):
-        return failures.exit_code(failure)
+    if failure and failures.exit_code(failure) is ExitCode.DEFECT:
+        return ExitCode.DEFECT
     if OperationState.STAGED in states:
         return ExitCode.STAGED
     return ExitCode.UNFINISHED if failure or states - {OperationState.DONE} else ExitCode.DONE

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+
+import pytest
+import time_machine
+
+from provisioner.testing.faults import Fault
+from tests.cli.conftest import Answer, Office, typed
+
+
+def _status(answer: Answer) -> dict[str, str]:
+    return {one["name"]: one["status"] for one in answer.json["items"]}
+
+
+class TestCheck:
+    """``check``."""
+
+    def test_says_of_every_part_that_it_works(self, office: Office) -> None:
+        answer = office.type("--json", "check")
+
+        assert answer.code == 0
+        assert _status(answer) == dict.fromkeys(
+            ["config", "libraries", "store", "clock", "passwords", "targets.posta", "targets.pys", "channels.sms"], "ok"
+        )
+        assert all(one.keys() == {"name", "status", "message", "cure"} for one in answer.json["items"])
+
+    def test_tells_people_one_line_each(self, office: Office) -> None:
+        lines = office.type("check").out.splitlines()
+
+        assert len(lines) == 8
+        assert lines[5].startswith("ok       targets.posta: ")
+
+    def test_of_a_dead_target_still_checks_the_others_and_exits_with_5(self, office: Office) -> None:
+        office.faults("posta").on("target_check", Fault.CANNOT_CONNECT)
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 5
+        assert _status(answer)["targets.posta"] == "problem"
+        assert _status(answer)["targets.pys"] == "ok"
+
+    def test_of_wrong_credentials_exits_with_2(self, office: Office) -> None:
+        office.faults("sms").on("channel_check", Fault.MISCONFIGURED)
+
+        assert office.type("check").code == 2
+
+    def test_of_both_exits_with_2(self, office: Office) -> None:
+        """Somebody has to mend something, whatever comes back by itself."""
+        office.faults("posta").on("target_check", Fault.CANNOT_CONNECT)
+        office.faults("sms").on("channel_check", Fault.MISCONFIGURED)
+
+        assert office.type("check").code == 2
+
+    def test_without_a_configuration_names_the_cure(self, office: Office) -> None:
+        office.config.unlink()
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 2
+        assert "provisioner init" in answer.json["items"][0]["cure"]
+
+    def test_without_a_store_still_checks_the_targets(self, office: Office) -> None:
+        (office.config.parent / "provisioner.sqlite").unlink()
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 2
+        assert _status(answer)["store"] == "problem"
+        assert _status(answer)["targets.pys"] == "ok"
+        assert not (office.config.parent / "provisioner.sqlite").exists()
+
+    def test_of_a_plugin_that_does_not_load_still_checks_the_others(self, office: Office) -> None:
+        office.config.write_text(office.config.read_text() + '[targets.third]\nplugin = "nosuch"\n')
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 2
+        assert _status(answer)["plugins.nosuch"] == "problem"
+        assert _status(answer)["targets.posta"] == "ok"
+
+    def test_warns_of_a_clock_that_runs_behind_the_store(self, office: Office) -> None:
+        """Next tries and deadlines would come late, and nobody would see why."""
+        office.type("unit", "open", "il-mem")
+
+        with time_machine.travel(datetime.now(UTC) - timedelta(hours=1)):
+            answer = office.type("--json", "check")
+
+        assert answer.code == 0
+        assert _status(answer)["clock"] == "warning"
+
+    def test_complains_of_the_old_passlib(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It has the same import name as its successor, and the one installed last wins."""
+
+        class Passlib:
+            name = "passlib"
+
+        real = list(metadata.distributions())
+        monkeypatch.setattr(metadata, "distributions", lambda: [*real, Passlib()])
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 2
+        assert _status(answer)["libraries"] == "problem"
+
+    def test_shows_what_the_plugins_warn_of(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        from provisioner.core.requests import TargetReport
+        from provisioner.testing.memory import MemoryTarget
+
+        monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport(warnings=("the certificate ends",)))
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 0
+        assert {"name": "targets.pys", "status": "warning", "message": "the certificate ends", "cure": ""} in (
+            answer.json["items"]
+        )
+
+
+def test_speaks_turkish(office: Office) -> None:
+    assert "iyi      store: sürüm" in typed("--config", office.config, "--lang", "tr", "check").out

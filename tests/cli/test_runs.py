@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from provisioner.core.errors import StoreError
+from provisioner.core.events import Event
+from provisioner.store import Store
+from provisioner.testing.faults import Fault
+from tests.cli.conftest import PERSONS, Office
+
+CODES = ("il-mem", "ar-ge", "istatistik")
+MOBILES = [person.mobile for person in PERSONS if person.mobile]
+
+
+class TestHalfWay:
+    """A target fails after the run has begun."""
+
+    def test_exits_with_4_and_gives_the_state_of_every_operation(self, office: Office) -> None:
+        office.faults("pys").on("account_create", Fault.REFUSE, calls={1})
+
+        answer = office.type("--json", "unit", "open", *CODES)
+
+        assert answer.code == 4
+        assert sorted(answer.states.values()) == ["done", "done", "undone"]
+        [undone] = [one for one in answer.json["operations"] if one["state"] == "undone"]
+        assert undone["error"]["class"] == "RefusedError"
+        assert undone["steps"][-1]["hook"] == "undo"
+
+    def test_tells_people_the_reason_and_counts(self, office: Office) -> None:
+        office.faults("pys").on("account_create", Fault.REFUSE, calls={1})
+
+        out = office.type("unit", "open", *CODES).out
+
+        assert "it is against the rules here" in out
+        assert out.splitlines()[-1] == "2 done, 0 unchanged, 0 incomplete, 1 failed"
+
+    def test_points_to_resume_when_there_is_something_to_drive_on(self, office: Office) -> None:
+        office.faults("pys").on("account_create", Fault.MISCONFIGURED)
+
+        out = office.type("unit", "open", "il-mem").out
+
+        assert "kmarasmem: create: incomplete" in out
+        assert "run 'provisioner resume'" in out
+
+    def test_is_told_in_the_language_asked_for(self, office: Office) -> None:
+        """The journal keeps errors in English."""
+        office.faults("pys").on("account_create", Fault.REFUSE)
+
+        answer = office.type("--json", "--lang", "tr", "unit", "open", "il-mem")
+
+        assert answer.json["operations"][0]["error"]["message"] == "buradaki kurallara aykırı"
+
+    def test_never_shows_a_password(self, office: Office) -> None:
+        """A plug-in with a defect quotes it in its exception."""
+        office.faults("posta").on("account_create", Fault.APPLY_AND_DEFECT, calls={1})
+
+        answer = office.type("-v", "--json", "unit", "open", *CODES)
+
+        passwords = [one.password for mobile in MOBILES for one in office.plugin.channels["sms"].inbox(mobile)]
+        assert passwords
+        assert not any(password in answer.out + answer.err for password in passwords)
+        assert "unexpected" not in answer.out + answer.err
+
+
+class TestStoreFailure:
+    """The store fails while a run is under way."""
+
+    @pytest.mark.parametrize("allowed", [2, 5])
+    def test_exits_with_4_and_one_document(self, office: Office, monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
+        """Whatever had happened by then, "nothing was changed" would be a lie."""
+        real = Store.write
+        writes = []
+
+        def failing(store: Store, *events: Event) -> None:
+            writes.append(events)
+            if len(writes) > allowed:
+                raise StoreError("no space is left for the store {place}", cure="free some disk space", place="x")
+            real(store, *events)
+
+        monkeypatch.setattr(Store, "write", failing)
+
+        answer = office.type("--json", "unit", "open", "il-mem")
+
+        assert answer.code == 4
+        assert answer.json.keys() == {"operations", "unchanged", "error"}
+        assert answer.json["error"]["class"] == "StoreError"
+
+
+class TestResume:
+    """``resume``."""
+
+    def test_finishes_what_was_stuck_as_soon_as_it_is_asked(self, office: Office) -> None:
+        """Whoever mended the target does not want to wait for the next try."""
+        office.faults("pys").on("account_create", Fault.MISCONFIGURED)
+        office.type("unit", "open", "il-mem")
+        office.faults("pys").clear()
+
+        answer = office.type("--json", "resume")
+
+        assert (answer.code, answer.states) == (0, {"kmarasmem": "done"})
+        assert office.states() == {"kmarasmem": "open"}
+
+    def test_leaves_what_waits_alone_when_asked_for_what_is_due(self, office: Office) -> None:
+        """A job that runs every minute must not wear a sick target out."""
+        office.faults("pys").on("account_create", Fault.MISCONFIGURED)
+        office.type("unit", "open", "il-mem")
+        office.faults("pys").clear()
+
+        assert office.type("--json", "resume", "--due").json["operations"] == []
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=2)):
+            assert office.type("--json", "resume", "--due").states == {"kmarasmem": "done"}
+
+    def test_with_nothing_to_do_exits_with_0(self, office: Office) -> None:
+        answer = office.type("--json", "resume")
+
+        assert (answer.code, answer.json) == (0, {"operations": [], "unchanged": []})
+
+    def test_that_does_not_help_exits_with_4(self, office: Office) -> None:
+        office.faults("pys").on("account_create", Fault.MISCONFIGURED)
+        office.type("unit", "open", "il-mem")
+
+        answer = office.type("--json", "resume")
+
+        assert (answer.code, answer.states) == (4, {"kmarasmem": "incomplete"})
+
+    def test_on_a_dead_target_exits_with_5(self, office: Office) -> None:
+        office.faults("pys").on("account_create", Fault.MISCONFIGURED)
+        office.type("unit", "open", "il-mem")
+        office.faults("pys").on("target_check", Fault.CANNOT_CONNECT)
+
+        assert office.type("resume").code == 5
+
+    def test_says_of_what_cannot_be_planned_any_more_why(self, office: Office) -> None:
+        office.faults("pys").on("account_create", Fault.MISCONFIGURED)
+        office.type("unit", "open", "il-mem")
+        office.faults("pys").clear()
+        with office.open() as store, store._database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM persons")
+
+        answer = office.type("--json", "resume")
+
+        assert (answer.code, answer.states) == (4, {"kmarasmem": "incomplete"})
+        assert "nobody knows 1001" in answer.json["operations"][0]["error"]["message"]
+
+    def test_as_a_dry_run_shows_what_it_would_do(self, office: Office) -> None:
+        office.faults("pys").on("account_create", Fault.MISCONFIGURED)
+        office.type("unit", "open", "il-mem")
+        office.faults("pys").clear()
+
+        answer = office.type("--json", "resume", "--dry-run")
+
+        assert (answer.code, answer.states) == (0, {"kmarasmem": "incomplete"})
+        assert [operation.tries for operation in office.operations()] == [1]
+
+
+class TestActor:
+    """Who asked."""
+
+    def test_is_the_user_of_the_system_if_nobody_is_named(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LOGNAME", "veli")
+
+        assert office.type("--json", "unit", "open", "il-mem").json["operations"][0]["actor"] == "veli"
+
+    def test_is_a_number_if_the_user_has_no_name(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As in a container that runs under an arbitrary number."""
+
+        def nameless() -> str:
+            raise OSError
+
+        monkeypatch.setattr("getpass.getuser", nameless)
+
+        assert office.type("--json", "unit", "open", "il-mem").json["operations"][0]["actor"].isdigit()
+
+
+class TestProgress:
+    """Long work on a terminal."""
+
+    def test_shows_no_bar_elsewhere(self, office: Office) -> None:
+        assert office.type("unit", "open", *CODES).err == ""

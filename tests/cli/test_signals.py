@@ -1,0 +1,124 @@
+"""Signals to a real process, in the middle of a real run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from provisioner.core.model import Operation, Unit
+from provisioner.store import Store
+from tests.cli.conftest import PERSONS
+
+UNITS = [
+    Unit(code=f"u{number}", name=f"Birim {number}", kind="office", login=f"birim{number}", custodian="1001")
+    for number in range(25)
+]
+
+CONFIG = """\
+language = "en"
+[accounts]
+domain = "meb.gov.tr"
+[targets.directory]
+plugin = "local"
+database = "directory.sqlite"
+parallel = 1
+[channels.sms]
+plugin = "memory"
+"""
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: Path) -> Path:
+    (tmp_path / "provisioner.toml").write_text(CONFIG)
+    with Store.create(f"sqlite:///{tmp_path / 'provisioner.sqlite'}") as store:
+        store.save_persons(PERSONS)
+        store.save_units(UNITS)
+    return tmp_path
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start to open all units, and yield the process when the first one is open."""
+    command = _command(folder, "unit", "open", *(unit.code for unit in UNITS))
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        _wait_for(lambda: any(operation.state.ended for operation in _operations(folder)))
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _command(folder: Path, *args: str) -> list[str]:
+    return [sys.executable, "-m", "provisioner", "--config", str(folder / "provisioner.toml"), "--json", *args]
+
+
+def _operations(folder: Path) -> list[Operation]:
+    with Store.open(f"sqlite:///{folder / 'provisioner.sqlite'}") as store:
+        return list(store.find_operations())
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it did not happen within 30 seconds"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_between_two_steps(folder: Path, number: signal.Signals) -> None:
+    """No step is left in the middle, what is left is said and kept, and ``resume`` finishes it."""
+    with running(folder) as process:
+        process.send_signal(number)
+        process.send_signal(number)  # somebody is impatient
+        out, err = process.communicate(timeout=30)
+
+    assert process.returncode == 4
+    assert err.count("stopping between two steps") == 1
+    assert "Traceback" not in err
+    states = [one["state"] for one in json.loads(out)["operations"]]
+    assert len(states) == len(UNITS)
+    assert "planned" in states
+    assert {operation.state.value for operation in _operations(folder)} <= {"done", "planned", "incomplete"}
+    assert all(step.outcome for operation in _operations(folder) for step in operation.steps if operation.tries)
+
+    resumed = subprocess.run(_command(folder, "resume"), capture_output=True, text=True, check=False)
+
+    assert resumed.returncode == 0, resumed.stdout
+    assert {operation.state.value for operation in _operations(folder)} == {"done"}
+
+
+def test_a_run_that_was_killed_is_finished_by_resume(folder: Path) -> None:
+    """Nothing can be said after SIGKILL; the journal knows."""
+    with running(folder) as process:
+        process.kill()
+        process.communicate()
+
+    resumed = subprocess.run(_command(folder, "resume"), capture_output=True, text=True, check=False)
+
+    assert resumed.returncode == 0, resumed.stdout
+    assert {operation.state.value for operation in _operations(folder)} == {"done"}
+
+
+def test_a_signal_before_anything_was_changed_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan is not even written down."""
+    from provisioner.core.engine import Engine
+    from tests.cli.conftest import typed
+
+    monkeypatch.setattr(Engine, "preflight", lambda *_: signal.raise_signal(signal.SIGTERM))
+    listing = folder / "units.csv"
+    listing.write_text("code,name,kind,login,custodian\nyeni,Yeni,office,yeni46,1001\n")
+
+    answer = typed("--config", folder / "provisioner.toml", "--json", "unit", "open", listing)
+
+    assert answer.code == 4
+    assert answer.json["error"]["class"] == "StoppedError"
+    assert _operations(folder) == []
