@@ -8,9 +8,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import ldap3
@@ -124,13 +125,37 @@ class Province:
         return Run(code=process.returncode, stdout=stdout, stderr=stderr)
 
 
-def binds(directory: Slapd, login: str, password: str) -> bool:
-    """Whether the password logs in at the directory."""
-    server = ldap3.Server(directory.url, get_info=ldap3.NONE, connect_timeout=5)
-    connection = ldap3.Connection(
-        server, f"uid={login},{directory.base_dn}", password, client_strategy=ldap3.SAFE_SYNC, receive_timeout=5
-    )
-    try:
-        return bool(connection.bind()[0])
-    finally:
-        connection.unbind()
+@attrs.frozen
+class Entrance:
+    """Where one person after the other logs in at a directory, over one connection."""
+
+    _directory: Slapd
+    _connection: Any
+
+    @classmethod
+    @contextmanager
+    def to(cls, directory: Slapd) -> Iterator[Self]:
+        """Be open for the length of the block."""
+        server = ldap3.Server(directory.url, get_info=ldap3.NONE, connect_timeout=5)
+        connection = ldap3.Connection(server, client_strategy=ldap3.SAFE_SYNC, receive_timeout=10)
+        connection.open()
+        try:
+            yield cls(directory, connection)
+        finally:
+            connection.unbind()
+
+    def logs_in(self, login: str, password: str) -> bool:
+        """Whether the password logs in."""
+        self._connection.user = f"uid={login},{self._directory.base_dn}"
+        self._connection.password, self._connection.authentication = password, ldap3.SIMPLE
+        return bool(self._connection.bind()[0])
+
+    def clear(self) -> None:
+        """Remove every account from the directory."""
+        self._connection.user = self._directory.admin_dn
+        self._connection.password = self._directory.admin_password.reveal()
+        self._connection.authentication = ldap3.SIMPLE
+        assert self._connection.bind()[0]
+        _, _, entries, _ = self._connection.search(self._directory.base_dn, "(uid=*)", ldap3.LEVEL)
+        for entry in entries:
+            assert self._connection.delete(entry["dn"])[0]

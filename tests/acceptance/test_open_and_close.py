@@ -10,7 +10,7 @@ from provisioner.testing.dovecot import Dovecot
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
-from tests.acceptance.province import UNITS, Province, Run, binds, password_in
+from tests.acceptance.province import UNITS, Entrance, Province, Run, password_in
 
 pytestmark = [pytest.mark.server("slapd"), pytest.mark.server("kannel"), pytest.mark.server("dovecot")]
 
@@ -48,14 +48,14 @@ def test_the_whole_list_opens_in_one_run(opened: Run, province: Province) -> Non
 
 
 def test_the_delivered_password_opens_mailbox_pys_and_directory(
-    passwords: dict[str, str], mail: Dovecot, pys: PysMock, directory: Slapd
+    passwords: dict[str, str], mail: Dovecot, pys: PysMock, entrance: Entrance
 ) -> None:
     with ThreadPoolExecutor(8) as people:
         mailboxes = dict(zip(passwords, people.map(mail.logs_in, passwords, passwords.values()), strict=True))
 
     assert dict.fromkeys(passwords, True) == mailboxes
     assert all(pys.logs_in(login, password) for login, password in passwords.items())
-    assert all(binds(directory, login, password) for login, password in passwords.items())
+    assert all(entrance.logs_in(login, password) for login, password in passwords.items())
 
 
 def test_somebody_elses_password_opens_no_mailbox(passwords: dict[str, str], mail: Dovecot) -> None:
@@ -76,7 +76,7 @@ def test_opening_twice_changes_nothing_and_says_so(
 
 
 def test_a_closed_unit_is_refused_everywhere(
-    province: Province, passwords: dict[str, str], mail: Dovecot, pys: PysMock, directory: Slapd
+    province: Province, passwords: dict[str, str], mail: Dovecot, pys: PysMock, entrance: Entrance
 ) -> None:
     closed = province.run("--json", "unit", "close", "tasimali-egitim", "nurhak")
 
@@ -85,7 +85,7 @@ def test_a_closed_unit_is_refused_everywhere(
     for login in ("tasimali46", "nurhak46"):
         assert not mail.logs_in(login, passwords[login])
         assert not pys.logs_in(login, passwords[login])
-        assert not binds(directory, login, passwords[login])
+        assert not entrance.logs_in(login, passwords[login])
 
 
 def test_closing_leaves_the_others_open(

@@ -1,0 +1,79 @@
+"""Runs command lines in processes that have the product imported already, so that many can be started quickly.
+
+Run as a program, it reads one order after the other from its standard input and forks a process for each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Self
+
+import attrs
+
+#: What a command that changes accounts would import anyway.
+IMPORTED = (
+    "provisioner.cli.root",
+    "provisioner.cli.runs",
+    "provisioner.cli.units",
+    "provisioner_ldap.directory",
+    "provisioner_pys.connection",
+    "provisioner_sms.plugin",
+    "provisioner_sms.simulator.gateway",
+)
+
+
+@attrs.frozen
+class ForkServer:
+    """Runs one command line at a time."""
+
+    _orders: IO[str]
+    _answers: IO[str]
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator[Self]:
+        """Be there for the length of the block."""
+        command = [sys.executable, "-W", "ignore", __file__]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin
+            assert process.stdout
+            yield cls(process.stdin, process.stdout)
+            process.stdin.close()
+
+    def start(self, folder: Path, *arguments: str) -> int:
+        """Start a command in a folder, and return the process id. Its output goes to files there."""
+        print(json.dumps({"folder": str(folder), "arguments": arguments}), file=self._orders, flush=True)
+        return int(self._answers.readline())
+
+    def wait(self) -> int:
+        """Wait for its end, and return the exit code; negative if a signal killed it."""
+        return int(self._answers.readline())
+
+
+def _serve() -> None:
+    for module in IMPORTED:
+        import_module(module)
+    from provisioner.cli.root import root
+
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            os.chdir(order["folder"])
+            for stream, name in ((0, os.devnull), (1, "stdout.txt"), (2, "stderr.txt")):
+                os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
+            root.main(order["arguments"])
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()
