@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
@@ -183,7 +184,7 @@ def _line(file: Path, place: str, problem: str) -> str:
     return f"{file}: {where or 'the file'}: {message}"
 
 
-def _describe(error: BaseException, _: type | None) -> str:
+def _describe(error: BaseException, cls: type | None) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
         known = ", ".join(attribute.name for attribute in attrs.fields(error.cl))
         return f"unknown key {', '.join(sorted(error.extra_fields))}; known are {known}"
@@ -193,6 +194,8 @@ def _describe(error: BaseException, _: type | None) -> str:
         return f"{error}; {error.cure}" if str(error.cure) else str(error)
     if isinstance(error, _WrongTypeError):
         return f"expected {error}"
+    if isinstance(cls, type) and issubclass(cls, Enum):
+        return f"expected one of {', '.join(str(one.value) for one in cls)}"
     # A validator's own words name the attribute and the bound, after the first argument of its exception.
     return f"not allowed: {_bound(error)}" if isinstance(error, (ValueError, TypeError)) else type(error).__name__
 

@@ -115,9 +115,7 @@ def _strings(table: dict[str, object], line: int | None, shape: Shape, findings:
         findings.add(line, name, Text("there is no such key; the keys are {known}", known))
     values = dict.fromkeys(shape.names, "")
     for name in table.keys() & values.keys():
-        value = table[name]
-        if isinstance(value, str):
-            values[name] = tidy(value)
-        else:
+        values[name] = tidy(str(table[name]))
+        if not isinstance(table[name], str):
             findings.add(line, name, Text("it is no string; write it in quotes"))
     return values
