@@ -42,6 +42,20 @@ HOOK_OF = {
 }
 
 
+_OPENING = frozenset({OperationKind.CREATE, OperationKind.REOPEN})
+_RENEWING = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
+
+#: Which operations that are stuck half-way give way to a new one of a kind. A rotation or a handover cannot take the
+#: place of an opening or a closing, because there may be no account to rotate.
+_GIVES_WAY: Mapping[OperationKind, frozenset[OperationKind]] = {
+    OperationKind.CREATE: _OPENING | {OperationKind.CLOSE},
+    OperationKind.REOPEN: _OPENING | {OperationKind.CLOSE},
+    OperationKind.CLOSE: frozenset(OperationKind),
+    OperationKind.ROTATE: frozenset({OperationKind.ROTATE}),
+    OperationKind.HANDOVER: _RENEWING,
+}
+
+
 @attrs.frozen(kw_only=True)
 class Work:
     """One operation with everything it needs to be carried out."""
@@ -145,6 +159,11 @@ class _Wish:
     @property
     def recipient(self) -> str | None:
         return self.holder if _delivers(self.kind) else None
+
+    def is_served_by(self, stuck: Operation) -> bool:
+        """Whether bringing *stuck* to its end is what is wanted: an account in a handover will be open after it."""
+        same = stuck.kind is self.kind and stuck.holder == self.recipient
+        return same or (self.kind in _OPENING and stuck.kind in _RENEWING)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -379,10 +398,13 @@ class Planner:
         operation = self._operation(wish, stuck, cause)
         work = self._work(operation, wish.account, wish.unit, people, problems)
         mine = operation is stuck
+        if stuck and not mine and stuck.kind not in _GIVES_WAY[wish.kind]:
+            text = Text("its {kind} has not ended; run 'provisioner resume' first", {"kind": stuck.kind.value})
+            problems.append(Problem(subject=wish.account.login, field="login", message=text))
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
 
     def _operation(self, wish: _Wish, stuck: Operation | None, cause: Cause) -> Operation:
-        if stuck and stuck.kind is wish.kind and stuck.holder == wish.recipient:
+        if stuck and wish.is_served_by(stuck):
             return stuck
         return Operation(
             id=str(uuid.uuid4()),

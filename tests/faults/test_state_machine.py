@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -24,15 +24,21 @@ PERSONS = [Person(id=f"p{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for 
 UNITS = [
     Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian=PERSONS[n].id) for n in range(2)
 ]
-HOOKS = {
-    "first": ("account_create", "account_close", "account_rotate", "account_handover", "account_probe", "undo"),
-    "second": ("account_create", "account_close", "account_rotate", "account_handover", "account_probe", "undo"),
-    "sms": ("secret_deliver", "delivery_probe"),
-}
+CHANGE = "change"
 
 units = st.sampled_from(UNITS)
 persons = st.sampled_from(PERSONS)
-places = st.sampled_from([(place, hook) for place, hooks in HOOKS.items() for hook in hooks])
+#: Where something goes wrong: in the change itself, in its proof, in taking it back, or in the message.
+places = st.sampled_from(
+    [
+        *((target, hook) for target in ("first", "second") for hook in (CHANGE, CHANGE, "account_probe", "undo")),
+        ("sms", "secret_deliver"),
+        ("sms", "delivery_probe"),
+    ]
+)
+#: What goes wrong with an operation: where, how, and whether it lasts; often nothing does.
+troubles = st.none() | st.lists(st.tuples(places, st.sampled_from(Fault), st.booleans()), min_size=1, max_size=2)
+Troubles = list[tuple[tuple[str, str], Fault, bool]] | None
 
 
 class CrashError(BaseException):
@@ -49,7 +55,7 @@ class Accounts(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.directories = [MemoryTarget(), MemoryTarget()]
         self.phones = MemoryChannel()
-        self.faults = {place: Faults() for place in HOOKS}
+        self.faults = {place: Faults() for place in ("first", "second", "sms")}
         self.targets = {
             "first": FaultTarget(self.directories[0], self.faults["first"]),
             "second": FaultTarget(self.directories[1], self.faults["second"], undoes=False),
@@ -71,50 +77,48 @@ class Accounts(RuleBasedStateMachine):
     def account(self, unit: Unit) -> Account | None:
         return self.harness.store.accounts([unit.login or ""]).get(unit.login or "")
 
-    def attempt(self, do: object, *arguments: object) -> None:
-        """Do something; that it is not possible in this state, or not now, is an answer too."""
+    def attempt(self, hook: str, troubles: Troubles, do: Callable[..., object], *arguments: object) -> None:
+        """Do something in trouble; that it is not possible in this state, or not now, is an answer too."""
+        for (place, which), fault, lasts in troubles or ():
+            name = hook if which == CHANGE else which
+            faults = self.faults[place]
+            faults.on(name, fault, EVERY_CALL if lasts else {faults.calls[name] + 1})
         try:
-            do(*arguments)  # type: ignore[operator]
+            do(*arguments)
         except (InputError, NotReadyError):
             pass
         except CrashError:
             self.clock.advance(timedelta(minutes=2))
             self.harness = self.start()
 
-    @rule(unit=units)
-    def open(self, unit: Unit) -> None:
-        self.attempt(self.harness.open, [unit.code])
+    @rule(unit=units, troubles=troubles)
+    def open(self, unit: Unit, troubles: Troubles) -> None:
+        self.attempt("account_create", troubles, self.harness.open, [unit.code])
 
-    @rule(unit=units)
-    def close(self, unit: Unit) -> None:
+    @rule(unit=units, troubles=troubles)
+    def close(self, unit: Unit, troubles: Troubles) -> None:
         if self.account(unit):
-            self.attempt(self.harness.close_accounts, [unit.login])
+            self.attempt("account_close", troubles, self.harness.close_accounts, [unit.login])
 
-    @rule(unit=units)
-    def reopen(self, unit: Unit) -> None:
+    @rule(unit=units, troubles=troubles)
+    def reopen(self, unit: Unit, troubles: Troubles) -> None:
         if self.account(unit):
-            self.attempt(self.harness.reopen, [unit.login])
+            self.attempt("account_create", troubles, self.harness.reopen, [unit.login])
 
-    @rule(unit=units)
-    def rotate(self, unit: Unit) -> None:
+    @rule(unit=units, troubles=troubles)
+    def rotate(self, unit: Unit, troubles: Troubles) -> None:
         account = self.account(unit)
         if account:
-            self.attempt(self.harness.rotate, [unit.login])
+            self.attempt("account_rotate", troubles, self.harness.rotate, [unit.login])
             if account.state is AccountState.CLOSED:
                 after = self.account(unit)
                 assert after is not None
                 assert after.state is AccountState.CLOSED
 
-    @rule(unit=units, person=persons)
-    def hand_over(self, unit: Unit, person: Person) -> None:
+    @rule(unit=units, person=persons, troubles=troubles)
+    def hand_over(self, unit: Unit, person: Person, troubles: Troubles) -> None:
         if self.account(unit):
-            self.attempt(self.harness.hand_over, unit.login, person.id)
-
-    @rule(place=places, fault=st.sampled_from(Fault), lasts=st.booleans())
-    def fail(self, place: tuple[str, str], fault: Fault, *, lasts: bool) -> None:
-        name, hook = place
-        faults = self.faults[name]
-        faults.on(hook, fault, EVERY_CALL if lasts else {faults.calls[hook] + 1})
+            self.attempt("account_handover", troubles, self.harness.hand_over, unit.login, person.id)
 
     @rule()
     def heal(self) -> None:
@@ -140,7 +144,7 @@ class Accounts(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([0, 1, 12]))
     def resume(self, hours: int) -> None:
         self.clock.advance(timedelta(hours=hours))
-        self.attempt(self.harness.resume)
+        self.attempt("", None, self.harness.resume)
 
     @rule()
     def settle(self) -> None:
@@ -208,8 +212,8 @@ class Accounts(RuleBasedStateMachine):
 
 TestAccounts = Accounts.TestCase
 TestAccounts.settings = settings(
-    max_examples=40,
-    stateful_step_count=25,
+    max_examples=60,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
