@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache, cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 
 import attrs
@@ -70,11 +72,15 @@ def _load(language: str, plugins: tuple[str, ...]) -> Catalogue:
         return Catalogue()
     own = resources.files("provisioner")
     folders = [*(own / part for part in PARTS), *map(resources.files, _packages(plugins))]
-    templates: dict[str, str] = {}
-    for folder in folders:
-        file = folder / f"{language}.toml"
-        templates |= tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return Catalogue(templates)
+    return Catalogue({english: said for folder in folders for english, said in _read(folder / f"{language}.toml")})
+
+
+def _read(file: Traversable) -> Iterator[tuple[str, str]]:
+    """Yield what can be used of a file: whoever is being told of an error must not meet another one in its words."""
+    with suppress(OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        for english, said in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            if isinstance(said, str) and _places(english) == _places(said):
+                yield english, said
 
 
 def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
@@ -86,6 +92,10 @@ def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
         package = entry.module.partition(".")[0]
         if entry.name in plugins and find_spec(package):
             yield package
+
+
+def _places(template: str) -> set[str]:
+    return {place.group() for place in _PLACE.finditer(template)}
 
 
 def _pattern(template: str) -> re.Pattern[str]:

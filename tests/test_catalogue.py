@@ -214,6 +214,23 @@ class TestCatalogue:
         assert Catalogue.of("tr")(english) == english
         assert Catalogue.of("tr", ["pys"])(english) != english
 
+    @pytest.mark.parametrize("content", ['"it is gone" = ', '"it is {gone}" = "gitmiş: {yok}"', '"a" = 1', "\udcff"])
+    def test_a_file_that_is_wrong_costs_its_translations_only(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+    ) -> None:
+        """An error is being told; another one in the middle of that would hide it."""
+        package = tmp_path / "provisioner_wrong"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "tr.toml").write_text(content, errors="surrogateescape")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr("provisioner.catalogue._packages", lambda _: ["provisioner_wrong"])
+
+        catalogue = Catalogue.of("tr", [str(tmp_path)])
+
+        assert catalogue("it is {gone}") == "it is {gone}"
+        assert catalogue("the file is empty") == "dosya boş"
+
     def test_a_stored_message_is_recognised_with_its_values(self) -> None:
         """The journal keeps errors in English and filled in."""
         catalogue = Catalogue({"cannot reach {target}: {why}": "{target} hedefine ulaşılamıyor: {why}", "no way": "-"})

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from provisioner.core.errors import StoreError
+from provisioner import hookimpl
+from provisioner.bootstrap import StoredPersons
+from provisioner.core.errors import MisconfiguredError, StoreError, TargetError, UnavailableError
 from provisioner.core.events import Event
 from provisioner.store import Store
 from provisioner.testing.faults import Fault
@@ -59,10 +61,27 @@ class TestHalfWay:
 
         answer = office.type("-v", "--json", "unit", "open", *CODES)
 
+        assert answer.json["operations"]
         passwords = [one.password for mobile in MOBILES for one in office.plugin.channels["sms"].inbox(mobile)]
         assert passwords
         assert not any(password in answer.out + answer.err for password in passwords)
         assert "unexpected" not in answer.out + answer.err
+
+
+class TestPersonnelSystem:
+    """The personnel system is asked while the run is planned."""
+
+    @pytest.mark.parametrize(("error", "code"), [(UnavailableError("it is down"), 5), (MisconfiguredError("no"), 2)])
+    def test_that_cannot_tell_who_somebody_is_changes_nothing(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch, error: TargetError, code: int
+    ) -> None:
+        def find(_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(StoredPersons, "person_find", hookimpl(find))
+
+        assert office.type("unit", "open", "il-mem").code == code
+        assert office.states() == {}
 
 
 class TestStoreFailure:
