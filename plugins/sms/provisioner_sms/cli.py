@@ -1,0 +1,119 @@
+"""The command ``provisioner sms-simulator``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from provisioner import credentials
+from provisioner.cli import logs
+from provisioner.cli.options import json_option
+from provisioner.cli.session import Session
+from provisioner.core.errors import ConfigurationError, UnavailableError
+from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings
+from provisioner_sms.simulator.api import listed
+from provisioner_sms.simulator.inbox import Inbox
+from provisioner_sms.simulator.simulator import SmsSimulator
+
+key_option = click.option(
+    "--api-key", metavar="REFERENCE", help="Where the API key is: env:NAME, file:PATH or keyring:SERVICE/USER."
+)
+
+
+@click.group()
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Serve a simulated phone network, or show what a phone received."""
+    logs.set_up(verbose=ctx.ensure_object(Session).verbose)
+
+
+@group.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8045, show_default=True, help="The port; 0 takes a free one.")
+@click.option("--database", type=click.Path(path_type=Path), default=Path("sms.sqlite"), show_default=True)
+@key_option
+@json_option
+@click.pass_obj
+def serve(session: Session, host: str, port: int, database: Path, api_key: str | None) -> None:
+    """Serve until the program is asked to stop, and print the address first."""
+    if api_key is None and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise click.UsageError("a simulator that others can reach needs --api-key")
+    key = credentials.find(api_key, Path.cwd()) if api_key else None
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        simulator = SmsSimulator.start(database, host=host, port=port, api_key=key)
+    except OSError as error:
+        raise ConfigurationError(
+            "cannot listen on {host}:{port}: {reason}", host=host, port=port, reason=error.strerror
+        ) from None
+    try:
+        session.output.document({"url": simulator.url})
+        session.output.line(simulator.url)
+        stop.wait()
+    finally:
+        simulator.stop()
+
+
+@group.command()
+@click.argument("number", required=False)
+@click.option("--database", type=click.Path(path_type=Path, exists=True), help="The file of an embedded simulator.")
+@click.option("--url", help="The address of a running simulator.")
+@key_option
+@json_option
+@click.pass_obj
+def inbox(session: Session, number: str | None, database: Path | None, url: str | None, api_key: str | None) -> None:
+    """Show what the phone with NUMBER received, or what all did. By default, ask where the configuration sends to."""
+    if database and url:
+        raise click.UsageError("--database and --url exclude each other")
+    if database or url:
+        key = credentials.find(api_key, Path.cwd()) if api_key else None
+        where = SimulatorSettings(embedded=database, url=url, api_key=key)
+    else:
+        where = _configured(session)
+    items = _fetch(where, number) if where.url else _read(where.embedded, number)
+    session.output.document({"items": items})
+    for item in items:
+        session.output.line(f"{item['received_at']}  {item['from']} > {item['to']}: {item['text']}")
+
+
+def _configured(session: Session) -> SimulatorSettings:
+    for plugin in session.configuration.plugin_settings():
+        for section in plugin.channels if plugin.plugin == "sms" else ():
+            settings = section.settings(Settings)
+            if settings.gateway is GatewayKind.SIMULATOR and settings.simulator is not None:
+                return settings.simulator
+    raise ConfigurationError(
+        "no channel in {file} sends to a simulator",
+        cure="name one with --database or --url",
+        file=session.configuration.file,
+    )
+
+
+def _read(database: Path | None, number: str | None) -> Sequence[dict[str, Any]]:
+    if database is None or not database.exists():
+        return []
+    items: Sequence[dict[str, Any]] = listed(Inbox(database).messages(number))["items"]
+    return items
+
+
+def _fetch(where: SimulatorSettings, number: str | None) -> Sequence[dict[str, Any]]:
+    import httpx
+
+    headers = {"Authorization": f"Bearer {where.api_key.reveal()}"} if where.api_key else {}
+    path = f"/inbox/{quote(number, safe='')}" if number else "/inbox"
+    try:
+        answer = httpx.get(f"{where.url}{path}", headers=headers, timeout=where.timeout, trust_env=False)
+        items: Sequence[dict[str, Any]] = answer.raise_for_status().json()["items"]
+    except httpx.HTTPError as error:
+        raise UnavailableError(
+            "the simulator at {url} does not answer: {reason}", url=where.url, reason=type(error).__name__
+        ) from None
+    return items

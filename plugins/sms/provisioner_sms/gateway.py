@@ -1,0 +1,98 @@
+"""The seam between the plug-in and whatever sends its messages."""
+
+from __future__ import annotations
+
+from typing import Protocol, assert_never
+
+import attrs
+
+from provisioner.core.requests import DeliveryReceipt
+from provisioner.core.secret import Secret
+from provisioner_sms.settings import GatewayKind, JsonSettings, KannelSettings, Settings, SimulatorSettings
+
+
+def masked(number: str) -> str:
+    """Return *number* for people to recognise and for nobody to call: its last two digits."""
+    return f"*{number[-2:]}"
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """One message to one phone."""
+
+    #: Our id of it; the same one on every attempt.
+    delivery_id: str
+    #: The number, as ``+905321234567``.
+    to: str = attrs.field(repr=masked)
+    text: Secret
+    #: Who it comes from; ``None`` for whatever the gateway's account says.
+    sender: str | None = None
+
+
+class Gateway(Protocol):
+    """Sends messages. Called from several threads at once."""
+
+    def send(self, message: Message, /) -> DeliveryReceipt:
+        """Send one message, once.
+
+        Returns:
+
+            ``ACCEPTED``, ``DELIVERED`` or ``REJECTED``.
+
+        Raises:
+
+            TransientError: Nothing was sent and it may work later.
+
+            UnknownOutcomeError: It was sent and no usable answer came.
+
+            MisconfiguredError: Our own credentials or settings are wrong.
+        """
+
+    def probe(self, delivery_id: str, /) -> DeliveryReceipt:
+        """Tell what became of a message; ``UNKNOWN`` if this gateway cannot be asked.
+
+        Raises:
+
+            TransientError: It cannot tell now.
+
+            MisconfiguredError: Our own credentials or settings are wrong.
+        """
+
+    def check(self) -> tuple[str, ...]:
+        """Send nothing, and see whether messages could be sent now.
+
+        Returns:
+
+            What an administrator should know, one sentence each.
+
+        Raises:
+
+            UnavailableError: It cannot be reached or does not answer.
+
+            MisconfiguredError: Our own credentials or settings are wrong.
+        """
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+def open_gateway(settings: Settings) -> Gateway:
+    """Return the gateway that verified *settings* choose. Nothing is sent to it.
+
+    The imports are here because a program that sends no message should not wait for an HTTP library.
+    """
+    chosen: KannelSettings | JsonSettings | SimulatorSettings = getattr(settings, GatewayKind(settings.gateway))
+    match chosen:
+        case KannelSettings():
+            from provisioner_sms.kannel import KannelGateway
+
+            return KannelGateway.open(chosen)
+        case JsonSettings():
+            from provisioner_sms.json_http import JsonGateway
+
+            return JsonGateway.open(chosen)
+        case SimulatorSettings():
+            from provisioner_sms.simulator.gateway import SimulatorGateway
+
+            return SimulatorGateway.open(chosen)
+    assert_never(chosen)

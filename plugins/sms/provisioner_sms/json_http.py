@@ -1,0 +1,113 @@
+"""Sends messages through a provider's HTTP interface, as the configuration describes it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Self
+
+import attrs
+
+from provisioner.core.errors import MisconfiguredError, ThrottledError, TransientError, UnknownOutcomeError
+from provisioner.core.requests import DeliveryReceipt, DeliveryState
+from provisioner.core.secret import Secret
+from provisioner_sms.exchange import Exchange, Meaning, Values
+from provisioner_sms.gateway import Message
+from provisioner_sms.numbers import written
+from provisioner_sms.settings import JsonSettings
+from provisioner_sms.web import Answer, Client
+
+_STATES = {
+    Meaning.ACCEPTED: DeliveryState.ACCEPTED,
+    Meaning.DELIVERED: DeliveryState.DELIVERED,
+    Meaning.REJECTED: DeliveryState.REJECTED,
+    Meaning.MISSING: DeliveryState.MISSING,
+    Meaning.UNKNOWN: DeliveryState.UNKNOWN,
+}
+
+
+@attrs.define(eq=False, kw_only=True)
+class JsonGateway:
+    """A provider that takes JSON."""
+
+    _settings: JsonSettings
+    _client: Client
+
+    @classmethod
+    def open(cls, settings: JsonSettings) -> Self:
+        """Return a gateway.
+
+        Raises:
+
+            MisconfiguredError: The certificates cannot be read.
+        """
+        client = Client.open(timeout=settings.timeout, ca_file=settings.ca_file, proxy=settings.proxy)
+        return cls(settings=settings, client=client)
+
+    def send(self, message: Message) -> DeliveryReceipt:
+        """Hand one message to the provider."""
+        values: Values = {
+            "id": message.delivery_id,
+            "to": written(message.to, self._settings.number_format),
+            "text": message.text,
+            "sender": message.sender or "",
+        }
+        receipt = self._perform(self._settings.send, values, harmless=False)
+        if receipt.state is DeliveryState.UNKNOWN:
+            raise UnknownOutcomeError("the provider's answer is not understood: {detail}", detail=receipt.detail)
+        return receipt
+
+    def probe(self, delivery_id: str) -> DeliveryReceipt:
+        """Ask the provider about one message, if the configuration says how."""
+        if self._settings.probe is None:
+            return DeliveryReceipt(state=DeliveryState.UNKNOWN, detail="the provider cannot be asked about a message")
+        return self._perform(self._settings.probe, {"id": delivery_id}, harmless=True)
+
+    def check(self) -> tuple[str, ...]:
+        """Make the request that sends nothing, or see at least whether somebody answers."""
+        if self._settings.check is None:
+            self._client.call("HEAD", self._settings.send.address({"id": "-"}), harmless=True)
+            return ("nobody knows whether the provider accepts our credentials; describe a request in the table check",)
+        receipt = self._perform(self._settings.check, {}, harmless=True)
+        if receipt.state in {DeliveryState.ACCEPTED, DeliveryState.DELIVERED}:
+            return ()
+        raise MisconfiguredError(
+            "the provider does not answer as the table check says: {detail}", detail=receipt.detail
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _perform(self, exchange: Exchange, values: Values, *, harmless: bool) -> DeliveryReceipt:
+        values = {**values, **{f"secret:{name}": secret for name, secret in self._settings.secrets.items()}}
+        answer = self._client.call(
+            exchange.method,
+            exchange.address(values),
+            headers={"Content-Type": "application/json", **self._authorization(), **exchange.fields(values)},
+            content=exchange.document(values),
+            harmless=harmless,
+        )
+        return _receipt(exchange, answer)
+
+    def _authorization(self) -> dict[str, Secret]:
+        if self._settings.username is None or self._settings.password is None:
+            return {}
+        pair = f"{self._settings.username}:{self._settings.password.reveal()}"
+        return {"Authorization": Secret(f"Basic {b64encode(pair.encode()).decode()}")}
+
+
+def _receipt(exchange: Exchange, answer: Answer) -> DeliveryReceipt:
+    meaning, words = exchange.meaning(answer.status, answer.body)
+    detail = words or f"HTTP {answer.status}"
+    match meaning:
+        case Meaning.THROTTLED:
+            raise ThrottledError(
+                "the provider wants fewer messages: {detail}", retry_after=answer.retry_after, detail=detail
+            )
+        case Meaning.UNAVAILABLE:
+            raise TransientError("the provider cannot take messages now: {detail}", detail=detail)
+        case Meaning.MISCONFIGURED:
+            raise MisconfiguredError(
+                "the provider does not accept our credentials or settings: {detail}", detail=detail
+            )
+    return DeliveryReceipt(state=_STATES[meaning], reference=exchange.reference_in(answer.body), detail=detail)

@@ -1,0 +1,163 @@
+"""Sends messages through Kannel's sendsms service.
+
+The text travels in the body and the credentials in headers, because everything in an address ends up in logs. What
+Kannel says is in the body of its answer; its status alone would take a queued message for one that is on its way.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Self
+from urllib.parse import quote
+
+import attrs
+import structlog
+
+from provisioner.core.errors import (
+    MisconfiguredError,
+    TargetError,
+    TransientError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.requests import DeliveryReceipt, DeliveryState
+from provisioner.core.secret import Secret
+from provisioner_sms.gateway import Message
+from provisioner_sms.reports import Reports
+from provisioner_sms.settings import KannelSettings, protected
+from provisioner_sms.web import Answer, Client
+
+log = structlog.stdlib.get_logger(__name__)
+
+#: Every kind of delivery report: delivered, not delivered, buffered, taken and refused by the operator.
+ALL_REPORTS = "31"
+
+#: How Kannel says that the sender or the report's address is wrong, which no other recipient would change.
+_OUR_FAULT = ("Sender missing", "DLR-URL field", "Invalid content-type", "Unsupported content-type")
+
+
+@attrs.define(eq=False, kw_only=True)
+class KannelGateway:
+    """A Kannel smsbox. It has no message ids of its own; ours comes back in its delivery reports."""
+
+    _settings: KannelSettings
+    _client: Client
+    #: Where delivery reports arrive, if this process takes them.
+    _reports: Reports | None
+
+    @classmethod
+    def open(cls, settings: KannelSettings) -> Self:
+        """Return a gateway, and listen for delivery reports if the settings say so.
+
+        Raises:
+
+            MisconfiguredError: The certificates cannot be read, or the port for reports is taken.
+        """
+        client = Client.open(timeout=settings.timeout, ca_file=settings.ca_file)
+        reports = Reports.listen(settings.dlr_listen) if settings.dlr_listen else None
+        return cls(settings=settings, client=client, reports=reports)
+
+    def send(self, message: Message) -> DeliveryReceipt:
+        """Hand one message to Kannel."""
+        answer = self._client.call(
+            "POST",
+            self._settings.url,
+            headers={
+                **self._credentials(),
+                **self._reporting(message.delivery_id),
+                **({"X-Kannel-From": message.sender} if message.sender else {}),
+                "X-Kannel-To": message.to,
+                "X-Kannel-Coding": "0",
+                "Content-Type": "text/plain; charset=UTF-8",
+            },
+            content=message.text,
+        )
+        return _receipt(answer)
+
+    def probe(self, delivery_id: str) -> DeliveryReceipt:
+        """Tell what the delivery reports say, and wait a while for one; Kannel itself cannot be asked."""
+        if self._reports is None:
+            return DeliveryReceipt(state=DeliveryState.UNKNOWN, detail="Kannel cannot be asked about a message")
+        return DeliveryReceipt(state=self._reports.state(delivery_id, patience=self._settings.timeout))
+
+    def check(self) -> tuple[str, ...]:
+        """Send a message without a receiver: Kannel looks at the credentials first and then refuses it."""
+        answer = self._client.call("POST", self._settings.url, headers=self._credentials(), harmless=True)
+        if not (answer.status == HTTPStatus.BAD_REQUEST and answer.body.startswith("Missing receiver")):
+            raise _error(answer) or UnavailableError(
+                "Kannel's answer is not understood: HTTP {status}", status=answer.status
+            )
+        return tuple(self._warnings())
+
+    def close(self) -> None:
+        """Close the connection, and stop listening for reports."""
+        self._client.close()
+        if self._reports is not None:
+            self._reports.close()
+
+    def _credentials(self) -> dict[str, str | Secret]:
+        return {"X-Kannel-Username": self._settings.username, "X-Kannel-Password": self._settings.password}
+
+    def _reporting(self, delivery_id: str) -> dict[str, str]:
+        template = self._reports.url if self._reports else self._settings.dlr_url
+        if template is None:
+            return {}
+        # Kannel fills in what begins with a percent sign.
+        place = quote(delivery_id, safe="").replace("%", "%%")
+        return {"X-Kannel-DLR-Mask": ALL_REPORTS, "X-Kannel-DLR-Url": template.replace("{id}", place)}
+
+    def _warnings(self) -> list[str]:
+        warnings = []
+        if not protected(self._settings.url):
+            warnings.append("passwords travel to Kannel unencrypted; give its sendsms-port TLS (sendsms-port-ssl)")
+        if self._settings.status_url is not None:
+            warnings += self._operator_warnings(self._settings.status_url)
+        return warnings
+
+    def _operator_warnings(self, url: str) -> list[str]:
+        try:
+            page = self._client.call("GET", url, harmless=True).body
+        except TargetError:
+            return ["Kannel's status page cannot be reached; see status_url, and admin-allow-ip on the other side"]
+        if "<smsc>" not in page:
+            return ["Kannel's status page tells nothing; it must be status.xml, and without a status-password"]
+        if not re.search(r"<smsc>(?:(?!</smsc>).)*<status>online", page, re.DOTALL):
+            return ["Kannel is not connected to any operator; messages will wait until it is"]
+        return []
+
+
+def _receipt(answer: Answer) -> DeliveryReceipt:
+    if answer.status == HTTPStatus.ACCEPTED and answer.body.startswith("0: Accepted"):
+        return DeliveryReceipt(state=DeliveryState.ACCEPTED)
+    if answer.status == HTTPStatus.ACCEPTED and answer.body.startswith("3: Queued"):
+        log.warning("kannel_queued", hint="no operator is connected; the message waits in Kannel")
+        return DeliveryReceipt(state=DeliveryState.ACCEPTED, detail="queued until Kannel reaches the operator")
+    if error := _error(answer):
+        raise error
+    if answer.status == HTTPStatus.BAD_REQUEST:
+        return DeliveryReceipt(state=DeliveryState.REJECTED, detail="Kannel refused the number or the message")
+    raise UnknownOutcomeError("Kannel's answer is not understood: HTTP {status}", status=answer.status)
+
+
+def _error(answer: Answer) -> TargetError | None:
+    """Return what went wrong if the answer says that nothing was sent and that it is not the message's fault."""
+    match answer.status:
+        case HTTPStatus.FORBIDDEN:
+            return MisconfiguredError(
+                "Kannel does not accept our credentials",
+                cure="compare username and password with the group sendsms-user, and see user-allow-ip there",
+            )
+        case HTTPStatus.NOT_FOUND:
+            return MisconfiguredError(
+                "Kannel has no such service", cure="see the path of url; usually /cgi-bin/sendsms"
+            )
+        case HTTPStatus.BAD_REQUEST if answer.body.startswith(_OUR_FAULT):
+            return MisconfiguredError(
+                "Kannel does not accept our settings", cure="set sender, or default-sender in the group sendsms-user"
+            )
+        case HTTPStatus.INTERNAL_SERVER_ERROR | HTTPStatus.SERVICE_UNAVAILABLE if answer.body.startswith(
+            ("Temporal failure", "Sending failed")
+        ):
+            return TransientError("Kannel cannot take messages now")
+    return None

@@ -1,0 +1,75 @@
+"""Which numbers may get a password: the registered mobile number of a person, and nothing else (001 ¶5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
+
+from provisioner.core.errors import MisconfiguredError, RefusedError
+from provisioner_sms.settings import NumberFormat
+
+#: Some countries, the United States for one, number their mobile phones like their landlines.
+_MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+
+_CURE = "have the number corrected where it is registered"
+
+
+def parse(number: str | None, regions: Sequence[str]) -> str:
+    """Return a registered number in the form ``+905321234567``.
+
+    Args:
+
+        number: As it was typed by a person.
+
+        regions: The countries whose numbers are allowed. Without a country code it is a number of the first.
+
+    Raises:
+
+        RefusedError: It is not the number of a mobile phone in one of these countries; the message says why.
+
+        MisconfiguredError: There is no such country.
+    """
+    _verify(regions)
+    if not number or not number.strip():
+        raise RefusedError("no mobile number is registered", cure=_CURE)
+    parsed = _parsed(number, regions[0])
+    if parsed.extension:
+        raise RefusedError("the registered number has an extension", cure=_CURE)
+    # The library would read letters as the keys they stand on.
+    if any(sign.isalpha() for sign in number) or not phonenumbers.is_valid_number(parsed):
+        raise RefusedError("the registered number is not a valid phone number", cure=_CURE)
+    if phonenumbers.region_code_for_number(parsed) not in regions:
+        raise RefusedError("the registered number is a foreign number", cure=_CURE)
+    kind = phonenumbers.number_type(parsed)
+    if kind == PhoneNumberType.FIXED_LINE:
+        raise RefusedError("the registered number is a landline", cure=_CURE)
+    if kind not in _MOBILE:
+        raise RefusedError("the registered number is not a mobile number", cure=_CURE)
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
+def written(number: str, form: NumberFormat) -> str:
+    """Return a number that :func:`parse` returned in the form a gateway wants."""
+    match form:
+        case NumberFormat.E164:
+            return number
+        case NumberFormat.DIGITS:
+            return number.removeprefix("+")
+        case NumberFormat.NATIONAL:
+            return phonenumbers.national_significant_number(phonenumbers.parse(number))
+
+
+def _verify(regions: Sequence[str]) -> None:
+    if unknown := set(regions) - phonenumbers.SUPPORTED_REGIONS:
+        raise MisconfiguredError(
+            "there is no country {region}", cure="correct regions", region=", ".join(sorted(unknown))
+        )
+
+
+def _parsed(number: str, region: str) -> PhoneNumber:
+    try:
+        return phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        raise RefusedError("the registered number is not a valid phone number", cure=_CURE) from None

@@ -1,0 +1,118 @@
+"""The hooks of the SMS plug-in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Self
+
+import attrs
+import structlog
+
+from provisioner import hookimpl
+from provisioner.core.errors import ConfigurationError, RefusedError
+from provisioner.core.model import Person
+from provisioner.core.registration import PluginSettings, Registrar, Section
+from provisioner.core.requests import (
+    ChannelReport,
+    CheckChannel,
+    CliCommand,
+    DeliverSecret,
+    DeliveryReceipt,
+    PasswordPolicy,
+    ProbeDelivery,
+)
+from provisioner_sms.gateway import Gateway, Message, masked, open_gateway
+from provisioner_sms.settings import Settings
+from provisioner_sms.texts import UNSENDABLE, Templates
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class SmsChannel:
+    """Brings secrets to mobile phones. Nothing is connected before the first message or check."""
+
+    name: str
+    settings: Settings
+    templates: Templates
+    _gateway: Gateway | None = attrs.field(default=None, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    @classmethod
+    def configured(cls, section: Section, language: str) -> Self:
+        """Return the channel that a section of the configuration describes."""
+        settings = section.settings(Settings)
+        return cls(name=section.name, settings=settings, templates=Templates.of(settings, language, section.place))
+
+    @hookimpl
+    def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+        """Send the password to the registered number of its owner, and to no other (001 ¶5)."""
+        template = self.templates.replaces_earlier if request.replaces_earlier else self.templates.first
+        message = Message(
+            delivery_id=request.delivery_id,
+            to=self._number(request.recipient),
+            text=template.compose(request.account, request.secret),
+            sender=self.settings.sender,
+        )
+        receipt = self._open().send(message)
+        log.info("sms_answered", channel=self.name, to=masked(message.to), state=receipt.state.value)
+        return receipt
+
+    @hookimpl
+    def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        """Ask the gateway about a message whose answer was lost."""
+        return self._open().probe(request.delivery_id)
+
+    @hookimpl
+    def channel_check(self, request: CheckChannel) -> ChannelReport:
+        """Ask the gateway whether it works, and look at every number."""
+        unreachable = {}
+        for person in request.recipients:
+            try:
+                self._number(person)
+            except RefusedError as error:
+                unreachable[person.id] = str(error)
+        return ChannelReport(unreachable=unreachable, warnings=self._open().check())
+
+    @hookimpl
+    def password_policy(self) -> PasswordPolicy:
+        """Exclude what no phone can show."""
+        return PasswordPolicy(source=f"channel {self.name}", excluded=UNSENDABLE)
+
+    def close(self) -> None:
+        """Let go of the gateway."""
+        with self._lock:
+            if self._gateway is not None:
+                self._gateway.close()
+                self._gateway = None
+
+    def _open(self) -> Gateway:
+        with self._lock:
+            if self._gateway is None:
+                self._gateway = open_gateway(self.settings)
+            return self._gateway
+
+    def _number(self, person: Person) -> str:
+        from provisioner_sms.numbers import parse
+
+        return parse(person.mobile, self.settings.regions)
+
+
+@hookimpl
+def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
+    """Make one channel for each section."""
+    if settings.targets:
+        raise ConfigurationError(
+            "{place}: the SMS plug-in makes channels, not targets", place=settings.targets[0].place
+        )
+    for section in settings.channels:
+        channel = SmsChannel.configured(section, settings.language)
+        register.channel(section.name, channel)
+        register.on_close(channel.close)
+
+
+@hookimpl
+def cli_commands() -> Sequence[CliCommand]:
+    """Add ``sms-simulator``."""
+    return [CliCommand(name="sms-simulator", help="A simulated phone network.", location="provisioner_sms.cli:group")]

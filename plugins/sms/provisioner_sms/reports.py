@@ -1,0 +1,93 @@
+"""Takes Kannel's delivery reports, so that a message whose answer was lost can be asked about.
+
+The reports live in memory for as long as the process: the question comes seconds after the message.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from typing import Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import attrs
+
+from provisioner.core.errors import MisconfiguredError
+from provisioner.core.requests import DeliveryState
+from provisioner_sms.service import Call, Reply, Service
+
+#: What Kannel's numbers mean. It reports that the operator took a message, and later what became of it.
+_STATES = {
+    "1": DeliveryState.DELIVERED,
+    "2": DeliveryState.REJECTED,
+    "4": DeliveryState.ACCEPTED,
+    "8": DeliveryState.ACCEPTED,
+    "16": DeliveryState.REJECTED,
+}
+
+#: How many messages are remembered.
+CAPACITY = 10_000
+
+
+@attrs.define(eq=False)
+class Reports:
+    """Listens for delivery reports and remembers the last one of each message."""
+
+    _host: str
+    _service: Service = attrs.field(init=False)
+    #: Only who knows this may report.
+    _token: str = attrs.field(factory=lambda: secrets.token_urlsafe(16), init=False, repr=False)
+    _states: OrderedDict[str, DeliveryState] = attrs.field(factory=OrderedDict, init=False, repr=False)
+    _news: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
+
+    @classmethod
+    def listen(cls, address: str) -> Self:
+        """Listen on ``HOST:PORT``; port 0 takes a free one.
+
+        Raises:
+
+            MisconfiguredError: The address cannot be used.
+        """
+        host, _, port = address.rpartition(":")
+        reports = cls(host)
+        try:
+            reports._service = Service.start(reports._take, host=host, port=int(port))
+        except OSError as error:
+            raise MisconfiguredError(
+                "cannot listen for delivery reports on {address}: {reason}", address=address, reason=error.strerror
+            ) from None
+        return reports
+
+    @property
+    def url(self) -> str:
+        """The address for Kannel, with the place ``{id}``."""
+        return f"{self._service.url}/{self._token}/{{id}}?type=%d"
+
+    def state(self, delivery_id: str, patience: float = 0) -> DeliveryState:
+        """Return what is known of one message, and wait so many seconds for a first report of it."""
+        with self._news:
+            self._news.wait_for(lambda: delivery_id in self._states, patience)
+            return self._states.get(delivery_id, DeliveryState.UNKNOWN)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._service.stop()
+
+    def _take(self, call: Call) -> Reply:
+        parts = urlsplit(call.path)
+        token, _, delivery_id = parts.path.lstrip("/").partition("/")
+        state = _STATES.get(parse_qs(parts.query).get("type", [""])[0])
+        if not secrets.compare_digest(token.encode(), self._token.encode()) or state is None:
+            return Reply(status=404)
+        self._note(unquote(delivery_id), state)
+        return Reply(status=200)
+
+    def _note(self, delivery_id: str, state: DeliveryState) -> None:
+        with self._news:
+            # The two reports of a message may overtake each other.
+            if state is not DeliveryState.ACCEPTED or delivery_id not in self._states:
+                self._states[delivery_id] = state
+            while len(self._states) > CAPACITY:
+                self._states.popitem(last=False)
+            self._news.notify_all()

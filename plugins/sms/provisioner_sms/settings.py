@@ -1,0 +1,208 @@
+"""What the table ``[channels.NAME]`` of this plug-in may hold. Settings that cannot work cannot be made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.secret import Secret
+from provisioner_sms.exchange import Exchange
+
+
+class GatewayKind(StrEnum):
+    """Which gateway sends the messages."""
+
+    KANNEL = "kannel"
+    JSON = "json"
+    SIMULATOR = "simulator"
+
+
+class NumberFormat(StrEnum):
+    """How a gateway wants numbers written."""
+
+    #: ``+905321234567``
+    E164 = "e164"
+    #: ``905321234567``
+    DIGITS = "digits"
+    #: ``5321234567``
+    NATIONAL = "national"
+
+
+def protected(url: str) -> bool:
+    """Tell whether nobody on the network can read what is sent to *url*."""
+    pieces = urlsplit(url)
+    return pieces.scheme == "https" or _is_loopback(pieces.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_address(_: object, attribute: attrs.Attribute[Any], url: str | None) -> None:
+    if url is None:
+        return
+    pieces = urlsplit(url)
+    if pieces.scheme not in {"http", "https"} or not pieces.hostname:
+        raise ConfigurationError("{key}: expected an address that begins with http:// or https://", key=attribute.name)
+    if "@" in pieces.netloc or re.search(r"(?i)(pass|pwd|secret|key)\w*=", pieces.query):
+        raise ConfigurationError(
+            "{key}: credentials must not be part of an address, because addresses are logged", key=attribute.name
+        )
+
+
+def _is_protected(key: str, url: str) -> None:
+    if not protected(url):
+        raise ConfigurationError("{key}: passwords may leave this machine over https only", key=key)
+
+
+def _is_positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if value <= 0:
+        raise ConfigurationError("{key}: expected more than 0", key=attribute.name)
+
+
+def _seconds(default: float) -> float:
+    seconds: float = attrs.field(default=default, validator=_is_positive)
+    return seconds
+
+
+@attrs.frozen(kw_only=True)
+class Texts:
+    """Texts instead of the plug-in's own. Places: ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``."""
+
+    #: For the first message about a password.
+    first: str | None = None
+    #: For a message that makes an earlier one void.
+    replaces_earlier: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class KannelSettings:
+    """A Kannel smsbox."""
+
+    #: The address of its sendsms service, for example ``http://127.0.0.1:13013/cgi-bin/sendsms``.
+    url: str = attrs.field(validator=_is_address)
+    username: str
+    password: Secret
+    #: The seconds one request may take.
+    timeout: float = _seconds(10)
+    #: Certificates to trust instead of the system's.
+    ca_file: Path | None = None
+    #: The bearerbox's status page ``status.xml``, asked whether an operator is connected.
+    status_url: str | None = attrs.field(default=None, validator=_is_address)
+    #: Where Kannel reports what became of a message, if something else collects that; ``{id}`` is our message id.
+    dlr_url: str | None = attrs.field(default=None, validator=_is_address)
+    #: ``HOST:PORT`` on which this process takes the reports itself; port 0 takes a free one.
+    dlr_listen: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.dlr_url is not None and "{id}" not in self.dlr_url:
+            raise ConfigurationError("{key}: the address needs the place {{id}}", key="dlr_url")
+        if self.dlr_url and self.dlr_listen:
+            raise ConfigurationError("set dlr_url or dlr_listen, not both")
+        if self.dlr_listen is not None and not re.fullmatch(r"[^:\s]+:\d{1,5}", self.dlr_listen):
+            raise ConfigurationError("{key}: expected HOST:PORT", key="dlr_listen")
+
+
+@attrs.frozen(kw_only=True)
+class JsonSettings:
+    """A provider with an HTTP interface that takes JSON."""
+
+    send: Exchange
+    #: Asks what became of a message, by our id.
+    probe: Exchange | None = None
+    #: A request that sends nothing and shows that the credentials are good.
+    check: Exchange | None = None
+    #: For HTTP Basic authentication.
+    username: str | None = None
+    password: Secret | None = None
+    #: What ``{secret:NAME}`` stands for in headers and bodies.
+    secrets: Mapping[str, Secret] = attrs.field(factory=dict)
+    number_format: NumberFormat = NumberFormat.E164
+    #: The seconds one request may take.
+    timeout: float = _seconds(20)
+    #: Certificates to trust instead of the system's.
+    ca_file: Path | None = None
+    #: The address of an HTTP proxy, without credentials.
+    proxy: str | None = attrs.field(default=None, validator=_is_address)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.username is None) != (self.password is None):
+            raise ConfigurationError("username and password belong together")
+        secrets = {f"secret:{name}" for name in self.secrets}
+        for name, exchange, places in (
+            ("send", self.send, secrets | {"id", "to", "text", "sender"}),
+            ("probe", self.probe, secrets | {"id"}),
+            ("check", self.check, secrets),
+        ):
+            if exchange is not None:
+                _is_protected(f"{name}.url", exchange.url)
+                exchange.verify(name, places)
+
+
+@attrs.frozen(kw_only=True)
+class SimulatorSettings:
+    """The simulated phone network: one that runs elsewhere, or one inside this process."""
+
+    #: The address of a running one.
+    url: str | None = attrs.field(default=None, validator=_is_address)
+    #: The file of one that runs in this process, on loopback, for as long as the program does.
+    embedded: Path | None = None
+    #: What the running one wants to see.
+    api_key: Secret | None = None
+    #: The seconds one request may take.
+    timeout: float = _seconds(10)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.url is None) == (self.embedded is None):
+            raise ConfigurationError("set url or embedded, one of them")
+        if self.url is not None:
+            _is_protected("url", self.url)
+
+
+def _is_sender(_: object, attribute: attrs.Attribute[Any], sender: str | None) -> None:
+    if sender is not None and not re.fullmatch(r"[A-Za-z0-9 ._-]{1,11}|\+?\d{1,15}", sender):
+        raise ConfigurationError(
+            "{key}: expected up to 11 letters, digits, blanks, '.', '-' or '_', or a number of up to 15 digits",
+            key=attribute.name,
+        )
+
+
+def _are_regions(_: object, attribute: attrs.Attribute[Any], regions: tuple[str, ...]) -> None:
+    if not regions or not all(re.fullmatch(r"[A-Z]{2}", region) for region in regions):
+        raise ConfigurationError("{key}: name at least one country by its two letters, such as TR", key=attribute.name)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """One SMS channel."""
+
+    gateway: GatewayKind
+    #: The number, or a few words, under which help is to be had (001 ¶8).
+    help_desk: str
+    #: Who the message comes from: up to 11 letters and digits, or a number.
+    sender: str | None = attrs.field(default=None, validator=_is_sender)
+    #: The countries whose mobile numbers may get a password; numbers without a country code belong to the first.
+    regions: tuple[str, ...] = attrs.field(default=("TR",), validator=_are_regions)
+    #: How many messages one text may take.
+    max_parts: int = attrs.field(default=1, validator=_is_positive)
+    texts: Texts = Texts()
+    kannel: KannelSettings | None = None
+    json: JsonSettings | None = None
+    simulator: SimulatorSettings | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if getattr(self, self.gateway) is None:
+            raise ConfigurationError("the gateway {gateway} needs a table of this name", gateway=self.gateway.value)
+        if self.json is not None and self.sender is None and "sender" in self.json.send.places():
+            raise ConfigurationError("{key}: the table json has a place for it", key="sender")

@@ -1,0 +1,236 @@
+"""The text of a message: what it says, which signs a phone can show, and how long it is.
+
+A short message holds 160 septets of the GSM 7-bit alphabet (3GPP TS 23.038), or 153 in each part if it has several.
+What the templates say is folded to that alphabet. A log-in name and a password are never changed: one that does not
+fit is refused before anything is sent.
+"""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from collections.abc import Mapping
+from typing import Self
+
+import attrs
+
+from provisioner.core.errors import ConfigurationError, RefusedError, SecretRefusedError
+from provisioner.core.model import Account
+from provisioner.core.secret import Secret
+from provisioner_sms.settings import Settings
+
+#: The signs that take one septet.
+BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà" + string.ascii_letters + string.digits
+)
+#: The signs that take two.
+EXTENDED = frozenset("\f^{}\\[~]|€")
+
+#: How many septets one message holds, and each part of a longer one.
+SINGLE, PART = 160, 153
+
+#: The printable ASCII signs that no phone can show in 7 bits.
+UNSENDABLE = "".join(sorted(set(string.printable) - set(string.whitespace) - BASIC - EXTENDED))
+
+#: The room that every text must leave for a log-in name and for a password, in septets.
+ROOM = {"mail": 40, "login": 24, "password": 20}
+
+#: Turkish letters lose their marks even where GSM has them, so that a word does not look half translated.
+_FOLDS = str.maketrans("çğıöşüÇĞİÖŞÜâîûÂÎÛ‘’“”–—", "cgiosuCGIOSUaiuAIU''\"\"--")  # noqa: RUF001 - what people paste
+
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "tr": {
+        "first": "{mail} şifreniz: {password} - PYS için de geçerlidir, kimseye söylemeyin. "
+        "Giriş yapamazsanız: {help_desk}",
+        "replaces_earlier": "{mail} yeni şifreniz: {password} - önceki mesajdaki geçersizdir. "
+        "Giriş yapamazsanız: {help_desk}",
+    },
+    "en": {
+        "first": "{mail} password: {password} - valid for PYS too, tell nobody. No log-in? Call {help_desk}",
+        "replaces_earlier": "{mail} new password: {password} - the one sent before is void. "
+        "No log-in? Call {help_desk}",
+    },
+}
+
+
+def fold(text: str) -> str:
+    """Return *text* in the GSM alphabet: without Turkish marks, and with ``?`` for what cannot be written in it."""
+    return "".join(sign if sign in BASIC | EXTENDED else _plain(sign) for sign in text.translate(_FOLDS))
+
+
+def _plain(sign: str) -> str:
+    kept = "".join(part for part in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(part))
+    return "".join(part if part in BASIC | EXTENDED else "?" for part in kept)
+
+
+def sendable(text: str) -> bool:
+    """Tell whether every sign of *text* is in the GSM alphabet."""
+    return set(text) <= BASIC | EXTENDED
+
+
+def septets(text: str) -> int:
+    """Return the length of a sendable text as a phone counts it."""
+    return len(text) + sum(sign in EXTENDED for sign in text)
+
+
+def parts(text: str) -> int:
+    """Return how many messages a sendable text takes. A sign of two septets is never split between two of them."""
+    if septets(text) <= SINGLE:
+        return 1
+    count, free = 1, PART
+    for sign in text:
+        width = septets(sign)
+        if width > free:
+            count, free = count + 1, PART
+        free -= width
+    return count
+
+
+@attrs.frozen(kw_only=True)
+class Template:
+    """One text with places for a log-in name, a password and the help desk's number."""
+
+    text: str
+    help_desk: str
+    max_parts: int
+
+    @classmethod
+    def prepare(cls, text: str, *, help_desk: str, max_parts: int, place: str) -> Self:
+        """Fold a text and see that it can be used.
+
+        Args:
+
+            text: The text as it is configured.
+
+            help_desk: Where help is to be had (001 ¶8).
+
+            max_parts: How many messages one text may take.
+
+            place: The path of the text in the configuration, for messages.
+
+        Raises:
+
+            ConfigurationError: A place is missing or unknown, a sign cannot be sent, or names and passwords of usual
+                length would not fit.
+        """
+        _verify_places(text, place)
+        _verify_signs(text + help_desk, place)
+        template = cls(text=fold(text), help_desk=fold(help_desk), max_parts=max_parts)
+        longest = template.filled({name: "x" * room for name, room in ROOM.items()})
+        if parts(longest) > max_parts:
+            raise ConfigurationError(
+                "{place}: the text can become {septets} characters long and not fit in {max_parts} message(s)",
+                cure="shorten the text, or raise max_parts",
+                place=place,
+                septets=septets(longest),
+                max_parts=max_parts,
+            )
+        return template
+
+    def compose(self, account: Account, secret: Secret) -> Secret:
+        """Return the message that brings *secret* to the holder of *account*.
+
+        Raises:
+
+            RefusedError: The log-in name cannot be sent as it is, or the message is too long.
+
+            SecretRefusedError: The password cannot be sent as it is.
+        """
+        if not sendable(account.mail):
+            raise RefusedError("the log-in name {mail} has a character that an SMS cannot carry", mail=account.mail)
+        if not _carried(secret.reveal()):
+            raise SecretRefusedError(
+                "the password has a character that an SMS cannot carry",
+                cure="let a password policy exclude blanks and all that is not in the GSM 7-bit alphabet",
+            )
+        text = Secret(self.filled({"mail": account.mail, "login": account.login, "password": secret.reveal()}))
+        if parts(text.reveal()) > self.max_parts:
+            raise RefusedError(
+                "the message would be {septets} characters long and not fit in {max_parts} message(s)",
+                cure="shorten the text, or raise max_parts",
+                septets=septets(text.reveal()),
+                max_parts=self.max_parts,
+            )
+        return text
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """Return the text with every place filled, each value as it is."""
+        return self.text.format(help_desk=self.help_desk, **values)
+
+
+@attrs.frozen
+class Templates:
+    """The texts of one channel."""
+
+    first: Template
+    replaces_earlier: Template
+
+    @classmethod
+    def of(cls, settings: Settings, language: str, place: str) -> Self:
+        """Return the templates of a channel: its own, and those of *language* where it has none.
+
+        Args:
+
+            settings: The channel's.
+
+            language: ``tr`` or ``en``.
+
+            place: The path of the settings in the configuration, for messages.
+
+        Raises:
+
+            ConfigurationError: One of them cannot be used.
+        """
+
+        def template(name: str) -> Template:
+            return Template.prepare(
+                getattr(settings.texts, name) or _DEFAULTS[language][name],
+                help_desk=settings.help_desk,
+                max_parts=settings.max_parts,
+                place=f"{place}.texts.{name}",
+            )
+
+        return cls(first=template("first"), replaces_earlier=template("replaces_earlier"))
+
+
+def _carried(password: str) -> bool:
+    return sendable(password) and password.isprintable() and " " not in password
+
+
+def _verify_places(text: str, place: str) -> None:
+    try:
+        places = {_written(*field[1:]) for field in string.Formatter().parse(text) if field[1] is not None}
+    except ValueError as error:
+        raise ConfigurationError(
+            "{place}: the places are not well written: {error}", place=place, error=error
+        ) from None
+    if unknown := places - ROOM.keys() - {"help_desk"}:
+        raise ConfigurationError(
+            "{place}: a text has places for {{mail}}, {{login}}, {{password}} and {{help_desk}} and nothing else",
+            cure="remove {unknown}",
+            place=place,
+            unknown=", ".join(f"{{{name}}}" for name in sorted(unknown)),
+        )
+    if "password" not in places or not {"mail", "login"} & places:
+        raise ConfigurationError(
+            "{place}: a text needs {{password}}, and {{mail}} or {{login}} to say what the password is for",
+            place=place,
+        )
+    if "{password}" not in text.split():
+        raise ConfigurationError(
+            "{place}: a blank must stand before and after {{password}}",
+            cure="a sign next to a password is taken for a part of it",
+            place=place,
+        )
+
+
+def _written(name: str | None, form: str | None, conversion: str | None) -> str:
+    return f"{name}{'!' if conversion else ''}{conversion or ''}{':' if form else ''}{form or ''}"
+
+
+def _verify_signs(text: str, place: str) -> None:
+    unsendable = sorted({sign for sign in text if sign != "?" and "?" in fold(sign)})
+    if unsendable:
+        raise ConfigurationError(
+            "{place}: {signs} cannot be sent in an SMS", place=place, signs=" ".join(map(repr, unsendable))
+        )

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provisioner import DeliveryState, Secret
+from provisioner.core.errors import (
+    MisconfiguredError,
+    RefusedError,
+    TargetError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.requests import CheckChannel, DeliverSecret
+from provisioner.testing.kannel import free_ports
+from provisioner_sms.exchange import Exchange, Meaning, Reply
+from provisioner_sms.gateway import Message
+from provisioner_sms.json_http import JsonGateway
+from provisioner_sms.plugin import SmsChannel
+from provisioner_sms.settings import JsonSettings
+from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, MakeServer, RawServer, answering
+
+README = Path(__file__).parents[3] / "plugins/sms/README.md"
+GOOD = Reply(status=(200,), body="ok", means=Meaning.ACCEPTED)
+
+Open = Callable[..., JsonGateway]
+
+
+@pytest.fixture(name="gateway")
+def _gateway() -> Iterator[Open]:
+    opened = []
+
+    def make(url: str, **settings: Any) -> JsonGateway:
+        send = Exchange(url=url, body={"to": "{to}", "text": "{text}"}, replies=(GOOD,))
+        opened.append(JsonGateway.open(JsonSettings(**{"send": send, "timeout": 10.0, **settings})))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+def message(text: str = "merhaba") -> Message:
+    return Message(delivery_id="op-1-sms", to=NUMBER, text=Secret(text), sender="KURUM")
+
+
+def sent(request: bytes) -> Any:
+    return json.loads(request.partition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, "ok", DeliveryState.ACCEPTED),
+        (400, "ok", DeliveryState.REJECTED),
+        (422, "", DeliveryState.REJECTED),
+        (401, "", MisconfiguredError),
+        (403, "", MisconfiguredError),
+        (404, "", MisconfiguredError),
+        (301, "", MisconfiguredError),
+        (429, "", ThrottledError),
+        (408, "", UnknownOutcomeError),
+        (200, "error", UnknownOutcomeError),
+        (200, "", UnknownOutcomeError),
+        (500, "ok", UnknownOutcomeError),
+        (503, "", UnknownOutcomeError),
+    ],
+)
+def test_an_answer_without_a_rule_is_never_taken_for_more_than_it_says(
+    gateway: Open, server: MakeServer, status: int, body: str, expected: DeliveryState | type[TargetError]
+) -> None:
+    one = gateway(server(answering(status, body)).url)
+
+    if isinstance(expected, DeliveryState):
+        assert one.send(message()).state is expected
+    else:
+        with pytest.raises(expected):
+            one.send(message())
+
+
+def test_the_seconds_that_a_provider_asks_for_are_passed_on(gateway: Open, server: MakeServer) -> None:
+    with pytest.raises(ThrottledError) as throttled:
+        gateway(server(answering(429, "", "Retry-After: 30")).url).send(message())
+
+    assert throttled.value.retry_after == 30
+
+
+def test_an_answer_that_quotes_the_text_is_not_quoted(gateway: Open, server: MakeServer) -> None:
+    canary = "canary-in-text"
+    for status in (200, 400, 401, 429, 500):
+        one = gateway(server(answering(status, f'{{"error": "bad text {canary}"}}')).url)
+        try:
+            said = repr(one.send(message(canary)))
+        except TargetError as error:
+            said = f"{error!r} {error} {error.cure}"
+
+        assert canary not in said
+
+
+def test_values_that_look_like_places_are_not_filled(gateway: Open, server: MakeServer) -> None:
+    provider = server(answering(200, "ok"))
+    text = "{to} {secret:key} {id} {nothing}"
+    gateway(provider.url, secrets={"key": Secret("hidden")}).send(message(text))
+
+    assert sent(provider.requests[0]) == {"to": NUMBER, "text": text}
+
+
+def test_credentials_travel_in_headers(gateway: Open, server: MakeServer) -> None:
+    provider = server(answering(200, "ok"))
+    send = Exchange(url=provider.url, headers={"X-Key": "k={secret:key}"}, body={"t": "{text}"}, replies=(GOOD,))
+    gateway(provider.url, send=send, username="ş", password=Secret("p:ü"), secrets={"key": Secret("hidden")}).send(
+        message()
+    )
+
+    head = provider.requests[0].partition(b"\r\n\r\n")[0]
+    assert b"X-Key: k=hidden" in head
+    assert b"Authorization: Basic xZ86cDrDvA==" in head
+    assert b"hidden" not in head.split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("fault", ["lost", "gone"])
+def test_a_probe_without_an_answer_can_be_repeated(gateway: Open, server: MakeServer, fault: str) -> None:
+    port = free_ports(1)[0]
+    url = server(lambda _: None).url if fault == "lost" else f"http://127.0.0.1:{port}/"
+    probe = Exchange(method="GET", url=f"{url}?id={{id}}", replies=(GOOD,))
+
+    with pytest.raises(UnavailableError):
+        gateway(url, probe=probe).probe("op 1")
+
+
+def test_a_probe_names_our_id_and_nothing_else(gateway: Open, server: MakeServer) -> None:
+    provider = server(answering(200, '{"s": "DLVRD"}'))
+    delivered = Reply(body='"DLVRD"', means=Meaning.DELIVERED)
+    probe = Exchange(method="GET", url=provider.url + "?id={id}", replies=(delivered,))
+
+    assert gateway(provider.url, probe=probe).probe("op/1 ş").state is DeliveryState.DELIVERED
+    assert provider.requests[0].startswith(b"GET /sms?id=op%2F1%20%C5%9F HTTP/1.1\r\n")
+
+
+def test_a_provider_that_cannot_be_asked_is_not_asked(gateway: Open) -> None:
+    assert gateway("http://127.0.0.1:9/").probe("op-1-sms").state is DeliveryState.UNKNOWN
+
+
+def test_a_check_without_a_request_sees_that_somebody_answers_and_sends_no_message(
+    gateway: Open, server: MakeServer
+) -> None:
+    provider = server(answering(405, ""))
+
+    warnings = gateway(provider.url).check()
+
+    assert "describe a request" in warnings[0]
+    assert provider.requests[0].startswith(b"HEAD ")
+
+
+def test_a_check_finds_a_provider_that_is_gone(gateway: Open) -> None:
+    with pytest.raises(UnavailableError):
+        gateway(f"http://127.0.0.1:{free_ports(1)[0]}/").check()
+
+
+def samples() -> dict[str, dict[str, Any]]:
+    """The tables ``[channels.sms]`` that the README shows, by the heading before them."""
+    found = {}
+    for section in re.split(r"(?m)^##+ ", README.read_text(encoding="utf-8"))[1:]:
+        for block in re.findall(r"(?s)```toml\n(.*?)```", section):
+            found[section.splitlines()[0]] = tomllib.loads(block)["channels"]["sms"]
+    return found
+
+
+Sample = Callable[[str, int, str], tuple[SmsChannel, RawServer]]
+
+
+@pytest.fixture(name="sample")
+def _sample(channel: MakeChannel, server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> Sample:
+    """The channel of a sample, and the server that plays its provider and always answers the same."""
+    monkeypatch.setenv("NETGSM_PASSWORD", "canary")
+    monkeypatch.setenv("VERIMOR_PASSWORD", "canary")
+
+    def make(name: str, status: int, body: str) -> tuple[SmsChannel, RawServer]:
+        provider = server(answering(status, body))
+        table = samples()[name]
+        for exchange in ("send", "check"):
+            table["json"][exchange]["url"] = provider.url
+        return channel(table), provider
+
+    return make
+
+
+NETGSM = [
+    ('{"code":"00","jobid":"17377215342605050417149344","description":"queued"}', DeliveryState.ACCEPTED),
+    ('{"code": "20", "jobid": null, "description": "textError"}', RefusedError),
+    ('{"code":"30"}', MisconfiguredError),
+    ('{"code":"40"}', MisconfiguredError),
+    ('{"code":"50"}', MisconfiguredError),
+    ('{"code":"51"}', MisconfiguredError),
+    ('{"code":"70"}', RefusedError),
+    ('{"code":"80"}', ThrottledError),
+    ('{"code":"85"}', ThrottledError),
+    ('{"code":"100"}', TransientError),
+    ('{"code":"110"}', TransientError),
+    ('{"code":"99"}', UnknownOutcomeError),
+    ("", UnknownOutcomeError),
+]
+
+
+def outcome(sms: SmsChannel, request: DeliverSecret) -> object:
+    try:
+        receipt = sms.secret_deliver(request)
+    except TargetError as error:
+        return type(error)
+    return RefusedError if receipt.state is DeliveryState.REJECTED else receipt.state
+
+
+@pytest.mark.parametrize(("body", "expected"), NETGSM)
+def test_the_sample_for_netgsm_reads_its_published_codes(
+    sample: Sample, request_to: MakeRequest, body: str, expected: object
+) -> None:
+    sms, provider = sample("NetGSM", 200, body)
+
+    assert outcome(sms, request_to()) == expected
+    assert sent(provider.requests[0])["messages"][0]["no"] == "5551234567"
+    assert sent(provider.requests[0])["msgheader"] == "ILMEM"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, "20212", DeliveryState.ACCEPTED),
+        (400, "INSUFFICIENT_CREDITS", MisconfiguredError),
+        (400, "INVALID_SOURCE_ADDRESS", MisconfiguredError),
+        (400, "INVALID_DESTINATION_ADDRESS", RefusedError),
+        (400, "MESSAGE_TOO_LONG", RefusedError),
+        (401, "Hesabınızda izinli IP ayarları yapılmamış", MisconfiguredError),
+        (429, "Too Many Requests", ThrottledError),
+        (413, "Request Entity Too Large", RefusedError),
+        (200, "<html>", UnknownOutcomeError),
+    ],
+)
+def test_the_sample_for_verimor_reads_its_published_answers(
+    sample: Sample, request_to: MakeRequest, status: int, body: str, expected: object
+) -> None:
+    sms, provider = sample("Verimor", status, body)
+
+    assert outcome(sms, request_to()) == expected
+    assert sent(provider.requests[0])["password"] == "canary"
+    assert sent(provider.requests[0])["messages"][0]["dest"] == "905551234567"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body"),
+    [("NetGSM", 200, '{"code":"00","msgheaders":["ILMEM"]}'), ("Verimor", 400, "Kampanya bulunamadı: 0")],
+)
+def test_the_samples_prove_the_credentials_without_sending(sample: Sample, name: str, status: int, body: str) -> None:
+    sms, provider = sample(name, status, body)
+
+    assert sms.channel_check(CheckChannel()).warnings == ()
+    assert b"{text}" not in provider.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body"),
+    [
+        ("NetGSM", 200, '{"code":"30"}'),
+        ("NetGSM", 401, ""),
+        ("Verimor", 401, "Geçersiz kullanıcı adı/şifre"),
+        ("Verimor", 200, "It works!"),
+    ],
+)
+def test_the_samples_find_wrong_credentials_before_the_first_message(
+    sample: Sample, name: str, status: int, body: str
+) -> None:
+    sms, _ = sample(name, status, body)
+
+    with pytest.raises(MisconfiguredError):
+        sms.channel_check(CheckChannel())
+
+
+def test_the_references_of_the_samples_are_found() -> None:
+    netgsm, verimor = (samples()[name]["json"]["send"]["reference"] for name in ("NetGSM", "Verimor"))
+
+    assert Exchange(url="", replies=(), reference=netgsm).reference_in('{"jobid": "1737"}') == "1737"
+    assert Exchange(url="", replies=(), reference=verimor).reference_in("20212\n") == "20212"

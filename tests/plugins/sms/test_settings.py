@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from provisioner.core.errors import ConfigurationError
+from provisioner_sms.exchange import Exchange, Reply
+from provisioner_sms.settings import JsonSettings, KannelSettings, Settings, SimulatorSettings, Texts, protected
+from tests.plugins.sms.conftest import make_section
+from tests.plugins.sms.test_json_http import README, samples
+
+KANNEL: dict[str, Any] = {"url": "http://127.0.0.1:13013/sms", "username": "u", "password": "plain:canary"}
+SEND: dict[str, Any] = {"url": "https://p/send", "replies": [{"means": "accepted"}]}
+
+
+def table(**fields: Any) -> dict[str, Any]:
+    return {"gateway": "kannel", "help_desk": "1234", "kannel": KANNEL, **fields}
+
+
+def settings(document: dict[str, Any]) -> Settings:
+    return make_section(document, Path("/etc/provisioner")).settings(Settings)
+
+
+def test_paths_start_at_the_folder_of_the_configuration() -> None:
+    made = settings(table(gateway="simulator", simulator={"embedded": "sms.sqlite"}))
+
+    assert made.simulator is not None
+    assert made.simulator.embedded == Path("/etc/provisioner/sms.sqlite")
+
+
+def test_the_tables_of_gateways_that_are_not_chosen_may_stay() -> None:
+    """So that one word switches between them."""
+    made = settings(table(simulator={"embedded": "sms.sqlite"}))
+
+    assert made.kannel is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"gateway": "smpp"}, "channels.sms.gateway"),
+        ({"gateway": "json"}, "the gateway json needs a table"),
+        ({"help_desk": None}, "channels.sms.help_desk"),
+        ({"sender": "ÇOKÖZEL"}, "sender: expected up to 11 letters"),
+        ({"sender": "TWELVE-SIGNS"}, "sender: expected up to 11 letters"),
+        ({"regions": []}, "regions: name at least one country"),
+        ({"regions": ["tr"]}, "regions: name at least one country"),
+        ({"max_parts": 0}, "max_parts: expected more than 0"),
+        ({"nuber": 1}, "unknown key nuber"),
+        ({"texts": {"second": "x"}}, "unknown key second"),
+        ({"kannel": KANNEL | {"user": "u"}}, "unknown key user"),
+        ({"kannel": KANNEL | {"password": "canary"}}, "a secret is given by reference"),
+        ({"kannel": KANNEL | {"url": "127.0.0.1:13013"}}, "url: expected an address"),
+        ({"kannel": KANNEL | {"url": "http://u:canary@h/"}}, "url: credentials must not be part of an address"),
+        ({"kannel": KANNEL | {"status_url": "http://h/status.xml?password=canary"}}, "credentials must not be part"),
+        ({"kannel": KANNEL | {"timeout": 0}}, "timeout: expected more than 0"),
+        ({"kannel": KANNEL | {"dlr_url": "http://h/dlr"}}, "dlr_url: the address needs the place {id}"),
+        ({"kannel": KANNEL | {"dlr_url": "http://h/{id}", "dlr_listen": "h:0"}}, "set dlr_url or dlr_listen"),
+        ({"kannel": KANNEL | {"dlr_listen": "13014"}}, "dlr_listen: expected HOST:PORT"),
+        ({"json": {"send": SEND | {"url": "http://provider/send"}}}, "send.url: passwords may leave this machine over"),
+        ({"json": {"send": SEND | {"body": {"m": "{txt}"}}}}, "send.body: {txt} cannot be filled here"),
+        ({"json": {"send": SEND, "probe": SEND | {"body": {"m": "{text}"}}}}, "probe.body: {text} cannot be filled"),
+        ({"json": {"send": SEND, "check": SEND | {"url": "https://p/{id}"}}}, "check.url: {id} cannot be filled"),
+        ({"json": {"send": SEND | {"body": {"m": "{sender}"}}}}, "sender: the table json has a place for it"),
+        ({"json": {"send": SEND, "username": "u"}}, "username and password belong together"),
+        ({"json": {"send": SEND, "proxy": "http://u:canary@proxy/"}}, "proxy: credentials must not be part"),
+        ({"json": {"send": SEND, "secrets": {"key": "canary"}}}, "a secret is given by reference"),
+        ({"simulator": {}}, "set url or embedded"),
+        ({"simulator": {"url": "http://h/", "embedded": "f"}}, "set url or embedded"),
+        ({"simulator": {"url": "http://elsewhere/"}}, "url: passwords may leave this machine over https only"),
+    ],
+)
+def test_a_setting_that_cannot_work_stops_the_program_at_start(fields: dict[str, Any], problem: str) -> None:
+    document = {key: value for key, value in table(**fields).items() if value is not None}
+
+    with pytest.raises(ConfigurationError) as wrong:
+        settings(document)
+
+    assert problem in str(wrong.value)
+    assert "channels.sms" in str(wrong.value)
+    assert "canary" not in str(wrong.value)
+
+
+def test_secrets_do_not_show() -> None:
+    assert "canary" not in repr(settings(table()))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://kannel.meb.gov.tr/", True),
+        ("http://127.0.0.1:13013/", True),
+        ("http://[::1]:13013/", True),
+        ("http://localhost/", True),
+        ("http://10.0.0.1/", False),
+        ("http://localhost.example.org/", False),
+    ],
+)
+def test_plain_http_is_private_on_this_machine_only(url: str, expected: bool) -> None:
+    assert protected(url) is expected
+
+
+@pytest.mark.parametrize("name", samples())
+def test_every_sample_of_the_readme_is_a_configuration(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("KANNEL_PASSWORD", "NETGSM_PASSWORD", "VERIMOR_PASSWORD"):
+        monkeypatch.setenv(variable, "canary")
+
+    assert settings(samples()[name]).help_desk
+
+
+@pytest.mark.parametrize("cls", [Settings, Texts, KannelSettings, JsonSettings, Exchange, Reply, SimulatorSettings])
+def test_every_setting_is_in_the_readme(cls: type) -> None:
+    readme = README.read_text(encoding="utf-8")
+
+    assert [name for name in attrs.fields_dict(cls) if f"`{name}`" not in readme] == []
+
+
+def test_the_readme_shows_defaults_as_they_are() -> None:
+    rows = [line.split("|")[1:3] for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    shown = {name.strip(" `"): default.strip(" `") for name, default in rows if default.strip(" ").startswith("`")}
+    fields = {**attrs.fields_dict(Settings), **attrs.fields_dict(KannelSettings)}
+
+    for name in ("regions", "max_parts"):
+        default = fields[name].default
+        assert tomllib.loads(f"x = {shown[name]}")["x"] == (list(default) if isinstance(default, tuple) else default)

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from provisioner import Secret
+from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
+from provisioner.testing.kannel import free_ports, wait_until
+from provisioner_sms.web import LONGEST_BODY, NOTHING_SENT, OUR_FAULT, Client
+from tests.plugins.sms.conftest import MakeServer, answering
+
+SECRET = "canary-in-body"
+
+
+@pytest.fixture(name="client")
+def _client() -> Iterator[Client]:
+    client = Client.open(timeout=10)
+    yield client
+    client.close()
+
+
+@pytest.fixture(name="hasty")
+def _hasty() -> Iterator[Client]:
+    """A client that waits for a moment only."""
+    client = Client.open(timeout=0.3)
+    yield client
+    client.close()
+
+
+def call(client: Client, url: str, *, harmless: bool = False) -> None:
+    client.call("POST", url, headers={"X-Secret": Secret(SECRET)}, content=Secret(SECRET), harmless=harmless)
+
+
+def trickle(connection: socket.socket) -> None:
+    """Sends something often enough to keep any pause short, and never ends."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"X-Header: 1\r\n")
+        time.sleep(0.05)
+
+
+def trickle_body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.05)
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+LOST = {
+    "nothing": lambda connection: time.sleep(0.4),
+    "hang up": lambda connection: None,
+    "reset": reset,
+    "half a head": lambda connection: connection.sendall(b"HTTP/1.1 202 Acc"),
+    "half a body": lambda connection: connection.sendall(b"HTTP/1.1 202 -\r\nContent-Length: 90\r\n\r\n0: Acc"),
+    "not HTTP": lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+    "not gzip": answering(200, "plain", "Content-Encoding: gzip"),
+    "an endless head": trickle,
+    "an endless body": trickle_body,
+}
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_message_whose_answer_is_lost_may_have_been_sent(hasty: Client, server: MakeServer, fault: str) -> None:
+    with pytest.raises(UnknownOutcomeError):
+        call(hasty, server(LOST[fault]).url)
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_harmless_question_without_an_answer_leaves_nothing_open(
+    hasty: Client, server: MakeServer, fault: str
+) -> None:
+    with pytest.raises(UnavailableError):
+        call(hasty, server(LOST[fault]).url, harmless=True)
+
+
+@pytest.mark.parametrize("fault", ["an endless head", "an endless body"])
+def test_a_request_ends_in_time_even_if_the_answer_never_pauses(hasty: Client, server: MakeServer, fault: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(UnknownOutcomeError, match="timeout"):
+        call(hasty, server(LOST[fault]).url)
+
+    assert time.monotonic() - began < 2
+
+
+def test_a_port_that_nobody_listens_on_was_sent_nothing(client: Client) -> None:
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        call(client, f"http://127.0.0.1:{free_ports(1)[0]}/")
+
+
+def test_a_name_that_does_not_resolve_was_sent_nothing(client: Client) -> None:
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        call(client, "http://no-such-host.invalid/")
+
+
+def test_a_header_that_cannot_be_written_is_our_fault_and_is_not_quoted(client: Client, server: MakeServer) -> None:
+    with pytest.raises(MisconfiguredError) as wrong:
+        client.call("POST", server(answering(200, "")).url, headers={"X-Secret": f"{SECRET}\nX-More: 1"})
+
+    assert SECRET not in str(wrong.value)
+
+
+def test_an_address_that_cannot_be_called_is_our_fault(client: Client) -> None:
+    with pytest.raises(MisconfiguredError):
+        call(client, "gopher://127.0.0.1/")
+
+
+def every_error(of: type[Exception]) -> set[type[Exception]]:
+    return {of}.union(*(every_error(one) for one in of.__subclasses__()))
+
+
+def test_every_error_of_the_library_is_known() -> None:
+    """A new class of error must be looked at before it is called *sent*, *not sent* or *our fault*."""
+    sent = {
+        httpx.HTTPError,
+        httpx.RequestError,
+        httpx.TransportError,
+        httpx.TimeoutException,
+        httpx.NetworkError,
+        httpx.ProtocolError,
+        httpx.ReadTimeout,
+        httpx.WriteTimeout,
+        httpx.ReadError,
+        httpx.WriteError,
+        httpx.CloseError,
+        httpx.RemoteProtocolError,
+        httpx.DecodingError,
+        httpx.TooManyRedirects,
+        httpx.HTTPStatusError,
+    }
+
+    assert every_error(httpx.HTTPError) == sent | set(NOTHING_SENT) | set(OUR_FAULT)
+
+
+def test_no_error_holds_the_request(client: Client, server: MakeServer) -> None:
+    """The library's errors carry the request with its body and headers; ours must not lead to them."""
+    url = server(LOST["hang up"]).url
+    with pytest.raises(TargetError) as lost:
+        call(client, url)
+
+    assert lost.value.__cause__ is None
+    assert lost.value.__context__ is None
+    assert SECRET not in f"{lost.value!r} {lost.value} {lost.value.__dict__}"
+
+
+def test_an_answer_is_read_up_to_a_limit(client: Client, server: MakeServer) -> None:
+    answer = client.call("POST", server(answering(200, "x" * (3 * LONGEST_BODY))).url)
+
+    assert len(answer.body) == LONGEST_BODY
+
+
+def test_an_answer_that_is_no_text_is_still_an_answer(client: Client, server: MakeServer) -> None:
+    url = server(lambda connection: connection.sendall(b"HTTP/1.1 200 -\r\nContent-Length: 2\r\n\r\n\xff\xfe")).url
+
+    assert client.call("POST", url).body == "\ufffd\ufffd"
+
+
+def test_an_answer_does_not_show_what_it_may_quote(client: Client, server: MakeServer) -> None:
+    assert SECRET not in repr(client.call("POST", server(answering(200, SECRET)).url))
+
+
+@pytest.mark.parametrize(("header", "expected"), [("7", 7.0), ("soon", None), ("-1", None)])
+def test_the_other_side_may_say_when_to_come_back(
+    client: Client, server: MakeServer, header: str, expected: float | None
+) -> None:
+    answer = client.call("POST", server(answering(429, "", f"Retry-After: {header}")).url)
+
+    assert answer.retry_after == expected
+
+
+def test_a_redirect_is_not_followed(client: Client, server: MakeServer) -> None:
+    """A password must not go where somebody else's answer points."""
+    elsewhere = server(answering(200, ""))
+    answer = client.call("POST", server(answering(307, "", f"Location: {elsewhere.url}")).url, content=Secret("x"))
+
+    assert answer.status == 307
+    assert elsewhere.requests == []
+
+
+def test_proxies_of_the_environment_are_not_used(server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy, target = server(answering(200, "proxy")), server(answering(200, "target"))
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    client = Client.open(timeout=10)
+
+    answer = client.call("POST", target.url)
+    client.close()
+
+    assert answer.body == "target"
+
+
+def test_a_proxy_of_the_configuration_is_used(server: MakeServer) -> None:
+    proxy = server(answering(200, "proxy"))
+    client = Client.open(timeout=10, proxy=proxy.url)
+
+    answer = client.call("POST", "http://provider.invalid/send")
+    client.close()
+
+    assert answer.body == "proxy"
+
+
+def test_a_proxy_that_refuses_was_given_no_message(server: MakeServer) -> None:
+    proxy = server(answering(403, ""))
+    client = Client.open(timeout=10, proxy=proxy.url)
+
+    with pytest.raises(UnavailableError):
+        call(client, "https://provider.invalid/send")
+    client.close()
+
+    assert SECRET.encode() not in b"".join(proxy.requests)
+
+
+def test_a_connection_is_used_once(client: Client, server: MakeServer) -> None:
+    """A kept connection may be closed by the other side just when a message goes out; nobody would know."""
+    more = []
+
+    def keep(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 -\r\nContent-Length: 0\r\n\r\n")
+        more.append(connection.recv(65536))
+
+    url = server(keep).url
+    client.call("POST", url)
+    client.call("POST", url)
+    client.close()
+    wait_until(lambda: len(more) == 2)
+
+    assert more == [b"", b""]
+
+
+@pytest.fixture(name="certificate", scope="module")
+def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1 -subj /CN=localhost"
+    subprocess.run(
+        [*command.split(), "-addext", "subjectAltName=DNS:localhost"], cwd=folder, check=True, capture_output=True
+    )
+    return folder / "cert.pem"
+
+
+@pytest.fixture(name="tls_port")
+def _tls_port(certificate: Path) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                plain, _ = listener.accept()
+                with plain, suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
+                    connection.recv(65536)
+                    answering(200, "over TLS")(connection)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield listener.getsockname()[1]
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+def test_a_certificate_of_ones_own_authority_is_trusted_if_configured(certificate: Path, tls_port: int) -> None:
+    client = Client.open(timeout=10, ca_file=certificate)
+
+    answer = client.call("POST", f"https://localhost:{tls_port}/")
+    client.close()
+
+    assert answer.body == "over TLS"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_certificate_that_proves_nothing_stops_the_run_before_anything_is_sent(
+    certificate: Path, tls_port: int, host: str
+) -> None:
+    """Unknown authority, and the wrong name."""
+    client = Client.open(timeout=10, ca_file=certificate if host == "127.0.0.1" else None)
+
+    with pytest.raises(MisconfiguredError, match="is not trusted"):
+        call(client, f"https://{host}:{tls_port}/")
+    client.close()
+
+
+def test_a_server_that_does_not_speak_tls_was_sent_nothing(hasty: Client, server: MakeServer) -> None:
+    plain = server(answering(200, ""))
+    with pytest.raises(UnavailableError):
+        call(hasty, plain.url.replace("http", "https"))
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_without_certificates_is_our_fault(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content:
+        file.write_text(content, encoding="utf-8")
+
+    with pytest.raises(MisconfiguredError, match="cannot be read as certificates"):
+        Client.open(timeout=1, ca_file=file)
+
+
+def test_no_thread_is_left_behind(client: Client, server: MakeServer) -> None:
+    before = threading.active_count()
+    url = server(answering(200, "")).url
+    for _ in range(3):
+        client.call("POST", url)
+
+    assert threading.active_count() <= before + 1  # the server's own
