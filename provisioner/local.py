@@ -157,14 +157,15 @@ def _there(entry: _Entry | None) -> _Entry:
     return entry
 
 
+# Not through passlib.hash: threads that first ask it at the same time get an ImportError.
 def _hash(secret: Secret) -> str:
-    from passlib.hash import pbkdf2_sha256
+    from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
     return str(pbkdf2_sha256.hash(secret.reveal()))
 
 
 def _matches(secret: Secret, hashed: str) -> bool:
-    from passlib.hash import pbkdf2_sha256
+    from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
     return bool(pbkdf2_sha256.verify(secret.reveal(), hashed))
 
