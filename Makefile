@@ -11,9 +11,12 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 demo: $(VENV)/.installed
 	@$(BIN)/provisioner demo
 
-## Every check and every test, with real servers; installs their Debian packages where it may.
-test: servers check
-	$(BIN)/pytest
+## Every check and every test, with real servers; installs their Debian packages where it may. A failed check stops no test.
+test: servers $(VENV)/.installed-dev
+	@status=0; \
+	$(MAKE) --no-print-directory check || status=$$?; \
+	$(BIN)/pytest || status=$$?; \
+	exit $$status
 
 ## What needs no server: style, types and layers.
 check: $(VENV)/.installed-dev
