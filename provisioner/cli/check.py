@@ -31,7 +31,6 @@ from provisioner.core.text import Text
 from provisioner.store import Store
 from provisioner.store.schema import REVISION
 
-
 NO_CURE = Text("")
 
 
