@@ -61,7 +61,7 @@ def run(
 
         ProvisionerError: Nothing was changed.
     """
-    if dry_run or prepare:
+    if plan.work and (dry_run or prepare):
         app.engine.preflight(plan.work)
     if dry_run:
         return _show(session, plan)
@@ -182,10 +182,10 @@ def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
     with started(session, dry_run=dry_run) as app:
         if not dry_run:
             return follow(session, _driven_on(app, only_due=due))
-        app.engine.preflight(())
         left = [*app.store.resumable(app.engine.tools.now()), *([] if due else _waiting(app))]
         unique = {operation.id: operation for operation in left}
-        return _show(session, Plan(work=tuple(app.planner.again(one) for one in unique.values())))
+        plan = Plan(work=tuple(app.planner.again(one) for one in unique.values()))
+        return run(session, app, plan, dry_run=True)
 
 
 def _driven_on(app: Application, *, only_due: bool) -> Iterator[Operation]:

@@ -180,6 +180,14 @@ class TestOpen:
 
         assert office.type("unit", "open", "il-mem", "--dry-run").code == 5
 
+    def test_with_nothing_to_do_needs_no_target(self, office: Office, manifest: Path) -> None:
+        """A script that runs twice must not fail the second time because a system is down meanwhile."""
+        office.type("unit", "open", manifest)
+        office.faults("pys").on("target_check", Fault.CANNOT_CONNECT)
+
+        assert office.type("unit", "open", manifest).code == 0
+        assert office.type("unit", "open", manifest, "--dry-run").code == 0
+
     def test_with_wrong_credentials_exits_with_2(self, office: Office) -> None:
         office.faults("pys").on("target_check", Fault.MISCONFIGURED)
 
