@@ -38,6 +38,8 @@ class Accounts:
     domain_of_kind: dict[str, str] = attrs.field(factory=dict)
     #: The province's number, which ends the login of an office (000 m.4/h).
     plate_code: str = ""
+    #: The code of the IT unit, whose custodian keeps an account while nobody is in the post.
+    it_unit: str = ""
 
     @property
     def naming(self) -> Naming:

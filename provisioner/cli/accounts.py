@@ -62,7 +62,7 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
 def show(session: Session, login: str) -> ExitCode:
     """Show one account, and what is known of it on each target."""
     with session.store() as store:
-        [account] = _known_accounts(store, session.configuration.content.accounts.naming, [login])
+        [account] = known_accounts(store, session.configuration.content.accounts.naming, [login])
         targets = store.target_states(account.login)
     session.output.document(account_document(account, targets))
     session.output.table(
@@ -103,7 +103,7 @@ def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
 def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
     """Close accounts, so that nobody can log in."""
     with started(session, dry_run=dry_run) as app:
-        accounts = _known_accounts(app.store, app.planner.naming, logins)
+        accounts = known_accounts(app.store, app.planner.naming, logins)
         return run(session, app, app.planner.close(accounts, session.cause(reason)), dry_run=dry_run)
 
 
@@ -114,8 +114,32 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
 def reopen(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
     """Open closed accounts again, with a new password."""
     with started(session, dry_run=dry_run) as app:
-        accounts = _known_accounts(app.store, app.planner.naming, logins)
+        accounts = known_accounts(app.store, app.planner.naming, logins)
         return run(session, app, app.planner.reopen(accounts, session.cause(reason)), dry_run=dry_run)
+
+
+@click.command("rotate")
+@click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@changing
+@click.pass_obj
+def rotate(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+    """Give open accounts new passwords, which go to those who hold them."""
+    with started(session, dry_run=dry_run) as app:
+        accounts = known_accounts(app.store, app.planner.naming, logins)
+        return run(session, app, app.planner.rotate(accounts, cause=session.cause(reason)), dry_run=dry_run)
+
+
+def known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[Account]:
+    """Return the accounts with these logins.
+
+    Raises:
+
+        InputError: Some are unknown; all of them are named.
+    """
+    logins = _logins(given, naming)
+    found = store.accounts(logins)
+    _require_all(logins, found)
+    return [found[login] for login in logins]
 
 
 def _logins(given: Iterable[str], naming: Naming) -> list[str]:
@@ -135,19 +159,6 @@ def _logins(given: Iterable[str], naming: Naming) -> list[str]:
     if problems:
         raise InputError(problems)
     return list(logins)
-
-
-def _known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[Account]:
-    """Return the accounts with these logins.
-
-    Raises:
-
-        InputError: Some are unknown; all of them are named.
-    """
-    logins = _logins(given, naming)
-    found = store.accounts(logins)
-    _require_all(logins, found)
-    return [found[login] for login in logins]
 
 
 def _units_of(logins: list[str], app: Application) -> list[Unit]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from provisioner.core.model import Account, Operation, Person, Step, StepError, TargetState, Unit
+from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit
 
 Document = dict[str, object]
 
@@ -77,6 +79,31 @@ def person_document(person: Person, mobile: str | None) -> Document:
         "mobile": mobile,
         "supervisor": person.supervisor,
     }
+
+
+def handover_document(handover: Handover) -> Document:
+    """Return the record of a handover, with the SHA-256 of all its other fields.
+
+    The hash is over canonical JSON: keys sorted, no spaces, UTF-8. Whoever keeps the record can so show that it is
+    the one that was given out.
+    """
+    record: Document = {
+        "id": handover.operation_id,
+        "login": handover.login,
+        "mail": handover.mail,
+        "unit": handover.unit,
+        "unit_name": handover.unit_name,
+        "outgoing": handover.outgoing,
+        "outgoing_name": handover.outgoing_name,
+        "incoming": handover.incoming,
+        "incoming_name": handover.incoming_name,
+        "actor": handover.actor,
+        "reason": handover.reason,
+        "begun_at": iso(handover.begun_at),
+        "finished_at": iso(handover.finished_at),
+    }
+    canonical = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return {**record, "sha256": hashlib.sha256(canonical.encode()).hexdigest()}
 
 
 def iso(time: datetime | None) -> str | None:

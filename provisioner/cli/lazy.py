@@ -23,6 +23,8 @@ class Family(NamedTuple):
 
     help: str
     commands: Mapping[str, Entry]
+    #: What is meant when none of these is named, as in ``handover LOGIN`` beside ``handover list``.
+    default: Entry | None = None
 
 
 def load(location: str) -> click.Command:
@@ -62,6 +64,8 @@ class LazyGroup(click.Group):
         match self.table.get(cmd_name):
             case Entry() as entry:
                 return load(entry.location)
+            case Family(help=text, commands=table, default=Entry() as entry):
+                return DefaultGroup(cmd_name, help=text, table=table, default=entry)
             case Family() as family:
                 return LazyGroup(cmd_name, help=family.help, table=family.commands)
         return self.find_other(ctx, cmd_name) if self.find_other else None
@@ -70,3 +74,35 @@ class LazyGroup(click.Group):
         """List the commands with the help in the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in self.table.items()])
+
+
+class DefaultGroup(LazyGroup):
+    """A group that does something itself when none of its commands is named.
+
+    Args:
+
+        default: What it then does.
+    """
+
+    def __init__(self, *args: Any, default: Entry, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put an empty name, which nobody can have typed, before what is not for one of the commands."""
+        own = args and args[0] not in {*self.table, *ctx.help_option_names}
+        return super().parse_args(ctx, ["", *args] if own else args)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; the empty name is that of the default."""
+        return super().get_command(ctx, cmd_name) if cmd_name else load(self._default.location)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say how the default is used, and how the commands are."""
+        formatter.write_usage(ctx.command_path, " ".join(load(self._default.location).collect_usage_pieces(ctx)))
+        super().format_usage(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options of the default before the commands."""
+        load(self._default.location).format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)

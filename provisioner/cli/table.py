@@ -31,7 +31,17 @@ _ACCOUNT = Family(
         "create": Entry("Open accounts that were never open.", "provisioner.cli.accounts:create"),
         "close": Entry("Close accounts.", "provisioner.cli.accounts:close"),
         "reopen": Entry("Open closed accounts again.", "provisioner.cli.accounts:reopen"),
+        "rotate": Entry("Give open accounts new passwords.", "provisioner.cli.accounts:rotate"),
     },
+)
+
+_HANDOVER = Family(
+    "Pass an account on to another person, and keep the record of it.",
+    {
+        "list": Entry("List the records of handovers.", "provisioner.cli.handovers:list_"),
+        "show": Entry("Show the record that both sides can keep.", "provisioner.cli.handovers:show"),
+    },
+    default=Entry("Pass an account on to another person.", "provisioner.cli.handovers:hand_over"),
 )
 
 COMMANDS: dict[str, Entry | Family] = {
@@ -41,6 +51,8 @@ COMMANDS: dict[str, Entry | Family] = {
     "unit": _UNIT,
     "person": _PERSON,
     "account": _ACCOUNT,
+    "handover": _HANDOVER,
+    "clearance": Entry("May a person leave, or take up a post?", "provisioner.cli.clearance:command"),
     "resume": Entry("Finish what a crash or a dead target left.", "provisioner.cli.runs:resume"),
     "plugins": Entry("List plug-ins and the commands they add.", "provisioner.cli.plugins:command"),
 }

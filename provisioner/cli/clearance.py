@@ -1,0 +1,64 @@
+"""``provisioner clearance``: may the personnel office process it? (000 m.5/f, m.6/f; 003 m.12/4)."""
+
+from __future__ import annotations
+
+import click
+
+from provisioner.bootstrap import Application
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import json_option
+from provisioner.cli.session import Session
+from provisioner.core.errors import InputError, Problem
+from provisioner.core.requests import AskClearance, ClearanceBlock, Passage
+from provisioner.core.text import Text
+
+
+@click.command("clearance")
+@click.argument("person_id", metavar="PERSON")
+@click.option("--leaving", "passage", flag_value=Passage.LEAVING.value, help="May the person leave?")
+@click.option("--starting", "passage", flag_value=Passage.STARTING.value, help="May the person take up the post?")
+@json_option
+@click.pass_obj
+def command(session: Session, person_id: str, *, passage: str | None) -> ExitCode:
+    """Say whether the personnel office may process it, and what has to be done first if not.
+
+    Where something cannot be told, there is no answer, and that is not a permission.
+    """
+    if passage is None:
+        raise click.UsageError("Give --leaving or --starting.")
+    with session.application() as app:
+        blocks = _blocks(app, AskClearance(person_id=person_id, passage=Passage(passage)))
+    _tell(session, person_id, passage, blocks)
+    return ExitCode.DENIED if blocks else ExitCode.DONE
+
+
+def _blocks(app: Application, request: AskClearance) -> list[ClearanceBlock]:
+    """Return what stands in the way.
+
+    Raises:
+
+        InputError: Nothing does, and nobody knows the person: most likely the id is wrong.
+
+        TargetError: It cannot be told.
+    """
+    known = app.planner.people.find_all([request.person_id])
+    blocks = app.engine.tools.retry.call(lambda _: app.plugins.clearance_blocks(request))
+    if not blocks and not known:
+        problem = Text("nobody knows {person}", {"person": request.person_id})
+        raise InputError([Problem(field="person", message=problem)])
+    return blocks
+
+
+def _tell(session: Session, person_id: str, passage: str, blocks: list[ClearanceBlock]) -> None:
+    output = session.output
+    said = [
+        {"subject": one.subject, "reason": output.said(one.reason), "cure": output.said(one.cure)} for one in blocks
+    ]
+    output.document({"person": person_id, "passage": passage, "clear": not blocks, "blocks": said})
+    if not blocks:
+        output.say("{person}: may be processed", person=person_id)
+        return
+    output.say("{person}: may not be processed yet", person=person_id)
+    for block in said:
+        output.line(f"  {block['subject']}: {block['reason']}")
+        output.line(f"  -> {block['cure']}")

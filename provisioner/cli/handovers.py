@@ -1,0 +1,131 @@
+"""``provisioner handover``: accounts that pass from one person to the next, and the records of it (000 m.5/e)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from provisioner.bootstrap import Application
+from provisioner.cli.accounts import known_accounts
+from provisioner.cli.documents import handover_document
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import changing, json_option
+from provisioner.cli.record import page, rows
+from provisioner.cli.runs import run, started
+from provisioner.cli.session import Session
+from provisioner.core.errors import ConfigurationError, InputError, Problem
+from provisioner.core.text import Text
+
+#: The name of a file that stands for stdout.
+STDOUT = "-"
+
+
+@click.command("handover")
+@click.argument("login")
+@click.option("--to", "incoming", metavar="PERSON", help="Who receives the account, and the new password.")
+@click.option("--to-it-unit", is_flag=True, help="While nobody is in the post: the custodian of the IT unit.")
+@click.option("--from", "outgoing", metavar="PERSON", help="Who hands it over, if that is to be checked.")
+@changing
+@click.pass_obj
+def hand_over(
+    session: Session,
+    login: str,
+    *,
+    incoming: str | None,
+    to_it_unit: bool,
+    outgoing: str | None,
+    reason: str,
+    dry_run: bool,
+) -> ExitCode:
+    """Pass an open account on to another person, with a new password.
+
+    The outgoing person's password no longer works anywhere when the incoming person's is sent.
+    """
+    if bool(incoming) == to_it_unit:
+        raise click.UsageError("Give either --to PERSON or --to-it-unit.")
+    with started(session, dry_run=dry_run) as app:
+        [account] = known_accounts(app.store, app.planner.naming, [login])
+        receiver = incoming or _it_custodian(app)
+        plan = app.planner.hand_over(account, to=receiver, outgoing=outgoing, cause=session.cause(reason))
+        code = run(session, app, plan, dry_run=dry_run)
+        for operation_id in app.store.handovers(work.operation.id for work in plan.work):
+            session.output.say("'provisioner handover show {id}' prints the record for both sides", id=operation_id)
+        return code
+
+
+@click.command("list")
+@click.option("--login", help="Only those of this account.")
+@click.option("--person", metavar="ID", help="Only those from or to this person.")
+@json_option
+@click.pass_obj
+def list_(session: Session, *, login: str | None, person: str | None) -> ExitCode:
+    """List the records of handovers, the latest first."""
+    naming = session.configuration.content.accounts.naming
+    with session.store() as store:
+        wanted = known_accounts(store, naming, [login])[0].login if login else None
+        found = list(store.find_handovers(login=wanted, person=person))
+    session.output.document({"items": [handover_document(one) for one in found]})
+    session.output.table(
+        ("day", "login", "from", "to", "operation"),
+        [
+            (session.local_day(one.finished_at), one.mail, one.outgoing or "", one.incoming, one.operation_id)
+            for one in found
+        ],
+    )
+    return ExitCode.DONE
+
+
+@click.command("show")
+@click.argument("operation_id", metavar="ID")
+@click.option("--html", "file", metavar="FILE", help="Write a page to print and to sign; '-' is stdout.")
+@json_option
+@click.pass_obj
+def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
+    """Show the record of a handover that both sides can keep, by the id of its operation."""
+    if session.json and file == STDOUT:
+        raise click.UsageError("With --json, give --html a FILE.")
+    with session.store() as store:
+        handover = store.handovers([operation_id]).get(operation_id)
+    if handover is None:
+        problem = Text("there is no record of a handover {id}", {"id": operation_id})
+        raise InputError([Problem(field="id", message=problem)])
+    session.output.document(handover_document(handover))
+    if file is None:
+        session.output.table(("field", "value"), rows(handover, session))
+    elif file == STDOUT:
+        session.output.line(page(handover, session))
+    else:
+        _write(Path(file), page(handover, session))
+        session.output.say("the record is in {file}", file=file)
+    return ExitCode.DONE
+
+
+def _it_custodian(app: Application) -> str:
+    """Return who keeps accounts whose post is empty.
+
+    Raises:
+
+        ConfigurationError: The configuration names no IT unit, or nobody is its custodian.
+    """
+    code = app.config.content.accounts.it_unit
+    if not code:
+        raise ConfigurationError(
+            "the configuration names no IT unit", cure="write its code under [accounts] as it_unit, or use --to PERSON"
+        )
+    unit = app.store.units([code]).get(code)
+    if unit is None or unit.custodian is None:
+        raise ConfigurationError(
+            "the IT unit {code} is unknown or has no custodian",
+            cure="import it with its custodian, or correct it_unit under [accounts]",
+            code=code,
+        )
+    return unit.custodian
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = Text("{file} cannot be written: {reason}", {"file": file, "reason": error.strerror})
+        raise InputError([Problem(field="html", message=message)]) from None
