@@ -10,8 +10,8 @@ Ours
 (c) bare
     A Python script on ldap3 with as many threads and the same log-ins, and no journal.
 
-All run as whole processes against one server, one after the other; the slow ones get fewer accounts. Only the ratios
-mean anything. Usage: ``python benchmarks/opening.py [--accounts N] [--rounds N]``.
+All make the same entries, as whole processes against one server, one after the other; the slow ones get fewer
+accounts. Only the ratios mean anything. Usage: ``python benchmarks/opening.py [--accounts N] [--rounds N]``.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ domain = "meb.gov.tr"
 plugin = "ldap"
 parallel = {parallel}
 connections = {parallel}
+attributes = {{ cn = "{{unit_name}}", sn = "{{unit_name}}", mail = "{{mail}}" }}
 {directory}
 
 [channels.phones]
