@@ -164,6 +164,6 @@ class Harness:
 
 def _open(file: Path, clock: Callable[[], datetime]) -> Store:
     url = f"sqlite:///{file}"
-    if not file.exists():
-        Store.create(url)
-    return Store.open(url, now=clock)
+    if file.exists():
+        return Store.open(url, now=clock)
+    return Store.create(url, now=clock)
