@@ -1,6 +1,7 @@
 """A TCP proxy between a plug-in and a real server that does to the bytes what a bad network does.
 
-It knows no protocol. A *request* is whatever the client sends, up to the first byte that the server says in return::
+It knows no protocol. A *request* is whatever the client sends, up to the first byte that the server says in return.
+Before a connection that is encrypted carries anything else, its handshake is a request or two::
 
     with TcpProxy(("127.0.0.1", slapd.port)) as proxy:
         proxy.fail(WireFault.LOSE_ANSWER, requests=1)
@@ -9,10 +10,11 @@ It knows no protocol. A *request* is whatever the client sends, up to the first 
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from enum import StrEnum
 from typing import Self
 
@@ -24,7 +26,7 @@ CHUNK = 65536
 class WireFault(StrEnum):
     """What happens to a request, or to a connection."""
 
-    #: New connections are reset, and so are those that there are.
+    #: New connections are refused, and those that there are are closed. It lasts until it is healed.
     REFUSE = "refuse"
     #: Nothing is carried any more, and nothing is closed.
     BLACK_HOLE = "black_hole"
@@ -44,13 +46,15 @@ class _Link:
 
     client: socket.socket
     server: socket.socket
+    #: Whether the server owes an answer.
+    asked: bool = False
     #: The fault of the request that is under way.
     fault: WireFault | None = None
 
-    def close(self) -> None:
-        for one in (self.client, self.server):
+    def hang_up(self) -> None:
+        for end in (self.client, self.server):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
 
 
 @attrs.define(eq=False)
@@ -71,29 +75,27 @@ class TcpProxy:
     #: Where clients connect.
     port: int = attrs.field(init=False)
     _fault: WireFault | None = attrs.field(default=None, init=False)
+    _spared: float = attrs.field(default=0, init=False)
     _left: float = attrs.field(default=0, init=False)
-    _listener: socket.socket = attrs.field(init=False)
-    _links: set[_Link] = attrs.field(factory=set, init=False)
-    _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
+    #: Keeps the port ours, also while nobody listens on it.
+    _holder: socket.socket = attrs.field(factory=socket.socket, init=False)
+    _listener: socket.socket | None = attrs.field(default=None, init=False)
+    _accepting: threading.Thread = attrs.field(init=False)
+    _links: dict[_Link, threading.Thread] = attrs.field(factory=dict, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    _closed: threading.Event = attrs.field(factory=threading.Event, init=False)
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._start(self._accept)
+        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._holder.bind(("127.0.0.1", 0))
+        self.port = self._holder.getsockname()[1]
+        self._listen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closed.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._hang_up()
-        for thread in self._threads:
-            thread.join()
+        self._refuse()
+        self._holder.close()
 
-    def fail(self, fault: WireFault, *, requests: float = float("inf")) -> None:
+    def fail(self, fault: WireFault, *, requests: float = float("inf"), after: int = 0) -> None:
         """Let the next requests fail; all that follow, unless a number is given.
 
         Args:
@@ -101,91 +103,110 @@ class TcpProxy:
             fault: How.
 
             requests: How many.
+
+            after: How many are spared before.
         """
         with self._lock:
-            self._fault, self._left = fault, requests
+            self._fault, self._left, self._spared = fault, requests, after
         if fault is WireFault.REFUSE:
-            self._hang_up()
+            self._refuse()
 
     def heal(self) -> None:
         """Let everything through again. What was swallowed stays lost."""
         with self._lock:
-            held = self._fault is WireFault.BLACK_HOLE
-            self._fault, self._left = None, 0
-        if held:
+            healed, self._fault = self._fault, None
+        if healed is WireFault.BLACK_HOLE:
             self._hang_up()
+        if self._listener is None:
+            self._listen()
+
+    def _listen(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._accepting = threading.Thread(target=self._accept, args=(self._listener,), name="proxy", daemon=True)
+        self._accepting.start()
+
+    def _refuse(self) -> None:
+        """Stop listening, and close every connection."""
+        if self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._accepting.join()
+            self._listener.close()
+            self._listener = None
+        self._hang_up()
 
     def _hang_up(self) -> None:
         with self._lock:
-            links = list(self._links)
+            links = dict(self._links)
         for link in links:
-            link.close()
+            link.hang_up()
+        for thread in links.values():
+            thread.join()
 
-    def _start(self, function: object, *arguments: object) -> None:
-        thread = threading.Thread(target=function, args=arguments, name="proxy", daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while not self._closed.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                if self._fault is WireFault.REFUSE:
-                    raise ConnectionRefusedError
-                server = socket.create_connection(self.upstream, timeout=5)
-                server.settimeout(None)
-            except OSError:
-                _reset(client)
-                continue
-            for one in (client, server):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            link = _Link(client, server)
-            with self._lock:
-                self._links.add(link)
-            self._start(self._carry_requests, link)
-            self._start(self._carry_answers, link)
-
-    def _carry_requests(self, link: _Link) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
-            while data := link.client.recv(CHUNK):
-                link.fault = self._next_fault() or link.fault
-                if link.fault is WireFault.LOSE_REQUEST:
-                    break
-                if link.fault is not WireFault.BLACK_HOLE:
-                    link.server.sendall(data)
-        link.close()
+            while True:
+                client, _ = listener.accept()
+                try:
+                    server = socket.create_connection(self.upstream)
+                except OSError:
+                    client.close()
+                    continue
+                link = _Link(client, server)
+                thread = threading.Thread(target=self._carry, args=(link,), name="proxy-link", daemon=True)
+                with self._lock:
+                    self._links[link] = thread
+                thread.start()
 
-    def _carry_answers(self, link: _Link) -> None:
-        with suppress(OSError):
-            while data := link.server.recv(CHUNK):
-                fault, link.fault = link.fault, None
-                if fault is WireFault.LOSE_ANSWER:
-                    break
-                if fault is WireFault.CUT_ANSWER:
-                    link.client.sendall(data[: len(data) // 2])
-                    break
-                if fault is WireFault.DELAY:
-                    time.sleep(self.delay)
-                link.client.sendall(data)
-        link.close()
+    def _carry(self, link: _Link) -> None:
+        """Carry bytes to and fro until one side hangs up, or a fault does."""
+        with closing(link.client), closing(link.server), suppress(OSError):
+            for end in (link.client, link.server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while all(self._carry_on(link, end) for end in _ready(link)):
+                pass
         with self._lock:
-            self._links.discard(link)
-        link.client.close()
-        link.server.close()
+            del self._links[link]
+
+    def _carry_on(self, link: _Link, end: socket.socket) -> bool:
+        """Carry what has come from one end. Return whether the connection goes on."""
+        data = end.recv(CHUNK)
+        if not data:
+            return False
+        return self._ask(link, data) if end is link.client else self._answer(link, data)
+
+    def _ask(self, link: _Link, data: bytes) -> bool:
+        if not link.asked:
+            link.asked, link.fault = True, self._next_fault()
+        if link.fault is WireFault.LOSE_REQUEST:
+            return False
+        if link.fault is not WireFault.BLACK_HOLE:
+            link.server.sendall(data)
+        return True
+
+    def _answer(self, link: _Link, data: bytes) -> bool:
+        fault, link.fault, link.asked = link.fault, None, False
+        if fault is WireFault.LOSE_ANSWER:
+            return False
+        if fault is WireFault.CUT_ANSWER:
+            link.client.sendall(data[: len(data) // 2])
+            return False
+        if fault is WireFault.DELAY:
+            time.sleep(self.delay)
+        link.client.sendall(data)
+        return True
 
     def _next_fault(self) -> WireFault | None:
         with self._lock:
             self.requests += 1
             if self._fault is None or self._left <= 0:
                 return None
+            if self._spared > 0:
+                self._spared -= 1
+                return None
             self._left -= 1
             return self._fault
 
 
-def _reset(client: socket.socket) -> None:
-    """Close with a reset, as a port does on which nobody listens."""
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    client.close()
+def _ready(link: _Link) -> list[socket.socket]:
+    """Wait until one end has something to say, or has hung up."""
+    return select.select([link.client, link.server], [], [])[0]
