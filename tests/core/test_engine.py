@@ -114,7 +114,10 @@ def test_nothing_is_written_when_somebody_cannot_be_reached(harness: Harness) ->
     assert harness.store.accounts(["birim0"]) == {}
 
 
-def test_a_target_that_dies_in_the_middle_leaves_each_operation_with_a_next_try(world: World, harness: Harness) -> None:
+def test_a_target_that_dies_in_the_middle_leaves_each_operation_with_a_next_try(
+    world: World, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provisioner.core.engine.MOST_WORKERS", 4)
     world.targets["second"].faults.on("account_create", Fault.CANNOT_CONNECT, calls=range(20, 10_000))
     operations = harness.open(codes())
 
