@@ -16,6 +16,7 @@ from provisioner.core.defaults import Defaults
 from provisioner.core.engine import Engine
 from provisioner.core.events import Event
 from provisioner.core.execution import Tools
+from provisioner.core.health import MemoryHealth
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Person, Unit
 from provisioner.core.passwords import PasswordMaker
@@ -88,14 +89,24 @@ def application(
         StoreError: The store cannot be opened.
     """
     retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
-    plugins = Plugins(
-        make_breaker=lambda name: Breaker(name=name, now=now), parallel=config.parallel(), dry_run=dry_run
-    )
     with Store.open(config.store_url, now=now) as store:
+        plugins = _plugins(config, store, now, dry_run=dry_run)
         try:
             yield _join(config, store, plugins, retry, now)
         finally:
             plugins.close()
+
+
+def _plugins(config: LoadedConfiguration, store: Store, now: Clock, *, dry_run: bool) -> Plugins:
+    """Return the place for the plug-ins, whose breakers share their memory with every other process."""
+    health = MemoryHealth(store.all_health()) if dry_run else store
+
+    def breaker(name: str) -> Breaker:
+        quarantine_after = config.content.breaker.quarantine_after
+        return Breaker(name=name, now=now, quarantine_after=quarantine_after, health=health, notify=plugins.observe)
+
+    plugins = Plugins(make_breaker=breaker, parallel=config.parallel(), dry_run=dry_run)
+    return plugins
 
 
 def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Retry, now: Clock) -> Application:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,19 @@ class Accounts:
 
 
 @attrs.frozen(kw_only=True)
+class BreakerSettings:
+    """When a target or channel that fails is given up: the table ``[breaker]``."""
+
+    #: After how many minutes without a success it is quarantined, until somebody resumes it.
+    quarantine_after_minutes: int = attrs.field(default=60, validator=attrs.validators.ge(1))
+
+    @property
+    def quarantine_after(self) -> timedelta:
+        """The same for the breakers."""
+        return timedelta(minutes=self.quarantine_after_minutes)
+
+
+@attrs.frozen(kw_only=True)
 class Configuration:
     """The whole file."""
 
@@ -58,6 +72,7 @@ class Configuration:
     #: The time zone of days and dates, by its name in the IANA database.
     time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
     accounts: Accounts
+    breaker: BreakerSettings = attrs.field(factory=BreakerSettings)
     #: The targets, in the order in which they are changed. Each table names its ``plugin``.
     targets: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     #: The channels, in the order in which they are tried. Each table names its ``plugin``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -21,7 +21,13 @@ from provisioner.cli.session import Session
 from provisioner.config import LoadedConfiguration
 from provisioner.core.breaker import Breaker
 from provisioner.core.defaults import Defaults
-from provisioner.core.errors import ConfigurationError, ProvisionerError, UnsupportedError
+from provisioner.core.errors import (
+    ConfigurationError,
+    ProvisionerError,
+    QuarantinedError,
+    StoreError,
+    UnsupportedError,
+)
 from provisioner.core.gateway import Channel, Target
 from provisioner.core.model import Operation
 from provisioner.core.passwords import PasswordMaker
@@ -91,6 +97,7 @@ def _findings(session: Session) -> Iterator[Finding]:
                 yield _problem(f"plugins.{one.plugin}", error)
         yield _passwords(plugins)
         yield from _systems(plugins)
+    yield from _quarantined(config)
 
 
 def _libraries() -> Finding:
@@ -152,6 +159,17 @@ def _systems(plugins: Plugins) -> Iterator[Finding]:
     with ThreadPoolExecutor(len(checks) or 1, thread_name_prefix="check") as pool:
         for future in [pool.submit(check) for check in checks]:
             yield from future.result()
+
+
+def _quarantined(config: LoadedConfiguration) -> Iterator[Finding]:
+    """Say which of them are left alone until somebody resumes them, whatever their checks say."""
+    families = {"targets": config.content.targets, "channels": config.content.channels}
+    with suppress(StoreError), Store.open(config.store_url) as store:
+        for family, name in [(family, name) for family, tables in families.items() for name in tables]:
+            try:
+                Breaker(name=name, now=utc_now, health=store).expect_no_quarantine()
+            except QuarantinedError as error:
+                yield _problem(f"{family}.{name}", error)
 
 
 def _system(name: str, look: Callable[[], tuple[Text, Sequence[str]]]) -> list[Finding]:

@@ -44,6 +44,13 @@ _HANDOVER = Family(
     default=Entry("Pass an account on to another person.", "provisioner.cli.handovers:hand_over"),
 )
 
+_TARGET = Family(
+    "Targets and channels.",
+    {
+        "resume": Entry("Call one again that was quarantined.", "provisioner.cli.targets:resume"),
+    },
+)
+
 COMMANDS: dict[str, Entry | Family] = {
     "demo": Entry("Show the whole story on a private example.", "provisioner.demo:command"),
     "init": Entry("Write a configuration that works, and make the store.", "provisioner.cli.init:command"),
@@ -54,5 +61,6 @@ COMMANDS: dict[str, Entry | Family] = {
     "handover": _HANDOVER,
     "clearance": Entry("May a person leave, or take up a post?", "provisioner.cli.clearance:command"),
     "resume": Entry("Finish what a crash or a dead target left.", "provisioner.cli.runs:resume"),
+    "target": _TARGET,
     "plugins": Entry("List plug-ins and the commands they add.", "provisioner.cli.plugins:command"),
 }

@@ -65,7 +65,8 @@ class Engine:
         """
         recipients = tuple({one.holder.id: one.holder for one in work if one.holder}.values())
         checks: list[Callable[[], Sequence[Problem]]] = [
-            partial(_check_target, target.check) for target in self.tools.targets if "target_check" in target.hooks
+            partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
+            for target in self.tools.targets
         ]
         if recipients:
             checks.append(partial(self._check_channels, recipients))

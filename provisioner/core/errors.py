@@ -17,7 +17,8 @@
     └── TargetError                 a target or channel did not do what it was asked
         ├── TransientError          it may work later: retried
         │   ├── UnavailableError    it could not be reached; nothing was sent
-    │   │   └── LeftAloneError  it failed too often in a row and is given a rest
+        │   │   └── LeftAloneError  it failed too often in a row and is given a rest
+        │   │       └── QuarantinedError    it failed for so long that somebody has to look at it
         │   ├── ThrottledError      it asked to be left alone for a while
         │   └── NotAppliedError     a probe showed that the change did not happen
         ├── UnknownOutcomeError     it was sent and no answer came: probe before anything else
@@ -166,6 +167,10 @@ class LeftAloneError(UnavailableError):
     """The target failed so often in a row that it is not called for a while."""
 
     retryable = False
+
+
+class QuarantinedError(LeftAloneError):
+    """The target failed for so long that it is not called before somebody has resumed it."""
 
 
 class ThrottledError(TransientError):

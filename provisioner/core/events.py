@@ -65,6 +65,22 @@ class StepEnded(Event):
 
 
 @attrs.frozen(kw_only=True)
+class TargetQuarantined(Event):
+    """A target or channel failed for so long that it is left alone until somebody resumes it.
+
+    It belongs to no operation: observers see it, and it is not in the journal.
+    """
+
+    operation_id: str = ""
+    login: str = ""
+    actor: str = ""
+    #: The name of the target or channel.
+    target: str
+    failing_since: datetime
+    error: StepError
+
+
+@attrs.frozen(kw_only=True)
 class OperationEnded(Event):
     """An operation came to an end, or to a stop with a next try. The account is free again."""
 

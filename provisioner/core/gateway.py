@@ -121,17 +121,37 @@ class Gateway:
             raise self._named(defect)
         return result
 
+    def expect_no_quarantine(self) -> None:
+        """Make sure that it may be called at all, without calling it.
+
+        Raises:
+
+            QuarantinedError: Somebody has to resume it first.
+        """
+        try:
+            self.breaker.expect_no_quarantine()
+        except TargetError as error:
+            raise self._named(error) from None
+
     def _guarded(self, function: Callable[[], object], hook: str, request: object) -> object:
         try:
             with self._free, self.breaker.probe() if hook in CHECKS else self.breaker:
-                return function()
+                return self._translated(function, hook, request)
         except TargetError as error:
-            raise self._named(scrubbed(error, request)) from None
+            raise self._named(error) from None
+
+    def _translated(self, function: Callable[[], object], hook: str, request: object) -> object:
+        """Call *function*, and let no error out that is not ours or quotes the secret: the breaker remembers it."""
+        try:
+            return function()
+        except TargetError as error:
+            raise scrubbed(error, request) from None
         except Exception as error:
             name = type(error).__name__
             log.error("plugin_defect", target=self.name, hook=hook, error=name, at=raised_at(error))
-            defect = PluginDefectError("{plugin} raised {error} in {hook}", plugin=self._plugin, error=name, hook=hook)
-            raise self._named(defect) from None
+            raise PluginDefectError(
+                "{plugin} raised {error} in {hook}", plugin=self._plugin, error=name, hook=hook
+            ) from None
 
     @property
     def _plugin(self) -> str:

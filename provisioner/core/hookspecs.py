@@ -394,7 +394,7 @@ def clearance_blocks(request: AskClearance) -> Sequence[ClearanceBlock]:
 
 @hookspec
 def operation_event(event: Event) -> None:
-    """Observe what happens: one event for each operation and step that begins or ends.
+    """Observe what happens: one event for each operation and step that begins or ends, and for each quarantine.
 
     Args:
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, or_, select, tuple_
 
+from provisioner.core.health import TargetHealth
 from provisioner.core.model import (
     Account,
     AccountKind,
@@ -39,6 +40,7 @@ from provisioner.store.tables import (
     operations,
     persons,
     steps,
+    target_health,
     units,
 )
 
@@ -248,6 +250,18 @@ class StoredRecords:
             query = query.where(or_(handovers.c.outgoing == person, handovers.c.incoming == person))
         for page in self._pages(query, handovers.c.finished_at, handovers.c.operation_id, latest_first=True):
             yield from (Handover(**row._asdict()) for row in page)
+
+    # -- targets and channels --------------------------------------------------------------------------------------
+
+    def health(self, name: str, /) -> TargetHealth | None:
+        """Return what is known of one target or channel; ``None`` if it works."""
+        found = self._all(select(target_health).where(target_health.c.name == name))
+        return TargetHealth(**found[0]._asdict()) if found else None
+
+    def all_health(self) -> Sequence[TargetHealth]:
+        """Return what is known of every target and channel that does not work, by name."""
+        rows = self._all(select(target_health).order_by(target_health.c.name))
+        return [TargetHealth(**row._asdict()) for row in rows]
 
     # -- the trail -------------------------------------------------------------------------------------------------
 

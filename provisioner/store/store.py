@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from provisioner.core.events import Event
+from provisioner.core.health import Change, TargetHealth
 from provisioner.core.model import Person, Unit
 from provisioner.store import schema
 from provisioner.store.engine import Database
@@ -16,7 +17,7 @@ from provisioner.store.leases import Leases
 from provisioner.store.owners import new_owner
 from provisioner.store.records import StoredRecords
 from provisioner.store.rows import as_row, put
-from provisioner.store.tables import accounts, persons, units
+from provisioner.store.tables import accounts, persons, target_health, units
 from provisioner.store.tree import require_tree
 from provisioner.store.writer import Writer
 
@@ -28,14 +29,18 @@ def _utc_now() -> datetime:
 _PUT_UNIT = put(units)
 _PARENTS = select(units.c.code, units.c.parent)
 _PUT_PERSON = put(persons)
+_HEALTH = select(target_health).where(target_health.c.name == bindparam("this"))
+_PUT_HEALTH = put(target_health)
+_FORGET_HEALTH = delete(target_health).where(target_health.c.name == bindparam("this"))
 _SET_DEADLINE = update(accounts).where(accounts.c.login == bindparam("this"))
 
 
 class Store(StoredRecords):
     """A database with all that the product knows, for any number of threads and processes.
 
-    It is the engine's :class:`~provisioner.core.journal.Journal` and :class:`~provisioner.core.journal.Records`. Use it
-    as a context manager, or close it: that frees the accounts that are still held.
+    It is the engine's :class:`~provisioner.core.journal.Journal` and :class:`~provisioner.core.journal.Records`, and
+    the :class:`~provisioner.core.health.Health` of its breakers. Use it as a context manager, or close it: that frees
+    the accounts that are still held.
 
     Args:
 
@@ -150,6 +155,22 @@ class Store(StoredRecords):
         if rows:
             with self._database.write() as connection:
                 connection.execute(_SET_DEADLINE, rows)
+
+    def change_health(self, name: str, change: Change, /) -> TargetHealth | None:
+        """Change what is known of one target or channel, with nobody else in between, and return it.
+
+        Raises:
+
+            StoreError: The store failed. Nothing was changed.
+        """
+        with self._database.write() as connection:
+            row = connection.execute(_HEALTH, {"this": name}).one_or_none()
+            after = change(TargetHealth(**row._asdict()) if row else None)
+            if after:
+                connection.execute(_PUT_HEALTH, as_row(after))
+            elif row:
+                connection.execute(_FORGET_HEALTH, {"this": name})
+        return after
 
     def close(self) -> None:
         """Finish what was handed over, free the accounts that are still held, and close the database."""

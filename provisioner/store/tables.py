@@ -174,6 +174,18 @@ leases = Table(
     sqlite_with_rowid=False,
 )
 
+#: Targets and channels that do not work; those that do have no row.
+target_health = Table(
+    "target_health",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("failing_since", UtcDateTime, nullable=False),
+    Column("error", ErrorText, nullable=False),
+    Column("quarantined_at", UtcDateTime),
+    Column("noticed", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: The trail, which is only ever added to. :mod:`provisioner.store.chain` says what the hash is.
 events = Table(
     "events",

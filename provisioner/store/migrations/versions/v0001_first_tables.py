@@ -22,6 +22,7 @@ def upgrade() -> None:
     _operations()
     _steps_and_leases()
     _handovers()
+    _target_health()
     _trail()
 
 
@@ -30,6 +31,7 @@ def downgrade() -> None:
     for table in (
         "chain_head",
         "events",
+        "target_health",
         "handovers",
         "leases",
         "steps",
@@ -192,6 +194,19 @@ def _handovers() -> None:
     )
     op.create_index("ix_handovers_login", "handovers", ["login"])
     op.create_index("ix_handovers_finished_at_operation_id", "handovers", ["finished_at", "operation_id"])
+
+
+def _target_health() -> None:
+    op.create_table(
+        "target_health",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("failing_since", UTC, nullable=False),
+        sa.Column("error", sa.Text, nullable=False),
+        sa.Column("quarantined_at", UTC),
+        sa.Column("noticed", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_target_health"),
+        sqlite_with_rowid=False,
+    )
 
 
 def _trail() -> None:
