@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +9,10 @@ from pathlib import Path
 import click
 
 from provisioner import credentials
+from provisioner.cli import logs
+from provisioner.cli.options import json_option
+from provisioner.cli.session import Session
+from provisioner.cli.signals import stop_between_steps
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.secret import Secret
 from provisioner_pys.mock import DatabaseError, PysMock
@@ -19,8 +21,10 @@ from provisioner_pys.settings import is_loopback
 
 
 @click.group()
-def group() -> None:
+@click.pass_context
+def group(ctx: click.Context) -> None:
     """A PYS of one's own, for tests and demonstrations."""
+    logs.set_up(verbose=ctx.ensure_object(Session).verbose)
 
 
 @group.command()
@@ -31,7 +35,7 @@ def group() -> None:
     "--api-key",
     required=True,
     metavar="REFERENCE",
-    help="Where the key is that callers must show: env:NAME or file:PATH.",
+    help="Where the key is that callers must show: env:NAME, file:PATH or keyring:SERVICE/USER.",
 )
 @click.option(
     "--seed",
@@ -40,17 +44,32 @@ def group() -> None:
     help="A CSV file of people (id,name,unit,title,mobile,supervisor) or units (code,name,kind,parent). Repeatable.",
 )
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Where to write the URL while the service runs.")
+@json_option
+@click.pass_obj
 def serve(
-    *, host: str, port: int, database: Path | None, api_key: str, seed: tuple[Path, ...], ready_file: Path | None
+    session: Session,
+    *,
+    host: str,
+    port: int,
+    database: Path | None,
+    api_key: str,
+    seed: tuple[Path, ...],
+    ready_file: Path | None,
 ) -> None:
     """Serve PYS until SIGTERM or SIGINT. Prints the URL when it is ready."""
     seeds, key = read_seeds(*seed), credentials.find(api_key, Path())
+    output = session.output
     if not is_loopback(host):
-        click.echo("warning: the mock speaks plain HTTP; whoever is on the network can read the passwords", err=True)
-    with _stop_signal() as stopped, closing(_start(host, port, database, key)) as mock:
+        output.note("the mock speaks plain HTTP; whoever is on the network can read the passwords")
+    with (
+        stop_between_steps(output.text("the mock is stopping")) as stop,
+        closing(_start(host, port, database, key)) as mock,
+    ):
         mock.seed(people=seeds.people, units=seeds.units)
         with _announced(mock.url, ready_file):
-            stopped.wait()
+            output.document({"url": mock.url})
+            output.line(mock.url)
+            stop.wait()
 
 
 def _start(host: str, port: int, database: Path | None, key: Secret) -> PysMock:
@@ -74,27 +93,23 @@ def _start(host: str, port: int, database: Path | None, key: Secret) -> PysMock:
 
 
 @contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set."""
-    stopped = threading.Event()
-    former = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def _announced(url: str, ready_file: Path | None) -> Iterator[None]:
-    """Say where the service is: on stdout, and in the ready file as long as it runs."""
-    if ready_file is not None:
-        draft = ready_file.with_name(f"{ready_file.name}.new")
+    """Keep the URL in the ready file, whole from the first moment, as long as the service runs."""
+    if ready_file is None:
+        yield
+        return
+    draft = ready_file.with_name(f"{ready_file.name}.new")
+    try:
         draft.write_text(f"{url}\n", encoding="utf-8")
         draft.replace(ready_file)
-    click.echo(url)
+    except OSError as error:
+        raise ConfigurationError(
+            "the ready file {file} cannot be written: {reason}",
+            cure="name a file in a folder that exists and may be written",
+            file=ready_file,
+            reason=error.strerror,
+        ) from None
     try:
         yield
     finally:
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
+        ready_file.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -19,6 +20,12 @@ from provisioner_pys.mock import PysMock
 
 KEY = "key-of-the-test"
 COMMAND = [sys.executable, "-c", "from provisioner_pys.cli import group; group()", "serve", "--port", "0"]
+
+
+@pytest.fixture(autouse=True)
+def _no_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep commands that run in this process from setting the log up for all tests after them."""
+    monkeypatch.setattr("provisioner.cli.logs.set_up", lambda **_: None)
 
 
 @pytest.fixture(name="key_file")
@@ -70,6 +77,18 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def test_json_is_one_document(key_file: Path) -> None:
+    command = [*COMMAND, "--json", "--api-key", f"file:{key_file}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with closing(PysClient.connect(url, Secret(KEY), timeout=5)) as client:
+            client.status()
+        process.terminate()
+        assert process.communicate()[0] == ""
+
+
 def test_a_key_on_the_command_line_is_refused() -> None:
     """Everybody on the machine can read a command line."""
     with pytest.raises(ConfigurationError) as caught:
@@ -97,6 +116,11 @@ def test_a_port_that_is_taken_is_named(mock: PysMock, key_file: Path) -> None:
 def test_a_database_that_cannot_be_used_is_named(tmp_path: Path, key_file: Path) -> None:
     with pytest.raises(ConfigurationError, match="missing"):
         invoke("--api-key", f"file:{key_file}", "--port", 0, "--database", tmp_path / "missing" / "pys.sqlite")
+
+
+def test_a_ready_file_that_cannot_be_written_is_named(tmp_path: Path, key_file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="missing"):
+        invoke("--api-key", f"file:{key_file}", "--port", 0, "--ready-file", tmp_path / "missing" / "ready")
 
 
 def test_another_address_than_loopback_is_warned_of() -> None:

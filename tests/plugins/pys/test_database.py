@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -49,6 +50,17 @@ class TestFiles:
         with pytest.raises(DatabaseError, match="not a database"):
             Database.open(file)
         assert file.read_text().startswith("name,unit")
+
+    def test_that_another_process_is_setting_up_are_waited_for(self, file: Path) -> None:
+        """SQLite's own time-out does not hold here: it refuses the switch at once while another process may write."""
+        with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor(1) as pool:
+            other.execute("BEGIN IMMEDIATE")
+            opening = pool.submit(Database.open, file)
+            time.sleep(0.2)
+            assert not opening.done()
+            other.execute("COMMIT")
+
+            opening.result().close()
 
 
 class TestUndo:
@@ -170,7 +182,8 @@ class TestCanary:
     def test_no_password_is_in_any_file_or_log(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        caplog.set_level(logging.DEBUG)
+        for logger in ("", "httpx", "httpcore"):
+            caplog.set_level(logging.DEBUG, logger=logger)
         key = Secret("canary-key-9Wq!")
         passwords = [f"canary-{number}-Zt7!q" for number in range(120)]
         with PysMock.running(database=tmp_path / "pys.sqlite", api_key=key) as mock:

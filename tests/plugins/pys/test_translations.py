@@ -28,8 +28,8 @@ def templates() -> Iterator[str]:
 
 
 def is_message(function: ast.expr) -> bool:
-    name = function.id if isinstance(function, ast.Name) else ""
-    return name.endswith("Error") or name in {"Text", "kind"}
+    name = ast.unparse(function)
+    return name.endswith("Error") or name in {"Text", "kind", "output.note", "output.text"}
 
 
 def places(template: str) -> set[str | None]:
