@@ -72,6 +72,8 @@ class TcpProxy:
     delay: float = 0.2
     #: How many requests came through, or would have.
     requests: int = attrs.field(default=0, init=False)
+    #: How many of them were hit by a fault.
+    failures: int = attrs.field(default=0, init=False)
     #: Where clients connect.
     port: int = attrs.field(init=False)
     _fault: WireFault | None = attrs.field(default=None, init=False)
@@ -204,6 +206,7 @@ class TcpProxy:
                 self._spared -= 1
                 return None
             self._left -= 1
+            self.failures += 1
             return self._fault
 
 

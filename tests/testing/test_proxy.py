@@ -144,6 +144,7 @@ def test_a_fault_hits_as_many_requests_as_were_ordered_after_those_that_are_spar
             answers.append(ask(client, b"%d" % number))
     assert [bool(answer) for answer in answers] == [True, False, False, True]
     assert len(server.asked) == 2
+    assert (proxy.requests, proxy.failures) == (4, 2)
 
 
 def test_leaving_it_ends_connections_that_are_open(server: EchoServer) -> None:

@@ -1,0 +1,186 @@
+"""Runs processes that are to be killed, from a process that has the product imported already, so that they start fast.
+
+Run as a program, it reads orders from its standard input: to fork a process, or to wait for the end of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, NoReturn, Self
+
+import attrs
+from passlib.handlers.pbkdf2 import pbkdf2_sha256
+
+from provisioner.core.errors import BusyError, InputError
+from provisioner.core.events import Event
+from provisioner.core.model import OperationState
+from provisioner.core.retrying import RetryPolicy
+from provisioner.core.secret import Secret
+from provisioner.local import LocalDirectory
+from provisioner.testing.harness import Harness
+from provisioner_sms.plugin import SmsChannel
+from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings
+from provisioner_sms.texts import Templates
+
+#: What a process would import when it first needs it.
+IMPORTED = ("provisioner_sms.numbers", "provisioner_sms.simulator.gateway")
+
+#: The files of the targets, in the order in which they are changed.
+DIRECTORIES = ("first.sqlite", "second.sqlite")
+RETRIES = RetryPolicy(next_tries=(timedelta(milliseconds=1),))
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """Where a process works: its files, and the phones."""
+
+    folder: str
+    url: str
+    api_key: str
+
+    @contextmanager
+    def harness(self) -> Iterator[Harness]:
+        """Yield a harness with targets in files and phones behind HTTP."""
+        # What is not protected need not be slow to guess.
+        pbkdf2_sha256.default_rounds = 1
+        settings = Settings(
+            gateway=GatewayKind.SIMULATOR,
+            help_desk="0344 000 00 00",
+            simulator=SimulatorSettings(url=self.url, api_key=Secret(self.api_key)),
+        )
+        sms = SmsChannel(name="sms", settings=settings, templates=Templates.of(settings, "tr", "channels.sms"))
+        folder = Path(self.folder)
+        targets = {name: LocalDirectory(folder / name) for name in DIRECTORIES}
+        with Harness(
+            folder / "store.sqlite", targets=targets, channels={"sms": sms}, clock=utc_now, retry_policy=RETRIES
+        ) as harness:
+            harness.plugins.on_close(sms.close)
+            yield harness
+
+
+def rotate(harness: Harness, order: Mapping[str, Any]) -> None:
+    die_at(harness, order["write"], after=order["after"])
+    assert [one.state for one in harness.rotate([order["login"]])] == [OperationState.DONE]
+
+
+def handover(harness: Harness, order: Mapping[str, Any]) -> None:
+    die_at(harness, order["write"], after=order["after"])
+    assert [one.state for one in harness.hand_over(order["login"], order["to"])] == [OperationState.DONE]
+
+
+def resume(harness: Harness, _: Mapping[str, Any]) -> None:
+    harness.resume()
+
+
+def work(harness: Harness, order: Mapping[str, Any]) -> None:
+    """Do one thing after the other until somebody ends it."""
+    numbers = random.Random(order["seed"])  # noqa: S311 - to be repeatable
+    while True:
+        login, person = numbers.choice(order["logins"]), numbers.choice(order["persons"])
+        try:
+            match numbers.randrange(5):
+                case 0 | 1:
+                    harness.rotate([login])
+                case 2 | 3:
+                    harness.hand_over(login, person)
+                case _:
+                    harness.resume()
+        except (InputError, BusyError):
+            continue
+
+
+WORKS = {one.__name__: one for one in (rotate, handover, resume, work)}
+
+
+def die_at(harness: Harness, write: int, *, after: bool) -> None:
+    """Let this process kill itself before or after its n-th write of the journal."""
+    writes = 0
+
+    def count(_: Sequence[Event]) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == write:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if after:
+        harness.after_record = count
+    else:
+        harness.on_record = count
+
+
+@attrs.frozen
+class Victims:
+    """Starts processes and waits for them."""
+
+    _place: Place
+    _orders: IO[str]
+    _answers: IO[str]
+
+    @classmethod
+    @contextmanager
+    def at(cls, place: Place) -> Iterator[Self]:
+        """Be there for the length of the block."""
+        command = [sys.executable, "-W", "ignore", __file__]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin
+            assert process.stdout
+            yield cls(place, process.stdin, process.stdout)
+            process.stdin.close()
+
+    def start(self, work: str, **arguments: object) -> int:
+        """Start a process, and return its id."""
+        return self._order({"place": attrs.asdict(self._place), "work": work, **arguments})
+
+    def wait(self, pid: int) -> int:
+        """Wait for the end of a process, and return its exit code; negative if a signal killed it."""
+        return self._order({"wait": pid})
+
+    def _order(self, order: Mapping[str, object]) -> int:
+        print(json.dumps(order), file=self._orders, flush=True)
+        return int(self._answers.readline())
+
+
+def _serve() -> None:
+    for module in IMPORTED:
+        import_module(module)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            _, status = os.waitpid(order["wait"], 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)
+        elif pid := os.fork():
+            print(pid, flush=True)
+        else:
+            _be_a_victim(order)
+
+
+def _be_a_victim(order: Mapping[str, Any]) -> NoReturn:
+    place = Place(**order["place"])
+    for stream, name in ((0, os.devnull), (1, "output.txt"), (2, "output.txt")):
+        os.dup2(os.open(Path(place.folder, name), os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
+    try:
+        with place.harness() as harness:
+            WORKS[order["work"]](harness, order)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _serve()
