@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar, Protocol
 
+import attrs
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from provisioner.core.errors import InputError, NotReadyError
+from provisioner.core.errors import InputError, MissingError, NotReadyError
 from provisioner.core.events import Event
 from provisioner.core.model import Account, AccountState, OperationState, Person, Unit
+from provisioner.core.requests import RotateSecret
+from provisioner.core.secret import Secret
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from provisioner.testing.slapd import Slapd
+from provisioner_ldap.plugin import Ldap
+from provisioner_ldap.settings import LdapSettings, TlsMode
+from tests.acceptance.province import Entrance
 
 PERSONS = [Person(id=f"p{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for n in range(3)]
 UNITS = [
@@ -45,6 +55,12 @@ class CrashError(BaseException):
     """The process is gone."""
 
 
+class System(Protocol):
+    """A target that can be asked who gets in."""
+
+    def logs_in(self, login: str, password: str) -> bool: ...
+
+
 class Accounts(RuleBasedStateMachine):
     """Two units, three people, two targets, one channel, and one process after the other."""
 
@@ -53,14 +69,18 @@ class Accounts(RuleBasedStateMachine):
         self.exit = ExitStack()
         self.folder = Path(self.exit.enter_context(tempfile.TemporaryDirectory()))
         self.clock = FakeClock()
-        self.directories = [MemoryTarget(), MemoryTarget()]
+        first, second = self.first(), MemoryTarget()
+        self.directories: list[System] = [first, second]
         self.phones = MemoryChannel()
         self.faults = {place: Faults() for place in ("first", "second", "sms")}
         self.targets = {
-            "first": FaultTarget(self.directories[0], self.faults["first"]),
-            "second": FaultTarget(self.directories[1], self.faults["second"], undoes=False),
+            "first": FaultTarget(first, self.faults["first"]),
+            "second": FaultTarget(second, self.faults["second"], undoes=False),
         }
         self.channels = {"sms": FaultChannel(self.phones, self.faults["sms"])}
+
+    def first(self) -> System:
+        return MemoryTarget()
 
     @initialize()
     def begin(self) -> None:
@@ -114,6 +134,7 @@ class Accounts(RuleBasedStateMachine):
                 after = self.account(unit)
                 assert after is not None
                 assert after.state is AccountState.CLOSED
+                self.what_is_closed_lets_nobody_in()
 
     @rule(unit=units, person=persons, troubles=troubles)
     def hand_over(self, unit: Unit, person: Person, troubles: Troubles) -> None:
@@ -208,6 +229,80 @@ class Accounts(RuleBasedStateMachine):
             assert kinds[0] == "operation_planned"
             assert kinds.count("operation_started") == one.tries
             assert (kinds[-1] == "operation_ended") >= one.state.ended
+
+
+class AccountsInDirectory(Accounts):
+    """The first target is a real directory, with a password policy that remembers, weighs and locks."""
+
+    slapd: ClassVar[Slapd]
+    entrance: ClassVar[Entrance]
+    numbers: ClassVar[Iterator[int]] = itertools.count()
+
+    def __init__(self) -> None:
+        self.entrance.clear()
+        super().__init__()
+
+    def first(self) -> System:
+        directory = LdapDirectory(entrance=self.entrance, settings=settings_of(self.slapd))
+        self.exit.callback(directory.close)
+        return directory
+
+    @rule(unit=units)
+    def rotate_behind_the_product(self, unit: Unit) -> None:
+        """Give a closed account a password in the directory; that alone must not open it."""
+        account, secret = self.account(unit), Secret(f"hidden-{next(self.numbers)}")
+        if account is None or account.state is not AccountState.CLOSED or self.harness.store.unended([account.login]):
+            return
+        with suppress(MissingError):
+            self.targets["first"].inner.account_rotate(
+                RotateSecret(operation_id="", account=account, unit=unit, secret=secret)
+            )
+        assert not self.entrance.logs_in(account.login, secret.reveal())
+
+
+@attrs.define(eq=False, kw_only=True)
+class LdapDirectory(Ldap):
+    """The plug-in, and a door beside it."""
+
+    entrance: Entrance
+
+    def logs_in(self, login: str, password: str) -> bool:
+        return self.entrance.logs_in(login, password)
+
+
+def settings_of(slapd: Slapd) -> LdapSettings:
+    return LdapSettings(
+        urls=(slapd.url,),
+        bind_dn=slapd.bind_dn,
+        bind_password=slapd.bind_password,
+        base_dn=slapd.base_dn,
+        tls=TlsMode.NONE,
+        policy_dn=slapd.policy_dn,
+    )
+
+
+@pytest.fixture(name="directory", scope="module")
+def _directory() -> Iterator[None]:
+    # Failures are counted, but never enough of them to lock an account: the tests try many void passwords.
+    failures = {"pwdLockout": "TRUE", "pwdMaxFailure": "10000"}
+    policy = {"pwdCheckQuality": "2", "pwdMinLength": "6", "pwdInHistory": "3", **failures}
+    with Slapd(policy=policy) as AccountsInDirectory.slapd, Entrance.to(AccountsInDirectory.slapd) as entrance:
+        AccountsInDirectory.entrance = entrance
+        yield
+
+
+@pytest.mark.server("slapd")
+@pytest.mark.usefixtures("directory")
+def test_accounts_in_a_directory() -> None:
+    run_state_machine_as_test(
+        AccountsInDirectory,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
 
 
 TestAccounts = Accounts.TestCase
