@@ -288,6 +288,9 @@ class TestQuarantine:
 
     def test_is_not_lifted_by_a_call_that_was_under_way(self, world: World) -> None:
         other = world.process()
+        fail(other, DOWN, times=2)
+        fail_after(lambda: None, other.probe())
+        world.clock.advance(other.pause)
         with other:
             world.quarantined()
 
@@ -298,6 +301,7 @@ class TestQuarantine:
         breaker = world.quarantined()
         world.resume()
         world.clock.advance(breaker.pause)
+        fail(breaker, DOWN, times=2)
         succeed(breaker)
 
         assert breaker.state is BreakerState.CLOSED

@@ -10,8 +10,9 @@ import pytest
 
 from provisioner.core.errors import InputError, MisconfiguredError, NotReadyError, StoreError, UnavailableError
 from provisioner.core.events import Event
+from provisioner.core.health import TargetHealth
 from provisioner.core.hookspecs import hookimpl
-from provisioner.core.model import AccountState, Operation, OperationState, Outcome, Person, Unit
+from provisioner.core.model import AccountState, Operation, OperationState, Outcome, Person, StepError, Unit
 from provisioner.core.requests import CreateAccount, Receipt
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
 from provisioner.testing.harness import CAUSE, Harness
@@ -103,6 +104,30 @@ def test_everything_that_is_down_is_named(world: World, harness: Harness) -> Non
     with pytest.raises(NotReadyError, match="first, second") as caught:
         harness.open(codes(1))
     assert [type(error) for error in caught.value.errors] == [UnavailableError, MisconfiguredError]
+
+
+def test_a_target_without_a_check_is_looked_at_all_the_same(world: World) -> None:
+    """A quarantine must be found before the first write, also where nothing can be asked."""
+
+    class Paper:
+        @hookimpl
+        def account_create(self, request: CreateAccount) -> Receipt:
+            return Receipt(outcome=Outcome.APPLIED)
+
+    with Harness(world.file, targets={**world.targets, "paper": Paper()}, channels=world.channels) as harness:
+        harness.know(units=UNITS, persons=PERSONS)
+        ill = TargetHealth(
+            name="paper",
+            failing_since=harness.clock(),
+            error=StepError(name="UnavailableError", message="no paper left"),
+            quarantined_at=harness.clock(),
+        )
+        harness.planner.targets[-1].breaker.health.change_health("paper", lambda _: ill)
+
+        with pytest.raises(NotReadyError, match="no paper left") as caught:
+            harness.open(codes(1))
+        assert [error.target for error in caught.value.errors] == ["paper"]
+        assert harness.store.accounts(["birim0"]) == {}
 
 
 def test_nothing_is_written_when_somebody_cannot_be_reached(harness: Harness) -> None:
