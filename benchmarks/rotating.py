@@ -47,6 +47,7 @@ plugin = "sms"
 parallel = {parallel}
 gateway = "kannel"
 help_desk = "705 53 53"
+sender = "KURUM"
 
 [channels.sms.kannel]
 {kannel}

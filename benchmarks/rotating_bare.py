@@ -38,6 +38,7 @@ def rotate(login: str) -> None:
     headers = {
         "X-Kannel-Username": KANNEL["username"],
         "X-Kannel-Password": KANNEL_PASSWORD,
+        "X-Kannel-From": "KURUM",
         "X-Kannel-To": os.environ["NUMBER"],
         "Content-Type": "text/plain; charset=UTF-8",
     }
