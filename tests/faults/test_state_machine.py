@@ -248,8 +248,11 @@ class AccountsInDirectory(Accounts):
         return directory
 
     @rule(unit=units)
-    def rotate_behind_the_product(self, unit: Unit) -> None:
+    def close_and_rotate_behind_the_product(self, unit: Unit) -> None:
         """Give a closed account a password in the directory; that alone must not open it."""
+        self.heal()
+        self.open(unit, None)
+        self.close(unit, None)
         account, secret = self.account(unit), Secret(f"hidden-{next(self.numbers)}")
         if account is None or account.state is not AccountState.CLOSED or self.harness.store.unended([account.login]):
             return
@@ -297,7 +300,7 @@ def test_accounts_in_a_directory() -> None:
     run_state_machine_as_test(
         AccountsInDirectory,
         settings=settings(
-            max_examples=25,
+            max_examples=20,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
