@@ -15,7 +15,7 @@ demo: $(VENV)/.installed
 test: servers $(VENV)/.installed-dev
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=$$?; \
-	$(BIN)/pytest || status=$$?; \
+	$(BIN)/pytest -n auto --dist loadfile || status=$$?; \
 	exit $$status
 
 ## What needs no server: style, types and layers.

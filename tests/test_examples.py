@@ -6,8 +6,6 @@ import csv
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import phonenumbers
 import pytest
 
 from provisioner.core.plan import LOGIN
+from tests.forks import ForkServer
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "kahramanmaras"
@@ -119,22 +118,22 @@ def _commands(page: Path) -> Iterator[Command]:
 PAGES = [page for page in (ROOT / "README.md", *sorted(ROOT.glob("examples/**/README.md"))) if any(_commands(page))]
 
 
+@pytest.fixture(name="forks", scope="module")
+def _forks() -> Iterator[ForkServer]:
+    with ForkServer.running() as forks:
+        yield forks
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_commands_of_a_page_work_one_after_the_other(page: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_work_one_after_the_other(page: Path, forks: ForkServer, tmp_path: Path) -> None:
     for file in EXAMPLE.glob("*.csv"):
         shutil.copy(file, tmp_path)
 
     for command in _commands(page):
-        done = subprocess.run(
-            [sys.executable, "-m", "provisioner", *command.arguments],
-            cwd=tmp_path,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        code, stdout, stderr = forks.run(tmp_path, *command.arguments)
         place = f"{page.name}:{command.line}"
-        assert done.returncode == 0, f"{place}: {done.stderr}"
-        assert set(command.answer) <= set(done.stdout.splitlines()), f"{place}: {done.stdout}"
+        assert code == 0, f"{place}: {stderr}"
+        assert set(command.answer) <= set(stdout.splitlines()), f"{place}: {stdout}"
 
 
 def test_the_readme_is_among_the_pages() -> None:

