@@ -348,7 +348,14 @@ class TestAnswers:
 
     @pytest.mark.parametrize(
         ("header", "seconds"),
-        [("0", 0), ("7", 7), (IN_AN_HOUR, 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("soon", None), ("-1", None)],
+        [
+            ("0", 0),
+            ("7", 7),
+            pytest.param(IN_AN_HOUR, 3600, id="in an hour"),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+            ("soon", None),
+            ("-1", None),
+        ],
     )
     def test_that_ask_for_patience(
         self, httpserver: HTTPServer, connect: Connect, header: str, seconds: float | None
