@@ -88,6 +88,7 @@ def test_a_request_in_two_pieces_is_one_request(proxy: TcpProxy, server: EchoSer
 def test_refused_is_refused_by_the_system_and_hits_connections_that_there_are(proxy: TcpProxy) -> None:
     """A client must be able to tell that nothing was sent."""
     with closing(connect(proxy)) as client:
+        assert ask(client, b"0") == b"0"
         proxy.fail(WireFault.REFUSE)
         assert client.recv(1) == b""
     with pytest.raises(ConnectionRefusedError):
