@@ -89,6 +89,7 @@ def resume(harness: Harness, _: Mapping[str, Any]) -> None:
 
 def work(harness: Harness, order: Mapping[str, Any]) -> None:
     """Do one thing after the other until somebody ends it."""
+    at_work(order["place"]["folder"], os.getpid()).touch()
     numbers = random.Random(order["seed"])  # noqa: S311 - to be repeatable
     while True:
         login, person = numbers.choice(order["logins"]), numbers.choice(order["persons"])
@@ -102,6 +103,11 @@ def work(harness: Harness, order: Mapping[str, Any]) -> None:
                     harness.resume()
         except (InputError, BusyError):
             continue
+
+
+def at_work(folder: str | Path, pid: int) -> Path:
+    """Return the file that is there once a process has begun to work."""
+    return Path(folder, f"{pid}.at_work")
 
 
 WORKS = {one.__name__: one for one in (rotate, handover, resume, work)}
