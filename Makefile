@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 demo: $(VENV)/.installed
 	@$(BIN)/provisioner demo
 
-## Every check and every test, with real servers; installs their Debian packages where it may. A failed check stops no test.
+## Every check, and every test whatever the checks find; installs the servers' Debian packages where it may.
 test: servers $(VENV)/.installed-dev
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=$$?; \
