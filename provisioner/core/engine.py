@@ -23,7 +23,7 @@ from provisioner.core.events import Event, OperationPlanned
 from provisioner.core.execution import Execution, Tools
 from provisioner.core.journal import Records
 from provisioner.core.logbook import Logbook, step_error
-from provisioner.core.model import AccountState, Operation, OperationState, Person
+from provisioner.core.model import Account, AccountState, Operation, OperationState, Person
 from provisioner.core.plan import Plan, Planner, Work
 from provisioner.core.requests import CheckChannel
 from provisioner.core.text import Text
@@ -144,7 +144,7 @@ class Engine:
         alone = [one for one in work if one.superseded]
         refused = {}
         try:
-            self.tools.record(*(self._planned(one) for one in plain))
+            self.tools.record(*(self._planned(one.operation, one.account) for one in plain))
         except BusyError:
             alone += plain
         for one in alone:
@@ -156,23 +156,24 @@ class Engine:
 
     def _write_alone(self, work: Work) -> None:
         events: list[Event] = []
+        account = work.account
         if work.superseded:
+            if work.begun_before:
+                account = attrs.evolve(account, state=AccountState.INCOMPLETE)
             book = Logbook(work.superseded, lambda *more: events.extend(more), self.tools.now)
             book.start()
-            state = AccountState.INCOMPLETE if work.begun_before else work.account.state
             reason = SupersededError("{kind} of the same account took its place", kind=work.operation.kind.value)
-            book.finish(OperationState.FAILED, attrs.evolve(work.account, state=state), reason)
-        self.tools.record(*events, self._planned(work))
+            book.finish(OperationState.FAILED, account, reason)
+        self.tools.record(*events, self._planned(work.operation, account))
 
-    def _planned(self, work: Work) -> OperationPlanned:
-        operation = work.operation
+    def _planned(self, operation: Operation, account: Account) -> OperationPlanned:
         return OperationPlanned(
             at=operation.created_at,
             operation_id=operation.id,
             login=operation.login,
             actor=operation.actor,
             operation=operation,
-            account=work.account,
+            account=account,
         )
 
     def _again(self, first: Operation, rest: Iterator[Operation]) -> Iterator[Work | Operation]:

@@ -41,7 +41,8 @@ class OperationStarted(Event):
     The operation's steps start anew; those of an earlier try live on in the trail of events only.
     """
 
-    #: Counts the tries, from 1.
+    #: Counts the tries, from 1. It must be one more than the journal knows of; otherwise somebody else began the
+    #: operation after it was read, and it cannot be started with what was known then.
     tries: int
 
 

@@ -7,6 +7,7 @@ knows that something was begun; what exactly happened is never guessed but asked
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -236,7 +237,7 @@ class Execution:
     def _deliver_over(self, channel: Channel, secret: Secret) -> None:
         request = DeliverSecret(
             operation_id=self.work.operation.id,
-            delivery_id=f"{self.work.operation.id}-{self._log.tries}-{channel.name}",
+            delivery_id=str(uuid.uuid4()),
             account=self.work.account,
             recipient=self.work.recipient,
             secret=secret,

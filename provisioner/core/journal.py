@@ -29,7 +29,8 @@ class Journal(Protocol):
 
         Raises:
 
-            BusyError: The operation cannot start, because somebody else holds the account.
+            BusyError: The operation cannot start, because somebody else holds the account, or began the operation
+                after it was read.
 
             LeaseLostError: The operation is no longer ours. Nothing of these events was stored.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import tenacity
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -138,13 +139,28 @@ def _sqlite_engine(url: URL, begin: str, *, foreign_keys: bool = True) -> Engine
         connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
         connection.execute("PRAGMA synchronous=FULL")
         if begin == "BEGIN IMMEDIATE":
-            connection.execute("PRAGMA journal_mode=WAL")
+            _switch_to_wal(connection)
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception(_is_busy),
+    wait=tenacity.wait_fixed(0.01),
+    stop=tenacity.stop_after_delay(BUSY_TIMEOUT),
+    reraise=True,
+)
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Use the write-ahead log. While somebody else switches too, SQLite refuses without waiting for its timeout."""
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _store_error(error: SQLAlchemyError, place: str) -> StoreError:

@@ -8,20 +8,23 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import attrs
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from provisioner.core.errors import BusyError, LeaseLostError
 from provisioner.core.events import Event, OperationEnded, OperationPlanned, OperationStarted
+from provisioner.core.model import AccountState
 from provisioner.store.chunks import chunks
 from provisioner.store.owners import owner_is_gone
-from provisioner.store.tables import leases, operations
+from provisioner.store.tables import accounts, leases, operations
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Hold:
     """The operation of one account that has not ended, and who drives it."""
 
     operation_id: str
+    #: How often the operation was begun.
+    tries: int = 0
     #: ``None`` if nobody does.
     owner: str | None = None
     expires_at: datetime | None = None
@@ -31,38 +34,50 @@ class Hold:
         return self.owner is None or self.expires_at is None or self.expires_at <= now or owner_is_gone(self.owner)
 
 
+@attrs.frozen
+class Standing:
+    """How one account stands: what a plan rests on, and the operation that is under way."""
+
+    state: AccountState | None = None
+    holder: str | None = None
+    hold: Hold | None = None
+
+
 @attrs.define
-class Holds:
-    """The holds of some accounts as one transaction sees them, and as the events admitted so far leave them."""
+class Standings:
+    """How some accounts stand as one transaction sees them, and as the events admitted so far leave them."""
 
     owner: str
     now: datetime
     #: When a lease that is taken now runs out.
     expires_at: datetime
-    _by_login: dict[str, Hold | None]
+    _by_login: dict[str, Standing]
 
-    def __getitem__(self, login: str) -> Hold | None:
-        return self._by_login.get(login)
+    def hold(self, login: str) -> Hold | None:
+        """Return who holds the account."""
+        return self._by_login.get(login, Standing()).hold
 
     def admit(self, events: Iterable[Event]) -> None:
         """Follow all of these events, or none.
 
         Raises:
 
-            BusyError: Another operation, or another process, holds the account.
+            BusyError: Another operation, or another process, holds the account, or has changed what the events rest
+                on.
 
             LeaseLostError: The operation of an event is not driven by this process.
         """
-        ahead: ChainMap[str, Hold | None] = ChainMap({}, self._by_login)
+        ahead = ChainMap({}, self._by_login)
         for event in events:
-            ahead[event.login] = self._after(event, ahead.get(event.login))
+            ahead[event.login] = self._after(event, ahead.get(event.login, Standing()))
         self._by_login.update(ahead.maps[0])
 
-    def _after(self, event: Event, hold: Hold | None) -> Hold | None:
+    def _after(self, event: Event, standing: Standing) -> Standing:
         if isinstance(event, OperationPlanned):
-            return self._planned(event, hold)
+            return self._planned(event, standing)
         if isinstance(event, OperationStarted):
-            return self._started(event, hold)
+            return attrs.evolve(standing, hold=self._started(event, standing.hold))
+        hold = standing.hold
         if hold is None or (hold.owner, hold.operation_id) != (self.owner, event.operation_id):
             raise LeaseLostError(
                 "operation {operation} on {login} was taken over by somebody else",
@@ -71,17 +86,26 @@ class Holds:
                 login=event.login,
             )
         if isinstance(event, OperationEnded):
-            return None if event.state.ended else Hold(operation_id=event.operation_id)
-        return hold
+            left = None if event.state.ended else Hold(event.operation_id, hold.tries)
+            return Standing(event.account.state, event.account.holder, left)
+        return standing
 
-    def _planned(self, event: OperationPlanned, hold: Hold | None) -> Hold:
-        if hold:
+    def _planned(self, event: OperationPlanned, standing: Standing) -> Standing:
+        if standing.hold:
             raise BusyError(
                 "another operation on {login} has not ended",
                 cure="wait for it, or run 'provisioner resume'",
                 login=event.login,
             )
-        return Hold(operation_id=event.operation_id)
+        account = event.account
+        if standing.state and (standing.state, standing.holder) != (account.state, account.holder):
+            # The plan may be to send a password to somebody who has handed the account over meanwhile.
+            raise BusyError(
+                "{login} was changed by somebody else meanwhile",
+                cure="look at it, and run the command again",
+                login=event.login,
+            )
+        return Standing(account.state, account.holder, Hold(event.operation_id, event.operation.tries))
 
     def _started(self, event: OperationStarted, hold: Hold | None) -> Hold:
         if hold is None or hold.operation_id != event.operation_id:
@@ -97,7 +121,15 @@ class Holds:
                 login=event.login,
                 until=hold.expires_at,
             )
-        return Hold(operation_id=event.operation_id, owner=self.owner, expires_at=self.expires_at)
+        if event.tries != hold.tries + 1:
+            # Whoever planned this read the operation before somebody else began it: what that left is unknown here.
+            raise BusyError(
+                "operation {operation} on {login} was begun by somebody else meanwhile",
+                cure="run 'provisioner resume'",
+                operation=event.operation_id,
+                login=event.login,
+            )
+        return Hold(event.operation_id, event.tries, self.owner, self.expires_at)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -116,21 +148,21 @@ class Leases:
     _held: set[str] = attrs.field(factory=set, init=False)
     _renew_at: float = attrs.field(default=0.0, init=False)
 
-    def read(self, connection: Connection, logins: Iterable[str]) -> Holds:
-        """Return who holds these accounts."""
-        by_login: dict[str, Hold | None] = {}
+    def read(self, connection: Connection, logins: Iterable[str]) -> Standings:
+        """Return how these accounts stand."""
+        by_login: dict[str, Standing] = {}
         for chunk in chunks(set(logins)):
-            for login, operation_id, owner, expires_at in connection.execute(_HOLDS, {"logins": chunk}):
-                by_login[login] = Hold(operation_id=operation_id, owner=owner, expires_at=expires_at)
+            for login, state, holder, operation_id, *hold in connection.execute(_STANDINGS, {"logins": chunk}):
+                by_login[login] = Standing(state, holder, Hold(operation_id, *hold) if operation_id else None)
         now = self.now()
-        return Holds(owner=self.owner, now=now, expires_at=now + self.ttl, by_login=by_login)
+        return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, by_login=by_login)
 
-    def note(self, holds: Holds, logins: Iterable[str]) -> None:
+    def note(self, standings: Standings, logins: Iterable[str]) -> None:
         """Remember which of these accounts this process holds, now that it is durable."""
         if not self._held:
             self._rest()
         for login in logins:
-            hold = holds[login]
+            hold = standings.hold(login)
             if hold and hold.owner == self.owner:
                 self._held.add(login)
             else:
@@ -155,10 +187,22 @@ class Leases:
         self._renew_at = time.monotonic() + self.ttl.total_seconds() / 3
 
 
-_HOLDS = (
-    select(operations.c.login, operations.c.id, leases.c.owner, leases.c.expires_at)
-    .outerjoin_from(operations, leases, leases.c.login == operations.c.login)
-    .where(operations.c.finished_at.is_(None), operations.c.login.in_(bindparam("logins", expanding=True)))
+_STANDINGS = (
+    select(
+        accounts.c.login,
+        accounts.c.state,
+        accounts.c.holder,
+        operations.c.id,
+        operations.c.tries,
+        leases.c.owner,
+        leases.c.expires_at,
+    )
+    .select_from(
+        accounts.outerjoin(
+            operations, and_(operations.c.login == accounts.c.login, operations.c.finished_at.is_(None))
+        ).outerjoin(leases, leases.c.operation_id == operations.c.id)
+    )
+    .where(accounts.c.login.in_(bindparam("logins", expanding=True)))
 )
 _RENEW = update(leases).where(leases.c.owner == bindparam("mine"))
 _RELEASE = delete(leases).where(leases.c.owner == bindparam("mine"))

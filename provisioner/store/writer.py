@@ -137,12 +137,12 @@ class Writer:
         logins = set().union(*(submission.logins for submission in group))
         with self._database.writer.begin() as connection:
             trail = Trail(connection)
-            holds = self._leases.read(connection, logins)
-            batch = Batch(connection, owner=holds.owner, expires_at=holds.expires_at)
+            standings = self._leases.read(connection, logins)
+            batch = Batch(connection, owner=standings.owner, expires_at=standings.expires_at)
             answers: list[_Answer] = []
             for submission in group:
                 try:
-                    holds.admit(submission.events)
+                    standings.admit(submission.events)
                 except (BusyError, LeaseLostError) as error:
                     answers.append(error)
                     continue
@@ -153,5 +153,5 @@ class Writer:
             batch.store()
             trail.store()
             self._leases.renew(connection)
-        self._leases.note(holds, logins)
+        self._leases.note(standings, logins)
         return answers

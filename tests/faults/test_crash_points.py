@@ -16,7 +16,7 @@ from provisioner.core.events import Event
 from provisioner.core.model import AccountState, OperationKind, OperationState
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
-from provisioner.testing.harness import Harness
+from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
@@ -195,3 +195,35 @@ def test_a_process_that_wakes_up_after_it_was_taken_over_writes_and_sends_nothin
     assert operations[0].error.name == "LeaseLostError"
     assert len(world.passwords()) == 1
     assert world.valid() == [world.passwords()] * 2
+
+
+def test_a_plan_that_was_overtaken_by_a_crash_is_not_carried_out(world: World) -> None:
+    """It does not know that a message is out; with the same id, its own message would be taken for that one."""
+    prepare(world, OperationKind.ROTATE)
+    dying, stale = world.start(), world.start()
+    begun = dying.engine.apply(dying.planner.rotate([dying.account(LOGIN)], cause=CAUSE))
+    plan = stale.planner.rotate([stale.account(LOGIN)], cause=CAUSE)
+    dying.on_record = Crashing(at=WRITES[OperationKind.ROTATE] - 1)
+    with pytest.raises(CrashError):
+        list(begun)
+    world.clock.advance(timedelta(minutes=2))
+    (refused,) = stale.run(plan)
+
+    assert refused.error is not None
+    assert refused.error.name == "BusyError"
+    assert [one.state for one in stale.resume()] == [OperationState.DONE]
+    check_end(world, stale, OperationKind.ROTATE)
+
+
+def test_a_plan_that_was_overtaken_by_a_handover_sends_nothing_to_the_outgoing_holder(world: World) -> None:
+    prepare(world, OperationKind.HANDOVER)
+    first, stale = world.start(), world.start()
+    plan = stale.planner.rotate([stale.account(LOGIN)], cause=CAUSE)
+    first.hand_over(LOGIN, samples.SUCCESSOR.id)
+    before = world.passwords()
+    (refused,) = stale.run(plan)
+
+    assert refused.error is not None
+    assert refused.error.name == "BusyError"
+    assert world.passwords() == before
+    check_end(world, stale, OperationKind.HANDOVER)

@@ -68,8 +68,14 @@ class Story:
             id=self.id, kind=OperationKind.CREATE, login=self.login, actor="p1", created_at=self.at, holder="p2"
         )
 
-    def planned(self) -> OperationPlanned:
-        return self._event(OperationPlanned, operation=self.operation, account=self.account)
+    @property
+    def opened(self) -> Account:
+        return attrs.evolve(self.account, state=AccountState.OPEN, holder="p2", password_changed_at=self.at)
+
+    def planned(self, *, opened: bool = False) -> OperationPlanned:
+        """Tell of the plan; *opened* if an earlier operation has opened the account by then."""
+        account = self.opened if opened else self.account
+        return self._event(OperationPlanned, operation=self.operation, account=account)
 
     def started(self, tries: int = 1) -> OperationStarted:
         return self._event(OperationStarted, tries=tries)
@@ -82,8 +88,7 @@ class Story:
         return self._event(StepEnded, position=position, step=step, target_state=target_state)
 
     def finished(self, state: OperationState = OperationState.DONE, **more: object) -> OperationEnded:
-        account = attrs.evolve(self.account, state=AccountState.OPEN, holder="p2", password_changed_at=self.at)
-        return self._event(OperationEnded, state=state, **{"account": account, **more})
+        return self._event(OperationEnded, state=state, **{"account": self.opened, **more})
 
     def stuck(self, next_try_at: datetime | None) -> OperationEnded:
         account = attrs.evolve(self.account, state=AccountState.INCOMPLETE)

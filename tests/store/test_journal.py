@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -85,7 +85,8 @@ class TestPlanned:
         store.write(first.started(), first.finished())
         before = store.accounts(["a"])
 
-        store.write(story("a", id="op2").planned())
+        later = attrs.evolve(story("a", id="op2").planned(opened=True), at=first.at + HOUR)
+        store.write(attrs.evolve(later, account=attrs.evolve(later.account, next_deadline=first.at + HOUR)))
 
         assert store.accounts(["a"]) == before
         assert before["a"].state is AccountState.OPEN
@@ -99,6 +100,29 @@ class TestPlanned:
         assert [entry.operation_id for entry in store.events()] == ["op1"]
         assert store.accounts(["b"]) == {}
 
+    @pytest.mark.parametrize("change", [{"holder": "p9"}, {"state": AccountState.CLOSED}])
+    def test_account_that_was_changed_after_the_plan_was_made_is_refused(
+        self, store: Store, story: type[Story], change: dict[str, Any]
+    ) -> None:
+        """Otherwise a rotation could send the new password to whoever has just handed the account over."""
+        first, second = story("a", id="op1"), story("a", id="op2")
+        store.write(first.planned())
+        store.write(first.started(), first.finished(account=attrs.evolve(first.opened, **change)))
+
+        with pytest.raises(BusyError, match="a was changed by somebody else meanwhile"):
+            store.write(second.planned(opened=True))
+
+        assert store.unended(["a"]) == {}
+
+    def test_account_that_is_changed_in_the_same_transaction_is_refused_too(
+        self, store: Store, story: type[Story]
+    ) -> None:
+        first, second = story("a", id="op1"), story("a", id="op2")
+        store.write(first.planned())
+
+        with pytest.raises(BusyError, match="a was changed by somebody else meanwhile"):
+            store.write(first.started(), first.finished(), second.planned())
+
     def test_same_account_twice_in_one_submission_is_refused(self, store: Store, story: type[Story]) -> None:
         with pytest.raises(BusyError):
             store.write(story("a", id="op1").planned(), story("a", id="op2").planned())
@@ -110,7 +134,7 @@ class TestPlanned:
         store.write(first.planned())
         store.write(first.started(), first.finished())
 
-        store.write(second.planned())
+        store.write(second.planned(opened=True))
 
         assert set(store.operations(["op1", "op2"])) == {"op1", "op2"}
 
@@ -121,7 +145,7 @@ class TestPlanned:
         first, second = story("a", id="op1"), story("a", id="op2")
         store.write(first.planned())
 
-        store.write(first.started(), first.finished(OperationState.FAILED), second.planned())
+        store.write(first.started(), first.finished(OperationState.FAILED), second.planned(opened=True))
 
         assert store.unended(["a"])["a"].id == "op2"
         assert store.operations(["op1"])["op1"].state is OperationState.FAILED
@@ -140,10 +164,21 @@ class TestStarted:
         tale = story("a")
         store.write(tale.planned())
 
-        store.write(tale.started(tries=4))
+        store.write(tale.started())
 
         operation = store.operations([tale.id])[tale.id]
-        assert (operation.state, operation.tries) == (OperationState.RUNNING, 4)
+        assert (operation.state, operation.tries) == (OperationState.RUNNING, 1)
+
+    def test_operation_that_was_begun_after_it_was_read_is_refused(self, store: Store, story: type[Story]) -> None:
+        """Whoever read it before does not know what that try left, nor that a message may be out."""
+        tale = story("a")
+        store.write(tale.planned())
+        store.write(tale.started(), tale.stuck(None))
+
+        with pytest.raises(BusyError, match="begun by somebody else meanwhile"):
+            store.write(tale.started(), tale.begun(0))
+
+        assert store.operations([tale.id])[tale.id].tries == 1
 
     def test_steps_and_error_of_the_earlier_try_are_gone(self, store: Store, story: type[Story], clock: Clock) -> None:
         tale = story("a")

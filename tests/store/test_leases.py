@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from provisioner.core.errors import BusyError, LeaseLostError
 from provisioner.core.model import OperationState
 from provisioner.store import Store, owners
-from provisioner.store.leases import Hold, Holds
+from provisioner.store.leases import Hold, Standings
 from provisioner.store.owners import new_owner, owner_is_gone
 from provisioner.store.tables import leases
 
@@ -154,13 +154,13 @@ class TestTakingOver:
 
 def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story]) -> None:
     """They share a transaction, so what one of them would have changed must not be seen by the next."""
-    holds = Holds(owner="me", now=NOON, expires_at=NOON + MINUTE, by_login={})
+    standings = Standings(owner="me", now=NOON, expires_at=NOON + MINUTE, by_login={})
 
     with pytest.raises(LeaseLostError):
-        holds.admit([story("a", id="op1").planned(), story("b").begun()])
+        standings.admit([story("a", id="op1").planned(), story("b").begun()])
 
-    holds.admit([story("a", id="op2").planned()])
-    assert holds["a"] == Hold(operation_id="op2")
+    standings.admit([story("a", id="op2").planned()])
+    assert standings.hold("a") == Hold("op2")
 
 
 HOLDER = """
