@@ -64,16 +64,25 @@ max-messages = 3
 """
 
 
+#: Kannel's own program for an operator's side. It prints what it is sent, so it serves to look, not to take apart.
+FAKESMSC = Path("/usr/lib/kannel/test/fakesmsc")
+
+
 def missing_packages() -> tuple[str, ...]:
     """Return the Debian packages without which no Kannel can be started here."""
-    return () if shutil.which("bearerbox") and shutil.which("smsbox") else ("kannel",)
+    needed = {
+        "kannel": bool(shutil.which("bearerbox") and shutil.which("smsbox")),
+        "kannel-extras": FAKESMSC.exists(),
+    }
+    return tuple(package for package, there in needed.items() if not there)
 
 
 @attrs.define(eq=False)
 class PhoneNetwork:
     """An operator's side of Kannel's fake SMSC: a client that is handed every message, one line each."""
 
-    _port: int
+    #: Where Kannel waits for its operator.
+    port: int
     _connection: socket.socket | None = None
     _thread: threading.Thread | None = None
     _received: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
@@ -113,7 +122,7 @@ class PhoneNetwork:
 
     def _connected(self) -> bool:
         with suppress(ConnectionRefusedError):
-            self._connection = socket.create_connection(("127.0.0.1", self._port))
+            self._connection = socket.create_connection(("127.0.0.1", self.port))
         return self._connection is not None
 
     def _receive(self, connection: socket.socket) -> None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 
-from provisioner.testing import dovecot, slapd
-
-
-def _missing_for_kannel() -> tuple[str, ...]:
-    return () if shutil.which("bearerbox") and shutil.which("smsbox") else ("kannel",)
-
+from provisioner.testing import dovecot, kannel, slapd
 
 #: What tells which Debian packages a server lacks, by the name of the module that starts it.
 SERVERS: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "slapd": slapd.missing_packages,
     "dovecot": dovecot.missing_packages,
-    "kannel": _missing_for_kannel,
+    "kannel": kannel.missing_packages,
 }
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from provisioner.testing.dovecot import Dovecot
-from provisioner.testing.kannel import Kannel
+from provisioner.testing.kannel import FAKESMSC, Kannel, wait_until
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
 from tests.acceptance.province import UNITS, Entrance, Province, Run, password_in
@@ -38,6 +42,22 @@ def _passwords(province: Province, kannel: Kannel, opened: Run) -> dict[str, str
     inboxes = {login: kannel.inbox(number) for login, number in province.numbers.items()}
     assert {len(inbox) for inbox in inboxes.values()} == {1}
     return {login: password_in(inbox[0]) for login, inbox in inboxes.items()}
+
+
+@contextmanager
+def fakesmsc(port: int, log: Path) -> Iterator[Path]:
+    """Let Kannel's own fakesmsc be the operator, and yield the file in which it says what it received."""
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [FAKESMSC, "-H", "127.0.0.1", "-r", str(port), "-m", "0", "1 2 text unused"], stdout=output, stderr=output
+        ) as process,
+    ):
+        try:
+            wait_until(lambda: b"Connecting" in log.read_bytes())
+            yield log
+        finally:
+            process.terminate()
 
 
 def test_the_whole_list_opens_in_one_run(opened: Run, province: Province) -> None:
@@ -107,6 +127,28 @@ def test_a_reopened_unit_gets_a_new_password(
     assert len(inbox) == 2
     assert mail.logs_in("goksun46", password_in(inbox[1]))
     assert not mail.logs_in("goksun46", passwords["goksun46"])
+
+
+@pytest.mark.usefixtures("opened")
+def test_the_password_that_kannels_fakesmsc_received_opens_the_mailbox_until_the_unit_closes(
+    province: Province, mail: Dovecot, pys: PysMock, kannel: Kannel, tmp_path: Path
+) -> None:
+    """The other tests stand in for the operator themselves; this one leaves that to Kannel's own program."""
+    assert province.run("unit", "close", "pazarcik").code == 0
+    kannel.network.disconnect()
+    try:
+        with fakesmsc(kannel.network.port, tmp_path / "fakesmsc.log") as log:
+            assert province.run("unit", "open", "pazarcik").code == 0
+            wait_until(lambda: b"Got message" in log.read_bytes())
+            password = password_in(log.read_text(encoding="utf-8", errors="replace"))
+    finally:
+        kannel.network.connect()
+
+    assert mail.logs_in("pazarcik46", password)
+    assert pys.logs_in("pazarcik46", password)
+    assert province.run("unit", "close", "pazarcik").code == 0
+    assert not mail.logs_in("pazarcik46", password)
+    assert not pys.logs_in("pazarcik46", password)
 
 
 def test_the_mail_server_writes_no_password_into_its_log(passwords: dict[str, str], mail: Dovecot) -> None:
