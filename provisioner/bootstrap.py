@@ -21,7 +21,7 @@ from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Person, Unit
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
-from provisioner.core.plan import Planner
+from provisioner.core.planner import Planner
 from provisioner.core.plugins import Plugins
 from provisioner.core.requests import ChooseLogin, FindPerson
 from provisioner.core.retrying import Retry, RetryPolicy

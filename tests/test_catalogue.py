@@ -37,7 +37,7 @@ PRINTING = {"say": 0, "note": 0, "text": 0, "table": 0, "progress": 2}
 FUNCTIONS = {
     "provisioner/cli": PRINTING,
     "provisioner/demo": PRINTING,
-    "provisioner/core/plan.py": {"_problem": 1, "_unit_problem": 2},
+    "provisioner/core/planner.py": {"_problem": 1, "_unit_problem": 2},
     "provisioner/core/errors.py": {"__init__": 0},
 }
 
@@ -47,8 +47,8 @@ COMPUTED = {
     "provisioner/cli/output.py": "passes templates on",
     "provisioner/cli/runs.py:_summarise": "the counts are required where they are listed",
     "provisioner/core/errors.py:__init__": "passes templates on",
-    "provisioner/core/plan.py:_problem": "passes templates on; its callers are looked at",
-    "provisioner/core/plan.py:_unit_problem": "passes templates on; its callers are looked at",
+    "provisioner/core/planner.py:_problem": "passes templates on; its callers are looked at",
+    "provisioner/core/planner.py:_unit_problem": "passes templates on; its callers are looked at",
     "provisioner/demo/story.py:_conclude": "the claims are required where they are made",
 }
 

@@ -24,7 +24,8 @@ from provisioner.core.execution import Execution, Tools
 from provisioner.core.journal import Records
 from provisioner.core.logbook import Logbook, step_error
 from provisioner.core.model import Account, AccountState, Operation, OperationState, Person
-from provisioner.core.plan import Plan, Planner, Work
+from provisioner.core.plan import Plan, Work
+from provisioner.core.planner import Planner
 from provisioner.core.requests import CheckChannel
 from provisioner.core.text import Text
 

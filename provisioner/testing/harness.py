@@ -27,7 +27,8 @@ from provisioner.core.gateway import Origin
 from provisioner.core.model import Account, Operation, Person, Unit
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
-from provisioner.core.plan import Cause, Naming, Plan, Planner
+from provisioner.core.plan import Cause, Naming, Plan
+from provisioner.core.planner import Planner
 from provisioner.core.plugins import Plugins
 from provisioner.core.requests import ChooseLogin
 from provisioner.core.retrying import Retry, RetryPolicy

@@ -1,0 +1,389 @@
+"""Turns what somebody wants into a plan."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import attrs
+
+from provisioner.core.errors import ConfigurationError, InputError, Problem
+from provisioner.core.gateway import HOOKS, Channel, Target
+from provisioner.core.journal import Records
+from provisioner.core.model import (
+    Account,
+    AccountState,
+    Operation,
+    OperationKind,
+    Outcome,
+    Person,
+    Step,
+    StepError,
+    Unit,
+)
+from provisioner.core.people import People
+from provisioner.core.plan import Cause, Naming, Plan, Unchanged, Work
+from provisioner.core.requests import CloseAccount, CreateAccount, HandOver, RotateSecret
+from provisioner.core.text import Text
+
+#: The hook that carries out an operation on each target.
+HOOK_OF = {
+    OperationKind.CREATE: HOOKS[CreateAccount],
+    OperationKind.REOPEN: HOOKS[CreateAccount],
+    OperationKind.CLOSE: HOOKS[CloseAccount],
+    OperationKind.ROTATE: HOOKS[RotateSecret],
+    OperationKind.HANDOVER: HOOKS[HandOver],
+}
+
+
+_OPENING = frozenset({OperationKind.CREATE, OperationKind.REOPEN})
+_RENEWING = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
+
+#: Which operations that are stuck half-way give way to a new one of a kind. A rotation or a handover cannot take the
+#: place of an opening or a closing, because there may be no account to rotate.
+_GIVES_WAY: Mapping[OperationKind, frozenset[OperationKind]] = {
+    OperationKind.CREATE: _OPENING | {OperationKind.CLOSE},
+    OperationKind.REOPEN: _OPENING | {OperationKind.CLOSE},
+    OperationKind.CLOSE: frozenset(OperationKind),
+    OperationKind.ROTATE: frozenset({OperationKind.ROTATE}),
+    OperationKind.HANDOVER: _RENEWING,
+}
+
+
+@attrs.frozen
+class _Wish:
+    """What is wanted of one account."""
+
+    kind: OperationKind
+    account: Account
+    unit: Unit
+    #: The id of who will hold it.
+    holder: str | None
+    #: In a handover, the id of who holds it now.
+    outgoing: str | None = None
+
+    @property
+    def recipient(self) -> str | None:
+        return self.holder if _delivers(self.kind) else None
+
+    def is_served_by(self, stuck: Operation) -> bool:
+        """Whether bringing *stuck* to its end is what is wanted: an account in a handover will be open after it."""
+        same = stuck.kind is self.kind and stuck.holder == self.recipient
+        return same or (self.kind in _OPENING and stuck.kind in _RENEWING)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Planner:
+    """Turns what somebody wants into a plan. It reads, and changes nothing.
+
+    All problems of a request are reported together in one :class:`~provisioner.core.errors.InputError`.
+
+    Args:
+
+        records: What is known.
+
+        people: Who is who.
+
+        choose_login: Names the account of a unit that the manifest does not name.
+    """
+
+    records: Records
+    people: People
+    targets: Sequence[Target]
+    channels: Sequence[Channel]
+    naming: Naming
+    choose_login: Callable[[Unit], str]
+    now: Callable[[], datetime]
+
+    def open_units(self, units: Sequence[Unit], cause: Cause) -> Plan:
+        """Plan to open the accounts of units, or to reopen them if they were closed (000 m.5/h).
+
+        Args:
+
+            units: Units as they are, or will be, in the store.
+
+            cause: Who asks, and why.
+
+        Raises:
+
+            InputError: A unit has no valid login, shares one with another unit, or has no custodian.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        problems: list[Problem] = []
+        accounts = self._unit_accounts(units, problems)
+        wanted = []
+        for unit in units:
+            account = accounts.get(unit.code)
+            if account is None:
+                continue
+            kind = OperationKind.REOPEN if account.state is AccountState.CLOSED else OperationKind.CREATE
+            wanted.append(_Wish(kind, account, unit, unit.custodian))
+        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+
+    def create(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to open accounts that were named and never opened, or did not come to be open.
+
+        Raises:
+
+            InputError: An account is closed, or nobody holds it.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        problems = [
+            _problem(account, "it is closed; reopen it") for account in accounts if account.state is AccountState.CLOSED
+        ]
+        wanted = self._as_they_are(OperationKind.CREATE, accounts, problems)
+        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+
+    def reopen(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to open closed accounts again, with a new password.
+
+        Raises:
+
+            InputError: An account was never opened, or nobody holds it.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        problems = [
+            _problem(account, "it was never opened; create it")
+            for account in accounts
+            if account.state is AccountState.PLANNED
+        ]
+        wanted = self._as_they_are(OperationKind.REOPEN, accounts, problems)
+        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+
+    def close(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to close accounts, so that nobody can log in (000 m.5/h; 001 ¶2).
+
+        An operation of another kind that is stuck half-way gives way to the closing.
+
+        Raises:
+
+            InputError: An account's unit is unknown.
+        """
+        problems: list[Problem] = []
+        wanted = self._as_they_are(OperationKind.CLOSE, accounts, problems)
+        return self._plan(wanted, problems, already=AccountState.CLOSED, cause=cause)
+
+    def rotate(self, accounts: Sequence[Account], *, cause: Cause) -> Plan:
+        """Plan to give open accounts a new password each (001 ¶2).
+
+        Raises:
+
+            InputError: An account is not open, or nobody holds it.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        problems = [
+            _problem(account, "it is not open")
+            for account in accounts
+            if account.state in {AccountState.PLANNED, AccountState.CLOSED}
+        ]
+        wanted = self._as_they_are(OperationKind.ROTATE, accounts, problems)
+        return self._plan(wanted, problems, already=None, cause=cause)
+
+    def hand_over(self, account: Account, *, to: str, outgoing: str | None = None, cause: Cause) -> Plan:
+        """Plan to pass an open account to another person, with a new password (000 m.5/e; 003 m.12/4).
+
+        Args:
+
+            account: The account.
+
+            to: The id of whoever receives it.
+
+            outgoing: The id of whoever hands it over, if the caller wants that to be checked.
+
+            cause: Who asks, and why.
+
+        Raises:
+
+            InputError: The account is not open, somebody else holds it, or nobody knows the person.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        problems = []
+        if account.state in {AccountState.PLANNED, AccountState.CLOSED}:
+            problems.append(_problem(account, "it is not open"))
+        if outgoing and outgoing != account.holder:
+            text = Text("it is held by {holder}", {"holder": account.holder or "nobody"})
+            problems.append(Problem(subject=account.login, field="from", message=text))
+        units = self.records.units([account.unit])
+        stuck = self.records.unended([account.login]).get(account.login)
+        if account.holder == to and not stuck and not problems:
+            text = Text("{person} holds it already", {"person": to})
+            return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
+        people = self.people.find_all({person for person in (to, account.holder) if person})
+        wish = _Wish(OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder)
+        work = self._wished(wish, stuck, people, problems, cause)
+        if problems:
+            raise InputError(problems)
+        return Plan(work=(work,))
+
+    def again(self, operation: Operation) -> Work:
+        """Return the work of an operation from the journal, with people and accounts as they are today.
+
+        Raises:
+
+            InputError: Its account, unit or holder is not known any more.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        account = self.records.accounts([operation.login]).get(operation.login)
+        unit = self.records.units([account.unit]).get(account.unit) if account else None
+        if account is None or unit is None:
+            raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
+        problems: list[Problem] = []
+        people = self.people.find_all([one for one in (operation.holder, operation.outgoing) if one])
+        work = self._work(operation, account, unit, people, problems)
+        if problems:
+            raise InputError(problems)
+        return attrs.evolve(work, recorded=True)
+
+    def _unit_accounts(self, units: Sequence[Unit], problems: list[Problem]) -> dict[str, Account]:
+        known = self.records.unit_accounts([unit.code for unit in units])
+        logins = {unit.code: self._login(unit, known.get(unit.code), problems) for unit in units}
+        holders = self.records.accounts([login for login in logins.values() if login])
+        counts = Counter(login for login in logins.values() if login)
+        accounts = {}
+        for unit in units:
+            login = logins[unit.code]
+            if login is None:
+                continue
+            other = holders.get(login)
+            if counts[login] > 1 or (other and other.unit != unit.code):
+                problems.append(_unit_problem(unit, "login", "{login} belongs to another unit too", login=login))
+                continue
+            accounts[unit.code] = known.get(unit.code) or Account(
+                login=login, domain=self.naming.domain_for(unit), unit=unit.code, holder=unit.custodian
+            )
+        return accounts
+
+    def _login(self, unit: Unit, known: Account | None, problems: list[Problem]) -> str | None:
+        if known:
+            return known.login
+        text = unit.login or self.choose_login(unit)
+        try:
+            return self.naming.login(text)
+        except ValueError:
+            problems.append(_unit_problem(unit, "login", "{login} is not a login of ours", login=text))
+            return None
+
+    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account], problems: list[Problem]) -> list[_Wish]:
+        units = self.records.units([account.unit for account in accounts])
+        problems += [_problem(account, "its unit is unknown") for account in accounts if account.unit not in units]
+        return [
+            _Wish(kind, account, units[account.unit], account.holder) for account in accounts if account.unit in units
+        ]
+
+    def _plan(
+        self, wishes: Sequence[_Wish], problems: list[Problem], *, already: AccountState | None, cause: Cause
+    ) -> Plan:
+        unended = self.records.unended([wish.account.login for wish in wishes])
+        people = self.people.find_all({wish.recipient for wish in wishes if wish.recipient})
+        work, unchanged = [], []
+        for wish in wishes:
+            stuck = unended.get(wish.account.login)
+            if wish.account.state is already and not stuck:
+                text = Text("it is {state} already", {"state": wish.account.state.value})
+                unchanged.append(Unchanged(login=wish.account.login, reason=text))
+            else:
+                work.append(self._wished(wish, stuck, people, problems, cause))
+        if problems:
+            raise InputError(problems)
+        return Plan(work=tuple(work), unchanged=tuple(unchanged))
+
+    def _wished(
+        self,
+        wish: _Wish,
+        stuck: Operation | None,
+        people: Mapping[str, Person],
+        problems: list[Problem],
+        cause: Cause,
+    ) -> Work:
+        operation = self._operation(wish, stuck, cause)
+        work = self._work(operation, wish.account, wish.unit, people, problems)
+        mine = operation is stuck
+        if stuck and not mine and stuck.kind not in _GIVES_WAY[wish.kind]:
+            text = Text("its {kind} has not ended; run 'provisioner resume' first", {"kind": stuck.kind.value})
+            problems.append(Problem(subject=wish.account.login, field="login", message=text))
+        return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
+
+    def _operation(self, wish: _Wish, stuck: Operation | None, cause: Cause) -> Operation:
+        if stuck and wish.is_served_by(stuck):
+            return stuck
+        return Operation(
+            id=str(uuid.uuid4()),
+            kind=wish.kind,
+            login=wish.account.login,
+            actor=cause.actor,
+            reason=cause.reason,
+            created_at=self.now(),
+            holder=wish.recipient,
+            outgoing=wish.outgoing,
+            steps=self.steps(wish.kind),
+        )
+
+    def steps(self, kind: OperationKind) -> tuple[Step, ...]:
+        """Return the steps of an operation of this kind, in order, none of them done.
+
+        A target that has no hook for it is shown as not attempted.
+
+        Raises:
+
+            ConfigurationError: A password would be made and there is no channel to deliver it.
+        """
+        hook = HOOK_OF[kind]
+        steps = [step for target in self.targets for step in _target_steps(target, hook)]
+        if _delivers(kind):
+            if not self.channels:
+                raise ConfigurationError(
+                    "there is no channel to deliver a password", cure="configure one under [channels]"
+                )
+            steps.append(Step(name=self.channels[0].name, hook="secret_deliver"))
+        return tuple(steps)
+
+    def _work(
+        self,
+        operation: Operation,
+        account: Account,
+        unit: Unit,
+        people: Mapping[str, Person],
+        problems: list[Problem],
+    ) -> Work:
+        if _delivers(operation.kind) and operation.holder not in people:
+            if operation.holder is None:
+                problems.append(_unit_problem(unit, "custodian", "the unit has no custodian to send the password to"))
+            else:
+                problems.append(_unit_problem(unit, "custodian", "nobody knows {person}", person=operation.holder))
+        return Work(
+            operation=operation,
+            account=account,
+            unit=unit,
+            holder=people.get(operation.holder or ""),
+            outgoing=people.get(operation.outgoing or ""),
+        )
+
+
+def _delivers(kind: OperationKind) -> bool:
+    return kind is not OperationKind.CLOSE
+
+
+def _target_steps(target: Target, hook: str) -> Iterable[Step]:
+    if hook not in target.hooks:
+        missing = StepError(name="UnsupportedError", message=f"{target.name} has no {hook}")
+        return [Step(name=target.name, hook=hook, outcome=Outcome.NOT_APPLIED, error=missing)]
+    steps = [Step(name=target.name, hook=hook)]
+    if "account_probe" in target.hooks:
+        steps.append(Step(name=target.name, hook="account_probe"))
+    return steps
+
+
+def _problem(account: Account, message: str) -> Problem:
+    return Problem(subject=account.login, field="login", message=Text(message))
+
+
+def _unit_problem(unit: Unit, field: str, message: str, **values: object) -> Problem:
+    return Problem(subject=unit.code, field=field, message=Text(message, values))
