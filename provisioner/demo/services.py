@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 
 from provisioner.core.errors import ConfigurationError
-from provisioner.testing.kannel import free_ports
+from provisioner.testing.ports import free_ports
 
 #: How long a service may take to listen, in seconds.
 PATIENCE = 30.0

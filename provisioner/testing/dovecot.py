@@ -29,7 +29,7 @@ import attrs
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.secret import Secret
-from provisioner.testing.kannel import free_ports
+from provisioner.testing.ports import free_ports
 from provisioner.testing.slapd import Slapd
 
 DOVECOT = "/usr/sbin/dovecot"

@@ -22,6 +22,8 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
+from provisioner.testing.ports import free_ports, is_open
+
 #: The log level at which Kannel writes no texts: warnings. At 1 and below smsbox logs each text in full.
 QUIET = 2
 
@@ -270,7 +272,7 @@ class Kannel:
             command = [program, "-v", "4", str(self.folder / "kannel.conf")]
             box = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder)
         self._boxes[program] = box
-        wait_until(lambda: _listens(port) or box.poll() is not None)
+        wait_until(lambda: is_open(port) or box.poll() is not None)
         if box.poll() is not None:
             msg = f"{program} ended with {box.returncode}: {(self.folder / f'{program}.log').read_text()[-2000:]}"
             raise TimeoutError(msg)
@@ -289,17 +291,3 @@ def wait_until(condition: Callable[[], object], patience: float = PATIENCE) -> N
             msg = f"waited {patience} s for nothing"
             raise TimeoutError(msg)
         time.sleep(0.02)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports on loopback that nobody uses."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

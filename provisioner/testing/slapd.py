@@ -17,11 +17,10 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -31,6 +30,7 @@ import attrs
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.secret import Secret
+from provisioner.testing.ports import free_ports, is_open
 
 SLAPD = "/usr/sbin/slapd"
 SLAPADD = "/usr/sbin/slapadd"
@@ -262,7 +262,7 @@ class Slapd:
                 packages=" ".join(missing),
             )
         self.folder = Path(self._exit.enter_context(TemporaryDirectory(prefix="slapd-")))
-        self.port, self.tls_port = _free_ports(2)
+        self.port, self.tls_port = free_ports(2)
         (self.folder / "bind.password").touch(mode=0o600)
         (self.folder / "bind.password").write_text(self.bind_password.reveal(), encoding="utf-8")
         (self.folder / "data").mkdir()
@@ -292,7 +292,7 @@ class Slapd:
     def _wait(self) -> None:
         """Wait until both ports are open."""
         deadline = time.monotonic() + PATIENCE
-        while not all(_is_open(port) for port in (self.port, self.tls_port)):
+        while not all(is_open(port) for port in (self.port, self.tls_port)):
             if (self._process and self._process.poll() is not None) or time.monotonic() > deadline:
                 output = (self.folder / "slapd.log").read_text(encoding="utf-8", errors="replace")
                 raise ConfigurationError("the private directory does not start: {output}", output=output.strip())
@@ -332,16 +332,3 @@ def _give_away(folder: Path) -> None:
     if identity := _identity():
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, identity["user"], identity["group"])
-
-
-def _free_ports(count: int) -> Iterable[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(closing(socket.socket())) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-def _is_open(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

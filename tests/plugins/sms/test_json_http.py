@@ -20,7 +20,7 @@ from provisioner.core.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.requests import CheckChannel, DeliverSecret
-from provisioner.testing.kannel import free_ports
+from provisioner.testing.ports import free_ports
 from provisioner_sms.exchange import Exchange, Meaning, Reply
 from provisioner_sms.gateway import Message
 from provisioner_sms.json_http import JsonGateway

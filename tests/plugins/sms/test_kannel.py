@@ -15,7 +15,8 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.testing.kannel import Kannel, free_ports, wait_until
+from provisioner.testing.kannel import Kannel, wait_until
+from provisioner.testing.ports import free_ports
 from provisioner_sms.gateway import Message
 from provisioner_sms.kannel import KannelGateway
 from provisioner_sms.settings import KannelSettings

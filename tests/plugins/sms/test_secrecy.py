@@ -13,7 +13,8 @@ import structlog
 
 from provisioner.core.errors import TargetError, UnknownOutcomeError
 from provisioner.core.requests import CheckChannel, ProbeDelivery
-from provisioner.testing.kannel import Kannel, free_ports, wait_until
+from provisioner.testing.kannel import Kannel, wait_until
+from provisioner.testing.ports import free_ports
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.simulator import Fault, SmsSimulator
 from tests.plugins.sms.conftest import (

@@ -14,7 +14,8 @@ import pytest
 
 from provisioner import Secret
 from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
-from provisioner.testing.kannel import free_ports, wait_until
+from provisioner.testing.kannel import wait_until
+from provisioner.testing.ports import free_ports
 from provisioner_sms.web import LONGEST_BODY, NOTHING_SENT, OUR_FAULT, Client
 from tests.plugins.sms.conftest import MakeServer, answering
 
