@@ -125,6 +125,7 @@ def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Re
         naming=config.content.accounts.naming,
         choose_login=lambda unit: _login(plugins, unit),
         now=now,
+        authorize=plugins.denials,
     )
     tools = Tools(
         targets=targets,

@@ -29,7 +29,7 @@ ERRORS = {
     name
     for name, value in vars(errors).items()
     if isinstance(value, type) and issubclass(value, errors.ProvisionerError)
-} - {"InputError", "NotReadyError"}
+} - {"InputError", "NotAuthorizedError", "NotReadyError"}
 
 #: Other functions that take templates, with the position of the first one, by the folders in which they do.
 EVERYWHERE = {"Text": 0}

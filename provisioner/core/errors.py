@@ -7,6 +7,7 @@
     │   └── PluginError             a plug-in cannot be loaded or does not keep the contract of the hooks
     ├── InputError                  a file or an argument is wrong; carries every problem found
     ├── DeniedError                 the rules forbid it
+    │   └── NotAuthorizedError      an actor may not do this to these accounts; carries every denial
     ├── NotReadyError               targets or channels cannot be used; found before the first write
     ├── BusyError                   another operation holds the account
     ├── SupersededError             a later wish for the same account took the operation's place
@@ -41,6 +42,7 @@ from typing import ClassVar
 
 import attrs
 
+from provisioner.core.requests import Denial
 from provisioner.core.text import Text
 
 
@@ -111,6 +113,32 @@ class InputError(ProvisionerError):
 
 class DeniedError(ProvisionerError):
     """The rules forbid it: authority, a missing request, a clearance, a protected account."""
+
+
+@attrs.frozen(kw_only=True)
+class Denied:
+    """One thing that somebody may not do."""
+
+    #: The login of the account.
+    login: str
+    #: Why not, and who could.
+    denial: Denial
+
+
+class NotAuthorizedError(DeniedError):
+    """An actor may not do something to accounts. Nothing was changed.
+
+    Args:
+
+        denials: All of them.
+    """
+
+    def __init__(self, denials: Sequence[Denied], /) -> None:
+        self.denials = tuple(denials)
+        super().__init__("{count} operation(s) denied", count=len(self.denials))
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.text}:", *(f"{one.login}: {one.denial.reason}" for one in self.denials)])
 
 
 class BusyError(ProvisionerError):

@@ -6,28 +6,44 @@ Each event says all that it changes, so that the state in the store is what the 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 import attrs
 
 from provisioner.core.model import Account, Handover, Operation, OperationState, Step, StepError, TargetState
+from provisioner.core.rules import Action, Deadline
 
 
 @attrs.frozen(kw_only=True)
 class Event:
     """Something that happened."""
 
+    #: The name under which it is kept; a promise to whoever reads the trail.
+    kind: ClassVar[str]
     #: When, in UTC.
     at: datetime
-    operation_id: str
-    #: The login of the account.
-    login: str
-    #: Who asked for the operation.
-    actor: str
+    #: Who did it or asked for it: a person's id, or the name of a policy.
+    actor: str = ""
+    #: The account it is about, if it is about one.
+    login: str = ""
+    #: The operation it belongs to, if it belongs to one.
+    operation_id: str = ""
 
 
 @attrs.frozen(kw_only=True)
-class OperationPlanned(Event):
+class OperationEvent(Event):
+    """Something that happened to an operation. Only who holds its account may write it."""
+
+    actor: str
+    login: str
+    operation_id: str
+
+
+@attrs.frozen(kw_only=True)
+class OperationPlanned(OperationEvent):
     """An operation was written down, to be carried out."""
+
+    kind = "operation_planned"
 
     operation: Operation
     #: The account it is about, as it is now.
@@ -35,11 +51,13 @@ class OperationPlanned(Event):
 
 
 @attrs.frozen(kw_only=True)
-class OperationStarted(Event):
+class OperationStarted(OperationEvent):
     """A process began an operation or took it over, and holds the account from here on.
 
     The operation's steps start anew; those of an earlier try live on in the trail of events only.
     """
+
+    kind = "operation_started"
 
     #: Counts the tries, from 1. It must be one more than the journal knows of; otherwise somebody else began the
     #: operation after it was read, and it cannot be started with what was known then.
@@ -47,8 +65,10 @@ class OperationStarted(Event):
 
 
 @attrs.frozen(kw_only=True)
-class StepBegun(Event):
+class StepBegun(OperationEvent):
     """A hook is about to be called."""
+
+    kind = "step_begun"
 
     #: The place of the step in the operation, from 0.
     position: int
@@ -56,8 +76,10 @@ class StepBegun(Event):
 
 
 @attrs.frozen(kw_only=True)
-class StepEnded(Event):
+class StepEnded(OperationEvent):
     """A hook answered, or failed to."""
+
+    kind = "step_ended"
 
     position: int
     step: Step
@@ -72,9 +94,8 @@ class TargetQuarantined(Event):
     It belongs to no operation: observers see it, and it is not in the journal.
     """
 
-    operation_id: str = ""
-    login: str = ""
-    actor: str = ""
+    kind = "target_quarantined"
+
     #: The name of the target or channel.
     target: str
     failing_since: datetime
@@ -82,8 +103,10 @@ class TargetQuarantined(Event):
 
 
 @attrs.frozen(kw_only=True)
-class OperationEnded(Event):
+class OperationEnded(OperationEvent):
     """An operation came to an end, or to a stop with a next try. The account is free again."""
+
+    kind = "operation_ended"
 
     state: OperationState
     #: The account as it is from now on.
@@ -94,3 +117,29 @@ class OperationEnded(Event):
     #: The record of the handover that this was, if it was one and is done. The incoming person is the unit's
     #: custodian from now on.
     handover: Handover | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DeadlineMet(Event):
+    """What a deadline asked for was done, or could not be done now."""
+
+    kind = "deadline_met"
+
+    #: What it is a deadline of: the login of an account, or the name of a certificate.
+    subject: str
+    deadline: Deadline
+    #: What the other side calls the message that was sent, if one was.
+    reference: str | None = None
+    #: Why it was not done. Then it stays due.
+    error: StepError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DutyConfirmed(Event):
+    """Somebody says that a duty was done."""
+
+    kind = "duty_confirmed"
+
+    subject: str
+    rule_set: str
+    action: Action = Action.DUTY

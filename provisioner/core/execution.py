@@ -8,7 +8,7 @@ knows that something was begun; what exactly happened is never guessed but asked
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -27,6 +27,7 @@ from provisioner.core.errors import (
 from provisioner.core.gateway import HOOKS, AccountChange, Channel, Target
 from provisioner.core.logbook import Logbook
 from provisioner.core.model import (
+    Account,
     AccountState,
     Handover,
     Operation,
@@ -35,12 +36,14 @@ from provisioner.core.model import (
     Outcome,
     StepError,
     TargetState,
+    Unit,
 )
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.plan import Work
 from provisioner.core.requests import (
     CloseAccount,
     CreateAccount,
+    DeleteAccount,
     DeliverSecret,
     DeliveryReceipt,
     DeliveryState,
@@ -52,6 +55,7 @@ from provisioner.core.requests import (
     RotateSecret,
 )
 from provisioner.core.retrying import Retry
+from provisioner.core.rules import Mark
 from provisioner.core.secret import Secret
 
 
@@ -67,6 +71,8 @@ class Tools:
     now: Callable[[], datetime]
     #: Makes events durable and shows them to the observers.
     record: Callable[..., None]
+    #: Says when a rule next wants something of an account of this unit of which these deadlines were met.
+    next_deadline: Callable[[Account, Unit, Sequence[Mark]], datetime | None] = lambda *_: None
 
 
 @attrs.define(eq=False)
@@ -98,8 +104,8 @@ class Execution:
         """
         self._log.start()
         try:
-            if self._kind is OperationKind.CLOSE:
-                self._close()
+            if self._kind in _SHUTTING:
+                self._shut()
             else:
                 self._give_new_secret(self.tools.passwords.make())
         except (TargetError, StoppedError) as error:
@@ -121,15 +127,16 @@ class Execution:
             self._prove(target, proof, TargetState.OPEN)
         self._deliver(secret)
 
-    def _close(self) -> None:
-        """Close on every target, also after one has failed: the fewer doors stay open, the better."""
-        request = CloseAccount(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
+    def _shut(self) -> None:
+        """Close or delete on every target, also after one has failed: the fewer doors stay open, the better."""
+        make, is_shut, state = _SHUTTING[self._kind]
+        request = make(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
         errors: list[TargetError] = []
-        for target in self._able(HOOKS[CloseAccount]):
-            proof = partial(_is_shut, target, ProbeAccount(account=self.work.account))
+        for target in self._able(HOOKS[make]):
+            proof = partial(is_shut, target, ProbeAccount(account=self.work.account))
             try:
                 self._change(target, request, proof)
-                self._prove(target, proof, TargetState.CLOSED)
+                self._prove(target, proof, state)
             except TargetError as error:
                 errors.append(error)
         if errors:
@@ -305,17 +312,24 @@ class Execution:
     # -- the ends --------------------------------------------------------------------------------------------------
 
     def _done(self) -> Operation:
-        account = self.work.account
-        if self._kind is OperationKind.CLOSE:
-            account = attrs.evolve(account, state=AccountState.CLOSED)
-        else:
-            account = attrs.evolve(
-                account,
-                state=AccountState.OPEN,
-                holder=self.work.operation.holder,
-                password_changed_at=self._changed_at or self.tools.now(),
-            )
+        account = self._account_after()
+        next_deadline = self.tools.next_deadline(account, self.work.unit, self.work.marks)
+        account = attrs.evolve(account, next_deadline=next_deadline)
         return self._log.finish(OperationState.DONE, account, handover=self._handover())
+
+    def _account_after(self) -> Account:
+        account, at = self.work.account, self._changed_at or self.tools.now()
+        if self._kind in _SHUTTING:
+            return attrs.evolve(account, state=AccountState.CLOSED, closed_at=account.closed_at or at)
+        opened_at = account.opened_at if self._kind in _KEEPING_OPEN else at
+        return attrs.evolve(
+            account,
+            state=AccountState.OPEN,
+            holder=self.work.operation.holder,
+            opened_at=opened_at or at,
+            closed_at=None,
+            password_changed_at=at,
+        )
 
     def _handover(self) -> Handover | None:
         """Return the record for both sides, if this was a handover."""
@@ -351,7 +365,7 @@ class Execution:
     @property
     def _may_unwind(self) -> bool:
         """Closing is never taken back, and neither is a password that its owner may have read."""
-        return self._kind is not OperationKind.CLOSE and not self._secret_may_be_out
+        return self._kind not in _SHUTTING and not self._secret_may_be_out
 
     def _rest(self, error: ProvisionerError) -> timedelta:
         if isinstance(error, StoppedError):
@@ -359,6 +373,9 @@ class Execution:
         asked = timedelta(seconds=(error.retry_after or 0) if isinstance(error, ThrottledError) else 0)
         return max(asked, self.tools.retry.policy.next_try_after(self._log.tries))
 
+
+#: Operations on an account that is open, and stays so.
+_KEEPING_OPEN = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
 
 #: What an account was on a target before the change that is taken back.
 _STATE_BEFORE = {
@@ -376,3 +393,17 @@ def _takes_secret(target: Target, probe: ProbeAccount) -> bool | None:
 
 def _is_shut(target: Target, probe: ProbeAccount) -> bool:
     return target.probe(probe).presence is not Presence.ENABLED
+
+
+def _is_absent(target: Target, probe: ProbeAccount) -> bool:
+    return target.probe(probe).presence is Presence.ABSENT
+
+
+#: Operations after which nobody can log in: what is asked of each target, the proof, and what the account is then.
+_SHUTTING: Mapping[
+    OperationKind,
+    tuple[type[CloseAccount | DeleteAccount], Callable[[Target, ProbeAccount], bool], TargetState],
+] = {
+    OperationKind.CLOSE: (CloseAccount, _is_shut, TargetState.CLOSED),
+    OperationKind.DELETE: (DeleteAccount, _is_absent, TargetState.ABSENT),
+}

@@ -26,6 +26,8 @@ from provisioner.core.requests import (
     CheckTarget,
     CloseAccount,
     CreateAccount,
+    DeleteAccount,
+    DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
     HandOver,
@@ -41,7 +43,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 
-AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver
+AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | DeleteAccount
 
 #: The hook that carries out a request.
 HOOKS: Mapping[type[AccountChange], str] = {
@@ -49,13 +51,14 @@ HOOKS: Mapping[type[AccountChange], str] = {
     CloseAccount: "account_close",
     RotateSecret: "account_rotate",
     HandOver: "account_handover",
+    DeleteAccount: "account_delete",
 }
 
 #: Hooks that may be called although the target is being left alone: they find out whether it is back.
 CHECKS = frozenset({"target_check", "channel_check"})
 
 #: Hooks that change something outside; a dry run must not reach them.
-MUTATING = frozenset({*HOOKS.values(), "secret_deliver"})
+MUTATING = frozenset({*HOOKS.values(), "secret_deliver", "notice_deliver"})
 
 
 @attrs.frozen(kw_only=True)
@@ -167,7 +170,7 @@ class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
 
     def change(self, request: AccountChange) -> Receipt:
-        """Call the hook that belongs to the request: create, close, rotate or handover."""
+        """Call the hook that belongs to the request: create, close, rotate, handover or delete."""
         return self.call(HOOKS[type(request)], request, Receipt)
 
     def undo(self, undo: Callable[[], None], request: AccountChange) -> None:
@@ -195,6 +198,10 @@ class Channel(Gateway):
     def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Call ``secret_deliver``."""
         return self.call("secret_deliver", request, DeliveryReceipt)
+
+    def notify(self, request: DeliverNotice) -> DeliveryReceipt:
+        """Call ``notice_deliver``."""
+        return self.call("notice_deliver", request, DeliveryReceipt)
 
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Call ``delivery_probe``."""

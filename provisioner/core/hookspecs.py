@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from provisioner.core.requests import (
         AccountReport,
         AskClearance,
+        AuthorizeOperation,
         ChannelReport,
         CheckChannel,
         CheckTarget,
@@ -47,8 +48,11 @@ if TYPE_CHECKING:
         CliCommand,
         CloseAccount,
         CreateAccount,
+        DeleteAccount,
+        DeliverNotice,
         DeliverSecret,
         DeliveryReceipt,
+        Denial,
         FindPerson,
         HandOver,
         PasswordPolicy,
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
         RotateSecret,
         TargetReport,
     )
+    from provisioner.core.rules import Rule
 
 #: The name under which pluggy knows the project.
 PROJECT = "provisioner"
@@ -68,7 +73,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
-    """Make and register one object for each configured target and channel of this plug-in.
+    """Make and register one object for each configured target, channel and rule set of this plug-in.
 
     Args:
 
@@ -202,6 +207,33 @@ def account_handover(request: HandOver) -> Receipt:
 
 
 @hookspec(firstresult=True)
+def account_delete(request: DeleteAccount) -> Receipt:
+    """Ensure, per target, that nothing is left of the account. It cannot be taken back.
+
+    Args:
+
+        request: The account, which is closed, and its unit.
+
+    Returns:
+
+        ``APPLIED``, or ``UNCHANGED`` if it was not there.
+
+    Raises:
+
+        TransientError: Nothing was changed and it may work later.
+
+        UnknownOutcomeError: The change was sent and no answer came.
+
+        RefusedError: The target will not do it, now or later.
+
+        MisconfiguredError: Our own credentials or settings are wrong.
+
+    Called: once for each target and attempt, when a retention rule says that the grace period is over; must be safe to
+    repeat. A target without this hook keeps its closed accounts.
+    """
+
+
+@hookspec(firstresult=True)
 def account_probe(request: ProbeAccount) -> AccountReport:
     """Tell what one target has of an account and, if a secret is given, whether it logs in.
 
@@ -267,6 +299,29 @@ def secret_deliver(request: DeliverSecret) -> DeliveryReceipt:
 
     Called: once for each message and attempt, after every target was proved. It is not repeated after ``UNKNOWN``;
     the engine asks ``delivery_probe`` and, without an answer, makes a new secret and a new message.
+    """
+
+
+@hookspec(firstresult=True)
+def notice_deliver(request: DeliverNotice) -> DeliveryReceipt:
+    """Bring a message without any secret to a person, per channel: a warning, or a reminder.
+
+    Args:
+
+        request: Who gets which text, and the id of the message.
+
+    Returns:
+
+        ``ACCEPTED``, ``DELIVERED``, ``REJECTED``, or ``UNKNOWN`` if the message was sent and no usable answer came.
+
+    Raises:
+
+        TransientError: Nothing was sent and it may work later.
+
+        MisconfiguredError: Our own credentials or settings are wrong.
+
+    Called: once for each message and attempt. After a crash it may be called again with the same id; a gateway that
+    knows the id sends the message once.
     """
 
 
@@ -369,6 +424,42 @@ def password_policy() -> PasswordPolicy:
         ConfigurationError: The plug-in's settings contradict each other.
 
     Called: once at start; policies that contradict each other stop the program there.
+    """
+
+
+@hookspec
+def policy_rules() -> Sequence[Rule]:
+    """Give the rules of one rule set.
+
+    Returns:
+
+        The rules. Each answers for one account with its deadlines.
+
+    Raises:
+
+        ConfigurationError: The rule set's settings contradict each other.
+
+    Called: once at start, for each object that was registered as a rule set.
+    """
+
+
+@hookspec
+def operation_authorize(request: AuthorizeOperation) -> Denial | None:
+    """Say whether an actor may do something to an account. One denial is enough.
+
+    Args:
+
+        request: Who wants to do what to which account, and when.
+
+    Returns:
+
+        Why not, and who could; ``None`` if this plug-in has nothing against it.
+
+    Raises:
+
+        TransientError: It cannot be told now. That is not a permission.
+
+    Called: once for each operation that is planned, before anything is written. It changes nothing.
     """
 
 

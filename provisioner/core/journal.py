@@ -12,6 +12,7 @@ from typing import Protocol
 
 from provisioner.core.events import Event
 from provisioner.core.model import Account, Operation, Person, TargetState, Unit
+from provisioner.core.rules import Mark
 
 
 class Journal(Protocol):
@@ -65,6 +66,9 @@ class Records(Protocol):
         These are the planned ones, the running ones whose lease is free to take, and the incomplete ones whose next
         try is due at *now*.
         """
+
+    def marks(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[Mark]]:
+        """Return which deadlines of these accounts or other subjects were met, by subject."""
 
     def accounts_of_holder(self, person_id: str, /) -> Sequence[Account]:
         """Return the accounts that this person holds and that are not closed."""

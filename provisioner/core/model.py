@@ -48,6 +48,8 @@ class OperationKind(StrEnum):
     REOPEN = "reopen"
     ROTATE = "rotate"
     HANDOVER = "handover"
+    #: Delete what the targets have of a closed account. Only a retention rule asks for it.
+    DELETE = "delete"
 
 
 class OperationState(StrEnum):
@@ -135,6 +137,10 @@ class Account:
     #: The id of the person who holds it today.
     holder: str | None = None
     state: AccountState = AccountState.PLANNED
+    #: When it was last opened or reopened.
+    opened_at: datetime | None = attrs.field(default=None, validator=_utc)
+    #: Since when it is closed; ``None`` if it is not.
+    closed_at: datetime | None = attrs.field(default=None, validator=_utc)
     #: When the password in force was set.
     password_changed_at: datetime | None = attrs.field(default=None, validator=_utc)
     #: When a rule next wants something of this account.
@@ -199,6 +205,10 @@ class Operation:
     holder: str | None = None
     #: In a handover, who held it before.
     outgoing: str | None = None
+    #: The request form that it carries out, if there is one.
+    request: str | None = None
+    #: The run that was held back by the mass-change limit, if it is a part of one.
+    staging: str | None = None
     #: How often it was begun.
     tries: int = 0
     finished_at: datetime | None = attrs.field(default=None, validator=_utc)

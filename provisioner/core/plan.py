@@ -15,6 +15,7 @@ from provisioner.core.model import (
     Person,
     Unit,
 )
+from provisioner.core.rules import Mark
 from provisioner.core.text import Text
 
 #: A user name: one word of letters and digits (000 m.4/f), with the three signs that mailboxes have inside it.
@@ -28,6 +29,8 @@ class Work:
     operation: Operation
     account: Account
     unit: Unit
+    #: Which deadlines of the account were met.
+    marks: tuple[Mark, ...] = ()
     #: Who receives the password; ``None`` when there is none to receive.
     holder: Person | None = None
     outgoing: Person | None = None
@@ -58,6 +61,10 @@ class Cause:
     #: A person's id, or the name of a policy.
     actor: str
     reason: str = ""
+    #: Whether a policy asks, and no person.
+    by_policy: bool = False
+    #: The id of the request form that is being carried out, if there is one.
+    request: str | None = None
 
 
 @attrs.frozen(kw_only=True)

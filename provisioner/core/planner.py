@@ -9,7 +9,7 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.core.errors import ConfigurationError, InputError, Problem
+from provisioner.core.errors import ConfigurationError, Denied, InputError, NotAuthorizedError, Problem
 from provisioner.core.gateway import HOOKS, Channel, Target
 from provisioner.core.journal import Records
 from provisioner.core.model import (
@@ -25,7 +25,15 @@ from provisioner.core.model import (
 )
 from provisioner.core.people import People
 from provisioner.core.plan import Cause, Naming, Plan, Unchanged, Work
-from provisioner.core.requests import CloseAccount, CreateAccount, HandOver, RotateSecret
+from provisioner.core.requests import (
+    AuthorizeOperation,
+    CloseAccount,
+    CreateAccount,
+    DeleteAccount,
+    Denial,
+    HandOver,
+    RotateSecret,
+)
 from provisioner.core.text import Text
 
 #: The hook that carries out an operation on each target.
@@ -35,20 +43,23 @@ HOOK_OF = {
     OperationKind.CLOSE: HOOKS[CloseAccount],
     OperationKind.ROTATE: HOOKS[RotateSecret],
     OperationKind.HANDOVER: HOOKS[HandOver],
+    OperationKind.DELETE: HOOKS[DeleteAccount],
 }
 
 
 _OPENING = frozenset({OperationKind.CREATE, OperationKind.REOPEN})
 _RENEWING = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
+_SHUTTING = frozenset({OperationKind.CLOSE, OperationKind.DELETE})
 
 #: Which operations that are stuck half-way give way to a new one of a kind. A rotation or a handover cannot take the
 #: place of an opening or a closing, because there may be no account to rotate.
 _GIVES_WAY: Mapping[OperationKind, frozenset[OperationKind]] = {
-    OperationKind.CREATE: _OPENING | {OperationKind.CLOSE},
-    OperationKind.REOPEN: _OPENING | {OperationKind.CLOSE},
+    OperationKind.CREATE: _OPENING | _SHUTTING,
+    OperationKind.REOPEN: _OPENING | _SHUTTING,
     OperationKind.CLOSE: frozenset(OperationKind),
     OperationKind.ROTATE: frozenset({OperationKind.ROTATE}),
     OperationKind.HANDOVER: _RENEWING,
+    OperationKind.DELETE: frozenset({OperationKind.DELETE}),
 }
 
 
@@ -87,6 +98,8 @@ class Planner:
         people: Who is who.
 
         choose_login: Names the account of a unit that the manifest does not name.
+
+        authorize: Says why something may not be done; nothing if it may.
     """
 
     records: Records
@@ -96,6 +109,7 @@ class Planner:
     naming: Naming
     choose_login: Callable[[Unit], str]
     now: Callable[[], datetime]
+    authorize: Callable[[AuthorizeOperation], Sequence[Denial]] = lambda _: ()
 
     def open_units(self, units: Sequence[Unit], cause: Cause) -> Plan:
         """Plan to open the accounts of units, or to reopen them if they were closed (000 m.5/h).
@@ -168,6 +182,19 @@ class Planner:
         wanted = self._as_they_are(OperationKind.CLOSE, accounts, problems)
         return self._plan(wanted, problems, already=AccountState.CLOSED, cause=cause)
 
+    def delete(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to delete what the targets have of closed accounts, once and for all.
+
+        Raises:
+
+            InputError: An account is not closed, or its unit is unknown.
+
+            DeniedError: The actor may not do it.
+        """
+        problems = [_problem(one, "it is not closed") for one in accounts if one.state is not AccountState.CLOSED]
+        wanted = self._as_they_are(OperationKind.DELETE, accounts, problems)
+        return self._plan(wanted, problems, already=None, cause=cause)
+
     def rotate(self, accounts: Sequence[Account], *, cause: Cause) -> Plan:
         """Plan to give open accounts a new password each (001 ¶2).
 
@@ -220,7 +247,8 @@ class Planner:
         work = self._wished(wish, stuck, people, problems, cause)
         if problems:
             raise InputError(problems)
-        return Plan(work=(work,))
+        self._require_authority([wish], cause)
+        return Plan(work=(self._marked(work),))
 
     def again(self, operation: Operation) -> Work:
         """Return the work of an operation from the journal, with people and accounts as they are today.
@@ -240,7 +268,7 @@ class Planner:
         work = self._work(operation, account, unit, people, problems)
         if problems:
             raise InputError(problems)
-        return attrs.evolve(work, recorded=True)
+        return attrs.evolve(self._marked(work), recorded=True)
 
     def _unit_accounts(self, units: Sequence[Unit], problems: list[Problem]) -> dict[str, Account]:
         known = self.records.unit_accounts([unit.code for unit in units])
@@ -283,17 +311,44 @@ class Planner:
     ) -> Plan:
         unended = self.records.unended([wish.account.login for wish in wishes])
         people = self.people.find_all({wish.recipient for wish in wishes if wish.recipient})
-        work, unchanged = [], []
-        for wish in wishes:
-            stuck = unended.get(wish.account.login)
-            if wish.account.state is already and not stuck:
-                text = Text("it is {state} already", {"state": wish.account.state.value})
-                unchanged.append(Unchanged(login=wish.account.login, reason=text))
-            else:
-                work.append(self._wished(wish, stuck, people, problems, cause))
+        idle = {
+            one.account.login for one in wishes if one.account.state is already and one.account.login not in unended
+        }
+        active = [wish for wish in wishes if wish.account.login not in idle]
+        work = [self._wished(one, unended.get(one.account.login), people, problems, cause) for one in active]
         if problems:
             raise InputError(problems)
-        return Plan(work=tuple(work), unchanged=tuple(unchanged))
+        self._require_authority(active, cause)
+        marks = self.records.marks([one.account.login for one in active])
+        return Plan(
+            work=tuple(attrs.evolve(one, marks=tuple(marks.get(one.account.login, ()))) for one in work),
+            unchanged=tuple(_unchanged(one.account) for one in wishes if one.account.login in idle),
+        )
+
+    def _require_authority(self, wishes: Sequence[_Wish], cause: Cause) -> None:
+        denials = [
+            Denied(login=wish.account.login, denial=denial)
+            for wish in wishes
+            for denial in self.authorize(self._question(wish, cause))
+        ]
+        if denials:
+            raise NotAuthorizedError(denials)
+
+    def _question(self, wish: _Wish, cause: Cause) -> AuthorizeOperation:
+        return AuthorizeOperation(
+            kind=wish.kind,
+            account=wish.account,
+            unit=wish.unit,
+            actor=cause.actor,
+            by_policy=cause.by_policy,
+            at=self.now(),
+            incoming=wish.holder if wish.kind is OperationKind.HANDOVER else None,
+            request=cause.request,
+        )
+
+    def _marked(self, work: Work) -> Work:
+        login = work.account.login
+        return attrs.evolve(work, marks=tuple(self.records.marks([login]).get(login, ())))
 
     def _wished(
         self,
@@ -320,6 +375,7 @@ class Planner:
             login=wish.account.login,
             actor=cause.actor,
             reason=cause.reason,
+            request=cause.request,
             created_at=self.now(),
             holder=wish.recipient,
             outgoing=wish.outgoing,
@@ -368,7 +424,7 @@ class Planner:
 
 
 def _delivers(kind: OperationKind) -> bool:
-    return kind is not OperationKind.CLOSE
+    return kind not in _SHUTTING
 
 
 def _target_steps(target: Target, hook: str) -> Iterable[Step]:
@@ -379,6 +435,10 @@ def _target_steps(target: Target, hook: str) -> Iterable[Step]:
     if "account_probe" in target.hooks:
         steps.append(Step(name=target.name, hook="account_probe"))
     return steps
+
+
+def _unchanged(account: Account) -> Unchanged:
+    return Unchanged(login=account.login, reason=Text("it is {state} already", {"state": account.state.value}))
 
 
 def _problem(account: Account, message: str) -> Problem:

@@ -21,12 +21,15 @@ from provisioner.core.model import Person
 from provisioner.core.registration import PluginSettings
 from provisioner.core.requests import (
     AskClearance,
+    AuthorizeOperation,
     ChooseLogin,
     ClearanceBlock,
     CliCommand,
+    Denial,
     FindPerson,
     PasswordPolicy,
 )
+from provisioner.core.rules import Rule
 
 ENTRY_POINT_GROUP = "provisioner.plugins"
 
@@ -53,6 +56,10 @@ class _Registrar:
     def channel(self, name: str, plugin: object, /) -> None:
         self._expect(name, [section.name for section in self._settings.channels])
         self._plugins.add_channel(name, plugin, self._origin)
+
+    def rule_set(self, name: str, plugin: object, /) -> None:
+        self._expect(name, [section.name for section in self._settings.rule_sets])
+        self._plugins.add_rule_set(name, plugin)
 
     def on_close(self, callback: Callable[[], object], /) -> None:
         self._plugins.on_close(callback)
@@ -85,6 +92,8 @@ class Plugins:
     dry_run: bool = False
     targets: dict[str, Target] = attrs.field(factory=dict, init=False)
     channels: dict[str, Channel] = attrs.field(factory=dict, init=False)
+    #: The rules of each rule set.
+    rule_sets: dict[str, Sequence[Rule]] = attrs.field(factory=dict, init=False)
     _gateways: dict[str, Gateway] = attrs.field(factory=dict, init=False, repr=False)
     _manager: pluggy.PluginManager = attrs.field(init=False, repr=False)
     _exit: ExitStack = attrs.field(factory=ExitStack, init=False, repr=False)
@@ -108,8 +117,8 @@ class Plugins:
             self._register(f"plugin:{one.plugin}", _load(entry))
             register = self._manager.subset_hook_caller("provisioner_register", self._all_but(f"plugin:{one.plugin}"))
             register(settings=one, register=_Registrar(plugins=self, origin=origin, settings=one))
-            wanted = {section.name for section in (*one.targets, *one.channels)}
-            if missing := wanted - self.targets.keys() - self.channels.keys():
+            wanted = {section.name for section in (*one.targets, *one.channels, *one.rule_sets)}
+            if missing := wanted - self.targets.keys() - self.channels.keys() - self.rule_sets.keys():
                 raise PluginError(
                     "plug-in {plugin} did not make {missing}", plugin=one.plugin, missing=", ".join(sorted(missing))
                 )
@@ -127,6 +136,12 @@ class Plugins:
         """Register *plugin* as the channel *name* and return its gateway."""
         self.channels[name] = channel = self._gateway(Channel, f"channel:{name}", name, plugin, origin)
         return channel
+
+    def add_rule_set(self, name: str, plugin: object) -> None:
+        """Register *plugin* as the rule set *name*, and keep its rules."""
+        self._register(f"rules:{name}", plugin)
+        [rules] = self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}"))() or [()]
+        self.rule_sets[name] = rules
 
     def add(self, name: str, plugin: object) -> None:
         """Register an object that is neither target nor channel, for example the store as a source of people."""
@@ -158,6 +173,15 @@ class Plugins:
         """
         found = cast("list[Sequence[ClearanceBlock]]", self._ask("clearance_blocks", request))
         return [block for blocks in found for block in blocks]
+
+    def denials(self, request: AuthorizeOperation) -> list[Denial]:
+        """Collect ``operation_authorize`` from all.
+
+        Raises:
+
+            TargetError: One of them cannot tell, which is not a permission.
+        """
+        return cast("list[Denial]", self._ask("operation_authorize", request))
 
     def cli_commands(self) -> list[CliCommand]:
         """Collect ``cli_commands`` from all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -20,9 +21,9 @@ class Structure(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Section:
-    """One configured target or channel: the table ``[targets.NAME]`` or ``[channels.NAME]``."""
+    """One configured target, channel or rule set: the table ``[targets.NAME]``, and so on."""
 
-    #: The name of the target or channel.
+    #: The name of the target, channel or rule set.
     name: str
     #: Its path in the file, for messages.
     place: str
@@ -53,8 +54,11 @@ class PluginSettings:
     plugin: str
     targets: tuple[Section, ...] = ()
     channels: tuple[Section, ...] = ()
+    rule_sets: tuple[Section, ...] = ()
     #: ``tr`` or ``en``: the language of messages to people.
     language: str = "tr"
+    #: The time zone of days and dates.
+    time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
 
 
 class Registrar(Protocol):
@@ -65,6 +69,9 @@ class Registrar(Protocol):
 
     def channel(self, name: str, plugin: object, /) -> None:
         """Take the object that implements the channel hooks for the channel *name*."""
+
+    def rule_set(self, name: str, plugin: object, /) -> None:
+        """Take the object that implements ``policy_rules`` for the rule set *name*."""
 
     def on_close(self, callback: Callable[[], object], /) -> None:
         """Call *callback* once when the program ends; the last one given is called first."""

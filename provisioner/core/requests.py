@@ -6,11 +6,12 @@ Every request is frozen. New fields get defaults, so that a plug-in written toda
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 
 import attrs
 
-from provisioner.core.model import Account, Outcome, Person, Unit
+from provisioner.core.model import Account, OperationKind, Outcome, Person, Unit
 from provisioner.core.secret import Secret
 from provisioner.core.text import Text
 
@@ -63,6 +64,15 @@ class HandOver:
 
 
 @attrs.frozen(kw_only=True)
+class DeleteAccount:
+    """Ensure that nothing is left of the account."""
+
+    operation_id: str
+    account: Account
+    unit: Unit
+
+
+@attrs.frozen(kw_only=True)
 class ProbeAccount:
     """Tell what is there."""
 
@@ -95,6 +105,17 @@ class DeliverSecret:
     secret: Secret
     #: Whether a message with another password for this account may have reached the recipient before.
     replaces_earlier: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class DeliverNotice:
+    """Bring a message without any secret to a person."""
+
+    #: One id for each message; the same one on every attempt.
+    delivery_id: str
+    recipient: Person
+    #: What to say, in the language of messages to people.
+    text: str
 
 
 @attrs.frozen(kw_only=True)
@@ -277,6 +298,34 @@ class ClearanceBlock:
     subject: str
     reason: Text
     #: What has to be done before the personnel office may go on.
+    cure: Text
+
+
+@attrs.frozen(kw_only=True)
+class AuthorizeOperation:
+    """May this actor do this to this account, now?"""
+
+    kind: OperationKind
+    account: Account
+    unit: Unit
+    #: A person's id, or the name of a policy.
+    actor: str
+    #: Whether a policy asks, and no person.
+    by_policy: bool
+    #: When, in UTC.
+    at: datetime
+    #: In a handover, the id of whoever is to receive the account.
+    incoming: str | None = None
+    #: The id of the request form that is being carried out, if there is one.
+    request: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Denial:
+    """Why somebody may not do something."""
+
+    reason: Text
+    #: Who could do it, or what has to be done first.
     cure: Text
 
 

@@ -7,15 +7,27 @@ they stand here, which is also the order in which the events of one operation ha
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
 from sqlalchemy.sql.dml import UpdateBase
 
-from provisioner.core.events import Event, OperationEnded, OperationPlanned, OperationStarted, StepBegun, StepEnded
+from provisioner.core.events import (
+    DeadlineMet,
+    DutyConfirmed,
+    Event,
+    OperationEnded,
+    OperationPlanned,
+    OperationStarted,
+    StepBegun,
+    StepEnded,
+)
 from provisioner.core.model import OperationState, Step
+from provisioner.store import marks
 from provisioner.store.prepared import prepared
-from provisioner.store.rows import Row, add, as_row, put
+from provisioner.store.rows import Change, Row, add, as_row, put
 from provisioner.store.tables import account_targets, accounts, handovers, leases, operations, steps, units
 
 _THIS_OPERATION = operations.c.id == bindparam("this")
@@ -57,6 +69,13 @@ _IN_ORDER = (
 )
 
 
+#: What events change that belong to no operation. Those that are not here are kept in the trail only.
+CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
+    DeadlineMet: marks.met,
+    DutyConfirmed: marks.confirmed,
+}
+
+
 class Batch:
     """The changes of events that have been admitted, on their way into the database.
 
@@ -91,15 +110,28 @@ class Batch:
                 self._put_target(event)
             case OperationEnded():
                 self._end(event)
+            case _:
+                self._change(event)
         self._logins.add(event.login)
 
     def store(self) -> None:
         """Run the statements."""
         for statement in _IN_ORDER:
             if rows := self._rows[statement]:
-                prepared(statement, self._connection.dialect).run(self._connection, rows)
+                self._run(statement, rows)
         self._rows.clear()
         self._logins.clear()
+
+    def _change(self, event: Event) -> None:
+        """Store what an event changes that belongs to no operation, after all that came before it."""
+        changes = CHANGES.get(type(event))
+        if changes:
+            self.store()
+            for statement, row in changes(event):
+                self._run(statement, [row])
+
+    def _run(self, statement: UpdateBase, rows: list[Row]) -> None:
+        prepared(statement, self._connection.dialect).run(self._connection, rows)
 
     def _begin_anew(self, event: Event) -> None:
         """Store what is there of the same account first: its end would otherwise come after this beginning."""

@@ -15,25 +15,9 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, insert, select, update
 
-from provisioner.core.events import (
-    Event,
-    OperationEnded,
-    OperationPlanned,
-    OperationStarted,
-    StepBegun,
-    StepEnded,
-)
+from provisioner.core.events import Event
 from provisioner.store.prepared import prepared
 from provisioner.store.tables import chain_head, events
-
-#: The names under which events are kept. They are a promise to whoever reads the trail.
-KINDS: dict[type[Event], str] = {
-    OperationPlanned: "operation_planned",
-    OperationStarted: "operation_started",
-    StepBegun: "step_begun",
-    StepEnded: "step_ended",
-    OperationEnded: "operation_ended",
-}
 
 #: What stands for the hash before the first event.
 GENESIS = "0" * 64
@@ -95,7 +79,7 @@ class Trail:
             {
                 "seq": self._seq,
                 "at": event.at,
-                "kind": KINDS[type(event)],
+                "kind": event.kind,
                 "operation_id": event.operation_id,
                 "login": event.login,
                 "actor": event.actor,
@@ -130,7 +114,7 @@ def canonical(event: Event) -> str:
 
         TypeError: It contains something that is not for the trail; above all a secret.
     """
-    text = _encode(_fields(event) | {"kind": KINDS[type(event)]})
+    text = _encode(_fields(event) | {"kind": event.kind})
     return text.encode(errors="replace").decode()
 
 

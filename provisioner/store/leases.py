@@ -6,13 +6,14 @@ import time
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Self
 
 import attrs
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from provisioner.core.errors import BusyError, LeaseLostError
-from provisioner.core.events import Event, OperationEnded, OperationPlanned, OperationStarted
-from provisioner.core.model import AccountState
+from provisioner.core.events import Event, OperationEnded, OperationEvent, OperationPlanned, OperationStarted
+from provisioner.core.model import Account, AccountState
 from provisioner.store.chunks import chunks
 from provisioner.store.owners import owner_is_gone
 from provisioner.store.tables import accounts, leases, operations
@@ -40,7 +41,17 @@ class Standing:
 
     state: AccountState | None = None
     holder: str | None = None
+    password_changed_at: datetime | None = None
     hold: Hold | None = None
+
+    @classmethod
+    def of(cls, account: Account, hold: Hold | None) -> Self:
+        """Return how *account* stands with this hold."""
+        return cls(account.state, account.holder, account.password_changed_at, hold)
+
+    def is_the_one_of(self, account: Account) -> bool:
+        """Whether a plan that was made for *account* as it is there still fits."""
+        return self == Standing.of(account, self.hold)
 
 
 @attrs.define
@@ -68,11 +79,11 @@ class Standings:
             LeaseLostError: The operation of an event is not driven by this process.
         """
         ahead = ChainMap({}, self._by_login)
-        for event in events:
+        for event in (one for one in events if isinstance(one, OperationEvent)):
             ahead[event.login] = self._after(event, ahead.get(event.login, Standing()))
         self._by_login.update(ahead.maps[0])
 
-    def _after(self, event: Event, standing: Standing) -> Standing:
+    def _after(self, event: OperationEvent, standing: Standing) -> Standing:
         if isinstance(event, OperationPlanned):
             return self._planned(event, standing)
         if isinstance(event, OperationStarted):
@@ -87,7 +98,7 @@ class Standings:
             )
         if isinstance(event, OperationEnded):
             left = None if event.state.ended else Hold(event.operation_id, hold.tries)
-            return Standing(event.account.state, event.account.holder, left)
+            return Standing.of(event.account, left)
         return standing
 
     def _planned(self, event: OperationPlanned, standing: Standing) -> Standing:
@@ -98,14 +109,15 @@ class Standings:
                 login=event.login,
             )
         account = event.account
-        if standing.state and (standing.state, standing.holder) != (account.state, account.holder):
-            # The plan may be to send a password to somebody who has handed the account over meanwhile.
+        if standing.state and not standing.is_the_one_of(account):
+            # The plan may be to send a password to somebody who has handed the account over meanwhile, or to renew
+            # one that was renewed by another sweep.
             raise BusyError(
                 "{login} was changed by somebody else meanwhile",
                 cure="look at it, and run the command again",
                 login=event.login,
             )
-        return Standing(account.state, account.holder, Hold(event.operation_id, event.operation.tries))
+        return Standing.of(account, Hold(event.operation_id, event.operation.tries))
 
     def _started(self, event: OperationStarted, hold: Hold | None) -> Hold:
         if hold is None or hold.operation_id != event.operation_id:
@@ -152,8 +164,8 @@ class Leases:
         """Return how these accounts stand."""
         by_login: dict[str, Standing] = {}
         for chunk in chunks(set(logins)):
-            for login, state, holder, operation_id, *hold in connection.execute(_STANDINGS, {"logins": chunk}):
-                by_login[login] = Standing(state, holder, Hold(operation_id, *hold) if operation_id else None)
+            for login, state, holder, changed, operation_id, *hold in connection.execute(_STANDINGS, {"logins": chunk}):
+                by_login[login] = Standing(state, holder, changed, Hold(operation_id, *hold) if operation_id else None)
         now = self.now()
         return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, by_login=by_login)
 
@@ -192,6 +204,7 @@ _STANDINGS = (
         accounts.c.login,
         accounts.c.state,
         accounts.c.holder,
+        accounts.c.password_changed_at,
         operations.c.id,
         operations.c.tries,
         leases.c.owner,

@@ -27,6 +27,7 @@ from provisioner.core.model import (
     TargetState,
     Unit,
 )
+from provisioner.core.rules import Mark
 from provisioner.store import chain, tree
 from provisioner.store.chunks import CHUNK, chunks
 from provisioner.store.engine import Database
@@ -37,6 +38,7 @@ from provisioner.store.tables import (
     events,
     handovers,
     leases,
+    marks,
     operations,
     persons,
     steps,
@@ -105,6 +107,14 @@ class StoredRecords:
         )
         for page in self._pages(query, operations.c.created_at, operations.c.id):
             yield from self._with_steps([row for row in page if _is_free(row, now)])
+
+    def marks(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[Mark]]:
+        """Return which deadlines of these accounts or other subjects were met, by subject."""
+        found: dict[str, list[Mark]] = defaultdict(list)
+        for row in self._among(select(marks), marks.c.subject, subjects):
+            fields = row._asdict()
+            found[fields.pop("subject")].append(Mark(**fields))
+        return found
 
     def accounts_of_holder(self, person_id: str, /) -> Sequence[Account]:
         """Return the accounts that this person holds and that are not closed."""

@@ -8,8 +8,12 @@ import attrs
 from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.sql.dml import UpdateBase
 
 Row = dict[str, Any]
+
+#: A statement, and the values for one run of it.
+Change = tuple[UpdateBase, Row]
 
 
 def as_row(model: attrs.AttrsInstance) -> Row:

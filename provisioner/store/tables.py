@@ -27,6 +27,7 @@ from provisioner.core.model import (
     Outcome,
     TargetState,
 )
+from provisioner.core.rules import Action
 from provisioner.store.types import ErrorText, UtcDateTime, words
 
 metadata = MetaData(
@@ -73,6 +74,8 @@ accounts = Table(
     Column("kind", words(AccountKind), nullable=False),
     Column("holder", String, index=True),
     Column("state", words(AccountState), nullable=False),
+    Column("opened_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
     Column("password_changed_at", UtcDateTime),
     Column("next_deadline", UtcDateTime),
     # A sweep reads the accounts that are due in this order, and no others.
@@ -101,6 +104,8 @@ operations = Table(
     Column("state", words(OperationState), nullable=False),
     Column("holder", String),
     Column("outgoing", String),
+    Column("request", String),
+    Column("staging", String, index=True),
     Column("tries", Integer, nullable=False),
     #: Empty as long as something is left to do.
     Column("finished_at", UtcDateTime),
@@ -183,6 +188,19 @@ target_health = Table(
     Column("error", ErrorText, nullable=False),
     Column("quarantined_at", UtcDateTime),
     Column("noticed", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Which deadlines were met. The subject is a login, or the name of something else that has deadlines.
+marks = Table(
+    "marks",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("rule_set", String, primary_key=True),
+    Column("action", words(Action), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("met_at", UtcDateTime, nullable=False),
+    Column("confirmed_at", UtcDateTime),
     sqlite_with_rowid=False,
 )
 

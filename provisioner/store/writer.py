@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from provisioner.core.errors import BusyError, LeaseLostError, StoreError
-from provisioner.core.events import Event
+from provisioner.core.events import Event, OperationEvent
 from provisioner.store.apply import Batch
 from provisioner.store.chain import Trail, canonical
 from provisioner.store.engine import Database
@@ -38,7 +38,7 @@ class _Submission:
 
     @property
     def logins(self) -> set[str]:
-        return {event.login for event in self.events}
+        return {event.login for event in self.events if isinstance(event, OperationEvent)}
 
 
 #: Why a submission was refused; ``None`` if it was stored.

@@ -5,6 +5,8 @@ They wrap another target or channel, by default one in memory, and count every c
     faults = Faults()
     faults.on("account_create", Fault.APPLY_AND_LOSE_ANSWER, calls={1})
     target = FaultTarget(MemoryTarget(), faults)
+
+In a configuration they are the plug-in ``faults``, around a target or a channel in memory.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from provisioner.core.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.hookspecs import hookimpl
+from provisioner.core.registration import PluginSettings, Registrar
 from provisioner.core.requests import (
     AccountReport,
     ChannelReport,
@@ -43,6 +46,7 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 
 class Fault(StrEnum):
@@ -239,3 +243,12 @@ class FaultChannel:
     def _call(self, hook: str, request: object) -> DeliveryReceipt:
         receipt: DeliveryReceipt = self.faults.run(hook, lambda: getattr(self.inner, hook)(request), request)
         return receipt
+
+
+@hookimpl
+def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
+    """Make a target or channel that works until it is told otherwise, for each that is configured."""
+    for section in settings.targets:
+        register.target(section.name, FaultTarget(MemoryTarget()))
+    for section in settings.channels:
+        register.channel(section.name, FaultChannel(MemoryChannel()))

@@ -225,7 +225,8 @@ class TestFindOperations:
     def _operations(self, store: Store, story: type[Story], clock: Clock) -> None:
         for number, login in enumerate(["a", "b", "a"]):
             tale = story(login, id=f"op{number}", at=clock() + number * HOUR)
-            store.write(tale.planned(opened=number == 2))
+            account = store.accounts([login]).get(login, tale.account)
+            store.write(attrs.evolve(tale.planned(), account=account))
             store.write(tale.started(), tale.begun(0), tale.ended(0, TargetState.OPEN))
             store.write(tale.finished(OperationState.DONE if number else OperationState.FAILED))
 

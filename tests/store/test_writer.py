@@ -208,7 +208,7 @@ def test_defect_of_one_caller_reaches_only_this_caller(store: Store, story: type
         pass
 
     tale = story("a")
-    with pytest.raises(KeyError):
+    with pytest.raises(AttributeError):
         store.write(Unheard(at=tale.at, operation_id="x", login="a", actor="p"))
 
     store.write(tale.planned())

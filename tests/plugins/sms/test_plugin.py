@@ -91,6 +91,9 @@ def test_one_channel_is_made_for_each_section_and_closed_at_the_end(recording: R
             assert isinstance(plugin, SmsChannel)
             channels[name] = plugin
 
+        def rule_set(self, name: str, plugin: object) -> None:
+            raise AssertionError(name)
+
         def on_close(self, callback: Any) -> None:
             callbacks.append(callback)
 

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _steps_and_leases()
     _handovers()
     _target_health()
+    _marks()
     _trail()
 
 
@@ -31,6 +32,7 @@ def downgrade() -> None:
     for table in (
         "chain_head",
         "events",
+        "marks",
         "target_health",
         "handovers",
         "leases",
@@ -83,6 +85,8 @@ def _accounts() -> None:
         sa.Column("kind", WORD, nullable=False),
         sa.Column("holder", sa.String),
         sa.Column("state", WORD, nullable=False),
+        sa.Column("opened_at", UTC),
+        sa.Column("closed_at", UTC),
         sa.Column("password_changed_at", UTC),
         sa.Column("next_deadline", UTC),
         sa.PrimaryKeyConstraint("login", name="pk_accounts"),
@@ -115,6 +119,8 @@ def _operations() -> None:
         sa.Column("state", WORD, nullable=False),
         sa.Column("holder", sa.String),
         sa.Column("outgoing", sa.String),
+        sa.Column("request", sa.String),
+        sa.Column("staging", sa.String),
         sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("finished_at", UTC),
         sa.Column("next_try_at", UTC),
@@ -123,6 +129,7 @@ def _operations() -> None:
         sa.ForeignKeyConstraint(["login"], ["accounts.login"], name="fk_operations_login_accounts"),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_operations_staging", "operations", ["staging"])
     op.create_index("ix_operations_created_at_id", "operations", ["created_at", "id"])
     op.create_index("ix_operations_login_created_at_id", "operations", ["login", "created_at", "id"])
     op.create_index(
@@ -205,6 +212,20 @@ def _target_health() -> None:
         sa.Column("quarantined_at", UTC),
         sa.Column("noticed", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_target_health"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _marks() -> None:
+    op.create_table(
+        "marks",
+        sa.Column("subject", sa.String, nullable=False),
+        sa.Column("rule_set", sa.String, nullable=False),
+        sa.Column("action", WORD, nullable=False),
+        sa.Column("at", UTC, nullable=False),
+        sa.Column("met_at", UTC, nullable=False),
+        sa.Column("confirmed_at", UTC),
+        sa.PrimaryKeyConstraint("subject", "rule_set", "action", name="pk_marks"),
         sqlite_with_rowid=False,
     )
 

@@ -1,0 +1,147 @@
+"""Which rules hold for which account, and what they want of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import combinations, product
+
+import attrs
+
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.model import Account, Unit
+from provisioner.core.rules import Action, Deadline, Facts, Mark, Rule
+
+#: How closely a scope fits a unit; of two, the larger fits better.
+_Closeness = tuple[int, bool]
+
+
+@attrs.frozen(kw_only=True)
+class Scope:
+    """For which units a rule set holds."""
+
+    #: The kinds of the units; all if empty.
+    kinds: frozenset[str] = frozenset()
+    #: The codes of the units at the top of the subtrees; everywhere if empty.
+    under: frozenset[str] = frozenset()
+
+    def closeness(self, kind: str, path: Sequence[str]) -> _Closeness | None:
+        """Return how closely it fits a unit; ``None`` if it does not hold there.
+
+        Args:
+
+            kind: The unit's kind.
+
+            path: The codes from the unit up to the top.
+        """
+        if self.kinds and kind not in self.kinds:
+            return None
+        if not self.under:
+            return 0, bool(self.kinds)
+        depths = [len(path) - above for above, code in enumerate(path) if code in self.under]
+        return (max(depths), bool(self.kinds)) if depths else None
+
+
+@attrs.frozen(kw_only=True)
+class RuleSet:
+    """Rules with their parameters, under one name of the configuration."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    scope: Scope = Scope()
+
+
+@attrs.define(eq=False, kw_only=True)
+class Policy:
+    """All rule sets together.
+
+    For one account, a rule of a kind comes from the rule set whose scope fits the account's unit most closely: the
+    one that names the nearest unit above, and of two such, the one that names the unit's kind.
+
+    Args:
+
+        rule_sets: The rule sets, by their order in the configuration.
+
+        path_of: Returns the codes from the unit with this code up to the top; only the code itself if it is unknown.
+
+        since: Since when each rule set holds, by its name.
+
+        fingerprint: Changes whenever anything changes that deadlines depend on: rule sets, parameters, versions.
+
+    Raises:
+
+        ConfigurationError: Two rule sets contradict each other for some accounts.
+    """
+
+    rule_sets: Sequence[RuleSet] = ()
+    path_of: Callable[[str], Sequence[str]] = lambda code: (code,)
+    since: Mapping[str, datetime] = attrs.field(factory=dict)
+    fingerprint: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        for kind, path in self._kinds_of_units():
+            self._require_harmony(kind, path)
+
+    def deadlines(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> list[Deadline]:
+        """Return the deadlines of one account that were not met yet, the earliest first."""
+        by_rule_set: dict[str, dict[Action, Mark]] = {}
+        for mark in marks:
+            by_rule_set.setdefault(mark.rule_set, {})[mark.action] = mark
+        found = []
+        for rule_set, rule in self._rules_for(unit.kind, self.path_of(unit.code)):
+            met = by_rule_set.get(rule_set.name, {})
+            facts = Facts(account=account, unit=unit, marks=met, since=self.since.get(rule_set.name))
+            found += [attrs.evolve(one, rule_set=rule_set.name) for one in rule.deadlines(facts) if _is_open(one, met)]
+        return sorted(found, key=lambda one: one.at)
+
+    def next_deadline(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> datetime | None:
+        """Return when a rule next wants something of one account; ``None`` if none does."""
+        return next((one.at for one in self.deadlines(account, unit, marks)), None)
+
+    def _rules_for(self, kind: str, path: Sequence[str]) -> list[tuple[RuleSet, Rule]]:
+        closest: dict[type[Rule], tuple[_Closeness, RuleSet, Rule]] = {}
+        for rule_set in self.rule_sets:
+            closeness = rule_set.scope.closeness(kind, path)
+            if closeness is None:
+                continue
+            for rule in rule_set.rules:
+                known = closest.get(type(rule))
+                if known is None or known[0] < closeness:
+                    closest[type(rule)] = (closeness, rule_set, rule)
+        return [(rule_set, rule) for _, rule_set, rule in closest.values()]
+
+    def _kinds_of_units(self) -> Iterable[tuple[str, Sequence[str]]]:
+        """Yield one unit, as its kind and path, for each way in which scopes can meet."""
+        kinds = {kind for one in self.rule_sets for kind in one.scope.kinds} | {""}
+        tops = {code for one in self.rule_sets for code in one.scope.under}
+        return product(sorted(kinds), [(), *(tuple(self.path_of(code)) for code in sorted(tops))])
+
+    def _require_harmony(self, kind: str, path: Sequence[str]) -> None:
+        for one, other in combinations(self.rule_sets, 2):
+            self._require_one_to_be_closer(one, other, kind, path)
+        for (one, rule), (other, against) in combinations(self._rules_for(kind, path), 2):
+            clash = rule.conflict_with(against) or against.conflict_with(rule)
+            if clash:
+                raise ConfigurationError(
+                    "rule sets {one} and {other} contradict each other: {clash}",
+                    cure="change their parameters, or the units that they hold for",
+                    one=one.name,
+                    other=other.name,
+                    clash=clash,
+                )
+
+    def _require_one_to_be_closer(self, one: RuleSet, other: RuleSet, kind: str, path: Sequence[str]) -> None:
+        closeness = one.scope.closeness(kind, path)
+        same = {type(rule) for rule in one.rules} & {type(rule) for rule in other.rules}
+        if same and closeness is not None and closeness == other.scope.closeness(kind, path):
+            raise ConfigurationError(
+                "rule sets {one} and {other} disagree about the same accounts",
+                cure="remove one, or narrow it with kinds or under",
+                one=one.name,
+                other=other.name,
+            )
+
+
+def _is_open(deadline: Deadline, met: Mapping[Action, Mark]) -> bool:
+    mark = met.get(deadline.action)
+    return mark is None or deadline.at > mark.at

@@ -1,0 +1,31 @@
+"""What the events of the policy change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy.dialects import sqlite
+
+from provisioner.core.events import DeadlineMet, DutyConfirmed
+from provisioner.store.rows import Change
+from provisioner.store.tables import marks
+
+_INSERT = sqlite.insert(marks)
+_KEY = list(marks.primary_key)
+_MEET = _INSERT.on_conflict_do_update(
+    index_elements=_KEY, set_={"at": _INSERT.excluded["at"], "met_at": _INSERT.excluded.met_at}
+)
+_CONFIRM = _INSERT.on_conflict_do_update(index_elements=_KEY, set_={"confirmed_at": _INSERT.excluded.confirmed_at})
+
+
+def met(event: DeadlineMet) -> Iterable[Change]:
+    """Remember the deadline; if it could not be met, the trail alone tells of it."""
+    if event.error is None:
+        key = {"subject": event.subject, "rule_set": event.deadline.rule_set, "action": event.deadline.action}
+        yield _MEET, key | {"at": event.deadline.at, "met_at": event.at}
+
+
+def confirmed(event: DutyConfirmed) -> Iterable[Change]:
+    """Remember when the duty was done, also if that was before anybody asked for it."""
+    key = {"subject": event.subject, "rule_set": event.rule_set, "action": event.action}
+    yield _CONFIRM, key | {"at": event.at, "met_at": event.at, "confirmed_at": event.at}

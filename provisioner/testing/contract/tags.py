@@ -1,0 +1,51 @@
+"""The kinds of checks, as marks of pytest: ``pytest -m contract_core`` runs one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import pytest
+
+ClassT = TypeVar("ClassT", bound=type)
+
+
+class Tag(StrEnum):
+    """One kind of checks."""
+
+    CORE = "contract_core"
+    HOSTILE = "contract_hostile"
+    LOAD = "contract_load"
+    SECRECY = "contract_secrecy"
+    WIRE = "contract_wire"
+
+
+#: What the checks of each kind are about.
+MEANINGS: Mapping[Tag, str] = {
+    Tag.CORE: "what each hook does, and that it tells the truth",
+    Tag.HOSTILE: "values that nobody should enter and somebody will",
+    Tag.LOAD: "many threads at once, and nothing that piles up",
+    Tag.SECRECY: "no password anywhere but where it belongs",
+    Tag.WIRE: "networks and systems that fail, and answers that are lost",
+}
+
+
+def register(config: pytest.Config) -> None:
+    """Make the marks known to pytest, which refuses unknown ones if it is strict."""
+    for tag, meaning in MEANINGS.items():
+        config.addinivalue_line("markers", f"{tag}: contract: {meaning}")
+
+
+def tagged(tag: Tag) -> ClassDecorator:
+    """Mark every check that a class defines itself; a mark on the class would reach those it is mixed with."""
+    import pytest
+
+    def mark(cls: ClassT) -> ClassT:
+        for name, check in vars(cls).items():
+            if name.startswith("test_"):
+                getattr(pytest.mark, tag)(check)
+        return cls
+
+    return mark
