@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from provisioner.core.defaults import Defaults
-from provisioner.core.errors import TargetError
 from provisioner.core.model import Person, Unit
 from provisioner.core.passwords import PasswordMaker
-from provisioner.core.requests import Capabilities
 from provisioner.core.secret import Secret
-from provisioner.testing.contract.sandbox import People, Sandbox, target_gateway
+from provisioner.testing.contract.sandbox import Means, People, Sandbox, target_gateway
 from provisioner.testing.proxy import TcpProxy
 
 #: What the logins begin with.
@@ -103,26 +101,27 @@ class TargetFixtures(SharedFixtures):
         return None
 
     @pytest.fixture
-    def sandbox(
+    def means(
         self,
-        request: pytest.FixtureRequest,
-        target: object,
         people: People,
         make_secret: Callable[[], Secret],
         log_in: Callable[[str, str], bool] | None,
         remove: Callable[[str], None] | None,
-    ) -> Iterator[Sandbox]:
+    ) -> Means:
+        """What sandboxes are made with, all together."""
+        return Means(people=people, make_secret=make_secret, log_in=log_in, remove=remove)
+
+    @pytest.fixture
+    def sandbox(self, request: pytest.FixtureRequest, target: object, means: Means) -> Iterator[Sandbox]:
         """Accounts on the target, which are removed after the check."""
-        gateway = target_gateway(target)
-        capabilities = gateway.check().capabilities if "target_check" in gateway.hooks else Capabilities()
-        sandbox = Sandbox(
-            target=gateway,
-            people=people,
-            make_secret=make_secret,
-            capabilities=capabilities,
-            log_in=log_in,
-            remove=remove,
-        )
+        with cleaned(Sandbox(target=target_gateway(target), means=means), request.node) as sandbox:
+            yield sandbox
+
+
+@contextmanager
+def cleaned(sandbox: Sandbox, check: pytest.Item) -> Iterator[Sandbox]:
+    """Clean up after a check, and write down beside its result what could not be removed."""
+    try:
         yield sandbox
-        for login in sandbox.clean_up():
-            request.node.user_properties.append(("left behind", login))
+    finally:
+        check.user_properties += [("left behind", login) for login in sandbox.clean_up()]

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from provisioner.core.errors import MissingError
+from provisioner.core.gateway import AccountChange
 from provisioner.core.model import Account, AccountKind, Outcome
 from provisioner.core.requests import TargetReport
 from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect
@@ -61,7 +62,7 @@ class LifecycleChecks:
         sandbox.expect_open(account, secret, "creating it twice")
 
     def test_create_of_an_open_account_replaces_its_secret(self, sandbox: Sandbox) -> None:
-        """With another secret, the former one is dead. After a crash the engine makes a new one, not knowing the old."""
+        """With another secret, the former one is dead. After a crash the engine makes a new one."""
         account, old = sandbox.opened()
         new = sandbox.make_secret()
 
@@ -265,10 +266,10 @@ class LifecycleChecks:
     def test_a_change_reaches_one_account_only(self, sandbox: Sandbox, change: str) -> None:
         """A login that begins like another is another. Searches by prefix or by pattern hit both."""
         sandbox.needs(change)
-        account, _ = sandbox.opened()
+        account, _ = sandbox.closed() if change == "account_delete" else sandbox.opened()
         longer, its_secret = sandbox.account(f"{account.login}1"), sandbox.make_secret()
         sandbox.do(sandbox.creating(longer, its_secret))
-        requests = {
+        requests: dict[str, AccountChange] = {
             "account_close": sandbox.closing(account),
             "account_rotate": sandbox.rotating(account, sandbox.make_secret()),
             "account_handover": sandbox.handing_over(account, sandbox.make_secret()),

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import cached_property, partial
 from typing import TypeVar
 
 import attrs
@@ -18,7 +19,7 @@ import pytest
 from provisioner.bootstrap import utc_now
 from provisioner.core.breaker import Breaker
 from provisioner.core.errors import PluginDefectError, TargetError, TransientError
-from provisioner.core.gateway import AccountChange, Channel, Origin, Target
+from provisioner.core.gateway import HOOKS, AccountChange, Channel, Origin, Target
 from provisioner.core.model import Account, AccountKind, Person, Unit
 from provisioner.core.plugins import Plugins
 from provisioner.core.requests import (
@@ -36,9 +37,6 @@ from provisioner.core.requests import (
 from provisioner.core.secret import Secret
 
 ORIGIN = Origin(plugin="contract", distribution="provisioner.testing", version="0")
-
-#: How many calls may run at once.
-PARALLEL = 8
 
 AnswerT = TypeVar("AnswerT")
 
@@ -83,21 +81,43 @@ class Situation:
     dead: tuple[Secret, ...] = ()
 
 
+@attrs.frozen(kw_only=True)
+class Means:
+    """What the checks have besides the target."""
+
+    people: People
+    make_secret: Callable[[], Secret]
+    #: Logs in with something that is not the plug-in, if there is such a thing.
+    log_in: Callable[[str, str], bool] | None = None
+    #: Deletes an account by its login, if that can be done.
+    remove: Callable[[str], None] | None = None
+
+
 @attrs.define(eq=False, kw_only=True)
 class Sandbox:
     """The accounts of one check, each with a login that nobody else has. They are removed in the end."""
 
     target: Target
-    people: People
-    make_secret: Callable[[], Secret]
-    capabilities: Capabilities = Capabilities()
-    #: Logs in with something that is not the plug-in, if there is such a thing.
-    log_in: Callable[[str, str], bool] | None = None
-    #: Deletes an account by its login, if that can be done.
-    remove: Callable[[str], None] | None = None
+    means: Means
     #: How often something is tried that is not the point of the check; more than once behind a bad network.
     tries: int = 1
     accounts: list[Account] = attrs.field(factory=list, init=False)
+
+    @property
+    def people(self) -> People:
+        """Whose accounts they are."""
+        return self.means.people
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What the target says that it can do."""
+        if "target_check" not in self.target.hooks:
+            return Capabilities()
+        return expecting_no_defect(lambda: self.patiently(self.target.check)).capabilities
+
+    def make_secret(self) -> Secret:
+        """Return a new password."""
+        return self.means.make_secret()
 
     def needs(self, *hooks: str) -> None:
         """Skip the check if the target does not have these hooks: what it cannot do, it need not do well."""
@@ -183,15 +203,15 @@ class Sandbox:
 
     def takes(self, account: Account, secret: Secret) -> bool:
         """Return whether the account takes this password, as the probe and an independent log-in say alike."""
-        if not self.capabilities.proves_secret and self.log_in is None:
+        if not self.capabilities.proves_secret and self.means.log_in is None:
             pytest.skip("the target cannot tell whether a password logs in; give the fixture log_in to prove it")
         answers = []
         if self.capabilities.proves_secret:
             accepted = self.probe(account, secret).secret_accepted
             assert accepted is not None, "the probe says nothing of the password, although proves_secret is declared"
             answers.append(accepted)
-        if self.log_in is not None:
-            answers.append(self.log_in(account.login, secret.reveal()))
+        if self.means.log_in is not None:
+            answers.append(self.means.log_in(account.login, secret.reveal()))
         assert len(set(answers)) == 1, f"the probe says {answers[0]} of a password, and a log-in says {answers[-1]}"
         return answers[0]
 
@@ -249,15 +269,15 @@ class Sandbox:
 
     def _cleaned(self, account: Account) -> bool:
         try:
-            if self.remove is not None:
-                self.remove(account.login)
+            if self.means.remove is not None:
+                self.means.remove(account.login)
                 return True
-            for hook, request in (("account_close", self.closing), ("account_delete", self.deleting)):
-                if hook in self.target.hooks:
-                    self.patiently(lambda request=request: self.target.change(request(account)))  # type: ignore[misc]
+            for request in (self.closing(account), self.deleting(account)):
+                if HOOKS[type(request)] in self.target.hooks:
+                    self.patiently(partial(self.target.change, request))
+            return self.probe(account).presence is not Presence.ENABLED
         except TargetError:
             return False
-        return bool({"account_close", "account_delete"} & self.target.hooks)
 
 
 def expecting_no_defect(call: Callable[[], AnswerT]) -> AnswerT:

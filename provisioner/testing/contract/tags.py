@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,7 +38,7 @@ def register(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{tag}: contract: {meaning}")
 
 
-def tagged(tag: Tag) -> ClassDecorator:
+def tagged(tag: Tag) -> Callable[[ClassT], ClassT]:
     """Mark every check that a class defines itself; a mark on the class would reach those it is mixed with."""
     import pytest
 

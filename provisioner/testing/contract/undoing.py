@@ -1,0 +1,53 @@
+"""What can be taken back is taken back, and no more is promised than that."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioner.testing.contract.cases import CASES, PLAIN, prepared
+from provisioner.testing.contract.lifecycle import shown
+from provisioner.testing.contract.sandbox import Sandbox
+from provisioner.testing.contract.tags import Tag, tagged
+
+
+@tagged(Tag.CORE)
+class UndoChecks:
+    """Checks of the undo that a receipt may carry. The engine needs it when another target refuses."""
+
+    @pytest.mark.parametrize("change", CASES)
+    def test_undo_restores_what_was(self, sandbox: Sandbox, change: str) -> None:
+        """After an undo the account is as before: absent, closed, or open with its former password."""
+        case = prepared(change, sandbox)
+        if case.hook not in sandbox.capabilities.undoes:
+            pytest.skip(f"the target does not declare that it undoes {case.hook}")
+        receipt = sandbox.do(case.request)
+        sandbox.expect(case.account, case.after, change)
+
+        sandbox.undo(receipt, case.request)
+
+        sandbox.expect(case.account, case.before, f"{change} and its undo")
+
+    def test_undo_of_a_handover_restores_the_holder(self, sandbox: Sandbox) -> None:
+        """Where the probe shows who holds the account, it shows the outgoing person again."""
+        case = prepared("handover", sandbox)
+        holder = sandbox.people.holder
+        before = shown(sandbox, case.account, holder.id, holder.name)
+        if not before or case.hook not in sandbox.capabilities.undoes:
+            pytest.skip("the probe does not show who holds the account, or the target does not undo handovers")
+
+        sandbox.undo(sandbox.do(case.request), case.request)
+
+        assert shown(sandbox, case.account, holder.id, holder.name) == before, "the former holder is not shown again"
+
+    @pytest.mark.parametrize("change", PLAIN)
+    def test_undo_is_there_if_it_is_declared(self, sandbox: Sandbox, change: str) -> None:
+        """A receipt carries an undo exactly where the capabilities say so: the engine plans with what they say."""
+        case = prepared(change, sandbox)
+
+        receipt = sandbox.do(case.request)
+
+        declared = case.hook in sandbox.capabilities.undoes
+        assert (receipt.undo is not None) == declared, (
+            f"the capabilities {'name' if declared else 'do not name'} {case.hook} among what can be undone,"
+            f" and the receipt carries {'no undo' if declared else 'one'}"
+        )
