@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from provisioner.testing.servers import missing_packages
-
-
-def require_server(name: str) -> None:
-    """Skip the test if the server is not installed; where CI is set nothing may be skipped for that, so it fails."""
-    if missing := missing_packages(name):
-        message = f"{name} is not installed; apt-get install {' '.join(missing)}"
-        if os.environ.get("CI"):
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+from provisioner.testing.plugin import require_server
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -51,9 +51,15 @@ plate_code = "46"
 
 Table = Mapping[str, object]
 
+# Before anything imports the contract: its failures are to show what was compared.
+pytest.register_assert_rewrite("provisioner.testing.contract")
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep what ldap3 2.9.1 warns of from failing tests of those to whom warnings are errors."""
+    """Make the marks of the contract known, and keep what ldap3 2.9.1 warns of from failing anybody's tests."""
+    from provisioner.testing.contract import tags
+
+    tags.register(config)
     config.addinivalue_line("filterwarnings", "ignore:(tagMap|typeMap) is deprecated:DeprecationWarning")
 
 
@@ -119,13 +125,15 @@ def provisioner_app(
 @pytest.fixture
 def memory_target(provisioner_app: Application) -> MemoryTarget:
     """A target of ``provisioner_app`` that lives in memory and does what it is asked."""
-    return _behind_target(provisioner_app, "memory")
+    target: MemoryTarget = _behind_target(provisioner_app, "memory")
+    return target
 
 
 @pytest.fixture
 def fault_target(provisioner_app: Application) -> FaultTarget:
     """A target of ``provisioner_app`` that fails as ``fault_target.faults`` is told, and lives in memory otherwise."""
-    return _behind_target(provisioner_app, "faults")
+    target: FaultTarget = _behind_target(provisioner_app, "faults")
+    return target
 
 
 def require_server(name: str) -> None:
@@ -154,7 +162,7 @@ def _faults(_: pytest.FixtureRequest) -> Table:
 
 def _pys(request: pytest.FixtureRequest) -> Table:
     mock: PysMock = request.getfixturevalue("pys_mock")
-    return {"plugin": "pys", "url": mock.url, "api_key": f"plain:{mock.api_key.reveal()}"}
+    return mock.settings()
 
 
 def _directory(request: pytest.FixtureRequest) -> Table:

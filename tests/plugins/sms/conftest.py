@@ -16,8 +16,8 @@ from provisioner.config import structure
 from provisioner.core.registration import Section
 from provisioner.core.requests import DeliverSecret
 from provisioner.testing.kannel import Kannel
+from provisioner.testing.plugin import require_server
 from provisioner_sms.plugin import SmsChannel
-from tests.conftest import require_server
 
 PASSWORD = "Kq7{canary}~2&x^Z"
 NUMBER = "+905551234567"
