@@ -121,7 +121,7 @@ class OperationEnded(OperationEvent):
 
 @attrs.frozen(kw_only=True)
 class DeadlineMet(Event):
-    """What a deadline asked for was done, or could not be done now."""
+    """What a deadline asked for was done."""
 
     kind = "deadline_met"
 
@@ -130,8 +130,6 @@ class DeadlineMet(Event):
     deadline: Deadline
     #: What the other side calls the message that was sent, if one was.
     reference: str | None = None
-    #: Why it was not done. Then it stays due.
-    error: StepError | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -143,3 +141,17 @@ class DutyConfirmed(Event):
     subject: str
     rule_set: str
     action: Action = Action.DUTY
+
+
+@attrs.frozen(kw_only=True)
+class RulesChanged(Event):
+    """The rule sets are not those that the stored deadlines were computed with. All are computed anew."""
+
+    kind = "rules_changed"
+
+    #: Stands for everything that the deadlines depend on.
+    fingerprint: str
+    #: The names of the rule sets that hold from now on.
+    rule_sets: tuple[str, ...]
+    #: The names of those that do not hold any more.
+    gone: tuple[str, ...] = ()

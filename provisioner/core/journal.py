@@ -10,9 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import attrs
+
 from provisioner.core.events import Event
 from provisioner.core.model import Account, Operation, Person, TargetState, Unit
 from provisioner.core.rules import Mark
+
+
+@attrs.frozen(kw_only=True)
+class Schedule:
+    """Which rule sets the stored deadlines were computed with."""
+
+    #: What stands for these rule sets; empty if there were none.
+    fingerprint: str = ""
+    #: While all deadlines are computed anew: the login up to which they are.
+    cursor: str | None = None
 
 
 class Journal(Protocol):
@@ -78,3 +90,28 @@ class Records(Protocol):
 
     def unended_handovers(self, person_id: str, /) -> Sequence[Operation]:
         """Return the handovers from or to this person that were begun and have not ended."""
+
+
+class Agenda(Records, Protocol):
+    """Reads and writes deadlines: what a sweep needs."""
+
+    def rule_sets_since(self) -> Mapping[str, datetime]:
+        """Return since when each rule set holds, by its name."""
+
+    def schedule(self) -> Schedule:
+        """Return which rule sets the stored deadlines were computed with."""
+
+    def due_accounts(self, now: datetime, /) -> Iterator[Account]:
+        """Yield the accounts whose deadline has come, the most urgent first."""
+
+    def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
+        """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
+
+    def save_deadlines(self, planned: Iterable[Account], /, *, reached: str | None = None) -> None:
+        """Store the next deadline of each of these accounts, unless it was changed since it was read.
+
+        With *reached*, also note that all deadlines up to that login are computed anew.
+        """
+
+    def end_rescheduling(self) -> None:
+        """Note that all deadlines are computed."""

@@ -21,11 +21,12 @@ from provisioner.core.events import (
     OperationEnded,
     OperationPlanned,
     OperationStarted,
+    RulesChanged,
     StepBegun,
     StepEnded,
 )
 from provisioner.core.model import OperationState, Step
-from provisioner.store import marks
+from provisioner.store import marks, schedule
 from provisioner.store.prepared import prepared
 from provisioner.store.rows import Change, Row, add, as_row, put
 from provisioner.store.tables import account_targets, accounts, handovers, leases, operations, steps, units
@@ -73,6 +74,7 @@ _IN_ORDER = (
 CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     DeadlineMet: marks.met,
     DutyConfirmed: marks.confirmed,
+    RulesChanged: schedule.changed,
 }
 
 

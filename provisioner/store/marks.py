@@ -19,10 +19,9 @@ _CONFIRM = _INSERT.on_conflict_do_update(index_elements=_KEY, set_={"confirmed_a
 
 
 def met(event: DeadlineMet) -> Iterable[Change]:
-    """Remember the deadline; if it could not be met, the trail alone tells of it."""
-    if event.error is None:
-        key = {"subject": event.subject, "rule_set": event.deadline.rule_set, "action": event.deadline.action}
-        yield _MEET, key | {"at": event.deadline.at, "met_at": event.at}
+    """Remember the deadline."""
+    key = {"subject": event.subject, "rule_set": event.deadline.rule_set, "action": event.deadline.action}
+    yield _MEET, key | {"at": event.deadline.at, "met_at": event.at}
 
 
 def confirmed(event: DutyConfirmed) -> Iterable[Change]:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, or_, select, tuple_
 
 from provisioner.core.health import TargetHealth
+from provisioner.core.journal import Schedule
 from provisioner.core.model import (
     Account,
     AccountKind,
@@ -41,6 +42,8 @@ from provisioner.store.tables import (
     marks,
     operations,
     persons,
+    rule_sets,
+    schedule,
     steps,
     target_health,
     units,
@@ -197,6 +200,20 @@ class StoredRecords:
         query = select(accounts).where(accounts.c.next_deadline <= now)
         for page in self._pages(query, accounts.c.next_deadline, accounts.c.login):
             yield from (Account(**row._asdict()) for row in page)
+
+    def rule_sets_since(self) -> Mapping[str, datetime]:
+        """Return since when each rule set holds, by its name."""
+        return {row.name: row.since for row in self._all(select(rule_sets))}
+
+    def schedule(self) -> Schedule:
+        """Return which rule sets the stored deadlines were computed with."""
+        found = self._all(select(schedule.c.fingerprint, schedule.c.cursor))
+        return Schedule(**found[0]._asdict()) if found else Schedule()
+
+    def accounts_after(self, login: str) -> Iterator[Sequence[Account]]:
+        """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
+        for page in self._pages(select(accounts).where(accounts.c.login > login), accounts.c.login):
+            yield [Account(**row._asdict()) for row in page]
 
     def all_target_states(self, logins: Iterable[str]) -> Mapping[str, Mapping[str, TargetState]]:
         """Return what is known of these accounts on each target, by login and by the target's name."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select
 
 from provisioner.core.events import Event
 from provisioner.core.health import Change, TargetHealth
-from provisioner.core.model import Person, Unit
-from provisioner.store import schema
+from provisioner.core.model import Account, Person, Unit
+from provisioner.store import schedule, schema
 from provisioner.store.engine import Database
 from provisioner.store.leases import Leases
 from provisioner.store.owners import new_owner
 from provisioner.store.records import StoredRecords
-from provisioner.store.rows import as_row, put
-from provisioner.store.tables import accounts, persons, target_health, units
+from provisioner.store.rows import Row, as_row, put
+from provisioner.store.tables import persons, target_health, units
 from provisioner.store.tree import require_tree
 from provisioner.store.writer import Writer
 
@@ -28,11 +28,11 @@ def _utc_now() -> datetime:
 
 _PUT_UNIT = put(units)
 _PARENTS = select(units.c.code, units.c.parent)
+_PLACES = select(units.c.code, units.c.kind, units.c.parent)
 _PUT_PERSON = put(persons)
 _HEALTH = select(target_health).where(target_health.c.name == bindparam("this"))
 _PUT_HEALTH = put(target_health)
 _FORGET_HEALTH = delete(target_health).where(target_health.c.name == bindparam("this"))
-_SET_DEADLINE = update(accounts).where(accounts.c.login == bindparam("this"))
 
 
 class Store(StoredRecords):
@@ -129,7 +129,10 @@ class Store(StoredRecords):
         rows = [as_row(unit) for unit in saved]
         if rows:
             with self._database.write() as connection:
+                before = {row.code: (row.kind, row.parent) for row in connection.execute(_PLACES)}
                 connection.execute(_PUT_UNIT, rows)
+                if any(before.get(row["code"], _place(row)) != _place(row) for row in rows):
+                    connection.execute(schedule.FORGET)
                 require_tree({row.code: row.parent for row in connection.execute(_PARENTS)})
 
     def save_persons(self, saved: Iterable[Person]) -> None:
@@ -144,17 +147,35 @@ class Store(StoredRecords):
             with self._database.write() as connection:
                 connection.execute(_PUT_PERSON, rows)
 
-    def save_deadlines(self, deadlines: Mapping[str, datetime | None]) -> None:
-        """Write down when a rule next wants something of these accounts, by login; all or none.
+    def save_deadlines(self, planned: Iterable[Account], *, reached: str | None = None) -> None:
+        """Store the next deadline of each of these accounts, unless it was changed since it was read.
+
+        Args:
+
+            planned: Accounts as they were read, with the deadline that follows from that.
+
+            reached: The login up to which all deadlines are computed anew, while that is going on.
 
         Raises:
 
             StoreError: The store failed.
         """
-        rows = [{"this": login, "next_deadline": deadline} for login, deadline in deadlines.items()]
-        if rows:
-            with self._database.write() as connection:
-                connection.execute(_SET_DEADLINE, rows)
+        rows = [_as_deadline(account) for account in planned]
+        with self._database.write() as connection:
+            if rows:
+                connection.execute(schedule.SET_DEADLINE, rows)
+            if reached is not None:
+                connection.execute(schedule.MOVE_CURSOR, {"reached": reached})
+
+    def end_rescheduling(self) -> None:
+        """Note that all deadlines are computed.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        with self._database.write() as connection:
+            connection.execute(schedule.MOVE_CURSOR, {"reached": None})
 
     def change_health(self, name: str, change: Change, /) -> TargetHealth | None:
         """Change what is known of one target or channel, with nobody else in between, and return it.
@@ -194,3 +215,17 @@ class Store(StoredRecords):
             database.close()
             raise
         return cls(database, now=now, lease_ttl=lease_ttl)
+
+
+def _place(unit: Row) -> tuple[str, str | None]:
+    """Return what decides which rules hold for a unit."""
+    return unit["kind"], unit["parent"]
+
+
+def _as_deadline(account: Account) -> Row:
+    return {
+        "this": account.login,
+        "as_state": account.state,
+        "as_changed": account.password_changed_at,
+        "deadline": account.next_deadline,
+    }

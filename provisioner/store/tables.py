@@ -204,6 +204,26 @@ marks = Table(
     sqlite_with_rowid=False,
 )
 
+#: The rule sets that hold, and since when.
+rule_sets = Table(
+    "rule_sets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: At most one row: which rule sets the stored deadlines were computed with.
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String, nullable=False),
+    # The login up to which the deadlines are computed anew; empty when all are.
+    Column("cursor", String),
+    CheckConstraint("id = 1", name="only"),
+)
+
 #: The trail, which is only ever added to. :mod:`provisioner.store.chain` says what the hash is.
 events = Table(
     "events",

@@ -125,10 +125,20 @@ class TestFindAccounts:
         assert logins(town.due_accounts(clock() - HOUR)) == []
 
     def test_deadlines_can_be_set_anew(self, town: Store, clock: Clock) -> None:
-        town.save_deadlines({"b": clock(), "c": None, "none": clock()})
-        town.save_deadlines({})
+        known = town.accounts(["b", "c"])
+        town.save_deadlines([attrs.evolve(known["b"], next_deadline=clock())])
+        town.save_deadlines([attrs.evolve(known["c"], next_deadline=None)])
+        town.save_deadlines([])
 
         assert logins(town.due_accounts(clock() + HOUR)) == ["b", "a"]
+
+    def test_a_deadline_of_an_account_that_was_changed_meanwhile_is_not_set(self, town: Store, clock: Clock) -> None:
+        """It was computed from a password that is not in force any more."""
+        known = town.accounts(["a", "b"])
+        town.save_deadlines([attrs.evolve(known["b"], password_changed_at=clock() - HOUR, next_deadline=clock())])
+        town.save_deadlines([attrs.evolve(known["a"], state=AccountState.INCOMPLETE, next_deadline=None)])
+
+        assert town.accounts(["a", "b"]) == known
 
     def test_counts(self, town: Store) -> None:
         assert town.count_accounts() == {AccountState.OPEN: 3, AccountState.CLOSED: 1}

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _handovers()
     _target_health()
     _marks()
+    _schedule()
     _trail()
 
 
@@ -32,6 +33,8 @@ def downgrade() -> None:
     for table in (
         "chain_head",
         "events",
+        "schedule",
+        "rule_sets",
         "marks",
         "target_health",
         "handovers",
@@ -227,6 +230,24 @@ def _marks() -> None:
         sa.Column("confirmed_at", UTC),
         sa.PrimaryKeyConstraint("subject", "rule_set", "action", name="pk_marks"),
         sqlite_with_rowid=False,
+    )
+
+
+def _schedule() -> None:
+    op.create_table(
+        "rule_sets",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("since", UTC, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_rule_sets"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "schedule",
+        sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("fingerprint", sa.String, nullable=False),
+        sa.Column("cursor", sa.String),
+        sa.CheckConstraint("id = 1", name="only"),
+        sa.PrimaryKeyConstraint("id", name="pk_schedule"),
     )
 
 
