@@ -18,7 +18,7 @@ import pytest
 
 from provisioner.bootstrap import utc_now
 from provisioner.core.breaker import Breaker
-from provisioner.core.errors import PluginDefectError, TargetError, TransientError
+from provisioner.core.errors import PluginDefectError, RefusedError, TargetError, TransientError
 from provisioner.core.gateway import HOOKS, AccountChange, Channel, Origin, Target
 from provisioner.core.model import Account, AccountKind, Person, Unit
 from provisioner.core.plugins import Plugins
@@ -93,7 +93,7 @@ class Means:
     remove: Callable[[str], None] | None = None
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class Sandbox:
     """The accounts of one check, each with a login that nobody else has. They are removed in the end."""
 
@@ -207,13 +207,20 @@ class Sandbox:
             pytest.skip("the target cannot tell whether a password logs in; give the fixture log_in to prove it")
         answers = []
         if self.capabilities.proves_secret:
-            accepted = self.probe(account, secret).secret_accepted
-            assert accepted is not None, "the probe says nothing of the password, although proves_secret is declared"
-            answers.append(accepted)
+            answers.append(self._accepts(account, secret))
         if self.means.log_in is not None:
             answers.append(self.means.log_in(account.login, secret.reveal()))
         assert len(set(answers)) == 1, f"the probe says {answers[0]} of a password, and a log-in says {answers[-1]}"
         return answers[0]
+
+    def _accepts(self, account: Account, secret: Secret) -> bool:
+        """Return what the probe says of a password. Who refuses to look at it does not let it in."""
+        try:
+            accepted = self.probe(account, secret).secret_accepted
+        except RefusedError:
+            return False
+        assert accepted is not None, "the probe says nothing of the password, although proves_secret is declared"
+        return accepted
 
     def differences(self, account: Account, situation: Situation) -> list[str]:
         """Return what is not as it must be."""
@@ -239,19 +246,23 @@ class Sandbox:
 
             after: What was done, for the message.
         """
+        __tracebackhide__ = True
         found = self.differences(account, situation)
         assert not found, f"after {after}: {'; '.join(found)}"
 
     def expect_open(self, account: Account, secret: Secret, after: str, dead: tuple[Secret, ...] = ()) -> None:
         """See that an account is open with this password and none of the *dead* ones."""
+        __tracebackhide__ = True
         self.expect(account, Situation(presence=Presence.ENABLED, secret=secret, dead=dead), after)
 
     def expect_closed(self, account: Account, *dead: Secret, after: str) -> None:
         """See that an account is there, and that none of these passwords logs in."""
+        __tracebackhide__ = True
         self.expect(account, Situation(presence=Presence.DISABLED, dead=dead), after)
 
     def expect_absent(self, account: Account, *dead: Secret, after: str) -> None:
         """See that an account is not there, and that none of these passwords logs in."""
+        __tracebackhide__ = True
         self.expect(account, Situation(presence=Presence.ABSENT, dead=dead), after)
 
     def patiently(self, call: Callable[[], AnswerT]) -> AnswerT:
@@ -282,7 +293,9 @@ class Sandbox:
 
 def expecting_no_defect(call: Callable[[], AnswerT]) -> AnswerT:
     """Make a call. An exception or an answer that the hooks do not allow fails the check."""
+    __tracebackhide__ = True
     try:
         return call()
     except PluginDefectError as error:
-        pytest.fail(f"this breaks the rules of the hooks: {error}", pytrace=False)
+        defect = str(error)
+    pytest.fail(f"this breaks the rules of the hooks: {defect}")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from provisioner.testing.contract.fixtures import TargetFixtures
+from provisioner.testing.contract.hostile import HostileChecks
 from provisioner.testing.contract.lifecycle import LifecycleChecks
+from provisioner.testing.contract.load import LoadChecks
 from provisioner.testing.contract.probing import ProbeChecks
+from provisioner.testing.contract.secrecy import SecrecyChecks
 from provisioner.testing.contract.undoing import UndoChecks
+from provisioner.testing.contract.wire import WireChecks
 
 
-class TargetContract(LifecycleChecks, ProbeChecks, UndoChecks, TargetFixtures):
+class TargetContract(
+    LifecycleChecks, ProbeChecks, UndoChecks, HostileChecks, SecrecyChecks, WireChecks, LoadChecks, TargetFixtures
+):
     """What every target must do. Inherit from it, and give it the fixture ``target``."""

@@ -1,0 +1,157 @@
+"""No password anywhere but where it belongs: not in errors, logs, representations, receipts or reports."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import attrs
+import pytest
+import structlog
+
+from provisioner.core.errors import TargetError
+from provisioner.core.gateway import HOOKS, AccountChange, Gateway
+from provisioner.core.secret import Secret
+from provisioner.testing.contract.cases import PLAIN, prepared
+from provisioner.testing.contract.hostile import SECRETS
+from provisioner.testing.contract.sandbox import Sandbox, target_gateway
+from provisioner.testing.contract.tags import Tag, tagged
+
+
+@attrs.define(eq=False)
+class Listener:
+    """Hears everything that a check's calls say."""
+
+    _caplog: pytest.LogCaptureFixture
+    _capfd: pytest.CaptureFixture[str]
+
+    @contextmanager
+    def listening(self) -> Iterator[list[str]]:
+        """Fill a list with everything that is logged or printed meanwhile."""
+        heard: list[str] = []
+        self._capfd.readouterr()
+        self._caplog.clear()
+        with self._caplog.at_level("DEBUG"), structlog.testing.capture_logs() as events:
+            yield heard
+        heard += [repr(events), self._caplog.text, *self._capfd.readouterr()]
+
+
+class ListenerFixtures:
+    """What the checks of secrecy are given."""
+
+    @pytest.fixture
+    def listener(self, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Listener:
+        """Hears what is logged and printed."""
+        return Listener(caplog, capfd)
+
+
+@tagged(Tag.SECRECY)
+class SecrecyChecks(ListenerFixtures):
+    """Checks that nobody but its owner sees a password (001 ¶5; 000 m.5/j)."""
+
+    @pytest.mark.parametrize("change", PLAIN)
+    def test_no_secret_in_receipts_and_logs(self, sandbox: Sandbox, listener: Listener, change: str) -> None:
+        """Receipts are stored in the journal, and logs are read by many."""
+        case = prepared(change, sandbox)
+
+        with listener.listening() as heard:
+            receipt = sandbox.do(case.request)
+
+        expect_unsaid(secrets_of(case.before.secret, case.after.secret), "a receipt", repr(receipt), receipt.reference)
+        expect_unsaid(secrets_of(case.before.secret, case.after.secret), "what was logged or printed", *heard)
+
+    def test_no_secret_in_reports_and_logs(self, sandbox: Sandbox, listener: Listener) -> None:
+        """What the probe shows of an account is for people and for reconciliation, so it holds no password."""
+        account, secret = sandbox.opened()
+        wrong = sandbox.make_secret()
+
+        with listener.listening() as heard:
+            reports = [sandbox.probe(account), sandbox.probe(account, secret), sandbox.probe(account, wrong)]
+
+        expect_unsaid((secret, wrong), "a report", *map(repr, reports))
+        expect_unsaid((secret, wrong), "what was logged or printed", *heard)
+
+    def test_no_secret_in_the_representation(self, sandbox: Sandbox, target: object) -> None:
+        """The plug-in's object may be printed by anybody, for example by a test that fails."""
+        account, secret = sandbox.opened()
+        sandbox.probe(account, secret)
+
+        expect_unsaid((secret,), "repr() or str() of the plug-in's object", repr(target), str(target))
+
+    def test_no_secret_in_errors(self, sandbox: Sandbox, listener: Listener) -> None:
+        """Errors are stored and shown. The core masks what it finds in them; this looks at them before it does."""
+        secret = sandbox.make_secret()
+        requests: list[AccountChange] = [
+            request
+            for request in (
+                sandbox.rotating(sandbox.account(), secret),
+                sandbox.handing_over(sandbox.account(), secret),
+            )
+            if HOOKS[type(request)] in sandbox.target.hooks
+        ]
+        for request in requests:
+            _expect_discreet(sandbox.target, request, listener)
+
+    @pytest.mark.parametrize("kind", SECRETS)
+    def test_no_secret_in_refusals(self, sandbox: Sandbox, listener: Listener, kind: str) -> None:
+        """Who says why a password is refused is tempted to quote it."""
+        sandbox.needs("account_rotate")
+        account, _ = sandbox.opened()
+
+        _expect_discreet(sandbox.target, sandbox.rotating(account, Secret(SECRETS[kind])), listener)
+
+    def test_no_secret_in_errors_of_wrong_credentials(
+        self, sandbox: Sandbox, listener: Listener, target_with_wrong_credentials: object
+    ) -> None:
+        """What is said of our own credentials quotes neither those nor the password that was to be set."""
+        target = target_gateway(target_with_wrong_credentials)
+
+        _expect_discreet(target, sandbox.creating(sandbox.account(), sandbox.make_secret()), listener)
+
+    def test_no_secret_in_errors_of_an_unreachable_system(
+        self, sandbox: Sandbox, listener: Listener, unreachable_target: object
+    ) -> None:
+        """What is said of a broken network does not quote what was to be sent over it."""
+        target = target_gateway(unreachable_target)
+
+        _expect_discreet(target, sandbox.creating(sandbox.account(), sandbox.make_secret()), listener)
+
+
+def _expect_discreet(target: Gateway, request: AccountChange, listener: Listener) -> None:
+    """Make a call past the core's redaction, and see that what it raises and says is fit to be seen."""
+    expect_discreet(lambda: target.callers[HOOKS[type(request)]](request=request), request, listener)
+
+
+def expect_discreet(call: Callable[[], object], request: object, listener: Listener) -> None:
+    """Make a call, and see that what it raises and says does not quote the secret of its request."""
+    secret = getattr(request, "secret", None)
+    with listener.listening() as heard:
+        said = _raised(call)
+    expect_unsaid(secrets_of(secret), "an error, or one that it is chained to", *said)
+    expect_unsaid(secrets_of(secret), "what was logged or printed", *heard)
+
+
+def _raised(call: Callable[[], object]) -> list[str]:
+    """Return all that a call's error says, by itself and in a traceback; nothing if there is none."""
+    try:
+        call()
+    except TargetError as error:
+        return [repr(error), str(error.cure), repr(error.__dict__), *traceback.format_exception(error)]
+    except Exception as error:
+        return [repr(error), *traceback.format_exception(error)]
+    return []
+
+
+def secrets_of(*secrets: Secret | None) -> tuple[Secret, ...]:
+    """Return those that are there."""
+    return tuple(secret for secret in secrets if secret is not None)
+
+
+def expect_unsaid(secrets: tuple[Secret, ...], place: str, *said: str | None) -> None:
+    """See that none of these secrets is in a text. One that is a single character is in every text."""
+    for secret in secrets:
+        clear = secret.reveal()
+        if len(clear) > 1:
+            quoted = any(form in text for text in said if text for form in {clear, repr(clear)[1:-1]})
+            assert not quoted, f"{place} quotes a password"
