@@ -14,6 +14,7 @@ from functools import partial
 
 import attrs
 
+from provisioner.core.delivery import deliver
 from provisioner.core.errors import (
     NotAppliedError,
     ProvisionerError,
@@ -46,11 +47,9 @@ from provisioner.core.requests import (
     DeleteAccount,
     DeliverSecret,
     DeliveryReceipt,
-    DeliveryState,
     HandOver,
     Presence,
     ProbeAccount,
-    ProbeDelivery,
     Receipt,
     RotateSecret,
 )
@@ -254,7 +253,7 @@ class Execution:
 
         def attempt(number: int) -> DeliveryReceipt:
             self._log.count(position, number)
-            return self._delivered(channel, request)
+            return deliver(lambda: channel.deliver(request), channel, request.delivery_id, self.tools.retry)
 
         try:
             receipt = self.tools.retry.call(attempt)
@@ -267,25 +266,6 @@ class Execution:
             raise
         self._secret_may_be_out = True
         self._log.end(position, Outcome.APPLIED, reference=receipt.reference)
-
-    def _delivered(self, channel: Channel, request: DeliverSecret) -> DeliveryReceipt:
-        try:
-            receipt = channel.deliver(request)
-        except UnknownOutcomeError as error:
-            receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=str(error))
-        if receipt.state is DeliveryState.UNKNOWN and "delivery_probe" in channel.hooks:
-            probe = ProbeDelivery(delivery_id=request.delivery_id)
-            try:
-                receipt = self.tools.retry.call(lambda _: channel.probe(probe))
-            except TargetError as error:
-                receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=str(error))
-        if receipt.state is DeliveryState.MISSING:
-            raise NotAppliedError("the gateway never got the message")
-        if receipt.state is DeliveryState.UNKNOWN:
-            raise UnknownOutcomeError("nobody knows whether the message was sent: {detail}", detail=receipt.detail)
-        if receipt.state is DeliveryState.REJECTED:
-            raise RefusedError("the message was rejected: {detail}", detail=receipt.detail)
-        return receipt
 
     def _begin(self, name: str, hook: str) -> int:
         if self.tools.retry.stop.is_set():

@@ -195,7 +195,7 @@ class Planner:
         wanted = self._as_they_are(OperationKind.DELETE, accounts, problems)
         return self._plan(wanted, problems, already=None, cause=cause)
 
-    def rotate(self, accounts: Sequence[Account], *, cause: Cause) -> Plan:
+    def rotate(self, accounts: Sequence[Account], cause: Cause) -> Plan:
         """Plan to give open accounts a new password each (001 ¶2).
 
         Raises:

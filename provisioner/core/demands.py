@@ -1,0 +1,54 @@
+"""What is due of an account at one moment, and what of it comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import attrs
+
+from provisioner.core.model import Account, Unit
+from provisioner.core.rules import Action, Deadline
+
+#: After these, nobody can log in.
+_SHUTTING = frozenset({Action.CLOSE, Action.DELETE})
+
+
+@attrs.frozen(kw_only=True)
+class Demand:
+    """What is due of one account."""
+
+    account: Account
+    unit: Unit
+    #: The renewal that is due. It is tried before anything else, as it makes a closing unnecessary.
+    rotate: Deadline | None = None
+    #: The closing or deletion that is due.
+    shut: Deadline | None = None
+    #: What somebody has to be told.
+    notices: tuple[Deadline, ...] = ()
+
+    @classmethod
+    def at(cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline]) -> Demand:
+        """Return what is due of an account at *now*.
+
+        Args:
+
+            now: The time.
+
+            account: The account.
+
+            unit: Its unit.
+
+            deadlines: Its deadlines that were not met, the earliest first.
+        """
+        due = [one for one in deadlines if one.at <= now]
+        rotate = next((one for one in due if one.action is Action.ROTATE), None)
+        shut = next((one for one in due if one.action in _SHUTTING), None)
+        told = {Action.DUTY} if rotate or shut else {Action.DUTY, Action.WARN}
+        notices = _latest(one for one in due if one.action in told)
+        return cls(account=account, unit=unit, rotate=rotate, shut=shut, notices=notices)
+
+
+def _latest(deadlines: Iterable[Deadline]) -> tuple[Deadline, ...]:
+    """Return the last deadline of each kind: nobody needs to hear what was true a week ago."""
+    return tuple({(one.rule_set, one.action): one for one in deadlines}.values())

@@ -1,0 +1,110 @@
+"""Brings messages without any secret to people: warnings and reminders."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+
+from provisioner.core.delivery import deliver
+from provisioner.core.errors import MissingError, RefusedError, TargetError, TransientError, UnsupportedError
+from provisioner.core.gateway import Channel
+from provisioner.core.model import Person
+from provisioner.core.people import PARALLEL, People
+from provisioner.core.requests import DeliverNotice
+from provisioner.core.retrying import Retry
+from provisioner.core.rules import Deadline
+from provisioner.core.text import Text
+
+#: Makes the ids of notices, so that the same one is never two to a gateway that knows ids.
+_IDS = uuid.UUID("6f0d3c52-31c5-4a0e-9d0e-3a4b8a3f4a86")
+
+
+@attrs.frozen(kw_only=True)
+class Notice:
+    """Something that a person has to be told because of a deadline."""
+
+    #: What it is about: a login, or the name of something else that has deadlines.
+    subject: str
+    deadline: Deadline
+    #: The id of whoever is to be told; ``None`` if there is nobody.
+    recipient: str | None
+    #: Why it was not delivered; ``None`` if it was.
+    error: TargetError | None = None
+    #: What the gateway calls the message.
+    reference: str | None = None
+
+    @property
+    def delivery_id(self) -> str:
+        """The id of the message; the same one on every attempt."""
+        deadline = self.deadline
+        name = f"{self.subject} {deadline.rule_set} {deadline.action} {deadline.at.isoformat()}"
+        return str(uuid.uuid5(_IDS, name))
+
+
+@attrs.define(eq=False, kw_only=True)
+class Herald:
+    """Tells people what they have to know.
+
+    Args:
+
+        people: Who is who.
+
+        channels: In the order in which they are tried.
+
+        retry: The retry policy.
+
+        say: Puts a text into the language of messages to people.
+    """
+
+    people: People
+    channels: Sequence[Channel]
+    retry: Retry
+    say: Callable[[Text], str]
+
+    def tell(self, notices: Sequence[Notice], note: Callable[[Notice], None]) -> list[Notice]:
+        """Deliver these notices, several at once, and return them with what became of each.
+
+        Args:
+
+            notices: What to tell whom.
+
+            note: Called with each notice that was delivered, before the next one is by the same thread.
+
+        Raises:
+
+            TargetError: The personnel system cannot be asked.
+        """
+        known = self.people.find_all({one.recipient for one in notices if one.recipient})
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="notices") as pool:
+            return list(pool.map(lambda one: self._told(one, known.get(one.recipient or ""), note), notices))
+
+    def _told(self, notice: Notice, recipient: Person | None, note: Callable[[Notice], None]) -> Notice:
+        try:
+            if recipient is None:
+                raise MissingError("there is nobody to tell", cure="name a custodian who is known")
+            notice = attrs.evolve(notice, reference=self._deliver(notice, recipient))
+        except TargetError as error:
+            return attrs.evolve(notice, error=error)
+        note(notice)
+        return notice
+
+    def _deliver(self, notice: Notice, recipient: Person) -> str | None:
+        """Deliver over the first channel that takes it, and return the gateway's name of the message."""
+        text = self.say(notice.deadline.reason)
+        request = DeliverNotice(delivery_id=notice.delivery_id, recipient=recipient, text=text)
+        error: TargetError = UnsupportedError("no channel brings messages of this kind")
+        for channel in (one for one in self.channels if "notice_deliver" in one.hooks):
+            try:
+                return self._deliver_over(channel, request)
+            except (RefusedError, TransientError) as failure:
+                error = failure
+        raise error
+
+    def _deliver_over(self, channel: Channel, request: DeliverNotice) -> str | None:
+        receipt = self.retry.call(
+            lambda _: deliver(lambda: channel.notify(request), channel, request.delivery_id, self.retry)
+        )
+        return receipt.reference

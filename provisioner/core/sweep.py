@@ -1,0 +1,310 @@
+"""Does what the rules want and is due, and nothing else.
+
+A sweep costs what is due, not what exists: deadlines are stored, and only accounts whose deadline has come are read.
+What does not work stays due, so that the next sweep tries it again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+import attrs
+
+from provisioner.core.demands import Demand
+from provisioner.core.engine import Engine
+from provisioner.core.errors import InputError, NotAuthorizedError, NotReadyError, ProvisionerError, TargetError
+from provisioner.core.events import DeadlineMet, RulesChanged
+from provisioner.core.journal import Agenda
+from provisioner.core.model import Account, Operation, OperationState, Unit
+from provisioner.core.notices import Herald, Notice
+from provisioner.core.plan import Cause, Plan, Work
+from provisioner.core.planner import Planner
+from provisioner.core.policy import Policy
+from provisioner.core.rules import Action, Deadline
+from provisioner.core.text import Text
+
+#: How many due accounts are looked at together.
+PAGE = 500
+
+#: Who acts when a rule does.
+POLICY_ACTOR = "policy:"
+
+
+@attrs.frozen(kw_only=True)
+class Refusal:
+    """Something that is due and cannot be done as things are."""
+
+    login: str
+    deadline: Deadline
+    reason: Text
+
+
+Swept = Operation | Notice | Refusal
+SweptT = TypeVar("SweptT", bound=Swept)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Sweep:
+    """One sweep over everything that is due. Used once.
+
+    Args:
+
+        agenda: The stored deadlines, and what is known.
+
+        policy: The rules.
+
+        planner: Plans what they want.
+
+        engine: Carries it out.
+
+        herald: Tells people.
+
+        record: Makes events durable and shows them to the observers.
+
+        now: The clock.
+    """
+
+    agenda: Agenda
+    policy: Policy
+    planner: Planner
+    engine: Engine
+    herald: Herald
+    record: Callable[..., None]
+    now: Callable[[], datetime]
+    _failures: list[ProvisionerError] = attrs.field(factory=list, init=False)
+
+    def run(self) -> Iterator[Swept]:
+        """Drive on what is left, then do what is due. What was done, or could not be, is yielded as it ends.
+
+        Raises:
+
+            NotReadyError: Targets or channels could not be used; whatever needs none of them was done all the same.
+
+            TargetError: The personnel system could not be asked; likewise.
+
+            StoreError: The store cannot be read or written.
+        """
+        self.reschedule()
+        yield from self._trying(self._left())
+        shut: list[Demand] = []
+        for page in _pages(_each_once(self.agenda.due_accounts(self.now()))):
+            if self._is_stopped:
+                return
+            yield from self._on_page(page, shut)
+        # All closings of the sweep are one run, so that a mass change is seen before the first of them.
+        yield from self._trying(self._change({one.account.login: (one, one.shut) for one in shut if one.shut}))
+        self._plan_ahead([one.account for one in shut])
+        if self._failures:
+            raise self._failures[0]
+
+    def reschedule(self) -> None:
+        """Compute all deadlines anew, if the rule sets are not those that the stored ones were computed with.
+
+        It goes page by page, and after a crash on from where it was.
+        """
+        schedule = self.agenda.schedule()
+        if schedule.fingerprint != self.policy.fingerprint:
+            self._note_rules()
+            schedule = self.agenda.schedule()
+        if schedule.cursor is None:
+            return
+        for accounts in self.agenda.accounts_after(schedule.cursor):
+            if self._is_stopped:
+                return
+            self.agenda.save_deadlines(self._with_deadlines(accounts), reached=accounts[-1].login)
+        self.agenda.end_rescheduling()
+
+    def demands(self, accounts: Sequence[Account]) -> list[Demand]:
+        """Return what is due now of each of these accounts."""
+        now, units = self.now(), self.agenda.units({account.unit for account in accounts})
+        marks = self.agenda.marks([account.login for account in accounts])
+        return [
+            Demand.at(now, one, unit, self.policy.deadlines(one, unit, marks.get(one.login, ())))
+            for one in accounts
+            for unit in [units[one.unit]]
+        ]
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self.engine.tools.retry.stop.is_set()
+
+    def _note_rules(self) -> None:
+        names = {one.name for one in self.policy.rule_sets}
+        known = self.agenda.rule_sets_since()
+        event = RulesChanged(
+            at=self.now(),
+            fingerprint=self.policy.fingerprint,
+            rule_sets=tuple(sorted(names)),
+            gone=tuple(sorted(known.keys() - names)),
+        )
+        self.record(event)
+        self.policy.since = self.agenda.rule_sets_since()
+
+    def _on_page(self, accounts: Sequence[Account], shut: list[Demand]) -> Iterator[Swept]:
+        """Do what is due of these accounts, and put aside what has to be closed."""
+        waiting = self._waiting(accounts)
+        yield from waiting.values()
+        demands = [one for one in self.demands(accounts) if one.account.login not in waiting]
+        yield from self._trying(self._tell(demands))
+        renewed = set()
+        due = {one.account.login: (one, one.rotate) for one in demands if one.rotate}
+        for one in self._trying(self._change(due)):
+            if isinstance(one, Operation) and one.state is OperationState.DONE:
+                renewed.add(one.login)
+            yield one
+        shut += [one for one in demands if one.shut and one.account.login not in renewed]
+        self._plan_ahead(accounts)
+
+    def _waiting(self, accounts: Sequence[Account]) -> Mapping[str, Operation]:
+        """Return the operations that are to be left alone for now, by login."""
+        now, unended = self.now(), self.agenda.unended([account.login for account in accounts])
+        return {
+            login: one
+            for login, one in unended.items()
+            if one.state is OperationState.STAGED or (one.next_try_at and one.next_try_at > now)
+        }
+
+    def _tell(self, demands: Sequence[Demand]) -> Iterator[Notice]:
+        notices = [
+            Notice(subject=one.account.login, deadline=deadline, recipient=self._responsible(one.account, one.unit))
+            for one in demands
+            for deadline in one.notices
+        ]
+        if notices:
+            yield from self.herald.tell(notices, self._note)
+
+    def _note(self, notice: Notice) -> None:
+        self._meet(notice.subject, notice.deadline, reference=notice.reference)
+
+    def _responsible(self, account: Account, unit: Unit) -> str | None:
+        """Return who holds the account, or the custodian of the nearest unit above that has one."""
+        above: Unit | None = unit
+        while account.holder is None and above and above.custodian is None:
+            above = self.agenda.units([above.parent]).get(above.parent) if above.parent else None
+        return account.holder or (above.custodian if above else None)
+
+    def _change(self, changes: Mapping[str, tuple[Demand, Deadline]]) -> Iterator[Swept]:
+        """Carry out what these deadlines ask for, by login, in one run."""
+        groups: dict[tuple[Action, Cause], list[Demand]] = defaultdict(list)
+        for demand, deadline in changes.values():
+            actor = f"{POLICY_ACTOR}{deadline.rule_set}"
+            groups[deadline.action, Cause(actor=actor, reason=deadline.source, by_policy=True)].append(demand)
+        work: list[Work] = []
+        for (action, cause), demands in groups.items():
+            made, refused = self._planned(self._makers[action], demands, cause)
+            work += made
+            yield from _refusals(refused, changes)
+        for one in self._applied(work):
+            if isinstance(one, Operation) and one.state is OperationState.DONE:
+                self._meet(one.login, changes[one.login][1], operation_id=one.id)
+            yield from [one] if isinstance(one, Operation) else _refusals(one, changes)
+
+    @property
+    def _makers(self) -> Mapping[Action, Callable[[Sequence[Account], Cause], Plan]]:
+        planner = self.planner
+        return {Action.ROTATE: planner.rotate, Action.CLOSE: planner.close, Action.DELETE: planner.delete}
+
+    def _planned(
+        self, make: Callable[[Sequence[Account], Cause], Plan], demands: Sequence[Demand], cause: Cause
+    ) -> tuple[Sequence[Work], Mapping[str, Text]]:
+        """Plan a change; returns the work, and by login why it cannot be planned for the others."""
+        refused: dict[str, Text] = {}
+        while left := [one.account for one in demands if one.account.login not in refused]:
+            try:
+                return make(left, cause).work, refused
+            except (InputError, NotAuthorizedError) as error:
+                more = _refused(demands, error)
+                if not more:
+                    raise
+                refused |= more
+        return (), refused
+
+    def _applied(self, work: Sequence[Work]) -> Iterator[Operation | Mapping[str, Text]]:
+        """Carry a plan out; yields the operations, and by login why it cannot be done for people out of reach."""
+        while work:
+            try:
+                operations = self.engine.apply(Plan(work=tuple(work)))
+            except InputError as error:
+                reasons = {one.subject: one.message for one in error.problems}
+                beyond = {
+                    one.account.login: reasons[one.holder.id] for one in work if one.holder and one.holder.id in reasons
+                }
+                if not beyond:
+                    raise
+                yield beyond
+                work = [one for one in work if one.account.login not in beyond]
+            else:
+                yield from operations
+                return
+
+    def _meet(self, login: str, deadline: Deadline, operation_id: str = "", reference: str | None = None) -> None:
+        event = DeadlineMet(
+            at=self.now(),
+            actor=f"{POLICY_ACTOR}{deadline.rule_set}",
+            login=login,
+            operation_id=operation_id,
+            subject=login,
+            deadline=deadline,
+            reference=reference,
+        )
+        self.record(event)
+
+    def _plan_ahead(self, accounts: Sequence[Account]) -> None:
+        """Store the next deadlines of accounts, as they are by now."""
+        known = self.agenda.accounts([account.login for account in accounts])
+        self.agenda.save_deadlines(self._with_deadlines(list(known.values())))
+
+    def _with_deadlines(self, accounts: Sequence[Account]) -> list[Account]:
+        units = self.agenda.units({account.unit for account in accounts})
+        marks = self.agenda.marks([account.login for account in accounts])
+        return [
+            attrs.evolve(one, next_deadline=self.policy.next_deadline(one, units[one.unit], marks.get(one.login, ())))
+            for one in accounts
+        ]
+
+    def _left(self) -> Iterator[Operation]:
+        yield from self.engine.resume()
+
+    def _trying(self, work: Iterator[SweptT]) -> Iterator[SweptT]:
+        """Go on with the rest of the sweep if what this needs cannot be used now."""
+        try:
+            yield from work
+        except (NotReadyError, TargetError) as error:
+            self._failures.append(error)
+
+
+def _refusals(refused: Mapping[str, Text], changes: Mapping[str, tuple[Demand, Deadline]]) -> Iterator[Refusal]:
+    for login, reason in refused.items():
+        yield Refusal(login=login, deadline=changes[login][1], reason=reason)
+
+
+def _each_once(accounts: Iterator[Account]) -> Iterator[Account]:
+    """Yield each account once, also if its new deadline has come as well: that is for the next sweep."""
+    seen: set[str] = set()
+    for account in accounts:
+        if account.login not in seen:
+            seen.add(account.login)
+            yield account
+
+
+def _pages(accounts: Iterator[Account]) -> Iterator[list[Account]]:
+    while page := list(islice(accounts, PAGE)):
+        yield page
+
+
+def _refused(demands: Iterable[Demand], error: InputError | NotAuthorizedError) -> dict[str, Text]:
+    """Return why something cannot be done, by the login of the account that it is about."""
+    if isinstance(error, NotAuthorizedError):
+        reasons = {one.login: one.denial.reason for one in error.denials}
+    else:
+        reasons = {one.subject or "": one.message for one in error.problems}
+    return {
+        demand.account.login: reasons[name]
+        for demand in demands
+        for name in (demand.account.login, demand.account.unit, demand.account.holder)
+        if name in reasons
+    }
