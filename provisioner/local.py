@@ -23,6 +23,7 @@ from provisioner.core.requests import (
     Capabilities,
     CloseAccount,
     CreateAccount,
+    DeleteAccount,
     HandOver,
     Presence,
     ProbeAccount,
@@ -90,6 +91,11 @@ class LocalDirectory:
         return self._replace(
             request.account.login, lambda former: attrs.evolve(_there(former), hash=hashed, holder=holder)
         )
+
+    @hookimpl
+    def account_delete(self, request: DeleteAccount) -> Receipt:
+        """Remove the entry. There is no way back."""
+        return attrs.evolve(self._replace(request.account.login, lambda _: None), undo=None)
 
     @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:

@@ -102,6 +102,32 @@ class TestHandover:
         assert directory.account_probe(samples.probe(samples.SECRET)).secret_accepted is False
 
 
+class TestDelete:
+    """``account_delete``."""
+
+    def test_leaves_nothing(self, directory: LocalDirectory) -> None:
+        directory.account_create(samples.create())
+        directory.account_close(samples.close())
+
+        receipt = directory.account_delete(samples.delete())
+
+        assert (receipt.outcome, receipt.undo) == (Outcome.APPLIED, None)
+        assert directory.account_probe(samples.probe()).presence is Presence.ABSENT
+
+    def test_of_nothing_changes_nothing(self, directory: LocalDirectory) -> None:
+        assert directory.account_delete(samples.delete()).outcome is Outcome.UNCHANGED
+
+    def test_does_not_keep_the_account_from_being_made_anew(self, directory: LocalDirectory) -> None:
+        directory.account_create(samples.create())
+        directory.account_close(samples.close())
+        directory.account_delete(samples.delete())
+
+        directory.account_create(samples.create(secret=samples.OTHER_SECRET))
+
+        assert directory.account_probe(samples.probe(samples.OTHER_SECRET)).secret_accepted is True
+        assert directory.account_probe(samples.probe(samples.SECRET)).secret_accepted is False
+
+
 class TestUndo:
     """Taking changes back."""
 

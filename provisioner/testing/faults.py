@@ -37,6 +37,8 @@ from provisioner.core.requests import (
     CheckTarget,
     CloseAccount,
     CreateAccount,
+    DeleteAccount,
+    DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
     HandOver,
@@ -190,6 +192,11 @@ class FaultTarget:
         return self._change("account_handover", request)
 
     @hookimpl
+    def account_delete(self, request: DeleteAccount) -> Receipt:
+        """Delete, or fail."""
+        return self._change("account_delete", request)
+
+    @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:
         """Probe, or fail."""
         report: AccountReport = self.faults.run("account_probe", lambda: self.inner.account_probe(request), request)
@@ -228,6 +235,11 @@ class FaultChannel:
     def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Deliver, or fail."""
         return self._call("secret_deliver", request)
+
+    @hookimpl
+    def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+        """Deliver, or fail."""
+        return self._call("notice_deliver", request)
 
     @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:

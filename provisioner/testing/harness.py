@@ -142,6 +142,10 @@ class Harness:
         """Open these closed accounts again."""
         return self.run(self.planner.reopen([self.account(login) for login in logins], cause=CAUSE))
 
+    def delete(self, logins: Sequence[str]) -> list[Operation]:
+        """Delete these closed accounts on the targets."""
+        return self.run(self.planner.delete([self.account(login) for login in logins], cause=CAUSE))
+
     def rotate(self, logins: Sequence[str]) -> list[Operation]:
         """Give these accounts new passwords."""
         return self.run(self.planner.rotate([self.account(login) for login in logins], cause=CAUSE))

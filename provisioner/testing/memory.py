@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
+from collections.abc import Sequence
 from functools import partial
 
 import attrs
@@ -25,6 +26,8 @@ from provisioner.core.requests import (
     CheckChannel,
     CloseAccount,
     CreateAccount,
+    DeleteAccount,
+    DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
     DeliveryState,
@@ -104,6 +107,13 @@ class MemoryTarget:
             return self._put(request.account.login, entry, former)
 
     @hookimpl
+    def account_delete(self, request: DeleteAccount) -> Receipt:
+        """Forget."""
+        with self._lock:
+            former = self._entries.pop(request.account.login, None)
+        return Receipt(outcome=Outcome.APPLIED if former else Outcome.UNCHANGED)
+
+    @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:
         """Look, and log in."""
         with self._lock:
@@ -147,7 +157,7 @@ class MemoryTarget:
 
 @attrs.frozen
 class Message:
-    """A message on a phone in memory."""
+    """A message with a password on a phone in memory."""
 
     delivery_id: str
     number: str
@@ -156,11 +166,21 @@ class Message:
     replaces_earlier: bool
 
 
+@attrs.frozen
+class Notice:
+    """A message without any secret on a phone in memory."""
+
+    delivery_id: str
+    number: str
+    text: str
+
+
 @attrs.define(eq=False)
 class MemoryChannel:
     """Phones in memory. Safe to share between threads."""
 
     _messages: list[Message] = attrs.field(factory=list, init=False, repr=False)
+    _notices: list[Notice] = attrs.field(factory=list, init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @hookimpl
@@ -170,7 +190,7 @@ class MemoryChannel:
         if not number:
             return DeliveryReceipt(state=DeliveryState.REJECTED, detail="no mobile number")
         with self._lock:
-            if all(one.delivery_id != request.delivery_id for one in self._messages[-100:]):
+            if not _has(self._messages[-100:], request.delivery_id):
                 message = Message(
                     request.delivery_id,
                     number,
@@ -182,10 +202,21 @@ class MemoryChannel:
         return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)
 
     @hookimpl
+    def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+        """Put the notice on the phone, once."""
+        number = request.recipient.mobile
+        if not number:
+            return DeliveryReceipt(state=DeliveryState.REJECTED, detail="no mobile number")
+        with self._lock:
+            if not _has(self._notices[-100:], request.delivery_id):
+                self._notices.append(Notice(request.delivery_id, number, request.text))
+        return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)
+
+    @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Look on the phones."""
         with self._lock:
-            there = any(one.delivery_id == request.delivery_id for one in self._messages)
+            there = _has([*self._messages, *self._notices], request.delivery_id)
         return DeliveryReceipt(state=DeliveryState.DELIVERED if there else DeliveryState.MISSING)
 
     @hookimpl
@@ -196,9 +227,18 @@ class MemoryChannel:
         )
 
     def inbox(self, number: str) -> list[Message]:
-        """Return the messages of one phone, the oldest first."""
+        """Return the messages with passwords on one phone, the oldest first."""
         with self._lock:
             return [one for one in self._messages if one.number == number]
+
+    def notices(self, number: str) -> list[Notice]:
+        """Return the messages without any secret on one phone, the oldest first."""
+        with self._lock:
+            return [one for one in self._notices if one.number == number]
+
+
+def _has(messages: Sequence[Message | Notice], delivery_id: str) -> bool:
+    return any(one.delivery_id == delivery_id for one in messages)
 
 
 @hookimpl

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from provisioner.core.model import Account, Person, Unit
-from provisioner.core.requests import CloseAccount, CreateAccount, DeliverSecret, HandOver, ProbeAccount, RotateSecret
+from provisioner.core.requests import (
+    CloseAccount,
+    CreateAccount,
+    DeleteAccount,
+    DeliverNotice,
+    DeliverSecret,
+    HandOver,
+    ProbeAccount,
+    RotateSecret,
+)
 from provisioner.core.secret import Secret
 
 UNIT = Unit(code="46-TEM", name="Temel Eğitim Şube Müdürlüğü", kind="branch", login="temelegitim46", custodian="1001")
@@ -34,6 +43,11 @@ def handover(account: Account = ACCOUNT, secret: Secret = OTHER_SECRET) -> HandO
     return HandOver(operation_id="op-1", account=account, unit=UNIT, outgoing=HOLDER, holder=SUCCESSOR, secret=secret)
 
 
+def delete(account: Account = ACCOUNT) -> DeleteAccount:
+    """Return a request to delete."""
+    return DeleteAccount(operation_id="op-1", account=account, unit=UNIT)
+
+
 def probe(secret: Secret | None = None, account: Account = ACCOUNT) -> ProbeAccount:
     """Return a request to probe."""
     return ProbeAccount(account=account, secret=secret)
@@ -42,3 +56,8 @@ def probe(secret: Secret | None = None, account: Account = ACCOUNT) -> ProbeAcco
 def deliver(secret: Secret = SECRET, delivery_id: str = "op-1-1-sms") -> DeliverSecret:
     """Return a request to deliver."""
     return DeliverSecret(operation_id="op-1", delivery_id=delivery_id, account=ACCOUNT, recipient=HOLDER, secret=secret)
+
+
+def notice(text: str = "temelegitim46@meb.gov.tr: şifrenizin süresi 3 gün sonra doluyor") -> DeliverNotice:
+    """Return a request to deliver a notice."""
+    return DeliverNotice(delivery_id="notice-1", recipient=HOLDER, text=text)

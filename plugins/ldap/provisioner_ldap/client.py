@@ -130,11 +130,10 @@ class Session:
         changes = {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
         _succeeded(self._change(self._connection.modify, dn, changes, controls=_POLICY_CONTROL))
 
-    def delete(self, dn: str) -> None:
-        """Remove an entry, if it is there."""
+    def delete(self, dn: str) -> bool:
+        """Remove an entry. Return ``False`` if it is not there."""
         answer = self._change(self._connection.delete, dn)
-        if answer.code != results.RESULT_NO_SUCH_OBJECT:
-            _succeeded(answer)
+        return answer.code != results.RESULT_NO_SUCH_OBJECT and _succeeded(answer).ok
 
     def set_password(self, dn: str, password: Secret) -> Answer:
         """Let the server set and hash a password. The answer says whether it did."""

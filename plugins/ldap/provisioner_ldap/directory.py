@@ -13,6 +13,7 @@ from provisioner.core.requests import (
     AccountReport,
     CloseAccount,
     CreateAccount,
+    DeleteAccount,
     HandOver,
     Presence,
     ProbeAccount,
@@ -112,6 +113,16 @@ class Directory:
                 change.set_password(request.secret)
                 change.modify({**former.differences(wanted), **self._family.relocking(former)})
         return self._applied(change.undo)
+
+    def delete(self, request: DeleteAccount) -> Receipt:
+        """Remove the entry, if it is this account and nothing is below it."""
+        dn = self._dn(request.account)
+        with self._sessions.lend() as session:
+            entry = self._read(session, dn)
+            if entry.exists:
+                self._expect_ours(entry, request.account)
+            deleted = entry.exists and session.delete(dn)
+        return Receipt(outcome=Outcome.APPLIED if deleted else Outcome.UNCHANGED, reference=dn)
 
     def probe(self, request: ProbeAccount) -> AccountReport:
         """Try to log in if there is a password to try, and read the entry unless that has told all."""

@@ -150,7 +150,7 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_LOOP_DETECTED: (MisconfiguredError, _WRITABLE),
     results.RESULT_NAMING_VIOLATION: (MisconfiguredError, _SCHEMA),
     results.RESULT_OBJECT_CLASS_VIOLATION: (MisconfiguredError, _SCHEMA),
-    results.RESULT_NOT_ALLOWED_ON_NON_LEAF: (ConflictError, ""),
+    results.RESULT_NOT_ALLOWED_ON_NON_LEAF: (ConflictError, "move or remove the entries below it"),
     results.RESULT_NOT_ALLOWED_ON_RDN: (MisconfiguredError, _SCHEMA),
     results.RESULT_ENTRY_ALREADY_EXISTS: (ConflictError, ""),
     results.RESULT_OBJECT_CLASS_MODS_PROHIBITED: (ConflictError, ""),

@@ -13,6 +13,7 @@ from provisioner.core.requests import (
     AccountReport,
     CloseAccount,
     CreateAccount,
+    DeleteAccount,
     HandOver,
     ProbeAccount,
     Receipt,
@@ -52,6 +53,11 @@ class Ldap:
     def account_handover(self, request: HandOver) -> Receipt:
         """Set another password, and write down the holder (000 m.5/e)."""
         return self._directory().hand_over(request)
+
+    @hookimpl
+    def account_delete(self, request: DeleteAccount) -> Receipt:
+        """Remove the entry."""
+        return self._directory().delete(request)
 
     @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:

@@ -142,6 +142,10 @@ class PysClient:
         """Let nobody log in to the account."""
         return self._change("POST", f"{_account(login)}/disable", operation=operation)
 
+    def delete(self, login: str) -> PysChange:
+        """Forget the account. There is no way back."""
+        return self._change("DELETE", _account(login))
+
     def undo(self, login: str, token: str) -> None:
         """Put the account back to where it was before the change that gave out *token*."""
         self._change("POST", f"{_account(login)}/undo", token=token)

@@ -21,6 +21,7 @@ from provisioner.core.requests import (
     CliCommand,
     CloseAccount,
     CreateAccount,
+    DeleteAccount,
     FindPerson,
     HandOver,
     Presence,
@@ -94,6 +95,16 @@ class Pys:
             operation=request.operation_id,
         )
         return self._receipt(request.account.login, change)
+
+    @hookimpl
+    def account_delete(self, request: DeleteAccount) -> Receipt:
+        """Let PYS forget the account. The person stays."""
+        login = request.account.login
+        try:
+            self._connected().delete(login)
+        except MissingError:
+            return Receipt(outcome=Outcome.UNCHANGED, detail="there is no such account", reference=login)
+        return Receipt(outcome=Outcome.APPLIED, reference=login)
 
     @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:

@@ -17,21 +17,23 @@ from provisioner.core.requests import (
     ChannelReport,
     CheckChannel,
     CliCommand,
+    DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
     PasswordPolicy,
     ProbeDelivery,
 )
+from provisioner.core.secret import Secret
 from provisioner_sms.gateway import Gateway, Message, masked, open_gateway
 from provisioner_sms.settings import Settings
-from provisioner_sms.texts import UNSENDABLE, Templates
+from provisioner_sms.texts import UNSENDABLE, Templates, notice
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 @attrs.define(eq=False, kw_only=True)
 class SmsChannel:
-    """Brings secrets to mobile phones. Nothing is connected before the first message or check."""
+    """Brings secrets and notices to mobile phones. Nothing is connected before the first message or check."""
 
     name: str
     settings: Settings
@@ -49,15 +51,12 @@ class SmsChannel:
     def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Send the password to the registered number of its owner, and to no other (001 ¶5)."""
         template = self.templates.replaces_earlier if request.replaces_earlier else self.templates.first
-        message = Message(
-            delivery_id=request.delivery_id,
-            to=self._number(request.recipient),
-            text=template.compose(request.account, request.secret),
-            sender=self.settings.sender,
-        )
-        receipt = self._open().send(message)
-        log.info("sms_answered", channel=self.name, to=masked(message.to), state=receipt.state.value)
-        return receipt
+        return self._send(request, template.compose(request.account, request.secret))
+
+    @hookimpl
+    def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+        """Send a notice, in Turkish without the marks that a short message has no room for."""
+        return self._send(request, notice(request.text, self.settings.max_notice_parts))
 
     @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
@@ -86,6 +85,13 @@ class SmsChannel:
             if self._gateway is not None:
                 self._gateway.close()
                 self._gateway = None
+
+    def _send(self, request: DeliverSecret | DeliverNotice, text: Secret) -> DeliveryReceipt:
+        to = self._number(request.recipient)
+        message = Message(delivery_id=request.delivery_id, to=to, text=text, sender=self.settings.sender)
+        receipt = self._open().send(message)
+        log.info("sms_answered", channel=self.name, to=masked(to), state=receipt.state.value)
+        return receipt
 
     def _open(self) -> Gateway:
         with self._lock:

@@ -196,6 +196,8 @@ class Settings:
     regions: tuple[str, ...] = attrs.field(default=("TR",), validator=_are_regions)
     #: How many messages one text may take.
     max_parts: int = attrs.field(default=1, validator=_is_positive)
+    #: How many messages a notice may take, which holds no password.
+    max_notice_parts: int = attrs.field(default=3, validator=_is_positive)
     texts: Texts = Texts()
     kannel: KannelSettings | None = None
     json: JsonSettings | None = None

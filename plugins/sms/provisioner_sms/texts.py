@@ -86,6 +86,24 @@ def parts(text: str) -> int:
     return count
 
 
+def notice(text: str, max_parts: int) -> Secret:
+    """Return *text* as it is sent in a message without a password.
+
+    Raises:
+
+        RefusedError: It would take more than *max_parts* messages.
+    """
+    folded = fold(text)
+    if parts(folded) > max_parts:
+        raise RefusedError(
+            "the notice would be {septets} characters long and not fit in {max_parts} message(s)",
+            cure="raise max_notice_parts",
+            septets=septets(folded),
+            max_parts=max_parts,
+        )
+    return Secret(folded)
+
+
 @attrs.frozen(kw_only=True)
 class Template:
     """One text with places for a log-in name, a password and the help desk's number."""

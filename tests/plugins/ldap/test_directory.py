@@ -226,6 +226,74 @@ class TestCreate:
         assert administrator.logs_in(dn, FIRST)
 
 
+class TestDelete:
+    def test_nothing_is_left(self, directory: Directory, account: Account, administrator: Administrator) -> None:
+        directory.create(samples.create(account))
+        directory.shut(samples.close(account))
+
+        receipt = directory.delete(samples.delete(account))
+
+        assert (receipt.outcome, receipt.undo) == (Outcome.APPLIED, None)
+        assert administrator.read(administrator.dn(account)) is None
+        assert directory.probe(samples.probe(SECRET, account)).presence is Presence.ABSENT
+
+    def test_what_is_not_there_is_unchanged(self, directory: Directory, account: Account) -> None:
+        assert directory.delete(samples.delete(account)).outcome is Outcome.UNCHANGED
+
+    def test_it_can_be_made_anew(self, directory: Directory, account: Account, administrator: Administrator) -> None:
+        """Also with the same password: the policy's memory is gone with the entry."""
+        dn = administrator.dn(account)
+        directory.create(samples.create(account))
+        directory.shut(samples.close(account))
+        directory.delete(samples.delete(account))
+
+        directory.create(samples.create(account))
+
+        assert administrator.logs_in(dn, FIRST)
+        assert administrator.text(dn, "mail") == account.mail
+
+    def test_an_entry_with_others_below_it_is_left_alone(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        directory.create(samples.create(account))
+        administrator.add(f"cn=device,{administrator.dn(account)}", ["device"], {})
+
+        with pytest.raises(ConflictError, match="notAllowedOnNonLeaf") as caught:
+            directory.delete(samples.delete(account))
+
+        assert "below it" in str(caught.value.cure)
+        assert directory.probe(samples.probe(SECRET, account)).secret_accepted
+
+    def test_an_entry_of_another_kind_is_left_alone(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        dn = administrator.dn(account)
+        administrator.add(dn, ["account", "simpleSecurityObject"], {"userPassword": "printer1"})
+
+        with pytest.raises(ConflictError, match="another kind, account"):
+            directory.delete(samples.delete(account))
+
+        assert administrator.logs_in(dn, "printer1")
+
+    def test_a_login_that_differs_in_case_only_is_left_alone(self, directory: Directory, account: Account) -> None:
+        directory.create(samples.create(account))
+
+        with pytest.raises(ConflictError, match=f"another account, {account.login}"):
+            directory.delete(samples.delete(attrs.evolve(account, login=account.login.upper())))
+
+        assert directory.probe(samples.probe(SECRET, account)).secret_accepted
+
+    def test_a_missing_right_is_a_wrong_setting(
+        self, make_directory: MakeDirectory, account: Account, administrator: Administrator
+    ) -> None:
+        administrator.add(f"uid={account.login},{Slapd.suffix}", ["inetOrgPerson"], {"cn": "x", "sn": "y"})
+
+        with pytest.raises(MisconfiguredError, match="insufficientAccessRights") as caught:
+            make_directory(base_dn=Slapd.suffix).delete(samples.delete(account))
+
+        assert "rights" in str(caught.value.cure)
+
+
 class TestClose:
     def test_nobody_logs_in_any_more(
         self, directory: Directory, account: Account, administrator: Administrator

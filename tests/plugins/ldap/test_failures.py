@@ -31,6 +31,7 @@ from provisioner_ldap.settings import TlsMode
 from tests.plugins.ldap.conftest import (
     ADD,
     BIND,
+    DELETE,
     EXTENDED,
     MODIFY,
     SEARCH,
@@ -215,6 +216,22 @@ class TestLostAnswers:
         assert proxy.writes == 1
         presence = through_proxy.probe(samples.probe(None, account)).presence
         assert presence is (Presence.ENABLED if lost == "lose" else Presence.DISABLED)
+
+    @pytest.mark.parametrize("lost", ["lose", "lose_answer_to"])
+    def test_a_lost_answer_to_a_deletion_is_unknown(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, lost: str
+    ) -> None:
+        through_proxy.create(samples.create(account))
+        through_proxy.shut(samples.close(account))
+        proxy.seen.clear()
+        setattr(proxy, lost, {DELETE})
+
+        with pytest.raises(UnknownOutcomeError):
+            through_proxy.delete(samples.delete(account))
+
+        assert proxy.writes == 1
+        presence = through_proxy.probe(samples.probe(None, account)).presence
+        assert presence is (Presence.DISABLED if lost == "lose" else Presence.ABSENT)
 
     @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x30\x03\x02\x01\x01", b"\x30\x84" * 9])
     def test_an_answer_that_makes_no_sense_is_unknown(

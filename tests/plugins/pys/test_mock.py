@@ -95,7 +95,8 @@ class TestProblems:
             ("GET", "/nowhere", (404, "route_missing")),
             ("GET", "/accounts/1/nowhere", (404, "route_missing")),
             ("GET", "/", (404, "route_missing")),
-            ("DELETE", "/accounts/1", (405, "method_unknown")),
+            ("DELETE", "/accounts/1", (404, "account_missing")),
+            ("DELETE", "/persons/1", (405, "method_unknown")),
         ],
     )
     def test_have_stable_codes(self, web: httpx.Client, method: str, path: str, expected: tuple[int, str]) -> None:

@@ -40,6 +40,7 @@ HOOKS: dict[str, tuple[Callable[[Pys], Receipt], str]] = {
     "account_close": (lambda pys: pys.account_close(samples.close()), "account.disable"),
     "account_rotate": (lambda pys: pys.account_rotate(samples.rotate()), "account.password"),
     "account_handover": (lambda pys: pys.account_handover(samples.handover()), "account.holder"),
+    "account_delete": (lambda pys: pys.account_delete(samples.delete()), "account.delete"),
 }
 
 
@@ -145,6 +146,41 @@ class TestHandover:
             pys.account_handover(samples.handover())
 
         assert mock.account(LOGIN) is None
+
+
+class TestDelete:
+    def test_the_account_goes_and_the_person_stays(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        pys.account_close(samples.close())
+        receipt = pys.account_delete(samples.delete())
+
+        assert (receipt.outcome, receipt.undo) == (Outcome.APPLIED, None)
+        assert pys.account_probe(samples.probe(SECRET)).presence is Presence.ABSENT
+        assert pys.person_find(FindPerson(person_id=HOLDER.id)) == HOLDER
+
+    def test_what_is_not_there_is_unchanged(self, pys: Pys) -> None:
+        assert Outcome.UNCHANGED is pys.account_delete(samples.delete()).outcome
+
+    def test_nothing_brings_it_back(self, pys: Pys, mock: PysMock) -> None:
+        """The way back of an earlier change holds the hash of a password."""
+        pys.account_create(attrs.evolve(samples.create(), operation_id="op-0"))
+        closed = pys.account_close(samples.close())
+        pys.account_delete(samples.delete())
+
+        with pytest.raises(ConflictError):
+            take_back(closed)
+        assert mock.account(LOGIN) is None
+
+    def test_it_can_be_made_anew(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        pys.account_close(samples.close())
+        pys.account_delete(samples.delete())
+        take_back(pys.account_create(samples.create(secret=OTHER_SECRET)))
+        assert mock.account(LOGIN) is None
+        pys.account_create(samples.create(secret=OTHER_SECRET))
+
+        assert mock.logs_in(LOGIN, OTHER_SECRET)
+        assert not mock.logs_in(LOGIN, SECRET)
 
 
 class TestUndo:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from provisioner import DeliveryState, Secret
+from provisioner import DeliveryState, Person, Secret
 from provisioner.core.errors import (
     MisconfiguredError,
     RefusedError,
@@ -19,7 +19,7 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.requests import CheckChannel, DeliverSecret
+from provisioner.core.requests import CheckChannel, DeliverNotice, DeliverSecret
 from provisioner.testing.ports import free_ports
 from provisioner_sms.exchange import Exchange, Meaning, Reply
 from provisioner_sms.gateway import Message
@@ -251,6 +251,17 @@ def test_the_sample_for_verimor_reads_its_published_answers(
     assert outcome(sms, request_to()) == expected
     assert sent(provider.requests[0])["password"] == "canary"
     assert sent(provider.requests[0])["messages"][0]["dest"] == "905551234567"
+
+
+@pytest.mark.parametrize(("name", "body"), [("NetGSM", '{"code":"00","jobid":"1"}'), ("Verimor", "20212")])
+def test_the_samples_carry_notices_too(sample: Sample, name: str, body: str) -> None:
+    sms, provider = sample(name, 200, body)
+    recipient = Person(id="7", name="Ayşe Öğretmen", mobile="0555 123 45 67")
+
+    receipt = sms.notice_deliver(DeliverNotice(delivery_id="notice-1", recipient=recipient, text="şifre bitiyor"))
+
+    assert receipt.state is DeliveryState.ACCEPTED
+    assert sent(provider.requests[0])["messages"][0]["msg"] == "sifre bitiyor"
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from provisioner import DeliveryState, Secret
+from provisioner import DeliveryState, Person, Secret
 from provisioner.core.errors import (
     MisconfiguredError,
     TransientError,
     UnavailableError,
     UnknownOutcomeError,
 )
+from provisioner.core.requests import DeliverNotice
 from provisioner.testing.kannel import Kannel, wait_until
 from provisioner.testing.ports import free_ports
 from provisioner_sms.gateway import Message
@@ -291,3 +292,14 @@ def test_the_whole_way_from_the_hook_to_the_phone(
     assert receipt.state is DeliveryState.ACCEPTED
     text = "temelegitim46@meb.gov.tr yeni sifreniz: aB3$eF7x - onceki mesajdaki gecersizdir."
     assert received(kannel) == [f"{text} Giris yapamazsaniz: 0344 000 00 00"]
+
+
+def test_a_notice_of_several_parts_arrives_whole(kannel: Kannel, channel: MakeChannel) -> None:
+    sms = channel(kannel.settings())
+    recipient = Person(id="7", name="Ayşe Öğretmen", mobile="0555 123 45 67")
+    notice = DeliverNotice(delivery_id="notice-1", recipient=recipient, text="Şifrenizin süresi doluyor. " * 10 + "|")
+
+    receipt = sms.notice_deliver(notice)
+
+    assert receipt.state is DeliveryState.ACCEPTED
+    wait_until(lambda: kannel.inbox(NUMBER) == ["Sifrenizin suresi doluyor. " * 10 + "|"])

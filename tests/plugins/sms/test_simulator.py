@@ -21,7 +21,7 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.requests import CheckChannel, ProbeDelivery
+from provisioner.core.requests import CheckChannel, DeliverNotice, ProbeDelivery
 from provisioner.testing.kannel import wait_until
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.simulator import Fault, Inbox, SmsSimulator
@@ -87,12 +87,26 @@ class TestDelivery:
         assert sms.last_password(NUMBER) == "password-2"
 
     def test_a_phone_without_a_password_says_so(self, sms: SmsSimulator, http: Http) -> None:
-        with pytest.raises(LookupError, match="received nothing"):
+        with pytest.raises(LookupError, match="received no password"):
             sms.last_password(NUMBER)
 
         http("POST", "/messages", {"id": "1", "to": NUMBER, "sender": "X", "text": "hello"})
-        with pytest.raises(LookupError, match="no password"):
+        with pytest.raises(LookupError, match="received no password"):
             sms.last_password(NUMBER)
+
+    def test_a_notice_arrives_once_beside_the_passwords(
+        self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest
+    ) -> None:
+        password = request_to(password="aB3$eF7x")
+        to_simulator.secret_deliver(password)
+        for text in ("şifreniz yakında değişecek", "something else"):
+            notice = DeliverNotice(delivery_id="notice-1", recipient=password.recipient, text=text)
+            receipt = to_simulator.notice_deliver(notice)
+            assert (receipt.state, receipt.reference) == (DeliveryState.ACCEPTED, "notice-1")
+
+        assert [message.text for message in sms.inbox(NUMBER)][1:] == ["sifreniz yakinda degisecek"]
+        assert to_simulator.delivery_probe(ProbeDelivery(delivery_id="notice-1")).state is DeliveryState.DELIVERED
+        assert sms.last_password(NUMBER) == "aB3$eF7x"
 
     def test_the_same_id_again_changes_nothing(
         self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest

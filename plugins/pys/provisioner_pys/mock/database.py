@@ -132,6 +132,12 @@ class Database:
             _save(connection, account)
             return Change(changed=True, undo_token=_remember(connection, login, operation, former))
 
+    def delete(self, login: str) -> bool:
+        """Forget an account, and whatever could bring it back. Return whether there was one."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM undos WHERE login = ?", (login,))
+            return connection.execute("DELETE FROM accounts WHERE login = ?", (login,)).rowcount == 1
+
     def undo(self, login: str, token: str) -> Change:
         """Take the account's last change back.
 

@@ -150,6 +150,15 @@ ROUTES = (
         problems=(_MISSING,),
     ),
     Route(
+        name="account.delete",
+        method="DELETE",
+        path="/accounts/{login}",
+        summary="Forget an account and its password, for good. Its holder remains known as a person.",
+        run=Service.delete,
+        answer=Change,
+        problems=(_MISSING,),
+    ),
+    Route(
         name="account.undo",
         method="POST",
         path="/accounts/{login}/undo",

@@ -99,6 +99,12 @@ class Service:
             login, data.operation, lambda former: attrs.evolve(_existing(former), enabled=False)
         )
 
+    def delete(self, login: str) -> Change:
+        """Forget an account."""
+        if not self.database.delete(login):
+            raise Problem("account_missing", "there is no such account")
+        return Change(changed=True)
+
     def undo(self, login: str, data: UndoData) -> Change:
         """Take the account's last change back."""
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,17 +82,17 @@ class SmsSimulator:
         return self._api.inbox.messages(number)
 
     def last_password(self, number: str) -> str:
-        """Return the password in the newest message on a phone.
+        """Return the password in the newest message on a phone that has one.
 
         Raises:
 
-            LookupError: The phone received nothing, or the message has no password.
+            LookupError: The phone received no password.
         """
-        messages = self.inbox(number)
-        if not messages:
-            msg = "this phone received nothing"
-            raise LookupError(msg)
-        return messages[-1].password
+        for message in reversed(self.inbox(number)):
+            with suppress(LookupError):
+                return message.password
+        msg = "this phone received no password"
+        raise LookupError(msg)
 
     def misbehave(self, fault: Fault, *, calls: Iterable[int] = (), seconds: float = 1) -> None:
         """Let something go wrong with the next messages.
