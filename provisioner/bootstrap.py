@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import attrs
+import structlog
 
 from provisioner.config import LoadedConfiguration
 from provisioner.core.breaker import Breaker
 from provisioner.core.clearance import HandoverDuties
 from provisioner.core.defaults import Defaults
 from provisioner.core.engine import Engine
+from provisioner.core.errors import StoreError
 from provisioner.core.events import Event
 from provisioner.core.execution import Tools
 from provisioner.core.health import MemoryHealth
@@ -26,6 +28,8 @@ from provisioner.core.plugins import Plugins
 from provisioner.core.requests import ChooseLogin, FindPerson
 from provisioner.core.retrying import Retry, RetryPolicy
 from provisioner.store import Store
+
+log = structlog.stdlib.get_logger(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -103,7 +107,12 @@ def _plugins(config: LoadedConfiguration, store: Store, now: Clock, *, dry_run: 
 
     def breaker(name: str) -> Breaker:
         quarantine_after = config.content.breaker.quarantine_after
-        return Breaker(name=name, now=now, quarantine_after=quarantine_after, health=health, notify=plugins.observe)
+        return Breaker(name=name, now=now, quarantine_after=quarantine_after, health=health, notify=notify)
+
+    def notify(event: Event) -> None:
+        if not dry_run:
+            _write_down(store, event)
+        plugins.observe(event)
 
     plugins = Plugins(make_breaker=breaker, parallel=config.parallel(), dry_run=dry_run)
     return plugins
@@ -141,6 +150,14 @@ def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Re
 
 def _login(plugins: Plugins, unit: Unit) -> str:
     return plugins.choose_login(ChooseLogin(unit=unit)) or unit.code
+
+
+def _write_down(store: Store, event: Event) -> None:
+    """Put a notice into the trail. If that fails, the call that led to it must not end with another error for it."""
+    try:
+        store.write(event)
+    except StoreError as error:
+        log.warning("notice_not_kept", kind=event.kind, reason=str(error))
 
 
 def _recorder(store: Store, plugins: Plugins) -> Callable[..., None]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
 import pytest
 
 from provisioner.bootstrap import application, utc_now
 from provisioner.config import LoadedConfiguration, load
 from provisioner.core.errors import ConfigurationError, DryRunError, InputError, StoreError
-from provisioner.core.model import OperationState, Person, Unit
+from provisioner.core.events import Event, TargetQuarantined
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import OperationState, Person, StepError, Unit
 from provisioner.core.plan import Cause
 from provisioner.core.requests import FindPerson
 from provisioner.store import Store
@@ -30,6 +33,17 @@ plugin = "memory"
 """
 
 CAUSE = Cause(actor="tester")
+
+
+@attrs.define(eq=False)
+class Observer:
+    """Remembers what happened."""
+
+    seen: list[Event] = attrs.field(factory=list)
+
+    @hookimpl
+    def operation_event(self, event: Event) -> None:
+        self.seen.append(event)
 
 
 @pytest.fixture(name="config")
@@ -91,6 +105,19 @@ class TestApplication:
     def test_holds_changes_back_in_a_dry_run(self, config: LoadedConfiguration) -> None:
         with application(config, dry_run=True) as app, pytest.raises(DryRunError):
             app.plugins.targets["directory"].change(samples.create())
+
+    def test_tells_of_a_quarantine_even_if_it_cannot_be_written_down(self, config: LoadedConfiguration) -> None:
+        """What is wrong with the target must not be hidden behind what is wrong with the store."""
+        at, error = utc_now(), StepError(name="UnavailableError", message="")
+        notice = TargetQuarantined(at=at, target="directory", failing_since=at, error=error)
+        observer = Observer()
+        with application(config) as app:
+            app.plugins.add("test:observer", observer)
+            app.store.close()
+
+            app.plugins.targets["directory"].breaker.notify(notice)
+
+        assert observer.seen == [notice]
 
     def test_closes_the_plugins_whatever_happens(self, config: LoadedConfiguration) -> None:
         closed: list[bool] = []

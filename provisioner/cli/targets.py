@@ -14,6 +14,7 @@ from provisioner.cli.session import Session
 from provisioner.config import LoadedConfiguration
 from provisioner.core.breaker import Breaker
 from provisioner.core.errors import InputError, NotReadyError, Problem, TargetError
+from provisioner.core.events import TargetResumed
 from provisioner.core.plugins import Plugins
 from provisioner.core.requests import CheckChannel
 from provisioner.core.text import Text
@@ -36,6 +37,7 @@ def resume(session: Session, name: str, *, force: bool, dry_run: bool) -> ExitCo
         if quarantined and not force:
             _check(session.configuration, name)
         if quarantined and not dry_run:
+            store.write(TargetResumed(at=utc_now(), actor=session.actor, target=name, forced=force))
             store.change_health(name, lambda _: None)
             log.info("target_resumed", target=name, actor=session.actor, forced=force)
     session.output.document({"target": name, "resumed": quarantined and not dry_run})

@@ -89,10 +89,7 @@ class StepEnded(OperationEvent):
 
 @attrs.frozen(kw_only=True)
 class TargetQuarantined(Event):
-    """A target or channel failed for so long that it is left alone until somebody resumes it.
-
-    It belongs to no operation: observers see it, and it is not in the journal.
-    """
+    """A target or channel failed for so long that it is left alone until somebody resumes it."""
 
     kind = "target_quarantined"
 
@@ -100,6 +97,19 @@ class TargetQuarantined(Event):
     target: str
     failing_since: datetime
     error: StepError
+
+
+@attrs.frozen(kw_only=True)
+class TargetResumed(Event):
+    """Somebody had a quarantined target or channel called again."""
+
+    kind = "target_resumed"
+
+    actor: str
+    #: The name of the target or channel.
+    target: str
+    #: Whether it was not checked before.
+    forced: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -15,6 +15,13 @@ from tests.cli.conftest import FaultyPlugin, Office
 HOUR = timedelta(hours=1)
 
 
+def trail(office: Office) -> list[tuple[str, str]]:
+    """Return what the trail has, each with who did it."""
+    with office.open() as store:
+        assert store.verify_chain() is None
+        return [(entry.kind, entry.actor) for entry in store.events()]
+
+
 @attrs.define(eq=False)
 class Down:
     """One system that does not work."""
@@ -74,6 +81,15 @@ class TestQuarantine:
 
         assert down.known() is None
 
+    def test_is_not_written_down_by_a_dry_run(self, office: Office, down: Down) -> None:
+        with time_machine.travel(datetime.now(UTC) - 2 * HOUR, tick=True):
+            office.type("unit", "open", "ar-ge")
+
+        answer = office.type("unit", "open", "ar-ge", "--dry-run")
+
+        assert "target_quarantined" in answer.err
+        assert trail(office) == []
+
     def test_does_not_come_of_a_short_outage(self, office: Office, down: Down) -> None:
         down.lasts(HOUR / 2)
         down.works_again()
@@ -97,6 +113,7 @@ class TestQuarantine:
         answers = [office.type("unit", "open", "ar-ge") for _ in range(3)]
 
         assert [type(event) for event in seen] == [TargetQuarantined]
+        assert trail(office) == [("target_quarantined", "")]
         assert not any("target_quarantined" in answer.err for answer in answers)
 
 
@@ -147,6 +164,16 @@ class TestResume:
 
         assert (answer.code, quarantined.known()) == (0, None)
 
+    @pytest.mark.parametrize("forced", [False, True])
+    def test_is_in_the_trail_with_the_name_of_who_did_it(
+        self, office: Office, quarantined: Down, *, forced: bool
+    ) -> None:
+        quarantined.works_again()
+
+        office.type("--actor", "1002", "target", "resume", quarantined.name, *(["--force"] if forced else []))
+
+        assert trail(office) == [("target_quarantined", ""), ("target_resumed", "1002")]
+
     def test_as_a_dry_run_changes_nothing(self, office: Office, quarantined: Down) -> None:
         quarantined.works_again()
 
@@ -154,6 +181,7 @@ class TestResume:
 
         assert (answer.code, answer.json["resumed"]) == (0, False)
         assert quarantined.known() is not None
+        assert trail(office) == [("target_quarantined", "")]
 
     def test_of_what_is_not_quarantined_changes_nothing(self, office: Office) -> None:
         answer = office.type("target", "resume", "pys")
