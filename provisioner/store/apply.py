@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, update
 from sqlalchemy.sql.dml import UpdateBase
 
+from provisioner.core.errors import BusyError
 from provisioner.core.events import (
     DeadlineMet,
     DutyConfirmed,
@@ -26,9 +27,9 @@ from provisioner.core.events import (
     StepEnded,
 )
 from provisioner.core.model import OperationState, Step
-from provisioner.store import marks, schedule
+from provisioner.store import authority, forms, marks, schedule, troubles
 from provisioner.store.prepared import prepared
-from provisioner.store.rows import Change, Row, add, as_row, put
+from provisioner.store.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.tables import account_targets, accounts, handovers, leases, operations, steps, units
 
 _THIS_OPERATION = operations.c.id == bindparam("this")
@@ -75,6 +76,9 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     DeadlineMet: marks.met,
     DutyConfirmed: marks.confirmed,
     RulesChanged: schedule.changed,
+    **authority.CHANGES,
+    **forms.CHANGES,
+    **troubles.CHANGES,
 }
 
 
@@ -97,7 +101,12 @@ class Batch:
         self._logins: set[str] = set()
 
     def add(self, event: Event) -> None:
-        """Collect what *event* changes."""
+        """Collect what *event* changes.
+
+        Raises:
+
+            BusyError: Somebody else has changed what it changes. Nothing of the transaction may be kept.
+        """
         match event:
             case OperationPlanned():
                 self._begin_anew(event)
@@ -130,10 +139,12 @@ class Batch:
         if changes:
             self.store()
             for statement, row in changes(event):
-                self._run(statement, [row])
+                found = self._run(statement, [row])
+                if not found and statement.get_execution_options().get(MUST_FIND):
+                    raise BusyError("somebody else changed it at the same time", cure="look at it again")
 
-    def _run(self, statement: UpdateBase, rows: list[Row]) -> None:
-        prepared(statement, self._connection.dialect).run(self._connection, rows)
+    def _run(self, statement: UpdateBase, rows: list[Row]) -> int:
+        return prepared(statement, self._connection.dialect).run(self._connection, rows)
 
     def _begin_anew(self, event: Event) -> None:
         """Store what is there of the same account first: its end would otherwise come after this beginning."""

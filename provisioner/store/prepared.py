@@ -36,9 +36,9 @@ class Prepared:
             values.append((name, bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect)))
         return cls(str(compiled), tuple(values))
 
-    def run(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> None:
-        """Run the statement once for each row."""
-        connection.exec_driver_sql(self._text, [self._values_of(row) for row in rows])
+    def run(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> int:
+        """Run the statement once for each row; answers how many rows of its table it touched."""
+        return connection.exec_driver_sql(self._text, [self._values_of(row) for row in rows]).rowcount
 
     def _values_of(self, row: Mapping[str, object]) -> tuple[object, ...]:
         return tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from sqlalchemy import Table
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.sql.dml import UpdateBase
@@ -14,6 +14,9 @@ Row = dict[str, Any]
 
 #: A statement, and the values for one run of it.
 Change = tuple[UpdateBase, Row]
+
+#: The execution option of a statement that must find the row it changes, because somebody may have been faster.
+MUST_FIND = "must_find"
 
 
 def as_row(model: attrs.AttrsInstance) -> Row:
@@ -34,3 +37,14 @@ def put(table: Table) -> Insert:
     statement = sqlite.insert(table)
     rest = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest)
+
+
+def revise(table: Table) -> UpdateBase:
+    """Return a statement that writes the next revision of a row over the last one, and over no other.
+
+    The row has the new values, and the key once more as ``this``.
+    """
+    [key] = table.primary_key
+    rest: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns if not column.primary_key}
+    last = table.c.revision == bindparam("revision", type_=table.c.revision.type) - 1
+    return update(table).where(key == bindparam("this"), last).values(rest).execution_options(**{MUST_FIND: True})

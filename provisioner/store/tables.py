@@ -19,6 +19,8 @@ from sqlalchemy import (
     Text,
 )
 
+from provisioner.core.authority import Role
+from provisioner.core.forms import FormState
 from provisioner.core.model import (
     AccountKind,
     AccountState,
@@ -28,6 +30,7 @@ from provisioner.core.model import (
     TargetState,
 )
 from provisioner.core.rules import Action
+from provisioner.core.troubles import TroubleState
 from provisioner.store.types import ErrorText, UtcDateTime, words
 
 metadata = MetaData(
@@ -222,6 +225,73 @@ schedule = Table(
     # The login up to which the deadlines are computed anew; empty when all are.
     Column("cursor", String),
     CheckConstraint("id = 1", name="only"),
+)
+
+#: Who has which role, of himself or for somebody else. What was revoked is in the trail only.
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("person", String, nullable=False, index=True),
+    Column("role", words(Role), nullable=False),
+    Column("unit", String),
+    Column("delegator", String),
+    Column("starts_at", UtcDateTime),
+    Column("ends_at", UtcDateTime),
+    Column("granted_by", String, nullable=False),
+    Column("granted_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Request forms. The account of one that asks for an opening may not be there yet.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", words(OperationKind), nullable=False),
+    Column("login", String, nullable=False, index=True),
+    Column("unit", String, nullable=False),
+    Column("requester", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("submitted_at", UtcDateTime, nullable=False),
+    Column("recipient", String),
+    Column("mobile_mark", String(64)),
+    Column("scan_sha256", String(64)),
+    Column("state", words(FormState), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("approver", String),
+    Column("approver_for", String),
+    Column("decided_at", UtcDateTime),
+    Column("remark", Text, nullable=False),
+    Column("mobile_confirmed_by", String),
+    Column("mobile_confirmed_at", UtcDateTime),
+    Column("officer", String),
+    Column("officer_for", String),
+    Column("begun_at", UtcDateTime),
+    Column("operation", String, index=True),
+    Column("archived_at", UtcDateTime),
+    Column("archive", Text),
+    Column("archive_sha256", String(64)),
+    Index(None, "submitted_at", "id"),
+    Index(None, "state", "submitted_at", "id"),
+    sqlite_with_rowid=False,
+)
+
+#: Reports of trouble with a login, and which unit has them in hand.
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("login", ForeignKey("accounts.login"), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("reporter", String, nullable=False),
+    Column("reported_at", UtcDateTime, nullable=False),
+    Column("unit", ForeignKey("units.code"), nullable=False),
+    Column("state", words(TroubleState), nullable=False),
+    Column("resolution", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Index(None, "reported_at", "id"),
+    sqlite_with_rowid=False,
 )
 
 #: The trail, which is only ever added to. :mod:`provisioner.store.chain` says what the hash is.

@@ -25,6 +25,9 @@ def upgrade() -> None:
     _target_health()
     _marks()
     _schedule()
+    _grants()
+    _requests()
+    _troubles()
     _trail()
 
 
@@ -33,6 +36,9 @@ def downgrade() -> None:
     for table in (
         "chain_head",
         "events",
+        "troubles",
+        "requests",
+        "grants",
         "schedule",
         "rule_sets",
         "marks",
@@ -249,6 +255,82 @@ def _schedule() -> None:
         sa.CheckConstraint("id = 1", name="only"),
         sa.PrimaryKeyConstraint("id", name="pk_schedule"),
     )
+
+
+def _grants() -> None:
+    op.create_table(
+        "grants",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("person", sa.String, nullable=False),
+        sa.Column("role", WORD, nullable=False),
+        sa.Column("unit", sa.String),
+        sa.Column("delegator", sa.String),
+        sa.Column("starts_at", UTC),
+        sa.Column("ends_at", UTC),
+        sa.Column("granted_by", sa.String, nullable=False),
+        sa.Column("granted_at", UTC, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_grants"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_grants_person", "grants", ["person"])
+
+
+def _requests() -> None:
+    op.create_table(
+        "requests",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("unit", sa.String, nullable=False),
+        sa.Column("requester", sa.String, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("submitted_at", UTC, nullable=False),
+        sa.Column("recipient", sa.String),
+        sa.Column("mobile_mark", sa.String(64)),
+        sa.Column("scan_sha256", sa.String(64)),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("approver", sa.String),
+        sa.Column("approver_for", sa.String),
+        sa.Column("decided_at", UTC),
+        sa.Column("remark", sa.Text, nullable=False),
+        sa.Column("mobile_confirmed_by", sa.String),
+        sa.Column("mobile_confirmed_at", UTC),
+        sa.Column("officer", sa.String),
+        sa.Column("officer_for", sa.String),
+        sa.Column("begun_at", UTC),
+        sa.Column("operation", sa.String),
+        sa.Column("archived_at", UTC),
+        sa.Column("archive", sa.Text),
+        sa.Column("archive_sha256", sa.String(64)),
+        sa.PrimaryKeyConstraint("id", name="pk_requests"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_requests_login", "requests", ["login"])
+    op.create_index("ix_requests_operation", "requests", ["operation"])
+    op.create_index("ix_requests_submitted_at_id", "requests", ["submitted_at", "id"])
+    op.create_index("ix_requests_state_submitted_at_id", "requests", ["state", "submitted_at", "id"])
+
+
+def _troubles() -> None:
+    op.create_table(
+        "troubles",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("login", sa.String, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("reporter", sa.String, nullable=False),
+        sa.Column("reported_at", UTC, nullable=False),
+        sa.Column("unit", sa.String, nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("resolution", sa.Text, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_troubles"),
+        sa.ForeignKeyConstraint(["login"], ["accounts.login"], name="fk_troubles_login_accounts"),
+        sa.ForeignKeyConstraint(["unit"], ["units.code"], name="fk_troubles_unit_units"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_troubles_login", "troubles", ["login"])
+    op.create_index("ix_troubles_reported_at_id", "troubles", ["reported_at", "id"])
 
 
 def _trail() -> None:

@@ -1,0 +1,305 @@
+"""Who may do what: roles that are bound to units, for good or while somebody stands in (001 ¶4; 003 m.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import attrs
+
+from provisioner.core.errors import DeniedError
+from provisioner.core.events import Event, OperationPlanned
+from provisioner.core.forms import FormState, RequestForm
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import OperationKind, Person, Unit
+from provisioner.core.requests import AuthorizeOperation, Denial
+from provisioner.core.text import Text
+
+#: What begins the name of a policy where a person's id could stand.
+POLICY = "policy:"
+
+#: What an officer does only with a form that was approved (001 ¶4).
+BY_FORM = frozenset({OperationKind.ROTATE, OperationKind.REOPEN})
+
+#: How many of those who could do something are named.
+NAMED = 10
+
+
+class Role(StrEnum):
+    """What somebody is to a unit, and to all units below it."""
+
+    #: Carries out what is asked for (001 ¶4: "PYS yetkilisi").
+    OFFICER = "officer"
+    #: Approves request forms (001 ¶4: "idari amir") of those for whom the personnel system names no supervisor.
+    SUPERVISOR = "supervisor"
+    #: May do everything, and gives the other roles.
+    ADMINISTRATOR = "administrator"
+    #: Reads the trail, and changes nothing.
+    AUDITOR = "auditor"
+    #: Asks whether somebody may leave or start (000 m.5/f).
+    PERSONNEL_OFFICE = "personnel_office"
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """One person's role."""
+
+    id: str
+    person: str
+    role: Role
+    #: The code of the unit for which it holds, with all units below it; ``None`` for everywhere.
+    unit: str | None = None
+    #: For whom the person acts. This one stays answerable (003 m.10), and what he may not do, the person may not do.
+    delegator: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    granted_by: str
+    granted_at: datetime
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it has begun and has not ended."""
+        return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
+
+    def covers(self, path: Collection[str]) -> bool:
+        """Whether it holds for the unit that has this path: its own code and those of all units above it."""
+        return self.unit is None or self.unit in path
+
+
+@attrs.frozen(kw_only=True)
+class Granted(Event):
+    """Somebody was given a role, for good or to act for somebody else."""
+
+    kind = "authority_granted"
+
+    grant: Grant
+
+
+@attrs.frozen(kw_only=True)
+class Revoked(Event):
+    """A role was taken away."""
+
+    kind = "authority_revoked"
+
+    grant: Grant
+
+
+@attrs.frozen(kw_only=True)
+class ActedForAnother(Event):
+    """An operation was asked for with the right of somebody else, who is answerable for it (003 m.10)."""
+
+    kind = "acted_for_another"
+
+    #: Who is answerable.
+    delegator: str
+
+
+class AuthorityRecords(Protocol):
+    """What has to be known to tell who may do what."""
+
+    def grants_of(self, person: str, /) -> Sequence[Grant]:
+        """Return the roles of this person, those that are over or have not begun included."""
+
+    def all_grants(self) -> Sequence[Grant]:
+        """Return all roles of all persons."""
+
+    def unit_path(self, code: str, /) -> Sequence[Unit]:
+        """Return the units from the top down to the one with this code."""
+
+    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        """Return the persons with these ids, as far as the store knows them."""
+
+    def form(self, form_id: str, /) -> RequestForm | None:
+        """Return a request form."""
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """The right by which somebody acts."""
+
+    role: Role
+    #: Who is answerable, if it is a delegated right.
+    delegator: str | None = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Authority:
+    """Tells who may do what.
+
+    Args:
+
+        records: What is known.
+
+        administrators: The ids of those who are administrators by the configuration.
+
+        enforced: Whether anything is denied at all.
+
+        now: The clock.
+    """
+
+    records: AuthorityRecords
+    administrators: Collection[str] = ()
+    enforced: bool = True
+    now: Callable[[], datetime]
+
+    @hookimpl
+    def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
+        """Let officers work in their units, administrators everywhere, and policies do what they are for."""
+        if not self.enforced or request.by_policy:
+            return None
+        path = self._path_of(request.unit)
+        if self._standing(request.actor, {Role.ADMINISTRATOR}, path, request.at):
+            return None
+        if request.kind is OperationKind.DELETE:
+            return self._not_deletable(path)
+        if not self._standing(request.actor, {Role.OFFICER}, path, request.at):
+            return self._not_an_officer(request, path)
+        return self._without_form(request, path) if request.kind in BY_FORM else None
+
+    def standing(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
+        """Return the right by which a person has one of these roles now, his own before a delegated one.
+
+        Args:
+
+            person: The id of the person.
+
+            roles: One of these is enough.
+
+            unit: The code of the unit it is about; ``None`` if the role has to hold everywhere.
+        """
+        return self._standing(person, roles, self._path(unit), self.now())
+
+    def delegates(self, person: str, delegator: str, role: Role, unit: str | None) -> bool:
+        """Whether a person may act for this delegator now, if the delegator himself may."""
+        path, at = self._path(unit), self.now()
+        return any(
+            grant.delegator == delegator and grant.role is role and grant.holds(at) and grant.covers(path)
+            for grant in self.records.grants_of(person)
+        )
+
+    def require(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
+        """Make sure that a person has one of these roles, or is an administrator.
+
+        Returns:
+
+            The right by which the person acts; ``None`` if authority is not enforced.
+
+        Raises:
+
+            DeniedError: The person has not; the cure says who has.
+        """
+        wanted = {*roles, Role.ADMINISTRATOR}
+        standing = self.standing(person, wanted, unit)
+        if standing or not self.enforced:
+            return standing
+        raise DeniedError(
+            "{person} may not do this",
+            cure="it can be done by {people}",
+            person=person,
+            people=self._named(self._who(wanted, self._path(unit))),
+        )
+
+    def answerable(self, events: Iterable[Event]) -> list[Event]:
+        """Return one more event for each operation among *events* that was asked for with somebody else's right."""
+        found: list[Event] = []
+        delegated: dict[str, bool] = {}
+        for event in events:
+            if isinstance(event, OperationPlanned) and self._has_delegated_rights(event.actor, delegated):
+                standing = self.standing(event.actor, {Role.OFFICER, Role.ADMINISTRATOR}, event.account.unit)
+                if standing and standing.delegator:
+                    found.append(_acted(event, standing.delegator))
+        return found
+
+    def who(self, roles: Collection[Role], unit: str | None = None) -> list[str]:
+        """Return the ids of those who have one of these roles now, administrators of the configuration last."""
+        return self._who(roles, self._path(unit))
+
+    def _has_delegated_rights(self, person: str, known: dict[str, bool]) -> bool:
+        if person not in known:
+            known[person] = any(grant.delegator for grant in self.records.grants_of(person))
+        return known[person]
+
+    def _standing(self, person: str, roles: Collection[Role], path: Collection[str], at: datetime) -> Standing | None:
+        if Role.ADMINISTRATOR in roles and person in self.administrators:
+            return Standing(role=Role.ADMINISTRATOR)
+        fitting = [
+            grant
+            for grant in self.records.grants_of(person)
+            if grant.role in roles and grant.holds(at) and grant.covers(path)
+        ]
+        for grant in sorted(fitting, key=lambda one: one.delegator is not None):
+            if grant.delegator is None or self._has_own(grant.delegator, grant.role, path, at):
+                return Standing(role=grant.role, delegator=grant.delegator)
+        return None
+
+    def _has_own(self, person: str, role: Role, path: Collection[str], at: datetime) -> bool:
+        """Whether a person has a role by himself: what was delegated cannot be delegated again."""
+        if role is Role.ADMINISTRATOR and person in self.administrators:
+            return True
+        return any(
+            grant.role is role and grant.delegator is None and grant.holds(at) and grant.covers(path)
+            for grant in self.records.grants_of(person)
+        )
+
+    def _without_form(self, request: AuthorizeOperation, path: Collection[str]) -> Denial | None:
+        values = {"kind": request.kind.value, "login": request.account.login, "request": request.request}
+        if request.request is None:
+            return Denial(
+                reason=Text("'{kind}' by hand needs an approved request form", values),
+                cure=Text(
+                    "run 'provisioner request submit {login} --kind {kind}'; without a form it can be done by {people}",
+                    values | {"people": self._named(self._who({Role.ADMINISTRATOR}, path))},
+                ),
+            )
+        form = self.records.form(request.request)
+        fitting = form and (form.kind, form.login) == (request.kind, request.account.login)
+        if form and fitting and form.state in {FormState.APPROVED, FormState.EXECUTING}:
+            return None
+        return Denial(
+            reason=Text("the request form {request} does not allow '{kind}' of {login} now", values),
+            cure=Text("run 'provisioner request show {request}'", values),
+        )
+
+    def _not_an_officer(self, request: AuthorizeOperation, path: Collection[str]) -> Denial:
+        values = {"actor": request.actor, "unit": request.unit.code}
+        people = self._named(self._who({Role.OFFICER, Role.ADMINISTRATOR}, path))
+        return Denial(
+            reason=Text("{actor} is not an officer of {unit} or of a unit above it", values),
+            cure=Text("it can be done by {people}", {"people": people}),
+        )
+
+    def _not_deletable(self, path: Collection[str]) -> Denial:
+        people = self._named(self._who({Role.ADMINISTRATOR}, path))
+        return Denial(
+            reason=Text("only a retention rule or an administrator may delete"),
+            cure=Text("it can be done by {people}", {"people": people}),
+        )
+
+    def _who(self, roles: Collection[Role], path: Collection[str]) -> list[str]:
+        at = self.now()
+        persons = [grant.person for grant in self.records.all_grants() if grant.role in roles and grant.covers(path)]
+        able = [person for person in dict.fromkeys(persons) if self._standing(person, roles, path, at)]
+        more = self.administrators if Role.ADMINISTRATOR in roles else ()
+        return list(dict.fromkeys([*able, *more]))
+
+    def _named(self, ids: Sequence[str]) -> str:
+        """Return people as they are named in a message."""
+        shown = ids[:NAMED]
+        known = self.records.persons(shown)
+        return ", ".join(f"{known[one].name} ({one})" if one in known else one for one in shown) or "-"
+
+    def _path_of(self, unit: Unit) -> Collection[str]:
+        """Return the codes above a unit, of which only the parent may be known; if it is moved, those above both."""
+        stored = self._path(unit.code)
+        above = self._path(unit.parent)
+        return {one for one in stored if one == unit.code or one in above} if stored else above
+
+    def _path(self, code: str | None) -> Collection[str]:
+        return {unit.code for unit in self.records.unit_path(code)} if code else frozenset()
+
+
+def _acted(event: OperationPlanned, delegator: str) -> ActedForAnother:
+    return ActedForAnother(
+        at=event.at, actor=event.actor, login=event.login, operation_id=event.operation_id, delegator=delegator
+    )

@@ -1,0 +1,358 @@
+"""The desk where request forms are handed in, decided on and carried out (001 ¶4).
+
+Its methods check a rule and answer with the event that says what happens; whoever calls them records it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import attrs
+
+from provisioner.core.authority import Authority, Role
+from provisioner.core.errors import BusyError, DeniedError, InputError, Problem
+from provisioner.core.events import Event, OperationEnded
+from provisioner.core.forms import (
+    FormEvent,
+    FormState,
+    MobileConfirmed,
+    RequestApproved,
+    RequestArchived,
+    RequestBegun,
+    RequestForm,
+    RequestRejected,
+    RequestSubmitted,
+)
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import Account, OperationKind, OperationState, Person
+from provisioner.core.people import People
+from provisioner.core.text import Text
+
+FormEventT = TypeVar("FormEventT", bound=FormEvent)
+
+
+class FormRecords(Protocol):
+    """What the desk has to know."""
+
+    def form(self, form_id: str, /) -> RequestForm | None:
+        """Return a request form."""
+
+    def open_forms(self, login: str, /) -> Sequence[RequestForm]:
+        """Return the forms about this account to which something is still to happen."""
+
+    def forms_of_operation(self, operation_id: str, /) -> Sequence[RequestForm]:
+        """Return the forms that this operation carries out and that are not archived."""
+
+    def forms_carried_out(self) -> Sequence[RequestForm]:
+        """Return the forms whose operation is done and that are not archived."""
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """What somebody writes into a form."""
+
+    kind: OperationKind
+    account: Account
+    #: Who asks.
+    requester: str
+    reason: str
+    #: Who is to receive the password; ``None`` if there will be none.
+    recipient: str | None = None
+    #: Who is to carry it out; ``None`` if any officer of the unit may.
+    officer: str | None = None
+    #: The SHA-256 of the signed paper.
+    scan_sha256: str | None = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Desk:
+    """Knows the rules of request forms.
+
+    Args:
+
+        records: What is known.
+
+        people: Asks the personnel system, so that what is decided rests on current data.
+
+        authority: Who is an officer, and who stands in for whom.
+
+        record: Makes events durable.
+
+        now: The clock.
+    """
+
+    records: FormRecords
+    people: People
+    authority: Authority
+    record: Callable[..., None]
+    now: Callable[[], datetime]
+
+    def find(self, form_id: str) -> RequestForm:
+        """Return a form.
+
+        Raises:
+
+            InputError: There is none.
+        """
+        form = self.records.form(form_id)
+        if form is None:
+            raise InputError([Problem(field="id", message=Text("there is no request {id}", {"id": form_id}))])
+        return form
+
+    def submit(self, wish: Wish) -> RequestSubmitted | RequestForm:
+        """Fill in a form.
+
+        Returns:
+
+            The event, or the form itself if the same person has asked for the same and that is still open.
+
+        Raises:
+
+            DeniedError: The personnel system does not know the requester, or one person would have two parts.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        if wish.officer == wish.requester:
+            raise DeniedError("{person} cannot be requester and officer of one form", person=wish.requester)
+        for form in self.records.open_forms(wish.account.login):
+            if (form.kind, form.requester, form.recipient) == (wish.kind, wish.requester, wish.recipient):
+                return form
+        found = self._known([wish.requester, wish.recipient])
+        form = RequestForm(
+            id=str(uuid.uuid4()),
+            kind=wish.kind,
+            login=wish.account.login,
+            unit=wish.account.unit,
+            requester=wish.requester,
+            reason=wish.reason,
+            submitted_at=self.now(),
+            recipient=wish.recipient,
+            officer=wish.officer,
+            scan_sha256=wish.scan_sha256,
+        )
+        mobile = found[wish.recipient].mobile if wish.recipient else None
+        return self._event(RequestSubmitted, wish.requester, attrs.evolve(form, mobile_mark=form.mark_of(mobile)))
+
+    def approve(self, form: RequestForm, actor: str) -> RequestApproved:
+        """Agree, as the requester's supervisor or for him.
+
+        Raises:
+
+            InputError: It was decided already.
+
+            DeniedError: The actor is not the one to decide, or has another part in it.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        return self._decided(RequestApproved, form, actor, state=FormState.APPROVED)
+
+    def reject(self, form: RequestForm, actor: str, remark: str) -> RequestRejected:
+        """Do not agree, as the requester's supervisor or for him.
+
+        Raises:
+
+            InputError: It was decided already.
+
+            DeniedError: The actor is not the one to decide, or has another part in it.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        return self._decided(RequestRejected, form, actor, state=FormState.REJECTED, remark=remark)
+
+    def confirm_mobile(self, form: RequestForm, actor: str) -> MobileConfirmed:
+        """Answer for the recipient's mobile number as the personnel system has it now (001 ¶4, ¶5).
+
+        Raises:
+
+            InputError: There is nothing to confirm.
+
+            DeniedError: The actor is not an officer for the unit, or is who the password goes to.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        if not form.state.is_open or form.recipient is None:
+            raise _wrong_state(form)
+        if actor in {form.requester, form.recipient}:
+            raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
+        self.authority.require(actor, {Role.OFFICER}, form.unit)
+        mobile = self._known([form.recipient])[form.recipient].mobile
+        changes = {"mobile_mark": form.mark_of(mobile), "mobile_confirmed_at": self.now()}
+        return self._event(MobileConfirmed, actor, form.changed(**changes, mobile_confirmed_by=actor))
+
+    def require_ready(self, form: RequestForm, actor: str, recipient: str | None) -> None:
+        """Make sure that a form can be carried out by this actor now.
+
+        Args:
+
+            form: The form.
+
+            actor: Who wants to carry it out.
+
+            recipient: Who would receive the password today.
+
+        Raises:
+
+            InputError: It was not approved.
+
+            DeniedError: The actor is not the one to do it, or the personnel data has changed.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        if form.state not in {FormState.APPROVED, FormState.EXECUTING}:
+            raise _wrong_state(form)
+        self._require_officer(form, actor)
+        self._require_current(form, recipient)
+
+    def begin(self, form: RequestForm, actor: str, operation_id: str | None) -> RequestForm:
+        """Write down who carries the form out, by which operation.
+
+        Raises:
+
+            BusyError: Somebody else has changed the form in the meantime.
+        """
+        standing = self.authority.standing(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
+        begun = form.changed(
+            state=FormState.EXECUTING,
+            officer=actor,
+            officer_for=standing.delegator if standing else None,
+            begun_at=self.now(),
+            operation=operation_id,
+        )
+        self.record(self._event(RequestBegun, actor, begun))
+        return begun
+
+    def archive(self, form: RequestForm) -> RequestForm:
+        """Keep a form that was carried out.
+
+        Raises:
+
+            BusyError: Somebody else has changed the form in the meantime.
+        """
+        archived = form.archived(self.now())
+        self.record(self._event(RequestArchived, form.officer or "", archived))
+        return archived
+
+    def settle(self) -> None:
+        """Archive the forms whose operation is done by now, whoever brought it to its end."""
+        self._archive_all(self.records.forms_carried_out())
+
+    @hookimpl
+    def operation_event(self, event: Event) -> None:
+        """Archive the form that an operation carries out, as soon as it is done."""
+        if isinstance(event, OperationEnded) and event.state is OperationState.DONE:
+            self._archive_all(self.records.forms_of_operation(event.operation_id))
+
+    def _archive_all(self, forms: Iterable[RequestForm]) -> None:
+        for form in forms:
+            try:
+                self.archive(form)
+            except BusyError:  # another process was faster
+                continue
+
+    def _decided(self, make: type[FormEventT], form: RequestForm, actor: str, **changes: object) -> FormEventT:
+        if form.state is not FormState.SUBMITTED:
+            raise _wrong_state(form)
+        answerable = self._answerable_supervisor(form, actor)
+        for person in {actor, answerable} - {None}:
+            if person in {form.requester, form.officer}:
+                raise DeniedError(
+                    "{person} has another part in request {id} and cannot decide on it",
+                    cure="requester, approver and officer have to be three persons",
+                    person=person,
+                    id=form.id,
+                )
+        decided = form.changed(approver=actor, approver_for=answerable, decided_at=self.now(), **changes)
+        return self._event(make, actor, decided)
+
+    def _answerable_supervisor(self, form: RequestForm, actor: str) -> str | None:
+        """Return for whom the actor would decide; ``None`` for himself.
+
+        Raises:
+
+            DeniedError: He is not the one to decide.
+        """
+        requester = self._known([form.requester])[form.requester]
+        supervisor = requester.supervisor
+        if supervisor is None:
+            standing = self.authority.standing(actor, {Role.SUPERVISOR}, requester.unit)
+            if standing:
+                return standing.delegator
+        elif actor == supervisor:
+            return None
+        elif self.authority.delegates(actor, supervisor, Role.SUPERVISOR, requester.unit):
+            return supervisor
+        others = [supervisor] if supervisor else self.authority.who({Role.SUPERVISOR}, requester.unit)
+        raise DeniedError(
+            "{person} is not the supervisor of {requester}, and does not stand in for one",
+            cure="it can be decided by {people}, or whoever this one delegates it to",
+            person=actor,
+            requester=form.requester,
+            people=", ".join(others) or "-",
+        )
+
+    def _require_officer(self, form: RequestForm, actor: str) -> None:
+        standing = self.authority.require(actor, {Role.OFFICER}, form.unit)
+        persons = {actor, standing.delegator} if standing else {actor}
+        if persons & {form.requester, *form.deciders}:
+            raise DeniedError(
+                "{person} has another part in request {id} and cannot carry it out",
+                cure="requester, approver and officer have to be three persons",
+                person=actor,
+                id=form.id,
+            )
+        is_administrator = standing and standing.role is Role.ADMINISTRATOR
+        if form.officer and form.officer not in persons and form.state is FormState.APPROVED and not is_administrator:
+            raise DeniedError(
+                "request {id} names another officer",
+                cure="it can be carried out by {officer}",
+                id=form.id,
+                officer=form.officer,
+            )
+
+    def _require_current(self, form: RequestForm, recipient: str | None) -> None:
+        found = self._known([form.requester, form.recipient])
+        if form.recipient is None:
+            return
+        if recipient != form.recipient:
+            raise DeniedError(
+                "{login} has another holder than when request {id} was submitted",
+                cure="submit a new request",
+                login=form.login,
+                id=form.id,
+            )
+        if form.mark_of(found[form.recipient].mobile) != form.mobile_mark:
+            raise DeniedError(
+                "the mobile number of {person} has changed since request {id} was submitted",
+                cure="make sure that it is right, then run 'provisioner request confirm-mobile {id}'",
+                person=form.recipient,
+                id=form.id,
+            )
+
+    def _known(self, ids: Iterable[str | None]) -> dict[str, Person]:
+        """Return people as the personnel system knows them now.
+
+        Raises:
+
+            DeniedError: It does not know one of them any more.
+        """
+        wanted = [one for one in ids if one]
+        found = self.people.find_all(wanted)
+        missing = [one for one in wanted if one not in found]
+        if missing:
+            raise DeniedError(
+                "the personnel system does not know {person}",
+                cure="correct the personnel data; whoever has left needs no account",
+                person=missing[0],
+            )
+        return dict(found)
+
+    def _event(self, make: type[FormEventT], actor: str, form: RequestForm) -> FormEventT:
+        return make(at=self.now(), actor=actor, login=form.login, operation_id=form.operation or "", form=form)
+
+
+def _wrong_state(form: RequestForm) -> InputError:
+    message = Text("the request is in the state '{state}'", {"state": form.state.value})
+    return InputError([Problem(subject=form.id, field="id", message=message)])
