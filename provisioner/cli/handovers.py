@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from provisioner.bootstrap import Application
@@ -11,6 +9,7 @@ from provisioner.cli.accounts import known_accounts
 from provisioner.cli.documents import handover_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing, json_option
+from provisioner.cli.pages import write_page
 from provisioner.cli.record import page, rows
 from provisioner.cli.runs import run, started
 from provisioner.cli.session import Session
@@ -96,7 +95,7 @@ def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
     elif file == STDOUT:
         session.output.line(page(handover, session))
     else:
-        _write(Path(file), page(handover, session))
+        write_page(file, page(handover, session))
         session.output.say("the record is in {file}", file=file)
     return ExitCode.DONE
 
@@ -121,11 +120,3 @@ def _it_custodian(app: Application) -> str:
             code=code,
         )
     return unit.custodian
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        message = Text("{file} cannot be written: {reason}", {"file": file, "reason": error.strerror})
-        raise InputError([Problem(field="html", message=message)]) from None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from html import escape
-from importlib import resources
-from string import Template
 
 from provisioner.cli.documents import handover_document
+from provisioner.cli.pages import filled
 from provisioner.cli.session import Session
 from provisioner.core.model import Handover
 
@@ -38,7 +37,8 @@ def page(handover: Handover, session: Session) -> str:
         (text("handed over by"), handover.outgoing_name or handover.outgoing or "", below),
         (text("received by"), handover.incoming_name, below),
     ]
-    return Template(resources.files(__package__).joinpath("record.html").read_text(encoding="utf-8")).substitute(
+    return filled(
+        "record.html",
         language=session.language,
         title=escape(text("Record of handover")),
         rows=_joined('<tr><th scope="row">{}</th><td>{}</td></tr>', rows(handover, session)),

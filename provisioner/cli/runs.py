@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import attrs
@@ -73,7 +73,11 @@ def run(
 
 
 def follow(
-    session: Session, operations: Iterable[Operation], unchanged: Sequence[Unchanged] = (), total: int | None = None
+    session: Session,
+    operations: Iterable[Operation],
+    unchanged: Sequence[Unchanged] = (),
+    total: int | None = None,
+    more: Callable[[], Mapping[str, object]] = dict,
 ) -> ExitCode:
     """Wait for operations to end, and say what became of them.
 
@@ -87,6 +91,8 @@ def follow(
 
         total: How many operations there will be, if that is known.
 
+        more: Returns what else there is to say in JSON, once all have ended.
+
     Raises:
 
         InputError: Nothing was begun.
@@ -98,10 +104,10 @@ def follow(
     try:
         ended.extend(session.output.progress(operations, total, "changing accounts"))
     except Exception as error:
-        if not ended and isinstance(error, (InputError, NotReadyError)):
+        if not ended and not any(more().values()) and isinstance(error, (InputError, NotReadyError)):
             raise
         failure = error  # what has been done until then is to be said all the same
-    answer = _document(session, ended, unchanged)
+    answer = {**_document(session, ended, unchanged), **more()}
     if failure:
         answer["error"] = failures.document(failure, session)
     session.output.document(answer)

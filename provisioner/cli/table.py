@@ -47,7 +47,19 @@ _HANDOVER = Family(
 _TARGET = Family(
     "Targets and channels.",
     {
-        "resume": Entry("Call one again that was quarantined.", "provisioner.cli.targets:resume"),
+        "policy": _POLICY,
+    "resume": Entry("Call one again that was quarantined.", "provisioner.cli.targets:resume"),
+    },
+)
+
+_POLICY = Family(
+    "The rules: what they want, and what they would do.",
+    {
+        "show": Entry("Show the rule sets.", "provisioner.cli.policy:show"),
+        "due": Entry("List what is due.", "provisioner.cli.policy:due"),
+        "sweep": Entry("Do what is due: warn, renew, close.", "provisioner.cli.policy:sweep"),
+        "simulate": Entry("Say who would be warned, renewed and closed.", "provisioner.cli.policy:simulate"),
+        "confirm": Entry("Confirm that a duty was done.", "provisioner.cli.policy:confirm"),
     },
 )
 
@@ -60,6 +72,7 @@ COMMANDS: dict[str, Entry | Family] = {
     "account": _ACCOUNT,
     "handover": _HANDOVER,
     "clearance": Entry("May a person leave, or take up a post?", "provisioner.cli.clearance:command"),
+    "policy": _POLICY,
     "resume": Entry("Finish what a crash or a dead target left.", "provisioner.cli.runs:resume"),
     "target": _TARGET,
     "plugins": Entry("List plug-ins and the commands they add.", "provisioner.cli.plugins:command"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -58,10 +58,13 @@ class Simulation:
         policy: The rules.
 
         time_zone: Where days begin and end.
+
+        may: Whether something may be done to an account of this unit.
     """
 
     policy: Policy
     time_zone: ZoneInfo
+    may: Callable[[Account, Unit, Action], bool] = lambda *_: True
     _lives: dict[str, _Life] = attrs.field(factory=dict, init=False)
     _agenda: list[tuple[datetime, str]] = attrs.field(factory=list, init=False)
 
@@ -103,7 +106,7 @@ class Simulation:
             life = self._lives[login]
             demand = Demand.at(now, life.account, life.unit, self._deadlines(life))
             for deadline in (*demand.notices, demand.rotate or demand.shut):
-                if deadline:
+                if deadline and self.may(life.account, life.unit, deadline.action):
                     self._live(life, deadline, now)
                     yield Happening(login=login, deadline=deadline)
             self._plan_ahead(login)

@@ -97,7 +97,7 @@ class Sweep:
             yield from self._on_page(page, shut)
         # All closings of the sweep are one run, so that a mass change is seen before the first of them.
         yield from self._trying(self._change({one.account.login: (one, one.shut) for one in shut if one.shut}))
-        self._plan_ahead([one.account for one in shut])
+        self.plan_ahead([one.account for one in shut])
         if self._failures:
             raise self._failures[0]
 
@@ -157,7 +157,7 @@ class Sweep:
                 renewed.add(one.login)
             yield one
         shut += [one for one in demands if one.shut and one.account.login not in renewed]
-        self._plan_ahead(accounts)
+        self.plan_ahead(accounts)
 
     def _waiting(self, accounts: Sequence[Account]) -> Mapping[str, Operation]:
         """Return the operations that are to be left alone for now, by login."""
@@ -253,7 +253,7 @@ class Sweep:
         )
         self.record(event)
 
-    def _plan_ahead(self, accounts: Sequence[Account]) -> None:
+    def plan_ahead(self, accounts: Sequence[Account]) -> None:
         """Store the next deadlines of accounts, as they are by now."""
         known = self.agenda.accounts([account.login for account in accounts])
         self.agenda.save_deadlines(self._with_deadlines(list(known.values())))

@@ -1,0 +1,37 @@
+"""Pages for people to print or to look at."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from provisioner.core.errors import InputError, Problem
+from provisioner.core.text import Text
+
+
+def filled(template: str, **places: str) -> str:
+    """Return the page of this file beside this module, with its ``$places`` filled in. They must be HTML already."""
+    text = resources.files(__package__).joinpath(template).read_text(encoding="utf-8")
+    return Template(text).substitute(places)
+
+
+def tag(name: str, text: object, **attributes: str) -> str:
+    """Return an element whose content is plain text."""
+    inside = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
+    return f"<{name}{inside}>{escape(str(text))}</{name}>"
+
+
+def write_page(file: str, text: str) -> None:
+    """Write a page.
+
+    Raises:
+
+        InputError: The file cannot be written.
+    """
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = Text("{file} cannot be written: {reason}", {"file": file, "reason": error.strerror})
+        raise InputError([Problem(field="html", message=message)]) from None

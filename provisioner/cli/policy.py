@@ -1,0 +1,295 @@
+"""``provisioner policy``: the rules, what they want, and what they would do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import click
+
+from provisioner.bootstrap import Application
+from provisioner.cli.accounts import known_accounts
+from provisioner.cli.documents import Document, iso
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.heatmap import page
+from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.output import Output
+from provisioner.cli.pages import write_page
+from provisioner.cli.runs import follow, started
+from provisioner.cli.session import Session
+from provisioner.core.errors import InputError, Problem
+from provisioner.core.events import DutyConfirmed
+from provisioner.core.model import Account, Operation, OperationKind, Unit
+from provisioner.core.notices import Notice
+from provisioner.core.requests import AuthorizeOperation
+from provisioner.core.rules import Action, Deadline, Rule
+from provisioner.core.simulation import Day, Simulation
+from provisioner.core.sweep import POLICY_ACTOR, Refusal, Swept
+from provisioner.core.text import Text
+
+#: Which operation a deadline asks for; the others ask for none.
+_KINDS = {
+    Action.ROTATE: OperationKind.ROTATE,
+    Action.CLOSE: OperationKind.CLOSE,
+    Action.DELETE: OperationKind.DELETE,
+}
+
+#: The most days that are simulated: ten years.
+_MOST_DAYS = 3660
+
+
+@click.command("show")
+@json_option
+@click.pass_obj
+def show(session: Session) -> ExitCode:
+    """Show the rule sets, where they hold, and since when."""
+    with session.application() as app:
+        policy = app.policy
+    shown = [
+        {
+            "name": one.name,
+            "rules": [_parameters(rule) for rule in one.rules],
+            "kinds": sorted(one.scope.kinds),
+            "under": sorted(one.scope.under),
+            "since": iso(policy.since.get(one.name)),
+        }
+        for one in policy.rule_sets
+    ]
+    session.output.document({"items": shown, "fingerprint": policy.fingerprint})
+    everywhere = session.output.text("everywhere")
+    session.output.table(
+        ("rule set", "rules", "kinds", "under", "since"),
+        [
+            (
+                one.name,
+                ", ".join(type(rule).__name__ for rule in one.rules),
+                ", ".join(sorted(one.scope.kinds)) or everywhere,
+                ", ".join(sorted(one.scope.under)) or everywhere,
+                session.local_day(policy.since.get(one.name)),
+            )
+            for one in policy.rule_sets
+        ],
+    )
+    return ExitCode.DONE
+
+
+@click.command("due")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Also what comes before this day; by default, today.")
+@click.option("--unit", metavar="CODE", help="Only accounts of this unit and of the units below it.")
+@json_option
+@click.pass_obj
+def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCode:
+    """List what the rules want by now, or until a day, the most urgent first."""
+    zone = session.configuration.content.time_zone
+    with session.application() as app:
+        end = (
+            until.replace(tzinfo=zone).astimezone(UTC) if until else app.engine.tools.now() + timedelta(microseconds=1)
+        )
+        if unit and unit not in app.store.units([unit]):
+            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
+        accounts = list(app.store.find_accounts(due_before=end, under=unit))
+        found = [(one, deadline) for one in accounts for deadline in _deadlines(app, one) if deadline.at < end]
+    found.sort(key=lambda one: (one[1].at, one[0].login))
+    session.output.document({"items": [_deadline(session.output, one.login, deadline) for one, deadline in found]})
+    session.output.table(
+        ("day", "login", "action", "rule set", "source"),
+        [
+            (
+                session.local_day(deadline.at),
+                one.mail,
+                session.output.word(deadline.action),
+                deadline.rule_set,
+                deadline.source,
+            )
+            for one, deadline in found
+        ],
+    )
+    return ExitCode.DONE
+
+
+@click.command("sweep")
+@dry_run_option
+@json_option
+@click.pass_obj
+def sweep(session: Session, *, dry_run: bool) -> ExitCode:
+    """Do what is due: warn, renew, close. What does not work now is tried again by the next sweep."""
+    with started(session, dry_run=dry_run) as app:
+        if dry_run:
+            return _show_days(session, list(_simulated(session, app, 1)))
+        told: list[Notice | Refusal] = []
+        code = follow(session, _operations(app.sweep().run(), told), more=lambda: _told(session.output, told))
+        _tell(session.output, told)
+    return ExitCode.UNFINISHED if code is ExitCode.DONE and any(map(_is_open, told)) else code
+
+
+@click.command("simulate")
+@click.option("--days", type=click.IntRange(1, _MOST_DAYS), default=30, show_default=True, help="How many days.")
+@click.option("--html", "file", metavar="FILE", help="Write a calendar to look at.")
+@json_option
+@click.pass_obj
+def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
+    """Say, day by day, who would be warned, renewed and closed. Nothing is changed.
+
+    A sweep a day is played on a copy of what is known, at the present time of day; all it tries succeeds.
+    """
+    with session.application(dry_run=True) as app:
+        found = list(_simulated(session, app, days))
+    if file:
+        write_page(file, page(found, session))
+    return _show_days(session, found)
+
+
+@click.command("confirm")
+@click.argument("login")
+@click.argument("rule_set", metavar="RULE-SET")
+@json_option
+@click.pass_obj
+def confirm(session: Session, login: str, rule_set: str) -> ExitCode:
+    """Confirm that a duty was done, for example a backup."""
+    with session.application() as app:
+        if rule_set not in {one.name for one in app.policy.rule_sets}:
+            raise InputError([_problem("rule-set", Text("there is no rule set {name}", {"name": rule_set}))])
+        [account] = known_accounts(app.store, app.planner.naming, [login])
+        at = app.engine.tools.now()
+        event = DutyConfirmed(at=at, actor=session.actor, login=account.login, subject=account.login, rule_set=rule_set)
+        app.engine.tools.record(event)
+        app.sweep().plan_ahead([account])
+        after = app.store.accounts([account.login])[account.login]
+    session.output.document({"login": after.login, "rule_set": rule_set, "next_deadline": iso(after.next_deadline)})
+    session.output.say(
+        "{login}: confirmed; the next deadline is {day}", login=after.mail, day=session.local_day(after.next_deadline)
+    )
+    return ExitCode.DONE
+
+
+def _problem(field: str, message: Text) -> Problem:
+    return Problem(field=field, message=message)
+
+
+def _parameters(rule: Rule) -> Document:
+    cls = type(rule)
+    parameters = {one.name: _plain(getattr(rule, one.name)) for one in attrs.fields(cls)} if attrs.has(cls) else {}
+    return {"rule": cls.__name__, **parameters}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value if isinstance(value, (int, str, bool, type(None))) else str(value)
+
+
+def _deadlines(app: Application, account: Account) -> list[Deadline]:
+    unit = app.store.units([account.unit])[account.unit]
+    return app.policy.deadlines(account, unit, app.store.marks([account.login]).get(account.login, ()))
+
+
+def _deadline(output: Output, login: str, deadline: Deadline) -> Document:
+    return {
+        "login": login,
+        "action": deadline.action.value,
+        "at": iso(deadline.at),
+        "rule_set": deadline.rule_set,
+        "reason": output.said(deadline.reason),
+        "source": deadline.source,
+    }
+
+
+# -- sweeping ----------------------------------------------------------------------------------------------------------
+
+
+def _operations(swept: Iterable[Swept], told: list[Notice | Refusal]) -> Iterator[Operation]:
+    """Yield the operations of a sweep, and put aside the rest."""
+    for one in swept:
+        if isinstance(one, Operation):
+            yield one
+        else:
+            told.append(one)
+
+
+def _is_open(one: Notice | Refusal) -> bool:
+    return isinstance(one, Refusal) or one.error is not None
+
+
+def _told(output: Output, told: Iterable[Notice | Refusal]) -> Mapping[str, list[Document]]:
+    """Return the notices and refusals of a sweep as JSON shows them."""
+    answer: dict[str, list[Document]] = {"notices": [], "refused": []}
+    for one in told:
+        if isinstance(one, Refusal):
+            shown = _deadline(output, one.login, one.deadline)
+            answer["refused"].append(shown | {"because": output.said(one.reason)})
+        else:
+            error = output.said(one.error.text) if one.error else None
+            shown = _deadline(output, one.subject, one.deadline)
+            answer["notices"].append(shown | {"recipient": one.recipient, "delivered": not error, "error": error})
+    return answer
+
+
+def _tell(output: Output, told: Iterable[Notice | Refusal]) -> None:
+    """Say what became of notices, and what could not be done."""
+    for one in told:
+        action = output.word(one.deadline.action)
+        if isinstance(one, Refusal):
+            output.say(
+                "{login}: {action}: not done: {why}", login=one.login, action=action, why=output.said(one.reason)
+            )
+        elif one.error:
+            output.say(
+                "{login}: {action}: not told: {why}", login=one.subject, action=action, why=output.said(one.error.text)
+            )
+        else:
+            output.say("{login}: {action}: {person} was told", login=one.subject, action=action, person=one.recipient)
+
+
+# -- simulating --------------------------------------------------------------------------------------------------------
+
+
+def _simulated(session: Session, app: Application, days: int) -> Iterator[Day]:
+    simulation = Simulation(
+        policy=app.policy,
+        time_zone=session.configuration.content.time_zone,
+        may=lambda account, unit, action: _may(app, account, unit, action),
+    )
+    for accounts in app.store.accounts_after(""):
+        units = app.store.units({one.unit for one in accounts})
+        simulation.add(accounts, units, app.store.marks([one.login for one in accounts]))
+    return simulation.days(app.engine.tools.now(), days)
+
+
+def _may(app: Application, account: Account, unit: Unit, action: Action) -> bool:
+    """Say whether a policy may do this at all: protected accounts are left alone."""
+    if action not in _KINDS:
+        return True
+    question = AuthorizeOperation(
+        kind=_KINDS[action],
+        account=account,
+        unit=unit,
+        actor=POLICY_ACTOR,
+        by_policy=True,
+        at=app.engine.tools.now(),
+    )
+    return not app.planner.authorize(question)
+
+
+def _show_days(session: Session, days: list[Day]) -> ExitCode:
+    output = session.output
+    totals = Counter(one.deadline.action for day in days for one in day.happenings)
+    output.document(
+        {
+            "days": [_day(output, day) for day in days],
+            "totals": {action.value: totals[action] for action in Action},
+        }
+    )
+    actions = list(Action)
+    rows = [[day.date.isoformat(), *(str(day.count(one) or "") for one in actions)] for day in days if day.happenings]
+    total = [output.text("total"), *(str(totals[one]) for one in actions)]
+    output.table(("day", *(one.value for one in actions)), [*rows, total])
+    output.say("nothing was changed")
+    return ExitCode.DONE
+
+
+def _day(output: Output, day: Day) -> Document:
+    counts = {action.value: day.count(action) for action in Action}
+    items = [_deadline(output, one.login, one.deadline) for one in day.happenings]
+    return {"date": day.date.isoformat(), "at": iso(day.at)} | counts | {"items": items}
