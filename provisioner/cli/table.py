@@ -47,8 +47,7 @@ _HANDOVER = Family(
 _TARGET = Family(
     "Targets and channels.",
     {
-        "policy": _POLICY,
-    "resume": Entry("Call one again that was quarantined.", "provisioner.cli.targets:resume"),
+        "resume": Entry("Call one again that was quarantined.", "provisioner.cli.targets:resume"),
     },
 )
 
