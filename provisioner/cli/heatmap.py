@@ -9,6 +9,7 @@ from provisioner.cli.pages import filled, tag
 from provisioner.cli.session import Session
 from provisioner.core.rules import Action
 from provisioner.core.simulation import Day
+from provisioner.core.text import Text
 
 #: How many shades there are besides white.
 SHADES = 5
@@ -30,7 +31,7 @@ def page(days: Sequence[Day], session: Session) -> str:
 def _calendar(action: Action, days: Sequence[Day], session: Session) -> str:
     counts = {day.date: day.count(action) for day in days}
     most, total = max(counts.values()), sum(counts.values())
-    weekdays = "".join(tag("th", session.output.text(name), scope="col") for name in _WEEKDAYS)
+    weekdays = "".join(tag("th", session.output.said(name), scope="col") for name in _WEEKDAYS)
     rows = "\n".join(
         f"<tr>{tag('th', week[0].isoformat(), scope='row')}{''.join(_cell(day, counts, most) for day in week)}</tr>"
         for week in _weeks(days[0].date, days[-1].date)
@@ -55,4 +56,4 @@ def _weeks(first: date, last: date) -> Iterator[list[date]]:
         monday += timedelta(weeks=1)
 
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WEEKDAYS = (Text("Mon"), Text("Tue"), Text("Wed"), Text("Thu"), Text("Fri"), Text("Sat"), Text("Sun"))

@@ -281,10 +281,9 @@ def _show_days(session: Session, days: list[Day]) -> ExitCode:
             "totals": {action.value: totals[action] for action in Action},
         }
     )
-    actions = list(Action)
-    rows = [[day.date.isoformat(), *(str(day.count(one) or "") for one in actions)] for day in days if day.happenings]
-    total = [output.text("total"), *(str(totals[one]) for one in actions)]
-    output.table(("day", *(one.value for one in actions)), [*rows, total])
+    rows = [[day.date.isoformat(), *(str(day.count(one) or "") for one in Action)] for day in days if day.happenings]
+    total = [output.text("total"), *(str(totals[one]) for one in Action)]
+    output.table(("day", "warn", "rotate", "close", "duty", "delete"), [*rows, total])
     output.say("nothing was changed")
     return ExitCode.DONE
 
