@@ -39,7 +39,7 @@ def test_canonical_json_is_a_promise(story: type[Story]) -> None:
 
 
 def test_hash_covers_the_hash_before_and_the_body() -> None:
-    assert link("0" * 64, '{"a":1}') == "fc6cee09194dd2578bd7664604fcb72a539066fd34544cea0009c43eb6cdc289"
+    assert link("0" * 64, b'{"a":1}') == "fc6cee09194dd2578bd7664604fcb72a539066fd34544cea0009c43eb6cdc289"
 
 
 def concrete(cls: type[Event]) -> list[type[Event]]:
@@ -109,7 +109,7 @@ def test_first_event_that_was_tampered_with_is_found(
 def test_new_event_that_was_forged_at_the_end_is_found(lived: Store, tamper: Callable[..., None]) -> None:
     """Somebody computes the hash of a new event properly, and forgets the head."""
     *_, last = lived.events()
-    forged = link(last.hash, last.body)
+    forged = link(last.hash, last.body.encode())
 
     tamper("INSERT INTO events SELECT 8, at, kind, operation_id, login, actor, body, ? FROM events LIMIT 1", forged)
 
