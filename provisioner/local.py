@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from provisioner.core.errors import MissingError, UnavailableError
+from provisioner.core.errors import MissingError, SecretRefusedError, UnavailableError
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Outcome
 from provisioner.core.registration import PluginSettings, Registrar
@@ -163,17 +163,28 @@ def _there(entry: _Entry | None) -> _Entry:
     return entry
 
 
+#: The longest password that can be hashed.
+_LONGEST = 1024
+
+
 # Not through passlib.hash: threads that first ask it at the same time get an ImportError.
 def _hash(secret: Secret) -> str:
     from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
+    if not _fits(secret):
+        raise SecretRefusedError("a password has at most {most} characters, and NUL is none of them", most=_LONGEST)
     return str(pbkdf2_sha256.hash(secret.reveal()))
 
 
 def _matches(secret: Secret, hashed: str) -> bool:
     from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
-    return bool(pbkdf2_sha256.verify(secret.reveal(), hashed))
+    return _fits(secret) and bool(pbkdf2_sha256.verify(secret.reveal(), hashed))
+
+
+def _fits(secret: Secret) -> bool:
+    """Return whether the hash tells this password from others: behind a shorter one, NULs make no difference to it."""
+    return len(secret.reveal()) <= _LONGEST and "\0" not in secret.reveal()
 
 
 @hookimpl

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.errors import MissingError, UnavailableError
+from provisioner.core.errors import MissingError, SecretRefusedError, UnavailableError
 from provisioner.core.model import Outcome
 from provisioner.core.requests import Presence, Receipt
+from provisioner.core.secret import Secret
 from provisioner.local import LocalDirectory
 from provisioner.testing import samples
 
@@ -39,6 +40,16 @@ class TestCreate:
         directory.account_create(samples.create(secret=samples.OTHER_SECRET))
 
         assert directory.account_probe(samples.probe(samples.OTHER_SECRET)).secret_accepted is True
+
+    def test_takes_no_password_that_the_hash_mixes_up(self, directory: LocalDirectory) -> None:
+        """To PBKDF2, NULs behind a password make no difference, and a very long one is an error."""
+        directory.account_create(samples.create())
+        with_nul = Secret(f"{samples.SECRET.reveal()}\0")
+
+        assert directory.account_probe(samples.probe(with_nul)).secret_accepted is False
+        assert directory.account_probe(samples.probe(Secret("x" * 65536))).secret_accepted is False
+        with pytest.raises(SecretRefusedError):
+            directory.account_rotate(samples.rotate(secret=with_nul))
 
     def test_keeps_no_password(self, directory: LocalDirectory, tmp_path: Path) -> None:
         directory.account_create(samples.create())

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from provisioner.testing.slapd import Slapd
 from provisioner.testing.plugin import require_server
+from provisioner.testing.slapd import Slapd
 
 #: Rules as an office has them: short passwords and former ones are refused.
 POLICY = {"pwdCheckQuality": "1", "pwdMinLength": "6", "pwdInHistory": "3", "pwdLockout": "TRUE"}

@@ -27,7 +27,7 @@ import ldap3
 from ldap3.core import results
 from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
 
-from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError
+from provisioner.core.errors import MisconfiguredError, RefusedError, TargetError, UnavailableError
 from provisioner.core.secret import Secret
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
@@ -123,12 +123,12 @@ class Session:
                 server=self.server,
                 dn=dn,
             )
-        return answer.code != results.RESULT_ENTRY_ALREADY_EXISTS and _succeeded(answer).ok
+        return answer.code != results.RESULT_ENTRY_ALREADY_EXISTS and _kept(answer, attributes).ok
 
     def modify(self, dn: str, attributes: Attributes) -> None:
         """Replace the values of attributes, all of them or none."""
         changes = {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
-        _succeeded(self._change(self._connection.modify, dn, changes, controls=_POLICY_CONTROL))
+        _kept(self._change(self._connection.modify, dn, changes, controls=_POLICY_CONTROL), attributes)
 
     def delete(self, dn: str) -> bool:
         """Remove an entry. Return ``False`` if it is not there."""
@@ -311,6 +311,20 @@ def _succeeded(answer: Answer) -> Answer:
     if not answer.ok:
         raise from_answer(answer)
     return answer
+
+
+def _kept(answer: Answer, attributes: Attributes) -> Answer:
+    """See that an entry was written. If a value that it must have is blank, that is about this entry alone."""
+    blank = [name for name, values in attributes.items() if not values]
+    if answer.code == results.RESULT_OBJECT_CLASS_VIOLATION and blank:
+        raise RefusedError(
+            "{server} answered: {answer}; without a value are {blank}",
+            cure="give the unit and its holder the names that the attributes of the target are made of",
+            server=answer.server,
+            answer=str(answer),
+            blank=", ".join(blank),
+        )
+    return _succeeded(answer)
 
 
 def _translated(error: Exception, connection: Any, *, server: str, changing: bool) -> TargetError:

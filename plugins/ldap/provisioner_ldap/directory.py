@@ -26,7 +26,7 @@ from provisioner_ldap.checkup import check
 from provisioner_ldap.client import Client, Session
 from provisioner_ldap.entry import OBJECT_CLASS, Entry, placeholders, rendered
 from provisioner_ldap.family import FAMILIES, Family
-from provisioner_ldap.names import entry_dn
+from provisioner_ldap.names import entry_dn, expect_unmistakable
 from provisioner_ldap.pool import Pool, Servers
 from provisioner_ldap.ppolicy import PolicyError
 from provisioner_ldap.rewrite import PASSWORD, Rewrite, Undo
@@ -148,6 +148,7 @@ class Directory:
         return Pool(servers=servers, size=self.settings.connections, patience=self.settings.timeout)
 
     def _dn(self, account: Account) -> str:
+        expect_unmistakable(account.login)
         return entry_dn(self.settings.rdn, account.login, self.settings.base(account.kind))
 
     def _wanted(self, account: Account, unit: Unit, holder: Person) -> dict[str, tuple[bytes, ...]]:

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from provisioner.core.errors import RefusedError
+
 #: What stands behind a backslash wherever it occurs. ``=`` needs none, and gets one because RFC 4514 allows it.
 SPECIAL = frozenset('"+,;<>\\=')
+
+#: The longest value that directories take for certain (RFC 4519 gives the upper bounds of X.520).
+LONGEST = 256
 
 
 def entry_dn(attribute: str, value: str, base: str) -> str:
     """Return the name of the entry below *base* whose naming *attribute* has this *value*."""
     return f"{attribute}={escaped(value)},{base}"
+
+
+def expect_unmistakable(login: str) -> None:
+    """See that a directory takes *login* for no other one: blanks at the ends and characters nobody sees count nothing.
+
+    Raises:
+
+        RefusedError: It would (RFC 4518, sections 2.2 and 2.6.1), or it is too long to be a name.
+    """
+    if login != login.strip(" ") or "  " in login or not login.isprintable() or len(login) > LONGEST:
+        raise RefusedError(
+            "an account cannot be named {login} in a directory",
+            cure="give the account a login of letters, digits, '.', '-' and '_'",
+            login=ascii(login[:40]),
+        )
 
 
 def escaped(value: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import attrs
 import httpx
 
-from provisioner.core.errors import MisconfiguredError, MissingError, TargetError
+from provisioner.core.errors import MisconfiguredError, MissingError, RefusedError, TargetError
 from provisioner.core.model import Person
 from provisioner.core.secret import Secret
 from provisioner_pys.deadline import DeadlineTransport
@@ -164,6 +164,8 @@ class PysClient:
         failure: TargetError
         try:
             response = self._http.request(method, path, json=body or None)
+        except httpx.InvalidURL:
+            failure = RefusedError("what PYS was to be asked about is too long, or no text, for an address")
         except httpx.RequestError as error:
             failure = from_transport(error, writing=writing)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 
@@ -16,6 +17,11 @@ from provisioner.testing.proxy import TcpProxy
 
 #: What the logins begin with.
 PREFIX = "sozlesme"
+
+
+@cache
+def _password_maker() -> PasswordMaker:
+    return PasswordMaker.of([Defaults().password_policy()])
 
 
 class SharedFixtures:
@@ -44,7 +50,7 @@ class SharedFixtures:
     @pytest.fixture
     def make_secret(self) -> Callable[[], Secret]:
         """Makes passwords; by default such as the product makes where nothing else is configured."""
-        return PasswordMaker.of([Defaults().password_policy()]).make
+        return _password_maker().make
 
     @pytest.fixture
     def patience(self) -> float:

@@ -18,6 +18,9 @@ from provisioner.testing.contract.hostile import SECRETS
 from provisioner.testing.contract.sandbox import Sandbox, target_gateway
 from provisioner.testing.contract.tags import Tag, tagged
 
+#: Passwords that many a system refuses.
+REFUSABLE = ("blank", "NUL inside", "lines", "64 KB")
+
 
 @attrs.define(eq=False)
 class Listener:
@@ -93,7 +96,7 @@ class SecrecyChecks(ListenerFixtures):
         for request in requests:
             _expect_discreet(sandbox.target, request, listener)
 
-    @pytest.mark.parametrize("kind", SECRETS)
+    @pytest.mark.parametrize("kind", REFUSABLE)
     def test_no_secret_in_refusals(self, sandbox: Sandbox, listener: Listener, kind: str) -> None:
         """Who says why a password is refused is tempted to quote it."""
         sandbox.needs("account_rotate")
@@ -120,7 +123,12 @@ class SecrecyChecks(ListenerFixtures):
 
 def _expect_discreet(target: Gateway, request: AccountChange, listener: Listener) -> None:
     """Make a call past the core's redaction, and see that what it raises and says is fit to be seen."""
-    expect_discreet(lambda: target.callers[HOOKS[type(request)]](request=request), request, listener)
+    expect_discreet(lambda: call_past_redaction(target, request), request, listener)
+
+
+def call_past_redaction(target: Gateway, request: AccountChange) -> object:
+    """Call a hook without what the core does to its errors."""
+    return target.callers[HOOKS[type(request)]](request=request)
 
 
 def expect_discreet(call: Callable[[], object], request: object, listener: Listener) -> None:

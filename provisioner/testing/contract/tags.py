@@ -45,7 +45,7 @@ def tagged(tag: Tag) -> Callable[[ClassT], ClassT]:
     def mark(cls: ClassT) -> ClassT:
         for name, check in vars(cls).items():
             if name.startswith("test_"):
-                getattr(pytest.mark, tag)(check)
+                getattr(pytest.mark, tag.value)(check)
         return cls
 
     return mark

@@ -12,7 +12,8 @@ from provisioner.testing.contract.undoing import UndoChecks
 from provisioner.testing.contract.wire import WireChecks
 
 
+# pytest begins with the last of the bases.
 class TargetContract(
-    LifecycleChecks, ProbeChecks, UndoChecks, HostileChecks, SecrecyChecks, WireChecks, LoadChecks, TargetFixtures
+    LoadChecks, WireChecks, SecrecyChecks, HostileChecks, UndoChecks, ProbeChecks, LifecycleChecks, TargetFixtures
 ):
     """What every target must do. Inherit from it, and give it the fixture ``target``."""

@@ -23,6 +23,7 @@ from provisioner.core.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, Case, prepared
 from provisioner.testing.contract.fixtures import cleaned
 from provisioner.testing.contract.sandbox import Means, Sandbox, expecting_no_defect, target_gateway
+from provisioner.testing.contract.secrecy import Listener, ListenerFixtures, call_past_redaction, expect_discreet
 from provisioner.testing.contract.tags import Tag, tagged
 from provisioner.testing.proxy import TcpProxy, WireFault
 
@@ -32,11 +33,14 @@ LOSSES = (WireFault.LOSE_REQUEST, WireFault.LOSE_ANSWER, WireFault.CUT_ANSWER)
 #: More requests than any call sends, handshakes included.
 MOST_REQUESTS = 50
 
+#: The first requests of a call, in which a password is on its way.
+FEW_REQUESTS = 5
+
 #: How often the core would try, so how often a check does what is not its point.
 TRIES = 4
 
 
-class WireFixtures:
+class WireFixtures(ListenerFixtures):
     """What the checks of failures are given."""
 
     @pytest.fixture
@@ -155,6 +159,18 @@ class WireChecks(WireFixtures):
         account, secret = wired.opened()
         for answer in _swept_probes(wired, wire, fault, ProbeAccount(account=account, secret=secret)):
             assert answer in {(Presence.ENABLED, True), None}, f"a probe answers {answer} after {fault}"
+
+    @pytest.mark.parametrize("fault", LOSSES)
+    def test_no_secret_in_errors_of_a_lost_answer(
+        self, wired: Sandbox, wire: TcpProxy, listener: Listener, fault: WireFault
+    ) -> None:
+        """What is said of a request that was lost does not quote it. Libraries put it into their exceptions."""
+        for number in range(FEW_REQUESTS):
+            request = wired.creating(wired.account(), wired.make_secret())
+            with struck(wire, fault, number) as hit:
+                expect_discreet(lambda request=request: call_past_redaction(wired.target, request), request, listener)  # type: ignore[misc]
+            if not hit():
+                return
 
     @pytest.mark.parametrize("change", PLAIN)
     def test_time_outs_end(self, wired: Sandbox, wire: TcpProxy, patience: float, change: str) -> None:

@@ -186,7 +186,7 @@ class TestCreate:
         assert administrator.read(f"uid={account.login},{people}")
         assert administrator.read(administrator.dn(account)) is None
 
-    @pytest.mark.parametrize("login", ["ışık.İl", "a+b,c=d", "x,ou=admins", "#1 ", " \\", "*)(uid=*"])
+    @pytest.mark.parametrize("login", ["ışık.İl", "a+b,c=d", "x,ou=admins", "#1", "\\", "*)(uid=*"])
     def test_no_login_can_break_out_of_its_name(
         self, make_directory: MakeDirectory, account: Account, login: str
     ) -> None:
@@ -198,6 +198,26 @@ class TestCreate:
         assert directory.probe(samples.probe(SECRET, hostile)).secret_accepted
         directory.shut(samples.close(hostile))
         assert directory.probe(samples.probe(None, hostile)).presence is Presence.DISABLED
+
+    @pytest.mark.parametrize("tail", [" ", "\N{SOFT HYPHEN}", "\N{ZERO WIDTH SPACE}", "\0"])
+    def test_no_login_is_taken_for_another_one(self, directory: Directory, account: Account, tail: str) -> None:
+        """A directory overlooks such characters, so the entry of one account would be closed for another."""
+        directory.create(samples.create(account))
+
+        with pytest.raises(RefusedError):
+            directory.shut(samples.close(attrs.evolve(account, login=f"{account.login}{tail}")))
+
+        assert directory.probe(samples.probe(SECRET, account)).secret_accepted
+
+    def test_a_unit_without_a_name_is_refused_and_stops_nothing_else(
+        self, directory: Directory, account: Account
+    ) -> None:
+        request = attrs.evolve(samples.create(account), unit=attrs.evolve(samples.UNIT, name=" "))
+
+        with pytest.raises(RefusedError, match="without a value are cn"):
+            directory.create(request)
+
+        assert directory.probe(samples.probe(None, account)).presence is Presence.ABSENT
 
     def test_undo_removes_what_was_not_there(
         self, directory: Directory, account: Account, administrator: Administrator

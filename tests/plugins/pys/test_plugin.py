@@ -252,6 +252,24 @@ class TestUndo:
         assert "undo" not in repr(receipt)
 
 
+class TestHostileValues:
+    """What nobody should enter and somebody will."""
+
+    def test_a_login_that_fits_in_no_address_is_refused(self, pys: Pys) -> None:
+        account = attrs.evolve(samples.ACCOUNT, login="x" * 65537)
+
+        with pytest.raises(RefusedError):
+            pys.account_create(samples.create(account))
+
+    def test_a_password_with_a_nul_behind_it_is_another_one(self, pys: Pys) -> None:
+        """To PBKDF2 it is the same."""
+        pys.account_create(samples.create())
+
+        report = pys.account_probe(samples.probe(Secret(f"{samples.SECRET.reveal()}\0")))
+
+        assert report.secret_accepted is False
+
+
 class TestProbe:
     def test_absent(self, pys: Pys, mock: PysMock) -> None:
         report = pys.account_probe(samples.probe(SECRET))

@@ -23,7 +23,7 @@ def hash_password(password: Secret) -> str:
         Problem: It is no good password.
     """
     value = password.reveal()
-    if not SHORTEST <= len(value) <= LONGEST or not value.isprintable():
+    if not _is_good(value):
         raise Problem("password_refused", f"a password has {SHORTEST} to {LONGEST} printable characters")
     hashed: str = _hasher.hash(value)
     return hashed
@@ -31,4 +31,10 @@ def hash_password(password: Secret) -> str:
 
 def fits(password: Secret, hashed: str) -> bool:
     """Return whether *hashed* was made of *password*."""
-    return bool(_hasher.verify(password.reveal(), hashed))
+    value = password.reveal()
+    return _is_good(value) and bool(_hasher.verify(value, hashed))
+
+
+def _is_good(value: str) -> bool:
+    """Return whether this can be a password. The hash would take one with NULs behind it for the one without."""
+    return SHORTEST <= len(value) <= LONGEST and value.isprintable()

@@ -1,0 +1,149 @@
+"""A target that keeps the contract, in pieces that are easily broken one by one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import attrs
+
+from provisioner.core.errors import MissingError, SecretRefusedError
+from provisioner.core.hookspecs import hookimpl
+from provisioner.core.model import Outcome, Person
+from provisioner.core.requests import (
+    AccountReport,
+    Capabilities,
+    CloseAccount,
+    CreateAccount,
+    DeleteAccount,
+    HandOver,
+    Presence,
+    ProbeAccount,
+    Receipt,
+    RotateSecret,
+    TargetReport,
+)
+from provisioner.core.secret import Secret
+
+CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One account."""
+
+    unit: str
+    holder: Person
+    password: str = attrs.field(repr=False)
+    enabled: bool = True
+
+
+@attrs.define(eq=False, repr=False)
+class Reference:
+    """Accounts in memory."""
+
+    entries: dict[str, Entry] = attrs.field(factory=dict)
+    lock: threading.RLock = attrs.field(factory=threading.RLock)
+
+    @hookimpl
+    def account_create(self, request: CreateAccount) -> Receipt:
+        return self.create(request)
+
+    @hookimpl
+    def account_close(self, request: CloseAccount) -> Receipt:
+        return self.close(request)
+
+    @hookimpl
+    def account_rotate(self, request: RotateSecret) -> Receipt:
+        return self.rotate(request)
+
+    @hookimpl
+    def account_handover(self, request: HandOver) -> Receipt:
+        return self.hand_over(request)
+
+    @hookimpl
+    def account_delete(self, request: DeleteAccount) -> Receipt:
+        return self.delete(request)
+
+    @hookimpl
+    def account_probe(self, request: ProbeAccount) -> AccountReport:
+        return self.probe(request)
+
+    @hookimpl
+    def target_check(self) -> TargetReport:
+        return TargetReport(capabilities=self.capabilities())
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(undoes=CHANGES)
+
+    def create(self, request: CreateAccount) -> Receipt:
+        password = self.accepted(request.secret)
+        return self.put(request.account.login, Entry(unit=request.unit.name, holder=request.holder, password=password))
+
+    def close(self, request: CloseAccount) -> Receipt:
+        entry = self.entries.get(request.account.login)
+        if entry is None or not entry.enabled:
+            return Receipt(outcome=Outcome.UNCHANGED)
+        return self.put(request.account.login, attrs.evolve(entry, enabled=False))
+
+    def rotate(self, request: RotateSecret) -> Receipt:
+        entry, password = self.there(request.account.login), self.accepted(request.secret)
+        return self.put(request.account.login, attrs.evolve(entry, password=password))
+
+    def hand_over(self, request: HandOver) -> Receipt:
+        entry, password = self.there(request.account.login), self.accepted(request.secret)
+        return self.put(request.account.login, attrs.evolve(entry, password=password, holder=request.holder))
+
+    def delete(self, request: DeleteAccount) -> Receipt:
+        gone = self.entries.pop(request.account.login, None)
+        return Receipt(outcome=Outcome.APPLIED if gone else Outcome.UNCHANGED)
+
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        entry = self.entries.get(request.account.login)
+        if entry is None:
+            return AccountReport(presence=Presence.ABSENT, secret_accepted=False if request.secret else None)
+        return AccountReport(
+            presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
+            secret_accepted=self.takes(entry, request.secret.reveal()) if request.secret else None,
+            attributes=self.shown(entry),
+        )
+
+    def takes(self, entry: Entry, password: str) -> bool:
+        return entry.enabled and entry.password == password
+
+    def shown(self, entry: Entry) -> dict[str, str]:
+        return {"unit": entry.unit, "name": entry.holder.name, "title": entry.holder.title, "id": entry.holder.id}
+
+    def accepted(self, secret: Secret) -> str:
+        if len(secret.reveal()) < 8:
+            raise SecretRefusedError("it is too short")
+        return secret.reveal()
+
+    def there(self, login: str) -> Entry:
+        entry = self.entries.get(login)
+        if entry is None:
+            raise self.missing(login)
+        return entry
+
+    def missing(self, login: str) -> Exception:
+        return MissingError("there is no account {login}", login=login)
+
+    def put(self, login: str, entry: Entry) -> Receipt:
+        with self.lock:
+            former = self.entries.get(login)
+            self.entries[login] = entry
+        return Receipt(outcome=Outcome.APPLIED, undo=self.undo(login, former))
+
+    def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
+        def restore() -> None:
+            if former is None:
+                self.entries.pop(login, None)
+            else:
+                self.entries[login] = former
+
+        return restore
+
+    def logs_in(self, login: str, password: str) -> bool:
+        """Say what a log-in by other means says."""
+        entry = self.entries.get(login)
+        return entry is not None and self.takes(entry, password)
