@@ -24,9 +24,11 @@ from provisioner.core.model import Person, Unit
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
 from provisioner.core.planner import Planner
+from provisioner.core.policy import Policy
 from provisioner.core.plugins import Plugins
 from provisioner.core.requests import ChooseLogin, FindPerson
 from provisioner.core.retrying import Retry, RetryPolicy
+from provisioner.rule_sets import make_policy
 from provisioner.store import Store
 
 log = structlog.stdlib.get_logger(__name__)
@@ -61,6 +63,7 @@ class Application:
     passwords: PasswordMaker
     planner: Planner
     engine: Engine
+    policy: Policy
 
 
 @contextmanager
@@ -125,6 +128,7 @@ def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Re
     plugins.load(config.plugin_settings())
     targets = [plugins.targets[name] for name in config.content.targets]
     channels = [plugins.channels[name] for name in config.content.channels]
+    policy = make_policy(config, plugins, store)
     passwords = PasswordMaker.of(plugins.password_policies())
     planner = Planner(
         records=store,
@@ -143,9 +147,18 @@ def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Re
         retry=retry,
         now=now,
         record=_recorder(store, plugins),
+        next_deadline=policy.next_deadline,
     )
     engine = Engine(tools=tools, planner=planner, records=store)
-    return Application(config=config, store=store, plugins=plugins, passwords=passwords, planner=planner, engine=engine)
+    return Application(
+        config=config,
+        store=store,
+        plugins=plugins,
+        passwords=passwords,
+        planner=planner,
+        engine=engine,
+        policy=policy,
+    )
 
 
 def _login(plugins: Plugins, unit: Unit) -> str:

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 import attrs
 
 #: Where the product's own messages are: those of its parts that have a file of their own, and all others.
-PARTS = (".", "store", "demo")
+PARTS = (".", "store", "demo", "rules")
 
 #: How many characters of its own a template needs to be recognised in a message that was filled in.
 LEAST_TELLING = 8

@@ -20,11 +20,15 @@ from cattrs.v import transform_error
 from provisioner import credentials
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.plan import Naming
+from provisioner.core.policy import Scope
 from provisioner.core.registration import PluginSettings, Section
 from provisioner.core.secret import Secret
 
 DEFAULT_FILE = "provisioner.toml"
 ENVIRONMENT_VARIABLE = "PROVISIONER_CONFIG"
+
+#: The plug-in of rule sets that name no other.
+RULES_PLUGIN = "rules"
 
 SettingsT = TypeVar("SettingsT")
 
@@ -77,6 +81,8 @@ class Configuration:
     targets: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     #: The channels, in the order in which they are tried. Each table names its ``plugin``.
     channels: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    #: The rule sets of the policy. Each table may name its ``plugin``, ``kinds`` and ``under``.
+    rules: dict[str, dict[str, Any]] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -97,53 +103,85 @@ class LoadedConfiguration:
 
         Raises:
 
-            ConfigurationError: A table names no plug-in.
+            ConfigurationError: A table names no plug-in, or one of the product's own keys in it is wrong.
         """
         sections: dict[str, dict[str, list[Section]]] = {}
-        for family in ("targets", "channels"):
+        for family, head_class in _HEADS.items():
             for name, table in getattr(self.content, family).items():
-                plugin, section = self._section(family, name, table)
-                sections.setdefault(plugin, {"targets": [], "channels": []})[family].append(section)
+                head, section = self._section(family, name, table, head_class)
+                sections.setdefault(head.plugin, {one: [] for one in _HEADS})[family].append(section)
         return [
             PluginSettings(
                 plugin=plugin,
                 targets=tuple(found["targets"]),
                 channels=tuple(found["channels"]),
+                rule_sets=tuple(found["rules"]),
                 language=self.content.language,
+                time_zone=self.content.time_zone,
             )
             for plugin, found in sections.items()
         ]
+
+    def scopes(self) -> dict[str, Scope]:
+        """Return for which units each rule set holds, by its name and in the order of the file."""
+        heads = {
+            name: self._section("rules", name, table, _RuleSetHead)[0] for name, table in self.content.rules.items()
+        }
+        return {name: Scope(kinds=frozenset(one.kinds), under=frozenset(one.under)) for name, one in heads.items()}
+
+    def plugins_of_rule_sets(self) -> list[str]:
+        """Return the plug-ins that make the rule sets, each once."""
+        heads = [self._section("rules", name, table, _RuleSetHead)[0] for name, table in self.content.rules.items()]
+        return list(dict.fromkeys(head.plugin for head in heads))
 
     def parallel(self) -> dict[str, int]:
         """Return how many calls may run at once on each target and channel that says so."""
         tables = {**self.content.targets, **self.content.channels}
         return {name: table["parallel"] for name, table in tables.items() if "parallel" in table}
 
-    def _section(self, family: str, name: str, table: Mapping[str, object]) -> tuple[str, Section]:
-        place = f"{family}.{name}"
-        head = structure(
-            {key: value for key, value in table.items() if key in _HEAD_KEYS}, _Head, place, file=self.file
-        )
-        rest = {key: value for key, value in table.items() if key not in _HEAD_KEYS}
-        return head.plugin, Section(
+    def _section(
+        self, family: str, name: str, table: Mapping[str, object], head_class: type[HeadT]
+    ) -> tuple[HeadT, Section]:
+        place, own = f"{family}.{name}", {attribute.name for attribute in attrs.fields(head_class)}
+        head = structure({key: table[key] for key in own & table.keys()}, head_class, place, file=self.file)
+        return head, Section(
             name=name,
             place=place,
             folder=self.file.parent,
-            table=rest,
+            table={key: value for key, value in table.items() if key not in own},
             structure=partial(structure, file=self.file),
         )
 
 
 @attrs.frozen(kw_only=True)
 class _Head:
-    """The keys of a target or channel that are the product's own; the others are the plug-in's."""
+    """The keys of a table that are the product's own; the others are the plug-in's."""
 
     plugin: str
+
+
+@attrs.frozen(kw_only=True)
+class _SystemHead(_Head):
+    """Those of a target or channel."""
+
     #: How many calls may run at once.
     parallel: int = attrs.field(default=8, validator=[attrs.validators.ge(1), attrs.validators.le(256)])
 
 
-_HEAD_KEYS = frozenset(attribute.name for attribute in attrs.fields(_Head))
+@attrs.frozen(kw_only=True)
+class _RuleSetHead(_Head):
+    """Those of a rule set."""
+
+    plugin: str = RULES_PLUGIN
+    #: The kinds of the units for which it holds; all if it names none.
+    kinds: tuple[str, ...] = ()
+    #: The codes of the units below which it holds, themselves included; everywhere if it names none.
+    under: tuple[str, ...] = ()
+
+
+HeadT = TypeVar("HeadT", bound=_Head)
+
+_HEADS: Mapping[str, type[_Head]] = {"targets": _SystemHead, "channels": _SystemHead, "rules": _RuleSetHead}
 
 
 def find_file(given: Path | None) -> Path:

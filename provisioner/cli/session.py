@@ -86,7 +86,7 @@ class Session:
             ConfigurationError: There is no configuration, or something in it is wrong.
         """
         content = self.configuration.content
-        tables = [*content.targets.values(), *content.channels.values()]
+        tables = [*content.targets.values(), *content.channels.values(), *content.rules.values()]
         return list(dict.fromkeys(name for table in tables if isinstance(name := table.get("plugin"), str)))
 
     @cached_property

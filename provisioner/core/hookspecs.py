@@ -62,7 +62,7 @@ if TYPE_CHECKING:
         RotateSecret,
         TargetReport,
     )
-    from provisioner.core.rules import Rule
+    from provisioner.core.rules import Rule, Watch
 
 #: The name under which pluggy knows the project.
 PROJECT = "provisioner"
@@ -428,12 +428,13 @@ def password_policy() -> PasswordPolicy:
 
 
 @hookspec
-def policy_rules() -> Sequence[Rule]:
+def policy_rules() -> Sequence[Rule | Watch]:
     """Give the rules of one rule set.
 
     Returns:
 
-        The rules. Each answers for one account with its deadlines.
+        The rules, each of which answers for one account with its deadlines; and watches, which look after what has
+        a date and is no account.
 
     Raises:
 

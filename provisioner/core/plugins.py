@@ -29,7 +29,7 @@ from provisioner.core.requests import (
     FindPerson,
     PasswordPolicy,
 )
-from provisioner.core.rules import Rule
+from provisioner.core.rules import Rule, Watch
 
 ENTRY_POINT_GROUP = "provisioner.plugins"
 
@@ -92,8 +92,8 @@ class Plugins:
     dry_run: bool = False
     targets: dict[str, Target] = attrs.field(factory=dict, init=False)
     channels: dict[str, Channel] = attrs.field(factory=dict, init=False)
-    #: The rules of each rule set.
-    rule_sets: dict[str, Sequence[Rule]] = attrs.field(factory=dict, init=False)
+    #: The rules and watches of each rule set.
+    rule_sets: dict[str, Sequence[Rule | Watch]] = attrs.field(factory=dict, init=False)
     _gateways: dict[str, Gateway] = attrs.field(factory=dict, init=False, repr=False)
     _manager: pluggy.PluginManager = attrs.field(init=False, repr=False)
     _exit: ExitStack = attrs.field(factory=ExitStack, init=False, repr=False)
@@ -141,6 +141,10 @@ class Plugins:
         """Register *plugin* as the rule set *name*, and keep its rules."""
         self._register(f"rules:{name}", plugin)
         [rules] = self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}"))() or [()]
+        for one in rules:
+            if not isinstance(one, Rule | Watch):
+                found = type(one).__name__
+                raise PluginError("rule set {name} gave a {found} among its rules", name=name, found=found)
         self.rule_sets[name] = rules
 
     def add(self, name: str, plugin: object) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations, product
+from zoneinfo import ZoneInfo
 
 import attrs
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.model import Account, Unit
-from provisioner.core.rules import Action, Deadline, Facts, Mark, Rule
+from provisioner.core.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
 
 #: How closely a scope fits a unit; of two, the larger fits better.
 _Closeness = tuple[int, bool]
@@ -47,7 +48,9 @@ class RuleSet:
     """Rules with their parameters, under one name of the configuration."""
 
     name: str
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = ()
+    #: What it looks after besides accounts. The scope does not matter to them.
+    watches: tuple[Watch, ...] = ()
     scope: Scope = Scope()
 
 
@@ -66,6 +69,8 @@ class Policy:
 
         since: Since when each rule set holds, by its name.
 
+        time_zone: Where days begin and end.
+
         fingerprint: Changes whenever anything changes that deadlines depend on: rule sets, parameters, versions.
 
     Raises:
@@ -76,6 +81,7 @@ class Policy:
     rule_sets: Sequence[RuleSet] = ()
     path_of: Callable[[str], Sequence[str]] = lambda code: (code,)
     since: Mapping[str, datetime] = attrs.field(factory=dict)
+    time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
     fingerprint: str = ""
 
     def __attrs_post_init__(self) -> None:
@@ -84,19 +90,41 @@ class Policy:
 
     def deadlines(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> list[Deadline]:
         """Return the deadlines of one account that were not met yet, the earliest first."""
-        by_rule_set: dict[str, dict[Action, Mark]] = {}
-        for mark in marks:
-            by_rule_set.setdefault(mark.rule_set, {})[mark.action] = mark
-        found = []
-        for rule_set, rule in self._rules_for(unit.kind, self.path_of(unit.code)):
-            met = by_rule_set.get(rule_set.name, {})
-            facts = Facts(account=account, unit=unit, marks=met, since=self.since.get(rule_set.name))
-            found += [attrs.evolve(one, rule_set=rule_set.name) for one in rule.deadlines(facts) if _is_open(one, met)]
-        return sorted(found, key=lambda one: one.at)
+        met = _by_rule_set(marks)
+        found: list[Deadline] = []
+        for rule_set, rule in self._rules_for(unit.kind, self._path(unit)):
+            facts = Facts(
+                account=account,
+                unit=unit,
+                marks=met.get(rule_set.name, {}),
+                since=self.since.get(rule_set.name),
+                time_zone=self.time_zone,
+            )
+            found += _named(rule.deadlines(facts), rule_set)
+        return _unmet(found, met)
 
     def next_deadline(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> datetime | None:
         """Return when a rule next wants something of one account; ``None`` if none does."""
         return next((one.at for one in self.deadlines(account, unit, marks)), None)
+
+    def sightings(self, reports: Reports) -> list[Sighting]:
+        """Let every watch look, and return what they saw.
+
+        Args:
+
+            reports: Returns what a target says of itself.
+        """
+        seen = [
+            (rule_set, sighting)
+            for rule_set in self.rule_sets
+            for watch in rule_set.watches
+            for sighting in watch.look(reports, self.time_zone)
+        ]
+        return [attrs.evolve(one, deadlines=tuple(_named(one.deadlines, rule_set))) for rule_set, one in seen]
+
+    def _path(self, unit: Unit) -> Sequence[str]:
+        """Return the unit's path. Only what is above it is looked up: that is the same for many units."""
+        return (unit.code, *self.path_of(unit.parent)) if unit.parent else (unit.code,)
 
     def _rules_for(self, kind: str, path: Sequence[str]) -> list[tuple[RuleSet, Rule]]:
         closest: dict[type[Rule], tuple[_Closeness, RuleSet, Rule]] = {}
@@ -142,6 +170,29 @@ class Policy:
             )
 
 
-def _is_open(deadline: Deadline, met: Mapping[Action, Mark]) -> bool:
-    mark = met.get(deadline.action)
+def unmet(deadlines: Iterable[Deadline], marks: Iterable[Mark]) -> list[Deadline]:
+    """Return those of the deadlines of one account, or of one thing, that were not met yet, the earliest first."""
+    return _unmet(deadlines, _by_rule_set(marks))
+
+
+_Met = Mapping[str, Mapping[Action, Mark]]
+
+
+def _unmet(deadlines: Iterable[Deadline], met: _Met) -> list[Deadline]:
+    return sorted((one for one in deadlines if _is_open(one, met)), key=lambda one: one.at)
+
+
+def _is_open(deadline: Deadline, met: _Met) -> bool:
+    mark = met.get(deadline.rule_set, {}).get(deadline.action)
     return mark is None or deadline.at > mark.at
+
+
+def _by_rule_set(marks: Iterable[Mark]) -> _Met:
+    found: dict[str, dict[Action, Mark]] = {}
+    for mark in marks:
+        found.setdefault(mark.rule_set, {})[mark.action] = mark
+    return found
+
+
+def _named(deadlines: Iterable[Deadline], rule_set: RuleSet) -> list[Deadline]:
+    return [attrs.evolve(one, rule_set=rule_set.name) for one in deadlines]

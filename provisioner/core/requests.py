@@ -208,6 +208,8 @@ class TargetReport:
     capabilities: Capabilities = Capabilities()
     #: What works today and may not tomorrow, or is unwise, with the cure; one sentence each.
     warnings: tuple[str, ...] = ()
+    #: Until when the certificates that its servers show are good, in UTC, by the server's name.
+    certificates: Mapping[str, datetime] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

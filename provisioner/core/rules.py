@@ -3,18 +3,27 @@
 A rule is a pure function of what is known of one account. It has no memory and no clock of its own: it answers with
 *all* deadlines that follow from what is known, past and future, and the product remembers which of them were met.
 That is what makes a policy that can be simulated, and one whose deadlines can be stored.
+
+What has a date and is no account, such as a certificate, has a :class:`Watch` instead: it goes and looks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 import attrs
 
+from provisioner.core import days
+from provisioner.core.errors import TargetError
 from provisioner.core.model import Account, Unit
+from provisioner.core.requests import TargetReport
 from provisioner.core.text import Text
+
+#: Returns what the target with this name says of itself; raises a TargetError if it says nothing.
+Reports = Callable[[str], TargetReport]
 
 
 class Action(StrEnum):
@@ -70,12 +79,42 @@ class Facts:
     unit: Unit
     #: What was met of this rule set, by action.
     marks: Mapping[Action, Mark] = attrs.field(factory=dict)
-    #: Since when the rule set holds; ``None`` if it is new.
+    #: Since when the rule set holds. A rule that would otherwise want something of every account on its first day
+    #: starts from here. ``None`` if that is not known.
     since: datetime | None = None
+    #: Where days begin and end.
+    time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
+
+    def days_after(self, moment: datetime, count: int) -> datetime:
+        """Return the same time of day so many days later, where the people are; days before, if negative."""
+        return days.days_after(moment, count, self.time_zone)
+
+    def months_after(self, moment: datetime, count: int) -> datetime:
+        """Return the same day and time so many months later, or the month's last day if it has no such day."""
+        return days.months_after(moment, count, self.time_zone)
+
+    def written_day(self, moment: datetime) -> str:
+        """Return the day of a moment, as people there write it."""
+        return days.written_day(moment, self.time_zone)
 
 
 class Rule:
-    """One rule of a rule set. Subclass it; what it needs to know are the fields of the subclass."""
+    """One rule of a rule set. Subclass it; its parameters are the fields of the subclass.
+
+    For example::
+
+        @attrs.frozen(kw_only=True)
+        class CloseAfterYears(Rule):
+            years: int = 5
+
+            def deadlines(self, facts):
+                if facts.account.state is not AccountState.OPEN or facts.account.opened_at is None:
+                    return []
+                at = facts.months_after(facts.account.opened_at, 12 * self.years)
+                values = {"mail": facts.account.mail, "years": self.years}
+                reason = Text("{mail} was open for {years} years", values)
+                return [Deadline(action=Action.CLOSE, at=at, reason=reason, source="our own regulation, m.3")]
+    """
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
         """Return all deadlines that follow from what is known of one account.
@@ -86,7 +125,8 @@ class Rule:
 
         Returns:
 
-            Deadlines in any order, those that are over included.
+            Deadlines in any order, those that are over included. Of one that comes again and again until somebody
+            did something, the next one is enough: it follows from the mark of the last one.
 
         Called: whenever something about the account changed, for each account when the rule sets changed, and
         thousands of times by a simulation; so it must be quick, and must not ask any other system.
@@ -99,3 +139,40 @@ class Rule:
         Called: once at start for each pair of rules that may hold for one account.
         """
         return None
+
+
+@attrs.frozen(kw_only=True)
+class Sighting:
+    """How one thing is that a watch looked at."""
+
+    #: What it is, always in the same words: what was met of it is remembered under this name.
+    subject: str
+    #: How it is, for people.
+    message: Text
+    deadlines: tuple[Deadline, ...] = ()
+    #: The id of whoever is to be told; ``None`` for the custodian of the IT unit.
+    tell: str | None = None
+    #: Why it could not be looked at.
+    error: TargetError | None = None
+
+
+class Watch:
+    """Looks after things with a date that are no accounts. Part of a rule set, like a rule; subclass it."""
+
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
+        """Look at every thing, and return how each is.
+
+        Args:
+
+            reports: Returns what a target says of itself.
+
+            time_zone: Where days begin and end.
+
+        Returns:
+
+            One entry for each thing, also for those that could not be looked at. Their deadlines are warnings.
+
+        Called: by each sweep and by ``provisioner check``. It may ask other systems, and must end within seconds
+        whatever they do.
+        """
+        raise NotImplementedError

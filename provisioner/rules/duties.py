@@ -1,0 +1,79 @@
+"""Rules about what people have to do, and are reminded of until it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+from attrs.validators import ge, optional
+
+from provisioner.core.model import AccountKind, AccountState
+from provisioner.core.rules import Action, Deadline, Facts, Rule
+from provisioner.core.text import Text
+
+#: Where the duties of a unit are written down: for districts, for schools, and for all others.
+ARTICLES = {"district": "000 m.6", "school": "000 m.7"}
+ARTICLE_OF_OTHERS = "000 m.5"
+
+#: After how many months mailboxes are backed up: in schools, and elsewhere (000 m.5/d, m.6/d, m.7/d).
+MONTHS = {"school": 3}
+MONTHS_ELSEWHERE = 6
+
+
+@attrs.frozen(kw_only=True)
+class Custodian(Rule):
+    """Every open unit account is held by the custodian of its unit (000 m.5/b, m.6/b, m.7/b).
+
+    Whoever has to see to it is reminded until that is so.
+    """
+
+    #: How many days there are between two reminders.
+    remind_days: int = attrs.field(default=7, validator=ge(1))
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        """Return the next reminder, if one is needed."""
+        account, unit = facts.account, facts.unit
+        if account.kind is not AccountKind.UNIT or account.state is not AccountState.OPEN or account.opened_at is None:
+            return []
+        if unit.custodian and unit.custodian == account.holder:
+            return []
+        told = facts.marks.get(Action.DUTY)
+        at = facts.days_after(told.met_at, self.remind_days) if told else account.opened_at
+        if unit.custodian is None:
+            reason = Text("please name a custodian for {mail}: it has none", {"mail": account.mail})
+        else:
+            reason = Text("please hand {mail} over: its custodian does not hold it", {"mail": account.mail})
+        return [Deadline(action=Action.DUTY, at=at, reason=reason, source=f"{_article(unit.kind)}/b")]
+
+
+@attrs.frozen(kw_only=True)
+class BackupDuty(Rule):
+    """The mailbox of every open account is backed up every so many months (000 m.5/d, m.6/d, m.7/d).
+
+    No program can do that for the holder, who is reminded until somebody confirms that it was done.
+    """
+
+    #: After how many months; by default 3 in schools and 6 elsewhere.
+    months: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    #: How many days there are between two reminders.
+    remind_days: int = attrs.field(default=7, validator=ge(1))
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        """Return the next reminder."""
+        account, kind = facts.account, facts.unit.kind
+        told = facts.marks.get(Action.DUTY)
+        last = (told and told.confirmed_at) or account.opened_at
+        if account.state is not AccountState.OPEN or last is None:
+            return []
+        at = due = facts.months_after(last, self.months or MONTHS.get(kind, MONTHS_ELSEWHERE))
+        if told and told.at >= due:
+            at = facts.days_after(told.met_at, self.remind_days)
+        reason = Text(
+            "please back up the mailbox of {mail} and confirm it; it was due on {day}",
+            {"mail": account.mail, "day": facts.written_day(due)},
+        )
+        return [Deadline(action=Action.DUTY, at=at, reason=reason, source=f"{_article(kind)}/d")]
+
+
+def _article(kind: str) -> str:
+    return ARTICLES.get(kind, ARTICLE_OF_OTHERS)

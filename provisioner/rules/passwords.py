@@ -1,0 +1,132 @@
+"""Rules about the age of passwords (001 ¶2)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+from attrs.validators import deep_iterable, ge
+
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.model import Account, AccountState
+from provisioner.core.rules import Action, Deadline, Facts, Rule
+from provisioner.core.text import Text
+
+SOURCE = "001 ¶2"
+
+
+@attrs.frozen(kw_only=True)
+class RenewOrClose(Rule):
+    """Close an open account whose password was not renewed in time, after some warnings (001 ¶2).
+
+    If its password was old already when the rule set was new, it is warned and closed as if the first warning was due
+    on that day.
+    """
+
+    #: After how many days a password has to be renewed.
+    days: int = attrs.field(default=30, validator=ge(1))
+    #: How many days before that the holder is warned.
+    warn_days: tuple[int, ...] = attrs.field(default=(7, 3, 1), validator=deep_iterable(ge(1)))
+
+    def __attrs_post_init__(self) -> None:
+        if self._notice_period >= self.days:
+            raise ConfigurationError(
+                "a warning {warn} days before the end of {days} days comes too early",
+                cure="lower warn_days, or raise days",
+                warn=self._notice_period,
+                days=self.days,
+            )
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        """Return the warnings and the closing."""
+        changed = password_since(facts.account)
+        if changed is None:
+            return []
+        start, days = self._term(changed, facts)
+        closing = facts.days_after(start, days)
+        warnings = [
+            _warning(facts.days_after(start, days - left), closing, left, facts) for left in set(self.warn_days)
+        ]
+        reason = Text(
+            "the password of {mail} was not renewed within {days} days",
+            {"mail": facts.account.mail, "days": self.days},
+        )
+        return [*warnings, Deadline(action=Action.CLOSE, at=closing, reason=reason, source=SOURCE)]
+
+    @property
+    def _notice_period(self) -> int:
+        return max(self.warn_days, default=0)
+
+    def _term(self, changed: datetime, facts: Facts) -> tuple[datetime, int]:
+        """Return from when on the account has how many days."""
+        since = facts.since
+        if since and facts.days_after(changed, self.days) < facts.days_after(since, self._notice_period):
+            return since, self._notice_period
+        return changed, self.days
+
+
+@attrs.frozen(kw_only=True)
+class AutoRotate(Rule):
+    """Make a new password for an open account, and bring it to its holder, before the old one is too old (001 ¶2).
+
+    The time within the window depends on the account and its password alone, and is spread evenly. Passwords that were
+    too old already when the rule set was new are spread over as many days from then on.
+    """
+
+    #: After how many days the window opens.
+    from_day: int = attrs.field(default=20, validator=ge(1))
+    #: After how many days it ends.
+    to_day: int = 27
+
+    def __attrs_post_init__(self) -> None:
+        if self.to_day <= self.from_day:
+            raise ConfigurationError(
+                "the window from day {from_day} to day {to_day} has no room",
+                cure="let to_day come after from_day",
+                from_day=self.from_day,
+                to_day=self.to_day,
+            )
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        """Return when the password is to be rotated."""
+        changed = password_since(facts.account)
+        if changed is None:
+            return []
+        start = facts.days_after(changed, self.from_day)
+        into = (facts.days_after(changed, self.to_day) - start) * share(facts.account.login, changed.isoformat())
+        at = start + into
+        if facts.since and at < facts.since:
+            at = facts.since + into
+        reason = Text("it is time for a new password of {mail}", {"mail": facts.account.mail})
+        return [Deadline(action=Action.ROTATE, at=at, reason=reason, source=SOURCE)]
+
+    def conflict_with(self, other: Rule, /) -> Text | None:
+        """Rotating too late makes no sense where accounts are closed."""
+        if isinstance(other, RenewOrClose) and self.to_day >= other.days:
+            return Text(
+                "passwords are renewed until day {to_day}, and accounts are closed on day {days}",
+                {"to_day": self.to_day, "days": other.days},
+            )
+        return None
+
+
+def password_since(account: Account) -> datetime | None:
+    """Return since when an open account has its password; ``None`` if it is not open."""
+    if account.state is not AccountState.OPEN:
+        return None
+    return account.password_changed_at or account.opened_at
+
+
+def share(*key: str) -> float:
+    """Return a number from 0 to 1 that depends on the key alone, evenly spread."""
+    return int.from_bytes(hashlib.sha256("\0".join(key).encode()).digest()[:6]) / 2**48
+
+
+def _warning(at: datetime, closing: datetime, left: int, facts: Facts) -> Deadline:
+    reason = Text(
+        "please renew the password of {mail} by {day}, in {days} day(s); otherwise the account will be closed",
+        {"mail": facts.account.mail, "day": facts.written_day(closing), "days": left},
+    )
+    return Deadline(action=Action.WARN, at=at, reason=reason, source=SOURCE)

@@ -1,0 +1,84 @@
+"""Reads until when certificates are good. The only place that knows ``cryptography``; imported when it is needed."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from provisioner.core.errors import MisconfiguredError, UnavailableError
+
+#: How many seconds a server has for all it has to say.
+PATIENCE = 5.0
+
+
+def file_good_until(file: Path) -> datetime:
+    """Return until when the certificates of a file are all good, in UTC.
+
+    Raises:
+
+        MisconfiguredError: The file cannot be read, or has no certificate.
+    """
+    try:
+        return min(one.not_valid_after_utc for one in x509.load_pem_x509_certificates(file.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise MisconfiguredError(
+            "no certificate can be read from {file}: {reason}",
+            cure="name a file in PEM that this user may read",
+            file=file,
+            reason=error.strerror if isinstance(error, OSError) else type(error).__name__,
+        ) from None
+
+
+def server_good_until(host: str, port: int) -> datetime:
+    """Return until when the certificate that a server shows is good, in UTC. Nobody asks who signed it.
+
+    Raises:
+
+        UnavailableError: It does not answer in time, or not with a certificate.
+    """
+    try:
+        with _connected(host, port) as tls:
+            tls.do_handshake()
+            shown = tls.getpeercert(binary_form=True)
+    except OSError as error:
+        raise UnavailableError(
+            "{host}:{port} shows no certificate: {reason}",
+            cure="see whether it runs and speaks TLS on this port",
+            host=host,
+            port=port,
+            reason=getattr(error, "reason", None) or error.strerror or type(error).__name__,
+        ) from None
+    return x509.load_der_x509_certificate(shown or b"").not_valid_after_utc
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is sent; one that has run out already has to be seen too
+    return context
+
+
+@contextmanager
+def _connected(host: str, port: int) -> Iterator[ssl.SSLSocket]:
+    """Connect, and hang up when the time is over, however slowly the other side talks."""
+    plain = socket.create_connection((host, port), timeout=PATIENCE)
+    with _context().wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False) as tls:
+        alarm = threading.Timer(PATIENCE, _hang_up, [tls])
+        alarm.start()
+        try:
+            yield tls
+        finally:
+            alarm.cancel()
+            alarm.join()
+
+
+def _hang_up(tls: ssl.SSLSocket) -> None:
+    with suppress(OSError):  # the other side may have done so first
+        socket.socket.shutdown(tls, socket.SHUT_RDWR)
