@@ -78,7 +78,8 @@ class Logbook:
 
     def count(self, position: int, attempts: int) -> None:
         """Note how often the step was tried by now."""
-        self._steps[position] = attrs.evolve(self._steps[position], attempts=attempts)
+        if attempts != self._steps[position].attempts:
+            self._steps[position] = attrs.evolve(self._steps[position], attempts=attempts)
 
     def end(
         self,

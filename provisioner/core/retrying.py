@@ -63,10 +63,21 @@ class Retry:
     policy: RetryPolicy
     stop: threading.Event
     _backoff: tenacity.wait.wait_base = attrs.field(init=False)
+    #: What it remembers between attempts is each thread's own.
+    _retrying: tenacity.Retrying = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._backoff = tenacity.wait_random_exponential(
             multiplier=self.policy.first_wait.total_seconds(), max=self.policy.longest_wait.total_seconds()
+        )
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_retryable),
+            wait=self._wait,
+            stop=tenacity.stop_after_attempt(self.policy.attempts)
+            | tenacity.stop_before_delay(self.policy.total.total_seconds())
+            | tenacity.stop_when_event_set(self.stop),
+            sleep=tenacity.sleep_using_event(self.stop),
+            reraise=True,
         )
 
     def call(self, function: Callable[[int], ResultT]) -> ResultT:
@@ -77,16 +88,7 @@ class Retry:
             TargetError: The last error, when no further attempt is made. A target that asks for a longer rest than
                 the policy allows gets no further attempt now.
         """
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_retryable),
-            wait=self._wait,
-            stop=tenacity.stop_after_attempt(self.policy.attempts)
-            | tenacity.stop_before_delay(self.policy.total.total_seconds())
-            | tenacity.stop_when_event_set(self.stop),
-            sleep=tenacity.sleep_using_event(self.stop),
-            reraise=True,
-        )
-        for attempt in retrying:
+        for attempt in self._retrying:
             with attempt:
                 return function(attempt.retry_state.attempt_number)
         raise AssertionError("tenacity ends with a result or an error")  # pragma: no cover

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from provisioner.core.events import Event
 from provisioner.store.prepared import prepared
+from provisioner.store.rows import as_row
 from provisioner.store.tables import chain_head, events
 
 #: What stands for the hash before the first event.
@@ -119,7 +120,7 @@ def _fields(value: Any) -> dict[str, object]:
     if not attrs.has(type(value)):
         msg = f"{type(value).__name__} is not for the trail"
         raise TypeError(msg)
-    return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+    return as_row(value)
 
 
 def _default(value: object) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import ChainMap
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Self
@@ -78,10 +77,12 @@ class Standings:
 
             LeaseLostError: The operation of an event is not driven by this process.
         """
-        ahead = ChainMap({}, self._by_login)
-        for event in (one for one in events if isinstance(one, OperationEvent)):
-            ahead[event.login] = self._after(event, ahead.get(event.login, Standing()))
-        self._by_login.update(ahead.maps[0])
+        ahead: dict[str, Standing] = {}
+        for event in events:
+            if isinstance(event, OperationEvent):
+                standing = ahead.get(event.login) or self._by_login.get(event.login) or Standing()
+                ahead[event.login] = self._after(event, standing)
+        self._by_login.update(ahead)
 
     def _after(self, event: OperationEvent, standing: Standing) -> Standing:
         if isinstance(event, OperationPlanned):
@@ -164,7 +165,8 @@ class Leases:
         """Return how these accounts stand."""
         by_login: dict[str, Standing] = {}
         for chunk in chunks(set(logins)):
-            for login, state, holder, changed, operation_id, *hold in connection.execute(_STANDINGS, {"logins": chunk}):
+            rows = connection.execute(_STANDINGS, {"logins": chunk}).all()
+            for login, state, holder, changed, operation_id, *hold in rows:
                 by_login[login] = Standing(state, holder, changed, Hold(operation_id, *hold) if operation_id else None)
         now = self.now()
         return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, by_login=by_login)

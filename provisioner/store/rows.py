@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -21,7 +24,15 @@ MUST_FIND = "must_find"
 
 def as_row(model: attrs.AttrsInstance) -> Row:
     """Return the fields of *model* by name."""
-    return {field.name: getattr(model, field.name) for field in attrs.fields(type(model))}
+    names, values_of = _fields(type(model))
+    return dict(zip(names, values_of(model), strict=True))
+
+
+@cache
+def _fields(kind: type[attrs.AttrsInstance]) -> tuple[list[str], Callable[[object], tuple[Any, ...]]]:
+    """Return the names of the fields of a class, and what reads all of them; no model has but one."""
+    names = [field.name for field in attrs.fields(kind)]
+    return names, attrgetter(*names)
 
 
 def add(table: Table) -> Insert:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -27,6 +26,12 @@ from provisioner.store.leases import Leases
 log = structlog.stdlib.get_logger(__name__)
 
 
+def _held_lock() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @attrs.define(eq=False)
 class _Submission:
     """The events of one call, and the place where its caller waits."""
@@ -34,11 +39,24 @@ class _Submission:
     events: Sequence[Event]
     #: The same events as canonical JSON.
     bodies: Sequence[str]
-    done: Future[None] = attrs.field(factory=Future, init=False)
+    _failure: Exception | None = attrs.field(default=None, init=False)
+    #: Free when there is an answer. Nothing is cheaper to wait for, and there are a dozen waits to an operation.
+    _answered: threading.Lock = attrs.field(factory=_held_lock, init=False)
 
     @property
     def logins(self) -> set[str]:
         return {event.login for event in self.events if isinstance(event, OperationEvent)}
+
+    def answer(self, failure: Exception | None) -> None:
+        """Let the caller go on: the events are durable, or there is a *failure* and nothing of them was stored."""
+        self._failure = failure
+        self._answered.release()
+
+    def wait(self) -> None:
+        """Wait for the answer, and raise what it says."""
+        self._answered.acquire()
+        if self._failure:
+            raise self._failure
 
 
 #: Why a submission was refused; ``None`` if it was stored.
@@ -76,7 +94,7 @@ class Writer:
                 self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
                 self._thread.start()
             self._queue.put(submission)
-        submission.done.result()
+        submission.wait()
 
     def close(self) -> None:
         """Store what was handed over, give up the leases, and end the thread."""
@@ -111,17 +129,16 @@ class Writer:
             answers = self._store(group)
         except OperationalError as error:  # the disk, a lock: nobody's fault, and the same for all
             for submission in group:
-                submission.done.set_exception(self._database.failure(error))
+                submission.answer(self._database.failure(error))
         except Exception as error:
             if len(group) > 1:
                 for submission in group:
                     self._commit([submission])
             else:
-                failure = self._database.failure(error) if isinstance(error, SQLAlchemyError) else error
-                group[0].done.set_exception(failure)
+                group[0].answer(self._database.failure(error) if isinstance(error, SQLAlchemyError) else error)
         else:
             for submission, answer in zip(group, answers, strict=True):
-                submission.done.set_exception(answer) if answer else submission.done.set_result(None)
+                submission.answer(answer)
 
     def _in_spare_time(self, tend: Callable[[Connection], None]) -> None:
         """Look after the leases when there is nothing else to do. If that fails, they run out, and that is all."""
