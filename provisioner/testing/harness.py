@@ -30,6 +30,7 @@ from provisioner.core.people import People
 from provisioner.core.plan import Cause, Naming, Plan
 from provisioner.core.planner import Planner
 from provisioner.core.plugins import Plugins
+from provisioner.core.policy import Policy
 from provisioner.core.requests import ChooseLogin
 from provisioner.core.retrying import Retry, RetryPolicy
 from provisioner.store import Store
@@ -62,6 +63,8 @@ class Harness:
 
         retry_policy: How patient it is.
 
+        policy: The rules; by default, there are none.
+
     ``on_record`` and ``after_record`` are called with the events of each write of the journal, before and after they
     are stored; whatever they raise goes up as it is, so that a crash can be played.
     """
@@ -74,11 +77,13 @@ class Harness:
         channels: Mapping[str, object],
         clock: Callable[[], datetime] | None = None,
         retry_policy: RetryPolicy = QUICK,
+        policy: Policy | None = None,
     ) -> None:
         self.on_record: Callable[[Sequence[Event]], None] = lambda _: None
         self.after_record: Callable[[Sequence[Event]], None] = lambda _: None
         self.clock = clock or FakeClock()
         self.stop = threading.Event()
+        self.policy = policy or Policy()
         self.store = _open(file, self.clock)
         # A clock that is moved by hours must not quarantine what failed just before.
         self.plugins = Plugins(
@@ -106,6 +111,7 @@ class Harness:
             retry=retry,
             now=self.clock,
             record=self._record,
+            next_deadline=self.policy.next_deadline,
         )
         self.engine = Engine(tools=tools, planner=self.planner, records=self.store)
 
