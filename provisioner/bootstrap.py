@@ -11,23 +11,29 @@ import attrs
 import structlog
 
 from provisioner.config import LoadedConfiguration
+from provisioner.core.authority import Authority
 from provisioner.core.breaker import Breaker
 from provisioner.core.clearance import HandoverDuties
 from provisioner.core.defaults import Defaults
+from provisioner.core.desk import Desk
 from provisioner.core.engine import Engine
 from provisioner.core.errors import StoreError
 from provisioner.core.events import Event
 from provisioner.core.execution import Tools
 from provisioner.core.health import MemoryHealth
 from provisioner.core.hookspecs import hookimpl
+from provisioner.core.limits import Guard
+from provisioner.core.maintenance import Calendar
 from provisioner.core.model import Person, Unit
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
 from provisioner.core.planner import Planner
-from provisioner.core.policy import Policy
 from provisioner.core.plugins import Plugins
+from provisioner.core.policy import Policy
+from provisioner.core.protection import ProtectedAccounts
 from provisioner.core.requests import ChooseLogin, FindPerson
 from provisioner.core.retrying import Retry, RetryPolicy
+from provisioner.core.staging import Staging
 from provisioner.rule_sets import make_policy
 from provisioner.store import Store
 
@@ -63,6 +69,8 @@ class Application:
     passwords: PasswordMaker
     planner: Planner
     engine: Engine
+    authority: Authority
+    desk: Desk
     policy: Policy
 
 
@@ -97,20 +105,28 @@ def application(
     """
     retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
     with Store.open(config.store_url, now=now) as store:
-        plugins = _plugins(config, store, now, dry_run=dry_run)
+        calendar = Calendar(read=store.all_maintenance, now=now)
+        plugins = _plugins(config, store, now, calendar, dry_run=dry_run)
         try:
-            yield _join(config, store, plugins, retry, now)
+            yield _join(config, store, plugins, retry, now, calendar=calendar)
         finally:
             plugins.close()
 
 
-def _plugins(config: LoadedConfiguration, store: Store, now: Clock, *, dry_run: bool) -> Plugins:
+def _plugins(config: LoadedConfiguration, store: Store, now: Clock, calendar: Calendar, *, dry_run: bool) -> Plugins:
     """Return the place for the plug-ins, whose breakers share their memory with every other process."""
     health = MemoryHealth(store.all_health()) if dry_run else store
 
     def breaker(name: str) -> Breaker:
         quarantine_after = config.content.breaker.quarantine_after
-        return Breaker(name=name, now=now, quarantine_after=quarantine_after, health=health, notify=notify)
+        return Breaker(
+            name=name,
+            now=now,
+            quarantine_after=quarantine_after,
+            health=health,
+            notify=notify,
+            maintenance=calendar.maintenance,
+        )
 
     def notify(event: Event) -> None:
         if not dry_run:
@@ -121,18 +137,27 @@ def _plugins(config: LoadedConfiguration, store: Store, now: Clock, *, dry_run: 
     return plugins
 
 
-def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Retry, now: Clock) -> Application:
+def _join(
+    config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Retry, now: Clock, *, calendar: Calendar
+) -> Application:
     plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
     plugins.add("core:persons", StoredPersons(store))
     plugins.add("core:clearance", HandoverDuties(store))
+    plugins.add("core:protected", ProtectedAccounts(config.content.accounts.protected_patterns))
+    authority = authority_of(config, store, now)
+    plugins.add("core:authority", authority)
     plugins.load(config.plugin_settings())
     targets = [plugins.targets[name] for name in config.content.targets]
     channels = [plugins.channels[name] for name in config.content.channels]
     policy = make_policy(config, plugins, store)
     passwords = PasswordMaker.of(plugins.password_policies())
+    people = People(plugins.find_person, retry)
+    record = _recorder(store, plugins, authority)
+    desk = Desk(records=store, people=people, authority=authority, record=record, now=now)
+    plugins.add("core:requests", desk)
     planner = Planner(
         records=store,
-        people=People(plugins.find_person, retry),
+        people=people,
         targets=targets,
         channels=channels,
         naming=config.content.accounts.naming,
@@ -146,10 +171,12 @@ def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Re
         passwords=passwords,
         retry=retry,
         now=now,
-        record=_recorder(store, plugins),
+        record=record,
         next_deadline=policy.next_deadline,
     )
-    engine = Engine(tools=tools, planner=planner, records=store)
+    guard = Guard(limit=config.content.limits.mass_change, census=store, now=now)
+    staging = Staging(guard=guard, records=store, record=record, now=now)
+    engine = Engine(tools=tools, planner=planner, records=store, staging=staging, calendar=calendar)
     return Application(
         config=config,
         store=store,
@@ -157,8 +184,17 @@ def _join(config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Re
         passwords=passwords,
         planner=planner,
         engine=engine,
+        authority=authority,
+        desk=desk,
         policy=policy,
     )
+
+
+def authority_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Authority:
+    """Return what tells who may do what."""
+    settings = config.content.authority
+    administrators = settings.administrators if settings else ()
+    return Authority(records=store, administrators=administrators, enforced=settings is not None, now=now)
 
 
 def _login(plugins: Plugins, unit: Unit) -> str:
@@ -173,10 +209,11 @@ def _write_down(store: Store, event: Event) -> None:
         log.warning("notice_not_kept", kind=event.kind, reason=str(error))
 
 
-def _recorder(store: Store, plugins: Plugins) -> Callable[..., None]:
+def _recorder(store: Store, plugins: Plugins, authority: Authority) -> Callable[..., None]:
     def record(*events: Event) -> None:
-        store.write(*events)
-        for event in events:
+        all_events = [*events, *authority.answerable(events)]
+        store.write(*all_events)
+        for event in all_events:
             plugins.observe(event)
 
     return record

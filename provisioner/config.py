@@ -19,8 +19,10 @@ from cattrs.v import transform_error
 
 from provisioner import credentials
 from provisioner.core.errors import ConfigurationError
+from provisioner.core.limits import MassChangeLimit
 from provisioner.core.plan import Naming
 from provisioner.core.policy import Scope
+from provisioner.core.protection import Pattern
 from provisioner.core.registration import PluginSettings, Section
 from provisioner.core.secret import Secret
 
@@ -45,6 +47,22 @@ class Accounts:
     plate_code: str = ""
     #: The code of the IT unit, whose custodian keeps an account while nobody is in the post.
     it_unit: str = ""
+    #: Accounts that nobody may touch: logins or patterns of logins, with or without a domain.
+    protected: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        _ = self.protected_patterns  # a wrong one must be found here, and not when it protects nothing
+
+    @property
+    def protected_patterns(self) -> list[Pattern]:
+        """The same for those who compare accounts with them.
+
+        Raises:
+
+            ConfigurationError: One of them could match no account.
+        """
+        domains = {self.domain, *self.domain_of_kind.values()}
+        return [Pattern.of(text, domains) for text in self.protected]
 
     @property
     def naming(self) -> Naming:
@@ -66,6 +84,35 @@ class BreakerSettings:
 
 
 @attrs.frozen(kw_only=True)
+class LimitSettings:
+    """Which runs are held back until somebody releases them: the table ``[limits]``."""
+
+    #: How many of the open accounts may be closed or deleted within the window, in percent; 100 for all of them.
+    mass_change_percent: int = attrs.field(default=20, validator=[attrs.validators.ge(1), attrs.validators.le(100)])
+    #: From how many open accounts on, in total and for each target, there is a limit.
+    mass_change_from: int = attrs.field(default=100, validator=attrs.validators.ge(1))
+    #: How far back is counted what was closed or deleted before.
+    mass_change_window_hours: int = attrs.field(default=24, validator=attrs.validators.ge(1))
+
+    @property
+    def mass_change(self) -> MassChangeLimit:
+        """The same for the engine."""
+        return MassChangeLimit(
+            percent=self.mass_change_percent,
+            from_accounts=self.mass_change_from,
+            window=timedelta(hours=self.mass_change_window_hours),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class AuthoritySettings:
+    """Who may do what is enforced: the table ``[authority]``."""
+
+    #: The ids of those who may do everything, and give roles to others.
+    administrators: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class Configuration:
     """The whole file."""
 
@@ -77,6 +124,9 @@ class Configuration:
     time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
     accounts: Accounts
     breaker: BreakerSettings = attrs.field(factory=BreakerSettings)
+    limits: LimitSettings = attrs.field(factory=LimitSettings)
+    #: Who may do everything. Without this table everybody may, and nothing is denied.
+    authority: AuthoritySettings | None = None
     #: The targets, in the order in which they are changed. Each table names its ``plugin``.
     targets: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     #: The channels, in the order in which they are tried. Each table names its ``plugin``.

@@ -17,7 +17,10 @@ from provisioner.cli.check import Status
 from provisioner.cli.plugins import PluginState
 from provisioner.cli.runs import _COUNTED
 from provisioner.core import errors
+from provisioner.core.authority import Role
+from provisioner.core.forms import FormState
 from provisioner.core.model import AccountState, OperationKind, OperationState, TargetState
+from provisioner.core.troubles import TroubleState, TroubleStep
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "provisioner"
@@ -53,7 +56,18 @@ COMPUTED = {
 }
 
 #: Words that are looked up by their value.
-ENUMERATIONS: list[type[StrEnum]] = [AccountState, OperationKind, OperationState, TargetState, Status, PluginState]
+ENUMERATIONS: list[type[StrEnum]] = [
+    AccountState,
+    OperationKind,
+    OperationState,
+    TargetState,
+    Status,
+    PluginState,
+    Role,
+    FormState,
+    TroubleState,
+    TroubleStep,
+]
 WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
 
 

@@ -10,14 +10,17 @@ import click
 from provisioner.bootstrap import Application
 from provisioner.cli.documents import account_document
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.forms import carry_out, require_request_of
 from provisioner.cli.options import changing, json_option
 from provisioner.cli.runs import run, started
 from provisioner.cli.session import Session
 from provisioner.core.errors import ConfigurationError, InputError, Problem
-from provisioner.core.model import Account, AccountState, Unit
+from provisioner.core.model import Account, AccountState, OperationKind, Unit
 from provisioner.core.plan import Naming, Plan
 from provisioner.core.text import Text
 from provisioner.store import Store
+
+request_option = click.option("--request", metavar="ID", help="The approved request that is carried out with it.")
 
 
 @click.command("list")
@@ -109,24 +112,55 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
 
 @click.command("reopen")
 @click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@request_option
 @changing
 @click.pass_obj
-def reopen(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+def reopen(session: Session, logins: tuple[str, ...], *, request: str | None, reason: str, dry_run: bool) -> ExitCode:
     """Open closed accounts again, with a new password."""
     with started(session, dry_run=dry_run) as app:
         accounts = known_accounts(app.store, app.planner.naming, logins)
+        if request:
+            return _by_request(session, app, OperationKind.REOPEN, accounts, request, dry_run=dry_run)
         return run(session, app, app.planner.reopen(accounts, session.cause(reason)), dry_run=dry_run)
 
 
 @click.command("rotate")
 @click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@request_option
 @changing
 @click.pass_obj
-def rotate(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, reason: str, dry_run: bool) -> ExitCode:
     """Give open accounts new passwords, which go to those who hold them."""
     with started(session, dry_run=dry_run) as app:
         accounts = known_accounts(app.store, app.planner.naming, logins)
+        if request:
+            return _by_request(session, app, OperationKind.ROTATE, accounts, request, dry_run=dry_run)
         return run(session, app, app.planner.rotate(accounts, cause=session.cause(reason)), dry_run=dry_run)
+
+
+def _by_request(
+    session: Session, app: Application, kind: OperationKind, accounts: list[Account], request: str, *, dry_run: bool
+) -> ExitCode:
+    if len(accounts) > 1:
+        raise click.UsageError("A request is for one LOGIN.")
+    form = app.desk.find(request)
+    require_request_of(form, kind, accounts[0].login)
+    return carry_out(session, app, form, dry_run=dry_run)
+
+
+def known_or_future_account(app: Application, given: str) -> Account:
+    """Return the account with this login, or the one that a unit would get under it.
+
+    Raises:
+
+        InputError: There is neither.
+    """
+    [login] = _logins([given], app.planner.naming)
+    known = app.store.accounts([login]).get(login)
+    if known:
+        return known
+    [unit] = _units_of([login], app)
+    return Account(login=login, domain=app.planner.naming.domain_for(unit), unit=unit.code, holder=unit.custodian)
 
 
 def known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[Account]:

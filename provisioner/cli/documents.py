@@ -7,7 +7,10 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from provisioner.core.authority import Grant
+from provisioner.core.forms import RequestForm
 from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit
+from provisioner.core.troubles import Trouble
 
 Document = dict[str, object]
 
@@ -104,6 +107,48 @@ def handover_document(handover: Handover) -> Document:
     }
     canonical = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return {**record, "sha256": hashlib.sha256(canonical.encode()).hexdigest()}
+
+
+def grant_document(grant: Grant) -> Document:
+    """Return a role that somebody has, of himself or for somebody else."""
+    return {
+        "id": grant.id,
+        "person": grant.person,
+        "role": grant.role.value,
+        "unit": grant.unit,
+        "delegator": grant.delegator,
+        "starts_at": iso(grant.starts_at),
+        "ends_at": iso(grant.ends_at),
+        "granted_by": grant.granted_by,
+        "granted_at": iso(grant.granted_at),
+    }
+
+
+def form_document(form: RequestForm) -> Document:
+    """Return a request form, with the SHA-256 of its archived copy once there is one."""
+    return {**form.facts(), "archive_sha256": form.archive_sha256}
+
+
+def trouble_document(trouble: Trouble, custodian: str | None) -> Document:
+    """Return a report of trouble.
+
+    Args:
+
+        trouble: The report.
+
+        custodian: Who answers in the unit that has it in hand.
+    """
+    return {
+        "id": trouble.id,
+        "login": trouble.login,
+        "text": trouble.text,
+        "reporter": trouble.reporter,
+        "reported_at": iso(trouble.reported_at),
+        "unit": trouble.unit,
+        "custodian": custodian,
+        "state": trouble.state.value,
+        "resolution": trouble.resolution,
+    }
 
 
 def iso(time: datetime | None) -> str | None:

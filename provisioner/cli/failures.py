@@ -16,6 +16,7 @@ from provisioner.core.errors import (
     InputError,
     LeaseLostError,
     MisconfiguredError,
+    NotAuthorizedError,
     NotReadyError,
     Problem,
     ProvisionerError,
@@ -65,9 +66,12 @@ def report(error: Exception, session: Session) -> ExitCode:
 def document(error: Exception, session: Session) -> dict[str, object]:
     """Return *error* as JSON shows it."""
     message, cure, items = _parts(error, session)
-    shown = [
+    shown: list[dict[str, object]] = [
         {"file": one.file, "line": one.line, "field": one.field, "message": _message(one, session)} for one in items
     ]
+    if isinstance(error, NotAuthorizedError):
+        for item, one in zip(shown, error.denials, strict=True):
+            item.update(login=one.login, cure=session.output.said(one.denial.cure))
     return {"class": type(error).__name__, "message": message, "cure": cure, "items": shown}
 
 
@@ -75,8 +79,8 @@ def _parts(error: Exception, session: Session) -> tuple[str, str, Sequence[Probl
     """Return what went wrong, what can be done about it, and the single problems."""
     said = session.output.said
     match error:
-        case InputError():
-            return said(error.text), "", error.problems
+        case InputError() | NotAuthorizedError():
+            return said(error.text), "", _single(error)
         case NotReadyError():
             problems = [Problem(field=one.target, message=one.text) for one in error.errors]
             return said(error.text), "\n".join(dict.fromkeys(_cures(error.errors, session))), problems
@@ -88,6 +92,12 @@ def _parts(error: Exception, session: Session) -> tuple[str, str, Sequence[Probl
             return session.output.text("the command was interrupted"), "", ()
         case _:
             return _defect(error, session)
+
+
+def _single(error: InputError | NotAuthorizedError) -> Sequence[Problem]:
+    if isinstance(error, InputError):
+        return error.problems
+    return [Problem(subject=one.login, field="actor", message=one.denial.reason) for one in error.denials]
 
 
 def _cures(errors: Iterable[TargetError], session: Session) -> list[str]:
@@ -117,12 +127,23 @@ def lines(error: Exception, session: Session) -> list[str]:
     """Return *error* as people read it."""
     if isinstance(error, click.ClickException):
         return _usage(error)
+    if isinstance(error, NotAuthorizedError):
+        return _denials(error, session)
     message, cure, problems = _parts(error, session)
     lines = [f"{session.output.text('error')}: {message}"]
     for one in problems:
         place = ":".join(str(part) for part in (one.file, one.line, one.field) if part)
         lines.append(f"  {place}: {_message(one, session)}")
     return [*lines, *(f"  -> {line}" for line in cure.splitlines())]
+
+
+def _denials(error: NotAuthorizedError, session: Session) -> list[str]:
+    """Return every denial, each with who could do it."""
+    said = session.output.said
+    lines = [f"{session.output.text('error')}: {said(error.text)}"]
+    for one in error.denials:
+        lines += [f"  {one.login}: {said(one.denial.reason)}", f"    -> {said(one.denial.cure)}"]
+    return lines
 
 
 def _usage(error: click.ClickException) -> list[str]:

@@ -36,3 +36,8 @@ reason_option = click.option("--reason", metavar="TEXT", default="", help="Why, 
 def changing(command: FunctionT) -> FunctionT:
     """Give a command the options of those that change accounts: ``--reason``, ``--dry-run`` and ``--json``."""
     return reason_option(dry_run_option(json_option(command)))
+
+
+def recording(command: FunctionT) -> FunctionT:
+    """Give a command the options of those that change what is recorded: ``--dry-run`` and ``--json``."""
+    return dry_run_option(json_option(command))

@@ -44,6 +44,41 @@ _HANDOVER = Family(
     default=Entry("Pass an account on to another person.", "provisioner.cli.handovers:hand_over"),
 )
 
+_REQUEST = Family(
+    "Request forms: submitted, approved by the supervisor, carried out by an officer, archived.",
+    {
+        "submit": Entry("Ask for something to be done to an account.", "provisioner.cli.requests:submit"),
+        "approve": Entry("Agree, as the requester's supervisor.", "provisioner.cli.requests:approve"),
+        "reject": Entry("Do not agree, as the requester's supervisor.", "provisioner.cli.requests:reject"),
+        "execute": Entry("Carry out an approved request, as the officer.", "provisioner.cli.requests:execute"),
+        "confirm-mobile": Entry("Answer for a number that has changed.", "provisioner.cli.requests:confirm_mobile"),
+        "list": Entry("List requests.", "provisioner.cli.requests:list_"),
+        "show": Entry("Show one request, or its archived copy.", "provisioner.cli.requests:show"),
+    },
+)
+
+_AUTHORITY = Family(
+    "Roles: who may do what, in which units.",
+    {
+        "grant": Entry("Give somebody a role.", "provisioner.cli.authority:grant"),
+        "revoke": Entry("Take a role away.", "provisioner.cli.authority:revoke"),
+        "delegate": Entry("Let somebody act for another, for a period.", "provisioner.cli.authority:delegate"),
+        "list": Entry("List who has which role.", "provisioner.cli.authority:list_"),
+        "show": Entry("Show what one person may do, and for whom.", "provisioner.cli.authority:show"),
+    },
+)
+
+_TROUBLE = Family(
+    "Trouble with a login, reported upward until somebody resolves it.",
+    {
+        "report": Entry("Report that a login does not work.", "provisioner.cli.troubles:report"),
+        "escalate": Entry("Pass a report on to the unit above.", "provisioner.cli.troubles:escalate"),
+        "resolve": Entry("Say what helped, and close a report.", "provisioner.cli.troubles:resolve"),
+        "list": Entry("List reports, and who has them in hand.", "provisioner.cli.troubles:list_"),
+        "show": Entry("Show one report with all its steps.", "provisioner.cli.troubles:show"),
+    },
+)
+
 _TARGET = Family(
     "Targets and channels.",
     {
@@ -62,6 +97,16 @@ _POLICY = Family(
     },
 )
 
+_AUDIT = Family(
+    "The trail of all that happened.",
+    {
+        "list": Entry("List what happened.", "provisioner.cli.audit:list_"),
+        "verify": Entry("Say whether the trail is as it was written.", "provisioner.cli.audit:verify"),
+        "anchor": Entry("Print where the trail ends, to keep elsewhere.", "provisioner.cli.audit:anchor"),
+        "export": Entry("Write the trail as JSON Lines or syslog.", "provisioner.cli.audit:export"),
+    },
+)
+
 COMMANDS: dict[str, Entry | Family] = {
     "demo": Entry("Show the whole story on a private example.", "provisioner.demo:command"),
     "init": Entry("Write a configuration that works, and make the store.", "provisioner.cli.init:command"),
@@ -70,9 +115,14 @@ COMMANDS: dict[str, Entry | Family] = {
     "person": _PERSON,
     "account": _ACCOUNT,
     "handover": _HANDOVER,
+    "request": _REQUEST,
+    "authority": _AUTHORITY,
+    "trouble": _TROUBLE,
     "clearance": Entry("May a person leave, or take up a post?", "provisioner.cli.clearance:command"),
     "policy": _POLICY,
     "resume": Entry("Finish what a crash or a dead target left.", "provisioner.cli.runs:resume"),
     "target": _TARGET,
+    "audit": _AUDIT,
     "plugins": Entry("List plug-ins and the commands they add.", "provisioner.cli.plugins:command"),
+    "new-plugin": Entry("Write a project for a plug-in of one's own.", "provisioner.cli.new_plugin:command"),
 }

@@ -17,6 +17,14 @@ class TroubleState(StrEnum):
     RESOLVED = "resolved"
 
 
+class TroubleStep(StrEnum):
+    """What happened to a report."""
+
+    REPORTED = "trouble_reported"
+    ESCALATED = "trouble_escalated"
+    RESOLVED = "trouble_resolved"
+
+
 @attrs.frozen(kw_only=True)
 class Trouble:
     """One report of trouble with a login."""
@@ -57,22 +65,18 @@ class TroubleEvent(Event):
 class TroubleReported(TroubleEvent):
     """Somebody has trouble with a login."""
 
-    kind = "trouble_reported"
+    kind = TroubleStep.REPORTED.value
 
 
 @attrs.frozen(kw_only=True)
 class TroubleEscalated(TroubleEvent):
     """The unit above looks after it from now on."""
 
-    kind = "trouble_escalated"
+    kind = TroubleStep.ESCALATED.value
 
 
 @attrs.frozen(kw_only=True)
 class TroubleResolved(TroubleEvent):
     """It works again."""
 
-    kind = "trouble_resolved"
-
-
-#: What is told of a report, in this order.
-STEPS: tuple[type[TroubleEvent], ...] = (TroubleReported, TroubleEscalated, TroubleResolved)
+    kind = TroubleStep.RESOLVED.value

@@ -1,0 +1,195 @@
+"""``provisioner request``: the life of a request form (001 ¶4)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import click
+
+from provisioner.bootstrap import Application
+from provisioner.cli.accounts import known_or_future_account
+from provisioner.cli.documents import form_document
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.forms import carry_out
+from provisioner.cli.options import dry_run_option, json_option, reason_option, recording
+from provisioner.cli.persons import masked
+from provisioner.cli.runs import started
+from provisioner.cli.session import Session
+from provisioner.core.desk import Wish
+from provisioner.core.errors import InputError, Problem
+from provisioner.core.forms import KINDS, FormEvent, FormState, RequestForm
+from provisioner.core.model import OperationKind
+from provisioner.core.text import Text
+
+_ID = click.argument("form_id", metavar="ID")
+
+
+@click.command("submit")
+@click.argument("login")
+@click.option("--kind", type=click.Choice([kind.value for kind in KINDS]), required=True, help="What is asked for.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why, for the supervisor and for the record.")
+@click.option("--to", "incoming", metavar="PERSON", help="In a handover: who receives the account.")
+@click.option("--officer", metavar="PERSON", help="Who is to carry it out; by default any officer of the unit.")
+@click.option("--scan", metavar="FILE", type=click.Path(path_type=Path), help="The signed paper; its hash is kept.")
+@recording
+@click.pass_obj
+def submit(
+    session: Session,
+    login: str,
+    *,
+    kind: str,
+    reason: str,
+    incoming: str | None,
+    officer: str | None,
+    scan: Path | None,
+    dry_run: bool,
+) -> ExitCode:
+    """Ask, as the actor, for something to be done to an account.
+
+    The supervisor that the personnel system names for the actor decides. Whoever asks for the same again while it is
+    open is answered with the request that is there.
+    """
+    wanted = OperationKind(kind)
+    if (wanted is OperationKind.HANDOVER) is (incoming is None):
+        raise click.UsageError("A handover needs --to PERSON, and nothing else does.")
+    with session.application() as app:
+        account = known_or_future_account(app, login)
+        wish = Wish(
+            kind=wanted,
+            account=account,
+            requester=session.actor,
+            reason=reason,
+            recipient=incoming or (None if wanted is OperationKind.CLOSE else account.holder),
+            officer=officer,
+            scan_sha256=_sha256(scan) if scan else None,
+        )
+        answer = app.desk.submit(wish)
+        if isinstance(answer, RequestForm):
+            return _tell(session, answer, dry_run=dry_run)
+        return _record(session, app, answer, dry_run=dry_run)
+
+
+@click.command("approve")
+@_ID
+@recording
+@click.pass_obj
+def approve(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
+    """Agree, as the requester's supervisor or as who stands in for the supervisor."""
+    with session.application() as app:
+        form = app.desk.find(form_id)
+        if form.state is FormState.APPROVED and form.approver == session.actor:
+            return _tell(session, form, dry_run=dry_run)
+        return _record(session, app, app.desk.approve(form, session.actor), dry_run=dry_run)
+
+
+@click.command("reject")
+@_ID
+@reason_option
+@recording
+@click.pass_obj
+def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> ExitCode:
+    """Do not agree, as the requester's supervisor or as who stands in for the supervisor."""
+    with session.application() as app:
+        form = app.desk.find(form_id)
+        if form.state is FormState.REJECTED and form.approver == session.actor:
+            return _tell(session, form, dry_run=dry_run)
+        return _record(session, app, app.desk.reject(form, session.actor, reason), dry_run=dry_run)
+
+
+@click.command("confirm-mobile")
+@_ID
+@recording
+@click.pass_obj
+def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
+    """Answer, as an officer, for the mobile number that the personnel system has now."""
+    with session.application() as app:
+        event = app.desk.confirm_mobile(app.desk.find(form_id), session.actor)
+        people = app.planner.people.find_all([event.form.recipient or ""])
+        for person in people.values():
+            session.output.line(f"{person.id}: {masked(person.mobile) or '-'}")
+        return _record(session, app, event, dry_run=dry_run)
+
+
+@click.command("execute")
+@_ID
+@dry_run_option
+@json_option
+@click.pass_obj
+def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
+    """Carry out, as the officer, what an approved request asks for.
+
+    It may be repeated: what was begun is driven on, and what is done is not done again.
+    """
+    with started(session, dry_run=dry_run) as app:
+        return carry_out(session, app, app.desk.find(form_id), dry_run=dry_run)
+
+
+@click.command("list")
+@click.option("--state", type=click.Choice([state.value for state in FormState]), help="Only those in this state.")
+@click.option("--login", help="Only those about this account.")
+@json_option
+@click.pass_obj
+def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode:
+    """List requests, the latest first. Those that were carried out meanwhile are archived."""
+    with session.application() as app:
+        app.desk.settle()
+        wanted = app.planner.naming.login(login) if login else None
+        forms = list(app.store.find_forms(state=FormState(state) if state else None, login=wanted))
+    session.output.document({"items": [form_document(form) for form in forms]})
+    session.output.table(
+        ("day", "id", "kind", "login", "requested by", "state"),
+        [
+            (
+                session.local_day(form.submitted_at),
+                form.id,
+                session.output.word(form.kind),
+                form.login,
+                form.requester,
+                session.output.word(form.state),
+            )
+            for form in forms
+        ],
+    )
+    return ExitCode.DONE
+
+
+@click.command("show")
+@_ID
+@click.option("--archived", is_flag=True, help="Print the archived copy as it was hashed, and nothing else.")
+@json_option
+@click.pass_obj
+def show(session: Session, form_id: str, *, archived: bool) -> ExitCode:
+    """Show one request, or its archived copy: canonical JSON, whose SHA-256 is in the trail."""
+    with session.application() as app:
+        app.desk.settle()
+        form = app.desk.find(form_id)
+    if not archived:
+        return _tell(session, form, dry_run=False)
+    if form.archive is None:
+        raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
+    click.echo(form.archive, nl=False)
+    return ExitCode.DONE
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        message = Text("{file} cannot be read: {reason}", {"file": file, "reason": error.strerror})
+        raise InputError([Problem(field="scan", message=message)]) from None
+
+
+def _record(session: Session, app: Application, event: FormEvent, *, dry_run: bool) -> ExitCode:
+    if not dry_run:
+        app.desk.record(event)
+    return _tell(session, event.form, dry_run=dry_run)
+
+
+def _tell(session: Session, form: RequestForm, *, dry_run: bool) -> ExitCode:
+    content = form_document(form)
+    session.output.document(content)
+    session.output.table(("field", "value"), [(name, str(value)) for name, value in content.items() if value])
+    if dry_run:
+        session.output.say("this is a dry run, nothing was changed")
+    return ExitCode.DONE
