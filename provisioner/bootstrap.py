@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import attrs
 import structlog
 
+from provisioner.catalogue import Catalogue
 from provisioner.config import LoadedConfiguration
 from provisioner.core.authority import Authority
 from provisioner.core.breaker import Breaker
@@ -25,6 +26,7 @@ from provisioner.core.hookspecs import hookimpl
 from provisioner.core.limits import Guard
 from provisioner.core.maintenance import Calendar
 from provisioner.core.model import Person, Unit
+from provisioner.core.notices import Herald
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
 from provisioner.core.planner import Planner
@@ -34,6 +36,7 @@ from provisioner.core.protection import ProtectedAccounts
 from provisioner.core.requests import ChooseLogin, FindPerson
 from provisioner.core.retrying import Retry, RetryPolicy
 from provisioner.core.staging import Staging
+from provisioner.core.sweep import Sweep
 from provisioner.rule_sets import make_policy
 from provisioner.store import Store
 
@@ -72,6 +75,28 @@ class Application:
     authority: Authority
     desk: Desk
     policy: Policy
+
+    def sweep(self) -> Sweep:
+        """Return a sweep over everything that is due now."""
+        tools = self.engine.tools
+        catalogue = Catalogue.of(self.config.content.language, [one.plugin for one in self.config.plugin_settings()])
+        herald = Herald(
+            people=self.planner.people,
+            channels=tools.channels,
+            retry=tools.retry,
+            say=lambda text: text.said(catalogue),
+        )
+        return Sweep(
+            agenda=self.store,
+            policy=self.policy,
+            planner=self.planner,
+            engine=self.engine,
+            herald=herald,
+            record=tools.record,
+            now=tools.now,
+            reports=lambda name: self.plugins.targets[name].check(),
+            it_unit=self.config.content.accounts.it_unit,
+        )
 
 
 @contextmanager
@@ -149,7 +174,7 @@ def _join(
     plugins.load(config.plugin_settings())
     targets = [plugins.targets[name] for name in config.content.targets]
     channels = [plugins.channels[name] for name in config.content.channels]
-    policy = make_policy(config, plugins, store)
+    policy = make_policy(config, plugins, store, now())
     passwords = PasswordMaker.of(plugins.password_policies())
     people = People(plugins.find_person, retry)
     record = _recorder(store, plugins, authority)

@@ -29,6 +29,7 @@ from provisioner.core.errors import (
 from provisioner.core.events import TargetQuarantined
 from provisioner.core.health import Change, Health, MemoryHealth, TargetHealth
 from provisioner.core.logbook import step_error
+from provisioner.core.maintenance import Maintenance
 from provisioner.core.model import StepError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -70,6 +71,8 @@ class Breaker:
     #: How long it may fail, without a success in between, before it is quarantined.
     quarantine_after: timedelta = timedelta(hours=1)
     health: Health = attrs.field(factory=MemoryHealth)
+    #: Tells whether somebody is working on the target. Then no call goes through, and none is counted.
+    maintenance: Callable[[str], Maintenance | None] = lambda _: None
     #: Told of a quarantine, once for each reason.
     notify: Callable[[TargetQuarantined], None] = attrs.field(default=lambda _: None)
     state: BreakerState = attrs.field(default=BreakerState.CLOSED, init=False)
@@ -124,6 +127,8 @@ class Breaker:
         self._note(error, probing=False)
 
     def _admit(self) -> None:
+        if maintenance := self.maintenance(self.name):
+            raise maintenance.error()
         self.expect_no_quarantine()
         with self._lock:
             if self.state is BreakerState.OPEN and self._opened_at and self.now() >= self._opened_at + self.pause:

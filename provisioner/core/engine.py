@@ -12,6 +12,7 @@ import attrs
 
 from provisioner.core.errors import (
     BusyError,
+    InMaintenanceError,
     InputError,
     LeaseLostError,
     NotReadyError,
@@ -22,12 +23,16 @@ from provisioner.core.errors import (
 from provisioner.core.events import Event, OperationPlanned
 from provisioner.core.execution import Execution, Tools
 from provisioner.core.journal import Records
+from provisioner.core.limits import Share
 from provisioner.core.logbook import Logbook, step_error
+from provisioner.core.maintenance import Calendar, OperationPutOff
 from provisioner.core.model import Account, AccountState, Operation, OperationState, Person
 from provisioner.core.plan import Plan, Work
 from provisioner.core.planner import Planner
 from provisioner.core.requests import CheckChannel
+from provisioner.core.staging import Staging
 from provisioner.core.text import Text
+from provisioner.core.waiting import obstacle
 
 #: How many operations are written down in one transaction.
 CHUNK = 500
@@ -49,14 +54,22 @@ class Engine:
         planner: Makes work of operations that are in the journal.
 
         records: What is known.
+
+        staging: Holds back what is too big to be carried out at once.
+
+        calendar: Knows which targets and channels are in maintenance, as their breakers do.
     """
 
     tools: Tools
     planner: Planner
     records: Records
+    staging: Staging
+    calendar: Calendar
 
     def preflight(self, work: Sequence[Work]) -> None:
         """Make sure that everything the work needs is there, before the first write.
+
+        What is in maintenance is not asked: the work waits for it.
 
         Raises:
 
@@ -64,10 +77,12 @@ class Engine:
 
             InputError: Somebody who is to receive a password cannot be reached; all of them are named.
         """
+        self.calendar.look()
         recipients = tuple({one.holder.id: one.holder for one in work if one.holder}.values())
         checks: list[Callable[[], Sequence[Problem]]] = [
             partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
             for target in self.tools.targets
+            if target.maintenance() is None
         ]
         if recipients:
             checks.append(partial(self._check_channels, recipients))
@@ -83,6 +98,10 @@ class Engine:
         The plan is in the journal when this returns; the work is done while the answer is iterated. When the program
         is asked to stop, the operations that were not begun are yielded as they are, planned, for ``resume``.
 
+        A run that exceeds the mass-change limit is held back as a whole: its operations are yielded as they are,
+        staged, and so are later those of a run that wishes the same again. An operation that makes a password waits,
+        planned, while a target is in maintenance.
+
         Raises:
 
             NotReadyError: Targets or channels cannot be used now. Nothing was changed.
@@ -94,7 +113,37 @@ class Engine:
         if not plan.work:
             return iter(())
         self.preflight(plan.work)
-        return self._run(self._write_down(plan.work))
+        if share := self.staging.excess(plan.work):
+            return iter(_operations(self._write_down(self.staging.stage(plan.work, share))))
+        work = self._write_down(plan.work)
+        if share := self.staging.excess(plan.work, written=True):
+            return iter(self._hold_back(work, share))
+        return self._run(work)
+
+    def release(self, run: str, *, actor: str, reason: str = "") -> Iterator[Operation]:
+        """Carry out a run that was held back, as far as no later wish for the same accounts took its place.
+
+        Args:
+
+            run: The id of the run.
+
+            actor: Who says that it is meant.
+
+            reason: Why.
+
+        Raises:
+
+            InputError: Nothing of such a run is held back, or it cannot be carried out any more.
+
+            NotAuthorizedError: The actor may not release it. Nothing was changed.
+
+            NotReadyError: Targets or channels cannot be used now. Nothing was changed.
+        """
+        work = [self.planner.again(operation) for operation in self.staging.operations(run)]
+        self.planner.require_release(work, actor)
+        self.preflight(work)
+        self.staging.release(run, actor=actor, reason=reason)
+        return self._run(attrs.evolve(one, operation=_released(one.operation)) for one in work)
 
     def resume(self) -> Iterator[Operation]:
         """Carry out what was planned and not begun, left by a crash, or is due for its next try.
@@ -116,7 +165,10 @@ class Engine:
         """Say who cannot be reached over any channel that works; one working channel is enough."""
         unreachable: list[dict[str, str]] = []
         errors: list[TargetError] = []
-        for channel in self.tools.channels:
+        channels = [one for one in self.tools.channels if one.maintenance() is None]
+        if not channels:
+            return []
+        for channel in channels:
             try:
                 report = channel.check(CheckChannel(recipients=recipients))
                 unreachable.append(dict(report.unreachable))
@@ -131,13 +183,25 @@ class Engine:
             if person.id in nowhere
         ]
 
-    def _write_down(self, work: Sequence[Work]) -> Iterator[Work | Operation]:
-        """Write the plan into the journal; yields the work, or an operation that could not be planned."""
+    def _hold_back(self, work: Sequence[Work | Operation], share: Share) -> list[Operation]:
+        """Stage a run that only together with another one, planned at the same time, exceeds the limit."""
+        new = [one.operation for one in work if isinstance(one, Work) and not one.recorded]
+        held = self.staging.stage_planned(new, share)
+        return [held.get(one.id, one) for one in _operations(work)]
+
+    def _write_down(self, work: Sequence[Work]) -> list[Work | Operation]:
+        """Write the plan into the journal; returns the work, or an operation that could not be planned."""
+        work = [one if one.recorded else self._waiting(one) for one in work]
         new = [one for one in work if not one.recorded]
         written: dict[str, Operation] = {}
         for start in range(0, len(new), CHUNK):
             written |= self._write_chunk(new[start : start + CHUNK])
-        return iter([written.get(one.operation.id, one) for one in work])
+        return [written.get(one.operation.id, one) for one in work]
+
+    def _waiting(self, work: Work) -> Work:
+        """Return work that waits for the end of a maintenance as it is written down."""
+        error = obstacle(work.operation, self.tools) if work.operation.state is OperationState.PLANNED else None
+        return attrs.evolve(work, operation=_put_off(work.operation, error)) if error else work
 
     def _write_chunk(self, work: Sequence[Work]) -> dict[str, Operation]:
         """Write down these operations; answers those that somebody else was faster with, by id."""
@@ -205,12 +269,42 @@ class Engine:
             pool.shutdown(cancel_futures=True)
 
     def _carry_out(self, work: Work) -> Operation:
-        if self.tools.retry.stop.is_set():
+        if self.tools.retry.stop.is_set() or work.operation.state is OperationState.STAGED:
             return work.operation
+        if obstructed := obstacle(work.operation, self.tools):
+            return self._wait(work.operation, obstructed)
         try:
             return Execution(work, self.tools).run()
         except (BusyError, LeaseLostError) as error:
             return attrs.evolve(work.operation, error=step_error(error))
+
+    def _wait(self, operation: Operation, error: InMaintenanceError) -> Operation:
+        """Leave an operation alone until the end of a maintenance, and see that the journal says so."""
+        if operation.next_try_at == error.until:
+            return operation
+        waiting = _put_off(operation, error)
+        event = OperationPutOff(
+            at=self.tools.now(),
+            actor=operation.actor,
+            login=operation.login,
+            operation_id=operation.id,
+            next_try_at=error.until,
+            error=step_error(error),
+        )
+        self.tools.record(event)
+        return waiting
+
+
+def _operations(work: Iterable[Work | Operation]) -> list[Operation]:
+    return [one.operation if isinstance(one, Work) else one for one in work]
+
+
+def _released(operation: Operation) -> Operation:
+    return attrs.evolve(operation, state=OperationState.PLANNED, error=None)
+
+
+def _put_off(operation: Operation, error: InMaintenanceError) -> Operation:
+    return attrs.evolve(operation, next_try_at=error.until, error=step_error(error))
 
 
 def _check_target(check: Callable[[], object]) -> list[Problem]:

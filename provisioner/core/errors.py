@@ -12,6 +12,7 @@
     ├── BusyError                   another operation holds the account
     ├── SupersededError             a later wish for the same account took the operation's place
     ├── LeaseLostError              the account's lease ran out and somebody else took it over
+    ├── StagedError                 the run would close too many accounts and waits for its release
     ├── StoppedError                the program was asked to stop between two steps
     ├── DryRunError                 something tried to change a system during a dry run
     ├── StoreError                  the store cannot be opened, read or written
@@ -19,7 +20,8 @@
         ├── TransientError          it may work later: retried
         │   ├── UnavailableError    it could not be reached; nothing was sent
         │   │   └── LeftAloneError  it failed too often in a row and is given a rest
-        │   │       └── QuarantinedError    it failed for so long that somebody has to look at it
+        │   │       ├── QuarantinedError    it failed for so long that somebody has to look at it
+        │   │       └── InMaintenanceError  somebody is working on it
         │   ├── ThrottledError      it asked to be left alone for a while
         │   └── NotAppliedError     a probe showed that the change did not happen
         ├── UnknownOutcomeError     it was sent and no answer came: probe before anything else
@@ -38,6 +40,7 @@ plug-ins scrubs them all the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 import attrs
@@ -153,6 +156,10 @@ class LeaseLostError(ProvisionerError):
     """This process was away for so long that another one took the operation over."""
 
 
+class StagedError(ProvisionerError):
+    """The run would close or delete too many accounts. It is written down and waits for its release."""
+
+
 class StoppedError(ProvisionerError):
     """The program was asked to stop, and stopped between two steps."""
 
@@ -199,6 +206,19 @@ class LeftAloneError(UnavailableError):
 
 class QuarantinedError(LeftAloneError):
     """The target failed for so long that it is not called before somebody has resumed it."""
+
+
+class InMaintenanceError(LeftAloneError):
+    """Somebody is working on the target, so it is not called. That is no failure, and alarms nobody.
+
+    Args:
+
+        until: When that will be over.
+    """
+
+    def __init__(self, message: str, /, *, until: datetime, cure: str = "", **values: object) -> None:
+        super().__init__(message, cure=cure, **values)
+        self.until = until
 
 
 class ThrottledError(TransientError):

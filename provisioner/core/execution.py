@@ -16,6 +16,7 @@ import attrs
 
 from provisioner.core.delivery import deliver
 from provisioner.core.errors import (
+    InMaintenanceError,
     NotAppliedError,
     ProvisionerError,
     RefusedError,
@@ -139,7 +140,7 @@ class Execution:
             except TargetError as error:
                 errors.append(error)
         if errors:
-            raise min(errors, key=lambda error: isinstance(error, RefusedError))
+            raise min(errors, key=_how_far_off)
 
     def _request(self, secret: Secret) -> AccountChange:
         work = self.work
@@ -340,18 +341,20 @@ class Execution:
         account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
         if for_good:
             return self._log.finish(OperationState.FAILED if untouched else OperationState.UNDONE, account, error)
-        return self._log.finish(OperationState.INCOMPLETE, account, error, self.tools.now() + self._rest(error))
+        return self._log.finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
 
     @property
     def _may_unwind(self) -> bool:
         """Closing is never taken back, and neither is a password that its owner may have read."""
         return self._kind not in _SHUTTING and not self._secret_may_be_out
 
-    def _rest(self, error: ProvisionerError) -> timedelta:
+    def _next_try_at(self, error: ProvisionerError) -> datetime:
+        if isinstance(error, InMaintenanceError):
+            return error.until
         if isinstance(error, StoppedError):
-            return timedelta()
+            return self.tools.now()
         asked = timedelta(seconds=(error.retry_after or 0) if isinstance(error, ThrottledError) else 0)
-        return max(asked, self.tools.retry.policy.next_try_after(self._log.tries))
+        return self.tools.now() + max(asked, self.tools.retry.policy.next_try_after(self._log.tries))
 
 
 #: Operations on an account that is open, and stays so.
@@ -364,6 +367,11 @@ _STATE_BEFORE = {
     AccountState.CLOSED: TargetState.CLOSED,
     AccountState.INCOMPLETE: TargetState.INCOMPLETE,
 }
+
+
+def _how_far_off(error: TargetError) -> int:
+    """Rank the errors of several targets: what may work soon comes first, and what will never work last."""
+    return 2 if isinstance(error, RefusedError) else 1 if isinstance(error, InMaintenanceError) else 0
 
 
 def _takes_secret(target: Target, probe: ProbeAccount) -> bool | None:

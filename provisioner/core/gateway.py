@@ -19,6 +19,7 @@ import structlog
 
 from provisioner.core.breaker import Breaker
 from provisioner.core.errors import DryRunError, PluginDefectError, TargetError, UnsupportedError
+from provisioner.core.maintenance import Maintenance
 from provisioner.core.requests import (
     AccountReport,
     ChannelReport,
@@ -135,6 +136,10 @@ class Gateway:
             self.breaker.expect_no_quarantine()
         except TargetError as error:
             raise self._named(error) from None
+
+    def maintenance(self) -> Maintenance | None:
+        """Return the maintenance that it is in, if it is in one; nothing is called then."""
+        return self.breaker.maintenance(self.name)
 
     def _guarded(self, function: Callable[[], object], hook: str, request: object) -> object:
         try:

@@ -75,8 +75,8 @@ class Records(Protocol):
     def resumable(self, now: datetime, /) -> Iterator[Operation]:
         """Yield the operations that somebody should drive on, the oldest first.
 
-        These are the planned ones, the running ones whose lease is free to take, and the incomplete ones whose next
-        try is due at *now*.
+        These are the planned ones, unless they wait for something, the running ones whose lease is free to take, and
+        the incomplete ones whose next try is due at *now*.
         """
 
     def marks(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[Mark]]:

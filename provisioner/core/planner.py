@@ -17,6 +17,7 @@ from provisioner.core.model import (
     AccountState,
     Operation,
     OperationKind,
+    OperationState,
     Outcome,
     Person,
     Step,
@@ -270,6 +271,37 @@ class Planner:
             raise InputError(problems)
         return attrs.evolve(self._marked(work), recorded=True)
 
+    def require_release(self, work: Sequence[Work], actor: str) -> None:
+        """Make sure that somebody may say of operations that were held back that they are meant.
+
+        Raises:
+
+            NotAuthorizedError: Some are not for them to release; all of them are named.
+
+            TargetError: It cannot be told now.
+        """
+        denials = [
+            Denied(login=one.account.login, denial=denial)
+            for one in work
+            for denial in self.authorize(self._release_question(one, actor))
+        ]
+        if denials:
+            raise NotAuthorizedError(denials)
+
+    def _release_question(self, work: Work, actor: str) -> AuthorizeOperation:
+        operation = work.operation
+        return AuthorizeOperation(
+            kind=operation.kind,
+            account=work.account,
+            unit=work.unit,
+            actor=actor,
+            by_policy=False,
+            at=self.now(),
+            incoming=operation.holder if operation.kind is OperationKind.HANDOVER else None,
+            request=operation.request,
+            asked_by=operation.actor,
+        )
+
     def _unit_accounts(self, units: Sequence[Unit], problems: list[Problem]) -> dict[str, Account]:
         known = self.records.unit_accounts([unit.code for unit in units])
         logins = {unit.code: self._login(unit, known.get(unit.code), problems) for unit in units}
@@ -312,7 +344,9 @@ class Planner:
         unended = self.records.unended([wish.account.login for wish in wishes])
         people = self.people.find_all({wish.recipient for wish in wishes if wish.recipient})
         idle = {
-            one.account.login for one in wishes if one.account.state is already and one.account.login not in unended
+            one.account.login
+            for one in wishes
+            if one.account.state is already and not _is_under_way(unended.get(one.account.login))
         }
         active = [wish for wish in wishes if wish.account.login not in idle]
         work = [self._wished(one, unended.get(one.account.login), people, problems, cause) for one in active]
@@ -361,7 +395,7 @@ class Planner:
         operation = self._operation(wish, stuck, cause)
         work = self._work(operation, wish.account, wish.unit, people, problems)
         mine = operation is stuck
-        if stuck and not mine and stuck.kind not in _GIVES_WAY[wish.kind]:
+        if stuck and not mine and _is_under_way(stuck) and stuck.kind not in _GIVES_WAY[wish.kind]:
             text = Text("its {kind} has not ended; run 'provisioner resume' first", {"kind": stuck.kind.value})
             problems.append(Problem(subject=wish.account.login, field="login", message=text))
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
@@ -421,6 +455,11 @@ class Planner:
             holder=people.get(operation.holder or ""),
             outgoing=people.get(operation.outgoing or ""),
         )
+
+
+def _is_under_way(operation: Operation | None) -> bool:
+    """Whether it is to be carried out. One that is held back was never begun, and is not."""
+    return operation is not None and operation.state is not OperationState.STAGED
 
 
 def _delivers(kind: OperationKind) -> bool:

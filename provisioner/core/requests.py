@@ -320,6 +320,8 @@ class AuthorizeOperation:
     incoming: str | None = None
     #: The id of the request form that is being carried out, if there is one.
     request: str | None = None
+    #: If the actor releases it from a run that was held back, who had asked for that run.
+    asked_by: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -27,7 +27,7 @@ from provisioner.core.events import (
     StepEnded,
 )
 from provisioner.core.model import OperationState, Step
-from provisioner.store import authority, forms, marks, schedule, troubles
+from provisioner.store import authority, forms, maintenance, marks, schedule, staging, troubles
 from provisioner.store.prepared import prepared
 from provisioner.store.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.tables import account_targets, accounts, handovers, leases, operations, steps, units
@@ -78,6 +78,8 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     RulesChanged: schedule.changed,
     **authority.CHANGES,
     **forms.CHANGES,
+    **maintenance.CHANGES,
+    **staging.CHANGES,
     **troubles.CHANGES,
 }
 

@@ -100,9 +100,11 @@ class StoredRecords:
 
     def resumable(self, now: datetime, /) -> Iterator[Operation]:
         """Yield the operations that somebody should drive on, the oldest first."""
+        is_due = operations.c.next_try_at <= now
         to_drive = or_(
-            operations.c.state.in_([OperationState.PLANNED, OperationState.RUNNING]),
-            and_(operations.c.state == OperationState.INCOMPLETE, operations.c.next_try_at <= now),
+            operations.c.state == OperationState.RUNNING,
+            and_(operations.c.state == OperationState.PLANNED, or_(is_due, operations.c.next_try_at.is_(None))),
+            and_(operations.c.state == OperationState.INCOMPLETE, is_due),
         )
         query = (
             select(operations, leases.c.owner, leases.c.expires_at)

@@ -16,8 +16,10 @@ from provisioner.store.authority import StoredAuthority
 from provisioner.store.engine import Database
 from provisioner.store.forms import StoredForms
 from provisioner.store.leases import Leases
+from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.owners import new_owner
 from provisioner.store.rows import Row, as_row, put
+from provisioner.store.staging import StoredStaging
 from provisioner.store.tables import persons, target_health, units
 from provisioner.store.tree import require_tree
 from provisioner.store.troubles import StoredTroubles
@@ -37,7 +39,7 @@ _PUT_HEALTH = put(target_health)
 _FORGET_HEALTH = delete(target_health).where(target_health.c.name == bindparam("this"))
 
 
-class Store(StoredAuthority, StoredForms, StoredTroubles):
+class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, StoredTroubles):
     """A database with all that the product knows, for any number of threads and processes.
 
     It is the engine's :class:`~provisioner.core.journal.Journal` and :class:`~provisioner.core.journal.Records`, and

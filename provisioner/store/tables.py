@@ -17,8 +17,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
 )
 
+from provisioner.core import limits
 from provisioner.core.authority import Role
 from provisioner.core.forms import FormState
 from provisioner.core.model import (
@@ -137,6 +139,33 @@ Index(
     postgresql_where=operations.c.finished_at.is_(None),
 )
 
+#: What the mass-change limit reads: the closings and deletions that have ended lately.
+SHUTTING = operations.c.kind.in_(
+    bindparam("shutting", [one.value for one in sorted(limits.SHUTTING)], String, expanding=True, literal_execute=True)
+)
+Index(
+    "ix_operations_shut",
+    operations.c.finished_at,
+    sqlite_where=SHUTTING,
+    postgresql_where=SHUTTING,
+)
+
+#: Runs that were held back by the mass-change limit. Those of which no operation is staged any more are history.
+staged_runs = Table(
+    "staged_runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("target", String, nullable=False),
+    Column("affected", Integer, nullable=False),
+    Column("out_of", Integer, nullable=False),
+    Column("percent", Integer, nullable=False),
+    Column("operations", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 steps = Table(
     "steps",
     metadata,
@@ -191,6 +220,18 @@ target_health = Table(
     Column("error", ErrorText, nullable=False),
     Column("quarantined_at", UtcDateTime),
     Column("noticed", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Targets and channels that are not to be called for a while. A row whose time is over means nothing any more.
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -24,6 +24,8 @@ from provisioner.core.engine import Engine
 from provisioner.core.events import Event
 from provisioner.core.execution import Tools
 from provisioner.core.gateway import Origin
+from provisioner.core.limits import Guard, MassChangeLimit
+from provisioner.core.maintenance import Calendar, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.model import Account, Operation, Person, Unit
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
@@ -31,8 +33,10 @@ from provisioner.core.plan import Cause, Naming, Plan
 from provisioner.core.planner import Planner
 from provisioner.core.plugins import Plugins
 from provisioner.core.policy import Policy
+from provisioner.core.protection import Pattern, ProtectedAccounts
 from provisioner.core.requests import ChooseLogin
 from provisioner.core.retrying import Retry, RetryPolicy
+from provisioner.core.staging import Staging
 from provisioner.store import Store
 from provisioner.testing.clock import FakeClock
 
@@ -46,6 +50,7 @@ QUICK = RetryPolicy(
 
 ORIGIN = Origin(plugin="test", distribution="provisioner.testing", version="0")
 CAUSE = Cause(actor="tester", reason="a test")
+NAMING = Naming(domain="meb.gov.tr")
 
 
 class Harness:
@@ -65,6 +70,10 @@ class Harness:
 
         policy: The rules; by default, there are none.
 
+        limit: How many accounts may be closed at once, where it is not the product's default.
+
+        protected: Logins, or patterns of logins, that nobody may touch.
+
     ``on_record`` and ``after_record`` are called with the events of each write of the journal, before and after they
     are stored; whatever they raise goes up as it is, so that a crash can be played.
     """
@@ -78,6 +87,8 @@ class Harness:
         clock: Callable[[], datetime] | None = None,
         retry_policy: RetryPolicy = QUICK,
         policy: Policy | None = None,
+        limit: MassChangeLimit | None = None,
+        protected: Sequence[str] = (),
     ) -> None:
         self.on_record: Callable[[Sequence[Event]], None] = lambda _: None
         self.after_record: Callable[[Sequence[Event]], None] = lambda _: None
@@ -85,13 +96,20 @@ class Harness:
         self.stop = threading.Event()
         self.policy = policy or Policy()
         self.store = _open(file, self.clock)
+        self.calendar = Calendar(read=self.store.all_maintenance, now=self.clock)
         # A clock that is moved by hours must not quarantine what failed just before.
         self.plugins = Plugins(
-            make_breaker=lambda name: Breaker(name=name, now=self.clock, quarantine_after=timedelta.max)
+            make_breaker=lambda name: Breaker(
+                name=name,
+                now=self.clock,
+                quarantine_after=timedelta.max,
+                maintenance=self.calendar.maintenance,
+            )
         )
         self.plugins.add("core:defaults", Defaults(plate_code="46"))
         self.plugins.add("core:persons", StoredPersons(self.store))
         self.plugins.add("core:clearance", HandoverDuties(self.store))
+        self.plugins.add("core:protected", ProtectedAccounts([Pattern.of(one, [NAMING.domain]) for one in protected]))
         retry = Retry(retry_policy, self.stop)
         gateways = [self.plugins.add_target(name, plugin, ORIGIN) for name, plugin in targets.items()]
         ways = [self.plugins.add_channel(name, plugin, ORIGIN) for name, plugin in channels.items()]
@@ -100,9 +118,10 @@ class Harness:
             people=People(self.plugins.find_person, retry),
             targets=gateways,
             channels=ways,
-            naming=Naming(domain="meb.gov.tr"),
+            naming=NAMING,
             choose_login=lambda unit: self.plugins.choose_login(ChooseLogin(unit=unit)) or unit.code,
             now=self.clock,
+            authorize=self.plugins.denials,
         )
         tools = Tools(
             targets=gateways,
@@ -113,7 +132,14 @@ class Harness:
             record=self._record,
             next_deadline=self.policy.next_deadline,
         )
-        self.engine = Engine(tools=tools, planner=self.planner, records=self.store)
+        guard = Guard(limit=limit or MassChangeLimit(), census=self.store, now=self.clock)
+        self.engine = Engine(
+            tools=tools,
+            planner=self.planner,
+            records=self.store,
+            staging=Staging(guard=guard, records=self.store, record=self._record, now=self.clock),
+            calendar=self.calendar,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +189,19 @@ class Harness:
     def run(self, plan: Plan) -> list[Operation]:
         """Carry a plan out."""
         return list(self.engine.apply(plan))
+
+    def release(self, run: str, actor: str = "releaser") -> list[Operation]:
+        """Carry out a run that was held back."""
+        return list(self.engine.release(run, actor=actor))
+
+    def maintain(self, name: str, until: datetime) -> None:
+        """Let a target or channel be in maintenance until then."""
+        self.store.write(MaintenanceBegan(at=self.clock(), actor="tester", target=name, until=until))
+
+    def end_maintenance(self, name: str) -> None:
+        """Let a target or channel be called again."""
+        [known] = [one for one in self.store.all_maintenance() if one.name == name]
+        self.store.write(MaintenanceEnded(at=self.clock(), actor="tester", target=name, until=known.until))
 
     def resume(self) -> list[Operation]:
         """Carry out what is left."""

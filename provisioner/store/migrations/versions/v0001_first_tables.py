@@ -13,6 +13,7 @@ depends_on = None
 UTC = sa.DateTime(timezone=True)
 WORD = sa.String(16)
 UNENDED = sa.text("finished_at IS NULL")
+SHUTTING = sa.text("kind IN ('close', 'delete')")
 
 
 def upgrade() -> None:
@@ -20,9 +21,11 @@ def upgrade() -> None:
     _units_and_persons()
     _accounts()
     _operations()
+    _staged_runs()
     _steps_and_leases()
     _handovers()
     _target_health()
+    _maintenance()
     _marks()
     _schedule()
     _grants()
@@ -42,10 +45,12 @@ def downgrade() -> None:
         "schedule",
         "rule_sets",
         "marks",
+        "maintenance",
         "target_health",
         "handovers",
         "leases",
         "steps",
+        "staged_runs",
         "operations",
         "account_targets",
         "accounts",
@@ -158,6 +163,26 @@ def _operations() -> None:
     )
 
 
+def _staged_runs() -> None:
+    op.create_index(
+        "ix_operations_shut", "operations", ["finished_at"], sqlite_where=SHUTTING, postgresql_where=SHUTTING
+    )
+    op.create_table(
+        "staged_runs",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("at", UTC, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("target", sa.String, nullable=False),
+        sa.Column("affected", sa.Integer, nullable=False),
+        sa.Column("out_of", sa.Integer, nullable=False),
+        sa.Column("percent", sa.Integer, nullable=False),
+        sa.Column("operations", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_staged_runs"),
+        sqlite_with_rowid=False,
+    )
+
+
 def _steps_and_leases() -> None:
     op.create_table(
         "steps",
@@ -221,6 +246,19 @@ def _target_health() -> None:
         sa.Column("quarantined_at", UTC),
         sa.Column("noticed", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_target_health"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _maintenance() -> None:
+    op.create_table(
+        "maintenance",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("since", UTC, nullable=False),
+        sa.Column("until", UTC, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_maintenance"),
         sqlite_with_rowid=False,
     )
 

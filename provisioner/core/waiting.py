@@ -1,0 +1,34 @@
+"""For what an operation has to wait as a whole, before it is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from provisioner.core.errors import InMaintenanceError
+from provisioner.core.execution import Tools
+from provisioner.core.gateway import Gateway
+from provisioner.core.limits import SHUTTING
+from provisioner.core.maintenance import Maintenance
+from provisioner.core.model import Operation
+from provisioner.core.planner import HOOK_OF
+
+
+def obstacle(operation: Operation, tools: Tools) -> InMaintenanceError | None:
+    """Return the maintenance for whose end an operation has to wait; ``None`` if it may begin.
+
+    One that makes a password needs every target, and one channel. A closing needs nothing, because fewer open doors
+    are better than none; what is left of it then waits.
+    """
+    hook = HOOK_OF[operation.kind]
+    found = _maintenance([target for target in tools.targets if hook in target.hooks])
+    if operation.kind in SHUTTING:
+        found = [one for one in found if one.until == operation.next_try_at]
+    else:
+        silent = _maintenance(tools.channels)
+        if silent and len(silent) == len(tools.channels):
+            found.append(min(silent, key=lambda one: one.until))
+    return max(found, key=lambda one: one.until).error() if found else None
+
+
+def _maintenance(gateways: Sequence[Gateway]) -> list[Maintenance]:
+    return [found for one in gateways if (found := one.maintenance())]

@@ -1,0 +1,63 @@
+"""Which targets and channels are in maintenance, and what waits for its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+
+from provisioner.core.events import Event
+from provisioner.core.maintenance import Maintenance, MaintenanceBegan, MaintenanceEnded, OperationPutOff
+from provisioner.core.model import OperationState
+from provisioner.store.records import StoredRecords
+from provisioner.store.rows import Change, put
+from provisioner.store.tables import maintenance, operations
+
+_BEGIN = put(maintenance)
+_END = delete(maintenance).where(maintenance.c.name == bindparam("this"))
+#: What waits for the end of a maintenance has it as its next try.
+_LET_GO = (
+    update(operations)
+    .where(operations.c.finished_at.is_(None), operations.c.next_try_at == bindparam("until"))
+    .values(next_try_at=bindparam("now"))
+)
+_PUT_OFF = (
+    update(operations)
+    .where(
+        operations.c.id == bindparam("this"),
+        operations.c.finished_at.is_(None),
+        operations.c.state != OperationState.RUNNING,
+    )
+    .values(next_try_at=bindparam("until"), error=bindparam("why"))
+)
+
+
+def _began(event: MaintenanceBegan) -> Iterable[Change]:
+    row = {"name": event.target, "since": event.at, "until": event.until}
+    yield _BEGIN, row | {"actor": event.actor, "reason": event.reason}
+
+
+def _ended(event: MaintenanceEnded) -> Iterable[Change]:
+    yield _END, {"this": event.target}
+    yield _LET_GO, {"until": event.until, "now": event.at}
+
+
+def _put_off(event: OperationPutOff) -> Iterable[Change]:
+    yield _PUT_OFF, {"this": event.operation_id, "until": event.next_try_at, "why": event.error}
+
+
+CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
+    MaintenanceBegan: _began,
+    MaintenanceEnded: _ended,
+    OperationPutOff: _put_off,
+}
+
+
+class StoredMaintenance(StoredRecords):
+    """What is read of maintenance."""
+
+    def all_maintenance(self) -> Sequence[Maintenance]:
+        """Return what was last said of each target and channel, by name; also if its time is over."""
+        rows = self._all(select(maintenance).order_by(maintenance.c.name))
+        return [Maintenance(**row._asdict()) for row in rows]
