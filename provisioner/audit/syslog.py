@@ -1,0 +1,113 @@
+"""The trail as syslog messages of RFC 5424, one in each line.
+
+The structured data come first and are short, so that a collector which cuts long messages still keeps the hashes; the
+event itself, as it is kept, is the message.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+import attrs
+
+from provisioner.core.model import OperationState
+from provisioner.store.verification import Link
+
+#: The facility "log audit" of RFC 5424, table 1.
+LOG_AUDIT = 13
+
+#: The private enterprise number that RFC 5612 sets aside for documentation. Who has one of their own uses it.
+DOCUMENTATION_NUMBER = 32473
+
+#: What stands for a field that has no value.
+_NIL = "-"
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_BOM = b"\xef\xbb\xbf"
+_ESCAPED = re.compile(r'["\\\]]')
+#: Control characters would end a line; they become the octal number that RFC 5424 shows for one of them.
+_CONTROLS = {code: f"#{code:03o}" for code in (*range(0x20), 0x7F)}
+
+
+class Severity(IntEnum):
+    """How much attention a message asks for, RFC 5424, table 2."""
+
+    ERROR = 3
+    WARNING = 4
+    INFORMATIONAL = 6
+
+
+def _this_host() -> str:
+    return _printable(socket.gethostname(), 255)
+
+
+@attrs.frozen(kw_only=True)
+class Syslog:
+    """Makes syslog messages of entries."""
+
+    hostname: str = attrs.field(factory=_this_host)
+    #: Whose names the structured data are.
+    enterprise_number: int = DOCUMENTATION_NUMBER
+
+    def message(self, entry: Link, previous: str) -> bytes:
+        """Return one message, with the line feed that ends it.
+
+        Args:
+
+            entry: The entry.
+
+            previous: The hash before it.
+        """
+        event: dict[str, Any] = json.loads(entry.body)
+        time, kind = str(event["at"]), _printable(str(event["kind"]), 32)
+        header = " ".join(
+            (
+                f"<{LOG_AUDIT * 8 + severity(event)}>1",
+                time if _TIME.fullmatch(time) else _NIL,
+                self.hostname,
+                "provisioner",
+                _NIL,
+                kind,
+                self._data(entry, previous, event),
+            )
+        )
+        return b"%s %s%s\n" % (header.encode(errors="replace"), _BOM, entry.body)
+
+    def _data(self, entry: Link, previous: str, event: Mapping[str, Any]) -> str:
+        values = {
+            "seq": entry.seq,
+            "previous": previous,
+            "hash": entry.hash,
+            "actor": event["actor"],
+            "login": event["login"],
+            "operation": event["operation_id"],
+        }
+        params = " ".join(f'{name}="{escaped(str(value))}"' for name, value in values.items())
+        return f"[provisioner@{self.enterprise_number} {params}]"
+
+
+def severity(event: Mapping[str, Any]) -> Severity:
+    """Return how much attention an event asks for: something failed for good, did not work now, or all is well."""
+    if event.get("state") == OperationState.FAILED:
+        return Severity.ERROR
+    return Severity.WARNING if event.get("error") or _step_error(event) else Severity.INFORMATIONAL
+
+
+def _step_error(event: Mapping[str, Any]) -> object:
+    step = event.get("step")
+    return step.get("error") if isinstance(step, dict) else None
+
+
+def escaped(value: str) -> str:
+    """Return the value of a parameter as RFC 5424, 6.3.3 wants it, in one line."""
+    return _ESCAPED.sub(r"\\\g<0>", value.translate(_CONTROLS))
+
+
+def _printable(text: str, longest: int) -> str:
+    """Return *text* if it can stand in a header."""
+    return text if re.fullmatch(rf"[!-~]{{1,{longest}}}", text) else _NIL
