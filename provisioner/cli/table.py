@@ -82,6 +82,8 @@ _TROUBLE = Family(
 _TARGET = Family(
     "Targets and channels.",
     {
+        "list": Entry("List targets and channels, and whether they are called.", "provisioner.cli.targets:list_"),
+        "maintenance": Entry("Leave one alone while somebody works on it.", "provisioner.cli.targets:maintenance"),
         "resume": Entry("Call one again that was quarantined.", "provisioner.cli.targets:resume"),
     },
 )
@@ -94,6 +96,9 @@ _POLICY = Family(
         "sweep": Entry("Do what is due: warn, renew, close.", "provisioner.cli.policy:sweep"),
         "simulate": Entry("Say who would be warned, renewed and closed.", "provisioner.cli.policy:simulate"),
         "confirm": Entry("Confirm that a duty was done.", "provisioner.cli.policy:confirm"),
+        "staged": Entry("List the runs that are held back.", "provisioner.cli.releases:staged"),
+        "release": Entry("Carry out a run that is held back.", "provisioner.cli.releases:release"),
+        "discard": Entry("End a run that is held back.", "provisioner.cli.releases:discard"),
     },
 )
 
