@@ -1,9 +1,12 @@
-"""A private Dovecot for tests: mailboxes that open with a log-in at a private directory.
+"""A private Dovecot for tests: mailboxes that open with a log-in at a private directory, or with a passwd-file.
 
 It serves IMAP on loopback from a temporary folder, asks the directory with a bind as the user (``auth_bind``), and has
 a mailbox for whoever gets in::
 
     with Slapd() as directory, Dovecot(directory=directory) as mail:
+        mail.logs_in("ab46", password)
+
+    with Dovecot(passwd_file=path) as mail:
         mail.logs_in("ab46", password)
 
 The files are where Debian's packages put them. The configuration is in the language of Dovecot 2.3.
@@ -62,8 +65,8 @@ default_login_user = {server.login}
 first_valid_uid = 1
 mail_location = maildir:~/mail
 passdb {{
-  driver = ldap
-  args = {folder}/ldap.conf
+  driver = {driver}
+  args = {source}
 }}
 userdb {{
   driver = static
@@ -135,9 +138,12 @@ class Dovecot:
     Args:
 
         directory: Where people log in. It must run.
+
+        passwd_file: The file with their passwords instead, in a folder that Dovecot may enter.
     """
 
-    directory: Slapd
+    directory: Slapd | None = None
+    passwd_file: Path | None = None
     folder: Path = attrs.field(init=False)
     port: int = attrs.field(init=False)
     _exit: ExitStack = attrs.field(factory=ExitStack, init=False)
@@ -209,16 +215,21 @@ class Dovecot:
         homes = self.folder / "homes"
         homes.mkdir()
         shutil.chown(homes, users.mail, users.mail_group)
-        shutil.copy(self.directory.ca_file, self.folder / "directory.pem")
+        driver, source = ("passwd-file", self.passwd_file) if self.passwd_file else ("ldap", self.folder / "ldap.conf")
         (self.folder / "dovecot.conf").write_text(
-            CONFIG.format(folder=self.folder, port=self.port, server=users), encoding="utf-8"
+            CONFIG.format(folder=self.folder, port=self.port, server=users, driver=driver, source=source),
+            encoding="utf-8",
         )
+        if self.directory:
+            self._introduce(self.directory)
+
+    def _introduce(self, directory: Slapd) -> None:
+        """Write down where the directory is, and how to ask it."""
+        shutil.copy(directory.ca_file, self.folder / "directory.pem")
         with os.fdopen(os.open(self.folder / "ldap.conf", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
             file.write(
                 LDAP_CONFIG.format(
-                    folder=self.folder,
-                    directory=self.directory,
-                    bind_password=self.directory.bind_password.reveal(),
+                    folder=self.folder, directory=directory, bind_password=directory.bind_password.reveal()
                 )
             )
 
