@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import lru_cache
 
 import attrs
@@ -19,7 +20,7 @@ from provisioner.store import Store
 REMEMBERED = 16384
 
 
-def make_policy(config: LoadedConfiguration, plugins: Plugins, store: Store) -> Policy:
+def make_policy(config: LoadedConfiguration, plugins: Plugins, store: Store, now: datetime) -> Policy:
     """Return the policy of a configuration.
 
     Args:
@@ -30,14 +31,17 @@ def make_policy(config: LoadedConfiguration, plugins: Plugins, store: Store) -> 
 
         store: What is known.
 
+        now: The time. Rule sets of which nothing is stored are new.
+
     Raises:
 
         ConfigurationError: Two rule sets contradict each other.
     """
+    scopes = config.scopes()
     return Policy(
-        rule_sets=[_rule_set(name, plugins.rule_sets[name], scope) for name, scope in config.scopes().items()],
+        rule_sets=[_rule_set(name, plugins.rule_sets[name], scope) for name, scope in scopes.items()],
         path_of=_paths(store),
-        since=store.rule_sets_since(),
+        since={**dict.fromkeys(scopes, now), **store.rule_sets_since()},
         time_zone=config.content.time_zone,
         fingerprint=fingerprint(config),
     )

@@ -24,7 +24,7 @@ from provisioner.core.events import DutyConfirmed
 from provisioner.core.model import Account, Operation, OperationKind, Unit
 from provisioner.core.notices import Notice
 from provisioner.core.requests import AuthorizeOperation
-from provisioner.core.rules import Action, Deadline, Rule
+from provisioner.core.rules import Action, Deadline, Rule, Sighting
 from provisioner.core.simulation import Day, Simulation
 from provisioner.core.sweep import POLICY_ACTOR, Refusal, Swept
 from provisioner.core.text import Text
@@ -35,6 +35,9 @@ _KINDS = {
     Action.CLOSE: OperationKind.CLOSE,
     Action.DELETE: OperationKind.DELETE,
 }
+
+#: What a sweep tells of besides operations.
+_Told = Notice | Refusal | Sighting
 
 #: The most days that are simulated: ten years.
 _MOST_DAYS = 3660
@@ -118,7 +121,7 @@ def sweep(session: Session, *, dry_run: bool) -> ExitCode:
     with started(session, dry_run=dry_run) as app:
         if dry_run:
             return _show_days(session, list(_simulated(session, app, 1)))
-        told: list[Notice | Refusal] = []
+        told: list[_Told] = []
         code = follow(session, _operations(app.sweep().run(), told), more=lambda: _told(session.output, told))
         _tell(session.output, told)
     return ExitCode.UNFINISHED if code is ExitCode.DONE and any(map(_is_open, told)) else code
@@ -199,7 +202,7 @@ def _deadline(output: Output, login: str, deadline: Deadline) -> Document:
 # -- sweeping ----------------------------------------------------------------------------------------------------------
 
 
-def _operations(swept: Iterable[Swept], told: list[Notice | Refusal]) -> Iterator[Operation]:
+def _operations(swept: Iterable[Swept], told: list[_Told]) -> Iterator[Operation]:
     """Yield the operations of a sweep, and put aside the rest."""
     for one in swept:
         if isinstance(one, Operation):
@@ -208,15 +211,17 @@ def _operations(swept: Iterable[Swept], told: list[Notice | Refusal]) -> Iterato
             told.append(one)
 
 
-def _is_open(one: Notice | Refusal) -> bool:
-    return isinstance(one, Refusal) or one.error is not None
+def _is_open(one: _Told) -> bool:
+    return not isinstance(one, Notice) or one.error is not None
 
 
-def _told(output: Output, told: Iterable[Notice | Refusal]) -> Mapping[str, list[Document]]:
-    """Return the notices and refusals of a sweep as JSON shows them."""
-    answer: dict[str, list[Document]] = {"notices": [], "refused": []}
+def _told(output: Output, told: Iterable[_Told]) -> Mapping[str, list[Document]]:
+    """Return what a sweep tells of besides operations, as JSON shows it."""
+    answer: dict[str, list[Document]] = {"notices": [], "refused": [], "unseen": []}
     for one in told:
-        if isinstance(one, Refusal):
+        if isinstance(one, Sighting):
+            answer["unseen"].append({"subject": one.subject, "message": output.said(one.message)})
+        elif isinstance(one, Refusal):
             shown = _deadline(output, one.login, one.deadline)
             answer["refused"].append(shown | {"because": output.said(one.reason)})
         else:
@@ -226,18 +231,17 @@ def _told(output: Output, told: Iterable[Notice | Refusal]) -> Mapping[str, list
     return answer
 
 
-def _tell(output: Output, told: Iterable[Notice | Refusal]) -> None:
+def _tell(output: Output, told: Iterable[_Told]) -> None:
     """Say what became of notices, and what could not be done."""
     for one in told:
-        action = output.word(one.deadline.action)
+        if isinstance(one, Sighting):
+            output.say("{subject}: {message}", subject=one.subject, message=output.said(one.message))
+            continue
+        action, said = output.word(one.deadline.action), output.said
         if isinstance(one, Refusal):
-            output.say(
-                "{login}: {action}: not done: {why}", login=one.login, action=action, why=output.said(one.reason)
-            )
+            output.say("{login}: {action}: not done: {why}", login=one.login, action=action, why=said(one.reason))
         elif one.error:
-            output.say(
-                "{login}: {action}: not told: {why}", login=one.subject, action=action, why=output.said(one.error.text)
-            )
+            output.say("{login}: {action}: not told: {why}", login=one.subject, action=action, why=said(one.error.text))
         else:
             output.say("{login}: {action}: {person} was told", login=one.subject, action=action, person=one.recipient)
 

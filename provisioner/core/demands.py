@@ -45,10 +45,10 @@ class Demand:
         rotate = next((one for one in due if one.action is Action.ROTATE), None)
         shut = next((one for one in due if one.action in _SHUTTING), None)
         told = {Action.DUTY} if rotate or shut else {Action.DUTY, Action.WARN}
-        notices = _latest(one for one in due if one.action in told)
+        notices = latest(one for one in due if one.action in told)
         return cls(account=account, unit=unit, rotate=rotate, shut=shut, notices=notices)
 
 
-def _latest(deadlines: Iterable[Deadline]) -> tuple[Deadline, ...]:
+def latest(deadlines: Iterable[Deadline]) -> tuple[Deadline, ...]:
     """Return the last deadline of each kind: nobody needs to hear what was true a week ago."""
     return tuple({(one.rule_set, one.action): one for one in deadlines}.values())

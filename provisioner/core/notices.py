@@ -29,6 +29,8 @@ class Notice:
     #: What it is about: a login, or the name of something else that has deadlines.
     subject: str
     deadline: Deadline
+    #: The same, if it is the login of an account.
+    login: str = ""
     #: The id of whoever is to be told; ``None`` if there is nobody.
     recipient: str | None
     #: Why it was not delivered; ``None`` if it was.

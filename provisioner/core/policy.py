@@ -122,6 +122,11 @@ class Policy:
         ]
         return [attrs.evolve(one, deadlines=tuple(_named(one.deadlines, rule_set))) for rule_set, one in seen]
 
+    @staticmethod
+    def unmet(deadlines: Iterable[Deadline], marks: Iterable[Mark]) -> list[Deadline]:
+        """Return those of these deadlines that were not met yet, the earliest first."""
+        return _unmet(deadlines, _by_rule_set(marks))
+
     def _path(self, unit: Unit) -> Sequence[str]:
         """Return the unit's path. Only what is above it is looked up: that is the same for many units."""
         return (unit.code, *self.path_of(unit.parent)) if unit.parent else (unit.code,)

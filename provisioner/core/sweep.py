@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import attrs
 
-from provisioner.core.demands import Demand
+from provisioner.core.demands import Demand, latest
 from provisioner.core.engine import Engine
 from provisioner.core.errors import InputError, NotAuthorizedError, NotReadyError, ProvisionerError, TargetError
 from provisioner.core.events import DeadlineMet, RulesChanged
@@ -24,7 +24,7 @@ from provisioner.core.notices import Herald, Notice
 from provisioner.core.plan import Cause, Plan, Work
 from provisioner.core.planner import Planner
 from provisioner.core.policy import Policy
-from provisioner.core.rules import Action, Deadline
+from provisioner.core.rules import Action, Deadline, Reports, Sighting
 from provisioner.core.text import Text
 
 #: How many due accounts are looked at together.
@@ -43,7 +43,7 @@ class Refusal:
     reason: Text
 
 
-Swept = Operation | Notice | Refusal
+Swept = Operation | Notice | Refusal | Sighting
 SweptT = TypeVar("SweptT", bound=Swept)
 
 
@@ -66,6 +66,10 @@ class Sweep:
         record: Makes events durable and shows them to the observers.
 
         now: The clock.
+
+        reports: Returns what a target says of itself; for watches.
+
+        it_unit: The code of the IT unit, whose custodian hears what concerns nobody else.
     """
 
     agenda: Agenda
@@ -75,6 +79,8 @@ class Sweep:
     herald: Herald
     record: Callable[..., None]
     now: Callable[[], datetime]
+    reports: Reports
+    it_unit: str = ""
     _failures: list[ProvisionerError] = attrs.field(factory=list, init=False)
 
     def run(self) -> Iterator[Swept]:
@@ -90,6 +96,7 @@ class Sweep:
         """
         self.reschedule()
         yield from self._trying(self._left())
+        yield from self._trying(self._watch())
         shut: list[Demand] = []
         for page in _pages(_each_once(self.agenda.due_accounts(self.now()))):
             if self._is_stopped:
@@ -144,6 +151,24 @@ class Sweep:
         self.record(event)
         self.policy.since = self.agenda.rule_sets_since()
 
+    def _watch(self) -> Iterator[Notice | Sighting]:
+        """Look after what is no account, and tell of what is due."""
+        sightings = self.policy.sightings(self.reports)
+        marks = self.agenda.marks([one.subject for one in sightings])
+        custodian = self._custodian(self.it_unit)
+        for one in sightings:
+            if one.error:
+                yield one
+            unmet = self.policy.unmet(one.deadlines, marks.get(one.subject, ()))
+            due = latest(each for each in unmet if each.at <= self.now())
+            yield from self._told(
+                [Notice(subject=one.subject, deadline=each, recipient=one.tell or custodian) for each in due]
+            )
+
+    def _custodian(self, code: str) -> str | None:
+        unit = self.agenda.units([code]).get(code) if code else None
+        return unit.custodian if unit else None
+
     def _on_page(self, accounts: Sequence[Account], shut: list[Demand]) -> Iterator[Swept]:
         """Do what is due of these accounts, and put aside what has to be closed."""
         waiting = self._waiting(accounts)
@@ -169,16 +194,25 @@ class Sweep:
         }
 
     def _tell(self, demands: Sequence[Demand]) -> Iterator[Notice]:
-        notices = [
-            Notice(subject=one.account.login, deadline=deadline, recipient=self._responsible(one.account, one.unit))
-            for one in demands
-            for deadline in one.notices
-        ]
+        yield from self._told(
+            [
+                Notice(
+                    subject=one.account.login,
+                    login=one.account.login,
+                    deadline=deadline,
+                    recipient=self._responsible(one.account, one.unit),
+                )
+                for one in demands
+                for deadline in one.notices
+            ]
+        )
+
+    def _told(self, notices: Sequence[Notice]) -> Iterator[Notice]:
         if notices:
             yield from self.herald.tell(notices, self._note)
 
     def _note(self, notice: Notice) -> None:
-        self._meet(notice.subject, notice.deadline, reference=notice.reference)
+        self._meet(notice.subject, notice.deadline, login=notice.login, reference=notice.reference)
 
     def _responsible(self, account: Account, unit: Unit) -> str | None:
         """Return who holds the account, or the custodian of the nearest unit above that has one."""
@@ -200,7 +234,7 @@ class Sweep:
             yield from _refusals(refused, changes)
         for one in self._applied(work):
             if isinstance(one, Operation) and one.state is OperationState.DONE:
-                self._meet(one.login, changes[one.login][1], operation_id=one.id)
+                self._meet(one.login, changes[one.login][1], login=one.login, operation_id=one.id)
             yield from [one] if isinstance(one, Operation) else _refusals(one, changes)
 
     @property
@@ -241,13 +275,15 @@ class Sweep:
                 yield from operations
                 return
 
-    def _meet(self, login: str, deadline: Deadline, operation_id: str = "", reference: str | None = None) -> None:
+    def _meet(
+        self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
+    ) -> None:
         event = DeadlineMet(
             at=self.now(),
             actor=f"{POLICY_ACTOR}{deadline.rule_set}",
             login=login,
             operation_id=operation_id,
-            subject=login,
+            subject=subject,
             deadline=deadline,
             reference=reference,
         )
