@@ -124,7 +124,7 @@ class Policy:
 
     @staticmethod
     def unmet(deadlines: Iterable[Deadline], marks: Iterable[Mark]) -> list[Deadline]:
-        """Return those of these deadlines that were not met yet, the earliest first."""
+        """Return those of the deadlines of one account, or of one thing, that were not met yet, the earliest first."""
         return _unmet(deadlines, _by_rule_set(marks))
 
     def _path(self, unit: Unit) -> Sequence[str]:
@@ -173,11 +173,6 @@ class Policy:
                 one=one.name,
                 other=other.name,
             )
-
-
-def unmet(deadlines: Iterable[Deadline], marks: Iterable[Mark]) -> list[Deadline]:
-    """Return those of the deadlines of one account, or of one thing, that were not met yet, the earliest first."""
-    return _unmet(deadlines, _by_rule_set(marks))
 
 
 _Met = Mapping[str, Mapping[Action, Mark]]

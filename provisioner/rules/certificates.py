@@ -23,7 +23,8 @@ SOURCE = "004 m.12/d"
 #: How many certificates are looked at at once.
 PARALLEL = 8
 
-_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\s]+):[0-9]{1,5}")
+_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\s]+):([0-9]{1,5})")
+_LAST_PORT = 65535
 
 #: Returns until when each certificate at one place is good, by the name of the certificate.
 _Look = Callable[[], Mapping[str, datetime]]
@@ -49,7 +50,7 @@ class Certificates(Watch):
             raise ConfigurationError(
                 "no certificate is named", cure="name some with files, servers or targets, or remove the rule set"
             )
-        if not all(map(_SERVER.fullmatch, self.servers)):
+        if not all(map(_has_port, self.servers)):
             raise ConfigurationError("a server is not written as HOST:PORT", cure="add the port, for example :636")
 
     def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
@@ -96,6 +97,11 @@ class Certificates(Watch):
             deadlines=(*warnings, Deadline(action=Action.WARN, at=until, reason=over, source=SOURCE)),
             tell=self.tell,
         )
+
+
+def _has_port(server: str) -> bool:
+    found = _SERVER.fullmatch(server)
+    return found is not None and 0 < int(found[1]) <= _LAST_PORT
 
 
 def _subject(name: str) -> str:

@@ -32,7 +32,7 @@ def file_good_until(file: Path) -> datetime:
             "no certificate can be read from {file}: {reason}",
             cure="name a file in PEM that this user may read",
             file=file,
-            reason=error.strerror if isinstance(error, OSError) else type(error).__name__,
+            reason=_reason(error),
         ) from None
 
 
@@ -46,16 +46,22 @@ def server_good_until(host: str, port: int) -> datetime:
     try:
         with _connected(host, port) as tls:
             tls.do_handshake()
-            shown = tls.getpeercert(binary_form=True)
-    except OSError as error:
+            shown = tls.getpeercert(binary_form=True) or b""
+        return x509.load_der_x509_certificate(shown).not_valid_after_utc
+    except (OSError, ValueError) as error:
         raise UnavailableError(
             "{host}:{port} shows no certificate: {reason}",
             cure="see whether it runs and speaks TLS on this port",
             host=host,
             port=port,
-            reason=getattr(error, "reason", None) or error.strerror or type(error).__name__,
+            reason=_reason(error),
         ) from None
-    return x509.load_der_x509_certificate(shown or b"").not_valid_after_utc
+
+
+def _reason(error: Exception) -> str:
+    """Return what the system says, without what was read."""
+    said = getattr(error, "reason", None) or getattr(error, "strerror", None)
+    return str(said or type(error).__name__)
 
 
 def _context() -> ssl.SSLContext:

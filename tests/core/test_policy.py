@@ -1,0 +1,256 @@
+"""Which rules hold for which account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import attrs
+import pytest
+
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.model import Account, Unit
+from provisioner.core.policy import Policy, RuleSet, Scope
+from provisioner.core.requests import TargetReport
+from provisioner.core.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
+from provisioner.core.text import Text
+
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+#: province / district / school, and an office of the province.
+PATHS = {
+    "province": ("province",),
+    "district": ("district", "province"),
+    "school": ("school", "district", "province"),
+    "office": ("office", "province"),
+}
+SCHOOL = Unit(code="school", name="Okul", kind="school", parent="district")
+DISTRICT = Unit(code="district", name="İlçe", kind="district", parent="province")
+OFFICE = Unit(code="office", name="Şube", kind="branch", parent="province")
+ACCOUNT = Account(login="okul", domain="meb.k12.tr", unit="school")
+
+
+def deadline(name: str, at: datetime = NOW, action: Action = Action.WARN) -> Deadline:
+    return Deadline(action=action, at=at, reason=Text(name), source="test")
+
+
+@attrs.frozen(kw_only=True)
+class Says(Rule):
+    """Has the same deadlines for everybody."""
+
+    name: str
+    at: tuple[datetime, ...] = (NOW,)
+    clashes_with: str = ""
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        return [deadline(self.name, at) for at in self.at]
+
+    def conflict_with(self, other: Rule, /) -> Text | None:
+        clash = isinstance(other, Says) and other.name == self.clashes_with
+        return Text("{one} hates {other}", {"one": self.name, "other": self.clashes_with}) if clash else None
+
+
+class AlsoSays(Says):
+    """Another kind of rule."""
+
+
+class Remembers(Rule):
+    """Keeps the facts it is given."""
+
+    def __init__(self) -> None:
+        self.facts: list[Facts] = []
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        self.facts.append(facts)
+        return []
+
+
+def scope(*, kinds: Sequence[str] = (), under: Sequence[str] = ()) -> Scope:
+    return Scope(kinds=frozenset(kinds), under=frozenset(under))
+
+
+def rule_set(name: str, scope: Scope | None = None, *rules: Rule) -> RuleSet:
+    return RuleSet(name=name, rules=rules or (Says(name=name),), scope=scope or Scope())
+
+
+def path_of(code: str) -> Sequence[str]:
+    return PATHS.get(code, (code,))
+
+
+def policy(*rule_sets: RuleSet) -> Policy:
+    return Policy(rule_sets=rule_sets, path_of=path_of)
+
+
+def who_holds(found: Policy, unit: Unit) -> list[str]:
+    return [one.rule_set for one in found.deadlines(ACCOUNT, unit, [])]
+
+
+class TestScope:
+    """Where a rule set holds."""
+
+    @pytest.mark.parametrize(
+        ("narrower", "holds"),
+        [
+            (scope(kinds=["school"]), {"school"}),
+            (scope(under=["district"]), {"school", "district"}),
+            (scope(under=["province"]), {"school", "district", "office"}),
+            (scope(kinds=["school", "branch"], under=["province"]), {"school", "office"}),
+            (scope(under=["elsewhere"]), set()),
+        ],
+    )
+    def test_a_rule_set_holds_for_the_units_it_names_and_no_others(self, narrower: Scope, holds: set[str]) -> None:
+        found = policy(rule_set("narrow", narrower))
+
+        assert {unit.code for unit in (SCHOOL, DISTRICT, OFFICE) if who_holds(found, unit)} == holds
+
+    @pytest.mark.parametrize(
+        ("wide", "close"),
+        [
+            pytest.param(scope(), scope(kinds=["school"]), id="a kind is closer than everywhere"),
+            pytest.param(scope(kinds=["school"]), scope(under=["province"]), id="a unit is closer than a kind"),
+            pytest.param(scope(under=["province"]), scope(under=["district"]), id="the nearer unit is closer"),
+            pytest.param(
+                scope(under=["district"]), scope(under=["district"], kinds=["school"]), id="unit and kind is closer"
+            ),
+            pytest.param(
+                scope(under=["province"], kinds=["school"]), scope(under=["district"]), id="nearness before kind"
+            ),
+        ],
+    )
+    def test_the_closest_of_two_rules_of_a_kind_holds(self, wide: Scope, close: Scope) -> None:
+        for order in (
+            [rule_set("wide", wide), rule_set("close", close)],
+            [rule_set("close", close), rule_set("wide", wide)],
+        ):
+            assert who_holds(policy(*order), SCHOOL) == ["close"]
+
+    def test_rules_of_different_kinds_hold_together(self) -> None:
+        found = policy(rule_set("one"), rule_set("other", scope(kinds=["school"]), AlsoSays(name="other")))
+
+        assert who_holds(found, SCHOOL) == ["one", "other"]
+
+    def test_a_unit_that_moved_is_judged_where_it_is_now(self) -> None:
+        """What is stored of a unit may be older than the unit that is asked about."""
+        found = policy(rule_set("narrow", scope(under=["district"])))
+
+        assert who_holds(found, attrs.evolve(SCHOOL, parent="province")) == []
+
+
+class TestConflicts:
+    """Found when the policy is made, before anything is done."""
+
+    def test_two_rules_of_a_kind_for_the_same_units(self) -> None:
+        with pytest.raises(ConfigurationError, match="rule sets one and other disagree about the same accounts"):
+            policy(rule_set("one", scope(kinds=["school"])), rule_set("other", scope(kinds=["school", "branch"])))
+
+    def test_two_subtrees_of_which_one_lies_in_the_other_do_not_clash(self) -> None:
+        policy(rule_set("one", scope(under=["province"])), rule_set("other", scope(under=["district"])))
+
+    def test_rules_that_hold_together_and_do_not_go_together(self) -> None:
+        hater = AlsoSays(name="hater", clashes_with="one")
+
+        with pytest.raises(ConfigurationError, match="one and two contradict each other: hater hates one"):
+            policy(rule_set("one"), rule_set("two", None, hater))
+
+    def test_rules_that_do_not_go_together_are_harmless_where_a_closer_one_takes_over(self) -> None:
+        hater = AlsoSays(name="hater", clashes_with="one")
+
+        policy(
+            rule_set("one"),
+            rule_set("schools", scope(kinds=["school"])),
+            rule_set("two", scope(kinds=["school"]), hater),
+        )
+
+    def test_are_found_where_only_a_subtree_is_concerned(self) -> None:
+        hater = AlsoSays(name="hater", clashes_with="below")
+
+        with pytest.raises(ConfigurationError, match="hater hates below"):
+            policy(
+                rule_set("one"),
+                rule_set("below", scope(under=["district"])),
+                rule_set("two", scope(kinds=["school"]), hater),
+            )
+
+
+class TestDeadlines:
+    """What the rules want of one account."""
+
+    def test_come_in_order_with_the_name_of_their_rule_set(self) -> None:
+        found = policy(
+            rule_set("late", None, Says(name="late", at=(NOW + 2 * DAY, NOW))),
+            rule_set("early", None, AlsoSays(name="early", at=(NOW + DAY,))),
+        ).deadlines(ACCOUNT, SCHOOL, [])
+
+        assert [(one.rule_set, one.at) for one in found] == [
+            ("late", NOW),
+            ("early", NOW + DAY),
+            ("late", NOW + 2 * DAY),
+        ]
+
+    def test_that_were_met_are_over_and_all_before_them(self) -> None:
+        found = policy(rule_set("one", None, Says(name="one", at=(NOW, NOW + DAY, NOW + 2 * DAY))))
+        mark = Mark(rule_set="one", action=Action.WARN, at=NOW + DAY, met_at=NOW + 5 * DAY)
+
+        assert [one.at for one in found.deadlines(ACCOUNT, SCHOOL, [mark])] == [NOW + 2 * DAY]
+        assert found.next_deadline(ACCOUNT, SCHOOL, [mark]) == NOW + 2 * DAY
+
+    @pytest.mark.parametrize(("name", "action"), [("other", Action.WARN), ("one", Action.CLOSE)])
+    def test_are_not_met_by_what_was_done_for_another_rule_set_or_action(self, name: str, action: Action) -> None:
+        found = policy(rule_set("one"))
+        mark = Mark(rule_set=name, action=action, at=NOW + DAY, met_at=NOW)
+
+        assert found.next_deadline(ACCOUNT, SCHOOL, [mark]) == NOW
+
+    def test_do_not_exist_without_rules(self) -> None:
+        assert policy().next_deadline(ACCOUNT, SCHOOL, []) is None
+
+    def test_follow_from_what_is_known(self) -> None:
+        rule = Remembers()
+        mine = Mark(rule_set="mine", action=Action.DUTY, at=NOW, met_at=NOW)
+        other = attrs.evolve(mine, rule_set="other")
+        found = Policy(
+            rule_sets=[rule_set("mine", None, rule)],
+            path_of=path_of,
+            since={"mine": NOW - DAY, "other": NOW},
+            time_zone=ZoneInfo("Europe/Berlin"),
+        )
+
+        found.deadlines(ACCOUNT, SCHOOL, [mine, other])
+
+        [facts] = rule.facts
+        assert (facts.account, facts.unit, facts.marks) == (ACCOUNT, SCHOOL, {Action.DUTY: mine})
+        assert (facts.since, facts.time_zone.key) == (NOW - DAY, "Europe/Berlin")
+
+    def test_cost_no_look_at_the_unit_itself(self) -> None:
+        """A million units must not be read once more."""
+        looked_up: list[str] = []
+
+        def remembered(code: str) -> Sequence[str]:
+            looked_up.append(code)
+            return path_of(code)
+
+        Policy(rule_sets=[rule_set("one")], path_of=remembered).deadlines(ACCOUNT, SCHOOL, [])
+
+        assert looked_up == ["district"]
+
+
+class Sees(Watch):
+    """Sees one thing."""
+
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
+        message = Text("{warnings}", {"warnings": reports("posta").warnings})
+        return [Sighting(subject="thing", message=message, deadlines=(deadline("thing"),))]
+
+
+def test_what_watches_see_is_told_with_the_name_of_their_rule_set() -> None:
+    found = Policy(rule_sets=[RuleSet(name="things", watches=(Sees(),))])
+
+    [sighting] = found.sightings(lambda name: TargetReport(warnings=(name,)))
+
+    assert str(sighting.message) == "('posta',)"
+    assert [one.rule_set for one in sighting.deadlines] == ["things"]
+    mark = Mark(rule_set="things", action=Action.WARN, at=NOW, met_at=NOW)
+    assert Policy.unmet(sighting.deadlines, []) == list(sighting.deadlines)
+    assert Policy.unmet(sighting.deadlines, [mark]) == []
