@@ -24,8 +24,10 @@ class Demand:
     rotate: Deadline | None = None
     #: The closing or deletion that is due.
     shut: Deadline | None = None
-    #: What somebody has to be told.
-    notices: tuple[Deadline, ...] = ()
+    #: What somebody has to be reminded of.
+    duties: tuple[Deadline, ...] = ()
+    #: What the holder has to be warned of, unless the renewal works.
+    warnings: tuple[Deadline, ...] = ()
 
     @classmethod
     def at(cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline]) -> Demand:
@@ -44,9 +46,14 @@ class Demand:
         due = [one for one in deadlines if one.at <= now]
         rotate = next((one for one in due if one.action is Action.ROTATE), None)
         shut = next((one for one in due if one.action in _SHUTTING), None)
-        told = {Action.DUTY} if rotate or shut else {Action.DUTY, Action.WARN}
-        notices = latest(one for one in due if one.action in told)
-        return cls(account=account, unit=unit, rotate=rotate, shut=shut, notices=notices)
+        return cls(
+            account=account,
+            unit=unit,
+            rotate=rotate,
+            shut=shut,
+            duties=latest(one for one in due if one.action is Action.DUTY),
+            warnings=() if shut else latest(one for one in due if one.action is Action.WARN),
+        )
 
 
 def latest(deadlines: Iterable[Deadline]) -> tuple[Deadline, ...]:

@@ -89,7 +89,10 @@ class Policy:
             self._require_harmony(kind, path)
 
     def deadlines(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> list[Deadline]:
-        """Return the deadlines of one account that were not met yet, the earliest first."""
+        """Return the deadlines of one account that were not met yet, the earliest first.
+
+        Nobody is warned of a closing before which the product itself will renew the password.
+        """
         met = _by_rule_set(marks)
         found: list[Deadline] = []
         for rule_set, rule in self._rules_for(unit.kind, self._path(unit)):
@@ -101,7 +104,7 @@ class Policy:
                 time_zone=self.time_zone,
             )
             found += _named(rule.deadlines(facts), rule_set)
-        return _unmet(found, met)
+        return _without_needless_warnings(_unmet(found, met))
 
     def next_deadline(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> datetime | None:
         """Return when a rule next wants something of one account; ``None`` if none does."""
@@ -180,6 +183,16 @@ _Met = Mapping[str, Mapping[Action, Mark]]
 
 def _unmet(deadlines: Iterable[Deadline], met: _Met) -> list[Deadline]:
     return sorted((one for one in deadlines if _is_open(one, met)), key=lambda one: one.at)
+
+
+def _without_needless_warnings(deadlines: list[Deadline]) -> list[Deadline]:
+    rotation = next((one for one in deadlines if one.action is Action.ROTATE), None)
+    if rotation is None:
+        return deadlines
+    closing = {one.rule_set for one in deadlines if one.action is Action.CLOSE and one.at > rotation.at}
+    return [
+        one for one in deadlines if not (one.action is Action.WARN and one.rule_set in closing and one.at < rotation.at)
+    ]
 
 
 def _is_open(deadline: Deadline, met: _Met) -> bool:

@@ -105,8 +105,9 @@ class Simulation:
         for login in due:
             life = self._lives[login]
             demand = Demand.at(now, life.account, life.unit, self._deadlines(life))
-            for deadline in (*demand.notices, demand.rotate or demand.shut):
-                if deadline and self.may(life.account, life.unit, deadline.action):
+            change = demand.rotate or demand.shut
+            for deadline in (*demand.duties, *([change] if change else demand.warnings)):
+                if self.may(life.account, life.unit, deadline.action):
                     self._live(life, deadline, now)
                     yield Happening(login=login, deadline=deadline)
             self._plan_ahead(login)

@@ -174,14 +174,16 @@ class Sweep:
         waiting = self._waiting(accounts)
         yield from waiting.values()
         demands = [one for one in self.demands(accounts) if one.account.login not in waiting]
-        yield from self._trying(self._tell(demands))
+        yield from self._trying(self._tell(demands, lambda one: one.duties))
         renewed = set()
         due = {one.account.login: (one, one.rotate) for one in demands if one.rotate}
         for one in self._trying(self._change(due)):
             if isinstance(one, Operation) and one.state is OperationState.DONE:
                 renewed.add(one.login)
             yield one
-        shut += [one for one in demands if one.shut and one.account.login not in renewed]
+        left = [one for one in demands if one.account.login not in renewed]
+        yield from self._trying(self._tell(left, lambda one: one.warnings))
+        shut += [one for one in left if one.shut]
         self.plan_ahead(accounts)
 
     def _waiting(self, accounts: Sequence[Account]) -> Mapping[str, Operation]:
@@ -193,7 +195,7 @@ class Sweep:
             if one.state is OperationState.STAGED or (one.next_try_at and one.next_try_at > now)
         }
 
-    def _tell(self, demands: Sequence[Demand]) -> Iterator[Notice]:
+    def _tell(self, demands: Sequence[Demand], notices_of: Callable[[Demand], Sequence[Deadline]]) -> Iterator[Notice]:
         yield from self._told(
             [
                 Notice(
@@ -203,7 +205,7 @@ class Sweep:
                     recipient=self._responsible(one.account, one.unit),
                 )
                 for one in demands
-                for deadline in one.notices
+                for deadline in notices_of(one)
             ]
         )
 

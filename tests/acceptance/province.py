@@ -82,11 +82,14 @@ class Province:
         targets: The tables of the targets.
 
         channel: The table of the channel.
+
+        rules: The tables of the rule sets.
     """
 
     folder: Path
     targets: Mapping[str, Mapping[str, Any]]
     channel: Mapping[str, Any]
+    rules: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         table = {
@@ -94,6 +97,7 @@ class Province:
             "accounts": {"domain": "meb.gov.tr", "plate_code": "46"},
             "targets": self.targets,
             "channels": {"sms": self.channel},
+            "rules": self.rules,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "provisioner.toml").write_text("\n".join(toml(table)), encoding="utf-8")
