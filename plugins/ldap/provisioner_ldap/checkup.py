@@ -49,9 +49,11 @@ def check(session: Session, settings: LdapSettings) -> TargetReport:
         NOT_RESTORABLE: not restores,
     }
     facts = {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}
+    until = session.certificate_until
     return TargetReport(
         capabilities=Capabilities(undoes=ALL_CHANGES if restores else CHANGES_WITHOUT_PASSWORD, facts=facts),
         warnings=tuple(warning for warning, concerns_us in concerns.items() if concerns_us),
+        certificates={session.server: until} if until else {},
     )
 
 

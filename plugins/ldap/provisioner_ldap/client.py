@@ -18,6 +18,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,6 +84,13 @@ class Session:
         """How the connection is encrypted, if it is."""
         wrapped = self._connection.socket
         return wrapped.version() if isinstance(wrapped, ssl.SSLSocket) else None
+
+    @property
+    def certificate_until(self) -> datetime | None:
+        """Until when the certificate that the server showed is good, in UTC, if it showed one."""
+        wrapped = self._connection.socket
+        shown: Any = wrapped.getpeercert() if isinstance(wrapped, ssl.SSLSocket) else None
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC) if shown else None
 
     def bind(self, dn: str, password: Secret) -> Answer:
         """Log in. The answer says whether this name and this password are accepted.

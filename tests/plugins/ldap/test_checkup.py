@@ -88,6 +88,7 @@ class Sparse:
 
     server = "ldap://sparse"
     tls_version = None
+    certificate_until = None
     policed = False
 
     def __init__(self, **root: tuple[bytes, ...]) -> None:

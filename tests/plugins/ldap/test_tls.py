@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,18 @@ def _strange_ca(tmp_path: Path) -> Path:
 
 def test_both_ways_encrypt(make_directory: MakeDirectory, url: str) -> None:
     assert make_directory(urls=(url,)).check().capabilities.facts["tls"] == "TLSv1.3"
+
+
+def test_both_ways_show_until_when_the_certificate_is_good(make_directory: MakeDirectory, url: str) -> None:
+    """A rule set warns before it runs out (004 m.12/d)."""
+    certificates = make_directory(urls=(url,)).check().certificates
+
+    assert certificates.keys() == {url}
+    assert timedelta(days=6) < certificates[url] - datetime.now(UTC) <= timedelta(days=7)
+
+
+def test_without_tls_there_is_no_certificate(make_directory: MakeDirectory, slapd: Slapd) -> None:
+    assert make_directory(urls=(slapd.url,), tls=TlsMode.NONE).check().certificates == {}
 
 
 @pytest.mark.parametrize("tls", TlsMode)
