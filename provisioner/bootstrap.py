@@ -35,7 +35,7 @@ from provisioner.core.policy import Policy
 from provisioner.core.protection import ProtectedAccounts
 from provisioner.core.requests import ChooseLogin, FindPerson
 from provisioner.core.retrying import Retry, RetryPolicy
-from provisioner.core.staging import Staging
+from provisioner.core.staging import FourEyes, Staging
 from provisioner.core.sweep import Sweep
 from provisioner.rule_sets import make_policy
 from provisioner.store import Store
@@ -94,7 +94,7 @@ class Application:
             herald=herald,
             record=tools.record,
             now=tools.now,
-            reports=lambda name: self.plugins.targets[name].check(),
+            reports=self.plugins.report,
             it_unit=self.config.content.accounts.it_unit,
         )
 
@@ -168,6 +168,8 @@ def _join(
     plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
     plugins.add("core:persons", StoredPersons(store))
     plugins.add("core:clearance", HandoverDuties(store))
+    if config.content.authority is not None:
+        plugins.add("core:four-eyes", FourEyes())
     plugins.add("core:protected", ProtectedAccounts(config.content.accounts.protected_patterns))
     authority = authority_of(config, store, now)
     plugins.add("core:authority", authority)

@@ -16,6 +16,7 @@ from provisioner.catalogue import PARTS, Catalogue
 from provisioner.cli.check import Status
 from provisioner.cli.plugins import PluginState
 from provisioner.cli.runs import _COUNTED
+from provisioner.cli.targets import Condition
 from provisioner.core import errors
 from provisioner.core.authority import Role
 from provisioner.core.forms import FormState
@@ -67,6 +68,7 @@ ENUMERATIONS: list[type[StrEnum]] = [
     FormState,
     TroubleState,
     TroubleStep,
+    Condition,
 ]
 WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
 

@@ -13,27 +13,33 @@ from importlib import metadata
 import attrs
 import click
 
-from provisioner.bootstrap import utc_now
+from provisioner.bootstrap import authority_of, utc_now
 from provisioner.cli import failures, logs
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.config import LoadedConfiguration
+from provisioner.core.authority import Role
 from provisioner.core.breaker import Breaker
 from provisioner.core.defaults import Defaults
 from provisioner.core.errors import (
     ConfigurationError,
+    InMaintenanceError,
     ProvisionerError,
     QuarantinedError,
     StoreError,
     UnsupportedError,
 )
 from provisioner.core.gateway import Channel, Target
+from provisioner.core.maintenance import Calendar
 from provisioner.core.model import Operation
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.plugins import Plugins
+from provisioner.core.policy import RuleSet
 from provisioner.core.requests import CheckChannel
+from provisioner.core.rules import Sighting
 from provisioner.core.text import Text
+from provisioner.rule_sets import make_policy
 from provisioner.store import Store
 from provisioner.store.schema import REVISION
 
@@ -87,7 +93,10 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield _libraries()
     yield from _store(config)
     with ExitStack() as stack:
-        plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=utc_now), dry_run=True)
+        calendar = _calendar(config)
+        plugins = Plugins(
+            make_breaker=lambda name: Breaker(name=name, now=utc_now, maintenance=calendar.maintenance), dry_run=True
+        )
         stack.callback(plugins.close)
         plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
         for one in settings:
@@ -96,6 +105,7 @@ def _findings(session: Session) -> Iterator[Finding]:
             except ConfigurationError as error:
                 yield _problem(f"plugins.{one.plugin}", error)
         yield _passwords(plugins)
+        yield from _authority(config)
         yield from _systems(plugins)
     yield from _quarantined(config)
 
@@ -141,6 +151,25 @@ def _clock(latest: Operation | None, now: datetime) -> Finding:
     )
 
 
+def _authority(config: LoadedConfiguration) -> Iterator[Finding]:
+    settings = config.content.authority
+    cure = Text("name administrators under [authority]")
+    if settings is None:
+        message = Text("authority is not enforced: everybody may do everything")
+        yield Finding(name="authority", status=Status.WARNING, message=message, cure=cure)
+        return
+    with suppress(StoreError), Store.open(config.store_url) as store:
+        given = len(store.all_grants())
+        administrators = len(authority_of(config, store).who({Role.ADMINISTRATOR}))
+        if administrators:
+            counts = {"administrators": administrators, "given": given}
+            message = Text("{administrators} administrator(s), {given} role(s) given", counts)
+            yield Finding(name="authority", message=message)
+        else:
+            message = Text("nobody is an administrator, so nobody can give roles")
+            yield Finding(name="authority", status=Status.PROBLEM, message=message, cure=cure, code=ExitCode.WRONG)
+
+
 def _passwords(plugins: Plugins) -> Finding:
     try:
         maker = PasswordMaker.of(plugins.password_policies())
@@ -148,6 +177,48 @@ def _passwords(plugins: Plugins) -> Finding:
         return _problem("passwords", error)
     strength = {"length": maker.length, "bits": round(maker.bits)}
     return Finding(name="passwords", message=Text("{length} characters, {bits} bits", strength))
+
+
+def _rule_sets(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Finding]:
+    """See that the rule sets go together and hold for units that are known, and what they watch."""
+    if plugins.rule_sets.keys() != config.content.rules.keys():
+        return  # it was said already which plug-in did not load
+    with suppress(StoreError), Store.open(config.store_url) as store:  # it was said already if there is none
+        try:
+            policy = make_policy(config, plugins, store, utc_now())
+        except ConfigurationError as error:
+            yield _problem("rules", error)
+            return
+        for rule_set in policy.rule_sets:
+            yield _rule_set(rule_set, store)
+        for sighting in policy.sightings(lambda name: plugins.targets[name].check()):
+            yield _sighting(sighting)
+
+
+def _rule_set(rule_set: RuleSet, store: Store) -> Finding:
+    name, scope = f"rules.{rule_set.name}", rule_set.scope
+    if unknown := scope.under - store.units(scope.under).keys():
+        return Finding(
+            name=name,
+            status=Status.WARNING,
+            message=Text("there is no unit {code}", {"code": ", ".join(sorted(unknown))}),
+            cure=Text("correct the codes after under, or import the units"),
+        )
+    kinds, under = ", ".join(sorted(scope.kinds)), ", ".join(sorted(scope.under))
+    if rule_set.rules and (kinds or under):
+        places = {"kinds": kinds or "*", "under": under or "*"}
+        return Finding(name=name, message=Text("holds for units of kind {kinds} under {under}", places))
+    return Finding(name=name, message=Text("holds everywhere"))
+
+
+def _sighting(sighting: Sighting) -> Finding:
+    if sighting.error:
+        return _problem(sighting.subject, sighting.error)
+    due = [one for one in sighting.deadlines if one.at <= utc_now()]
+    if due:
+        reason = max(due, key=lambda one: one.at).reason
+        return Finding(name=sighting.subject, status=Status.WARNING, message=reason)
+    return Finding(name=sighting.subject, message=sighting.message)
 
 
 def _systems(plugins: Plugins) -> Iterator[Finding]:
@@ -159,6 +230,13 @@ def _systems(plugins: Plugins) -> Iterator[Finding]:
     with ThreadPoolExecutor(len(checks) or 1, thread_name_prefix="check") as pool:
         for future in [pool.submit(check) for check in checks]:
             yield from future.result()
+
+
+def _calendar(config: LoadedConfiguration) -> Calendar:
+    """Return what is in maintenance, so that it is not called; if the store cannot tell, all are."""
+    with suppress(StoreError), Store.open(config.store_url) as store:
+        return Calendar(read=partial(tuple, store.all_maintenance()), now=utc_now)
+    return Calendar(now=utc_now)
 
 
 def _quarantined(config: LoadedConfiguration) -> Iterator[Finding]:
@@ -177,6 +255,8 @@ def _system(name: str, look: Callable[[], tuple[Text, Sequence[str]]]) -> list[F
         message, warnings = look()
     except UnsupportedError:
         return [Finding(name=name, status=Status.WARNING, message=Text("the plug-in has no check"))]
+    except InMaintenanceError as error:
+        return [Finding(name=name, message=error.text, cure=error.cure)]
     except ProvisionerError as error:
         return [_problem(name, error)]
     warned = [

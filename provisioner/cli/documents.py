@@ -31,6 +31,7 @@ def operation_document(operation: Operation, translated: Callable[[str], str]) -
         "state": operation.state.value,
         "actor": operation.actor,
         "reason": operation.reason,
+        "staging": operation.staging,
         "created_at": iso(operation.created_at),
         "finished_at": iso(operation.finished_at),
         "next_try_at": iso(operation.next_try_at),

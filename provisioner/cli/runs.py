@@ -16,9 +16,16 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
-from provisioner.core.errors import InputError, NotReadyError, StoppedError, TargetError
+from provisioner.core.errors import (
+    InMaintenanceError,
+    InputError,
+    NotReadyError,
+    StagedError,
+    StoppedError,
+    TargetError,
+)
 from provisioner.core.logbook import step_error
-from provisioner.core.model import Operation, OperationState
+from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.plan import Plan, Unchanged, Work
 
 #: How the states are counted for people, in this order.
@@ -29,6 +36,10 @@ _COUNTED = {
     "{count} not begun": {OperationState.PLANNED},
     "{count} held back": {OperationState.STAGED},
 }
+
+
+#: Why many operations of a run wait for the same thing, and nothing is wrong with any of them.
+_SAID_ONCE = frozenset({StagedError.__name__, InMaintenanceError.__name__})
 
 
 @contextmanager
@@ -153,12 +164,18 @@ def _tell(session: Session, operations: Sequence[Operation], unchanged: Sequence
     for operation in operations:
         kind, state = output.word(operation.kind), output.word(operation.state)
         output.say("{login}: {kind}: {state}", login=operation.login, kind=kind, state=state)
-        if operation.error:
-            output.line(f"  {output.translated(operation.error.message)}")
-        if operation.error and operation.error.cure:
-            output.line(f"  -> {output.translated(operation.error.cure)}")
+        if operation.error and operation.error.name not in _SAID_ONCE:
+            _tell_error(session, operation.error)
     _tell_unchanged(session, unchanged)
     _summarise(session, operations, unchanged)
+    for error in dict.fromkeys(one.error for one in operations if one.error and one.error.name in _SAID_ONCE):
+        _tell_error(session, error)
+
+
+def _tell_error(session: Session, error: StepError) -> None:
+    session.output.line(f"  {session.output.translated(error.message)}")
+    if error.cure:
+        session.output.line(f"  -> {session.output.translated(error.cure)}")
 
 
 def _tell_unchanged(session: Session, unchanged: Iterable[Unchanged]) -> None:
@@ -166,7 +183,7 @@ def _tell_unchanged(session: Session, unchanged: Iterable[Unchanged]) -> None:
         session.output.say("{login}: unchanged: {reason}", login=one.login, reason=session.output.said(one.reason))
 
 
-def _summarise(session: Session, operations: Iterable[Operation], unchanged: Sequence[Unchanged]) -> None:
+def _summarise(session: Session, operations: Sequence[Operation], unchanged: Sequence[Unchanged]) -> None:
     output = session.output
     found = Counter(operation.state for operation in operations)
     counts = {template: sum(found[state] for state in states) for template, states in _COUNTED.items()}
@@ -174,7 +191,7 @@ def _summarise(session: Session, operations: Iterable[Operation], unchanged: Seq
     parts = [output.text(template, count=count) for template, count in counts.items() if count or template in always]
     parts.insert(1, output.text("{count} unchanged", count=len(unchanged)))
     output.line(", ".join(parts))
-    if any(not state.ended for state in found):
+    if any(not one.state.ended and not (one.error and one.error.name in _SAID_ONCE) for one in operations):
         output.say("run 'provisioner resume' to drive on what is not done")
 
 

@@ -1,25 +1,94 @@
-"""``provisioner target``: targets and channels that failed for so long that they are left alone."""
+"""``provisioner target``: which targets and channels are called, and which are left alone."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 import click
 import structlog
 
 from provisioner.bootstrap import utc_now
+from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.options import dry_run_option, json_option, reason_option
 from provisioner.cli.session import Session
 from provisioner.config import LoadedConfiguration
 from provisioner.core.breaker import Breaker
 from provisioner.core.errors import InputError, NotReadyError, Problem, TargetError
-from provisioner.core.events import TargetResumed
+from provisioner.core.events import Event, TargetResumed
+from provisioner.core.health import TargetHealth
+from provisioner.core.maintenance import Calendar, Maintenance, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.plugins import Plugins
 from provisioner.core.requests import CheckChannel
 from provisioner.core.text import Text
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+class Condition(StrEnum):
+    """Whether a target or channel is called."""
+
+    WORKS = "works"
+    #: It failed the last time, and is tried again.
+    FAILING = "failing"
+    #: It failed for so long that somebody has to resume it.
+    QUARANTINED = "quarantined"
+    #: Somebody is working on it.
+    MAINTENANCE = "maintenance"
+
+
+@click.command("list")
+@json_option
+@click.pass_obj
+def list_(session: Session) -> ExitCode:
+    """List targets and channels in the order in which they are used, as far as is known without calling them."""
+    content = session.configuration.content
+    with session.store() as store:
+        health = {one.name: one for one in store.all_health()}
+        calendar = Calendar(read=store.all_maintenance, now=utc_now)
+        shown = [
+            _document(family, name, str(table["plugin"]), health.get(name), calendar.maintenance(name))
+            for family, tables in (("target", content.targets), ("channel", content.channels))
+            for name, table in tables.items()
+        ]
+    session.output.document({"items": shown})
+    session.output.table(("name", "kind", "plug-in", "state", "until", "reason"), [_row(session, one) for one in shown])
+    return ExitCode.DONE
+
+
+@click.command("maintenance")
+@click.argument("name")
+@click.option("--until", metavar="TIME", help="When it will be over: 2026-03-01T18:00, local time or with an offset.")
+@click.option("--off", is_flag=True, help="It is over now.")
+@reason_option
+@dry_run_option
+@json_option
+@click.pass_obj
+def maintenance(session: Session, name: str, *, until: str | None, off: bool, reason: str, dry_run: bool) -> ExitCode:
+    """Leave a target or channel alone while somebody works on it, and let what needs it wait without any alarm."""
+    if off is (until is not None):
+        raise click.UsageError("Give either --until TIME or --off.")
+    _require_configured(session.configuration, name)
+    now = utc_now()
+    end = _future(until, session.configuration.content.time_zone, now) if until else None
+    with session.store() as store:
+        known = Calendar(read=store.all_maintenance, now=utc_now).maintenance(name)
+        event = _event(name, end, known, at=now, actor=session.actor, reason=reason)
+        if event and not dry_run:
+            store.write(event)
+    session.output.document({"target": name, "until": iso(end), "changed": event is not None and not dry_run})
+    if dry_run:
+        session.output.say("this is a dry run, nothing was changed")
+    elif end:
+        session.output.say("{target} is left alone until {end}; what needs it waits", target=name, end=until)
+    elif known:
+        session.output.say("{target} is called again; 'provisioner resume' drives on what waits for it", target=name)
+    else:
+        session.output.say("{target} is not in maintenance", target=name)
+    return ExitCode.DONE
 
 
 @click.command("resume")
@@ -48,6 +117,61 @@ def resume(session: Session, name: str, *, force: bool, dry_run: bool) -> ExitCo
     else:
         session.output.say("{target} is called again; 'provisioner resume' drives on what waits for it", target=name)
     return ExitCode.DONE
+
+
+def _event(
+    name: str, end: datetime | None, known: Maintenance | None, *, at: datetime, actor: str, reason: str
+) -> Event | None:
+    """Return what is written down, if there is anything to write."""
+    if end:
+        return MaintenanceBegan(at=at, actor=actor, target=name, until=end, reason=reason)
+    return MaintenanceEnded(at=at, actor=actor, target=name) if known else None
+
+
+def _future(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Read a time that is still to come.
+
+    Raises:
+
+        InputError: It is no time, or it is over.
+    """
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        message = Text("{text} is no time; write it as 2026-03-01T18:00", {"text": text})
+        raise InputError([Problem(field="until", message=message)]) from None
+    time = (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
+    if time <= now:
+        raise InputError([Problem(field="until", message=Text("{text} is over already", {"text": text}))])
+    return time
+
+
+def _condition(health: TargetHealth | None, planned: Maintenance | None) -> Condition:
+    if planned:
+        return Condition.MAINTENANCE
+    if health is None:
+        return Condition.WORKS
+    return Condition.QUARANTINED if health.quarantined_at else Condition.FAILING
+
+
+def _document(
+    family: str, name: str, plugin: str, health: TargetHealth | None, planned: Maintenance | None
+) -> Document:
+    return {
+        "name": name,
+        "kind": family,
+        "plugin": plugin,
+        "state": _condition(health, planned).value,
+        "until": iso(planned.until) if planned else None,
+        "reason": planned.reason if planned else health.error.message if health else "",
+    }
+
+
+def _row(session: Session, one: Document) -> tuple[str, ...]:
+    output = session.output
+    state = output.word(Condition(str(one["state"])))
+    until, reason = str(one["until"] or ""), output.translated(str(one["reason"]))
+    return (str(one["name"]), str(one["kind"]), str(one["plugin"]), state, until, reason)
 
 
 def _require_configured(config: LoadedConfiguration, name: str) -> None:

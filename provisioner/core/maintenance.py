@@ -46,7 +46,7 @@ class Maintenance:
 
 @attrs.frozen(kw_only=True)
 class MaintenanceBegan(Event):
-    """A target or channel is not to be called for a while; also written when that is put off."""
+    """A target or channel is not to be called for a while, or for another while than was said before."""
 
     kind = "maintenance_began"
 
@@ -64,8 +64,6 @@ class MaintenanceEnded(Event):
 
     #: The name of the target or channel.
     target: str
-    #: The end that was given, for which operations wait.
-    until: datetime
 
 
 @attrs.frozen(kw_only=True)

@@ -16,11 +16,12 @@ from provisioner.store.tables import maintenance, operations
 
 _BEGIN = put(maintenance)
 _END = delete(maintenance).where(maintenance.c.name == bindparam("this"))
-#: What waits for the end of a maintenance has it as its next try.
-_LET_GO = (
+#: What waits for the end of a maintenance has that as its next try.
+_WAITED_FOR = select(maintenance.c.until).where(maintenance.c.name == bindparam("this")).scalar_subquery()
+_MOVE = (
     update(operations)
-    .where(operations.c.finished_at.is_(None), operations.c.next_try_at == bindparam("until"))
-    .values(next_try_at=bindparam("now"))
+    .where(operations.c.finished_at.is_(None), operations.c.next_try_at == _WAITED_FOR)
+    .values(next_try_at=bindparam("at"))
 )
 _PUT_OFF = (
     update(operations)
@@ -34,13 +35,14 @@ _PUT_OFF = (
 
 
 def _began(event: MaintenanceBegan) -> Iterable[Change]:
+    yield _MOVE, {"this": event.target, "at": event.until}
     row = {"name": event.target, "since": event.at, "until": event.until}
     yield _BEGIN, row | {"actor": event.actor, "reason": event.reason}
 
 
 def _ended(event: MaintenanceEnded) -> Iterable[Change]:
+    yield _MOVE, {"this": event.target, "at": event.at}
     yield _END, {"this": event.target}
-    yield _LET_GO, {"until": event.until, "now": event.at}
 
 
 def _put_off(event: OperationPutOff) -> Iterable[Change]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, case, func, literal, select, update
 
 from provisioner.core.events import Event
 from provisioner.core.limits import (
@@ -104,15 +104,14 @@ class StoredStaging(StoredRecords):
         An account that is open again does not count, and neither does what somebody has released.
         """
         shut = _shut_since(since)
-        total: Select[Any] = select(*_counted(shut, shut.c.state == AccountState.CLOSED)).select_from(shut)
+        total = _counted(literal(IN_TOTAL), shut, shut.c.state == AccountState.CLOSED).select_from(shut)
         there = (
-            select(account_targets.c.target, *_counted(shut, account_targets.c.state == TargetState.CLOSED))
+            _counted(account_targets.c.target, shut, account_targets.c.state == TargetState.CLOSED)
             .join_from(shut, account_targets, account_targets.c.login == shut.c.login)
             .group_by(account_targets.c.target)
         )
-        [row] = self._all(total)
-        counts = {IN_TOTAL: Shut(accounts=row.accounts, gone=row.gone)}
-        return counts | {row.target: Shut(accounts=row.accounts, gone=row.gone) for row in self._all(there)}
+        rows = [row for query in (total, there) for row in self._all(query)]
+        return {row.target: Shut(accounts=row.accounts, gone=row.gone) for row in rows}
 
     def count_open(self, target: str, at_most: int, /) -> int:
         """Return how many accounts are open on a target, or in total; no more than *at_most* are counted."""
@@ -142,7 +141,9 @@ def _shut_since(since: datetime) -> Subquery:
     return ended.union_all(under_way).subquery()
 
 
-def _counted(shut: Subquery, closed: ColumnElement[bool]) -> list[ColumnElement[int]]:
-    """Return how many accounts there are, and how many of them were open and are not any more."""
+def _counted(place: ColumnElement[str], shut: Subquery, closed: ColumnElement[bool]) -> Select[Any]:
+    """Select a place, how many accounts there are, and how many of them were open and are not any more."""
     gone = case((and_(shut.c.kind == OperationKind.CLOSE, closed), shut.c.login))
-    return [func.count(shut.c.login.distinct()).label("accounts"), func.count(gone.distinct()).label("gone")]
+    counts = {"accounts": func.count(shut.c.login.distinct()), "gone": func.count(gone.distinct())}
+    columns: Any = [place.label("target"), *(count.label(name) for name, count in counts.items())]
+    return select(*columns)

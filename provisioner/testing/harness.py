@@ -27,6 +27,7 @@ from provisioner.core.gateway import Origin
 from provisioner.core.limits import Guard, MassChangeLimit
 from provisioner.core.maintenance import Calendar, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.model import Account, Operation, Person, Unit
+from provisioner.core.notices import Herald
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
 from provisioner.core.plan import Cause, Naming, Plan
@@ -37,6 +38,7 @@ from provisioner.core.protection import Pattern, ProtectedAccounts
 from provisioner.core.requests import ChooseLogin
 from provisioner.core.retrying import Retry, RetryPolicy
 from provisioner.core.staging import Staging
+from provisioner.core.sweep import Sweep
 from provisioner.store import Store
 from provisioner.testing.clock import FakeClock
 
@@ -200,8 +202,22 @@ class Harness:
 
     def end_maintenance(self, name: str) -> None:
         """Let a target or channel be called again."""
-        [known] = [one for one in self.store.all_maintenance() if one.name == name]
-        self.store.write(MaintenanceEnded(at=self.clock(), actor="tester", target=name, until=known.until))
+        self.store.write(MaintenanceEnded(at=self.clock(), actor="tester", target=name))
+
+    def sweep(self) -> Sweep:
+        """Return a sweep over everything that is due now. Notices are in English."""
+        tools = self.engine.tools
+        herald = Herald(people=self.planner.people, channels=tools.channels, retry=tools.retry, say=str)
+        return Sweep(
+            agenda=self.store,
+            policy=self.policy,
+            planner=self.planner,
+            engine=self.engine,
+            herald=herald,
+            record=tools.record,
+            now=self.clock,
+            reports=self.plugins.report,
+        )
 
     def resume(self) -> list[Operation]:
         """Carry out what is left."""

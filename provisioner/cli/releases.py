@@ -1,0 +1,97 @@
+"""``provisioner policy staged``, ``release`` and ``discard``: runs that the mass-change limit held back."""
+
+from __future__ import annotations
+
+import click
+
+from provisioner.cli.documents import Document, iso, operation_document
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import changing, json_option
+from provisioner.cli.runs import follow, run, started
+from provisioner.cli.session import Session
+from provisioner.core.limits import IN_TOTAL, StagedRun
+from provisioner.core.plan import Plan
+
+
+def _named(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Take ``--actor`` behind the command as well as before it, and insist on it: a release is a person's word."""
+    session = ctx.ensure_object(Session)
+    session.given_actor = value or session.given_actor
+    if not session.given_actor:
+        raise click.UsageError("Say who decides this, with --actor ID.", ctx)
+
+
+actor_option = click.option(
+    "--actor", metavar="ID", expose_value=False, callback=_named, help="Who decides it, for the record; needed."
+)
+
+
+@click.command("staged")
+@json_option
+@click.pass_obj
+def staged(session: Session) -> ExitCode:
+    """List the runs that are held back, because they would close too many accounts."""
+    with session.store() as store:
+        runs = store.staged_runs()
+        logins = {one.id: [operation.login for operation in store.staged_operations(one.id)] for one in runs}
+    session.output.document({"items": [_document(one) | {"logins": logins[one.id]} for one in runs]})
+    session.output.table(
+        ("id", "held back", "actor", "reason", "operations", "share"), [_row(session, one) for one in runs]
+    )
+    return ExitCode.DONE
+
+
+@click.command("release")
+@click.argument("run_id", metavar="ID")
+@actor_option
+@changing
+@click.pass_obj
+def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> ExitCode:
+    """Carry out a run that is held back. Whoever says so is named in the trail.
+
+    What was asked of the same accounts meanwhile has taken the place of their part of it.
+    """
+    with started(session, dry_run=dry_run) as app:
+        if not dry_run:
+            return follow(session, app.engine.release(run_id, actor=session.actor, reason=reason))
+        work = tuple(app.planner.again(one) for one in app.engine.staging.operations(run_id))
+        app.planner.require_release(work, session.actor)
+        return run(session, app, Plan(work=work), dry_run=True)
+
+
+@click.command("discard")
+@click.argument("run_id", metavar="ID")
+@actor_option
+@changing
+@click.pass_obj
+def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> ExitCode:
+    """End a run that is held back. None of its accounts is changed."""
+    with session.application(dry_run=dry_run) as app:
+        staging = app.engine.staging
+        ended = staging.operations(run_id) if dry_run else staging.discard(run_id, actor=session.actor, reason=reason)
+    session.output.document({"operations": [operation_document(one, session.output.translated) for one in ended]})
+    if dry_run:
+        session.output.say("{count} operations would end; this is a dry run, nothing was changed", count=len(ended))
+    else:
+        session.output.say("{count} operations ended; none of their accounts was changed", count=len(ended))
+    return ExitCode.DONE
+
+
+def _document(one: StagedRun) -> Document:
+    return {
+        "id": one.id,
+        "staged_at": iso(one.at),
+        "actor": one.actor,
+        "reason": one.reason,
+        "target": None if one.target == IN_TOTAL else one.target,
+        "affected": one.affected,
+        "out_of": one.out_of,
+        "percent": one.percent,
+        "operations": one.operations,
+    }
+
+
+def _row(session: Session, one: StagedRun) -> tuple[str, ...]:
+    share = f"{one.affected}/{one.out_of}"
+    where = f"{one.target}: {share}" if one.target != IN_TOTAL else share
+    return (one.id, session.local_day(one.at), one.actor, one.reason, str(one.operations), where)
