@@ -18,7 +18,7 @@ from provisioner.core.notices import Notice
 from provisioner.core.plan import Cause
 from provisioner.core.rules import Action
 from provisioner.core.simulation import Simulation
-from provisioner.core.sweep import Refusal
+from provisioner.core.sweep import Swept
 from provisioner.store import Store
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.slapd import Slapd
@@ -125,8 +125,8 @@ def _lived(app: Application, clock: FakeClock, simulated: Calendar) -> Calendar:
     return calendar
 
 
-def happening(one: Operation | Notice | Refusal) -> list[str]:
-    assert not isinstance(one, Refusal)
+def happening(one: Swept) -> list[str]:
+    assert isinstance(one, (Operation, Notice))
     if isinstance(one, Operation):
         assert one.state is OperationState.DONE
         return [one.kind.value, one.login]
