@@ -98,11 +98,19 @@ class SecrecyChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("kind", REFUSABLE)
     def test_no_secret_in_refusals(self, sandbox: Sandbox, listener: Listener, kind: str) -> None:
-        """Who says why a password is refused is tempted to quote it."""
+        """Whoever says why a password is refused is tempted to quote it."""
         sandbox.needs("account_rotate")
         account, _ = sandbox.opened()
 
         _expect_discreet(sandbox.target, sandbox.rotating(account, Secret(SECRETS[kind])), listener)
+
+    def test_no_secret_in_the_refusal_of_a_secret(
+        self, sandbox: Sandbox, listener: Listener, refused_secret: Secret
+    ) -> None:
+        """The same for a password that the system refuses for sure: it may be the one in force elsewhere."""
+        request = sandbox.creating(sandbox.account(), refused_secret)
+
+        _expect_discreet(sandbox.target, request, listener)
 
     def test_no_secret_in_errors_of_wrong_credentials(
         self, sandbox: Sandbox, listener: Listener, target_with_wrong_credentials: object

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import ClassVar
 
 import attrs
 
@@ -24,6 +25,10 @@ from provisioner.core.requests import (
     TargetReport,
 )
 from provisioner.core.secret import Secret
+from provisioner.testing.faults import Fault
+
+#: How many seconds its checks give a call.
+PATIENCE = 0.5
 
 CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
 
@@ -40,7 +45,12 @@ class Entry:
 
 @attrs.define(eq=False, repr=False)
 class Reference:
-    """Accounts in memory."""
+    """Accounts in memory, with rules for passwords."""
+
+    #: What its siblings raise: one with wrong credentials, one whose system is out of reach, one that is throttled.
+    wrong_credentials: ClassVar[Fault] = Fault.MISCONFIGURED
+    unreachable: ClassVar[Fault] = Fault.CANNOT_CONNECT
+    throttled: ClassVar[Fault] = Fault.THROTTLE
 
     entries: dict[str, Entry] = attrs.field(factory=dict)
     lock: threading.RLock = attrs.field(factory=threading.RLock)

@@ -1,0 +1,612 @@
+"""Targets that are each broken in one way, and the checks that notice."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast
+
+import attrs
+
+from provisioner.core.errors import ConflictError, MissingError, SecretRefusedError
+from provisioner.core.model import AccountKind, Outcome, Person
+from provisioner.core.requests import (
+    AccountReport,
+    Capabilities,
+    CloseAccount,
+    CreateAccount,
+    DeleteAccount,
+    HandOver,
+    Presence,
+    ProbeAccount,
+    Receipt,
+    RotateSecret,
+)
+from provisioner.core.secret import Secret
+from provisioner.testing.faults import Fault
+from tests.testing.contract.reference import CHANGES, PATIENCE, Entry, Reference
+
+#: The checks that look at a closed account.
+CLOSED = (
+    "a_reopened_account_can_be_closed_again",
+    "close_lets_nobody_in_and_keeps_the_account",
+    "close_twice_is_unchanged",
+    "handover_does_not_open_a_closed_account",
+    "many_accounts_at_once",
+    "probe_refuses_the_secret_of_a_closed_account",
+    "rotate_does_not_open_a_closed_account",
+    "undo_restores_what_was",
+)
+
+_NOBODY = Person(id="", name="")
+
+ClassT = TypeVar("ClassT", bound=type)
+
+#: Each broken target, with the names of the checks that are to turn red, and no others.
+BROKEN: dict[type[Reference], frozenset[str]] = {}
+
+
+def turns_red(*checks: str) -> Callable[[ClassT], ClassT]:
+    def note(cls: ClassT) -> ClassT:
+        BROKEN[cls] = frozenset(checks)
+        return cls
+
+    return note
+
+
+@turns_red(
+    "a_reopened_account_can_be_closed_again",
+    "create_can_be_repeated",
+    "create_of_an_open_account_replaces_its_secret",
+    "create_reopens_a_closed_account",
+    "nothing_is_left_open",
+    "undo_restores_what_was",
+)
+class CreateRefusesWhatIsThere(Reference):
+    def create(self, request: CreateAccount) -> Receipt:
+        if request.account.login in self.entries:
+            raise ConflictError("it is there already")
+        return super().create(request)
+
+
+@turns_red("create_reopens_a_closed_account", "undo_restores_what_was")
+class CreateDoesNotReopen(Reference):
+    def create(self, request: CreateAccount) -> Receipt:
+        former = self.entries.get(request.account.login)
+        receipt = super().create(request)
+        if former and not former.enabled:
+            self.put(request.account.login, attrs.evolve(self.entries[request.account.login], enabled=False))
+        return receipt
+
+
+@turns_red("create_opens_an_account")
+class CreateSaysUnchanged(Reference):
+    def create(self, request: CreateAccount) -> Receipt:
+        return attrs.evolve(super().create(request), outcome=Outcome.UNCHANGED)
+
+
+@turns_red("create_of_an_open_account_replaces_its_secret", "create_reopens_a_closed_account", "undo_restores_what_was")
+class CreateKeepsTheFormerSecret(Reference):
+    def create(self, request: CreateAccount) -> Receipt:
+        former = self.entries.get(request.account.login)
+        receipt = super().create(request)
+        if former:
+            self.put(request.account.login, attrs.evolve(former, enabled=True))
+        return receipt
+
+
+@turns_red("a_refused_secret_changes_nothing")
+class CreateLeavesHalfAnAccount(Reference):
+    """It is made before its password is looked at."""
+
+    def create(self, request: CreateAccount) -> Receipt:
+        login = request.account.login
+        if login not in self.entries:
+            self.put(login, Entry(unit=request.unit.name, holder=request.holder, password="", enabled=False))
+            self.accepted(request.secret)
+            del self.entries[login]
+        return super().create(request)
+
+
+@turns_red(*CLOSED, "delete_leaves_nothing")
+class CloseDeletes(Reference):
+    def close(self, request: CloseAccount) -> Receipt:
+        receipt = super().close(request)
+        self.entries.pop(request.account.login, None)
+        return receipt
+
+
+@turns_red(*CLOSED)
+class CloseDoesNothing(Reference):
+    def close(self, request: CloseAccount) -> Receipt:
+        entry = self.entries.get(request.account.login)
+        return self.put(request.account.login, entry) if entry else Receipt(outcome=Outcome.UNCHANGED)
+
+
+@turns_red("close_of_an_unknown_account_is_unchanged", "close_twice_is_unchanged", "undo_restores_what_was")
+class CloseIsNeverUnchanged(Reference):
+    def close(self, request: CloseAccount) -> Receipt:
+        return attrs.evolve(super().close(request), outcome=Outcome.APPLIED, undo=lambda: None)
+
+
+@turns_red("close_of_an_unknown_account_is_unchanged")
+class CloseWantsAnAccount(Reference):
+    def close(self, request: CloseAccount) -> Receipt:
+        self.there(request.account.login)
+        return super().close(request)
+
+
+@turns_red("a_reopened_account_can_be_closed_again")
+class CloseWorksOnce(Reference):
+    """As with a date of closing that is in the past, and kept."""
+
+    def create(self, request: CreateAccount) -> Receipt:
+        self.seen: set[str] = getattr(self, "seen", set())
+        if request.account.login in self.entries and not self.entries[request.account.login].enabled:
+            self.seen.add(request.account.login)
+        return super().create(request)
+
+    def close(self, request: CloseAccount) -> Receipt:
+        if request.account.login in getattr(self, "seen", ()):
+            return Receipt(outcome=Outcome.UNCHANGED)
+        return super().close(request)
+
+
+@turns_red("rotate_does_not_open_a_closed_account", "undo_restores_what_was")
+class RotateReopens(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        receipt = super().rotate(request)
+        self.put(request.account.login, attrs.evolve(self.entries[request.account.login], enabled=True))
+        return receipt
+
+
+@turns_red(
+    "a_refused_secret_changes_nothing",
+    "hostile_secrets_are_set_as_they_are_or_refused",
+    "rotate_can_be_repeated",
+    "rotate_replaces_the_secret",
+    "undo_restores_what_was",
+)
+class RotateDoesNothing(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        return self.put(request.account.login, self.there(request.account.login))
+
+
+@turns_red("rotate_of_an_unknown_account_is_missing")
+class RotateMakesWhatIsMissing(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        if request.account.login not in self.entries:
+            entry = Entry(unit="", holder=_NOBODY, password=self.accepted(request.secret))
+            return self.put(request.account.login, entry)
+        return super().rotate(request)
+
+
+@turns_red("rotate_keeps_the_holder")
+class RotateLosesTheHolder(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        receipt = super().rotate(request)
+        self.put(request.account.login, attrs.evolve(self.entries[request.account.login], holder=_NOBODY))
+        return receipt
+
+
+@turns_red("rotate_can_be_repeated")
+class RotateWantsAnotherSecret(Reference):
+    """As with a history of passwords that counts the one in force."""
+
+    def rotate(self, request: RotateSecret) -> Receipt:
+        if self.there(request.account.login).password == request.secret.reveal():
+            raise SecretRefusedError("it was used before")
+        return super().rotate(request)
+
+
+@turns_red("a_change_reaches_one_account_only")
+class RotateHitsAllThatBeginAlike(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        receipt = super().rotate(request)
+        for login in [one for one in self.entries if one.startswith(request.account.login)]:
+            self.put(login, attrs.evolve(self.entries[login], password=request.secret.reveal()))
+        return receipt
+
+
+@turns_red("handover_replaces_the_holder")
+class HandoverKeepsTheHolder(Reference):
+    def hand_over(self, request: HandOver) -> Receipt:
+        former = self.there(request.account.login).holder
+        return super().hand_over(attrs.evolve(request, holder=former))
+
+
+@turns_red("handover_can_be_repeated", "handover_replaces_the_secret", "undo_restores_what_was")
+class HandoverKeepsTheSecret(Reference):
+    def hand_over(self, request: HandOver) -> Receipt:
+        former = self.there(request.account.login).password
+        return super().hand_over(attrs.evolve(request, secret=Secret(former)))
+
+
+@turns_red("handover_does_not_open_a_closed_account")
+class HandoverReopens(Reference):
+    def hand_over(self, request: HandOver) -> Receipt:
+        receipt = super().hand_over(request)
+        self.put(request.account.login, attrs.evolve(self.entries[request.account.login], enabled=True))
+        return receipt
+
+
+@turns_red("delete_leaves_nothing", "delete_twice_is_unchanged")
+class DeleteOnlyCloses(Reference):
+    def delete(self, request: DeleteAccount) -> Receipt:
+        entry = self.entries.get(request.account.login)
+        if entry is None:
+            return Receipt(outcome=Outcome.UNCHANGED)
+        self.put(request.account.login, attrs.evolve(entry, enabled=False))
+        return Receipt(outcome=Outcome.APPLIED)
+
+
+@turns_red("delete_twice_is_unchanged")
+class DeleteWantsAnAccount(Reference):
+    def delete(self, request: DeleteAccount) -> Receipt:
+        self.there(request.account.login)
+        return super().delete(request)
+
+
+@turns_red(
+    "a_deleted_account_can_be_created_anew",
+    "a_refused_secret_changes_nothing",
+    "an_unreachable_system_is_unavailable",
+    "create_of_an_open_account_replaces_its_secret",
+    "create_reopens_a_closed_account",
+    "handover_can_be_repeated",
+    "handover_replaces_the_secret",
+    "hostile_logins_reach_no_other_account",
+    "hostile_secrets_are_set_as_they_are_or_refused",
+    "hostile_secrets_do_not_log_in",
+    "many_accounts_at_once",
+    "many_threads_on_one_account",
+    "probe_refuses_a_wrong_secret",
+    "probe_refuses_an_empty_secret",
+    "probe_refuses_the_secret_of_another_account",
+    "probe_refuses_what_is_nearly_the_secret",
+    "rotate_can_be_repeated",
+    "rotate_replaces_the_secret",
+    "throttling_is_said",
+    "undo_restores_what_was",
+    "wrong_credentials_are_misconfigured",
+)
+class ProbeAlwaysSaysYes(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        report = super().probe(request)
+        enabled = report.presence is Presence.ENABLED
+        return attrs.evolve(report, secret_accepted=True) if enabled and request.secret else report
+
+
+@turns_red(*CLOSED)
+class ProbeOverlooksThatItIsClosed(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        entry = self.entries.get(request.account.login)
+        report = super().probe(request)
+        if entry is None or request.secret is None:
+            return report
+        return attrs.evolve(report, secret_accepted=entry.password == request.secret.reveal())
+
+
+@turns_red(*CLOSED)
+class ProbeShowsClosedAsAbsent(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        report = super().probe(request)
+        return attrs.evolve(report, presence=Presence.ABSENT) if report.presence is Presence.DISABLED else report
+
+
+@turns_red("probe_refuses_an_empty_secret")
+class ProbeTakesAnEmptySecret(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        report = super().probe(request)
+        if request.secret is not None and not request.secret.reveal():
+            return attrs.evolve(report, secret_accepted=True)
+        return report
+
+
+@turns_red("probe_without_a_secret_says_nothing_of_one")
+class ProbeSaysNoWithoutASecret(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        report = super().probe(request)
+        return attrs.evolve(report, secret_accepted=report.secret_accepted or False)
+
+
+@turns_red(
+    "a_refused_secret_changes_nothing",
+    "an_unreachable_system_is_unavailable",
+    "close_of_an_unknown_account_is_unchanged",
+    "delete_leaves_nothing",
+    "delete_twice_is_unchanged",
+    "handover_of_an_unknown_account_is_missing",
+    "probe_of_an_unknown_account_finds_nothing",
+    "rotate_of_an_unknown_account_is_missing",
+    "throttling_is_said",
+    "undo_restores_what_was",
+    "wrong_credentials_are_misconfigured",
+)
+class ProbeFailsForTheUnknown(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        self.there(request.account.login)
+        return super().probe(request)
+
+
+@turns_red("hostile_secrets_do_not_log_in", "many_threads_on_one_account", "probe_refuses_a_wrong_secret")
+class ProbeLocksAfterAWrongSecret(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        report = super().probe(request)
+        if report.secret_accepted is False and report.presence is Presence.ENABLED:
+            self.put(request.account.login, attrs.evolve(self.entries[request.account.login], enabled=False))
+        return report
+
+
+@turns_red("hostile_secrets_are_set_as_they_are_or_refused", "probe_refuses_what_is_nearly_the_secret")
+class LooksAtEightCharactersOnly(Reference):
+    def takes(self, entry: Entry, password: str) -> bool:
+        return entry.enabled and entry.password[:8] == password[:8]
+
+
+@turns_red("hostile_secrets_are_set_as_they_are_or_refused", "probe_refuses_what_is_nearly_the_secret")
+class TrimsSecrets(Reference):
+    def takes(self, entry: Entry, password: str) -> bool:
+        return entry.enabled and entry.password.strip() == password.strip()
+
+
+@turns_red("undo_restores_what_was")
+class UndoForgetsTheLock(Reference):
+    def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
+        return super().undo(login, former and attrs.evolve(former, enabled=True))
+
+
+@turns_red("undo_of_a_handover_restores_the_holder", "undo_restores_what_was")
+class UndoDoesNothing(Reference):
+    def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
+        return lambda: None
+
+
+@turns_red("undo_of_a_handover_restores_the_holder")
+class UndoKeepsTheNewHolder(Reference):
+    def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
+        def restore() -> None:
+            if former is None:
+                del self.entries[login]
+            else:
+                self.entries[login] = attrs.evolve(former, holder=self.entries[login].holder)
+
+        return restore
+
+
+@turns_red("undo_is_there_if_it_is_declared", "undo_of_a_handover_restores_the_holder", "undo_restores_what_was")
+class UndoIsNotThere(Reference):
+    def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
+        return None
+
+
+@turns_red("undo_is_there_if_it_is_declared")
+class UndoIsNotDeclared(Reference):
+    def capabilities(self) -> Capabilities:
+        return Capabilities(undoes=CHANGES - {"account_rotate"})
+
+
+@turns_red("capabilities_name_hooks_that_are_there")
+class DeclaresAHookThatIsNotThere(Reference):
+    def capabilities(self) -> Capabilities:
+        return Capabilities(undoes=CHANGES | {"account_renew"})
+
+
+@turns_red("probe_says_whether_it_can_tell")
+class ProvesMoreThanItDeclares(Reference):
+    def capabilities(self) -> Capabilities:
+        return Capabilities(undoes=CHANGES, proves_secret=False)
+
+
+@turns_red("handover_of_an_unknown_account_is_missing", "rotate_of_an_unknown_account_is_missing")
+class RaisesWhatIsNoTargetError(Reference):
+    def missing(self, login: str) -> Exception:
+        return KeyError(login)
+
+
+@turns_red(
+    "a_change_reaches_one_account_only",
+    "a_deleted_account_can_be_created_anew",
+    "a_reopened_account_can_be_closed_again",
+    "close_lets_nobody_in_and_keeps_the_account",
+    "close_of_an_unknown_account_is_unchanged",
+    "close_twice_is_unchanged",
+    "create_reopens_a_closed_account",
+    "delete_leaves_nothing",
+    "delete_twice_is_unchanged",
+    "handover_does_not_open_a_closed_account",
+    "hostile_logins_reach_no_other_account",
+    "many_accounts_at_once",
+    "no_secret_in_receipts_and_logs",
+    "probe_refuses_the_secret_of_a_closed_account",
+    "rotate_does_not_open_a_closed_account",
+    "undo_is_there_if_it_is_declared",
+    "undo_restores_what_was",
+)
+class AnswersNothing(Reference):
+    def close(self, request: CloseAccount) -> Receipt:
+        super().close(request)
+        return cast("Receipt", None)
+
+
+@turns_red("no_secret_in_errors")
+class QuotesTheSecretInAnError(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        if request.account.login not in self.entries:
+            raise MissingError("cannot set {secret}", secret=request.secret.reveal())
+        return super().rotate(request)
+
+
+@turns_red("no_secret_in_errors")
+class ChainsTheSecretToAnError(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        try:
+            return super().rotate(request)
+        except MissingError as error:
+            raise error from ValueError(request.secret.reveal())
+
+
+@turns_red("no_secret_in_the_refusal_of_a_secret")
+class QuotesTheSecretItRefuses(Reference):
+    def accepted(self, secret: Secret) -> str:
+        try:
+            return super().accepted(secret)
+        except SecretRefusedError:
+            raise SecretRefusedError("{secret} is too short", secret=repr(secret.reveal())) from None
+
+
+@turns_red("no_secret_in_receipts_and_logs")
+class QuotesTheSecretInAReceipt(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        return attrs.evolve(super().rotate(request), detail=f"set {request.secret.reveal()}")
+
+
+@turns_red("no_secret_in_reports_and_logs")
+class ShowsTheSecret(Reference):
+    def shown(self, entry: Entry) -> dict[str, str]:
+        return {**super().shown(entry), "password": entry.password}
+
+
+@turns_red("no_secret_in_the_representation")
+class ShowsTheSecretInItsRepresentation(Reference):
+    def __repr__(self) -> str:
+        return f"{[entry.password for entry in self.entries.values()]}"
+
+
+@turns_red("no_secret_in_errors", "no_secret_in_receipts_and_logs", "no_secret_in_refusals")
+class LogsTheSecret(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        logging.getLogger("broken").debug("new password %s", request.secret.reveal())
+        return super().rotate(request)
+
+
+@turns_red("no_secret_in_reports_and_logs")
+class PrintsTheSecret(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        if request.secret:
+            print("trying", request.secret.reveal())
+        return super().probe(request)
+
+
+@turns_red("hostile_names_are_kept_or_refused")
+class FoldsTurkishLetters(Reference):
+    def shown(self, entry: Entry) -> dict[str, str]:
+        return {name: text.replace("ı", "i").replace("İ", "I") for name, text in super().shown(entry).items()}
+
+
+@turns_red("hostile_names_are_kept_or_refused")
+class CutsLongNames(Reference):
+    def shown(self, entry: Entry) -> dict[str, str]:
+        return {name: text[:1000] for name, text in super().shown(entry).items()}
+
+
+@turns_red("hostile_names_are_kept_or_refused")
+class CannotWriteEveryLetter(Reference):
+    def create(self, request: CreateAccount) -> Receipt:
+        f"{request.holder.name} {request.unit.name}".encode("iso8859-9")
+        return super().create(request)
+
+
+@turns_red("hostile_logins_reach_no_other_account")
+class CutsLoginsAtNul(Reference):
+    """As code does that hands them to a library in C."""
+
+    def close(self, request: CloseAccount) -> Receipt:
+        login = request.account.login.partition("\0")[0]
+        return super().close(attrs.evolve(request, account=attrs.evolve(request.account, login=login)))
+
+
+@turns_red("nothing_is_left_open")
+class LeavesThreadsBehind(Reference):
+    stop: ClassVar[threading.Event] = threading.Event()
+
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        threading.Thread(target=self.stop.wait, daemon=True).start()
+        return super().probe(request)
+
+
+@turns_red("nothing_is_left_open_after_errors")
+class LeavesFilesBehind(Reference):
+    open: ClassVar[list[Any]] = []
+
+    def missing(self, login: str) -> Exception:
+        self.open.append(Path("/dev/null").open("rb"))  # noqa: SIM115 - this is the point
+        return super().missing(login)
+
+
+@turns_red("many_accounts_at_once")
+class MixesUpThreads(Reference):
+    """It keeps the request under way in the object."""
+
+    def create(self, request: CreateAccount) -> Receipt:
+        self.password = self.accepted(request.secret)
+        time.sleep(0.01)
+        entry = Entry(unit=request.unit.name, holder=request.holder, password=self.password)
+        return self.put(request.account.login, entry)
+
+
+@turns_red("wrong_credentials_are_misconfigured", "wrong_credentials_show_in_check_and_probe")
+class TakesWrongCredentialsForARefusal(Reference):
+    wrong_credentials = Fault.REFUSE
+
+
+@turns_red("an_unreachable_system_is_unavailable", "an_unreachable_system_shows_in_check_and_probe")
+class TakesAnOutageForALostAnswer(Reference):
+    unreachable = Fault.LOSE_REQUEST
+
+
+@turns_red("throttling_is_said")
+class TakesThrottlingForAnOutage(Reference):
+    throttled = Fault.CANNOT_CONNECT
+
+
+@turns_red(
+    "wrong_credentials_are_misconfigured",
+    "wrong_credentials_show_in_check_and_probe",
+    "no_secret_in_errors_of_wrong_credentials",
+)
+class RaisesAnythingForWrongCredentials(Reference):
+    """And quotes the password that was to be set."""
+
+    wrong_credentials = Fault.DEFECT
+
+
+@turns_red(
+    "an_unreachable_system_is_unavailable",
+    "an_unreachable_system_shows_in_check_and_probe",
+    "no_secret_in_errors_of_an_unreachable_system",
+)
+class RaisesAnythingForAnOutage(Reference):
+    """And quotes the password that was to be set."""
+
+    unreachable = Fault.DEFECT
+
+
+@turns_red("create_opens_a_personal_account")
+class OverlooksPersonalAccounts(Reference):
+    def create(self, request: CreateAccount) -> Receipt:
+        if request.account.kind is AccountKind.PERSONAL:
+            return Receipt(outcome=Outcome.APPLIED)
+        return super().create(request)
+
+
+@turns_red("probe_gives_the_same_answer_twice")
+class CountsProbes(Reference):
+    count: ClassVar[Iterator[int]] = itertools.count()
+
+    def shown(self, entry: Entry) -> dict[str, str]:
+        return {**super().shown(entry), "looked at": str(next(self.count))}
+
+
+@turns_red("check_answers")
+class ChecksSlowly(Reference):
+    """While there is nothing yet."""
+
+    def capabilities(self) -> Capabilities:
+        if not self.entries:
+            time.sleep(PATIENCE * 1.1)
+        return super().capabilities()

@@ -1,0 +1,62 @@
+"""The contract as ``test_kit`` runs it, with a target that is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from provisioner.core.secret import Secret
+from provisioner.testing.contract import TargetContract
+from provisioner.testing.faults import Fault, Faults, FaultTarget
+from tests.testing.contract.reference import PATIENCE, Reference
+
+HOOKS = (
+    "account_create",
+    "account_close",
+    "account_rotate",
+    "account_handover",
+    "account_delete",
+    "account_probe",
+    "target_check",
+)
+
+
+class TestSubject(TargetContract):
+    """All checks but those that need a network."""
+
+    @pytest.fixture
+    def target(self, subject: Reference) -> Reference:
+        return subject
+
+    @pytest.fixture
+    def target_with_wrong_credentials(self, subject: Reference) -> FaultTarget:
+        return failing(subject, subject.wrong_credentials)
+
+    @pytest.fixture
+    def unreachable_target(self, subject: Reference) -> FaultTarget:
+        return failing(subject, subject.unreachable)
+
+    @pytest.fixture
+    def throttled_target(self, subject: Reference) -> FaultTarget:
+        return failing(subject, subject.throttled)
+
+    @pytest.fixture
+    def refused_secret(self) -> Secret:
+        return Secret("aB1-x")
+
+    @pytest.fixture
+    def patience(self) -> float:
+        return PATIENCE
+
+    @pytest.fixture
+    def log_in(self, subject: Reference) -> Callable[[str, str], bool]:
+        return subject.logs_in
+
+
+def failing(target: Reference, fault: Fault) -> FaultTarget:
+    """Return the same target, behind something that fails each call."""
+    faults = Faults()
+    for hook in HOOKS:
+        faults.on(hook, fault)
+    return FaultTarget(target, faults)
