@@ -8,6 +8,7 @@ from provisioner.bootstrap import Application
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
+from provisioner.core.authority import Role
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.requests import AskClearance, ClearanceBlock, Passage
 from provisioner.core.text import Text
@@ -27,9 +28,22 @@ def command(session: Session, person_id: str, *, passage: str | None) -> ExitCod
     if passage is None:
         raise click.UsageError("Give --leaving or --starting.")
     with session.application() as app:
+        _require_role(session, app, person_id)
         blocks = _blocks(app, AskClearance(person_id=person_id, passage=Passage(passage)))
     _tell(session, person_id, passage, blocks)
     return ExitCode.DENIED if blocks else ExitCode.DONE
+
+
+def _require_role(session: Session, app: Application, person_id: str) -> None:
+    """Make sure that the personnel office asks: the one of the person's unit, or of a unit above it.
+
+    Raises:
+
+        DeniedError: Somebody else does.
+    """
+    if app.authority.enforced:
+        person = app.planner.people.find_all([person_id]).get(person_id)
+        app.authority.require(session.actor, {Role.PERSONNEL_OFFICE}, person.unit if person else None)
 
 
 def _blocks(app: Application, request: AskClearance) -> list[ClearanceBlock]:

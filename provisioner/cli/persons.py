@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from provisioner.bootstrap import authority_of
 from provisioner.cli.documents import person_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
+from provisioner.core.authority import Role
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.text import Text
 from provisioner.manifest import read_persons
@@ -30,6 +32,7 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """
     manifest = read_persons(file)
     with session.store() as store:
+        authority_of(session.configuration, store).require(session.actor, {Role.ADMINISTRATOR})
         known = store.persons(manifest.lines)
         changed = [person for person in manifest.items if known.get(person.id) != person]
         if not dry_run:

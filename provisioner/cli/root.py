@@ -54,10 +54,11 @@ def _kept(attribute: str) -> Callable[[click.Context, click.Parameter, Any], Any
 
 
 def _keep_actor(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    from provisioner.core.authority import POLICY
+    if value is not None:
+        from provisioner.core.authority import POLICY
 
-    if value is not None and value.startswith(POLICY):
-        raise click.BadParameter("nobody can act as a policy")
+        if value.startswith(POLICY):
+            raise click.BadParameter("nobody can act as a policy")
     ctx.ensure_object(Session).given_actor = value
     return value
 
@@ -115,6 +116,12 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     is_flag=True,
     callback=_kept("verbose"),
     help="Log everything that is done, on stderr.",
+)
+@click.option(
+    "--trace-hooks",
+    is_flag=True,
+    callback=_kept("trace_hooks"),
+    help="Log each call of a plug-in, on stderr: what it was asked and answered, without secrets, and how long it took.",
 )
 @click.version_option(package_name="unit-provisioner", prog_name="provisioner")
 def root(**_: object) -> None:

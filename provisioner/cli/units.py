@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 import click
 
+from provisioner.bootstrap import authority_of
 from provisioner.cli.documents import account_document, unit_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing, dry_run_option, json_option
@@ -43,8 +44,8 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """
     with session.store() as store:
         manifest = read_units(file, session.configuration.content.accounts.naming, store)
-        known = store.units(manifest.lines)
-        changed = [unit for unit in manifest.items if known.get(unit.code) != unit]
+        changed = _changed(manifest, store)
+        authority_of(session.configuration, store).require_for_units(session.actor, changed)
         if not dry_run:
             store.save_units(changed)
     session.output.document({"items": [unit_document(unit) for unit in changed]})
@@ -68,6 +69,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
         manifest = read_units(Path(lists[0]), app.planner.naming, app.store) if lists else NO_LIST
         units = {unit.code: unit for unit in manifest.items}
         known = _known_units(app.store, [one for one in given if one not in lists and one not in units])
+        app.authority.require_for_units(session.actor, _changed(manifest, app.store))
         with _located(manifest):
             plan = app.planner.open_units([*units.values(), *known], session.cause(reason))
             prepare = partial(app.store.save_units, manifest.items) if lists else None
@@ -128,6 +130,12 @@ def show(session: Session, code: str) -> ExitCode:
     for account in accounts:
         session.output.line(f"{account.mail}: {session.output.word(account.state)}")
     return ExitCode.DONE
+
+
+def _changed(manifest: Manifest[Unit], store: Store) -> list[Unit]:
+    """Return the units of a list that are new, or not known as they stand there."""
+    known = store.units(manifest.lines)
+    return [unit for unit in manifest.items if known.get(unit.code) != unit]
 
 
 def _is_list(given: str) -> bool:

@@ -200,6 +200,27 @@ class Authority:
             people=self._named(self._who(wanted, self._path(unit))),
         )
 
+    def require_for_units(self, person: str, units: Iterable[Unit]) -> None:
+        """Make sure that a person may write these units down: where they are now, and where they would hang.
+
+        Raises:
+
+            DeniedError: The person is no officer there; the cure says who is.
+        """
+        if not self.enforced:
+            return
+        roles = {Role.OFFICER, Role.ADMINISTRATOR}
+        for unit in units:
+            path = self._path_of(unit)
+            if not self._standing(person, roles, path, self.now()):
+                raise DeniedError(
+                    "{person} is not an officer of {unit} or of a unit above it",
+                    cure="it can be done by {people}",
+                    person=person,
+                    unit=unit.code,
+                    people=self._named(self._who(roles, path)),
+                )
+
     def answerable(self, events: Iterable[Event]) -> list[Event]:
         """Return one more event for each operation among *events* that was asked for with somebody else's right."""
         found: list[Event] = []
@@ -262,10 +283,10 @@ class Authority:
         )
 
     def _not_an_officer(self, request: AuthorizeOperation, path: Collection[str]) -> Denial:
-        values = {"actor": request.actor, "unit": request.unit.code}
+        values = {"person": request.actor, "unit": request.unit.code}
         people = self._named(self._who({Role.OFFICER, Role.ADMINISTRATOR}, path))
         return Denial(
-            reason=Text("{actor} is not an officer of {unit} or of a unit above it", values),
+            reason=Text("{person} is not an officer of {unit} or of a unit above it", values),
             cure=Text("it can be done by {people}", {"people": people}),
         )
 

@@ -21,16 +21,28 @@ class TestCheck:
         answer = office.type("--json", "check")
 
         assert answer.code == 0
-        assert _status(answer) == dict.fromkeys(
-            ["config", "libraries", "store", "clock", "passwords", "targets.posta", "targets.pys", "channels.sms"], "ok"
-        )
+        parts = ["config", "libraries", "store", "clock", "passwords", "targets.posta", "targets.pys", "channels.sms"]
+        assert _status(answer) == {**dict.fromkeys(parts, "ok"), "authority": "warning"}
         assert all(one.keys() == {"name", "status", "message", "cure"} for one in answer.json["items"])
 
     def test_tells_people_one_line_each(self, office: Office) -> None:
         lines = office.type("check").out.splitlines()
 
-        assert len(lines) == 8
-        assert lines[5].startswith("ok       targets.posta: ")
+        assert len(lines) == 9 + 1
+        assert lines[5].startswith("warning  authority: ")
+        assert lines[7].startswith("ok       targets.posta: ")
+
+    def test_counts_administrators_and_roles_once_authority_is_enforced(self, office: Office) -> None:
+        office.config.write_text(office.config.read_text() + '[authority]\nadministrators = ["3001"]\n')
+
+        assert "1 administrator(s), 0 role(s) given" in office.type("check").out
+
+    def test_without_any_administrator_exits_with_2(self, office: Office) -> None:
+        office.config.write_text(office.config.read_text() + "[authority]\n")
+
+        answer = office.type("--json", "check")
+
+        assert (answer.code, _status(answer)["authority"]) == (2, "problem")
 
     def test_of_a_dead_target_still_checks_the_others_and_exits_with_5(self, office: Office) -> None:
         office.faults("posta").on("target_check", Fault.CANNOT_CONNECT)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import pytest
 
+from provisioner import hookimpl
+from provisioner.core.authority import Grant, Granted, Role
 from provisioner.core.model import Person
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, PERSONS, Answer, Office
@@ -22,6 +24,8 @@ PEOPLE = [
     Person(id="2001", name="Okan Yetkin", unit="il-mem", mobile="+905330000001"),
     Person(id="3001", name="Yıldız Yönetir", unit="il-mem", mobile="+905330000002"),
 ]
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+OFFICER = Grant(id="g1", person="2001", role=Role.OFFICER, unit="il-mem", granted_by="3001", granted_at=BEGINNING)
 
 
 @pytest.fixture(name="desk")
@@ -30,7 +34,7 @@ def _desk(office: Office) -> Office:
     office.config.write_text(ENFORCED)
     with office.open() as store:
         store.save_persons(PEOPLE)
-    assert office.type("--actor", "3001", "authority", "grant", "2001", "officer", "--unit", "il-mem").code == 0
+        store.write(Granted(at=BEGINNING, actor="3001", grant=OFFICER))
     assert office.type("--actor", "2001", "unit", "open", "ar-ge").code == 0
     return office
 
@@ -86,3 +90,449 @@ class TestWholeLife:
             "2001",
         )
         assert form["operation"] == answer.json["operations"][0]["id"]
+
+    def test_keeps_a_copy_whose_hash_is_in_the_trail(self, desk: Office) -> None:
+        form_id = approved(desk)
+        act(desk, "2001", "execute", form_id)
+
+        copy = desk.type("request", "show", form_id, "--archived").out
+
+        assert hashlib.sha256(copy.encode()).hexdigest() == shown(desk, form_id)["archive_sha256"]
+        assert json.loads(copy)["approver"] == "1001"
+        with desk.open() as store:
+            bodies = [json.loads(one.body) for one in store.events(login="arge46") if one.kind == "request_archived"]
+            assert store.verify_chain() is None
+        assert [body["form"]["archive"] for body in bodies] == [copy]
+
+    def test_keeps_the_hash_of_the_signed_paper(self, desk: Office) -> None:
+        paper = desk.write("form.pdf", b"%PDF signed")
+
+        assert submit(desk, "--scan", paper)["scan_sha256"] == hashlib.sha256(b"%PDF signed").hexdigest()
+
+    def test_leaves_no_mobile_number_in_the_form_or_the_trail(self, desk: Office) -> None:
+        """The trail cannot be forgotten, so personal data does not belong there."""
+        form_id = approved(desk)
+
+        with desk.open() as store:
+            trail = "".join(one.body for one in store.events(login="arge46") if one.kind.startswith("request_"))
+        assert "5337654321" not in trail + json.dumps(shown(desk, form_id))
+
+    def test_reopens_a_closed_account(self, desk: Office) -> None:
+        desk.type("--actor", "2001", "account", "close", "arge46")
+        form_id = approved(desk, kind="reopen")
+
+        assert act(desk, "2001", "execute", form_id).states == {"arge46": "done"}
+        assert desk.states()["arge46"] == "open"
+
+    @pytest.mark.parametrize(
+        ("kind", "more", "state"), [("close", (), "closed"), ("handover", ("--to", "1001"), "open")]
+    )
+    def test_serves_other_kinds_too(self, desk: Office, kind: str, more: tuple[str, ...], state: str) -> None:
+        form_id = str(submit(desk, *more, kind=kind)["id"])
+        desk.type("--actor", "1001", "request", "approve", form_id)
+
+        assert act(desk, "2001", "execute", form_id).code == 0
+        assert (desk.states()["arge46"], shown(desk, form_id)["state"]) == (state, "archived")
+
+    def test_opens_the_account_of_a_unit_that_has_none(self, desk: Office) -> None:
+        form_id = str(submit(desk, kind="create", login="kmarasmem")["id"])
+        desk.type("--actor", "1001", "request", "approve", form_id)
+
+        assert act(desk, "2001", "execute", form_id).states == {"kmarasmem": "done"}
+
+    def test_archives_a_form_for_which_nothing_is_left_to_do(self, desk: Office) -> None:
+        form_id = approved(desk, kind="close")
+        desk.type("--actor", "2001", "account", "close", "arge46")
+
+        answer = act(desk, "2001", "execute", form_id)
+
+        assert (answer.code, answer.json["operations"], shown(desk, form_id)["state"]) == (0, [], "archived")
+
+    def test_speaks_turkish(self, desk: Office) -> None:
+        answer = desk.type("--lang", "tr", "--actor", "2001", "account", "rotate", "arge46")
+
+        assert "onaylanmış bir talep formu gerekir" in answer.err
+        assert "Yıldız Yönetir (3001)" in answer.err
+
+
+class TestRepeating:
+    """Every command may be typed twice."""
+
+    def test_a_submission_is_answered_with_the_form_that_is_open(self, desk: Office) -> None:
+        assert submit(desk)["id"] == submit(desk)["id"]
+
+    def test_an_approval_is_an_approval(self, desk: Office) -> None:
+        form_id = approved(desk)
+
+        assert act(desk, "1001", "approve", form_id).code == 0
+
+    def test_an_execution_does_nothing_more(self, desk: Office) -> None:
+        form_id = approved(desk)
+        act(desk, "2001", "execute", form_id)
+        sent = messages(desk)
+
+        again = act(desk, "2001", "execute", form_id)
+
+        assert (again.code, again.json["operations"], messages(desk)) == (0, [], sent)
+        assert again.json["unchanged"][0]["reason"] == f"request {form_id} was carried out already"
+
+    def test_a_rejection_is_a_rejection_and_ends_the_form(self, desk: Office) -> None:
+        form_id = str(submit(desk)["id"])
+
+        assert act(desk, "1001", "reject", form_id, "--reason", "not now").json["state"] == "rejected"
+        assert act(desk, "1001", "reject", form_id).code == 0
+        assert act(desk, "1001", "approve", form_id).code == 2
+        assert act(desk, "2001", "execute", form_id).code == 2
+
+    @pytest.mark.parametrize("command", ["approve", "reject"])
+    def test_a_dry_run_decides_nothing(self, desk: Office, command: str) -> None:
+        form_id = str(submit(desk)["id"])
+
+        assert act(desk, "1001", command, form_id, "--dry-run").code == 0
+        assert shown(desk, form_id)["state"] == "submitted"
+
+    def test_a_dry_run_of_the_execution_shows_the_plan_and_leaves_the_form(self, desk: Office) -> None:
+        form_id = approved(desk)
+
+        assert act(desk, "2001", "execute", form_id, "--dry-run").states == {"arge46": "planned"}
+        assert shown(desk, form_id)["state"] == "approved"
+
+    def test_a_dry_run_submits_nothing(self, desk: Office) -> None:
+        submit(desk, "--dry-run")
+
+        assert desk.type("--json", "request", "list").json == {"items": []}
+
+
+class TestThreePersons:
+    """Requester, approver and officer are three persons."""
+
+    def test_the_requester_does_not_approve(self, desk: Office) -> None:
+        form_id = str(submit(desk)["id"])
+
+        assert "can be decided by 1001" in refusal(act(desk, "1002", "approve", form_id))
+
+    def test_the_requester_does_not_approve_for_the_supervisor_either(self, desk: Office) -> None:
+        form_id = str(submit(desk)["id"])
+        delegate(desk, "1001", "1002")
+
+        assert "another part" in refusal(act(desk, "1002", "approve", form_id))
+
+    def test_the_requester_does_not_carry_it_out(self, desk: Office) -> None:
+        grant(desk, "1002", "officer")
+        form_id = approved(desk)
+
+        assert "another part" in refusal(act(desk, "1002", "execute", form_id))
+
+    def test_the_approver_does_not_carry_it_out(self, desk: Office) -> None:
+        grant(desk, "1001", "officer")
+        form_id = approved(desk)
+
+        assert "three persons" in refusal(act(desk, "1001", "execute", form_id))
+
+    def test_nobody_carries_out_what_his_delegate_approved(self, desk: Office) -> None:
+        """The delegator answers for the approval, so it is his."""
+        grant(desk, "1001", "officer")
+        delegate(desk, "1001", "2001")
+        form_id = str(submit(desk)["id"])
+        assert act(desk, "2001", "approve", form_id).json["approver_for"] == "1001"
+
+        assert "another part" in refusal(act(desk, "1001", "execute", form_id))
+
+    def test_the_officer_it_names_does_not_approve(self, desk: Office) -> None:
+        form_id = str(submit(desk, "--officer", "1001")["id"])
+
+        assert "another part" in refusal(act(desk, "1001", "approve", form_id))
+
+    def test_the_requester_is_not_named_as_officer(self, desk: Office) -> None:
+        answer = act(desk, "1002", "submit", "arge46", "--kind", "rotate", "--reason", "x", "--officer", "1002")
+
+        assert "requester and officer" in refusal(answer)
+
+    def test_they_do_it_together(self, desk: Office) -> None:
+        assert act(desk, "2001", "execute", approved(desk, "--officer", "2001")).code == 0
+
+
+class TestApproval:
+    """The requester's supervisor decides, or whoever stands in for him."""
+
+    def test_is_not_for_just_anybody(self, desk: Office) -> None:
+        form_id = str(submit(desk)["id"])
+
+        assert "3001 is not the supervisor of 1002" in refusal(act(desk, "3001", "approve", form_id))
+
+    def test_by_a_delegate_names_the_one_who_answers_for_it(self, desk: Office) -> None:
+        form_id = str(submit(desk)["id"])
+        delegate(desk, "1001", "3001")
+
+        answer = act(desk, "3001", "approve", form_id)
+
+        assert (answer.code, answer.json["approver"], answer.json["approver_for"]) == (0, "3001", "1001")
+
+    @pytest.mark.parametrize("period", [("2026-01-01", "2026-01-31"), ("2090-01-01", "2090-01-31")])
+    def test_by_a_delegate_is_denied_outside_the_period(self, desk: Office, period: tuple[str, str]) -> None:
+        form_id = str(submit(desk)["id"])
+        delegate(desk, "1001", "3001", *period)
+
+        assert "can be decided by 1001" in refusal(act(desk, "3001", "approve", form_id))
+
+    def test_by_a_delegate_is_denied_for_other_units(self, desk: Office) -> None:
+        form_id = str(submit(desk)["id"])
+        answer = desk.type(
+            *("--actor", "1001", "authority", "delegate", "--from", "1001", "--to", "3001", "--role", "supervisor"),
+            *("--unit", "istatistik", "--until", "2090-01-01"),
+        )
+        assert answer.code == 0
+
+        assert "can be decided by 1001" in refusal(act(desk, "3001", "approve", form_id))
+
+    def test_is_for_the_supervisor_of_the_unit_where_the_personnel_system_names_none(self, desk: Office) -> None:
+        with desk.open() as store:
+            store.save_persons([PERSONS[1]])
+        form_id = str(submit(desk)["id"])
+        assert "is not the supervisor" in refusal(act(desk, "1001", "approve", form_id))
+
+        grant(desk, "1001", "supervisor", "--unit", "il-mem")
+
+        assert act(desk, "1001", "approve", form_id).json["state"] == "approved"
+
+
+class TestOfficer:
+    """An officer for the unit carries it out."""
+
+    def test_of_another_unit_is_denied(self, desk: Office) -> None:
+        grant(desk, "1003", "officer", "--unit", "istatistik")
+        form_id = approved(desk)
+
+        assert "Okan Yetkin (2001)" in refusal(act(desk, "1003", "execute", form_id))
+
+    def test_who_is_not_named_in_the_form_is_denied(self, desk: Office) -> None:
+        grant(desk, "1003", "officer", "--unit", "ar-ge")
+        form_id = approved(desk, "--officer", "2001")
+
+        assert "can be carried out by 2001" in refusal(act(desk, "1003", "execute", form_id))
+
+    def test_is_replaced_by_an_administrator_where_need_be(self, desk: Office) -> None:
+        assert act(desk, "3001", "execute", approved(desk, "--officer", "2001")).code == 0
+
+    def test_acts_for_another_while_delegated_and_the_other_is_recorded(self, desk: Office) -> None:
+        delegate(desk, "2001", "1003", role="officer")
+        form_id = approved(desk)
+
+        assert act(desk, "1003", "execute", form_id).code == 0
+
+        form = shown(desk, form_id)
+        assert (form["officer"], form["officer_for"]) == ("1003", "2001")
+        with desk.open() as store:
+            [acted] = [
+                json.loads(one.body) for one in store.events(operation_id=form["operation"]) if "acted" in one.kind
+            ]
+        assert (acted["actor"], acted["delegator"]) == ("1003", "2001")
+
+
+class TestCurrentData:
+    """The personnel data is what it was when the form was submitted, or somebody answers for it."""
+
+    def test_a_number_that_changed_blocks(self, desk: Office) -> None:
+        form_id = approved(desk)
+        change_mobile(desk)
+
+        assert "confirm-mobile" in refusal(act(desk, "2001", "execute", form_id))
+        assert (shown(desk, form_id)["state"], messages(desk)) == ("approved", 1)
+
+    def test_a_number_that_was_confirmed_does_not_and_the_confirmation_is_recorded(self, desk: Office) -> None:
+        form_id = approved(desk)
+        change_mobile(desk)
+
+        assert act(desk, "2001", "confirm-mobile", form_id).json["mobile_confirmed_by"] == "2001"
+
+        assert act(desk, "2001", "execute", form_id).code == 0
+        with desk.open() as store:
+            kinds = [one.kind for one in store.events(login="arge46")]
+        assert "request_mobile_confirmed" in kinds
+
+    def test_a_number_that_changes_again_blocks_again(self, desk: Office) -> None:
+        form_id = approved(desk)
+        change_mobile(desk)
+        act(desk, "2001", "confirm-mobile", form_id)
+        change_mobile(desk, "+905330000099")
+
+        assert "has changed" in refusal(act(desk, "2001", "execute", form_id))
+
+    @pytest.mark.parametrize(("actor", "why"), [("1002", "of their own"), ("1003", "may not do this")])
+    def test_a_number_is_not_confirmed_by_just_anybody(self, desk: Office, actor: str, why: str) -> None:
+        form_id = approved(desk)
+        change_mobile(desk)
+
+        assert why in refusal(act(desk, actor, "confirm-mobile", form_id))
+
+    def test_somebody_who_has_left_blocks(self, desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        form_id = approved(desk)
+        monkeypatch.setattr("provisioner.bootstrap.StoredPersons.person_find", forgets("1002"))
+
+        assert "does not know 1002" in refusal(act(desk, "2001", "execute", form_id))
+
+    def test_another_holder_blocks(self, desk: Office) -> None:
+        form_id = approved(desk)
+        desk.type("--actor", "2001", "handover", "arge46", "--to", "1001")
+
+        assert "another holder" in refusal(act(desk, "2001", "execute", form_id))
+
+
+class TestUnfinished:
+    """A form whose operation does not come to its end at once."""
+
+    @pytest.fixture(name="stuck")
+    def _stuck(self, desk: Office) -> str:
+        form_id = approved(desk)
+        desk.faults("posta").on("account_rotate", Fault.CANNOT_CONNECT)
+        assert act(desk, "2001", "execute", form_id).code == 4
+        assert shown(desk, form_id)["state"] == "executing"
+        desk.faults("posta").clear()
+        return form_id
+
+    def test_is_archived_when_resume_has_finished_it(self, desk: Office, stuck: str) -> None:
+        assert desk.type("--json", "resume").states == {"arge46": "done"}
+
+        with desk.open() as store:
+            form = store.form(stuck)
+        assert form is not None
+        assert form.state.value == "archived"
+
+    def test_is_driven_on_when_it_is_executed_again(self, desk: Office, stuck: str) -> None:
+        assert act(desk, "2001", "execute", stuck).states == {"arge46": "done"}
+        assert shown(desk, stuck)["state"] == "archived"
+
+    def test_is_begun_anew_after_a_crash_before_the_operation_was_written(
+        self, desk: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        form_id = approved(desk)
+        with monkeypatch.context() as patch:
+            patch.setattr("provisioner.core.engine.Engine.apply", crash)
+            assert act(desk, "2001", "execute", form_id).code == 1
+        assert shown(desk, form_id)["state"] == "executing"
+
+        assert act(desk, "2001", "execute", form_id).states == {"arge46": "done"}
+        assert (shown(desk, form_id)["state"], messages(desk)) == ("archived", 2)
+
+    def test_is_archived_later_after_a_crash_before_that(self, desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        form_id = approved(desk)
+        with monkeypatch.context() as patch:
+            patch.setattr("provisioner.core.desk.Desk.archive", crash)
+            assert act(desk, "2001", "execute", form_id).code == 0
+
+        assert act(desk, "2001", "execute", form_id).json["operations"] == []
+        assert (shown(desk, form_id)["state"], messages(desk)) == ("archived", 2)
+
+    def test_is_not_begun_by_two_officers(self, desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each has read the form while it was approved; the second one must not make a second password."""
+        form_id = approved(desk)
+        with desk.open() as store:
+            seen = store.form(form_id)
+        act(desk, "2001", "execute", form_id)
+        with monkeypatch.context() as patch:
+            patch.setattr("provisioner.core.desk.Desk.find", lambda *_: seen)
+            late = act(desk, "2001", "execute", form_id)
+
+        assert (late.code, messages(desk)) == (3, 2)
+        with desk.open() as store:
+            assert [one.kind for one in store.events(login="arge46")].count("request_begun") == 1
+
+
+class TestByHand:
+    """``account rotate`` and ``account reopen``."""
+
+    @pytest.mark.parametrize("kind", ["rotate", "reopen"])
+    def test_needs_a_form(self, desk: Office, kind: str) -> None:
+        if kind == "reopen":
+            desk.type("--actor", "2001", "account", "close", "arge46")
+
+        answer = desk.type("--json", "--actor", "2001", "account", kind, "arge46")
+
+        assert answer.code == 3
+        [item] = answer.json["error"]["items"]
+        assert (item["login"], item["field"]) == ("arge46", "actor")
+        assert f"request submit arge46 --kind {kind}" in item["cure"]
+
+    def test_is_done_with_an_approved_form(self, desk: Office) -> None:
+        form_id = approved(desk)
+
+        answer = desk.type("--json", "--actor", "2001", "account", "rotate", "arge46", "--request", form_id)
+
+        assert (answer.code, answer.states, shown(desk, form_id)["state"]) == (0, {"arge46": "done"}, "archived")
+
+    def test_is_refused_with_a_form_for_something_else(self, desk: Office) -> None:
+        form_id = approved(desk, kind="close")
+
+        answer = desk.type("--json", "--actor", "2001", "account", "rotate", "arge46", "--request", form_id)
+
+        assert answer.code == 2
+
+    def test_is_done_without_by_an_administrator(self, desk: Office) -> None:
+        assert desk.type("--actor", "3001", "account", "rotate", "arge46").code == 0
+
+
+class TestList:
+    """``request list`` and ``request show``."""
+
+    def test_finds_by_state_and_login(self, desk: Office) -> None:
+        form_id = approved(desk)
+        submit(desk, kind="close")
+
+        listed = desk.type("--json", "request", "list", "--state", "approved", "--login", "arge46@meb.gov.tr").json
+
+        assert [form["id"] for form in listed["items"]] == [form_id]
+        assert len(desk.type("request", "list").out.splitlines()) == 2 + 1
+
+    def test_of_no_such_form_exits_with_2(self, desk: Office) -> None:
+        assert desk.type("request", "show", "nosuch").code == 2
+
+    def test_prints_no_copy_of_a_form_that_is_not_archived(self, desk: Office) -> None:
+        assert desk.type("request", "show", approved(desk), "--archived").code == 2
+
+
+def test_a_form_keeps_its_own_rules_where_authority_is_not_enforced(desk: Office) -> None:
+    """Who is an officer is not asked then, but a form that one person filled in and approved is none."""
+    desk.config.write_text(CONFIG)
+    form_id = str(submit(desk)["id"])
+
+    assert act(desk, "1002", "approve", form_id).code == 3
+    assert act(desk, "1001", "approve", form_id).code == 0
+    assert act(desk, "1001", "execute", form_id).code == 3
+    assert act(desk, "whoever", "execute", form_id).code == 0
+
+
+def grant(desk: Office, person: str, role: str, *more: str) -> None:
+    assert desk.type("--actor", "3001", "authority", "grant", person, role, *more).code == 0
+
+
+def delegate(
+    desk: Office,
+    delegator: str,
+    person: str,
+    first: str = "2026-01-01",
+    last: str = "2090-01-01",
+    *,
+    role: str = "supervisor",
+) -> None:
+    command = ["authority", "delegate", "--from", delegator, "--to", person, "--role", role]
+    unit = ["--unit", "il-mem"] if role == "officer" else []
+    answer = desk.type("--actor", delegator, *command, *unit, "--from-date", first, "--until", last)
+    assert answer.code == 0, answer
+
+
+def change_mobile(desk: Office, number: str = "+905330000042") -> None:
+    with desk.open() as store:
+        store.save_persons([attrs.evolve(PEOPLE[1], mobile=number)])
+
+
+def forgets(person_id: str) -> Any:
+    """Return a personnel system that knows one person less."""
+    known = {person.id: person for person in PEOPLE}
+    return hookimpl(trylast=True)(
+        lambda _, request: None if request.person_id == person_id else known[request.person_id]
+    )
+
+
+def crash(*_: object) -> None:
+    msg = "the process is gone"
+    raise RuntimeError(msg)
