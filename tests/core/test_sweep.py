@@ -1,0 +1,467 @@
+"""What a sweep does, what it leaves alone, and what it leaves for the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import attrs
+import pytest
+
+from provisioner.core.events import DeadlineMet, Event, RulesChanged
+from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
+from provisioner.core.notices import Notice
+from provisioner.core.policy import Policy, RuleSet, Scope
+from provisioner.core.rules import Action, Deadline, Facts, Reports, Rule, Sighting, Watch
+from provisioner.core.sweep import Refusal, Swept
+from provisioner.core.text import Text
+from provisioner.rules.duties import BackupDuty
+from provisioner.rules.passwords import AutoRotate, RenewOrClose
+from provisioner.rules.retention import Retention
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
+from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+OFFICE = Unit(code="o", name="Şube", kind="office", login="sube46", custodian="1")
+SCHOOL = Unit(code="s", name="Okul", kind="school", login="okul46", custodian="2")
+AYSE = Person(id="1", name="Ayşe Işık", unit="o", mobile="+905320000001")
+CAN = Person(id="2", name="Can Öz", unit="s", mobile="+905320000002")
+
+RENEWAL = RuleSet(name="renewal", rules=(RenewOrClose(),))
+SCHOOLS = RuleSet(name="schools", rules=(AutoRotate(),), scope=Scope(kinds=frozenset({"school"})))
+
+
+@attrs.define
+class World:
+    """An office and a school, and a process after the other that works for them."""
+
+    folder: Path
+    target: FaultTarget = attrs.field(factory=lambda: FaultTarget(MemoryTarget()))
+    phones: FaultChannel = attrs.field(factory=lambda: FaultChannel(MemoryChannel()))
+    clock: FakeClock = attrs.field(factory=FakeClock)
+    processes: list[Harness] = attrs.field(factory=list)
+
+    def start(self, *rule_sets: RuleSet, fingerprint: str = "1", **options: object) -> Harness:
+        """Start a process with these rules, as the configuration would say since its first sweep."""
+        names = [one.name for one in rule_sets]
+        known = self.processes[-1].store.rule_sets_since() if self.processes else {}
+        since = {**dict.fromkeys(names, self.clock()), **known}
+        policy = Policy(rule_sets=rule_sets, since=since, fingerprint=fingerprint)
+        harness = Harness(
+            self.folder / "store.sqlite",
+            targets={"directory": self.target},
+            channels={"sms": self.phones},
+            clock=self.clock,
+            policy=policy,
+            **options,  # type: ignore[arg-type]
+        )
+        self.processes.append(harness)
+        return harness
+
+    def told(self, person: Person) -> list[str]:
+        """The texts of the notices on a phone."""
+        assert person.mobile
+        return [one.text for one in self.phones.inner.notices(person.mobile)]
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    for one in world.processes:
+        one.close()
+
+
+@pytest.fixture(name="town")
+def _town(world: World) -> Harness:
+    """An office and a school with accounts opened today, under both main rule sets."""
+    harness = world.start(RENEWAL, SCHOOLS)
+    harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+    assert sweep(harness) == []
+    harness.open(["o", "s"])
+    return harness
+
+
+def sweep(harness: Harness) -> list[Swept]:
+    return list(harness.sweep().run())
+
+
+def said(swept: Sequence[Swept]) -> list[tuple[str, str]]:
+    """What happened to which account."""
+    return sorted(
+        (one.kind.value, one.login)
+        if isinstance(one, Operation)
+        else (one.deadline.action.value, one.subject)
+        if isinstance(one, Notice)
+        else ("refused" if isinstance(one, Refusal) else "unseen", getattr(one, "login", ""))
+        for one in swept
+    )
+
+
+def days_of(harness: Harness, clock: FakeClock, days: int) -> dict[int, list[tuple[str, str]]]:
+    """Sweep once a day, and return what happened on each day on which something did."""
+    found = {}
+    for number in range(1, days + 1):
+        clock.advance(DAY)
+        if happened := said(sweep(harness)):
+            found[number] = happened
+    return found
+
+
+class TestWhatIsDue:
+    def test_an_office_is_warned_three_times_and_then_closed(self, town: Harness, world: World) -> None:
+        lived = days_of(town, world.clock, 31)
+
+        office = {day: [one for one in happened if one[1] == "sube46"] for day, happened in lived.items()}
+        assert {day: one for day, one in office.items() if one} == {
+            23: [("warn", "sube46")],
+            27: [("warn", "sube46")],
+            29: [("warn", "sube46")],
+            30: [("close", "sube46")],
+        }
+        assert len(world.told(AYSE)) == 3
+        assert town.account("sube46").state is AccountState.CLOSED
+
+    def test_a_school_is_renewed_in_its_window_and_never_warned(self, town: Harness, world: World) -> None:
+        lived = days_of(town, world.clock, 60)
+
+        school = [(day, action) for day, happened in lived.items() for action, login in happened if login == "okul46"]
+        assert [action for _, action in school] == ["rotate", "rotate"]
+        assert 20 <= school[0][0] <= 28
+        assert world.told(CAN) == []
+
+    def test_nothing_is_done_before_it_is_due_or_twice(self, town: Harness, world: World) -> None:
+        world.clock.advance(23 * DAY - HOUR)
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == []
+
+        world.clock.advance(HOUR)
+        assert ("warn", "sube46") in said(sweep(town))
+        assert sweep(town) == []
+
+    def test_after_a_long_silence_only_the_last_warning_is_sent(self, town: Harness, world: World) -> None:
+        """Nobody needs three messages at once, of which two are not true any more."""
+        world.clock.advance(29 * DAY + HOUR)
+
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+
+    def test_a_renewal_that_is_late_saves_the_account_from_being_closed(self, town: Harness, world: World) -> None:
+        """The sweeps did not run for months; both are due, and the password can be renewed."""
+        world.clock.advance(90 * DAY)
+
+        assert ("rotate", "okul46") in said(sweep(town))
+        assert town.account("okul46").state is AccountState.OPEN
+
+    def test_a_renewal_that_does_not_work_is_followed_by_the_warning(self, town: Harness, world: World) -> None:
+        world.target.faults.on("account_rotate", Fault.REFUSE)
+        world.clock.advance(29 * DAY + HOUR)
+
+        assert [one for one in said(sweep(town)) if one[1] == "okul46"] == [("rotate", "okul46"), ("warn", "okul46")]
+
+    def test_and_in_the_end_by_the_closing(self, town: Harness, world: World) -> None:
+        world.target.faults.on("account_rotate", Fault.REFUSE)
+        world.clock.advance(30 * DAY + HOUR)
+
+        assert [one for one in said(sweep(town)) if one[1] == "okul46"] == [("close", "okul46"), ("rotate", "okul46")]
+        assert town.account("okul46").state is AccountState.CLOSED
+
+    def test_renewing_by_hand_puts_the_closing_off(self, town: Harness, world: World) -> None:
+        world.clock.advance(25 * DAY)
+        town.rotate(["sube46"])
+        world.clock.advance(6 * DAY)
+
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == []
+        assert town.account("sube46").next_deadline == world.clock() + 17 * DAY
+
+    def test_a_closed_account_can_be_reopened_and_starts_anew(self, town: Harness, world: World) -> None:
+        world.clock.advance(30 * DAY)
+        sweep(town)
+        town.reopen(["sube46"])
+
+        assert town.account("sube46").next_deadline == world.clock() + 23 * DAY
+
+    def test_policies_sign_with_their_name_and_source(self, town: Harness, world: World) -> None:
+        world.clock.advance(30 * DAY)
+
+        closing = next(one for one in sweep(town) if isinstance(one, Operation) and one.kind is OperationKind.CLOSE)
+        assert (closing.actor, closing.reason) == ("policy:renewal", "001 ¶2")
+
+
+class TestWhatDoesNotWork:
+    def test_a_warning_that_was_not_delivered_stays_due(self, town: Harness, world: World) -> None:
+        world.phones.faults.on("notice_deliver", Fault.CANNOT_CONNECT)
+        world.clock.advance(23 * DAY)
+        [warning] = [one for one in sweep(town) if isinstance(one, Notice)]
+        assert warning.error
+
+        world.phones.faults.clear()
+        assert said(sweep(town)) == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+
+    def test_a_warning_whose_answer_was_lost_is_not_sent_twice(self, town: Harness, world: World) -> None:
+        world.phones.faults.on("notice_deliver", Fault.APPLY_AND_LOSE_ANSWER)
+        world.clock.advance(23 * DAY)
+
+        assert said(sweep(town)) == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+        assert sweep(town) == []
+
+    def test_a_crash_after_the_message_sends_it_again_under_the_same_id(self, town: Harness, world: World) -> None:
+        """A warning may come twice, and must not be lost. A gateway that knows the id sends it once."""
+
+        def crash(events: Sequence[Event]) -> None:
+            if any(isinstance(event, DeadlineMet) for event in events):
+                raise KeyboardInterrupt
+
+        world.clock.advance(23 * DAY)
+        town.on_record = crash
+        with pytest.raises(KeyboardInterrupt):
+            sweep(town)
+        successor = world.start(RENEWAL, SCHOOLS)
+
+        assert said(sweep(successor)) == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+
+    def test_one_without_a_phone_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
+        harness = world.start(RuleSet(name="all", rules=(AutoRotate(),)))
+        harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o", "s"])
+        harness.know(persons=[attrs.evolve(AYSE, mobile=None)])
+        world.clock.advance(28 * DAY)
+
+        assert said(sweep(harness)) == [("refused", "sube46"), ("rotate", "okul46")]
+
+    def test_one_whom_nobody_knows_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
+        harness = world.start(RuleSet(name="all", rules=(AutoRotate(),)))
+        harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o", "s"])
+        harness.hand_over("sube46", to="2")
+        harness.store.save_persons([])
+        account = attrs.evolve(harness.account("sube46"), holder="gone")
+        with harness.store._database.write() as connection:
+            connection.exec_driver_sql("UPDATE accounts SET holder = 'gone' WHERE login = ?", (account.login,))
+        world.clock.advance(28 * DAY)
+
+        assert said(sweep(harness)) == [("refused", "sube46"), ("rotate", "okul46")]
+
+    def test_a_protected_account_is_refused_and_left_alone(self, world: World) -> None:
+        harness = world.start(RENEWAL)
+        harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o", "s"])
+        guarded = world.start(RENEWAL, protected=["sube46"])
+        world.clock.advance(30 * DAY)
+
+        assert said(sweep(guarded)) == [("close", "okul46"), ("refused", "sube46")]
+        assert guarded.account("sube46").state is AccountState.OPEN
+
+    def test_a_dead_gateway_does_not_keep_accounts_from_being_closed(self, town: Harness, world: World) -> None:
+        world.phones.faults.on("channel_check", Fault.CANNOT_CONNECT)
+        world.phones.faults.on("secret_deliver", Fault.CANNOT_CONNECT)
+        world.phones.faults.on("notice_deliver", Fault.CANNOT_CONNECT)
+        world.clock.advance(30 * DAY)
+
+        swept = []
+        with pytest.raises(Exception, match="not ready"):
+            swept.extend(town.sweep().run())
+        assert town.account("sube46").state is AccountState.CLOSED
+
+    def test_an_operation_that_waits_for_its_next_try_is_left_alone(self, town: Harness, world: World) -> None:
+        world.target.faults.on("account_close", Fault.LOSE_REQUEST)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+        world.clock.advance(30 * DAY)
+        first = [one for one in sweep(town) if isinstance(one, Operation) and one.login == "sube46"]
+        assert [one.state for one in first] == [OperationState.INCOMPLETE]
+        tries = world.target.faults.calls["account_close"]
+
+        assert said(sweep(town)) == []
+        assert world.target.faults.calls["account_close"] == tries
+
+        world.target.faults.clear()
+        world.clock.advance(DAY)
+        assert OperationState.DONE in [one.state for one in sweep(town) if isinstance(one, Operation)]
+
+    def test_a_mass_closing_is_held_back_before_the_first_one(self, world: World) -> None:
+        harness = world.start(RENEWAL)
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(120)]
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([one.code for one in units])
+        world.clock.advance(30 * DAY)
+
+        states = [one.state for one in sweep(harness) if isinstance(one, Operation)]
+        assert states == [OperationState.STAGED] * 120
+        assert world.target.faults.calls["account_close"] == 0
+        again = [one.state for one in sweep(harness) if isinstance(one, Operation)]
+        assert again == [OperationState.STAGED] * 120
+
+
+class TestTwoAtOnce:
+    def test_another_sweep_that_saw_the_same_renews_nothing_again(self, town: Harness, world: World) -> None:
+        """Two machines sweep at the same time; the second one planned with what it read before."""
+        world.clock.advance(28 * DAY)
+        other = world.start(RENEWAL, SCHOOLS)
+        stale = other.planner.rotate([other.account("okul46")], cause=CAUSE)
+        sweep(town)
+        changed_at = town.account("okul46").password_changed_at
+
+        [answer] = other.run(stale)
+        assert answer.error
+        assert answer.error.name == "BusyError"
+        assert town.account("okul46").password_changed_at == changed_at
+
+    @pytest.mark.parametrize("skew", [timedelta(seconds=-5), timedelta(seconds=5)])
+    def test_a_clock_some_seconds_off_renews_nothing_again(self, town: Harness, world: World, skew: timedelta) -> None:
+        world.clock.advance(28 * DAY)
+        sweep(town)
+        world.clock.advance(skew)
+
+        assert [one for one in said(sweep(town)) if one[0] == "rotate"] == []
+
+
+class TestRescheduling:
+    def test_changed_rules_hold_for_accounts_that_are_there(self, town: Harness, world: World) -> None:
+        strict = RuleSet(name="renewal", rules=(RenewOrClose(days=10, warn_days=(3,)),))
+        harness = world.start(strict, fingerprint="2")
+        sweep(harness)
+
+        assert harness.account("sube46").next_deadline == world.clock() + 7 * DAY
+
+    def test_the_same_rules_compute_nothing_anew(self, town: Harness, world: World) -> None:
+        harness = world.start(RENEWAL, SCHOOLS)
+        events: list[Event] = []
+        harness.on_record = events.extend
+        sweep(harness)
+
+        assert [one for one in events if isinstance(one, RulesChanged)] == []
+
+    def test_a_crash_in_the_middle_goes_on_from_there(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        harness = world.start(RENEWAL)
+        units = [attrs.evolve(OFFICE, code=f"o{n:03}", login=f"sube{n:03}") for n in range(20)]
+        harness.know(units=units, persons=[AYSE])
+        harness.open([one.code for one in units])
+        monkeypatch.setattr("provisioner.store.records.CHUNK", 5)
+        saved: list[str] = []
+        save = harness.store.save_deadlines
+
+        def crash_at_the_third_page(accounts: Sequence[object], **more: str) -> None:
+            if len(saved) == 2:
+                raise KeyboardInterrupt
+            saved.append(more["reached"])
+            save(accounts, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(harness.store, "save_deadlines", crash_at_the_third_page)
+        strict = RuleSet(name="renewal", rules=(RenewOrClose(days=10, warn_days=(3,)),))
+        harness.policy.rule_sets, harness.policy.fingerprint = (strict,), "2"
+        with pytest.raises(KeyboardInterrupt):
+            sweep(harness)
+        assert harness.store.schedule().cursor == "sube009"
+
+        successor = world.start(strict, fingerprint="2")
+        events: list[Event] = []
+        successor.on_record = events.extend
+        sweep(successor)
+        assert [one for one in events if isinstance(one, RulesChanged)] == []
+        assert successor.store.schedule().cursor is None
+        deadlines = {one.next_deadline for one in successor.store.find_accounts()}
+        assert deadlines == {world.clock() + 7 * DAY}
+
+    def test_a_unit_of_another_kind_gets_other_deadlines(self, town: Harness, world: World) -> None:
+        town.know(units=[attrs.evolve(OFFICE, kind="school")])
+        sweep(town)
+
+        due = town.account("sube46").next_deadline
+        assert due is not None
+        assert world.clock() + 20 * DAY <= due < world.clock() + 27 * DAY
+
+    def test_a_rule_set_that_is_gone_begins_anew_when_it_comes_back(self, town: Harness, world: World) -> None:
+        sweep(world.start(RENEWAL, fingerprint="2"))
+        world.clock.advance(DAY)
+        back = world.start(RENEWAL, SCHOOLS, fingerprint="3")
+        sweep(back)
+
+        assert back.store.rule_sets_since()["schools"] == world.clock()
+
+
+class TestOtherRules:
+    def test_a_duty_is_told_weekly_until_it_is_confirmed(self, world: World) -> None:
+        harness = world.start(RuleSet(name="backup", rules=(BackupDuty(),)))
+        harness.know(units=[SCHOOL], persons=[CAN])
+        sweep(harness)
+        harness.open(["s"])
+        world.clock.advance(95 * DAY)
+
+        assert said(sweep(harness)) == [("duty", "okul46")]
+        assert sweep(harness) == []
+        world.clock.advance(8 * DAY)
+        assert said(sweep(harness)) == [("duty", "okul46")]
+
+    def test_a_closed_account_is_deleted_once(self, world: World) -> None:
+        harness = world.start(RuleSet(name="old", rules=(Retention(days=180),)))
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        harness.close_accounts(["sube46"])
+        world.clock.advance(181 * DAY)
+
+        assert said(sweep(harness)) == [("delete", "sube46")]
+        world.clock.advance(DAY)
+        assert sweep(harness) == []
+        assert harness.account("sube46").next_deadline is None
+        [reopened] = harness.reopen(["sube46"])
+        assert reopened.state is OperationState.DONE
+
+    def test_where_nobody_holds_the_account_the_unit_above_is_told(self, world: World) -> None:
+        province = Unit(code="46", name="İl", kind="province", custodian="2")
+        harness = world.start(RuleSet(name="nag", rules=(Nag(at=world.clock()),)))
+        harness.know(units=[province, attrs.evolve(OFFICE, parent="46", custodian=None)], persons=[CAN])
+        with harness.store._database.write() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO accounts (login, domain, unit, kind, state, next_deadline)"
+                " VALUES ('sube46', 'meb.gov.tr', 'o', ?, 'open', '2026-01-01 00:00:00.000000')",
+                (AccountKind.UNIT.value,),
+            )
+
+        assert said(sweep(harness)) == [("duty", "sube46")]
+        assert len(world.told(CAN)) == 1
+
+    def test_a_certificate_that_runs_out_is_told_once(self, world: World) -> None:
+        harness = world.start(RuleSet(name="tls", watches=(Looks(at=world.clock()),)))
+        harness.know(persons=[AYSE])
+
+        assert said(sweep(harness)) == [("unseen", ""), ("warn", "ldap.pem")]
+        assert said(sweep(harness)) == [("unseen", "")]
+        assert len(world.told(AYSE)) == 1
+
+
+@attrs.frozen(kw_only=True)
+class Nag(Rule):
+    """Reminds everybody once."""
+
+    at: datetime
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        return [Deadline(action=Action.DUTY, at=self.at, reason=Text("do it"), source="test")]
+
+
+@attrs.frozen(kw_only=True)
+class Looks(Watch):
+    """Sees one certificate that runs out, and one that it cannot see."""
+
+    at: datetime
+
+    def look(self, reports: Reports, time_zone: object) -> Sequence[Sighting]:
+        from provisioner.core.errors import UnavailableError
+
+        warning = Deadline(action=Action.WARN, at=self.at, reason=Text("renew it"), source="004 m.12/d")
+        return [
+            Sighting(subject="ldap.pem", message=Text("runs out"), deadlines=(warning,), tell="1"),
+            Sighting(subject="pys.pem", message=Text("not found"), error=UnavailableError("not found")),
+        ]
