@@ -14,7 +14,7 @@ import attrs
 import click
 
 from provisioner.bootstrap import authority_of, utc_now
-from provisioner.cli import failures, logs
+from provisioner.cli import failures
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
@@ -72,7 +72,7 @@ class Finding:
 @click.pass_obj
 def command(session: Session) -> ExitCode:
     """Say of the configuration, the store, the clock, the rules, and every target and channel whether it works."""
-    logs.set_up(verbose=session.verbose)
+    session.set_up_logs()
     findings = list(_findings(session))
     session.output.document({"items": [_document(finding, session) for finding in findings]})
     for finding in findings:

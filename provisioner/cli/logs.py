@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from structlog.types import EventDict, Processor
 
+from provisioner.core import tracing
 from provisioner.core.secret import MASK, Secret
 
 #: Libraries whose debug log shows headers and bodies.
@@ -32,12 +33,14 @@ def _is_secret(name: str, value: object) -> bool:
     return isinstance(value, Secret) or any(word in name.lower() for word in SENSITIVE)
 
 
-def set_up(*, verbose: bool) -> None:
+def set_up(*, verbose: bool, trace_hooks: bool = False) -> None:
     """Send all logs, structlog's and the standard library's, to stderr in one form.
 
     Args:
 
         verbose: Whether everything is shown, or warnings only.
+
+        trace_hooks: Whether each call of a hook is shown too.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -66,6 +69,7 @@ def set_up(*, verbose: bool) -> None:
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.WARNING, force=True)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(tracing.LOGGER).setLevel(logging.DEBUG if trace_hooks else logging.INFO)
 
 
 def _renderer() -> Any:

@@ -121,7 +121,7 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     "--trace-hooks",
     is_flag=True,
     callback=_kept("trace_hooks"),
-    help="Log each call of a plug-in, on stderr: what it was asked and answered, without secrets, and how long it took.",
+    help="Log each call of a hook, on stderr: what was asked and answered, without secrets, and how long it took.",
 )
 @click.version_option(package_name="unit-provisioner", prog_name="provisioner")
 def root(**_: object) -> None:

@@ -35,6 +35,8 @@ class Session:
         self.given_language: str | None = None
         #: Whether everything is logged.
         self.verbose = False
+        #: Whether each call of a hook is logged.
+        self.trace_hooks = False
 
     @cached_property
     def configuration(self) -> LoadedConfiguration:
@@ -116,6 +118,12 @@ class Session:
         """Return the day of a time where the configuration says that people are."""
         return time.astimezone(self.configuration.content.time_zone).date().isoformat() if time else ""
 
+    def set_up_logs(self) -> None:
+        """Send all logs to stderr: before anything is done of which somebody may want to be told."""
+        from provisioner.cli import logs
+
+        logs.set_up(verbose=self.verbose, trace_hooks=self.trace_hooks)
+
     @contextmanager
     def store(self) -> Iterator[Store]:
         """Open the store alone, for commands that need no plug-in.
@@ -126,10 +134,9 @@ class Session:
 
             StoreError: The store cannot be opened.
         """
-        from provisioner.cli import logs
         from provisioner.store import Store
 
-        logs.set_up(verbose=self.verbose)
+        self.set_up_logs()
         with Store.open(self.configuration.store_url) as store:
             yield store
 
@@ -144,9 +151,8 @@ class Session:
             StoreError: The store cannot be opened.
         """
         from provisioner.bootstrap import application
-        from provisioner.cli import logs
 
         config = self.configuration
-        logs.set_up(verbose=self.verbose)
+        self.set_up_logs()
         with application(config, dry_run=dry_run, stop=stop) as app:
             yield app

@@ -12,9 +12,9 @@ import attrs
 import pluggy
 import structlog
 
-from provisioner.core import hookspecs
+from provisioner.core import hookspecs, tracing
 from provisioner.core.breaker import Breaker
-from provisioner.core.errors import PluginDefectError, PluginError, ProvisionerError
+from provisioner.core.errors import MisconfiguredError, PluginDefectError, PluginError, ProvisionerError
 from provisioner.core.events import Event
 from provisioner.core.gateway import Channel, Gateway, Origin, Target, raised_at
 from provisioner.core.model import Person
@@ -28,6 +28,7 @@ from provisioner.core.requests import (
     Denial,
     FindPerson,
     PasswordPolicy,
+    TargetReport,
 )
 from provisioner.core.rules import Rule, Watch
 
@@ -101,6 +102,7 @@ class Plugins:
     def __attrs_post_init__(self) -> None:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        tracing.trace(self._manager)
 
     def load(self, settings: Sequence[PluginSettings]) -> None:
         """Load the named plug-ins and let each make its targets and channels. Called once.
@@ -146,6 +148,22 @@ class Plugins:
                 found = type(one).__name__
                 raise PluginError("rule set {name} gave a {found} among its rules", name=name, found=found)
         self.rule_sets[name] = rules
+
+    def report(self, name: str) -> TargetReport:
+        """Return what the target *name* says of itself.
+
+        Raises:
+
+            TargetError: It says nothing, or there is none.
+        """
+        if name not in self.targets:
+            raise MisconfiguredError(
+                "there is no target {name}; there are {known}",
+                cure="correct its name",
+                name=name,
+                known=", ".join(self.targets),
+            )
+        return self.targets[name].check()
 
     def add(self, name: str, plugin: object) -> None:
         """Register an object that is neither target nor channel, for example the store as a source of people."""

@@ -24,10 +24,9 @@ def command(session: Session, *, keep: Path | None) -> int:
 
     All of them are started on this machine and end with the demonstration. No password is shown.
     """
-    from provisioner.cli import logs
     from provisioner.demo.stage import folder_for, stage_in
     from provisioner.demo.story import Story
 
-    logs.set_up(verbose=session.verbose)
+    session.set_up_logs()
     with folder_for(keep) as folder, stage_in(folder, session.language) as stage:
         return Story(stage=stage, output=session.output).tell()

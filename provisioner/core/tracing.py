@@ -1,0 +1,112 @@
+"""Tells of each call of a hook: what it was asked, what it answered, and how long it took. Never a secret.
+
+``--trace-hooks`` turns it on; so does the level ``DEBUG`` of the logger :data:`LOGGER` where the product is a library.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+import attrs
+import pluggy
+import structlog
+
+from provisioner.core.secret import MASK, Secret
+
+LOGGER = "provisioner.hooks"
+
+#: Where the classes are whose fields are shown. Of any other object, only the class is.
+SHOWN = frozenset(f"provisioner.core.{module}" for module in ("model", "registration", "requests", "text"))
+
+#: How much of one text is shown.
+LONGEST = 200
+
+log = structlog.stdlib.get_logger(LOGGER)
+
+
+def trace(manager: pluggy.PluginManager) -> None:
+    """Tell of all calls of this manager from now on, if anybody listens."""
+    if logging.getLogger(LOGGER).isEnabledFor(logging.DEBUG):
+        monitor = _Monitor()
+        manager.add_hookcall_monitoring(monitor.before, monitor.after)
+
+
+class _Monitor(threading.local):
+    """Remembers when the calls of one thread began, the innermost one last."""
+
+    def __init__(self) -> None:
+        self._began: list[float] = []
+
+    def before(self, *_: object) -> None:
+        self._began.append(time.monotonic())
+
+    def after(
+        self,
+        outcome: pluggy.Result[object],
+        hook: str,
+        implementations: Sequence[pluggy.HookImpl],
+        arguments: Mapping[str, object],
+    ) -> None:
+        seconds = time.monotonic() - self._began.pop()
+        if not implementations:
+            return
+        secret = next((one for one in map(_secret_of, arguments.values()) if one), None)
+        error = outcome.exception
+        log.debug(
+            "hook_called",
+            hook=hook,
+            of=", ".join(one.plugin_name for one in implementations),
+            asked=", ".join(redacted(value, secret) for value in arguments.values()),
+            answered=type(error).__name__ if error else redacted(outcome.get_result(), secret),
+            milliseconds=round(seconds * 1000, 1),
+        )
+
+
+def _secret_of(request: object) -> Secret | None:
+    secret = getattr(request, "secret", None)
+    return secret if isinstance(secret, Secret) else None
+
+
+def redacted(value: object, secret: Secret | None = None) -> str:
+    """Return what may be shown of *value*.
+
+    Args:
+
+        value: Anything.
+
+        secret: What is masked in every text, because a plug-in may have put it there.
+    """
+    match value:
+        case Secret():
+            return MASK
+        case Enum() | None | bool() | int() | float():
+            return str(value)
+        case str():
+            return repr(_cut(secret.scrub(value) if secret else value))
+        case Mapping():
+            pairs = (f"{redacted(key, secret)}: {redacted(one, secret)}" for key, one in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        case list() | tuple() | frozenset():
+            return f"[{', '.join(redacted(one, secret) for one in value)}]"
+    return _object(value, secret)
+
+
+def _object(value: object, secret: Secret | None) -> str:
+    cls = type(value)
+    if not attrs.has(cls) or cls.__module__ not in SHOWN:
+        return f"<{cls.__name__}>"
+    fields = [one.name for one in attrs.fields(cls) if one.repr]
+    return f"{cls.__name__}({', '.join(f'{name}={_field(name, getattr(value, name), secret)}' for name in fields)})"
+
+
+def _field(name: str, value: object, secret: Secret | None) -> str:
+    # A mobile number is the gateway's business only; that there is one may explain what happened.
+    return MASK if name == "mobile" and value else redacted(value, secret)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
