@@ -268,7 +268,7 @@ class TestWhatDoesNotWork:
         world.phones.faults.on("notice_deliver", Fault.CANNOT_CONNECT)
         world.clock.advance(30 * DAY)
 
-        swept = []
+        swept: list[Swept] = []
         with pytest.raises(Exception, match="not ready"):
             swept.extend(town.sweep().run())
         assert town.account("sube46").state is AccountState.CLOSED

@@ -1,0 +1,194 @@
+"""``provisioner policy``: what the rules want, what they do, and what they would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from provisioner.core.rules import Action
+from provisioner.testing.faults import Fault
+from tests.cli.conftest import CONFIG, Office
+
+RULES = """
+[rules.renewal]
+rule = "renew-or-close"
+[rules.offices]
+rule = "auto-rotate"
+kinds = ["office"]
+[rules.backup]
+rule = "backup-duty"
+kinds = ["province"]
+"""
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(name="travel")
+def _travel() -> Iterator[time_machine.Coordinates]:
+    with time_machine.travel(START, tick=False) as travel:
+        yield travel
+
+
+@pytest.fixture(name="ruled")
+def _ruled(office: Office, travel: time_machine.Coordinates) -> Office:
+    """Three accounts, opened at START under two main rule sets."""
+    office.config.write_text(CONFIG + RULES, encoding="utf-8")
+    assert office.type("policy", "sweep").code == 0
+    assert office.type("unit", "open", "il-mem", "ar-ge", "istatistik").code == 0
+    return office
+
+
+def happened(answer_json: dict[str, list[dict[str, object]]]) -> list[tuple[object, object]]:
+    operations = [(one["kind"], one["login"]) for one in answer_json["operations"]]
+    return sorted([*operations, *((one["action"], one["login"]) for one in answer_json["notices"])])
+
+
+class TestShow:
+    def test_names_rules_places_and_parameters(self, ruled: Office) -> None:
+        items = ruled.type("--json", "policy", "show").json["items"]
+
+        assert [one["name"] for one in items] == ["renewal", "offices", "backup"]
+        assert items[0]["rules"] == [{"rule": "RenewOrClose", "days": 30, "warn_days": [7, 3, 1]}]
+        assert items[1]["kinds"] == ["office"]
+        assert items[0]["since"] == "2026-03-02T09:00:00Z"
+
+    def test_for_people(self, ruled: Office) -> None:
+        out = ruled.type("policy", "show").out
+
+        assert "renewal" in out
+        assert "RenewOrClose" in out
+        assert "everywhere" in out
+
+
+class TestDue:
+    def test_nothing_is_due_at_first(self, ruled: Office) -> None:
+        assert ruled.type("--json", "policy", "due").json["items"] == []
+
+    def test_until_a_day(self, ruled: Office) -> None:
+        items = ruled.type("--json", "policy", "due", "--until", "2026-04-02", "--unit", "il-mem").json["items"]
+
+        own = [(one["action"], one["at"]) for one in items if one["login"] == "kmarasmem"]
+        assert own == [
+            ("warn", "2026-03-25T09:00:00Z"),
+            ("warn", "2026-03-29T09:00:00Z"),
+            ("warn", "2026-03-31T09:00:00Z"),
+            ("close", "2026-04-01T09:00:00Z"),
+        ]
+        assert [one["source"] for one in items if one["login"] == "kmarasmem"] == ["001 ¶2"] * 4
+
+    def test_days_are_those_where_people_are(self, ruled: Office) -> None:
+        """09:00 UTC is noon in Istanbul, and a day ends at 21:00 UTC."""
+        items = ruled.type("--json", "policy", "due", "--until", "2026-03-25").json["items"]
+
+        assert [one for one in items if one["login"] == "kmarasmem"] == []
+
+    def test_of_an_unknown_unit_exits_with_2(self, ruled: Office) -> None:
+        assert ruled.type("policy", "due", "--unit", "yok").code == 2
+
+
+class TestSweep:
+    def test_warns_renews_and_closes(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+        travel.move_to(START + 23 * DAY)
+        assert ("warn", "kmarasmem") in happened(ruled.type("--json", "policy", "sweep").json)
+
+        travel.move_to(START + 30 * DAY)
+        answer = ruled.type("--json", "policy", "sweep")
+        assert answer.code == 0
+        assert ("close", "kmarasmem") in happened(answer.json)
+        assert ruled.states() == {"kmarasmem": "closed", "arge46": "open", "istatistik46": "open"}
+
+    def test_again_does_nothing(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+        travel.move_to(START + 30 * DAY)
+        ruled.type("policy", "sweep")
+
+        answer = ruled.type("--json", "policy", "sweep")
+        assert (answer.code, happened(answer.json)) == (0, [])
+
+    def test_a_dry_run_says_the_same_and_changes_nothing(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+        travel.move_to(START + 30 * DAY)
+        before = ruled.states()
+        [day] = ruled.type("--json", "policy", "sweep", "--dry-run").json["days"]
+        shown = sorted((one["action"], one["login"]) for one in day["items"])
+
+        assert ruled.states() == before
+        assert happened(ruled.type("--json", "policy", "sweep").json) == shown
+
+    def test_a_warning_that_does_not_get_through_exits_with_4(
+        self, ruled: Office, travel: time_machine.Coordinates
+    ) -> None:
+        travel.move_to(START + 23 * DAY)
+        ruled.faults("sms").on("notice_deliver", Fault.CANNOT_CONNECT)
+        answer = ruled.type("--json", "policy", "sweep")
+
+        assert answer.code == 4
+        [notice] = [one for one in answer.json["notices"] if one["login"] == "kmarasmem"]
+        assert notice["delivered"] is False
+        assert "connection refused" in notice["error"]
+
+    def test_people_read_who_was_told(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+        travel.move_to(START + 23 * DAY)
+        out = ruled.type("policy", "sweep").out
+
+        assert "kmarasmem: warn: 1001 was told" in out
+
+    def test_a_warning_speaks_the_language_of_messages(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+        ruled.config.write_text(ruled.config.read_text(encoding="utf-8").replace('"en"', '"tr"'), encoding="utf-8")
+        travel.move_to(START + 23 * DAY)
+        ruled.type("policy", "sweep")
+
+        [notice] = ruled.plugin.channels["sms"].notices("+905321234567")
+        assert "şifresini" in notice.text
+
+
+class TestSimulate:
+    def test_counts_each_day_and_changes_nothing(self, ruled: Office) -> None:
+        before = ruled.type("--json", "account", "list").json
+        answer = ruled.type("--json", "policy", "simulate", "--days", "31").json
+
+        assert len(answer["days"]) == 31
+        assert answer["days"][30]["close"] == 1
+        assert answer["totals"] == {"warn": 3, "rotate": 2, "close": 1, "duty": 0, "delete": 0}
+        assert ruled.type("--json", "account", "list").json == before
+
+    def test_people_see_the_days_on_which_something_happens(self, ruled: Office) -> None:
+        lines = ruled.type("policy", "simulate", "--days", "31").out.splitlines()
+
+        assert lines[0].split() == ["day", "warn", "rotate", "close", "duty", "delete"]
+        assert any(line.split() == ["2026-04-01", "1"] for line in lines)
+        assert lines[-1] == "nothing was changed"
+
+    def test_draws_a_calendar(self, ruled: Office) -> None:
+        file = ruled.config.with_name("calendar.html")
+        assert ruled.type("policy", "simulate", "--days", "60", "--html", file).code == 0
+
+        page = file.read_text(encoding="utf-8")
+        assert 'title="2026-04-01">1<' in page
+        assert page.count("<section>") == len({Action.WARN, Action.ROTATE, Action.CLOSE})
+
+    def test_a_calendar_that_cannot_be_written_exits_with_2(self, ruled: Office) -> None:
+        assert ruled.type("policy", "simulate", "--html", ruled.config.parent / "none" / "x.html").code == 2
+
+    def test_protected_accounts_are_left_out(self, ruled: Office) -> None:
+        text = ruled.config.read_text(encoding="utf-8")
+        ruled.config.write_text(text.replace("[accounts]", '[accounts]\nprotected = ["kmarasmem"]'), encoding="utf-8")
+
+        assert ruled.type("--json", "policy", "simulate", "--days", "31").json["totals"]["close"] == 0
+
+
+class TestConfirm:
+    def test_a_duty_comes_again_months_after_it_was_done(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+        ruled.config.write_text(
+            CONFIG + RULES.replace('rule = "renew-or-close"', 'rule = "custodian"'), encoding="utf-8"
+        )
+        travel.move_to(START + 185 * DAY)
+        assert ("duty", "kmarasmem") in happened(ruled.type("--json", "policy", "sweep").json)
+
+        answer = ruled.type("--json", "policy", "confirm", "kmarasmem", "backup")
+        assert answer.json["next_deadline"] == "2027-03-03T09:00:00Z"
+
+    def test_of_an_unknown_rule_set_exits_with_2(self, ruled: Office) -> None:
+        assert ruled.type("policy", "confirm", "kmarasmem", "yok").code == 2
