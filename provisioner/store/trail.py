@@ -192,7 +192,7 @@ def _head(connection: Connection) -> Head | None:
     if len(rows) != 1:
         return None
     key, seq, kind, digest = rows[0]
-    return Head(seq=seq, hash=_ascii(digest)) if (key, type(seq), kind) == (1, int, "text") else None
+    return Head(seq=seq, hash=_ascii(digest)) if (key, type(seq), kind) == (1, int, "text") and seq >= 0 else None
 
 
 def _links(connection: Connection, query: Select[Any]) -> Iterator[StoredLink]:
