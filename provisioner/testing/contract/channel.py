@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from provisioner.testing.contract.fixtures import SharedFixtures
+from provisioner.testing.contract.delivering import DeliveryChecks, HostileDeliveryChecks
+from provisioner.testing.contract.delivering_badly import (
+    DeliveryLoadChecks,
+    DeliverySecrecyChecks,
+    DeliveryWireChecks,
+)
+from provisioner.testing.contract.fixtures import ChannelFixtures
 
 
-class ChannelContract(SharedFixtures):
+# pytest begins with the last of the bases.
+class ChannelContract(
+    DeliveryLoadChecks,
+    DeliveryWireChecks,
+    DeliverySecrecyChecks,
+    HostileDeliveryChecks,
+    DeliveryChecks,
+    ChannelFixtures,
+):
     """What every channel must do. Inherit from it, and give it the fixture ``channel``."""

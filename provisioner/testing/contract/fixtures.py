@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
+import attrs
 import pytest
 
 from provisioner.core.defaults import Defaults
+from provisioner.core.gateway import Channel
 from provisioner.core.model import Person, Unit
 from provisioner.core.passwords import PasswordMaker
+from provisioner.core.requests import PasswordPolicy
 from provisioner.core.secret import Secret
-from provisioner.testing.contract.sandbox import Means, People, Sandbox, target_gateway
+from provisioner.testing.contract.postbox import Postbox
+from provisioner.testing.contract.sandbox import Means, People, Sandbox, channel_gateway, target_gateway
 from provisioner.testing.proxy import TcpProxy
+
+#: How often the core would try, so how often a check does what is not its point behind a bad network.
+TRIES = 4
 
 #: What the logins begin with.
 PREFIX = "sozlesme"
@@ -122,6 +130,92 @@ class TargetFixtures(SharedFixtures):
         """Accounts on the target, which are removed after the check."""
         with cleaned(Sandbox(target=target_gateway(target), means=means), request.node) as sandbox:
             yield sandbox
+
+    @pytest.fixture
+    def wired(
+        self, request: pytest.FixtureRequest, wire: TcpProxy, wired_target: object, means: Means
+    ) -> Iterator[Sandbox]:
+        """Accounts on the target behind the bad network."""
+        sandbox = Sandbox(target=target_gateway(wired_target), means=means, tries=TRIES)
+        with cleaned(sandbox, request.node), healing(wire):
+            yield sandbox
+
+
+class ChannelFixtures(SharedFixtures):
+    """What the checks of channels are given."""
+
+    @pytest.fixture
+    def channel(self) -> object:
+        """The plug-in's object, with a gateway behind it that reaches nobody's real phone."""
+        pytest.fail(f"{type(self).__name__} needs a fixture method named 'channel' that returns the plug-in's object")
+
+    @pytest.fixture
+    def channel_with_wrong_credentials(self) -> object:
+        """Another object for the same gateway, whose own credentials are wrong."""
+        pytest.skip("there are no wrong credentials: give the fixture 'channel_with_wrong_credentials'")
+
+    @pytest.fixture
+    def unreachable_channel(self) -> object:
+        """Another object, whose gateway refuses connections."""
+        pytest.skip("no gateway is out of reach: give the fixture 'unreachable_channel'")
+
+    @pytest.fixture
+    def throttled_channel(self) -> object:
+        """Another object, whose gateway answers every message with a request for patience."""
+        pytest.skip("no gateway asks for patience: give the fixture 'throttled_channel'")
+
+    @pytest.fixture
+    def wired_channel(self) -> object:
+        """Another object for the same gateway, which it reaches through ``wire``, with time-outs of a second or so."""
+        pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_channel'")
+
+    @pytest.fixture
+    def inbox(self) -> Callable[[str], Sequence[str]] | None:
+        """Returns the texts on the phone with a number, the oldest first."""
+        return None
+
+    @pytest.fixture
+    def make_number(self) -> Callable[[], str]:
+        """Makes mobile numbers, each another one. By default from a range that belongs to nobody."""
+        return lambda: f"+90500{random.randrange(10**7):07}"  # noqa: S311 - a number is no secret
+
+    @pytest.fixture
+    def unreachable_people(self) -> Sequence[Person]:
+        """People whom no message can reach: by default one without a number, and one whose number is empty."""
+        return [Person(id="nobody-1", name="Numarasız"), Person(id="nobody-2", name="Boş Numara", mobile="")]
+
+    @pytest.fixture
+    def postbox(
+        self,
+        channel: object,
+        people: People,
+        make_number: Callable[[], str],
+        inbox: Callable[[str], Sequence[str]] | None,
+    ) -> Postbox:
+        """Messages through the channel."""
+        gateway = channel_gateway(channel)
+        make_secret = PasswordMaker.of([Defaults().password_policy(), *_policies(gateway)]).make
+        return Postbox(channel=gateway, people=people, make_secret=make_secret, make_number=make_number, inbox=inbox)
+
+    @pytest.fixture
+    def wired(self, postbox: Postbox, wire: TcpProxy, wired_channel: object) -> Iterator[Postbox]:
+        """Messages through the channel behind the bad network."""
+        with healing(wire):
+            yield attrs.evolve(postbox, channel=channel_gateway(wired_channel), tries=TRIES)
+
+
+def _policies(channel: Channel) -> list[PasswordPolicy]:
+    """Return what the channel itself wants of passwords."""
+    return list(channel.callers["password_policy"]()) if "password_policy" in channel.hooks else []
+
+
+@contextmanager
+def healing(wire: TcpProxy) -> Iterator[None]:
+    """Heal the network in the end, before anybody cleans up over it."""
+    try:
+        yield
+    finally:
+        wire.heal()
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def _whole_life(sandbox: Sandbox, account: Account, secret: Secret) -> None:
         sandbox.target.check()
 
 
-def at_once(function: Callable[[ItemT], None], items: Iterable[ItemT]) -> None:
+def at_once(function: Callable[[ItemT], object], items: Iterable[ItemT]) -> None:
     """Call *function* for each item, all at the same moment. What one of them raises is raised here."""
     waiting = list(items)
     barrier = threading.Barrier(len(waiting))

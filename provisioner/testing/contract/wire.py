@@ -21,8 +21,7 @@ from provisioner.core.errors import (
 from provisioner.core.requests import CreateAccount, HandOver, Presence, ProbeAccount, RotateSecret
 from provisioner.core.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, Case, prepared
-from provisioner.testing.contract.fixtures import cleaned
-from provisioner.testing.contract.sandbox import Means, Sandbox, expecting_no_defect, target_gateway
+from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect, target_gateway
 from provisioner.testing.contract.secrecy import Listener, ListenerFixtures, call_past_redaction, expect_discreet
 from provisioner.testing.contract.tags import Tag, tagged
 from provisioner.testing.proxy import TcpProxy, WireFault
@@ -36,34 +35,9 @@ MOST_REQUESTS = 50
 #: The first requests of a call, in which a password is on its way.
 FEW_REQUESTS = 5
 
-#: How often the core would try, so how often a check does what is not its point.
-TRIES = 4
-
-
-class WireFixtures(ListenerFixtures):
-    """What the checks of failures are given."""
-
-    @pytest.fixture
-    def wired(
-        self, request: pytest.FixtureRequest, wire: TcpProxy, wired_target: object, means: Means
-    ) -> Iterator[Sandbox]:
-        """Accounts on the target behind the bad network."""
-        sandbox = Sandbox(target=target_gateway(wired_target), means=means, tries=TRIES)
-        with cleaned(sandbox, request.node), healing(wire):
-            yield sandbox
-
-
-@contextmanager
-def healing(wire: TcpProxy) -> Iterator[None]:
-    """Heal the network in the end, before anybody cleans up over it."""
-    try:
-        yield
-    finally:
-        wire.heal()
-
 
 @tagged(Tag.WIRE)
-class WireChecks(WireFixtures):
+class WireChecks(ListenerFixtures):
     """Checks of what goes wrong on the way, and that its class says what may have happened."""
 
     @pytest.mark.parametrize("change", PLAIN)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from provisioner.testing.contract import TargetContract
-from provisioner.testing.memory import MemoryTarget
+from provisioner.testing.contract import ChannelContract, TargetContract
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 
 class TestMemoryTarget(TargetContract):
@@ -20,3 +20,18 @@ class TestMemoryTarget(TargetContract):
     @pytest.fixture
     def log_in(self, target: MemoryTarget) -> Callable[[str, str], bool]:
         return target.logs_in
+
+
+class TestMemoryChannel(ChannelContract):
+    """The reference channel."""
+
+    @pytest.fixture
+    def channel(self) -> MemoryChannel:
+        return MemoryChannel()
+
+    @pytest.fixture
+    def inbox(self, channel: MemoryChannel) -> Callable[[str], Sequence[str]]:
+        return lambda number: [
+            *(f"{one.login} {one.password}" for one in channel.inbox(number)),
+            *(one.text for one in channel.notices(number)),
+        ]

@@ -1,0 +1,223 @@
+"""What a channel says of gateways that fail, and what it keeps to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+import pytest
+
+from provisioner.core.errors import (
+    MisconfiguredError,
+    RefusedError,
+    TargetError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.gateway import Channel
+from provisioner.core.model import Person
+from provisioner.core.requests import CheckChannel, DeliverSecret, DeliveryReceipt, DeliveryState
+from provisioner.testing.contract.load import THREADS, at_once, expect_no_growth
+from provisioner.testing.contract.postbox import TAKEN, Postbox
+from provisioner.testing.contract.sandbox import channel_gateway, expecting_no_defect
+from provisioner.testing.contract.secrecy import Listener, ListenerFixtures, expect_discreet, expect_unsaid
+from provisioner.testing.contract.tags import Tag, tagged
+from provisioner.testing.contract.wire import FEW_REQUESTS, LOSSES, MOST_REQUESTS, in_time, struck
+from provisioner.testing.proxy import TcpProxy, WireFault
+
+
+@tagged(Tag.SECRECY)
+class DeliverySecrecyChecks(ListenerFixtures):
+    """Checks that the password is in the message and nowhere else (001 ¶5)."""
+
+    def test_no_secret_in_receipts_and_logs(self, postbox: Postbox, listener: Listener) -> None:
+        """Receipts are stored in the journal, and logs are read by many."""
+        message = postbox.message()
+
+        with listener.listening() as heard:
+            receipt = postbox.sent(message)
+
+        expect_unsaid((message.secret,), "a receipt", repr(receipt))
+        expect_unsaid((message.secret,), "what was logged or printed", *heard)
+
+    def test_no_secret_in_the_representation(self, postbox: Postbox, channel: object) -> None:
+        """The plug-in's object may be printed by anybody, for example by a test that fails."""
+        message = postbox.message()
+        postbox.sent(message)
+
+        expect_unsaid((message.secret,), "repr() or str() of the plug-in's object", repr(channel), str(channel))
+
+    def test_no_secret_in_refusals(
+        self, postbox: Postbox, listener: Listener, unreachable_people: Sequence[Person]
+    ) -> None:
+        """What is said of a number that cannot be reached does not quote what it was to receive."""
+        for person in unreachable_people:
+            _expect_discreet(postbox.channel, postbox.message(person), listener)
+
+    def test_no_secret_in_errors_of_wrong_credentials(
+        self, postbox: Postbox, listener: Listener, channel_with_wrong_credentials: object
+    ) -> None:
+        """What is said of our own credentials does not quote the message."""
+        _expect_discreet(channel_gateway(channel_with_wrong_credentials), postbox.message(), listener)
+
+    def test_no_secret_in_errors_of_an_unreachable_gateway(
+        self, postbox: Postbox, listener: Listener, unreachable_channel: object
+    ) -> None:
+        """What is said of a broken network does not quote what was to be sent over it."""
+        _expect_discreet(channel_gateway(unreachable_channel), postbox.message(), listener)
+
+
+@tagged(Tag.WIRE)
+class DeliveryWireChecks(ListenerFixtures):
+    """Checks of what goes wrong on the way, and that its class says what may have happened."""
+
+    def test_wrong_credentials_are_misconfigured(
+        self, postbox: Postbox, channel_with_wrong_credentials: object
+    ) -> None:
+        """Wrong credentials of our own stop the run. Nothing is sent, and the check says so before."""
+        channel, message = channel_gateway(channel_with_wrong_credentials), postbox.message()
+
+        with pytest.raises(MisconfiguredError):
+            expecting_no_defect(lambda: channel.deliver(message))
+        if "channel_check" in channel.hooks:
+            with pytest.raises(MisconfiguredError):
+                expecting_no_defect(lambda: channel.check(CheckChannel()))
+
+        postbox.expect_nothing(message, "delivering with wrong credentials")
+
+    def test_an_unreachable_gateway_is_unavailable(
+        self, postbox: Postbox, unreachable_channel: object, patience: float
+    ) -> None:
+        """Where nothing was sent, the error says so: the same password may then be sent again."""
+        channel, message = channel_gateway(unreachable_channel), postbox.message()
+
+        with pytest.raises(UnavailableError), in_time(patience):
+            expecting_no_defect(lambda: channel.deliver(message))
+        if "channel_check" in channel.hooks:
+            with pytest.raises(UnavailableError), in_time(patience):
+                expecting_no_defect(lambda: channel.check(CheckChannel()))
+
+        postbox.expect_nothing(message, "delivering to a gateway that cannot be reached")
+
+    def test_throttling_is_said(self, postbox: Postbox, throttled_channel: object) -> None:
+        """A request for patience has a class of its own, and nothing was sent. The engine waits as it is asked."""
+        channel, message = channel_gateway(throttled_channel), postbox.message()
+
+        with pytest.raises(ThrottledError):
+            expecting_no_defect(lambda: channel.deliver(message))
+
+        postbox.expect_nothing(message, "delivering to a gateway that asks for patience")
+
+    @pytest.mark.parametrize("fault", LOSSES)
+    def test_a_lost_answer_is_told_as_it_is(self, wired: Postbox, wire: TcpProxy, fault: WireFault) -> None:
+        """Whichever message of a call is lost, its class does not lie: "not sent" is not sent, "sent" is sent."""
+        for message, state in _swept(wired, wire, fault):
+            if state in TAKEN:
+                wired.expect_arrived(message, f"{fault}, with an answer")
+            elif state is not DeliveryState.UNKNOWN:
+                wired.expect_nothing(message, f"{fault}, with {state}")
+
+    @pytest.mark.parametrize("fault", LOSSES)
+    def test_a_probe_finds_what_a_lost_answer_hid(self, wired: Postbox, wire: TcpProxy, fault: WireFault) -> None:
+        """Asked later, the gateway tells what became of the message, or that it cannot tell."""
+        wired.needs("delivery_probe")
+        for message, _ in _swept(wired, wire, fault):
+            later = wired.probe(message.delivery_id)
+            if later in TAKEN:
+                wired.expect_arrived(message, f"{fault}, and a probe that found it")
+            elif later is not DeliveryState.UNKNOWN:
+                wired.expect_nothing(message, f"{fault}, and a probe that says {later}")
+
+    def test_time_outs_end(self, wired: Postbox, wire: TcpProxy, patience: float) -> None:
+        """A gateway that says nothing more does not hold a worker for ever, and afterwards all works again."""
+        message, later = wired.message(), wired.message()
+        wire.fail(WireFault.BLACK_HOLE)
+
+        with in_time(patience):
+            state = _state(lambda: wired.send(message))
+        if "channel_check" in wired.channel.hooks:
+            with pytest.raises(UnavailableError), in_time(patience):
+                expecting_no_defect(lambda: wired.channel.check(CheckChannel()))
+
+        assert state in {DeliveryState.UNKNOWN, None}, f"a message into silence is {state}"
+        wire.heal()
+        wired.sent(later)
+        wired.expect_arrived(later, "a silence")
+
+    @pytest.mark.parametrize("fault", LOSSES)
+    def test_no_secret_in_errors_of_a_lost_answer(
+        self, wired: Postbox, wire: TcpProxy, listener: Listener, fault: WireFault
+    ) -> None:
+        """What is said of a request that was lost does not quote it. Libraries put it into their exceptions."""
+        for number in range(FEW_REQUESTS):
+            with struck(wire, fault, number) as hit:
+                _expect_discreet(wired.channel, wired.message(), listener)
+            if not hit():
+                return
+
+
+@tagged(Tag.LOAD)
+class DeliveryLoadChecks:
+    """Checks of what many calls do, at once and one after the other."""
+
+    def test_many_messages_at_once(self, postbox: Postbox) -> None:
+        """Each phone gets its own password, whatever else is sent at the same moment."""
+        messages = [postbox.message() for _ in range(THREADS)]
+
+        at_once(postbox.sent, messages)
+
+        for message in messages:
+            postbox.expect_arrived(message, "delivering many at once")
+
+    def test_nothing_is_left_open(self, postbox: Postbox) -> None:
+        """Threads, files and connections do not grow in number with the messages."""
+
+        def work() -> None:
+            postbox.sent(postbox.message())
+
+        at_once(lambda _: work(), range(THREADS))
+        expect_no_growth(work)
+
+    def test_nothing_is_left_open_after_errors(self, postbox: Postbox, unreachable_people: Sequence[Person]) -> None:
+        """What fails lets go of everything too."""
+
+        def fail() -> None:
+            with suppress(TargetError):
+                postbox.channel.deliver(postbox.message(unreachable_people[0]))
+
+        fail()
+        expect_no_growth(fail)
+
+
+def _expect_discreet(channel: Channel, message: DeliverSecret, listener: Listener) -> None:
+    """Make a call past the core's redaction, and see that what it raises and says is fit to be seen."""
+    expect_discreet(lambda: channel.callers["secret_deliver"](request=message), message, listener)
+
+
+def _swept(postbox: Postbox, wire: TcpProxy, fault: WireFault) -> Iterator[tuple[DeliverSecret, DeliveryState | None]]:
+    """Deliver again and again, each time hitting another request, until there are no more.
+
+    Yields each message and what its class or its receipt says of it: ``None`` for "nothing was sent".
+    """
+    for number in range(MOST_REQUESTS):
+        message = postbox.message()
+        with struck(wire, fault, number) as hit:
+            state = _state(lambda message=message: postbox.send(message))  # type: ignore[misc]
+        yield message, state
+        if not hit():
+            return
+    pytest.fail(f"one message takes more than {MOST_REQUESTS} requests, or the plug-in repeats what is lost by itself")
+
+
+def _state(send: Callable[[], DeliveryReceipt]) -> DeliveryState | None:
+    """Return what the answer, or the class of the error, says of a message."""
+    try:
+        return send().state
+    except UnknownOutcomeError:
+        return DeliveryState.UNKNOWN
+    except RefusedError:
+        return DeliveryState.REJECTED
+    except TransientError:
+        return None
