@@ -31,7 +31,7 @@ class Catalogue:
         templates: The translations, by English template.
     """
 
-    templates: Mapping[str, str] = attrs.field(factory=dict)
+    templates: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
     @classmethod
     def of(cls, language: str, plugins: Iterable[str] = ()) -> Catalogue:

@@ -1,4 +1,4 @@
-"""What every target and every channel must do, as tests to inherit.
+"""What every target, every channel and every rule must do, as tests to inherit.
 
 A plug-in's author writes one class with one fixture and has the whole suite::
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from provisioner.testing.contract.channel import ChannelContract
+    from provisioner.testing.contract.rule import RuleContract
     from provisioner.testing.contract.target import TargetContract
 else:
     # The names are imported when they are first used: they need pytest, and marks that are registered by then.
@@ -34,4 +35,4 @@ else:
         raise AttributeError(msg)
 
 
-__all__ = ["ChannelContract", "TargetContract"]
+__all__ = ["ChannelContract", "RuleContract", "TargetContract"]

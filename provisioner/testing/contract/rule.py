@@ -1,0 +1,216 @@
+"""The contract of rules."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provisioner.catalogue import Catalogue
+from provisioner.core.model import AccountState
+from provisioner.core.plugins import ENTRY_POINT_GROUP
+from provisioner.core.policy import Policy
+from provisioner.core.rules import Action, Deadline, Facts, Mark, Rule
+from provisioner.core.text import Text
+from provisioner.rules.passwords import AutoRotate, RenewOrClose
+from provisioner.testing import samples
+from provisioner.testing.contract.facts import facts as some_facts
+from provisioner.testing.contract.tags import Tag, tagged
+
+#: How many calls are timed, and how many times as long as a simple sum with days each of them may take.
+CALLS = 10_000
+SLOWNESS = 50
+
+#: The clocks of two machines may differ by so much.
+SKEW = timedelta(seconds=30)
+
+_many = settings(
+    max_examples=30,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    # Rules have no state, so that one may serve many examples; and the contract is there to be inherited.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+
+
+@tagged(Tag.CORE)
+class RuleContract:
+    """What every rule must do. Inherit from it, and give it the fixture ``rule``.
+
+    For example::
+
+        class TestMyRule(RuleContract):
+            @pytest.fixture
+            def rule(self):
+                return MyRule(days=10)
+
+    A rule about accounts that are not open gives the fixture ``states`` too.
+    """
+
+    @pytest.fixture
+    def rule(self) -> Rule:
+        """The rule, with parameters of your choice."""
+        pytest.fail(f"{type(self).__name__} needs a fixture method named 'rule' that returns the rule")
+
+    @pytest.fixture
+    def states(self) -> frozenset[AccountState]:
+        """In which states an account concerns the rule."""
+        return frozenset({AccountState.OPEN})
+
+    @pytest.fixture
+    def turkish(self) -> Catalogue:
+        """The Turkish messages; by default those of the product and of every plug-in that is installed."""
+        return Catalogue.of("tr", [entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)])
+
+    @_many
+    @given(facts=some_facts(), others=some_facts())
+    def test_same_facts_same_deadlines(self, rule: Rule, facts: Facts, others: Facts) -> None:
+        """The same facts give the same deadlines, whatever was asked before: no memory, no clock, no dice."""
+        first = list(rule.deadlines(facts))
+        rule.deadlines(others)
+
+        assert list(rule.deadlines(copy.deepcopy(facts))) == first
+
+    @_many
+    @given(facts=some_facts())
+    def test_deadlines_are_in_utc(self, rule: Rule, facts: Facts) -> None:
+        """Each deadline has an action and an aware time in UTC; local time is for the edge."""
+        for one in rule.deadlines(facts):
+            assert isinstance(one, Deadline)
+            assert isinstance(one.action, Action)
+            assert one.at.utcoffset() == timedelta(0)
+
+    @_many
+    @given(facts=some_facts())
+    def test_deadlines_say_why(self, rule: Rule, facts: Facts) -> None:
+        """Each deadline names its source and has a reason, whose values are no part of the template."""
+        for one in rule.deadlines(facts):
+            assert one.source.strip(), "the source is empty"
+            assert isinstance(one.reason, Text)
+            assert str(one.reason).strip(), "the reason is empty"
+            assert facts.account.mail not in one.reason.template, "the address is a value, not a part of the template"
+
+    @_many
+    @given(facts=some_facts())
+    def test_reasons_are_there_in_turkish(self, rule: Rule, turkish: Catalogue, facts: Facts) -> None:
+        """Each reason has a translation in the package's ``tr.toml``, because it goes to people by SMS."""
+        for one in rule.deadlines(facts):
+            assert turkish(one.reason.template) != one.reason.template, f"not translated: {one.reason.template}"
+            assert one.reason.said(turkish)
+
+    @_many
+    @given(facts=some_facts())
+    def test_other_states_do_not_concern_it(self, rule: Rule, states: frozenset[AccountState], facts: Facts) -> None:
+        """An account in a state that does not concern the rule has no deadlines, whatever its times are."""
+        for state in frozenset(AccountState) - states:
+            account = attrs.evolve(facts.account, state=state)
+
+            assert list(rule.deadlines(attrs.evolve(facts, account=account))) == []
+
+    @_many
+    @given(facts=some_facts())
+    def test_does_not_look_at_what_follows_from_it(self, rule: Rule, facts: Facts) -> None:
+        """The stored next deadline changes nothing: it follows from the rule, and the rule must not follow from it."""
+        account = attrs.evolve(facts.account, next_deadline=_latest_of(facts) + timedelta(days=1))
+
+        assert list(rule.deadlines(attrs.evolve(facts, account=account))) == list(rule.deadlines(facts))
+
+    @_many
+    @given(facts=some_facts())
+    def test_little_things_change_no_time(self, rule: Rule, facts: Facts) -> None:
+        """Another name of the unit does not move deadlines: else an import of units would warn everybody again."""
+        renamed = attrs.evolve(facts, unit=attrs.evolve(facts.unit, name="Başka Bir Ad"))
+
+        assert _times(rule.deadlines(renamed)) == _times(rule.deadlines(facts))
+
+    @_many
+    @given(facts=some_facts())
+    def test_survives_facts_with_holes(self, rule: Rule, states: frozenset[AccountState], facts: Facts) -> None:
+        """Times that are not known are no reason to fail: one odd account would stop the sweep for all."""
+        for state in states:
+            account = attrs.evolve(
+                facts.account, state=state, opened_at=None, password_changed_at=None, closed_at=None, holder=None
+            )
+
+            rule.deadlines(attrs.evolve(facts, account=account, marks={}, since=None))
+
+    @_many
+    @given(facts=some_facts(), late=st.timedeltas(timedelta(0), timedelta(days=800)))
+    def test_what_was_done_is_not_asked_for_again(self, rule: Rule, facts: Facts, late: timedelta) -> None:
+        """After everything that is due was done, nothing is due: no second SMS and no second rotation.
+
+        A directory whose clock is half a minute behind changes nothing about that.
+        """
+        now = _latest_of(facts) + late
+        due = _due(rule, facts, now)
+
+        assert _due(rule, _after(facts, due, now), now) == []
+
+    @pytest.mark.parametrize("other", [RenewOrClose(), AutoRotate(), Rule()], ids=lambda other: type(other).__name__)
+    def test_says_whether_it_goes_together_with_others(self, rule: Rule, other: Rule) -> None:
+        """Asked about another rule, whatever it is, it says why they do not go together, or ``None``."""
+        assert isinstance(rule.conflict_with(other), Text | None)
+
+    def test_is_quick(self, rule: Rule) -> None:
+        """Ten thousand calls take about as long as ten thousand sums: it asks no other system and reads no file."""
+        examples = [_opened(timedelta(days=number)) for number in range(100)]
+        times = range(CALLS // len(examples))
+        start = datetime(2026, 1, 1, tzinfo=UTC)
+
+        sums = _seconds(lambda: [one.days_after(start, 30) for _ in times for one in examples])
+        calls = _seconds(lambda: [rule.deadlines(one) for _ in times for one in examples])
+
+        assert calls < SLOWNESS * sums
+
+
+def _times(deadlines: Iterable[Deadline]) -> list[tuple[Action, datetime]]:
+    return sorted((one.action, one.at) for one in deadlines)
+
+
+def _due(rule: Rule, facts: Facts, now: datetime) -> list[Deadline]:
+    return [one for one in Policy.unmet(rule.deadlines(facts), facts.marks.values()) if one.at <= now]
+
+
+def _after(facts: Facts, due: Iterable[Deadline], now: datetime) -> Facts:
+    """Return what is known when everything was done that is due."""
+    marks, account = dict(facts.marks), facts.account
+    for one in due:
+        before = marks.get(one.action)
+        confirmed_at = before.confirmed_at if before else None
+        marks[one.action] = Mark(rule_set="", action=one.action, at=one.at, met_at=now, confirmed_at=confirmed_at)
+        if one.action is Action.ROTATE:
+            account = attrs.evolve(account, password_changed_at=now - SKEW)
+        elif one.action is Action.CLOSE:
+            account = attrs.evolve(account, state=AccountState.CLOSED, closed_at=now)
+    return attrs.evolve(facts, account=account, marks=marks)
+
+
+def _latest_of(facts: Facts) -> datetime:
+    """Return a time after all that is known."""
+    account = facts.account
+    marked = [time for mark in facts.marks.values() for time in (mark.at, mark.met_at, mark.confirmed_at)]
+    times = [account.opened_at, account.password_changed_at, account.closed_at, facts.since, *marked]
+    return max(filter(None, times))
+
+
+def _opened(after: timedelta) -> Facts:
+    """Return what is known of an account that was opened so long after the start of 2026."""
+    opened = datetime(2026, 1, 1, tzinfo=UTC) + after
+    account = attrs.evolve(
+        samples.ACCOUNT, state=AccountState.OPEN, opened_at=opened, password_changed_at=opened, closed_at=None
+    )
+    return Facts(account=account, unit=samples.UNIT)
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
