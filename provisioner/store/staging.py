@@ -85,18 +85,10 @@ class StoredStaging(StoredRecords):
 
     def staged_runs(self) -> Sequence[StagedRun]:
         """Return the runs of which something still waits, the oldest first, with how much that is."""
-        waiting = (
-            select(operations.c.staging, func.count().label("waiting"))
-            .where(operations.c.finished_at.is_(None), operations.c.state == OperationState.STAGED)
-            .group_by(operations.c.staging)
-            .subquery()
-        )
-        query = (
-            select(staged_runs, waiting.c.waiting)
-            .join_from(staged_runs, waiting, waiting.c.staging == staged_runs.c.id)
-            .order_by(staged_runs.c.at, staged_runs.c.id)
-        )
-        return [_staged_run(**row._asdict()) for row in self._all(query)]
+        held = and_(operations.c.staging == staged_runs.c.id, operations.c.state == OperationState.STAGED)
+        waiting = select(func.count()).select_from(operations).where(held).scalar_subquery().label("waiting")
+        query = select(staged_runs, waiting).order_by(staged_runs.c.at, staged_runs.c.id)
+        return [_staged_run(**row._asdict()) for row in self._all(query.where(waiting > 0))]
 
     def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
         """Return what was closed or deleted since then or is about to be, by target and in total.

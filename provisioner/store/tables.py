@@ -110,7 +110,7 @@ operations = Table(
     Column("holder", String),
     Column("outgoing", String),
     Column("request", String),
-    Column("staging", String, index=True),
+    Column("staging", String),
     Column("tries", Integer, nullable=False),
     #: Empty as long as something is left to do.
     Column("finished_at", UtcDateTime),
@@ -148,6 +148,14 @@ Index(
     operations.c.finished_at,
     sqlite_where=SHUTTING,
     postgresql_where=SHUTTING,
+)
+
+#: The operations of a run that was held back. Most are part of none.
+Index(
+    "ix_operations_staging",
+    operations.c.staging,
+    sqlite_where=operations.c.staging.is_not(None),
+    postgresql_where=operations.c.staging.is_not(None),
 )
 
 #: Runs that were held back by the mass-change limit. Those of which no operation is staged any more are history.

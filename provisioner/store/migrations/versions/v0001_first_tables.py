@@ -13,6 +13,7 @@ depends_on = None
 UTC = sa.DateTime(timezone=True)
 WORD = sa.String(16)
 UNENDED = sa.text("finished_at IS NULL")
+STAGED = sa.text("staging IS NOT NULL")
 SHUTTING = sa.text("kind IN ('close', 'delete')")
 
 
@@ -143,7 +144,6 @@ def _operations() -> None:
         sa.ForeignKeyConstraint(["login"], ["accounts.login"], name="fk_operations_login_accounts"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_operations_staging", "operations", ["staging"])
     op.create_index("ix_operations_created_at_id", "operations", ["created_at", "id"])
     op.create_index("ix_operations_login_created_at_id", "operations", ["login", "created_at", "id"])
     op.create_index(
@@ -164,6 +164,7 @@ def _operations() -> None:
 
 
 def _staged_runs() -> None:
+    op.create_index("ix_operations_staging", "operations", ["staging"], sqlite_where=STAGED, postgresql_where=STAGED)
     op.create_index(
         "ix_operations_shut", "operations", ["finished_at"], sqlite_where=SHUTTING, postgresql_where=SHUTTING
     )
