@@ -86,17 +86,17 @@ class Phones:
         return len(self._items("/inbox"))
 
     def last(self, number: str) -> tuple[str, Secret]:
-        """Return the last message on a phone, with the password masked, and the password.
+        """Return the last message with a password on a phone, with the password masked, and the password.
 
         Raises:
 
             LookupError: There is none.
         """
-        text = self._items(f"/inbox/{quote(number, safe='')}")[-1]
-        if found := _PASSWORD.search(text):
-            password = Secret(found[1])
-            return password.scrub(text), password
-        msg = "there is no password in the last message"
+        for text in reversed(self._items(f"/inbox/{quote(number, safe='')}")):
+            if found := _PASSWORD.search(text):
+                password = Secret(found[1])
+                return password.scrub(text), password
+        msg = "there is no message with a password"
         raise LookupError(msg)
 
     def _items(self, path: str) -> list[str]:

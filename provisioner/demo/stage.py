@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import attrs
 
-from provisioner.bootstrap import Application, application
+from provisioner.bootstrap import Application, application, utc_now
 from provisioner.config import load
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.text import Text
@@ -31,6 +32,14 @@ language = "{language}"
 domain = "meb.gov.tr"
 plate_code = "46"
 
+# Branches are renewed by the product; everybody else has to ask for it within the month.
+[rules.renewal]
+rule = "renew-or-close"
+
+[rules.branches]
+rule = "auto-rotate"
+kinds = ["branch"]
+
 [targets.directory]
 {directory}
 
@@ -48,6 +57,21 @@ help_desk = "705 53 53"
 url = "{phones.url}"
 api_key = "file:{phones.key_file.name}"
 """
+
+
+@attrs.define
+class MovingClock:
+    """The clock of this machine, put forward."""
+
+    _ahead: timedelta = attrs.field(factory=timedelta, init=False)
+
+    def __call__(self) -> datetime:
+        """Return the time of the story, in UTC."""
+        return utc_now() + self._ahead
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._ahead += by
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +106,7 @@ class Stage:
     phones: Phones
     #: Where a password opens something, by the target's name.
     doors: Mapping[str, Door]
+    clock: MovingClock
 
 
 @contextmanager
@@ -124,13 +149,16 @@ def stage_in(folder: Path, language: str) -> Iterator[Stage]:
             CONFIG.format(language=language, directory=_toml(directory.table), pys=pys, phones=sms), encoding="utf-8"
         )
         stack.enter_context(running([pys, sms], config))
-        app = _join(stack, config)
+        clock = MovingClock()
+        app = _join(stack, config, clock)
         doors: dict[str, Door] = {
             "directory": directory.door(app),
             "pys": PysDoor(stack.enter_context(client(pys))),
         }
         phones = Phones(stack.enter_context(client(sms)))
-        yield Stage(folder=folder, app=app, directory=directory, pys=pys, sms=sms, phones=phones, doors=doors)
+        yield Stage(
+            folder=folder, app=app, directory=directory, pys=pys, sms=sms, phones=phones, doors=doors, clock=clock
+        )
 
 
 def _start_directory(stack: ExitStack) -> Directory:
@@ -152,10 +180,10 @@ def _phone_network(folder: Path) -> Service:
     return Service(name="phones", command=command, folder=folder)
 
 
-def _join(stack: ExitStack, config: Path) -> Application:
+def _join(stack: ExitStack, config: Path, clock: MovingClock) -> Application:
     loaded = load(config)
     Store.create(loaded.store_url).close()
-    return stack.enter_context(application(loaded))
+    return stack.enter_context(application(loaded, now=clock))
 
 
 def _toml(table: Mapping[str, object]) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from time import perf_counter
 
 import attrs
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.output import Output
-from provisioner.core.model import Account, AccountState, Operation, OperationState, Unit
+from provisioner.core.model import Account, AccountState, Operation, OperationKind, OperationState, Unit
+from provisioner.core.notices import Notice
 from provisioner.core.plan import Cause, Plan
+from provisioner.core.requests import AskClearance, Passage
 from provisioner.core.secret import Secret
 from provisioner.demo.examples import example
 from provisioner.demo.stage import PHONES, Stage
@@ -22,6 +26,17 @@ CAUSE = Cause(actor="demo", reason="demonstration")
 
 #: The unit that closes in the end.
 CLOSING = "tasimali-egitim"
+
+#: The unit whose custodian leaves, and who comes.
+HANDED_OVER = "temel-egitim"
+SUCCESSOR = "460002"
+
+#: The units whose custodians ask for a renewal when they are warned, and on which day.
+ASKING = frozenset({"il-mem", "tasimali-egitim"})
+DAY_OF_ASKING = 28
+
+#: How many days of the story pass.
+MONTH = 31
 
 #: How many people log in at the same time.
 AT_ONCE = 8
@@ -58,8 +73,10 @@ class Story:
 
     stage: Stage
     output: Output
-    #: What each custodian's phone received, by login. It stays in memory and is never shown.
+    #: The last password that each custodian's phone received, by login. It stays in memory and is never shown.
     passwords: dict[str, Secret] = attrs.field(factory=dict, init=False, repr=False)
+    #: All that were read from any phone.
+    ever: list[Secret] = attrs.field(factory=list, init=False, repr=False)
 
     def tell(self) -> ExitCode:
         """Tell all chapters, and say in the end what was proved."""
@@ -75,6 +92,13 @@ class Story:
     def accounts(self) -> list[Account]:
         """Return the accounts that are open."""
         return list(self.stage.app.store.find_accounts(state=AccountState.OPEN))
+
+    def read_phone(self, account: Account) -> str:
+        """Let the custodian read the last message with a password, and return it with the password masked."""
+        text, password = self.stage.phones.last(_mobile(self, account))
+        self.passwords[account.login] = password
+        self.ever.append(password)
+        return text
 
     def _introduce(self) -> None:
         say = self.output.say
@@ -132,7 +156,7 @@ def log_in(story: Story) -> Iterator[Proof]:
     story.output.line("")
     story.output.say("Each custodian reads the SMS, and logs in with the password in it.")
     for account in accounts:
-        text, story.passwords[account.login] = story.stage.phones.last(_mobile(story, account))
+        text = story.read_phone(account)
         if account is accounts[0]:
             story.output.line(f"  {text}")
     for name in story.stage.doors:
@@ -156,6 +180,69 @@ def open_again(story: Story) -> Iterator[Proof]:
     yield Proof(claim="messages are on the phones after that, as before", expected=before, found=after)
 
 
+def let_a_month_pass(story: Story) -> Iterator[Proof]:
+    """Every day a sweep warns, renews and closes: a password lives 30 days (001 ¶2)."""
+    app, before, former = story.stage.app, story.accounts(), dict(story.passwords)
+    asking = [one for one in before if one.unit in ASKING]
+    story.output.line("")
+    story.output.say("A month passes, with a sweep a day.")
+    counts = Counter[object]()
+    for day in range(1, MONTH + 1):
+        story.stage.clock.advance(timedelta(days=1))
+        if day == DAY_OF_ASKING:
+            story.carry_out(app.planner.rotate(asking, CAUSE))
+        counts.update(one.kind if isinstance(one, Operation) else type(one) for one in app.sweep().run())
+    story.output.say(
+        "  {told} warnings by SMS, {renewed} passwords renewed in time, {closed} accounts closed.",
+        told=counts[Notice],
+        renewed=counts[OperationKind.ROTATE] + len(asking),
+        closed=counts[OperationKind.CLOSE],
+    )
+    renewed = story.accounts()
+    for account in renewed:
+        story.read_phone(account)
+    logins = {one.login for one in renewed}
+    closed = [one for one in before if one.login not in logins]
+    yield Proof(
+        claim="accounts that nobody renewed are refused everywhere",
+        expected=counts[OperationKind.CLOSE],
+        found=_shut_out(story, closed, former),
+    )
+    inside = set.intersection(*(_who_get_in(story, name, renewed) for name in story.stage.doors))
+    yield Proof(claim="renewed passwords log in everywhere", expected=len(before) - len(closed), found=len(inside))
+    yield Proof(
+        claim="passwords of the month before open nothing any more",
+        expected=len(renewed),
+        found=_shut_out(story, renewed, former),
+    )
+
+
+def hand_one_over(story: Story) -> Iterator[Proof]:
+    """A custodian leaves, and may not before the account is handed over (000 m.5/e-f)."""
+    app, former = story.stage.app, dict(story.passwords)
+    account = app.store.unit_accounts([HANDED_OVER])[HANDED_OVER]
+    question = AskClearance(person_id=account.holder or "", passage=Passage.LEAVING)
+    story.output.line("")
+    story.output.say("The custodian of {mail} leaves.", mail=account.mail)
+    blocked = bool(app.plugins.clearance_blocks(question))
+    story.carry_out(app.planner.hand_over(account, to=SUCCESSOR, cause=CAUSE))
+    story.output.say("  Clearance is refused before the handover, and given after it.")
+    [account] = app.store.accounts([account.login]).values()
+    story.read_phone(account)
+    inside = sum(len(_who_get_in(story, name, [account])) for name in story.stage.doors)
+    yield Proof(
+        claim="departures wait for the handover, and for nothing else",
+        expected=1,
+        found=int(blocked and not app.plugins.clearance_blocks(question)),
+    )
+    yield Proof(claim="systems take the incoming custodian's password", expected=len(story.stage.doors), found=inside)
+    yield Proof(
+        claim="passwords of outgoing custodians open nothing any more",
+        expected=1,
+        found=_shut_out(story, [account], former),
+    )
+
+
 def close_one(story: Story) -> Iterator[Proof]:
     """A unit closes: its password opens nothing any more (000 m.5/h)."""
     app = story.stage.app
@@ -168,20 +255,20 @@ def close_one(story: Story) -> Iterator[Proof]:
     story.output.say("  {mail} is refused by: {names}.", mail=account.mail, names=", ".join(refused))
     still = set.intersection(*(_who_get_in(story, name, story.accounts()) for name in story.stage.doors))
     yield Proof(claim="systems refuse the closed account", expected=len(story.stage.doors), found=len(refused))
-    yield Proof(claim="other accounts still log in everywhere", expected=len(story.passwords) - 1, found=len(still))
+    yield Proof(claim="other accounts still log in everywhere", expected=len(story.accounts()), found=len(still))
 
 
 def look_for_secrets(story: Story) -> Iterator[Proof]:
     """No password is anywhere but on the phones, and the record of all this is whole (001 ¶5; 003 m.13)."""
     files = [path for path in story.stage.folder.rglob("*") if path.is_file() and not path.name.startswith(PHONES)]
     written = b"".join(path.read_bytes() for path in files)
-    hidden = sum(password.reveal().encode() not in written for password in story.passwords.values())
+    hidden = sum(password.reveal().encode() not in written for password in story.ever)
     store = story.stage.app.store
     events = sum(1 for _ in store.events())
     broken = store.verify_chain()
     story.output.line("")
     story.output.say("{count} files are searched for the passwords, and the audit trail is verified.", count=len(files))
-    yield Proof(claim="passwords are in no file but the phones' own", expected=len(story.passwords), found=hidden)
+    yield Proof(claim="passwords are in no file but the phones' own", expected=len(story.ever), found=hidden)
     yield Proof(
         claim="entries of the audit trail are as they were written",
         expected=events,
@@ -190,7 +277,15 @@ def look_for_secrets(story: Story) -> Iterator[Proof]:
 
 
 #: The story, in the order in which it is told.
-CHAPTERS: tuple[Chapter, ...] = (open_the_units, log_in, open_again, close_one, look_for_secrets)
+CHAPTERS: tuple[Chapter, ...] = (
+    open_the_units,
+    log_in,
+    open_again,
+    let_a_month_pass,
+    hand_one_over,
+    close_one,
+    look_for_secrets,
+)
 
 _LOGGED_IN = {
     "directory": "delivered passwords log in at the directory",
@@ -209,9 +304,28 @@ def _mobile(story: Story, account: Account) -> str:
     return story.stage.app.planner.people.find_all([holder])[holder].mobile or ""
 
 
-def _who_get_in(story: Story, name: str, accounts: Sequence[Account]) -> set[str]:
-    """Let the holders of these accounts log in at one system, several at once, and return the logins that got in."""
-    door = story.stage.doors[name]
+def _who_get_in(
+    story: Story, name: str, accounts: Sequence[Account], passwords: Mapping[str, Secret] | None = None
+) -> set[str]:
+    """Let the holders of these accounts log in at one system, several at once, and return the logins that got in.
+
+    Args:
+
+        story: The story.
+
+        name: The name of the system.
+
+        accounts: The accounts.
+
+        passwords: What they try, by login; by default the last password that they received.
+    """
+    door, tried = story.stage.doors[name], passwords or story.passwords
     with ThreadPoolExecutor(AT_ONCE) as people:
-        opened = people.map(lambda account: door(account, story.passwords[account.login]), accounts)
+        opened = people.map(lambda account: door(account, tried[account.login]), accounts)
         return {account.login for account, inside in zip(accounts, opened, strict=True) if inside}
+
+
+def _shut_out(story: Story, accounts: Sequence[Account], passwords: Mapping[str, Secret]) -> int:
+    """Return at how many of these accounts no system takes these passwords."""
+    inside = set().union(*(_who_get_in(story, name, accounts, passwords) for name in story.stage.doors))
+    return len(accounts) - len(inside)
