@@ -75,8 +75,7 @@ class JsonGateway:
         )
 
     def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
+        """Nothing is kept open."""
 
     def _perform(self, exchange: Exchange, values: Values, *, harmless: bool) -> DeliveryReceipt:
         values = {**values, **{f"secret:{name}": secret for name, secret in self._settings.secrets.items()}}

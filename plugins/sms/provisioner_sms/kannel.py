@@ -91,8 +91,7 @@ class KannelGateway:
         return tuple(self._warnings())
 
     def close(self) -> None:
-        """Close the connection, and stop listening for reports."""
-        self._client.close()
+        """Stop listening for reports."""
         if self._reports is not None:
             self._reports.close()
 
