@@ -106,6 +106,7 @@ def _findings(session: Session) -> Iterator[Finding]:
                 yield _problem(f"plugins.{one.plugin}", error)
         yield _passwords(plugins)
         yield from _authority(config)
+        yield from _rule_sets(config, plugins)
         yield from _systems(plugins)
     yield from _quarantined(config)
 
@@ -191,7 +192,7 @@ def _rule_sets(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Findin
             return
         for rule_set in policy.rule_sets:
             yield _rule_set(rule_set, store)
-        for sighting in policy.sightings(lambda name: plugins.targets[name].check()):
+        for sighting in policy.sightings(plugins.report):
             yield _sighting(sighting)
 
 

@@ -78,16 +78,9 @@ class Certificates(Watch):
 
     def _sighting(self, name: str, until: datetime, time_zone: ZoneInfo) -> Sighting:
         day = days.written_day(until, time_zone)
+        soon = Text("please renew the certificate of {name}: it runs out on {day}", {"name": name, "day": day})
         warnings = [
-            Deadline(
-                action=Action.WARN,
-                at=days.days_after(until, -left, time_zone),
-                reason=Text(
-                    "please renew the certificate of {name}: it runs out on {day}, in {days} day(s)",
-                    {"name": name, "day": day, "days": left},
-                ),
-                source=SOURCE,
-            )
+            Deadline(action=Action.WARN, at=days.days_after(until, -left, time_zone), reason=soon, source=SOURCE)
             for left in sorted(set(self.warn_days), reverse=True)
         ]
         over = Text("the certificate of {name} ran out on {day}", {"name": name, "day": day})

@@ -6,7 +6,9 @@ from importlib import metadata
 import pytest
 import time_machine
 
+from provisioner.core.requests import TargetReport
 from provisioner.testing.faults import Fault
+from provisioner.testing.memory import MemoryTarget
 from tests.cli.conftest import Answer, Office, typed
 
 
@@ -116,10 +118,65 @@ class TestCheck:
         assert answer.code == 2
         assert _status(answer)["libraries"] == "problem"
 
-    def test_shows_what_the_plugins_warn_of(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-        from provisioner.core.requests import TargetReport
-        from provisioner.testing.memory import MemoryTarget
+    def test_says_of_every_rule_set_where_it_holds(self, office: Office) -> None:
+        office.config.write_text(
+            office.config.read_text()
+            + '[rules.passwords]\nrule = "renew-or-close"\n'
+            + '[rules.schools]\nrule = "retention"\nkinds = ["school"]\nunder = ["ar-ge"]\n'
+            + '[rules.lost]\nrule = "custodian"\nunder = ["ar-ge", "arge", "il"]\n'
+        )
 
+        answer = office.type("--json", "check")
+
+        found = {one["name"]: one for one in answer.json["items"]}
+        assert answer.code == 0
+        assert found["rules.passwords"]["message"] == "holds everywhere"
+        assert found["rules.schools"]["message"] == "holds for units of kind school under ar-ge"
+        assert (found["rules.lost"]["status"], found["rules.lost"]["message"]) == (
+            "warning",
+            "there is no unit arge, il",
+        )
+
+    def test_of_rules_that_contradict_each_other_exits_with_2(self, office: Office) -> None:
+        rules = '[rules.close]\nrule = "renew-or-close"\n[rules.rotate]\nrule = "auto-rotate"\nto_day = 40\n'
+        office.config.write_text(office.config.read_text() + rules)
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 2
+        assert _status(answer)["rules"] == "problem"
+        assert _status(answer)["targets.posta"] == "ok"
+
+    def test_shows_certificates(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """004 m.12/d: those that are good, those that run out, and those that nobody can see."""
+        now = datetime.now(UTC)
+        until = {"a": now + timedelta(days=90), "b": now + timedelta(days=3), "c": now - timedelta(days=3)}
+        report = TargetReport(certificates=until)
+        monkeypatch.setattr(MemoryTarget, "target_check", lambda _: report)
+        office.config.write_text(
+            office.config.read_text()
+            + '[rules.certificates]\nrule = "certificate"\nfiles = ["no.pem"]\ntargets = ["posta", "nosuch"]\n'
+        )
+
+        answer = office.type("--json", "check")
+
+        found = {
+            one["name"].removeprefix("certificate:"): (one["status"], one["message"])
+            for one in answer.json["items"]
+            if one["name"].startswith("certificate:")
+        }
+        assert answer.code == 2
+        assert {name: status for name, (status, _) in found.items()} == {
+            str(office.config.parent / "no.pem"): "problem",
+            "nosuch": "problem",
+            "posta (a)": "ok",
+            "posta (b)": "warning",
+            "posta (c)": "warning",
+        }
+        assert "it runs out on" in found["posta (b)"][1]
+        assert "ran out on" in found["posta (c)"][1]
+
+    def test_shows_what_the_plugins_warn_of(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport(warnings=("the certificate ends",)))
 
         answer = office.type("--json", "check")

@@ -114,7 +114,7 @@ class TestFiles:
         assert [UNTIL - one.at for one in sighting.deadlines] == [timedelta(days=days) for days in (30, 14, 7, 1, 0)]
         assert {(one.action, one.source) for one in sighting.deadlines} == {(Action.WARN, "004 m.12/d")}
         assert str(sighting.deadlines[-2].reason) == (
-            f"please renew the certificate of {file}: it runs out on 02.03.2026, in 1 day(s)"
+            f"please renew the certificate of {file}: it runs out on 02.03.2026"
         )
 
     def test_of_a_chain_the_first_that_runs_out_counts(self, issue: Issue, tmp_path: Path) -> None:

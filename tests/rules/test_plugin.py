@@ -226,7 +226,7 @@ def test_messages_to_people_fit_into_one_sms() -> None:
         "please name a custodian for {mail}: it has none",
         "please hand {mail} over: its custodian does not hold it",
         "please back up the mailbox of {mail} and confirm it; it was due on {day}",
-        "please renew the certificate of {name}: it runs out on {day}, in {days} day(s)",
+        "please renew the certificate of {name}: it runs out on {day}",
         "the certificate of {name} ran out on {day}",
     ]
 
