@@ -17,11 +17,13 @@ import click
 from provisioner.audit.anchors import anchor_line, append_anchor, parse_anchor, read_anchors
 from provisioner.audit.jsonl import Exported, jsonl
 from provisioner.audit.syslog import DOCUMENTATION_NUMBER, Syslog
+from provisioner.bootstrap import authority_of
 from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
+from provisioner.core.authority import Role
 from provisioner.store.chain import Head
 from provisioner.store.trail import StoredLink, StoredTrail
 from provisioner.store.verification import Anchors, Finding, Link, Walk
@@ -184,9 +186,12 @@ def _trail(session: Session) -> Iterator[StoredTrail]:
 
         ConfigurationError: The configuration is wrong.
 
+        DeniedError: The actor is no auditor.
+
         StoreError: The store cannot be opened.
     """
     with session.store() as store:
+        authority_of(session.configuration, store).require(session.actor, {Role.AUDITOR})
         yield store.trail
 
 
@@ -255,7 +260,7 @@ def _tell(session: Session, start: Head, walk: Walk, known: list[Head]) -> None:
         _complain(session, walk.finding)
         output.note("{count} entries before that are as they were written", count=walk.head.seq - start.seq)
         return
-    output.say("the trail is whole: {count} entries", count=walk.head.seq - start.seq)
+    output.say("the trail is whole: entries {first} to {last}", first=start.seq + 1, last=walk.head.seq)
     output.say("it ends with {seq}:{hash}", **_place(walk.head))
     output.say("{count} anchor(s) agree", count=len(known) - unused)
 

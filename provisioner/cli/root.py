@@ -53,16 +53,6 @@ def _kept(attribute: str) -> Callable[[click.Context, click.Parameter, Any], Any
     return keep
 
 
-def _keep_actor(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        from provisioner.core.authority import POLICY
-
-        if value.startswith(POLICY):
-            raise click.BadParameter("nobody can act as a policy")
-    ctx.ensure_object(Session).given_actor = value
-    return value
-
-
 def _keep_path(ctx: click.Context, _: click.Parameter, value: str | None) -> Path | None:
     if value is None:
         return None
@@ -101,7 +91,7 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
 @click.option(
     "--actor",
     metavar="ID",
-    callback=_keep_actor,
+    callback=_kept("given_actor"),
     help="Who asks, for the record; by default the user of the operating system.",
 )
 @click.option(

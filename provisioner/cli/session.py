@@ -100,8 +100,20 @@ class Session:
 
     @property
     def actor(self) -> str:
-        """Who asks: the one named by ``--actor``, or the user of the operating system."""
+        """Who asks: the one named by ``--actor``, or the user of the operating system.
+
+        Raises:
+
+            UsageError: It is a policy that is named.
+        """
         import getpass
+
+        from provisioner.core.authority import POLICY
+
+        if self.given_actor and self.given_actor.startswith(POLICY):
+            import click
+
+            raise click.UsageError("Nobody can act as a policy; --actor takes the id of a person.")
 
         try:
             return self.given_actor or getpass.getuser()

@@ -214,6 +214,14 @@ class TestCommands:
         assert cure(by(strict, "2001", "unit", command, other)) == "it can be done by 3001"
         assert by(strict, "2001", "unit", command, own).code == 0
 
+    @pytest.mark.parametrize("command", [("list",), ("verify",), ("anchor",)], ids=lambda command: command[0])
+    def test_an_auditor_reads_the_trail(self, strict: Office, command: tuple[str, ...]) -> None:
+        give(strict, "2001", "officer")
+        give(strict, "5001", "auditor")
+
+        assert cure(by(strict, "2001", "audit", *command)) == "it can be done by 5001, 3001"
+        assert by(strict, "5001", "audit", *command).code == 0
+
     def test_an_auditor_changes_nothing(self, strict: Office) -> None:
         give(strict, "5001", "auditor")
 
@@ -250,9 +258,11 @@ class TestCommands:
 
 
 def test_nobody_passes_for_a_policy(office: Office) -> None:
-    answer = office.type("--actor", "policy:renew-or-close", "unit", "open", "ar-ge")
+    for command in (["unit", "open", "ar-ge"], ["policy", "release", "x"]):
+        answer = office.type("--actor", "policy:renew-or-close", *command)
 
-    assert (answer.code, office.operations()) == (2, [])
+        assert (answer.code, office.operations()) == (2, [])
+        assert "Nobody can act as a policy" in answer.err
 
 
 def test_init_leaves_authority_to_whoever_knows_the_administrators(tmp_path: Any) -> None:
