@@ -119,6 +119,8 @@ class TestWhatItMakes:
             "store": "ok",
             "clock": "ok",
             "passwords": "ok",
+            "authority": "warning",
+            "rules.passwords": "ok",
             "targets.directory": "ok",
             "targets.pys": "ok",
             "channels.sms": "ok",
