@@ -35,7 +35,7 @@ def parse_anchor(line: str) -> Head:
     """
     found = _ANCHOR.fullmatch(line.strip())
     if found is None:
-        raise ValueError(line)
+        raise ValueError("this is no anchor")
     return Head(seq=int(found[1]), hash=found[2].lower())
 
 

@@ -7,8 +7,6 @@ import os
 import sys
 from collections.abc import Iterable
 
-import click
-
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.text import Text
 
@@ -20,7 +18,7 @@ def write_lines(lines: Iterable[bytes]) -> bool:
 
         InputError: They cannot be written, for example because the disk is full.
     """
-    stdout = click.get_binary_stream("stdout")
+    stdout = sys.stdout.buffer
     try:
         for line in lines:
             stdout.write(line)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from provisioner.core.model import Unit
+from provisioner.store import Store
+from provisioner.store.chain import GENESIS, link
+from provisioner.store.verification import Link
+from tests.store.conftest import Story
+
+
+def entry(body: str, previous: str = GENESIS, seq: int = 1) -> Link:
+    """Return an entry with this body, whose hash fits."""
+    return Link(seq=seq, hash=link(previous, body.encode()), body=body.encode())
+
+
+@pytest.fixture(name="store")
+def _store(tmp_path: Path) -> Iterator[Store]:
+    """A store with fourteen events on two accounts."""
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    with Store.create(f"sqlite:///{tmp_path}/store.db") as store:
+        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        for login in ("ab46", "şube46"):
+            for submission in Story(login, at=noon).submissions():
+                store.write(*submission)
+        yield store
