@@ -83,13 +83,13 @@ class Province:
 
         channel: The table of the channel.
 
-        rules: The tables of the rule sets.
+        more: Further tables of the configuration.
     """
 
     folder: Path
     targets: Mapping[str, Mapping[str, Any]]
     channel: Mapping[str, Any]
-    rules: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    more: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         table = {
@@ -97,7 +97,7 @@ class Province:
             "accounts": {"domain": "meb.gov.tr", "plate_code": "46"},
             "targets": self.targets,
             "channels": {"sms": self.channel},
-            "rules": self.rules,
+            **self.more,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "provisioner.toml").write_text("\n".join(toml(table)), encoding="utf-8")

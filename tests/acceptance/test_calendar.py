@@ -84,7 +84,7 @@ def _app(tmp_path_factory: pytest.TempPathFactory, directory: Slapd, clock: Fake
                 "gateway": "simulator",
                 "simulator": {"embedded": "sms.sqlite"},
             },
-            rules=RULES,
+            more={"rules": RULES},
         )
         Store.create(f"sqlite:///{province.store}").close()
         with application(load(folder / "provisioner.toml"), now=clock) as app:
