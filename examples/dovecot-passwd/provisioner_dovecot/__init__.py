@@ -1,0 +1,1 @@
+"""The target plug-in ``dovecot``: accounts in a Dovecot passwd-file."""

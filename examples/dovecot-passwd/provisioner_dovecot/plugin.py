@@ -1,0 +1,114 @@
+"""What the product asks for, and what that means to Dovecot."""
+
+from __future__ import annotations
+
+import attrs
+
+from provisioner import AccountReport, Outcome, Presence, Receipt, hookimpl
+from provisioner.core import errors, requests
+from provisioner.core.plan import LOGIN
+from provisioner.core.registration import PluginSettings, Registrar
+from provisioner_dovecot import imap
+from provisioner_dovecot.passwd import Change, Entry, PasswdFile
+from provisioner_dovecot.passwords import hashed, is_usable, nobodys
+from provisioner_dovecot.settings import DovecotSettings
+
+UNDOES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+
+
+@attrs.define(eq=False)
+class Dovecot:
+    """One passwd-file, and the server that reads it."""
+
+    settings: DovecotSettings
+
+    @hookimpl
+    def account_create(self, request: requests.CreateAccount) -> Receipt:
+        """Write the account's line."""
+        login, holder = request.account.login, _field(request.holder.id)
+        if not LOGIN.fullmatch(login):
+            raise errors.RefusedError("a line of a passwd-file cannot begin with this login")
+        fields = {"hash": hashed(request.secret, self.settings.scheme), "holder": holder}
+        return self._change(login, lambda former: (former or Entry(login)).having(**fields, enabled=True))
+
+    @hookimpl
+    def account_close(self, request: requests.CloseAccount) -> Receipt:
+        """Let no password log in; ``nologin`` alone does not keep anybody from sending mail."""
+        nothing = nobodys(self.settings.scheme)
+
+        def closed(former: Entry | None) -> Entry | None:
+            return former.having(hash=nothing, enabled=False) if former and former.enabled else former
+
+        return self._change(request.account.login, closed)
+
+    @hookimpl
+    def account_rotate(self, request: requests.RotateSecret) -> Receipt:
+        """Write another hash."""
+        return self._renew(request)
+
+    @hookimpl
+    def account_handover(self, request: requests.HandOver) -> Receipt:
+        """Write another hash and another holder."""
+        return self._renew(request, holder=_field(request.holder.id))
+
+    @hookimpl
+    def account_delete(self, request: requests.DeleteAccount) -> Receipt:
+        """Take the line away."""
+        return attrs.evolve(self._change(request.account.login, lambda _: None), undo=None)
+
+    @hookimpl
+    def account_probe(self, request: requests.ProbeAccount) -> AccountReport:
+        """Read the line, and log in."""
+        entry, secret = self._file.find(request.account.login), request.secret
+        if entry is None:
+            return AccountReport(presence=Presence.ABSENT, secret_accepted=False if secret else None)
+        return AccountReport(
+            presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
+            secret_accepted=is_usable(secret) and imap.logs_in(self.settings, entry.login, secret) if secret else None,
+            attributes={"holder": entry.holder},
+        )
+
+    @hookimpl
+    def target_check(self) -> requests.TargetReport:
+        """Read the file, and let the server greet."""
+        self._file.find("")
+        with imap.connected(self.settings) as connection:
+            facts = {"file": str(self.settings.file), "server": connection.welcome.decode(errors="replace")}
+        return requests.TargetReport(capabilities=requests.Capabilities(undoes=UNDOES, facts=facts))
+
+    @property
+    def _file(self) -> PasswdFile:
+        return PasswdFile(self.settings.file)
+
+    def _renew(self, request: requests.RotateSecret | requests.HandOver, **fields: str) -> Receipt:
+        """Write into a line that is there. A closed account keeps a password that nobody knows."""
+        new, nothing = hashed(request.secret, self.settings.scheme), nobodys(self.settings.scheme)
+
+        def renewed(former: Entry | None) -> Entry:
+            if former is None:
+                raise errors.MissingError("there is no account {login}", login=request.account.login)
+            return former.having(hash=new if former.enabled else nothing, enabled=former.enabled, **fields)
+
+        return self._change(request.account.login, renewed)
+
+    def _change(self, login: str, change: Change) -> Receipt:
+        former, is_changed = self._file.change(login, change)
+
+        def undo() -> None:
+            self._file.change(login, lambda _: former)
+
+        return Receipt(outcome=Outcome.APPLIED, undo=undo) if is_changed else Receipt(outcome=Outcome.UNCHANGED)
+
+
+def _field(text: str) -> str:
+    """Return *text* if it can stand in a line."""
+    if ":" in text or not text.isprintable():
+        raise errors.RefusedError("a line of a passwd-file cannot hold this staff number")
+    return text
+
+
+@hookimpl
+def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
+    """Make one target for each section."""
+    for section in settings.targets:
+        register.target(section.name, Dovecot(section.settings(DovecotSettings)))

@@ -1,0 +1,138 @@
+"""The example of a stranger's plug-in: it installs, keeps the contract, and opens mailboxes through the product."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from provisioner.testing.dovecot import Dovecot
+from provisioner_sms.simulator import Inbox
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "dovecot-passwd"
+PACKAGE = EXAMPLE / "provisioner_dovecot"
+
+CONFIG = """\
+language = "en"
+[accounts]
+domain = "meb.gov.tr"
+[targets.mail]
+plugin = "dovecot"
+file = "{file}"
+host = "127.0.0.1"
+port = {port}
+tls = false
+[channels.sms]
+plugin = "sms"
+help_desk = "705 53 53"
+gateway = "simulator"
+[channels.sms.simulator]
+embedded = "sms.sqlite"
+"""
+
+PERSONS = "id,name,mobile\n1001,Ayşe Işık,+905321234567\n"
+UNITS = "code,name,kind,login,custodian\ntem,Temel Eğitim,branch,temelegitim46,1001\n"
+
+
+@pytest.fixture(name="site", scope="module")
+def _site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the example is installed."""
+    site = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(site)]
+    subprocess.run(command, cwd=EXAMPLE, check=True, capture_output=True)
+    [wheel] = site.glob("*.whl")
+    ZipFile(wheel).extractall(site)
+    return site
+
+
+def _run(site: Path, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.server("dovecot")
+def test_it_keeps_the_contract(site: Path, tmp_path: Path) -> None:
+    """Dovecot makes everybody wait, so the checks run side by side: all of them in CI, by hand those that tell most."""
+    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}", "-n", "4"]
+    chosen = [] if os.environ.get("CI") else ["-m", "contract_core", "-k", "replaces or closed_account"]
+
+    done = _run(site, EXAMPLE, "pytest", *options, *chosen, "tests/test_contract.py")
+
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+@pytest.mark.server("dovecot")
+def test_its_own_tests_are_green(site: Path, tmp_path: Path) -> None:
+    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}"]
+
+    done = _run(site, EXAMPLE, "pytest", *options, "tests/test_dovecot.py")
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.server("dovecot")
+def test_the_password_on_the_phone_opens_the_mailbox_until_the_unit_closes(site: Path, tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    users.touch(mode=0o644)
+    for folder in tmp_path.parents:
+        folder.chmod(folder.stat().st_mode | 0o005)
+    tmp_path.chmod(0o755)
+    (tmp_path / "persons.csv").write_text(PERSONS, encoding="utf-8")
+    (tmp_path / "units.csv").write_text(UNITS, encoding="utf-8")
+    with Dovecot(passwd_file=users) as mail:
+        config = tmp_path / "provisioner.toml"
+        config.write_text(CONFIG.format(file=users, port=mail.port), encoding="utf-8")
+        for arguments in (["init"], ["check"], ["person", "import", "persons.csv"], ["unit", "open", "units.csv"]):
+            done = _run(site, tmp_path, "provisioner", *arguments)
+            assert done.returncode == 0, done.stdout + done.stderr
+        password = _last_password(tmp_path / "sms.sqlite")
+        assert mail.logs_in("temelegitim46", password)
+
+        closed = _run(site, tmp_path, "provisioner", "unit", "close", "tem")
+
+        assert closed.returncode == 0, closed.stderr
+        assert not mail.logs_in("temelegitim46", password)
+
+
+def _last_password(database: Path) -> str:
+    [message] = Inbox(database).messages("+905321234567")
+    return message.password
+
+
+def test_it_is_in_good_style() -> None:
+    for command in (["check", "--no-cache"], ["format", "--no-cache", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, str(EXAMPLE)],
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_its_hooks_and_settings_are_short() -> None:
+    """A worked example is for reading."""
+    lines = [line for name in ("plugin.py", "settings.py") for line in (PACKAGE / name).read_text().splitlines()]
+
+    assert len([line for line in lines if line.strip()]) <= 150
+
+
+def test_each_of_its_messages_is_there_in_turkish() -> None:
+    literals = {
+        node.value
+        for file in PACKAGE.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+    assert tomllib.loads((PACKAGE / "tr.toml").read_text(encoding="utf-8")).keys() <= literals
