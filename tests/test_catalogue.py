@@ -22,6 +22,7 @@ from provisioner.core.authority import Role
 from provisioner.core.forms import FormState
 from provisioner.core.model import AccountState, OperationKind, OperationState, TargetState
 from provisioner.core.troubles import TroubleState, TroubleStep
+from provisioner.testing.contract.results import Verdict
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "provisioner"
@@ -64,6 +65,7 @@ ENUMERATIONS: list[type[StrEnum]] = [
     TargetState,
     Status,
     PluginState,
+    Verdict,
     Role,
     FormState,
     TroubleState,

@@ -193,6 +193,7 @@ class DeliveryLoadChecks:
 
 def _expect_discreet(channel: Channel, message: DeliverSecret, listener: Listener) -> None:
     """Make a call past the core's redaction, and see that what it raises and says is fit to be seen."""
+    __tracebackhide__ = True
     expect_discreet(lambda: channel.callers["secret_deliver"](request=message), message, listener)
 
 

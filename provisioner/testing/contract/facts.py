@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,11 +20,11 @@ _moments = st.integers(0, 8000 * 86_400).map(lambda seconds: datetime(2018, 1, 1
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> Account:
-    """Return an account that was open at least once."""
+def accounts(draw: st.DrawFn, states: Sequence[AccountState]) -> Account:
+    """Return an account in one of these states that was open at least once."""
     opened = draw(_moments)
     changed = opened + draw(_spans)
-    state = draw(st.sampled_from([AccountState.OPEN, AccountState.CLOSED, AccountState.INCOMPLETE]))
+    state = draw(st.sampled_from(states))
     return Account(
         login=draw(_names),
         domain="kural.example",
@@ -38,13 +39,13 @@ def accounts(draw: st.DrawFn) -> Account:
 
 
 @st.composite
-def facts(draw: st.DrawFn) -> Facts:
-    """Return what may be known of an account."""
-    account = draw(accounts())
+def facts(draw: st.DrawFn, states: Sequence[AccountState], kinds: Sequence[str]) -> Facts:
+    """Return what may be known of an account in one of these states, of a unit of one of these kinds."""
+    account = draw(accounts(states))
     unit = Unit(
         code=account.unit,
         name=draw(_names),
-        kind=draw(st.sampled_from(KINDS)),
+        kind=draw(st.sampled_from(kinds)),
         parent=draw(st.none() | _names),
         custodian=draw(st.none() | st.just(account.holder) | _names),
     )

@@ -17,14 +17,11 @@ from provisioner.core.passwords import PasswordMaker
 from provisioner.core.requests import PasswordPolicy
 from provisioner.core.secret import Secret
 from provisioner.testing.contract.postbox import Postbox
-from provisioner.testing.contract.sandbox import Means, People, Sandbox, channel_gateway, target_gateway
+from provisioner.testing.contract.sandbox import PEOPLE, Means, People, Sandbox, channel_gateway, target_gateway
 from provisioner.testing.proxy import TcpProxy
 
 #: How often the core would try, so how often a check does what is not its point behind a bad network.
 TRIES = 4
-
-#: What the logins begin with.
-PREFIX = "sozlesme"
 
 
 @cache
@@ -37,23 +34,23 @@ class SharedFixtures:
 
     @pytest.fixture
     def unit(self) -> Unit:
-        """The unit that the accounts belong to."""
-        return Unit(code="sozlesme", name="Sözleşme Denetimi", kind="office")
+        """The unit that the accounts belong to. Systems that know their units need one that they know."""
+        return PEOPLE.unit
 
     @pytest.fixture
     def holder(self) -> Person:
-        """Who holds the accounts. The mobile number is one that nobody has."""
-        return Person(id="sozlesme-1", name="Işıl Çağrı", unit="sozlesme", title="Şef", mobile="+905000000001")
+        """Who holds the accounts. Systems that know their people need one that they know."""
+        return PEOPLE.holder
 
     @pytest.fixture
     def successor(self) -> Person:
-        """Who takes over in a handover."""
-        return Person(id="sozlesme-2", name="İsmail Öğüt", unit="sozlesme", title="Memur", mobile="+905000000002")
+        """Who takes over in a handover: somebody else."""
+        return PEOPLE.successor
 
     @pytest.fixture
     def people(self, unit: Unit, holder: Person, successor: Person) -> People:
         """Whose accounts they are, all together."""
-        return People(unit=unit, holder=holder, successor=successor, domain="sozlesme.example", prefix=PREFIX)
+        return attrs.evolve(PEOPLE, unit=unit, holder=holder, successor=successor)
 
     @pytest.fixture
     def make_secret(self) -> Callable[[], Secret]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,36 +16,14 @@ import attrs
 import pytest
 
 from provisioner.testing.contract import tags
+from provisioner.testing.contract.results import Result, Verdict
+from provisioner.testing.contract.tags import Tag
 
 #: What would let pytest do other things than it is told here.
 ENVIRONMENT = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
 #: Keeps plug-ins of pytest away that happen to be installed.
 NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
-
-
-class Verdict(StrEnum):
-    """What a check found."""
-
-    OK = "ok"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@attrs.frozen(kw_only=True)
-class Result:
-    """One check, once."""
-
-    #: The name of the check, without ``test_``.
-    check: str
-    #: What it was made with, if it is made several times.
-    case: str
-    verdict: Verdict
-    #: Why it failed or was skipped.
-    reason: str
-    seconds: float
-    #: The logins of accounts that could not be removed.
-    left_behind: tuple[str, ...]
 
 
 @attrs.define(eq=False)
@@ -93,11 +70,15 @@ def run(
     Raises:
 
         RuntimeError: The module cannot be collected; this is a defect of whoever wrote it.
+
+        KeyboardInterrupt: The user wants no more of it.
     """
     reporter = Reporter(tell)
     with TemporaryDirectory(prefix="contract-") as folder, _environment():
         arguments = [*_arguments(Path(folder)), *([f"--junitxml={junit}"] if junit else []), str(suite)]
         code = pytest.main(arguments, plugins=[reporter, *plugins])
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
     if code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         msg = f"pytest ended with {code} before the checks"
         raise RuntimeError(msg)
@@ -114,6 +95,7 @@ def _arguments(folder: Path) -> Sequence[str]:
         f"--basetemp={folder / 'temp'}",
         "--noconftest",
         "--import-mode=importlib",
+        "--junit-prefix=contract",
         "-pno:terminal",
         "-pno:cacheprovider",
         "-pno:doctest",
@@ -143,6 +125,7 @@ def _result(reports: Sequence[pytest.TestReport]) -> Result:
         check=name.removeprefix("test_"),
         case=case.removesuffix("]"),
         verdict=verdicts[decisive.outcome],
+        tag=next(tag for tag in Tag if tag in decisive.keywords),
         reason=_reason(decisive),
         seconds=sum(report.duration for report in reports),
         left_behind=tuple(str(value) for key, value in reports[-1].user_properties if key == "left behind"),

@@ -70,6 +70,16 @@ class People:
     prefix: str
 
 
+#: People and a unit that nobody has; the mobile numbers are from a range that belongs to nobody.
+PEOPLE = People(
+    unit=Unit(code="sozlesme", name="Sözleşme Denetimi", kind="office"),
+    holder=Person(id="sozlesme-1", name="Işıl Çağrı", unit="sozlesme", title="Şef", mobile="+905000000001"),
+    successor=Person(id="sozlesme-2", name="İsmail Öğüt", unit="sozlesme", title="Memur", mobile="+905000000002"),
+    domain="sozlesme.example",
+    prefix="sozlesme",
+)
+
+
 @attrs.frozen(kw_only=True)
 class Situation:
     """What must be true of one account."""

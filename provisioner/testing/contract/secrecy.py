@@ -131,6 +131,7 @@ class SecrecyChecks(ListenerFixtures):
 
 def _expect_discreet(target: Gateway, request: AccountChange, listener: Listener) -> None:
     """Make a call past the core's redaction, and see that what it raises and says is fit to be seen."""
+    __tracebackhide__ = True
     expect_discreet(lambda: call_past_redaction(target, request), request, listener)
 
 
@@ -141,6 +142,7 @@ def call_past_redaction(target: Gateway, request: AccountChange) -> object:
 
 def expect_discreet(call: Callable[[], object], request: object, listener: Listener) -> None:
     """Make a call, and see that what it raises and says does not quote the secret of its request."""
+    __tracebackhide__ = True
     secret = getattr(request, "secret", None)
     with listener.listening() as heard:
         said = _raised(call)
@@ -166,6 +168,7 @@ def secrets_of(*secrets: Secret | None) -> tuple[Secret, ...]:
 
 def expect_unsaid(secrets: tuple[Secret, ...], place: str, *said: str | None) -> None:
     """See that none of these secrets is in a text. One that is a single character is in every text."""
+    __tracebackhide__ = True  # pytest would show the arguments
     for secret in secrets:
         clear = secret.reveal()
         if len(clear) > 1:
