@@ -1,0 +1,126 @@
+"""``provisioner contract``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from provisioner.core.requests import CreateAccount, HandOver, Receipt
+from provisioner.testing.contract import TargetContract
+from provisioner.testing.contract.listing import checks
+from provisioner.testing.faults import Fault
+from provisioner.testing.memory import MemoryTarget
+from tests.cli.conftest import Office
+
+
+@attrs.define(eq=False)
+class Watched(MemoryTarget):
+    """Remembers whose accounts it was asked for."""
+
+    units: set[str] = attrs.field(factory=set)
+    holders: set[str] = attrs.field(factory=set)
+
+    def account_create(self, request: CreateAccount) -> Receipt:
+        self.units.add(request.unit.code)
+        self.holders.add(request.holder.id)
+        return super().account_create(request)
+
+    def account_handover(self, request: HandOver) -> Receipt:
+        self.holders.add(request.holder.id)
+        return super().account_handover(request)
+
+
+def test_a_sound_target_passes_and_is_as_empty_as_before(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the user's own pytest is told, it is not told to this one."""
+    (tmp_path / "conftest.py").write_text("raise RuntimeError")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nonsense")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
+    report = tmp_path / "report.xml"
+
+    answer = office.type("contract", "posta", "--junit", report)
+
+    assert answer.code == 0, answer.out
+    assert "ok         create_opens_an_account\n" in answer.out
+    assert "skipped    throttling_is_said: no system asks for patience" in answer.out
+    assert ", 0 failed," in answer.out
+    assert not office.plugin.targets["posta"]._entries
+    assert 'failures="0"' in report.read_text()
+    assert 'name="test_create_opens_an_account"' in report.read_text()
+
+
+def test_a_target_that_breaks_the_contract_fails_with_the_reason(office: Office) -> None:
+    office.faults("posta").on("account_rotate", Fault.REFUSE)
+
+    answer = office.type("--json", "contract", "posta")
+
+    assert answer.code == 4
+    found = {(one["check"], one["case"]): one for one in answer.json["items"]}
+    failed = found["rotate_replaces_the_secret", ""]
+    assert (failed["verdict"], failed["tag"]) == ("failed", "contract_core")
+    assert "it is against the rules here" in failed["reason"]
+    assert found["close_twice_is_unchanged", ""]["verdict"] == "ok"
+    assert answer.json["left_behind"] == []
+
+
+def test_accounts_that_may_still_be_open_are_named(office: Office) -> None:
+    office.faults("posta").on("account_close", Fault.REFUSE)
+
+    answer = office.type("contract", "posta")
+
+    assert answer.code == 4
+    assert "the account sozlesme" in answer.err
+
+
+def test_the_accounts_can_belong_to_a_unit_that_the_target_knows(office: Office) -> None:
+    watched = office.plugin.targets["posta"] = Watched()
+
+    answer = office.type("contract", "posta", "--unit", "ar-ge")
+
+    assert answer.code == 0, answer.out
+    assert "ar-ge" in watched.units
+    assert watched.holders == {"1002", "1001"}
+
+
+def test_a_target_that_cannot_be_reached_is_not_judged(office: Office) -> None:
+    office.faults("posta").on("target_check", Fault.CANNOT_CONNECT)
+
+    answer = office.type("contract", "posta")
+
+    assert answer.code == 5
+    assert office.faults("posta").calls["account_create"] == 0
+
+
+def test_a_dry_run_lists_the_checks_and_calls_nothing(office: Office) -> None:
+    answer = office.type("--json", "contract", "posta", "--dry-run")
+
+    assert answer.code == 0
+    assert {one["check"] for one in answer.json["items"]} == {check.name for check in checks(TargetContract)}
+    assert not office.plugin.targets
+
+
+def test_an_unknown_target_is_named_with_those_that_there_are(office: Office) -> None:
+    answer = office.type("contract", "mail")
+
+    assert answer.code == 2
+    assert "there is no target mail; there are posta, pys" in answer.err
+
+
+def test_an_unknown_unit_is_an_error_before_anything_is_made(office: Office) -> None:
+    answer = office.type("contract", "posta", "--unit", "nowhere")
+
+    assert answer.code == 2
+    assert office.faults("posta").calls["account_create"] == 0
+
+
+def test_without_pytest_the_cure_is_named(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provisioner.cli.contract.find_spec", lambda _: None)
+
+    answer = office.type("contract", "posta")
+
+    assert answer.code == 2
+    assert "pip install 'unit-provisioner[testing]'" in answer.err
