@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Answer, typed
+from provisioner.core.health import TargetHealth
+from provisioner.core.model import StepError
+from provisioner.testing.faults import Fault
+from tests.cli.conftest import Answer, Office, typed
 
 CONFIG = """\
 language = "en"
@@ -84,3 +88,92 @@ class TestPlugins:
 
     def test_shows_people_a_table(self, config: Path) -> None:
         assert "pys-mock" in typed("--config", config, "plugins").out
+
+
+def _serves(answer: Answer, name: str) -> dict[str, dict[str, object]]:
+    serves = _named(answer, name)["serves"]
+    assert isinstance(serves, list)
+    return {one["name"]: one for one in serves}
+
+
+class TestServed:
+    """What is said of each target and channel."""
+
+    def test_has_its_own_hooks(self, config: Path) -> None:
+        """Two targets of one plug-in may be of different kinds."""
+        directory = _serves(typed("--config", config, "--json", "plugins"), "local")["targets.directory"]
+
+        assert {"account_create", "account_probe", "target_check"} <= set(directory["hooks"])  # type: ignore[call-overload]
+        assert (directory["state"], directory["capabilities"]) == ("enabled", None)
+
+    def test_is_not_called_unless_somebody_asks(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A list of what is installed must not wait for a system that is down."""
+        _install_faulty(monkeypatch)
+
+        office.type("plugins")
+        assert not office.faults("posta").calls
+        office.type("plugins", "--check")
+        assert office.faults("posta").calls == {"target_check": 1}
+
+    def test_says_what_it_can_do(self, config: Path) -> None:
+        answer = typed("--config", config, "--json", "plugins", "--check")
+
+        directory = _serves(answer, "local")["targets.directory"]
+        assert directory["state"] == "working"
+        assert directory["capabilities"] == {
+            "tells_presence": True,
+            "proves_secret": True,
+            "undoes": ["account_close", "account_create", "account_handover", "account_rotate"],
+            "facts": {"file": str(config.parent / "directory.sqlite")},
+        }
+
+    def test_says_why_it_does_not_answer(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        _install_faulty(monkeypatch)
+        office.faults("posta").on("target_check", Fault.CANNOT_CONNECT)
+
+        answer = office.type("--json", "plugins", "--check")
+
+        serves = _serves(answer, "faulty")
+        assert answer.code == 0
+        assert (serves["targets.posta"]["state"], serves["targets.posta"]["reason"]) == ("broken", "connection refused")
+        assert (serves["targets.pys"]["state"], serves["channels.sms"]["state"]) == ("working", "working")
+
+    def test_is_quarantined_until_somebody_resumes_it(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        _install_faulty(monkeypatch)
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        known = TargetHealth(
+            name="pys", failing_since=now, error=StepError(name="UnavailableError", message="gone"), quarantined_at=now
+        )
+        with office.open() as store:
+            store.change_health("pys", lambda _: known)
+
+        answer = office.type("--json", "plugins", "--check")
+
+        assert _named(answer, "faulty")["state"] == "quarantined"
+        serves = _serves(answer, "faulty")
+        assert (serves["targets.pys"]["state"], serves["targets.posta"]["state"]) == ("quarantined", "working")
+
+    def test_people_read_it_line_by_line(self, config: Path) -> None:
+        out = typed("--config", config, "plugins", "--check").out
+
+        assert "targets.directory: working\n  hooks: account_close, account_create" in out
+        assert "  can undo: account_close" in out
+        assert f"  file: {config.parent / 'directory.sqlite'}" in out
+
+
+def _install_faulty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the list of what is installed know the plug-in of the tests, too."""
+    from importlib.metadata import EntryPoint
+
+    from provisioner.cli import plugins
+    from provisioner.core.plugins import find_entry_point
+
+    class Faulty(EntryPoint):
+        """An entry point that loads what the tests have put in its place."""
+
+        dist = None
+
+        def load(self) -> object:
+            return find_entry_point("faulty")[0].load()
+
+    monkeypatch.setattr(plugins, "installed", lambda: [Faulty("faulty", "faulty", "provisioner.plugins")])
