@@ -10,7 +10,8 @@ import pytest
 
 from provisioner.testing.contract import TargetContract
 from provisioner.testing.contract.listing import checks
-from provisioner.testing.contract.running import Result, Verdict, run
+from provisioner.testing.contract.results import Result, Verdict
+from provisioner.testing.contract.running import run
 from provisioner.testing.contract.tags import Tag
 from provisioner_pys.mock import PysMock
 from tests.testing.contract import broken_wire
