@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -291,35 +292,58 @@ def _line(file: Path, place: str, problem: str) -> str:
 
 def _describe(error: BaseException, cls: type | None) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
-        known = ", ".join(attribute.name for attribute in attrs.fields(error.cl))
-        return f"unknown key {', '.join(sorted(error.extra_fields))}; known are {known}"
+        return "; ".join(_unknown(key, error.cl) for key in sorted(error.extra_fields))
     if isinstance(error, KeyError):
-        return "it is missing"
+        return f"it is missing; expected {_kind(cls)}"
     if isinstance(error, ConfigurationError):
         return f"{error}; {error.cure}" if str(error.cure) else str(error)
     if isinstance(error, _WrongTypeError):
-        return f"expected {error}"
+        return str(error)
     if isinstance(cls, type) and issubclass(cls, Enum):
-        return f"expected one of {', '.join(str(one.value) for one in cls)}"
+        return f"expected {_kind(cls)}"
     # A validator's own words name the attribute and the bound, after the first argument of its exception.
     return f"not allowed: {_bound(error)}" if isinstance(error, (ValueError, TypeError)) else type(error).__name__
+
+
+def _unknown(key: str, cls: type) -> str:
+    known = [attribute.name for attribute in attrs.fields(cls)]
+    meant = get_close_matches(key, known, n=1)
+    return f"unknown key {key}; {f'did you mean {meant[0]}? ' if meant else ''}known are {', '.join(known)}"
+
+
+def _kind(cls: Any) -> str:
+    """Say what a setting of this type looks like in TOML."""
+    if cls is Secret:
+        return f"a secret, as {credentials.REFERENCES}"
+    if isinstance(cls, type) and issubclass(cls, Enum):
+        return f"one of {', '.join(str(one.value) for one in cls)}"
+    if _is_list(cls):
+        return "a list"
+    return "a table" if attrs.has(cls) or _is_mapping(cls) else _NAMES.get(cls, _NAMES[str])
 
 
 def _bound(error: BaseException) -> str:
     return str(error.args[0]).split(":")[0].split(" (got")[0] if error.args else type(error).__name__
 
 
-class _WrongTypeError(TypeError):
-    """A value has another type than the setting; the message names the type that was expected."""
-
-
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+#: The types that only TOML has and no setting.
+_OTHERS = {list: "a list", dict: "a table"}
+
+
+class _WrongTypeError(TypeError):
+    """A value has another type than the setting. The message names both types, and not the value."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        found = (_NAMES | _OTHERS).get(type(value), "a date or time")
+        super().__init__(f"expected {expected}" if found == expected else f"expected {expected}, found {found}")
 
 
 def _exactly(kind: type, value: object, cls: Callable[[object], object]) -> object:
     accepted = (int, float) if kind is float else (kind,)
     if isinstance(value, bool) is not (kind is bool) or not isinstance(value, accepted):
-        raise _WrongTypeError(_NAMES[kind])
+        raise _WrongTypeError(_NAMES[kind], value)
     return cls(value)  # which may be an enumeration of that kind
 
 
@@ -327,9 +351,24 @@ def _is_list(cls: Any) -> bool:
     return get_origin(cls) is list or get_origin(cls) is tuple
 
 
+def _is_mapping(cls: Any) -> bool:
+    return get_origin(cls) is dict or get_origin(cls) is Mapping
+
+
+def _of_table(structure: Callable[[Any, Any], object]) -> Callable[[Any, Any], object]:
+    """Return the same for tables, and an error that says what is wrong for everything else."""
+
+    def structured(value: object, cls: object) -> object:
+        if not isinstance(value, Mapping):
+            raise _WrongTypeError("a table", value)
+        return structure(value, cls)
+
+    return structured
+
+
 def _list(converter: cattrs.Converter, value: object, cls: Any) -> object:
     if not isinstance(value, list):
-        raise _WrongTypeError("a list")
+        raise _WrongTypeError("a list", value)
     item = cls.__args__[0]
     items = [converter.structure(one, item) for one in value]
     return tuple(items) if get_origin(cls) is tuple else items
@@ -337,7 +376,7 @@ def _list(converter: cattrs.Converter, value: object, cls: Any) -> object:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise _WrongTypeError(_NAMES[str])
+        raise _WrongTypeError(_NAMES[str], value)
     return value
 
 
@@ -345,7 +384,7 @@ def _time_zone(value: object, _: object) -> ZoneInfo:
     try:
         return ZoneInfo(_text(value))
     except (KeyError, ValueError, OSError):
-        raise _WrongTypeError("the name of a time zone, such as Europe/Istanbul") from None
+        raise _WrongTypeError("the name of a time zone, such as Europe/Istanbul", value) from None
 
 
 def _converter(folder: Path) -> cattrs.Converter:
@@ -356,6 +395,10 @@ def _converter(folder: Path) -> cattrs.Converter:
     converter.register_unstructure_hook(Secret, _refuse)
     converter.register_structure_hook(Path, lambda value, _: folder / _text(value))
     converter.register_structure_hook(ZoneInfo, _time_zone)
+    converter.register_structure_hook_factory(
+        attrs.has, lambda cls: _of_table(converter.gen_structure_attrs_fromdict(cls))
+    )
+    converter.register_structure_hook_factory(_is_mapping, lambda cls: _of_table(converter.gen_structure_mapping(cls)))
     converter.register_structure_hook_func(_is_list, lambda value, cls: _list(converter, value, cls))
     return converter
 

@@ -52,7 +52,10 @@ def _first_line(path: Path) -> str | None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            "the file {path} with a secret cannot be read: {error}", path=path, error=type(error).__name__
+            "the file {path} with a secret cannot be read: {error}",
+            cure="put the secret into its first line, and let this user read it",
+            path=path,
+            error=type(error).__name__,
         ) from None
     return text.splitlines()[0].strip() if text.strip() else None
 

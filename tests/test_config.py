@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from provisioner.config import LoadedConfiguration, find_file, load, structure
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.secret import Secret
+from provisioner.credentials import REFERENCES
 
 MINIMAL = '[accounts]\ndomain = "meb.gov.tr"\n'
 
@@ -163,6 +165,17 @@ class Settings:
     inner: Inner = Inner()
 
 
+@attrs.frozen(kw_only=True)
+class Required:
+    """Settings without which nothing works."""
+
+    url: str
+    password: Secret
+    colour: Colour
+    names: tuple[str, ...]
+    inner: Inner
+
+
 class TestStructure:
     """Turning tables into settings, strictly."""
 
@@ -206,6 +219,14 @@ class TestStructure:
             ({"inner": {"size": 0}}, "targets.posta.inner"),
             ({"inner": {"depth": 1}}, "targets.posta.inner: unknown key depth; known are size"),
             ({"colour": "green"}, "targets.posta.colour: expected one of red, blue"),
+            ({"inner": 3}, "targets.posta.inner: expected a table, found a whole number"),
+            ({"inner": ["size"]}, "targets.posta.inner: expected a table, found a list"),
+            ({"on": "yes"}, "targets.posta.on: expected true or false, found a string"),
+            ({"file": 3}, "targets.posta.file: expected a string, found a whole number"),
+            ({"file": date(2026, 1, 1)}, "targets.posta.file: expected a string, found a date or time"),
+            ({"colours": "red"}, "targets.posta: unknown key colours; did you mean colour? known are password"),
+            ({"zzz": "red"}, "targets.posta: unknown key zzz; known are password"),
+            ({"password": "file:none"}, "put the secret into its first line, and let this user read it"),
         ],
     )
     def test_says_where_and_what_is_wrong(self, table: dict[str, Any], words: str) -> None:
@@ -213,6 +234,28 @@ class TestStructure:
             self._structure(table)
 
         assert words in str(caught.value)
+
+    def test_says_what_is_missing(self) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            structure({}, Required, "targets.posta", file=Path("/etc/p.toml"))
+
+        assert str(caught.value).splitlines() == [
+            "/etc/p.toml: targets.posta.url: it is missing; expected a string",
+            f"/etc/p.toml: targets.posta.password: it is missing; expected a secret, as {REFERENCES}",
+            "/etc/p.toml: targets.posta.colour: it is missing; expected one of red, blue",
+            "/etc/p.toml: targets.posta.names: it is missing; expected a list",
+            "/etc/p.toml: targets.posta.inner: it is missing; expected a table",
+        ]
+
+    def test_a_secret_itself_is_taken_only_if_it_is_forced(self) -> None:
+        """Whoever reads the configuration could read it."""
+        with pytest.raises(ConfigurationError, match="a secret is given by reference") as caught:
+            self._structure({"password": "geheim-1"})
+
+        forced = self._structure({"password": "plain:geheim-1"}).password
+        assert "move the secret out of the file" in str(caught.value)
+        assert forced is not None
+        assert forced.reveal() == "geheim-1"
 
     @pytest.mark.parametrize(
         "table",
