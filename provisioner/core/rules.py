@@ -9,6 +9,7 @@ What has a date and is no account, such as a certificate, has a :class:`Watch` i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -139,6 +140,14 @@ class Rule:
         Called: once at start for each pair of rules that may hold for one account.
         """
         return None
+
+
+def share(*key: str) -> float:
+    """Return a number from 0 to 1, evenly spread, that depends on the key alone.
+
+    A rule that would otherwise want the same thing of every account at the same moment spreads it with this.
+    """
+    return int.from_bytes(hashlib.sha256("\0".join(key).encode()).digest()[:6]) / 2**48
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from attrs.validators import deep_iterable, ge
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.model import Account, AccountState
-from provisioner.core.rules import Action, Deadline, Facts, Rule
+from provisioner.core.rules import Action, Deadline, Facts, Rule, share
 from provisioner.core.text import Text
 
 SOURCE = "001 ¶2"
@@ -117,11 +116,6 @@ def password_since(account: Account) -> datetime | None:
     if account.state is not AccountState.OPEN:
         return None
     return account.password_changed_at or account.opened_at
-
-
-def share(*key: str) -> float:
-    """Return a number from 0 to 1 that depends on the key alone, evenly spread."""
-    return int.from_bytes(hashlib.sha256("\0".join(key).encode()).digest()[:6]) / 2**48
 
 
 def _warning(at: datetime, closing: datetime, left: int, facts: Facts) -> Deadline:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
+from hypothesis.errors import NoSuchExample
 
 from provisioner.catalogue import Catalogue
 from provisioner.core.model import AccountState
@@ -21,6 +23,7 @@ from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
 from provisioner.testing.contract import RuleContract
 from provisioner.testing.contract import rule as contract
+from provisioner.testing.contract.facts import facts as some_facts
 
 
 class TestRenewOrClose(RuleContract):
@@ -101,13 +104,18 @@ def _in_ten_days(facts: Facts, _: int) -> datetime:
 )
 def test_the_contract_sees_what_is_wrong(rule: Wrong, check: str, facts: Facts) -> None:
     [function] = [one for name, one in vars(RuleContract).items() if check in name]
-    known = {"rule": rule, "states": OPEN, "turkish": Catalogue.of("tr"), "facts": facts, "others": facts}
-    known["late"] = timedelta(days=30)
+    known = {"rule": rule, "states": OPEN, "turkish": Catalogue.of("tr"), "known": None}
+    known |= {"late": timedelta(days=30), "data": SimpleNamespace(draw=lambda _: facts)}
     wanted = inspect.signature(function.hypothesis.inner_test).parameters
     make = partial(function.hypothesis.inner_test, RuleContract())
 
     with pytest.raises(AssertionError):
         make(**{key: value for key, value in known.items() if key in wanted})
+
+
+def test_the_contract_sees_a_rule_that_never_wants_anything() -> None:
+    with pytest.raises(NoSuchExample):
+        RuleContract().test_wants_something(Wrong(states=frozenset()), some_facts(sorted(OPEN), ["school"]))
 
 
 def test_the_contract_sees_a_rule_that_asks_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,4 +126,4 @@ def test_the_contract_sees_a_rule_that_asks_somebody_else(monkeypatch: pytest.Mo
         return _in_ten_days(facts, calls)
 
     with pytest.raises(AssertionError):
-        RuleContract().test_is_quick(Wrong(at=slow))
+        RuleContract().test_is_quick(Wrong(at=slow), OPEN, ["school"])
