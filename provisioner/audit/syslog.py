@@ -30,6 +30,7 @@ _NIL = "-"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _BOM = b"\xef\xbb\xbf"
 _ESCAPED = re.compile(r'["\\\]]')
+_HARMLESS = re.compile(r'[^"\\\]\x00-\x1f\x7f]*')
 #: Control characters would end a line; they become the octal number that RFC 5424 shows for one of them.
 _CONTROLS = {code: f"#{code:03o}" for code in (*range(0x20), 0x7F)}
 
@@ -105,6 +106,8 @@ def _step_error(event: Mapping[str, Any]) -> object:
 
 def escaped(value: str) -> str:
     """Return the value of a parameter as RFC 5424, 6.3.3 wants it, in one line."""
+    if _HARMLESS.fullmatch(value):
+        return value
     return _ESCAPED.sub(r"\\\g<0>", value.translate(_CONTROLS))
 
 
