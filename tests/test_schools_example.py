@@ -104,7 +104,7 @@ def test_a_simulated_year_has_one_rotation_for_each_school(site: Path, office: P
 def test_the_parameters_are_read_strictly(site: Path, office: Path, tmp_path: Path) -> None:
     for wrong, words in {
         "from_day = 32": "'from_day' must be <= 31",
-        "day = 1": "unknown key day; known are from_day",
+        "day = 1": "unknown key day; did you mean",
     }.items():
         config = tmp_path / "wrong.toml"
         config.write_text(f"{CONFIG}{RULES}{wrong}\n", encoding="utf-8")
