@@ -26,7 +26,8 @@ def carry_out(session: Session, app: Application, form: RequestForm, *, dry_run:
     """
     operation = app.store.operations([form.operation]).get(form.operation) if form.operation else None
     if form.state is FormState.ARCHIVED or (operation and operation.state is OperationState.DONE):
-        app.desk.settle()
+        if not dry_run:
+            app.desk.settle()
         return _done_already(session, form)
     account = app.store.accounts([form.login]).get(form.login)
     app.desk.require_ready(form, session.actor, _recipient(app, form, account))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from provisioner.bootstrap import Application
-from provisioner.cli.accounts import known_or_future_account
+from provisioner.cli.accounts import known_accounts, known_or_future_account
 from provisioner.cli.documents import form_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.forms import carry_out
@@ -19,7 +19,7 @@ from provisioner.cli.session import Session
 from provisioner.core.desk import Wish
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.forms import KINDS, FormEvent, FormState, RequestForm
-from provisioner.core.model import OperationKind
+from provisioner.core.model import Account, OperationKind
 from provisioner.core.text import Text
 
 _ID = click.argument("form_id", metavar="ID")
@@ -54,7 +54,7 @@ def submit(
     if (wanted is OperationKind.HANDOVER) is (incoming is None):
         raise click.UsageError("A handover needs --to PERSON, and nothing else does.")
     with session.application() as app:
-        account = known_or_future_account(app, login)
+        account = _account(app, wanted, login)
         wish = Wish(
             kind=wanted,
             account=account,
@@ -170,6 +170,13 @@ def show(session: Session, form_id: str, *, archived: bool) -> ExitCode:
         raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
     click.echo(form.archive, nl=False)
     return ExitCode.DONE
+
+
+def _account(app: Application, kind: OperationKind, login: str) -> Account:
+    """Return what a form is about; an opening may be asked for before the account is there."""
+    if kind is OperationKind.CREATE:
+        return known_or_future_account(app, login)
+    return known_accounts(app.store, app.planner.naming, [login])[0]
 
 
 def _sha256(file: Path) -> str:

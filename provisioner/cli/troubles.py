@@ -46,8 +46,8 @@ def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCod
     """
     with session.application() as app:
         [account] = known_accounts(app.store, app.planner.naming, [login])
-        for known in app.store.find_troubles(state=TroubleState.OPEN, under=None):
-            if (known.login, known.reporter, known.text) == (account.login, session.actor, text):
+        for known in app.store.find_troubles(state=TroubleState.OPEN, login=account.login):
+            if (known.reporter, known.text) == (session.actor, text):
                 return _tell(session, app.store, known, dry_run=dry_run)
         trouble = Trouble(
             id=str(uuid.uuid4()),

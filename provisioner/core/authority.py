@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -93,6 +94,9 @@ class ActedForAnother(Event):
 
     #: Who is answerable.
     delegator: str
+
+
+GrantsOf = Callable[[str], Sequence[Grant]]
 
 
 class AuthorityRecords(Protocol):
@@ -241,26 +245,41 @@ class Authority:
             known[person] = any(grant.delegator for grant in self.records.grants_of(person))
         return known[person]
 
-    def _standing(self, person: str, roles: Collection[Role], path: Collection[str], at: datetime) -> Standing | None:
+    def _standing(
+        self, person: str, roles: Collection[Role], path: Collection[str], at: datetime, of: GrantsOf | None = None
+    ) -> Standing | None:
+        """Return the right by which a person has one of these roles.
+
+        Args:
+
+            person: The id of the person.
+
+            roles: One of these is enough.
+
+            path: The codes of the unit and of those above it.
+
+            at: When.
+
+            of: Gives the roles of a person; by default, as they are in the records.
+        """
+        grants_of = of or self.records.grants_of
         if Role.ADMINISTRATOR in roles and person in self.administrators:
             return Standing(role=Role.ADMINISTRATOR)
         fitting = [
-            grant
-            for grant in self.records.grants_of(person)
-            if grant.role in roles and grant.holds(at) and grant.covers(path)
+            grant for grant in grants_of(person) if grant.role in roles and grant.holds(at) and grant.covers(path)
         ]
         for grant in sorted(fitting, key=lambda one: one.delegator is not None):
-            if grant.delegator is None or self._has_own(grant.delegator, grant.role, path, at):
+            if grant.delegator is None or self._has_own(grant.delegator, grant.role, path, at, grants_of):
                 return Standing(role=grant.role, delegator=grant.delegator)
         return None
 
-    def _has_own(self, person: str, role: Role, path: Collection[str], at: datetime) -> bool:
+    def _has_own(self, person: str, role: Role, path: Collection[str], at: datetime, grants_of: GrantsOf) -> bool:
         """Whether a person has a role by himself: what was delegated cannot be delegated again."""
         if role is Role.ADMINISTRATOR and person in self.administrators:
             return True
         return any(
             grant.role is role and grant.delegator is None and grant.holds(at) and grant.covers(path)
-            for grant in self.records.grants_of(person)
+            for grant in grants_of(person)
         )
 
     def _without_form(self, request: AuthorizeOperation, path: Collection[str]) -> Denial | None:
@@ -298,9 +317,11 @@ class Authority:
         )
 
     def _who(self, roles: Collection[Role], path: Collection[str]) -> list[str]:
+        held: dict[str, list[Grant]] = defaultdict(list)
+        for grant in self.records.all_grants():
+            held[grant.person].append(grant)
         at = self.now()
-        persons = [grant.person for grant in self.records.all_grants() if grant.role in roles and grant.covers(path)]
-        able = [person for person in dict.fromkeys(persons) if self._standing(person, roles, path, at)]
+        able = [one for one in held if self._standing(one, roles, path, at, lambda person: held.get(person, ()))]
         more = self.administrators if Role.ADMINISTRATOR in roles else ()
         return list(dict.fromkeys([*able, *more]))
 

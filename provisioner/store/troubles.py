@@ -48,18 +48,24 @@ class StoredTroubles(StoredRecords):
         found = self._all(select(troubles).where(troubles.c.id == trouble_id))
         return Trouble(**found[0]._asdict()) if found else None
 
-    def find_troubles(self, *, state: TroubleState | None = None, under: str | None = None) -> Iterator[Trouble]:
+    def find_troubles(
+        self, *, state: TroubleState | None = None, login: str | None = None, under: str | None = None
+    ) -> Iterator[Trouble]:
         """Yield reports, the latest first.
 
         Args:
 
             state: Only those in this state.
 
+            login: Only those about this account.
+
             under: Only those that the unit with this code, or one below it, has in hand.
         """
         query = select(troubles)
         if state is not None:
             query = query.where(troubles.c.state == state)
+        if login is not None:
+            query = query.where(troubles.c.login == login)
         if under is not None:
             query = query.where(troubles.c.unit.in_(codes_under(under)))
         for page in self._pages(query, troubles.c.reported_at, troubles.c.id, latest_first=True):

@@ -140,6 +140,9 @@ class TestWholeLife:
 
         assert act(desk, "2001", "execute", form_id).states == {"kmarasmem": "done"}
 
+    def test_is_for_an_account_that_is_there_unless_it_asks_for_an_opening(self, desk: Office) -> None:
+        assert act(desk, "1002", "submit", "kmarasmem", "--kind", "rotate", "--reason", "x").code == 2
+
     def test_archives_a_form_for_which_nothing_is_left_to_do(self, desk: Office) -> None:
         form_id = approved(desk, kind="close")
         desk.type("--actor", "2001", "account", "close", "arge46")
@@ -401,6 +404,16 @@ class TestUnfinished:
     def test_is_driven_on_when_it_is_executed_again(self, desk: Office, stuck: str) -> None:
         assert act(desk, "2001", "execute", stuck).states == {"arge46": "done"}
         assert shown(desk, stuck)["state"] == "archived"
+
+    def test_is_begun_anew_after_a_target_refused_it_for_good(self, desk: Office) -> None:
+        form_id = approved(desk)
+        desk.faults("posta").on("account_rotate", Fault.REFUSE)
+        assert act(desk, "2001", "execute", form_id).code == 4
+        desk.faults("posta").clear()
+        assert (desk.operations()[0].state.ended, shown(desk, form_id)["state"]) == (True, "executing")
+
+        assert act(desk, "2001", "execute", form_id).states == {"arge46": "done"}
+        assert shown(desk, form_id)["state"] == "archived"
 
     def test_is_begun_anew_after_a_crash_before_the_operation_was_written(
         self, desk: Office, monkeypatch: pytest.MonkeyPatch
