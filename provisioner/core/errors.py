@@ -40,7 +40,7 @@ plug-ins scrubs them all the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import attrs
@@ -209,16 +209,10 @@ class QuarantinedError(LeftAloneError):
 
 
 class InMaintenanceError(LeftAloneError):
-    """Somebody is working on the target, so it is not called. That is no failure, and alarms nobody.
+    """Somebody is working on the target, so it is not called. That is no failure, and alarms nobody."""
 
-    Args:
-
-        until: When that will be over.
-    """
-
-    def __init__(self, message: str, /, *, until: datetime, cure: str = "", **values: object) -> None:
-        super().__init__(message, cure=cure, **values)
-        self.until = until
+    #: When that will be over.
+    until: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 class ThrottledError(TransientError):

@@ -36,11 +36,10 @@ class Maintenance:
         error = InMaintenanceError(
             "{target} is in maintenance until {end}",
             cure="nothing needs to be done: 'provisioner resume' or the next sweep carries on after that",
-            until=self.until,
             target=self.name,
             end=self.until.isoformat(timespec="minutes"),
         )
-        error.target = self.name
+        error.target, error.until = self.name, self.until
         return error
 
 

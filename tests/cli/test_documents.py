@@ -53,6 +53,7 @@ def test_operation() -> None:
         "state": "incomplete",
         "actor": "ayse",
         "reason": "açılış",
+        "staging": None,
         "created_at": "2026-01-05T06:30:15.250000Z",
         "finished_at": None,
         "next_try_at": "2026-01-05T06:30:15.250000Z",

@@ -26,6 +26,7 @@ EXPECTED = {
     "LeaseLostError": 4,
     "MisconfiguredError": 2,
     "PluginError": 2,
+    "StagedError": 6,
     "StoppedError": 4,
     "StoreError": 2,
     "SupersededError": 4,
