@@ -93,11 +93,11 @@ def test_every_rule_and_each_of_its_parameters_is_in_the_tables(name: RuleName) 
             break
         mine.append(row)
 
-    assert re.findall(r"`(\w+)`", " ".join(row[1] for row in mine)) == [one.name for one in _fields(RULES[name])]
+    assert re.findall(r"`(\w+)`", " ".join(row[1] for row in mine)) == _parameters(RULES[name])
 
 
-def _fields(cls: type) -> tuple[attrs.Attribute[object], ...]:
-    return attrs.fields(cls)
+def _parameters(cls: type) -> list[str]:
+    return [one.name for one in attrs.fields(cls)]
 
 
 def test_the_window_of_the_example_ends_before_the_first_warning(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class TestRenewOrClose:
 
         assert warning.reason.said(Catalogue.of("tr")) == (
             "temelegitim46@meb.gov.tr şifresini 1 gün içinde, en geç 04.02.2026 tarihinde yenileyiniz; "
-            "aksi hâlde hesap kapatılacaktır"
+            "aksi takdirde hesap kapatılacaktır"
         )
         assert warning.source == "001 ¶2"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 
 Units = Callable[[Iterable[str]], Mapping[str, Unit]]
+
+#: Of the alphabet of SMS (3GPP TS 23.038) and its Turkish table, the characters that our messages may need.
+GSM = frozenset(string.ascii_letters + string.digits + " @_.,:;-()!?'/" + "çÇğĞıİöÖşŞüÜ")
 
 CONFIG = """\
 [accounts]
@@ -232,7 +236,9 @@ def test_messages_to_people_fit_into_one_sms() -> None:
 
     for english in spoken:
         assert turkish(english) != english
-        assert len(turkish(english).format_map(values)) <= 160
+        said = turkish(english).format_map(values)
+        assert len(said) <= 160
+        assert set(said) <= GSM, "one character more, and only 70 fit into a message"
 
 
 def test_an_object_that_is_no_rule_is_refused() -> None:
