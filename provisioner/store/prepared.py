@@ -22,8 +22,7 @@ from sqlalchemy.sql.dml import UpdateBase
 #: How many rows share a statement. SQLite takes 32,766 values, and no table here has 50 columns.
 ROWS = 500
 
-_Value = tuple[str, object, Callable[[Any], Any] | None]
-_Tuple = tuple[object, ...]
+_Values = list[Any]
 
 
 @attrs.frozen
@@ -31,44 +30,43 @@ class Prepared:
     """One statement in one dialect."""
 
     _text: str
-    #: For each place in the text: the name of the value, what it is if a row does not have it, its conversion.
-    _values: tuple[_Value, ...]
+    #: For each place in the text: the name of the value, and what it is if a row does not have it.
+    _names: tuple[tuple[str, object], ...]
+    #: The places whose values the driver does not take as they are.
+    _conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
     #: What stands in the text once for each row, if rows can share a statement.
     _places: str = attrs.field(init=False)
 
     @_places.default
     def _find_places(self) -> str:
-        places = f"({', '.join('?' * len(self._values))})"
+        places = f"({', '.join('?' * len(self._names))})"
         return places if f"VALUES {places}" in self._text else ""
 
     @classmethod
     def of(cls, statement: UpdateBase, dialect: Dialect) -> Self:
         """Compile *statement* for a dialect with positional parameters."""
         compiled = statement.compile(dialect=dialect)
-        values = []
-        for name in compiled.positiontup or ():
-            bind = compiled.binds[name]
-            values.append((name, bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect)))
-        return cls(str(compiled), tuple(values))
+        binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
+        processors = [bind.type.dialect_impl(dialect).bind_processor(dialect) for _, bind in binds]
+        conversions = tuple((place, convert) for place, convert in enumerate(processors) if convert)
+        return cls(str(compiled), tuple((name, bind.value) for name, bind in binds), conversions)
 
     def run(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> int:
         """Run the statement for each row; answers how many rows of its table it touched."""
         values = [self._values_of(row) for row in rows]
         if not self._places:
-            return connection.exec_driver_sql(self._text, values).rowcount
+            return connection.exec_driver_sql(self._text, [tuple(one) for one in values]).rowcount
         return sum(self._insert(connection, values[start : start + ROWS]) for start in range(0, len(values), ROWS))
 
-    def _insert(self, connection: Connection, rows: Sequence[_Tuple]) -> int:
+    def _insert(self, connection: Connection, rows: Sequence[_Values]) -> int:
         text = self._text.replace(self._places, ", ".join([self._places] * len(rows)), 1)
         return connection.exec_driver_sql(text, tuple(chain.from_iterable(rows))).rowcount
 
-    def _values_of(self, row: Mapping[str, object]) -> _Tuple:
-        return tuple(
-            [
-                convert(row.get(name, default)) if convert else row.get(name, default)
-                for name, default, convert in self._values
-            ]
-        )
+    def _values_of(self, row: Mapping[str, object]) -> _Values:
+        values = [row.get(name, default) for name, default in self._names]
+        for place, convert in self._conversions:
+            values[place] = convert(values[place])
+        return values
 
 
 @lru_cache(maxsize=100)
