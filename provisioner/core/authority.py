@@ -332,10 +332,12 @@ class Authority:
         return ", ".join(f"{known[one].name} ({one})" if one in known else one for one in shown) or "-"
 
     def _path_of(self, unit: Unit) -> Collection[str]:
-        """Return the codes above a unit, of which only the parent may be known; if it is moved, those above both."""
-        stored = self._path(unit.code)
+        """Return the codes of a unit and of those above it: above both places, if it is new or is moved."""
+        stored = self.records.unit_path(unit.code)
+        if stored and stored[-1].parent == unit.parent:
+            return {one.code for one in stored}
         above = self._path(unit.parent)
-        return {one for one in stored if one == unit.code or one in above} if stored else above
+        return {one.code for one in stored[:-1] if one.code in above} if stored else above
 
     def _path(self, code: str | None) -> Collection[str]:
         return {unit.code for unit in self.records.unit_path(code)} if code else frozenset()

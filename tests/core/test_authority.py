@@ -239,8 +239,24 @@ class TestRequire:
         authority.require_for_units("officer", [SCHOOL])
         with pytest.raises(DeniedError, match="not an officer of 46-2"):
             authority.require_for_units("officer", [SCHOOL, OTHER])
+
+    @pytest.mark.parametrize(
+        "moved",
+        [
+            attrs.evolve(OTHER, parent="46-1"),
+            attrs.evolve(SCHOOL, parent="46-2"),
+            attrs.evolve(DISTRICT, parent="46-2"),
+        ],
+        ids=["to the own unit", "away from it", "the own unit"],
+    )
+    def test_lets_only_who_is_above_both_places_move_a_unit(
+        self, authority: Authority, known: Known, moved: Unit
+    ) -> None:
         with pytest.raises(DeniedError):
-            authority.require_for_units("officer", [attrs.evolve(OTHER, parent="46-1")])
+            authority.require_for_units("officer", [moved])
+
+        known.grants.append(role("second", Role.OFFICER, "46"))
+        authority.require_for_units("second", [moved])
 
 
 class TestDelegation:
