@@ -32,7 +32,8 @@ def at_wall_time(year: int, month: int, day: int, zone: ZoneInfo, *, hour: int =
 
 def written_day(moment: datetime, zone: ZoneInfo) -> str:
     """Return the day of a moment, as people write it in Turkey."""
-    return f"{moment.astimezone(zone):%d.%m.%Y}"
+    day = moment.astimezone(zone)
+    return f"{day.day:02}.{day.month:02}.{day.year}"
 
 
 def _wall(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -44,14 +44,10 @@ class RenewOrClose(Rule):
         if changed is None:
             return []
         start, days = self._term(changed, facts)
-        closing = facts.days_after(start, days)
-        warnings = [
-            _warning(facts.days_after(start, days - left), closing, left, facts) for left in set(self.warn_days)
-        ]
-        reason = Text(
-            "the password of {mail} was not renewed within {days} days",
-            {"mail": facts.account.mail, "days": self.days},
-        )
+        closing, mail = facts.days_after(start, days), facts.account.mail
+        day = facts.written_day(closing)
+        warnings = [_warning(facts.days_after(start, days - left), mail, day, left) for left in set(self.warn_days)]
+        reason = Text("the password of {mail} was not renewed within {days} days", {"mail": mail, "days": self.days})
         return [*warnings, Deadline(action=Action.CLOSE, at=closing, reason=reason, source=SOURCE)]
 
     @property
@@ -118,9 +114,9 @@ def password_since(account: Account) -> datetime | None:
     return account.password_changed_at or account.opened_at
 
 
-def _warning(at: datetime, closing: datetime, left: int, facts: Facts) -> Deadline:
+def _warning(at: datetime, mail: str, day: str, left: int) -> Deadline:
     reason = Text(
         "please renew the password of {mail} by {day}, in {days} day(s); otherwise the account will be closed",
-        {"mail": facts.account.mail, "day": facts.written_day(closing), "days": left},
+        {"mail": mail, "day": day, "days": left},
     )
     return Deadline(action=Action.WARN, at=at, reason=reason, source=SOURCE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,6 +53,20 @@ class Says(Rule):
 
 
 class AlsoSays(Says):
+    """Another kind of rule."""
+
+
+@attrs.frozen(kw_only=True)
+class Plans(Rule):
+    """Has deadlines so many days from now, by action."""
+
+    at: Mapping[Action, Sequence[int]]
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        return [deadline("", NOW + day * DAY, action) for action, days in self.at.items() for day in days]
+
+
+class AlsoPlans(Plans):
     """Another kind of rule."""
 
 
@@ -202,6 +216,21 @@ class TestDeadlines:
         mark = Mark(rule_set=name, action=action, at=NOW + DAY, met_at=NOW)
 
         assert found.next_deadline(ACCOUNT, SCHOOL, [mark]) == NOW
+
+    def test_do_not_warn_of_a_closing_before_which_the_product_renews_the_password(self) -> None:
+        """Who is warned, and then gets a new password without having done anything, believes no warning any more."""
+        found = policy(
+            rule_set("close", None, Plans(at={Action.WARN: [1, 3], Action.CLOSE: [4]})),
+            rule_set("rotate", None, AlsoPlans(at={Action.ROTATE: [2]})),
+            rule_set("other", None, Says(name="other", at=(NOW + DAY,))),
+        ).deadlines(ACCOUNT, SCHOOL, [])
+
+        assert [(one.rule_set, one.action.value, (one.at - NOW).days) for one in found] == [
+            ("other", "warn", 1),
+            ("rotate", "rotate", 2),
+            ("close", "warn", 3),
+            ("close", "close", 4),
+        ]
 
     def test_do_not_exist_without_rules(self) -> None:
         assert policy().next_deadline(ACCOUNT, SCHOOL, []) is None
