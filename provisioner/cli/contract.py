@@ -13,7 +13,6 @@ import attrs
 import click
 
 from provisioner.bootstrap import StoredPersons, utc_now
-from provisioner.cli import logs
 from provisioner.cli.documents import Document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
@@ -51,7 +50,7 @@ def command(session: Session, target: str, *, junit: Path | None, unit: str | No
     _expect_target(session, target)
     if dry_run:
         return _list(session)
-    logs.set_up(verbose=session.verbose)
+    session.set_up_logs()
     with closing(Plugins(make_breaker=lambda name: Breaker(name=name, now=utc_now))) as plugins:
         plugins.add("core:defaults", Defaults(plate_code=session.configuration.content.accounts.plate_code))
         plugins.load(session.configuration.plugin_settings())

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from provisioner import credentials
-from provisioner.cli import logs
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
@@ -24,7 +23,7 @@ from provisioner_pys.settings import is_loopback
 @click.pass_context
 def group(ctx: click.Context) -> None:
     """A PYS of one's own, for tests and demonstrations."""
-    logs.set_up(verbose=ctx.ensure_object(Session).verbose)
+    ctx.ensure_object(Session).set_up_logs()
 
 
 @group.command()

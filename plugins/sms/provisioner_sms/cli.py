@@ -12,7 +12,6 @@ from urllib.parse import quote
 import click
 
 from provisioner import credentials
-from provisioner.cli import logs
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.core.errors import ConfigurationError, UnavailableError
@@ -30,7 +29,7 @@ key_option = click.option(
 @click.pass_context
 def group(ctx: click.Context) -> None:
     """Serve a simulated phone network, or show what a phone received."""
-    logs.set_up(verbose=ctx.ensure_object(Session).verbose)
+    ctx.ensure_object(Session).set_up_logs()
 
 
 @group.command()
