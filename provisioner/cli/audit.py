@@ -137,7 +137,7 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
     line = anchor_line(walk.head, now)
     if file and not walk.finding:
         append_anchor(file, line)
-    session.output.document({**_place(walk.head), "at": iso(now), "finding": _finding(session, walk.finding)})
+    session.output.document({**_head(walk.head), "at": iso(now), "finding": _finding(session, walk.finding)})
     if walk.finding:
         return _complain(session, walk.finding)
     session.output.line(line)
@@ -249,7 +249,7 @@ def _tell(session: Session, start: Head, walk: Walk, known: list[Head]) -> None:
         {
             "whole": walk.finding is None,
             "after": start.seq,
-            **_place(walk.head),
+            **_head(walk.head),
             "anchors": {"compared": len(known) - unused, "before": unused},
             "finding": _finding(session, walk.finding),
         }
@@ -260,12 +260,16 @@ def _tell(session: Session, start: Head, walk: Walk, known: list[Head]) -> None:
         _complain(session, walk.finding)
         output.note("{count} entries before that are as they were written", count=walk.head.seq - start.seq)
         return
-    output.say("the trail is whole: entries {first} to {last}", first=start.seq + 1, last=walk.head.seq)
-    output.say("it ends with {seq}:{hash}", **_place(walk.head))
+    output.say(
+        "the trail is whole from entry {first} on: {count} entries",
+        first=start.seq + 1,
+        count=walk.head.seq - start.seq,
+    )
+    output.say("it ends with {seq}:{hash}", **_head(walk.head))
     output.say("{count} anchor(s) agree", count=len(known) - unused)
 
 
-def _place(head: Head) -> Document:
+def _head(head: Head) -> Document:
     return {"seq": head.seq, "hash": head.hash}
 
 
@@ -277,7 +281,7 @@ def _finding(session: Session, finding: Finding | None) -> Document | None:
 
 def _complain(session: Session, finding: Finding) -> ExitCode:
     output = session.output
-    cure = output.text("keep a copy of the store as it is, and compare it with a backup and with earlier exports")
+    cure = output.text("keep a copy of it as it is, and compare it with a backup and with earlier exports")
     output.error_line(f"{output.text('error')}: {output.said(finding.text)}")
     output.error_line(f"  -> {cure}")
     return ExitCode.UNFINISHED

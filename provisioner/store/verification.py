@@ -101,10 +101,6 @@ class Anchors:
         last = max(self._hashes, default=0)
         return _cut(head, last) if last > head.seq else None
 
-    def before(self, head: Head) -> int:
-        """Return how many anchors lie before *head*."""
-        return sum(seq < head.seq for seq in self._hashes)
-
 
 @attrs.define(eq=False, kw_only=True)
 class Walk:

@@ -118,7 +118,7 @@ class TestVerify:
     def test_people_are_told_how_many_entries_are_whole(self, lived: Office) -> None:
         answer = lived.type("audit", "verify")
 
-        assert f"the trail is whole: entries 1 to {len(items(lived))}" in answer.out
+        assert f"the trail is whole from entry 1 on: {len(items(lived))} entries" in answer.out
 
     def test_broken_trail_ends_with_4_and_says_where_and_what(self, lived: Office) -> None:
         tamper(lived, "DELETE FROM events WHERE seq = 3")
@@ -129,7 +129,7 @@ class TestVerify:
         assert answer.json["finding"] == {"seq": 3, "fault": "missing", "message": "entry 3 is missing"}
         assert answer.json["seq"] == 2
         assert "error: entry 3 is missing" in answer.err
-        assert "keep a copy of the store" in answer.err
+        assert "keep a copy of it" in answer.err
 
     def test_finding_is_said_in_turkish(self, lived: Office) -> None:
         tamper(lived, "DELETE FROM events WHERE seq = 3")
