@@ -165,36 +165,19 @@ def _plugins(config: LoadedConfiguration, store: Store, now: Clock, calendar: Ca
 def _join(
     config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Retry, now: Clock, *, calendar: Calendar
 ) -> Application:
-    plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
-    plugins.add("core:persons", StoredPersons(store))
-    plugins.add("core:clearance", HandoverDuties(store))
-    if config.content.authority is not None:
-        plugins.add("core:four-eyes", FourEyes())
-    plugins.add("core:protected", ProtectedAccounts(config.content.accounts.protected_patterns))
     authority = authority_of(config, store, now)
-    plugins.add("core:authority", authority)
+    _add_own_hooks(config, store, plugins, authority)
     plugins.load(config.plugin_settings())
-    targets = [plugins.targets[name] for name in config.content.targets]
-    channels = [plugins.channels[name] for name in config.content.channels]
     policy = make_policy(config, plugins, store, now())
     passwords = PasswordMaker.of(plugins.password_policies())
     people = People(plugins.find_person, retry)
     record = _recorder(store, plugins, authority)
     desk = Desk(records=store, people=people, authority=authority, record=record, now=now)
     plugins.add("core:requests", desk)
-    planner = Planner(
-        records=store,
-        people=people,
-        targets=targets,
-        channels=channels,
-        naming=config.content.accounts.naming,
-        choose_login=lambda unit: _login(plugins, unit),
-        now=now,
-        authorize=plugins.denials,
-    )
+    planner = _planner(config, store, plugins, people, now)
     tools = Tools(
-        targets=targets,
-        channels=channels,
+        targets=planner.targets,
+        channels=planner.channels,
         passwords=passwords,
         retry=retry,
         now=now,
@@ -214,6 +197,30 @@ def _join(
         authority=authority,
         desk=desk,
         policy=policy,
+    )
+
+
+def _add_own_hooks(config: LoadedConfiguration, store: Store, plugins: Plugins, authority: Authority) -> None:
+    """Let the product's own rules speak through the same hooks as a plug-in's."""
+    plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
+    plugins.add("core:persons", StoredPersons(store))
+    plugins.add("core:clearance", HandoverDuties(store))
+    if config.content.authority is not None:
+        plugins.add("core:four-eyes", FourEyes())
+    plugins.add("core:protected", ProtectedAccounts(config.content.accounts.protected_patterns))
+    plugins.add("core:authority", authority)
+
+
+def _planner(config: LoadedConfiguration, store: Store, plugins: Plugins, people: People, now: Clock) -> Planner:
+    return Planner(
+        records=store,
+        people=people,
+        targets=[plugins.targets[name] for name in config.content.targets],
+        channels=[plugins.channels[name] for name in config.content.channels],
+        naming=config.content.accounts.naming,
+        choose_login=lambda unit: _login(plugins, unit),
+        now=now,
+        authorize=plugins.denials,
     )
 
 
