@@ -128,7 +128,7 @@ COMMANDS: dict[str, Entry | Family] = {
     "resume": Entry("Finish what a crash or a dead target left.", "provisioner.cli.runs:resume"),
     "target": _TARGET,
     "audit": _AUDIT,
-    "plugins": Entry("List plug-ins and the commands they add.", "provisioner.cli.plugins:command"),
+    "plugins": Entry("List plug-ins, what they can do and the commands they add.", "provisioner.cli.plugins:command"),
     "contract": Entry("Hold a target to what every target must do.", "provisioner.cli.contract:command"),
     "new-plugin": Entry("Write a project for a plug-in of one's own.", "provisioner.cli.new_plugin:command"),
 }

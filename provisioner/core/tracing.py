@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from pathlib import PurePath
 
 import attrs
 import pluggy
@@ -85,8 +86,8 @@ def redacted(value: object, secret: Secret | None = None) -> str:
             return MASK
         case Enum() | None | bool() | int() | float():
             return str(value)
-        case str():
-            return repr(_cut(secret.scrub(value) if secret else value))
+        case str() | PurePath():
+            return repr(_cut(secret.scrub(str(value)) if secret else str(value)))
         case Mapping():
             pairs = (f"{redacted(key, secret)}: {redacted(one, secret)}" for key, one in value.items())
             return f"{{{', '.join(pairs)}}}"
