@@ -10,6 +10,7 @@ import pytest
 
 from provisioner.config import LoadedConfiguration, find_file, load, structure
 from provisioner.core.errors import ConfigurationError
+from provisioner.core.policy import Scope
 from provisioner.core.secret import Secret
 from provisioner.credentials import REFERENCES
 
@@ -136,6 +137,28 @@ class TestLoadedConfiguration:
         assert (pys.plugin, sms.plugin, sms.language) == ("pys", "sms", "en")
         assert [section.name for section in sms.channels] == ["sms"]
         assert config.parallel() == {"staff": 2}
+
+    def test_rule_sets_are_the_plugin_rules_if_they_name_no_other(self, file: Path) -> None:
+        config = loaded(
+            file,
+            'time_zone = "Europe/Berlin"\n[accounts]\ndomain = "x"\n'
+            '[rules.passwords]\nrule = "renew-or-close"\nkinds = ["school"]\n'
+            '[rules.summer]\nplugin = "schools"\nunder = ["il", "ilce"]\nday = 1\n',
+        )
+
+        rules, schools = config.plugin_settings()
+
+        assert (rules.plugin, schools.plugin) == ("rules", "schools")
+        assert [(one.name, one.place, dict(one.table)) for one in (*rules.rule_sets, *schools.rule_sets)] == [
+            ("passwords", "rules.passwords", {"rule": "renew-or-close"}),
+            ("summer", "rules.summer", {"day": 1}),
+        ]
+        assert schools.time_zone.key == "Europe/Berlin"
+        assert config.plugins_of_rule_sets() == ["rules", "schools"]
+        assert config.scopes() == {
+            "passwords": Scope(kinds=frozenset({"school"})),
+            "summer": Scope(under=frozenset({"il", "ilce"})),
+        }
 
 
 class Colour(StrEnum):

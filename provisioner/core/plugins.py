@@ -142,7 +142,10 @@ class Plugins:
     def add_rule_set(self, name: str, plugin: object) -> None:
         """Register *plugin* as the rule set *name*, and keep its rules."""
         self._register(f"rules:{name}", plugin)
-        [rules] = self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}"))() or [()]
+        answers = self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}"))()
+        if not answers:
+            raise PluginError("rule set {name} has no policy_rules", name=name)
+        [rules] = answers
         for one in rules:
             if not isinstance(one, Rule | Watch):
                 found = type(one).__name__

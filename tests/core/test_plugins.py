@@ -10,13 +10,20 @@ import attrs
 import pytest
 
 from provisioner.core import plugins as plugins_module
-from provisioner.core.errors import ConfigurationError, PluginDefectError, PluginError, UnavailableError
+from provisioner.core.errors import (
+    ConfigurationError,
+    MisconfiguredError,
+    PluginDefectError,
+    PluginError,
+    UnavailableError,
+)
 from provisioner.core.events import Event
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Person
 from provisioner.core.plugins import Plugins
 from provisioner.core.registration import PluginSettings, Registrar, Section
 from provisioner.core.requests import FindPerson
+from provisioner.core.rules import Rule
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.memory import MemoryTarget
@@ -241,3 +248,50 @@ def test_an_observer_cannot_stop_the_work(plugins: Plugins, clock: FakeClock) ->
     plugins.observe(event)
 
     assert seen == [event]
+
+
+def test_rules_are_kept_by_the_name_of_their_rule_set(plugins: Plugins, install: Install) -> None:
+    rule = Rule()
+
+    class Good:
+        @hookimpl
+        def policy_rules(self) -> list[Rule]:
+            return [rule]
+
+    @hookimpl
+    def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
+        for one in settings.rule_sets:
+            register.rule_set(one.name, Good())
+
+    install("third", {"provisioner_register": provisioner_register})
+    plugins.load([PluginSettings(plugin="third", rule_sets=(section("one"), section("other")))])
+
+    assert plugins.rule_sets == {"one": [rule], "other": [rule]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param([Rule], "rule set one gave a type among its rules", id="a class"),
+        pytest.param([None], "rule set one gave a NoneType among its rules", id="nothing"),
+        pytest.param(None, "rule set one has no policy_rules", id="no answer"),
+    ],
+)
+def test_what_is_no_rule_stops_the_program(plugins: Plugins, answer: object, words: str) -> None:
+    """Otherwise it would fail in the middle of a sweep, or want nothing of anybody for ever."""
+
+    class Wrong:
+        @hookimpl
+        def policy_rules(self) -> object:
+            return answer
+
+    with pytest.raises(PluginError, match=words):
+        plugins.add_rule_set("one", Wrong())
+
+
+def test_a_target_is_asked_by_its_name(plugins: Plugins) -> None:
+    plugins.add_target("posta", MemoryTarget(), ORIGIN)
+
+    assert plugins.report("posta").warnings == ()
+    with pytest.raises(MisconfiguredError, match="there is no target post; there are posta"):
+        plugins.report("post")

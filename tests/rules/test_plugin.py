@@ -14,7 +14,6 @@ from provisioner.config import LoadedConfiguration, load
 from provisioner.core.errors import ConfigurationError, PluginError
 from provisioner.core.model import Unit
 from provisioner.core.plan import Cause
-from provisioner.core.plugins import Plugins
 from provisioner.core.policy import Policy, Scope
 from provisioner.core.rules import Action
 from provisioner.rule_sets import fingerprint, make_policy
@@ -239,18 +238,3 @@ def test_messages_to_people_fit_into_one_sms() -> None:
         said = turkish(english).format_map(values)
         assert len(said) <= 160
         assert set(said) <= GSM, "one character more, and only 70 fit into a message"
-
-
-def test_an_object_that_is_no_rule_is_refused() -> None:
-    """Otherwise it would fail in the middle of a sweep."""
-    from provisioner.core.hookspecs import hookimpl
-
-    class Wrong:
-        @hookimpl
-        def policy_rules(self) -> list[object]:
-            return [RenewOrClose]
-
-    plugins = Plugins(make_breaker=pytest.fail)
-
-    with pytest.raises(PluginError, match="rule set one gave a type among its rules"):
-        plugins.add_rule_set("one", Wrong())
