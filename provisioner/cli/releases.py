@@ -54,9 +54,8 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     with started(session, dry_run=dry_run) as app:
         if not dry_run:
             return follow(session, app.engine.release(run_id, actor=session.actor, reason=reason))
-        work = tuple(app.planner.again(one) for one in app.engine.staging.operations(run_id))
-        app.planner.require_release(work, session.actor)
-        return run(session, app, Plan(work=work), dry_run=True)
+        plan = Plan(work=tuple(app.engine.releasable(run_id, actor=session.actor)))
+        return run(session, app, plan, dry_run=True)
 
 
 @click.command("discard")

@@ -24,6 +24,7 @@ from provisioner.core.errors import (
     StoppedError,
     TargetError,
 )
+from provisioner.core.limits import Share
 from provisioner.core.logbook import step_error
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.plan import Plan, Unchanged, Work
@@ -75,7 +76,7 @@ def run(
     if plan.work and (dry_run or prepare):
         app.engine.preflight(plan.work)
     if dry_run:
-        return _show(session, plan)
+        return _show(session, plan, app.engine.staging.excess(plan.work))
     if app.engine.tools.retry.stop.is_set():
         raise StoppedError("the program was asked to stop before anything was changed", cure="run the command again")
     if prepare:
@@ -138,10 +139,10 @@ def _exit_code(ended: Iterable[Operation], failure: Exception | None) -> ExitCod
     return ExitCode.UNFINISHED if failure or states - {OperationState.DONE} else ExitCode.DONE
 
 
-def _show(session: Session, plan: Plan) -> ExitCode:
-    """Show what would be done."""
+def _show(session: Session, plan: Plan, excess: Share | None) -> ExitCode:
+    """Show what would be done, and whether it would be held back."""
     operations = [work.operation for work in plan.work]
-    session.output.document(_document(session, operations, plan.unchanged))
+    session.output.document({**_document(session, operations, plan.unchanged), "staged": excess is not None})
     for operation in operations:
         steps = ", ".join(f"{step.name} {step.hook}" for step in operation.steps)
         kind = session.output.word(operation.kind)
@@ -149,6 +150,9 @@ def _show(session: Session, plan: Plan) -> ExitCode:
     _tell_unchanged(session, plan.unchanged)
     counts = {"planned": len(operations), "unchanged": len(plan.unchanged)}
     session.output.say("{planned} planned, {unchanged} unchanged; this is a dry run, nothing was changed", **counts)
+    if excess:
+        share = {"affected": excess.affected, "out_of": excess.out_of}
+        session.output.say("it would be held back: {affected} of {out_of} accounts would be closed", **share)
     return ExitCode.DONE
 
 

@@ -120,8 +120,23 @@ class Engine:
             return iter(self._hold_back(work, share))
         return self._run(work)
 
+    def releasable(self, run: str, *, actor: str) -> list[Work]:
+        """Return what would be carried out of a run that was held back if this person released it.
+
+        That is what is left of it: later wishes for the same accounts have taken the place of the rest.
+
+        Raises:
+
+            InputError: Nothing of such a run is held back, or it cannot be carried out any more.
+
+            NotAuthorizedError: The person may not release it.
+        """
+        work = [self.planner.again(operation) for operation in self.staging.operations(run)]
+        self.planner.require_release(work, actor)
+        return [attrs.evolve(one, operation=_released(one.operation)) for one in work]
+
     def release(self, run: str, *, actor: str, reason: str = "") -> Iterator[Operation]:
-        """Carry out a run that was held back, as far as no later wish for the same accounts took its place.
+        """Carry out what is left of a run that was held back; see :meth:`apply`.
 
         Args:
 
@@ -139,11 +154,10 @@ class Engine:
 
             NotReadyError: Targets or channels cannot be used now. Nothing was changed.
         """
-        work = [self.planner.again(operation) for operation in self.staging.operations(run)]
-        self.planner.require_release(work, actor)
+        work = self.releasable(run, actor=actor)
         self.preflight(work)
         self.staging.release(run, actor=actor, reason=reason)
-        return self._run(attrs.evolve(one, operation=_released(one.operation)) for one in work)
+        return self._run(work)
 
     def resume(self) -> Iterator[Operation]:
         """Carry out what was planned and not begun, left by a crash, or is due for its next try.

@@ -94,6 +94,15 @@ class TestStaged:
 
         assert codes == [0, 0, 6, 6]
 
+    @pytest.mark.parametrize(("count", "expected"), [(2, False), (3, True)])
+    def test_is_foretold_by_a_dry_run(self, office: Office, count: int, expected: bool) -> None:
+        answer = office.type("--json", "unit", "close", *LOGINS[:count], "--dry-run")
+
+        assert (answer.code, answer.json["staged"]) == (0, expected)
+        shown = office.type("unit", "close", *LOGINS[:count], "--dry-run").out
+        assert ("3 of 10 accounts would be closed" in shown) is expected
+        assert office.type("--json", "policy", "staged").json == {"items": []}
+
 
 class TestRelease:
     """``policy release``."""
@@ -122,7 +131,8 @@ class TestRelease:
     def test_as_a_dry_run_shows_the_run(self, office: Office, run_id: str) -> None:
         answer = office.type("--json", "policy", "release", run_id, "--actor", "müdür", "--dry-run")
 
-        assert (answer.code, answer.states) == (0, dict.fromkeys(LOGINS[:3], "staged"))
+        assert (answer.code, answer.states) == (0, dict.fromkeys(LOGINS[:3], "planned"))
+        assert answer.json["staged"] is False
         assert len(office.type("--json", "policy", "staged").json["items"]) == 1
 
     @pytest.mark.parametrize("way", ["release", "discard"])
