@@ -50,9 +50,10 @@ class _Entry:
     salt: bytes
     digest: bytes
     enabled: bool
+    locked: bool = False
 
-    def takes(self, secret: Secret) -> bool:
-        return secrets.compare_digest(self.digest, _digest(secret, self.salt))
+    def lets_in(self, secret: Secret) -> bool:
+        return self.enabled and not self.locked and secrets.compare_digest(self.digest, _digest(secret, self.salt))
 
 
 def _digest(secret: Secret, salt: bytes) -> bytes:
@@ -122,7 +123,7 @@ class MemoryTarget:
             return AccountReport(presence=Presence.ABSENT, secret_accepted=False if request.secret else None)
         return AccountReport(
             presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
-            secret_accepted=entry.enabled and entry.takes(request.secret) if request.secret else None,
+            secret_accepted=entry.lets_in(request.secret) if request.secret else None,
             attributes={"holder": entry.holder or ""},
         )
 
@@ -135,7 +136,12 @@ class MemoryTarget:
     def logs_in(self, login: str, password: str) -> bool:
         """Say whether a user could log in with this password now."""
         entry = self._entries.get(login)
-        return entry is not None and entry.enabled and entry.takes(Secret(password))
+        return entry is not None and entry.lets_in(Secret(password))
+
+    def lock(self, login: str) -> None:
+        """Let nobody log in before the next password is set, as directories do after too many wrong ones."""
+        with self._lock:
+            self._entries[login] = attrs.evolve(self._present(login), locked=True)
 
     def _present(self, login: str) -> _Entry:
         try:

@@ -14,17 +14,19 @@ import pytest
 
 from provisioner.core.events import Event
 from provisioner.core.model import AccountState, OperationKind, OperationState
+from provisioner.core.requests import Presence
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
-KINDS = tuple(kind for kind in OperationKind if kind is not OperationKind.DELETE)
+KINDS = tuple(OperationKind)
+SHUTTING = {OperationKind.CLOSE, OperationKind.DELETE}
 
 #: The journal is written once to plan, once before each step (two for each of two targets, one for the message) and
-#: once at the end; closing sends no message.
-WRITES = {kind: 6 if kind is OperationKind.CLOSE else 7 for kind in KINDS}
+#: once at the end; closing and deleting send no message.
+WRITES = {kind: 6 if kind in SHUTTING else 7 for kind in KINDS}
 
 
 class CrashError(BaseException):
@@ -81,7 +83,7 @@ def prepare(world: World, kind: OperationKind) -> None:
     harness.know(units=[samples.UNIT], persons=[samples.HOLDER, samples.SUCCESSOR])
     if kind is not OperationKind.CREATE:
         harness.open([samples.UNIT.code])
-    if kind is OperationKind.REOPEN:
+    if kind in {OperationKind.REOPEN, OperationKind.DELETE}:
         harness.close_accounts([LOGIN])
 
 
@@ -94,14 +96,18 @@ def carry_out(harness: Harness, kind: OperationKind) -> None:
         harness.rotate([LOGIN])
     elif kind is OperationKind.HANDOVER:
         harness.hand_over(LOGIN, samples.SUCCESSOR.id)
+    elif kind is OperationKind.DELETE:
+        harness.delete([LOGIN])
     else:
         harness.close_accounts([LOGIN])
 
 
 def check_end(world: World, harness: Harness, kind: OperationKind) -> None:
-    if kind is OperationKind.CLOSE:
+    if kind in SHUTTING:
+        there = Presence.ABSENT if kind is OperationKind.DELETE else Presence.DISABLED
         assert harness.account(LOGIN).state is AccountState.CLOSED
         assert world.valid() == [[], []]
+        assert [one.account_probe(samples.probe()).presence for one in world.directories.values()] == [there] * 2
     else:
         assert harness.account(LOGIN).state is AccountState.OPEN
         assert world.valid() == [world.passwords()[-1:]] * 2
@@ -227,3 +233,14 @@ def test_a_plan_that_was_overtaken_by_a_handover_sends_nothing_to_the_outgoing_h
     assert refused.error.name == "BusyError"
     assert world.passwords() == before
     check_end(world, stale, OperationKind.HANDOVER)
+
+
+def test_an_account_that_was_deleted_is_opened_again_with_another_password(world: World) -> None:
+    prepare(world, OperationKind.DELETE)
+    harness = world.start()
+    carry_out(harness, OperationKind.DELETE)
+    (operation,) = harness.reopen([LOGIN])
+
+    assert operation.state is OperationState.DONE
+    check_end(world, harness, OperationKind.REOPEN)
+    assert len(set(world.passwords())) == 2

@@ -17,6 +17,7 @@ import attrs
 import pytest
 
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState
+from provisioner.core.requests import Presence
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
@@ -32,7 +33,14 @@ CHANGE_HOOK = {
     OperationKind.ROTATE: "account_rotate",
     OperationKind.HANDOVER: "account_handover",
     OperationKind.CLOSE: "account_close",
+    OperationKind.DELETE: "account_delete",
 }
+
+#: Operations that send no message.
+SHUTTING = {OperationKind.CLOSE, OperationKind.DELETE}
+
+#: Operations on an account that is closed.
+CLOSED = {OperationKind.REOPEN, OperationKind.DELETE}
 
 
 @attrs.frozen
@@ -54,7 +62,7 @@ class Cell:
 def cells() -> Iterator[Cell]:
     for kind, hook in CHANGE_HOOK.items():
         places = [(target, name) for target in ("first", "second") for name in (hook, "account_probe")]
-        if kind is not OperationKind.CLOSE:
+        if kind not in SHUTTING:
             places += [("sms", "secret_deliver")]
         for (place, name), fault, lasts, undoes in itertools.product(places, Fault, (True, False), (True, False)):
             yield Cell(kind, place, name, fault, lasts, undoes)
@@ -115,7 +123,7 @@ def prepare(harness: Harness, kind: OperationKind) -> None:
     harness.know(units=[samples.UNIT], persons=[samples.HOLDER, samples.SUCCESSOR])
     if kind is not OperationKind.CREATE:
         harness.open([samples.UNIT.code])
-    if kind is OperationKind.REOPEN:
+    if kind in CLOSED:
         harness.close_accounts([LOGIN])
 
 
@@ -128,6 +136,8 @@ def carry_out(harness: Harness, kind: OperationKind) -> Operation:
         return harness.rotate([LOGIN])[0]
     if kind is OperationKind.HANDOVER:
         return harness.hand_over(LOGIN, samples.SUCCESSOR.id)[0]
+    if kind is OperationKind.DELETE:
+        return harness.delete([LOGIN])[0]
     return harness.close_accounts([LOGIN])[0]
 
 
@@ -144,14 +154,16 @@ def check_ended(world: World, harness: Harness, operation: Operation, old: str |
     """Check what must be true once an operation has ended."""
     state = harness.account(LOGIN).state
     if operation.state is not OperationState.DONE:
-        before = {OperationKind.CREATE: AccountState.PLANNED, OperationKind.REOPEN: AccountState.CLOSED}
+        before = {OperationKind.CREATE: AccountState.PLANNED} | dict.fromkeys(CLOSED, AccountState.CLOSED)
         assert state is before.get(operation.kind, AccountState.OPEN)
         assert world.takes(old) == [state is AccountState.OPEN] * 2
         return
     last = world.passwords()[-1] if world.passwords() else None
-    if operation.kind is OperationKind.CLOSE:
+    if operation.kind in SHUTTING:
+        there = Presence.ABSENT if operation.kind is OperationKind.DELETE else Presence.DISABLED
         assert state is AccountState.CLOSED
         assert world.takes(last) == [False, False]
+        assert [one.account_probe(samples.probe()).presence for one in world.directories.values()] == [there] * 2
     else:
         assert state is AccountState.OPEN
         assert last != old
@@ -173,7 +185,7 @@ def test_no_fault_loses_a_password(
     world = World(tmp_path, undoes=cell.undoes)
     world.copy(beginnings[cell.kind])
     with world.start() as harness:
-        old = world.passwords()[-1] if world.passwords() and cell.kind is not OperationKind.REOPEN else None
+        old = world.passwords()[-1] if world.passwords() and cell.kind not in CLOSED else None
         world.fail(cell)
         operation = carry_out(harness, cell.kind)
         shown = [repr(operation)]
@@ -195,4 +207,4 @@ def test_no_fault_loses_a_password(
 def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nfault matrix: {len(CELLS)} cells")
-    assert len(CELLS) == (4 * 5 + 4) * len(Fault) * 2 * 2
+    assert len(CELLS) == (4 * 6 + 4) * len(Fault) * 2 * 2

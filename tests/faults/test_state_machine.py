@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 import attrs
+import ldap3
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from provisioner.core.errors import InputError, MissingError, NotReadyError
 from provisioner.core.events import Event
-from provisioner.core.model import Account, AccountState, OperationState, Person, Unit
-from provisioner.core.requests import RotateSecret
+from provisioner.core.model import Account, AccountState, OperationState, Person, TargetState, Unit
+from provisioner.core.requests import AccountReport, Presence, ProbeAccount, RotateSecret
 from provisioner.core.secret import Secret
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
@@ -35,6 +36,10 @@ UNITS = [
     Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian=PERSONS[n].id) for n in range(2)
 ]
 CHANGE = "change"
+
+#: How many wrong passwords the directory takes before it locks an account: more than the tests ever try of those that
+#: became void.
+PATIENCE = 10_000
 
 units = st.sampled_from(UNITS)
 persons = st.sampled_from(PERSONS)
@@ -56,9 +61,13 @@ class CrashError(BaseException):
 
 
 class System(Protocol):
-    """A target that can be asked who gets in."""
+    """A target that can be asked who gets in, and what it has of an account."""
 
     def logs_in(self, login: str, password: str) -> bool: ...
+
+    def lock(self, login: str) -> None: ...
+
+    def account_probe(self, request: ProbeAccount) -> AccountReport: ...
 
 
 class Accounts(RuleBasedStateMachine):
@@ -136,6 +145,36 @@ class Accounts(RuleBasedStateMachine):
                 assert after.state is AccountState.CLOSED
                 self.what_is_closed_lets_nobody_in()
 
+    @rule(unit=units, troubles=troubles)
+    def delete(self, unit: Unit, troubles: Troubles) -> None:
+        self.heal()
+        self.open(unit, None)
+        self.close(unit, None)
+        if self.account(unit):
+            self.attempt("account_delete", troubles, self.harness.delete, [unit.login])
+
+    @rule(unit=units, person=st.none() | persons, troubles=troubles)
+    def renew_what_is_locked(self, unit: Unit, person: Person | None, troubles: Troubles) -> None:
+        """Let somebody guess until the first target locks an account; a new password must open it again."""
+        self.heal()
+        self.open(unit, None)
+        account = self.account(unit)
+        if account is None or account.state is not AccountState.OPEN or self.harness.store.unended([account.login]):
+            return
+        self.directories[0].lock(account.login)
+        assert self.valid(account.login)[0] == set()
+        self.renew(unit, person, troubles)
+        self.drive_on()
+        self.renew(unit, person, None)
+        self.check_settled(unit)
+
+    def renew(self, unit: Unit, person: Person | None, troubles: Troubles) -> None:
+        account = self.account(unit)
+        if person and account and person.id != account.holder:
+            self.hand_over(unit, person, troubles)
+        else:
+            self.rotate(unit, troubles)
+
     @rule(unit=units, person=persons, troubles=troubles)
     def hand_over(self, unit: Unit, person: Person, troubles: Troubles) -> None:
         if self.account(unit):
@@ -170,14 +209,17 @@ class Accounts(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """Heal everything and drive on: everything comes to its end, and then nothing is left to do."""
+        self.drive_on()
+        assert self.harness.resume() == []
+        for unit in UNITS:
+            self.check_settled(unit)
+
+    def drive_on(self) -> None:
         self.heal()
         self.harness = self.start()
         for _ in range(3):
             self.clock.advance(timedelta(hours=7))
             self.harness.resume()
-        assert self.harness.resume() == []
-        for unit in UNITS:
-            self.check_settled(unit)
 
     def check_settled(self, unit: Unit) -> None:
         account = self.account(unit)
@@ -185,7 +227,7 @@ class Accounts(RuleBasedStateMachine):
         if account is None:
             return
         assert not self.harness.store.unended([login])
-        valid = [{one for one in self.passwords(login) if d.logs_in(login, one)} for d in self.directories]
+        valid = self.valid(login)
         if account.state is AccountState.OPEN:
             assert len(valid[0]) == 1
             assert valid[0] == valid[1]
@@ -193,6 +235,10 @@ class Accounts(RuleBasedStateMachine):
         else:
             assert account.state in {AccountState.CLOSED, AccountState.PLANNED}
             assert valid == [set(), set()]
+
+    def valid(self, login: str) -> list[set[str]]:
+        """Return, for each target, which of the passwords that were ever sent log in."""
+        return [{one for one in self.passwords(login) if d.logs_in(login, one)} for d in self.directories]
 
     def passwords(self, login: str, holder: str | None = None) -> list[str]:
         numbers = [person.mobile or "" for person in PERSONS if holder in {None, person.id}]
@@ -219,6 +265,15 @@ class Accounts(RuleBasedStateMachine):
                 assert not any(d.logs_in(account.login, word) for d in self.directories for word in words)
 
     @invariant()
+    def of_what_is_deleted_nothing_is_left(self) -> None:
+        for account in filter(None, map(self.account, UNITS)):
+            states = self.harness.store.target_states(account.login)
+            if states and not self.harness.store.unended([account.login]):
+                for name, directory in zip(self.targets, self.directories, strict=True):
+                    if states.get(name) is TargetState.ABSENT:
+                        assert directory.account_probe(ProbeAccount(account=account)).presence is Presence.ABSENT
+
+    @invariant()
     def the_trail_is_whole(self) -> None:
         assert self.harness.store.verify_chain() is None
 
@@ -243,7 +298,7 @@ class AccountsInDirectory(Accounts):
         super().__init__()
 
     def first(self) -> System:
-        directory = LdapDirectory(entrance=self.entrance, settings=settings_of(self.slapd))
+        directory = LdapDirectory(entrance=self.entrance, slapd=self.slapd, settings=settings_of(self.slapd))
         self.exit.callback(directory.close)
         return directory
 
@@ -268,9 +323,24 @@ class LdapDirectory(Ldap):
     """The plug-in, and a door beside it."""
 
     entrance: Entrance
+    slapd: Slapd
 
     def logs_in(self, login: str, password: str) -> bool:
         return self.entrance.logs_in(login, password)
+
+    def lock(self, login: str) -> None:
+        """Guess, while the password policy has little patience."""
+        self.allow_failures(2)
+        for guess in range(3):
+            assert not self.logs_in(login, f"guess-{guess}")
+        self.allow_failures(PATIENCE)
+
+    def allow_failures(self, count: int) -> None:
+        """Set how many wrong passwords lock an account. What is locked stays so, whatever is set later."""
+        administrator, password = self.slapd.admin_dn, self.slapd.admin_password.reveal()
+        with ldap3.Connection(self.slapd.url, administrator, password, client_strategy=ldap3.SAFE_SYNC) as connection:
+            changes = {"pwdMaxFailure": [(ldap3.MODIFY_REPLACE, [str(count)])]}
+            assert connection.modify(self.slapd.policy_dn, changes)[0]
 
 
 def settings_of(slapd: Slapd) -> LdapSettings:
@@ -286,8 +356,7 @@ def settings_of(slapd: Slapd) -> LdapSettings:
 
 @pytest.fixture(name="directory", scope="module")
 def _directory() -> Iterator[None]:
-    # Failures are counted, but never enough of them to lock an account: the tests try many void passwords.
-    failures = {"pwdLockout": "TRUE", "pwdMaxFailure": "10000"}
+    failures = {"pwdLockout": "TRUE", "pwdMaxFailure": str(PATIENCE)}
     policy = {"pwdCheckQuality": "2", "pwdMinLength": "6", "pwdInHistory": "3", **failures}
     with Slapd(policy=policy) as AccountsInDirectory.slapd, Entrance.to(AccountsInDirectory.slapd) as entrance:
         AccountsInDirectory.entrance = entrance
@@ -300,7 +369,7 @@ def test_accounts_in_a_directory() -> None:
     run_state_machine_as_test(
         AccountsInDirectory,
         settings=settings(
-            max_examples=20,
+            max_examples=16,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -310,7 +379,7 @@ def test_accounts_in_a_directory() -> None:
 
 TestAccounts = Accounts.TestCase
 TestAccounts.settings = settings(
-    max_examples=60,
+    max_examples=45,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -59,3 +59,18 @@ def test_notices_fail_on_demand() -> None:
 
     assert faults.calls["notice_deliver"] == 1
     assert len(phones.notices(NUMBER)) == 1
+
+
+def test_a_locked_account_is_there_and_lets_nobody_in_before_it_has_another_password() -> None:
+    target = MemoryTarget()
+    target.account_create(samples.create())
+    target.lock(samples.ACCOUNT.login)
+    report = target.account_probe(samples.probe(samples.SECRET))
+    assert (report.presence, report.secret_accepted) == (Presence.ENABLED, False)
+
+    undo = target.account_rotate(samples.rotate()).undo
+    assert target.logs_in(samples.ACCOUNT.login, samples.OTHER_SECRET.reveal())
+    assert undo is not None
+    undo()
+
+    assert not target.logs_in(samples.ACCOUNT.login, samples.SECRET.reveal())
