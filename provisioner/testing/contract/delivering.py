@@ -48,7 +48,8 @@ class DeliveryChecks:
 
         report = expecting_no_defect(lambda: postbox.channel.check(CheckChannel(recipients=recipients)))
 
-        assert set(report.unreachable) == {person.id for person in unreachable_people}, "it names others"
+        expected = {person.id for person in unreachable_people}
+        assert set(report.unreachable) == expected, f"it names {sorted(report.unreachable)} and not {sorted(expected)}"
         assert all(report.unreachable.values()), "it does not say why somebody cannot be reached"
 
     def test_check_sends_nothing(self, postbox: Postbox) -> None:
@@ -75,8 +76,8 @@ class DeliveryChecks:
 
         postbox.sent(message)
 
-        [text] = postbox.texts(message, expected=1)
-        assert message.account.login in text, "the message does not name the account"
+        texts = postbox.texts(message, expected=1)
+        assert any(message.account.login in text for text in texts), "no message names the account"
 
     def test_a_message_that_replaces_another_arrives_too(self, postbox: Postbox) -> None:
         """After a message that may be lost, a later one says that the former is void."""

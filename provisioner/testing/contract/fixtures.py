@@ -59,7 +59,7 @@ class SharedFixtures:
 
     @pytest.fixture
     def patience(self) -> float:
-        """How many seconds a call may take at most, whatever the other side does."""
+        """How many seconds a call may take at most, whatever the other side does, and a message to its phone."""
         return 30.0
 
     @pytest.fixture
@@ -188,11 +188,19 @@ class ChannelFixtures(SharedFixtures):
         people: People,
         make_number: Callable[[], str],
         inbox: Callable[[str], Sequence[str]] | None,
+        patience: float,
     ) -> Postbox:
         """Messages through the channel."""
         gateway = channel_gateway(channel)
         make_secret = PasswordMaker.of([Defaults().password_policy(), *_policies(gateway)]).make
-        return Postbox(channel=gateway, people=people, make_secret=make_secret, make_number=make_number, inbox=inbox)
+        return Postbox(
+            channel=gateway,
+            people=people,
+            make_secret=make_secret,
+            make_number=make_number,
+            patience=patience,
+            inbox=inbox,
+        )
 
     @pytest.fixture
     def wired(self, postbox: Postbox, wire: TcpProxy, wired_channel: object) -> Iterator[Postbox]:

@@ -19,8 +19,8 @@ from provisioner.testing.contract.sandbox import AnswerT, People, expecting_no_d
 #: The gateway took the message.
 TAKEN = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED})
 
-#: How many seconds a message may be on its way, and how long one waits for one that must not come.
-ARRIVAL, CALM = 10.0, 0.15
+#: How many seconds one waits for a message that must not come.
+CALM = 0.05
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -31,6 +31,8 @@ class Postbox:
     people: People
     make_secret: Callable[[], Secret]
     make_number: Callable[[], str]
+    #: How many seconds a message may be on its way.
+    patience: float
     #: Returns the texts on the phone with a number, if that can be told.
     inbox: Callable[[str], Sequence[str]] | None = None
     #: How often something is tried that is not the point of the check; more than once behind a bad network.
@@ -103,7 +105,7 @@ class Postbox:
         """Return what is on the phone, after a while in which more than is expected could have come."""
         assert self.inbox is not None
         number = request.recipient.mobile or ""
-        deadline = time.monotonic() + ARRIVAL
+        deadline = time.monotonic() + self.patience
         while len(self.inbox(number)) < expected and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(CALM)

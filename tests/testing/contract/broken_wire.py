@@ -76,7 +76,7 @@ class DoesNotComeBack(Wired):
 
 
 class WaitsTooLong(Wired):
-    timeout = 1.7
+    timeout = 2.4
 
 
 class QuotesWhatWasLost(Wired):

@@ -38,4 +38,4 @@ class TestSubject(TargetContract):
 
     @pytest.fixture
     def patience(self) -> float:
-        return 1.2
+        return 2.0
