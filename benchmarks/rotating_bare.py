@@ -21,11 +21,19 @@ PYS = httpx.Client(
 KANNEL = json.loads(os.environ["KANNEL"])
 PASSWORD = KANNEL["password"].partition(":")[2]
 SMS = httpx.Client()
+#: What tells how to take a change back: the hash of the former password, the locks, and whose entry it is.
+READ = [
+    *("objectClass", "structuralObjectClass", "uid", "cn", "sn", "mail", "userPassword", "pwdChangedTime", "pwdReset"),
+    *("pwdStartTime", "pwdEndTime", "pwdAccountLockedTime"),
+]
 
 
 def rotate(login: str) -> None:
     service, checker = connections()
     dn, password = f"uid={login},{BASE}", secrets.token_urlsafe(12)
+    former = service.search(dn, "(objectClass=*)", ldap3.BASE, attributes=READ)[2]
+    if len(former) != 1:
+        sys.exit(f"{login} is not there")
     request = PasswdModifyRequestValue()
     request["userIdentity"], request["newPasswd"] = dn, password
     service.extended("1.3.6.1.4.1.4203.1.11.1", request)
