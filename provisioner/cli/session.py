@@ -108,9 +108,9 @@ class Session:
         """
         import getpass
 
-        from provisioner.core.authority import POLICY
+        from provisioner.core.plan import POLICY_ACTOR
 
-        if self.given_actor and self.given_actor.startswith(POLICY):
+        if self.given_actor and self.given_actor.startswith(POLICY_ACTOR):
             import click
 
             raise click.UsageError("Nobody can act as a policy; --actor takes the id of a person.")

@@ -18,9 +18,6 @@ from provisioner.core.model import OperationKind, Person, Unit
 from provisioner.core.requests import AuthorizeOperation, Denial
 from provisioner.core.text import Text
 
-#: What begins the name of a policy where a person's id could stand.
-POLICY = "policy:"
-
 #: What an officer does only with a form that was approved (001 ¶4).
 BY_FORM = frozenset({OperationKind.ROTATE, OperationKind.REOPEN})
 

@@ -21,6 +21,9 @@ from provisioner.core.text import Text
 #: A user name: one word of letters and digits (000 m.4/f), with the three signs that mailboxes have inside it.
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
+#: What begins the name of a policy where a person's id could stand; so nobody's id begins with it.
+POLICY_ACTOR = "policy:"
+
 
 @attrs.frozen(kw_only=True)
 class Work:

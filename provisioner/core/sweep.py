@@ -21,7 +21,7 @@ from provisioner.core.events import DeadlineMet, RulesChanged
 from provisioner.core.journal import Agenda
 from provisioner.core.model import Account, Operation, OperationState, Unit
 from provisioner.core.notices import Herald, Notice
-from provisioner.core.plan import Cause, Plan, Work
+from provisioner.core.plan import POLICY_ACTOR, Cause, Plan, Work
 from provisioner.core.planner import Planner
 from provisioner.core.policy import Policy
 from provisioner.core.rules import Action, Deadline, Reports, Sighting
@@ -29,9 +29,6 @@ from provisioner.core.text import Text
 
 #: How many due accounts are looked at together.
 PAGE = 500
-
-#: Who acts when a rule does.
-POLICY_ACTOR = "policy:"
 
 
 @attrs.frozen(kw_only=True)
