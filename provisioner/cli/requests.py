@@ -12,8 +12,11 @@ from provisioner.cli.accounts import known_accounts, known_or_future_account
 from provisioner.cli.documents import form_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.forms import carry_out
+from provisioner.cli.handovers import STDOUT
 from provisioner.cli.options import dry_run_option, json_option, reason_option, recording
+from provisioner.cli.pages import write_page
 from provisioner.cli.persons import masked
+from provisioner.cli.request_page import page
 from provisioner.cli.runs import started
 from provisioner.cli.session import Session
 from provisioner.core.desk import Wish
@@ -24,6 +27,10 @@ from provisioner.core.text import Text
 
 _ID = click.argument("form_id", metavar="ID")
 
+scan_option = click.option(
+    "--scan", metavar="FILE", type=click.Path(path_type=Path), help="The signed paper; its hash is kept."
+)
+
 
 @click.command("submit")
 @click.argument("login")
@@ -31,7 +38,7 @@ _ID = click.argument("form_id", metavar="ID")
 @click.option("--reason", metavar="TEXT", required=True, help="Why, for the supervisor and for the record.")
 @click.option("--to", "incoming", metavar="PERSON", help="In a handover: who receives the account.")
 @click.option("--officer", metavar="PERSON", help="Who is to carry it out; by default any officer of the unit.")
-@click.option("--scan", metavar="FILE", type=click.Path(path_type=Path), help="The signed paper; its hash is kept.")
+@scan_option
 @recording
 @click.pass_obj
 def submit(
@@ -72,15 +79,17 @@ def submit(
 
 @click.command("approve")
 @_ID
+@scan_option
 @recording
 @click.pass_obj
-def approve(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
+def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool) -> ExitCode:
     """Agree, as the requester's supervisor or as who stands in for the supervisor."""
     with session.application() as app:
         form = app.desk.find(form_id)
         if form.state is FormState.APPROVED and form.approver == session.actor:
             return _tell(session, form, dry_run=dry_run)
-        return _record(session, app, app.desk.approve(form, session.actor), dry_run=dry_run)
+        event = app.desk.approve(form, session.actor, _sha256(scan) if scan else None)
+        return _record(session, app, event, dry_run=dry_run)
 
 
 @click.command("reject")
@@ -157,18 +166,34 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
 @click.command("show")
 @_ID
 @click.option("--archived", is_flag=True, help="Print the archived copy as it was hashed, and nothing else.")
+@click.option("--html", "file", metavar="FILE", help="Write the form as a page to print and to sign; '-' is stdout.")
 @json_option
 @click.pass_obj
-def show(session: Session, form_id: str, *, archived: bool) -> ExitCode:
-    """Show one request, or its archived copy: canonical JSON, whose SHA-256 is in the trail."""
+def show(session: Session, form_id: str, *, archived: bool, file: str | None) -> ExitCode:
+    """Show one request, its archived copy (canonical JSON, whose SHA-256 is in the trail), or the form to sign."""
+    if file and (archived or (session.json and file == STDOUT)):
+        raise click.UsageError("Give one of --archived, --json and --html -.")
     with session.application() as app:
         app.desk.settle()
         form = app.desk.find(form_id)
+        if file:
+            return _print(session, app, form, file)
     if not archived:
         return _tell(session, form, dry_run=False)
     if form.archive is None:
         raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
     click.echo(form.archive, nl=False)
+    return ExitCode.DONE
+
+
+def _print(session: Session, app: Application, form: RequestForm, file: str) -> ExitCode:
+    text = page(form, app.planner.people.find_all, session)
+    session.output.document(form_document(form))
+    if file == STDOUT:
+        session.output.line(text)
+    else:
+        write_page(file, text)
+        session.output.say("the form is in {file}", file=file)
     return ExitCode.DONE
 
 

@@ -136,8 +136,16 @@ class Desk:
         mobile = found[wish.recipient].mobile if wish.recipient else None
         return self._event(RequestSubmitted, wish.requester, attrs.evolve(form, mobile_mark=form.mark_of(mobile)))
 
-    def approve(self, form: RequestForm, actor: str) -> RequestApproved:
+    def approve(self, form: RequestForm, actor: str, scan_sha256: str | None = None) -> RequestApproved:
         """Agree, as the requester's supervisor or for him.
+
+        Args:
+
+            form: The form.
+
+            actor: Who agrees.
+
+            scan_sha256: The SHA-256 of the paper with both signatures, if it was scanned.
 
         Raises:
 
@@ -147,7 +155,8 @@ class Desk:
 
             TargetError: The personnel system cannot be asked.
         """
-        return self._decided(RequestApproved, form, actor, state=FormState.APPROVED)
+        scan = scan_sha256 or form.scan_sha256
+        return self._decided(RequestApproved, form, actor, state=FormState.APPROVED, scan_sha256=scan)
 
     def reject(self, form: RequestForm, actor: str, remark: str) -> RequestRejected:
         """Do not agree, as the requester's supervisor or for him.

@@ -158,6 +158,42 @@ class TestWholeLife:
         assert "Yıldız Yönetir (3001)" in answer.err
 
 
+class TestPage:
+    """``request show --html``: the paper that is signed."""
+
+    def test_has_a_line_for_each_signature(self, desk: Office) -> None:
+        form_id = str(submit(desk, "--officer", "2001")["id"])
+
+        page = desk.type("--lang", "tr", "request", "show", form_id, "--html", "-").out
+
+        assert "<title>Kullanıcı Talep Formu</title>" in page
+        for name in ("İsmail Çağlar (1002)", "Ayşe Işık (1001)", "Okan Yetkin (2001)"):
+            assert f"<p>{name}</p><hr>" in page
+
+    def test_cannot_be_made_to_say_something_else(self, desk: Office) -> None:
+        answer = act(desk, "1002", "submit", "arge46", "--kind", "close", "--reason", "<script>alert(1)</script>")
+        file = desk.config.parent / "form.html"
+
+        assert desk.type("request", "show", answer.json["id"], "--html", file).code == 0
+
+        assert "<script>" not in file.read_text()
+
+    def test_comes_back_signed_with_the_approval(self, desk: Office) -> None:
+        form_id = str(submit(desk)["id"])
+        paper = desk.write("signed.pdf", b"%PDF with both signatures")
+
+        answer = act(desk, "1001", "approve", form_id, "--scan", paper)
+
+        assert answer.json["scan_sha256"] == hashlib.sha256(b"%PDF with both signatures").hexdigest()
+
+    def test_that_cannot_be_read_exits_with_2(self, desk: Office) -> None:
+        form_id = str(submit(desk)["id"])
+
+        assert act(desk, "1001", "approve", form_id, "--scan", "/nosuch").code == 2
+        assert desk.type("request", "show", form_id, "--html", "/nosuch/form.html").code == 2
+        assert desk.type("--json", "request", "show", form_id, "--html", "-").code == 2
+
+
 class TestRepeating:
     """Every command may be typed twice."""
 
