@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,6 +19,9 @@ from provisioner.testing.contract.cases import PLAIN, prepared
 from provisioner.testing.contract.hostile import SECRETS
 from provisioner.testing.contract.sandbox import Sandbox, target_gateway
 from provisioner.testing.contract.tags import Tag, tagged
+
+#: What leads from an object to the rest of the program.
+CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.FrameType)
 
 #: Passwords that many a system refuses.
 REFUSABLE = ("blank", "NUL inside", "lines", "64 KB")
@@ -81,6 +86,13 @@ class SecrecyChecks(ListenerFixtures):
         sandbox.probe(account, secret)
 
         expect_unsaid((secret,), "repr() or str() of the plug-in's object", repr(target), str(target))
+
+    def test_no_secret_is_kept(self, sandbox: Sandbox, target: object) -> None:
+        """Once a call is over, nothing that the object holds has the password. Clients keep their last request."""
+        account, secret = sandbox.opened()
+        sandbox.probe(account, secret)
+
+        assert not _is_held(target, secret), "the plug-in's object still holds a password after the calls with it"
 
     def test_no_secret_in_errors(self, sandbox: Sandbox, listener: Listener) -> None:
         """Errors are stored and shown. The core masks what it finds in them; this looks at them before it does."""
@@ -148,6 +160,19 @@ def expect_discreet(call: Callable[[], object], request: object, listener: Liste
         said = _raised(call)
     expect_unsaid(secrets_of(secret), "an error, or one that it is chained to", *said)
     expect_unsaid(secrets_of(secret), "what was logged or printed", *heard)
+
+
+def _is_held(root: object, secret: Secret) -> bool:
+    """Return whether the clear text of *secret* is in anything that can be reached from an object, code aside."""
+    clear, seen, waiting = secret.reveal(), {id(root)}, [root]
+    while waiting:
+        one = waiting.pop()
+        if clear in one if isinstance(one, str) else isinstance(one, bytes) and clear.encode() in one:
+            return True
+        new = [other for other in gc.get_referents(one) if id(other) not in seen and not isinstance(other, CODE)]
+        seen.update(map(id, new))
+        waiting += new
+    return False
 
 
 def _raised(call: Callable[[], object]) -> list[str]:

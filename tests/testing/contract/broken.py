@@ -538,7 +538,14 @@ class LeavesFilesBehind(Reference):
         return super().missing(login)
 
 
-@turns_red("many_accounts_at_once")
+@turns_red("no_secret_is_kept")
+class KeepsItsLastRequest(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        self.last = request
+        return super().probe(request)
+
+
+@turns_red("many_accounts_at_once", "no_secret_is_kept")
 class MixesUpThreads(Reference):
     """It keeps the request under way in the object."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -32,6 +34,11 @@ PATIENCE = 0.5
 
 CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
 
+#: The systems themselves, which the targets do not hold: there are passwords in them.
+SYSTEMS: dict[int, dict[str, Entry]] = defaultdict(dict)
+
+_numbers = itertools.count()
+
 
 @attrs.frozen(kw_only=True)
 class Entry:
@@ -52,8 +59,12 @@ class Reference:
     unreachable: ClassVar[Fault] = Fault.CANNOT_CONNECT
     throttled: ClassVar[Fault] = Fault.THROTTLE
 
-    entries: dict[str, Entry] = attrs.field(factory=dict)
+    system: int = attrs.field(factory=lambda: next(_numbers))
     lock: threading.RLock = attrs.field(factory=threading.RLock)
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        return SYSTEMS[self.system]
 
     @hookimpl
     def account_create(self, request: CreateAccount) -> Receipt:
