@@ -92,6 +92,10 @@ class TestMonthsAfter:
     def test_keeps_the_time_on_the_wall(self) -> None:
         assert months_after(utc("2026-01-15 08:00"), 6, BERLIN) == utc("2026-07-15 07:00")
 
+    def test_means_the_first_of_a_time_that_comes_twice(self) -> None:
+        """From the second half past two of one such night to the first one of another, eleven years later."""
+        assert months_after(utc("2026-10-25 01:30"), 132, BERLIN) == utc("2037-10-25 00:30")
+
 
 def test_a_day_begins_where_the_people_are() -> None:
     assert at_wall_time(2026, 8, 1, ISTANBUL) == utc("2026-07-31 21:00")
