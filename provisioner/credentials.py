@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from provisioner.core.errors import ConfigurationError
@@ -45,6 +45,16 @@ def find(reference: str, folder: Path) -> Secret:
             place=reference if scheme != "plain" else "plain:",
         )
     return Secret(value)
+
+
+def places_in_clear(table: Mapping[str, object], place: str = "") -> Iterator[str]:
+    """Yield where in a table a secret stands itself, by force of ``plain:``."""
+    for name, value in table.items():
+        where = f"{place}.{name}" if place else name
+        if isinstance(value, Mapping):
+            yield from places_in_clear(value, where)
+        elif isinstance(value, str) and value.startswith("plain:"):
+            yield where
 
 
 def _first_line(path: Path) -> str | None:

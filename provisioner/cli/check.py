@@ -39,6 +39,7 @@ from provisioner.core.policy import RuleSet
 from provisioner.core.requests import CheckChannel
 from provisioner.core.rules import Sighting
 from provisioner.core.text import Text
+from provisioner.credentials import places_in_clear
 from provisioner.rule_sets import make_policy
 from provisioner.store import Store
 from provisioner.store.schema import REVISION
@@ -90,6 +91,7 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield _libraries()
         return
     yield Finding(name="config", message=Text("{file}", {"file": config.file}))
+    yield from _secrets(config)
     yield _libraries()
     yield from _store(config)
     with ExitStack() as stack:
@@ -109,6 +111,18 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield from _rule_sets(config, plugins)
         yield from _systems(plugins)
     yield from _quarantined(config)
+
+
+def _secrets(config: LoadedConfiguration) -> Iterator[Finding]:
+    """Say which secrets stand in the file itself, for everybody who can read it."""
+    content = config.content
+    for place in places_in_clear({"targets": content.targets, "channels": content.channels, "rules": content.rules}):
+        yield Finding(
+            name="config",
+            status=Status.WARNING,
+            message=Text("{place} is a secret that stands in the configuration itself", {"place": place}),
+            cure=Text("move the secret out of the file and name the place here"),
+        )
 
 
 def _libraries() -> Finding:

@@ -46,6 +46,19 @@ class TestCheck:
 
         assert (answer.code, _status(answer)["authority"]) == (2, "problem")
 
+    def test_warns_of_a_secret_in_the_configuration(self, office: Office) -> None:
+        """``plain:`` forces it, and whoever reads the file reads the secret."""
+        text = (
+            '[channels.pys]\nplugin = "pys"\nurl = "https://pys.example"\n[channels.pys.more]\nkey = "plain:geheim"\n'
+        )
+        office.config.write_text(office.config.read_text() + text)
+
+        answer = office.type("--json", "check")
+
+        found = [one for one in answer.json["items"] if one["name"] == "config" and one["status"] == "warning"]
+        assert [one["message"].split(" is ")[0] for one in found] == ["channels.pys.more.key"]
+        assert "geheim" not in answer.out + answer.err
+
     def test_of_a_dead_target_still_checks_the_others_and_exits_with_5(self, office: Office) -> None:
         office.faults("posta").on("target_check", Fault.CANNOT_CONNECT)
 
