@@ -13,6 +13,8 @@ from provisioner.core.errors import InMaintenanceError, NotReadyError, StoreErro
 from provisioner.core.events import Event, OperationStarted, StepEnded
 from provisioner.core.maintenance import REFRESH, Calendar, Maintenance
 from provisioner.core.model import AccountState, Operation, OperationState, Outcome, Person, Unit
+from provisioner.core.policy import Policy, RuleSet
+from provisioner.rules.passwords import AutoRotate
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
 from provisioner.testing.harness import Harness
@@ -40,8 +42,8 @@ class World:
     def end(self) -> datetime:
         return self.clock() + HOUR
 
-    def start(self) -> Harness:
-        return Harness(self.file, targets=self.targets, channels=self.channels, clock=self.clock)
+    def start(self, policy: Policy | None = None) -> Harness:
+        return Harness(self.file, targets=self.targets, channels=self.channels, clock=self.clock, policy=policy)
 
     def calls(self, name: str) -> int:
         return (self.targets | self.channels)[name].faults.calls.total()
@@ -337,6 +339,29 @@ class TestDuringARun:
 
         assert states(opened.resume()) == {OperationState.DONE}
         assert all(world.logs_in(name, "birim0") for name in world.targets)
+
+
+class TestSweep:
+    """The policy goes on while somebody works on a target."""
+
+    def test_lets_renewals_wait_and_carries_them_out_later(self, world: World) -> None:
+        rotation = RuleSet(name="rotation", rules=(AutoRotate(),))
+        policy = Policy(rule_sets=(rotation,), since={"rotation": world.clock()}, fingerprint="1")
+        with world.start(policy) as harness:
+            harness.know(units=UNITS, persons=[PERSON])
+            list(harness.sweep().run())
+            harness.open(CODES)
+            world.clock.advance(timedelta(days=29))
+            harness.maintain("pys", world.end)
+
+            first, again = list(harness.sweep().run()), list(harness.sweep().run())
+            world.clock.advance(HOUR)
+            later = list(harness.sweep().run())
+
+        assert [one.state for one in first if isinstance(one, Operation)] == [OperationState.PLANNED] * 3
+        assert again == first
+        assert [one.state for one in later if isinstance(one, Operation)] == [OperationState.DONE] * 3
+        assert all(world.logs_in(name, login) for name in world.targets for login in LOGINS)
 
 
 class TestCalendar:
