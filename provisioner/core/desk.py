@@ -6,7 +6,8 @@ Its methods check a rule and answer with the event that says what happens; whoev
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -43,8 +44,8 @@ class FormRecords(Protocol):
     def open_forms(self, login: str, /) -> Sequence[RequestForm]:
         """Return the forms about this account to which something is still to happen."""
 
-    def forms_of_operation(self, operation_id: str, /) -> Sequence[RequestForm]:
-        """Return the forms that this operation carries out and that are not archived."""
+    def operations_of_forms(self) -> Collection[str]:
+        """Return the ids of the operations that carry out forms which are not archived."""
 
     def forms_carried_out(self) -> Sequence[RequestForm]:
         """Return the forms whose operation is done and that are not archived."""
@@ -89,6 +90,8 @@ class Desk:
     authority: Authority
     record: Callable[..., None]
     now: Callable[[], datetime]
+    #: The operations at whose end there is something to archive, as far as this process has to know.
+    _awaited: set[str] | None = attrs.field(default=None, init=False)
 
     def find(self, form_id: str) -> RequestForm:
         """Return a form.
@@ -231,6 +234,8 @@ class Desk:
             operation=operation_id,
         )
         self.record(self._event(RequestBegun, actor, begun))
+        if self._awaited is not None and operation_id:
+            self._awaited.add(operation_id)
         return begun
 
     def archive(self, form: RequestForm) -> RequestForm:
@@ -246,20 +251,21 @@ class Desk:
 
     def settle(self) -> None:
         """Archive the forms whose operation is done by now, whoever brought it to its end."""
-        self._archive_all(self.records.forms_carried_out())
+        for form in self.records.forms_carried_out():
+            with suppress(BusyError):  # another process was faster
+                self.archive(form)
 
     @hookimpl
     def operation_event(self, event: Event) -> None:
-        """Archive the form that an operation carries out, as soon as it is done."""
-        if isinstance(event, OperationEnded) and event.state is OperationState.DONE:
-            self._archive_all(self.records.forms_of_operation(event.operation_id))
+        """Archive the form that an operation carries out, as soon as it is done.
 
-    def _archive_all(self, forms: Iterable[RequestForm]) -> None:
-        for form in forms:
-            try:
-                self.archive(form)
-            except BusyError:  # another process was faster
-                continue
+        Thousands of operations may end for each that carries out a form, so the store is asked once which ones do.
+        """
+        if isinstance(event, OperationEnded) and event.state is OperationState.DONE:
+            if self._awaited is None:
+                self._awaited = set(self.records.operations_of_forms())
+            if event.operation_id in self._awaited:
+                self.settle()
 
     def _decided(self, make: type[FormEventT], form: RequestForm, actor: str, **changes: object) -> FormEventT:
         if form.state is not FormState.SUBMITTED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, insert, select
@@ -61,10 +61,10 @@ class StoredForms(StoredRecords):
         query = select(requests).where(requests.c.login == login, requests.c.state.in_(_OPEN))
         return self._forms(query.order_by(requests.c.submitted_at, requests.c.id))
 
-    def forms_of_operation(self, operation_id: str, /) -> Sequence[RequestForm]:
-        """Return the forms that this operation carries out and that are not archived."""
-        executing = requests.c.state == FormState.EXECUTING
-        return self._forms(select(requests).where(requests.c.operation == operation_id, executing))
+    def operations_of_forms(self) -> Collection[str]:
+        """Return the ids of the operations that carry out forms which are not archived."""
+        query = select(requests.c.operation).where(requests.c.state == FormState.EXECUTING)
+        return {row.operation for row in self._all(query) if row.operation}
 
     def forms_carried_out(self) -> Sequence[RequestForm]:
         """Return the forms whose operation is done and that are not archived."""

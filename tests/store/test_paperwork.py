@@ -114,7 +114,7 @@ class TestForms:
         one = story("ab46")
         begun = FORM.changed(state=FormState.EXECUTING, operation=one.id)
         store.write(told(RequestApproved, begun), one.planned())
-        assert (store.forms_of_operation(one.id), store.forms_carried_out()) == ([begun], [])
+        assert (store.operations_of_forms(), store.forms_carried_out()) == ({one.id}, [])
 
         store.write(one.started(), one.begun())
         store.write(one.ended(), one.finished())
