@@ -8,10 +8,14 @@ from itertools import combinations, product
 from zoneinfo import ZoneInfo
 
 import attrs
+import structlog
 
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.errors import ConfigurationError, PluginDefectError
+from provisioner.core.gateway import raised_at
 from provisioner.core.model import Account, Unit
 from provisioner.core.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
+
+log = structlog.stdlib.get_logger(__name__)
 
 #: How closely a scope fits a unit; of two, the larger fits better.
 _Closeness = tuple[int, bool]
@@ -103,7 +107,7 @@ class Policy:
                 since=self.since.get(rule_set.name),
                 time_zone=self.time_zone,
             )
-            found += _named(rule.deadlines(facts), rule_set)
+            found += _named(_wanted(rule, facts, rule_set), rule_set)
         return _without_needless_warnings(_unmet(found, met))
 
     def next_deadline(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> datetime | None:
@@ -121,7 +125,7 @@ class Policy:
             (rule_set, sighting)
             for rule_set in self.rule_sets
             for watch in rule_set.watches
-            for sighting in watch.look(reports, self.time_zone)
+            for sighting in _seen(watch, reports, self.time_zone, rule_set)
         ]
         return [attrs.evolve(one, deadlines=tuple(_named(one.deadlines, rule_set))) for rule_set, one in seen]
 
@@ -176,6 +180,27 @@ class Policy:
                 one=one.name,
                 other=other.name,
             )
+
+
+def _wanted(rule: Rule, facts: Facts, rule_set: RuleSet) -> Sequence[Deadline]:
+    """Ask a rule. One that fails wants nothing: it must not keep the product from anything else it does."""
+    try:
+        return rule.deadlines(facts)
+    except Exception as error:
+        name, login = type(error).__name__, facts.account.login
+        log.error("plugin_defect", rule_set=rule_set.name, login=login, error=name, at=raised_at(error))
+        return ()
+
+
+def _seen(watch: Watch, reports: Reports, time_zone: ZoneInfo, rule_set: RuleSet) -> Sequence[Sighting]:
+    """Let a watch look. One that fails saw that."""
+    try:
+        return watch.look(reports, time_zone)
+    except Exception as error:
+        name = type(error).__name__
+        log.error("plugin_defect", rule_set=rule_set.name, error=name, at=raised_at(error))
+        defect = PluginDefectError("rule set {name} raised {error}", name=rule_set.name, error=name)
+        return [Sighting(subject=f"rules.{rule_set.name}", message=defect.text, error=defect)]
 
 
 _Met = Mapping[str, Mapping[Action, Mark]]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
+from structlog.testing import capture_logs
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.model import Account, Unit
@@ -283,3 +284,37 @@ def test_what_watches_see_is_told_with_the_name_of_their_rule_set() -> None:
     mark = Mark(rule_set="things", action=Action.WARN, at=NOW, met_at=NOW)
     assert Policy.unmet(sighting.deadlines, []) == list(sighting.deadlines)
     assert Policy.unmet(sighting.deadlines, [mark]) == []
+
+
+class Fails(Rule, Watch):
+    """A defect."""
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        raise ZeroDivisionError
+
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
+        raise ZeroDivisionError
+
+
+def test_a_rule_that_fails_keeps_nobody_from_closing_an_account() -> None:
+    """Deadlines are computed at the end of every operation, whoever wrote the rules."""
+    with capture_logs() as logs:
+        found = policy(rule_set("bad", None, Fails()), rule_set("good")).deadlines(ACCOUNT, SCHOOL, [])
+
+    assert [one.rule_set for one in found] == ["good"]
+    [line] = logs
+    assert (line["log_level"], line["rule_set"], line["login"], line["error"]) == (
+        "error",
+        "bad",
+        "okul",
+        "ZeroDivisionError",
+    )
+
+
+def test_a_watch_that_fails_keeps_no_other_from_looking() -> None:
+    found = Policy(rule_sets=[RuleSet(name="bad", watches=(Fails(),)), RuleSet(name="things", watches=(Sees(),))])
+
+    bad, good = found.sightings(lambda _: TargetReport())
+
+    assert (bad.subject, str(bad.error)) == ("rules.bad", "rule set bad raised ZeroDivisionError")
+    assert good.subject == "thing"
