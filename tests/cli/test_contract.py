@@ -69,6 +69,7 @@ def test_a_target_that_breaks_the_contract_fails_with_the_reason(office: Office)
 
 def test_accounts_that_may_still_be_open_are_named(office: Office) -> None:
     office.faults("posta").on("account_close", Fault.REFUSE)
+    office.faults("posta").on("account_delete", Fault.REFUSE)
 
     answer = office.type("contract", "posta")
 
