@@ -294,9 +294,9 @@ class Engine:
 
     def _wait(self, operation: Operation, error: InMaintenanceError) -> Operation:
         """Leave an operation alone until the end of a maintenance, and see that the journal says so."""
-        if operation.next_try_at == error.until:
-            return operation
         waiting = _put_off(operation, error)
+        if operation.next_try_at == error.until or operation.state is OperationState.RUNNING:
+            return waiting
         event = OperationPutOff(
             at=self.tools.now(),
             actor=operation.actor,

@@ -460,8 +460,8 @@ def operation_authorize(request: AuthorizeOperation) -> Denial | None:
 
         TransientError: It cannot be told now. That is not a permission.
 
-    Called: once for each operation that is planned, before anything is written; and once more, with ``asked_by``, if the
-    operation was held back with its run and somebody wants to release it. It changes nothing.
+    Called: once for each operation that is planned, before anything is written; and once more, with ``asked_by``, if
+    the operation was held back with its run and somebody wants to release it. It changes nothing.
     """
 
 

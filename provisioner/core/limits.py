@@ -173,9 +173,10 @@ class Guard:
 
             work: The whole run. What the journal has already counts with what is under way.
 
-            written: Whether the journal has all of it by now.
+            written: Whether the journal has the rest of it too by now.
         """
-        shutting = [one for one in work if one.operation.kind in SHUTTING and not _is_admitted(one)]
+        admitted = _is_recorded if written else _is_admitted
+        shutting = [one for one in work if one.operation.kind in SHUTTING and not admitted(one)]
         if not shutting:
             return None
         lately = self.census.shut_since(self.now() - self.limit.window)
@@ -200,6 +201,10 @@ class Guard:
 
     def _is_exceeded(self, share: Share) -> bool:
         return share.out_of >= self.limit.from_accounts and share.affected * 100 > share.out_of * self.limit.percent
+
+
+def _is_recorded(work: Work) -> bool:
+    return work.recorded
 
 
 def _is_admitted(work: Work) -> bool:
