@@ -7,13 +7,9 @@ import logging
 import re
 from collections.abc import Iterator
 
-import attrs
 import pytest
 
 from provisioner.core import tracing
-from provisioner.core.requests import Receipt
-from provisioner.core.secret import Secret
-from provisioner.testing import samples
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import Answer, Office
 
@@ -73,32 +69,3 @@ class TestTrace:
 
         assert "plugin='faulty'" in line
         assert "Registrar" in line
-
-
-class TestRedacted:
-    """What is shown of a value."""
-
-    def test_a_secret_is_masked_in_what_a_plugin_answers(self) -> None:
-        secret = Secret('a"b\\c')
-        receipt = attrs.evolve(Receipt(outcome="applied"), detail=f"set to {secret.reveal()}")  # type: ignore[arg-type]
-
-        assert "set to <secret>" in tracing.redacted(receipt, secret)
-
-    def test_a_request_shows_all_but_that(self) -> None:
-        shown = tracing.redacted(samples.create())
-
-        assert "holder=Person(id='1001'" in shown
-        assert "mobile=<secret>" in shown
-        assert samples.SECRET.reveal() not in shown
-
-    def test_of_an_unknown_object_only_the_class_is_shown(self) -> None:
-        """Its representation is anybody's guess."""
-
-        @attrs.frozen
-        class Odd:
-            password: str = "geheim"
-
-        assert tracing.redacted([Odd(), object()]) == "[<Odd>, <object>]"
-
-    def test_a_long_text_is_cut(self) -> None:
-        assert len(tracing.redacted("x" * 10_000)) < 300
