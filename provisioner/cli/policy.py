@@ -19,6 +19,7 @@ from provisioner.cli.output import Output
 from provisioner.cli.pages import write_page
 from provisioner.cli.runs import follow, started
 from provisioner.cli.session import Session
+from provisioner.core.authority import Role
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.events import DutyConfirmed
 from provisioner.core.model import Account, Operation, OperationKind, Unit
@@ -156,6 +157,8 @@ def confirm(session: Session, login: str, rule_set: str) -> ExitCode:
         if rule_set not in {one.name for one in app.policy.rule_sets}:
             raise InputError([_problem("rule-set", Text("there is no rule set {name}", {"name": rule_set}))])
         [account] = known_accounts(app.store, app.planner.naming, [login])
+        if session.actor != account.holder:
+            app.authority.require(session.actor, {Role.OFFICER}, account.unit)
         at = app.engine.tools.now()
         event = DutyConfirmed(at=at, actor=session.actor, login=account.login, subject=account.login, rule_set=rule_set)
         app.engine.tools.record(event)

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 import click
 import structlog
 
-from provisioner.bootstrap import utc_now
+from provisioner.bootstrap import authority_of, utc_now
 from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option, reason_option
 from provisioner.cli.session import Session
 from provisioner.config import LoadedConfiguration
+from provisioner.core.authority import Role
 from provisioner.core.breaker import Breaker
 from provisioner.core.errors import InputError, NotReadyError, Problem, TargetError
 from provisioner.core.events import Event, TargetResumed
@@ -75,6 +76,7 @@ def maintenance(session: Session, name: str, *, until: str | None, off: bool, re
     now = utc_now()
     end = _future(until, session.configuration.content.time_zone, now) if until else None
     with session.store() as store:
+        authority_of(session.configuration, store).require(session.actor, {Role.ADMINISTRATOR})
         known = Calendar(read=store.all_maintenance, now=utc_now).maintenance(name)
         event = _event(name, end, known, at=now, actor=session.actor, reason=reason)
         if event and not dry_run:
@@ -101,6 +103,7 @@ def resume(session: Session, name: str, *, force: bool, dry_run: bool) -> ExitCo
     """Call a target or channel again that was quarantined, if a check shows that it works."""
     _require_configured(session.configuration, name)
     with session.store() as store:
+        authority_of(session.configuration, store).require(session.actor, {Role.ADMINISTRATOR})
         known = store.health(name)
         quarantined = known is not None and known.quarantined_at is not None
         if quarantined and not force:

@@ -14,6 +14,11 @@ from provisioner.core.requests import AuthorizeOperation, Denial
 from provisioner.core.text import Text
 from tests.cli.conftest import CONFIG, Answer, FaultyPlugin, Office, typed
 
+DUTY = """\
+[rules.yedek]
+rule = "backup-duty"
+"""
+
 
 @pytest.fixture(name="strict")
 def _strict(office: Office) -> Office:
@@ -221,6 +226,23 @@ class TestCommands:
 
         assert cure(by(strict, "2001", "audit", *command)) == "it can be done by 5001, 3001"
         assert by(strict, "5001", "audit", *command).code == 0
+
+    @pytest.mark.parametrize("command", [("resume",), ("maintenance", "--off")], ids=lambda command: command[0])
+    def test_an_administrator_says_which_targets_are_called(self, strict: Office, command: tuple[str, ...]) -> None:
+        give(strict, "2001", "officer")
+        name, *options = command
+
+        assert cure(by(strict, "2001", "target", name, "posta", *options)) == "it can be done by 3001"
+        assert by(strict, "3001", "target", name, "posta", *options).code == 0
+
+    def test_who_holds_an_account_or_is_its_officer_confirms_its_duties(self, strict: Office) -> None:
+        strict.config.write_text(strict.config.read_text() + DUTY)
+        give(strict, "2001", "officer", "--unit", "ar-ge")
+        by(strict, "2001", "unit", "open", "ar-ge")
+
+        assert cure(by(strict, "1003", "policy", "confirm", "arge46", "yedek")) == "it can be done by 2001, 3001"
+        assert by(strict, "2001", "policy", "confirm", "arge46", "yedek").code == 0
+        assert by(strict, "1002", "policy", "confirm", "arge46", "yedek").code == 0
 
     def test_an_auditor_changes_nothing(self, strict: Office) -> None:
         give(strict, "5001", "auditor")
