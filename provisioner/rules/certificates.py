@@ -14,7 +14,7 @@ import attrs
 from attrs.validators import deep_iterable, ge
 
 from provisioner.core import days
-from provisioner.core.errors import ConfigurationError, TargetError, UnsupportedError
+from provisioner.core.errors import ConfigurationError, InMaintenanceError, TargetError, UnsupportedError
 from provisioner.core.rules import Action, Deadline, Reports, Sighting, Watch
 from provisioner.core.text import Text
 
@@ -72,6 +72,8 @@ class Certificates(Watch):
     def _seen(self, place: str, look: _Look, time_zone: ZoneInfo) -> list[Sighting]:
         try:
             found = look()
+        except InMaintenanceError:
+            return []
         except TargetError as error:
             return [Sighting(subject=_subject(place), message=error.text, tell=self.tell, error=error)]
         return [self._sighting(name, until, time_zone) for name, until in sorted(found.items())]

@@ -14,6 +14,7 @@ from provisioner.core.events import Event, OperationStarted, StepEnded
 from provisioner.core.maintenance import REFRESH, Calendar, Maintenance
 from provisioner.core.model import AccountState, Operation, OperationState, Outcome, Person, Unit
 from provisioner.core.policy import Policy, RuleSet
+from provisioner.rules.certificates import Certificates
 from provisioner.rules.passwords import AutoRotate
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
@@ -362,6 +363,15 @@ class TestSweep:
         assert again == first
         assert [one.state for one in later if isinstance(one, Operation)] == [OperationState.DONE] * 3
         assert all(world.logs_in(name, login) for name in world.targets for login in LOGINS)
+
+
+    def test_asks_no_target_for_its_certificate(self, world: World) -> None:
+        rule_set = RuleSet(name="certificates", watches=(Certificates(targets=("pys",)),))
+        with world.start(Policy(rule_sets=(rule_set,), fingerprint="1")) as harness:
+            harness.maintain("pys", world.end)
+
+            assert list(harness.sweep().run()) == []
+        assert world.calls("pys") == 0
 
 
 class TestCalendar:
