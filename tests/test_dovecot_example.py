@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 import pytest
@@ -79,18 +81,25 @@ def test_its_own_tests_are_green(site: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.fixture(name="users")
+def _users() -> Iterator[Path]:
+    """An empty passwd-file, in a folder that Dovecot may enter; pytest's are closed to others."""
+    with TemporaryDirectory(prefix="passwd-") as folder:
+        Path(folder).chmod(0o755)
+        users = Path(folder, "users")
+        users.touch(mode=0o644)
+        yield users
+
+
 @pytest.mark.server("dovecot")
-def test_the_password_on_the_phone_opens_the_mailbox_until_the_unit_closes(site: Path, tmp_path: Path) -> None:
-    users = tmp_path / "users"
-    users.touch(mode=0o644)
-    for folder in tmp_path.parents:
-        folder.chmod(folder.stat().st_mode | 0o005)
-    tmp_path.chmod(0o755)
+def test_the_password_on_the_phone_opens_the_mailbox_until_the_unit_closes(
+    site: Path, tmp_path: Path, users: Path
+) -> None:
     (tmp_path / "persons.csv").write_text(PERSONS, encoding="utf-8")
     (tmp_path / "units.csv").write_text(UNITS, encoding="utf-8")
     with Dovecot(passwd_file=users) as mail:
-        config = tmp_path / "provisioner.toml"
-        config.write_text(CONFIG.format(file=users, port=mail.port), encoding="utf-8")
+        config = CONFIG.format(file=users, port=mail.port)
+        (tmp_path / "provisioner.toml").write_text(config, encoding="utf-8")
         for arguments in (["init"], ["check"], ["person", "import", "persons.csv"], ["unit", "open", "units.csv"]):
             done = _run(site, tmp_path, "provisioner", *arguments)
             assert done.returncode == 0, done.stdout + done.stderr
