@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -205,7 +206,7 @@ def _swept(postbox: Postbox, wire: TcpProxy, fault: WireFault) -> Iterator[tuple
     for number in range(MOST_REQUESTS):
         message = postbox.message()
         with struck(wire, fault, number) as hit:
-            state = _state(lambda message=message: postbox.send(message))  # type: ignore[misc]
+            state = _state(partial(postbox.send, message))
         yield message, state
         if not hit():
             return

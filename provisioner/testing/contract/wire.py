@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import attrs
 import pytest
@@ -124,7 +125,7 @@ class WireChecks(ListenerFixtures):
         """
         for case, error in swept(wire, fault, wired, change):
             _expect_true(wired, case, error, f"{change} and {fault}")
-            wired.patiently(lambda case=case: wired.do(case.request))  # type: ignore[misc]
+            wired.patiently(partial(wired.do, case.request))
             wired.expect(case.account, case.after, f"{change}, {fault}, and {change} again")
 
     @pytest.mark.parametrize("fault", LOSSES)
@@ -142,7 +143,7 @@ class WireChecks(ListenerFixtures):
         for number in range(FEW_REQUESTS):
             request = wired.creating(wired.account(), wired.make_secret())
             with struck(wire, fault, number) as hit:
-                expect_discreet(lambda request=request: call_past_redaction(wired.target, request), request, listener)  # type: ignore[misc]
+                expect_discreet(partial(call_past_redaction, wired.target, request), request, listener)
             if not hit():
                 return
 
@@ -202,7 +203,7 @@ def swept(wire: TcpProxy, fault: WireFault, sandbox: Sandbox, change: str) -> It
     for number in range(MOST_REQUESTS):
         case = prepared(change, sandbox)
         with struck(wire, fault, number) as hit:
-            error = _error_of(lambda case=case: sandbox.do(case.request))  # type: ignore[misc]
+            error = _error_of(partial(sandbox.do, case.request))
         yield case, error
         if not hit():
             return

@@ -611,9 +611,8 @@ class CountsProbes(Reference):
 
 @turns_red("check_answers")
 class ChecksSlowly(Reference):
-    """While there is nothing yet."""
+    only = ("check_answers",)
 
     def capabilities(self) -> Capabilities:
-        if not self.entries:
-            time.sleep(PATIENCE * 1.1)
+        time.sleep(PATIENCE * 1.1)
         return super().capabilities()

@@ -30,7 +30,7 @@ from provisioner.core.secret import Secret
 from provisioner.testing.faults import Fault
 
 #: How many seconds its checks give a call.
-PATIENCE = 0.5
+PATIENCE = 2.0
 
 CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
 
@@ -58,6 +58,8 @@ class Reference:
     wrong_credentials: ClassVar[Fault] = Fault.MISCONFIGURED
     unreachable: ClassVar[Fault] = Fault.CANNOT_CONNECT
     throttled: ClassVar[Fault] = Fault.THROTTLE
+    #: The only checks worth the time that its fault takes; all, if there are none.
+    only: ClassVar[tuple[str, ...]] = ()
 
     system: int = attrs.field(factory=lambda: next(_numbers))
     lock: threading.RLock = attrs.field(factory=threading.RLock)

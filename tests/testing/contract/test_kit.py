@@ -89,6 +89,9 @@ class Provider:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         enough = {**ENOUGH, **({"change": ENOUGH_CHANGES} if item.get_closest_marker(Tag.WIRE) else {})}
         fits = not self.network or "wired" in getattr(item, "fixturenames", ())
+        only = getattr(self.tried, "only", ())
+        if only and item.name.removeprefix("test_") not in only:
+            return False
         return fits and all(value in enough[name] for name, value in parameters.items() if name in enough)
 
 
