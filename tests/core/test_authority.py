@@ -302,14 +302,22 @@ class TestDelegation:
             ActedForAnother(at=NOW, actor="deputy", login="715959", operation_id="o1", delegator="officer")
         ]
 
+    def test_is_recorded_where_a_role_of_one_s_own_would_not_do(self, authority: Authority, known: Known) -> None:
+        """An officer who rotates without a form does so as somebody's administrator."""
+        known.grants.append(role("officer", Role.ADMINISTRATOR, delegator="admin", ends_at=NOW + DAY))
+
+        events = authority.answerable([planned("officer", OperationKind.ROTATE), planned("officer")])
+
+        assert [event.delegator for event in events if isinstance(event, ActedForAnother)] == ["admin"]
+
     def test_of_an_administrator_of_the_configuration_counts(self, authority: Authority, known: Known) -> None:
         known.grants.append(role("deputy", Role.ADMINISTRATOR, delegator="admin", ends_at=NOW + DAY))
 
         assert authority.operation_authorize(ask(OperationKind.DELETE, "deputy")) is None
 
 
-def planned(actor: str) -> OperationPlanned:
-    operation = Operation(id="o1", kind=OperationKind.CLOSE, login=ACCOUNT.login, actor=actor, created_at=NOW)
+def planned(actor: str, kind: OperationKind = OperationKind.CLOSE) -> OperationPlanned:
+    operation = Operation(id="o1", kind=kind, login=ACCOUNT.login, actor=actor, created_at=NOW)
     return OperationPlanned(
         at=NOW, actor=actor, login=ACCOUNT.login, operation_id="o1", operation=operation, account=ACCOUNT
     )
