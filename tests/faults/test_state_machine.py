@@ -20,8 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from provisioner.core.errors import InputError, MissingError, NotReadyError
 from provisioner.core.events import Event
 from provisioner.core.model import Account, AccountState, OperationState, Person, TargetState, Unit
+from provisioner.core.policy import Policy, RuleSet, Scope
 from provisioner.core.requests import AccountReport, Presence, ProbeAccount, RotateSecret
 from provisioner.core.secret import Secret
+from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
 from provisioner.testing.harness import Harness
@@ -33,8 +35,15 @@ from tests.acceptance.province import Entrance
 
 PERSONS = [Person(id=f"p{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for n in range(3)]
 UNITS = [
-    Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian=PERSONS[n].id) for n in range(2)
+    Unit(code=f"u{n}", name=f"Birim {n}", kind=kind, login=f"birim{n}", custodian=PERSONS[n].id)
+    for n, kind in enumerate(["office", "school"])
 ]
+#: The office has to ask for its renewals, the school gets them.
+RULE_SETS = (
+    RuleSet(name="renewal", rules=(RenewOrClose(),)),
+    RuleSet(name="schools", rules=(AutoRotate(),), scope=Scope(kinds=frozenset({"school"}))),
+)
+START = FakeClock()()
 CHANGE = "change"
 
 #: How many wrong passwords the directory takes before it locks an account: more than the tests ever try of those that
@@ -97,7 +106,14 @@ class Accounts(RuleBasedStateMachine):
         self.harness.know(units=UNITS, persons=PERSONS)
 
     def start(self) -> Harness:
-        harness = Harness(self.folder / "store.sqlite", targets=self.targets, channels=self.channels, clock=self.clock)
+        policy = Policy(rule_sets=RULE_SETS, since=dict.fromkeys(("renewal", "schools"), START), fingerprint="1")
+        harness = Harness(
+            self.folder / "store.sqlite",
+            targets=self.targets,
+            channels=self.channels,
+            clock=self.clock,
+            policy=policy,
+        )
         return self.exit.enter_context(harness)
 
     def teardown(self) -> None:
@@ -180,6 +196,13 @@ class Accounts(RuleBasedStateMachine):
         if self.account(unit):
             self.attempt("account_handover", troubles, self.harness.hand_over, unit.login, person.id)
 
+    @rule(
+        days=st.sampled_from([1, 8, 31]), hook=st.sampled_from(["account_rotate", "account_close"]), troubles=troubles
+    )
+    def sweep(self, days: int, hook: str, troubles: Troubles) -> None:
+        self.clock.advance(timedelta(days=days))
+        self.attempt(hook, troubles, lambda: list(self.harness.sweep().run()))
+
     @rule()
     def heal(self) -> None:
         for faults in self.faults.values():
@@ -211,6 +234,8 @@ class Accounts(RuleBasedStateMachine):
         """Heal everything and drive on: everything comes to its end, and then nothing is left to do."""
         self.drive_on()
         assert self.harness.resume() == []
+        list(self.harness.sweep().run())
+        assert list(self.harness.sweep().run()) == []
         for unit in UNITS:
             self.check_settled(unit)
 
