@@ -93,7 +93,7 @@ class StoredStaging(StoredRecords):
     def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
         """Return what was closed or deleted since then or is about to be, by target and in total.
 
-        An account that is open again does not count, and neither does what somebody has released.
+        An account that is open again or never was does not count, and neither does what somebody has released.
         """
         shut = _shut_since(since)
         total = _counted(literal(IN_TOTAL), shut, shut.c.state == AccountState.CLOSED).select_from(shut)
@@ -122,7 +122,11 @@ def _staged_run(*, waiting: int, **fields: Any) -> StagedRun:
 def _shut_since(since: datetime) -> Subquery:
     """Select the closings and deletions that count: those that ended since then, and those that are under way."""
     columns = (operations.c.login, operations.c.kind, accounts.c.state)
-    ours = select(*columns).join(accounts, accounts.c.login == operations.c.login).where(operations.c.staging.is_(None))
+    ours = (
+        select(*columns)
+        .join(accounts, accounts.c.login == operations.c.login)
+        .where(operations.c.staging.is_(None), accounts.c.opened_at.is_not(None))
+    )
     ended: Select[Any] = ours.where(
         SHUTTING,
         operations.c.finished_at > since,

@@ -290,6 +290,18 @@ class TestStaging:
             assert (run.target, run.affected, run.out_of) == ("pys", 3, 10)
             assert states(close(both, 0, 1, 2)) == {OperationState.DONE}
 
+    def test_does_not_count_what_was_never_open(self, world: World, harness: Harness) -> None:
+        """Nobody loses anything by it, neither in this run nor for the ones after it."""
+        units = [attrs.evolve(one, code=f"v{one.code}", login=f"x{one.login}") for one in UNITS]
+        world.target.faults.on("account_create", Fault.REFUSE)
+        harness.know(units=units)
+        assert states(harness.open([one.code for one in units])) == {OperationState.FAILED}
+
+        operations = harness.close_accounts(["birim0", *(f"xbirim{number}" for number in range(MANY))])
+
+        assert states(operations) == {OperationState.DONE}
+        assert states(close(harness, 1)) == {OperationState.DONE}
+
     def test_has_no_duplicates_when_the_same_is_wished_again(self, harness: Harness) -> None:
         first = close(harness, *range(5))
 
