@@ -147,6 +147,16 @@ class DeliveryWireChecks(ListenerFixtures):
         wired.sent(later)
         wired.expect_arrived(later, "a silence")
 
+    def test_nothing_is_left_open_after_lost_answers(self, wired: Postbox, wire: TcpProxy) -> None:
+        """A connection that broke is closed. A bad night of the network must not use up what the process may open."""
+
+        def lose() -> None:
+            with struck(wire, WireFault.LOSE_ANSWER, 0), suppress(TargetError):
+                wired.send(wired.message())
+
+        lose()
+        expect_no_growth(lose)
+
     @pytest.mark.parametrize("fault", LOSSES)
     def test_no_secret_in_errors_of_a_lost_answer(
         self, wired: Postbox, wire: TcpProxy, listener: Listener, fault: WireFault

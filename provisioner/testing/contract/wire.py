@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import attrs
@@ -22,6 +22,7 @@ from provisioner.core.errors import (
 from provisioner.core.requests import CreateAccount, HandOver, Presence, ProbeAccount, RotateSecret
 from provisioner.core.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, Case, prepared
+from provisioner.testing.contract.load import expect_no_growth
 from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect, target_gateway
 from provisioner.testing.contract.secrecy import Listener, ListenerFixtures, call_past_redaction, expect_discreet
 from provisioner.testing.contract.tags import Tag, tagged
@@ -134,6 +135,17 @@ class WireChecks(ListenerFixtures):
         account, secret = wired.opened()
         for answer in _swept_probes(wired, wire, fault, ProbeAccount(account=account, secret=secret)):
             assert answer in {(Presence.ENABLED, True), None}, f"a probe answers {answer} after {fault}"
+
+    def test_nothing_is_left_open_after_lost_answers(self, wired: Sandbox, wire: TcpProxy) -> None:
+        """A connection that broke is closed. A bad night of the network must not use up what the process may open."""
+        account, _ = wired.opened()
+
+        def lose() -> None:
+            with struck(wire, WireFault.LOSE_ANSWER, 0), suppress(TargetError):
+                wired.do(wired.creating(account, wired.make_secret()))
+
+        lose()
+        expect_no_growth(lose)
 
     @pytest.mark.parametrize("fault", LOSSES)
     def test_no_secret_in_errors_of_a_lost_answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import ClassVar
 
 import attrs
@@ -88,6 +89,18 @@ class QuotesWhatWasLost(Wired):
             raise UnknownOutcomeError("lost: {body}", body=request.secret.reveal()) from None
 
 
+class LeavesConnectionsBehind(Wired):
+    open: ClassVar[list[object]] = []
+
+    @hookimpl
+    def account_create(self, request: CreateAccount) -> Receipt:
+        try:
+            return super().account_create(request)
+        except UnknownOutcomeError:
+            self.open.append(socket.socket())
+            raise
+
+
 #: Each broken target, with the names of the checks that are to turn red, and no others.
 BROKEN: dict[type[Wired], set[str]] = {
     TakesALostAnswerForARefusal: {LOST, SILENCE},
@@ -100,5 +113,6 @@ BROKEN: dict[type[Wired], set[str]] = {
     },
     DoesNotComeBack: {"a_system_that_comes_back_is_used_again"},
     WaitsTooLong: {SILENCE, LOOKING_IN_SILENCE},
+    LeavesConnectionsBehind: {"nothing_is_left_open_after_lost_answers"},
     QuotesWhatWasLost: {"no_secret_in_errors_of_a_lost_answer"},
 }

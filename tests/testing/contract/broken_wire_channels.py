@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import ClassVar
 
 from provisioner.core.errors import UnavailableError, UnknownOutcomeError
@@ -66,6 +67,18 @@ class QuotesWhatWasLost(Wired):
             raise UnknownOutcomeError("lost: {body}", body=request.secret.reveal()) from None
 
 
+class LeavesConnectionsBehind(Wired):
+    open: ClassVar[list[object]] = []
+
+    @hookimpl
+    def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+        try:
+            return super().secret_deliver(request)
+        except UnknownOutcomeError:
+            self.open.append(socket.socket())
+            raise
+
+
 #: Each broken channel, with the names of the checks that are to turn red, and no others.
 BROKEN: dict[type[Wired], set[str]] = {
     TakesALostAnswerForARefusal: {LOST, SILENCE},
@@ -73,5 +86,6 @@ BROKEN: dict[type[Wired], set[str]] = {
     TakesALostAnswerForSuccess: {LOST, SILENCE},
     DeniesWhatItLost: {"a_probe_finds_what_a_lost_answer_hid"},
     WaitsTooLong: {SILENCE},
+    LeavesConnectionsBehind: {"nothing_is_left_open_after_lost_answers"},
     QuotesWhatWasLost: {"no_secret_in_errors_of_a_lost_answer"},
 }
