@@ -42,7 +42,7 @@ def page(form: RequestForm, find: Callable[[Collection[str]], Mapping[str, Perso
         "record.html",
         language=session.language,
         title=escape(text("User request form")),
-        rows="\n".join(_row(*row) for row in _rows(form, people, session)),
+        rows="\n".join(_row(*row) for row in rows(form, people, session)),
         signatures="\n".join(_signature(*one, text("date, signature")) for one in signatures),
         note=escape(note),
     )
@@ -62,24 +62,32 @@ def _signature(part: str, name: str, below: str) -> str:
     return f"<div>{tag('p', part)}{tag('p', name)}<hr>{tag('p', below)}</div>"
 
 
-def _rows(form: RequestForm, people: Mapping[str, Person], session: Session) -> list[tuple[str, str]]:
+def rows(form: RequestForm, people: Mapping[str, Person], session: Session) -> list[tuple[str, str]]:
+    """Return what a form says, line by line, in the reader's language and time zone."""
     text = session.output.text
-    rows = [
+    lines = [
         (text("id"), form.id),
         (text("account"), form.login),
         (text("unit"), form.unit),
         (text("kind"), session.output.word(form.kind)),
         (text("reason"), form.reason),
+        (text("requested by"), _named(form.requester, people)),
         (text("asked for"), _time(form.submitted_at, session)),
         (text("receives the password"), _named(form.recipient, people)),
         (text("state"), session.output.word(form.state)),
-        (text("decided"), _time(form.decided_at, session)),
+        (text("decided by"), _named(form.approver, people)),
         (text("answerable for the decision"), _named(form.approver_for, people)),
+        (text("decided"), _time(form.decided_at, session)),
+        (text("remark"), form.remark),
+        (text("mobile number confirmed by"), _named(form.mobile_confirmed_by, people)),
+        (text("officer"), _named(form.officer, people)),
         (text("answerable for the execution"), _named(form.officer_for, people)),
         (text("operation"), form.operation or ""),
-        ("SHA-256", form.archive_sha256 or ""),
+        (text("archived"), _time(form.archived_at, session)),
+        (text("signed paper (SHA-256)"), form.scan_sha256 or ""),
+        (text("archived copy (SHA-256)"), form.archive_sha256 or ""),
     ]
-    return [(name, value) for name, value in rows if value]
+    return [(name, value) for name, value in lines if value]
 
 
 def _named(person: str | None, people: Mapping[str, Person]) -> str:

@@ -16,7 +16,7 @@ from provisioner.cli.handovers import STDOUT
 from provisioner.cli.options import dry_run_option, json_option, reason_option, recording
 from provisioner.cli.pages import write_page
 from provisioner.cli.persons import masked
-from provisioner.cli.request_page import page
+from provisioner.cli.request_page import page, rows
 from provisioner.cli.runs import started
 from provisioner.cli.session import Session
 from provisioner.core.desk import Wish
@@ -219,9 +219,8 @@ def _record(session: Session, app: Application, event: FormEvent, *, dry_run: bo
 
 
 def _tell(session: Session, form: RequestForm, *, dry_run: bool) -> ExitCode:
-    content = form_document(form)
-    session.output.document(content)
-    session.output.table(("field", "value"), [(name, str(value)) for name, value in content.items() if value])
+    session.output.document(form_document(form))
+    session.output.table(("field", "value"), rows(form, {}, session))
     if dry_run:
         session.output.say("this is a dry run, nothing was changed")
     return ExitCode.DONE

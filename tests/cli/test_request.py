@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -531,6 +532,12 @@ class TestList:
 
         assert [form["id"] for form in listed["items"]] == [form_id]
         assert len(desk.type("request", "list").out.splitlines()) == 2 + 1
+
+    def test_tells_people_in_their_language(self, desk: Office) -> None:
+        out = desk.type("--lang", "tr", "request", "show", approved(desk)).out
+
+        assert re.search("^durum +onaylandı$", out, re.MULTILINE)
+        assert re.search("^karar veren +1001$", out, re.MULTILINE)
 
     def test_of_no_such_form_exits_with_2(self, desk: Office) -> None:
         assert desk.type("request", "show", "nosuch").code == 2
