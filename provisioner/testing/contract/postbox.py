@@ -20,7 +20,7 @@ from provisioner.testing.contract.sandbox import AnswerT, People, expecting_no_d
 TAKEN = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED})
 
 #: How many seconds one waits for a message that must not come.
-CALM = 0.05
+CALM = 0.1
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)

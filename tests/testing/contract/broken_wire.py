@@ -23,7 +23,7 @@ class Wired(Pys):
     """What is not broken."""
 
     #: The seconds one request may take.
-    timeout: ClassVar[float] = 0.3
+    timeout: ClassVar[float] = 0.6
 
 
 class TakesALostAnswerForARefusal(Wired):
@@ -77,7 +77,7 @@ class DoesNotComeBack(Wired):
 
 
 class WaitsTooLong(Wired):
-    timeout = 2.4
+    timeout = 2.6
 
 
 class QuotesWhatWasLost(Wired):

@@ -18,7 +18,7 @@ class Wired(SmsChannel):
     """What is not broken."""
 
     #: The seconds one request may take.
-    timeout: ClassVar[float] = 0.3
+    timeout: ClassVar[float] = 0.6
 
 
 class TakesALostAnswerForARefusal(Wired):
@@ -55,7 +55,7 @@ class DeniesWhatItLost(Wired):
 
 
 class WaitsTooLong(Wired):
-    timeout = 2.4
+    timeout = 2.6
 
 
 class QuotesWhatWasLost(Wired):
