@@ -62,6 +62,11 @@ def _drive_on(session: Session, app: Application, operation: Operation, *, dry_r
 
 def _begin(session: Session, app: Application, form: RequestForm, plan: Plan) -> None:
     """Write down by which operation a form is carried out; one for which nothing is left to do is archived."""
+    for work in plan.work:
+        if work.holder:
+            app.desk.require_number(
+                form, work.holder
+            )  # the personnel system was asked again since the form was checked
     operation_id = plan.work[0].operation.id if plan.work else None
     begun = app.desk.begin(form, session.actor, operation_id)
     if operation_id is None:

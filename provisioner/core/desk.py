@@ -218,6 +218,21 @@ class Desk:
         self._require_officer(form, actor)
         self._require_current(form, recipient)
 
+    def require_number(self, form: RequestForm, recipient: Person) -> None:
+        """Make sure that a password would go to the number that the form was submitted with, or that was confirmed.
+
+        Raises:
+
+            DeniedError: The number has changed.
+        """
+        if form.mark_of(recipient.mobile) != form.mobile_mark:
+            raise DeniedError(
+                "the mobile number of {person} has changed since request {id} was submitted",
+                cure="make sure that it is right, then run 'provisioner request confirm-mobile {id}'",
+                person=recipient.id,
+                id=form.id,
+            )
+
     def begin(self, form: RequestForm, actor: str, operation_id: str | None) -> RequestForm:
         """Write down who carries the form out, by which operation.
 
@@ -338,13 +353,7 @@ class Desk:
                 login=form.login,
                 id=form.id,
             )
-        if form.mark_of(found[form.recipient].mobile) != form.mobile_mark:
-            raise DeniedError(
-                "the mobile number of {person} has changed since request {id} was submitted",
-                cure="make sure that it is right, then run 'provisioner request confirm-mobile {id}'",
-                person=form.recipient,
-                id=form.id,
-            )
+        self.require_number(form, found[form.recipient])
 
     def _known(self, ids: Iterable[str | None]) -> dict[str, Person]:
         """Return people as the personnel system knows them now.

@@ -398,6 +398,16 @@ class TestCurrentData:
 
         assert "has changed" in refusal(act(desk, "2001", "execute", form_id))
 
+    def test_a_number_that_changes_while_it_is_carried_out_blocks(
+        self, desk: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The personnel system is asked when the form is checked, and again for the plan."""
+        form_id = approved(desk)
+        monkeypatch.setattr("provisioner.core.desk.Desk.require_ready", lambda *_: change_mobile(desk))
+
+        assert "confirm-mobile" in refusal(act(desk, "2001", "execute", form_id))
+        assert (shown(desk, form_id)["state"], messages(desk)) == ("approved", 1)
+
     @pytest.mark.parametrize(("actor", "why"), [("1002", "of their own"), ("1003", "may not do this")])
     def test_a_number_is_not_confirmed_by_just_anybody(self, desk: Office, actor: str, why: str) -> None:
         form_id = approved(desk)
