@@ -15,10 +15,10 @@ TURKISH: dict[str, str] = tomllib.loads((FOLDER / "tr.toml").read_text(encoding=
 
 
 def templates() -> Iterator[str]:
-    """Yield the messages and cures of the errors that the store raises."""
+    """Yield what the store says: the messages and cures of its errors, and its findings."""
     for module in FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error"):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith(("Error", "Text")):
                 texts = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "cure")]
                 yield from (str(text.value) for text in texts if isinstance(text, ast.Constant))
 
