@@ -32,11 +32,17 @@ class Reporter:
 
     tell: Callable[[Result], None]
     results: list[Result] = attrs.field(factory=list, init=False)
+    #: Whether the user wants no more of it.
+    interrupted: bool = attrs.field(default=False, init=False)
     _reports: list[pytest.TestReport] = attrs.field(factory=list, init=False)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Make the marks known."""
         tags.register(config)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell the user's wish from pytest's own, which takes the same way after errors in a module."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect what was reported of one check: its preparation, itself, and its end."""
@@ -77,7 +83,7 @@ def run(
     with TemporaryDirectory(prefix="contract-") as folder, _environment():
         arguments = [*_arguments(Path(folder)), *([f"--junitxml={junit}"] if junit else []), str(suite)]
         code = pytest.main(arguments, plugins=[reporter, *plugins])
-    if code == pytest.ExitCode.INTERRUPTED:
+    if reporter.interrupted:
         raise KeyboardInterrupt
     if code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         msg = f"pytest ended with {code} before the checks"

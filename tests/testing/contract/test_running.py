@@ -1,0 +1,89 @@
+"""Running a contract inside a process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from provisioner.testing.contract.results import Result, Verdict
+from provisioner.testing.contract.running import run
+from provisioner.testing.contract.tags import Tag
+
+SUITE = """
+import pytest
+
+class TestSmall:
+    @pytest.mark.contract_core
+    @pytest.mark.parametrize("kind", ["good", "bad", "odd"])
+    def test_it(self, kind):
+        if kind == "odd":
+            pytest.skip("it is odd")
+        assert kind == "good", "it is bad"
+"""
+
+
+@pytest.fixture(name="suite")
+def _suite(tmp_path: Path) -> Path:
+    file = tmp_path / "suite.py"
+    file.write_text(SUITE)
+    return file
+
+
+def test_each_case_has_its_verdict_and_its_reason(suite: Path) -> None:
+    told: list[Result] = []
+
+    results = run(suite, tell=told.append)
+
+    assert told == results
+    assert [(one.check, one.case, one.verdict, one.reason, one.tag) for one in results] == [
+        ("it", "good", Verdict.OK, "", Tag.CORE),
+        ("it", "bad", Verdict.FAILED, "it is bad", Tag.CORE),
+        ("it", "odd", Verdict.SKIPPED, "it is odd", Tag.CORE),
+    ]
+
+
+def test_the_environment_is_left_as_it_was(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
+    before = dict(os.environ)
+
+    run(suite)
+
+    # pytest itself notes which test it is at.
+    assert {**os.environ, "PYTEST_CURRENT_TEST": ""} == {**before, "PYTEST_CURRENT_TEST": ""}
+
+
+def test_a_module_that_cannot_be_imported_is_an_error_and_not_a_success(tmp_path: Path) -> None:
+    file = tmp_path / "suite.py"
+    file.write_text("import nothing_of_this_name")
+
+    with pytest.raises(RuntimeError, match="before the checks"):
+        run(file)
+
+
+def test_who_wants_no_more_of_it_is_heard(tmp_path: Path) -> None:
+    file = tmp_path / "suite.py"
+    file.write_text("def test_it():\n    raise KeyboardInterrupt")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(file)
+
+
+def test_no_secret_reaches_the_report_of_a_check_that_found_one(tmp_path: Path) -> None:
+    """JUnit files are kept and sent around."""
+    file, report = tmp_path / "suite.py", tmp_path / "report.xml"
+    file.write_text(
+        "from provisioner.core.secret import Secret\n"
+        "from provisioner.testing.contract.secrecy import expect_unsaid\n"
+        "import pytest\n"
+        "@pytest.mark.contract_secrecy\n"
+        "def test_it():\n"
+        "    expect_unsaid((Secret('-'.join(['hush', 'hush'])),), 'a receipt', 'it is ' + '-'.join(['hush', 'hush']))\n"
+    )
+
+    [result] = run(file, junit=report)
+
+    assert result.reason == "a receipt quotes a password"
+    assert "hush-hush" not in report.read_text()
