@@ -18,7 +18,9 @@ def templates() -> Iterator[str]:
     """Yield what the store says: the messages and cures of its errors, and its findings."""
     for module in FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith(("Error", "Text")):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            if node.func.id.endswith(("Error", "Text")):
                 texts = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "cure")]
                 yield from (str(text.value) for text in texts if isinstance(text, ast.Constant))
 
