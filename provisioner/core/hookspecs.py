@@ -318,6 +318,10 @@ def notice_deliver(request: DeliverNotice) -> DeliveryReceipt:
 
         TransientError: Nothing was sent and it may work later.
 
+        RefusedError: Nothing was sent, and this message never will be.
+
+        UnknownOutcomeError: The message was sent and no usable answer came; the same as answering ``UNKNOWN``.
+
         MisconfiguredError: Our own credentials or settings are wrong.
 
     Called: once for each message and attempt. After a crash it may be called again with the same id; a gateway that
