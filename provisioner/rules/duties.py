@@ -62,9 +62,10 @@ class BackupDuty(Rule):
         """Return the next reminder."""
         account, kind = facts.account, facts.unit.kind
         told = facts.marks.get(Action.DUTY)
-        last = (told and told.confirmed_at) or account.opened_at
-        if account.state is not AccountState.OPEN or last is None:
+        if account.state is not AccountState.OPEN or account.opened_at is None:
             return []
+        confirmed_at = told.confirmed_at if told else None
+        last = max(confirmed_at or account.opened_at, account.opened_at)
         at = due = facts.months_after(last, self.months or MONTHS.get(kind, MONTHS_ELSEWHERE))
         if told and told.at >= due:
             at = facts.days_after(told.met_at, self.remind_days)

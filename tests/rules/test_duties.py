@@ -111,6 +111,11 @@ class TestBackupDuty:
 
         assert at(duty(BackupDuty(), told(facts, due, confirmed_at=confirmed))) == datetime(2027, 1, 20, 9, tzinfo=UTC)
 
+    def test_begins_anew_when_the_account_is_opened_again(self, facts: Facts, day: Day) -> None:
+        before = told(facts, at=day(-400), confirmed_at=day(-390))
+
+        assert at(duty(BackupDuty(months=6), before)) == at(duty(BackupDuty(months=6), facts))
+
     def test_counts_from_a_confirmation_that_came_before_anybody_asked(self, facts: Facts, day: Day) -> None:
         early = told(facts, day(30), confirmed_at=day(30))
 
