@@ -6,7 +6,7 @@ each call to another system, in the same transaction as the state that it change
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -71,6 +71,9 @@ class Records(Protocol):
 
     def unended(self, logins: Iterable[str], /) -> Mapping[str, Operation]:
         """Return the operation of each of these accounts that has not ended, by login. There is at most one."""
+
+    def deleted(self, logins: Iterable[str], /) -> Collection[str]:
+        """Return those of these accounts that were deleted since they were closed."""
 
     def resumable(self, now: datetime, /) -> Iterator[Operation]:
         """Yield the operations that somebody should drive on, the oldest first.

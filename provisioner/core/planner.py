@@ -190,11 +190,16 @@ class Planner:
 
             InputError: An account is not closed, or its unit is unknown.
 
-            DeniedError: The actor may not do it.
+            NotAuthorizedError: The actor may not do it.
         """
-        problems = [_problem(one, "it is not closed") for one in accounts if one.state is not AccountState.CLOSED]
-        wanted = self._as_they_are(OperationKind.DELETE, accounts, problems)
-        return self._plan(wanted, problems, already=None, cause=cause)
+        logins = [account.login for account in accounts]
+        deleted, unended = self.records.deleted(logins), self.records.unended(logins)
+        left = [account for account in accounts if account.login not in deleted]
+        problems = [_problem(one, "it is not closed") for one in left if not _may_be_deleted(one, unended)]
+        wanted = self._as_they_are(OperationKind.DELETE, left, problems)
+        plan = self._plan(wanted, problems, already=None, cause=cause)
+        nothing = Text("it was deleted already")
+        return attrs.evolve(plan, unchanged=tuple(Unchanged(login=login, reason=nothing) for login in sorted(deleted)))
 
     def rotate(self, accounts: Sequence[Account], cause: Cause) -> Plan:
         """Plan to give open accounts a new password each (001 ¶2).
@@ -460,6 +465,12 @@ class Planner:
 def _is_under_way(operation: Operation | None) -> bool:
     """Whether it is to be carried out. One that is held back was never begun, and is not."""
     return operation is not None and operation.state is not OperationState.STAGED
+
+
+def _may_be_deleted(account: Account, unended: Mapping[str, Operation]) -> bool:
+    """Whether it is closed, or stuck in being deleted."""
+    stuck = unended.get(account.login)
+    return account.state is AccountState.CLOSED or (stuck is not None and stuck.kind is OperationKind.DELETE)
 
 
 def _delivers(kind: OperationKind) -> bool:

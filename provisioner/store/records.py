@@ -7,7 +7,7 @@ take hours over it, and a reader that keeps a transaction open for hours keeps S
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -97,6 +97,19 @@ class StoredRecords:
         query = select(operations).where(operations.c.finished_at.is_(None))
         found = self._with_steps(self._among(query, operations.c.login, logins))
         return {operation.login: operation for operation in found}
+
+    def deleted(self, logins: Iterable[str], /) -> Collection[str]:
+        """Return those of these accounts that were deleted since they were closed."""
+        query = (
+            select(operations.c.login)
+            .join(accounts, accounts.c.login == operations.c.login)
+            .where(
+                operations.c.kind == OperationKind.DELETE,
+                operations.c.state == OperationState.DONE,
+                operations.c.finished_at > accounts.c.closed_at,
+            )
+        )
+        return {row.login for row in self._among(query, operations.c.login, logins)}
 
     def resumable(self, now: datetime, /) -> Iterator[Operation]:
         """Yield the operations that somebody should drive on, the oldest first."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import attrs
@@ -11,6 +12,7 @@ from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, Person, Unit
 from provisioner.core.requests import CreateAccount, FindPerson, Receipt
 from provisioner.testing import samples
+from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget
 from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
@@ -149,6 +151,36 @@ def test_closing_takes_the_place_of_whatever_is_stuck(harness: Harness, target: 
     assert (stuck.state, closed.state) == (OperationState.INCOMPLETE, OperationState.DONE)
     assert harness.account("temelegitim46").state is AccountState.CLOSED
     assert harness.resume() == []
+
+
+def test_a_deletion_that_did_not_end_is_driven_on(harness: Harness, target: FaultTarget) -> None:
+    harness.open([samples.UNIT.code])
+    harness.close_accounts(["temelegitim46"])
+    target.faults.on("account_delete", Fault.APPLY_AND_LOSE_ANSWER)
+    target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+    stuck = harness.delete(["temelegitim46"])[0]
+    target.faults.clear()
+    done = harness.delete(["temelegitim46"])[0]
+
+    assert (stuck.state, done.state) == (OperationState.INCOMPLETE, OperationState.DONE)
+    assert done.id == stuck.id
+
+
+def test_what_is_deleted_is_left_alone_until_it_was_open_again(harness: Harness) -> None:
+    clock = harness.clock
+    assert isinstance(clock, FakeClock)
+    harness.open([samples.UNIT.code])
+    harness.close_accounts(["temelegitim46"])
+    clock.advance(timedelta(seconds=1))
+    harness.delete(["temelegitim46"])
+    plan = harness.planner.delete([harness.account("temelegitim46")], cause=CAUSE)
+    assert plan.work == ()
+    assert [str(one.reason) for one in plan.unchanged] == ["it was deleted already"]
+
+    harness.reopen(["temelegitim46"])
+    clock.advance(timedelta(seconds=1))
+    harness.close_accounts(["temelegitim46"])
+    assert len(harness.delete(["temelegitim46"])) == 1
 
 
 def test_a_plan_that_cannot_deliver_is_refused(tmp_path: Path) -> None:
