@@ -294,7 +294,7 @@ class Execution:
 
     def _done(self) -> Operation:
         account = self._account_after()
-        next_deadline = self.tools.next_deadline(account, self.work.unit, self.work.marks)
+        next_deadline = self.tools.next_deadline(account, self._unit_after(), self.work.marks)
         account = attrs.evolve(account, next_deadline=next_deadline)
         return self._log.finish(OperationState.DONE, account, handover=self._handover())
 
@@ -311,6 +311,11 @@ class Execution:
             closed_at=None,
             password_changed_at=at,
         )
+
+    def _unit_after(self) -> Unit:
+        """Return the unit as the operation leaves it: whoever receives its account is its custodian."""
+        unit, operation = self.work.unit, self.work.operation
+        return attrs.evolve(unit, custodian=operation.holder) if self._kind is OperationKind.HANDOVER else unit
 
     def _handover(self) -> Handover | None:
         """Return the record for both sides, if this was a handover."""
@@ -362,7 +367,7 @@ _KEEPING_OPEN = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
 
 #: What an account was on a target before the change that is taken back.
 _STATE_BEFORE = {
-    AccountState.PLANNED: TargetState.CLOSED,
+    AccountState.PLANNED: TargetState.ABSENT,
     AccountState.OPEN: TargetState.OPEN,
     AccountState.CLOSED: TargetState.CLOSED,
     AccountState.INCOMPLETE: TargetState.INCOMPLETE,

@@ -12,7 +12,16 @@ from provisioner.core.errors import InputError, MisconfiguredError, NotReadyErro
 from provisioner.core.events import Event
 from provisioner.core.health import TargetHealth
 from provisioner.core.hookspecs import hookimpl
-from provisioner.core.model import AccountState, Operation, OperationState, Outcome, Person, StepError, Unit
+from provisioner.core.model import (
+    AccountState,
+    Operation,
+    OperationState,
+    Outcome,
+    Person,
+    StepError,
+    TargetState,
+    Unit,
+)
 from provisioner.core.requests import CreateAccount, Receipt
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
 from provisioner.testing.harness import CAUSE, Harness
@@ -158,6 +167,13 @@ def test_nobody_gets_a_password_that_was_taken_back(world: World, harness: Harne
 
     assert states(operations) == {OperationState.UNDONE}
     assert not any(world.messages(number) for number in range(3))
+
+
+def test_what_was_made_and_taken_back_is_known_to_be_absent(world: World, harness: Harness) -> None:
+    world.channels["sms"].faults.on("secret_deliver", Fault.REFUSE)
+    harness.open(codes(1))
+
+    assert set(harness.store.target_states("birim0").values()) == {TargetState.ABSENT}
 
 
 def test_undoing_goes_backwards_and_is_written_down(world: World, harness: Harness) -> None:
