@@ -228,8 +228,10 @@ class Sweep:
             groups[deadline.action, Cause(actor=actor, reason=deadline.source, by_policy=True)].append(demand)
         work: list[Work] = []
         for (action, cause), demands in groups.items():
-            made, refused = self._planned(self._makers[action], demands, cause)
-            work += made
+            plan, refused = self._planned(self._makers[action], demands, cause)
+            work += plan.work
+            for login in (one.login for one in plan.unchanged):
+                self._meet(login, changes[login][1], login=login)
             yield from _refusals(refused, changes)
         for one in self._applied(work):
             if isinstance(one, Operation) and one.state is OperationState.DONE:
@@ -243,18 +245,18 @@ class Sweep:
 
     def _planned(
         self, make: Callable[[Sequence[Account], Cause], Plan], demands: Sequence[Demand], cause: Cause
-    ) -> tuple[Sequence[Work], Mapping[str, Text]]:
-        """Plan a change; returns the work, and by login why it cannot be planned for the others."""
+    ) -> tuple[Plan, Mapping[str, Text]]:
+        """Plan a change; returns the plan, and by login why it cannot be planned for the others."""
         refused: dict[str, Text] = {}
         while left := [one.account for one in demands if one.account.login not in refused]:
             try:
-                return make(left, cause).work, refused
+                return make(left, cause), refused
             except (InputError, NotAuthorizedError) as error:
                 more = _refused(demands, error)
                 if not more:
                     raise
                 refused |= more
-        return (), refused
+        return Plan(), refused
 
     def _applied(self, work: Sequence[Work]) -> Iterator[Operation | Mapping[str, Text]]:
         """Carry a plan out; yields the operations, and by login why it cannot be done for people out of reach."""

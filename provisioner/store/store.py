@@ -32,7 +32,7 @@ def _utc_now() -> datetime:
 
 _PUT_UNIT = put(units)
 _PARENTS = select(units.c.code, units.c.parent)
-_PLACES = select(units.c.code, units.c.kind, units.c.parent)
+_SITUATIONS = select(units.c.code, units.c.kind, units.c.parent, units.c.custodian)
 _PUT_PERSON = put(persons)
 _HEALTH = select(target_health).where(target_health.c.name == bindparam("this"))
 _PUT_HEALTH = put(target_health)
@@ -133,9 +133,9 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         rows = [as_row(unit) for unit in saved]
         if rows:
             with self._database.write() as connection:
-                before = {row.code: (row.kind, row.parent) for row in connection.execute(_PLACES)}
+                before = {row.code: tuple(row[1:]) for row in connection.execute(_SITUATIONS)}
                 connection.execute(_PUT_UNIT, rows)
-                if any(before.get(row["code"], _place(row)) != _place(row) for row in rows):
+                if any(before.get(row["code"], _situation(row)) != _situation(row) for row in rows):
                     connection.execute(schedule.FORGET)
                 require_tree({row.code: row.parent for row in connection.execute(_PARENTS)})
 
@@ -221,9 +221,9 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         return cls(database, now=now, lease_ttl=lease_ttl)
 
 
-def _place(unit: Row) -> tuple[str, str | None]:
-    """Return what decides which rules hold for a unit."""
-    return unit["kind"], unit["parent"]
+def _situation(unit: Row) -> tuple[str, str | None, str | None]:
+    """Return what rules go by: the kind and the place decide which ones hold, and the custodian what they want."""
+    return unit["kind"], unit["parent"], unit["custodian"]
 
 
 def _as_deadline(account: Account) -> Row:

@@ -10,13 +10,14 @@ import attrs
 import pytest
 
 from provisioner.core.events import DeadlineMet, Event, RulesChanged
+from provisioner.core.limits import MassChangeLimit
 from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
 from provisioner.core.notices import Notice
 from provisioner.core.policy import Policy, RuleSet, Scope
 from provisioner.core.rules import Action, Deadline, Facts, Reports, Rule, Sighting, Watch
 from provisioner.core.sweep import Refusal, Swept
 from provisioner.core.text import Text
-from provisioner.rules.duties import BackupDuty
+from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
 from provisioner.testing.clock import FakeClock
@@ -417,6 +418,62 @@ class TestOtherRules:
         assert harness.account("sube46").next_deadline is None
         [reopened] = harness.reopen(["sube46"])
         assert reopened.state is OperationState.DONE
+
+    def test_a_deletion_that_is_driven_on_is_not_done_once_more(self, world: World) -> None:
+        harness = world.start(RuleSet(name="old", rules=(Retention(days=180),)))
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        harness.close_accounts(["sube46"])
+        world.target.faults.on("account_delete", Fault.APPLY_AND_LOSE_ANSWER)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+        world.clock.advance(181 * DAY)
+        [stuck] = sweep(harness)
+        assert isinstance(stuck, Operation)
+        assert stuck.state is OperationState.INCOMPLETE
+        world.target.faults.clear()
+        world.clock.advance(DAY)
+
+        assert said(sweep(harness)) == [("delete", "sube46")]
+        assert sweep(harness) == []
+        assert harness.account("sube46").next_deadline is None
+
+    def test_a_deletion_that_somebody_released_is_not_held_back_once_more(self, world: World) -> None:
+        old = RuleSet(name="old", rules=(Retention(days=180),))
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(4)]
+        harness = world.start(old)
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([one.code for one in units])
+        harness.close_accounts(["sube0"])
+        world.clock.advance(181 * DAY)
+        limited = world.start(old, limit=MassChangeLimit(from_accounts=3))
+        assert [one.state for one in sweep(limited) if isinstance(one, Operation)] == [OperationState.STAGED]
+        [run] = limited.store.staged_runs()
+        assert [one.state for one in limited.release(run.id)] == [OperationState.DONE]
+
+        assert sweep(limited) == []
+        assert limited.store.staged_runs() == []
+        assert limited.account("sube0").next_deadline is None
+
+    def test_a_custodian_who_is_imported_without_a_handover_is_reminded_of_it(self, world: World) -> None:
+        harness = world.start(RuleSet(name="custodians", rules=(Custodian(),)))
+        harness.know(units=[OFFICE], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o"])
+        assert sweep(harness) == []
+        harness.know(units=[attrs.evolve(OFFICE, custodian=CAN.id)])
+
+        assert said(sweep(harness)) == [("duty", "sube46")]
+
+    def test_after_a_handover_nothing_is_due_that_the_handover_has_settled(self, world: World) -> None:
+        harness = world.start(RuleSet(name="custodians", rules=(Custodian(),)))
+        harness.know(units=[OFFICE], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o"])
+        harness.hand_over("sube46", CAN.id)
+
+        assert harness.account("sube46").next_deadline is None
 
     def test_where_nobody_holds_the_account_the_unit_above_is_told(self, world: World) -> None:
         province = Unit(code="46", name="İl", kind="province", custodian="2")
