@@ -364,7 +364,6 @@ class TestSweep:
         assert [one.state for one in later if isinstance(one, Operation)] == [OperationState.DONE] * 3
         assert all(world.logs_in(name, login) for name in world.targets for login in LOGINS)
 
-
     def test_asks_no_target_for_its_certificate(self, world: World) -> None:
         rule_set = RuleSet(name="certificates", watches=(Certificates(targets=("pys",)),))
         with world.start(Policy(rule_sets=(rule_set,), fingerprint="1")) as harness:
