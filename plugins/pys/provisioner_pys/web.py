@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from email.message import Message
-from http.client import HTTPException, HTTPResponse, RemoteDisconnected
+from http.client import HTTPException, HTTPResponse
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -64,17 +64,7 @@ class _Timed(io.RawIOBase):
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Give :class:`~http.client.HTTPResponse` what it asks a socket for."""
-        return _Lines(self)
-
-
-class _Lines(io.BufferedReader):
-    """Takes no half a line for a whole one, and no half a head for a whole one."""
-
-    def readline(self, size: int | None = -1) -> bytes:
-        line = super().readline(size)
-        if not line.endswith(b"\n"):
-            raise RemoteDisconnected("the answer was cut")
-        return line
+        return io.BufferedReader(self)
 
 
 @attrs.define(eq=False)

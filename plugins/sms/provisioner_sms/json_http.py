@@ -75,7 +75,8 @@ class JsonGateway:
         )
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Close the connection."""
+        self._client.close()
 
     def _perform(self, exchange: Exchange, values: Values, *, harmless: bool) -> DeliveryReceipt:
         values = {**values, **{f"secret:{name}": secret for name, secret in self._settings.secrets.items()}}

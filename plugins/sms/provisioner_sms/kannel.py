@@ -91,7 +91,8 @@ class KannelGateway:
         return tuple(self._warnings())
 
     def close(self) -> None:
-        """Stop listening for reports."""
+        """Close the connection, and stop listening for reports."""
+        self._client.close()
         if self._reports is not None:
             self._reports.close()
 

@@ -61,12 +61,6 @@ def _is_address(_: object, attribute: attrs.Attribute[Any], url: str | None) -> 
         )
 
 
-def _is_plain(_: object, attribute: attrs.Attribute[Any], url: str | None) -> None:
-    """See that TLS is spoken with the other side only: it goes through the proxy as it is."""
-    if url is not None and urlsplit(url).scheme != "http":
-        raise ConfigurationError("{key}: expected an address that begins with http://", key=attribute.name)
-
-
 def _is_protected(key: str, url: str) -> None:
     if not protected(url):
         raise ConfigurationError("{key}: passwords may leave this machine over https only", key=key)
@@ -139,8 +133,8 @@ class JsonSettings:
     timeout: float = _seconds(20)
     #: Certificates to trust instead of the system's.
     ca_file: Path | None = None
-    #: The address of an HTTP proxy, as ``http://HOST:PORT``, without credentials.
-    proxy: str | None = attrs.field(default=None, validator=[_is_address, _is_plain])
+    #: The address of an HTTP proxy, without credentials.
+    proxy: str | None = attrs.field(default=None, validator=_is_address)
 
     def __attrs_post_init__(self) -> None:
         if (self.username is None) != (self.password is None):

@@ -6,29 +6,40 @@ once, because a kept one may be closed by the other side at the very moment a me
 
 from __future__ import annotations
 
-import re
+import logging
+import socket
 import ssl
-import time
+import threading
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
-from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 import attrs
+import httpx
 
 from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
 from provisioner.core.secret import Secret
-from provisioner_sms.wire import Connection, Place, Reading
+
+#: Errors that arise before anything was sent. Every other one leaves it open.
+NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+#: Errors in what we asked for, found before anything was sent.
+OUR_FAULT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 #: How much of an answer is read. Those of gateways are a line or two.
 LONGEST_BODY = 65536
 
-#: How a connection or an answer may fail.
-_FAILURES = (OSError, HTTPException)
+
+def _without_headers(record: logging.LogRecord) -> bool:
+    """Let pass what the HTTP library logs, except the headers of an answer, which may quote what was sent."""
+    return "receive_response_headers.complete" not in record.getMessage()
+
+
+logging.getLogger("httpcore.http11").addFilter(_without_headers)
 
 
 @attrs.frozen(kw_only=True)
@@ -42,36 +53,13 @@ class Answer:
     retry_after: float | None = None
 
 
-@attrs.frozen(kw_only=True)
-class _Request:
-    """What is to be sent, its secrets still wrapped."""
-
-    method: str
-    headers: Mapping[str, str | Secret]
-    content: Secret | None
-
-    def is_writable(self) -> bool:
-        """Whether no header ends before its end."""
-        texts = [*self.headers, *map(_revealed, self.headers.values())]
-        return not any(re.search(r"[\0\r\n]", text) for text in texts)
-
-    def written(self, target: str, host: str) -> bytes:
-        """Return it as it goes over the wire."""
-        body = _revealed(self.content or "").encode()
-        headers = {"Host": host, "Content-Length": len(body), "Accept-Encoding": "identity", "Connection": "close"}
-        lines = [f"{self.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        lines += [f"{name}: {_revealed(value)}" for name, value in self.headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode() + body
-
-
 @attrs.define(eq=False, kw_only=True)
 class Client:
     """Sends requests. Threads may share it."""
 
     #: The seconds a request may take from beginning to end.
     _timeout: float
-    _context: ssl.SSLContext
-    _proxy: Place | None
+    _client: httpx.Client
 
     @classmethod
     def open(cls, *, timeout: float, ca_file: Path | None = None, proxy: str | None = None) -> Self:
@@ -85,7 +73,14 @@ class Client:
             context = _trust(ca_file)
         except (OSError, ssl.SSLError):
             raise MisconfiguredError("{path} cannot be read as certificates", path=ca_file) from None
-        return cls(timeout=timeout, context=context, proxy=Place.of(proxy) if proxy else None)
+        client = httpx.Client(
+            verify=context,
+            proxy=proxy,
+            timeout=timeout,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+        return cls(timeout=timeout, client=client)
 
     def call(
         self,
@@ -119,38 +114,61 @@ class Client:
 
             MisconfiguredError: The other side cannot be trusted, or the request cannot be written.
         """
-        host = urlsplit(url).netloc
-        request = _Request(method=method, headers=headers or {}, content=content)
-        place = _called(url, request)
-        failure: TargetError
+        deadline = _Deadline(self._timeout)
         try:
-            connection = self._connect(place)
-        except _FAILURES as error:
-            failure = _unreachable(error, host)
-        else:
-            try:
-                return self._exchange(connection, place, request)
-            except _FAILURES as error:
-                failure = _lost(error, host, harmless=harmless)
-        # Raised out here, so that no frame that held the request is chained to it.
+            with deadline:
+                request = self._client.build_request(
+                    method,
+                    url,
+                    headers={name.encode(): _encoded(value) for name, value in (headers or {}).items()},
+                    content=content and _encoded(content),
+                    extensions={"trace": deadline.watch},
+                )
+                return _read(self._client.send(request, stream=True))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = "timeout" if deadline.expired else type(error).__name__
+            failure = _failure(error, urlsplit(url).netloc, reason, harmless=harmless)
+        # Raised out here, so that the library's error, which holds the whole request, is not chained to ours.
         raise failure
 
-    def _connect(self, place: Place) -> Connection:
-        connection = Connection.to(self._proxy or place, time.monotonic() + self._timeout)
-        try:
-            if place.scheme == "https":
-                if self._proxy:
-                    _tunnel(connection, place.authority)
-                connection.encrypt(self._context, place.host)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    def close(self) -> None:
+        """Close what is open."""
+        self._client.close()
 
-    def _exchange(self, connection: Connection, place: Place, request: _Request) -> Answer:
-        target = f"http://{place.name}{place.target}" if self._proxy and place.scheme == "http" else place.target
-        with closing(connection):
-            return _read(connection.exchange(request.written(target, place.name), request.method, LONGEST_BODY))
+
+class _Deadline:
+    """Cuts the connection of a request that takes too long, even if it makes some progress all the time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._expire)
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self.expired = False
+
+    def watch(self, event: str, info: Mapping[str, object]) -> None:
+        """Note the connection when it is made. Called by the HTTP library at every step of the request."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            with self._lock:
+                self._socket = info["return_value"].get_extra_info("socket")  # type: ignore[attr-defined]
+                self._cut_if_expired()
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.expired = True
+            self._cut_if_expired()
+
+    def _cut_if_expired(self) -> None:
+        if self.expired and self._socket is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._timer.cancel()
+        self._timer.join()
 
 
 @cache
@@ -159,59 +177,45 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def _revealed(value: str | Secret) -> str:
-    return value.reveal() if isinstance(value, Secret) else value
+def _encoded(value: str | Secret) -> bytes:
+    return (value.reveal() if isinstance(value, Secret) else value).encode()
 
 
-def _called(url: str, request: _Request) -> Place:
-    """Return where a request goes, and see that it can be written."""
-    try:
-        place = Place.of(url)
-    except ValueError:
-        place = None
-    if place is None or not request.is_writable():
-        reason = "address" if place is None else "header"
-        raise MisconfiguredError(
-            "a request to {host} cannot be written: {reason}", host=urlsplit(url).netloc, reason=reason
-        )
-    return place
-
-
-def _tunnel(connection: Connection, authority: str) -> None:
-    """Let a proxy connect to the other side."""
-    request = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode()
-    status = connection.exchange(request, "CONNECT", 0).status
-    if status != HTTPStatus.OK:
-        raise HTTPException(f"the proxy answers HTTP {status}")
-
-
-def _read(reading: Reading) -> Answer:
-    if reading.headers.get("Content-Encoding", "identity") != "identity":
-        raise HTTPException("compressed")
-    seconds = reading.headers.get("Retry-After", "")
+def _read(response: httpx.Response) -> Answer:
+    with closing(response):
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > LONGEST_BODY:
+                break
+    seconds = response.headers.get("Retry-After", "")
     return Answer(
-        status=reading.status,
-        body=reading.content.decode("utf-8", "replace"),
+        status=response.status_code,
+        body=body[:LONGEST_BODY].decode("utf-8", "replace"),
         retry_after=float(seconds) if seconds.isdecimal() else None,
     )
 
 
-def _unreachable(error: Exception, host: str) -> TargetError:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return MisconfiguredError(
-            "the certificate of {host} is not trusted",
-            cure="see that the address is right, and set ca_file if the certificate is your own authority's",
-            host=host,
-        )
-    return UnavailableError("{host} cannot be reached: {reason}", host=host, reason=f"{_kind(error)} ({error})")
-
-
-def _lost(error: Exception, host: str, *, harmless: bool) -> TargetError:
+def _failure(error: Exception, host: str, reason: str, *, harmless: bool) -> TargetError:
     """Say how a request ended, without quoting it."""
+    if isinstance(error, (*OUR_FAULT, httpx.InvalidURL)):
+        return MisconfiguredError("a request to {host} cannot be written: {reason}", host=host, reason=reason)
+    if isinstance(error, NOTHING_SENT):
+        if _untrusted(error):
+            return MisconfiguredError(
+                "the certificate of {host} is not trusted",
+                cure="see that the address is right, and set ca_file if the certificate is your own authority's",
+                host=host,
+            )
+        return UnavailableError("{host} cannot be reached: {reason}", host=host, reason=f"{reason} ({error})")
     if harmless:
-        return UnavailableError("{host} did not answer: {reason}", host=host, reason=_kind(error))
-    return UnknownOutcomeError("{host} was sent a message and did not answer: {reason}", host=host, reason=_kind(error))
+        return UnavailableError("{host} did not answer: {reason}", host=host, reason=reason)
+    return UnknownOutcomeError("{host} was sent a message and did not answer: {reason}", host=host, reason=reason)
 
 
-def _kind(error: Exception) -> str:
-    return "timeout" if isinstance(error, TimeoutError) else type(error).__name__
+def _untrusted(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -228,17 +228,6 @@ class TestLostConnections:
 
         assert len(server.requests) == 2
 
-    @pytest.mark.parametrize("head", [b"HTTP/1.1 429 Too", b"HTTP/1.1 429 -\r\nContent-Le", b"HTTP/1.1 429 -\r\n"])
-    def test_half_an_answer_is_none(self, serve: Serve, connect: Connect, head: bytes) -> None:
-        """Whatever it begins to say of a change."""
-
-        def begin(connection: socket.socket) -> None:
-            connection.sendall(head)
-            connection.shutdown(socket.SHUT_RDWR)
-
-        with pytest.raises(UnknownOutcomeError):
-            write(connect(serve(begin).url))
-
     def test_a_reset_after_a_change_is_unknown(self, serve: Serve, connect: Connect) -> None:
         def reset(connection: socket.socket) -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

@@ -9,27 +9,32 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from provisioner import Secret
 from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import free_ports
-from provisioner_sms.web import LONGEST_BODY, Client
+from provisioner_sms.web import LONGEST_BODY, NOTHING_SENT, OUR_FAULT, Client
 from tests.plugins.sms.conftest import MakeServer, answering
 
 SECRET = "canary-in-body"
 
 
 @pytest.fixture(name="client")
-def _client() -> Client:
-    return Client.open(timeout=10)
+def _client() -> Iterator[Client]:
+    client = Client.open(timeout=10)
+    yield client
+    client.close()
 
 
 @pytest.fixture(name="hasty")
-def _hasty() -> Client:
+def _hasty() -> Iterator[Client]:
     """A client that waits for a moment only."""
-    return Client.open(timeout=0.3)
+    client = Client.open(timeout=0.3)
+    yield client
+    client.close()
 
 
 def call(client: Client, url: str, *, harmless: bool = False) -> None:
@@ -113,8 +118,35 @@ def test_an_address_that_cannot_be_called_is_our_fault(client: Client) -> None:
         call(client, "gopher://127.0.0.1/")
 
 
+def every_error(of: type[Exception]) -> set[type[Exception]]:
+    return {of}.union(*(every_error(one) for one in of.__subclasses__()))
+
+
+def test_every_error_of_the_library_is_known() -> None:
+    """A new class of error must be looked at before it is called *sent*, *not sent* or *our fault*."""
+    sent = {
+        httpx.HTTPError,
+        httpx.RequestError,
+        httpx.TransportError,
+        httpx.TimeoutException,
+        httpx.NetworkError,
+        httpx.ProtocolError,
+        httpx.ReadTimeout,
+        httpx.WriteTimeout,
+        httpx.ReadError,
+        httpx.WriteError,
+        httpx.CloseError,
+        httpx.RemoteProtocolError,
+        httpx.DecodingError,
+        httpx.TooManyRedirects,
+        httpx.HTTPStatusError,
+    }
+
+    assert every_error(httpx.HTTPError) == sent | set(NOTHING_SENT) | set(OUR_FAULT)
+
+
 def test_no_error_holds_the_request(client: Client, server: MakeServer) -> None:
-    """The frames of what failed hold the request with its body and headers; ours must not lead to them."""
+    """The library's errors carry the request with its body and headers; ours must not lead to them."""
     url = server(LOST["hang up"]).url
     with pytest.raises(TargetError) as lost:
         call(client, url)
@@ -164,6 +196,7 @@ def test_proxies_of_the_environment_are_not_used(server: MakeServer, monkeypatch
     client = Client.open(timeout=10)
 
     answer = client.call("POST", target.url)
+    client.close()
 
     assert answer.body == "target"
 
@@ -173,6 +206,7 @@ def test_a_proxy_of_the_configuration_is_used(server: MakeServer) -> None:
     client = Client.open(timeout=10, proxy=proxy.url)
 
     answer = client.call("POST", "http://provider.invalid/send")
+    client.close()
 
     assert answer.body == "proxy"
 
@@ -183,6 +217,7 @@ def test_a_proxy_that_refuses_was_given_no_message(server: MakeServer) -> None:
 
     with pytest.raises(UnavailableError):
         call(client, "https://provider.invalid/send")
+    client.close()
 
     assert SECRET.encode() not in b"".join(proxy.requests)
 
@@ -198,6 +233,7 @@ def test_a_connection_is_used_once(client: Client, server: MakeServer) -> None:
     url = server(keep).url
     client.call("POST", url)
     client.call("POST", url)
+    client.close()
     wait_until(lambda: len(more) == 2)
 
     assert more == [b"", b""]
@@ -240,6 +276,7 @@ def test_a_certificate_of_ones_own_authority_is_trusted_if_configured(certificat
     client = Client.open(timeout=10, ca_file=certificate)
 
     answer = client.call("POST", f"https://localhost:{tls_port}/")
+    client.close()
 
     assert answer.body == "over TLS"
 
@@ -253,6 +290,7 @@ def test_a_certificate_that_proves_nothing_stops_the_run_before_anything_is_sent
 
     with pytest.raises(MisconfiguredError, match="is not trusted"):
         call(client, f"https://{host}:{tls_port}/")
+    client.close()
 
 
 def test_a_server_that_does_not_speak_tls_was_sent_nothing(hasty: Client, server: MakeServer) -> None:
