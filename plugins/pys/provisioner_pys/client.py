@@ -1,31 +1,30 @@
 """How PYS is spoken to. This file is the only one that knows its paths and the shape of its documents.
 
 Every change is one request, sent once: whether it is sent again is the engine's decision. Passwords and the API key
-travel in bodies and headers and never in an address, which gets into logs.
+travel in bodies and headers and never in an address, which httpx writes to its log.
 """
 
 from __future__ import annotations
 
 import json
 import ssl
-from http import HTTPStatus
+from collections.abc import Generator
 from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import quote
 
 import attrs
-import structlog
+import httpx
 
-from provisioner.core.errors import MisconfiguredError, MissingError, RefusedError, TargetError, UnavailableError
+from provisioner.core.errors import MisconfiguredError, MissingError, RefusedError, TargetError
 from provisioner.core.model import Person
 from provisioner.core.secret import Secret
-from provisioner_pys.errors import from_response, lost, unreachable
-from provisioner_pys.web import LostError, Response, Server
+from provisioner_pys.deadline import DeadlineTransport
+from provisioner_pys.errors import from_response, from_transport, lost
 
-log = structlog.stdlib.get_logger(__name__)
-
-#: No server reads a longer one.
-LONGEST_PATH = 65536
+#: Enough for as many threads as a target is ever given. A connection is dropped before a server's usual idle limit
+#: drops it, because a change that meets a connection just closed by the server has an unknown outcome.
+LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=5.0)
 
 ValueT = TypeVar("ValueT")
 
@@ -66,8 +65,7 @@ class PysChange:
 class PysClient:
     """One PYS. Any number of threads may use it at once. Every method raises the errors of :mod:`.errors`."""
 
-    _server: Server
-    _api_key: Secret
+    _http: httpx.Client
 
     @classmethod
     def connect(cls, url: str, api_key: Secret, *, timeout: float, ca_file: Path | None = None) -> Self:
@@ -78,12 +76,15 @@ class PysClient:
             MisconfiguredError: *ca_file* cannot be read.
         """
         # Reading the public certificates takes longer than all else here, and plain HTTP has no use for them.
-        context = _trusting(ca_file) if url.startswith("https:") else None
-        return cls(Server.at(url, context=context, seconds=timeout), api_key)
+        trust = _trusting(ca_file) if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        transport = DeadlineTransport(seconds=timeout, verify=trust, limits=LIMITS)
+        return cls(
+            httpx.Client(base_url=url, auth=_ApiKey(api_key), timeout=timeout, transport=transport, trust_env=False)
+        )
 
     def close(self) -> None:
         """Close all connections."""
-        self._server.close()
+        self._http.close()
 
     def status(self) -> PysStatus:
         """Ask PYS how it is; this also shows whether our key is good."""
@@ -160,33 +161,19 @@ class PysClient:
 
     def _send(self, method: str, path: str, body: dict[str, object], *, writing: bool) -> _Answer:
         """Send one request, once."""
-        if len(path) > LONGEST_PATH:
-            raise RefusedError("what PYS was to be asked about is too long, or no text, for an address")
-        headers = self._headers()
         failure: TargetError
         try:
-            content = json.dumps(body).encode() if body else b""
-            response = self._server.request(method, path, headers, content)
-        except LostError as error:
-            failure = lost(str(error), writing=writing, kind=UnavailableError)
-        except OSError as error:
-            failure = unreachable(error)
+            response = self._http.request(method, path, json=body or None)
+        except httpx.InvalidURL:
+            failure = RefusedError("what PYS was to be asked about is too long, or no text, for an address")
+        except httpx.RequestError as error:
+            failure = from_transport(error, writing=writing)
         else:
-            log.debug("pys_answered", method=method, status=response.status)
-            if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+            if response.is_success:
                 return _Answer.read(response, writing=writing)
             failure = from_response(response, writing=writing)
-        # Raised out here, so that no frame that holds the request and its password is chained to it.
+        # Raised out here, the exception of httpx, which holds the request and its password, is not chained to it.
         raise failure
-
-    def _headers(self) -> dict[str, str]:
-        key = self._api_key.reveal()
-        if not (key.isascii() and key.isprintable()):
-            raise MisconfiguredError(
-                "the API key has characters that cannot be sent",
-                cure="see that 'api_key' leads to the key alone, without quotes, accents or line breaks",
-            )
-        return {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "Accept-Encoding": "identity"}
 
 
 @attrs.frozen(kw_only=True)
@@ -197,7 +184,7 @@ class _Answer:
     _writing: bool
 
     @classmethod
-    def read(cls, response: Response, *, writing: bool) -> Self:
+    def read(cls, response: httpx.Response, *, writing: bool) -> Self:
         try:
             document = json.loads(response.content)
         except ValueError:
@@ -222,7 +209,26 @@ class _Answer:
         return expected
 
 
+class _ApiKey(httpx.Auth):
+    """Puts the key into each request, and keeps it nowhere else."""
+
+    def __init__(self, api_key: Secret) -> None:
+        self._api_key = api_key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        key = self._api_key.reveal()
+        if not (key.isascii() and key.isprintable()):
+            raise MisconfiguredError(
+                "the API key has characters that cannot be sent",
+                cure="see that 'api_key' leads to the key alone, without quotes, accents or line breaks",
+            )
+        request.headers["Authorization"] = f"Bearer {key}"
+        yield request
+
+
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return httpx.create_ssl_context(trust_env=False)
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:  # SSLError, for a file that is not PEM, is one too

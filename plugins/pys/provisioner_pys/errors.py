@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import attrs
+import httpx
 
 from provisioner.core.errors import (
     ConflictError,
@@ -26,7 +27,29 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner_pys.web import Response
+
+#: Whether the request may have reached PYS when httpx raises this. The class closest to the error's own decides.
+MAY_HAVE_ARRIVED: Mapping[type[httpx.RequestError], bool] = {
+    httpx.RequestError: True,
+    httpx.DecodingError: True,
+    httpx.TooManyRedirects: True,
+    httpx.TransportError: True,
+    httpx.TimeoutException: True,
+    httpx.ConnectTimeout: False,
+    httpx.PoolTimeout: False,
+    httpx.ReadTimeout: True,
+    httpx.WriteTimeout: True,
+    httpx.NetworkError: True,
+    httpx.ConnectError: False,
+    httpx.ReadError: True,
+    httpx.WriteError: True,
+    httpx.CloseError: True,
+    httpx.ProtocolError: True,
+    httpx.LocalProtocolError: True,
+    httpx.RemoteProtocolError: True,
+    httpx.ProxyError: False,
+    httpx.UnsupportedProtocol: False,
+}
 
 #: What a problem's ``code`` means, where it says more than the status.
 CODES: Mapping[str, type[TargetError]] = {
@@ -53,24 +76,33 @@ class Problem:
     detail: str
 
 
-def unreachable(error: OSError) -> TargetError:
-    """Return the error for a connection that could not be made. Nothing was sent."""
-    if isinstance(error, ssl.SSLCertVerificationError):
+def from_transport(error: httpx.RequestError, *, writing: bool) -> TargetError:
+    """Return what an exception of httpx means.
+
+    Args:
+
+        error: The exception. Of its text only that of a failed connection is used; another may quote the request.
+
+        writing: Whether the request would have changed something.
+    """
+    if certificate := _certificate_error(error):
         return MisconfiguredError(
             "the certificate of PYS is not trusted: {reason}",
             cure="set 'ca_file' to the certificates that signed it, and see that 'url' has the name it was made for",
-            reason=error.verify_message,
+            reason=certificate.verify_message,
         )
-    return UnavailableError(
-        "PYS cannot be reached: {reason}",
-        cure="see that it runs, and that 'url' and the network lead to it",
-        reason=str(error) or type(error).__name__,
-    )
+    if not _may_have_arrived(error):
+        return UnavailableError(
+            "PYS cannot be reached: {reason}",
+            cure="see that it runs, and that 'url' and the network lead to it",
+            reason=str(error) or type(error).__name__,
+        )
+    return lost(type(error).__name__, writing=writing, kind=UnavailableError)
 
 
-def from_response(response: Response, *, writing: bool) -> TargetError:
+def from_response(response: httpx.Response, *, writing: bool) -> TargetError:
     """Return what an answer means that is not a success."""
-    status = response.status
+    status = response.status_code
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return MisconfiguredError(
             "PYS refuses our API key, or the key may not do this (HTTP {status})",
@@ -84,13 +116,13 @@ def from_response(response: Response, *, writing: bool) -> TargetError:
             retry_after=_seconds(retry_after),
             status=status,
         )
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+    if response.is_redirect:
         return MisconfiguredError(
             "PYS is not at 'url': it answers with a redirection (HTTP {status})",
             cure="set 'url' to where the redirection leads; a password is not sent after one",
             status=status,
         )
-    problem = None if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _problem(response)
+    problem = None if response.is_server_error else _problem(response)
     if problem is None:
         return lost(f"HTTP {status}", writing=writing)
     kind = CODES.get(problem.code) or STATUSES.get(status, RefusedError)
@@ -121,7 +153,17 @@ def lost(reason: str, *, writing: bool, kind: type[TransientError] = TransientEr
     )
 
 
-def _problem(response: Response) -> Problem | None:
+def _may_have_arrived(error: httpx.RequestError) -> bool:
+    return next(MAY_HAVE_ARRIVED[kind] for kind in type(error).__mro__ if kind in MAY_HAVE_ARRIVED)
+
+
+def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _problem(response: httpx.Response) -> Problem | None:
     """Return the problem the answer describes, or ``None`` if PYS itself cannot have written it."""
     if response.headers.get("Content-Type", "").partition(";")[0].strip() != "application/problem+json":
         return None

@@ -205,6 +205,7 @@ class TestCanary:
     ) -> None:
         """Somebody types the password where the login goes; that is the most common way into a log."""
         caplog.set_level(logging.INFO, logger="provisioner_pys")
+        caplog.set_level(logging.WARNING, logger="httpx")
         client.log_in("canary-Zt7!q", Secret("okul"))
         client.account("canary-Zt7!q")
         written = capfd.readouterr()

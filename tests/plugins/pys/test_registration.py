@@ -56,7 +56,7 @@ class TestRegistration:
 def test_importing_the_plug_in_brings_nothing_heavy() -> None:
     code = (
         "import sys, provisioner_pys.plugin; "
-        "print({'http.client', 'ssl', 'sqlite3', 'http.server', 'passlib'} & sys.modules.keys())"
+        "print({'httpx', 'httpcore', 'sqlite3', 'http.server', 'passlib'} & sys.modules.keys())"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
