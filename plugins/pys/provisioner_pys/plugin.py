@@ -108,14 +108,17 @@ class Pys:
 
     @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:
-        """Look the account up and, with a secret, log in once."""
-        client = self._connected()
-        account, secret = client.account(request.account.login), request.secret
+        """Log in once if there is a secret, and look the account up unless that has told all."""
+        client, secret = self._connected(), request.secret
+        if secret and client.log_in(request.account.login, secret):
+            return AccountReport(presence=Presence.ENABLED, secret_accepted=True)
+        account = client.account(request.account.login)
+        refused = False if secret else None
         if account is None:
-            return AccountReport(presence=Presence.ABSENT, secret_accepted=None if secret is None else False)
+            return AccountReport(presence=Presence.ABSENT, secret_accepted=refused)
         return AccountReport(
             presence=Presence.ENABLED if account.enabled else Presence.DISABLED,
-            secret_accepted=None if secret is None else client.log_in(account.login, secret),
+            secret_accepted=refused,
             attributes={"unit": account.unit, "holder": account.holder or "", "changed_at": account.changed_at},
         )
 
