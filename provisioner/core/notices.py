@@ -69,6 +69,8 @@ class Herald:
     def tell(self, notices: Sequence[Notice], note: Callable[[Notice], None]) -> list[Notice]:
         """Deliver these notices, several at once, and return them with what became of each.
 
+        When the program is asked to stop, those that were not begun are left out.
+
         Args:
 
             notices: What to tell whom.
@@ -81,9 +83,12 @@ class Herald:
         """
         known = self.people.find_all({one.recipient for one in notices if one.recipient})
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="notices") as pool:
-            return list(pool.map(lambda one: self._told(one, known.get(one.recipient or ""), note), notices))
+            told = pool.map(lambda one: self._told(one, known.get(one.recipient or ""), note), notices)
+            return [one for one in told if one]
 
-    def _told(self, notice: Notice, recipient: Person | None, note: Callable[[Notice], None]) -> Notice:
+    def _told(self, notice: Notice, recipient: Person | None, note: Callable[[Notice], None]) -> Notice | None:
+        if self.retry.stop.is_set():
+            return None
         try:
             if recipient is None:
                 raise MissingError("there is nobody to tell", cure="name a custodian who is known")

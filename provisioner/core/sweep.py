@@ -79,6 +79,8 @@ class Sweep:
     reports: Reports
     it_unit: str = ""
     _failures: list[ProvisionerError] = attrs.field(factory=list, init=False)
+    #: The ids of the operations that were left, and have been yielded.
+    _driven_on: set[str] = attrs.field(factory=set, init=False)
 
     def run(self) -> Iterator[Swept]:
         """Drive on what is left, then do what is due. What was done, or could not be, is yielded as it ends.
@@ -169,7 +171,7 @@ class Sweep:
     def _on_page(self, accounts: Sequence[Account], shut: list[Demand]) -> Iterator[Swept]:
         """Do what is due of these accounts, and put aside what has to be closed."""
         waiting = self._waiting(accounts)
-        yield from waiting.values()
+        yield from (one for one in waiting.values() if one.id not in self._driven_on)
         demands = [one for one in self.demands(accounts) if one.account.login not in waiting]
         yield from self._trying(self._tell(demands, lambda one: one.duties))
         renewed = set()
@@ -207,7 +209,7 @@ class Sweep:
         )
 
     def _told(self, notices: Sequence[Notice]) -> Iterator[Notice]:
-        if notices:
+        if notices and not self._is_stopped:
             yield from self.herald.tell(notices, self._note)
 
     def _note(self, notice: Notice) -> None:
@@ -260,7 +262,7 @@ class Sweep:
 
     def _applied(self, work: Sequence[Work]) -> Iterator[Operation | Mapping[str, Text]]:
         """Carry a plan out; yields the operations, and by login why it cannot be done for people out of reach."""
-        while work:
+        while work and not self._is_stopped:
             try:
                 operations = self.engine.apply(Plan(work=tuple(work)))
             except InputError as error:
@@ -304,7 +306,9 @@ class Sweep:
         ]
 
     def _left(self) -> Iterator[Operation]:
-        yield from self.engine.resume()
+        for one in self.engine.resume():
+            self._driven_on.add(one.id)
+            yield one
 
     def _trying(self, work: Iterator[SweptT]) -> Iterator[SweptT]:
         """Go on with the rest of the sweep if what this needs cannot be used now."""

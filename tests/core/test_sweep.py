@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.events import DeadlineMet, Event, RulesChanged
+from provisioner.core.events import DeadlineMet, Event, OperationPlanned, RulesChanged
 from provisioner.core.limits import MassChangeLimit
 from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
 from provisioner.core.notices import Notice
@@ -302,6 +302,48 @@ class TestWhatDoesNotWork:
         assert world.target.faults.calls["account_close"] == 0
         again = [one.state for one in sweep(harness) if isinstance(one, Operation)]
         assert again == [OperationState.STAGED] * 120
+
+
+class TestWhenAskedToStop:
+    def test_nothing_more_is_planned_and_nobody_told(self, town: Harness, world: World) -> None:
+        world.clock.advance(30 * DAY)
+        town.on_record = lambda events: _stop_when_planned(town, events)
+
+        assert said(sweep(town)) == [("rotate", "okul46")]
+        assert world.told(CAN) == []
+        assert town.store.unended(["sube46"]) == {}
+
+    def test_of_many_notices_those_that_were_not_begun_are_left_for_the_next_sweep(self, world: World) -> None:
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(30)]
+        harness = world.start(RENEWAL)
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([one.code for one in units])
+        world.clock.advance(23 * DAY)
+        harness.on_record = lambda _: harness.stop.set()
+        first = sweep(harness)
+        harness.stop.clear()
+        harness.on_record = lambda _: None
+
+        assert 0 < len(first) < 30
+        assert len(first) + len(sweep(harness)) == 30
+        assert len(world.told(AYSE)) == 30
+
+    def test_what_is_left_is_told_of_once(self, town: Harness, world: World) -> None:
+        world.clock.advance(28 * DAY)
+        town.on_record = lambda events: _stop_when_planned(town, events)
+        sweep(town)
+        town.stop.clear()
+        town.on_record = lambda _: None
+        world.target.faults.on("account_rotate", Fault.APPLY_AND_LOSE_ANSWER)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+
+        assert [one for one in said(sweep(town)) if one[0] == "rotate"] == [("rotate", "okul46")]
+
+
+def _stop_when_planned(harness: Harness, events: Sequence[Event]) -> None:
+    if any(isinstance(one, OperationPlanned) for one in events):
+        harness.stop.set()
 
 
 class TestTwoAtOnce:
