@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -26,7 +26,7 @@ from provisioner.core.model import Account, Operation, OperationKind, Unit
 from provisioner.core.notices import Notice
 from provisioner.core.plan import POLICY_ACTOR
 from provisioner.core.requests import AuthorizeOperation
-from provisioner.core.rules import Action, Deadline, Rule, Sighting
+from provisioner.core.rules import Action, Deadline, Rule, Sighting, Watch
 from provisioner.core.simulation import Day, Simulation
 from provisioner.core.sweep import Refusal, Swept
 from provisioner.core.text import Text
@@ -55,7 +55,7 @@ def show(session: Session) -> ExitCode:
     shown = [
         {
             "name": one.name,
-            "rules": [_parameters(rule) for rule in one.rules],
+            "rules": [_parameters(rule) for rule in (*one.rules, *one.watches)],
             "kinds": sorted(one.scope.kinds),
             "under": sorted(one.scope.under),
             "since": iso(policy.since.get(one.name)),
@@ -69,7 +69,7 @@ def show(session: Session) -> ExitCode:
         [
             (
                 one.name,
-                ", ".join(type(rule).__name__ for rule in one.rules),
+                ", ".join(type(rule).__name__ for rule in (*one.rules, *one.watches)),
                 ", ".join(sorted(one.scope.kinds)) or everywhere,
                 ", ".join(sorted(one.scope.under)) or everywhere,
                 session.local_day(policy.since.get(one.name)),
@@ -95,7 +95,7 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
         if unit and unit not in app.store.units([unit]):
             raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
         accounts = list(app.store.find_accounts(due_before=end, under=unit))
-        found = [(one, deadline) for one in accounts for deadline in _deadlines(app, one) if deadline.at < end]
+        found = [one for one in _deadlines(app, accounts) if one[1].at < end]
     found.sort(key=lambda one: (one[1].at, one[0].login))
     session.output.document({"items": [_deadline(session.output, one.login, deadline) for one, deadline in found]})
     session.output.table(
@@ -175,7 +175,7 @@ def _problem(field: str, message: Text) -> Problem:
     return Problem(field=field, message=message)
 
 
-def _parameters(rule: Rule) -> Document:
+def _parameters(rule: Rule | Watch) -> Document:
     cls = type(rule)
     parameters = {one.name: _plain(getattr(rule, one.name)) for one in attrs.fields(cls)} if attrs.has(cls) else {}
     return {"rule": cls.__name__, **parameters}
@@ -187,9 +187,12 @@ def _plain(value: object) -> object:
     return value if isinstance(value, (int, str, bool, type(None))) else str(value)
 
 
-def _deadlines(app: Application, account: Account) -> list[Deadline]:
-    unit = app.store.units([account.unit])[account.unit]
-    return app.policy.deadlines(account, unit, app.store.marks([account.login]).get(account.login, ()))
+def _deadlines(app: Application, accounts: Sequence[Account]) -> Iterator[tuple[Account, Deadline]]:
+    units = app.store.units({one.unit for one in accounts})
+    marks = app.store.marks([one.login for one in accounts])
+    for one in accounts:
+        for deadline in app.policy.deadlines(one, units[one.unit], marks.get(one.login, ())):
+            yield one, deadline
 
 
 def _deadline(output: Output, login: str, deadline: Deadline) -> Document:

@@ -56,6 +56,14 @@ class TestShow:
         assert items[1]["kinds"] == ["office"]
         assert items[0]["since"] == "2026-03-02T09:00:00Z"
 
+    def test_names_what_is_looked_after_besides_accounts(self, office: Office) -> None:
+        rule_set = '[rules.tls]\nrule = "certificate"\nfiles = ["mail.pem"]\n'
+        office.config.write_text(CONFIG + rule_set, encoding="utf-8")
+
+        [item] = office.type("--json", "policy", "show").json["items"]
+        assert [one["rule"] for one in item["rules"]] == ["Certificates"]
+        assert "Certificates" in office.type("policy", "show").out
+
     def test_for_people(self, ruled: Office) -> None:
         out = ruled.type("policy", "show").out
 
