@@ -25,6 +25,7 @@ from provisioner.core.events import DutyConfirmed
 from provisioner.core.model import Account, Operation, OperationKind, Unit
 from provisioner.core.notices import Notice
 from provisioner.core.plan import POLICY_ACTOR
+from provisioner.core.policy import RuleSet
 from provisioner.core.requests import AuthorizeOperation
 from provisioner.core.rules import Action, Deadline, Rule, Sighting, Watch
 from provisioner.core.simulation import Day, Simulation
@@ -55,7 +56,7 @@ def show(session: Session) -> ExitCode:
     shown = [
         {
             "name": one.name,
-            "rules": [_parameters(rule) for rule in (*one.rules, *one.watches)],
+            "rules": [_parameters(rule) for rule in _parts(one)],
             "kinds": sorted(one.scope.kinds),
             "under": sorted(one.scope.under),
             "since": iso(policy.since.get(one.name)),
@@ -69,7 +70,7 @@ def show(session: Session) -> ExitCode:
         [
             (
                 one.name,
-                ", ".join(type(rule).__name__ for rule in (*one.rules, *one.watches)),
+                ", ".join(type(rule).__name__ for rule in _parts(one)),
                 ", ".join(sorted(one.scope.kinds)) or everywhere,
                 ", ".join(sorted(one.scope.under)) or everywhere,
                 session.local_day(policy.since.get(one.name)),
@@ -173,6 +174,10 @@ def confirm(session: Session, login: str, rule_set: str) -> ExitCode:
 
 def _problem(field: str, message: Text) -> Problem:
     return Problem(field=field, message=message)
+
+
+def _parts(one: RuleSet) -> list[Rule | Watch]:
+    return [*one.rules, *one.watches]
 
 
 def _parameters(rule: Rule | Watch) -> Document:
