@@ -101,8 +101,7 @@ class Sweep:
             if self._is_stopped:
                 return
             yield from self._on_page(page, shut)
-        # All closings of the sweep are one run, so that a mass change is seen before the first of them.
-        yield from self._trying(self._change({one.account.login: (one, one.shut) for one in shut if one.shut}))
+        yield from self._trying(self._close(shut))
         self.plan_ahead([one.account for one in shut])
         if self._failures:
             raise self._failures[0]
@@ -185,13 +184,28 @@ class Sweep:
         shut += [one for one in left if one.shut]
         self.plan_ahead(accounts)
 
+    def _close(self, demands: Sequence[Demand]) -> Iterator[Swept]:
+        """Close or delete in one run, so that a mass change is seen before the first closing.
+
+        What an earlier sweep was held back with still waits, and does not hold back the rest.
+        """
+        unended = self.agenda.unended([one.account.login for one in demands])
+        held = {login: one for login, one in unended.items() if one.state is OperationState.STAGED}
+        yield from held.values()
+        due = {one.account.login: (one, one.shut) for one in demands if one.shut and one.account.login not in held}
+        yield from self._change(due)
+
     def _waiting(self, accounts: Sequence[Account]) -> Mapping[str, Operation]:
-        """Return the operations that are to be left alone for now, by login."""
+        """Return the operations that are to be left alone for now, by login.
+
+        What was held back of a sweep is not among them: a renewal that works by now makes the closing unnecessary.
+        """
         now, unended = self.now(), self.agenda.unended([account.login for account in accounts])
         return {
             login: one
             for login, one in unended.items()
-            if one.state is OperationState.STAGED or (one.next_try_at and one.next_try_at > now)
+            if (one.state is OperationState.STAGED and not one.actor.startswith(POLICY_ACTOR))
+            or (one.next_try_at and one.next_try_at > now)
         }
 
     def _tell(self, demands: Sequence[Demand], notices_of: Callable[[Demand], Sequence[Deadline]]) -> Iterator[Notice]:

@@ -303,6 +303,35 @@ class TestWhatDoesNotWork:
         again = [one.state for one in sweep(harness) if isinstance(one, Operation)]
         assert again == [OperationState.STAGED] * 120
 
+    def test_who_can_be_renewed_after_all_is_not_held_back_to_be_closed(self, world: World) -> None:
+        """When the gateway was dead for days, half of the accounts may have been held back until it works again."""
+        harness = world.start(RENEWAL, SCHOOLS, limit=MassChangeLimit(from_accounts=1))
+        harness.know(units=[SCHOOL], persons=[CAN])
+        sweep(harness)
+        harness.open(["s"])
+        harness.know(persons=[attrs.evolve(CAN, mobile=None)])
+        world.clock.advance(30 * DAY)
+        assert said(sweep(harness)) == [("close", "okul46"), ("refused", "okul46")]
+        assert said(sweep(harness)) == [("close", "okul46"), ("refused", "okul46")]
+        harness.know(persons=[CAN])
+
+        assert said(sweep(harness)) == [("rotate", "okul46")]
+        assert harness.store.staged_runs() == []
+        assert sweep(harness) == []
+
+    def test_what_a_person_was_held_back_with_is_left_alone(self, world: World) -> None:
+        harness = world.start(SCHOOLS, limit=MassChangeLimit(from_accounts=1))
+        harness.know(units=[SCHOOL], persons=[CAN])
+        sweep(harness)
+        harness.open(["s"])
+        [staged] = harness.close_accounts(["okul46"])
+        assert staged.state is OperationState.STAGED
+        world.clock.advance(30 * DAY)
+
+        assert said(sweep(harness)) == [("close", "okul46")]
+        assert staged.staging
+        assert [one.kind for one in harness.store.staged_operations(staged.staging)] == [OperationKind.CLOSE]
+
 
 class TestWhenAskedToStop:
     def test_nothing_more_is_planned_and_nobody_told(self, town: Harness, world: World) -> None:
