@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
+from provisioner.bootstrap import Application
 from provisioner.cli.documents import Document, iso, operation_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing, json_option
 from provisioner.cli.runs import follow, run, started
 from provisioner.cli.session import Session
+from provisioner.core.authority import Role
 from provisioner.core.limits import IN_TOTAL, StagedRun
+from provisioner.core.model import Operation
 from provisioner.core.plan import Plan
 
 
@@ -67,13 +72,23 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     """End a run that is held back. None of its accounts is changed."""
     with session.application(dry_run=dry_run) as app:
         staging = app.engine.staging
-        ended = staging.operations(run_id) if dry_run else staging.discard(run_id, actor=session.actor, reason=reason)
+        ended = staging.operations(run_id)
+        _require_right(session, app, ended)
+        if not dry_run:
+            ended = staging.discard(run_id, actor=session.actor, reason=reason)
     session.output.document({"operations": [operation_document(one, session.output.translated) for one in ended]})
     if dry_run:
         session.output.say("{count} operations would end; this is a dry run, nothing was changed", count=len(ended))
     else:
         session.output.say("{count} operations ended; none of their accounts was changed", count=len(ended))
     return ExitCode.DONE
+
+
+def _require_right(session: Session, app: Application, operations: Iterable[Operation]) -> None:
+    """Make sure that somebody may take these back: who asked for them, or an officer of their units."""
+    logins = [one.login for one in operations if one.actor != session.actor]
+    for unit in sorted({account.unit for account in app.store.accounts(logins).values()}):
+        app.authority.require(session.actor, {Role.OFFICER}, unit)
 
 
 def _document(one: StagedRun) -> Document:

@@ -164,6 +164,15 @@ class TestDiscard:
         assert answer.json["operations"][0]["error"]["message"] == "discarded by müdür: a wrong list"
         assert set(office.states().values()) == {"open"}
 
+    def test_is_for_who_asked_and_for_officers_where_authority_is_enforced(self, office: Office, run_id: str) -> None:
+        office.config.write_text(office.config.read_text() + '[authority]\nadministrators = ["3001"]\n')
+
+        stranger = office.type("--json", "policy", "discard", run_id, "--actor", "1002")
+        asker = office.type("--json", "policy", "discard", run_id, "--actor", "1001")
+
+        assert (stranger.code, stranger.json["error"]["class"]) == (3, "DeniedError")
+        assert (asker.code, asker.states) == (0, dict.fromkeys(LOGINS[:3], "failed"))
+
     def test_as_a_dry_run_changes_nothing(self, office: Office, run_id: str) -> None:
         answer = office.type("policy", "discard", run_id, "--actor", "müdür", "--dry-run")
 
