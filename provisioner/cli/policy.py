@@ -14,7 +14,7 @@ from provisioner.cli.accounts import known_accounts
 from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.heatmap import page
-from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.options import dry_run_option, json_option, recording
 from provisioner.cli.output import Output
 from provisioner.cli.pages import write_page
 from provisioner.cli.runs import follow, started
@@ -150,9 +150,9 @@ def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
 @click.command("confirm")
 @click.argument("login")
 @click.argument("rule_set", metavar="RULE-SET")
-@json_option
+@recording
 @click.pass_obj
-def confirm(session: Session, login: str, rule_set: str) -> ExitCode:
+def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> ExitCode:
     """Confirm that a duty was done, for example a backup."""
     with session.application() as app:
         if rule_set not in {one.name for one in app.policy.rule_sets}:
@@ -160,16 +160,22 @@ def confirm(session: Session, login: str, rule_set: str) -> ExitCode:
         [account] = known_accounts(app.store, app.planner.naming, [login])
         if session.actor != account.holder:
             app.authority.require(session.actor, {Role.OFFICER}, account.unit)
-        at = app.engine.tools.now()
-        event = DutyConfirmed(at=at, actor=session.actor, login=account.login, subject=account.login, rule_set=rule_set)
-        app.engine.tools.record(event)
-        app.sweep().plan_ahead([account])
-        after = app.store.accounts([account.login])[account.login]
+        after = account if dry_run else _confirmed(session, app, account, rule_set)
     session.output.document({"login": after.login, "rule_set": rule_set, "next_deadline": iso(after.next_deadline)})
-    session.output.say(
-        "{login}: confirmed; the next deadline is {day}", login=after.mail, day=session.local_day(after.next_deadline)
-    )
+    if dry_run:
+        session.output.say("this is a dry run, nothing was changed")
+    else:
+        day = session.local_day(after.next_deadline)
+        session.output.say("{login}: confirmed; the next deadline is {day}", login=after.mail, day=day)
     return ExitCode.DONE
+
+
+def _confirmed(session: Session, app: Application, account: Account, rule_set: str) -> Account:
+    at = app.engine.tools.now()
+    event = DutyConfirmed(at=at, actor=session.actor, login=account.login, subject=account.login, rule_set=rule_set)
+    app.engine.tools.record(event)
+    app.sweep().plan_ahead([account])
+    return app.store.accounts([account.login])[account.login]
 
 
 def _problem(field: str, message: Text) -> Problem:

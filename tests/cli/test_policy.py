@@ -198,5 +198,14 @@ class TestConfirm:
         answer = ruled.type("--json", "policy", "confirm", "kmarasmem", "backup")
         assert answer.json["next_deadline"] == "2027-03-03T09:00:00Z"
 
+    def test_as_a_dry_run_changes_nothing(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+        travel.move_to(START + 95 * DAY)
+        before = ruled.type("--json", "account", "show", "kmarasmem").json
+        answer = ruled.type("policy", "confirm", "kmarasmem", "backup", "--dry-run")
+
+        assert answer.code == 0
+        assert "nothing was changed" in answer.out
+        assert ruled.type("--json", "account", "show", "kmarasmem").json == before
+
     def test_of_an_unknown_rule_set_exits_with_2(self, ruled: Office) -> None:
         assert ruled.type("policy", "confirm", "kmarasmem", "yok").code == 2
