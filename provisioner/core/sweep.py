@@ -16,7 +16,15 @@ import attrs
 
 from provisioner.core.demands import Demand, latest
 from provisioner.core.engine import Engine
-from provisioner.core.errors import InputError, NotAuthorizedError, NotReadyError, ProvisionerError, TargetError
+from provisioner.core.errors import (
+    BusyError,
+    InputError,
+    LeaseLostError,
+    NotAuthorizedError,
+    NotReadyError,
+    ProvisionerError,
+    TargetError,
+)
 from provisioner.core.events import DeadlineMet, RulesChanged
 from provisioner.core.journal import Agenda
 from provisioner.core.model import Account, Operation, OperationState, Unit
@@ -29,6 +37,9 @@ from provisioner.core.text import Text
 
 #: How many due accounts are looked at together.
 PAGE = 500
+
+#: What an operation ends with here that another process has begun, or has made needless.
+_FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
 
 
 @attrs.frozen(kw_only=True)
@@ -173,13 +184,13 @@ class Sweep:
         yield from (one for one in waiting.values() if one.id not in self._driven_on)
         demands = [one for one in self.demands(accounts) if one.account.login not in waiting]
         yield from self._trying(self._tell(demands, lambda one: one.duties))
-        renewed = set()
+        settled = set()
         due = {one.account.login: (one, one.rotate) for one in demands if one.rotate}
         for one in self._trying(self._change(due)):
-            if isinstance(one, Operation) and one.state is OperationState.DONE:
-                renewed.add(one.login)
+            if isinstance(one, Operation) and (one.state is OperationState.DONE or _is_in_other_hands(one)):
+                settled.add(one.login)
             yield one
-        left = [one for one in demands if one.account.login not in renewed]
+        left = [one for one in demands if one.account.login not in settled]
         yield from self._trying(self._tell(left, lambda one: one.warnings))
         shut += [one for one in left if one.shut]
         self.plan_ahead(accounts)
@@ -330,6 +341,11 @@ class Sweep:
             yield from work
         except (NotReadyError, TargetError) as error:
             self._failures.append(error)
+
+
+def _is_in_other_hands(operation: Operation) -> bool:
+    """Whether another process was faster, and may have renewed the password by now."""
+    return operation.error is not None and operation.error.name in _FASTER
 
 
 def _refusals(refused: Mapping[str, Text], changes: Mapping[str, tuple[Demand, Deadline]]) -> Iterator[Refusal]:

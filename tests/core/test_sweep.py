@@ -389,6 +389,19 @@ class TestTwoAtOnce:
         assert answer.error.name == "BusyError"
         assert town.account("okul46").password_changed_at == changed_at
 
+    def test_nobody_is_warned_whom_the_other_one_is_renewing(self, town: Harness, world: World) -> None:
+        world.clock.advance(28 * DAY)
+        other = world.start(RENEWAL, SCHOOLS)
+
+        def overtake(events: Sequence[Event]) -> None:
+            if any(isinstance(one, OperationPlanned) for one in events):
+                town.on_record = lambda _: None
+                sweep(other)
+
+        town.on_record = overtake
+        sweep(town)
+        assert world.told(CAN) == []
+
     @pytest.mark.parametrize("skew", [timedelta(seconds=-5), timedelta(seconds=5)])
     def test_a_clock_some_seconds_off_renews_nothing_again(self, town: Harness, world: World, skew: timedelta) -> None:
         world.clock.advance(28 * DAY)
