@@ -32,7 +32,7 @@ unit_option = click.option("--unit", metavar="CODE", help="For this unit and tho
 def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run: bool) -> ExitCode:
     """Give PERSON a role, for good."""
     with session.application() as app:
-        app.authority.require(session.actor, {Role.ADMINISTRATOR}, unit)
+        app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
         _require_unit(app.store, unit)
         wanted = _grant(session, app, person=person, role=Role(role), unit=unit)
         same = [one for one in app.store.grants_of(person) if _key(one) == _key(wanted)]
@@ -52,7 +52,7 @@ def revoke(
     """Take a role from PERSON: the one for that unit, or the one that holds everywhere."""
     with session.application() as app:
         if session.actor != delegator:
-            app.authority.require(session.actor, {Role.ADMINISTRATOR}, unit)
+            app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
         held = [
             one
             for one in app.store.grants_of(person)
@@ -188,7 +188,7 @@ def _require_delegable(
     if delegator == person:
         raise InputError([Problem(field="to", message=Text("nobody acts for himself"))])
     if session.actor != delegator:
-        app.authority.require(session.actor, {Role.ADMINISTRATOR}, unit)
+        app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
     own = app.authority.standing(delegator, {role}, unit)
     if app.authority.enforced and role is not Role.SUPERVISOR and (own is None or own.delegator):
         raise DeniedError(
