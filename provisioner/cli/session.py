@@ -110,15 +110,15 @@ class Session:
 
         from provisioner.core.plan import POLICY_ACTOR
 
-        if self.given_actor and self.given_actor.startswith(POLICY_ACTOR):
+        try:
+            actor = self.given_actor or getpass.getuser()
+        except (KeyError, OSError):  # a container may run under a number without a name
+            actor = str(os.getuid())
+        if actor.startswith(POLICY_ACTOR):
             import click
 
             raise click.UsageError("Nobody can act as a policy; --actor takes the id of a person.")
-
-        try:
-            return self.given_actor or getpass.getuser()
-        except (KeyError, OSError):  # a container may run under a number without a name
-            return str(os.getuid())
+        return actor
 
     def cause(self, reason: str) -> Cause:
         """Return who asks, and why."""

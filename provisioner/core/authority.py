@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 import attrs
@@ -201,6 +202,22 @@ class Authority:
             people=self._named(self._who(wanted, self._path(unit))),
         )
 
+    def require_own(self, person: str, role: Role, unit: str | None = None) -> None:
+        """Make sure that a person has a role, or is an administrator, by himself.
+
+        Raises:
+
+            DeniedError: The person has not, or stands in for somebody, who could do it.
+        """
+        standing = self.require(person, {role}, unit)
+        if standing and standing.delegator:
+            raise DeniedError(
+                "{person} does not have this role, or has it by delegation only",
+                cure="it can be done by {people}",
+                person=person,
+                people=self._named([standing.delegator]),
+            )
+
     def require_for_units(self, person: str, units: Iterable[Unit]) -> None:
         """Make sure that a person may write these units down: where they are now, and where they would hang.
 
@@ -211,8 +228,9 @@ class Authority:
         if self._may_everything(person):
             return
         roles = {Role.OFFICER, Role.ADMINISTRATOR}
-        for unit in units:
-            path = self._path_of(unit)
+        listed = {unit.code: unit for unit in units}
+        for unit in listed.values():
+            path = self._path_of(unit, listed)
             if not self._standing(person, roles, path, self.now()):
                 raise DeniedError(
                     "{person} is not an officer of {unit} or of a unit above it",
@@ -332,12 +350,13 @@ class Authority:
         known = self.records.persons(shown)
         return ", ".join(f"{known[one].name} ({one})" if one in known else one for one in shown) or "-"
 
-    def _path_of(self, unit: Unit) -> Collection[str]:
+    def _path_of(self, unit: Unit, listed: Mapping[str, Unit] = MappingProxyType({})) -> Collection[str]:
         """Return the codes of a unit and of those above it: above both places, if it is new or is moved."""
         stored = self.records.unit_path(unit.code)
         if stored and stored[-1].parent == unit.parent:
             return {one.code for one in stored}
-        above = self._path(unit.parent)
+        parent = listed.get(unit.parent or "")
+        above = self._path(unit.parent) or (self._path_of(parent, listed) if parent else frozenset())
         return {one.code for one in stored[:-1] if one.code in above} if stored else above
 
     def _path(self, code: str | None) -> Collection[str]:

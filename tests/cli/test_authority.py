@@ -126,6 +126,19 @@ class TestDelegate:
 
         assert cure(by(strict, "1003", "authority", "delegate", *again)).startswith("it can be delegated by 2001")
 
+    def test_is_not_given_on_by_who_only_stands_in_for_an_administrator(self, strict: Office) -> None:
+        """A day as a stand-in must not become a role for good, or a longer delegation."""
+        give(strict, "1001", "administrator")
+        day = "--from", "1001", "--to", "1003", "--role", "administrator", "--until"
+        assert by(strict, "1001", "authority", "delegate", *day, "2090-01-01").code == 0
+
+        for given in (
+            ("grant", "1003", "administrator"),
+            ("revoke", "1001", "administrator"),
+            ("delegate", *day, "2099-01-01"),
+        ):
+            assert cure(by(strict, "1003", "authority", *given)) == "it can be done by Ayşe Işık (1001)"
+
     def test_means_days_where_people_are(self, strict: Office) -> None:
         grant = self.delegate(strict, "2001", "--from-date", "2027-03-01", until="2027-03-02").json["items"][0]
 
@@ -285,6 +298,13 @@ def test_nobody_passes_for_a_policy(office: Office) -> None:
 
         assert (answer.code, office.operations()) == (2, [])
         assert "Nobody can act as a policy" in answer.err
+
+
+def test_nobody_passes_for_a_policy_by_the_name_of_the_user(office: Office) -> None:
+    """The name of the user comes from the environment, where it is as easily written as ``--actor``."""
+    answer = office.type("unit", "open", "ar-ge", env={"LOGNAME": "policy:renew-or-close"})
+
+    assert (answer.code, office.operations()) == (2, [])
 
 
 def test_init_leaves_authority_to_whoever_knows_the_administrators(tmp_path: Any) -> None:

@@ -240,6 +240,15 @@ class TestRequire:
         with pytest.raises(DeniedError, match="not an officer of 46-2"):
             authority.require_for_units("officer", [SCHOOL, OTHER])
 
+    def test_lets_an_officer_write_down_a_new_unit_with_those_below_it(self, authority: Authority) -> None:
+        """A list names them together, and the store knows none of them yet."""
+        new = Unit(code="46-1-1", name="Yeni Belde", kind="office", parent="46-1")
+        below = Unit(code="1", name="Yeni Okul", kind="school", parent=new.code)
+
+        authority.require_for_units("officer", [below, new])
+        with pytest.raises(DeniedError, match="not an officer of 1 "):
+            authority.require_for_units("officer", [below, attrs.evolve(new, parent="46-2")])
+
     @pytest.mark.parametrize(
         "moved",
         [
