@@ -186,7 +186,14 @@ def _join(
     )
     guard = Guard(limit=config.content.limits.mass_change, census=store, now=now)
     staging = Staging(guard=guard, records=store, record=record, now=now)
-    engine = Engine(tools=tools, planner=planner, records=store, staging=staging, calendar=calendar)
+    engine = Engine(
+        tools=tools,
+        planner=planner,
+        records=store,
+        staging=staging,
+        calendar=calendar,
+        require_current=desk.require_current,
+    )
     return Application(
         config=config,
         store=store,

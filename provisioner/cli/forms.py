@@ -8,7 +8,7 @@ from provisioner.bootstrap import Application
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.runs import follow, run
 from provisioner.cli.session import Session
-from provisioner.core.errors import InputError, Problem
+from provisioner.core.errors import DeniedError, InputError, Problem
 from provisioner.core.forms import FormState, RequestForm
 from provisioner.core.model import Account, Operation, OperationKind, OperationState
 from provisioner.core.plan import Cause, Plan, Unchanged
@@ -76,7 +76,9 @@ def _begin(session: Session, app: Application, form: RequestForm, plan: Plan) ->
 def _plan(app: Application, form: RequestForm, account: Account | None, cause: Cause) -> Plan:
     """Plan what a form asks for; an account that nobody knows is one that its unit is to get."""
     if account is None:
-        return app.planner.open_units(list(app.store.units([form.unit]).values()), cause)
+        plan = app.planner.open_units(list(app.store.units([form.unit]).values()), cause)
+        _require_login(form, plan)
+        return plan
     match form.kind:
         case OperationKind.CREATE:
             return app.planner.create([account], cause)
@@ -88,6 +90,24 @@ def _plan(app: Application, form: RequestForm, account: Account | None, cause: C
             return app.planner.hand_over(account, to=form.recipient or "", cause=cause)
         case _:
             return app.planner.close([account], cause)
+
+
+def _require_login(form: RequestForm, plan: Plan) -> None:
+    """Make sure that the account that would be opened is the one that was approved.
+
+    Raises:
+
+        DeniedError: The unit has got another login in the meantime.
+    """
+    for login in (*(work.account.login for work in plan.work), *(one.login for one in plan.unchanged)):
+        if login != form.login:
+            raise DeniedError(
+                "the unit {unit} has another login than when request {id} was submitted: {login}",
+                cure="submit a new request",
+                unit=form.unit,
+                id=form.id,
+                login=login,
+            )
 
 
 def _recipient(app: Application, form: RequestForm, account: Account | None) -> str | None:

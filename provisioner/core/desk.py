@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from provisioner.core.authority import Authority, Role
+from provisioner.core.authority import Authority, Role, Standing
 from provisioner.core.errors import BusyError, DeniedError, InputError, Problem
 from provisioner.core.events import Event, OperationEnded
 from provisioner.core.forms import (
@@ -30,6 +30,7 @@ from provisioner.core.forms import (
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Account, OperationKind, OperationState, Person
 from provisioner.core.people import People
+from provisioner.core.plan import Work
 from provisioner.core.text import Text
 
 FormEventT = TypeVar("FormEventT", bound=FormEvent)
@@ -187,7 +188,8 @@ class Desk:
         """
         if not form.state.is_open or form.recipient is None:
             raise _wrong_state(form)
-        if actor in {form.requester, form.recipient}:
+        standing = self.authority.standing(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
+        if _behind(actor, standing) & {form.requester, form.recipient}:
             raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
         self.authority.require(actor, {Role.OFFICER}, form.unit)
         mobile = self._known([form.recipient])[form.recipient].mobile
@@ -217,6 +219,18 @@ class Desk:
             raise _wrong_state(form)
         self._require_officer(form, actor)
         self._require_current(form, recipient)
+
+    def require_current(self, work: Work) -> None:
+        """Make sure of the number once more where an operation carries out a form; it may be days after it began.
+
+        Raises:
+
+            DeniedError: The number has changed.
+        """
+        request = work.operation.request
+        form = self.records.form(request) if request and work.holder else None
+        if form and work.holder:
+            self.require_number(form, work.holder)
 
     def require_number(self, form: RequestForm, recipient: Person) -> None:
         """Make sure that a password would go to the number that the form was submitted with, or that was confirmed.
@@ -325,7 +339,7 @@ class Desk:
 
     def _require_officer(self, form: RequestForm, actor: str) -> None:
         standing = self.authority.require(actor, {Role.OFFICER}, form.unit)
-        persons = {actor, standing.delegator} if standing else {actor}
+        persons = _behind(actor, standing)
         if persons & {form.requester, *form.deciders}:
             raise DeniedError(
                 "{person} has another part in request {id} and cannot carry it out",
@@ -375,6 +389,11 @@ class Desk:
 
     def _event(self, make: type[FormEventT], actor: str, form: RequestForm) -> FormEventT:
         return make(at=self.now(), actor=actor, login=form.login, operation_id=form.operation or "", form=form)
+
+
+def _behind(actor: str, standing: Standing | None) -> set[str]:
+    """Return who acts: the actor, and who is answerable for it."""
+    return {actor, standing.delegator} if standing and standing.delegator else {actor}
 
 
 def _wrong_state(form: RequestForm) -> InputError:

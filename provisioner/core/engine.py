@@ -12,6 +12,7 @@ import attrs
 
 from provisioner.core.errors import (
     BusyError,
+    DeniedError,
     InMaintenanceError,
     InputError,
     LeaseLostError,
@@ -58,6 +59,9 @@ class Engine:
         staging: Holds back what is too big to be carried out at once.
 
         calendar: Knows which targets and channels are in maintenance, as their breakers do.
+
+        require_current: Raises a :class:`~provisioner.core.errors.DeniedError` if what an operation rests on has
+            changed since it was asked for. Called right before each try, whoever it is that drives it on.
     """
 
     tools: Tools
@@ -65,6 +69,7 @@ class Engine:
     records: Records
     staging: Staging
     calendar: Calendar
+    require_current: Callable[[Work], None] = lambda _: None
 
     def preflight(self, work: Sequence[Work]) -> None:
         """Make sure that everything the work needs is there, before the first write.
@@ -288,8 +293,9 @@ class Engine:
         if obstructed := obstacle(work.operation, self.tools):
             return self._wait(work.operation, obstructed)
         try:
+            self.require_current(work)
             return Execution(work, self.tools).run()
-        except (BusyError, LeaseLostError) as error:
+        except (BusyError, DeniedError, LeaseLostError) as error:
             return attrs.evolve(work.operation, error=step_error(error))
 
     def _wait(self, operation: Operation, error: InMaintenanceError) -> Operation:

@@ -15,7 +15,7 @@ from provisioner import hookimpl
 from provisioner.core.authority import Grant, Granted, Role
 from provisioner.core.model import Person
 from provisioner.testing.faults import Fault
-from tests.cli.conftest import CONFIG, PERSONS, Answer, Office
+from tests.cli.conftest import CONFIG, PERSONS, UNITS, Answer, Office
 
 #: The holder of the account asks, 1001 is the supervisor, 2001 the officer, 3001 the administrator.
 ENFORCED = CONFIG + '[authority]\nadministrators = ["3001"]\n'
@@ -140,6 +140,16 @@ class TestWholeLife:
         desk.type("--actor", "1001", "request", "approve", form_id)
 
         assert act(desk, "2001", "execute", form_id).states == {"kmarasmem": "done"}
+
+    def test_opens_no_account_under_another_login_than_it_says(self, desk: Office) -> None:
+        """The list of units may have changed since the supervisor saw the form."""
+        form_id = str(submit(desk, kind="create", login="kmarasmem")["id"])
+        desk.type("--actor", "1001", "request", "approve", form_id)
+        with desk.open() as store:
+            store.save_units([attrs.evolve(UNITS[0], login="ilmem46")])
+
+        assert "has another login" in refusal(act(desk, "2001", "execute", form_id))
+        assert set(desk.states()) == {"arge46"}
 
     def test_is_for_an_account_that_is_there_unless_it_asks_for_an_opening(self, desk: Office) -> None:
         assert act(desk, "1002", "submit", "kmarasmem", "--kind", "rotate", "--reason", "x").code == 2
@@ -415,6 +425,14 @@ class TestCurrentData:
 
         assert why in refusal(act(desk, actor, "confirm-mobile", form_id))
 
+    def test_a_number_is_not_confirmed_in_the_name_of_the_receiver(self, desk: Office) -> None:
+        form_id = approved(desk)
+        change_mobile(desk)
+        grant(desk, "1002", "officer", "--unit", "il-mem")
+        delegate(desk, "1002", "1003", role="officer")
+
+        assert "of their own" in refusal(act(desk, "1003", "confirm-mobile", form_id))
+
     def test_somebody_who_has_left_blocks(self, desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         form_id = approved(desk)
         monkeypatch.setattr("provisioner.bootstrap.StoredPersons.person_find", forgets("1002"))
@@ -450,6 +468,19 @@ class TestUnfinished:
 
     def test_is_driven_on_when_it_is_executed_again(self, desk: Office, stuck: str) -> None:
         assert act(desk, "2001", "execute", stuck).states == {"arge46": "done"}
+        assert shown(desk, stuck)["state"] == "archived"
+
+    def test_is_not_driven_on_to_a_number_that_nobody_confirmed(self, desk: Office, stuck: str) -> None:
+        """Anybody may type ``resume``, and must not get around the confirmation with it."""
+        change_mobile(desk)
+
+        answer = desk.type("--json", "resume")
+
+        assert (answer.code, messages(desk)) == (4, 1)
+        [operation] = answer.json["operations"]
+        assert (operation["error"]["class"], stuck in operation["error"]["cure"]) == ("DeniedError", True)
+        assert act(desk, "2001", "confirm-mobile", stuck).code == 0
+        assert desk.type("--json", "resume").states == {"arge46": "done"}
         assert shown(desk, stuck)["state"] == "archived"
 
     def test_is_begun_anew_after_a_target_refused_it_for_good(self, desk: Office) -> None:
