@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -59,6 +60,13 @@ class TestMark:
     def test_tells_nothing_across_forms(self) -> None:
         """Equal marks would show which forms are of the same person."""
         assert FORM.mark_of("+905337654321") != attrs.evolve(FORM, id="f2").mark_of("+905337654321")
+
+    def test_takes_too_long_to_try_all_numbers(self) -> None:
+        """There are a thousand million of them, and the trail goes to others."""
+        began = time.process_time()
+        FORM.mark_of("+905337654321")
+
+        assert time.process_time() - began > 0.005
 
     def test_of_no_number_is_none(self) -> None:
         assert FORM.mark_of(None) is None
