@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from provisioner.bootstrap import StoredPersons, utc_now
+from provisioner.bootstrap import StoredPersons, authority_of, utc_now
 from provisioner.cli.documents import Document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
+from provisioner.core.authority import Role
 from provisioner.core.breaker import Breaker
 from provisioner.core.defaults import Defaults
 from provisioner.core.errors import ConfigurationError, InputError, NotReadyError, Problem, TargetError
@@ -50,6 +51,7 @@ def command(session: Session, target: str, *, junit: Path | None, unit: str | No
     _expect_target(session, target)
     if dry_run:
         return _list(session)
+    _expect_administrator(session)
     session.set_up_logs()
     with closing(Plugins(make_breaker=lambda name: Breaker(name=name, now=utc_now))) as plugins:
         plugins.add("core:defaults", Defaults(plate_code=session.configuration.content.accounts.plate_code))
@@ -75,6 +77,18 @@ def _expect_target(session: Session, name: str) -> None:
     if name not in known:
         message = Text("there is no target {name}; there are {known}", {"name": name, "known": ", ".join(known)})
         raise InputError([Problem(field="target", message=message)])
+
+
+def _expect_administrator(session: Session) -> None:
+    """Make sure that accounts may be made that no unit has; where authority is not enforced, no store is needed.
+
+    Raises:
+
+        DeniedError: The actor is no administrator.
+    """
+    if session.configuration.content.authority is not None:
+        with session.store() as store:
+            authority_of(session.configuration, store).require(session.actor, {Role.ADMINISTRATOR})
 
 
 def _expect_ready(target: Target) -> None:

@@ -96,6 +96,16 @@ def test_a_target_that_cannot_be_reached_is_not_judged(office: Office) -> None:
     assert office.faults("posta").calls["account_create"] == 0
 
 
+def test_it_is_for_administrators_where_authority_is_enforced(office: Office) -> None:
+    """It makes hundreds of accounts on a system that people work with."""
+    office.config.write_text(office.config.read_text() + '[authority]\nadministrators = ["3001"]\n')
+
+    answer = office.type("--json", "--actor", "1001", "contract", "posta")
+
+    assert (answer.code, answer.json["error"]["cure"]) == (3, "it can be done by 3001")
+    assert not office.faults("posta").calls
+
+
 def test_a_dry_run_lists_the_checks_and_calls_nothing(office: Office) -> None:
     answer = office.type("--json", "contract", "posta", "--dry-run")
 
