@@ -29,6 +29,9 @@ else:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
 
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Account",
