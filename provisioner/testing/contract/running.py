@@ -37,8 +37,9 @@ class Reporter:
     _reports: list[pytest.TestReport] = attrs.field(factory=list, init=False)
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Make the marks known."""
+        """Make the marks known, and keep the arguments of checks out of reports: a target may show anything."""
         tags.register(config)
+        config.option.tbstyle = "short"
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Tell the user's wish from pytest's own, which takes the same way after errors in a module."""

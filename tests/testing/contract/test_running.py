@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,42 @@ def test_no_secret_reaches_the_report_of_a_check_that_found_one(tmp_path: Path) 
 
     assert result.reason == "a receipt quotes a password"
     assert "hush-hush" not in report.read_text()
+
+
+LEAK = """
+import pytest
+
+from provisioner import hookimpl
+from provisioner.testing.contract.fixtures import TargetFixtures
+from provisioner.testing.contract.secrecy import SecrecyChecks
+from provisioner.testing.memory import MemoryTarget
+
+class Leaky(MemoryTarget):
+    def __repr__(self):
+        return f"<{getattr(self, 'last', '')}>"
+
+    @hookimpl
+    def account_create(self, request):
+        self.last = request.secret.reveal()
+        with open(FILE, "a") as file:
+            file.write(f"{self.last}\\n")
+        return super().account_create(request)
+
+class TestLeaky(SecrecyChecks, TargetFixtures):
+    @pytest.fixture
+    def target(self):
+        return Leaky()
+"""
+
+
+def test_the_report_of_a_leak_does_not_leak(tmp_path: Path) -> None:
+    """A representation with a password in it must not come into the report by way of pytest's explanations."""
+    suite, passwords, report = (tmp_path / name for name in ("suite.py", "passwords", "report.xml"))
+    suite.write_text(LEAK.replace("FILE", repr(str(passwords))))
+
+    results = run(suite, junit=report)
+
+    failed = {one.check for one in results if one.verdict is Verdict.FAILED}
+    assert failed == {"no_secret_in_the_representation", "no_secret_is_kept"}
+    said = unescape(report.read_text()) + repr(results)
+    assert not [one for one in passwords.read_text().splitlines() if len(one) > 2 and one in said]
