@@ -134,6 +134,8 @@ def test_the_commands_of_a_page_work_one_after_the_other(page: Path, forks: Fork
         place = f"{page.name}:{command.line}"
         assert code == 0, f"{place}: {stderr}"
         assert set(command.answer) <= set(stdout.splitlines()), f"{place}: {stdout}"
+        if "--help" in command.arguments:
+            assert list(command.answer) == stdout.splitlines(), f"{place}: it is not the whole of it"
 
 
 def test_the_readme_is_among_the_pages() -> None:
