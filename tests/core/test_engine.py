@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import attrs
@@ -22,7 +23,19 @@ from provisioner.core.model import (
     TargetState,
     Unit,
 )
-from provisioner.core.requests import CreateAccount, Receipt
+from provisioner.core.requests import (
+    AccountReport,
+    ChannelReport,
+    CheckChannel,
+    CreateAccount,
+    DeleteAccount,
+    DeliverSecret,
+    DeliveryReceipt,
+    DeliveryState,
+    HandOver,
+    ProbeAccount,
+    Receipt,
+)
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
 from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
@@ -185,13 +198,15 @@ def test_undoing_goes_backwards_and_is_written_down(world: World, harness: Harne
     undone = [(step.name, step.outcome) for step in operation.steps if step.hook == "undo"]
     assert undone == [("second", Outcome.APPLIED), ("first", Outcome.APPLIED)]
     assert operation.state is OperationState.UNDONE
+    assert harness.store.target_states("birim0") == {"first": TargetState.OPEN, "second": TargetState.OPEN}
     assert all(directory.logs_in("birim0", old) for directory in world.directories)
 
 
-def test_an_undo_that_fails_leaves_the_operation_incomplete(world: World, harness: Harness) -> None:
+@pytest.mark.parametrize("where", ["first", "second"])
+def test_an_undo_that_fails_leaves_the_operation_incomplete(world: World, harness: Harness, where: str) -> None:
     harness.open(codes(1))
     world.channels["sms"].faults.on("secret_deliver", Fault.REFUSE)
-    world.targets["first"].faults.on("undo", Fault.LOSE_REQUEST)
+    world.targets[where].faults.on("undo", Fault.LOSE_REQUEST)
     operation = harness.rotate(["birim0"])[0]
 
     assert operation.state is OperationState.INCOMPLETE
@@ -203,6 +218,61 @@ def test_the_next_channel_is_tried_when_one_fails(tmp_path: Path) -> None:
     broken, phones = FaultChannel(MemoryChannel()), MemoryChannel()
     broken.faults.on("secret_deliver", Fault.CANNOT_CONNECT)
     channels = {"main": broken, "spare": phones}
+    with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels=channels) as harness:
+        harness.know(units=UNITS[:1], persons=PERSONS[:1])
+        operation = harness.open(codes(1))[0]
+
+    assert operation.state is OperationState.DONE
+    assert len(phones.inbox(PERSONS[0].mobile or "")) == 1
+
+
+def test_a_password_that_its_owner_may_have_read_is_not_taken_back(world: World, harness: Harness) -> None:
+    harness.open(codes(1))
+    faults = world.channels["sms"].faults
+    faults.on("secret_deliver", Fault.APPLY_AND_LOSE_ANSWER)
+    faults.on("delivery_probe", Fault.CANNOT_CONNECT)
+    operation = harness.rotate(["birim0"])[0]
+
+    assert operation.state is OperationState.INCOMPLETE
+    assert world.proved(0)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.APPLY_AND_LOSE_ANSWER])
+def test_a_message_whose_answer_was_lost_is_looked_for_and_arrives_once(
+    world: World, harness: Harness, fault: Fault
+) -> None:
+    world.channels["sms"].faults.on("secret_deliver", fault, calls={1})
+
+    assert states(harness.open(codes(1))) == {OperationState.DONE}
+    assert len(world.messages(0)) == 1
+    assert world.proved(0)
+
+
+def test_one_channel_that_works_is_enough_to_begin(tmp_path: Path) -> None:
+    broken, phones = FaultChannel(MemoryChannel()), MemoryChannel()
+    broken.faults.on("channel_check", Fault.CANNOT_CONNECT)
+    broken.faults.on("secret_deliver", Fault.CANNOT_CONNECT)
+    channels = {"main": broken, "spare": phones}
+    with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels=channels) as harness:
+        harness.know(units=UNITS[:1], persons=PERSONS[:1])
+        operation = harness.open(codes(1))[0]
+
+    assert operation.state is OperationState.DONE
+    assert len(phones.inbox(PERSONS[0].mobile or "")) == 1
+
+
+def test_who_can_be_reached_over_one_channel_is_not_out_of_reach(tmp_path: Path) -> None:
+    class Landline(FaultChannel):
+        @hookimpl
+        def channel_check(self, request: CheckChannel) -> ChannelReport:
+            return ChannelReport(unreachable={person.id: "has no landline" for person in request.recipients})
+
+        @hookimpl
+        def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+            return DeliveryReceipt(state=DeliveryState.REJECTED, detail="has no landline")
+
+    phones = MemoryChannel()
+    channels = {"landline": Landline(MemoryChannel()), "sms": phones}
     with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels=channels) as harness:
         harness.know(units=UNITS[:1], persons=PERSONS[:1])
         operation = harness.open(codes(1))[0]
@@ -240,6 +310,58 @@ def test_a_target_that_says_done_and_lies_is_found_out(world: World, harness: Ha
 
     assert operation.state is OperationState.INCOMPLETE
     assert world.messages(0) == []
+
+
+@attrs.define(eq=False)
+class Blind(FaultTarget):
+    """Shows whether an account is there, and cannot tell whether a password logs in."""
+
+    @hookimpl
+    def account_probe(self, request: ProbeAccount) -> AccountReport:
+        return attrs.evolve(FaultTarget.account_probe(self, request), secret_accepted=None)
+
+
+def test_a_target_that_cannot_prove_a_password_is_believed(world: World) -> None:
+    with Harness(world.file, targets={"blind": Blind(MemoryTarget())}, channels=world.channels) as harness:
+        harness.know(units=UNITS[:1], persons=PERSONS[:1])
+        operation = harness.open(codes(1))[0]
+
+    assert operation.state is OperationState.DONE
+
+
+def test_nobody_gets_a_password_of_which_no_target_can_tell_whether_it_was_set(world: World) -> None:
+    blind = Blind(MemoryTarget())
+    blind.faults.on("account_create", Fault.APPLY_AND_LOSE_ANSWER)
+    with Harness(world.file, targets={"blind": blind}, channels=world.channels) as harness:
+        harness.know(units=UNITS[:1], persons=PERSONS[:1])
+        operation = harness.open(codes(1))[0]
+        state = harness.account("birim0").state
+
+    assert (operation.state, state) == (OperationState.INCOMPLETE, AccountState.INCOMPLETE)
+    assert operation.steps[0].outcome is Outcome.UNKNOWN
+    assert world.messages(0) == []
+
+
+def test_a_request_of_which_a_probe_shows_that_it_was_lost_is_made_again_at_once(
+    world: World, harness: Harness
+) -> None:
+    world.targets["first"].faults.on("account_create", Fault.LOSE_REQUEST, calls={1})
+
+    assert states(harness.open(codes(1))) == {OperationState.DONE}
+    assert world.proved(0)
+
+
+def test_a_refusal_after_a_lost_answer_may_mean_that_the_request_had_arrived(world: World, harness: Harness) -> None:
+    harness.open(codes(1))
+    faults = world.targets["first"].faults
+    faults.on("account_rotate", Fault.APPLY_AND_LOSE_ANSWER, calls={1})
+    faults.on("account_rotate", Fault.REFUSE, calls={2})
+    probes = faults.calls["account_probe"]
+    faults.on("account_probe", Fault.CANNOT_CONNECT, calls=range(probes + 1, probes + 4))
+    operation = harness.rotate(["birim0"])[0]
+
+    assert operation.state is OperationState.DONE
+    assert world.proved(0)
 
 
 def test_a_stop_lets_operations_end_between_two_steps_and_resume_does_the_rest(
@@ -290,6 +412,19 @@ def test_two_rotations_at_once_end_with_one_password_and_the_last_message_carrie
     assert all(world.proved(number) for number in range(4))
 
 
+def test_what_somebody_else_was_faster_with_keeps_nothing_else_of_a_run_back(world: World, harness: Harness) -> None:
+    harness.open(codes(3))
+    plan = harness.planner.rotate([harness.account(f"birim{number}") for number in range(3)], cause=CAUSE)
+    harness.close_accounts(["birim2"])
+    operations = {one.login: one for one in harness.run(plan)}
+
+    assert states([operations["birim0"], operations["birim1"]]) == {OperationState.DONE}
+    late = operations["birim2"]
+    assert late.error is not None
+    assert (late.state, late.error.name) == (OperationState.PLANNED, "BusyError")
+    assert [len(world.messages(number)) for number in range(3)] == [2, 2, 1]
+
+
 def test_a_journal_that_cannot_be_written_stops_the_work(world: World, harness: Harness) -> None:
     """Calling a target without having written it down is how a crash loses a password."""
 
@@ -312,6 +447,50 @@ def test_closing_goes_on_with_the_other_targets_when_one_is_down(world: World, h
 
     assert operation.state is OperationState.INCOMPLETE
     assert [directory.logs_in("birim0", password) for directory in world.directories] == [True, False]
+
+
+def test_a_target_is_left_alone_as_long_as_it_asks_for(world: World, harness: Harness) -> None:
+    faults = world.targets["first"].faults
+    faults.retry_after = timedelta(hours=2).total_seconds()
+    faults.on("account_create", Fault.THROTTLE)
+    operation = harness.open(codes(1))[0]
+
+    assert operation.next_try_at == harness.clock() + timedelta(hours=2)
+
+
+def test_a_target_is_told_who_hands_over_to_whom(world: World) -> None:
+    told: list[HandOver] = []
+
+    class Attentive(FaultTarget):
+        @hookimpl
+        def account_handover(self, request: HandOver) -> Receipt:
+            told.append(request)
+            return FaultTarget.account_handover(self, request)
+
+    with Harness(world.file, targets={"posta": Attentive(MemoryTarget())}, channels=world.channels) as harness:
+        harness.know(units=UNITS[:1], persons=PERSONS[:2])
+        harness.open(codes(1))
+        harness.hand_over("birim0", "p1")
+
+    assert [(one.outgoing, one.holder) for one in told] == [(PERSONS[0], PERSONS[1])]
+
+
+def test_what_was_deleted_by_hand_is_closed(world: World, harness: Harness) -> None:
+    harness.open(codes(1))
+    gone = DeleteAccount(operation_id="by hand", account=harness.account("birim0"), unit=UNITS[0])
+    world.directories[0].account_delete(gone)
+    operation = harness.close_accounts(["birim0"])[0]
+
+    assert operation.state is OperationState.DONE
+    assert harness.account("birim0").state is AccountState.CLOSED
+
+
+def test_it_is_written_down_how_often_a_step_was_tried(world: World, harness: Harness) -> None:
+    world.targets["first"].faults.on("account_create", Fault.CANNOT_CONNECT, calls={1})
+    operation = harness.open(codes(1))[0]
+
+    stored = harness.store.operations([operation.id])[operation.id]
+    assert [step.attempts for step in stored.steps] == [2, 1, 1, 1, 1]
 
 
 def test_resume_with_nothing_to_do_touches_nothing(world: World, harness: Harness) -> None:

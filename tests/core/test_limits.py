@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from provisioner.core import engine
-from provisioner.core.errors import InputError, NotAuthorizedError, StoreError
+from provisioner.core.errors import InputError, NotAuthorizedError, NotReadyError, StoreError
 from provisioner.core.events import Event, OperationPlanned
 from provisioner.core.limits import IN_TOTAL, Guard, MassChangeLimit, Share, Shut
 from provisioner.core.model import (
@@ -322,6 +322,21 @@ class TestStaging:
 
         assert harness.resume() == []
         assert all(world.logs_in(number) for number in range(5))
+
+    def test_stays_held_back_when_a_target_is_down_at_its_release(self, world: World, harness: Harness) -> None:
+        close(harness, *range(5))
+        run = held(harness)
+        world.target.faults.on("target_check", Fault.CANNOT_CONNECT)
+
+        with pytest.raises(NotReadyError):
+            harness.release(run)
+        assert held(harness) == run
+
+    def test_is_not_shown_as_held_back_any_more_where_its_release_is_shown(self, harness: Harness) -> None:
+        close(harness, *range(5))
+        work = harness.engine.releasable(held(harness), actor="releaser")
+
+        assert {(one.operation.state, one.operation.error) for one in work} == {(OperationState.PLANNED, None)}
 
     def test_is_seen_by_other_processes(self, world: World, harness: Harness) -> None:
         close(harness, *range(5))

@@ -233,6 +233,14 @@ class TestDeadlines:
             ("close", "close", 4),
         ]
 
+    def test_warn_of_a_closing_that_comes_before_the_renewal(self) -> None:
+        found = policy(
+            rule_set("close", None, Plans(at={Action.WARN: [1], Action.CLOSE: [2]})),
+            rule_set("rotate", None, AlsoPlans(at={Action.ROTATE: [3]})),
+        ).deadlines(ACCOUNT, SCHOOL, [])
+
+        assert [one.action for one in found] == [Action.WARN, Action.CLOSE, Action.ROTATE]
+
     def test_do_not_exist_without_rules(self) -> None:
         assert policy().next_deadline(ACCOUNT, SCHOOL, []) is None
 

@@ -90,15 +90,18 @@ def test_a_stop_ends_a_wait_at_once() -> None:
         stop,
     )
     threading.Timer(0.1, stop.set).start()
+    script = Script(*[ThrottledError("wait", retry_after=60)] * 9)
     begun = time.monotonic()
 
     with pytest.raises(ThrottledError):
-        retry.call(Script(*[ThrottledError("wait", retry_after=60)] * 9))
+        retry.call(script)
     assert time.monotonic() - begun < 5
+    assert len(script.attempts) <= 2, "it goes on after the stop"
 
 
 def test_later_tries_of_an_operation_rest_longer_and_the_longest_rest_repeats() -> None:
-    rests = [RetryPolicy().next_try_after(tries) for tries in range(1, 9)]
+    policy = RetryPolicy()
+    rests = [policy.next_try_after(tries) for tries in range(1, 9)]
 
     assert rests == sorted(rests)
-    assert rests[-1] == rests[-2]
+    assert rests == [*policy.next_tries, *[policy.next_tries[-1]] * 3]

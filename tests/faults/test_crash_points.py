@@ -17,6 +17,7 @@ from provisioner.core.model import AccountState, OperationKind, OperationState
 from provisioner.core.requests import Presence
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import Fault, FaultTarget
 from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
@@ -168,6 +169,41 @@ def test_the_owner_is_told_that_a_message_after_a_crash_replaces_the_earlier_one
     messages = world.phones.inbox(samples.HOLDER.mobile or "")
     assert [message.replaces_earlier for message in messages] == [False, True]
     assert world.valid() == [[messages[-1].password]] * 2
+
+
+@pytest.mark.parametrize("where", ["first", "second"])
+def test_what_a_crashed_try_left_is_not_called_undone(world: World, where: str) -> None:
+    """An undo takes back what its own try did. What the crashed one set, its owner does not have."""
+    prepare(world, OperationKind.ROTATE)
+    dying = world.start()
+    dying.on_record = Crashing(at=4)
+    with pytest.raises(CrashError):
+        carry_out(dying, OperationKind.ROTATE)
+    world.clock.advance(timedelta(minutes=2))
+    refusing = FaultTarget(world.directories[where])
+    refusing.faults.on("account_rotate", Fault.REFUSE)
+    targets = {**world.directories, where: refusing}
+    heir = Harness(world.file, targets=targets, channels={"sms": world.phones}, clock=world.clock)
+    with heir:
+        (operation,) = heir.resume()
+        state = heir.account(LOGIN).state
+
+    assert (operation.state, state) == (OperationState.INCOMPLETE, AccountState.INCOMPLETE)
+
+
+def test_an_account_whose_opening_crashed_is_incomplete_while_its_closing_waits(world: World) -> None:
+    """Whoever closes it must know that the targets may have something."""
+    prepare(world, OperationKind.CREATE)
+    dying, heir = world.start(), world.start()
+    dying.on_record = Crashing(at=3)
+    with pytest.raises(CrashError):
+        carry_out(dying, OperationKind.CREATE)
+    world.clock.advance(timedelta(minutes=2))
+    heir.after_record = Crashing(at=2)
+    with pytest.raises(CrashError):
+        carry_out(heir, OperationKind.CLOSE)
+
+    assert world.start().account(LOGIN).state is AccountState.INCOMPLETE
 
 
 def test_a_process_that_is_alive_keeps_its_operation(world: World) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -208,6 +209,47 @@ class TestRenewal:
                 other.write(tale.started(tries=2))
             holder.write(tale.ended(0), tale.finished())
 
+    def test_may_be_late_once(self, store: Store, url: str, story: type[Story]) -> None:
+        ttl = timedelta(minutes=1)
+        tale = story("a")
+        store.write(tale.planned())
+        with Store.open(url, lease_ttl=ttl) as holder:
+            holder.write(tale.started(), tale.begun(0))
+            rest = holder._writer._leases.seconds_to_renewal()
+
+        assert rest is not None
+        assert 0 < 2 * rest < ttl.total_seconds()
+
+    def test_does_not_prolong_what_others_hold(self, store: Store, url: str, story: type[Story]) -> None:
+        """One who died would keep his accounts for as long as anybody else works."""
+        mine, theirs = story("a"), story("b")
+        store.write(mine.planned(), theirs.planned())
+        with Store.open(url, lease_ttl=timedelta(seconds=0.1)) as holder, Store.open(url) as other:
+            other.write(theirs.started())
+            holder.write(mine.started())
+            before = end_of_lease(store, "b")
+            first = end_of_lease(store)
+
+            for _ in range(200):
+                threading.Event().wait(0.02)
+                if end_of_lease(store) > first:
+                    break
+
+            assert end_of_lease(store) > first
+            assert end_of_lease(store, "b") == before
+
+    def test_does_not_wait_for_a_pause_in_the_work(self, store: Store, story: type[Story], clock: Clock) -> None:
+        """Otherwise a process that is busy without a break would lose what it works on."""
+        tale = story("a")
+        store.write(tale.planned())
+        store.write(tale.started())
+        first = end_of_lease(store)
+        clock.move(MINUTE / 3)
+        store._writer._leases._renew_at = time.monotonic()
+        store.write(tale.begun(0))
+
+        assert end_of_lease(store) == first + MINUTE / 3
+
     def test_nothing_is_renewed_once_nothing_is_held(self, store: Store, url: str, story: type[Story]) -> None:
         tale = story("a")
         store.write(tale.planned())
@@ -234,9 +276,10 @@ class TestRenewal:
         assert store._writer._leases.seconds_to_renewal() is None
 
 
-def end_of_lease(store: Store) -> datetime:
+def end_of_lease(store: Store, login: str = "a") -> datetime:
     with store._database.read() as connection:
-        end: datetime = connection.execute(select(leases.c.expires_at)).scalar_one()
+        query = select(leases.c.expires_at).where(leases.c.login == login)
+        end: datetime = connection.execute(query).scalar_one()
     return end
 
 

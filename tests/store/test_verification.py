@@ -442,6 +442,21 @@ def test_reading_on_begins_after_the_place_and_ends_with_the_trail(original: Pat
     assert read_on(original, 30) == ([], None)
 
 
+def test_trail_longer_than_a_page_is_read_to_its_end(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provisioner.store.trail.CHUNK", 7)
+
+    assert read_on(original, 0) == (list(range(1, 31)), None)
+    assert read_on(original, 15) == (list(range(16, 31)), None)
+
+
+def test_period_begins_with_its_first_moment_and_ends_before_its_last(original: Path) -> None:
+    second = NOON + timedelta(minutes=1, microseconds=1)
+    with closing(Database(f"sqlite:///{original}")) as database:
+        trail = StoredTrail(database)
+        assert list(trail.find(until=NOON)) == []
+        assert [one.seq for one in trail.find(since=NOON, until=second)] == list(range(1, 7))
+
+
 def test_reading_on_stops_before_what_is_wrong(copy: Path) -> None:
     with shell(copy) as run:
         run("UPDATE events SET actor = 'p7' WHERE seq = 28")
@@ -471,6 +486,13 @@ def test_reading_on_from_an_entry_that_is_missing_is_refused(copy: Path) -> None
         run("DELETE FROM events WHERE seq = 20")
 
     assert read_on(copy, 20) == ([], Fault.MISSING)
+
+
+def test_reading_on_from_an_end_that_is_missing_is_refused(copy: Path) -> None:
+    with shell(copy) as run:
+        run("DELETE FROM events WHERE seq = 30")
+
+    assert read_on(copy, 30) == ([], Fault.MISSING)
 
 
 def test_reading_on_without_an_end_is_refused(copy: Path) -> None:

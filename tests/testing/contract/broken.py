@@ -185,6 +185,26 @@ class RotateMakesWhatIsMissing(Reference):
         return super().rotate(request)
 
 
+@turns_red("many_threads_on_one_account")
+class RotateSetsThePasswordInTwoWrites(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        login, password = request.account.login, self.accepted(request.secret)
+        receipt = self.put(login, attrs.evolve(self.there(login), password=password[:4]))
+        time.sleep(0.01)
+        entry = self.there(login)
+        self.put(login, attrs.evolve(entry, password=entry.password + password[4:]))
+        return receipt
+
+
+@turns_red("rotate_of_an_unknown_account_is_missing")
+class RotateMakesWhatItSaysIsMissing(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        if request.account.login not in self.entries:
+            self.put(request.account.login, Entry(unit="", holder=_NOBODY, password="", enabled=False))
+            raise self.missing(request.account.login)
+        return super().rotate(request)
+
+
 @turns_red("rotate_keeps_the_holder")
 class RotateLosesTheHolder(Reference):
     def rotate(self, request: RotateSecret) -> Receipt:

@@ -1,0 +1,67 @@
+"""Each fault does to a call what its name says, so that tests with it test what they mean to."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioner.core.errors import (
+    MisconfiguredError,
+    RefusedError,
+    SecretRefusedError,
+    ThrottledError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.model import Outcome
+from provisioner.core.requests import Presence
+from provisioner.testing import samples
+from provisioner.testing.faults import Fault, FaultTarget
+from provisioner.testing.memory import MemoryTarget
+
+#: What each fault raises, and whether the change has been made.
+FAULTS: dict[Fault, tuple[type[Exception] | None, bool]] = {
+    Fault.REFUSE: (RefusedError, False),
+    Fault.REFUSE_SECRET: (SecretRefusedError, False),
+    Fault.THROTTLE: (ThrottledError, False),
+    Fault.CANNOT_CONNECT: (UnavailableError, False),
+    Fault.LOSE_REQUEST: (UnknownOutcomeError, False),
+    Fault.APPLY_AND_LOSE_ANSWER: (UnknownOutcomeError, True),
+    Fault.CUT_ANSWER: (UnknownOutcomeError, True),
+    Fault.DELAY: (None, True),
+    Fault.MISCONFIGURED: (MisconfiguredError, False),
+    Fault.DEFECT: (KeyError, False),
+    Fault.APPLY_AND_DEFECT: (KeyError, True),
+}
+
+
+@pytest.fixture(name="target")
+def _target() -> FaultTarget:
+    return FaultTarget(MemoryTarget())
+
+
+def is_there(target: FaultTarget) -> bool:
+    return target.inner.account_probe(samples.probe()).presence is Presence.ENABLED
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_fault_is_what_it_is_called(target: FaultTarget, fault: Fault) -> None:
+    target.faults.on("account_create", fault)
+    error, made = FAULTS[fault]
+    if error is None:
+        assert target.account_create(samples.create()).outcome is Outcome.APPLIED
+    else:
+        with pytest.raises(error) as caught:
+            target.account_create(samples.create())
+        assert type(caught.value) is error
+
+    assert is_there(target) is made
+
+
+def test_calls_are_counted_and_those_fail_that_were_named(target: FaultTarget) -> None:
+    target.faults.on("account_create", Fault.CANNOT_CONNECT, calls={2})
+    target.account_create(samples.create())
+    with pytest.raises(UnavailableError):
+        target.account_create(samples.create())
+    target.account_create(samples.create())
+
+    assert target.faults.calls["account_create"] == 3
