@@ -58,6 +58,8 @@ def _expect_usable(name: str) -> None:
                 {"longest": LONGEST},
             )
         )
+    if name.startswith("test"):
+        raise _wrong(Text("pytest would take what is called {plugin} for a test", {"plugin": name}))
     if name in {entry.name for entry in installed()}:
         raise _wrong(Text("a plug-in {plugin} is installed already", {"plugin": name}))
 

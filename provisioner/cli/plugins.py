@@ -17,8 +17,8 @@ from provisioner.cli.extensions import commands, installed, usable
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.core.breaker import Breaker
-from provisioner.core.errors import ConfigurationError, StoreError, TargetError
-from provisioner.core.plugins import Plugins
+from provisioner.core.errors import ConfigurationError, PluginError, StoreError, TargetError
+from provisioner.core.plugins import Plugins, find_entry_point
 from provisioner.core.registration import PluginSettings, Section
 from provisioner.core.requests import Capabilities, CheckChannel
 from provisioner.core.text import Text
@@ -79,10 +79,12 @@ def command(session: Session, *, ask: bool) -> ExitCode:
     session.set_up_logs()
     settings = {one.plugin: one for one in session.configuration.plugin_settings()} if session.has_configuration else {}
     usable_ones, quarantined = usable(session), _quarantined(session)
+    found = installed()
     plugins = [
         _described(entry, settings.get(entry.name), quarantined, is_usable=entry.name in usable_ones, ask=ask)
-        for entry in installed()
+        for entry in found
     ]
+    plugins += [_missing(settings[name]) for name in sorted(settings.keys() - {entry.name for entry in found})]
     session.output.document({"items": [_document(plugin, session) for plugin in plugins]})
     _tell(plugins, session)
     return ExitCode.DONE
@@ -112,6 +114,17 @@ def _described(
         return _loaded(plugin, entry, settings, quarantined, ask=ask) if settings else plugin
     except ConfigurationError as error:
         return attrs.evolve(plugin, state=PluginState.BROKEN, reason=error.text)
+
+
+def _missing(settings: PluginSettings) -> Plugin:
+    """Return a plug-in that the configuration names, and that is not there."""
+    used_by = [section.place for section in _sections(settings)]
+    plugin = Plugin(name=settings.plugin, version="", distribution="", state=PluginState.BROKEN, used_by=used_by)
+    try:
+        find_entry_point(settings.plugin)
+    except PluginError as error:
+        plugin = attrs.evolve(plugin, reason=error.text)
+    return plugin
 
 
 def _loaded(

@@ -166,7 +166,7 @@ class TestCommand:
         assert not (tmp_path / "p").exists()
 
     @pytest.mark.parametrize(
-        "name", ["Paper", "pa-per", "1paper", "_paper", "paper_", "a__b", "class", "x" * 41, "İz", ""]
+        "name", ["Paper", "pa-per", "1paper", "_paper", "paper_", "a__b", "class", "x" * 41, "İz", "", "test_server"]
     )
     def test_refuses_a_name_that_cannot_be_one(self, tmp_path: Path, name: str) -> None:
         answer = typed("--json", "new-plugin", name, tmp_path / "p")

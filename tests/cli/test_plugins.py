@@ -62,6 +62,14 @@ class TestPlugins:
         assert pys["state"] == "broken"
         assert "NO_SUCH_KEY" in str(pys["reason"])
 
+    def test_shows_one_that_is_named_and_not_installed(self, config: Path) -> None:
+        config.write_text(config.read_text() + '[targets.mail]\nplugin = "mail_server"\n')
+
+        missing = _named(typed("--config", config, "--json", "plugins"), "mail_server")
+
+        assert (missing["state"], missing["used_by"]) == ("broken", ["targets.mail"])
+        assert "mail_server is not installed" in str(missing["reason"])
+
     def test_works_without_a_configuration(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
 
