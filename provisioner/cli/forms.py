@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import attrs
+
 from provisioner.bootstrap import Application
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.runs import follow, run
@@ -24,10 +26,10 @@ def carry_out(session: Session, app: Application, form: RequestForm, *, dry_run:
 
         InputError: It was not approved.
     """
-    operation = app.store.operations([form.operation]).get(form.operation) if form.operation else None
+    operation = _operation_of(app, form)
     if form.state is FormState.ARCHIVED or (operation and operation.state is OperationState.DONE):
-        if not dry_run:
-            app.desk.settle()
+        if operation and form.state is FormState.EXECUTING and not dry_run:
+            app.desk.archive(attrs.evolve(form, operation=operation.id))
         return _done_already(session, form)
     account = app.store.accounts([form.login]).get(form.login)
     app.desk.require_ready(form, session.actor, _recipient(app, form, account))
@@ -47,6 +49,18 @@ def require_request_of(form: RequestForm, kind: OperationKind, login: str) -> No
     if (form.kind, form.login) != (kind, login):
         values = {"id": form.id, "kind": form.kind.value, "login": form.login}
         raise InputError([Problem(field="request", message=Text("request {id} asks for '{kind}' of {login}", values))])
+
+
+def _operation_of(app: Application, form: RequestForm) -> Operation | None:
+    """Return the operation that carries a form out, if it was begun.
+
+    Two officers may have begun at once. Then the form names the later operation, and the journal has the earlier one.
+    """
+    named = app.store.operations([form.operation]).get(form.operation) if form.operation else None
+    if named or form.state is not FormState.EXECUTING:
+        return named
+    meant = (one for one in app.store.find_operations(login=form.login) if one.request == form.id)
+    return next(meant, None)
 
 
 def _done_already(session: Session, form: RequestForm) -> ExitCode:

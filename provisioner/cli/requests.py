@@ -86,9 +86,10 @@ def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool)
     """Agree, as the requester's supervisor or as who stands in for the supervisor."""
     with session.application() as app:
         form = app.desk.find(form_id)
-        if form.state is FormState.APPROVED and form.approver == session.actor:
+        paper = _sha256(scan) if scan else form.scan_sha256
+        if (form.state, form.approver, form.scan_sha256) == (FormState.APPROVED, session.actor, paper):
             return _tell(session, form, dry_run=dry_run)
-        event = app.desk.approve(form, session.actor, _sha256(scan) if scan else None)
+        event = app.desk.approve(form, session.actor, paper)
         return _record(session, app, event, dry_run=dry_run)
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from provisioner import hookimpl
 from provisioner.core.authority import Grant, Granted, Role
+from provisioner.core.desk import Desk
+from provisioner.core.forms import RequestForm
 from provisioner.core.model import Person
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, PERSONS, UNITS, Answer, Office
@@ -196,6 +198,15 @@ class TestPage:
         answer = act(desk, "1001", "approve", form_id, "--scan", paper)
 
         assert answer.json["scan_sha256"] == hashlib.sha256(b"%PDF with both signatures").hexdigest()
+
+    def test_of_another_signature_is_not_taken_for_the_first_one(self, desk: Office) -> None:
+        """A hash that is not kept must not look as if it were."""
+        form_id = str(submit(desk)["id"])
+        papers = [desk.write(name, name) for name in ("first.pdf", "second.pdf")]
+
+        codes = [act(desk, "1001", "approve", form_id, "--scan", paper).code for paper in (*papers, papers[0])]
+
+        assert codes == [0, 2, 0]
 
     def test_that_cannot_be_read_exits_with_2(self, desk: Office) -> None:
         form_id = str(submit(desk)["id"])
@@ -527,6 +538,26 @@ class TestUnfinished:
         assert (late.code, messages(desk)) == (3, 2)
         with desk.open() as store:
             assert [one.kind for one in store.events(login="arge46")].count("request_begun") == 1
+
+    def test_of_two_officers_who_begin_at_once_makes_one_password(
+        self, desk: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither operation is written when both have begun, and the form names the one that comes too late."""
+        form_id = approved(desk)
+        begin = Desk.begin
+
+        def begin_twice(self: Desk, form: RequestForm, actor: str, operation_id: str | None) -> RequestForm:
+            return begin(self, begin(self, form, actor, operation_id), actor, "of the other officer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Desk, "begin", begin_twice)
+            first = act(desk, "2001", "execute", form_id)
+
+        again = act(desk, "2001", "execute", form_id)
+
+        assert (again.code, again.json["operations"], messages(desk)) == (0, [], 2)
+        form = shown(desk, form_id)
+        assert (form["state"], form["operation"]) == ("archived", first.json["operations"][0]["id"])
 
 
 class TestByHand:
