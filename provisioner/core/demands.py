@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import attrs
 
 from provisioner.core.model import Account, Unit
-from provisioner.core.rules import Action, Deadline
+from provisioner.core.rules import Action, Deadline, Mark
+
+#: For so long a closing is put off of which nobody could be warned.
+LAST_CALL = timedelta(days=7)
 
 #: After these, nobody can log in.
 _SHUTTING = frozenset({Action.CLOSE, Action.DELETE})
@@ -30,7 +33,9 @@ class Demand:
     warnings: tuple[Deadline, ...] = ()
 
     @classmethod
-    def at(cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline]) -> Demand:
+    def at(
+        cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline], marks: Iterable[Mark]
+    ) -> Demand:
         """Return what is due of an account at *now*.
 
         Args:
@@ -42,10 +47,14 @@ class Demand:
             unit: Its unit.
 
             deadlines: Its deadlines that were not met, the earliest first.
+
+            marks: Those that were.
         """
         due = [one for one in deadlines if one.at <= now]
         rotate = next((one for one in due if one.action is Action.ROTATE), None)
         shut = next((one for one in due if one.action in _SHUTTING), None)
+        if shut and now < shut.at + LAST_CALL and _is_unannounced(shut, due, account, marks):
+            shut = None
         return cls(
             account=account,
             unit=unit,
@@ -54,6 +63,19 @@ class Demand:
             duties=latest(one for one in due if one.action is Action.DUTY),
             warnings=() if shut else latest(one for one in due if one.action is Action.WARN),
         )
+
+
+def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account, marks: Iterable[Mark]) -> bool:
+    """Whether the rule set of a closing warns, and has not warned since the password was set.
+
+    That is so when no sweep ran for long, when a rule set was made stricter, and when a unit came under a stricter one.
+    """
+    since = account.password_changed_at or account.opened_at
+    warns = any(one.action is Action.WARN and one.rule_set == closing.rule_set for one in due)
+    return warns and not any(
+        one.action is Action.WARN and one.rule_set == closing.rule_set and (since is None or one.met_at > since)
+        for one in marks
+    )
 
 
 def latest(deadlines: Iterable[Deadline]) -> tuple[Deadline, ...]:

@@ -29,6 +29,7 @@ from provisioner.core.errors import (
 from provisioner.core.gateway import HOOKS, AccountChange, Channel, Target
 from provisioner.core.logbook import Logbook
 from provisioner.core.model import (
+    RENEWING,
     Account,
     AccountState,
     Handover,
@@ -302,7 +303,7 @@ class Execution:
         account, at = self.work.account, self._changed_at or self.tools.now()
         if self._kind in _SHUTTING:
             return attrs.evolve(account, state=AccountState.CLOSED, closed_at=account.closed_at or at)
-        opened_at = account.opened_at if self._kind in _KEEPING_OPEN else at
+        opened_at = account.opened_at if self._kind in RENEWING else at
         return attrs.evolve(
             account,
             state=AccountState.OPEN,
@@ -361,9 +362,6 @@ class Execution:
         asked = timedelta(seconds=(error.retry_after or 0) if isinstance(error, ThrottledError) else 0)
         return self.tools.now() + max(asked, self.tools.retry.policy.next_try_after(self._log.tries))
 
-
-#: Operations on an account that is open, and stays so.
-_KEEPING_OPEN = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
 
 #: What an account was on a target before the change that is taken back.
 _STATE_BEFORE = {

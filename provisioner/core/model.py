@@ -52,6 +52,10 @@ class OperationKind(StrEnum):
     DELETE = "delete"
 
 
+#: Operations that give an open account a new password, and keep it open.
+RENEWING = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
+
+
 class OperationState(StrEnum):
     """Where an operation stands."""
 

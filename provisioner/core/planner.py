@@ -13,6 +13,7 @@ from provisioner.core.errors import ConfigurationError, Denied, InputError, NotA
 from provisioner.core.gateway import HOOKS, Channel, Target
 from provisioner.core.journal import Records
 from provisioner.core.model import (
+    RENEWING,
     Account,
     AccountState,
     Operation,
@@ -49,7 +50,6 @@ HOOK_OF = {
 
 
 _OPENING = frozenset({OperationKind.CREATE, OperationKind.REOPEN})
-_RENEWING = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
 _SHUTTING = frozenset({OperationKind.CLOSE, OperationKind.DELETE})
 
 #: Which operations that are stuck half-way give way to a new one of a kind. A rotation or a handover cannot take the
@@ -59,7 +59,7 @@ _GIVES_WAY: Mapping[OperationKind, frozenset[OperationKind]] = {
     OperationKind.REOPEN: _OPENING | _SHUTTING,
     OperationKind.CLOSE: frozenset(OperationKind),
     OperationKind.ROTATE: frozenset({OperationKind.ROTATE}),
-    OperationKind.HANDOVER: _RENEWING,
+    OperationKind.HANDOVER: RENEWING,
     OperationKind.DELETE: frozenset({OperationKind.DELETE}),
 }
 
@@ -83,7 +83,7 @@ class _Wish:
     def is_served_by(self, stuck: Operation) -> bool:
         """Whether bringing *stuck* to its end is what is wanted: an account in a handover will be open after it."""
         same = stuck.kind is self.kind and stuck.holder == self.recipient
-        return same or (self.kind in _OPENING and stuck.kind in _RENEWING)
+        return same or (self.kind in _OPENING and stuck.kind in RENEWING)
 
 
 @attrs.define(eq=False, kw_only=True)

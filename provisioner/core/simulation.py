@@ -104,7 +104,7 @@ class Simulation:
             due.append(heapq.heappop(self._agenda)[1])
         for login in due:
             life = self._lives[login]
-            demand = Demand.at(now, life.account, life.unit, self._deadlines(life))
+            demand = Demand.at(now, life.account, life.unit, self._deadlines(life), life.marks.values())
             change = demand.rotate or demand.shut
             for deadline in (*demand.duties, *([change] if change else demand.warnings)):
                 if self.may(life.account, life.unit, deadline.action):

@@ -27,7 +27,7 @@ from provisioner.core.errors import (
 )
 from provisioner.core.events import DeadlineMet, RulesChanged
 from provisioner.core.journal import Agenda
-from provisioner.core.model import Account, Operation, OperationState, Unit
+from provisioner.core.model import RENEWING, Account, Operation, OperationState, Unit
 from provisioner.core.notices import Herald, Notice
 from provisioner.core.plan import POLICY_ACTOR, Cause, Plan, Work
 from provisioner.core.planner import Planner
@@ -139,9 +139,9 @@ class Sweep:
         now, units = self.now(), self.agenda.units({account.unit for account in accounts})
         marks = self.agenda.marks([account.login for account in accounts])
         return [
-            Demand.at(now, one, unit, self.policy.deadlines(one, unit, marks.get(one.login, ())))
+            Demand.at(now, one, unit, self.policy.deadlines(one, unit, met), met)
             for one in accounts
-            for unit in [units[one.unit]]
+            for unit, met in [(units[one.unit], marks.get(one.login, ()))]
         ]
 
     @property
@@ -182,7 +182,9 @@ class Sweep:
         """Do what is due of these accounts, and put aside what has to be closed."""
         waiting = self._waiting(accounts)
         yield from (one for one in waiting.values() if one.id not in self._driven_on)
-        demands = [one for one in self.demands(accounts) if one.account.login not in waiting]
+        demands = self.demands(accounts)
+        shut += [one for one in demands if one.shut and _is_stuck_in_renewal(waiting.get(one.account.login))]
+        demands = [one for one in demands if one.account.login not in waiting]
         yield from self._trying(self._tell(demands, lambda one: one.duties))
         settled = set()
         due = {one.account.login: (one, one.rotate) for one in demands if one.rotate}
@@ -341,6 +343,11 @@ class Sweep:
             yield from work
         except (NotReadyError, TargetError) as error:
             self._failures.append(error)
+
+
+def _is_stuck_in_renewal(operation: Operation | None) -> bool:
+    """Whether an account has a renewal that stopped half-way. That is no renewal, and puts off no closing."""
+    return operation is not None and operation.state is OperationState.INCOMPLETE and operation.kind in RENEWING
 
 
 def _is_in_other_hands(operation: Operation) -> bool:

@@ -40,15 +40,22 @@ class RenewOrClose(Rule):
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
         """Return the warnings and the closing."""
-        changed = password_since(facts.account)
+        changed = _ageing_since(facts.account)
         if changed is None:
             return []
         start, days = self._term(changed, facts)
-        closing, mail = facts.days_after(start, days), facts.account.mail
+        closing, mail = self._closing(facts.days_after(start, days), changed, facts), facts.account.mail
         day = facts.written_day(closing)
         warnings = [_warning(facts.days_after(start, days - left), mail, day, left) for left in set(self.warn_days)]
         reason = Text("the password of {mail} was not renewed within {days} days", {"mail": mail, "days": self.days})
         return [*warnings, Deadline(action=Action.CLOSE, at=closing, reason=reason, source=SOURCE)]
+
+    def _closing(self, closing: datetime, changed: datetime, facts: Facts) -> datetime:
+        """Return when the account is closed: not sooner after a warning than after the last one that is in time."""
+        warned = facts.marks.get(Action.WARN)
+        if warned is None or warned.met_at <= changed or not self.warn_days:
+            return closing
+        return max(closing, facts.days_after(warned.met_at, min(self.warn_days)))
 
     @property
     def _notice_period(self) -> int:
@@ -112,6 +119,13 @@ def password_since(account: Account) -> datetime | None:
     if account.state is not AccountState.OPEN:
         return None
     return account.password_changed_at or account.opened_at
+
+
+def _ageing_since(account: Account) -> datetime | None:
+    """Return the same also for an account whose renewal is stuck half-way: the old password may still log in."""
+    if account.state is AccountState.INCOMPLETE and account.closed_at is None:
+        return account.password_changed_at or account.opened_at
+    return password_since(account)
 
 
 def _warning(at: datetime, mail: str, day: str, left: int) -> Deadline:

@@ -114,6 +114,13 @@ def days_of(harness: Harness, clock: FakeClock, days: int) -> dict[int, list[tup
     return found
 
 
+def run_out(harness: Harness, world: World) -> None:
+    """Let the passwords of today run out, after a last warning."""
+    world.clock.advance(29 * DAY)
+    sweep(harness)
+    world.clock.advance(DAY)
+
+
 class TestWhatIsDue:
     def test_an_office_is_warned_three_times_and_then_closed(self, town: Harness, world: World) -> None:
         lived = days_of(town, world.clock, 31)
@@ -151,6 +158,42 @@ class TestWhatIsDue:
         assert [one for one in said(sweep(town)) if one[1] == "sube46"] == [("warn", "sube46")]
         assert len(world.told(AYSE)) == 1
 
+    def test_after_a_long_silence_nobody_is_closed_without_a_warning(self, town: Harness, world: World) -> None:
+        world.clock.advance(34 * DAY)
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == [("warn", "sube46")]
+
+        world.clock.advance(DAY - HOUR)
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == []
+        world.clock.advance(HOUR)
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == [("close", "sube46")]
+
+    def test_whoever_cannot_be_warned_is_closed_a_week_later(self, town: Harness, world: World) -> None:
+        """A password must not live on because its owner has no telephone (001 ¶2)."""
+        town.know(persons=[attrs.evolve(AYSE, mobile=None)])
+        lived = days_of(town, world.clock, 40)
+
+        assert [day for day, happened in lived.items() if ("close", "sube46") in happened] == [37]
+
+    def test_a_stricter_rule_closes_nobody_without_a_warning(self, town: Harness, world: World) -> None:
+        world.clock.advance(15 * DAY)
+        strict = RuleSet(name="renewal", rules=(RenewOrClose(days=10, warn_days=(3,)),))
+        harness = world.start(strict, fingerprint="2")
+
+        assert ("warn", "sube46") in said(sweep(harness))
+        assert harness.account("sube46").state is AccountState.OPEN
+
+    def test_a_renewal_that_is_stuck_half_way_puts_off_no_closing(self, town: Harness, world: World) -> None:
+        """The old password may still log in somewhere."""
+        run_out(town, world)
+        world.target.faults.on("account_rotate", Fault.LOSE_REQUEST)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+        [stuck] = town.rotate(["sube46"])
+        assert stuck.state is OperationState.INCOMPLETE
+        world.target.faults.clear()
+
+        assert ("close", "sube46") in said(sweep(town))
+        assert town.account("sube46").state is AccountState.CLOSED
+
     def test_a_renewal_that_is_late_saves_the_account_from_being_closed(self, town: Harness, world: World) -> None:
         """The sweeps did not run for months; both are due, and the password can be renewed."""
         world.clock.advance(90 * DAY)
@@ -166,7 +209,7 @@ class TestWhatIsDue:
 
     def test_and_in_the_end_by_the_closing(self, town: Harness, world: World) -> None:
         world.target.faults.on("account_rotate", Fault.REFUSE)
-        world.clock.advance(30 * DAY + HOUR)
+        run_out(town, world)
 
         assert [one for one in said(sweep(town)) if one[1] == "okul46"] == [("close", "okul46"), ("rotate", "okul46")]
         assert town.account("okul46").state is AccountState.CLOSED
@@ -180,7 +223,7 @@ class TestWhatIsDue:
         assert town.account("sube46").next_deadline == world.clock() + 17 * DAY
 
     def test_a_closed_account_can_be_reopened_and_starts_anew(self, town: Harness, world: World) -> None:
-        world.clock.advance(30 * DAY)
+        run_out(town, world)
         sweep(town)
         town.reopen(["sube46"])
 
@@ -188,7 +231,7 @@ class TestWhatIsDue:
         assert (town.account("sube46").opened_at, town.account("sube46").closed_at) == (world.clock(), None)
 
     def test_policies_sign_with_their_name_and_source(self, town: Harness, world: World) -> None:
-        world.clock.advance(30 * DAY)
+        run_out(town, world)
 
         closing = next(one for one in sweep(town) if isinstance(one, Operation) and one.kind is OperationKind.CLOSE)
         assert (closing.actor, closing.reason) == ("policy:renewal", "001 ¶2")
@@ -259,7 +302,7 @@ class TestWhatDoesNotWork:
         sweep(harness)
         harness.open(["o", "s"])
         guarded = world.start(RENEWAL, protected=["sube46"])
-        world.clock.advance(30 * DAY)
+        run_out(guarded, world)
 
         assert said(sweep(guarded)) == [("close", "okul46"), ("refused", "sube46")]
         assert guarded.account("sube46").state is AccountState.OPEN
@@ -268,7 +311,7 @@ class TestWhatDoesNotWork:
         world.phones.faults.on("channel_check", Fault.CANNOT_CONNECT)
         world.phones.faults.on("secret_deliver", Fault.CANNOT_CONNECT)
         world.phones.faults.on("notice_deliver", Fault.CANNOT_CONNECT)
-        world.clock.advance(30 * DAY)
+        world.clock.advance(37 * DAY)
 
         swept: list[Swept] = []
         with pytest.raises(Exception, match="not ready"):
@@ -278,12 +321,13 @@ class TestWhatDoesNotWork:
     def test_an_operation_that_waits_for_its_next_try_is_left_alone(self, town: Harness, world: World) -> None:
         world.target.faults.on("account_close", Fault.LOSE_REQUEST)
         world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
-        world.clock.advance(30 * DAY)
+        run_out(town, world)
         first = [one for one in sweep(town) if isinstance(one, Operation) and one.login == "sube46"]
         assert [one.state for one in first] == [OperationState.INCOMPLETE]
         tries = world.target.faults.calls["account_close"]
 
-        assert said(sweep(town)) == []
+        again = [one for one in sweep(town) if isinstance(one, Operation) and one.login == "sube46"]
+        assert [(one.id, one.state) for one in again] == [(first[0].id, OperationState.INCOMPLETE)]
         assert world.target.faults.calls["account_close"] == tries
 
         world.target.faults.clear()
@@ -296,7 +340,7 @@ class TestWhatDoesNotWork:
         harness.know(units=units, persons=[AYSE])
         sweep(harness)
         harness.open([one.code for one in units])
-        world.clock.advance(30 * DAY)
+        run_out(harness, world)
 
         states = [one.state for one in sweep(harness) if isinstance(one, Operation)]
         assert states == [OperationState.STAGED] * 120
@@ -311,7 +355,7 @@ class TestWhatDoesNotWork:
         sweep(harness)
         harness.open(["s"])
         harness.know(persons=[attrs.evolve(CAN, mobile=None)])
-        world.clock.advance(30 * DAY)
+        world.clock.advance(37 * DAY)
         assert said(sweep(harness)) == [("close", "okul46"), ("refused", "okul46")]
         assert said(sweep(harness)) == [("close", "okul46"), ("refused", "okul46")]
         harness.know(persons=[CAN])

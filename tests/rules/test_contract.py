@@ -31,6 +31,10 @@ class TestRenewOrClose(RuleContract):
     def rule(self) -> Rule:
         return RenewOrClose()
 
+    @pytest.fixture
+    def states(self) -> frozenset[AccountState]:
+        return frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
+
 
 class TestAutoRotate(RuleContract):
     @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from provisioner.catalogue import Catalogue
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.model import AccountState
-from provisioner.core.rules import Action, Deadline, Facts, Rule
+from provisioner.core.rules import Action, Deadline, Facts, Mark, Rule
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
 
@@ -43,11 +43,26 @@ class TestRenewOrClose:
     def test_counts_from_the_opening_where_no_password_is_known(self, facts: Facts, day: Day) -> None:
         assert times(RenewOrClose(), with_password_of(facts, None), Action.CLOSE) == [day(30)]
 
-    @pytest.mark.parametrize("state", CLOSED_STATES)
+    @pytest.mark.parametrize("state", [AccountState.PLANNED, AccountState.CLOSED])
     def test_leaves_accounts_alone_that_are_not_open(self, facts: Facts, state: AccountState) -> None:
         account = attrs.evolve(facts.account, state=state)
 
         assert RenewOrClose().deadlines(attrs.evolve(facts, account=account)) == []
+
+    def test_counts_on_while_a_renewal_is_stuck_half_way(self, facts: Facts, day: Day) -> None:
+        account = attrs.evolve(facts.account, state=AccountState.INCOMPLETE)
+
+        assert times(RenewOrClose(), attrs.evolve(facts, account=account), Action.CLOSE) == [day(30)]
+
+    def test_leaves_an_account_alone_whose_reopening_is_stuck(self, facts: Facts, day: Day) -> None:
+        account = attrs.evolve(facts.account, state=AccountState.INCOMPLETE, closed_at=day(20))
+
+        assert RenewOrClose().deadlines(attrs.evolve(facts, account=account)) == []
+
+    def test_a_late_warning_puts_the_closing_off(self, facts: Facts, day: Day) -> None:
+        late = Mark(rule_set="r", action=Action.WARN, at=day(29), met_at=day(33))
+
+        assert times(RenewOrClose(), attrs.evolve(facts, marks={Action.WARN: late}), Action.CLOSE) == [day(34)]
 
     def test_closes_at_the_same_time_of_day_after_the_clocks_changed(self, facts: Facts) -> None:
         """They go forward on 29 March 2026 in Berlin."""
