@@ -98,7 +98,10 @@ def test_many_are_opened_and_each_password_is_proved(world: World, harness: Harn
     assert len({world.messages(number)[-1] for number in range(MANY)}) == MANY
 
 
-def test_what_the_engine_answers_is_what_the_store_has(harness: Harness) -> None:
+@pytest.mark.parametrize("fault", [None, Fault.CANNOT_CONNECT, Fault.REFUSE])
+def test_what_the_engine_answers_is_what_the_store_has(world: World, harness: Harness, fault: Fault | None) -> None:
+    if fault:
+        world.targets["second"].faults.on("account_create", fault)
     operations = harness.open(codes(5))
 
     for operation in operations:
@@ -307,8 +310,10 @@ def test_a_target_that_says_done_and_lies_is_found_out(world: World, harness: Ha
     ) as other:
         other.know(units=UNITS[:1], persons=PERSONS[:1])
         operation = other.open(codes(1))[0]
+        known = other.store.target_states("birim0")
 
     assert operation.state is OperationState.INCOMPLETE
+    assert known == {"liar": TargetState.INCOMPLETE}
     assert world.messages(0) == []
 
 

@@ -131,6 +131,18 @@ def test_a_closed_account_is_not_rotated(harness: Harness) -> None:
         harness.rotate(["temelegitim46"])
 
 
+def test_an_account_that_was_never_opened_is_neither_rotated_nor_handed_over(
+    harness: Harness, target: FaultTarget
+) -> None:
+    target.faults.on("account_create", Fault.REFUSE)
+    harness.open([samples.UNIT.code])
+
+    with pytest.raises(InputError, match="it is not open"):
+        harness.rotate(["temelegitim46"])
+    with pytest.raises(InputError, match="it is not open"):
+        harness.hand_over("temelegitim46", samples.SUCCESSOR.id)
+
+
 def test_an_operation_that_did_not_end_is_driven_on_and_not_begun_twice(harness: Harness, target: FaultTarget) -> None:
     target.faults.on("account_create", Fault.CANNOT_CONNECT)
     first = harness.open([samples.UNIT.code])[0]

@@ -198,7 +198,8 @@ class TestWhatIsDue:
         """The sweeps did not run for months; both are due, and the password can be renewed."""
         world.clock.advance(90 * DAY)
 
-        assert [one for one in said(sweep(town)) if one[1] == "okul46"] == [("rotate", "okul46")]
+        operations = [one for one in sweep(town) if isinstance(one, Operation) and one.login == "okul46"]
+        assert [one.kind for one in operations] == [OperationKind.ROTATE]
         assert town.account("okul46").state is AccountState.OPEN
 
     def test_a_renewal_that_does_not_work_is_followed_by_the_warning(self, town: Harness, world: World) -> None:
@@ -333,6 +334,15 @@ class TestWhatDoesNotWork:
         world.target.faults.clear()
         world.clock.advance(DAY)
         assert OperationState.DONE in [one.state for one in sweep(town) if isinstance(one, Operation)]
+
+    def test_a_renewal_that_waits_for_its_next_try_is_not_tried_before(self, town: Harness, world: World) -> None:
+        world.target.faults.on("account_rotate", Fault.CANNOT_CONNECT)
+        world.clock.advance(29 * DAY + HOUR)
+        sweep(town)
+        tries = world.target.faults.calls["account_rotate"]
+        sweep(town)
+
+        assert world.target.faults.calls["account_rotate"] == tries
 
     def test_a_mass_closing_is_held_back_before_the_first_one(self, world: World) -> None:
         harness = world.start(RENEWAL)

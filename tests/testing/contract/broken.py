@@ -185,6 +185,33 @@ class RotateMakesWhatIsMissing(Reference):
         return super().rotate(request)
 
 
+@turns_red("rotate_replaces_the_secret")
+class ProbeBelievesWhatWasAskedFor(Reference):
+    """A log-in by other means knows better."""
+
+    only = ("rotate_replaces_the_secret",)
+    asked_for: ClassVar[dict[str, str]] = {}
+
+    def rotate(self, request: RotateSecret) -> Receipt:
+        login = request.account.login
+        self.asked_for[login] = self.accepted(request.secret)
+        return self.put(login, self.there(login))
+
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        report, asked_for = super().probe(request), self.asked_for.get(request.account.login)
+        if request.secret is None or asked_for is None:
+            return report
+        return attrs.evolve(report, secret_accepted=request.secret.reveal() == asked_for)
+
+
+@turns_red("hostile_secrets_are_set_as_they_are_or_refused")
+class CutsSecretsAtNul(Reference):
+    """As code does that hands them to a library in C."""
+
+    def takes(self, entry: Entry, password: str) -> bool:
+        return entry.enabled and entry.password.partition("\0")[0] == password.partition("\0")[0]
+
+
 @turns_red("many_threads_on_one_account")
 class RotateSetsThePasswordInTwoWrites(Reference):
     def rotate(self, request: RotateSecret) -> Receipt:

@@ -171,6 +171,14 @@ class TakesMessagesToNowhere(ReferenceChannel):
         return request.recipient.mobile or ""
 
 
+@turns_red("a_notice_to_nowhere_is_refused", "who_cannot_be_reached_is_refused")
+class PutsMessagesToNowhereIntoItsQueue(ReferenceChannel):
+    def put(self, request: DeliverSecret | DeliverNotice, text: str) -> DeliveryReceipt:
+        if not request.recipient.mobile:
+            return DeliveryReceipt(state=DeliveryState.ACCEPTED)
+        return super().put(request, text)
+
+
 @turns_red("hostile_ids_are_kept_apart", "probe_of_a_message_does_not_deny_it")
 class DeniesWhatItSent(ReferenceChannel):
     def state(self, delivery_id: str) -> DeliveryState:
