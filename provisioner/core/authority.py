@@ -157,7 +157,7 @@ class Authority:
             return self._not_deletable(path)
         if not self._standing(request.actor, {Role.OFFICER}, path, request.at):
             return self._not_an_officer(request, path)
-        return self._without_form(request, path) if request.kind in BY_FORM else None
+        return self._without_form(request, path) if _is_renewal(request) else None
 
     def standing(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
         """Return the right by which a person has one of these roles now, his own before a delegated one.
@@ -369,6 +369,11 @@ def _roles_for(operation: Operation) -> Collection[Role]:
     if without_form or operation.kind is OperationKind.DELETE:
         return {Role.ADMINISTRATOR}
     return {Role.OFFICER, Role.ADMINISTRATOR}
+
+
+def _is_renewal(request: AuthorizeOperation) -> bool:
+    """Whether somebody would get a new password for an account that was open before."""
+    return request.kind in BY_FORM or (request.kind is OperationKind.CREATE and request.account.opened_at is not None)
 
 
 def _acted(event: OperationPlanned, delegator: str) -> ActedForAnother:

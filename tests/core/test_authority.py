@@ -145,6 +145,14 @@ class TestForm:
     def test_is_not_missed_of_an_administrator(self, authority: Authority, kind: OperationKind) -> None:
         assert authority.operation_authorize(ask(kind, "admin")) is None
 
+    def test_is_missed_where_creating_would_renew(self, authority: Authority) -> None:
+        """An account whose closing is stuck half-way could be opened anew by creating it."""
+        request = ask(OperationKind.CREATE, "officer")
+        once_open = attrs.evolve(request.account, opened_at=NOW)
+
+        assert authority.operation_authorize(request) is None
+        assert authority.operation_authorize(attrs.evolve(request, account=once_open)) is not None
+
     @pytest.mark.parametrize("state", [FormState.APPROVED, FormState.EXECUTING])
     def test_allows_what_it_asks_for(
         self, authority: Authority, known: Known, form: RequestForm, state: FormState
