@@ -28,13 +28,13 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(name="travel")
-def _travel() -> Iterator[time_machine.Coordinates]:
+def _travel() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(START, tick=False) as travel:
         yield travel
 
 
 @pytest.fixture(name="ruled")
-def _ruled(office: Office, travel: time_machine.Coordinates) -> Office:
+def _ruled(office: Office, travel: time_machine.Traveller) -> Office:
     """Three accounts, opened at START under two main rule sets."""
     office.config.write_text(CONFIG + RULES, encoding="utf-8")
     assert office.type("policy", "sweep").code == 0
@@ -99,7 +99,7 @@ class TestDue:
 
 
 class TestSweep:
-    def test_warns_renews_and_closes(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+    def test_warns_renews_and_closes(self, ruled: Office, travel: time_machine.Traveller) -> None:
         travel.move_to(START + 23 * DAY)
         assert ("warn", "kmarasmem") in happened(ruled.type("--json", "policy", "sweep").json)
 
@@ -109,14 +109,14 @@ class TestSweep:
         assert ("close", "kmarasmem") in happened(answer.json)
         assert ruled.states() == {"kmarasmem": "closed", "arge46": "open", "istatistik46": "open"}
 
-    def test_again_does_nothing(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+    def test_again_does_nothing(self, ruled: Office, travel: time_machine.Traveller) -> None:
         travel.move_to(START + 30 * DAY)
         ruled.type("policy", "sweep")
 
         answer = ruled.type("--json", "policy", "sweep")
         assert (answer.code, happened(answer.json)) == (0, [])
 
-    def test_a_dry_run_says_the_same_and_changes_nothing(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+    def test_a_dry_run_says_the_same_and_changes_nothing(self, ruled: Office, travel: time_machine.Traveller) -> None:
         travel.move_to(START + 30 * DAY)
         before = ruled.states()
         [day] = ruled.type("--json", "policy", "sweep", "--dry-run").json["days"]
@@ -126,7 +126,7 @@ class TestSweep:
         assert happened(ruled.type("--json", "policy", "sweep").json) == shown
 
     def test_a_warning_that_does_not_get_through_exits_with_4(
-        self, ruled: Office, travel: time_machine.Coordinates
+        self, ruled: Office, travel: time_machine.Traveller
     ) -> None:
         travel.move_to(START + 23 * DAY)
         ruled.faults("sms").on("notice_deliver", Fault.CANNOT_CONNECT)
@@ -137,13 +137,13 @@ class TestSweep:
         assert notice["delivered"] is False
         assert "connection refused" in notice["error"]
 
-    def test_people_read_who_was_told(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+    def test_people_read_who_was_told(self, ruled: Office, travel: time_machine.Traveller) -> None:
         travel.move_to(START + 23 * DAY)
         out = ruled.type("policy", "sweep").out
 
         assert "kmarasmem: warn: 1001 was told" in out
 
-    def test_a_warning_speaks_the_language_of_messages(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+    def test_a_warning_speaks_the_language_of_messages(self, ruled: Office, travel: time_machine.Traveller) -> None:
         ruled.config.write_text(ruled.config.read_text(encoding="utf-8").replace('"en"', '"tr"'), encoding="utf-8")
         travel.move_to(START + 23 * DAY)
         ruled.type("policy", "sweep")
@@ -188,7 +188,7 @@ class TestSimulate:
 
 
 class TestConfirm:
-    def test_a_duty_comes_again_months_after_it_was_done(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+    def test_a_duty_comes_again_months_after_it_was_done(self, ruled: Office, travel: time_machine.Traveller) -> None:
         ruled.config.write_text(
             CONFIG + RULES.replace('rule = "renew-or-close"', 'rule = "custodian"'), encoding="utf-8"
         )
@@ -198,7 +198,7 @@ class TestConfirm:
         answer = ruled.type("--json", "policy", "confirm", "kmarasmem", "backup")
         assert answer.json["next_deadline"] == "2027-03-03T09:00:00Z"
 
-    def test_as_a_dry_run_changes_nothing(self, ruled: Office, travel: time_machine.Coordinates) -> None:
+    def test_as_a_dry_run_changes_nothing(self, ruled: Office, travel: time_machine.Traveller) -> None:
         travel.move_to(START + 95 * DAY)
         before = ruled.type("--json", "account", "show", "kmarasmem").json
         answer = ruled.type("policy", "confirm", "kmarasmem", "backup", "--dry-run")

@@ -83,7 +83,7 @@ def points() -> Iterator[Point]:
         CLOSE: {("directory", "account_close"): 2, ("pys", "account_close"): 1},
     }
     for kind, changes in requests.items():
-        proofs = {("directory", "account_probe"): 1, ("pys", "account_probe"): 1 if kind is CLOSE else 2}
+        proofs = {("directory", "account_probe"): 1, ("pys", "account_probe"): 1}
         message = {} if kind is CLOSE else {("sms", "secret_deliver"): 1}
         for (place, hook), count in {**changes, **proofs, **message}.items():
             yield from (Point(kind, place, hook, request) for request in range(count))
@@ -356,5 +356,5 @@ def check_message_is_sent_again(scene: Scene, number: int, cell: Cell, operation
 def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nfault matrix on the wire: {len(CELLS)} cells, {dict(Counter(str(one.fault) for one in CELLS))}")
-    assert len(POINTS) == 27
+    assert len(POINTS) == 24
     assert len(set(map(str, CELLS))) == len(CELLS)
