@@ -26,10 +26,11 @@ from provisioner.core.model import Account, Operation, OperationKind, Unit
 from provisioner.core.notices import Notice
 from provisioner.core.plan import POLICY_ACTOR
 from provisioner.core.policy import RuleSet
+from provisioner.core.policy_run import Refusal
 from provisioner.core.requests import AuthorizeOperation
 from provisioner.core.rules import Action, Deadline, Rule, Sighting, Watch
 from provisioner.core.simulation import Day, Simulation
-from provisioner.core.sweep import Refusal, Swept
+from provisioner.core.sweep import Swept
 from provisioner.core.text import Text
 
 #: Which operation a deadline asks for; the others ask for none.

@@ -6,8 +6,7 @@ What does not work stays due, so that the next sweep tries it again.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -18,9 +17,7 @@ from provisioner.core.demands import Demand, latest
 from provisioner.core.engine import Engine
 from provisioner.core.errors import (
     BusyError,
-    InputError,
     LeaseLostError,
-    NotAuthorizedError,
     NotReadyError,
     ProvisionerError,
     TargetError,
@@ -29,26 +26,17 @@ from provisioner.core.events import DeadlineMet, RulesChanged
 from provisioner.core.journal import Agenda
 from provisioner.core.model import RENEWING, Account, Operation, OperationState, Unit
 from provisioner.core.notices import Herald, Notice
-from provisioner.core.plan import POLICY_ACTOR, Cause, Plan, Work
+from provisioner.core.plan import POLICY_ACTOR, Unchanged
 from provisioner.core.planner import Planner
 from provisioner.core.policy import Policy
-from provisioner.core.rules import Action, Deadline, Reports, Sighting
-from provisioner.core.text import Text
+from provisioner.core.policy_run import Changes, PolicyRun, Refusal
+from provisioner.core.rules import Deadline, Reports, Sighting
 
 #: How many due accounts are looked at together.
 PAGE = 500
 
 #: What an operation ends with here that another process has begun, or has made needless.
 _FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
-
-
-@attrs.frozen(kw_only=True)
-class Refusal:
-    """Something that is due and cannot be done as things are."""
-
-    login: str
-    deadline: Deadline
-    reason: Text
 
 
 Swept = Operation | Notice | Refusal | Sighting
@@ -249,61 +237,16 @@ class Sweep:
             above = self.agenda.units([above.parent]).get(above.parent) if above.parent else None
         return account.holder or (above.custodian if above else None)
 
-    def _change(self, changes: Mapping[str, tuple[Demand, Deadline]]) -> Iterator[Swept]:
-        """Carry out what these deadlines ask for, by login, in one run."""
-        groups: dict[tuple[Action, Cause], list[Demand]] = defaultdict(list)
-        for demand, deadline in changes.values():
-            actor = f"{POLICY_ACTOR}{deadline.rule_set}"
-            groups[deadline.action, Cause(actor=actor, reason=deadline.source, by_policy=True)].append(demand)
-        work: list[Work] = []
-        for (action, cause), demands in groups.items():
-            plan, refused = self._planned(self._makers[action], demands, cause)
-            work += plan.work
-            for login in (one.login for one in plan.unchanged):
-                self._meet(login, changes[login][1], login=login)
-            yield from _refusals(refused, changes)
-        for one in self._applied(work):
+    def _change(self, changes: Changes) -> Iterator[Operation | Refusal]:
+        """Carry out what these deadlines ask for, in one run."""
+        run = PolicyRun(planner=self.planner, engine=self.engine, changes=changes)
+        for one in run.carry_out():
+            if isinstance(one, Unchanged):
+                self._meet(one.login, changes[one.login][1], login=one.login)
+                continue
             if isinstance(one, Operation) and one.state is OperationState.DONE:
                 self._meet(one.login, changes[one.login][1], login=one.login, operation_id=one.id)
-            yield from [one] if isinstance(one, Operation) else _refusals(one, changes)
-
-    @property
-    def _makers(self) -> Mapping[Action, Callable[[Sequence[Account], Cause], Plan]]:
-        planner = self.planner
-        return {Action.ROTATE: planner.rotate, Action.CLOSE: planner.close, Action.DELETE: planner.delete}
-
-    def _planned(
-        self, make: Callable[[Sequence[Account], Cause], Plan], demands: Sequence[Demand], cause: Cause
-    ) -> tuple[Plan, Mapping[str, Text]]:
-        """Plan a change; returns the plan, and by login why it cannot be planned for the others."""
-        refused: dict[str, Text] = {}
-        while left := [one.account for one in demands if one.account.login not in refused]:
-            try:
-                return make(left, cause), refused
-            except (InputError, NotAuthorizedError) as error:
-                more = _refused(demands, error)
-                if not more:
-                    raise
-                refused |= more
-        return Plan(), refused
-
-    def _applied(self, work: Sequence[Work]) -> Iterator[Operation | Mapping[str, Text]]:
-        """Carry a plan out; yields the operations, and by login why it cannot be done for people out of reach."""
-        while work and not self._is_stopped:
-            try:
-                operations = self.engine.apply(Plan(work=tuple(work)))
-            except InputError as error:
-                reasons = {one.subject: one.message for one in error.problems}
-                beyond = {
-                    one.account.login: reasons[one.holder.id] for one in work if one.holder and one.holder.id in reasons
-                }
-                if not beyond:
-                    raise
-                yield beyond
-                work = [one for one in work if one.account.login not in beyond]
-            else:
-                yield from operations
-                return
+            yield one
 
     def _meet(
         self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
@@ -355,11 +298,6 @@ def _is_in_other_hands(operation: Operation) -> bool:
     return operation.error is not None and operation.error.name in _FASTER
 
 
-def _refusals(refused: Mapping[str, Text], changes: Mapping[str, tuple[Demand, Deadline]]) -> Iterator[Refusal]:
-    for login, reason in refused.items():
-        yield Refusal(login=login, deadline=changes[login][1], reason=reason)
-
-
 def _each_once(accounts: Iterator[Account]) -> Iterator[Account]:
     """Yield each account once, also if its new deadline has come as well: that is for the next sweep."""
     seen: set[str] = set()
@@ -372,17 +310,3 @@ def _each_once(accounts: Iterator[Account]) -> Iterator[Account]:
 def _pages(accounts: Iterator[Account]) -> Iterator[list[Account]]:
     while page := list(islice(accounts, PAGE)):
         yield page
-
-
-def _refused(demands: Iterable[Demand], error: InputError | NotAuthorizedError) -> dict[str, Text]:
-    """Return why something cannot be done, by the login of the account that it is about."""
-    if isinstance(error, NotAuthorizedError):
-        reasons = {one.login: one.denial.reason for one in error.denials}
-    else:
-        reasons = {one.subject or "": one.message for one in error.problems}
-    return {
-        demand.account.login: reasons[name]
-        for demand in demands
-        for name in (demand.account.login, demand.account.unit, demand.account.holder)
-        if name in reasons
-    }

@@ -14,8 +14,9 @@ from provisioner.core.limits import MassChangeLimit
 from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
 from provisioner.core.notices import Notice
 from provisioner.core.policy import Policy, RuleSet, Scope
+from provisioner.core.policy_run import Refusal
 from provisioner.core.rules import Action, Deadline, Facts, Reports, Rule, Sighting, Watch
-from provisioner.core.sweep import Refusal, Swept
+from provisioner.core.sweep import Swept
 from provisioner.core.text import Text
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
