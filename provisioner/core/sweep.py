@@ -119,7 +119,7 @@ class Sweep:
         for accounts in self.agenda.accounts_after(schedule.cursor):
             if self._is_stopped:
                 return
-            self.agenda.save_deadlines(self._with_deadlines(accounts), reached=accounts[-1].login)
+            self.agenda.save_deadlines(self._rescheduled(accounts), reached=accounts[-1].login)
         self.agenda.end_rescheduling()
 
     def demands(self, accounts: Sequence[Account]) -> list[Demand]:
@@ -265,15 +265,18 @@ class Sweep:
     def plan_ahead(self, accounts: Sequence[Account]) -> None:
         """Store the next deadlines of accounts, as they are by now."""
         known = self.agenda.accounts([account.login for account in accounts])
-        self.agenda.save_deadlines(self._with_deadlines(list(known.values())))
+        self.agenda.save_deadlines(self._rescheduled(list(known.values())))
 
-    def _with_deadlines(self, accounts: Sequence[Account]) -> list[Account]:
+    def _rescheduled(self, accounts: Sequence[Account]) -> list[Account]:
+        """Return those of these accounts whose next deadline is another one by now, with that deadline."""
         units = self.agenda.units({account.unit for account in accounts})
         marks = self.agenda.marks([account.login for account in accounts])
-        return [
-            attrs.evolve(one, next_deadline=self.policy.next_deadline(one, units[one.unit], marks.get(one.login, ())))
-            for one in accounts
-        ]
+        moved = []
+        for one in accounts:
+            deadline = self.policy.next_deadline(one, units[one.unit], marks.get(one.login, ()))
+            if deadline != one.next_deadline:
+                moved.append(attrs.evolve(one, next_deadline=deadline))
+        return moved
 
     def _left(self) -> Iterator[Operation]:
         for one in self.engine.resume():
