@@ -150,6 +150,17 @@ def test_parallel_calls_stay_parallel(breaker: Breaker) -> None:
         list(pool.map(lambda _: call(), range(8)))
 
 
+def test_a_probe_that_is_interrupted_leaves_another_one_for_later(breaker: Breaker, clock: FakeClock) -> None:
+    fail(breaker, TransientError("down"), times=3)
+    clock.advance(timedelta(seconds=30))
+    with pytest.raises(KeyboardInterrupt), breaker:
+        raise KeyboardInterrupt
+    clock.advance(timedelta(seconds=30))
+    succeed(breaker)
+
+    assert breaker.state is BreakerState.CLOSED
+
+
 def test_an_interrupt_says_nothing_of_the_target(breaker: Breaker) -> None:
     fail(breaker, TransientError("down"), times=2)
     with pytest.raises(KeyboardInterrupt), breaker:

@@ -127,6 +127,11 @@ class TestScope:
             pytest.param(scope(kinds=["school"]), scope(under=["province"]), id="a unit is closer than a kind"),
             pytest.param(scope(under=["province"]), scope(under=["district"]), id="the nearer unit is closer"),
             pytest.param(
+                scope(under=["province"], kinds=["school"]),
+                scope(under=["province", "district"]),
+                id="the nearest of several units counts",
+            ),
+            pytest.param(
                 scope(under=["district"]), scope(under=["district"], kinds=["school"]), id="unit and kind is closer"
             ),
             pytest.param(
