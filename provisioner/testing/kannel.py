@@ -156,6 +156,7 @@ class Kannel:
     _sendsms: int
     _admin: int
     _boxes: dict[str, subprocess.Popen[bytes]] = attrs.field(factory=dict, init=False, repr=False)
+    _ports: dict[str, int] = attrs.field(factory=dict, init=False, repr=False)
 
     @classmethod
     @contextmanager
@@ -243,8 +244,14 @@ class Kannel:
         self._signal(signal.SIGSTOP, *boxes)
 
     def resume(self) -> None:
-        """Let it go on after :meth:`pause`."""
+        """Let it go on after :meth:`pause`.
+
+        What has ended meanwhile is started again: smsbox ends when it finds bearerbox silent for too long.
+        """
         self._signal(signal.SIGCONT)
+        for name, box in list(self._boxes.items()):
+            if box.poll() is not None:
+                self._start(name, self._ports[name])
 
     def kill(self) -> None:
         """End it without a warning; what was queued is lost."""
@@ -271,7 +278,7 @@ class Kannel:
             # -v 4: nothing but panics on the terminal, which is a log of its own.
             command = [program, "-v", "4", str(self.folder / "kannel.conf")]
             box = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder)
-        self._boxes[program] = box
+        self._boxes[program], self._ports[program] = box, port
         wait_until(lambda: is_open(port) or box.poll() is not None)
         if box.poll() is not None:
             msg = f"{program} ended with {box.returncode}: {(self.folder / f'{program}.log').read_text()[-2000:]}"

@@ -86,6 +86,7 @@ def _shared_kannel(installed_kannel: None) -> Iterator[Kannel]:
 @pytest.fixture(name="kannel")
 def _kannel(shared_kannel: Kannel) -> Iterator[Kannel]:
     """A Kannel that must be as good as new after the test."""
+    shared_kannel.resume()
     shared_kannel.network.clear()
     yield shared_kannel
     shared_kannel.resume()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 
+import httpx
 import pytest
 
 from provisioner.testing import kannel as harness
@@ -46,3 +47,15 @@ def test_a_kannel_that_does_not_start_says_why(installed_kannel: None, monkeypat
 def test_waiting_for_nothing_ends() -> None:
     with pytest.raises(TimeoutError):
         wait_until(lambda: False, patience=0.05)
+
+
+def test_what_has_ended_is_started_again(doomed_kannel: Kannel) -> None:
+    """Else one test that stops a part of it would be the end of all that come after it."""
+    doomed_kannel._boxes["smsbox"].kill()
+    doomed_kannel._boxes["smsbox"].wait()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(doomed_kannel.url, trust_env=False)
+
+    doomed_kannel.resume()
+
+    assert httpx.get(doomed_kannel.url, trust_env=False).status_code
