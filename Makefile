@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 
 # The tests make thousands of small stores and sync each write. In memory, where there is room for it, that is quick.
 ROOMY := $(shell test "$$(df --output=avail -m /dev/shm 2>/dev/null | tail -n 1)" -ge 4096 2>/dev/null && echo TMPDIR=/dev/shm)
+# Many tests wait for servers, so one more than there are cores.
+WORKERS := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .NOTPARALLEL:
@@ -18,7 +20,7 @@ demo: $(VENV)/.installed
 test: servers $(VENV)/.installed-dev
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=$$?; \
-	$(ROOMY) $(BIN)/pytest -n auto --dist loadfile || status=$$?; \
+	$(ROOMY) $(BIN)/pytest -n $(WORKERS) --dist loadfile || status=$$?; \
 	exit $$status
 
 ## What needs no server: style, types and layers.

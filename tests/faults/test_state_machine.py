@@ -394,7 +394,7 @@ def test_accounts_in_a_directory() -> None:
     run_state_machine_as_test(
         AccountsInDirectory,
         settings=settings(
-            max_examples=16,
+            max_examples=12,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -404,7 +404,7 @@ def test_accounts_in_a_directory() -> None:
 
 TestAccounts = Accounts.TestCase
 TestAccounts.settings = settings(
-    max_examples=45,
+    max_examples=32,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
