@@ -242,6 +242,8 @@ class Kannel:
         dropped if its sender gave up before.
         """
         self._signal(signal.SIGSTOP, *boxes)
+        # The signal is under way for a moment, and a thread that still runs could still answer.
+        wait_until(lambda: all(_is_stopped(self._boxes[name].pid) for name in boxes or self._boxes))
 
     def resume(self) -> None:
         """Let it go on after :meth:`pause`.
@@ -283,6 +285,12 @@ class Kannel:
         if box.poll() is not None:
             msg = f"{program} ended with {box.returncode}: {(self.folder / f'{program}.log').read_text()[-2000:]}"
             raise TimeoutError(msg)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether no thread of a process runs."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
 
 def wait_until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
