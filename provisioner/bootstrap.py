@@ -89,11 +89,8 @@ class Application:
         return Sweep(
             agenda=self.store,
             policy=self.policy,
-            planner=self.planner,
             engine=self.engine,
             herald=herald,
-            record=tools.record,
-            now=tools.now,
             reports=self.plugins.report,
             it_unit=self.config.content.accounts.it_unit,
         )

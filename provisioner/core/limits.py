@@ -14,14 +14,19 @@ import attrs
 
 from provisioner.core.errors import StagedError
 from provisioner.core.events import Event
-from provisioner.core.model import Account, AccountState, OperationKind, OperationState, StepError, TargetState
+from provisioner.core.model import (
+    SHUTTING,
+    Account,
+    AccountState,
+    OperationKind,
+    OperationState,
+    StepError,
+    TargetState,
+)
 from provisioner.core.plan import Work
 
 #: Stands where the name of a target could stand.
 IN_TOTAL = ""
-
-#: What counts as closing: nobody can log in after it.
-SHUTTING = frozenset({OperationKind.CLOSE, OperationKind.DELETE})
 
 _MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
 _MAY_BE_OPEN_THERE = frozenset({TargetState.OPEN, TargetState.INCOMPLETE})

@@ -55,6 +55,9 @@ class OperationKind(StrEnum):
 #: Operations that give an open account a new password, and keep it open.
 RENEWING = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
 
+#: Operations after which nobody can log in.
+SHUTTING = frozenset({OperationKind.CLOSE, OperationKind.DELETE})
+
 
 class OperationState(StrEnum):
     """Where an operation stands."""

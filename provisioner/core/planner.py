@@ -14,6 +14,7 @@ from provisioner.core.gateway import HOOKS, Channel, Target
 from provisioner.core.journal import Records
 from provisioner.core.model import (
     RENEWING,
+    SHUTTING,
     Account,
     AccountState,
     Operation,
@@ -50,13 +51,12 @@ HOOK_OF = {
 
 
 _OPENING = frozenset({OperationKind.CREATE, OperationKind.REOPEN})
-_SHUTTING = frozenset({OperationKind.CLOSE, OperationKind.DELETE})
 
 #: Which operations that are stuck half-way give way to a new one of a kind. A rotation or a handover cannot take the
 #: place of an opening or a closing, because there may be no account to rotate.
 _GIVES_WAY: Mapping[OperationKind, frozenset[OperationKind]] = {
-    OperationKind.CREATE: _OPENING | _SHUTTING,
-    OperationKind.REOPEN: _OPENING | _SHUTTING,
+    OperationKind.CREATE: _OPENING | SHUTTING,
+    OperationKind.REOPEN: _OPENING | SHUTTING,
     OperationKind.CLOSE: frozenset(OperationKind),
     OperationKind.ROTATE: frozenset({OperationKind.ROTATE}),
     OperationKind.HANDOVER: RENEWING,
@@ -474,7 +474,7 @@ def _may_be_deleted(account: Account, unended: Mapping[str, Operation]) -> bool:
 
 
 def _delivers(kind: OperationKind) -> bool:
-    return kind not in _SHUTTING
+    return kind not in SHUTTING
 
 
 def _target_steps(target: Target, hook: str) -> Iterable[Step]:

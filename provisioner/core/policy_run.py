@@ -12,7 +12,6 @@ from provisioner.core.engine import Engine
 from provisioner.core.errors import InputError, NotAuthorizedError
 from provisioner.core.model import Account, Operation
 from provisioner.core.plan import POLICY_ACTOR, Cause, Plan, Unchanged, Work
-from provisioner.core.planner import Planner
 from provisioner.core.rules import Action, Deadline
 from provisioner.core.text import Text
 
@@ -35,14 +34,11 @@ class PolicyRun:
 
     Args:
 
-        planner: Plans the run.
-
-        engine: Carries it out.
+        engine: Carries it out, as its planner plans it.
 
         changes: What is asked for.
     """
 
-    planner: Planner
     engine: Engine
     changes: Changes
 
@@ -74,7 +70,7 @@ class PolicyRun:
 
     @property
     def _makers(self) -> Mapping[Action, Callable[[Sequence[Account], Cause], Plan]]:
-        planner = self.planner
+        planner = self.engine.planner
         return {Action.ROTATE: planner.rotate, Action.CLOSE: planner.close, Action.DELETE: planner.delete}
 
     def _planned(

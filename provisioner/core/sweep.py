@@ -27,7 +27,6 @@ from provisioner.core.journal import Agenda
 from provisioner.core.model import RENEWING, Account, Operation, OperationState, Unit
 from provisioner.core.notices import Herald, Notice
 from provisioner.core.plan import POLICY_ACTOR, Unchanged
-from provisioner.core.planner import Planner
 from provisioner.core.policy import Policy
 from provisioner.core.policy_run import Changes, PolicyRun, Refusal
 from provisioner.core.rules import Deadline, Reports, Sighting
@@ -53,15 +52,9 @@ class Sweep:
 
         policy: The rules.
 
-        planner: Plans what they want.
-
-        engine: Carries it out.
+        engine: Carries out what they want, with its own planner, clock and journal.
 
         herald: Tells people.
-
-        record: Makes events durable and shows them to the observers.
-
-        now: The clock.
 
         reports: Returns what a target says of itself; for watches.
 
@@ -70,11 +63,8 @@ class Sweep:
 
     agenda: Agenda
     policy: Policy
-    planner: Planner
     engine: Engine
     herald: Herald
-    record: Callable[..., None]
-    now: Callable[[], datetime]
     reports: Reports
     it_unit: str = ""
     _failures: list[ProvisionerError] = attrs.field(factory=list, init=False)
@@ -96,7 +86,7 @@ class Sweep:
         yield from self._trying(self._left())
         yield from self._trying(self._watch())
         shut: list[Demand] = []
-        for page in _pages(_each_once(self.agenda.due_accounts(self.now()))):
+        for page in _pages(_each_once(self.agenda.due_accounts(self._now()))):
             if self._is_stopped:
                 return
             yield from self._on_page(page, shut)
@@ -124,13 +114,16 @@ class Sweep:
 
     def demands(self, accounts: Sequence[Account]) -> list[Demand]:
         """Return what is due now of each of these accounts."""
-        now, units = self.now(), self.agenda.units({account.unit for account in accounts})
+        now, units = self._now(), self.agenda.units({account.unit for account in accounts})
         marks = self.agenda.marks([account.login for account in accounts])
         return [
             Demand.at(now, one, unit, self.policy.deadlines(one, unit, met), met)
             for one in accounts
             for unit, met in [(units[one.unit], marks.get(one.login, ()))]
         ]
+
+    def _now(self) -> datetime:
+        return self.engine.tools.now()
 
     @property
     def _is_stopped(self) -> bool:
@@ -140,12 +133,12 @@ class Sweep:
         names = {one.name for one in self.policy.rule_sets}
         known = self.agenda.rule_sets_since()
         event = RulesChanged(
-            at=self.now(),
+            at=self._now(),
             fingerprint=self.policy.fingerprint,
             rule_sets=tuple(sorted(names)),
             gone=tuple(sorted(known.keys() - names)),
         )
-        self.record(event)
+        self.engine.tools.record(event)
         self.policy.since = self.agenda.rule_sets_since()
 
     def _watch(self) -> Iterator[Notice | Sighting]:
@@ -157,7 +150,7 @@ class Sweep:
             if one.error:
                 yield one
             unmet = self.policy.unmet(one.deadlines, marks.get(one.subject, ()))
-            due = latest(each for each in unmet if each.at <= self.now())
+            due = latest(each for each in unmet if each.at <= self._now())
             yield from self._told(
                 [Notice(subject=one.subject, deadline=each, recipient=one.tell or custodian) for each in due]
             )
@@ -201,7 +194,7 @@ class Sweep:
 
         What was held back of a sweep is not among them: a renewal that works by now makes the closing unnecessary.
         """
-        now, unended = self.now(), self.agenda.unended([account.login for account in accounts])
+        now, unended = self._now(), self.agenda.unended([account.login for account in accounts])
         return {
             login: one
             for login, one in unended.items()
@@ -239,7 +232,7 @@ class Sweep:
 
     def _change(self, changes: Changes) -> Iterator[Operation | Refusal]:
         """Carry out what these deadlines ask for, in one run."""
-        run = PolicyRun(planner=self.planner, engine=self.engine, changes=changes)
+        run = PolicyRun(engine=self.engine, changes=changes)
         for one in run.carry_out():
             if isinstance(one, Unchanged):
                 self._meet(one.login, changes[one.login][1], login=one.login)
@@ -252,7 +245,7 @@ class Sweep:
         self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
     ) -> None:
         event = DeadlineMet(
-            at=self.now(),
+            at=self._now(),
             actor=f"{POLICY_ACTOR}{deadline.rule_set}",
             login=login,
             operation_id=operation_id,
@@ -260,7 +253,7 @@ class Sweep:
             deadline=deadline,
             reference=reference,
         )
-        self.record(event)
+        self.engine.tools.record(event)
 
     def plan_ahead(self, accounts: Sequence[Account]) -> None:
         """Store the next deadlines of accounts, as they are by now."""

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from provisioner.core.errors import InMaintenanceError
 from provisioner.core.execution import Tools
 from provisioner.core.gateway import Gateway
-from provisioner.core.limits import SHUTTING
 from provisioner.core.maintenance import Maintenance
-from provisioner.core.model import Operation
+from provisioner.core.model import SHUTTING, Operation
 from provisioner.core.planner import HOOK_OF
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     bindparam,
 )
 
-from provisioner.core import limits
+from provisioner.core import model
 from provisioner.core.authority import Role
 from provisioner.core.forms import FormState
 from provisioner.core.model import (
@@ -141,7 +141,7 @@ Index(
 
 #: What the mass-change limit reads: the closings and deletions that have ended lately.
 SHUTTING = operations.c.kind.in_(
-    bindparam("shutting", [one.value for one in sorted(limits.SHUTTING)], String, expanding=True, literal_execute=True)
+    bindparam("shutting", [one.value for one in sorted(model.SHUTTING)], String, expanding=True, literal_execute=True)
 )
 Index(
     "ix_operations_shut",

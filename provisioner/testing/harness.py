@@ -211,11 +211,8 @@ class Harness:
         return Sweep(
             agenda=self.store,
             policy=self.policy,
-            planner=self.planner,
             engine=self.engine,
             herald=herald,
-            record=tools.record,
-            now=self.clock,
             reports=self.plugins.report,
         )
 
