@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
@@ -11,7 +11,7 @@ from provisioner.bootstrap import Application
 from provisioner.cli.documents import account_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.forms import carry_out, require_request_of
-from provisioner.cli.options import changing, json_option
+from provisioner.cli.options import DAY, changing, json_option
 from provisioner.cli.runs import run, started
 from provisioner.cli.session import Session
 from provisioner.core.errors import ConfigurationError, InputError, Problem
@@ -26,13 +26,12 @@ request_option = click.option("--request", metavar="ID", help="The approved requ
 @click.command("list")
 @click.option("--state", type=click.Choice([state.value for state in AccountState]), help="Only those in this state.")
 @click.option("--unit", metavar="CODE", help="Only those of this unit and of the units below it.")
-@click.option("--due-before", type=click.DateTime(["%Y-%m-%d"]), help="Only those that a rule wants something of.")
+@click.option("--due-before", type=DAY, help="Only those that a rule wants something of.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None, due_before: datetime | None) -> ExitCode:
     """List accounts by their logins."""
-    zone = session.configuration.content.time_zone
-    due = due_before.replace(tzinfo=zone).astimezone(UTC) if due_before else None
+    due = session.start_of(due_before) if due_before else None
     with session.store() as store:
         if unit and unit not in store.units([unit]):
             raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from provisioner.audit.syslog import DOCUMENTATION_NUMBER, Syslog
 from provisioner.bootstrap import authority_of
 from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import json_option
+from provisioner.cli.options import DAY, json_option
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
 from provisioner.core.authority import Role
@@ -53,7 +53,6 @@ _SEQ = re.compile(r"[0-9]{1,18}")
 #: Makes one line of an entry and the hash before it.
 Line = Callable[[Link, str], bytes]
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 _FILE = click.Path(path_type=Path)
 
 
@@ -61,8 +60,8 @@ _FILE = click.Path(path_type=Path)
 @click.option("--login", metavar="LOGIN", help="Only what happened to this account.")
 @click.option("--operation", "operation_id", metavar="ID", help="Only what happened in this operation.")
 @click.option("--actor", metavar="ID", help="Only what this person or policy did.")
-@click.option("--since", metavar="DATE", type=_DAY, help="Only from this day on.")
-@click.option("--until", metavar="DATE", type=_DAY, help="Only up to the end of this day.")
+@click.option("--since", metavar="DATE", type=DAY, help="Only from this day on.")
+@click.option("--until", metavar="DATE", type=DAY, help="Only up to the end of this day.")
 @click.option("--kind", metavar="KIND", help="Only events of this kind, such as step_ended.")
 @json_option
 @click.pass_obj
@@ -84,8 +83,8 @@ def list_(
                 operation_id=operation_id,
                 actor=actor,
                 kind=kind,
-                since=_midnight(session, since),
-                until=_midnight(session, until and until + timedelta(days=1)),
+                since=session.start_of(since) if since else None,
+                until=session.start_of(until + timedelta(days=1)) if until else None,
             )
         )
     session.output.document({"items": [{"seq": one.seq, "hash": one.hash, "event": one.event} for one in found]})
@@ -203,12 +202,6 @@ def _login(session: Session, given: str) -> str:
         return given
 
 
-def _midnight(session: Session, day: datetime | None) -> datetime | None:
-    """Return when a day begins where the configuration says that people are."""
-    zone = session.configuration.content.time_zone
-    return datetime.combine(day, time(), zone).astimezone(UTC) if day else None
-
-
 def _row(one: StoredLink, session: Session) -> tuple[str, ...]:
     event = one.event or {}
     shown = (str(event.get(name, "?")) for name in ("actor", "login", "kind"))
@@ -218,8 +211,7 @@ def _row(one: StoredLink, session: Session) -> tuple[str, ...]:
 
 def _local(text: object, session: Session) -> str:
     try:
-        at = datetime.fromisoformat(str(text))
-        return at.astimezone(session.configuration.content.time_zone).isoformat(sep=" ", timespec="seconds")
+        return session.local_time(datetime.fromisoformat(str(text)))
     except (ValueError, OverflowError):
         return "?"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import click
 
 from provisioner.bootstrap import Application
 from provisioner.cli.documents import grant_document
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import json_option, recording
+from provisioner.cli.options import DAY, json_option, recording
 from provisioner.cli.session import Session
 from provisioner.core.authority import Grant, Granted, Revoked, Role
 from provisioner.core.errors import DeniedError, InputError, Problem
@@ -18,7 +18,6 @@ from provisioner.core.text import Text
 from provisioner.store import Store
 
 _ROLE = click.Choice([role.value for role in Role])
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 unit_option = click.option("--unit", metavar="CODE", help="For this unit and those below it; by default, everywhere.")
 
@@ -74,8 +73,8 @@ def revoke(
 @click.option("--to", "person", metavar="PERSON", required=True, help="Who acts meanwhile.")
 @click.option("--role", type=_ROLE, required=True, help="Which role.")
 @unit_option
-@click.option("--from-date", type=_DAY, help="The first day; by default it begins at once.")
-@click.option("--until", type=_DAY, required=True, help="The last day.")
+@click.option("--from-date", type=DAY, help="The first day; by default it begins at once.")
+@click.option("--until", type=DAY, required=True, help="The last day.")
 @recording
 @click.pass_obj
 def delegate(
@@ -96,8 +95,8 @@ def delegate(
     """
     with session.application() as app:
         _require_delegable(session, app, delegator=delegator, person=person, role=Role(role), unit=unit)
-        starts_at = _midnight(session, from_date) if from_date else app.engine.tools.now()
-        ends_at = _midnight(session, until + timedelta(days=1))
+        starts_at = session.start_of(from_date) if from_date else app.engine.tools.now()
+        ends_at = session.start_of(until + timedelta(days=1))
         if ends_at <= starts_at:
             raise InputError([Problem(field="until", message=Text("it would end before it begins"))])
         period = {"starts_at": starts_at, "ends_at": ends_at}
@@ -197,11 +196,6 @@ def _require_delegable(
             person=delegator,
             people=", ".join(app.authority.who({role}, unit)) or "-",
         )
-
-
-def _midnight(session: Session, day: datetime) -> datetime:
-    """Return when a day begins where people are."""
-    return day.replace(tzinfo=session.configuration.content.time_zone).astimezone(UTC)
 
 
 def _keep(session: Session, app: Application, grants: list[Grant], *, is_new: bool, dry_run: bool) -> ExitCode:

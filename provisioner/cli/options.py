@@ -11,6 +11,9 @@ from provisioner.cli.session import Session
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
+#: A day, as an option is given one; :meth:`~provisioner.cli.session.Session.start_of` says when it begins.
+DAY = click.DateTime(["%Y-%m-%d"])
+
 
 def _json_too(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     """Take ``--json`` behind the command as well as before it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import attrs
 import click
@@ -14,7 +14,7 @@ from provisioner.cli.accounts import known_accounts
 from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.heatmap import page
-from provisioner.cli.options import dry_run_option, json_option, recording
+from provisioner.cli.options import DAY, dry_run_option, json_option, recording
 from provisioner.cli.output import Output
 from provisioner.cli.pages import write_page
 from provisioner.cli.runs import follow, started
@@ -83,17 +83,14 @@ def show(session: Session) -> ExitCode:
 
 
 @click.command("due")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Also what comes before this day; by default, today.")
+@click.option("--until", type=DAY, help="Also what comes before this day; by default, today.")
 @click.option("--unit", metavar="CODE", help="Only accounts of this unit and of the units below it.")
 @json_option
 @click.pass_obj
 def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCode:
     """List what the rules want by now, or until a day, the most urgent first."""
-    zone = session.configuration.content.time_zone
     with session.application() as app:
-        end = (
-            until.replace(tzinfo=zone).astimezone(UTC) if until else app.engine.tools.now() + timedelta(microseconds=1)
-        )
+        end = session.start_of(until) if until else app.engine.tools.now() + timedelta(microseconds=1)
         if unit and unit not in app.store.units([unit]):
             raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
         accounts = list(app.store.find_accounts(due_before=end, under=unit))

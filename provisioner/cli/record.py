@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from html import escape
 
 from provisioner.cli.documents import handover_document
@@ -20,8 +19,8 @@ def rows(handover: Handover, session: Session) -> list[tuple[str, str]]:
         (text("unit"), f"{handover.unit_name} ({handover.unit})"),
         (text("handed over by"), _person(handover.outgoing, handover.outgoing_name) or text("nobody")),
         (text("received by"), _person(handover.incoming, handover.incoming_name)),
-        (text("asked for"), _time(handover.begun_at, session)),
-        (text("received"), _time(handover.finished_at, session)),
+        (text("asked for"), session.local_time(handover.begun_at)),
+        (text("received"), session.local_time(handover.finished_at)),
         (text("carried out by"), handover.actor),
         (text("reason"), handover.reason),
         (text("operation"), handover.operation_id),
@@ -53,7 +52,3 @@ def _joined(pattern: str, filling: Iterable[tuple[str, ...]]) -> str:
 
 def _person(person_id: str | None, name: str | None) -> str:
     return f"{name} ({person_id})" if name and person_id else person_id or ""
-
-
-def _time(time: datetime, session: Session) -> str:
-    return time.astimezone(session.configuration.content.time_zone).isoformat(sep=" ", timespec="seconds")

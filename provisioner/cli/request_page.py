@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
 from html import escape
 
 from provisioner.cli.pages import filled, tag
@@ -72,18 +71,18 @@ def rows(form: RequestForm, people: Mapping[str, Person], session: Session) -> l
         (text("kind"), session.output.word(form.kind)),
         (text("reason"), form.reason),
         (text("requested by"), _named(form.requester, people)),
-        (text("asked for"), _time(form.submitted_at, session)),
+        (text("asked for"), session.local_time(form.submitted_at)),
         (text("receives the password"), _named(form.recipient, people)),
         (text("state"), session.output.word(form.state)),
         (text("decided by"), _named(form.approver, people)),
         (text("answerable for the decision"), _named(form.approver_for, people)),
-        (text("decided"), _time(form.decided_at, session)),
+        (text("decided"), session.local_time(form.decided_at)),
         (text("remark"), form.remark),
         (text("mobile number confirmed by"), _named(form.mobile_confirmed_by, people)),
         (text("officer"), _named(form.officer, people)),
         (text("answerable for the execution"), _named(form.officer_for, people)),
         (text("operation"), form.operation or ""),
-        (text("archived"), _time(form.archived_at, session)),
+        (text("archived"), session.local_time(form.archived_at)),
         (text("signed paper (SHA-256)"), form.scan_sha256 or ""),
         (text("archived copy (SHA-256)"), form.archive_sha256 or ""),
     ]
@@ -92,8 +91,3 @@ def rows(form: RequestForm, people: Mapping[str, Person], session: Session) -> l
 
 def _named(person: str | None, people: Mapping[str, Person]) -> str:
     return f"{people[person].name} ({person})" if person and person in people else person or ""
-
-
-def _time(time: datetime | None, session: Session) -> str:
-    zone = session.configuration.content.time_zone
-    return time.astimezone(zone).isoformat(sep=" ", timespec="seconds") if time else ""

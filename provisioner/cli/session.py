@@ -130,6 +130,17 @@ class Session:
         """Return the day of a time where the configuration says that people are."""
         return time.astimezone(self.configuration.content.time_zone).date().isoformat() if time else ""
 
+    def local_time(self, time: datetime | None) -> str:
+        """Return a time, to the second, as it is where the configuration says that people are."""
+        zone = self.configuration.content.time_zone
+        return time.astimezone(zone).isoformat(sep=" ", timespec="seconds") if time else ""
+
+    def start_of(self, day: datetime) -> datetime:
+        """Return when a day begins where the configuration says that people are, in UTC."""
+        from datetime import UTC
+
+        return day.replace(tzinfo=self.configuration.content.time_zone).astimezone(UTC)
+
     def set_up_logs(self) -> None:
         """Send all logs to stderr: before anything is done of which somebody may want to be told."""
         from provisioner.cli import logs
