@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from provisioner.core import canonical
 from provisioner.core.authority import Grant
 from provisioner.core.forms import RequestForm
 from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit
@@ -106,8 +105,7 @@ def handover_document(handover: Handover) -> Document:
         "begun_at": iso(handover.begun_at),
         "finished_at": iso(handover.finished_at),
     }
-    canonical = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return {**record, "sha256": hashlib.sha256(canonical.encode()).hexdigest()}
+    return {**record, "sha256": canonical.sha256(canonical.canonical(record))}
 
 
 def grant_document(grant: Grant) -> Document:
@@ -153,8 +151,8 @@ def trouble_document(trouble: Trouble, custodian: str | None) -> Document:
 
 
 def iso(time: datetime | None) -> str | None:
-    """Return a time in UTC as scripts read it."""
-    return time.isoformat().replace("+00:00", "Z") if time else None
+    """Return a time in UTC as scripts read it; ``None`` if there is none."""
+    return canonical.iso(time) if time else None
 
 
 def _step(step: Step, translated: Callable[[str], str]) -> Document:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from provisioner.core.canonical import canonical, iso, sha256
 from provisioner.core.events import Event
 from provisioner.core.model import OperationKind
 
@@ -110,8 +110,8 @@ class RequestForm:
     def archived(self, at: datetime) -> RequestForm:
         """Return the form as it is kept for good, with its canonical copy."""
         done = self.changed(state=FormState.ARCHIVED, archived_at=at)
-        copy = json.dumps(done.facts(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return attrs.evolve(done, archive=copy, archive_sha256=hashlib.sha256(copy.encode()).hexdigest())
+        copy = canonical(done.facts())
+        return attrs.evolve(done, archive=copy, archive_sha256=sha256(copy))
 
     def facts(self) -> dict[str, object]:
         """Return all that the form says, as scripts read it: words and times in UTC."""
@@ -173,5 +173,5 @@ class RequestArchived(FormEvent):
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return iso(value)
     return value.value if isinstance(value, StrEnum) else value
