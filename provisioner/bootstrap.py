@@ -50,18 +50,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@attrs.define(eq=False)
-class StoredPersons:
-    """Answers ``person_find`` from the store, after every plug-in has had its turn."""
-
-    _store: Store
-
-    @hookimpl(trylast=True)
-    def person_find(self, request: FindPerson) -> Person | None:
-        """Return the person as imported, if there is one."""
-        return self._store.persons([request.person_id]).get(request.person_id)
-
-
 @attrs.define(eq=False, kw_only=True)
 class Application:
     """Everything a command needs, joined."""
@@ -167,7 +155,7 @@ def _join(
     plugins.load(config.plugin_settings())
     policy = make_policy(config, plugins, store, now())
     passwords = PasswordMaker.of(plugins.password_policies())
-    people = People(plugins.find_person, retry)
+    people = People(plugins.find_person, store.persons, retry)
     record = _recorder(store, plugins, authority)
     desk = Desk(records=store, people=people, authority=authority, record=record, now=now)
     plugins.add("core:requests", desk)
@@ -207,7 +195,6 @@ def _join(
 def _add_own_hooks(config: LoadedConfiguration, store: Store, plugins: Plugins, authority: Authority) -> None:
     """Let the product's own rules speak through the same hooks as a plug-in's."""
     plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
-    plugins.add("core:persons", StoredPersons(store))
     plugins.add("core:clearance", HandoverDuties(store))
     if config.content.authority is not None:
         plugins.add("core:four-eyes", FourEyes())

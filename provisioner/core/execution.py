@@ -217,7 +217,7 @@ class Execution:
         """Prove that the change is there, with a log-in where there is a password."""
         if "account_probe" not in target.hooks:
             return
-        position = self._begin(target.name, "account_probe")
+        position = self._log.begin_to_look(target.name, "account_probe")
 
         def attempt(number: int) -> None:
             self._log.count(position, number)

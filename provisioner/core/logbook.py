@@ -33,8 +33,8 @@ def step_error(error: ProvisionerError) -> StepError:
 class Logbook:
     """The journal's page for one operation. Used by the one thread that carries it out.
 
-    The end of a step and the beginning of the next are written together, because nothing is called in between: an
-    event is durable before the next call to another system is made, and that is what matters.
+    What is noted is durable before the next call that may change another system, and that is what matters; it is
+    written together with the beginning of that call.
 
     Args:
 
@@ -60,6 +60,13 @@ class Logbook:
         self._operation = attrs.evolve(self._operation, state=OperationState.RUNNING, tries=tries, error=None)
         self._pending.append(self._event(OperationStarted, tries=tries))
 
+    def begin_to_look(self, name: str, hook: str) -> int:
+        """Note that a step begins that changes nothing, and return its position; it is written with the next change."""
+        position = len(self._steps)
+        self._steps.append(Step(name=name, hook=hook, attempts=1))
+        self._pending.append(self._event(StepBegun, position=position, step=self._steps[position]))
+        return position
+
     def begin(self, name: str, hook: str) -> int:
         """Write down that a step begins, and return its position. It is durable when this returns.
 
@@ -71,9 +78,8 @@ class Logbook:
 
             StoreError: It could not be written.
         """
-        position = len(self._steps)
-        self._steps.append(Step(name=name, hook=hook, attempts=1))
-        self._flush(self._event(StepBegun, position=position, step=self._steps[position]))
+        position = self.begin_to_look(name, hook)
+        self._flush()
         return position
 
     def count(self, position: int, attempts: int) -> None:
@@ -116,7 +122,8 @@ class Logbook:
         event = self._event(
             OperationEnded, state=state, account=account, next_try_at=next_try_at, error=what, handover=handover
         )
-        self._flush(event)
+        self._pending.append(event)
+        self._flush()
         return attrs.evolve(
             self._operation,
             state=state,
@@ -126,9 +133,8 @@ class Logbook:
             error=what,
         )
 
-    def _flush(self, event: Event) -> None:
-        events = [*self._pending, event]
-        self._pending.clear()
+    def _flush(self) -> None:
+        events, self._pending = self._pending, []
         self._record(*events)
 
     def _event(self, make: Callable[..., EventT], **facts: object) -> EventT:

@@ -17,16 +17,19 @@ PARALLEL = 8
 
 @attrs.define(eq=False)
 class People:
-    """Looks people up through the hook ``person_find``.
+    """Looks people up through the hook ``person_find``, and last in the store.
 
     Args:
 
-        find: Asks the plug-ins, and last the store.
+        find: Asks the plug-ins.
+
+        stored: Returns those of these persons who were imported, by id.
 
         retry: The retry policy.
     """
 
     find: Callable[[FindPerson], Person | None]
+    stored: Callable[[Iterable[str]], Mapping[str, Person]]
     retry: Retry
 
     def find_all(self, ids: Iterable[str]) -> Mapping[str, Person]:
@@ -34,11 +37,14 @@ class People:
 
         Raises:
 
+            StoreError: The store cannot be read.
+
             TargetError: The personnel system cannot tell.
         """
+        wanted = set(ids)
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="people") as pool:
-            found = pool.map(self._find, set(ids))
-            return {person.id: person for person in found if person}
+            found = {person.id: person for person in pool.map(self._find, wanted) if person}
+        return {**self.stored(wanted - found.keys()), **found}
 
     def _find(self, person_id: str) -> Person | None:
         return self.retry.call(lambda _: self.find(FindPerson(person_id=person_id)))

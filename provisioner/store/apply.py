@@ -99,7 +99,8 @@ class Batch:
     def __init__(self, connection: Connection, *, owner: str, expires_at: datetime) -> None:
         self._connection = connection
         self._lease = {"owner": owner, "expires_at": expires_at}
-        self._rows: dict[UpdateBase, list[Row]] = defaultdict(list)
+        #: By statement, and by the key of the row: what a later event says of the same row takes its place.
+        self._rows: dict[UpdateBase, dict[object, Row]] = defaultdict(dict)
         self._logins: set[str] = set()
 
     def add(self, event: Event) -> None:
@@ -131,7 +132,7 @@ class Batch:
         """Run the statements."""
         for statement in _IN_ORDER:
             if rows := self._rows[statement]:
-                self._run(statement, rows)
+                self._run(statement, list(rows.values()))
         self._rows.clear()
         self._logins.clear()
 
@@ -155,37 +156,37 @@ class Batch:
 
     def _plan(self, event: OperationPlanned) -> None:
         row = as_row(event.operation)
-        self._rows[_ADD_ACCOUNT].append(as_row(event.account))
-        self._rows[_ADD_OPERATION].append(row)
+        self._rows[_ADD_ACCOUNT][event.login] = as_row(event.account)
+        self._rows[_ADD_OPERATION][event.operation_id] = row
         for position, step in enumerate(row.pop("steps")):
             self._put_step(event.operation_id, position, step)
 
     def _start(self, event: OperationStarted) -> None:
-        self._rows[_START].append({"this": event.operation_id, "tries": event.tries})
-        self._rows[_CLEAR_STEPS].append({"this": event.operation_id})
+        self._rows[_START][event.operation_id] = {"this": event.operation_id, "tries": event.tries}
+        self._rows[_CLEAR_STEPS][event.operation_id] = {"this": event.operation_id}
         lease = self._lease | {"login": event.login, "operation_id": event.operation_id}
-        self._rows[_TAKE_LEASE].append(lease)
+        self._rows[_TAKE_LEASE][event.login] = lease
 
     def _put_step(self, operation_id: str, position: int, step: Step) -> None:
-        self._rows[_PUT_STEP].append(as_row(step) | {"operation_id": operation_id, "position": position})
+        row = as_row(step) | {"operation_id": operation_id, "position": position}
+        self._rows[_PUT_STEP][operation_id, position] = row
 
     def _put_target(self, event: StepEnded) -> None:
         if event.target_state:
             target = {"login": event.login, "target": event.step.name, "state": event.target_state}
-            self._rows[_PUT_TARGET].append(target)
+            self._rows[_PUT_TARGET][event.login, event.step.name] = target
 
     def _end(self, event: OperationEnded) -> None:
-        self._rows[_END].append(
-            {
-                "this": event.operation_id,
-                "state": event.state,
-                "finished_at": event.at if event.state.ended else None,
-                "next_try_at": event.next_try_at,
-                "error": event.error,
-            }
-        )
-        self._rows[_PUT_ACCOUNT].append(as_row(event.account))
+        self._rows[_END][event.operation_id] = {
+            "this": event.operation_id,
+            "state": event.state,
+            "finished_at": event.at if event.state.ended else None,
+            "next_try_at": event.next_try_at,
+            "error": event.error,
+        }
+        self._rows[_PUT_ACCOUNT][event.login] = as_row(event.account)
         if event.handover:
-            self._rows[_KEEP_HANDOVER].append(as_row(event.handover))
-            self._rows[_SET_CUSTODIAN].append({"this": event.handover.unit, "custodian": event.handover.incoming})
-        self._rows[_FREE_LEASE].append({"this": event.login})
+            self._rows[_KEEP_HANDOVER][event.operation_id] = as_row(event.handover)
+            custodian = {"this": event.handover.unit, "custodian": event.handover.incoming}
+            self._rows[_SET_CUSTODIAN][event.handover.unit] = custodian
+        self._rows[_FREE_LEASE][event.login] = {"this": event.login}

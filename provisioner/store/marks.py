@@ -21,7 +21,7 @@ _CONFIRM = _INSERT.on_conflict_do_update(index_elements=_KEY, set_={"confirmed_a
 def met(event: DeadlineMet) -> Iterable[Change]:
     """Remember the deadline."""
     key = {"subject": event.subject, "rule_set": event.deadline.rule_set, "action": event.deadline.action}
-    yield _MEET, key | {"at": event.deadline.at, "met_at": event.at}
+    yield _MEET, key | {"at": event.deadline.at, "met_at": event.at, "confirmed_at": None}
 
 
 def confirmed(event: DutyConfirmed) -> Iterable[Change]:

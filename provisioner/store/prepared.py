@@ -30,8 +30,10 @@ class Prepared:
     """One statement in one dialect."""
 
     _text: str
-    #: For each place in the text: the name of the value, and what it is if a row does not have it.
-    _names: tuple[tuple[str, object], ...]
+    #: For each place in the text, the name of its value.
+    _names: tuple[str, ...]
+    #: The values that the statement has itself, by name; rows do not have them.
+    _own: Mapping[str, object]
     #: The places whose values the driver does not take as they are.
     _conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
     #: What stands in the text once for each row, if rows can share a statement.
@@ -46,10 +48,13 @@ class Prepared:
     def of(cls, statement: UpdateBase, dialect: Dialect) -> Self:
         """Compile *statement* for a dialect with positional parameters."""
         compiled = statement.compile(dialect=dialect)
-        binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
-        processors = [bind.type.dialect_impl(dialect).bind_processor(dialect) for _, bind in binds]
-        conversions = tuple((place, convert) for place, convert in enumerate(processors) if convert)
-        return cls(str(compiled), tuple((name, bind.value) for name, bind in binds), conversions)
+        names = tuple(compiled.positiontup or ())
+        binds = [compiled.binds[name] for name in names]
+        own = {name: bind.value for name, bind in zip(names, binds, strict=True) if not bind.required}
+        processors = [bind.type.dialect_impl(dialect).bind_processor(dialect) for bind in binds]
+        # Most values are words of a short list, or times that several rows share.
+        conversions = tuple((place, lru_cache(convert)) for place, convert in enumerate(processors) if convert)
+        return cls(str(compiled), names, own, conversions)
 
     def run(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> int:
         """Run the statement for each row; answers how many rows of its table it touched."""
@@ -63,7 +68,8 @@ class Prepared:
         return connection.exec_driver_sql(text, tuple(chain.from_iterable(rows))).rowcount
 
     def _values_of(self, row: Mapping[str, object]) -> _Values:
-        values = [row.get(name, default) for name, default in self._names]
+        known = {**row, **self._own} if self._own else row
+        values = [known[name] for name in self._names]
         for place, convert in self._conversions:
             values[place] = convert(values[place])
         return values

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from provisioner.bootstrap import StoredPersons
 from provisioner.core.breaker import Breaker
 from provisioner.core.clearance import HandoverDuties
 from provisioner.core.defaults import Defaults
@@ -109,7 +108,6 @@ class Harness:
             )
         )
         self.plugins.add("core:defaults", Defaults(plate_code="46"))
-        self.plugins.add("core:persons", StoredPersons(self.store))
         self.plugins.add("core:clearance", HandoverDuties(self.store))
         self.plugins.add("core:protected", ProtectedAccounts([Pattern.of(one, [NAMING.domain]) for one in protected]))
         retry = Retry(retry_policy, self.stop)
@@ -117,7 +115,7 @@ class Harness:
         ways = [self.plugins.add_channel(name, plugin, ORIGIN) for name, plugin in channels.items()]
         self.planner = Planner(
             records=self.store,
-            people=People(self.plugins.find_person, retry),
+            people=People(self.plugins.find_person, self.store.persons, retry),
             targets=gateways,
             channels=ways,
             naming=NAMING,
