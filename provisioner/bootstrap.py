@@ -22,10 +22,9 @@ from provisioner.core.errors import StoreError
 from provisioner.core.events import Event
 from provisioner.core.execution import Tools
 from provisioner.core.health import MemoryHealth
-from provisioner.core.hookspecs import hookimpl
 from provisioner.core.limits import Guard
 from provisioner.core.maintenance import Calendar
-from provisioner.core.model import Person, Unit
+from provisioner.core.model import Unit
 from provisioner.core.notices import Herald
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
@@ -33,7 +32,7 @@ from provisioner.core.planner import Planner
 from provisioner.core.plugins import Plugins
 from provisioner.core.policy import Policy
 from provisioner.core.protection import ProtectedAccounts
-from provisioner.core.requests import ChooseLogin, FindPerson
+from provisioner.core.requests import ChooseLogin
 from provisioner.core.retrying import Retry, RetryPolicy
 from provisioner.core.staging import FourEyes, Staging
 from provisioner.core.sweep import Sweep

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from provisioner.testing.plugin import require_server
+from tests.raw_http import MakeServer, RawServer
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Look for the servers that a test names, before anything is started for it."""
     for mark in item.iter_markers("server"):
         require_server(*mark.args)
+
+
+@pytest.fixture(name="server")
+def _server() -> Iterator[MakeServer]:
+    servers = []
+
+    def make(behave: Callable[[socket.socket], None]) -> RawServer:
+        servers.append(RawServer(behave))
+        return servers[-1]
+
+    yield make
+    for one in servers:
+        one.stop()

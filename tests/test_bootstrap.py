@@ -15,7 +15,6 @@ from provisioner.core.events import Event, TargetQuarantined
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import OperationState, Person, StepError, Unit
 from provisioner.core.plan import Cause
-from provisioner.core.requests import FindPerson
 from provisioner.store import Store
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
@@ -95,8 +94,7 @@ class TestApplication:
         with application(config) as app:
             app.store.save_persons([Person(id="7", name="Yedi")])
 
-            assert app.plugins.find_person(FindPerson(person_id="7")) == Person(id="7", name="Yedi")
-            assert app.plugins.find_person(FindPerson(person_id="8")) is None
+            assert app.planner.people.find_all(["7", "8"]) == {"7": Person(id="7", name="Yedi")}
 
     def test_limits_calls_as_configured(self, config: LoadedConfiguration) -> None:
         with application(config) as app:

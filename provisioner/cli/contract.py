@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from provisioner.bootstrap import StoredPersons, authority_of, utc_now
+from provisioner.bootstrap import authority_of, utc_now
 from provisioner.cli.documents import Document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
@@ -136,10 +136,11 @@ def _people(session: Session, plugins: Plugins, code: str | None) -> People:
     if code is None:
         return people
     with session.store() as store:
-        plugins.add("core:persons", StoredPersons(store))
         units = list(_upwards(store, code))
         custodians = dict.fromkeys(unit.custodian for unit in units if unit.custodian)
-        known = [person for one in custodians if (person := plugins.find_person(FindPerson(person_id=one)))]
+        stored = store.persons(custodians)
+    found = [plugins.find_person(FindPerson(person_id=one)) or stored.get(one) for one in custodians]
+    known = [person for person in found if person]
     holder, successor, *_ = [*known, people.holder, people.successor]
     return attrs.evolve(people, unit=units[0], holder=holder, successor=successor)
 

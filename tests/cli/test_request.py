@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import pytest
 
-from provisioner import hookimpl
 from provisioner.core.authority import Grant, Granted, Role
 from provisioner.core.desk import Desk
 from provisioner.core.forms import RequestForm
 from provisioner.core.model import Person
+from provisioner.store.records import StoredRecords
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, PERSONS, UNITS, Answer, Office
 
@@ -446,7 +447,7 @@ class TestCurrentData:
 
     def test_somebody_who_has_left_blocks(self, desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         form_id = approved(desk)
-        monkeypatch.setattr("provisioner.bootstrap.StoredPersons.person_find", forgets("1002"))
+        monkeypatch.setattr(StoredRecords, "persons", forgets("1002"))
 
         assert "does not know 1002" in refusal(act(desk, "2001", "execute", form_id))
 
@@ -653,12 +654,10 @@ def change_mobile(desk: Office, number: str = "+905330000042") -> None:
         store.save_persons([attrs.evolve(PEOPLE[1], mobile=number)])
 
 
-def forgets(person_id: str) -> Any:
-    """Return a personnel system that knows one person less."""
-    known = {person.id: person for person in PEOPLE}
-    return hookimpl(trylast=True)(
-        lambda _, request: None if request.person_id == person_id else known[request.person_id]
-    )
+def forgets(person_id: str) -> Callable[[StoredRecords, Iterable[str]], Mapping[str, Person]]:
+    """Return what somebody's data is read with once they are gone."""
+    known = StoredRecords.persons
+    return lambda store, ids: known(store, set(ids) - {person_id})
 
 
 def crash(*_: object) -> None:

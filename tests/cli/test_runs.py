@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from provisioner import hookimpl
-from provisioner.bootstrap import StoredPersons
 from provisioner.core.errors import MisconfiguredError, StoreError, TargetError, UnavailableError
 from provisioner.core.events import Event
+from provisioner.core.plugins import Plugins
+from provisioner.core.requests import FindPerson
 from provisioner.store import Store
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import PERSONS, Office
@@ -75,10 +75,10 @@ class TestPersonnelSystem:
     def test_that_cannot_tell_who_somebody_is_changes_nothing(
         self, office: Office, monkeypatch: pytest.MonkeyPatch, error: TargetError, code: int
     ) -> None:
-        def find(_: object) -> None:
+        def find(_: Plugins, __: FindPerson) -> None:
             raise error
 
-        monkeypatch.setattr(StoredPersons, "person_find", hookimpl(find))
+        monkeypatch.setattr(Plugins, "find_person", find)
 
         assert office.type("unit", "open", "il-mem").code == code
         assert office.states() == {}
@@ -87,7 +87,7 @@ class TestPersonnelSystem:
 class TestStoreFailure:
     """The store fails while a run is under way."""
 
-    @pytest.mark.parametrize("allowed", [2, 5])
+    @pytest.mark.parametrize("allowed", [2, 4])
     def test_exits_with_4_and_one_document(self, office: Office, monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
         """Whatever had happened by then, "nothing was changed" would be a lie."""
         real = Store.write

@@ -2,13 +2,13 @@
 
 What ldap3 must not do here, and does if it is let:
 
-- Send a request again by itself. So the strategy is ``SAFE_SYNC``, and reconnecting is the pool's business.
+- Send a request again by itself. So the strategy is ``SYNC``, and reconnecting is the pool's business.
 - Open a closed connection again for a bind, without TLS. So a connection is never used after it was closed.
 - Follow referrals with our password. So ``auto_referrals`` is off.
 - Verify certificates loosely, or not at all. So it is given sockets wrapped by Python's own strict context.
 - Wait for ever. So both timeouts are always set.
 
-The fourth thing ldap3 returns for each request is the request itself, passwords included. It is dropped unseen.
+ldap3 also keeps each request, passwords included, on the connection. It is dropped unseen.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import attrs
 import ldap3
 from ldap3.core import results
+from ldap3.protocol.controls import build_control
 from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
 
 from provisioner.core.errors import MisconfiguredError, RefusedError, TargetError, UnavailableError
@@ -42,7 +43,7 @@ PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"  # noqa: S105 - an object identifier
 _PORTS = {"ldap": 389, "ldaps": 636}
 
 #: Asks the directory to say in its answer what the password policy thinks.
-_POLICY_CONTROL = [(ppolicy.OID, False, None)]
+_POLICY_CONTROL = [build_control(ppolicy.OID, criticality=False, value=None)]
 
 #: The results of a bind that say "this name and this password do not log in".
 _NOT_ACCEPTED = frozenset(
@@ -179,11 +180,13 @@ class Session:
         if not self.usable:
             raise UnavailableError("the connection to {server} was lost before", server=self.server)
         try:
-            _, result, found, _ = operation(*arguments, **options)
-            return self._answer(result), found or []
+            operation(*arguments, **options)
+            return self._answer(self._connection.result), self._connection.response or []
         except Exception as error:
             self.usable = False
             failure = _translated(error, self._connection, server=self.server, changing=changing)
+        finally:
+            self._connection.request = None
         # Outside the handler, so that it does not keep ldap3's frames, which hold the request.
         raise failure
 
@@ -271,7 +274,7 @@ class Client:
         """Connect to one address, and encrypt."""
         connection = ldap3.Connection(
             server,
-            client_strategy=ldap3.SAFE_SYNC,
+            client_strategy=ldap3.SYNC,
             receive_timeout=self.settings.connect_timeout,
             auto_referrals=False,
             auto_range=False,

@@ -1,30 +1,24 @@
 """How PYS is spoken to. This file is the only one that knows its paths and the shape of its documents.
 
 Every change is one request, sent once: whether it is sent again is the engine's decision. Passwords and the API key
-travel in bodies and headers and never in an address, which httpx writes to its log.
+travel in bodies and headers and never in an address, which ends up in logs.
 """
 
 from __future__ import annotations
 
 import json
-import ssl
-from collections.abc import Generator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import quote
 
 import attrs
-import httpx
 
-from provisioner.core.errors import MisconfiguredError, MissingError, RefusedError, TargetError
+from provisioner.core.errors import MisconfiguredError, MissingError
 from provisioner.core.model import Person
 from provisioner.core.secret import Secret
-from provisioner_pys.deadline import DeadlineTransport
-from provisioner_pys.errors import from_response, from_transport, lost
-
-#: Enough for as many threads as a target is ever given. A connection is dropped before a server's usual idle limit
-#: drops it, because a change that meets a connection just closed by the server has an unknown outcome.
-LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=5.0)
+from provisioner.http import Answer, Client
+from provisioner_pys.errors import from_answer, lost
 
 ValueT = TypeVar("ValueT")
 
@@ -65,7 +59,9 @@ class PysChange:
 class PysClient:
     """One PYS. Any number of threads may use it at once. Every method raises the errors of :mod:`.errors`."""
 
-    _http: httpx.Client
+    _url: str
+    _api_key: Secret
+    _http: Client
 
     @classmethod
     def connect(cls, url: str, api_key: Secret, *, timeout: float, ca_file: Path | None = None) -> Self:
@@ -75,12 +71,7 @@ class PysClient:
 
             MisconfiguredError: *ca_file* cannot be read.
         """
-        # Reading the public certificates takes longer than all else here, and plain HTTP has no use for them.
-        trust = _trusting(ca_file) if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        transport = DeadlineTransport(seconds=timeout, verify=trust, limits=LIMITS)
-        return cls(
-            httpx.Client(base_url=url, auth=_ApiKey(api_key), timeout=timeout, transport=transport, trust_env=False)
-        )
+        return cls(url.rstrip("/"), api_key, Client.open(timeout=timeout, ca_file=ca_file))
 
     def close(self) -> None:
         """Close all connections."""
@@ -150,7 +141,7 @@ class PysClient:
         """Put the account back to where it was before the change that gave out *token*."""
         self._change("POST", f"{_account(login)}/undo", token=token)
 
-    def _ask(self, method: str, path: str, **body: object) -> _Answer:
+    def _ask(self, method: str, path: str, **body: object) -> _Document:
         return self._send(method, path, body, writing=False)
 
     def _change(self, method: str, path: str, *, password: Secret | None = None, **body: object) -> PysChange:
@@ -159,34 +150,40 @@ class PysClient:
         answer = self._send(method, path, body, writing=True)
         return PysChange(changed=answer.take("changed", bool), undo_token=answer.take_if_any("undo_token"))
 
-    def _send(self, method: str, path: str, body: dict[str, object], *, writing: bool) -> _Answer:
+    def _send(self, method: str, path: str, body: dict[str, object], *, writing: bool) -> _Document:
         """Send one request, once."""
-        failure: TargetError
-        try:
-            response = self._http.request(method, path, json=body or None)
-        except httpx.InvalidURL:
-            failure = RefusedError("what PYS was to be asked about is too long, or no text, for an address")
-        except httpx.RequestError as error:
-            failure = from_transport(error, writing=writing)
-        else:
-            if response.is_success:
-                return _Answer.read(response, writing=writing)
-            failure = from_response(response, writing=writing)
-        # Raised out here, the exception of httpx, which holds the request and its password, is not chained to it.
-        raise failure
+        answer = self._http.call(
+            method,
+            f"{self._url}{path}",
+            headers={"Authorization": self._authorization(), "Content-Type": "application/json"},
+            content=Secret(json.dumps(body)) if body else None,
+            harmless=not writing,
+        )
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return _Document.read(answer, writing=writing)
+        raise from_answer(answer, writing=writing)
+
+    def _authorization(self) -> Secret:
+        key = self._api_key.reveal()
+        if not (key.isascii() and key.isprintable()):
+            raise MisconfiguredError(
+                "the API key has characters that cannot be sent",
+                cure="see that 'api_key' leads to the key alone, without quotes, accents or line breaks",
+            )
+        return Secret(f"Bearer {key}")
 
 
 @attrs.frozen(kw_only=True)
-class _Answer:
+class _Document:
     """The document of a successful answer. What does not fit is as good as no answer."""
 
     _document: dict[str, object]
     _writing: bool
 
     @classmethod
-    def read(cls, response: httpx.Response, *, writing: bool) -> Self:
+    def read(cls, answer: Answer, *, writing: bool) -> Self:
         try:
-            document = json.loads(response.content)
+            document = json.loads(answer.body)
         except ValueError:
             document = None
         if not isinstance(document, dict):
@@ -207,37 +204,6 @@ class _Answer:
         if self.take(key, str) != expected:
             raise lost(f"another {key}", writing=self._writing)
         return expected
-
-
-class _ApiKey(httpx.Auth):
-    """Puts the key into each request, and keeps it nowhere else."""
-
-    def __init__(self, api_key: Secret) -> None:
-        self._api_key = api_key
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        key = self._api_key.reveal()
-        if not (key.isascii() and key.isprintable()):
-            raise MisconfiguredError(
-                "the API key has characters that cannot be sent",
-                cure="see that 'api_key' leads to the key alone, without quotes, accents or line breaks",
-            )
-        request.headers["Authorization"] = f"Bearer {key}"
-        yield request
-
-
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    if ca_file is None:
-        return httpx.create_ssl_context(trust_env=False)
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # SSLError, for a file that is not PEM, is one too
-        raise MisconfiguredError(
-            "the certificates in {file} cannot be read: {reason}",
-            cure="set 'ca_file' to a file of certificates in PEM form",
-            file=ca_file,
-            reason=error.strerror or type(error).__name__,
-        ) from None
 
 
 def _account(login: str) -> str:

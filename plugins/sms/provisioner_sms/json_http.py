@@ -10,11 +10,11 @@ import attrs
 from provisioner.core.errors import MisconfiguredError, ThrottledError, TransientError, UnknownOutcomeError
 from provisioner.core.requests import DeliveryReceipt, DeliveryState
 from provisioner.core.secret import Secret
+from provisioner.http import Answer, Client
 from provisioner_sms.exchange import Exchange, Meaning, Values
 from provisioner_sms.gateway import Message
 from provisioner_sms.numbers import written
 from provisioner_sms.settings import JsonSettings
-from provisioner_sms.web import Answer, Client
 
 _STATES = {
     Meaning.ACCEPTED: DeliveryState.ACCEPTED,
@@ -97,7 +97,7 @@ class JsonGateway:
 
 
 def _receipt(exchange: Exchange, answer: Answer) -> DeliveryReceipt:
-    meaning, words = exchange.meaning(answer.status, answer.body)
+    meaning, words = exchange.meaning(answer.status, answer.text)
     detail = words or f"HTTP {answer.status}"
     match meaning:
         case Meaning.THROTTLED:
@@ -110,4 +110,4 @@ def _receipt(exchange: Exchange, answer: Answer) -> DeliveryReceipt:
             raise MisconfiguredError(
                 "the provider does not accept our credentials or settings: {detail}", detail=detail
             )
-    return DeliveryReceipt(state=_STATES[meaning], reference=exchange.reference_in(answer.body), detail=detail)
+    return DeliveryReceipt(state=_STATES[meaning], reference=exchange.reference_in(answer.text), detail=detail)

@@ -23,10 +23,10 @@ from provisioner.core.errors import (
 )
 from provisioner.core.requests import DeliveryReceipt, DeliveryState
 from provisioner.core.secret import Secret
+from provisioner.http import Answer, Client
 from provisioner_sms.gateway import Message
 from provisioner_sms.reports import Reports
 from provisioner_sms.settings import KannelSettings, protected
-from provisioner_sms.web import Answer, Client
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -84,7 +84,7 @@ class KannelGateway:
     def check(self) -> tuple[str, ...]:
         """Send a message without a receiver: Kannel looks at the credentials first and then refuses it."""
         answer = self._client.call("POST", self._settings.url, headers=self._credentials(), harmless=True)
-        if not (answer.status == HTTPStatus.BAD_REQUEST and answer.body.startswith("Missing receiver")):
+        if not (answer.status == HTTPStatus.BAD_REQUEST and answer.text.startswith("Missing receiver")):
             raise _error(answer) or UnavailableError(
                 "Kannel's answer is not understood: HTTP {status}", status=answer.status
             )
@@ -117,7 +117,7 @@ class KannelGateway:
 
     def _operator_warnings(self, url: str) -> list[str]:
         try:
-            page = self._client.call("GET", url, harmless=True).body
+            page = self._client.call("GET", url, harmless=True).text
         except TargetError:
             return ["Kannel's status page cannot be reached; see status_url, and admin-allow-ip on the other side"]
         if "<smsc>" not in page:
@@ -128,9 +128,9 @@ class KannelGateway:
 
 
 def _receipt(answer: Answer) -> DeliveryReceipt:
-    if answer.status == HTTPStatus.ACCEPTED and answer.body.startswith("0: Accepted"):
+    if answer.status == HTTPStatus.ACCEPTED and answer.text.startswith("0: Accepted"):
         return DeliveryReceipt(state=DeliveryState.ACCEPTED)
-    if answer.status == HTTPStatus.ACCEPTED and answer.body.startswith("3: Queued"):
+    if answer.status == HTTPStatus.ACCEPTED and answer.text.startswith("3: Queued"):
         log.warning("kannel_queued", hint="no operator is connected; the message waits in Kannel")
         return DeliveryReceipt(state=DeliveryState.ACCEPTED, detail="queued until Kannel reaches the operator")
     if error := _error(answer):
@@ -152,11 +152,11 @@ def _error(answer: Answer) -> TargetError | None:
             return MisconfiguredError(
                 "Kannel has no such service", cure="see the path of url; usually /cgi-bin/sendsms"
             )
-        case HTTPStatus.BAD_REQUEST if answer.body.startswith(_OUR_FAULT):
+        case HTTPStatus.BAD_REQUEST if answer.text.startswith(_OUR_FAULT):
             return MisconfiguredError(
                 "Kannel does not accept our settings", cure="set sender, or default-sender in the group sendsms-user"
             )
-        case HTTPStatus.INTERNAL_SERVER_ERROR | HTTPStatus.SERVICE_UNAVAILABLE if answer.body.startswith(
+        case HTTPStatus.INTERNAL_SERVER_ERROR | HTTPStatus.SERVICE_UNAVAILABLE if answer.text.startswith(
             ("Temporal failure", "Sending failed")
         ):
             return TransientError("Kannel cannot take messages now")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
@@ -16,7 +16,8 @@ _MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBIL
 _CURE = "have the number corrected where it is registered"
 
 
-def parse(number: str | None, regions: Sequence[str]) -> str:
+@lru_cache(maxsize=10_000)  # a number is looked at before a run, and again with each message
+def parse(number: str | None, regions: tuple[str, ...]) -> str:
     """Return a registered number in the form ``+905321234567``.
 
     Args:
@@ -61,7 +62,7 @@ def written(number: str, form: NumberFormat) -> str:
             return phonenumbers.national_significant_number(phonenumbers.parse(number))
 
 
-def _verify(regions: Sequence[str]) -> None:
+def _verify(regions: tuple[str, ...]) -> None:
     if unknown := set(regions) - phonenumbers.SUPPORTED_REGIONS:
         raise MisconfiguredError(
             "there is no country {region}", cure="correct regions", region=", ".join(sorted(unknown))

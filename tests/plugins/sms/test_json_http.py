@@ -26,7 +26,8 @@ from provisioner_sms.gateway import Message
 from provisioner_sms.json_http import JsonGateway
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.settings import JsonSettings
-from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, MakeServer, RawServer, answering
+from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest
+from tests.raw_http import MakeServer, RawServer, answering
 
 README = Path(__file__).parents[3] / "plugins/sms/README.md"
 GOOD = Reply(status=(200,), body="ok", means=Meaning.ACCEPTED)

@@ -22,7 +22,8 @@ from provisioner_sms.gateway import Message
 from provisioner_sms.kannel import KannelGateway
 from provisioner_sms.settings import KannelSettings
 from provisioner_sms.texts import BASIC, EXTENDED
-from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, MakeServer, answering
+from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest
+from tests.raw_http import MakeServer, answering
 
 Open = Callable[..., KannelGateway]
 

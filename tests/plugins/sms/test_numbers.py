@@ -20,7 +20,7 @@ from provisioner_sms.settings import NumberFormat
     ],
 )
 def test_every_way_to_write_a_mobile_number_is_the_same_number(number: str) -> None:
-    assert parse(number, ["TR"]) == "+905321234567"
+    assert parse(number, ("TR",)) == "+905321234567"
 
 
 @pytest.mark.parametrize(
@@ -46,23 +46,23 @@ def test_every_way_to_write_a_mobile_number_is_the_same_number(number: str) -> N
 )
 def test_a_password_goes_to_no_number_but_a_mobile_one(number: str | None, reason: str) -> None:
     with pytest.raises(RefusedError) as refused:
-        parse(number, ["TR"])
+        parse(number, ("TR",))
 
     assert str(refused.value) == reason
     assert str(refused.value.cure)
 
 
 def test_a_foreign_mobile_is_reached_only_where_the_configuration_allows_its_country() -> None:
-    assert parse("+49 151 23456789", ["TR", "DE"]) == "+4915123456789"
+    assert parse("+49 151 23456789", ("TR", "DE")) == "+4915123456789"
 
 
 def test_a_country_that_numbers_mobiles_like_landlines_can_be_allowed() -> None:
-    assert parse("+1 202 555 0123", ["US"]) == "+12025550123"
+    assert parse("+1 202 555 0123", ("US",)) == "+12025550123"
 
 
 def test_a_mistyped_country_is_not_taken_for_a_wrong_number() -> None:
     with pytest.raises(MisconfiguredError, match="there is no country XX"):
-        parse("0532 123 45 67", ["TR", "XX"])
+        parse("0532 123 45 67", ("TR", "XX"))
 
 
 @pytest.mark.parametrize(

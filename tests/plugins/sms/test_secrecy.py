@@ -17,14 +17,8 @@ from provisioner.testing.kannel import Kannel, wait_until
 from provisioner.testing.ports import free_ports
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.simulator import Fault, SmsSimulator
-from tests.plugins.sms.conftest import (
-    NUMBER,
-    PASSWORD,
-    MakeChannel,
-    MakeRequest,
-    MakeServer,
-    answering,
-)
+from tests.plugins.sms.conftest import NUMBER, PASSWORD, MakeChannel, MakeRequest
+from tests.raw_http import MakeServer, answering
 
 CREDENTIAL = "canary-credential"
 

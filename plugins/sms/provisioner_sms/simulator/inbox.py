@@ -132,6 +132,6 @@ class Inbox:
 def canonical(number: str) -> str:
     """Return *number* as ``+905321234567`` if it can be read as a Turkish mobile number, and as it is if not."""
     try:
-        return parse(number, ["TR"])
+        return parse(number, ("TR",))
     except RefusedError:
         return number

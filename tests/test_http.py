@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
+import httpcore
 import pytest
 
 from provisioner import Secret
 from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
+from provisioner.http import FAILURES, LONGEST_BODY, NOTHING_SENT, OUR_FAULT, Client
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import free_ports
-from provisioner_sms.web import LONGEST_BODY, NOTHING_SENT, OUR_FAULT, Client
-from tests.plugins.sms.conftest import MakeServer, answering
+from tests.raw_http import MakeServer, answering
 
 SECRET = "canary-in-body"
 
@@ -67,7 +67,6 @@ LOST = {
     "half a head": lambda connection: connection.sendall(b"HTTP/1.1 202 Acc"),
     "half a body": lambda connection: connection.sendall(b"HTTP/1.1 202 -\r\nContent-Length: 90\r\n\r\n0: Acc"),
     "not HTTP": lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
-    "not gzip": answering(200, "plain", "Content-Encoding: gzip"),
     "an endless head": trickle,
     "an endless body": trickle_body,
 }
@@ -118,31 +117,24 @@ def test_an_address_that_cannot_be_called_is_our_fault(client: Client) -> None:
         call(client, "gopher://127.0.0.1/")
 
 
-def every_error(of: type[Exception]) -> set[type[Exception]]:
-    return {of}.union(*(every_error(one) for one in of.__subclasses__()))
-
-
 def test_every_error_of_the_library_is_known() -> None:
     """A new class of error must be looked at before it is called *sent*, *not sent* or *our fault*."""
+    every = {one for name in httpcore.__all__ if isinstance(one := getattr(httpcore, name), type)}
+    errors = {one for one in every if issubclass(one, Exception)}
     sent = {
-        httpx.HTTPError,
-        httpx.RequestError,
-        httpx.TransportError,
-        httpx.TimeoutException,
-        httpx.NetworkError,
-        httpx.ProtocolError,
-        httpx.ReadTimeout,
-        httpx.WriteTimeout,
-        httpx.ReadError,
-        httpx.WriteError,
-        httpx.CloseError,
-        httpx.RemoteProtocolError,
-        httpx.DecodingError,
-        httpx.TooManyRedirects,
-        httpx.HTTPStatusError,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.ReadError,
+        httpcore.ReadTimeout,
+        httpcore.RemoteProtocolError,
+        httpcore.TimeoutException,
+        httpcore.WriteError,
+        httpcore.WriteTimeout,
     }
+    inside = {httpcore.ConnectionNotAvailable, httpcore.PoolTimeout}  # no connection has two users here
 
-    assert every_error(httpx.HTTPError) == sent | set(NOTHING_SENT) | set(OUR_FAULT)
+    assert errors == sent | inside | set(NOTHING_SENT) | set(OUR_FAULT)
+    assert all(issubclass(one, FAILURES) for one in errors - inside)
 
 
 def test_no_error_holds_the_request(client: Client, server: MakeServer) -> None:
@@ -165,7 +157,7 @@ def test_an_answer_is_read_up_to_a_limit(client: Client, server: MakeServer) -> 
 def test_an_answer_that_is_no_text_is_still_an_answer(client: Client, server: MakeServer) -> None:
     url = server(lambda connection: connection.sendall(b"HTTP/1.1 200 -\r\nContent-Length: 2\r\n\r\n\xff\xfe")).url
 
-    assert client.call("POST", url).body == "\ufffd\ufffd"
+    assert client.call("POST", url).text == "\ufffd\ufffd"
 
 
 def test_an_answer_does_not_show_what_it_may_quote(client: Client, server: MakeServer) -> None:
@@ -198,7 +190,7 @@ def test_proxies_of_the_environment_are_not_used(server: MakeServer, monkeypatch
     answer = client.call("POST", target.url)
     client.close()
 
-    assert answer.body == "target"
+    assert answer.text == "target"
 
 
 def test_a_proxy_of_the_configuration_is_used(server: MakeServer) -> None:
@@ -208,7 +200,7 @@ def test_a_proxy_of_the_configuration_is_used(server: MakeServer) -> None:
     answer = client.call("POST", "http://provider.invalid/send")
     client.close()
 
-    assert answer.body == "proxy"
+    assert answer.text == "proxy"
 
 
 def test_a_proxy_that_refuses_was_given_no_message(server: MakeServer) -> None:
@@ -222,8 +214,31 @@ def test_a_proxy_that_refuses_was_given_no_message(server: MakeServer) -> None:
     assert SECRET.encode() not in b"".join(proxy.requests)
 
 
-def test_a_connection_is_used_once(client: Client, server: MakeServer) -> None:
-    """A kept connection may be closed by the other side just when a message goes out; nobody would know."""
+def test_a_connection_is_kept_for_a_moment(client: Client, server: MakeServer) -> None:
+    heard = []
+
+    def keep(connection: socket.socket) -> None:
+        answer = b"HTTP/1.1 200 -\r\nContent-Length: 0\r\n\r\n"
+        connection.sendall(answer)
+        heard.append(connection.recv(65536))
+        connection.sendall(answer)
+        heard.append(connection.recv(65536))
+
+    kept = server(keep)
+    client.call("POST", kept.url)
+    client.call("POST", kept.url)
+    client.close()
+    wait_until(lambda: len(heard) == 2)
+
+    assert heard[0].startswith(b"POST")
+    assert heard[1] == b""
+
+
+def test_a_connection_that_was_idle_for_longer_is_not_used_again(
+    client: Client, server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other side may close it just when a message goes out; nobody would know what became of that."""
+    monkeypatch.setattr("provisioner.http.KEPT", 0.1)
     more = []
 
     def keep(connection: socket.socket) -> None:
@@ -232,11 +247,17 @@ def test_a_connection_is_used_once(client: Client, server: MakeServer) -> None:
 
     url = server(keep).url
     client.call("POST", url)
+    time.sleep(0.2)
     client.call("POST", url)
     client.close()
     wait_until(lambda: len(more) == 2)
 
     assert more == [b"", b""]
+
+
+def test_an_address_with_other_letters_is_our_fault(client: Client) -> None:
+    with pytest.raises(MisconfiguredError):
+        call(client, "http://sağlayıcı.example/")
 
 
 @pytest.fixture(name="certificate", scope="module")
@@ -278,7 +299,7 @@ def test_a_certificate_of_ones_own_authority_is_trusted_if_configured(certificat
     answer = client.call("POST", f"https://localhost:{tls_port}/")
     client.close()
 
-    assert answer.body == "over TLS"
+    assert answer.text == "over TLS"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
@@ -305,7 +326,7 @@ def test_a_file_without_certificates_is_our_fault(tmp_path: Path, content: str |
     if content:
         file.write_text(content, encoding="utf-8")
 
-    with pytest.raises(MisconfiguredError, match="cannot be read as certificates"):
+    with pytest.raises(MisconfiguredError, match="cannot be read"):
         Client.open(timeout=1, ca_file=file)
 
 
