@@ -237,12 +237,17 @@ class _Stream(httpcore.NetworkStream):
 
     _stream: httpcore.NetworkStream
     _deadline: _Deadline
+    #: What is to be sent before the next answer is read: head and body in one piece.
+    _unsent: list[bytes] = attrs.field(factory=list, init=False, repr=False)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is shorter
+        if self._unsent:
+            request, self._unsent = b"".join(self._unsent), []
+            self._stream.write(request, self._deadline.left(httpcore.WriteTimeout))
         return self._stream.read(max_bytes, self._deadline.left(httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the deadline is shorter
-        self._stream.write(buffer, self._deadline.left(httpcore.WriteTimeout))
+        self._unsent.append(buffer)
 
     def close(self) -> None:
         self._stream.close()
