@@ -75,6 +75,8 @@ def processor_time() -> float:
 
 
 def timed(command: list[str], **environment: str) -> Cost:
+    """Run a command. What it imports is compiled once, as of an installed package."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     begun, used = time.perf_counter(), processor_time()
     result = subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=3000

@@ -1,39 +1,35 @@
 """HTTP for plug-ins: one request, sent once, and an honest account of how it ended.
 
-Only three things matter to the engine: there is an answer, nothing was sent, or nobody knows. httpcore tells these
-apart, and does nothing that a password must not go along with: it follows no redirect, keeps no cookie and reads no
-proxy from the environment. It also lets its network be replaced, which one deadline for a whole request needs.
+Only three things matter to the engine: there is an answer, nothing was sent, or nobody knows. Python's own
+:mod:`http.client` lets these be told apart, because it connects, writes and reads when it is told to, and does nothing
+that a password must not go along with: it follows no redirect, keeps no cookie and reads no proxy from the environment.
 """
 
 from __future__ import annotations
 
-import logging
+import io
+import select
+import socket
 import ssl
-import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
-import httpcore
 
 from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
 from provisioner.core.secret import Secret
 
-#: Errors that arise before anything was sent.
-NOTHING_SENT = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)
-
-#: Errors in what we asked for, found before anything was sent.
-OUR_FAULT = (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol)
-
-#: Every error of a request; those that are not named above leave it open what became of it.
-FAILURES = (*NOTHING_SENT, *OUR_FAULT, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 #: How many bytes of an answer are read; the rest is not for us.
 LONGEST_BODY = 65536
@@ -41,14 +37,6 @@ LONGEST_BODY = 65536
 #: The seconds for which an idle connection is kept. No server hangs up as soon as that, and a request that meets a
 #: connection just closed by the other side has an unknown outcome.
 KEPT = 1.0
-
-
-def _without_headers(record: logging.LogRecord) -> bool:
-    """Let pass what the HTTP library logs, except the headers of an answer, which may quote what was sent."""
-    return "receive_response_headers.complete" not in record.getMessage()
-
-
-logging.getLogger("httpcore.http11").addFilter(_without_headers)
 
 
 @attrs.frozen(kw_only=True)
@@ -79,25 +67,117 @@ class Answer:
         return max(0.0, (until - datetime.now(UTC if until.tzinfo else None)).total_seconds())
 
 
-class _Deadline(threading.local):
-    """When the request of the current thread must have ended.
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where a connection leads."""
 
-    The library starts its timeouts anew with every read from the socket, so a server that sends a byte now and then
-    could hold a caller for as long as it likes.
+    scheme: str
+    host: str
+    port: int | None
+
+
+class _Wire:
+    """A socket that keeps to one deadline; its own timeouts begin anew with every byte.
+
+    Nothing is sent before an answer is read: head and body then go in one piece.
+
+    Args:
+
+        connected: The socket.
     """
 
-    at: float = 0.0
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._unsent: list[bytes] = []
+        #: When the request must have ended, by the monotonic clock.
+        self.deadline = 0.0
+        #: Whether the other side has hung up.
+        self.ended = False
 
-    def start(self, seconds: float) -> None:
-        """Let the current thread's request end *seconds* from now."""
-        self.at = time.monotonic() + seconds
+    def is_idle(self) -> bool:
+        """Whether the other side has said nothing since its last answer; it would be that it hangs up."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
 
-    def left(self, late: type[httpcore.TimeoutException]) -> float:
-        """Return the seconds that are left; raise *late* if there are none."""
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise late
-        return left
+    def sendall(self, data: bytes) -> None:
+        """Keep *data* until an answer is read."""
+        self._unsent.append(data)
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        """Return what an answer is read from."""
+        return io.BufferedReader(_Reader(self))
+
+    def receive_into(self, buffer: WriteableBuffer) -> int:
+        """Send what is to be sent, and wait for something to read."""
+        if self._unsent:
+            request, self._unsent = b"".join(self._unsent), []
+            self._socket.settimeout(_left(self.deadline))
+            self._socket.sendall(request)
+        self._socket.settimeout(_left(self.deadline))
+        count = self._socket.recv_into(buffer)
+        self.ended = count == 0
+        return count
+
+    def close(self) -> None:
+        """Do nothing: the library hangs up as soon as the head of an answer says that it will be the last."""
+
+    def hang_up(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+class _Reader(io.RawIOBase):
+    """The reading end of a wire."""
+
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        return self._wire.receive_into(buffer)
+
+
+@attrs.define(eq=False)
+class _Connection:
+    """One connection to one server, for one request at a time."""
+
+    origin: Origin
+    _http: HTTPConnection
+    _wire: _Wire
+    _used_at: float = attrs.field(factory=time.monotonic, init=False)
+
+    def is_fresh(self) -> bool:
+        """Whether a request may be sent over it."""
+        return time.monotonic() - self._used_at < KEPT and self._http.sock is not None and self._wire.is_idle()
+
+    def prepare(self, method: str, target: str, headers: Mapping[str, str | Secret], content: Secret | None) -> None:
+        """Write a request down; nothing is sent yet."""
+        fields = {name: _encoded(value) for name, value in headers.items()}
+        self._http.request(method, target, _encoded(content) if content else None, fields)
+
+    def exchange(self, deadline: float) -> Answer:
+        """Send what was prepared, and read the answer."""
+        self._wire.deadline = deadline
+        with self._http.getresponse() as response:
+            if self._wire.ended:  # the library takes half a head for a whole one
+                raise IncompleteRead(b"")
+            body = response.read(LONGEST_BODY)
+            if response.length and len(body) < LONGEST_BODY:
+                raise IncompleteRead(b"")
+            finished = response.isclosed() and self._http.sock is not None
+        if not finished:
+            self.close()
+        self._used_at = time.monotonic()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(status=response.status, headers=headers, body=body)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._http.close()
+        self._wire.hang_up()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -107,9 +187,8 @@ class Client:
     _timeout: float
     _proxy: str | None
     _trust: ssl.SSLContext
-    _deadline: _Deadline = attrs.field(factory=_Deadline, init=False)
-    #: Each keeps one connection. The pool of the library looks at every connection that it keeps for each request.
-    _idle: deque[httpcore.ConnectionPool] = attrs.field(factory=deque, init=False)
+    #: The one that was used last comes last.
+    _idle: deque[_Connection] = attrs.field(factory=deque, init=False)
 
     @classmethod
     def open(cls, *, timeout: float, ca_file: Path | None = None, proxy: str | None = None) -> Self:
@@ -127,8 +206,10 @@ class Client:
 
         Raises:
 
-            MisconfiguredError: The file has no certificates.
+            MisconfiguredError: The file has no certificates, or the address is not that of a proxy.
         """
+        if proxy and urlsplit(proxy).scheme != "http":
+            raise MisconfiguredError("{proxy} is no HTTP proxy", cure="write it as http://HOST:PORT", proxy=proxy)
         return cls(timeout=timeout, proxy=proxy, trust=_trusting(ca_file))
 
     def call(
@@ -163,24 +244,20 @@ class Client:
 
             MisconfiguredError: The other side cannot be trusted, or the request cannot be written.
         """
-        try:
-            where = httpcore.URL(url)
-        except (TypeError, ValueError):  # a letter that is not ASCII, a port that is no number
-            raise MisconfiguredError("the address {url} cannot be called", url=url) from None
-        self._deadline.start(self._timeout)
-        try:
-            with (
-                self._lend() as pool,
-                pool.stream(
-                    method,
-                    where,
-                    headers=[(name.encode(), _encoded(value)) for name, value in (headers or {}).items()],
-                    content=_encoded(content) if content else None,
-                ) as response,
-            ):
-                return _read(response)
-        except FAILURES as error:
-            failure = _failure(error, where.host.decode(), harmless=harmless)
+        deadline = time.monotonic() + self._timeout
+        where, origin = _split(url)
+        failure: TargetError
+        with self._lend(origin, deadline) as connection:
+            try:
+                connection.prepare(method, self._target(where), headers or {}, content)
+            except ValueError as error:
+                failure = _unwritable(origin, error)
+            else:
+                try:
+                    return connection.exchange(deadline)
+                except (OSError, HTTPException) as error:
+                    failure = _lost(origin, error, harmless=harmless)
+            connection.close()
         # Raised out here, so that the library's error, whose frames hold the request, is not chained to ours.
         raise failure
 
@@ -190,80 +267,58 @@ class Client:
             self._idle.pop().close()
 
     @contextmanager
-    def _lend(self) -> Iterator[httpcore.ConnectionPool]:
-        """Lend the connection that was used last, or a new one."""
+    def _lend(self, origin: Origin, deadline: float) -> Iterator[_Connection]:
+        """Lend a connection."""
+        connection = self._kept(origin) or self._connected(origin, deadline)
         try:
-            pool = self._idle.pop()
-        except IndexError:
-            pool = self._connection()
-        try:
-            yield pool
+            yield connection
         finally:
-            self._idle.append(pool)
+            self._idle.append(connection)
 
-    def _connection(self) -> httpcore.ConnectionPool:
-        options: dict[str, Any] = {
-            "ssl_context": self._trust,
-            "max_connections": 1,
-            "keepalive_expiry": KEPT,
-            "network_backend": _Network(deadline=self._deadline),
-        }
-        return httpcore.HTTPProxy(self._proxy, **options) if self._proxy else httpcore.ConnectionPool(**options)
+    def _kept(self, origin: Origin) -> _Connection | None:
+        """Return the idle connection that was used last, if there is one that is still good."""
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread took it
+                return None
+            if connection.origin == origin and connection.is_fresh():
+                return connection
+            connection.close()
+        return None
 
+    def _connected(self, origin: Origin, deadline: float) -> _Connection:
+        """Return a new connection."""
+        http = self._unconnected(origin)
+        http.set_debuglevel(0)  # whatever the program is set to: it would print headers
+        try:
+            http.timeout = _left(deadline)
+            http.connect()
+        except (OSError, HTTPException) as error:
+            failure = _unreached(origin, error)
+        else:
+            # All that the library needs of a socket.
+            wire = http.sock = _Wire(http.sock)
+            return _Connection(origin, http, wire)
+        http.close()
+        raise failure
 
-@attrs.define(eq=False, kw_only=True)
-class _Network(httpcore.NetworkBackend):
-    """Makes connections that keep to the deadline."""
+    def _unconnected(self, origin: Origin) -> HTTPConnection:
+        proxy = urlsplit(self._proxy) if self._proxy else None
+        host, port = (str(proxy.hostname), proxy.port) if proxy else (origin.host, origin.port)
+        if origin.scheme == "http":
+            return HTTPConnection(host, port)
+        http = HTTPSConnection(host, port, context=self._trust)
+        if proxy:
+            http.set_tunnel(origin.host, origin.port)
+        return http
 
-    _deadline: _Deadline
-    _plain: httpcore.NetworkBackend = attrs.field(factory=httpcore.SyncBackend)
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002 - the deadline is shorter
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = self._deadline.left(httpcore.ConnectTimeout)
-        stream = self._plain.connect_tcp(host, port, left, local_address, socket_options)
-        return _Stream(stream=stream, deadline=self._deadline)
-
-
-@attrs.define(eq=False, kw_only=True)
-class _Stream(httpcore.NetworkStream):
-    """A connection that keeps to the deadline of the thread that uses it."""
-
-    _stream: httpcore.NetworkStream
-    _deadline: _Deadline
-    #: What is to be sent before the next answer is read: head and body in one piece.
-    _unsent: list[bytes] = attrs.field(factory=list, init=False, repr=False)
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is shorter
-        if self._unsent:
-            request, self._unsent = b"".join(self._unsent), []
-            self._stream.write(request, self._deadline.left(httpcore.WriteTimeout))
-        return self._stream.read(max_bytes, self._deadline.left(httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the deadline is shorter
-        self._unsent.append(buffer)
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - the deadline is shorter
-    ) -> httpcore.NetworkStream:
-        left = self._deadline.left(httpcore.ConnectTimeout)
-        stream = self._stream.start_tls(ssl_context, server_hostname, left)
-        return _Stream(stream=stream, deadline=self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+    def _target(self, where: SplitResult) -> str:
+        """Return what stands in the first line of a request."""
+        if self._proxy and where.scheme == "http":
+            return where._replace(fragment="").geturl()
+        path = where.path or "/"
+        return f"{path}?{where.query}" if where.query else path
 
 
 @cache
@@ -280,48 +335,58 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
         ) from None
 
 
+def _split(url: str) -> tuple[SplitResult, Origin]:
+    try:
+        where = urlsplit(url)
+        host = (where.hostname or "").encode("idna").decode()
+        origin = Origin(scheme=where.scheme, host=host, port=where.port)
+    except ValueError:
+        origin = None
+    if origin is None or origin.scheme not in {"http", "https"} or not origin.host:
+        raise MisconfiguredError("the address {url} cannot be called", url=url)
+    return where, origin
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds that are left, or raise if there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
 def _encoded(value: str | Secret) -> bytes:
     return (value.reveal() if isinstance(value, Secret) else value).encode()
 
 
-def _read(response: httpcore.Response) -> Answer:
-    body = bytearray()
-    for piece in response.iter_stream():
-        body += piece
-        if len(body) > LONGEST_BODY:
-            break
-    return Answer(
-        status=response.status,
-        headers={name.decode().lower(): value.decode("utf-8", "replace") for name, value in response.headers},
-        body=bytes(body[:LONGEST_BODY]),
-    )
+def _unwritable(origin: Origin, error: Exception) -> MisconfiguredError:
+    """Say that a request was not even begun; the error quotes it, and is not quoted."""
+    reason = type(error).__name__
+    return MisconfiguredError("a request to {host} cannot be written: {reason}", host=origin.host, reason=reason)
 
 
-def _failure(error: Exception, host: str, *, harmless: bool) -> TargetError:
-    """Say how a request ended, without quoting it."""
-    reason = "timeout" if isinstance(error, httpcore.TimeoutException) else type(error).__name__
-    if isinstance(error, OUR_FAULT):
-        return MisconfiguredError("a request to {host} cannot be written: {reason}", host=host, reason=reason)
-    if certificate := _certificate_error(error):
+def _unreached(origin: Origin, error: Exception) -> TargetError:
+    """Say why there is no connection."""
+    if isinstance(error, ssl.SSLCertVerificationError):
         return MisconfiguredError(
             "the certificate of {host} is not trusted: {reason}",
             cure="see that the address is right, and set ca_file if the certificate is your own authority's",
-            host=host,
-            reason=certificate.verify_message,
+            host=origin.host,
+            reason=error.verify_message,
         )
-    if isinstance(error, NOTHING_SENT):
-        return UnavailableError(
-            "{host} cannot be reached: {reason}",
-            cure="see that it runs, and that the address and the network lead to it",
-            host=host,
-            reason=str(error) or type(error).__name__,
-        )
+    return UnavailableError(
+        "{host} cannot be reached: {reason}",
+        cure="see that it runs, and that the address and the network lead to it",
+        host=origin.host,
+        reason=str(error) or type(error).__name__,
+    )
+
+
+def _lost(origin: Origin, error: Exception, *, harmless: bool) -> TargetError:
+    """Say that a request was sent and its answer was lost; the error may quote either, and is not quoted."""
+    reason = "timeout" if isinstance(error, TimeoutError) else type(error).__name__
     if harmless:
-        return UnavailableError("{host} did not answer: {reason}", host=host, reason=reason)
-    return UnknownOutcomeError("{host} was sent a request and did not answer: {reason}", host=host, reason=reason)
-
-
-def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error
+        return UnavailableError("{host} did not answer: {reason}", host=origin.host, reason=reason)
+    return UnknownOutcomeError(
+        "{host} was sent a request and did not answer: {reason}", host=origin.host, reason=reason
+    )

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-import httpcore
 import pytest
 
 from provisioner import Secret
 from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
-from provisioner.http import FAILURES, LONGEST_BODY, NOTHING_SENT, OUR_FAULT, Client
+from provisioner.http import LONGEST_BODY, Client
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import free_ports
 from tests.raw_http import MakeServer, answering
@@ -115,26 +116,6 @@ def test_a_header_that_cannot_be_written_is_our_fault_and_is_not_quoted(client: 
 def test_an_address_that_cannot_be_called_is_our_fault(client: Client) -> None:
     with pytest.raises(MisconfiguredError):
         call(client, "gopher://127.0.0.1/")
-
-
-def test_every_error_of_the_library_is_known() -> None:
-    """A new class of error must be looked at before it is called *sent*, *not sent* or *our fault*."""
-    every = {one for name in httpcore.__all__ if isinstance(one := getattr(httpcore, name), type)}
-    errors = {one for one in every if issubclass(one, Exception)}
-    sent = {
-        httpcore.NetworkError,
-        httpcore.ProtocolError,
-        httpcore.ReadError,
-        httpcore.ReadTimeout,
-        httpcore.RemoteProtocolError,
-        httpcore.TimeoutException,
-        httpcore.WriteError,
-        httpcore.WriteTimeout,
-    }
-    inside = {httpcore.ConnectionNotAvailable, httpcore.PoolTimeout}  # no connection has two users here
-
-    assert errors == sent | inside | set(NOTHING_SENT) | set(OUR_FAULT)
-    assert all(issubclass(one, FAILURES) for one in errors - inside)
 
 
 def test_no_error_holds_the_request(client: Client, server: MakeServer) -> None:
@@ -255,9 +236,36 @@ def test_a_connection_that_was_idle_for_longer_is_not_used_again(
     assert more == [b"", b""]
 
 
-def test_an_address_with_other_letters_is_our_fault(client: Client) -> None:
-    with pytest.raises(MisconfiguredError):
-        call(client, "http://sağlayıcı.example/")
+@pytest.mark.parametrize("address", ["http://host:port/", "http:///path", "//host/", "http://[::1/"])
+def test_an_address_that_leads_nowhere_is_our_fault(client: Client, address: str) -> None:
+    with pytest.raises(MisconfiguredError, match="cannot be called"):
+        call(client, address)
+
+
+def test_a_proxy_that_would_have_to_be_spoken_to_with_tls_is_our_fault() -> None:
+    """It would be spoken to without."""
+    with pytest.raises(MisconfiguredError, match="no HTTP proxy"):
+        Client.open(timeout=1, proxy="https://proxy.example:3128")
+
+
+def test_the_rest_of_a_long_answer_is_not_taken_for_the_next(client: Client, server: MakeServer) -> None:
+    long = b"x" * (2 * LONGEST_BODY)
+
+    def keep(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 -\r\nContent-Length: %d\r\n\r\n" % len(long) + long)
+        connection.recv(65536)
+
+    url = server(keep).url
+
+    assert client.call("POST", url).text == client.call("POST", url).text == "x" * LONGEST_BODY
+
+
+def test_threads_share_a_client(client: Client, server: MakeServer) -> None:
+    servers = [server(answering(200, name)) for name in "abc"]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda one: client.call("POST", one.url).text, servers * 10))
+
+    assert answers == list("abc") * 10
 
 
 @pytest.fixture(name="certificate", scope="module")
@@ -337,3 +345,13 @@ def test_no_thread_is_left_behind(client: Client, server: MakeServer) -> None:
         client.call("POST", url)
 
     assert threading.active_count() <= before + 1  # the server's own
+
+
+def test_a_talkative_library_prints_no_header(
+    client: Client, server: MakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+
+    call(client, server(answering(200, "")).url)
+
+    assert SECRET not in "".join(capsys.readouterr())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -389,6 +390,7 @@ class TestMisbehaviour:
         call, endpoint = HOOKS[hook]
         pys.account_create(samples.create())
         before, calls = mock.account(LOGIN), mock.calls().get(endpoint, 0)
+        time.sleep(0.002)  # a new password shows in the time of the change only, which is kept in milliseconds
         mock.misbehave(Fault(endpoint=endpoint, do=do, seconds=7))
 
         with pytest.raises(error) as caught:
