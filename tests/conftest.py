@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from provisioner.testing.plugin import require_server
-from tests.raw_http import MakeServer, RawServer
+
+if TYPE_CHECKING:
+    from tests.raw_http import MakeServer, RawServer
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -19,6 +22,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(name="server")
 def _server() -> Iterator[MakeServer]:
+    from tests.raw_http import RawServer  # this file is also used alone
+
     servers = []
 
     def make(behave: Callable[[socket.socket], None]) -> RawServer:

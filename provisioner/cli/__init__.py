@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ def main() -> NoReturn:
     """Run the command line of this process, and exit."""
     from provisioner.cli.root import root
 
+    gc.set_threshold(20_000)  # what a command makes mostly lives until its end, and is not worth looking at again
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="replace")  # a name with a letter that the terminal does not know is no reason to fail
     root.main()

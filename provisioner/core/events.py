@@ -66,7 +66,7 @@ class OperationStarted(OperationEvent):
 
 @attrs.frozen(kw_only=True)
 class StepBegun(OperationEvent):
-    """A hook is about to be called."""
+    """A hook is about to be called that may change something. Hooks that only look have no beginning in the trail."""
 
     kind = "step_begun"
 

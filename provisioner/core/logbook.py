@@ -61,11 +61,9 @@ class Logbook:
         self._pending.append(self._event(OperationStarted, tries=tries))
 
     def begin_to_look(self, name: str, hook: str) -> int:
-        """Note that a step begins that changes nothing, and return its position; it is written with the next change."""
-        position = len(self._steps)
+        """Return the position of a step that changes nothing. Only its end is written, with whatever comes next."""
         self._steps.append(Step(name=name, hook=hook, attempts=1))
-        self._pending.append(self._event(StepBegun, position=position, step=self._steps[position]))
-        return position
+        return len(self._steps) - 1
 
     def begin(self, name: str, hook: str) -> int:
         """Write down that a step begins, and return its position. It is durable when this returns.
@@ -79,6 +77,7 @@ class Logbook:
             StoreError: It could not be written.
         """
         position = self.begin_to_look(name, hook)
+        self._pending.append(self._event(StepBegun, position=position, step=self._steps[position]))
         self._flush()
         return position
 

@@ -518,5 +518,6 @@ def test_the_trail_tells_all_that_happened(harness: Harness) -> None:
     harness.run(harness.planner.open_units(UNITS[:1], cause=CAUSE))
 
     told = [type(event).__name__ for event in seen]
-    steps = ["StepBegun", "StepEnded"] * 5
+    changed, proved, sent = ["StepBegun", "StepEnded"], ["StepEnded"], ["StepBegun", "StepEnded"]
+    steps = [*changed, *proved, *changed, *proved, *sent]
     assert told == ["OperationPlanned", "OperationStarted", *steps, "OperationEnded"]

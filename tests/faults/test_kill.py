@@ -27,7 +27,7 @@ from provisioner_sms.simulator import SmsSimulator
 from tests.faults.victims import DIRECTORIES, Place, Victims, at_work
 
 #: How often the journal is written for a rotation or a handover on two targets.
-WRITES = 7
+WRITES = 5
 
 #: What is killed at random instants: so many processes, of which so many are alive at once, with so many between two
 #: looks at what they left.

@@ -1,7 +1,7 @@
 """Every operation, at every request to every server, with everything that a network can do to it.
 
 The servers are real: a directory, a PYS and a Kannel, each behind a proxy that does to the bytes what a bad network
-does. The fault comes when the journal begins the step, so that the checks before it have passed. The cells are counted
+does. The fault comes when the engine takes the step, so that the checks before it have passed. The cells are counted
 and printed; those that wait for time-outs are chosen, all others are enumerated.
 """
 
@@ -15,14 +15,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from shutil import copy
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import attrs
+import pluggy
 import pytest
 import structlog
 
-from provisioner.core.events import Event, StepBegun
 from provisioner.core.gateway import Gateway
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Person, Unit
 from provisioner.core.retrying import RetryPolicy
@@ -258,21 +258,20 @@ def _shown(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str])
     return lambda: f"{caplog.text} {capsys.readouterr()}"
 
 
-def disturb(wire: TcpProxy, cell: Cell) -> Callable[[Sequence[Event]], None]:
-    """Return what lets the network fail when the journal begins the step, the first time."""
-    armed = False
+def disturb(harness: Harness, wire: TcpProxy, cell: Cell) -> None:
+    """Let the network fail when the engine calls the hook, the first time."""
+    gateway: Gateway = {**harness.plugins.targets, **harness.plugins.channels}[cell.point.place]
+    caller = gateway.callers[cell.point.hook]
 
-    def on_record(events: Sequence[Event]) -> None:
-        nonlocal armed
-        step = events[-1].step if isinstance(events[-1], StepBegun) else None
-        if armed or step is None or (step.name, step.hook) != (cell.point.place, cell.point.hook):
-            return
-        armed, wire.delay = True, cell.delay
+    def call(**arguments: object) -> object:
+        gateway.callers = {**gateway.callers, cell.point.hook: caller}
+        wire.delay = cell.delay
         wire.fail(cell.fault, requests=float("inf") if cell.lasts else 1, after=cell.point.request)
         if cell.fault is WireFault.REFUSE and not cell.lasts:
             wire.heal()
+        return caller(**arguments)
 
-    return on_record
+    gateway.callers = {**gateway.callers, cell.point.hook: cast("pluggy.HookCaller", call)}
 
 
 def carry_out(harness: Harness, kind: OperationKind, number: int) -> Operation:
@@ -324,7 +323,7 @@ def test_no_fault_on_the_wire_loses_a_password(
     wire = scene.wires["tls" if cell.tls else cell.point.place]
     failures = wire.failures
     with scene.process(file, clock, tls=cell.tls) as harness:
-        harness.on_record = disturb(wire, cell)
+        disturb(harness, wire, cell)
         try:
             operations = [carry_out(harness, cell.point.kind, number)]
         finally:
