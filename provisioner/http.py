@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 #: How many bytes of an answer are read; the rest is not for us.
 LONGEST_BODY = 65536
 
+#: Where servers listen if their address does not say.
+PORTS = {"http": 80, "https": 443}
+
 #: The seconds for which an idle connection is kept. No server hangs up as soon as that, and a request that meets a
 #: connection just closed by the other side has an unknown outcome.
 KEPT = 1.0
@@ -73,7 +76,7 @@ class Origin:
 
     scheme: str
     host: str
-    port: int | None
+    port: int
 
 
 class _Wire:
@@ -185,7 +188,7 @@ class Client:
     """Sends requests. Threads may share it; there are as many connections as requests at the same time."""
 
     _timeout: float
-    _proxy: str | None
+    _proxy: Origin | None
     _trust: ssl.SSLContext
     #: The one that was used last comes last.
     _idle: deque[_Connection] = attrs.field(factory=deque, init=False)
@@ -208,9 +211,10 @@ class Client:
 
             MisconfiguredError: The file has no certificates, or the address is not that of a proxy.
         """
-        if proxy and urlsplit(proxy).scheme != "http":
+        way = _split(proxy)[1] if proxy else None
+        if way and way.scheme != "http":
             raise MisconfiguredError("{proxy} is no HTTP proxy", cure="write it as http://HOST:PORT", proxy=proxy)
-        return cls(timeout=timeout, proxy=proxy, trust=_trusting(ca_file))
+        return cls(timeout=timeout, proxy=way, trust=_trusting(ca_file))
 
     def call(
         self,
@@ -268,10 +272,13 @@ class Client:
 
     @contextmanager
     def _lend(self, origin: Origin, deadline: float) -> Iterator[_Connection]:
-        """Lend a connection."""
+        """Lend a connection. One that was closed meanwhile is not lent again."""
         connection = self._kept(origin) or self._connected(origin, deadline)
         try:
             yield connection
+        except BaseException:
+            connection.close()  # nobody knows how far it came
+            raise
         finally:
             self._idle.append(connection)
 
@@ -304,12 +311,11 @@ class Client:
         raise failure
 
     def _unconnected(self, origin: Origin) -> HTTPConnection:
-        proxy = urlsplit(self._proxy) if self._proxy else None
-        host, port = (str(proxy.hostname), proxy.port) if proxy else (origin.host, origin.port)
+        first = self._proxy or origin
         if origin.scheme == "http":
-            return HTTPConnection(host, port)
-        http = HTTPSConnection(host, port, context=self._trust)
-        if proxy:
+            return HTTPConnection(first.host, first.port)
+        http = HTTPSConnection(first.host, first.port, context=self._trust)
+        if self._proxy:
             http.set_tunnel(origin.host, origin.port)
         return http
 
@@ -336,15 +342,20 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _split(url: str) -> tuple[SplitResult, Origin]:
+    """Take an address apart.
+
+    Raises:
+
+        MisconfiguredError: It is none of the web.
+    """
     try:
         where = urlsplit(url)
-        host = (where.hostname or "").encode("idna").decode()
-        origin = Origin(scheme=where.scheme, host=host, port=where.port)
+        host, port = (where.hostname or "").encode("idna").decode(), where.port or PORTS.get(where.scheme)
     except ValueError:
-        origin = None
-    if origin is None or origin.scheme not in {"http", "https"} or not origin.host:
+        host, port = "", None
+    if not host or port is None:
         raise MisconfiguredError("the address {url} cannot be called", url=url)
-    return where, origin
+    return where, Origin(scheme=where.scheme, host=host, port=port)
 
 
 def _left(deadline: float) -> float:

@@ -355,3 +355,18 @@ def test_a_talkative_library_prints_no_header(
     call(client, server(answering(200, "")).url)
 
     assert SECRET not in "".join(capsys.readouterr())
+
+
+def test_a_call_that_is_broken_off_leaves_no_connection_to_be_used_again(
+    client: Client, server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of its answer would be taken for the next one."""
+    kept = server(lambda connection: connection.sendall(b"HTTP/1.1 200 -\r\nContent-Length: 5\r\n\r\nfirst"))
+    monkeypatch.setattr(http.client.HTTPResponse, "read", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        client.call("POST", kept.url)
+    monkeypatch.undo()
+
+    assert client.call("POST", server(answering(200, "second")).url).text == "second"
+    assert client.call("POST", kept.url).text == "first"
+    assert len(kept.requests) == 2
