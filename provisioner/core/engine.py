@@ -40,7 +40,7 @@ CHUNK = 500
 
 #: How many operations are under way for each call that the busiest target allows at once. Most of them wait: for a
 #: turn at a target, or for the journal, which is the cheaper the more of them it serves with one write.
-WORKERS_PER_CALL = 4
+WORKERS_PER_CALL = 8
 MOST_WORKERS = 64
 
 
