@@ -169,7 +169,7 @@ class Plugins:
         return self.targets[name].check()
 
     def add(self, name: str, plugin: object) -> None:
-        """Register an object that is neither target nor channel, for example the store as a source of people."""
+        """Register an object that is neither target nor channel, for example a rule of the product itself."""
         self._register(name, plugin)
 
     def find_person(self, request: FindPerson) -> Person | None:
