@@ -8,16 +8,14 @@ that a password must not go along with: it follows no redirect, keeps no cookie 
 from __future__ import annotations
 
 import io
-import select
 import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -27,6 +25,7 @@ import attrs
 
 from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
 from provisioner.core.secret import Secret
+from provisioner.network import is_idle, trusting
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -98,10 +97,8 @@ class _Wire:
         self.ended = False
 
     def is_idle(self) -> bool:
-        """Whether the other side has said nothing since its last answer; it would be that it hangs up."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        """Whether the other side has said nothing since its last answer."""
+        return is_idle(self._socket)
 
     def sendall(self, data: bytes) -> None:
         """Keep *data* until an answer is read."""
@@ -214,7 +211,7 @@ class Client:
         way = _split(proxy)[1] if proxy else None
         if way and way.scheme != "http":
             raise MisconfiguredError("{proxy} is no HTTP proxy", cure="write it as http://HOST:PORT", proxy=proxy)
-        return cls(timeout=timeout, proxy=way, trust=_trusting(ca_file))
+        return cls(timeout=timeout, proxy=way, trust=trusting(ca_file))
 
     def call(
         self,
@@ -284,14 +281,12 @@ class Client:
 
     def _kept(self, origin: Origin) -> _Connection | None:
         """Return the idle connection that was used last, if there is one that is still good."""
-        while self._idle:
-            try:
+        with suppress(IndexError):  # none is left
+            while True:
                 connection = self._idle.pop()
-            except IndexError:  # another thread took it
-                return None
-            if connection.origin == origin and connection.is_fresh():
-                return connection
-            connection.close()
+                if connection.origin == origin and connection.is_fresh():
+                    return connection
+                connection.close()
         return None
 
     def _connected(self, origin: Origin, deadline: float) -> _Connection:
@@ -325,20 +320,6 @@ class Client:
             return where._replace(fragment="").geturl()
         path = where.path or "/"
         return f"{path}?{where.query}" if where.query else path
-
-
-@cache
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """Read certificates; there are hundreds in the system's own file."""
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # SSLError, for a file that is not PEM, is one too
-        raise MisconfiguredError(
-            "the certificates in {file} cannot be read: {reason}",
-            cure="set ca_file to a file of certificates in PEM form",
-            file=ca_file,
-            reason=error.strerror or type(error).__name__,
-        ) from None
 
 
 def _split(url: str) -> tuple[SplitResult, Origin]:

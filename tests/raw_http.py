@@ -34,7 +34,7 @@ class RawServer:
                 connection, _ = self._listener.accept()
                 with connection, suppress(OSError):
                     connection.settimeout(3)
-                    self.requests.append(_read_request(connection))
+                    self.requests.append(read_request(connection))
                     self.behave(connection)
 
     def stop(self) -> None:
@@ -44,7 +44,8 @@ class RawServer:
         self._thread.join()
 
 
-def _read_request(connection: socket.socket) -> bytes:
+def read_request(connection: socket.socket) -> bytes:
+    """Return one request; raise an OSError if the other side hangs up instead."""
     data = _receive(connection)
     while b"\r\n\r\n" not in data:
         data += _receive(connection)

@@ -70,7 +70,7 @@ def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account
 
     That is so when no sweep ran for long, when a rule set was made stricter, and when a unit came under a stricter one.
     """
-    since = account.password_changed_at or account.opened_at
+    since = account.password_set_at
     warns = any(one.action is Action.WARN and one.rule_set == closing.rule_set for one in due)
     return warns and not any(
         one.action is Action.WARN and one.rule_set == closing.rule_set and (since is None or one.met_at > since)

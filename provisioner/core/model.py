@@ -158,6 +158,11 @@ class Account:
         """The mail address."""
         return f"{self.login}@{self.domain}"
 
+    @property
+    def password_set_at(self) -> datetime | None:
+        """When the password in force was set; when the account was opened, if nothing else is known."""
+        return self.password_changed_at or self.opened_at
+
 
 class TargetState(StrEnum):
     """What the journal knows of one account on one target."""

@@ -116,16 +116,13 @@ class AutoRotate(Rule):
 
 def password_since(account: Account) -> datetime | None:
     """Return since when an open account has its password; ``None`` if it is not open."""
-    if account.state is not AccountState.OPEN:
-        return None
-    return account.password_changed_at or account.opened_at
+    return account.password_set_at if account.state is AccountState.OPEN else None
 
 
 def _ageing_since(account: Account) -> datetime | None:
     """Return the same also for an account whose renewal is stuck half-way: the old password may still log in."""
-    if account.state is AccountState.INCOMPLETE and account.closed_at is None:
-        return account.password_changed_at or account.opened_at
-    return password_since(account)
+    is_stuck = account.state is AccountState.INCOMPLETE and account.closed_at is None
+    return account.password_set_at if is_stuck else password_since(account)
 
 
 def _warning(at: datetime, mail: str, day: str, left: int) -> Deadline:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -221,9 +221,7 @@ def test_the_next_channel_is_tried_when_one_fails(tmp_path: Path) -> None:
     broken, phones = FaultChannel(MemoryChannel()), MemoryChannel()
     broken.faults.on("secret_deliver", Fault.CANNOT_CONNECT)
     channels = {"main": broken, "spare": phones}
-    with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels=channels) as harness:
-        harness.know(units=UNITS[:1], persons=PERSONS[:1])
-        operation = harness.open(codes(1))[0]
+    operation = opened_over(tmp_path / "s.sqlite", channels)
 
     assert operation.state is OperationState.DONE
     assert len(phones.inbox(PERSONS[0].mobile or "")) == 1
@@ -251,14 +249,19 @@ def test_a_message_whose_answer_was_lost_is_looked_for_and_arrives_once(
     assert world.proved(0)
 
 
+def opened_over(file: Path, channels: Mapping[str, object]) -> Operation:
+    """Open one account on one target, with these channels for the password."""
+    with Harness(file, targets={"posta": MemoryTarget()}, channels=channels) as harness:
+        harness.know(units=UNITS[:1], persons=PERSONS[:1])
+        return harness.open(codes(1))[0]
+
+
 def test_one_channel_that_works_is_enough_to_begin(tmp_path: Path) -> None:
     broken, phones = FaultChannel(MemoryChannel()), MemoryChannel()
     broken.faults.on("channel_check", Fault.CANNOT_CONNECT)
     broken.faults.on("secret_deliver", Fault.CANNOT_CONNECT)
     channels = {"main": broken, "spare": phones}
-    with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels=channels) as harness:
-        harness.know(units=UNITS[:1], persons=PERSONS[:1])
-        operation = harness.open(codes(1))[0]
+    operation = opened_over(tmp_path / "s.sqlite", channels)
 
     assert operation.state is OperationState.DONE
     assert len(phones.inbox(PERSONS[0].mobile or "")) == 1
@@ -276,9 +279,7 @@ def test_who_can_be_reached_over_one_channel_is_not_out_of_reach(tmp_path: Path)
 
     phones = MemoryChannel()
     channels = {"landline": Landline(MemoryChannel()), "sms": phones}
-    with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels=channels) as harness:
-        harness.know(units=UNITS[:1], persons=PERSONS[:1])
-        operation = harness.open(codes(1))[0]
+    operation = opened_over(tmp_path / "s.sqlite", channels)
 
     assert operation.state is OperationState.DONE
     assert len(phones.inbox(PERSONS[0].mobile or "")) == 1
@@ -290,9 +291,7 @@ def test_the_next_channel_is_not_tried_when_a_message_may_be_out(tmp_path: Path)
     unsure.faults.on("secret_deliver", Fault.APPLY_AND_LOSE_ANSWER)
     unsure.faults.on("delivery_probe", Fault.CANNOT_CONNECT)
     channels = {"main": unsure, "spare": phones}
-    with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels=channels) as harness:
-        harness.know(units=UNITS[:1], persons=PERSONS[:1])
-        operation = harness.open(codes(1))[0]
+    operation = opened_over(tmp_path / "s.sqlite", channels)
 
     assert operation.state is OperationState.INCOMPLETE
     assert phones.inbox(PERSONS[0].mobile or "") == []

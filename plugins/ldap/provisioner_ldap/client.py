@@ -13,13 +13,11 @@ ldap3 also keeps each request, passwords included, on the connection. It is drop
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +29,7 @@ from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
 
 from provisioner.core.errors import MisconfiguredError, RefusedError, TargetError, UnavailableError
 from provisioner.core.secret import Secret
+from provisioner.network import is_idle, trusting
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
 from provisioner_ldap.errors import Answer, from_answer, from_exception
@@ -157,10 +156,8 @@ class Session:
         return self._change(send)
 
     def is_idle(self) -> bool:
-        """Whether the server has said nothing since its last answer; it would be that it hangs up."""
-        poll = select.poll()
-        poll.register(self._connection.socket, select.POLLIN)
-        return not poll.poll(0)
+        """Whether the server has said nothing since its last answer."""
+        return is_idle(self._connection.socket)
 
     def close(self) -> None:
         """Hang up, politely if the server still listens. Raises nothing."""
@@ -207,20 +204,6 @@ class Client:
 
     settings: LdapSettings
 
-    @cached_property
-    def context(self) -> ssl.SSLContext:
-        """How servers are verified: certificate and name, always.
-
-        Raises:
-
-            MisconfiguredError: The file with the certificates cannot be read.
-        """
-        try:
-            return ssl.create_default_context(cafile=self.settings.ca_file)
-        except OSError as error:
-            file, reason = self.settings.ca_file, str(error)
-            raise MisconfiguredError("ca_file {file} cannot be read: {reason}", file=file, reason=reason) from None
-
     def connect(self, url: str) -> Session:
         """Return a session in which nobody is logged in, encrypted if the settings ask for it.
 
@@ -233,7 +216,7 @@ class Client:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         ldaps = parts.scheme == "ldaps"
-        tls = _StrictTls(self.context, host) if ldaps or self.settings.tls != TlsMode.NONE else None
+        tls = _StrictTls(trusting(self.settings.ca_file), host) if ldaps or self.settings.tls != TlsMode.NONE else None
         *others, last = _addresses(host, port, url)
         for address in others:
             with suppress(UnavailableError):

@@ -31,6 +31,7 @@ from provisioner.core.errors import (
 from provisioner.core.secret import Secret
 from provisioner_pys.client import PysClient
 from provisioner_pys.mock import Fault, PysMock
+from tests.raw_http import read_request
 
 PASSWORD = Secret("canary-Zt7!q")
 KEY = Secret("key-of-the-test")
@@ -77,22 +78,9 @@ class RawServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            while request := read_request(connection):
-                self.requests.append(request)
+            while True:
+                self.requests.append(read_request(connection))
                 self.script(connection)
-
-
-def read_request(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        if not (part := connection.recv(65536)):
-            return b""
-        data += part
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if b"content-length" in line.lower()), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + body
 
 
 def answer(body: bytes, head: bytes = b"HTTP/1.1 200 OK") -> bytes:
