@@ -166,7 +166,7 @@ def _join(
         retry=retry,
         now=now,
         record=record,
-        next_deadline=policy.next_deadline,
+        plan_ahead=policy.planned,
     )
     guard = Guard(limit=config.content.limits.mass_change, census=store, now=now)
     staging = Staging(guard=guard, records=store, record=record, now=now)

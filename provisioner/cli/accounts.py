@@ -8,6 +8,7 @@ from datetime import datetime
 import click
 
 from provisioner.bootstrap import Application
+from provisioner.cli.deadlines import next_action
 from provisioner.cli.documents import account_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.forms import carry_out, require_request_of
@@ -26,7 +27,9 @@ request_option = click.option("--request", metavar="ID", help="The approved requ
 @click.command("list")
 @click.option("--state", type=click.Choice([state.value for state in AccountState]), help="Only those in this state.")
 @click.option("--unit", metavar="CODE", help="Only those of this unit and of the units below it.")
-@click.option("--due-before", type=DAY, help="Only those that a rule wants something of.")
+@click.option(
+    "--due-before", metavar="DATE", type=DAY, help="Only those with a deadline before this day; a warning is one too."
+)
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None, due_before: datetime | None) -> ExitCode:
@@ -41,7 +44,7 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
     shown = [account_document(account, targets.get(account.login, {})) for account in accounts]
     session.output.document({"items": shown})
     session.output.table(
-        ("login", "unit", "holder", "state", "password since", "due"),
+        ("login", "unit", "holder", "state", "password since", "next", "closes on"),
         [
             (
                 account.mail,
@@ -49,7 +52,8 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
                 account.holder or "",
                 session.output.word(account.state),
                 session.local_day(account.password_changed_at),
-                session.local_day(account.next_deadline),
+                next_action(account, session),
+                session.local_day(account.closes_at),
             )
             for account in accounts
         ],
@@ -67,15 +71,17 @@ def show(session: Session, login: str) -> ExitCode:
         [account] = known_accounts(store, session.configuration.content.accounts.naming, [login])
         targets = store.target_states(account.login)
     session.output.document(account_document(account, targets))
+    text = session.output.text
     session.output.table(
         ("field", "value"),
         [
-            ("login", account.mail),
-            ("unit", account.unit),
-            ("holder", account.holder or ""),
-            ("state", session.output.word(account.state)),
-            ("password since", session.local_day(account.password_changed_at)),
-            ("due", session.local_day(account.next_deadline)),
+            (text("login"), account.mail),
+            (text("unit"), account.unit),
+            (text("holder"), account.holder or ""),
+            (text("state"), session.output.word(account.state)),
+            (text("password since"), session.local_day(account.password_changed_at)),
+            (text("next"), next_action(account, session)),
+            (text("closes on"), session.local_day(account.closes_at)),
             *((name, session.output.word(state)) for name, state in targets.items()),
         ],
     )

@@ -49,6 +49,8 @@ def account_document(account: Account, targets: Mapping[str, TargetState]) -> Do
         "state": account.state.value,
         "password_changed_at": iso(account.password_changed_at),
         "next_deadline": iso(account.next_deadline),
+        "next_action": account.next_action.value if account.next_action else None,
+        "closes_at": iso(account.closes_at),
         "targets": [{"name": name, "state": state.value} for name, state in targets.items()],
     }
 

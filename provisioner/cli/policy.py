@@ -11,7 +11,8 @@ import click
 
 from provisioner.bootstrap import Application
 from provisioner.cli.accounts import known_accounts
-from provisioner.cli.documents import Document, iso
+from provisioner.cli.deadlines import next_action
+from provisioner.cli.documents import Document, account_document, iso
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.heatmap import page
 from provisioner.cli.options import DAY, dry_run_option, json_option, recording
@@ -159,12 +160,14 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
         if session.actor != account.holder:
             app.authority.require(session.actor, {Role.OFFICER}, account.unit)
         after = account if dry_run else _confirmed(session, app, account, rule_set)
-    session.output.document({"login": after.login, "rule_set": rule_set, "next_deadline": iso(after.next_deadline)})
+    shown = account_document(after, {})
+    session.output.document(
+        {"rule_set": rule_set, **{name: shown[name] for name in ("login", "next_deadline", "next_action", "closes_at")}}
+    )
     if dry_run:
         session.output.say("this is a dry run, nothing was changed")
     else:
-        day = session.local_day(after.next_deadline)
-        session.output.say("{login}: confirmed; the next deadline is {day}", login=after.mail, day=day)
+        session.output.say("{login}: confirmed; next: {next}", login=after.mail, next=next_action(after, session))
     return ExitCode.DONE
 
 

@@ -73,8 +73,10 @@ class Tools:
     now: Callable[[], datetime]
     #: Makes events durable and shows them to the observers.
     record: Callable[..., None]
-    #: Says when a rule next wants something of an account of this unit of which these deadlines were met.
-    next_deadline: Callable[[Account, Unit, Sequence[Mark]], datetime | None] = lambda *_: None
+    #: Returns an account of this unit, of which these deadlines were met, with the deadlines that come next.
+    plan_ahead: Callable[[Account, Unit, Sequence[Mark]], Account] = lambda account, *_: attrs.evolve(
+        account, next_deadline=None, next_action=None, closes_at=None
+    )
 
 
 @attrs.define(eq=False)
@@ -296,8 +298,7 @@ class Execution:
 
     def _done(self) -> Operation:
         account = self._account_after()
-        next_deadline = self.tools.next_deadline(account, self._unit_after(), self.work.marks)
-        account = attrs.evolve(account, next_deadline=next_deadline)
+        account = self.tools.plan_ahead(account, self._unit_after(), self.work.marks)
         return self._log.finish(OperationState.DONE, account, handover=self._handover())
 
     def _account_after(self) -> Account:

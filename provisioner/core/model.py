@@ -59,6 +59,21 @@ RENEWING = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
 SHUTTING = frozenset({OperationKind.CLOSE, OperationKind.DELETE})
 
 
+class Action(StrEnum):
+    """What a deadline asks for."""
+
+    #: Tell the holder what is going to happen.
+    WARN = "warn"
+    #: Make a new password and bring it to the holder.
+    ROTATE = "rotate"
+    #: Close the account.
+    CLOSE = "close"
+    #: Somebody has to do something that no program can do, for example a backup. It stays until it is confirmed.
+    DUTY = "duty"
+    #: Delete what the targets have of a closed account.
+    DELETE = "delete"
+
+
 class OperationState(StrEnum):
     """Where an operation stands."""
 
@@ -152,6 +167,10 @@ class Account:
     password_changed_at: datetime | None = attrs.field(default=None, validator=_utc)
     #: When a rule next wants something of this account.
     next_deadline: datetime | None = attrs.field(default=None, validator=_utc)
+    #: What it then wants.
+    next_action: Action | None = None
+    #: When a rule closes the account unless something happens before.
+    closes_at: datetime | None = attrs.field(default=None, validator=_utc)
 
     @property
     def mail(self) -> str:

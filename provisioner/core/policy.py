@@ -114,6 +114,18 @@ class Policy:
         """Return when a rule next wants something of one account; ``None`` if none does."""
         return next((one.at for one in self.deadlines(account, unit, marks)), None)
 
+    def planned(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Account:
+        """Return one account with its next deadline, what that asks for, and when the account is closed."""
+        deadlines = self.deadlines(account, unit, marks)
+        first = deadlines[0] if deadlines else None
+        closes_at = next((one.at for one in deadlines if one.action is Action.CLOSE), None)
+        return attrs.evolve(
+            account,
+            next_deadline=first.at if first else None,
+            next_action=first.action if first else None,
+            closes_at=closes_at,
+        )
+
     def sightings(self, reports: Reports) -> list[Sighting]:
         """Let every watch look, and return what they saw.
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -20,26 +19,12 @@ import attrs
 from provisioner.core import days
 from provisioner.core.errors import TargetError
 from provisioner.core.model import Account, Unit
+from provisioner.core.model import Action as Action  # noqa: PLC0414 - rules are written with it
 from provisioner.core.requests import TargetReport
 from provisioner.core.text import Text
 
 #: Returns what the target with this name says of itself; raises a TargetError if it says nothing.
 Reports = Callable[[str], TargetReport]
-
-
-class Action(StrEnum):
-    """What a deadline asks for."""
-
-    #: Tell the holder what is going to happen.
-    WARN = "warn"
-    #: Make a new password and bring it to the holder.
-    ROTATE = "rotate"
-    #: Close the account.
-    CLOSE = "close"
-    #: Somebody has to do something that no program can do, for example a backup. It stays until it is confirmed.
-    DUTY = "duty"
-    #: Delete what the targets have of a closed account.
-    DELETE = "delete"
 
 
 @attrs.frozen(kw_only=True)

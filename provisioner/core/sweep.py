@@ -261,14 +261,14 @@ class Sweep:
         self.agenda.save_deadlines(self._rescheduled(list(known.values())))
 
     def _rescheduled(self, accounts: Sequence[Account]) -> list[Account]:
-        """Return those of these accounts whose next deadline is another one by now, with that deadline."""
+        """Return those of these accounts whose deadlines have changed, with the new ones."""
         units = self.agenda.units({account.unit for account in accounts})
         marks = self.agenda.marks([account.login for account in accounts])
         moved = []
         for one in accounts:
-            deadline = self.policy.next_deadline(one, units[one.unit], marks.get(one.login, ()))
-            if deadline != one.next_deadline:
-                moved.append(attrs.evolve(one, next_deadline=deadline))
+            planned = self.policy.planned(one, units[one.unit], marks.get(one.login, ()))
+            if planned != one:
+                moved.append(planned)
         return moved
 
     def _left(self) -> Iterator[Operation]:

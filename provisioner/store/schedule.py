@@ -22,7 +22,7 @@ SET_DEADLINE = (
         accounts.c.state == bindparam("as_state"),
         accounts.c.password_changed_at.is_not_distinct_from(bindparam("as_changed")),
     )
-    .values(next_deadline=bindparam("deadline"))
+    .values(next_deadline=bindparam("deadline"), next_action=bindparam("action"), closes_at=bindparam("closes"))
 )
 MOVE_CURSOR = update(schedule).values(cursor=bindparam("reached"))
 #: Let the next sweep compute all deadlines anew.

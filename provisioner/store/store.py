@@ -232,4 +232,6 @@ def _as_deadline(account: Account) -> Row:
         "as_state": account.state,
         "as_changed": account.password_changed_at,
         "deadline": account.next_deadline,
+        "action": account.next_action,
+        "closes": account.closes_at,
     }

@@ -26,12 +26,12 @@ from provisioner.core.forms import FormState
 from provisioner.core.model import (
     AccountKind,
     AccountState,
+    Action,
     OperationKind,
     OperationState,
     Outcome,
     TargetState,
 )
-from provisioner.core.rules import Action
 from provisioner.core.troubles import TroubleState
 from provisioner.store.types import ErrorText, UtcDateTime, words
 
@@ -83,6 +83,8 @@ accounts = Table(
     Column("closed_at", UtcDateTime),
     Column("password_changed_at", UtcDateTime),
     Column("next_deadline", UtcDateTime),
+    Column("next_action", words(Action)),
+    Column("closes_at", UtcDateTime),
     # A sweep reads the accounts that are due in this order, and no others.
     Index(None, "next_deadline", "login"),
     sqlite_with_rowid=False,

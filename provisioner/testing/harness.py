@@ -130,7 +130,7 @@ class Harness:
             retry=retry,
             now=self.clock,
             record=self._record,
-            next_deadline=self.policy.next_deadline,
+            plan_ahead=self.policy.planned,
         )
         guard = Guard(limit=limit or MassChangeLimit(), census=self.store, now=self.clock)
         self.engine = Engine(

@@ -85,5 +85,7 @@ def test_account() -> None:
         "state": "open",
         "password_changed_at": "2026-01-05T06:30:15.250000Z",
         "next_deadline": None,
+        "next_action": None,
+        "closes_at": None,
         "targets": [{"name": "posta", "state": "open"}, {"name": "pys", "state": "incomplete"}],
     }

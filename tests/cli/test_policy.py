@@ -209,3 +209,35 @@ class TestConfirm:
 
     def test_of_an_unknown_rule_set_exits_with_2(self, ruled: Office) -> None:
         assert ruled.type("policy", "confirm", "kmarasmem", "yok").code == 2
+
+
+class TestNextAction:
+    """What ``account list`` and ``account show`` say is going to happen."""
+
+    def test_people_read_the_warning_and_the_closing_apart(self, ruled: Office) -> None:
+        """The first warning was shown as "due", as if the account were closed that day."""
+        ruled.type("policy", "sweep")
+        listed = ruled.type("account", "list").out
+        shown = ruled.type("--lang", "tr", "account", "show", "kmarasmem").out
+
+        [own] = [line for line in listed.splitlines() if line.startswith("kmarasmem@")]
+        assert own.split()[-4:] == ["warning", "on", "2026-03-25", "2026-04-01"]
+        assert "due" not in listed
+        assert "uyarı: 2026-03-25" in shown
+        assert any(line.split() == ["kapanış", "2026-04-01"] for line in shown.splitlines())
+
+    def test_scripts_read_them_apart_too(self, ruled: Office, travel: time_machine.Traveller) -> None:
+        """``next_deadline`` stays the plain time that scripts know."""
+        of = {one["login"]: one for one in ruled.type("--json", "account", "list").json["items"]}
+        keys = ("next_deadline", "next_action", "closes_at")
+
+        assert [of["kmarasmem"][key] for key in keys] == [
+            "2026-03-25T09:00:00Z",
+            "warn",
+            "2026-04-01T09:00:00Z",
+        ]
+        assert (of["arge46"]["next_action"], of["arge46"]["closes_at"]) == ("rotate", "2026-04-01T09:00:00Z")
+        travel.move_to(START + 23 * DAY)
+        ruled.type("policy", "sweep")
+        shown = ruled.type("--json", "account", "show", "kmarasmem").json
+        assert [shown[key] for key in keys] == ["2026-03-29T09:00:00Z", "warn", "2026-04-01T09:00:00Z"]

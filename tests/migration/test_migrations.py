@@ -111,6 +111,18 @@ def test_old_store_is_brought_up_to_date(database: Database, url: str) -> None:
         store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
 
 
+def test_deadlines_of_an_old_store_are_computed_again(database: Database, url: str) -> None:
+    """A store from before says when something is due, and not what; the next sweep must not take that as it is."""
+    upgrade(database, "0001")
+    with database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO schedule (id, fingerprint) VALUES (1, 'rules of then')")
+
+    Store.migrate(url)
+
+    with Store.open(url) as store:
+        assert store.schedule().fingerprint == ""
+
+
 def test_store_that_is_up_to_date_stays_as_it_is(url: str, tmp_path: Path) -> None:
     Store.create(url).close()
     before = contents(tmp_path / "store.db")
