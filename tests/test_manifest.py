@@ -387,6 +387,28 @@ class TestPersons:
             (5, "id"),
         ]
 
+    @pytest.mark.parametrize("number", ["532123456.0", "5,32E+09", "0532 123 45 67 / 0533 123 45 67", "yok", "112"])
+    def test_a_number_that_is_not_one_phone_number_is_refused_with_its_line(self, tmp_path: Path, number: str) -> None:
+        """Its digits may be those of a stranger's phone, which the password would go to."""
+        file = tmp_path / "people.csv"
+        file.write_text(f"id;name;mobile\n1;Ayşe;0532 123 45 67\n2;Veli;{number}\n")
+
+        with pytest.raises(InputError) as caught:
+            read_persons(file)
+
+        assert [(one.line, one.field) for one in caught.value.problems] == [(3, "mobile")]
+        assert number not in str(caught.value)
+
+    @pytest.mark.parametrize("number", ["5321234567", "532123456.0", "5.32e9", "true", "2026-11-28"])
+    def test_a_number_in_toml_is_text(self, tmp_path: Path, number: str) -> None:
+        file = tmp_path / "people.toml"
+        file.write_text(f'[[person]]\nid = "1"\nname = "Ayşe"\nmobile = {number}\n')
+
+        with pytest.raises(InputError) as caught:
+            read_persons(file)
+
+        assert caught.value.problems[0].field == "mobile"
+
 
 class TestLongLists:
     """Fifty thousand lines: every school of the country."""

@@ -17,9 +17,11 @@ import attrs
 import pluggy
 import structlog
 
+from provisioner.core import mobile
 from provisioner.core.breaker import Breaker
-from provisioner.core.errors import DryRunError, PluginDefectError, TargetError, UnsupportedError
+from provisioner.core.errors import DryRunError, PluginDefectError, RefusedError, TargetError, UnsupportedError
 from provisioner.core.maintenance import Maintenance
+from provisioner.core.model import Person
 from provisioner.core.requests import (
     AccountReport,
     ChannelReport,
@@ -39,6 +41,7 @@ from provisioner.core.requests import (
     TargetReport,
 )
 from provisioner.core.secret import Secret
+from provisioner.core.text import Text
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -198,14 +201,20 @@ class Target(Gateway):
 
 @attrs.define(eq=False, kw_only=True)
 class Channel(Gateway):
-    """One configured way to bring a secret to its owner, with a typed method for each hook."""
+    """One configured way to bring a secret to its owner, with a typed method for each hook.
+
+    No channel is asked to send to an entry with digits that is not one phone number: which of its digits it would take
+    is anybody's guess, and the password could reach a stranger.
+    """
 
     def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Call ``secret_deliver``."""
+        self._require_number(request.recipient)
         return self.call("secret_deliver", request, DeliveryReceipt)
 
     def notify(self, request: DeliverNotice) -> DeliveryReceipt:
         """Call ``notice_deliver``."""
+        self._require_number(request.recipient)
         return self.call("notice_deliver", request, DeliveryReceipt)
 
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
@@ -213,8 +222,27 @@ class Channel(Gateway):
         return self.call("delivery_probe", request, DeliveryReceipt)
 
     def check(self, request: CheckChannel) -> ChannelReport:
-        """Call ``channel_check``."""
-        return self.call("channel_check", request, ChannelReport)
+        """Call ``channel_check``, and add to the persons who cannot be reached those without one phone number."""
+        report = self.call("channel_check", request, ChannelReport)
+        unusable = {person.id: str(why) for person in request.recipients if (why := _number_objection(person))}
+        return attrs.evolve(report, unreachable={**report.unreachable, **unusable})
+
+    def _require_number(self, recipient: Person) -> None:
+        if why := _number_objection(recipient):
+            raise self._named(
+                RefusedError(
+                    "the registered number of {person} is refused: {reason}",
+                    cure="have the number corrected where it is registered",
+                    person=recipient.id,
+                    reason=why,
+                )
+            )
+
+
+def _number_objection(person: Person) -> Text | None:
+    """Return why no channel may get this person's number; ``None`` if it may, or if there is no number at all."""
+    number = person.mobile or ""
+    return mobile.objection(number) if any(map(str.isdigit, number)) else None
 
 
 def scrubbed(error: TargetError, request: object) -> TargetError:

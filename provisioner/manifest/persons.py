@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from provisioner.core import mobile
 from provisioner.core.model import Person
 from provisioner.core.text import Text
 from provisioner.manifest.findings import Findings
@@ -18,14 +19,16 @@ PERSONS = Shape(
         Column(name="name", required=True, longest=200),
         Column(name="unit", form=WORD),
         Column(name="title", longest=200),
-        Column(name="mobile", longest=32),
+        Column(name="mobile", longest=32, check=mobile.objection),
         Column(name="supervisor", form=WORD),
     ),
 )
 
 
 def read_persons(path: Path) -> Manifest[Person]:
-    """Return the staff in a file. Whether a number can be reached is found out when something is to be sent to it.
+    """Return the staff in a file.
+
+    Whether the phone of a number can be reached is found out when something is to be sent to it.
 
     Raises:
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -24,6 +24,10 @@ class Form:
 WORD = Form(re.compile(r"\w[\w.-]*"), Text("it is no single word of letters, digits, '.', '-' and '_'"))
 
 
+def _nothing(_: str) -> None:
+    """Find nothing wrong with a value."""
+
+
 @attrs.frozen(kw_only=True)
 class Column:
     """One column of a CSV file, or key of a TOML table."""
@@ -32,6 +36,8 @@ class Column:
     required: bool = False
     longest: int = 64
     form: Form | None = None
+    #: Says what else is wrong with a value, if anything is.
+    check: Callable[[str], Text | None] = _nothing
 
     def objection(self, value: str) -> Text | None:
         """Return what is wrong with a value, if anything is."""
@@ -41,7 +47,9 @@ class Column:
             return Text("it is longer than {longest} characters", {"longest": self.longest})
         if not value.isprintable():
             return Text("it has characters that cannot be printed")
-        return self.form.wrong if self.form and not self.form.pattern.fullmatch(value) else None
+        if self.form and not self.form.pattern.fullmatch(value):
+            return self.form.wrong
+        return self.check(value)
 
 
 @attrs.frozen(kw_only=True)

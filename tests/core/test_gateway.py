@@ -24,7 +24,15 @@ from provisioner.core.gateway import Target
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Outcome
 from provisioner.core.plugins import Plugins
-from provisioner.core.requests import AccountReport, CreateAccount, Presence, ProbeAccount, Receipt
+from provisioner.core.requests import (
+    AccountReport,
+    CheckChannel,
+    CreateAccount,
+    DeliverNotice,
+    Presence,
+    ProbeAccount,
+    Receipt,
+)
 from provisioner.testing import samples
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from tests.core.conftest import ORIGIN
@@ -213,3 +221,20 @@ def test_a_memory_target_can_be_probed_through_the_gateway(plugins: Plugins) -> 
 
     report = target.probe(ProbeAccount(account=samples.ACCOUNT, secret=samples.SECRET))
     assert (report.presence, report.secret_accepted) == (Presence.ENABLED, True)
+
+
+@pytest.mark.parametrize("number", ["532123456.0", "0532 123 45 67 / 0533 123 45 67", "5.32E+09", "0532 123 45 6x"])
+def test_no_channel_is_given_an_entry_that_is_not_one_phone_number(plugins: Plugins, number: str) -> None:
+    """A third party's channel may read the digits of a decimal number as those of a stranger's phone."""
+    phones = MemoryChannel()
+    channel = plugins.add_channel("sms", phones, ORIGIN)
+    person = attrs.evolve(samples.HOLDER, mobile=number)
+
+    with pytest.raises(RefusedError, match="the registered number of 1001 is refused") as secret:
+        channel.deliver(attrs.evolve(samples.deliver(), recipient=person))
+    with pytest.raises(RefusedError):
+        channel.notify(DeliverNotice(delivery_id="n", recipient=person, text="Merhaba"))
+
+    assert number not in text_of(secret.value)
+    assert (phones.inbox(number), phones.notices(number)) == ([], [])
+    assert set(channel.check(CheckChannel(recipients=(person, samples.SUCCESSOR))).unreachable) == {person.id}

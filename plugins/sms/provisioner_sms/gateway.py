@@ -6,6 +6,8 @@ from typing import Protocol, assert_never
 
 import attrs
 
+from provisioner.core.errors import RefusedError
+from provisioner.core.mobile import E164
 from provisioner.core.requests import DeliveryReceipt
 from provisioner.core.secret import Secret
 from provisioner_sms.settings import GatewayKind, JsonSettings, KannelSettings, Settings, SimulatorSettings
@@ -16,14 +18,27 @@ def masked(number: str) -> str:
     return f"*{number[-2:]}"
 
 
+def _require_e164(_: object, __: attrs.Attribute[str], number: str) -> None:
+    if not E164.fullmatch(number):
+        raise RefusedError(
+            "the number is not in the form +905321234567", cure="have the number corrected where it is registered"
+        )
+
+
 @attrs.frozen(kw_only=True)
 class Message:
-    """One message to one phone."""
+    """One message to one phone.
+
+    Raises:
+
+        RefusedError: The receiver is not one number in the form E.164. It is checked here, where a message is handed to
+            a gateway, because Kannel sends to each of several numbers with a blank between them.
+    """
 
     #: Our id of it; the same one on every attempt.
     delivery_id: str
     #: The number, as ``+905321234567``.
-    to: str = attrs.field(repr=masked)
+    to: str = attrs.field(repr=masked, validator=_require_e164)
     text: Secret
     #: Who it comes from; ``None`` for whatever the gateway's account says.
     sender: str | None = None

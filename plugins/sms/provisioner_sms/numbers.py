@@ -7,6 +7,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
+from provisioner.core import mobile
 from provisioner.core.errors import MisconfiguredError, RefusedError
 from provisioner_sms.settings import NumberFormat
 
@@ -38,8 +39,8 @@ def parse(number: str | None, regions: tuple[str, ...]) -> str:
     parsed = _parsed(number, regions[0])
     if parsed.extension:
         raise RefusedError("the registered number has an extension", cure=_CURE)
-    # The library would read letters as the keys they stand on.
-    if any(sign.isalpha() for sign in number) or not phonenumbers.is_valid_number(parsed):
+    # The library would read letters as the keys they stand on, and the digits behind a decimal point like all others.
+    if mobile.objection(number) or not phonenumbers.is_valid_number(parsed):
         raise RefusedError("the registered number is not a valid phone number", cure=_CURE)
     if phonenumbers.region_code_for_number(parsed) not in regions:
         raise RefusedError("the registered number is a foreign number", cure=_CURE)

@@ -42,6 +42,10 @@ def test_every_way_to_write_a_mobile_number_is_the_same_number(number: str) -> N
         ("0532-CALL-ME-1", "the registered number is not a valid phone number"),
         ("0532 123 45 67 (esi)", "the registered number is not a valid phone number"),
         ("yok", "the registered number is not a valid phone number"),
+        ("532123456.0", "the registered number is not a valid phone number"),
+        ("53212345.67", "the registered number is not a valid phone number"),
+        ("532123456 7", "the registered number is not a valid phone number"),
+        ("+90 5.32123456e+09", "the registered number is not a valid phone number"),
     ],
 )
 def test_a_password_goes_to_no_number_but_a_mobile_one(number: str | None, reason: str) -> None:

@@ -14,6 +14,7 @@ from provisioner import DeliveryState, Person
 from provisioner.core.errors import ConfigurationError, RefusedError, SecretRefusedError
 from provisioner.core.registration import PluginSettings
 from provisioner.core.requests import CheckChannel, DeliverNotice, DeliveryReceipt, ProbeDelivery
+from provisioner.core.secret import Secret
 from provisioner_sms import plugin
 from provisioner_sms.gateway import Gateway, Message, masked
 from provisioner_sms.json_http import JsonGateway
@@ -265,3 +266,12 @@ def test_the_command_is_declared_without_being_imported() -> None:
     (command,) = plugin.cli_commands()
 
     assert (command.name, command.location) == ("sms-simulator", "provisioner_sms.cli:group")
+
+
+@pytest.mark.parametrize(
+    "to", ["90 532 123 45 67", "+90532 1234567", "05321234567", "+905321234567 +905331234567", "+905321234567\n", ""]
+)
+def test_no_gateway_is_handed_anything_but_one_number_in_e164(to: str) -> None:
+    """Kannel takes a blank for the space between two receivers, and sends the password to both."""
+    with pytest.raises(RefusedError, match="not in the form"):
+        Message(delivery_id="d", to=to, text=Secret("canary"))

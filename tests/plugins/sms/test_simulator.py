@@ -94,6 +94,12 @@ class TestDelivery:
         with pytest.raises(LookupError, match="received no password"):
             sms.last_password(NUMBER)
 
+    @pytest.mark.parametrize("to", ["532123456.0", "05551234567 05559876543", "yok", ""])
+    def test_a_message_to_anything_but_one_number_is_refused(self, sms: SmsSimulator, http: Http, to: str) -> None:
+        answer = http("POST", "/messages", {"id": "1", "to": to, "sender": "X", "text": "hello"})
+
+        assert (answer.status_code, sms.inbox()) == (422, [])
+
     def test_a_notice_arrives_once_beside_the_passwords(
         self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest
     ) -> None:

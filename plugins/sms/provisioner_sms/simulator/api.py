@@ -26,6 +26,7 @@ from urllib.parse import unquote
 
 import attrs
 
+from provisioner.core import mobile
 from provisioner.core.secret import Secret
 from provisioner_sms.service import Call, Reply
 from provisioner_sms.simulator.faults import Fault, Misbehaviour, Script
@@ -64,6 +65,8 @@ class Api:
             message_id, to, sender, text = (str(document[key]) for key in ("id", "to", "sender", "text"))
         except (ValueError, LookupError, TypeError):
             return _json(400, {"error": "expected a JSON object with id, to, sender and text"})
+        if mobile.objection(to):
+            return _json(422, {"error": "the receiver is not one phone number"})
         planned = self.script.next()
         if refusal := _refusal(planned):
             return refusal
