@@ -23,7 +23,13 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
+from provisioner.core.errors import (
+    LONGEST_REST,
+    MisconfiguredError,
+    TargetError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
 from provisioner.core.secret import Secret
 from provisioner.network import is_idle, trusting
 
@@ -58,15 +64,20 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds after which the other side wants to be asked again, if it says so (RFC 9110 §10.2.3)."""
+        """The seconds after which the other side wants to be asked again, if it says so (RFC 9110 §10.2.3).
+
+        At most :data:`~provisioner.core.errors.LONGEST_REST`.
+        """
         said = self.headers.get("retry-after", "")
-        if said.isascii() and said.isdigit():
-            return float(said)
         try:
-            until = parsedate_to_datetime(said)
-        except ValueError:
+            if said.isascii() and said.isdigit():
+                seconds = float(said)
+            else:
+                until = parsedate_to_datetime(said)
+                seconds = (until - datetime.now(UTC if until.tzinfo else None)).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        return max(0.0, (until - datetime.now(UTC if until.tzinfo else None)).total_seconds())
+        return max(0.0, min(seconds, LONGEST_REST.total_seconds()))
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,22 @@ def test_an_answer_does_not_show_what_it_may_quote(client: Client, server: MakeS
     assert SECRET not in repr(client.call("POST", server(answering(200, SECRET)).url))
 
 
-@pytest.mark.parametrize(("header", "expected"), [("7", 7.0), ("soon", None), ("-1", None)])
+DAY = timedelta(days=1).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("7", 7.0),
+        ("soon", None),
+        ("-1", None),
+        ("999999999999", DAY),
+        ("9" * 400, DAY),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", DAY),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", 0.0),
+        ("Mon, 01 Jan 2001 00:00:00 +9999999999999", None),
+    ],
+)
 def test_the_other_side_may_say_when_to_come_back(
     client: Client, server: MakeServer, header: str, expected: float | None
 ) -> None:

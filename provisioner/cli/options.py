@@ -11,8 +11,22 @@ from provisioner.cli.session import Session
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
+#: The years in which the days and times of options can be. Calendars end soon after, in some time zone.
+YEARS = range(1970, 3000)
+
+
+class _Day(click.DateTime):
+    """A day in one of the years that can be computed with in every time zone."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        day = super().convert(value, param, ctx)
+        if day.year not in YEARS:
+            self.fail(f"the year is not between {YEARS[0]} and {YEARS[-1]}.", param, ctx)
+        return day
+
+
 #: A day, as an option is given one; :meth:`~provisioner.cli.session.Session.start_of` says when it begins.
-DAY = click.DateTime(["%Y-%m-%d"])
+DAY = _Day(["%Y-%m-%d"])
 
 
 def _json_too(ctx: click.Context, _: click.Parameter, value: bool) -> None:

@@ -13,7 +13,7 @@ import structlog
 from provisioner.bootstrap import authority_of, utc_now
 from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import dry_run_option, json_option, reason_option
+from provisioner.cli.options import YEARS, dry_run_option, json_option, reason_option
 from provisioner.cli.session import Session
 from provisioner.config import LoadedConfiguration
 from provisioner.core.authority import Role
@@ -140,10 +140,13 @@ def _future(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     """
     try:
         given = datetime.fromisoformat(text)
-    except ValueError:
+        time = (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         message = Text("{text} is no time; write it as 2026-03-01T18:00", {"text": text})
         raise InputError([Problem(field="until", message=message)]) from None
-    time = (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
+    if time.year > YEARS[-1]:
+        message = Text("{text} is after the year {last}", {"text": text, "last": YEARS[-1]})
+        raise InputError([Problem(field="until", message=message)])
     if time <= now:
         raise InputError([Problem(field="until", message=Text("{text} is over already", {"text": text}))])
     return time

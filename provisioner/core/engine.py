@@ -9,6 +9,7 @@ from itertools import chain
 from queue import SimpleQueue
 
 import attrs
+import structlog
 
 from provisioner.core.errors import (
     BusyError,
@@ -18,8 +19,10 @@ from provisioner.core.errors import (
     LeaseLostError,
     NotReadyError,
     Problem,
+    StoreError,
     SupersededError,
     TargetError,
+    known_or_defect,
 )
 from provisioner.core.events import Event, OperationPlanned
 from provisioner.core.execution import Execution, Tools
@@ -34,6 +37,8 @@ from provisioner.core.requests import CheckChannel
 from provisioner.core.staging import Staging
 from provisioner.core.text import Text
 from provisioner.core.waiting import obstacle
+
+log = structlog.stdlib.get_logger(__name__)
 
 #: How many operations are written down in one transaction.
 CHUNK = 500
@@ -266,6 +271,10 @@ class Engine:
                 yield self.planner.again(operation)
             except (InputError, TargetError) as error:
                 yield attrs.evolve(operation, error=step_error(error))
+            except StoreError:
+                raise
+            except Exception as error:
+                yield _broken_off(operation, error)
 
     def _run(self, work: Iterable[Work | Operation]) -> Iterator[Operation]:
         workers = min(MOST_WORKERS, WORKERS_PER_CALL * max((one.parallel for one in self.tools.targets), default=1))
@@ -297,6 +306,10 @@ class Engine:
             return Execution(work, self.tools).run()
         except (BusyError, DeniedError, LeaseLostError) as error:
             return attrs.evolve(work.operation, error=step_error(error))
+        except StoreError:
+            raise
+        except Exception as error:
+            return _broken_off(work.operation, error)
 
     def _wait(self, operation: Operation, error: InMaintenanceError) -> Operation:
         """Leave an operation alone until the end of a maintenance, and see that the journal says so."""
@@ -325,6 +338,13 @@ def _released(operation: Operation) -> Operation:
 
 def _put_off(operation: Operation, error: InMaintenanceError) -> Operation:
     return attrs.evolve(operation, next_try_at=error.until, error=step_error(error))
+
+
+def _broken_off(operation: Operation, error: Exception) -> Operation:
+    """Return an operation at which the program failed before it could be written down that it did."""
+    failure = known_or_defect(error)
+    log.error("operation_broken_off", operation=operation.id, login=operation.login, reason=str(failure))
+    return attrs.evolve(operation, error=step_error(failure))
 
 
 def _check_target(check: Callable[[], object]) -> list[Problem]:

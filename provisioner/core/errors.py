@@ -16,6 +16,7 @@
     ├── StoppedError                the program was asked to stop between two steps
     ├── DryRunError                 something tried to change a system during a dry run
     ├── StoreError                  the store cannot be opened, read or written
+    ├── DefectError                 the program failed at this operation; the others go on
     └── TargetError                 a target or channel did not do what it was asked
         ├── TransientError          it may work later: retried
         │   ├── UnavailableError    it could not be reached; nothing was sent
@@ -39,14 +40,19 @@ plug-ins scrubs them all the same.
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import ClassVar
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Self
 
 import attrs
 
 from provisioner.core.requests import Denial
 from provisioner.core.text import Text
+
+#: The longest time for which a target can ask not to be called.
+LONGEST_REST = timedelta(days=1)
 
 
 class ProvisionerError(Exception):
@@ -172,6 +178,20 @@ class StoreError(ProvisionerError):
     """The store cannot be opened, read or written."""
 
 
+class DefectError(ProvisionerError):
+    """The program itself failed at one operation. The other operations of the run go on."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Return what is known of *error*: its class and its place. Its text may quote a secret."""
+        return cls(
+            "the program failed: {error} at {place}",
+            cure="please report it; 'provisioner resume' or the next sweep tries the operation again",
+            error=type(error).__name__,
+            place=raised_at(error),
+        )
+
+
 class TargetError(ProvisionerError):
     """A target or channel did not do what it was asked.
 
@@ -220,12 +240,13 @@ class ThrottledError(TransientError):
 
     Args:
 
-        retry_after: The seconds it asked for, or ``None`` if it did not say.
+        retry_after: The seconds it asked for, or ``None`` if it did not say. No more than :data:`LONGEST_REST` is kept.
     """
 
     def __init__(self, message: str, /, *, retry_after: float | None = None, cure: str = "", **values: object) -> None:
         super().__init__(message, cure=cure, **values)
-        self.retry_after = retry_after
+        rest = None if retry_after is None else min(retry_after, LONGEST_REST.total_seconds())
+        self.retry_after = None if rest is None or math.isnan(rest) else max(0.0, rest)
 
 
 class NotAppliedError(TransientError):
@@ -278,3 +299,14 @@ class NotReadyError(ProvisionerError):
 
     def __str__(self) -> str:
         return "\n".join([f"{self.text}:", *(f"{error.target}: {error}" for error in self.errors)])
+
+
+def known_or_defect(error: Exception) -> ProvisionerError:
+    """Return *error* if it is one of ours, whose text may be shown, or else a :class:`DefectError` in its place."""
+    return error if isinstance(error, ProvisionerError) else DefectError.of(error)
+
+
+def raised_at(error: BaseException) -> str:
+    """Say where *error* was raised, without its text, which may quote a secret."""
+    frames = inspect.getinnerframes(error.__traceback__, context=0) if error.__traceback__ else []
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"

@@ -17,15 +17,19 @@ import attrs
 
 from provisioner.core.delivery import deliver
 from provisioner.core.errors import (
+    BusyError,
     InMaintenanceError,
+    LeaseLostError,
     NotAppliedError,
     ProvisionerError,
     RefusedError,
     StoppedError,
+    StoreError,
     TargetError,
     ThrottledError,
     TransientError,
     UnknownOutcomeError,
+    known_or_defect,
 )
 from provisioner.core.gateway import HOOKS, AccountChange, Channel, Target
 from provisioner.core.logbook import Logbook
@@ -107,6 +111,14 @@ class Execution:
             StoreError: The journal cannot be written; nothing more was done.
         """
         self._log.start()
+        try:
+            return self._carry_out()
+        except (BusyError, LeaseLostError, StoreError):
+            raise
+        except Exception as error:
+            return self._break_off(error)
+
+    def _carry_out(self) -> Operation:
         try:
             if self._kind in _SHUTTING:
                 self._shut()
@@ -350,6 +362,13 @@ class Execution:
         if for_good:
             return self._log.finish(OperationState.FAILED if untouched else OperationState.UNDONE, account, error)
         return self._log.finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
+
+    def _break_off(self, error: Exception) -> Operation:
+        """Leave an operation at which the program itself failed to its next try, which makes a new secret."""
+        whole = not self._log.has_begun and not self.work.begun_before
+        account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
+        failure = known_or_defect(error)
+        return self._log.finish(OperationState.INCOMPLETE, account, failure, self._next_try_at(failure))
 
     @property
     def _may_unwind(self) -> bool:

@@ -8,7 +8,6 @@ changes nothing, no more calls run at once than the target allows, and a target 
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -19,7 +18,14 @@ import structlog
 
 from provisioner.core import mobile
 from provisioner.core.breaker import Breaker
-from provisioner.core.errors import DryRunError, PluginDefectError, RefusedError, TargetError, UnsupportedError
+from provisioner.core.errors import (
+    DryRunError,
+    PluginDefectError,
+    RefusedError,
+    TargetError,
+    UnsupportedError,
+    raised_at,
+)
 from provisioner.core.maintenance import Maintenance
 from provisioner.core.model import Person
 from provisioner.core.requests import (
@@ -157,7 +163,7 @@ class Gateway:
             return function()
         except TargetError as error:
             raise scrubbed(error, request) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # one that ends the program for one account would end all others
             name = type(error).__name__
             log.error("plugin_defect", target=self.name, hook=hook, error=name, at=raised_at(error))
             raise PluginDefectError(
@@ -256,9 +262,3 @@ def scrubbed(error: TargetError, request: object) -> TargetError:
                 clean.__dict__.update({k: v for k, v in error.__dict__.items() if k not in {"text", "cure"}})
                 return clean
     return error
-
-
-def raised_at(error: BaseException) -> str:
-    """Say where *error* was raised, without its text, which may quote a secret."""
-    frames = inspect.getinnerframes(error.__traceback__, context=0) if error.__traceback__ else []
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"

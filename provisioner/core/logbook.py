@@ -54,6 +54,11 @@ class Logbook:
         """How often the operation was begun, this time included."""
         return self._operation.tries
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a step was begun."""
+        return bool(self._steps)
+
     def start(self) -> None:
         """Note that the operation begins; it is written with the first step."""
         tries = self._operation.tries + 1
@@ -133,8 +138,8 @@ class Logbook:
         )
 
     def _flush(self) -> None:
-        events, self._pending = self._pending, []
-        self._record(*events)
+        self._record(*self._pending)
+        self._pending = []
 
     def _event(self, make: Callable[..., EventT], **facts: object) -> EventT:
         operation = self._operation

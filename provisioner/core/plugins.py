@@ -14,9 +14,9 @@ import structlog
 
 from provisioner.core import hookspecs, tracing
 from provisioner.core.breaker import Breaker
-from provisioner.core.errors import MisconfiguredError, PluginDefectError, PluginError, ProvisionerError
+from provisioner.core.errors import MisconfiguredError, PluginDefectError, PluginError, ProvisionerError, raised_at
 from provisioner.core.events import Event
-from provisioner.core.gateway import Channel, Gateway, Origin, Target, raised_at
+from provisioner.core.gateway import Channel, Gateway, Origin, Target
 from provisioner.core.model import Person
 from provisioner.core.registration import PluginSettings
 from provisioner.core.requests import (

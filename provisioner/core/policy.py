@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import structlog
 
-from provisioner.core.errors import ConfigurationError, PluginDefectError
-from provisioner.core.gateway import raised_at
+from provisioner.core.errors import ConfigurationError, PluginDefectError, raised_at
 from provisioner.core.model import Account, Unit
 from provisioner.core.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
 

@@ -18,9 +18,7 @@ from provisioner.core.engine import Engine
 from provisioner.core.errors import (
     BusyError,
     LeaseLostError,
-    NotReadyError,
-    ProvisionerError,
-    TargetError,
+    StoreError,
 )
 from provisioner.core.events import DeadlineMet, RulesChanged
 from provisioner.core.journal import Agenda
@@ -67,7 +65,7 @@ class Sweep:
     herald: Herald
     reports: Reports
     it_unit: str = ""
-    _failures: list[ProvisionerError] = attrs.field(factory=list, init=False)
+    _failures: list[Exception] = attrs.field(factory=list, init=False)
     #: The ids of the operations that were left, and have been yielded.
     _driven_on: set[str] = attrs.field(factory=set, init=False)
 
@@ -79,6 +77,8 @@ class Sweep:
             NotReadyError: Targets or channels could not be used; whatever needs none of them was done all the same.
 
             TargetError: The personnel system could not be asked; likewise.
+
+            Exception: The program failed at a part of the sweep; likewise.
 
             StoreError: The store cannot be read or written.
         """
@@ -277,10 +277,12 @@ class Sweep:
             yield one
 
     def _trying(self, work: Iterator[SweptT]) -> Iterator[SweptT]:
-        """Go on with the rest of the sweep if what this needs cannot be used now."""
+        """Go on with the rest of the sweep if this part of it fails, unless the store does."""
         try:
             yield from work
-        except (NotReadyError, TargetError) as error:
+        except StoreError:
+            raise
+        except Exception as error:
             self._failures.append(error)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,6 +19,9 @@ from provisioner.core.rules import Action, Deadline, Reports, Sighting, Watch
 from provisioner.core.text import Text
 
 SOURCE = "004 m.12/d"
+
+#: What "good for ever" is in a certificate (RFC 5280, section 4.1.2.5): a day later there is no local time any more.
+LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 
 #: How many certificates are looked at at once.
 PARALLEL = 8
@@ -79,6 +82,7 @@ class Certificates(Watch):
         return [self._sighting(name, until, time_zone) for name, until in sorted(found.items())]
 
     def _sighting(self, name: str, until: datetime, time_zone: ZoneInfo) -> Sighting:
+        until = min(until, LAST_DAY)
         day = days.written_day(until, time_zone)
         soon = Text("please renew the certificate of {name}: it runs out on {day}", {"name": name, "day": day})
         warnings = [

@@ -100,10 +100,10 @@ class Faults:
     delay: float = 0.01
     #: How often each hook was called.
     calls: Counter[str] = attrs.field(factory=Counter, init=False)
-    _rules: list[tuple[str, Fault, Container[int]]] = attrs.field(factory=list, init=False)
+    _rules: list[tuple[str, Fault, Container[int], str | None]] = attrs.field(factory=list, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
-    def on(self, hook: str, fault: Fault, calls: Container[int] = EVERY_CALL) -> None:
+    def on(self, hook: str, fault: Fault, calls: Container[int] = EVERY_CALL, *, item: str | None = None) -> None:
         """Let calls of *hook* fail.
 
         Args:
@@ -113,9 +113,11 @@ class Faults:
             fault: How.
 
             calls: The numbers of the calls that fail, counted from 1 since the beginning; all by default.
+
+            item: The login of the account, or the id of the person, that the calls are about; any by default.
         """
         with self._lock:
-            self._rules.append((hook, fault, calls))
+            self._rules.append((hook, fault, calls, item))
 
     def clear(self) -> None:
         """Let everything work again. The counts stay."""
@@ -126,8 +128,15 @@ class Faults:
         """Make the call, or fail as told."""
         with self._lock:
             self.calls[hook] += 1
-            number = self.calls[hook]
-            fault = next((fault for name, fault, calls in self._rules if name == hook and number in calls), None)
+            number, items = self.calls[hook], {None, *_items(request)}
+            fault = next(
+                (
+                    fault
+                    for name, fault, calls, item in self._rules
+                    if name == hook and number in calls and item in items
+                ),
+                None,
+            )
         if fault is None:
             return call()
         result = call() if fault in APPLIED else None
@@ -151,6 +160,13 @@ class Faults:
             Fault.CUT_ANSWER: UnknownOutcomeError("the answer broke off"),
             Fault.MISCONFIGURED: MisconfiguredError("wrong credentials"),
         }[fault]
+
+
+def _items(request: object) -> list[str]:
+    """Return what a request is about: the login of an account, the ids of a person and of a message."""
+    account, person = getattr(request, "account", None), getattr(request, "recipient", None)
+    ids = [getattr(request, name, None) for name in ("person_id", "delivery_id")]
+    return [one for one in (account and account.login, person and person.id, *ids) if one]
 
 
 @attrs.define(eq=False)

@@ -97,6 +97,11 @@ class TestList:
 
         assert len(found) == count * 2
 
+    @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+    def test_day_that_no_calendar_can_compute_with_ends_with_2(self, lived: Office, day: str) -> None:
+        assert lived.type("audit", "list", "--since", day).code == 2
+        assert lived.type("audit", "list", "--until", day).code == 2
+
     def test_entry_that_is_no_json_is_shown_and_no_defect(self, lived: Office) -> None:
         tamper(lived, "UPDATE events SET body = x'ff', at = 'x', actor = x'fe' WHERE seq = 2")
 

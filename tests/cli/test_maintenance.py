@@ -11,6 +11,14 @@ from tests.cli.conftest import Office
 
 HOUR = timedelta(hours=1)
 
+TIMES = [
+    ("2020-01-01T00:00", "is over already"),
+    ("tomorrow", "is no time"),
+    ("0001-01-01T00:00", "is no time"),
+    ("9999-12-31T23:59-12:00", "is no time"),
+    ("9999-12-31T23:59+00:00", "is after the year 2999"),
+]
+
 
 @pytest.fixture(name="end")
 def _end() -> datetime:
@@ -113,7 +121,7 @@ class TestMaintenance:
 
         assert answer.json["until"] == "2026-03-01T15:00:00Z"
 
-    @pytest.mark.parametrize(("until", "said"), [("2020-01-01T00:00", "is over already"), ("tomorrow", "is no time")])
+    @pytest.mark.parametrize(("until", "said"), TIMES)
     def test_needs_a_time_to_come(self, office: Office, until: str, said: str) -> None:
         answer = office.type("--json", "target", "maintenance", "pys", "--until", until)
 

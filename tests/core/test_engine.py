@@ -23,6 +23,8 @@ from provisioner.core.model import (
     TargetState,
     Unit,
 )
+from provisioner.core.plan import Work
+from provisioner.core.planner import Planner
 from provisioner.core.requests import (
     AccountReport,
     ChannelReport,
@@ -41,6 +43,7 @@ from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 MANY = 40
+SECRET = "hunter2"
 UNITS = [
     Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian=f"p{n}") for n in range(MANY)
 ]
@@ -460,6 +463,78 @@ def test_a_target_is_left_alone_as_long_as_it_asks_for(world: World, harness: Ha
     operation = harness.open(codes(1))[0]
 
     assert operation.next_try_at == harness.clock() + timedelta(hours=2)
+
+
+@pytest.mark.parametrize("seconds", [999_999_999_999, 10**400, float("inf")])
+def test_a_rest_without_end_is_cut_to_a_day(world: World, harness: Harness, seconds: float) -> None:
+    world.targets["first"].faults.retry_after = seconds
+    world.targets["first"].faults.on("account_create", Fault.THROTTLE, item="birim1")
+    operations = {one.login: one for one in harness.open(codes(3))}
+
+    assert operations["birim1"].next_try_at == harness.clock() + timedelta(days=1)
+    assert states([operations["birim0"], operations["birim2"]]) == {OperationState.DONE}
+
+
+@pytest.mark.parametrize("last", ["StepBegun", "OperationEnded"])
+def test_a_defect_at_one_operation_is_that_operations(world: World, harness: Harness, last: str) -> None:
+    """One that ends the run would end every later run, too, as each begins with what was left."""
+
+    def fail(events: Sequence[Event]) -> None:
+        if events[-1].login == "birim1" and type(events[-1]).__name__ == last:
+            raise KeyError(SECRET)
+
+    harness.on_record = fail
+    for operations in (harness.open(codes(3)), harness.open(codes(3))):
+        broken = {one.login: one for one in operations if one.error}
+        assert set(broken) == {"birim1"}
+        assert broken["birim1"].error
+        assert broken["birim1"].error.name == "DefectError"
+        assert "KeyError" in broken["birim1"].error.message
+        assert SECRET not in repr(broken)
+    assert world.proved(0)
+    assert world.proved(2)
+    harness.on_record = lambda _: None
+    harness.clock.advance(timedelta(days=1))  # type: ignore[attr-defined]
+
+    assert states(harness.resume()) == {OperationState.DONE}
+    assert world.proved(1)
+
+
+def test_a_defect_while_work_is_taken_up_again_is_that_operations(
+    world: World, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.targets["first"].faults.on("account_create", Fault.CANNOT_CONNECT)
+    harness.open(codes(3))
+    world.targets["first"].faults.clear()
+    harness.clock.advance(timedelta(days=1))  # type: ignore[attr-defined]
+    again = Planner.again
+
+    def fail(planner: Planner, operation: Operation) -> Work:
+        if operation.login == "birim1":
+            raise ZeroDivisionError
+        return again(planner, operation)
+
+    monkeypatch.setattr(Planner, "again", fail)
+    operations = harness.resume()
+
+    assert sorted(one.login for one in operations if one.state is OperationState.DONE) == ["birim0", "birim2"]
+    assert [one.error and one.error.name for one in operations if one.login == "birim1"] == ["DefectError"]
+
+
+def test_a_target_that_ends_the_program_ends_one_operation(world: World) -> None:
+    class Rude(FaultTarget):
+        @hookimpl
+        def account_create(self, request: CreateAccount) -> Receipt:
+            if request.account.login == "birim1":
+                raise SystemExit(SECRET)
+            return FaultTarget.account_create(self, request)
+
+    with Harness(world.file, targets={"posta": Rude(MemoryTarget())}, channels=world.channels) as harness:
+        harness.know(units=UNITS[:3], persons=PERSONS[:3])
+        operations = harness.open(codes(3))
+
+    assert sorted(one.login for one in operations if one.state is OperationState.DONE) == ["birim0", "birim2"]
+    assert SECRET not in repr(operations)
 
 
 def test_a_target_is_told_who_hands_over_to_whom(world: World) -> None:

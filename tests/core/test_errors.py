@@ -6,7 +6,16 @@ import re
 import pytest
 
 from provisioner.core import errors
-from provisioner.core.errors import InputError, Problem, ProvisionerError, TransientError, UnavailableError
+from provisioner.core.errors import (
+    LONGEST_REST,
+    DefectError,
+    InputError,
+    Problem,
+    ProvisionerError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+)
 from provisioner.core.text import Text
 
 CLASSES = [
@@ -55,3 +64,29 @@ def test_an_input_error_lists_every_problem_with_its_place() -> None:
     )
 
     assert str(error).splitlines()[1:] == ["units.csv:3:parent: unknown unit X", "46001:login: empty"]
+
+
+DAY = LONGEST_REST.total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [(None, None), (30, 30), (-5, 0), (1e300, DAY), (float("inf"), DAY), (10**400, DAY), (float("nan"), None)],
+)
+def test_no_target_can_ask_for_a_rest_that_has_no_end(asked: float | None, kept: float | None) -> None:
+    """A time that cannot be added to the clock would end whatever waits for it."""
+    assert ThrottledError("later", retry_after=asked).retry_after == kept
+
+
+def test_a_defect_says_where_it_is_and_not_what_it_quotes() -> None:
+    def fail() -> None:
+        raise KeyError("hunter2")
+
+    try:
+        fail()
+    except KeyError as error:
+        defect = DefectError.of(error)
+
+    assert "KeyError" in str(defect)
+    assert f"{__file__}:" in str(defect)
+    assert "hunter2" not in f"{defect!r} {defect}"

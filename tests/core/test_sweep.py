@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import attrs
 import pytest
 
 from provisioner.core.events import DeadlineMet, Event, OperationPlanned, RulesChanged
+from provisioner.core.execution import Execution
 from provisioner.core.limits import MassChangeLimit
 from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
 from provisioner.core.notices import Notice
+from provisioner.core.planner import Planner
 from provisioner.core.policy import Policy, RuleSet, Scope
 from provisioner.core.policy_run import Refusal
 from provisioner.core.rules import Action, Deadline, Facts, Reports, Rule, Sighting, Watch
@@ -344,6 +347,35 @@ class TestWhatDoesNotWork:
         sweep(town)
 
         assert world.target.faults.calls["account_rotate"] == tries
+
+    @pytest.mark.parametrize("when", ["it is taken up again", "it is carried out"])
+    def test_a_defect_at_one_operation_keeps_nobody_else_from_being_warned_and_closed(
+        self, town: Harness, world: World, when: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.target.faults.on("account_rotate", Fault.CANNOT_CONNECT)
+        [stuck] = town.rotate(["okul46"])
+        assert stuck.state is OperationState.INCOMPLETE
+
+        def fail(_: object, operation: Operation | None = None) -> NoReturn:
+            assert operation is None or operation.login == "okul46"
+            raise OverflowError
+
+        place: type = Planner if when == "it is taken up again" else Execution
+        monkeypatch.setattr(place, "again" if place is Planner else "_give_new_secret", fail)
+        lived = days_of(town, world.clock, 30)
+
+        assert [day for day, happened in lived.items() if ("warn", "sube46") in happened] == [23, 27, 29]
+        assert town.account("sube46").state is AccountState.CLOSED
+
+    def test_a_defect_in_a_part_of_the_sweep_is_told_after_the_rest_was_done(
+        self, town: Harness, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_out(town, world)
+        monkeypatch.setattr(Policy, "sightings", lambda *_: 1 / 0)
+
+        with pytest.raises(ZeroDivisionError):
+            sweep(town)
+        assert town.account("sube46").state is AccountState.CLOSED
 
     def test_a_mass_closing_is_held_back_before_the_first_one(self, world: World) -> None:
         harness = world.start(RENEWAL)

@@ -135,6 +135,15 @@ class TestFiles:
         assert before.subject == after.subject
         assert before.deadlines[-1].at < after.deadlines[0].at
 
+    def test_that_never_run_out_do_not_keep_others_from_being_seen(self, issue: Issue) -> None:
+        """The end of time is the next year in Istanbul (RFC 5280, section 4.1.2.5)."""
+        endless = issue("endless.pem", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+
+        [forever, good] = see(Certificates(files=(endless, issue("good.pem", UNTIL))))
+
+        assert str(forever.message) == "good until 31.12.9999"
+        assert (forever.error, good.error) == (None, None)
+
     @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"])
     def test_that_cannot_be_read_do_not_keep_others_from_being_seen(
         self, issue: Issue, tmp_path: Path, content: bytes | None

@@ -55,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        if length > LONGEST_BODY:
+        if not 0 <= length <= LONGEST_BODY:
             self.close_connection = True
             return
         call = Call(method=self.command, path=self.path, headers=dict(self.headers), body=self.rfile.read(length))

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import attrs
 import structlog
 
-from provisioner.core.gateway import raised_at
+from provisioner.core.errors import raised_at
 from provisioner.core.secret import Secret
 from provisioner_pys.mock.documents import read_document
 from provisioner_pys.mock.faults import Fault, Faults, Misbehaviour
