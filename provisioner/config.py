@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import cattrs
+from attrs.validators import ge, in_, le
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.v import transform_error
 
@@ -76,7 +77,7 @@ class BreakerSettings:
     """When a target or channel that fails is given up: the table ``[breaker]``."""
 
     #: After how many minutes without a success it is quarantined, until somebody resumes it.
-    quarantine_after_minutes: int = attrs.field(default=60, validator=attrs.validators.ge(1))
+    quarantine_after_minutes: int = attrs.field(default=60, validator=[ge(1), le(60 * 24 * 366)])
 
     @property
     def quarantine_after(self) -> timedelta:
@@ -89,11 +90,11 @@ class LimitSettings:
     """Which runs are held back until somebody releases them: the table ``[limits]``."""
 
     #: How many of the open accounts may be closed or deleted within the window, in percent; 100 for all of them.
-    mass_change_percent: int = attrs.field(default=20, validator=[attrs.validators.ge(1), attrs.validators.le(100)])
+    mass_change_percent: int = attrs.field(default=20, validator=[ge(1), le(100)])
     #: From how many open accounts on, in total and for each target, there is a limit.
-    mass_change_from: int = attrs.field(default=100, validator=attrs.validators.ge(1))
+    mass_change_from: int = attrs.field(default=100, validator=[ge(1), le(10_000_000)])
     #: How far back is counted what was closed or deleted before.
-    mass_change_window_hours: int = attrs.field(default=24, validator=attrs.validators.ge(1))
+    mass_change_window_hours: int = attrs.field(default=24, validator=[ge(1), le(24 * 366)])
 
     @property
     def mass_change(self) -> MassChangeLimit:
@@ -120,7 +121,7 @@ class Configuration:
     #: Where the store is: a path, or an SQLAlchemy URL.
     store: str = "provisioner.sqlite"
     #: The language of messages to people: ``tr`` or ``en``.
-    language: str = attrs.field(default="tr", validator=attrs.validators.in_(("tr", "en")))
+    language: str = attrs.field(default="tr", validator=in_(("tr", "en")))
     #: The time zone of days and dates, by its name in the IANA database.
     time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
     accounts: Accounts
@@ -216,7 +217,7 @@ class _SystemHead(_Head):
     """Those of a target or channel."""
 
     #: How many calls may run at once.
-    parallel: int = attrs.field(default=8, validator=[attrs.validators.ge(1), attrs.validators.le(256)])
+    parallel: int = attrs.field(default=8, validator=[ge(1), le(256)])
 
 
 @attrs.frozen(kw_only=True)
@@ -261,7 +262,7 @@ def load(path: Path) -> LoadedConfiguration:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # the latter also for an integer of thousands of digits
         raise ConfigurationError("{path} cannot be read: {error}", path=path, error=error) from None
     return LoadedConfiguration(file=path, content=structure(table, Configuration, "", file=path))
 
@@ -328,6 +329,9 @@ def _bound(error: BaseException) -> str:
 
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
 
+#: The largest integer of TOML. Larger floats are no setting either, and neither is "not a number".
+_LARGEST = 2**63 - 1
+
 #: The types that only TOML has and no setting.
 _OTHERS = {list: "a list", dict: "a table"}
 
@@ -344,6 +348,8 @@ def _exactly(kind: type, value: object, cls: Callable[[object], object]) -> obje
     accepted = (int, float) if kind is float else (kind,)
     if isinstance(value, bool) is not (kind is bool) or not isinstance(value, accepted):
         raise _WrongTypeError(_NAMES[kind], value)
+    if isinstance(value, (int, float)) and not abs(value) <= _LARGEST:  # "not a number" is not
+        raise ConfigurationError("the number is infinite, or larger than 64 bits can hold")
     return cls(value)  # which may be an enumeration of that kind
 
 

@@ -89,6 +89,17 @@ class TestLoad:
                 '[accounts]\ndomain = "x"\n[targets.p]\nplugin = "x"\nparallel = 0\n',
                 "targets.p: not allowed: 'parallel' must be >= 1",
             ),
+            *(
+                (f"[{table}]\n{key} = {value}\n", f"{table}: not allowed: '{key}' must be <=")
+                for table, key in (
+                    ("breaker", "quarantine_after_minutes"),
+                    ("limits", "mass_change_percent"),
+                    ("limits", "mass_change_from"),
+                    ("limits", "mass_change_window_hours"),
+                )
+                for value in (999_999_999, 10**18)
+            ),
+            (f"[limits]\nmass_change_from = {10**400}\n", "the number is infinite, or larger than 64 bits can hold"),
         ],
     )
     def test_says_where_and_what_is_wrong(self, file: Path, text: str, words: str) -> None:
@@ -100,7 +111,7 @@ class TestLoad:
     def test_names_all_problems_at_once(self, file: Path) -> None:
         assert len(complaint(file, 'store = 1\ntime_zone = "Mars"\n').splitlines()) == 2
 
-    @pytest.mark.parametrize("content", [b"store = \n", b"\xff", None])
+    @pytest.mark.parametrize("content", [b"store = \n", b"\xff", b"x = 1" + 5000 * b"0", None])
     def test_of_what_cannot_be_read_names_the_file(self, file: Path, content: bytes | None) -> None:
         if content is not None:
             file.write_bytes(content)
@@ -237,6 +248,10 @@ class TestStructure:
             ({"urls": "ldap://a"}, "targets.posta.urls: expected a list"),
             ({"urls": ["a", 1]}, "targets.posta.urls"),
             ({"ratio": "2"}, "targets.posta.ratio: expected a number"),
+            *(
+                ({"ratio": value}, "targets.posta.ratio: the number is infinite, or larger than 64 bits can hold")
+                for value in (float("nan"), float("inf"), float("-inf"), 1e300, 10**400)
+            ),
             ({"on": 1}, "targets.posta.on: expected true or false"),
             ({"inner": {"size": True}}, "targets.posta.inner.size: expected a whole number"),
             ({"inner": {"size": 0}}, "targets.posta.inner"),

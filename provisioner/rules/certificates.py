@@ -11,9 +11,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import attrs
-from attrs.validators import deep_iterable, ge
+from attrs.validators import deep_iterable
 
 from provisioner.core import days
+from provisioner.core.bounds import DAYS
 from provisioner.core.errors import ConfigurationError, InMaintenanceError, TargetError, UnsupportedError
 from provisioner.core.rules import Action, Deadline, Reports, Sighting, Watch
 from provisioner.core.text import Text
@@ -44,7 +45,7 @@ class Certificates(Watch):
     #: Targets that say until when the certificates of their own servers are good.
     targets: tuple[str, ...] = ()
     #: How many days before that somebody is warned.
-    warn_days: tuple[int, ...] = attrs.field(default=(30, 14, 7, 1), validator=deep_iterable(ge(1)))
+    warn_days: tuple[int, ...] = attrs.field(default=(30, 14, 7, 1), validator=deep_iterable(DAYS))
     #: The id of whoever is warned; by default the custodian of the IT unit.
     tell: str | None = None
 

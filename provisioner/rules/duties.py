@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
-from attrs.validators import ge, optional
+from attrs.validators import optional
 
+from provisioner.core import bounds
 from provisioner.core.model import AccountKind, AccountState
 from provisioner.core.rules import Action, Deadline, Facts, Rule
 from provisioner.core.text import Text
@@ -28,7 +29,7 @@ class Custodian(Rule):
     """
 
     #: How many days there are between two reminders.
-    remind_days: int = attrs.field(default=7, validator=ge(1))
+    remind_days: int = attrs.field(default=7, validator=bounds.DAYS)
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
         """Return the next reminder, if one is needed."""
@@ -54,9 +55,9 @@ class BackupDuty(Rule):
     """
 
     #: After how many months; by default 3 in schools and 6 elsewhere.
-    months: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    months: int | None = attrs.field(default=None, validator=optional(bounds.MONTHS))
     #: How many days there are between two reminders.
-    remind_days: int = attrs.field(default=7, validator=ge(1))
+    remind_days: int = attrs.field(default=7, validator=bounds.DAYS)
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
         """Return the next reminder."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
-from attrs.validators import deep_iterable, ge
+from attrs.validators import deep_iterable
 
+from provisioner.core.bounds import DAYS
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.model import Account, AccountState
 from provisioner.core.rules import Action, Deadline, Facts, Rule, share
@@ -25,9 +26,9 @@ class RenewOrClose(Rule):
     """
 
     #: After how many days a password has to be renewed.
-    days: int = attrs.field(default=30, validator=ge(1))
+    days: int = attrs.field(default=30, validator=DAYS)
     #: How many days before that the holder is warned.
-    warn_days: tuple[int, ...] = attrs.field(default=(7, 3, 1), validator=deep_iterable(ge(1)))
+    warn_days: tuple[int, ...] = attrs.field(default=(7, 3, 1), validator=deep_iterable(DAYS))
 
     def __attrs_post_init__(self) -> None:
         if self._notice_period >= self.days:
@@ -78,9 +79,9 @@ class AutoRotate(Rule):
     """
 
     #: After how many days the window opens.
-    from_day: int = attrs.field(default=20, validator=ge(1))
+    from_day: int = attrs.field(default=20, validator=DAYS)
     #: After how many days it ends.
-    to_day: int = 27
+    to_day: int = attrs.field(default=27, validator=DAYS)
 
     def __attrs_post_init__(self) -> None:
         if self.to_day <= self.from_day:

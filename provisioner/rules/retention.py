@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
-from attrs.validators import ge
 
+from provisioner.core.bounds import DAYS
 from provisioner.core.model import AccountState
 from provisioner.core.rules import Action, Deadline, Facts, Rule
 from provisioner.core.text import Text
@@ -21,7 +21,7 @@ class Retention(Rule):
     """
 
     #: For how many days after its closing an account is kept.
-    days: int = attrs.field(default=180, validator=ge(1))
+    days: int = attrs.field(default=180, validator=DAYS)
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
         """Return when the account is to be deleted."""

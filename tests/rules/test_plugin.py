@@ -87,6 +87,20 @@ class TestRules:
             ('rule = "retention"\nday = 3', "rules.one: unknown key day; did you mean days? known are days"),
             ('rule = "retention"\ndays = "3"', "rules.one.days: expected a whole number"),
             ('rule = "retention"\ndays = 0', "rules.one: not allowed: 'days' must be >= 1"),
+            *(
+                (f'rule = "{rule}"\n{key} = {value}', f"rules.one: not allowed: '{key}' must be")
+                for rule, key, value in (
+                    ("retention", "days", 999_999_999),
+                    ("renew-or-close", "days", 999_999_999),
+                    ("renew-or-close", "warn_days", [999_999_999]),
+                    ("auto-rotate", "from_day", 999_999_999),
+                    ("auto-rotate", "to_day", 999_999_999),
+                    ("auto-rotate", "to_day", -1),
+                    ("custodian", "remind_days", 999_999_999),
+                    ("backup-duty", "remind_days", 999_999_999),
+                    ("backup-duty", "months", 999_999_999),
+                )
+            ),
             ('rule = "backup-duty"\nmonths = 0', "rules.one: not allowed: 'months' must be >= 1"),
             ('rule = "renew-or-close"\nwarn_days = [0]', "rules.one: not allowed: 'warn_days' must be >= 1"),
             ('rule = "renew-or-close"\ndays = 7', "rules.one: a warning 7 days before the end of 7 days comes too"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from provisioner.core.bounds import is_timeout
 from provisioner.core.errors import ConfigurationError
 
 
@@ -25,14 +26,14 @@ class DovecotSettings:
     file: Path
     #: Where the server listens for IMAP; passwords are proved there.
     host: str = "localhost"
-    port: int = 993
+    port: int = attrs.field(default=993, validator=[attrs.validators.ge(1), attrs.validators.le(65535)])
     #: Whether IMAP is spoken over TLS. Only on this machine may it be without.
     tls: bool = True
     #: The certificates that may have signed the server's, instead of the system's.
     ca_file: Path | None = None
     scheme: Scheme = Scheme.SHA512_CRYPT
     #: How many seconds the server may take for an answer.
-    timeout: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
+    timeout: float = attrs.field(default=10.0, validator=is_timeout)
 
     def __attrs_post_init__(self) -> None:
         if not self.tls and self.host not in {"localhost", "127.0.0.1", "::1"}:

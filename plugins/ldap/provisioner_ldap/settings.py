@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import attrs
-from attrs.validators import ge
+from attrs.validators import ge, le
 
+from provisioner.core.bounds import LONGEST_TIMEOUT
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.model import AccountKind
 from provisioner.core.secret import Secret
@@ -76,11 +77,11 @@ class LdapSettings:
     #: The entry of the password policy that holds for the accounts, if ``provisioner check`` shall look at it.
     policy_dn: str | None = None
     #: The seconds in which a connection must be open, encrypted and bound; each of the three counts for itself.
-    connect_timeout: int = attrs.field(default=5, validator=ge(1))
+    connect_timeout: int = attrs.field(default=5, validator=[ge(1), le(LONGEST_TIMEOUT)])
     #: The seconds in which an answer must come.
-    timeout: int = attrs.field(default=10, validator=ge(1))
+    timeout: int = attrs.field(default=10, validator=[ge(1), le(LONGEST_TIMEOUT)])
     #: How many connections may be open at once, and as many again for trying passwords.
-    connections: int = attrs.field(default=8, validator=ge(1))
+    connections: int = attrs.field(default=8, validator=[ge(1), le(256)])
 
     def base(self, kind: AccountKind) -> str:
         """Return the entry below which accounts of this kind are."""

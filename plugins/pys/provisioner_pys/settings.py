@@ -9,13 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
+from provisioner.core.bounds import is_timeout
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.secret import Secret
-
-
-def _is_positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if value <= 0:
-        raise ConfigurationError("{key}: expected more than 0", key=attribute.name)
 
 
 def _is_address(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
@@ -43,7 +39,7 @@ class PysSettings:
     #: The key PYS knows us by. Needed with ``url``; an embedded PYS makes its own.
     api_key: Secret | None = None
     #: How many seconds one request may take, from connecting to the answer's last byte.
-    timeout: float = attrs.field(default=10.0, validator=_is_positive)
+    timeout: float = attrs.field(default=10.0, validator=is_timeout)
     #: The certificates that may have signed PYS's, in PEM form, instead of the public ones.
     ca_file: Path | None = None
     #: Whether passwords may cross a network unencrypted, that is, whether ``http://`` to another machine is allowed.

@@ -8,13 +8,19 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
+from provisioner.core.bounds import is_timeout
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.secret import Secret
 from provisioner_sms.exchange import Exchange
+
+LAST_PORT = 65535
+
+#: The most messages that one text can take on the way to a phone.
+MOST_PARTS = 255
 
 
 class GatewayKind(StrEnum):
@@ -52,8 +58,8 @@ def _is_loopback(host: str) -> bool:
 def _is_address(_: object, attribute: attrs.Attribute[Any], url: str | None) -> None:
     if url is None:
         return
-    pieces = urlsplit(url)
-    if pieces.scheme not in {"http", "https"} or not pieces.hostname:
+    pieces = _pieces(url)
+    if pieces is None or pieces.scheme not in {"http", "https"} or not pieces.hostname:
         raise ConfigurationError("{key}: expected an address that begins with http:// or https://", key=attribute.name)
     if "@" in pieces.netloc or re.search(r"(?i)(pass|pwd|secret|key)\w*=", pieces.query):
         raise ConfigurationError(
@@ -61,19 +67,24 @@ def _is_address(_: object, attribute: attrs.Attribute[Any], url: str | None) -> 
         )
 
 
+def _pieces(url: str) -> SplitResult | None:
+    """Return the pieces of *url*, or ``None`` if it has none, or a port that is none."""
+    try:
+        pieces = urlsplit(url)
+        _ = pieces.port
+    except ValueError:
+        return None
+    return pieces
+
+
 def _is_protected(key: str, url: str) -> None:
-    if not protected(url):
+    if _pieces(url) is None or not protected(url):
         raise ConfigurationError("{key}: passwords may leave this machine over https only", key=key)
 
 
-def _is_positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if value <= 0:
-        raise ConfigurationError("{key}: expected more than 0", key=attribute.name)
-
-
-def _seconds(default: float) -> float:
-    seconds: float = attrs.field(default=default, validator=_is_positive)
-    return seconds
+def _are_parts(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
+    if not 0 < value <= MOST_PARTS:
+        raise ConfigurationError("{key}: expected more than 0 and at most {most}", key=attribute.name, most=MOST_PARTS)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +106,7 @@ class KannelSettings:
     username: str
     password: Secret
     #: The seconds one request may take.
-    timeout: float = _seconds(10)
+    timeout: float = attrs.field(default=10.0, validator=is_timeout)
     #: Certificates to trust instead of the system's.
     ca_file: Path | None = None
     #: The bearerbox's status page ``status.xml``, asked whether an operator is connected.
@@ -110,7 +121,8 @@ class KannelSettings:
             raise ConfigurationError("{key}: the address needs the place {{id}}", key="dlr_url")
         if self.dlr_url and self.dlr_listen:
             raise ConfigurationError("set dlr_url or dlr_listen, not both")
-        if self.dlr_listen is not None and not re.fullmatch(r"[^:\s]+:\d{1,5}", self.dlr_listen):
+        listen = re.fullmatch(r"[^:\s]+:([0-9]{1,5})", self.dlr_listen or "0:0")
+        if listen is None or int(listen[1]) > LAST_PORT:
             raise ConfigurationError("{key}: expected HOST:PORT", key="dlr_listen")
 
 
@@ -130,7 +142,7 @@ class JsonSettings:
     secrets: Mapping[str, Secret] = attrs.field(factory=dict)
     number_format: NumberFormat = NumberFormat.E164
     #: The seconds one request may take.
-    timeout: float = _seconds(20)
+    timeout: float = attrs.field(default=20.0, validator=is_timeout)
     #: Certificates to trust instead of the system's.
     ca_file: Path | None = None
     #: The address of an HTTP proxy, without credentials.
@@ -161,7 +173,7 @@ class SimulatorSettings:
     #: What the running one wants to see.
     api_key: Secret | None = None
     #: The seconds one request may take.
-    timeout: float = _seconds(10)
+    timeout: float = attrs.field(default=10.0, validator=is_timeout)
 
     def __attrs_post_init__(self) -> None:
         if (self.url is None) == (self.embedded is None):
@@ -195,9 +207,9 @@ class Settings:
     #: The countries whose mobile numbers may get a password; numbers without a country code belong to the first.
     regions: tuple[str, ...] = attrs.field(default=("TR",), validator=_are_regions)
     #: How many messages one text may take.
-    max_parts: int = attrs.field(default=1, validator=_is_positive)
+    max_parts: int = attrs.field(default=1, validator=_are_parts)
     #: How many messages a notice may take, which holds no password.
-    max_notice_parts: int = attrs.field(default=3, validator=_is_positive)
+    max_notice_parts: int = attrs.field(default=3, validator=_are_parts)
     texts: Texts = Texts()
     kannel: KannelSettings | None = None
     json: JsonSettings | None = None

@@ -51,6 +51,10 @@ def test_what_works_is_taken(table: dict[str, object]) -> None:
         ({"url": "https://user:canary@pys", "api_key": KEY}, "must not hold a user"),
         ({"url": "https://pys/?key=canary", "api_key": KEY}, "must not hold a user"),
         ({"embedded": "pys.sqlite", "timeout": 0}, "timeout: expected more than 0"),
+        *(
+            ({"embedded": "pys.sqlite", "timeout": seconds}, "timeout")
+            for seconds in (float("nan"), float("inf"), 1e300, 3601, -1)
+        ),
         ({"embedded": "pys.sqlite", "timeuot": 1}, "timeuot"),
     ],
 )
