@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import Enum
@@ -21,12 +21,14 @@ from cattrs.v import transform_error
 
 from provisioner import credentials
 from provisioner.core.errors import ConfigurationError
+from provisioner.core.identifiers import name_objection
 from provisioner.core.limits import MassChangeLimit
 from provisioner.core.plan import Naming
 from provisioner.core.policy import Scope
 from provisioner.core.protection import Pattern
 from provisioner.core.registration import PluginSettings, Section
 from provisioner.core.secret import Secret
+from provisioner.core.text import Lines, visible
 
 DEFAULT_FILE = "provisioner.toml"
 ENVIRONMENT_VARIABLE = "PROVISIONER_CONFIG"
@@ -35,6 +37,12 @@ ENVIRONMENT_VARIABLE = "PROVISIONER_CONFIG"
 RULES_PLUGIN = "rules"
 
 SettingsT = TypeVar("SettingsT")
+
+
+def _identifiers(_: object, __: object, value: Iterable[str]) -> None:
+    for name in value:
+        if objection := name_objection(name):
+            raise ConfigurationError("{name} cannot be a name: {reason}", name=visible(name), reason=objection)
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +119,7 @@ class AuthoritySettings:
     """Who may do what is enforced: the table ``[authority]``."""
 
     #: The ids of those who may do everything, and give roles to others.
-    administrators: tuple[str, ...] = ()
+    administrators: tuple[str, ...] = attrs.field(default=(), validator=_identifiers)
 
 
 @attrs.frozen(kw_only=True)
@@ -130,11 +138,11 @@ class Configuration:
     #: Who may do everything. Without this table everybody may, and nothing is denied.
     authority: AuthoritySettings | None = None
     #: The targets, in the order in which they are changed. Each table names its ``plugin``.
-    targets: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    targets: dict[str, dict[str, Any]] = attrs.field(factory=dict, validator=_identifiers)
     #: The channels, in the order in which they are tried. Each table names its ``plugin``.
-    channels: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    channels: dict[str, dict[str, Any]] = attrs.field(factory=dict, validator=_identifiers)
     #: The rule sets of the policy. Each table may name its ``plugin``, ``kinds`` and ``under``.
-    rules: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    rules: dict[str, dict[str, Any]] = attrs.field(factory=dict, validator=_identifiers)
 
 
 @attrs.frozen(kw_only=True)
@@ -282,7 +290,7 @@ def structure(table: Mapping[str, object], cls: type[SettingsT], place: str, *, 
     except Exception as error:
         found = [f"{_describe(error, cls)} @ $"]
     lines = [_line(file, place, one) for one in found]
-    raise ConfigurationError("{problems}", problems="\n".join(lines)) from None
+    raise ConfigurationError("{problems}", problems=Lines.of(lines)) from None
 
 
 def _line(file: Path, place: str, problem: str) -> str:

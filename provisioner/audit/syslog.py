@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from provisioner.core.model import OperationState
+from provisioner.core.text import visible
 from provisioner.store.verification import Link
 
 #: The facility "log audit" of RFC 5424, table 1.
@@ -30,7 +31,7 @@ _NIL = "-"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _BOM = b"\xef\xbb\xbf"
 _ESCAPED = re.compile(r'["\\\]]')
-_HARMLESS = re.compile(r'[^"\\\]\x00-\x1f\x7f]*')
+_HARMLESS = re.compile(r'[^"\\\]]*')
 #: Control characters would end a line; they become the octal number that RFC 5424 shows for one of them.
 _CONTROLS = {code: f"#{code:03o}" for code in (*range(0x20), 0x7F)}
 
@@ -106,9 +107,9 @@ def _step_error(event: Mapping[str, Any]) -> object:
 
 def escaped(value: str) -> str:
     """Return the value of a parameter as RFC 5424, 6.3.3 wants it, in one line."""
-    if _HARMLESS.fullmatch(value):
+    if value.isprintable() and _HARMLESS.fullmatch(value):
         return value
-    return _ESCAPED.sub(r"\\\g<0>", value.translate(_CONTROLS))
+    return _ESCAPED.sub(r"\\\g<0>", visible(value.translate(_CONTROLS)))
 
 
 def _printable(text: str, longest: int) -> str:

@@ -10,7 +10,7 @@ import click
 from provisioner.bootstrap import Application
 from provisioner.cli.documents import grant_document
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import DAY, json_option, recording
+from provisioner.cli.options import DAY, PERSON, json_option, recording
 from provisioner.cli.session import Session
 from provisioner.core.authority import Grant, Granted, Revoked, Role
 from provisioner.core.errors import DeniedError, InputError, Problem
@@ -23,7 +23,7 @@ unit_option = click.option("--unit", metavar="CODE", help="For this unit and tho
 
 
 @click.command("grant")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @click.argument("role", type=_ROLE)
 @unit_option
 @recording
@@ -69,8 +69,15 @@ def revoke(
 
 
 @click.command("delegate")
-@click.option("--from", "delegator", metavar="PERSON", required=True, help="Whose role it is, and who answers for it.")
-@click.option("--to", "person", metavar="PERSON", required=True, help="Who acts meanwhile.")
+@click.option(
+    "--from",
+    "delegator",
+    type=PERSON,
+    metavar="PERSON",
+    required=True,
+    help="Whose role it is, and who answers for it.",
+)
+@click.option("--to", "person", type=PERSON, metavar="PERSON", required=True, help="Who acts meanwhile.")
 @click.option("--role", type=_ROLE, required=True, help="Which role.")
 @unit_option
 @click.option("--from-date", type=DAY, help="The first day; by default it begins at once.")

@@ -308,6 +308,6 @@ def _document(finding: Finding, session: Session) -> dict[str, str]:
 
 def _tell(finding: Finding, session: Session) -> None:
     output = session.output
-    output.line(f"{output.word(finding.status):8} {finding.name}: {output.said(finding.message)}")
+    output.lines(f"{output.word(finding.status):8} {finding.name}: {output.said(finding.message)}")
     if finding.cure.template:
-        output.line(f"  -> {output.said(finding.cure)}")
+        output.lines(f"  -> {output.said(finding.cure)}")

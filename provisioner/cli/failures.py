@@ -26,7 +26,7 @@ from provisioner.core.errors import (
     SupersededError,
     TargetError,
 )
-from provisioner.core.text import Text
+from provisioner.core.text import Text, visible
 
 #: What each class of errors means to a script. The class nearest to the error decides.
 CODES: dict[type[BaseException], ExitCode] = {
@@ -61,7 +61,7 @@ def report(error: Exception, session: Session) -> ExitCode:
         session.output.document({"error": document(error, session)})
     else:
         for line in lines(error, session):
-            session.output.error_line(line)
+            session.output.error_lines(line)
     return exit_code(error)
 
 
@@ -122,7 +122,7 @@ def _defect(error: Exception, session: Session) -> tuple[str, str, Sequence[Prob
 def _message(problem: Problem, session: Session) -> str:
     """Return what is wrong, after what it is about where its place does not tell."""
     message = session.output.said(problem.message)
-    return f"{problem.subject}: {message}" if problem.subject else message
+    return f"{visible(problem.subject)}: {message}" if problem.subject else message
 
 
 def lines(error: Exception, session: Session) -> list[str]:
@@ -135,8 +135,8 @@ def lines(error: Exception, session: Session) -> list[str]:
     lines = [f"{session.output.text('error')}: {message}"]
     for one in problems:
         place = ":".join(str(part) for part in (one.file, one.line, one.field) if part)
-        lines.append(f"  {place}: {_message(one, session)}")
-    return [*lines, *(f"  -> {line}" for line in cure.splitlines())]
+        lines.append(f"  {visible(place)}: {_message(one, session)}")
+    return [*lines, *(f"  -> {line}" for line in cure.split("\n") if line)]
 
 
 def _denials(error: NotAuthorizedError, session: Session) -> list[str]:
@@ -144,7 +144,7 @@ def _denials(error: NotAuthorizedError, session: Session) -> list[str]:
     said = session.output.said
     lines = [f"{session.output.text('error')}: {said(error.text)}"]
     for one in error.denials:
-        lines += [f"  {one.login}: {said(one.denial.reason)}", f"    -> {said(one.denial.cure)}"]
+        lines += [f"  {visible(one.login)}: {said(one.denial.reason)}", f"    -> {said(one.denial.cure)}"]
     return lines
 
 

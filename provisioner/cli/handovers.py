@@ -8,7 +8,7 @@ from provisioner.bootstrap import Application
 from provisioner.cli.accounts import known_accounts
 from provisioner.cli.documents import handover_document
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import changing, json_option
+from provisioner.cli.options import PERSON, changing, json_option
 from provisioner.cli.pages import write_page
 from provisioner.cli.record import page, rows
 from provisioner.cli.runs import run, started
@@ -22,7 +22,7 @@ STDOUT = "-"
 
 @click.command("handover")
 @click.argument("login")
-@click.option("--to", "incoming", metavar="PERSON", help="Who receives the account, and the new password.")
+@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="Who receives the account, and the new password.")
 @click.option("--to-it-unit", is_flag=True, help="While nobody is in the post: the custodian of the IT unit.")
 @click.option("--from", "outgoing", metavar="PERSON", help="Who hands it over, if that is to be checked.")
 @changing
@@ -93,7 +93,7 @@ def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
     if file is None:
         session.output.table(("field", "value"), rows(handover, session))
     elif file == STDOUT:
-        session.output.line(page(handover, session))
+        session.output.lines(page(handover, session))
     else:
         write_page(file, page(handover, session))
         session.output.say("the record is in {file}", file=file)

@@ -25,6 +25,29 @@ class _Day(click.DateTime):
         return day
 
 
+class _Identifier(click.ParamType[str]):
+    """The id of a person, or another code, that is kept although it may be unknown."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, _: click.Context | None) -> str:
+        """Return the identifier.
+
+        Raises:
+
+            InputError: It can be none.
+        """
+        from provisioner.core.errors import InputError, Problem
+        from provisioner.core.identifiers import code_objection
+
+        if objection := code_objection(value):
+            raise InputError([Problem(field=(param and param.name) or self.name, message=objection)])
+        return value
+
+
+#: The id of a person.
+PERSON = _Identifier()
+
 #: A day, as an option is given one; :meth:`~provisioner.cli.session.Session.start_of` says when it begins.
 DAY = _Day(["%Y-%m-%d"])
 

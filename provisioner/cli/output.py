@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provisioner.core.text import Text
+from provisioner.core.text import Lines, Text, printable_json, visible
 
 if TYPE_CHECKING:
     from provisioner.cli.session import Session
@@ -21,9 +21,6 @@ ItemT = TypeVar("ItemT")
 
 #: Values that are one of our own words, such as the state of an account.
 _WORDS = frozenset({"kind", "state"})
-
-#: Control characters, which could make a terminal do what a file or another system wants.
-_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
 
 
 class Output:
@@ -42,37 +39,48 @@ class Output:
         """Print the JSON document, in JSON mode. There is never more than one."""
         if self._session.json and not self._answered:
             self._answered = True
-            _write(json.dumps(content, ensure_ascii=False).encode(), sys.stdout)
+            _write(printable_json(json.dumps(content, ensure_ascii=False)).encode(), sys.stdout)
 
     def say(self, template: str, /, **values: object) -> None:
         """Print a line for people, on stdout."""
-        self.line(self.text(template, **values))
+        self.lines(self.text(template, **values))
 
     def line(self, text: str) -> None:
-        """Print a line for people that needs no translation."""
+        """Print one line for people that needs no translation. A line feed in it is shown, and ends no line."""
+        self.lines(visible(text))
+
+    def lines(self, text: str) -> None:
+        """Print text for people that needs no translation; the line feeds in it are the product's own."""
         if not self._session.json:
-            _write(text.translate(_CONTROLS), sys.stdout)
+            _write(Lines.of(text.split("\n")), sys.stdout)
 
     def note(self, template: str, /, **values: object) -> None:
         """Print a line on stderr, in both ways."""
-        self.error_line(self.text(template, **values))
+        self.error_lines(self.text(template, **values))
 
     def error_line(self, text: str) -> None:
-        """Print a line on stderr that needs no translation."""
-        _write(text.translate(_CONTROLS), sys.stderr)
+        """Print one line on stderr that needs no translation. A line feed in it is shown, and ends no line."""
+        self.error_lines(visible(text))
+
+    def error_lines(self, text: str) -> None:
+        """Print text on stderr that needs no translation; the line feeds in it are the product's own."""
+        _write(Lines.of(text.split("\n")), sys.stderr)
 
     def text(self, template: str, /, **values: object) -> str:
-        """Return a sentence in the language asked for."""
-        return Text(template, values).said(self._session.catalogue)
+        """Return a sentence in the language asked for. What the values hold is made visible."""
+        shown = {name: one if isinstance(one, (int, float)) else visible(str(one)) for name, one in values.items()}
+        return Text(template, shown).said(self._session.catalogue)
 
     def said(self, text: Text) -> str:
-        """Return *text* in the language asked for, with what it quotes of our own."""
+        """Return *text* in the language asked for, with what it quotes of our own. Its values are made visible."""
+        values = {name: self._said_value(name, value) for name, value in text.values.items()}
+        return Text(text.template, values).said(self._session.catalogue)
+
+    def _said_value(self, name: str, value: object) -> str:
         catalogue = self._session.catalogue
-        values = {
-            name: catalogue(str(value)) if name in _WORDS else catalogue.again(str(value))
-            for name, value in text.values.items()
-        }
-        return Text(text.template, values).said(catalogue)
+        if isinstance(value, Lines):
+            return Lines.of(map(catalogue.again, value.split("\n")))
+        return visible(catalogue(str(value)) if name in _WORDS else catalogue.again(str(value)))
 
     def translated(self, message: str) -> str:
         """Return a message that was stored in English in the language asked for."""
@@ -97,8 +105,8 @@ class Output:
         if sys.stdout.isatty():
             _draw(names, rows)
         else:
-            for line in _columns([names, *rows]):
-                self.line(line)
+            for line in _columns([names, *([visible(cell) for cell in row] for row in rows)]):
+                self.lines(line)
 
     def progress(self, items: Iterable[ItemT], total: int | None, template: str) -> Iterator[ItemT]:
         """Yield the items, with a progress bar on stderr if that is a terminal."""
@@ -133,5 +141,5 @@ def _draw(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(*names)
     for row in rows:
-        table.add_row(*(Cell(cell.translate(_CONTROLS)) for cell in row))
+        table.add_row(*(Cell(visible(cell)) for cell in row))
     Console(file=sys.stdout).print(table)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 from importlib import resources
 from pathlib import Path
 from string import Template
 
 from provisioner.core.errors import InputError, Problem
-from provisioner.core.text import Text
+from provisioner.core.text import Text, visible
 
 
 def filled(template: str, **places: str) -> str:
@@ -17,10 +17,15 @@ def filled(template: str, **places: str) -> str:
     return Template(text).substitute(places)
 
 
+def escape(text: object) -> str:
+    """Return plain text as HTML that shows it; what has no shape of its own is made visible."""
+    return html.escape(visible(str(text)))
+
+
 def tag(name: str, text: object, **attributes: str) -> str:
     """Return an element whose content is plain text."""
     inside = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
-    return f"<{name}{inside}>{escape(str(text))}</{name}>"
+    return f"<{name}{inside}>{escape(text)}</{name}>"
 
 
 def write_page(file: str, text: str) -> None:

@@ -217,7 +217,7 @@ def _tell(plugins: Sequence[Plugin], session: Session) -> None:
     )
     for plugin in plugins:
         if plugin.reason:
-            output.line(f"{plugin.name}: {output.said(plugin.reason)}")
+            output.lines(f"{plugin.name}: {output.said(plugin.reason)}")
         for served in plugin.serves:
             _tell_served(served, session)
 
@@ -226,7 +226,7 @@ def _tell_served(served: Served, session: Session) -> None:
     output = session.output
     output.line(f"{served.place}: {output.word(served.state)}")
     if served.reason:
-        output.line(f"  {output.said(served.reason)}")
+        output.lines(f"  {output.said(served.reason)}")
     output.line(f"  {output.text('hooks: {hooks}', hooks=', '.join(served.hooks))}")
     for line in _abilities(served.capabilities, session) if served.capabilities else ():
         output.line(f"  {line}")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 
 from provisioner.cli.documents import handover_document
-from provisioner.cli.pages import filled
+from provisioner.cli.pages import escape, filled
 from provisioner.cli.session import Session
 from provisioner.core.model import Handover
 

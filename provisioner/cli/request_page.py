@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from html import escape
 
-from provisioner.cli.pages import filled, tag
+from provisioner.cli.pages import escape, filled, tag
 from provisioner.cli.session import Session
 from provisioner.core.forms import RequestForm
 from provisioner.core.model import Person

@@ -13,7 +13,7 @@ from provisioner.cli.documents import form_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.forms import carry_out
 from provisioner.cli.handovers import STDOUT
-from provisioner.cli.options import dry_run_option, json_option, reason_option, recording
+from provisioner.cli.options import PERSON, dry_run_option, json_option, reason_option, recording
 from provisioner.cli.pages import write_page
 from provisioner.cli.persons import masked
 from provisioner.cli.request_page import page, rows
@@ -36,8 +36,10 @@ scan_option = click.option(
 @click.argument("login")
 @click.option("--kind", type=click.Choice([kind.value for kind in KINDS]), required=True, help="What is asked for.")
 @click.option("--reason", metavar="TEXT", required=True, help="Why, for the supervisor and for the record.")
-@click.option("--to", "incoming", metavar="PERSON", help="In a handover: who receives the account.")
-@click.option("--officer", metavar="PERSON", help="Who is to carry it out; by default any officer of the unit.")
+@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="In a handover: who receives the account.")
+@click.option(
+    "--officer", type=PERSON, metavar="PERSON", help="Who is to carry it out; by default any officer of the unit."
+)
 @scan_option
 @recording
 @click.pass_obj
@@ -191,7 +193,7 @@ def _print(session: Session, app: Application, form: RequestForm, file: str) -> 
     text = page(form, app.planner.people.find_all, session)
     session.output.document(form_document(form))
     if file == STDOUT:
-        session.output.line(text)
+        session.output.lines(text)
     else:
         write_page(file, text)
         session.output.say("the form is in {file}", file=file)

@@ -34,6 +34,7 @@ class Root(LazyGroup):
         session = Session()
         extra |= {"prog_name": "provisioner", "standalone_mode": False, "obj": session}
         try:
+            _require_text(given)
             code = super().main(given, *more, **extra)
         except Exception as error:  # the last resort of the program
             from provisioner.cli.failures import report
@@ -41,6 +42,26 @@ class Root(LazyGroup):
             session.json = session.json or "--json" in given  # it may have gone wrong before the option was read
             code = report(error, session)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Make sure that what was typed can be stored and shown. Names of files may consist of any bytes.
+
+    Raises:
+
+        InputError: An argument is no text.
+    """
+    for argument in arguments:
+        if argument.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in argument):
+            continue
+        from pathlib import Path
+
+        if not Path(argument).exists():
+            from provisioner.core.errors import InputError, Problem
+            from provisioner.core.text import Text
+
+            message = Text("{argument} is no text in UTF-8", {"argument": argument})
+            raise InputError([Problem(field="argument", message=message)])
 
 
 def _kept(attribute: str) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -126,7 +126,7 @@ def follow(
     _tell(session, ended, unchanged)
     if failure:
         for line in failures.lines(failure, session):
-            session.output.error_line(line)
+            session.output.error_lines(line)
     return _exit_code(ended, failure)
 
 

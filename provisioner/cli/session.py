@@ -100,20 +100,17 @@ class Session:
 
     @property
     def actor(self) -> str:
-        """Who asks: the one named by ``--actor``, or the user of the operating system.
+        """Who asks: the one named by ``--actor``, or the user of the operating system, whatever the environment says.
 
         Raises:
 
+            InputError: The one named cannot be an actor.
+
             UsageError: It is a policy that is named.
         """
-        import getpass
-
         from provisioner.core.plan import POLICY_ACTOR
 
-        try:
-            actor = self.given_actor or getpass.getuser()
-        except (KeyError, OSError):  # a container may run under a number without a name
-            actor = str(os.getuid())
+        actor = _user() if self.given_actor is None else _named_actor(self.given_actor)
         if actor.startswith(POLICY_ACTOR):
             import click
 
@@ -179,3 +176,26 @@ class Session:
         self.set_up_logs()
         with application(config, dry_run=dry_run, stop=stop) as app:
             yield app
+
+
+def _named_actor(given: str) -> str:
+    from provisioner.core.errors import InputError, Problem
+    from provisioner.core.identifiers import name_objection
+
+    if objection := name_objection(given):
+        raise InputError([Problem(field="--actor", message=objection)])
+    return given
+
+
+def _user() -> str:
+    """Return the name of the user who runs this process; the number if there is no name that can be an actor."""
+    import pwd
+
+    from provisioner.core.identifiers import name_objection
+
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:  # a container may run under a number without a name
+        return str(number)
+    return str(number) if name_objection(name) else name

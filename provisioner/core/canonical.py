@@ -7,10 +7,15 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
+from provisioner.core.text import printable_json
+
 
 def canonical(record: Mapping[str, object]) -> str:
-    """Return a record as JSON with sorted keys and no spaces, in the letters that people write."""
-    return json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """Return a record as JSON with sorted keys and no spaces, in the letters that people write.
+
+    Only characters that have no shape of their own are written as escapes.
+    """
+    return printable_json(json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
 
 def sha256(text: str) -> str:

@@ -1,9 +1,15 @@
-"""Messages that can be said in more than one language."""
+"""Messages that can be said in more than one language, and text of others that is safe to show.
+
+Text that other systems and people supply may hold characters that a terminal, a log collector or a browser obeys
+instead of showing them: control characters, directional marks, line separators. :func:`visible` and
+:func:`printable_json` replace them wherever text leaves the program.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Protocol, Self
 
 import attrs
 
@@ -34,3 +40,47 @@ class Text:
 
     def __str__(self) -> str:
         return self.template.format_map(self.values)
+
+
+class Lines(str):
+    """Several lines of one message, whose line feeds are the product's own. Make it with :meth:`of`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> Self:
+        """Return these lines as one text; what is in them is made visible."""
+        return cls("\n".join(map(visible, lines)))
+
+
+def visible(text: str) -> str:
+    r"""Return *text* with each character that is not shown as itself written as an escape such as ``\u202e``.
+
+    Blanks of all widths stay; line feeds, tabs and everything else that has no shape do not.
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def printable_json(document: str) -> str:
+    """Return a JSON document that means the same and has no character that is not shown as itself.
+
+    Args:
+
+        document: JSON on one line, in which only strings hold such characters.
+    """
+    return document if document.isprintable() else "".join(map(_json_escape, document))
+
+
+def _is_shown(sign: str) -> bool:
+    return sign.isprintable() or unicodedata.category(sign) == "Zs"
+
+
+def _visible(sign: str) -> str:
+    return sign if _is_shown(sign) else sign.encode("unicode_escape").decode()
+
+
+def _json_escape(sign: str) -> str:
+    if _is_shown(sign):
+        return sign
+    units = sign.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))

@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 
 from provisioner.core.errors import ConfigurationError
+from provisioner.core.text import Lines
 from provisioner.testing.ports import free_ports
 
 #: How long a service may take to listen, in seconds.
@@ -83,7 +84,8 @@ class Service:
         while not _listens(self.port):
             if process.poll() is not None or time.monotonic() > deadline:
                 output = self.log.read_text(encoding="utf-8", errors="replace").strip()
-                raise ConfigurationError("{service} does not start: {output}", service=self.name, output=output)
+                said = Lines.of(output.split("\n"))
+                raise ConfigurationError("{service} does not start: {output}", service=self.name, output=said)
             time.sleep(0.02)
 
 

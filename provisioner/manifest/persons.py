@@ -19,7 +19,7 @@ PERSONS = Shape(
         Column(name="name", required=True, longest=200),
         Column(name="unit", form=WORD),
         Column(name="title", longest=200),
-        Column(name="mobile", longest=32, check=mobile.objection),
+        Column(name="mobile", longest=32, form=mobile.objection),
         Column(name="supervisor", form=WORD),
     ),
 )

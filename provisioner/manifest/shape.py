@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
+from provisioner.core import identifiers
 from provisioner.core.text import Text
 from provisioner.manifest.findings import Findings
 
@@ -19,13 +20,13 @@ class Form:
     pattern: re.Pattern[str]
     wrong: Text
 
+    def __call__(self, value: str) -> Text | None:
+        """Return what is wrong with a value, if anything is."""
+        return None if self.pattern.fullmatch(value) else self.wrong
 
-#: What identifies a unit or a person, so that it can be typed.
-WORD = Form(re.compile(r"\w[\w.-]*"), Text("it is no single word of letters, digits, '.', '-' and '_'"))
 
-
-def _nothing(_: str) -> None:
-    """Find nothing wrong with a value."""
+#: What identifies a unit or a person.
+WORD = identifiers.code_objection
 
 
 @attrs.frozen(kw_only=True)
@@ -35,9 +36,8 @@ class Column:
     name: str
     required: bool = False
     longest: int = 64
-    form: Form | None = None
-    #: Says what else is wrong with a value, if anything is.
-    check: Callable[[str], Text | None] = _nothing
+    #: Returns what is wrong with a value that is not empty, if anything is.
+    form: Callable[[str], Text | None] | None = None
 
     def objection(self, value: str) -> Text | None:
         """Return what is wrong with a value, if anything is."""
@@ -47,9 +47,7 @@ class Column:
             return Text("it is longer than {longest} characters", {"longest": self.longest})
         if not value.isprintable():
             return Text("it has characters that cannot be printed")
-        if self.form and not self.form.pattern.fullmatch(value):
-            return self.form.wrong
-        return self.check(value)
+        return self.form(value) if self.form else None
 
 
 @attrs.frozen(kw_only=True)

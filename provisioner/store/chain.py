@@ -1,8 +1,9 @@
 """The trail of events, as a chain of hashes.
 
-Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC. Its hash is the SHA-256
-of the hash before it followed by that text. So nothing can be changed, taken out or put in without changing every hash
-after it, and the head of the chain, which is kept apart, tells a tail that was cut off.
+Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC, and characters that have
+no shape of their own, such as U+202E, as escapes. Its hash is the SHA-256 of the hash before it followed by that text.
+So nothing can be changed, taken out or put in without changing every hash after it, and the head of the chain, which is
+kept apart, tells a tail that was cut off.
 
 Here the chain grows; :mod:`provisioner.store.verification` goes along it.
 """
@@ -18,6 +19,7 @@ import attrs
 from sqlalchemy import Connection, insert, select, update
 
 from provisioner.core.events import Event
+from provisioner.core.text import printable_json
 from provisioner.store.prepared import prepared
 from provisioner.store.rows import as_row
 from provisioner.store.tables import chain_head, events
@@ -108,7 +110,7 @@ def canonical(event: Event) -> str:
         TypeError: It contains something that is not for the trail; above all a secret.
     """
     text = _encode(_fields(event) | {"kind": event.kind})
-    return text.encode(errors="replace").decode()
+    return printable_json(text.encode(errors="replace").decode())
 
 
 def iso(time: datetime) -> str:

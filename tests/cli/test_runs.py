@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import pwd
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -181,19 +184,29 @@ class TestActor:
     def test_is_the_user_of_the_system_if_nobody_is_named(
         self, office: Office, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The name comes from the system's own list; the environment is as easily written as ``--actor``."""
         monkeypatch.setenv("LOGNAME", "veli")
 
-        assert office.type("--json", "unit", "open", "il-mem").json["operations"][0]["actor"] == "veli"
+        actor = office.type("--json", "unit", "open", "il-mem").json["operations"][0]["actor"]
 
-    def test_is_a_number_if_the_user_has_no_name(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert actor == pwd.getpwuid(os.getuid()).pw_name
+
+    @pytest.mark.parametrize("name", [None, "Ayşe Işık", "\u0430dmin"])
+    def test_is_a_number_if_the_user_has_no_name_that_can_be_kept(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch, name: str | None
+    ) -> None:
         """As in a container that runs under an arbitrary number."""
 
-        def nameless() -> str:
-            raise OSError
+        def entry(number: int) -> SimpleNamespace:
+            if name is None:
+                raise KeyError(number)
+            return SimpleNamespace(pw_name=name)
 
-        monkeypatch.setattr("getpass.getuser", nameless)
+        monkeypatch.setattr("pwd.getpwuid", entry)
 
-        assert office.type("--json", "unit", "open", "il-mem").json["operations"][0]["actor"].isdigit()
+        actor = office.type("--json", "unit", "open", "il-mem").json["operations"][0]["actor"]
+
+        assert actor == str(os.getuid())
 
 
 class TestProgress:

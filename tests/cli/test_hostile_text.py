@@ -1,0 +1,147 @@
+"""Text that forges lines or turns others around reaches no terminal, document, page or log collector as it is."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from provisioner.core.model import Person, Unit
+from tests.cli.conftest import Office
+
+#: A reason that forges a row, turns text around, clears a terminal in two ways, and ends lines in three.
+REASON = "tayin\n2026-01-01  1001  forged \u202e\u2066 \x1b[2J \x9b2J \u2028\u2029\x85 \U000e0041"
+
+#: What RFC 5424 wants in front of a message in UTF-8.
+SYSLOG_BOM = " \ufeff"
+
+
+def is_safe(text: str) -> bool:
+    return all(sign == "\n" or sign.isprintable() for sign in text)
+
+
+@pytest.fixture(name="handed_over")
+def _handed_over(office: Office) -> Office:
+    """An office in whose trail is a handover with a hostile reason, to somebody with a hostile name."""
+    with office.open() as store:
+        store.save_persons([Person(id="1009", name="Ayşe\u202e\nrow", title="\x9b", mobile="+905321234599")])
+        store.save_units([Unit(code="tem", name="Birim\u2028x", kind="office", login="tem46", custodian="1001")])
+    assert office.type("unit", "open", "tem").code == 0
+    assert office.type("handover", "tem46", "--to", "1009", "--reason", REASON).code == 0
+    return office
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["audit", "list"],
+        ["audit", "export"],
+        ["audit", "export", "--format", "syslog"],
+        ["handover", "show", "{id}"],
+        ["handover", "show", "{id}", "--html", "-"],
+        ["handover", "list"],
+        ["unit", "list"],
+        ["unit", "show", "tem"],
+        ["person", "show", "1009"],
+        ["account", "list"],
+    ],
+)
+def test_no_output_has_what_is_not_shown(handed_over: Office, options: list[str], command: list[str]) -> None:
+    if options and command[-1] in {"-", "syslog"}:
+        pytest.skip("these are not for JSON")
+    [operation] = [one["id"] for one in handed_over.type("--json", "handover", "list").json["items"]]
+
+    answer = handed_over.type(*options, *[one.format(id=operation) for one in command])
+
+    assert answer.code == 0
+    assert is_safe(answer.out.replace(SYSLOG_BOM, " ") + answer.err)
+
+
+def test_a_reason_cannot_forge_rows(handed_over: Office) -> None:
+    [operation] = [one["id"] for one in handed_over.type("--json", "handover", "list").json["items"]]
+
+    rows = handed_over.type("handover", "show", operation).out.split("\n")
+
+    assert not any(row.startswith("2026-01-01") for row in rows)
+    assert any("\\n2026-01-01" in row for row in rows)
+
+
+def test_json_says_what_was_given(handed_over: Office) -> None:
+    """An escape in JSON means the character itself, so scripts lose nothing."""
+    [item] = handed_over.type("--json", "handover", "list").json["items"]
+
+    assert item["reason"] == REASON
+
+
+@pytest.mark.parametrize(
+    "actor", ["1001\n99  2026-01-01  1002  forged", "10\u202e01", "\u0456l-mem", "\u0661", "", "a b"]
+)
+def test_an_actor_that_forges_or_imitates_is_refused(office: Office, actor: str) -> None:
+    answer = office.type("--actor", actor, "unit", "open", "il-mem")
+
+    assert (answer.code, office.operations()) == (2, [])
+    assert is_safe(answer.err)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["authority", "grant", "10\n01", "officer"],
+        [
+            "authority",
+            "delegate",
+            "--from",
+            "1001",
+            "--to",
+            "\u0661001",
+            "--role",
+            "supervisor",
+            "--until",
+            "2099-01-01",
+        ],
+        ["request", "submit", "kmarasmem", "--kind", "rotate", "--reason", "x", "--officer", "1\u202e001"],
+    ],
+)
+def test_an_id_that_is_kept_without_being_known_is_refused(office: Office, command: list[str]) -> None:
+    answer = office.type("--actor", "1001", *command)
+
+    assert answer.code == 2
+    assert is_safe(answer.err)
+
+
+@pytest.mark.parametrize("name", ["po\\nsta", "po\\u202Esta", "p\\u043Esta"])
+@pytest.mark.parametrize("family", ["targets", "channels", "rules"])
+def test_a_name_in_the_configuration_that_imitates_is_refused(office: Office, family: str, name: str) -> None:
+    office.config.write_text(f'{office.config.read_text()}\n[{family}."{name}"]\nplugin = "faulty"\n')
+
+    answer = office.type("check")
+
+    assert answer.code == 2
+    assert "cannot be a name" in answer.err + answer.out
+    assert is_safe(answer.err + answer.out)
+
+
+def test_errors_show_what_they_quote(office: Office, tmp_path: Path) -> None:
+    """The value comes from the command line or a file, and ends on a terminal or in the mail of cron."""
+    answer = office.type("unit", "show", "no\u202e\nerror: all is well")
+
+    assert is_safe(answer.err)
+    assert len(answer.err.strip().split("\n")) == 2
+    assert office.type("unit", "import", tmp_path / "a\n\x9bb.csv").err.isascii()
+
+
+def test_bytes_that_are_no_text_are_shown(office: Office) -> None:
+    """A shell passes any bytes on; Python keeps them as halves of characters that cannot be encoded."""
+    assert office.type("--json", "unit", "open", "il-mem", "--reason", "no\udcff").code == 2
+    assert "\\udcff" in office.type("unit", "show", "no\udcff").err
+
+
+def test_the_actor_is_the_real_user_whatever_the_environment_says(office: Office) -> None:
+    told = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "veli")
+
+    answer = office.type("--json", "unit", "open", "il-mem", env=told)
+
+    assert answer.json["operations"][0]["actor"] == pwd.getpwuid(os.getuid()).pw_name
