@@ -14,6 +14,7 @@ from pathlib import Path
 
 import attrs
 
+from provisioner import files
 from provisioner.core.errors import MissingError, SecretRefusedError, UnavailableError
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Outcome
@@ -133,12 +134,13 @@ class LocalDirectory:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
+            files.reserve(self._database)
             with closing(sqlite3.connect(self._database, timeout=5, isolation_level=None)) as connection:
                 connection.execute(_SCHEMA)
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise UnavailableError(
                 "the directory file {file} cannot be used: {error}", file=self._database, error=error
             ) from None

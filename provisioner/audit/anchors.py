@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
+from provisioner import files
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.text import Text
 from provisioner.store.chain import Head, iso
@@ -66,8 +67,7 @@ def append_anchor(file: Path, line: str) -> None:
         InputError: It cannot be written.
     """
     try:
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write(f"{line}\n")
+        files.append(file, f"{line}\n")
     except OSError as error:
         text = Text("{file} cannot be written: {reason}", {"file": file, "reason": error.strerror})
         raise InputError([_problem(file, None, text)]) from None

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import attrs
 import click
 
+from provisioner import files
 from provisioner.bootstrap import authority_of, utc_now
 from provisioner.cli.documents import Document
 from provisioner.cli.exits import ExitCode
@@ -127,7 +129,20 @@ def _run(plugins: Plugins, target: Target, people: People, junit: Path | None, r
 
     passwords = PasswordMaker.of(plugins.password_policies())
     provider = live.Live(plugin=live.plugin_of(target), people=people, make_secret=passwords.make)
-    return running.run(Path(live.__file__), provider, junit=junit, tell=report.add)
+    with TemporaryDirectory(prefix="contract-") as folder:
+        draft = Path(folder, "junit.xml") if junit else None
+        results = running.run(Path(live.__file__), provider, junit=draft, tell=report.add)
+        if junit and draft:
+            _write_junit(junit, draft.read_text(encoding="utf-8"))
+    return results
+
+
+def _write_junit(file: Path, text: str) -> None:
+    try:
+        files.write(file, text)
+    except OSError as error:
+        message = Text("{file} cannot be written: {reason}", {"file": file, "reason": error.strerror})
+        raise InputError([Problem(field="junit", message=message)]) from None
 
 
 def _people(session: Session, plugins: Plugins, code: str | None) -> People:

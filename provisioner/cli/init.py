@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 import click
 
+from provisioner import files
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
@@ -17,9 +18,6 @@ from provisioner.config import DEFAULT_FILE, ENVIRONMENT_VARIABLE
 from provisioner.core.errors import ConfigurationError
 from provisioner.store import Store
 from provisioner.store.engine import Database
-
-#: Who may read the configuration: its owner may write it, and the owner's group read it.
-MODE = 0o640
 
 
 @click.command("init")
@@ -74,9 +72,8 @@ def _default_file(session: Session) -> Path:
 def _write(file: Path, language: str) -> None:
     text = resources.files("provisioner.cli").joinpath("template.toml").read_text(encoding="utf-8")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file, "x", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, MODE)) as stream:
-            stream.write(text.format(language=language))
+        files.make_folder(file.parent)
+        files.write(file, text.format(language=language))
     except OSError as error:
         raise ConfigurationError(
             "{file} cannot be written: {reason}",

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
+from provisioner import files
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.text import Text, visible
 
@@ -29,14 +30,14 @@ def tag(name: str, text: object, **attributes: str) -> str:
 
 
 def write_page(file: str, text: str) -> None:
-    """Write a page.
+    """Write a page, for its owner to read.
 
     Raises:
 
         InputError: The file cannot be written.
     """
     try:
-        Path(file).write_text(text, encoding="utf-8")
+        files.write(Path(file), text)
     except OSError as error:
         message = Text("{file} cannot be written: {reason}", {"file": file, "reason": error.strerror})
         raise InputError([Problem(field="html", message=message)]) from None

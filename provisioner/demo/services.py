@@ -13,6 +13,7 @@ from pathlib import Path
 
 import attrs
 
+from provisioner import files
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.text import Lines
 from provisioner.testing.ports import free_ports
@@ -63,8 +64,8 @@ class Service:
 
             config: The configuration that names the plug-in with the command.
         """
-        self.key_file.touch(mode=0o600)
-        self.key_file.write_text(self.key, encoding="utf-8")
+        files.write(self.key_file, self.key)
+        files.reserve(self.log)
         options = ["--port", str(self.port), "--api-key", f"file:{self.key_file.absolute()}"]
         arguments = [sys.executable, "-m", "provisioner", "--config", str(config), *self.command, *options]
         with self.log.open("wb") as log, subprocess.Popen(arguments, stdout=log, stderr=log) as process:

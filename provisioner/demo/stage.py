@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import attrs
 
+from provisioner import files
 from provisioner.bootstrap import Application, application, utc_now
 from provisioner.config import load
 from provisioner.core.errors import ConfigurationError
@@ -121,7 +122,7 @@ def folder_for(keep: Path | None) -> Iterator[Path]:
         with TemporaryDirectory(prefix="provisioner-demo-") as folder:
             yield Path(folder)
         return
-    keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_folder(keep)
     if any(keep.iterdir()):
         raise ConfigurationError("{folder} is not empty", cure="name another folder", folder=keep)
     yield keep.absolute()
@@ -145,9 +146,7 @@ def stage_in(folder: Path, language: str) -> Iterator[Stage]:
         directory = _start_directory(stack)
         pys, sms = _personnel_system(folder), _phone_network(folder)
         config = folder / "provisioner.toml"
-        config.write_text(
-            CONFIG.format(language=language, directory=_toml(directory.table), pys=pys, phones=sms), encoding="utf-8"
-        )
+        files.write(config, CONFIG.format(language=language, directory=_toml(directory.table), pys=pys, phones=sms))
         stack.enter_context(running([pys, sms], config))
         clock = MovingClock()
         app = _join(stack, config, clock)

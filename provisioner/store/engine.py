@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from provisioner import files
 from provisioner.core.errors import StoreError
 
 #: How many seconds a writer waits for another one.
@@ -39,7 +40,7 @@ class Database:
 
     Raises:
 
-        StoreError: The URL names nothing that can be a store.
+        StoreError: The URL names nothing that can be a store, or a link that somebody else may have made.
     """
 
     _url: str
@@ -55,6 +56,7 @@ class Database:
         url = _sqlite_url(self._url)
         self._path = Path(str(url.database))
         self.place = str(self._path)
+        self._expect_own_link()
         self.writer = _sqlite_engine(url, "BEGIN IMMEDIATE", foreign_keys=self.foreign_keys)
         self.reader = _sqlite_engine(url, "BEGIN")
 
@@ -66,7 +68,18 @@ class Database:
     def reserve(self) -> None:
         """Make the file if there is none, for nobody else to read: it knows people's numbers."""
         with suppress(OSError):  # SQLite will say it better
-            self._path.touch(mode=0o600)
+            files.reserve(self._path)
+
+    def _expect_own_link(self) -> None:
+        try:
+            files.expect_own_link(self._path)
+        except OSError as error:
+            raise StoreError(
+                "the store {place} cannot be opened: {reason}",
+                cure="name the file that the link leads to, or move the store to a folder that others cannot write to",
+                place=self.place,
+                reason=error.strerror,
+            ) from None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -108,14 +108,14 @@ def provisioner_app(
     provisioner_config: str, fake_clock: FakeClock, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Application]:
     """The whole product, joined, with an empty store in a folder of its own."""
+    from provisioner import files
     from provisioner.bootstrap import application
     from provisioner.config import load
     from provisioner.store import Store
     from provisioner.testing.harness import QUICK
 
     file = tmp_path_factory.mktemp("provisioner") / "provisioner.toml"
-    file.touch(mode=0o600)
-    file.write_text(provisioner_config, encoding="utf-8")
+    files.write(file, provisioner_config)
     config = load(file)
     Store.create(config.store_url, now=fake_clock).close()
     with application(config, now=fake_clock, retry_policy=QUICK) as app:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import attrs
@@ -49,6 +50,7 @@ def test_a_sound_target_passes_and_is_as_empty_as_before(
     assert "skipped    throttling_is_said: no system asks for patience" in answer.out
     assert ", 0 failed," in answer.out
     assert not office.plugin.targets["posta"]._entries
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
     assert 'failures="0"' in report.read_text()
     assert 'name="test_create_opens_an_account"' in report.read_text()
 

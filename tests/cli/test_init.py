@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.cli.init import MODE
 from provisioner.store import Store
 from tests.cli.conftest import typed
 
@@ -34,12 +33,13 @@ class TestInit:
         """It has people's names and numbers."""
         former = os.umask(0)
         try:
-            typed("init", tmp_path)
+            typed("init", tmp_path / "new" / "office")
         finally:
             os.umask(former)
 
-        assert stat.S_IMODE((tmp_path / "provisioner.sqlite").stat().st_mode) == 0o600
-        assert stat.S_IMODE((tmp_path / "provisioner.toml").stat().st_mode) == MODE
+        paths = [tmp_path / "new", *(tmp_path / "new").rglob("*")]
+        assert {stat.S_IMODE(one.stat().st_mode) for one in paths if one.is_dir()} == {0o700}
+        assert {stat.S_IMODE(one.stat().st_mode) for one in paths if one.is_file()} == {0o600}
 
     def test_may_be_repeated_and_keeps_the_configuration(self, tmp_path: Path) -> None:
         typed("init", tmp_path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 
+from provisioner import files
 from provisioner.core.errors import UnavailableError
 
 #: How many seconds to wait for another writer.
@@ -81,7 +82,8 @@ class PasswdFile:
     def _write(self, lines: list[str]) -> None:
         """Put another file in its place, whole or not at all, with the former one's owner and mode."""
         former, new = self.path.stat(), self.path.with_name(f"{self.path.name}.new")
-        new.touch(mode=0o600)
+        new.unlink(missing_ok=True)
+        files.reserve(new)
         with new.open("w", encoding="utf-8", errors="surrogateescape") as stream:
             os.fchown(stream.fileno(), former.st_uid, former.st_gid)
             os.fchmod(stream.fileno(), former.st_mode & 0o777)
@@ -104,7 +106,9 @@ class PasswdFile:
     def _locked(self) -> Iterator[None]:
         """Be the only writer."""
         deadline = time.monotonic() + PATIENCE
-        with self.path.with_name(f"{self.path.name}.lock").open("w") as stream:
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        files.reserve(lock)
+        with lock.open("w") as stream:
             while time.monotonic() < deadline:
                 with suppress(BlockingIOError):
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

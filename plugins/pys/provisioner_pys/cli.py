@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from provisioner import credentials
+from provisioner import credentials, files
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
@@ -97,10 +97,8 @@ def _announced(url: str, ready_file: Path | None) -> Iterator[None]:
     if ready_file is None:
         yield
         return
-    draft = ready_file.with_name(f"{ready_file.name}.new")
     try:
-        draft.write_text(f"{url}\n", encoding="utf-8")
-        draft.replace(ready_file)
+        files.write(ready_file, f"{url}\n")
     except OSError as error:
         raise ConfigurationError(
             "the ready file {file} cannot be written: {reason}",

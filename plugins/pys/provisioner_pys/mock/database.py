@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sqlite3
 import threading
@@ -15,6 +14,7 @@ from queue import Empty, LifoQueue
 
 import attrs
 
+from provisioner import files
 from provisioner_pys.mock.documents import Change, PersonDocument, UnitDocument
 
 #: How long a change can be taken back.
@@ -78,7 +78,7 @@ class Database:
         """
         database = cls(file)
         try:
-            _make_private(file)
+            files.reserve(file)
             database._prepare()
         except (OSError, sqlite3.Error) as error:
             database.close()
@@ -215,12 +215,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _make_private(file: Path) -> None:
-    """Make the file, readable by its owner alone, as SQLite then makes the files beside it."""
-    with suppress(FileExistsError):
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL, mode=0o600))
 
 
 def _account(connection: sqlite3.Connection, login: str) -> StoredAccount | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import secrets
 import tempfile
 import threading
@@ -14,6 +13,7 @@ from typing import Self
 
 import attrs
 
+from provisioner import files
 from provisioner.core.model import Person, Unit
 from provisioner.core.secret import Secret
 from provisioner_pys.mock.database import Database
@@ -128,8 +128,7 @@ class PysMock:
     def settings(self) -> dict[str, object]:
         """Return the table ``[targets.pys]`` for this service. The key is in a file that goes when the service does."""
         file = self._folder / "api-key"
-        with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as stream:
-            stream.write(self.api_key.reveal())
+        files.write(file, self.api_key.reveal())
         return {"plugin": "pys", "url": self.url, "api_key": f"file:{file}"}
 
     def seed(self, *, people: Iterable[Person] = (), units: Iterable[Unit] = ()) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import attrs
 
+from provisioner import files
 from provisioner.core.errors import RefusedError
 from provisioner_sms.numbers import parse
 
@@ -73,7 +74,7 @@ class Inbox:
     database: Path
 
     def __attrs_post_init__(self) -> None:
-        self.database.touch(mode=0o600)
+        files.reserve(self.database)
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(_SCHEMA)

@@ -1,0 +1,161 @@
+"""How files are made: for their owner alone, whatever the umask, and never through a link of others.
+
+What the product writes holds people's numbers, hashes of passwords or the trail. In a folder that others may write to,
+such as ``/tmp``, somebody else may have put a symbolic link in the place of a file; it is not followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+#: Who else but the owner may write to a folder.
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+#: How many links are followed; the system follows as many.
+_MOST_LINKS = 40
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner alone. One that is there stays as it is.
+
+    Raises:
+
+        OSError: It cannot be made.
+    """
+    for one in (*reversed(folder.parents), folder):
+        if not one.exists():
+            with suppress(FileExistsError):
+                one.mkdir(FOLDER_MODE)
+                one.chmod(FOLDER_MODE)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def reserve(file: Path) -> None:
+    """Make an empty file if there is none, for a library that opens files by their names.
+
+    SQLite gives the files beside a database the mode of the database.
+
+    Raises:
+
+        OSError: It cannot be made, or is a link that may be somebody else's.
+    """
+    place = _trusted(file)
+    with suppress(FileExistsError):
+        os.close(_created(place))
+
+
+def expect_own_link(file: Path) -> None:
+    """Make sure that a file which a library opens by its name is no link that somebody else may have made.
+
+    Raises:
+
+        OSError: It is.
+    """
+    _trusted(file)
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file, whole or not at all. One that is there is replaced; its mode stays if it is this user's.
+
+    What is no file, such as a terminal or a pipe, is written to.
+
+    Raises:
+
+        OSError: It cannot be written.
+    """
+    place = _place_of(file)
+    if not _is_foreign_link(place) and _is_stream(place):
+        place.write_text(text, encoding="utf-8")
+        return
+    mode = _own_mode(place)
+    with replacing(place) as stream:
+        stream.write(text)
+        os.fchmod(stream.fileno(), mode)
+
+
+def append(file: Path, text: str) -> None:
+    """Add text to a file, which is made if there is none.
+
+    Raises:
+
+        OSError: It cannot be written, or is a link that may be somebody else's.
+    """
+    place = _trusted(file)
+    reserve(place)
+    descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[IO[str]]:
+    """Give a new file to write to, which takes the place of *file* at the end of the block if nothing fails.
+
+    Raises:
+
+        OSError: It cannot be made, or not be put in its place.
+    """
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(_created(draft), "w", encoding="utf-8") as stream:
+            yield stream
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _created(file: Path) -> int:
+    """Return the descriptor of a new file."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    os.fchmod(descriptor, FILE_MODE)
+    return descriptor
+
+
+def _trusted(file: Path) -> Path:
+    """Return the file that *file* is or leads to.
+
+    Raises:
+
+        OSError: It is a link that may be somebody else's.
+    """
+    place = _place_of(file)
+    if _is_foreign_link(place):
+        raise OSError(errno.ELOOP, "it is a symbolic link in a folder that others may write to", str(file))
+    return place
+
+
+def _place_of(file: Path) -> Path:
+    """Follow links, as far as nobody else can have made them and they lead to files."""
+    for _ in range(_MOST_LINKS):
+        if not file.is_symlink() or _is_foreign_link(file) or _is_stream(file):
+            return file
+        file = file.parent / file.readlink()
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(file))
+
+
+def _is_foreign_link(file: Path) -> bool:
+    return file.is_symlink() and bool(file.parent.stat().st_mode & _OTHERS_WRITE)
+
+
+def _is_stream(file: Path) -> bool:
+    return file.exists() and not file.is_file() and not file.is_dir()
+
+
+def _own_mode(file: Path) -> int:
+    """Return the mode of a file that is there already and is this user's, and else that of a new one."""
+    with suppress(FileNotFoundError):
+        status = file.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+            return stat.S_IMODE(status.st_mode)
+    return FILE_MODE
