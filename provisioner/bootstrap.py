@@ -167,6 +167,7 @@ def _join(
         now=now,
         record=record,
         plan_ahead=policy.planned,
+        mobile_mark=store.mobile_mark,
     )
     guard = Guard(limit=config.content.limits.mass_change, census=store, now=now)
     staging = Staging(guard=guard, records=store, record=record, now=now)

@@ -84,6 +84,25 @@ def write(file: Path, text: str) -> None:
         os.fchmod(stream.fileno(), mode)
 
 
+def write_once(file: Path, text: str) -> None:
+    """Write a new file, whole. If there is one, for example of another process that was faster, it stays as it is.
+
+    Raises:
+
+        OSError: It cannot be written.
+    """
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(_created(draft), "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def append(file: Path, text: str) -> None:
     """Add text to a file, which is made if there is none.
 

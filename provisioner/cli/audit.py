@@ -6,7 +6,7 @@ Exit code 4 means that the trail is not as it was written, in every command that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,6 +60,8 @@ _FILE = click.Path(path_type=Path)
 @click.option("--login", metavar="LOGIN", help="Only what happened to this account.")
 @click.option("--operation", "operation_id", metavar="ID", help="Only what happened in this operation.")
 @click.option("--actor", metavar="ID", help="Only what this person or policy did.")
+@click.option("--person", metavar="ID", help="Only what is about this person: data, accounts, passwords, forms, roles.")
+@click.option("--unit", metavar="CODE", help="Only what is about this unit.")
 @click.option("--since", metavar="DATE", type=DAY, help="Only from this day on.")
 @click.option("--until", metavar="DATE", type=DAY, help="Only up to the end of this day.")
 @click.option("--kind", metavar="KIND", help="Only events of this kind, such as step_ended.")
@@ -71,6 +73,8 @@ def list_(
     login: str | None,
     operation_id: str | None,
     actor: str | None,
+    person: str | None,
+    unit: str | None,
     since: datetime | None,
     until: datetime | None,
     kind: str | None,
@@ -83,6 +87,8 @@ def list_(
                 operation_id=operation_id,
                 actor=actor,
                 kind=kind,
+                person=person,
+                unit=unit,
                 since=session.start_of(since) if since else None,
                 until=session.start_of(until + timedelta(days=1)) if until else None,
             )
@@ -221,13 +227,22 @@ def _what(event: Document) -> str:
     match event:
         case {"error": {"message": message}} | {"step": {"error": {"message": message}}}:
             return str(message)
-        case {"step": {"hook": hook, "name": name, "outcome": outcome}}:
-            return f"{hook} {name}: {outcome}" if outcome else f"{hook} {name}"
-        case {"state": state}:
-            return str(state)
-        case {"operation": {"kind": kind}}:
-            return str(kind)
+        case {"before": {**before}, "after": {**after}}:
+            return ", ".join(f"{name}: {before.get(name) or '-'} → {value or '-'}" for name, value in after.items())
+        case {"step": {**step}}:
+            return _step(step, event.get("recipient"))
+        case {"state": what} | {"operation": {"kind": what}}:
+            return str(what)
     return ""
+
+
+def _step(step: Mapping[Any, Any], recipient: object) -> str:
+    """Return what a step does, to whom a password goes, and how the step ended."""
+    what = f"{step.get('hook')} {step.get('name')}"
+    match recipient:
+        case {"person": person, "mobile_mark": mark}:
+            what += f" → {person} ({mark or '-'})"
+    return f"{what}: {step['outcome']}" if step.get("outcome") else what
 
 
 def _watched(session: Session, total: int | None) -> Callable[[Iterable[Link]], Iterable[Link]]:

@@ -47,7 +47,7 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         changed = _changed(manifest, store)
         authority_of(session.configuration, store).require_for_units(session.actor, changed)
         if not dry_run:
-            store.save_units(changed)
+            store.save_units(changed, actor=session.actor)
     session.output.document({"items": [unit_document(unit) for unit in changed]})
     tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
     return ExitCode.DONE
@@ -72,7 +72,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
         app.authority.require_for_units(session.actor, _changed(manifest, app.store))
         with _located(manifest):
             plan = app.planner.open_units([*units.values(), *known], session.cause(reason))
-            prepare = partial(app.store.save_units, manifest.items) if lists else None
+            prepare = partial(app.store.save_units, manifest.items, actor=session.actor) if lists else None
             return run(session, app, plan, dry_run=dry_run, prepare=prepare)
 
 

@@ -65,6 +65,16 @@ class OperationStarted(OperationEvent):
 
 
 @attrs.frozen(kw_only=True)
+class Recipient:
+    """To whom a password is sent, and a mark of the number that it is sent to."""
+
+    #: The id of the person.
+    person: str
+    #: The same for the same number; see :mod:`provisioner.core.master_data`.
+    mobile_mark: str | None
+
+
+@attrs.frozen(kw_only=True)
 class StepBegun(OperationEvent):
     """A hook is about to be called that may change something. Hooks that only look have no beginning in the trail."""
 
@@ -73,6 +83,8 @@ class StepBegun(OperationEvent):
     #: The place of the step in the operation, from 0.
     position: int
     step: Step
+    #: If the step delivers a password, to whom.
+    recipient: Recipient | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -31,8 +31,10 @@ from provisioner.core.errors import (
     UnknownOutcomeError,
     known_or_defect,
 )
+from provisioner.core.events import Recipient
 from provisioner.core.gateway import HOOKS, AccountChange, Channel, Target
 from provisioner.core.logbook import Logbook
+from provisioner.core.master_data import MobileMark
 from provisioner.core.model import (
     RENEWING,
     Account,
@@ -81,6 +83,8 @@ class Tools:
     plan_ahead: Callable[[Account, Unit, Sequence[Mark]], Account] = lambda account, *_: attrs.evolve(
         account, next_deadline=None, next_action=None, closes_at=None
     )
+    #: Returns what stands for a mobile number in the trail.
+    mobile_mark: MobileMark = lambda _: None
 
 
 @attrs.define(eq=False)
@@ -266,7 +270,8 @@ class Execution:
             secret=secret,
             replaces_earlier=self._log.tries > 1,
         )
-        position = self._begin(channel.name, "secret_deliver")
+        recipient = Recipient(person=request.recipient.id, mobile_mark=self.tools.mobile_mark(request.recipient.mobile))
+        position = self._begin(channel.name, "secret_deliver", recipient)
 
         def attempt(number: int) -> DeliveryReceipt:
             self._log.count(position, number)
@@ -284,10 +289,10 @@ class Execution:
         self._secret_may_be_out = True
         self._log.end(position, Outcome.APPLIED, reference=receipt.reference)
 
-    def _begin(self, name: str, hook: str) -> int:
+    def _begin(self, name: str, hook: str, recipient: Recipient | None = None) -> int:
         if self.tools.retry.stop.is_set():
             raise StoppedError("the program was asked to stop", cure="run 'provisioner resume'")
-        return self._log.begin(name, hook)
+        return self._log.begin(name, hook, recipient)
 
     def _unwind(self) -> bool:
         """Take back what was changed, the last change first. Return whether everything is as it was before."""

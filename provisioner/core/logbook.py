@@ -9,7 +9,7 @@ from typing import TypeVar
 import attrs
 
 from provisioner.core.errors import ProvisionerError
-from provisioner.core.events import Event, OperationEnded, OperationStarted, StepBegun, StepEnded
+from provisioner.core.events import Event, OperationEnded, OperationStarted, Recipient, StepBegun, StepEnded
 from provisioner.core.model import (
     Account,
     Handover,
@@ -70,8 +70,16 @@ class Logbook:
         self._steps.append(Step(name=name, hook=hook, attempts=1))
         return len(self._steps) - 1
 
-    def begin(self, name: str, hook: str) -> int:
+    def begin(self, name: str, hook: str, recipient: Recipient | None = None) -> int:
         """Write down that a step begins, and return its position. It is durable when this returns.
+
+        Args:
+
+            name: The target or channel.
+
+            hook: The hook that is about to be called.
+
+            recipient: To whom it delivers a password, if it does.
 
         Raises:
 
@@ -82,7 +90,7 @@ class Logbook:
             StoreError: It could not be written.
         """
         position = self.begin_to_look(name, hook)
-        self._pending.append(self._event(StepBegun, position=position, step=self._steps[position]))
+        self._pending.append(self._event(StepBegun, position=position, step=self._steps[position], recipient=recipient))
         self._flush()
         return position
 

@@ -65,6 +65,11 @@ class Database:
         """Whether there is something to open."""
         return self._path.exists()
 
+    @property
+    def key_file(self) -> Path:
+        """Where the key for marks of mobile numbers is."""
+        return self._path.with_name(f"{self._path.name}.key")
+
     def reserve(self) -> None:
         """Make the file if there is none, for nobody else to read: it knows people's numbers."""
         with suppress(OSError):  # SQLite will say it better
@@ -121,6 +126,8 @@ class Database:
             yield
         except SQLAlchemyError as error:
             raise self.failure(error) from None
+        except UnicodeDecodeError:  # Python cannot read what SQLite says of a damaged schema
+            raise _damaged(self.place) from None
 
 
 def _sqlite_url(text: str) -> URL:
@@ -201,11 +208,15 @@ def _store_error(error: SQLAlchemyError, place: str) -> StoreError:
                 place=place,
             )
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return StoreError(
-                "{place} is damaged, or no SQLite database",
-                cure="correct the store's URL, or restore the file from a backup",
-                place=place,
-            )
+            return _damaged(place)
         case _:
             reason = str(cause or type(error).__name__)
             return StoreError("the store {place} failed: {reason}", place=place, reason=reason)
+
+
+def _damaged(place: str) -> StoreError:
+    return StoreError(
+        "{place} is damaged, or no SQLite database",
+        cure="correct the store's URL, or restore the file from a backup",
+        place=place,
+    )

@@ -11,17 +11,17 @@ from sqlalchemy import bindparam, delete, select
 from provisioner.core.events import Event
 from provisioner.core.health import Change, TargetHealth
 from provisioner.core.model import Account, Person, Unit
-from provisioner.store import schedule, schema
+from provisioner.store import master_data, schedule, schema
 from provisioner.store.authority import StoredAuthority
 from provisioner.store.engine import Database
 from provisioner.store.forms import StoredForms
 from provisioner.store.leases import Leases
 from provisioner.store.maintenance import StoredMaintenance
+from provisioner.store.mobile_marks import MobileMarks
 from provisioner.store.owners import new_owner
 from provisioner.store.rows import Row, as_row, put
 from provisioner.store.staging import StoredStaging
-from provisioner.store.tables import persons, target_health, units
-from provisioner.store.tree import require_tree
+from provisioner.store.tables import target_health
 from provisioner.store.troubles import StoredTroubles
 from provisioner.store.writer import Writer
 
@@ -30,10 +30,6 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-_PUT_UNIT = put(units)
-_PARENTS = select(units.c.code, units.c.parent)
-_SITUATIONS = select(units.c.code, units.c.kind, units.c.parent, units.c.custodian)
-_PUT_PERSON = put(persons)
 _HEALTH = select(target_health).where(target_health.c.name == bindparam("this"))
 _PUT_HEALTH = put(target_health)
 _FORGET_HEALTH = delete(target_health).where(target_health.c.name == bindparam("this"))
@@ -63,6 +59,9 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         lease_ttl: timedelta = timedelta(seconds=60),
     ) -> None:
         super().__init__(database)
+        self._now = now
+        #: Returns the mark of a mobile number.
+        self.mobile_mark = MobileMarks(database.key_file)
         self._writer = Writer(database, Leases(owner=new_owner(), now=now, ttl=lease_ttl))
 
     @classmethod
@@ -123,33 +122,41 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         if events:
             self._writer.write(events)
 
-    def save_units(self, saved: Iterable[Unit]) -> None:
-        """Add these units, or write them over those with the same code; all or none.
+    def save_units(self, saved: Iterable[Unit], *, actor: str = "") -> None:
+        """Add these units, or write them over those with the same code, each change with its event; all or none.
+
+        Args:
+
+            saved: The units. Those that are known as they are change nothing.
+
+            actor: Who changes them.
 
         Raises:
 
             StoreError: A parent does not exist, a unit would be above itself, or the store failed.
         """
-        rows = [as_row(unit) for unit in saved]
-        if rows:
+        given = {unit.code: unit for unit in saved}
+        if given:
             with self._database.write() as connection:
-                before = {row.code: tuple(row[1:]) for row in connection.execute(_SITUATIONS)}
-                connection.execute(_PUT_UNIT, rows)
-                if any(before.get(row["code"], _situation(row)) != _situation(row) for row in rows):
-                    connection.execute(schedule.FORGET)
-                require_tree({row.code: row.parent for row in connection.execute(_PARENTS)})
+                master_data.save_units(connection, given, at=self._now(), actor=actor)
 
-    def save_persons(self, saved: Iterable[Person]) -> None:
-        """Add these persons, or write them over those with the same id; all or none.
+    def save_persons(self, saved: Iterable[Person], *, actor: str = "") -> None:
+        """Add these persons, or write them over those with the same id, each change with its event; all or none.
+
+        Args:
+
+            saved: The persons. Those who are known as they are change nothing.
+
+            actor: Who changes them.
 
         Raises:
 
-            StoreError: The store failed.
+            StoreError: The store, or the key for marks of numbers, failed.
         """
-        rows = [as_row(person) for person in saved]
-        if rows:
+        given = {person.id: person for person in saved}
+        if given:
             with self._database.write() as connection:
-                connection.execute(_PUT_PERSON, rows)
+                master_data.save_persons(connection, given, at=self._now(), actor=actor, mark=self.mobile_mark)
 
     def save_deadlines(self, planned: Iterable[Account], *, reached: str | None = None) -> None:
         """Store the next deadline of each of these accounts, unless it was changed since it was read.
@@ -219,11 +226,6 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
             database.close()
             raise
         return cls(database, now=now, lease_ttl=lease_ttl)
-
-
-def _situation(unit: Row) -> tuple[str, str | None, str | None]:
-    """Return what rules go by: the kind and the place decide which ones hold, and the custodian what they want."""
-    return unit["kind"], unit["parent"], unit["custodian"]
 
 
 def _as_deadline(account: Account) -> Row:

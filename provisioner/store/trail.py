@@ -7,7 +7,7 @@ of value that SQLite says it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,6 +23,29 @@ from provisioner.store.verification import Anchors, Link, Walk, Watch, changed_e
 
 #: The columns beside the body that say the same as the body.
 SHOWN = ("at", "kind", "operation_id", "login", "actor")
+
+#: Under which keys an event names a person who is not its actor, and a unit.
+_OF_PERSONS = frozenset(
+    {
+        "approver",
+        "approver_for",
+        "custodian",
+        "delegator",
+        "granted_by",
+        "holder",
+        "incoming",
+        "mobile_confirmed_by",
+        "officer",
+        "officer_for",
+        "outgoing",
+        "person",
+        "recipient",
+        "reporter",
+        "requester",
+        "supervisor",
+    }
+)
+_OF_UNITS = frozenset({"parent", "unit"})
 
 
 @attrs.frozen(kw_only=True)
@@ -139,6 +162,8 @@ class StoredTrail:
         operation_id: str | None = None,
         actor: str | None = None,
         kind: str | None = None,
+        person: str | None = None,
+        unit: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[StoredLink]:
@@ -153,6 +178,10 @@ class StoredTrail:
             actor: Only what this person or policy did.
 
             kind: Only what is of this kind.
+
+            person: Only what names this person, other than as the actor.
+
+            unit: Only what names this unit, or the unit as a parent.
 
             since: Only what happened at this time or later.
 
@@ -170,7 +199,12 @@ class StoredTrail:
             query = query.where(events.c.at >= since)
         if until is not None:
             query = query.where(events.c.at < until)
-        yield from self._pages(query)
+        named = [(keys, value) for keys, value in ((_OF_PERSONS, person), (_OF_UNITS, unit)) if value is not None]
+        for _, value in named:
+            query = query.where(events.c.body.contains(json.dumps(value, ensure_ascii=False), autoescape=True))
+        for found in self._pages(query):
+            if all(_names(found.event, keys, value) for keys, value in named):
+                yield found
 
     def _pages(self, query: Select[Any], seq: int = 0) -> Iterator[StoredLink]:
         """Yield what is found behind one place, each page in a transaction of its own."""
@@ -184,6 +218,13 @@ class StoredTrail:
     def _page(self, query: Select[Any], seq: int) -> list[StoredLink]:
         with self._database.read() as connection:
             return list(_links(connection, query.where(events.c.seq > seq).limit(CHUNK)))
+
+
+def _names(fact: object, keys: Collection[str], value: str) -> bool:
+    """Whether *value* stands under one of these keys, at any depth."""
+    if isinstance(fact, dict):
+        return any((key in keys and one == value) or _names(one, keys, value) for key, one in fact.items())
+    return isinstance(fact, list) and any(_names(one, keys, value) for one in fact)
 
 
 def _head(connection: Connection) -> Head | None:

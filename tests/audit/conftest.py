@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.model import Unit
 from provisioner.store import Store
 from provisioner.store.chain import GENESIS, link
 from provisioner.store.verification import Link
+from tests.planted import plant
 from tests.store.conftest import Story
 
 
@@ -23,7 +23,7 @@ def _store(tmp_path: Path) -> Iterator[Store]:
     """A store with fourteen events on two accounts."""
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
     with Store.create(f"sqlite:///{tmp_path}/store.db") as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        plant(f"sqlite:///{tmp_path}/store.db")
         for login in ("ab46", "şube46"):
             for submission in Story(login, at=noon).submissions():
                 store.write(*submission)

@@ -24,6 +24,7 @@ from provisioner.core.registration import PluginSettings, Registrar
 from provisioner.store import Store
 from provisioner.testing.faults import FaultChannel, Faults, FaultTarget
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from tests.planted import plant
 
 CONFIG = """\
 language = "en"
@@ -171,9 +172,8 @@ def _stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with an empty store and a filled one; to make them takes longer than to copy them."""
     folder = tmp_path_factory.mktemp("stores")
     Store.create(f"sqlite:///{folder / 'bare.sqlite'}").close()
-    with Store.create(f"sqlite:///{folder / 'filled.sqlite'}") as store:
-        store.save_persons(PERSONS)
-        store.save_units(UNITS)
+    copy(folder / "bare.sqlite", folder / "filled.sqlite")
+    plant(f"sqlite:///{folder / 'filled.sqlite'}", *UNITS, *PERSONS)
     return folder
 
 

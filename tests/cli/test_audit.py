@@ -64,6 +64,38 @@ class TestList:
         assert "account_create posta: applied" in answer.out
         assert "kmarasmem" not in answer.out
 
+    def test_diverted_password_is_found_by_the_person(self, lived: Office) -> None:
+        """Another number is imported, a password is sent to it, and the old number is imported again."""
+        header, row = "id,name,unit,title,mobile,supervisor", "1002,İsmail Çağlar,ar-ge,,{},"
+        for number in ("+905339999999", "+905337654321"):
+            staff = lived.write("staff.csv", f"{header}\n{row.format(number)}\n")
+            lived.type("--actor", "9999", "person", "import", staff)
+            lived.type("--actor", "9999", "account", "rotate", "arge46")
+
+        events = [one["event"] for one in items(lived, "--person", "1002")]
+
+        changes = [one["after"]["mobile_mark"] for one in events if one["kind"] == "person_changed"]
+        sent = [one["recipient"]["mobile_mark"] for one in events if one.get("recipient")]
+        assert sent == [sent[0], changes[0], changes[1]]
+        assert (sent[0], len(set(sent))) == (changes[1], 2)
+        assert {one["actor"] for one in events if one["kind"] == "person_changed"} == {"9999"}
+        shown = lived.type("audit", "list", "--person", "1002").out
+        assert f"mobile_mark: {sent[0]} → {sent[1]}" in shown
+        assert f"secret_deliver sms → 1002 ({sent[1]})" in shown
+        assert not items(lived, "--person", "100")
+
+    def test_what_happened_to_a_unit_is_found_by_its_code(self, lived: Office) -> None:
+        units = lived.write(
+            "units.csv", "code,name,kind,parent,login,custodian\nar-ge,AR-GE,office,il-mem,arge46,1003\n"
+        )
+        lived.type("--actor", "9999", "unit", "import", units)
+
+        kinds = [one["event"]["kind"] for one in items(lived, "--unit", "ar-ge")]
+
+        assert kinds == ["operation_planned", "operation_ended", "unit_changed"]
+        assert [one["event"]["kind"] for one in items(lived, "--login", "arge46")][-1] == "unit_changed"
+        assert "custodian: 1002 → 1003" in lived.type("audit", "list", "--unit", "ar-ge", "--actor", "9999").out
+
     @pytest.mark.parametrize("login", ["arge46", "ARGE46@meb.gov.tr"])
     def test_login_is_given_with_or_without_its_domain(self, lived: Office, login: str) -> None:
         assert {one["event"]["login"] for one in items(lived, "--login", login)} == {"arge46"}

@@ -26,9 +26,9 @@ from provisioner.core.model import (
     Step,
     StepError,
     TargetState,
-    Unit,
 )
 from provisioner.store import Store
+from tests.planted import plant
 
 EventT = TypeVar("EventT", bound=Event)
 
@@ -125,7 +125,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str, clock: Clock) -> Iterator[Store]:
-    """An empty store with one unit."""
+    """A store with one unit and an empty trail."""
     with Store.create(url, now=clock) as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        plant(url)
         yield store

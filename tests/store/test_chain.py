@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 import pytest
@@ -17,12 +16,11 @@ from hypothesis import strategies as st
 
 from provisioner.core.errors import BusyError, LeaseLostError, StoreError
 from provisioner.core.events import Event
-from provisioner.core.model import TargetState, Unit
+from provisioner.core.model import TargetState
 from provisioner.store import Store
 from provisioner.store.chain import canonical, link
-
-if TYPE_CHECKING:
-    from tests.store.conftest import Story
+from tests.planted import plant
+from tests.store.conftest import Story
 
 
 def test_canonical_json_is_a_promise(story: type[Story]) -> None:
@@ -124,7 +122,7 @@ ACTS = st.sampled_from(["planned", "started", "begun", "ended", "finished"])
 def test_threads_never_fork_the_chain(story: type[Story], scripts: list[list[list[str]]]) -> None:
     """Whatever threads write at once on two accounts, refused or not, every event has one place in one chain."""
     with tempfile.TemporaryDirectory() as folder, Store.create(f"sqlite:///{folder}/store.db") as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        plant(f"sqlite:///{folder}/store.db")
         stored: list[int] = []
 
         def play(number: int, script: list[list[str]]) -> None:

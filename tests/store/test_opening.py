@@ -156,6 +156,16 @@ def test_damage_is_found_when_it_is_read(store: Store, story: type[Story], url: 
         list(broken.find_accounts())
 
 
+def test_damaged_schema_is_no_defect_of_ours(store: Store, url: str, tmp_path: Path) -> None:
+    """Python cannot decode what SQLite says of it."""
+    store.close()
+    path = tmp_path / "store.db"
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE persons", b"CREATE TABL\xc5 persons"))
+
+    with pytest.raises(StoreError, match="is damaged"):
+        Store.open(url)
+
+
 LOADED = """
 import sys
 from provisioner.store import Store

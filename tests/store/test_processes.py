@@ -8,8 +8,9 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from provisioner.core.model import OperationState, Unit
+from provisioner.core.model import OperationState
 from provisioner.store import Store
+from tests.planted import plant
 
 HERE = Path(__file__).parent
 
@@ -63,7 +64,7 @@ def test_processes_that_write_at_once_lose_nothing(store: Store, url: str) -> No
 def test_killed_process_leaves_whole_submissions_and_a_whole_chain(url: str, tmp_path: Path) -> None:
     """What a caller was told is durable is there; every submission is there with all its events, or not at all."""
     with Store.create(url) as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        plant(url)
     told: Counter[str] = Counter()
     for number, submissions in enumerate([1, 7, 30, 90]):
         with work(url, f"p{number}", threads=4, count=10_000) as process:

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from provisioner.core.errors import StoreError
 from provisioner.core.events import Event
-from provisioner.core.model import AccountState, OperationState, StepError, Unit
+from provisioner.core.model import AccountState, OperationState, StepError
 from provisioner.store import Store
 from provisioner.store.chain import GENESIS, Head, link
 from provisioner.store.engine import Database
 from provisioner.store.trail import StoredTrail
 from provisioner.store.verification import Fault, Finding, Walk
+from tests.planted import plant
 from tests.store.conftest import NOON, Story
 
 COLUMNS = ["at", "kind", "operation_id", "login", "actor", "body", "hash"]
@@ -95,7 +96,7 @@ def _original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with some tens of events, also of what went wrong, and in Turkish."""
     path = tmp_path_factory.mktemp("trail") / "store.db"
     with Store.create(f"sqlite:///{path}") as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        plant(f"sqlite:///{path}")
         for number, login in enumerate(("746123", "ab46", "mutemet46", "şube", "kmarasmem")):
             for submission in _life(Story(login, at=NOON + timedelta(minutes=number, microseconds=number))):
                 store.write(*submission)
@@ -506,8 +507,8 @@ def test_heads_seen_while_others_write_are_all_on_one_chain(tmp_path: Path) -> N
     """Threads of several stores write at once, and each moment is an anchor for the end."""
     path = tmp_path / "store.db"
     url = f"sqlite:///{path}"
-    with Store.create(url) as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+    Store.create(url).close()
+    plant(url)
 
     def live(name: str) -> None:
         with Store.open(url) as store:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import pytest
@@ -18,11 +18,9 @@ from sqlalchemy import event
 
 from provisioner.core.errors import BusyError, StoreError
 from provisioner.core.events import Event
-from provisioner.core.model import Unit
 from provisioner.store import Store, engine
-
-if TYPE_CHECKING:
-    from tests.store.conftest import Story
+from tests.planted import plant
+from tests.store.conftest import Story
 
 Together = Callable[[Sequence[Sequence[Event]]], list[Future[None]]]
 
@@ -175,7 +173,7 @@ def test_locked_database_fails_everybody_after_a_while(
 ) -> None:
     monkeypatch.setattr(engine, "BUSY_TIMEOUT", 0.2)
     with Store.create(url) as store, ThreadPoolExecutor(4) as pool:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        plant(url)
 
         with held(tmp_path / "store.db"):
             futures = [pool.submit(store.write, story(f"a{number}").planned()) for number in range(4)]
@@ -219,7 +217,7 @@ def test_nothing_runs_before_the_first_write_and_after_the_end(url: str, story: 
         return [thread.name for thread in threading.enumerate() if thread.name == "store-writer"]
 
     store = Store.create(url)
-    store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+    plant(url)
     assert writers() == []
 
     store.write(story("a").planned())
@@ -242,7 +240,7 @@ def test_closed_store_says_so(url: str, story: type[Story]) -> None:
 
 def test_what_was_handed_over_before_the_end_is_stored(url: str, tmp_path: Path, story: type[Story]) -> None:
     store = Store.create(url)
-    store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+    plant(url)
     queue = store._writer._queue = CountingQueue()
     with ThreadPoolExecutor(9) as pool:
         with held(tmp_path / "store.db"):
@@ -259,7 +257,7 @@ def test_what_was_handed_over_before_the_end_is_stored(url: str, tmp_path: Path,
 
 def test_thirty_two_threads_carry_out_operations(url: str, story: type[Story]) -> None:
     with Store.create(url) as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        plant(url)
         seen: list[None] = []
         event.listen(store._database.writer, "commit", lambda _: seen.append(None))
 

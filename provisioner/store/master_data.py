@@ -1,0 +1,111 @@
+"""Units and persons that lists bring: the rows that change, and the event of each change, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+
+from provisioner.core.events import Event
+from provisioner.core.master_data import MobileMark, person_event, unit_event
+from provisioner.core.model import AccountKind, Person, Unit
+from provisioner.store import schedule
+from provisioner.store.chain import Trail, canonical
+from provisioner.store.chunks import chunks
+from provisioner.store.prepared import prepared
+from provisioner.store.rows import as_row, put
+from provisioner.store.tables import accounts, persons, units
+from provisioner.store.tree import require_tree
+
+_UNITS = select(units)
+_PUT_UNIT = put(units)
+_LOGINS = select(accounts.c.unit, accounts.c.login).where(
+    accounts.c.kind == AccountKind.UNIT, accounts.c.unit.in_(bindparam("codes", expanding=True))
+)
+_PERSONS = select(persons).where(persons.c.id.in_(bindparam("ids", expanding=True)))
+_PUT_PERSON = put(persons)
+
+
+def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetime, actor: str) -> None:
+    """Write those of these units that are new or changed.
+
+    Args:
+
+        connection: One on which a writing transaction has begun.
+
+        given: The units, by code.
+
+        at: When they change.
+
+        actor: Who changes them.
+
+    Raises:
+
+        StoreError: A parent does not exist, or a unit would be above itself.
+    """
+    known = {row.code: Unit(**row._asdict()) for row in connection.execute(_UNITS)}
+    changed = [unit for code, unit in given.items() if known.get(code) != unit]
+    if not changed:
+        return
+    prepared(_PUT_UNIT, connection.dialect).run(connection, map(as_row, changed))
+    before = {unit.code: known[unit.code] for unit in changed if unit.code in known}
+    if any(_situation(known_unit) != _situation(given[code]) for code, known_unit in before.items()):
+        connection.execute(schedule.FORGET)
+    require_tree({code: unit.parent for code, unit in (known | dict(given)).items()})
+    logins = _logins(connection, before)
+    _record(
+        connection,
+        (
+            unit_event(before.get(unit.code), unit, at=at, actor=actor, login=logins.get(unit.code, ""))
+            for unit in changed
+        ),
+    )
+
+
+def save_persons(
+    connection: Connection, given: Mapping[str, Person], *, at: datetime, actor: str, mark: MobileMark
+) -> None:
+    """Write those of these persons who are new or changed.
+
+    Args:
+
+        connection: One on which a writing transaction has begun.
+
+        given: The persons, by id.
+
+        at: When they change.
+
+        actor: Who changes them.
+
+        mark: Returns the mark of a mobile number.
+
+    Raises:
+
+        StoreError: A number cannot be marked.
+    """
+    known = {
+        row.id: Person(**row._asdict()) for ids in chunks(given) for row in connection.execute(_PERSONS, {"ids": ids})
+    }
+    changed = [person for id_, person in given.items() if known.get(id_) != person]
+    if changed:
+        prepared(_PUT_PERSON, connection.dialect).run(connection, map(as_row, changed))
+        _record(connection, (person_event(known.get(one.id), one, at=at, actor=actor, mark=mark) for one in changed))
+
+
+def _situation(unit: Unit) -> tuple[str, str | None, str | None]:
+    """Return what rules go by: the kind and the place decide which ones hold, and the custodian what they want."""
+    return unit.kind, unit.parent, unit.custodian
+
+
+def _logins(connection: Connection, codes: Iterable[str]) -> Mapping[str, str]:
+    """Return the logins of the accounts of these units, by code."""
+    found = (row for chunk in chunks(codes) for row in connection.execute(_LOGINS, {"codes": chunk}))
+    return {row.unit: row.login for row in found}
+
+
+def _record(connection: Connection, events: Iterable[Event]) -> None:
+    trail = Trail(connection)
+    for event in events:
+        trail.add(event, canonical(event))
+    trail.store()

@@ -1,0 +1,19 @@
+"""Units and persons that were there before the trail of a store begins."""
+
+from __future__ import annotations
+
+from provisioner.core.model import Person, Unit
+from provisioner.store.engine import Database
+from provisioner.store.rows import as_row, put
+from provisioner.store.tables import persons, units
+
+PROVINCE = Unit(code="46", name="Kahramanmaraş", kind="province")
+
+
+def plant(url: str, *models: Unit | Person) -> None:
+    """Put units and persons, by default one unit, into the tables of a store, and nothing into its trail."""
+    database = Database(url)
+    with database.write() as connection:
+        for model in models or (PROVINCE,):
+            connection.execute(put(units if isinstance(model, Unit) else persons), as_row(model))
+    database.close()

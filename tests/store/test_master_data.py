@@ -1,0 +1,147 @@
+"""Changes of units and persons leave a trace in the trail, and no number is ever in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from provisioner.core.errors import StoreError
+from provisioner.core.model import Person, Unit
+from provisioner.store import Store
+from tests.store.conftest import Story
+
+AYSE = Person(id="p1", name="Ayşe Iğdır", unit="46", title="müdür", mobile="+905321112233", supervisor="p2")
+SCHOOL = Unit(code="746123", name="Cumhuriyet", kind="school", parent="46", login="746123", custodian="p1")
+OTHER_NUMBER = "+905339998877"
+
+
+def trail(store: Store, *kinds: str) -> list[dict[str, Any]]:
+    return [json.loads(one.body) for one in store.events() if not kinds or one.kind in kinds]
+
+
+def test_number_that_is_changed_and_changed_back_leaves_a_trace(store: Store) -> None:
+    """Somebody diverts one password and puts the old number back."""
+    store.save_persons([AYSE], actor="admin")
+    store.save_persons([attrs.evolve(AYSE, mobile=OTHER_NUMBER)], actor="mallory")
+    store.save_persons([AYSE], actor="mallory")
+
+    added, diverted, restored = trail(store, "person_added", "person_changed")
+
+    assert (added["actor"], added["person"]) == ("admin", "p1")
+    assert [one["actor"] for one in (diverted, restored)] == ["mallory", "mallory"]
+    first, second = added["after"]["mobile_mark"], diverted["after"]["mobile_mark"]
+    assert first != second
+    assert diverted["before"] == {"mobile_mark": first}
+    assert (restored["before"], restored["after"]) == ({"mobile_mark": second}, {"mobile_mark": first})
+    assert store.verify_chain() is None
+
+
+@pytest.mark.parametrize("field", ["name", "unit", "title", "supervisor"])
+def test_each_change_of_a_person_says_what_was_and_what_is(store: Store, field: str) -> None:
+    store.save_persons([AYSE])
+    store.save_persons([attrs.evolve(AYSE, **{field: "new"})], actor="admin")
+
+    [event] = trail(store, "person_changed")
+
+    assert (event["before"], event["after"]) == ({field: getattr(AYSE, field)}, {field: "new"})
+
+
+@pytest.mark.parametrize("field", ["name", "kind", "parent", "login", "custodian"])
+def test_each_change_of_a_unit_says_what_was_and_what_is(store: Store, field: str) -> None:
+    store.save_units([SCHOOL, attrs.evolve(SCHOOL, code="new")], actor="admin")
+    store.save_units([attrs.evolve(SCHOOL, **{field: "new"})], actor="officer")
+
+    assert [one["unit"] for one in trail(store, "unit_added")][-2:] == ["746123", "new"]
+    [event] = trail(store, "unit_changed")
+    assert (event["actor"], event["unit"]) == ("officer", "746123")
+    assert (event["before"], event["after"]) == ({field: getattr(SCHOOL, field)}, {field: "new"})
+
+
+def test_change_of_a_unit_is_found_by_its_account(store: Store, story: type[Story]) -> None:
+    """Whoever looks at an account sees that its custodian was changed."""
+    store.write(story("ilmem46").planned())
+    store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province", custodian="p9")], actor="officer")
+
+    [event] = [one for one in store.events(login="ilmem46") if one.kind == "unit_changed"]
+
+    assert event.actor == "officer"
+
+
+def test_rows_that_stay_as_they_are_write_nothing(store: Store) -> None:
+    store.save_persons([AYSE])
+    store.save_units([SCHOOL])
+    before = len(trail(store))
+
+    store.save_persons([AYSE])
+    store.save_units([SCHOOL])
+
+    assert len(trail(store)) == before
+
+
+def test_import_that_fails_leaves_no_trace(store: Store) -> None:
+    before = trail(store)
+    with pytest.raises(StoreError, match="does not exist"):
+        store.save_units([SCHOOL, Unit(code="a", name="a", kind="office", parent="none")])
+
+    assert trail(store) == before
+
+
+class TestMarks:
+    """What stands for a number in the trail."""
+
+    def test_no_number_is_in_the_trail(self, store: Store) -> None:
+        store.save_persons([AYSE])
+        store.save_persons([attrs.evolve(AYSE, mobile=OTHER_NUMBER)])
+
+        text = "".join(one.body for one in store.events())
+        assert "1112233" not in text
+        assert "9998877" not in text
+
+    def test_marks_of_another_store_say_nothing_here(self, store: Store, tmp_path: Path) -> None:
+        """A mark that everybody can compute can be tried on all numbers: there are few of them."""
+        with Store.create(f"sqlite:///{tmp_path}/other.db") as other:
+            assert other.mobile_mark(AYSE.mobile) != store.mobile_mark(AYSE.mobile)
+
+    def test_mark_is_the_same_in_every_process(self, store: Store, url: str) -> None:
+        with Store.open(url) as again:
+            assert again.mobile_mark(AYSE.mobile) == store.mobile_mark(AYSE.mobile)
+        assert store.mobile_mark(None) is None
+
+    def test_key_is_beside_the_store_and_for_nobody_else_to_read(self, store: Store, tmp_path: Path) -> None:
+        """In the store, it would be in each backup together with the marks."""
+        mask = os.umask(0)
+        try:
+            store.mobile_mark(AYSE.mobile)
+        finally:
+            os.umask(mask)
+
+        key = tmp_path / "store.db.key"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert key.read_bytes().strip() not in (tmp_path / "store.db").read_bytes()
+        assert sorted(path.name for path in tmp_path.glob("*key*")) == ["store.db.key"]
+
+    def test_lost_key_shows_in_the_marks(self, store: Store, url: str, tmp_path: Path) -> None:
+        """An auditor must not take another key for another number."""
+        first = store.mobile_mark(AYSE.mobile) or ""
+        (tmp_path / "store.db.key").unlink()
+        with Store.open(url) as again:
+            second = again.mobile_mark(AYSE.mobile) or ""
+
+        assert first.partition(":")[0] != second.partition(":")[0]
+
+    @pytest.mark.parametrize("content", ["", "short"])
+    def test_damaged_key_is_named_and_not_replaced(self, store: Store, tmp_path: Path, content: str) -> None:
+        key = tmp_path / "store.db.key"
+        key.write_text(content)
+
+        with pytest.raises(StoreError, match=r"store\.db\.key"):
+            store.save_persons([AYSE])
+
+        assert key.read_text() == content
+        assert store.persons(["p1"]) == {}
