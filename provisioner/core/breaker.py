@@ -101,6 +101,11 @@ class Breaker:
             raise
         self._note(None, probing=True)
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last call failed, or none is let through."""
+        return bool(self._failures) or self.state is not BreakerState.CLOSED or bool(self.maintenance(self.name))
+
     def expect_no_quarantine(self) -> None:
         """Make sure that somebody still wants the target to be called.
 

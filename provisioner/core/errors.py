@@ -31,6 +31,7 @@
         │   ├── SecretRefusedError  it does not like the password
         │   ├── ConflictError       something else is in the way
         │   ├── MissingError        the account is not there
+        │   ├── LockedError         somebody else locked the account there
         │   └── UnsupportedError    it cannot do this at all
         └── MisconfiguredError      our credentials or settings are wrong: the run stops for this target
 
@@ -275,6 +276,10 @@ class ConflictError(RefusedError):
 
 class MissingError(RefusedError):
     """The account is not there."""
+
+
+class LockedError(RefusedError):
+    """Somebody else locked the account there, and only an administrator of the target unlocks it."""
 
 
 class UnsupportedError(RefusedError):

@@ -20,6 +20,7 @@ from provisioner.core.errors import (
     BusyError,
     InMaintenanceError,
     LeaseLostError,
+    LockedError,
     NotAppliedError,
     ProvisionerError,
     RefusedError,
@@ -142,17 +143,20 @@ class Execution:
         request = self._request(secret)
         probe = ProbeAccount(account=self.work.account, secret=secret)
         for target in self._able(HOOKS[type(request)]):
-            proof = partial(_takes_secret, target, probe)
+            proof = partial(_takes_secret, target, probe, reopens=self._kind not in RENEWING)
             self._change(target, request, proof)
             self._prove(target, proof, TargetState.OPEN)
         self._deliver(secret)
 
     def _shut(self) -> None:
-        """Close or delete on every target, also after one has failed: the fewer doors stay open, the better."""
+        """Close or delete on every target, also after one has failed: the fewer doors stay open, the better.
+
+        Targets that do not work come last, so that their time-outs keep no other door open.
+        """
         make, is_shut, state = _SHUTTING[self._kind]
         request = make(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
         errors: list[TargetError] = []
-        for target in self._able(HOOKS[make]):
+        for target in sorted(self._able(HOOKS[make]), key=lambda one: one.breaker.failing):
             proof = partial(is_shut, target, ProbeAccount(account=self.work.account))
             try:
                 self._change(target, request, proof)
@@ -403,9 +407,28 @@ def _how_far_off(error: TargetError) -> int:
     return 2 if isinstance(error, RefusedError) else 1 if isinstance(error, InMaintenanceError) else 0
 
 
-def _takes_secret(target: Target, probe: ProbeAccount) -> bool | None:
+def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool | None:
+    """Look whether the secret logs in.
+
+    Raises:
+
+        LockedError: Nothing does, because somebody else locked the account.
+    """
     report = target.probe(probe)
+    if report.presence is Presence.DISABLED and (report.lock or not reopens):
+        raise _locked(target, probe.account, report.lock)
     return report.secret_accepted if report.presence is Presence.ENABLED else False
+
+
+def _locked(target: Target, account: Account, lock: str) -> LockedError:
+    return LockedError(
+        "{login} is locked on {target}: {lock}",
+        cure="ask an administrator of {target} to unlock it, then run the command again; or close it everywhere with"
+        " 'provisioner account close {login}'",
+        target=target.name,
+        login=account.login,
+        lock=lock or "not by this program",
+    )
 
 
 def _is_shut(target: Target, probe: ProbeAccount) -> bool:

@@ -182,6 +182,9 @@ class AccountReport:
     secret_accepted: bool | None = None
     #: What the target knows of the account, for people and for reconciliation. Never a password or its hash.
     attributes: Mapping[str, str] = attrs.field(factory=dict)
+    #: What keeps the account from logging in, in the target's own words, for example ``nsAccountLock=true``; empty if
+    #: nothing does, or if the target cannot tell. It is shown to administrators, who lift it.
+    lock: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -136,6 +136,7 @@ class Directory:
             presence=self._family.presence(entry, self.now()),
             secret_accepted=False if request.secret else None,
             attributes={name: text for name in shown if (text := entry.text(name)) is not None},
+            lock=self._family.lock(entry, self.now()),
         )
 
     def check(self) -> TargetReport:

@@ -31,6 +31,9 @@ class Family(Protocol):
     #: What the directory says to a password that the account has already.
     same_password: ClassVar[str]
 
+    def lock(self, entry: Entry, now: datetime) -> str:
+        """Return what keeps the account from logging in, as the directory writes it; empty if nothing does."""
+
     def presence(self, entry: Entry, now: datetime) -> Presence:
         """Tell whether the account is there, and whether it may log in."""
 
@@ -55,13 +58,21 @@ class OpenLdap:
     reset_with_password: ClassVar[tuple[str, ...]] = ("pwdAccountLockedTime", "pwdReset")
     same_password: ClassVar[str] = "Password is not being changed from existing value"  # noqa: S105 - a message
 
-    def presence(self, entry: Entry, now: datetime) -> Presence:
+    def lock(self, entry: Entry, now: datetime) -> str:
         """See whether now is between the start and the end, and that nobody locked the account for good."""
+        start, end = _time(entry, "pwdStartTime"), _time(entry, "pwdEndTime")
+        in_force = {
+            "pwdAccountLockedTime": LOCKED_FOR_GOOD in entry["pwdAccountLockedTime"],
+            "pwdEndTime": bool(end and end <= now),
+            "pwdStartTime": bool(start and start > now),
+        }
+        return next((f"{name}={entry.text(name)}" for name, shut in in_force.items() if shut), "")
+
+    def presence(self, entry: Entry, now: datetime) -> Presence:
+        """See whether a lock is in force."""
         if not entry.exists:
             return Presence.ABSENT
-        start, end = _time(entry, "pwdStartTime"), _time(entry, "pwdEndTime")
-        shut = (start and start > now) or (end and end <= now) or LOCKED_FOR_GOOD in entry["pwdAccountLockedTime"]
-        return Presence.DISABLED if shut else Presence.ENABLED
+        return Presence.DISABLED if self.lock(entry, now) else Presence.ENABLED
 
     def disabling(self, entry: Entry, now: datetime) -> Attributes:
         """End the account, early enough for a directory whose clock is behind."""
