@@ -100,7 +100,11 @@ def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
         units = _units_of([login for login in wanted if login not in known], app)
         plan = app.planner.create([known[login] for login in wanted if login in known], session.cause(reason))
         new = app.planner.open_units(units, session.cause(reason))
-        both = Plan(work=(*plan.work, *new.work), unchanged=(*plan.unchanged, *new.unchanged))
+        both = Plan(
+            work=(*plan.work, *new.work),
+            unchanged=(*plan.unchanged, *new.unchanged),
+            refused=(*plan.refused, *new.refused),
+        )
         return run(session, app, both, dry_run=dry_run)
 
 

@@ -76,6 +76,8 @@ def _drive_on(session: Session, app: Application, operation: Operation, *, dry_r
 
 def _begin(session: Session, app: Application, form: RequestForm, plan: Plan) -> None:
     """Write down by which operation a form is carried out; one for which nothing is left to do is archived."""
+    if plan.refused:
+        return
     for work in plan.work:
         if work.holder:
             app.desk.require_number(
@@ -113,7 +115,9 @@ def _require_login(form: RequestForm, plan: Plan) -> None:
 
         DeniedError: The unit has got another login in the meantime.
     """
-    for login in (*(work.account.login for work in plan.work), *(one.login for one in plan.unchanged)):
+    planned = [work.account.login for work in plan.work]
+    others = [*(one.login for one in plan.unchanged), *(one.login for one in plan.refused)]
+    for login in (*planned, *others):
         if login != form.login:
             raise DeniedError(
                 "the unit {unit} has another login than when request {id} was submitted: {login}",

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import attrs
 import click
 
 from provisioner.bootstrap import Application
@@ -25,9 +24,9 @@ from provisioner.core.errors import (
     TargetError,
 )
 from provisioner.core.limits import Share
-from provisioner.core.logbook import step_error
 from provisioner.core.model import Operation, OperationState, StepError
-from provisioner.core.plan import Plan, Unchanged, Work
+from provisioner.core.plan import Plan, Refused, Unchanged, Work
+from provisioner.core.text import Text
 
 #: How the states are counted for people, in this order.
 _COUNTED = {
@@ -73,21 +72,22 @@ def run(
 
         ProvisionerError: Nothing was changed.
     """
-    if plan.work and (dry_run or prepare):
-        app.engine.preflight(plan.work)
+    unusable = app.engine.preflight(plan.work) if plan.work and (dry_run or prepare) else ()
     if dry_run:
-        return _show(session, plan, app.engine.staging.excess(plan.work))
+        return _show(session, plan, app.engine.staging.excess(plan.work), unusable)
     if app.engine.tools.retry.stop.is_set():
         raise StoppedError("the program was asked to stop before anything was changed", cure="run the command again")
     if prepare:
         prepare()
-    return follow(session, app.engine.apply(plan), plan.unchanged, total=len(plan.work))
+    return follow(session, app.engine.apply(plan), plan.unchanged, refused=plan.refused, total=len(plan.work))
 
 
 def follow(
     session: Session,
     operations: Iterable[Operation],
     unchanged: Sequence[Unchanged] = (),
+    *,
+    refused: Sequence[Refused] = (),
     total: int | None = None,
     more: Callable[[], Mapping[str, object]] = dict,
 ) -> ExitCode:
@@ -100,6 +100,8 @@ def follow(
         operations: Yielded as they end.
 
         unchanged: Accounts that needed nothing.
+
+        refused: Accounts for which nothing can be done as they stand.
 
         total: How many operations there will be, if that is known.
 
@@ -119,51 +121,69 @@ def follow(
         if not ended and not any(more().values()) and isinstance(error, (InputError, NotReadyError)):
             raise
         failure = error  # what has been done until then is to be said all the same
-    answer = {**_document(session, ended, unchanged), **more()}
+    answer = {**_document(session, ended, unchanged, refused), **more()}
     if failure:
         answer["error"] = failures.document(failure, session)
     session.output.document(answer)
-    _tell(session, ended, unchanged)
+    _tell(session, ended, unchanged, refused)
     if failure:
         for line in failures.lines(failure, session):
             session.output.error_lines(line)
-    return _exit_code(ended, failure)
+    return _exit_code(ended, refused, failure)
 
 
-def _exit_code(ended: Iterable[Operation], failure: Exception | None) -> ExitCode:
+def _exit_code(ended: Iterable[Operation], refused: Sequence[Refused], failure: Exception | None) -> ExitCode:
     states = {operation.state for operation in ended}
     if failure and failures.exit_code(failure) is ExitCode.DEFECT:
         return ExitCode.DEFECT
     if OperationState.STAGED in states:
         return ExitCode.STAGED
-    return ExitCode.UNFINISHED if failure or states - {OperationState.DONE} else ExitCode.DONE
+    return ExitCode.UNFINISHED if failure or refused or states - {OperationState.DONE} else ExitCode.DONE
 
 
-def _show(session: Session, plan: Plan, excess: Share | None) -> ExitCode:
-    """Show what would be done, and whether it would be held back."""
+def _show(session: Session, plan: Plan, excess: Share | None, unusable: Sequence[TargetError]) -> ExitCode:
+    """Show what would be done, whether it would be held back, and what could not be done now."""
     operations = [work.operation for work in plan.work]
-    session.output.document({**_document(session, operations, plan.unchanged), "staged": excess is not None})
+    answer = _document(session, operations, plan.unchanged, plan.refused)
+    session.output.document({**answer, "staged": excess is not None, "unusable": _unusable(session, unusable)})
     for operation in operations:
         steps = ", ".join(f"{step.name} {step.hook}" for step in operation.steps)
         kind = session.output.word(operation.kind)
         session.output.say("{login}: {kind}: {steps}", login=operation.login, kind=kind, steps=steps)
     _tell_unchanged(session, plan.unchanged)
+    _tell_refused(session, plan.refused)
+    for error in unusable:
+        session.output.say(
+            "{target} cannot be used now: {why}", target=error.target, why=session.output.said(error.text)
+        )
     counts = {"planned": len(operations), "unchanged": len(plan.unchanged)}
     session.output.say("{planned} planned, {unchanged} unchanged; this is a dry run, nothing was changed", **counts)
     if excess:
         share = {"affected": excess.affected, "out_of": excess.out_of}
         session.output.say("it would be held back: {affected} of {out_of} accounts would be closed", **share)
-    return ExitCode.DONE
+    return ExitCode.UNFINISHED if plan.refused else ExitCode.DONE
 
 
-def _document(session: Session, operations: Iterable[Operation], unchanged: Iterable[Unchanged]) -> dict[str, object]:
-    return {
+def _document(
+    session: Session, operations: Iterable[Operation], unchanged: Iterable[Unchanged], refused: Iterable[Refused]
+) -> dict[str, object]:
+    said = session.output.said
+    answer: dict[str, object] = {
         "operations": [operation_document(operation, session.output.translated) for operation in operations],
-        "unchanged": [{"login": one.login, "reason": session.output.said(one.reason)} for one in unchanged],
+        "unchanged": [{"login": one.login, "reason": said(one.reason)} for one in unchanged],
     }
+    left = [{"login": one.login, "reason": said(one.reason), "cure": said(one.cure)} for one in refused]
+    return {**answer, "refused": left} if left else answer
 
 
-def _tell(session: Session, operations: Sequence[Operation], unchanged: Sequence[Unchanged]) -> None:
+def _unusable(session: Session, errors: Iterable[TargetError]) -> list[dict[str, str]]:
+    said = session.output.said
+    return [{"name": one.target, "reason": said(one.text), "cure": said(one.cure)} for one in errors]
+
+
+def _tell(
+    session: Session, operations: Sequence[Operation], unchanged: Sequence[Unchanged], refused: Sequence[Refused]
+) -> None:
     output = session.output
     for operation in operations:
         kind, state = output.word(operation.kind), output.word(operation.state)
@@ -171,7 +191,8 @@ def _tell(session: Session, operations: Sequence[Operation], unchanged: Sequence
         if operation.error and operation.error.name not in _SAID_ONCE:
             _tell_error(session, operation.error)
     _tell_unchanged(session, unchanged)
-    _summarise(session, operations, unchanged)
+    _tell_refused(session, refused)
+    _summarise(session, operations, unchanged, refused)
     for error in dict.fromkeys(one.error for one in operations if one.error and one.error.name in _SAID_ONCE):
         _tell_error(session, error)
 
@@ -187,13 +208,22 @@ def _tell_unchanged(session: Session, unchanged: Iterable[Unchanged]) -> None:
         session.output.say("{login}: unchanged: {reason}", login=one.login, reason=session.output.said(one.reason))
 
 
-def _summarise(session: Session, operations: Sequence[Operation], unchanged: Sequence[Unchanged]) -> None:
+def _tell_refused(session: Session, refused: Iterable[Refused]) -> None:
+    for one in refused:
+        session.output.say("{login}: refused: {reason}", login=one.login, reason=session.output.said(one.reason))
+        session.output.line(f"  -> {session.output.said(one.cure)}")
+
+
+def _summarise(
+    session: Session, operations: Sequence[Operation], unchanged: Sequence[Unchanged], refused: Sequence[Refused]
+) -> None:
     output = session.output
     found = Counter(operation.state for operation in operations)
     counts = {template: sum(found[state] for state in states) for template, states in _COUNTED.items()}
     always = list(counts)[:3]
     parts = [output.text(template, count=count) for template, count in counts.items() if count or template in always]
     parts.insert(1, output.text("{count} unchanged", count=len(unchanged)))
+    parts += [output.text("{count} refused", count=len(refused))] if refused else []
     output.line(", ".join(parts))
     if any(not one.state.ended and not (one.error and one.error.name in _SAID_ONCE) for one in operations):
         output.say("run 'provisioner resume' to drive on what is not done")
@@ -208,29 +238,27 @@ def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
     """Finish what was planned and not begun, what a crash left, and what did not work the last time."""
     with started(session, dry_run=dry_run) as app:
         if not dry_run:
-            return follow(session, _driven_on(app, only_due=due))
-        left = [*app.store.resumable(app.engine.tools.now()), *([] if due else _waiting(app))]
-        unique = {operation.id: operation for operation in left}
-        plan = Plan(work=tuple(app.planner.again(one) for one in unique.values()))
-        return run(session, app, plan, dry_run=True)
+            return follow(session, app.engine.retry(_left(app, only_due=due)))
+        found = list(app.engine.startable(_left(app, only_due=due)))
+        work = tuple(one for one in found if isinstance(one, Work))
+        refused = tuple(_refused(one) for one in found if isinstance(one, Operation))
+        return run(session, app, Plan(work=work, refused=refused), dry_run=True)
 
 
-def _driven_on(app: Application, *, only_due: bool) -> Iterator[Operation]:
-    """Carry out what should be driven on, and yield it as it ends."""
-    tried = set()
-    for operation in app.engine.resume():
-        tried.add(operation.id)
+def _left(app: Application, *, only_due: bool) -> Iterator[Operation]:
+    """Yield the operations that have not ended, each once: first what is due, then what waits for its next try."""
+    seen = set()
+    for operation in app.store.resumable(app.engine.tools.now()):
+        seen.add(operation.id)
         yield operation
-    if only_due:
-        return
-    work: list[Work] = []
-    for operation in _waiting(app):
-        if operation.id not in tried:
-            try:
-                work.append(app.planner.again(operation))
-            except (InputError, TargetError) as error:
-                yield attrs.evolve(operation, error=step_error(error))
-    yield from app.engine.apply(Plan(work=tuple(work)))
+    if not only_due:
+        yield from (one for one in _waiting(app) if one.id not in seen)
+
+
+def _refused(operation: Operation) -> Refused:
+    error = operation.error or StepError(name="", message="")
+    reason, cure = Text("{why}", {"why": error.message}), Text("{cure}", {"cure": error.cure})
+    return Refused(login=operation.login, reason=reason, cure=cure)
 
 
 def _waiting(app: Application) -> list[Operation]:

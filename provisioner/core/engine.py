@@ -30,7 +30,7 @@ from provisioner.core.journal import Records
 from provisioner.core.limits import Share
 from provisioner.core.logbook import Logbook, step_error
 from provisioner.core.maintenance import Calendar, OperationPutOff
-from provisioner.core.model import Account, AccountState, Operation, OperationState, Person
+from provisioner.core.model import SHUTTING, Account, AccountState, Operation, OperationState, Person
 from provisioner.core.plan import Plan, Work
 from provisioner.core.planner import Planner
 from provisioner.core.requests import CheckChannel
@@ -76,14 +76,19 @@ class Engine:
     calendar: Calendar
     require_current: Callable[[Work], None] = lambda _: None
 
-    def preflight(self, work: Sequence[Work]) -> None:
+    def preflight(self, work: Sequence[Work]) -> Sequence[TargetError]:
         """Make sure that everything the work needs is there, before the first write.
 
-        What is in maintenance is not asked: the work waits for it.
+        What is in maintenance is not asked: the work waits for it. Closings and deletions need nothing: they shut the
+        doors that can be shut, and the rest of them waits.
+
+        Returns:
+
+            What cannot be used now, if the work goes on without it.
 
         Raises:
 
-            NotReadyError: Targets or channels cannot be used now; all of them are named.
+            NotReadyError: Targets or channels cannot be used now, and a password is to be made; all of them are named.
 
             InputError: Somebody who is to receive a password cannot be reached; all of them are named.
         """
@@ -97,10 +102,11 @@ class Engine:
         if recipients:
             checks.append(partial(self._check_channels, recipients))
         problems, errors = _all(checks)
-        if errors:
+        if errors and not (work and all(_shuts(one.operation) for one in work)):
             raise NotReadyError(errors)
         if problems:
             raise InputError(problems)
+        return errors
 
     def apply(self, plan: Plan) -> Iterator[Operation]:
         """Carry a plan out. Each operation is yielded as it ends or stops, in the order in which they do.
@@ -114,7 +120,7 @@ class Engine:
 
         Raises:
 
-            NotReadyError: Targets or channels cannot be used now. Nothing was changed.
+            NotReadyError: Targets or channels cannot be used now, and a password is to be made. Nothing was changed.
 
             InputError: Somebody who is to receive a password cannot be reached. Nothing was changed.
 
@@ -162,7 +168,7 @@ class Engine:
 
             NotAuthorizedError: The actor may not release it. Nothing was changed.
 
-            NotReadyError: Targets or channels cannot be used now. Nothing was changed.
+            NotReadyError: Targets or channels cannot be used now, and a password is to be made. Nothing was changed.
         """
         work = self.releasable(run, actor=actor)
         self.preflight(work)
@@ -170,20 +176,48 @@ class Engine:
         return self._run(work)
 
     def resume(self) -> Iterator[Operation]:
-        """Carry out what was planned and not begun, left by a crash, or is due for its next try.
+        """Carry out what was planned and not begun, left by a crash, or is due for its next try; see :meth:`retry`."""
+        return self.retry(self.records.resumable(self.tools.now()))
+
+    def retry(self, operations: Iterable[Operation]) -> Iterator[Operation]:
+        """Carry out operations from the journal that have not ended, whenever their next try is due.
+
+        Those that cannot go on now are yielded as they are, with the reason; see :meth:`startable`.
 
         Raises:
 
-            NotReadyError: Targets cannot be used now. Nothing was changed.
+            NotReadyError: Targets cannot be used now, and no operation can do without them. Nothing was changed.
 
             StoreError: The journal cannot be read or written.
         """
-        due = self.records.resumable(self.tools.now())
-        first = next(due, None)
+        return self._run(self.startable(operations))
+
+    def startable(self, operations: Iterable[Operation]) -> Iterator[Work | Operation]:
+        """Return the work of operations from the journal, and as they are those that cannot go on now.
+
+        While a target cannot be used, closings and deletions go on without it, and the other operations wait.
+
+        Raises:
+
+            NotReadyError: Targets cannot be used now, and no operation can do without them.
+
+            StoreError: The journal cannot be read.
+        """
+        left = iter(operations)
+        first = next(left, None)
         if first is None:
             return iter(())
-        self.preflight(())
-        return self._run(self._again(first, due))
+        found = chain((first,), left)
+        try:
+            self.preflight(())
+        except NotReadyError as error:
+            waiting = list(found)
+            shutting = [one for one in waiting if _shuts(one)]
+            if not shutting:
+                raise
+            others = [attrs.evolve(one, error=step_error(error)) for one in waiting if not _shuts(one)]
+            return chain(self._again(shutting), others)
+        return self._again(found)
 
     def _check_channels(self, recipients: tuple[Person, ...]) -> list[Problem]:
         """Say who cannot be reached over any channel that works; one working channel is enough."""
@@ -265,8 +299,8 @@ class Engine:
             account=account,
         )
 
-    def _again(self, first: Operation, rest: Iterator[Operation]) -> Iterator[Work | Operation]:
-        for operation in chain((first,), rest):
+    def _again(self, operations: Iterable[Operation]) -> Iterator[Work | Operation]:
+        for operation in operations:
             try:
                 yield self.planner.again(operation)
             except (InputError, TargetError) as error:
@@ -330,6 +364,10 @@ class Engine:
 
 def _operations(work: Iterable[Work | Operation]) -> list[Operation]:
     return [one.operation if isinstance(one, Work) else one for one in work]
+
+
+def _shuts(operation: Operation) -> bool:
+    return operation.kind in SHUTTING
 
 
 def _released(operation: Operation) -> Operation:

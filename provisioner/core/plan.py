@@ -79,11 +79,23 @@ class Unchanged:
 
 
 @attrs.frozen(kw_only=True)
+class Refused:
+    """An account for which nothing can be done as it stands. The rest of the plan is carried out."""
+
+    login: str
+    #: What stands in the way.
+    reason: Text
+    #: What somebody can do about it.
+    cure: Text
+
+
+@attrs.frozen(kw_only=True)
 class Plan:
     """What a run would do."""
 
     work: tuple[Work, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

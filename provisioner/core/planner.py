@@ -27,7 +27,7 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.people import People
-from provisioner.core.plan import Cause, Naming, Plan, Unchanged, Work
+from provisioner.core.plan import Cause, Naming, Plan, Refused, Unchanged, Work
 from provisioner.core.requests import (
     AuthorizeOperation,
     CloseAccount,
@@ -75,6 +75,8 @@ class _Wish:
     holder: str | None
     #: In a handover, the id of who holds it now.
     outgoing: str | None = None
+    #: Whether the caller names who will hold it. If nobody knows that person, the input is wrong, and not the account.
+    names_holder: bool = False
 
     @property
     def recipient(self) -> str | None:
@@ -90,7 +92,8 @@ class _Wish:
 class Planner:
     """Turns what somebody wants into a plan. It reads, and changes nothing.
 
-    All problems of a request are reported together in one :class:`~provisioner.core.errors.InputError`.
+    All problems of the input are reported together in one :class:`~provisioner.core.errors.InputError`. What is wrong
+    with one account in the store refuses that account, and the rest of the plan stands.
 
     Args:
 
@@ -135,7 +138,7 @@ class Planner:
             if account is None:
                 continue
             kind = OperationKind.REOPEN if account.state is AccountState.CLOSED else OperationKind.CREATE
-            wanted.append(_Wish(kind, account, unit, unit.custodian))
+            wanted.append(_Wish(kind, account, unit, unit.custodian, names_holder=True))
         return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
 
     def create(self, accounts: Sequence[Account], cause: Cause) -> Plan:
@@ -143,14 +146,14 @@ class Planner:
 
         Raises:
 
-            InputError: An account is closed, or nobody holds it.
+            InputError: An account is closed.
 
             TargetError: The personnel system cannot be asked.
         """
         problems = [
             _problem(account, "it is closed; reopen it") for account in accounts if account.state is AccountState.CLOSED
         ]
-        wanted = self._as_they_are(OperationKind.CREATE, accounts, problems)
+        wanted = self._as_they_are(OperationKind.CREATE, accounts)
         return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
 
     def reopen(self, accounts: Sequence[Account], cause: Cause) -> Plan:
@@ -158,7 +161,7 @@ class Planner:
 
         Raises:
 
-            InputError: An account was never opened, or nobody holds it.
+            InputError: An account was never opened.
 
             TargetError: The personnel system cannot be asked.
         """
@@ -167,7 +170,7 @@ class Planner:
             for account in accounts
             if account.state is AccountState.PLANNED
         ]
-        wanted = self._as_they_are(OperationKind.REOPEN, accounts, problems)
+        wanted = self._as_they_are(OperationKind.REOPEN, accounts)
         return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
 
     def close(self, accounts: Sequence[Account], cause: Cause) -> Plan:
@@ -177,18 +180,17 @@ class Planner:
 
         Raises:
 
-            InputError: An account's unit is unknown.
+            NotAuthorizedError: The actor may not do it.
         """
-        problems: list[Problem] = []
-        wanted = self._as_they_are(OperationKind.CLOSE, accounts, problems)
-        return self._plan(wanted, problems, already=AccountState.CLOSED, cause=cause)
+        wanted = self._as_they_are(OperationKind.CLOSE, accounts)
+        return self._plan(wanted, [], already=AccountState.CLOSED, cause=cause)
 
     def delete(self, accounts: Sequence[Account], cause: Cause) -> Plan:
         """Plan to delete what the targets have of closed accounts, once and for all.
 
         Raises:
 
-            InputError: An account is not closed, or its unit is unknown.
+            InputError: An account is not closed.
 
             NotAuthorizedError: The actor may not do it.
         """
@@ -196,7 +198,7 @@ class Planner:
         deleted, unended = self.records.deleted(logins), self.records.unended(logins)
         left = [account for account in accounts if account.login not in deleted]
         problems = [_problem(one, "it is not closed") for one in left if not _may_be_deleted(one, unended)]
-        wanted = self._as_they_are(OperationKind.DELETE, left, problems)
+        wanted = self._as_they_are(OperationKind.DELETE, left)
         plan = self._plan(wanted, problems, already=None, cause=cause)
         nothing = Text("it was deleted already")
         return attrs.evolve(plan, unchanged=tuple(Unchanged(login=login, reason=nothing) for login in sorted(deleted)))
@@ -206,7 +208,7 @@ class Planner:
 
         Raises:
 
-            InputError: An account is not open, or nobody holds it.
+            InputError: An account is not open.
 
             TargetError: The personnel system cannot be asked.
         """
@@ -215,7 +217,7 @@ class Planner:
             for account in accounts
             if account.state in {AccountState.PLANNED, AccountState.CLOSED}
         ]
-        wanted = self._as_they_are(OperationKind.ROTATE, accounts, problems)
+        wanted = self._as_they_are(OperationKind.ROTATE, accounts)
         return self._plan(wanted, problems, already=None, cause=cause)
 
     def hand_over(self, account: Account, *, to: str, outgoing: str | None = None, cause: Cause) -> Plan:
@@ -248,13 +250,15 @@ class Planner:
         if account.holder == to and not stuck and not problems:
             text = Text("{person} holds it already", {"person": to})
             return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
-        people = self.people.find_all({person for person in (to, account.holder) if person})
-        wish = _Wish(OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder)
+        wish = _Wish(
+            OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
+        )
+        people = self.people.find_all(_concerned([(wish, stuck)]))
         work = self._wished(wish, stuck, people, problems, cause)
         if problems:
             raise InputError(problems)
         self._require_authority([wish], cause)
-        return Plan(work=(self._marked(work),))
+        return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
 
     def again(self, operation: Operation) -> Work:
         """Return the work of an operation from the journal, with people and accounts as they are today.
@@ -269,12 +273,10 @@ class Planner:
         unit = self.records.units([account.unit]).get(account.unit) if account else None
         if account is None or unit is None:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
-        problems: list[Problem] = []
         people = self.people.find_all([one for one in (operation.holder, operation.outgoing) if one])
-        work = self._work(operation, account, unit, people, problems)
-        if problems:
-            raise InputError(problems)
-        return attrs.evolve(self._marked(work), recorded=True)
+        if problem := _without_recipient(operation, unit, people):
+            raise InputError([problem])
+        return attrs.evolve(self._marked(_work(operation, account, unit, people)), recorded=True)
 
     def require_release(self, work: Sequence[Work], actor: str) -> None:
         """Make sure that somebody may say of operations that were held back that they are meant.
@@ -336,32 +338,31 @@ class Planner:
             problems.append(_unit_problem(unit, "login", "{login} is not a login of ours", login=text))
             return None
 
-    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account], problems: list[Problem]) -> list[_Wish]:
+    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[_Wish]:
         units = self.records.units([account.unit for account in accounts])
-        problems += [_problem(account, "its unit is unknown") for account in accounts if account.unit not in units]
-        return [
-            _Wish(kind, account, units[account.unit], account.holder) for account in accounts if account.unit in units
-        ]
+        return [_Wish(kind, account, units[account.unit], account.holder) for account in accounts]
 
     def _plan(
         self, wishes: Sequence[_Wish], problems: list[Problem], *, already: AccountState | None, cause: Cause
     ) -> Plan:
         unended = self.records.unended([wish.account.login for wish in wishes])
-        people = self.people.find_all({wish.recipient for wish in wishes if wish.recipient})
         idle = {
             one.account.login
             for one in wishes
             if one.account.state is already and not _is_under_way(unended.get(one.account.login))
         }
-        active = [wish for wish in wishes if wish.account.login not in idle]
-        work = [self._wished(one, unended.get(one.account.login), people, problems, cause) for one in active]
+        active = [(wish, unended.get(wish.account.login)) for wish in wishes if wish.account.login not in idle]
+        people = self.people.find_all(_concerned(active))
+        planned = [self._wished(wish, stuck, people, problems, cause) for wish, stuck in active]
         if problems:
             raise InputError(problems)
-        self._require_authority(active, cause)
-        marks = self.records.marks([one.account.login for one in active])
+        self._require_authority([wish for wish, _ in active], cause)
+        work = [one for one in planned if isinstance(one, Work)]
+        marks = self.records.marks([one.account.login for one in work])
         return Plan(
             work=tuple(attrs.evolve(one, marks=tuple(marks.get(one.account.login, ()))) for one in work),
             unchanged=tuple(_unchanged(one.account) for one in wishes if one.account.login in idle),
+            refused=tuple(one for one in planned if isinstance(one, Refused)),
         )
 
     def _require_authority(self, wishes: Sequence[_Wish], cause: Cause) -> None:
@@ -396,13 +397,17 @@ class Planner:
         people: Mapping[str, Person],
         problems: list[Problem],
         cause: Cause,
-    ) -> Work:
+    ) -> Work | Refused:
+        """Return the work, or why there is none for this account; adds to *problems* what is wrong with the input."""
         operation = self._operation(wish, stuck, cause)
-        work = self._work(operation, wish.account, wish.unit, people, problems)
         mine = operation is stuck
         if stuck and not mine and _is_under_way(stuck) and stuck.kind not in _GIVES_WAY[wish.kind]:
-            text = Text("its {kind} has not ended; run 'provisioner resume' first", {"kind": stuck.kind.value})
-            problems.append(Problem(subject=wish.account.login, field="login", message=text))
+            return _unended(stuck)
+        if problem := _without_recipient(operation, wish.unit, people):
+            if mine or not wish.names_holder:
+                return _nobody_to_receive(operation, stuck if mine else None)
+            problems.append(problem)
+        work = _work(operation, wish.account, wish.unit, people)
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
 
     def _operation(self, wish: _Wish, stuck: Operation | None, cause: Cause) -> Operation:
@@ -440,26 +445,52 @@ class Planner:
             steps.append(Step(name=self.channels[0].name, hook="secret_deliver"))
         return tuple(steps)
 
-    def _work(
-        self,
-        operation: Operation,
-        account: Account,
-        unit: Unit,
-        people: Mapping[str, Person],
-        problems: list[Problem],
-    ) -> Work:
-        if _delivers(operation.kind) and operation.holder not in people:
-            if operation.holder is None:
-                problems.append(_unit_problem(unit, "custodian", "the unit has no custodian to send the password to"))
-            else:
-                problems.append(_unit_problem(unit, "custodian", "nobody knows {person}", person=operation.holder))
-        return Work(
-            operation=operation,
-            account=account,
-            unit=unit,
-            holder=people.get(operation.holder or ""),
-            outgoing=people.get(operation.outgoing or ""),
-        )
+
+def _work(operation: Operation, account: Account, unit: Unit, people: Mapping[str, Person]) -> Work:
+    return Work(
+        operation=operation,
+        account=account,
+        unit=unit,
+        holder=people.get(operation.holder or ""),
+        outgoing=people.get(operation.outgoing or ""),
+    )
+
+
+def _concerned(wishes: Iterable[tuple[_Wish, Operation | None]]) -> set[str]:
+    """Return the ids of all who receive or hand over an account, also in an operation that has not ended."""
+    ids = {wish.recipient for wish, _ in wishes} | {wish.outgoing for wish, _ in wishes}
+    ids |= {one for _, stuck in wishes if stuck for one in (stuck.holder, stuck.outgoing)}
+    return {one for one in ids if one}
+
+
+def _without_recipient(operation: Operation, unit: Unit, people: Mapping[str, Person]) -> Problem | None:
+    """Return what is wrong if a password would be made and there is nobody to send it to."""
+    if not _delivers(operation.kind) or operation.holder in people:
+        return None
+    if operation.holder is None:
+        return _unit_problem(unit, "custodian", "the unit has no custodian to send the password to")
+    return _unit_problem(unit, "custodian", "nobody knows {person}", person=operation.holder)
+
+
+def _unended(stuck: Operation) -> Refused:
+    return Refused(
+        login=stuck.login,
+        reason=Text("its {kind} has not ended", {"kind": stuck.kind.value}),
+        cure=Text("run 'provisioner resume' first"),
+    )
+
+
+def _nobody_to_receive(operation: Operation, stuck: Operation | None) -> Refused:
+    """Return why nothing can be done to an account whose holder nobody knows."""
+    values = {"kind": operation.kind.value, "person": operation.holder or "", "login": operation.login}
+    if operation.holder is None:
+        reason = Text("nobody holds it, so there is nobody to send the password to")
+    elif stuck:
+        reason = Text("its {kind} has not ended, and {person}, who is to receive the password, is unknown", values)
+    else:
+        reason = Text("{person}, who holds it, is unknown", values)
+    cure = Text("correct the personnel data, or run 'provisioner handover {login} --to PERSON'", values)
+    return Refused(login=operation.login, reason=reason, cure=cure)
 
 
 def _is_under_way(operation: Operation | None) -> bool:

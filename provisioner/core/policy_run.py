@@ -80,7 +80,8 @@ class PolicyRun:
         refused: dict[str, Text] = {}
         while left := [one.account for one in demands if one.account.login not in refused]:
             try:
-                return make(left, cause), refused
+                plan = make(left, cause)
+                return plan, refused | {one.login: one.reason for one in plan.refused}
             except (InputError, NotAuthorizedError) as error:
                 more = _refused(demands, error)
                 if not more:

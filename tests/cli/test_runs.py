@@ -10,8 +10,9 @@ import time_machine
 
 from provisioner.core.errors import MisconfiguredError, StoreError, TargetError, UnavailableError
 from provisioner.core.events import Event
+from provisioner.core.model import Account
 from provisioner.core.plugins import Plugins
-from provisioner.core.requests import FindPerson
+from provisioner.core.requests import FindPerson, ProbeAccount
 from provisioner.store import Store
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import PERSONS, Office
@@ -214,3 +215,76 @@ class TestProgress:
 
     def test_shows_no_bar_elsewhere(self, office: Office) -> None:
         assert office.type("unit", "open", *CODES).err == ""
+
+
+class TestOneTargetIsDown:
+    """A person must be locked out now, and one system does not answer."""
+
+    @pytest.fixture(name="half")
+    def _half(self, office: Office) -> Office:
+        office.type("unit", "open", *CODES)
+        for hook in ("target_check", "account_close", "account_probe"):
+            office.faults("pys").on(hook, Fault.CANNOT_CONNECT)
+        return office
+
+    @pytest.mark.parametrize("command", [("account", "close", "arge46"), ("unit", "close", "istatistik")])
+    def test_a_closing_exits_with_4_and_resume_goes_on(self, half: Office, command: tuple[str, ...]) -> None:
+        answer = half.type("--json", *command)
+
+        assert (answer.code, set(answer.states.values())) == (4, {"incomplete"})
+        [login] = answer.states
+        assert half.plugin.targets["posta"].account_probe(_probe(login)).presence == "disabled"
+        half.faults("pys").clear()
+        assert half.type("--json", "resume").states == {login: "done"}
+
+    def test_a_dry_run_names_what_cannot_be_used(self, half: Office) -> None:
+        answer = half.type("--json", "account", "close", "arge46", "--dry-run")
+
+        assert answer.code == 0
+        assert [one["name"] for one in answer.json["unusable"]] == ["pys"]
+        assert "pys cannot be used now" in half.type("account", "close", "arge46", "--dry-run").out
+
+    def test_a_new_password_still_exits_with_5(self, half: Office) -> None:
+        assert half.type("account", "rotate", "arge46").code == 5
+
+    def test_resume_as_a_dry_run_names_what_has_to_wait(self, half: Office) -> None:
+        half.faults("posta").on("account_rotate", Fault.THROTTLE)
+        half.faults("pys").clear()
+        half.type("account", "rotate", "kmarasmem")
+        half.faults("pys").on("target_check", Fault.CANNOT_CONNECT)
+        half.faults("pys").on("account_close", Fault.CANNOT_CONNECT)
+        half.type("account", "close", "arge46")
+
+        answer = half.type("--json", "resume", "--dry-run")
+
+        assert (answer.code, list(answer.states)) == (4, ["arge46"])
+        assert [one["login"] for one in answer.json["refused"]] == ["kmarasmem"]
+
+
+class TestOneAccountOfAList:
+    """One account's state is that account's."""
+
+    def test_the_others_are_done_and_it_is_named_with_its_cure(self, office: Office) -> None:
+        office.type("unit", "open", "ar-ge")
+        office.faults("posta").on("account_handover", Fault.APPLY_AND_LOSE_ANSWER)
+        office.faults("posta").on("account_probe", Fault.CANNOT_CONNECT)
+        office.type("handover", "arge46", "--to", "1001")
+        office.faults("posta").clear()
+        with office.open() as store, store._database.write() as connection:
+            connection.exec_driver_sql("UPDATE units SET custodian = '1002'")
+            connection.exec_driver_sql("DELETE FROM persons WHERE id = '1001'")
+
+        answer = office.type("--json", "unit", "open", *CODES)
+
+        assert (answer.code, answer.states) == (4, {"kmarasmem": "done", "istatistik46": "done"})
+        [refused] = answer.json["refused"]
+        assert refused["login"] == "arge46"
+        assert "1001" in refused["reason"]
+        assert "provisioner handover arge46" in refused["cure"]
+        told = office.type("unit", "open", *CODES).out
+        assert "arge46: refused: its handover has not ended" in told
+        assert told.splitlines()[-1].endswith("1 refused")
+
+
+def _probe(login: str) -> ProbeAccount:
+    return ProbeAccount(account=Account(login=login, domain="meb.gov.tr", unit="x"))

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from provisioner.core import engine
-from provisioner.core.errors import InputError, NotAuthorizedError, NotReadyError, StoreError
+from provisioner.core.errors import InputError, NotAuthorizedError, StoreError
 from provisioner.core.events import Event, OperationPlanned
 from provisioner.core.limits import IN_TOTAL, Guard, MassChangeLimit, Share, Shut
 from provisioner.core.model import (
@@ -323,14 +323,17 @@ class TestStaging:
         assert harness.resume() == []
         assert all(world.logs_in(number) for number in range(5))
 
-    def test_stays_held_back_when_a_target_is_down_at_its_release(self, world: World, harness: Harness) -> None:
+    def test_is_released_while_a_target_is_down_and_done_when_it_is_back(self, world: World, harness: Harness) -> None:
+        """Closings wait for nothing: what can be shut is shut, and the rest is driven on."""
         close(harness, *range(5))
-        run = held(harness)
         world.target.faults.on("target_check", Fault.CANNOT_CONNECT)
+        world.target.faults.on("account_close", Fault.CANNOT_CONNECT)
 
-        with pytest.raises(NotReadyError):
-            harness.release(run)
-        assert held(harness) == run
+        assert states(harness.release(held(harness))) == {OperationState.INCOMPLETE}
+        world.target.faults.clear()
+        world.clock.advance(timedelta(hours=1))
+
+        assert states(harness.resume()) == {OperationState.DONE}
 
     def test_is_not_shown_as_held_back_any_more_where_its_release_is_shown(self, harness: Harness) -> None:
         close(harness, *range(5))
