@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -29,9 +28,7 @@ from provisioner.core.protection import Pattern
 from provisioner.core.registration import PluginSettings, Section
 from provisioner.core.secret import Secret
 from provisioner.core.text import Lines, visible
-
-DEFAULT_FILE = "provisioner.toml"
-ENVIRONMENT_VARIABLE = "PROVISIONER_CONFIG"
+from provisioner.early import DEFAULT_LANGUAGE, LANGUAGES, configuration_file
 
 #: The plug-in of rule sets that name no other.
 RULES_PLUGIN = "rules"
@@ -129,7 +126,7 @@ class Configuration:
     #: Where the store is: a path, or an SQLAlchemy URL.
     store: str = "provisioner.sqlite"
     #: The language of messages to people: ``tr`` or ``en``.
-    language: str = attrs.field(default="tr", validator=in_(("tr", "en")))
+    language: str = attrs.field(default=DEFAULT_LANGUAGE, validator=in_(LANGUAGES))
     #: The time zone of days and dates, by its name in the IANA database.
     time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
     accounts: Accounts
@@ -251,7 +248,7 @@ def find_file(given: Path | None) -> Path:
 
         ConfigurationError: There is none.
     """
-    path = given or Path(os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_FILE)
+    path = given or Path(configuration_file(None))
     if not path.is_file():
         raise ConfigurationError(
             "there is no configuration file {path}",

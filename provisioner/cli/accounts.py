@@ -21,7 +21,7 @@ from provisioner.core.plan import Naming, Plan
 from provisioner.core.text import Text
 from provisioner.store import Store
 
-request_option = click.option("--request", metavar="ID", help="The approved request that is carried out with it.")
+request_option = click.option("--request", metavar="ID", help="The approved request that this carries out.")
 
 
 @click.command("list")
@@ -33,7 +33,7 @@ request_option = click.option("--request", metavar="ID", help="The approved requ
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None, due_before: datetime | None) -> ExitCode:
-    """List accounts by their logins."""
+    """List accounts."""
     due = session.start_of(due_before) if due_before else None
     with session.store() as store:
         if unit and unit not in store.units([unit]):
@@ -66,24 +66,25 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
 @json_option
 @click.pass_obj
 def show(session: Session, login: str) -> ExitCode:
-    """Show one account, and what is known of it on each target."""
+    """Show one account.
+
+    It shows the state of the account on each target.
+    """
     with session.store() as store:
         [account] = known_accounts(store, session.configuration.content.accounts.naming, [login])
         targets = store.target_states(account.login)
     session.output.document(account_document(account, targets))
-    text = session.output.text
-    session.output.table(
-        ("field", "value"),
+    session.output.fields(
         [
-            (text("login"), account.mail),
-            (text("unit"), account.unit),
-            (text("holder"), account.holder or ""),
-            (text("state"), session.output.word(account.state)),
-            (text("password since"), session.local_day(account.password_changed_at)),
-            (text("next"), next_action(account, session)),
-            (text("closes on"), session.local_day(account.closes_at)),
-            *((name, session.output.word(state)) for name, state in targets.items()),
+            ("login", account.mail),
+            ("unit", account.unit),
+            ("holder", account.holder or ""),
+            ("state", session.output.word(account.state)),
+            ("password since", session.local_day(account.password_changed_at)),
+            ("next", next_action(account, session)),
+            ("closes on", session.local_day(account.closes_at)),
         ],
+        [(name, session.output.word(state)) for name, state in targets.items()],
     )
     return ExitCode.DONE
 
@@ -93,7 +94,10 @@ def show(session: Session, login: str) -> ExitCode:
 @changing
 @click.pass_obj
 def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
-    """Open accounts that were never open: those of known units, by the login they have or would get."""
+    """Open accounts that were never open.
+
+    Give logins that units have, or would get.
+    """
     with started(session, dry_run=dry_run) as app:
         wanted = _logins(logins, app.planner.naming)
         known = app.store.accounts(wanted)
@@ -113,7 +117,10 @@ def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
 @changing
 @click.pass_obj
 def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
-    """Close accounts, so that nobody can log in."""
+    """Close accounts.
+
+    Nobody can log in after that.
+    """
     with started(session, dry_run=dry_run) as app:
         accounts = known_accounts(app.store, app.planner.naming, logins)
         return run(session, app, app.planner.close(accounts, session.cause(reason)), dry_run=dry_run)
@@ -125,7 +132,10 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
 @changing
 @click.pass_obj
 def reopen(session: Session, logins: tuple[str, ...], *, request: str | None, reason: str, dry_run: bool) -> ExitCode:
-    """Open closed accounts again, with a new password."""
+    """Open closed accounts again.
+
+    Each account gets a new password.
+    """
     with started(session, dry_run=dry_run) as app:
         accounts = known_accounts(app.store, app.planner.naming, logins)
         if request:
@@ -139,7 +149,10 @@ def reopen(session: Session, logins: tuple[str, ...], *, request: str | None, re
 @changing
 @click.pass_obj
 def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, reason: str, dry_run: bool) -> ExitCode:
-    """Give open accounts new passwords, which go to those who hold them."""
+    """Give open accounts new passwords.
+
+    The passwords go to the holders of the accounts.
+    """
     with started(session, dry_run=dry_run) as app:
         accounts = known_accounts(app.store, app.planner.naming, logins)
         if request:
@@ -151,7 +164,7 @@ def _by_request(
     session: Session, app: Application, kind: OperationKind, accounts: list[Account], request: str, *, dry_run: bool
 ) -> ExitCode:
     if len(accounts) > 1:
-        raise click.UsageError("A request is for one LOGIN.")
+        raise click.UsageError(session.output.text("A request is for one LOGIN."))
     form = app.desk.find(request)
     require_request_of(form, kind, accounts[0].login)
     return carry_out(session, app, form, dry_run=dry_run)

@@ -46,7 +46,8 @@ class _Place(click.ParamType[Head]):
         try:
             return parse_anchor(value)
         except ValueError:
-            self.fail("Give SEQ:HASH, as 'provisioner audit anchor' prints it.", param, ctx)
+            output = click.get_current_context().ensure_object(Session).output
+            self.fail(output.text("Give SEQ:HASH, as 'provisioner audit anchor' prints it."), param, ctx)
 
 
 _SEQ = re.compile(r"[0-9]{1,18}")
@@ -57,11 +58,11 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command("list")
-@click.option("--login", metavar="LOGIN", help="Only what happened to this account.")
-@click.option("--operation", "operation_id", metavar="ID", help="Only what happened in this operation.")
-@click.option("--actor", metavar="ID", help="Only what this person or policy did.")
-@click.option("--person", metavar="ID", help="Only what is about this person: data, accounts, passwords, forms, roles.")
-@click.option("--unit", metavar="CODE", help="Only what is about this unit.")
+@click.option("--login", metavar="LOGIN", help="Only events of this account.")
+@click.option("--operation", "operation_id", metavar="ID", help="Only events of this operation.")
+@click.option("--actor", metavar="ID", help="Only events that this person or policy caused.")
+@click.option("--person", metavar="ID", help="Only events about this person: data, accounts, passwords, forms, roles.")
+@click.option("--unit", metavar="CODE", help="Only events about this unit.")
 @click.option("--since", metavar="DATE", type=DAY, help="Only from this day on.")
 @click.option("--until", metavar="DATE", type=DAY, help="Only up to the end of this day.")
 @click.option("--kind", metavar="KIND", help="Only events of this kind, such as step_ended.")
@@ -79,7 +80,10 @@ def list_(
     until: datetime | None,
     kind: str | None,
 ) -> ExitCode:
-    """List what happened, in its order. Nothing is verified here."""
+    """List what happened.
+
+    Nothing is verified here.
+    """
     with _trail(session) as trail:
         found = list(
             trail.find(
@@ -101,22 +105,20 @@ def list_(
 
 
 @click.command("verify")
-@click.option(
-    "--anchor", "given", type=_Place(needs_hash=True), multiple=True, metavar="SEQ:HASH", help="A known head."
-)
-@click.option("--anchor-file", "files", type=_FILE, multiple=True, metavar="FILE", help="A file with known heads.")
+@click.option("--anchor", "given", type=_Place(needs_hash=True), multiple=True, metavar="SEQ:HASH", help="An anchor.")
+@click.option("--anchor-file", "files", type=_FILE, multiple=True, metavar="FILE", help="A file with anchors.")
 @click.option("--export", "exports", type=_FILE, multiple=True, metavar="FILE", help="Verify exports, not the store.")
 @json_option
 @click.pass_obj
 def verify(
     session: Session, *, given: tuple[Head, ...], files: tuple[Path, ...], exports: tuple[Path, ...]
 ) -> ExitCode:
-    """Say whether the trail is as it was written, and where it first is not.
+    """Verify that the trail is unchanged.
 
-    A tail that was cut off or written anew together with the record of the trail's end fits together again. Only an
-    anchor from before shows it.
+    It shows the first entry that was changed. If the end of the trail was cut off or rewritten together with the record
+    of its end, only an anchor from before shows it.
 
-    Several exports are verified as one, in their order. Ends with 4 if something is wrong.
+    Several exports are verified as one, in their order. The exit code is 4 if something is wrong.
     """
     known = [*given, *(anchor for file in files for anchor in read_anchors(file))]
     if exports:
@@ -130,11 +132,14 @@ def verify(
 
 
 @click.command("anchor")
-@click.option("--file", type=_FILE, metavar="FILE", help="Add it to this file.")
+@click.option("--file", type=_FILE, metavar="FILE", help="Append it to this file.")
 @json_option
 @click.pass_obj
 def anchor(session: Session, *, file: Path | None) -> ExitCode:
-    """Print where the trail ends now, in one line, to be kept where nobody can change it together with the store."""
+    """Print where the trail ends, to keep elsewhere.
+
+    Keep the line where nobody can change it together with the store.
+    """
     with _trail(session) as trail:
         end = trail.head() or Head()
         walk = trail.after(max(end.seq - 1, 0)).to_the_end()
@@ -150,13 +155,15 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
 
 
 @click.command("export")
-@click.option("--format", "form", type=click.Choice(["jsonl", "syslog"]), default="jsonl", help="By default jsonl.")
+@click.option(
+    "--format", "form", type=click.Choice(["jsonl", "syslog"]), default="jsonl", help="The format; by default jsonl."
+)
 @click.option(
     "--after",
     type=_Place(needs_hash=False),
     default="0",
     metavar="SEQ[:HASH]",
-    help="Only what came after this place; with its hash, the export fails if that entry was changed since.",
+    help="Only what comes after this entry; with its hash, the export fails if that entry was changed.",
 )
 @click.option(
     "--enterprise-number",
@@ -168,12 +175,13 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
 @json_option
 @click.pass_obj
 def export(session: Session, *, form: str, after: Head, enterprise_number: int) -> ExitCode:
-    """Write the trail to stdout, one entry in each line, up to where it ends now.
+    """Export the trail as JSON Lines or syslog.
 
-    It is verified on the way. At the first entry that is not as it was written, the export ends with 4.
+    It writes one entry per line to stdout, and verifies the trail on the way. The export ends with exit code 4 at the
+    first entry that was changed.
     """
     if session.json and form == "syslog":
-        raise click.UsageError("Give either --json or --format syslog.")
+        raise click.UsageError(session.output.text("Give either --json or --format syslog."))
     line: Line = jsonl if form == "jsonl" else Syslog(enterprise_number=enterprise_number).message
     with _trail(session) as trail:
         walk = trail.after(after.seq, after.hash or None)

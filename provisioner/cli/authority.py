@@ -29,7 +29,10 @@ unit_option = click.option("--unit", metavar="CODE", help="For this unit and tho
 @recording
 @click.pass_obj
 def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run: bool) -> ExitCode:
-    """Give PERSON a role, for good."""
+    """Give a person a role.
+
+    The role has no end date.
+    """
     with session.application() as app:
         app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
         _require_unit(app.store, unit)
@@ -42,13 +45,16 @@ def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run
 @click.argument("person")
 @click.argument("role", type=_ROLE)
 @unit_option
-@click.option("--from", "delegator", metavar="PERSON", help="The role that this one has delegated.")
+@click.option("--from", "delegator", metavar="PERSON", help="Take away the role that this person delegated.")
 @recording
 @click.pass_obj
 def revoke(
     session: Session, person: str, role: str, *, unit: str | None, delegator: str | None, dry_run: bool
 ) -> ExitCode:
-    """Take a role from PERSON: the one for that unit, or the one that holds everywhere."""
+    """Take a role away from a person.
+
+    Without --unit, the role that applies everywhere is taken away.
+    """
     with session.application() as app:
         if session.actor != delegator:
             app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
@@ -75,13 +81,13 @@ def revoke(
     type=PERSON,
     metavar="PERSON",
     required=True,
-    help="Whose role it is, and who answers for it.",
+    help="Who has the role and stays accountable.",
 )
-@click.option("--to", "person", type=PERSON, metavar="PERSON", required=True, help="Who acts meanwhile.")
-@click.option("--role", type=_ROLE, required=True, help="Which role.")
+@click.option("--to", "person", type=PERSON, metavar="PERSON", required=True, help="Who acts during the period.")
+@click.option("--role", type=_ROLE, required=True, help="The role.")
 @unit_option
-@click.option("--from-date", type=DAY, help="The first day; by default it begins at once.")
-@click.option("--until", type=DAY, required=True, help="The last day.")
+@click.option("--from-date", metavar="DATE", type=DAY, help="The first day; by default it begins immediately.")
+@click.option("--until", metavar="DATE", type=DAY, required=True, help="The last day.")
 @recording
 @click.pass_obj
 def delegate(
@@ -95,10 +101,10 @@ def delegate(
     until: datetime,
     dry_run: bool,
 ) -> ExitCode:
-    """Let somebody act for another for a period. The other one stays answerable, and is recorded beside each act.
+    """Delegate a role for a period.
 
-    What was delegated cannot be delegated again. A supervisor needs no role for it: who is whose supervisor is what
-    the personnel system says.
+    The delegator stays accountable and is recorded with each action. A delegated role cannot be delegated again. A
+    supervisor needs no role for it, because the personnel system names the supervisors.
     """
     with session.application() as app:
         _require_delegable(session, app, delegator=delegator, person=person, role=Role(role), unit=unit)
@@ -113,8 +119,8 @@ def delegate(
 
 
 @click.command("list")
-@click.option("--unit", metavar="CODE", help="Only those that hold for this unit.")
-@click.option("--person", metavar="ID", help="Only those of this person, or in which somebody acts for this person.")
+@click.option("--unit", metavar="CODE", help="Only those that apply to this unit.")
+@click.option("--person", metavar="ID", help="Only roles of this person, and those of people who act for this person.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, unit: str | None, person: str | None) -> ExitCode:
@@ -137,7 +143,10 @@ def list_(session: Session, *, unit: str | None, person: str | None) -> ExitCode
 @json_option
 @click.pass_obj
 def show(session: Session, person: str) -> ExitCode:
-    """Show what PERSON may do, and who acts for this person."""
+    """Show what one person may do, and for whom.
+
+    It also shows who acts for this person.
+    """
     settings = session.configuration.content.authority
     named = settings is not None and person in settings.administrators
     with session.store() as store:

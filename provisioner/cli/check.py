@@ -72,7 +72,10 @@ class Finding:
 @json_option
 @click.pass_obj
 def command(session: Session) -> ExitCode:
-    """Say of the configuration, the store, the clock, the rules, and every target and channel whether it works."""
+    """Check that every component works.
+
+    It checks the configuration, the store, the clock, the rules, and every target and channel.
+    """
     session.set_up_logs()
     findings = list(_findings(session))
     session.output.document({"items": [_document(finding, session) for finding in findings]})

@@ -21,12 +21,13 @@ from provisioner.core.text import Text
 @json_option
 @click.pass_obj
 def command(session: Session, person_id: str, *, passage: str | None) -> ExitCode:
-    """Say whether the personnel office may process it, and what has to be done first if not.
+    """Say whether a person may leave or start.
 
-    Where something cannot be told, there is no answer, and that is not a permission.
+    If the person may not, the command shows what must be done first. If something cannot be determined, there is no
+    answer, and that is not a permission.
     """
     if passage is None:
-        raise click.UsageError("Give --leaving or --starting.")
+        raise click.UsageError(session.output.text("Give --leaving or --starting."))
     with session.application() as app:
         _require_role(session, app, person_id)
         blocks = _blocks(app, AskClearance(person_id=person_id, passage=Passage(passage)))

@@ -40,16 +40,21 @@ if TYPE_CHECKING:
 
 @click.command("contract")
 @click.argument("target")
-@click.option("--junit", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML too.")
-@click.option("--unit", metavar="CODE", help="Make the accounts for this unit, where the target must know its units.")
+@click.option(
+    "--junit",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the results as JUnit XML.",
+)
+@click.option("--unit", metavar="CODE", help="The unit of the accounts, if the target must know its units.")
 @dry_run_option
 @json_option
 @click.pass_obj
 def command(session: Session, target: str, *, junit: Path | None, unit: str | None, dry_run: bool) -> ExitCode:
-    """Hold TARGET to what every target must do, with accounts of its own that are removed in the end.
+    """Run the conformance tests against a target.
 
-    Their logins begin with 'sozlesme'. It takes a few hundred of them, one after the other. A target that cannot
-    delete keeps them, closed.
+    The tests create accounts and remove them at the end. Their logins begin with 'sozlesme'. The tests need a few
+    hundred of them, one after the other. A target that cannot delete keeps them, closed.
     """
     _expect_pytest()
     _expect_target(session, target)

@@ -30,6 +30,7 @@ def find_command(session: Session, name: str) -> click.Command | None:
     for plugin in usable(session):
         for command in commands(plugin):
             if command.name == name:
+                session.plugin_of_command = plugin
                 return load(command.location)
     return None
 

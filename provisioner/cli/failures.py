@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.help import error_message
 from provisioner.cli.session import Session
 from provisioner.core.errors import (
     BusyError,
@@ -89,7 +90,7 @@ def _parts(error: Exception, session: Session) -> tuple[str, str, Sequence[Probl
         case ProvisionerError():
             return said(error.text), said(error.cure), ()
         case click.ClickException():
-            return error.format_message(), "", ()
+            return error_message(error, session.help_text), "", ()
         case click.Abort():
             return session.output.text("the command was interrupted"), "", ()
         case _:
@@ -128,7 +129,7 @@ def _message(problem: Problem, session: Session) -> str:
 def lines(error: Exception, session: Session) -> list[str]:
     """Return *error* as people read it."""
     if isinstance(error, click.ClickException):
-        return _usage(error)
+        return _usage(error, session)
     if isinstance(error, NotAuthorizedError):
         return _denials(error, session)
     message, cure, problems = _parts(error, session)
@@ -148,9 +149,10 @@ def _denials(error: NotAuthorizedError, session: Session) -> list[str]:
     return lines
 
 
-def _usage(error: click.ClickException) -> list[str]:
+def _usage(error: click.ClickException, session: Session) -> list[str]:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return [error.format_message()]
     context = getattr(error, "ctx", None)
     usage = [context.get_usage()] if context else []
-    return [*usage, f"Error: {error.format_message()}"]
+    message = error_message(error, session.help_text)
+    return [*usage, session.help_text("Error: {message}").format(message=message)]

@@ -22,9 +22,11 @@ STDOUT = "-"
 
 @click.command("handover")
 @click.argument("login")
-@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="Who receives the account, and the new password.")
-@click.option("--to-it-unit", is_flag=True, help="While nobody is in the post: the custodian of the IT unit.")
-@click.option("--from", "outgoing", metavar="PERSON", help="Who hands it over, if that is to be checked.")
+@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="Who receives the account and the new password.")
+@click.option("--to-it-unit", is_flag=True, help="Hand it over to the custodian of the IT unit, if the post is vacant.")
+@click.option(
+    "--from", "outgoing", metavar="PERSON", help="Who hands it over; refused if somebody else holds the account."
+)
 @changing
 @click.pass_obj
 def hand_over(
@@ -37,12 +39,13 @@ def hand_over(
     reason: str,
     dry_run: bool,
 ) -> ExitCode:
-    """Pass an open account on to another person, with a new password.
+    """Hand an account over to another person.
 
-    The outgoing person's password no longer works anywhere when the incoming person's is sent.
+    The account must be open, and gets a new password. The password of the outgoing person stops working before the new
+    one is sent.
     """
     if bool(incoming) == to_it_unit:
-        raise click.UsageError("Give either --to PERSON or --to-it-unit.")
+        raise click.UsageError(session.output.text("Give either --to PERSON or --to-it-unit."))
     with started(session, dry_run=dry_run) as app:
         [account] = known_accounts(app.store, app.planner.naming, [login])
         receiver = incoming or _it_custodian(app)
@@ -54,12 +57,15 @@ def hand_over(
 
 
 @click.command("list")
-@click.option("--login", help="Only those of this account.")
+@click.option("--login", metavar="LOGIN", help="Only those of this account.")
 @click.option("--person", metavar="ID", help="Only those from or to this person.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, login: str | None, person: str | None) -> ExitCode:
-    """List the records of handovers, the latest first."""
+    """List the records of handovers.
+
+    The latest comes first.
+    """
     naming = session.configuration.content.accounts.naming
     with session.store() as store:
         wanted = known_accounts(store, naming, [login])[0].login if login else None
@@ -77,13 +83,16 @@ def list_(session: Session, *, login: str | None, person: str | None) -> ExitCod
 
 @click.command("show")
 @click.argument("operation_id", metavar="ID")
-@click.option("--html", "file", metavar="FILE", help="Write a page to print and to sign; '-' is stdout.")
+@click.option("--html", "file", metavar="FILE", help="Write a page to print and sign; '-' is stdout.")
 @json_option
 @click.pass_obj
 def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
-    """Show the record of a handover that both sides can keep, by the id of its operation."""
+    """Show the record that both sides keep.
+
+    ID is the id of the operation.
+    """
     if session.json and file == STDOUT:
-        raise click.UsageError("With --json, give --html a FILE.")
+        raise click.UsageError(session.output.text("With --json, give --html a FILE."))
     with session.store() as store:
         handover = store.handovers([operation_id]).get(operation_id)
     if handover is None:

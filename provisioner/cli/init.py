@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
@@ -14,8 +13,8 @@ from provisioner import files
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
-from provisioner.config import DEFAULT_FILE, ENVIRONMENT_VARIABLE
 from provisioner.core.errors import ConfigurationError
+from provisioner.early import DEFAULT_FILE, configuration_file
 from provisioner.store import Store
 from provisioner.store.engine import Database
 
@@ -26,9 +25,10 @@ from provisioner.store.engine import Database
 @json_option
 @click.pass_obj
 def command(session: Session, folder: Path | None, *, dry_run: bool) -> ExitCode:
-    """Write a commented configuration into DIR, and make the store.
+    """Write a configuration that works, and create the store.
 
-    It may be repeated: a configuration that is there stays as it is, and the store is brought up to date.
+    The commented configuration is written into DIR. You can repeat the command: an existing configuration stays as it
+    is, and the store is updated.
     """
     file = folder / DEFAULT_FILE if folder else _default_file(session)
     is_new = not file.exists()
@@ -66,7 +66,7 @@ class _Part:
 
 
 def _default_file(session: Session) -> Path:
-    return Path(session.config_file or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_FILE)
+    return session.config_file or Path(configuration_file(None))
 
 
 def _write(file: Path, language: str) -> None:

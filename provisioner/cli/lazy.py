@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from provisioner.cli.help import localized
+
 
 class Entry(NamedTuple):
     """One command that is not imported yet."""
@@ -61,6 +63,10 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
+        command = self._find(ctx, cmd_name)
+        return localized(command) if command else None
+
+    def _find(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         match self.table.get(cmd_name):
             case Entry() as entry:
                 return load(entry.location)
@@ -95,7 +101,7 @@ class DefaultGroup(LazyGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command; the empty name is that of the default."""
-        return super().get_command(ctx, cmd_name) if cmd_name else load(self._default.location)
+        return super().get_command(ctx, cmd_name) if cmd_name else localized(load(self._default.location))
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say how the default is used, and how the commands are."""

@@ -29,9 +29,10 @@ LONGEST = 40
 @json_option
 @click.pass_obj
 def command(session: Session, name: str, folder: Path | None, *, dry_run: bool) -> ExitCode:
-    """Write a target plug-in called NAME into DIR, by default into a new folder ./provisioner-NAME.
+    """Create a project for a new plug-in.
 
-    It works as it is, with a made-up system that shows where the calls of the real one go. Nothing is overwritten.
+    The target plug-in NAME is written into DIR, by default into a new folder ./provisioner-NAME. It works as it is,
+    with an example system that shows where the calls of the real one go. Nothing is overwritten.
     """
     _expect_usable(name)
     project = Project(name)

@@ -21,7 +21,9 @@ class _Day(click.DateTime):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         day = super().convert(value, param, ctx)
         if day.year not in YEARS:
-            self.fail(f"the year is not between {YEARS[0]} and {YEARS[-1]}.", param, ctx)
+            output = click.get_current_context().ensure_object(Session).output
+            text = output.text("the year is not between {first} and {last}", first=YEARS[0], last=YEARS[-1])
+            self.fail(text, param, ctx)
         return day
 
 
@@ -70,7 +72,7 @@ json_option = click.option(
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
 
-reason_option = click.option("--reason", metavar="TEXT", default="", help="Why, for the record.")
+reason_option = click.option("--reason", metavar="TEXT", default="", help="The reason, for the record.")
 
 
 def changing(command: FunctionT) -> FunctionT:

@@ -108,6 +108,17 @@ class Output:
             for line in _columns([names, *([visible(cell) for cell in row] for row in rows)]):
                 self.lines(line)
 
+    def fields(self, rows: Iterable[tuple[str, str]], named: Iterable[tuple[str, str]] = ()) -> None:
+        """Print a table of fields for people.
+
+        Args:
+
+            rows: The name of each field, as a template, and its value.
+
+            named: Further rows whose names need no translation.
+        """
+        self.table(("field", "value"), [*((self.text(name), value) for name, value in rows), *named])
+
     def progress(self, items: Iterable[ItemT], total: int | None, template: str) -> Iterator[ItemT]:
         """Yield the items, with a progress bar on stderr if that is a terminal."""
         if not sys.stderr.isatty():

@@ -26,9 +26,10 @@ SHOWN_DIGITS = 2
 @json_option
 @click.pass_obj
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
-    """Take over the staff in FILE, CSV or TOML: id,name,unit,title,mobile,supervisor.
+    """Import staff from a CSV or TOML file.
 
-    Persons who are known already are written over. What a personnel system says still counts for more.
+    FILE has the columns id,name,unit,title,mobile,supervisor. Known persons are overwritten. Data of a personnel system
+    takes precedence.
     """
     manifest = read_persons(file)
     with session.store() as store:
@@ -44,11 +45,14 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
 
 @click.command("show")
 @click.argument("person_id", metavar="ID")
-@click.option("--full", is_flag=True, help="Show the whole number.")
+@click.option("--full", is_flag=True, help="Show the whole mobile number.")
 @json_option
 @click.pass_obj
 def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
-    """Show one member of staff, as the personnel system or the store knows them."""
+    """Show one member of staff.
+
+    The data comes from the personnel system or the store.
+    """
     with session.application() as app:
         found = app.planner.people.find_all([person_id])
     if person_id not in found:
@@ -56,7 +60,7 @@ def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
     person = found[person_id]
     content = person_document(person, person.mobile if full else masked(person.mobile))
     session.output.document(content)
-    session.output.table(("field", "value"), [(name, str(value or "")) for name, value in content.items()])
+    session.output.fields([(name, str(value or "")) for name, value in content.items()])
     return ExitCode.DONE
 
 

@@ -71,11 +71,14 @@ class Plugin:
 
 
 @click.command("plugins")
-@click.option("--check", "ask", is_flag=True, help="Ask each target and channel whether it works, and what it can do.")
+@click.option("--check", "ask", is_flag=True, help="Ask each target and channel whether it works and what it can do.")
 @json_option
 @click.pass_obj
 def command(session: Session, *, ask: bool) -> ExitCode:
-    """List the plug-ins that are installed. Those that the configuration does not name are not imported."""
+    """List plug-ins, their abilities and their commands.
+
+    Plug-ins that the configuration does not name are not imported.
+    """
     session.set_up_logs()
     settings = {one.plugin: one for one in session.configuration.plugin_settings()} if session.has_configuration else {}
     usable_ones, quarantined = usable(session), _quarantined(session)

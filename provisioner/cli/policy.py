@@ -52,7 +52,10 @@ _MOST_DAYS = 3660
 @json_option
 @click.pass_obj
 def show(session: Session) -> ExitCode:
-    """Show the rule sets, where they hold, and since when."""
+    """Show the rule sets.
+
+    It shows where each rule set applies, and since when.
+    """
     with session.application() as app:
         policy = app.policy
     shown = [
@@ -84,12 +87,17 @@ def show(session: Session) -> ExitCode:
 
 
 @click.command("due")
-@click.option("--until", type=DAY, help="Also what comes before this day; by default, today.")
+@click.option(
+    "--until", metavar="DATE", type=DAY, help="Also what is due before this day; by default, what is due now."
+)
 @click.option("--unit", metavar="CODE", help="Only accounts of this unit and of the units below it.")
 @json_option
 @click.pass_obj
 def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCode:
-    """List what the rules want by now, or until a day, the most urgent first."""
+    """List what is due.
+
+    The most urgent comes first.
+    """
     with session.application() as app:
         end = session.start_of(until) if until else app.engine.tools.now() + timedelta(microseconds=1)
         if unit and unit not in app.store.units([unit]):
@@ -119,7 +127,10 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
 @json_option
 @click.pass_obj
 def sweep(session: Session, *, dry_run: bool) -> ExitCode:
-    """Do what is due: warn, renew, close. What does not work now is tried again by the next sweep."""
+    """Do what is due: warn, renew, close.
+
+    The next sweep tries again what does not work now.
+    """
     with started(session, dry_run=dry_run) as app:
         if dry_run:
             return _show_days(session, list(_simulated(session, app, 1)))
@@ -130,14 +141,17 @@ def sweep(session: Session, *, dry_run: bool) -> ExitCode:
 
 
 @click.command("simulate")
-@click.option("--days", type=click.IntRange(1, _MOST_DAYS), default=30, show_default=True, help="How many days.")
-@click.option("--html", "file", metavar="FILE", help="Write a calendar to look at.")
+@click.option(
+    "--days", metavar="N", type=click.IntRange(1, _MOST_DAYS), default=30, show_default=True, help="The number of days."
+)
+@click.option("--html", "file", metavar="FILE", help="Write a calendar as an HTML page.")
 @json_option
 @click.pass_obj
 def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
-    """Say, day by day, who would be warned, renewed and closed. Nothing is changed.
+    """Show who would be warned, renewed and closed.
 
-    A sweep a day is played on a copy of what is known, at the present time of day; all it tries succeeds.
+    Nothing is changed. The command runs one sweep a day on a copy of the data, at the present time of day, and assumes
+    that every action succeeds.
     """
     with session.application(dry_run=True) as app:
         found = list(_simulated(session, app, days))
@@ -152,7 +166,10 @@ def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
 @recording
 @click.pass_obj
 def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> ExitCode:
-    """Confirm that a duty was done, for example a backup."""
+    """Confirm that a duty was done.
+
+    A duty is, for example, a backup.
+    """
     with session.application() as app:
         if rule_set not in {one.name for one in app.policy.rule_sets}:
             raise InputError([_problem("rule-set", Text("there is no rule set {name}", {"name": rule_set}))])

@@ -23,11 +23,11 @@ def _named(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     session = ctx.ensure_object(Session)
     session.given_actor = value or session.given_actor
     if not session.given_actor:
-        raise click.UsageError("Say who decides this, with --actor ID.", ctx)
+        raise click.UsageError(session.output.text("Say who decides this, with --actor ID."), ctx)
 
 
 actor_option = click.option(
-    "--actor", metavar="ID", expose_value=False, callback=_named, help="Who decides it, for the record; needed."
+    "--actor", metavar="ID", expose_value=False, callback=_named, help="Who decides, for the record; required."
 )
 
 
@@ -35,7 +35,10 @@ actor_option = click.option(
 @json_option
 @click.pass_obj
 def staged(session: Session) -> ExitCode:
-    """List the runs that are held back, because they would close too many accounts."""
+    """List the runs that wait for a release.
+
+    These runs would close too many accounts.
+    """
     with session.store() as store:
         runs = store.staged_runs()
         logins = {one.id: [operation.login for operation in store.staged_operations(one.id)] for one in runs}
@@ -52,9 +55,9 @@ def staged(session: Session) -> ExitCode:
 @changing
 @click.pass_obj
 def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> ExitCode:
-    """Carry out a run that is held back. Whoever says so is named in the trail.
+    """Carry out a run that waits for a release.
 
-    What was asked of the same accounts meanwhile has taken the place of their part of it.
+    The actor is recorded in the audit trail. Later operations on the same accounts replace their part of the run.
     """
     with started(session, dry_run=dry_run) as app:
         if not dry_run:
@@ -69,7 +72,10 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
 @changing
 @click.pass_obj
 def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> ExitCode:
-    """End a run that is held back. None of its accounts is changed."""
+    """End a run that waits for a release.
+
+    No account is changed.
+    """
     with session.application(dry_run=dry_run) as app:
         staging = app.engine.staging
         ended = staging.operations(run_id)

@@ -28,17 +28,17 @@ from provisioner.core.text import Text
 _ID = click.argument("form_id", metavar="ID")
 
 scan_option = click.option(
-    "--scan", metavar="FILE", type=click.Path(path_type=Path), help="The signed paper; its hash is kept."
+    "--scan", metavar="FILE", type=click.Path(path_type=Path), help="The scanned, signed form; its hash is kept."
 )
 
 
 @click.command("submit")
 @click.argument("login")
-@click.option("--kind", type=click.Choice([kind.value for kind in KINDS]), required=True, help="What is asked for.")
-@click.option("--reason", metavar="TEXT", required=True, help="Why, for the supervisor and for the record.")
-@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="In a handover: who receives the account.")
+@click.option("--kind", type=click.Choice([kind.value for kind in KINDS]), required=True, help="The action.")
+@click.option("--reason", metavar="TEXT", required=True, help="The reason, for the supervisor and the record.")
+@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="For a handover: who receives the account.")
 @click.option(
-    "--officer", type=PERSON, metavar="PERSON", help="Who is to carry it out; by default any officer of the unit."
+    "--officer", type=PERSON, metavar="PERSON", help="Who carries it out; by default any officer of the unit."
 )
 @scan_option
 @recording
@@ -54,14 +54,14 @@ def submit(
     scan: Path | None,
     dry_run: bool,
 ) -> ExitCode:
-    """Ask, as the actor, for something to be done to an account.
+    """Request an action on an account.
 
-    The supervisor that the personnel system names for the actor decides. Whoever asks for the same again while it is
-    open is answered with the request that is there.
+    The actor is the requester. The supervisor that the personnel system names for the actor decides. If the actor has
+    already made the same request and it is open, that request is shown.
     """
     wanted = OperationKind(kind)
     if (wanted is OperationKind.HANDOVER) is (incoming is None):
-        raise click.UsageError("A handover needs --to PERSON, and nothing else does.")
+        raise click.UsageError(session.output.text("A handover needs --to PERSON, and nothing else does."))
     with session.application() as app:
         account = _account(app, wanted, login)
         wish = Wish(
@@ -85,7 +85,10 @@ def submit(
 @recording
 @click.pass_obj
 def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool) -> ExitCode:
-    """Agree, as the requester's supervisor or as who stands in for the supervisor."""
+    """Approve a request, as the requester's supervisor.
+
+    A delegate of the supervisor can also approve it.
+    """
     with session.application() as app:
         form = app.desk.find(form_id)
         paper = _sha256(scan) if scan else form.scan_sha256
@@ -101,7 +104,10 @@ def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool)
 @recording
 @click.pass_obj
 def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> ExitCode:
-    """Do not agree, as the requester's supervisor or as who stands in for the supervisor."""
+    """Reject a request, as the requester's supervisor.
+
+    A delegate of the supervisor can also reject it.
+    """
     with session.application() as app:
         form = app.desk.find(form_id)
         if form.state is FormState.REJECTED and form.approver == session.actor:
@@ -114,7 +120,10 @@ def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> Exi
 @recording
 @click.pass_obj
 def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
-    """Answer, as an officer, for the mobile number that the personnel system has now."""
+    """Confirm a mobile number that has changed.
+
+    An officer confirms the number that the personnel system has now.
+    """
     with session.application() as app:
         event = app.desk.confirm_mobile(app.desk.find(form_id), session.actor)
         people = app.planner.people.find_all([event.form.recipient or ""])
@@ -129,9 +138,9 @@ def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode
 @json_option
 @click.pass_obj
 def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
-    """Carry out, as the officer, what an approved request asks for.
+    """Carry out an approved request, as an officer.
 
-    It may be repeated: what was begun is driven on, and what is done is not done again.
+    You can repeat the command: it continues what was begun, and does not repeat what is done.
     """
     with started(session, dry_run=dry_run) as app:
         return carry_out(session, app, app.desk.find(form_id), dry_run=dry_run)
@@ -139,11 +148,14 @@ def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
 
 @click.command("list")
 @click.option("--state", type=click.Choice([state.value for state in FormState]), help="Only those in this state.")
-@click.option("--login", help="Only those about this account.")
+@click.option("--login", metavar="LOGIN", help="Only those of this account.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode:
-    """List requests, the latest first. Those that were carried out meanwhile are archived."""
+    """List requests.
+
+    The latest comes first. Requests that have been carried out are archived.
+    """
     with session.application() as app:
         app.desk.settle()
         wanted = app.planner.naming.login(login) if login else None
@@ -168,14 +180,17 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
 
 @click.command("show")
 @_ID
-@click.option("--archived", is_flag=True, help="Print the archived copy as it was hashed, and nothing else.")
-@click.option("--html", "file", metavar="FILE", help="Write the form as a page to print and to sign; '-' is stdout.")
+@click.option("--archived", is_flag=True, help="Print only the archived copy, exactly as it was hashed.")
+@click.option("--html", "file", metavar="FILE", help="Write the form as a page to print and sign; '-' is stdout.")
 @json_option
 @click.pass_obj
 def show(session: Session, form_id: str, *, archived: bool, file: str | None) -> ExitCode:
-    """Show one request, its archived copy (canonical JSON, whose SHA-256 is in the trail), or the form to sign."""
+    """Show one request or its archived copy.
+
+    The archived copy is canonical JSON; its SHA-256 is in the audit trail.
+    """
     if file and (archived or (session.json and file == STDOUT)):
-        raise click.UsageError("Give one of --archived, --json and --html -.")
+        raise click.UsageError(session.output.text("Give one of --archived, --json and --html -."))
     with session.application() as app:
         app.desk.settle()
         form = app.desk.find(form_id)

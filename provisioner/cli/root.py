@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from provisioner.cli.help import Context, speak
 from provisioner.cli.lazy import LazyGroup
 from provisioner.cli.session import Session
 from provisioner.cli.table import COMMANDS
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 class Root(LazyGroup):
     """Turns the end of every command into an exit code, and every exception into a message."""
+
+    context_class = Context
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> NoReturn:
         """Run a command line, and exit.
@@ -32,6 +35,8 @@ class Root(LazyGroup):
         """
         given = sys.argv[1:] if args is None else list(args)
         session = Session()
+        session.look_ahead(given)
+        speak(session.help_text)
         extra |= {"prog_name": "provisioner", "standalone_mode": False, "obj": session}
         try:
             _require_text(given)
@@ -39,7 +44,7 @@ class Root(LazyGroup):
         except Exception as error:  # the last resort of the program
             from provisioner.cli.failures import report
 
-            session.json = session.json or "--json" in given  # it may have gone wrong before the option was read
+            session.json = session.json or "--json" in given  # it may have gone wrong before the option was parsed
             code = report(error, session)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -83,6 +88,14 @@ def _keep_path(ctx: click.Context, _: click.Parameter, value: str | None) -> Pat
     return path
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"provisioner, {ctx.ensure_object(Session).help_text('version')} {version('unit-provisioner')}")
+        ctx.exit()
+
+
 def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     from provisioner.cli.extensions import find_command
 
@@ -100,7 +113,7 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     "--config",
     metavar="FILE",
     callback=_keep_path,
-    help="The configuration; by default $PROVISIONER_CONFIG or ./provisioner.toml.",
+    help="The configuration file; by default $PROVISIONER_CONFIG or ./provisioner.toml.",
 )
 @click.option(
     "--json",
@@ -113,27 +126,34 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     "--actor",
     metavar="ID",
     callback=_kept("given_actor"),
-    help="Who asks, for the record; by default the user of the operating system.",
+    help="Who runs the command, for the record; by default the user of the operating system.",
 )
 @click.option(
     "--lang",
     type=click.Choice(["tr", "en"]),
     callback=_kept("given_language"),
-    help="The language of messages.",
+    help="The language of messages and help; by default that of the configuration.",
 )
 @click.option(
     "-v",
     "--verbose",
     is_flag=True,
     callback=_kept("verbose"),
-    help="Log everything that is done, on stderr.",
+    help="Log every action on stderr.",
 )
 @click.option(
     "--trace-hooks",
     is_flag=True,
     callback=_kept("trace_hooks"),
-    help="Log each call of a hook, on stderr: what was asked and answered, without secrets, and how long it took.",
+    help="Log each hook call on stderr: arguments and results without secrets, and the duration.",
 )
-@click.version_option(package_name="unit-provisioner", prog_name="provisioner")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def root(**_: object) -> None:
     """Open, close, rotate and hand over the accounts of organisational units on several systems at once."""

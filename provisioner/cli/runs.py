@@ -230,12 +230,15 @@ def _summarise(
 
 
 @click.command("resume")
-@click.option("--due", is_flag=True, help="Leave alone what waits for a later try.")
+@click.option("--due", is_flag=True, help="Skip operations that wait for a later try.")
 @dry_run_option
 @json_option
 @click.pass_obj
 def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
-    """Finish what was planned and not begun, what a crash left, and what did not work the last time."""
+    """Finish interrupted operations.
+
+    These are operations that were planned and not begun, that a crash interrupted, or that did not work the last time.
+    """
     with started(session, dry_run=dry_run) as app:
         if not dry_run:
             return follow(session, app.engine.retry(_left(app, only_due=due)))

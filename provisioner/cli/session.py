@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from provisioner.early import DEFAULT_FILE, ENVIRONMENT_VARIABLE, LANGUAGES, configuration_file, configured_language
+
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -27,6 +30,7 @@ class Session:
     def __init__(self) -> None:
         #: The file of ``--config``, if it was given.
         self.config_file: Path | None = None
+        self._given_file: str | None = None
         #: Whether stdout gets one JSON document and nothing else.
         self.json = False
         #: The id of ``--actor``, if it was given.
@@ -37,6 +41,15 @@ class Session:
         self.verbose = False
         #: Whether each call of a hook is logged.
         self.trace_hooks = False
+        #: The plug-in whose command is run, if it is one of a plug-in.
+        self.plugin_of_command: str | None = None
+
+    def look_ahead(self, args: Sequence[str]) -> None:
+        """Find out what decides in which form and language an error is told, before the command line is parsed."""
+        self.json = "--json" in args
+        language = _option("--lang", args)
+        self.given_language = language if language in LANGUAGES else None
+        self._given_file = _option("--config", args)
 
     @cached_property
     def configuration(self) -> LoadedConfiguration:
@@ -53,11 +66,7 @@ class Session:
     @property
     def has_configuration(self) -> bool:
         """Whether a configuration is named, or lies where it is looked for."""
-        from pathlib import Path
-
-        from provisioner.config import DEFAULT_FILE, ENVIRONMENT_VARIABLE
-
-        return bool(self.config_file or os.environ.get(ENVIRONMENT_VARIABLE)) or Path(DEFAULT_FILE).is_file()
+        return bool(self.config_file or os.environ.get(ENVIRONMENT_VARIABLE)) or os.path.isfile(DEFAULT_FILE)  # noqa: PTH113
 
     @property
     def language(self) -> str:
@@ -66,8 +75,28 @@ class Session:
             return self.given_language
         if self._is_configured:
             return self.configuration.content.language
+        return self._early_language
+
+    @cached_property
+    def _early_language(self) -> str:
+        """The language of a configuration that is not loaded yet, or cannot be; without one, the system's."""
+        file = str(self.config_file) if self.config_file else self._given_file
+        if language := configured_language(configuration_file(file)):
+            return language
         locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
         return "tr" if locale.startswith("tr") else "en"
+
+    def help_text(self, english: str) -> str:
+        """Return a text of help, or of click, in that language."""
+        if self.language == "en":
+            return english
+        return self._help_texts.get(english) or (self.catalogue(english) if self.plugin_of_command else english)
+
+    @cached_property
+    def _help_texts(self) -> Mapping[str, str]:
+        from provisioner.cli.help import load_texts
+
+        return load_texts(self.language)
 
     @property
     def _is_configured(self) -> bool:
@@ -78,7 +107,9 @@ class Session:
         """The messages in that language, those of the configured plug-ins included."""
         from provisioner.catalogue import Catalogue
 
-        return Catalogue.of(self.language, self.named_plugins() if self._is_configured else ())
+        named = self.named_plugins() if self._is_configured else []
+        own = [self.plugin_of_command] if self.plugin_of_command else []
+        return Catalogue.of(self.language, [*named, *own])
 
     def named_plugins(self) -> list[str]:
         """Return the plug-ins that the configuration names, in its order.
@@ -114,7 +145,7 @@ class Session:
         if actor.startswith(POLICY_ACTOR):
             import click
 
-            raise click.UsageError("Nobody can act as a policy; --actor takes the id of a person.")
+            raise click.UsageError(self.output.text("Nobody can act as a policy; --actor takes the id of a person."))
         return actor
 
     def cause(self, reason: str) -> Cause:
@@ -199,3 +230,13 @@ def _user() -> str:
     except KeyError:  # a container may run under a number without a name
         return str(number)
     return str(number) if name_objection(name) else name
+
+
+def _option(name: str, args: Sequence[str]) -> str | None:
+    """Return the value that an option has on a command line, as far as can be told before it is parsed."""
+    for place, arg in enumerate(args):
+        if arg == name:
+            return next(iter(args[place + 1 :]), None)
+        if arg.startswith(f"{name}="):
+            return arg.partition("=")[2]
+    return None

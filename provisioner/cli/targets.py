@@ -29,6 +29,13 @@ from provisioner.core.text import Text
 log = structlog.stdlib.get_logger(__name__)
 
 
+class Family(StrEnum):
+    """What it is."""
+
+    TARGET = "target"
+    CHANNEL = "channel"
+
+
 class Condition(StrEnum):
     """Whether a target or channel is called."""
 
@@ -45,14 +52,17 @@ class Condition(StrEnum):
 @json_option
 @click.pass_obj
 def list_(session: Session) -> ExitCode:
-    """List targets and channels in the order in which they are used, as far as is known without calling them."""
+    """List targets and channels and their state.
+
+    They are listed in the order in which they are used. None of them is called.
+    """
     content = session.configuration.content
     with session.store() as store:
         health = {one.name: one for one in store.all_health()}
         calendar = Calendar(read=store.all_maintenance, now=utc_now)
         shown = [
             _document(family, name, str(table["plugin"]), health.get(name), calendar.maintenance(name))
-            for family, tables in (("target", content.targets), ("channel", content.channels))
+            for family, tables in ((Family.TARGET, content.targets), (Family.CHANNEL, content.channels))
             for name, table in tables.items()
         ]
     session.output.document({"items": shown})
@@ -62,16 +72,19 @@ def list_(session: Session) -> ExitCode:
 
 @click.command("maintenance")
 @click.argument("name")
-@click.option("--until", metavar="TIME", help="When it will be over: 2026-03-01T18:00, local time or with an offset.")
-@click.option("--off", is_flag=True, help="It is over now.")
+@click.option("--until", metavar="TIME", help="When it ends, such as 2026-03-01T18:00; local time, or with an offset.")
+@click.option("--off", is_flag=True, help="End the maintenance now.")
 @reason_option
 @dry_run_option
 @json_option
 @click.pass_obj
 def maintenance(session: Session, name: str, *, until: str | None, off: bool, reason: str, dry_run: bool) -> ExitCode:
-    """Leave a target or channel alone while somebody works on it, and let what needs it wait without any alarm."""
+    """Suspend a target or channel during maintenance.
+
+    Operations that need it wait, and nobody is alarmed.
+    """
     if off is (until is not None):
-        raise click.UsageError("Give either --until TIME or --off.")
+        raise click.UsageError(session.output.text("Give either --until TIME or --off."))
     _require_configured(session.configuration, name)
     now = utc_now()
     end = _future(until, session.configuration.content.time_zone, now) if until else None
@@ -85,7 +98,9 @@ def maintenance(session: Session, name: str, *, until: str | None, off: bool, re
     if dry_run:
         session.output.say("this is a dry run, nothing was changed")
     elif end:
-        session.output.say("{target} is left alone until {end}; what needs it waits", target=name, end=until)
+        session.output.say(
+            "{target} is left alone until {end}; what needs it waits", target=name, end=session.local_time(end)
+        )
     elif known:
         session.output.say("{target} is called again; 'provisioner resume' drives on what waits for it", target=name)
     else:
@@ -95,12 +110,15 @@ def maintenance(session: Session, name: str, *, until: str | None, off: bool, re
 
 @click.command("resume")
 @click.argument("name")
-@click.option("--force", is_flag=True, help="Even if it still does not work.")
+@click.option("--force", is_flag=True, help="Use it again even if the check fails.")
 @dry_run_option
 @json_option
 @click.pass_obj
 def resume(session: Session, name: str, *, force: bool, dry_run: bool) -> ExitCode:
-    """Call a target or channel again that was quarantined, if a check shows that it works."""
+    """Use a quarantined target or channel again.
+
+    It must pass a check first.
+    """
     _require_configured(session.configuration, name)
     with session.store() as store:
         authority_of(session.configuration, store).require(session.actor, {Role.ADMINISTRATOR})
@@ -161,11 +179,11 @@ def _condition(health: TargetHealth | None, planned: Maintenance | None) -> Cond
 
 
 def _document(
-    family: str, name: str, plugin: str, health: TargetHealth | None, planned: Maintenance | None
+    family: Family, name: str, plugin: str, health: TargetHealth | None, planned: Maintenance | None
 ) -> Document:
     return {
         "name": name,
-        "kind": family,
+        "kind": family.value,
         "plugin": plugin,
         "state": _condition(health, planned).value,
         "until": iso(planned.until) if planned else None,
@@ -176,8 +194,9 @@ def _document(
 def _row(session: Session, one: Document) -> tuple[str, ...]:
     output = session.output
     state = output.word(Condition(str(one["state"])))
-    until, reason = str(one["until"] or ""), output.translated(str(one["reason"]))
-    return (str(one["name"]), str(one["kind"]), str(one["plugin"]), state, until, reason)
+    kind, reason = output.word(Family(str(one["kind"]))), output.translated(str(one["reason"]))
+    until = session.local_time(datetime.fromisoformat(str(one["until"]))) if one["until"] else ""
+    return (str(one["name"]), kind, str(one["plugin"]), state, until, reason)
 
 
 def _require_configured(config: LoadedConfiguration, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 
 import click
 
@@ -35,14 +36,16 @@ _STEPS = frozenset(TroubleStep)
 
 @click.command("report")
 @click.argument("login")
-@click.option("--text", required=True, help="What does not work. Never write a password here: it is kept for good.")
+@click.option(
+    "--text", required=True, help="What does not work. Never write a password here: the text is kept permanently."
+)
 @recording
 @click.pass_obj
 def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCode:
-    """Report, as the actor, that a login does not work.
+    """Report that a login does not work.
 
-    The account's unit has it in hand first; 'trouble escalate' passes it on to the unit above. Whoever reports the
-    same again while it is open is answered with the report that is there.
+    The actor is the reporter. The unit of the account handles the report first; 'trouble escalate' passes it on to the
+    unit above. If the actor has already made the same report and it is open, that report is shown.
     """
     with session.application() as app:
         [account] = known_accounts(app.store, app.planner.naming, [login])
@@ -65,9 +68,10 @@ def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCod
 @recording
 @click.pass_obj
 def escalate(session: Session, trouble_id: str, *, dry_run: bool) -> ExitCode:
-    """Pass a report on to the unit above: from a school to its district, and from there to the province.
+    """Pass a report on to the unit above.
 
-    At the top it goes to the IT unit, if the configuration names one.
+    It goes from a school to its district, and from there to the province. At the top it goes to the IT unit, if the
+    configuration names one.
     """
     with session.application() as app:
         trouble = _open(app.store, trouble_id)
@@ -79,11 +83,11 @@ def escalate(session: Session, trouble_id: str, *, dry_run: bool) -> ExitCode:
 
 @click.command("resolve")
 @_ID
-@click.option("--text", required=True, help="What helped. Never write a password here: it is kept for good.")
+@click.option("--text", required=True, help="What helped. Never write a password here: the text is kept permanently.")
 @recording
 @click.pass_obj
 def resolve(session: Session, trouble_id: str, *, text: str, dry_run: bool) -> ExitCode:
-    """Say what helped, and close a report."""
+    """Close a report, and say what helped."""
     with session.application() as app:
         trouble = _find(app.store, trouble_id)
         if (trouble.state, trouble.resolution) == (TroubleState.RESOLVED, text):
@@ -95,11 +99,14 @@ def resolve(session: Session, trouble_id: str, *, text: str, dry_run: bool) -> E
 
 @click.command("list")
 @click.option("--state", type=click.Choice([state.value for state in TroubleState]), help="Only those in this state.")
-@click.option("--unit", metavar="CODE", help="Only those that this unit, or one below it, has in hand.")
+@click.option("--unit", metavar="CODE", help="Only those that this unit, or a unit below it, handles.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
-    """List reports, the latest first, and who has them in hand."""
+    """List reports and the units that handle them.
+
+    The latest comes first.
+    """
     with session.store() as store:
         found = list(store.find_troubles(state=TroubleState(state) if state else None, under=unit))
         units = store.units({one.unit for one in found})
@@ -126,7 +133,7 @@ def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
 @json_option
 @click.pass_obj
 def show(session: Session, trouble_id: str) -> ExitCode:
-    """Show one report with all its steps, as they are in the trail."""
+    """Show one report with all its steps."""
     with session.store() as store:
         return _tell(session, store, _find(store, trouble_id), dry_run=False)
 
@@ -207,16 +214,21 @@ def _steps(store: Store, trouble: Trouble) -> list[dict[str, str]]:
 
 
 def _draw(session: Session, trouble: Trouble, unit: Unit, steps: Sequence[dict[str, str]]) -> None:
-    text = session.output.text
-    rows = [
-        ("id", trouble.id),
-        ("login", trouble.login),
-        (text("trouble"), trouble.text),
-        (text("state"), session.output.word(trouble.state)),
-        (text("in hand of"), f"{unit.name} ({unit.code}), {unit.custodian or '-'}"),
-        *(
-            (one["at"], f"{session.output.word(TroubleStep(one['kind']))}: {one['unit']}: {one['actor']}")
-            for one in steps
-        ),
+    happened = [
+        (
+            session.local_time(datetime.fromisoformat(step["at"])),
+            f"{session.output.word(TroubleStep(step['kind']))}: {step['unit']}: {step['actor']}",
+        )
+        for step in steps
     ]
-    session.output.table(("field", "value"), [*rows, *([("", trouble.resolution)] if trouble.resolution else [])])
+    session.output.fields(
+        [
+            ("id", trouble.id),
+            ("login", trouble.login),
+            ("trouble", trouble.text),
+            ("state", session.output.word(trouble.state)),
+            ("in hand of", f"{unit.name} ({unit.code}), {unit.custodian or '-'}"),
+            *([("resolution", trouble.resolution)] if trouble.resolution else []),
+        ],
+        happened,
+    )

@@ -38,9 +38,9 @@ NO_LIST: Manifest[Unit] = Manifest(file="", items=(), lines={})
 @json_option
 @click.pass_obj
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
-    """Take over the units in FILE, CSV or TOML: code,name,kind,parent,login,custodian.
+    """Import units from a CSV or TOML file.
 
-    Units that are known already are written over. No account is changed.
+    FILE has the columns code,name,kind,parent,login,custodian. Known units are overwritten. No account is changed.
     """
     with session.store() as store:
         manifest = read_units(file, session.configuration.content.accounts.naming, store)
@@ -58,13 +58,13 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
 @changing
 @click.pass_obj
 def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
-    """Open the accounts of units, or reopen them; all in one run.
+    """Open the accounts of units, or reopen them.
 
-    Units are given by their codes, or in one CSV or TOML FILE, which is taken over first.
+    Give the codes of units, or one CSV or TOML FILE, which is imported first. All accounts are opened in one run.
     """
     lists = [one for one in given if _is_list(one)]
     if len(lists) > 1:
-        raise click.UsageError("Give one FILE at a time.")
+        raise click.UsageError(session.output.text("Give one FILE at a time."))
     with started(session, dry_run=dry_run) as app:
         manifest = read_units(Path(lists[0]), app.planner.naming, app.store) if lists else NO_LIST
         units = {unit.code: unit for unit in manifest.items}
@@ -78,11 +78,14 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
 
 @click.command("close")
 @click.argument("codes", metavar="CODE...", nargs=-1, required=True)
-@click.option("--with-subtree", is_flag=True, help="Close the units below as well.")
+@click.option("--with-subtree", is_flag=True, help="Also close the units below.")
 @changing
 @click.pass_obj
 def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reason: str, dry_run: bool) -> ExitCode:
-    """Close the accounts of units, so that nobody can log in; all in one run."""
+    """Close the accounts of units.
+
+    Nobody can log in after that. All accounts are closed in one run.
+    """
     with started(session, dry_run=dry_run) as app:
         _known_units(app.store, codes)
         under = {account.login: account for code in codes for account in app.store.find_accounts(under=code)}
@@ -99,7 +102,7 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
 @json_option
 @click.pass_obj
 def list_(session: Session) -> ExitCode:
-    """List the units, each below the one above it."""
+    """List the units as a tree."""
     with session.store() as store:
         rows = list(_tree(store.all_units()))
     session.output.document({"items": [unit_document(unit) for _, unit in rows]})
@@ -118,7 +121,10 @@ def list_(session: Session) -> ExitCode:
 @json_option
 @click.pass_obj
 def show(session: Session, code: str) -> ExitCode:
-    """Show one unit, its accounts, and the units right below it."""
+    """Show one unit.
+
+    It shows its accounts and the units directly below it.
+    """
     with session.store() as store:
         [unit] = _known_units(store, [code])
         accounts = [account for account in store.find_accounts(under=code) if account.unit == code]
@@ -126,7 +132,7 @@ def show(session: Session, code: str) -> ExitCode:
         children = [child.code for child in store.children(code)]
     shown = [account_document(account, targets.get(account.login, {})) for account in accounts]
     session.output.document({**unit_document(unit), "children": children, "accounts": shown})
-    session.output.table(("field", "value"), [*_fields(unit), ("children", ", ".join(children))])
+    session.output.fields([*_fields(unit), ("children", ", ".join(children))])
     for account in accounts:
         session.output.line(f"{account.mail}: {session.output.word(account.state)}")
     return ExitCode.DONE

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Leave the files in DIR, which must be empty or not there: configuration, store, what the phones received.",
+    help="Keep the files in DIR, which must be empty or absent: configuration, store, received messages.",
 )
 @click.pass_obj
 def command(session: Session, *, keep: Path | None) -> int:
-    """Open the units of a province on a directory, a personnel system and a phone network of their own.
+    """Show the whole product on a private example.
 
-    All of them are started on this machine and end with the demonstration. No password is shown.
+    It opens the units of a province on a directory, a personnel system and a phone network of their own. All of them
+    run on this machine and end with the demonstration. No password is shown.
     """
     from provisioner.demo.stage import folder_for, stage_in
     from provisioner.demo.story import Story

@@ -22,27 +22,38 @@ from provisioner_pys.settings import is_loopback
 @click.group()
 @click.pass_context
 def group(ctx: click.Context) -> None:
-    """A PYS of one's own, for tests and demonstrations."""
+    """A mock of PYS, for tests and demonstrations."""
     ctx.ensure_object(Session).set_up_logs()
 
 
 @group.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8460, show_default=True, help="The port; 0 takes a free one.")
-@click.option("--database", type=click.Path(path_type=Path), help="The SQLite file; without it, nothing is kept.")
+@click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", metavar="PORT", default=8460, show_default=True, help="The port; 0 chooses a free one.")
+@click.option(
+    "--database",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The SQLite file; without it, nothing is stored.",
+)
 @click.option(
     "--api-key",
     required=True,
     metavar="REFERENCE",
-    help="Where the key is that callers must show: env:NAME, file:PATH or keyring:SERVICE/USER.",
+    help="Where the API key is that callers must send: env:NAME, file:PATH or keyring:SERVICE/USER.",
 )
 @click.option(
     "--seed",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     multiple=True,
     help="A CSV file of people (id,name,unit,title,mobile,supervisor) or units (code,name,kind,parent). Repeatable.",
 )
-@click.option("--ready-file", type=click.Path(path_type=Path), help="Where to write the URL while the service runs.")
+@click.option(
+    "--ready-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The file that holds the URL while the service runs.",
+)
 @json_option
 @click.pass_obj
 def serve(
@@ -55,7 +66,7 @@ def serve(
     seed: tuple[Path, ...],
     ready_file: Path | None,
 ) -> None:
-    """Serve PYS until SIGTERM or SIGINT. Prints the URL when it is ready."""
+    """Serve PYS until SIGTERM or SIGINT, and print the URL when it is ready."""
     seeds, key = read_seeds(*seed), credentials.find(api_key, Path())
     output = session.output
     if not is_loopback(host):

@@ -28,21 +28,28 @@ key_option = click.option(
 @click.group()
 @click.pass_context
 def group(ctx: click.Context) -> None:
-    """Serve a simulated phone network, or show what a phone received."""
+    """A simulated phone network, and what its phones received."""
     ctx.ensure_object(Session).set_up_logs()
 
 
 @group.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8045, show_default=True, help="The port; 0 takes a free one.")
-@click.option("--database", type=click.Path(path_type=Path), default=Path("sms.sqlite"), show_default=True)
+@click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", metavar="PORT", default=8045, show_default=True, help="The port; 0 chooses a free one.")
+@click.option(
+    "--database",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    default=Path("sms.sqlite"),
+    show_default=True,
+    help="The SQLite file.",
+)
 @key_option
 @json_option
 @click.pass_obj
 def serve(session: Session, host: str, port: int, database: Path, api_key: str | None) -> None:
-    """Serve until the program is asked to stop, and print the address first."""
+    """Serve until SIGTERM or SIGINT, and print the URL when it is ready."""
     if api_key is None and host not in {"127.0.0.1", "::1", "localhost"}:
-        raise click.UsageError("a simulator that others can reach needs --api-key")
+        raise click.UsageError(session.output.text("a simulator that others can reach needs --api-key"))
     key = credentials.find(api_key, Path.cwd()) if api_key else None
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,15 +70,23 @@ def serve(session: Session, host: str, port: int, database: Path, api_key: str |
 
 @group.command()
 @click.argument("number", required=False)
-@click.option("--database", type=click.Path(path_type=Path, exists=True), help="The file of an embedded simulator.")
-@click.option("--url", help="The address of a running simulator.")
+@click.option(
+    "--database",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True),
+    help="The file of an embedded simulator.",
+)
+@click.option("--url", metavar="URL", help="The address of a running simulator.")
 @key_option
 @json_option
 @click.pass_obj
 def inbox(session: Session, number: str | None, database: Path | None, url: str | None, api_key: str | None) -> None:
-    """Show what the phone with NUMBER received, or what all did. By default, ask where the configuration sends to."""
+    """Show what the phone with NUMBER received, or what all phones received.
+
+    By default, it asks the simulator that the configuration sends to.
+    """
     if database and url:
-        raise click.UsageError("--database and --url exclude each other")
+        raise click.UsageError(session.output.text("--database and --url exclude each other"))
     if database or url:
         key = credentials.find(api_key, Path.cwd()) if api_key else None
         where = SimulatorSettings(embedded=database, url=url, api_key=key)
