@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -30,12 +31,13 @@ from provisioner.core.errors import (
     StoreError,
     UnsupportedError,
 )
+from provisioner.core.evaluation import RuleFailure
 from provisioner.core.gateway import Channel, Target
 from provisioner.core.maintenance import Calendar
 from provisioner.core.model import Operation
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.plugins import Plugins
-from provisioner.core.policy import RuleSet
+from provisioner.core.policy import Policy, RuleSet
 from provisioner.core.requests import CheckChannel
 from provisioner.core.rules import Sighting
 from provisioner.core.text import Text
@@ -209,6 +211,7 @@ def _rule_sets(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Findin
             return
         for rule_set in policy.rule_sets:
             yield _rule_set(rule_set, store)
+        yield from _failing_rules(policy, store)
         for sighting in policy.sightings(plugins.report):
             yield _sighting(sighting)
 
@@ -227,6 +230,27 @@ def _rule_set(rule_set: RuleSet, store: Store) -> Finding:
         places = {"kinds": kinds or "*", "under": under or "*"}
         return Finding(name=name, message=Text("holds for units of kind {kinds} under {under}", places))
     return Finding(name=name, message=Text("holds everywhere"))
+
+
+def _failing_rules(policy: Policy, store: Store) -> Iterator[Finding]:
+    """Ask every rule about every account it holds for, and name the first account at which a rule fails."""
+    first: dict[tuple[str, str], RuleFailure] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for accounts in store.accounts_after(""):
+        units, marks = store.units({one.unit for one in accounts}), store.marks([one.login for one in accounts])
+        for one in accounts:
+            for failure in policy.evaluate(one, units[one.unit], marks.get(one.login, ())).failures:
+                counts[failure.rule_set, failure.rule] += 1
+                first.setdefault((failure.rule_set, failure.rule), failure)
+    for key, failure in first.items():
+        values = {**failure.message.values, "count": counts[key], "login": failure.login}
+        yield Finding(
+            name=f"rules.{failure.rule_set}",
+            status=Status.PROBLEM,
+            message=Text("{rule} fails for {count} account(s), the first is {login}", values),
+            cure=Text("correct the plug-in or its parameters; 'provisioner policy due' names all accounts"),
+            code=ExitCode.WRONG,
+        )
 
 
 def _sighting(sighting: Sighting) -> Finding:

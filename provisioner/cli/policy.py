@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -22,6 +22,7 @@ from provisioner.cli.runs import follow, started
 from provisioner.cli.session import Session
 from provisioner.core.authority import Role
 from provisioner.core.errors import InputError, Problem
+from provisioner.core.evaluation import Evaluation, RuleFailure
 from provisioner.core.events import DutyConfirmed
 from provisioner.core.model import Account, Operation, OperationKind, Unit
 from provisioner.core.notices import Notice
@@ -42,7 +43,7 @@ _KINDS = {
 }
 
 #: What a sweep tells of besides operations.
-_Told = Notice | Refusal | Sighting
+_Told = Notice | Refusal | Sighting | RuleFailure
 
 #: The most days that are simulated: ten years.
 _MOST_DAYS = 3660
@@ -103,9 +104,12 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
         if unit and unit not in app.store.units([unit]):
             raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
         accounts = list(app.store.find_accounts(due_before=end, under=unit))
-        found = [one for one in _deadlines(app, accounts) if one[1].at < end]
+        evaluated = list(_evaluated(app, accounts))
+    found = [(one, deadline) for one, all_of_it in evaluated for deadline in all_of_it.deadlines if deadline.at < end]
     found.sort(key=lambda one: (one[1].at, one[0].login))
-    session.output.document({"items": [_deadline(session.output, one.login, deadline) for one, deadline in found]})
+    failures = [failure for _, all_of_it in evaluated for failure in all_of_it.failures]
+    items = [_deadline(session.output, one.login, deadline) for one, deadline in found]
+    session.output.document({"items": items, "failed_rules": _failed_rules(session.output, failures)})
     session.output.table(
         ("day", "login", "action", "rule set", "source"),
         [
@@ -119,7 +123,8 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
             for one, deadline in found
         ],
     )
-    return ExitCode.DONE
+    _tell(session.output, failures)
+    return ExitCode.UNFINISHED if failures else ExitCode.DONE
 
 
 @click.command("sweep")
@@ -133,7 +138,7 @@ def sweep(session: Session, *, dry_run: bool) -> ExitCode:
     """
     with started(session, dry_run=dry_run) as app:
         if dry_run:
-            return _show_days(session, list(_simulated(session, app, 1)))
+            return _show_days(session, *_simulated(session, app, 1))
         told: list[_Told] = []
         code = follow(session, _operations(app.sweep().run(), told), more=lambda: _told(session.output, told))
         _tell(session.output, told)
@@ -154,10 +159,10 @@ def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
     that every action succeeds.
     """
     with session.application(dry_run=True) as app:
-        found = list(_simulated(session, app, days))
+        found, failures = _simulated(session, app, days)
     if file:
         write_page(file, page(found, session))
-    return _show_days(session, found)
+    return _show_days(session, found, failures)
 
 
 @click.command("confirm")
@@ -216,12 +221,11 @@ def _plain(value: object) -> object:
     return value if isinstance(value, (int, str, bool, type(None))) else str(value)
 
 
-def _deadlines(app: Application, accounts: Sequence[Account]) -> Iterator[tuple[Account, Deadline]]:
+def _evaluated(app: Application, accounts: Sequence[Account]) -> Iterator[tuple[Account, Evaluation]]:
     units = app.store.units({one.unit for one in accounts})
     marks = app.store.marks([one.login for one in accounts])
     for one in accounts:
-        for deadline in app.policy.deadlines(one, units[one.unit], marks.get(one.login, ())):
-            yield one, deadline
+        yield one, app.policy.evaluate(one, units[one.unit], marks.get(one.login, ()))
 
 
 def _deadline(output: Output, login: str, deadline: Deadline) -> Document:
@@ -253,13 +257,15 @@ def _is_open(one: _Told) -> bool:
 
 def _told(output: Output, told: Iterable[_Told]) -> Mapping[str, list[Document]]:
     """Return what a sweep tells of besides operations, as JSON shows it."""
-    answer: dict[str, list[Document]] = {"notices": [], "refused": [], "unseen": []}
+    answer: dict[str, list[Document]] = {"notices": [], "refused": [], "unseen": [], "failed_rules": []}
     for one in told:
         if isinstance(one, Sighting):
             answer["unseen"].append({"subject": one.subject, "message": output.said(one.message)})
         elif isinstance(one, Refusal):
             shown = _deadline(output, one.login, one.deadline)
             answer["refused"].append(shown | {"because": output.said(one.reason)})
+        elif isinstance(one, RuleFailure):
+            answer["failed_rules"] += _failed_rules(output, [one])
         else:
             error = output.said(one.error.text) if one.error else None
             shown = _deadline(output, one.subject, one.deadline)
@@ -267,11 +273,19 @@ def _told(output: Output, told: Iterable[_Told]) -> Mapping[str, list[Document]]
     return answer
 
 
+def _failed_rules(output: Output, failures: Iterable[RuleFailure]) -> list[Document]:
+    return [
+        {"login": one.login, "rule_set": one.rule_set, "rule": one.rule, "message": output.said(one.message)}
+        for one in failures
+    ]
+
+
 def _tell(output: Output, told: Iterable[_Told]) -> None:
     """Say what became of notices, and what could not be done."""
     for one in told:
-        if isinstance(one, Sighting):
-            output.say("{subject}: {message}", subject=one.subject, message=output.said(one.message))
+        if isinstance(one, (Sighting, RuleFailure)):
+            subject = one.subject if isinstance(one, Sighting) else one.login
+            output.say("{subject}: {message}", subject=subject, message=output.said(one.message))
             continue
         action, said = output.word(one.deadline.action), output.said
         if isinstance(one, Refusal):
@@ -285,7 +299,8 @@ def _tell(output: Output, told: Iterable[_Told]) -> None:
 # -- simulating --------------------------------------------------------------------------------------------------------
 
 
-def _simulated(session: Session, app: Application, days: int) -> Iterator[Day]:
+def _simulated(session: Session, app: Application, days: int) -> tuple[list[Day], Collection[RuleFailure]]:
+    """Return what would happen day by day, and which rules could not say what they want."""
     simulation = Simulation(
         policy=app.policy,
         time_zone=session.configuration.content.time_zone,
@@ -294,7 +309,8 @@ def _simulated(session: Session, app: Application, days: int) -> Iterator[Day]:
     for accounts in app.store.accounts_after(""):
         units = app.store.units({one.unit for one in accounts})
         simulation.add(accounts, units, app.store.marks([one.login for one in accounts]))
-    return simulation.days(app.engine.tools.now(), days)
+    found = list(simulation.days(app.engine.tools.now(), days))
+    return found, simulation.failures.values()
 
 
 def _may(app: Application, account: Account, unit: Unit, action: Action) -> bool:
@@ -312,20 +328,22 @@ def _may(app: Application, account: Account, unit: Unit, action: Action) -> bool
     return not app.planner.authorize(question)
 
 
-def _show_days(session: Session, days: list[Day]) -> ExitCode:
+def _show_days(session: Session, days: Sequence[Day], failures: Collection[RuleFailure]) -> ExitCode:
     output = session.output
     totals = Counter(one.deadline.action for day in days for one in day.happenings)
     output.document(
         {
             "days": [_day(output, day) for day in days],
             "totals": {action.value: totals[action] for action in Action},
+            "failed_rules": _failed_rules(output, failures),
         }
     )
     rows = [[day.date.isoformat(), *(str(day.count(one) or "") for one in Action)] for day in days if day.happenings]
     total = [output.text("total"), *(str(totals[one]) for one in Action)]
     output.table(("day", "warn", "rotate", "close", "duty", "delete"), [*rows, total])
+    _tell(output, failures)
     output.say("nothing was changed")
-    return ExitCode.DONE
+    return ExitCode.UNFINISHED if failures else ExitCode.DONE
 
 
 def _day(output: Output, day: Day) -> Document:

@@ -142,7 +142,18 @@ class Plugins:
     def add_rule_set(self, name: str, plugin: object) -> None:
         """Register *plugin* as the rule set *name*, and keep its rules."""
         self._register(f"rules:{name}", plugin)
-        answers = self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}"))()
+        try:
+            answers = self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}"))()
+        except ProvisionerError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                "rule set {name} raised {error} at {place}",
+                cure="correct the plug-in, or remove the rule set",
+                name=name,
+                error=type(error).__name__,
+                place=raised_at(error),
+            ) from None
         if not answers:
             raise PluginError("rule set {name} has no policy_rules", name=name)
         [rules] = answers

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import combinations, product
 from zoneinfo import ZoneInfo
 
 import attrs
-import structlog
 
-from provisioner.core.errors import ConfigurationError, PluginDefectError, raised_at
+from provisioner.core.errors import ConfigurationError
+from provisioner.core.evaluation import Evaluation, RuleFailure, clash_of, seen, usable
 from provisioner.core.model import Account, Unit
 from provisioner.core.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
 
-log = structlog.stdlib.get_logger(__name__)
+#: Since when an account is due at which a rule fails of which nothing else is known.
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: How closely a scope fits a unit; of two, the larger fits better.
 _Closeness = tuple[int, bool]
@@ -91,13 +92,15 @@ class Policy:
         for kind, path in self._kinds_of_units():
             self._require_harmony(kind, path)
 
-    def deadlines(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> list[Deadline]:
-        """Return the deadlines of one account that were not met yet, the earliest first.
+    def evaluate(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Evaluation:
+        """Ask the rules what they want of one account.
 
-        Nobody is warned of a closing before which the product itself will renew the password.
+        Nobody is warned of a closing before which the product itself will renew the password. A rule that fails keeps
+        the others from nothing.
         """
         met = _by_rule_set(marks)
         found: list[Deadline] = []
+        failures: list[RuleFailure] = []
         for rule_set, rule in self._rules_for(unit.kind, self._path(unit)):
             facts = Facts(
                 account=account,
@@ -106,23 +109,33 @@ class Policy:
                 since=self.since.get(rule_set.name),
                 time_zone=self.time_zone,
             )
-            found += _named(_wanted(rule, facts, rule_set), rule_set)
-        return _without_needless_warnings(_unmet(found, met))
+            try:
+                found += _named(usable(rule.deadlines(facts), rule, rule_set.name), rule_set)
+            except Exception as error:
+                failures.append(RuleFailure.of(rule, facts, rule_set.name, error))
+        return Evaluation(deadlines=_without_needless_warnings(_unmet(found, met)), failures=failures)
+
+    def deadlines(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Sequence[Deadline]:
+        """Return the deadlines of one account that were not met yet, the earliest first; see :meth:`evaluate`."""
+        return self.evaluate(account, unit, marks).deadlines
 
     def next_deadline(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> datetime | None:
         """Return when a rule next wants something of one account; ``None`` if none does."""
-        return next((one.at for one in self.deadlines(account, unit, marks)), None)
+        return self.planned(account, unit, marks).next_deadline
 
     def planned(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Account:
-        """Return one account with its next deadline, what that asks for, and when the account is closed."""
-        deadlines = self.deadlines(account, unit, marks)
-        first = deadlines[0] if deadlines else None
-        closes_at = next((one.at for one in deadlines if one.action is Action.CLOSE), None)
+        """Return one account with its next deadline, what that asks for, and when the account is closed.
+
+        An account at which a rule failed is due: the next sweep asks the rule again.
+        """
+        found = self.evaluate(account, unit, marks)
+        first = next(iter(found.deadlines), None)
+        failing = [self.since.get(one.rule_set, _LONG_AGO) for one in found.failures]
         return attrs.evolve(
             account,
-            next_deadline=first.at if first else None,
-            next_action=first.action if first else None,
-            closes_at=closes_at,
+            next_deadline=min([*failing, *([first.at] if first else [])], default=None),
+            next_action=first.action if first and not failing else None,
+            closes_at=next((one.at for one in found.deadlines if one.action is Action.CLOSE), None),
         )
 
     def sightings(self, reports: Reports) -> list[Sighting]:
@@ -132,13 +145,13 @@ class Policy:
 
             reports: Returns what a target says of itself.
         """
-        seen = [
+        found = [
             (rule_set, sighting)
             for rule_set in self.rule_sets
             for watch in rule_set.watches
-            for sighting in _seen(watch, reports, self.time_zone, rule_set)
+            for sighting in seen(watch, reports, self.time_zone, rule_set.name)
         ]
-        return [attrs.evolve(one, deadlines=tuple(_named(one.deadlines, rule_set))) for rule_set, one in seen]
+        return [attrs.evolve(one, deadlines=tuple(_named(one.deadlines, rule_set))) for rule_set, one in found]
 
     @staticmethod
     def unmet(deadlines: Iterable[Deadline], marks: Iterable[Mark]) -> list[Deadline]:
@@ -171,7 +184,7 @@ class Policy:
         for one, other in combinations(self.rule_sets, 2):
             self._require_one_to_be_closer(one, other, kind, path)
         for (one, rule), (other, against) in combinations(self._rules_for(kind, path), 2):
-            clash = rule.conflict_with(against) or against.conflict_with(rule)
+            clash = clash_of(rule, against, one.name) or clash_of(against, rule, other.name)
             if clash:
                 raise ConfigurationError(
                     "rule sets {one} and {other} contradict each other: {clash}",
@@ -191,27 +204,6 @@ class Policy:
                 one=one.name,
                 other=other.name,
             )
-
-
-def _wanted(rule: Rule, facts: Facts, rule_set: RuleSet) -> Sequence[Deadline]:
-    """Ask a rule. One that fails wants nothing: it must not keep the product from anything else it does."""
-    try:
-        return rule.deadlines(facts)
-    except Exception as error:
-        name, login = type(error).__name__, facts.account.login
-        log.error("plugin_defect", rule_set=rule_set.name, login=login, error=name, at=raised_at(error))
-        return ()
-
-
-def _seen(watch: Watch, reports: Reports, time_zone: ZoneInfo, rule_set: RuleSet) -> Sequence[Sighting]:
-    """Let a watch look. One that fails saw that."""
-    try:
-        return watch.look(reports, time_zone)
-    except Exception as error:
-        name = type(error).__name__
-        log.error("plugin_defect", rule_set=rule_set.name, error=name, at=raised_at(error))
-        defect = PluginDefectError("rule set {name} raised {error}", name=rule_set.name, error=name)
-        return [Sighting(subject=f"rules.{rule_set.name}", message=defect.text, error=defect)]
 
 
 _Met = Mapping[str, Mapping[Action, Mark]]

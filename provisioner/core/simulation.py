@@ -11,6 +11,7 @@ import attrs
 
 from provisioner.core.days import days_after
 from provisioner.core.demands import Demand
+from provisioner.core.evaluation import RuleFailure
 from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.policy import Policy
 from provisioner.core.rules import Action, Deadline, Mark
@@ -65,6 +66,8 @@ class Simulation:
     policy: Policy
     time_zone: ZoneInfo
     may: Callable[[Account, Unit, Action], bool] = lambda *_: True
+    #: The rules that could not say what they want of an account, by login and by the names of rule set and rule.
+    failures: dict[tuple[str, str, str], RuleFailure] = attrs.field(factory=dict, init=False)
     _lives: dict[str, _Life] = attrs.field(factory=dict, init=False)
     _agenda: list[tuple[datetime, str]] = attrs.field(factory=list, init=False)
 
@@ -128,8 +131,10 @@ class Simulation:
         elif deadline.action is Action.CLOSE:
             life.account = attrs.evolve(life.account, state=AccountState.CLOSED, closed_at=now)
 
-    def _deadlines(self, life: _Life) -> list[Deadline]:
-        return self.policy.deadlines(life.account, life.unit, life.marks.values())
+    def _deadlines(self, life: _Life) -> Sequence[Deadline]:
+        found = self.policy.evaluate(life.account, life.unit, life.marks.values())
+        self.failures |= {(one.login, one.rule_set, one.rule): one for one in found.failures}
+        return found.deadlines
 
     def _plan_ahead(self, login: str) -> None:
         deadlines = self._deadlines(self._lives[login])

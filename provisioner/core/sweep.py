@@ -20,6 +20,7 @@ from provisioner.core.errors import (
     LeaseLostError,
     StoreError,
 )
+from provisioner.core.evaluation import RuleFailure
 from provisioner.core.events import DeadlineMet, RulesChanged
 from provisioner.core.journal import Agenda
 from provisioner.core.model import RENEWING, Account, Operation, OperationState, Unit
@@ -36,7 +37,7 @@ PAGE = 500
 _FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
 
 
-Swept = Operation | Notice | Refusal | Sighting
+Swept = Operation | Notice | Refusal | Sighting | RuleFailure
 SweptT = TypeVar("SweptT", bound=Swept)
 
 
@@ -112,15 +113,18 @@ class Sweep:
             self.agenda.save_deadlines(self._rescheduled(accounts), reached=accounts[-1].login)
         self.agenda.end_rescheduling()
 
-    def demands(self, accounts: Sequence[Account]) -> list[Demand]:
-        """Return what is due now of each of these accounts."""
+    def demands(self, accounts: Sequence[Account]) -> tuple[list[Demand], list[RuleFailure]]:
+        """Return what is due now of each of these accounts, and which rules could not say."""
         now, units = self._now(), self.agenda.units({account.unit for account in accounts})
         marks = self.agenda.marks([account.login for account in accounts])
-        return [
-            Demand.at(now, one, unit, self.policy.deadlines(one, unit, met), met)
-            for one in accounts
-            for unit, met in [(units[one.unit], marks.get(one.login, ()))]
-        ]
+        demands: list[Demand] = []
+        failures: list[RuleFailure] = []
+        for account in accounts:
+            unit, met = units[account.unit], marks.get(account.login, ())
+            found = self.policy.evaluate(account, unit, met)
+            demands.append(Demand.at(now, account, unit, found.deadlines, met))
+            failures += found.failures
+        return demands, failures
 
     def _now(self) -> datetime:
         return self.engine.tools.now()
@@ -163,7 +167,8 @@ class Sweep:
         """Do what is due of these accounts, and put aside what has to be closed."""
         waiting = self._waiting(accounts)
         yield from (one for one in waiting.values() if one.id not in self._driven_on)
-        demands = self.demands(accounts)
+        demands, failures = self.demands(accounts)
+        yield from failures
         shut += [one for one in demands if one.shut and _is_stuck_in_renewal(waiting.get(one.account.login))]
         demands = [one for one in demands if one.account.login not in waiting]
         yield from self._trying(self._tell(demands, lambda one: one.duties))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 
-from provisioner.core.rules import Action
+from provisioner.core.rules import Action, Deadline, Facts
+from provisioner.rules.passwords import RenewOrClose
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, Office
 
@@ -45,6 +46,41 @@ def _ruled(office: Office, travel: time_machine.Traveller) -> Office:
 def happened(answer_json: dict[str, list[dict[str, object]]]) -> list[tuple[object, object]]:
     operations = [(one["kind"], one["login"]) for one in answer_json["operations"]]
     return sorted([*operations, *((one["action"], one["login"]) for one in answer_json["notices"])])
+
+
+class TestRuleThatFails:
+    """A rule that raises for one account of three."""
+
+    @pytest.fixture(autouse=True)
+    def _fails_for_one(self, ruled: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = RenewOrClose.deadlines
+
+        def fail(rule: RenewOrClose, facts: Facts) -> Sequence[Deadline]:
+            if facts.account.login == "kmarasmem":
+                raise OverflowError
+            return whole(rule, facts)
+
+        monkeypatch.setattr(RenewOrClose, "deadlines", fail)
+        changed = RULES.replace('"renew-or-close"', '"renew-or-close"\ndays = 29')
+        ruled.config.write_text(CONFIG + changed, encoding="utf-8")
+
+    @pytest.mark.parametrize(
+        "command", [("sweep",), ("sweep", "--dry-run"), ("simulate",), ("due",), ("due", "--until", "2026-04-02")]
+    )
+    def test_is_told_with_its_account_and_ends_with_4(self, ruled: Office, command: tuple[str, ...]) -> None:
+        assert ruled.type("policy", "sweep").code == 4  # the deadlines are computed anew
+        answer = ruled.type("--json", "policy", *command)
+
+        [failure] = answer.json["failed_rules"]
+        assert answer.code == 4
+        assert (failure["login"], failure["rule_set"], failure["rule"]) == ("kmarasmem", "renewal", "RenewOrClose")
+        assert "kmarasmem: RenewOrClose of rule set renewal raised OverflowError" in ruled.type("policy", *command).out
+
+    def test_is_found_by_check(self, ruled: Office) -> None:
+        answer = ruled.type("check")
+
+        assert answer.code == 2
+        assert "rules.renewal: RenewOrClose fails for 1 account(s), the first is kmarasmem" in answer.out
 
 
 class TestShow:

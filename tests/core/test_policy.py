@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
 from structlog.testing import capture_logs
 
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.errors import ConfigurationError, PluginError
 from provisioner.core.model import Account, Unit
 from provisioner.core.policy import Policy, RuleSet, Scope
 from provisioner.core.requests import TargetReport
@@ -299,6 +300,17 @@ def test_what_watches_see_is_told_with_the_name_of_their_rule_set() -> None:
     assert Policy.unmet(sighting.deadlines, [mark]) == []
 
 
+@attrs.define(eq=False)
+class Answers(Rule):
+    """Answers whatever it is told to."""
+
+    answer: Any
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        answer: Sequence[Deadline] = self.answer
+        return answer
+
+
 class Fails(Rule, Watch):
     """A defect."""
 
@@ -322,6 +334,43 @@ def test_a_rule_that_fails_keeps_nobody_from_closing_an_account() -> None:
         "okul",
         "ZeroDivisionError",
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "Answers of rule set bad raised TypeError"),
+        ([None], "Answers of rule set bad answered NoneType, no deadline"),
+        ([deadline("", datetime(2026, 3, 2))], "Answers of rule set bad answered a time that is not in UTC"),  # noqa: DTZ001
+        ([deadline("{nothing}")], "Answers of rule set bad answered a reason with a place that nothing fills"),
+        ((1 / 0 for _ in "x"), "Answers of rule set bad raised ZeroDivisionError"),
+    ],
+)
+def test_a_rule_whose_answer_cannot_be_used_has_failed(answer: Any, message: str) -> None:
+    """It would end the sweep for everybody where the answer is first used."""
+    found = policy(rule_set("bad", None, Answers(answer)), rule_set("good")).evaluate(ACCOUNT, SCHOOL, [])
+
+    assert [one.rule_set for one in found.deadlines] == ["good"]
+    assert [(one.login, one.rule_set, str(one.message)) for one in found.failures] == [("okul", "bad", message)]
+
+
+def test_an_account_at_which_a_rule_fails_is_due_until_the_rule_works() -> None:
+    """Only what is due is looked at, so the failure would be told of once."""
+    found = policy(rule_set("bad", None, Fails()), rule_set("good", None, Says(name="good", at=(NOW + DAY,))))
+
+    planned = found.planned(ACCOUNT, SCHOOL, [])
+    assert planned.next_deadline is not None
+    assert planned.next_deadline < NOW
+    assert planned.next_action is None
+
+
+def test_a_rule_that_cannot_be_compared_is_named() -> None:
+    class Incomparable(Says):
+        def conflict_with(self, _: Rule, /) -> Text | None:
+            raise ZeroDivisionError
+
+    with pytest.raises(PluginError, match="rule set bad raised ZeroDivisionError"):
+        policy(rule_set("bad", None, Incomparable(name="bad")), rule_set("good"))
 
 
 def test_a_watch_that_fails_keeps_no_other_from_looking() -> None:

@@ -10,6 +10,7 @@ from typing import NoReturn
 import attrs
 import pytest
 
+from provisioner.core.evaluation import RuleFailure
 from provisioner.core.events import DeadlineMet, Event, OperationPlanned, RulesChanged
 from provisioner.core.execution import Execution
 from provisioner.core.limits import MassChangeLimit
@@ -367,6 +368,20 @@ class TestWhatDoesNotWork:
         assert [day for day, happened in lived.items() if ("warn", "sube46") in happened] == [23, 27, 29]
         assert town.account("sube46").state is AccountState.CLOSED
 
+    def test_a_rule_that_fails_is_told_by_every_sweep_with_its_accounts(self, world: World) -> None:
+        """What only a log knows of is taken for an account of which nothing is wanted."""
+        harness = world.start(RENEWAL, RuleSet(name="broken", rules=(FailsFor(login="okul46"),)))
+        harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o", "s"])
+
+        for day in (1, 22):
+            world.clock.advance(day * DAY)
+            swept = sweep(harness)
+            failures = [one for one in swept if isinstance(one, RuleFailure)]
+            assert [(one.login, one.rule_set) for one in failures] == [("okul46", "broken")]
+        assert [one.subject for one in swept if isinstance(one, Notice)] == ["okul46", "sube46"]
+
     def test_a_defect_in_a_part_of_the_sweep_is_told_after_the_rest_was_done(
         self, town: Harness, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -670,6 +685,18 @@ class TestOtherRules:
         assert said(sweep(harness)) == [("unseen", ""), ("warn", "ldap.pem")]
         assert said(sweep(harness)) == [("unseen", "")]
         assert len(world.told(AYSE)) == 1
+
+
+@attrs.frozen(kw_only=True)
+class FailsFor(Rule):
+    """Has a defect that one account meets."""
+
+    login: str
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        if facts.account.login == self.login:
+            raise OverflowError
+        return []
 
 
 @attrs.frozen(kw_only=True)
