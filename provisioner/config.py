@@ -90,16 +90,22 @@ class BreakerSettings:
         return timedelta(minutes=self.quarantine_after_minutes)
 
 
+#: The limit that holds where the configuration does not say otherwise.
+_LIMIT = MassChangeLimit()
+
+
 @attrs.frozen(kw_only=True)
 class LimitSettings:
     """Which runs are held back until somebody releases them: the table ``[limits]``."""
 
     #: How many of the open accounts may be closed or deleted within the window, in percent; 100 for all of them.
-    mass_change_percent: int = attrs.field(default=20, validator=[ge(1), le(100)])
+    mass_change_percent: int = attrs.field(default=_LIMIT.percent, validator=[ge(1), le(100)])
     #: From how many open accounts on, in total and for each target, there is a limit.
-    mass_change_from: int = attrs.field(default=100, validator=[ge(1), le(10_000_000)])
+    mass_change_from: int = attrs.field(default=_LIMIT.from_accounts, validator=[ge(1), le(10_000_000)])
     #: How far back is counted what was closed or deleted before.
-    mass_change_window_hours: int = attrs.field(default=24, validator=[ge(1), le(24 * 366)])
+    mass_change_window_hours: int = attrs.field(
+        default=_LIMIT.window // timedelta(hours=1), validator=[ge(1), le(24 * 366)]
+    )
 
     @property
     def mass_change(self) -> MassChangeLimit:

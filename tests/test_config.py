@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.config import LoadedConfiguration, find_file, load, structure
+from provisioner.config import LimitSettings, LoadedConfiguration, find_file, load, structure
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.policy import Scope
 from provisioner.core.secret import Secret
 from provisioner.credentials import REFERENCES
+
+ROOT = Path(__file__).parents[1]
 
 MINIMAL = '[accounts]\ndomain = "meb.gov.tr"\n'
 
@@ -320,3 +323,23 @@ class TestStructure:
     def test_names_the_cure_of_a_secret_that_is_not_there(self) -> None:
         with pytest.raises(ConfigurationError, match="there is nothing in env:NO_SUCH; put the secret there"):
             self._structure({"password": "env:NO_SUCH"})
+
+
+@pytest.mark.parametrize("page", ["docs/limits.md", "provisioner/cli/template.toml"])
+def test_the_limits_that_are_documented_are_those_of_the_code(page: str) -> None:
+    """Administrators of a small province read there whether a truncated list can close it."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    written = {name: int(value) for name, value in re.findall(r"^#? ?(mass_change_\w+) = (\d+)", text, re.MULTILINE)}
+
+    assert written == attrs.asdict(LimitSettings())
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+def test_the_limits_that_are_told_are_those_of_the_code(page: str) -> None:
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    limit = LimitSettings()
+    told = (
+        f"more than {limit.mass_change_percent} % of the open accounts, where {limit.mass_change_from} or more are open"
+    )
+
+    assert told in text

@@ -20,7 +20,7 @@ DEMO = Path(__file__).parents[1] / "provisioner" / "demo"
 TURKISH = tomllib.loads((DEMO / "tr.toml").read_text(encoding="utf-8"))
 
 #: How many claims the story makes.
-CLAIMS = 16
+CLAIMS = 17
 
 
 def _demo(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:

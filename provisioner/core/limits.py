@@ -39,7 +39,7 @@ class MassChangeLimit:
     #: The share of the open accounts that may be closed within the window.
     percent: int = 20
     #: From how many open accounts on there is a limit.
-    from_accounts: int = 100
+    from_accounts: int = 10
     #: How far back is counted what was closed already.
     window: timedelta = timedelta(hours=24)
 

@@ -191,7 +191,12 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
         story.stage.clock.advance(timedelta(days=1))
         if day == DAY_OF_ASKING:
             story.carry_out(app.planner.rotate(asking, CAUSE))
-        counts.update(one.kind if isinstance(one, Operation) else type(one) for one in app.sweep().run())
+        swept = list(app.sweep().run())
+        held = [one for one in swept if isinstance(one, Operation) and one.state is OperationState.STAGED]
+        if held:
+            yield _look_at_held(story, held)
+            swept += _release(story)
+        counts.update(_kind(one) for one in swept if one not in held)
     story.output.say(
         "  {told} warnings by SMS, {renewed} passwords renewed in time, {closed} accounts closed.",
         told=counts[Notice],
@@ -215,6 +220,32 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
         expected=len(renewed),
         found=_shut_out(story, renewed, former),
     )
+
+
+def _look_at_held(story: Story, held: Sequence[Operation]) -> Proof:
+    """See that a run that would close more than the limit allows has closed nothing."""
+    story.output.say("  {count} would be closed in one run: more than the limit allows, so it waits.", count=len(held))
+    accounts = list(story.stage.app.store.accounts([operation.login for operation in held]).values())
+    inside = set.intersection(*(_who_get_in(story, name, accounts) for name in story.stage.doors))
+    return Proof(
+        claim="accounts stay open everywhere while their run waits for its release",
+        expected=len(held),
+        found=len(inside),
+    )
+
+
+def _release(story: Story) -> list[Operation]:
+    """Release what is held back, as an officer does after a look at the list, and return what was done."""
+    app = story.stage.app
+    runs = app.store.staged_runs()
+    story.output.say("  Somebody looks at the list and releases it with 'provisioner policy release'.")
+    return [
+        operation for run in runs for operation in app.engine.release(run.id, actor=CAUSE.actor, reason=CAUSE.reason)
+    ]
+
+
+def _kind(swept: object) -> object:
+    return swept.kind if isinstance(swept, Operation) else type(swept)
 
 
 def hand_one_over(story: Story) -> Iterator[Proof]:

@@ -59,8 +59,13 @@ class TestGuard:
         assert guard(open_=100).excess(closings(20)) is None
         assert guard(open_=100).excess(closings(21)) == Share(target=IN_TOTAL, affected=21, out_of=100)
 
-    def test_has_no_limit_below_a_hundred(self) -> None:
-        assert guard(open_=99).excess(closings(99)) is None
+    def test_holds_back_a_truncated_list_of_a_small_province(self) -> None:
+        assert guard(open_=39).excess(closings(7)) is None
+        assert guard(open_=39).excess(closings(36)) == Share(target=IN_TOTAL, affected=36, out_of=39)
+
+    def test_has_no_limit_below_ten(self) -> None:
+        assert guard(open_=9).excess(closings(9)) is None
+        assert guard(open_=10).excess(closings(3)) is not None
 
     def test_has_no_limit_at_a_hundred_percent(self) -> None:
         assert guard(open_=100, limit=MassChangeLimit(percent=100)).excess(closings(100)) is None
@@ -70,8 +75,8 @@ class TestGuard:
         assert guard(open_=85, shut=15).excess(closings(5)) is None
         assert guard(open_=85, shut=15).excess(closings(6)) == Share(target=IN_TOTAL, affected=21, out_of=100)
 
-    def test_goes_on_below_a_hundred_if_there_were_as_many_when_the_window_began(self) -> None:
-        assert guard(open_=80, shut=20).excess(closings(1)) is not None
+    def test_goes_on_below_ten_if_there_were_as_many_when_the_window_began(self) -> None:
+        assert guard(open_=8, shut=2).excess(closings(1)) is not None
 
     def test_counts_deletions(self) -> None:
         work = [made(OperationKind.DELETE, AccountState.CLOSED, n) for n in range(21)]
@@ -98,9 +103,9 @@ class TestGuard:
         assert share == Share(target="pys", affected=30, out_of=120)
 
     def test_has_no_limit_on_a_target_with_few_accounts(self) -> None:
-        there = {f"a{n}": {"pys": TargetState.OPEN} for n in range(30)}
+        there = {f"a{n}": {"pys": TargetState.OPEN} for n in range(9)}
 
-        assert guard(open_=1000, on={"pys": 99}, there=there).excess(closings(30)) is None
+        assert guard(open_=1000, on={"pys": 9}, there=there).excess(closings(9)) is None
 
     def test_counts_no_more_than_it_takes_to_decide(self) -> None:
         """A sweep must not cost what exists."""
