@@ -88,7 +88,7 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
     """
     with started(session, dry_run=dry_run) as app:
         _known_units(app.store, codes)
-        under = {account.login: account for code in codes for account in app.store.find_accounts(under=code)}
+        under = app.store.accounts_under(codes)
         own = [account for account in under.values() if account.unit in codes]
         if not with_subtree:
             _require_closed(account for account in under.values() if account.unit not in codes)
@@ -127,7 +127,7 @@ def show(session: Session, code: str) -> ExitCode:
     """
     with session.store() as store:
         [unit] = _known_units(store, [code])
-        accounts = [account for account in store.find_accounts(under=code) if account.unit == code]
+        accounts = list(store.find_accounts(unit=code))
         targets = store.all_target_states([account.login for account in accounts])
         children = [child.code for child in store.children(code)]
     shown = [account_document(account, targets.get(account.login, {})) for account in accounts]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
+from functools import cache
 from typing import Protocol
 
 import attrs
@@ -18,6 +18,7 @@ from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Operation, OperationKind, Person, Unit
 from provisioner.core.requests import AuthorizeOperation, Denial
 from provisioner.core.text import Text
+from provisioner.core.unit_paths import covering
 
 #: What an officer does only with a form that was approved (001 ¶4).
 BY_FORM = frozenset({OperationKind.ROTATE, OperationKind.REOPEN})
@@ -39,6 +40,10 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     #: Asks whether somebody may leave or start (000 m.5/f).
     PERSONNEL_OFFICE = "personnel_office"
+
+
+#: Who writes units down.
+_WRITERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 
 @attrs.frozen(kw_only=True)
@@ -108,6 +113,9 @@ class AuthorityRecords(Protocol):
 
     def unit_path(self, code: str, /) -> Sequence[Unit]:
         """Return the units from the top down to the one with this code."""
+
+    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes."""
 
     def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
         """Return the persons with these ids, as far as the store knows them."""
@@ -221,23 +229,27 @@ class Authority:
     def require_for_units(self, person: str, units: Iterable[Unit]) -> None:
         """Make sure that a person may write these units down: where they are now, and where they would hang.
 
+        The roles are read once, and each unit above is looked at once, however many units there are.
+
         Raises:
 
             DeniedError: The person is no officer there; the cure says who is.
         """
         if self._may_everything(person):
             return
-        roles = {Role.OFFICER, Role.ADMINISTRATOR}
         listed = {unit.code: unit for unit in units}
-        for unit in listed.values():
-            path = self._path_of(unit, listed)
-            if not self._standing(person, roles, path, self.now()):
+        at, grants_of = self.now(), cache(self.records.grants_of)
+        may_write = cache(lambda path: self._standing(person, _WRITERS, path, at, grants_of) is not None)
+        for code, path in covering(listed, self.records, _units_of_rights(person, grants_of)).items():
+            if not may_write(path):
+                every_unit = {grant.unit for grant in self.records.all_grants()}
+                able = self._who(_WRITERS, covering(listed, self.records, every_unit)[code])
                 raise DeniedError(
                     "{person} is not an officer of {unit} or of a unit above it",
                     cure="it can be done by {people}",
                     person=person,
-                    unit=unit.code,
-                    people=self._named(self._who(roles, path)),
+                    unit=code,
+                    people=self._named(able),
                 )
 
     def answerable(self, events: Iterable[Event]) -> list[Event]:
@@ -350,13 +362,12 @@ class Authority:
         known = self.records.persons(shown)
         return ", ".join(f"{known[one].name} ({one})" if one in known else one for one in shown) or "-"
 
-    def _path_of(self, unit: Unit, listed: Mapping[str, Unit] = MappingProxyType({})) -> Collection[str]:
+    def _path_of(self, unit: Unit) -> Collection[str]:
         """Return the codes of a unit and of those above it: above both places, if it is new or is moved."""
         stored = self.records.unit_path(unit.code)
         if stored and stored[-1].parent == unit.parent:
             return {one.code for one in stored}
-        parent = listed.get(unit.parent or "")
-        above = self._path(unit.parent) or (self._path_of(parent, listed) if parent else frozenset())
+        above = self._path(unit.parent)
         return {one.code for one in stored[:-1] if one.code in above} if stored else above
 
     def _path(self, code: str | None) -> Collection[str]:
@@ -369,6 +380,12 @@ def _roles_for(operation: Operation) -> Collection[Role]:
     if without_form or operation.kind is OperationKind.DELETE:
         return {Role.ADMINISTRATOR}
     return {Role.OFFICER, Role.ADMINISTRATOR}
+
+
+def _units_of_rights(person: str, grants_of: GrantsOf) -> set[str | None]:
+    """Return the units for which a person, or somebody for whom the person acts, has a role."""
+    behind = {grant.delegator for grant in grants_of(person) if grant.delegator}
+    return {grant.unit for one in (person, *behind) for grant in grants_of(one)}
 
 
 def _is_renewal(request: AuthorizeOperation) -> bool:

@@ -10,6 +10,7 @@ from provisioner.core.journal import Records
 from provisioner.core.model import Unit
 from provisioner.core.plan import Naming
 from provisioner.core.text import Text
+from provisioner.core.unit_paths import with_all_above
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest
 from provisioner.manifest.rows import read_rows
@@ -116,7 +117,8 @@ def _check_tree(rows: Sequence[Row], in_file: set[str], records: Records, findin
     Units that are only known may hang below units of the file, so those above are followed up to the top.
     """
     parents = {row.values["code"]: row.values["parent"] for row in rows}
-    known = _known_above(set(parents.values()) - {""}, in_file, records)
+    above = with_all_above(set(parents.values()) - {""}, records, apart_from=in_file)
+    known = {code: unit.parent or "" for code, unit in above.items()}
     for row in rows:
         parent = row.values["parent"]
         if parent and parent not in in_file and parent not in known:
@@ -125,17 +127,6 @@ def _check_tree(rows: Sequence[Row], in_file: set[str], records: Records, findin
     for row in rows:
         if row.values["code"] in looping:
             findings.add(row.line, "parent", Text("the unit would be above itself"))
-
-
-def _known_above(codes: set[str], in_file: set[str], records: Records) -> dict[str, str]:
-    """Return the parents of the known units among *codes* and of all above them, as far as the file does not say."""
-    parents: dict[str, str] = {}
-    wanted = codes - in_file
-    while wanted:
-        found = records.units(wanted)
-        parents |= {code: unit.parent or "" for code, unit in found.items()}
-        wanted = {unit.parent for unit in found.values() if unit.parent} - in_file - parents.keys()
-    return parents
 
 
 def _looping(parents: Mapping[str, str]) -> set[str]:

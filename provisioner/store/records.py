@@ -184,6 +184,7 @@ class StoredRecords:
         *,
         state: AccountState | None = None,
         under: str | None = None,
+        unit: str | None = None,
         holder: str | None = None,
         due_before: datetime | None = None,
     ) -> Iterator[Account]:
@@ -195,6 +196,8 @@ class StoredRecords:
 
             under: Only those of the unit with this code and of the units below it.
 
+            unit: Only those of the unit with this code.
+
             holder: Only those that the person with this id holds.
 
             due_before: Only those of which a rule wants something before this time.
@@ -203,13 +206,23 @@ class StoredRecords:
         if state is not None:
             query = query.where(accounts.c.state == state)
         if under is not None:
-            query = query.where(accounts.c.unit.in_(tree.codes_under(under)))
+            query = query.where(accounts.c.unit.in_(tree.codes_under([under])))
+        if unit is not None:
+            query = query.where(accounts.c.unit == unit)
         if holder is not None:
             query = query.where(accounts.c.holder == holder)
         if due_before is not None:
             query = query.where(accounts.c.next_deadline < due_before)
         for page in self._pages(query, accounts.c.login):
             yield from (Account(**row._asdict()) for row in page)
+
+    def accounts_under(self, codes: Iterable[str]) -> Mapping[str, Account]:
+        """Return the accounts of these units and of all units below them, by login."""
+        found: dict[str, Account] = {}
+        for chunk in chunks(codes):
+            query = select(accounts).where(accounts.c.unit.in_(tree.codes_under(chunk))).order_by(accounts.c.login)
+            found |= {row.login: Account(**row._asdict()) for row in self._all(query)}
+        return found
 
     def due_accounts(self, now: datetime) -> Iterator[Account]:
         """Yield the accounts whose deadline has come, the most urgent first. It costs what is due, not what exists."""

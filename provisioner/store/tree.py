@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Select, literal, select
@@ -11,10 +11,10 @@ from provisioner.core.errors import StoreError
 from provisioner.store.tables import units
 
 
-def codes_under(code: str) -> Select[tuple[str]]:
-    """Return a query for the codes of a unit and of all units below it."""
-    below = select(units.c.code).where(units.c.code == code).cte("below", recursive=True)
-    below = below.union_all(select(units.c.code).where(units.c.parent == below.c.code))
+def codes_under(codes: Collection[str]) -> Select[tuple[str]]:
+    """Return a query for these codes of units and those of all units below them, each once."""
+    below = select(units.c.code).where(units.c.code.in_(codes)).cte("below", recursive=True)
+    below = below.union(select(units.c.code).where(units.c.parent == below.c.code))
     return select(below.c.code)
 
 

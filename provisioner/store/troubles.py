@@ -67,6 +67,6 @@ class StoredTroubles(StoredRecords):
         if login is not None:
             query = query.where(troubles.c.login == login)
         if under is not None:
-            query = query.where(troubles.c.unit.in_(codes_under(under)))
+            query = query.where(troubles.c.unit.in_(codes_under([under])))
         for page in self._pages(query, troubles.c.reported_at, troubles.c.id, latest_first=True):
             yield from (Trouble(**row._asdict()) for row in page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,16 +38,24 @@ class Known:
 
     grants: list[Grant] = attrs.field(factory=list)
     forms: dict[str, RequestForm] = attrs.field(factory=dict)
+    #: How often something was looked up.
+    lookups: int = 0
 
     def grants_of(self, person: str, /) -> Sequence[Grant]:
+        self.lookups += 1
         return [grant for grant in self.grants if grant.person == person]
 
     def all_grants(self) -> Sequence[Grant]:
         return self.grants
 
     def unit_path(self, code: str, /) -> Sequence[Unit]:
+        self.lookups += 1
         unit = UNITS.get(code)
         return [*(self.unit_path(unit.parent) if unit.parent else ()), unit] if unit else []
+
+    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        self.lookups += 1
+        return {code: UNITS[code] for code in codes if code in UNITS}
 
     def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
         return {one: Person(id=one, name="Ayşe Işık") for one in ids if one == "officer"}
@@ -256,6 +264,29 @@ class TestRequire:
         authority.require_for_units("officer", [below, new])
         with pytest.raises(DeniedError, match="not an officer of 1 "):
             authority.require_for_units("officer", [below, attrs.evolve(new, parent="46-2")])
+
+    @pytest.mark.parametrize("above", [lambda n: n - 1, lambda n: n // 10, lambda _: 0], ids=["deep", "tree", "flat"])
+    def test_looks_up_no_more_for_a_long_or_deep_list(
+        self, authority: Authority, known: Known, above: Callable[[int], int]
+    ) -> None:
+        top = Unit(code="n0", name="N", kind="school", parent="46-1")
+        units = [top, *(attrs.evolve(top, code=f"n{n}", parent=f"n{above(n)}") for n in range(1, 2000))]
+        known.lookups = 0
+
+        authority.require_for_units("officer", units)
+        with pytest.raises(DeniedError, match="not an officer of n"):
+            authority.require_for_units("officer", [attrs.evolve(units[0], parent="46-2"), *units[1:]])
+
+        assert known.lookups < 20
+
+    def test_lets_who_acts_for_an_officer_write_down_what_the_officer_may(
+        self, authority: Authority, known: Known
+    ) -> None:
+        known.grants.append(role("deputy", Role.OFFICER, "46", delegator="officer"))
+
+        authority.require_for_units("deputy", [SCHOOL])
+        with pytest.raises(DeniedError, match="not an officer of 46-2"):
+            authority.require_for_units("deputy", [OTHER])
 
     @pytest.mark.parametrize(
         "moved",

@@ -113,6 +113,8 @@ class TestFindAccounts:
     def test_under_a_unit(self, town: Store) -> None:
         assert logins(town.find_accounts(under="46.1")) == ["b", "c"]
         assert logins(town.find_accounts(under="none")) == []
+        assert logins(town.find_accounts(unit="46.1")) == ["b"]
+        assert sorted(town.accounts_under(["46.1", "46.1.a"])) == ["b", "c"]
 
     def test_by_holder(self, town: Store) -> None:
         assert logins(town.find_accounts(holder="p1", state=AccountState.OPEN)) == ["c"]

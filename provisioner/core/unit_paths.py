@@ -1,0 +1,101 @@
+"""Which units are above others. It costs what is looked at and what is above it, and not what exists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Mapping
+from typing import Protocol
+
+from provisioner.core.model import Unit
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class UnitRecords(Protocol):
+    """Reads units."""
+
+    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes."""
+
+
+def with_all_above(
+    codes: Collection[str], records: UnitRecords, *, apart_from: Collection[str] = ()
+) -> dict[str, Unit]:
+    """Return the known units among *codes* and all known units above them, by code.
+
+    Args:
+
+        codes: Where to begin.
+
+        records: What is known.
+
+        apart_from: Codes that are not looked up, and neither is what is above them.
+    """
+    found: dict[str, Unit] = {}
+    wanted = set(codes) - set(apart_from)
+    while wanted:
+        level = records.units(wanted)
+        found |= level
+        wanted = {unit.parent for unit in level.values() if unit.parent} - found.keys() - set(apart_from)
+    return found
+
+
+def covering(
+    listed: Mapping[str, Unit], records: UnitRecords, among: Container[str | None]
+) -> dict[str, frozenset[str]]:
+    """Return which units of interest cover each unit of a list, by its code.
+
+    A unit covers itself and what is below it. A known unit that is moved is covered by what covers both places, and a
+    new one by what covers the known unit below which it would hang.
+
+    Args:
+
+        listed: Units as they are to be stored, by code. No unit is above itself.
+
+        records: What is known.
+
+        among: The codes of interest.
+    """
+    stored = with_all_above({*listed, *(unit.parent for unit in listed.values() if unit.parent)}, records)
+    known = _covering_stored(stored, among)
+    below = _known_parents(listed, stored)
+    found = {}
+    for code, unit in listed.items():
+        would_be = known.get(below[code] or "", _NOTHING)
+        if code not in stored:
+            found[code] = would_be
+        elif stored[code].parent == unit.parent:
+            found[code] = known[code]
+        else:
+            found[code] = known.get(stored[code].parent or "", _NOTHING) & would_be
+    return found
+
+
+def _covering_stored(stored: Mapping[str, Unit], among: Container[str | None]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for start in stored:
+        branch: list[str] = []
+        code = start
+        while code in stored and code not in found:
+            branch.append(code)
+            code = stored[code].parent or ""
+        above = found.get(code, _NOTHING)
+        for below in reversed(branch):
+            above = found[below] = above | {below} if below in among else above
+    return found
+
+
+def _known_parents(listed: Mapping[str, Unit], stored: Container[str]) -> dict[str, str | None]:
+    """Return the nearest known unit above the place where each unit of a list would hang."""
+    found: dict[str, str | None] = {}
+    for start in listed:
+        branch = []
+        code = start
+        while code not in found:
+            branch.append(code)
+            parent = listed[code].parent
+            if parent is None or parent in stored or parent not in listed:
+                found[code] = parent if parent in stored else None
+            else:
+                code = parent
+        found |= dict.fromkeys(branch, found[code])
+    return found
