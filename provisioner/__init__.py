@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from provisioner.core.fencing import require_lease
     from provisioner.core.hookspecs import hookimpl
     from provisioner.core.model import Account, Outcome, Person, Unit
     from provisioner.core.requests import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
@@ -13,6 +14,7 @@ else:
     # The names are imported when they are first used: the command line imports this package too, and is to be quick.
 
     _HOMES = {
+        "fencing": ("require_lease",),
         "hookspecs": ("hookimpl",),
         "model": ("Account", "Outcome", "Person", "Unit"),
         "requests": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
@@ -45,4 +47,5 @@ __all__ = [
     "Secret",
     "Unit",
     "hookimpl",
+    "require_lease",
 ]

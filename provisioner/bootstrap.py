@@ -168,6 +168,8 @@ def _join(
         record=record,
         plan_ahead=policy.planned,
         mobile_mark=store.mobile_mark,
+        lease=store.lease,
+        takeover_wait=store.lease_ttl + plugins.longest_call,
     )
     guard = Guard(limit=config.content.limits.mass_change, census=store, now=now)
     staging = Staging(guard=guard, records=store, record=record, now=now)

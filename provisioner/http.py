@@ -25,11 +25,14 @@ import attrs
 
 from provisioner.core.errors import (
     LONGEST_REST,
+    LeaseLostError,
     MisconfiguredError,
+    ProvisionerError,
     TargetError,
     UnavailableError,
     UnknownOutcomeError,
 )
+from provisioner.core.fencing import require_lease
 from provisioner.core.secret import Secret
 from provisioner.network import is_idle, trusting
 
@@ -104,6 +107,8 @@ class _Wire:
         self._unsent: list[bytes] = []
         #: When the request must have ended, by the monotonic clock.
         self.deadline = 0.0
+        #: Whether the request changes something, so that it may only be sent while the account is ours.
+        self.changing = False
         #: Whether the other side has hung up.
         self.ended = False
 
@@ -124,6 +129,8 @@ class _Wire:
         if self._unsent:
             request, self._unsent = b"".join(self._unsent), []
             self._socket.settimeout(_left(self.deadline))
+            if self.changing:
+                require_lease()
             self._socket.sendall(request)
         self._socket.settimeout(_left(self.deadline))
         count = self._socket.recv_into(buffer)
@@ -169,9 +176,9 @@ class _Connection:
         fields = {name: _encoded(value) for name, value in headers.items()}
         self._http.request(method, target, _encoded(content) if content else None, fields)
 
-    def exchange(self, deadline: float) -> Answer:
+    def exchange(self, deadline: float, *, harmless: bool) -> Answer:
         """Send what was prepared, and read the answer."""
-        self._wire.deadline = deadline
+        self._wire.deadline, self._wire.changing = deadline, not harmless
         with self._http.getresponse() as response:
             if self._wire.ended:  # the library takes half a head for a whole one
                 raise IncompleteRead(b"")
@@ -255,10 +262,13 @@ class Client:
             UnknownOutcomeError: The request was sent and its answer was lost.
 
             MisconfiguredError: The other side cannot be trusted, or the request cannot be written.
+
+            LeaseLostError: Nothing was sent, because the account may be another process's by now; a harmless request
+                is sent all the same.
         """
         deadline = time.monotonic() + self._timeout
         where, origin = _split(url)
-        failure: TargetError
+        failure: ProvisionerError
         with self._lend(origin, deadline) as connection:
             try:
                 connection.prepare(method, self._target(where), headers or {}, content)
@@ -266,7 +276,9 @@ class Client:
                 failure = _unwritable(origin, error)
             else:
                 try:
-                    return connection.exchange(deadline)
+                    return connection.exchange(deadline, harmless=harmless)
+                except LeaseLostError as error:
+                    failure = error.with_traceback(None)
                 except (OSError, HTTPException) as error:
                     failure = _lost(origin, error, harmless=harmless)
             connection.close()

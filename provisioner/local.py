@@ -16,6 +16,7 @@ import attrs
 
 from provisioner import files
 from provisioner.core.errors import MissingError, SecretRefusedError, UnavailableError
+from provisioner.core.fencing import require_lease
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Outcome
 from provisioner.core.registration import PluginSettings, Registrar
@@ -124,11 +125,13 @@ class LocalDirectory:
             entry = change(former)
             if entry == former:
                 return Receipt(outcome=Outcome.UNCHANGED)
+            require_lease()
             _write(connection, login, entry)
         return Receipt(outcome=Outcome.APPLIED, undo=partial(self._restore, login, former))
 
     def _restore(self, login: str, former: _Entry | None) -> None:
         with self._transaction() as connection:
+            require_lease()
             _write(connection, login, former)
 
     @contextmanager

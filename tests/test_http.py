@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +16,14 @@ from pathlib import Path
 import pytest
 
 from provisioner import Secret
-from provisioner.core.errors import MisconfiguredError, TargetError, UnavailableError, UnknownOutcomeError
+from provisioner.core.errors import (
+    LeaseLostError,
+    MisconfiguredError,
+    TargetError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from provisioner.core.fencing import Lease, fenced
 from provisioner.http import LONGEST_BODY, Client
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import free_ports
@@ -117,6 +125,24 @@ def test_a_header_that_cannot_be_written_is_our_fault_and_is_not_quoted(client: 
 def test_an_address_that_cannot_be_called_is_our_fault(client: Client) -> None:
     with pytest.raises(MisconfiguredError):
         call(client, "gopher://127.0.0.1/")
+
+
+def test_a_change_is_not_sent_once_the_lease_has_run_out(client: Client, server: MakeServer) -> None:
+    """The process may be stopped while it connects, after whoever called the hook has looked."""
+    listening = server(answering(200, ""))
+    with fenced("temel@x", Lease(left=lambda: 0.0)):
+        with pytest.raises(LeaseLostError) as caught:
+            call(client, listening.url)
+        call(client, listening.url, harmless=True)
+
+    assert b"canary" not in b"".join(buffers_of(caught.value))
+    assert len(listening.requests) == 1
+
+
+def buffers_of(error: BaseException) -> Iterator[bytes]:
+    """Yield what the variables of the frames of an error hold as bytes, those of the test aside."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
+    yield from (value for frame in frames for value in frame.f_locals.values() if isinstance(value, bytes))
 
 
 def test_no_error_holds_the_request(client: Client, server: MakeServer) -> None:

@@ -18,6 +18,7 @@ import attrs
 import structlog
 
 from provisioner.core.errors import (
+    LeaseLostError,
     LeftAloneError,
     MisconfiguredError,
     ProvisionerError,
@@ -152,7 +153,7 @@ class Breaker:
         with self._lock:
             if error is None or isinstance(error, (RefusedError, ThrottledError)):
                 self._worked()
-            elif isinstance(error, Exception):
+            elif isinstance(error, Exception) and not isinstance(error, LeaseLostError):
                 notice = self._failed(error, probing=probing)
             elif self.state is BreakerState.HALF_OPEN:
                 self._open()  # the probe was interrupted and told nothing

@@ -338,7 +338,9 @@ class Engine:
         try:
             self.require_current(work)
             return Execution(work, self.tools).run()
-        except (BusyError, DeniedError, LeaseLostError) as error:
+        except LeaseLostError as error:
+            return attrs.evolve(work.operation, state=OperationState.RUNNING, error=step_error(error))
+        except (BusyError, DeniedError) as error:
             return attrs.evolve(work.operation, error=step_error(error))
         except StoreError:
             raise

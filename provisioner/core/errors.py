@@ -11,7 +11,7 @@
     ├── NotReadyError               targets or channels cannot be used; found before the first write
     ├── BusyError                   another operation holds the account
     ├── SupersededError             a later wish for the same account took the operation's place
-    ├── LeaseLostError              the account's lease ran out and somebody else took it over
+    ├── LeaseLostError              the account's lease ran out, and another process may have taken it over
     ├── StagedError                 the run would close too many accounts and waits for its release
     ├── StoppedError                the program was asked to stop between two steps
     ├── DryRunError                 something tried to change a system during a dry run
@@ -160,7 +160,7 @@ class SupersededError(ProvisionerError):
 
 
 class LeaseLostError(ProvisionerError):
-    """This process was away for so long that another one took the operation over."""
+    """This process was stopped for so long that another one took the operation over, or may have."""
 
 
 class StagedError(ProvisionerError):

@@ -33,6 +33,7 @@ from provisioner.core.errors import (
     known_or_defect,
 )
 from provisioner.core.events import Recipient
+from provisioner.core.fencing import Lease, fenced
 from provisioner.core.gateway import HOOKS, AccountChange, Channel, Target
 from provisioner.core.logbook import Logbook
 from provisioner.core.master_data import MobileMark
@@ -80,6 +81,11 @@ class Tools:
     now: Callable[[], datetime]
     #: Makes events durable and shows them to the observers.
     record: Callable[..., None]
+    #: Returns the lease of an operation that this process has begun, by its login and id.
+    lease: Callable[[str, str], Lease]
+    #: How long to wait after an operation was taken from a process that may still be alive: until its own clock has
+    #: told it so, and its last call has ended.
+    takeover_wait: timedelta
     #: Returns an account of this unit, of which these deadlines were met, with the deadlines that come next.
     plan_ahead: Callable[[Account, Unit, Sequence[Mark]], Account] = lambda account, *_: attrs.evolve(
         account, next_deadline=None, next_action=None, closes_at=None
@@ -100,6 +106,8 @@ class Execution:
     #: Whether somebody may have read the new password.
     _secret_may_be_out: bool = attrs.field(default=False, init=False)
     _changed_at: datetime | None = attrs.field(default=None, init=False)
+    #: Whether the beginning is in the journal, and the lease taken.
+    _begun: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._log = Logbook(self.work.operation, self.tools.record, self.tools.now)
@@ -111,13 +119,14 @@ class Execution:
 
             BusyError: Somebody else holds the account.
 
-            LeaseLostError: Somebody else took the operation over.
+            LeaseLostError: Another process took the operation over, or may have. Nothing more was sent.
 
             StoreError: The journal cannot be written; nothing more was done.
         """
         self._log.start()
         try:
-            return self._carry_out()
+            with fenced(self.work.account.login, self._lease):
+                return self._carry_out()
         except (BusyError, LeaseLostError, StoreError):
             raise
         except Exception as error:
@@ -136,6 +145,10 @@ class Execution:
     @property
     def _kind(self) -> OperationKind:
         return self.work.operation.kind
+
+    @property
+    def _lease(self) -> Lease:
+        return self.tools.lease(self.work.account.login, self.work.operation.id)
 
     # -- the two courses -------------------------------------------------------------------------------------------
 
@@ -275,7 +288,8 @@ class Execution:
             replaces_earlier=self._log.tries > 1,
         )
         recipient = Recipient(person=request.recipient.id, mobile_mark=self.tools.mobile_mark(request.recipient.mobile))
-        position = self._begin(channel.name, "secret_deliver", recipient)
+        # Whoever takes over knows by the id which message may be out.
+        position = self._begin(channel.name, "secret_deliver", recipient, request.delivery_id)
 
         def attempt(number: int) -> DeliveryReceipt:
             self._log.count(position, number)
@@ -293,10 +307,26 @@ class Execution:
         self._secret_may_be_out = True
         self._log.end(position, Outcome.APPLIED, reference=receipt.reference)
 
-    def _begin(self, name: str, hook: str, recipient: Recipient | None = None) -> int:
+    def _begin(self, name: str, hook: str, recipient: Recipient | None = None, reference: str | None = None) -> int:
+        self._expect_no_stop()
+        position = self._log.begin(name, hook, recipient, reference)
+        if not self._begun:
+            self._begun = True
+            self._outwait_former_process()
+        return position
+
+    def _expect_no_stop(self) -> None:
         if self.tools.retry.stop.is_set():
             raise StoppedError("the program was asked to stop", cure="run 'provisioner resume'")
-        return self._log.begin(name, hook, recipient)
+
+    def _outwait_former_process(self) -> None:
+        """Let the last call of a process that lost the operation end before the first call here.
+
+        It is not told at once that it lost the operation, and a call that it has sent cannot be taken back.
+        """
+        if self._lease.contested:
+            self.tools.retry.stop.wait(self.tools.takeover_wait.total_seconds())
+            self._expect_no_stop()
 
     def _unwind(self) -> bool:
         """Take back what was changed, the last change first. Return whether everything is as it was before."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import attrs
@@ -20,14 +22,17 @@ from provisioner.core import mobile
 from provisioner.core.breaker import Breaker
 from provisioner.core.errors import (
     DryRunError,
+    LeaseLostError,
     PluginDefectError,
     RefusedError,
     TargetError,
     UnsupportedError,
     raised_at,
 )
+from provisioner.core.fencing import require_lease
 from provisioner.core.maintenance import Maintenance
 from provisioner.core.model import Person
+from provisioner.core.registration import LONGEST_CALL
 from provisioner.core.requests import (
     AccountReport,
     ChannelReport,
@@ -92,6 +97,8 @@ class Gateway:
     #: How many calls may run at once.
     parallel: int
     breaker: Breaker
+    #: How long one request to it may take.
+    longest_call: timedelta = LONGEST_CALL
     dry_run: bool = False
     #: Reaches this object, by hook; the plug-in manager keeps it right.
     callers: Mapping[str, pluggy.HookCaller] = attrs.field(factory=dict, init=False, repr=False)
@@ -117,12 +124,15 @@ class Gateway:
                 else it raises, or answers, becomes a :class:`~provisioner.core.errors.PluginDefectError`.
 
             DryRunError: The hook would change something, and this is a dry run.
+
+            LeaseLostError: The hook would change something, and the account may be another process's by now.
         """
         if hook not in self.hooks:
             raise self._named(UnsupportedError("{target} has no {hook}", target=self.name, hook=hook))
         if self.dry_run and hook in MUTATING:
             raise DryRunError("{hook} on {target} was held back: this is a dry run", hook=hook, target=self.name)
-        result = self._guarded(lambda: self.callers[hook](request=request), hook, request)
+        call = partial(self.callers[hook], request=request)
+        result = self._guarded(partial(_fenced, call) if hook in MUTATING else call, hook, request)
         if not isinstance(result, answer):
             defect = PluginDefectError(
                 "{plugin} answered {found} to {hook} instead of {expected}",
@@ -163,6 +173,8 @@ class Gateway:
             return function()
         except TargetError as error:
             raise scrubbed(error, request) from None
+        except LeaseLostError:
+            raise
         except (Exception, SystemExit) as error:  # one that ends the program for one account would end all others
             name = type(error).__name__
             log.error("plugin_defect", target=self.name, hook=hook, error=name, at=raised_at(error))
@@ -192,9 +204,11 @@ class Target(Gateway):
 
         Raises:
 
-            TargetError: It could not be taken back, or nobody knows whether it was.
+            TargetError: It could not be taken back, or it is not known whether it was.
+
+            LeaseLostError: The account may be another process's by now.
         """
-        self._guarded(undo, "undo", request)
+        self._guarded(partial(_fenced, undo), "undo", request)
 
     def probe(self, request: ProbeAccount) -> AccountReport:
         """Call ``account_probe``."""
@@ -249,6 +263,12 @@ def _number_objection(person: Person) -> Text | None:
     """Return why no channel may get this person's number; ``None`` if it may, or if there is no number at all."""
     number = person.mobile or ""
     return mobile.objection(number) if any(map(str.isdigit, number)) else None
+
+
+def _fenced(call: Callable[[], object]) -> object:
+    """Make a call that changes something; it may have waited for its turn."""
+    require_lease()
+    return call()
 
 
 def scrubbed(error: TargetError, request: object) -> TargetError:

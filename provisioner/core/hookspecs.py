@@ -23,6 +23,10 @@ these objects (or functions of the module, where there is nothing to configure):
 
 Hooks marked *per target* or *per channel* are called for one object at a time, with the journal, the retry and the
 redaction around each call. They may be called from several threads at once, for different accounts.
+
+A process may be stopped at any moment and go on later, when another one has taken its operation over. So a hook that
+changes something calls `provisioner.require_lease()` right before the bytes of each request leave, and lets the error
+that this raises pass; `provisioner.http` does so by itself.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Protocol
 import attrs
 
 from provisioner.core.events import Event
+from provisioner.core.fencing import Lease
 from provisioner.core.model import Account, Operation, Person, TargetState, Unit
 from provisioner.core.rules import Mark
 
@@ -49,6 +50,9 @@ class Journal(Protocol):
 
             StoreError: The store failed. Nothing of these events was stored.
         """
+
+    def lease(self, login: str, operation_id: str, /) -> Lease:
+        """Return the lease of an operation that this process has begun. Called once for each try of an operation."""
 
 
 class Records(Protocol):

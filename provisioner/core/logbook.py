@@ -67,10 +67,9 @@ class Logbook:
 
     def begin_to_look(self, name: str, hook: str) -> int:
         """Return the position of a step that changes nothing. Only its end is written, with whatever comes next."""
-        self._steps.append(Step(name=name, hook=hook, attempts=1))
-        return len(self._steps) - 1
+        return self._add(Step(name=name, hook=hook, attempts=1))
 
-    def begin(self, name: str, hook: str, recipient: Recipient | None = None) -> int:
+    def begin(self, name: str, hook: str, recipient: Recipient | None = None, reference: str | None = None) -> int:
         """Write down that a step begins, and return its position. It is durable when this returns.
 
         Args:
@@ -81,6 +80,8 @@ class Logbook:
 
             recipient: To whom it delivers a password, if it does.
 
+            reference: What the message that it delivers is called.
+
         Raises:
 
             BusyError: It is the first step, and somebody else holds the account.
@@ -89,7 +90,7 @@ class Logbook:
 
             StoreError: It could not be written.
         """
-        position = self.begin_to_look(name, hook)
+        position = self._add(Step(name=name, hook=hook, attempts=1, reference=reference))
         self._pending.append(self._event(StepBegun, position=position, step=self._steps[position], recipient=recipient))
         self._flush()
         return position
@@ -110,7 +111,8 @@ class Logbook:
     ) -> None:
         """Note how the step ended; it is written with whatever comes next."""
         what = step_error(error) if isinstance(error, ProvisionerError) else error
-        step = attrs.evolve(self._steps[position], outcome=outcome, error=what, reference=reference)
+        former = self._steps[position]
+        step = attrs.evolve(former, outcome=outcome, error=what, reference=reference or former.reference)
         self._steps[position] = step
         self._pending.append(self._event(StepEnded, position=position, step=step, target_state=target_state))
 
@@ -144,6 +146,10 @@ class Logbook:
             next_try_at=next_try_at,
             error=what,
         )
+
+    def _add(self, step: Step) -> int:
+        self._steps.append(step)
+        return len(self._steps) - 1
 
     def _flush(self) -> None:
         self._record(*self._pending)

@@ -5,11 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import attrs
 
 from provisioner.core.delivery import deliver
-from provisioner.core.errors import MissingError, RefusedError, TargetError, TransientError, UnsupportedError
+from provisioner.core.errors import (
+    LeaseLostError,
+    MissingError,
+    RefusedError,
+    TargetError,
+    TransientError,
+    UnsupportedError,
+)
+from provisioner.core.fencing import Lease, fenced
 from provisioner.core.gateway import Channel
 from provisioner.core.model import Person
 from provisioner.core.people import PARALLEL, People
@@ -59,17 +68,23 @@ class Herald:
         retry: The retry policy.
 
         say: Puts a text into the language of messages to people.
+
+        good_for: How long a notice may take from the last look at whether it is due. A process that was stopped for
+            longer does not send it: it may be untrue by now, and another sweep may have sent it.
     """
 
     people: People
     channels: Sequence[Channel]
     retry: Retry
     say: Callable[[Text], str]
+    good_for: timedelta = timedelta(minutes=1)
 
-    def tell(self, notices: Sequence[Notice], note: Callable[[Notice], None]) -> list[Notice]:
+    def tell(
+        self, notices: Sequence[Notice], note: Callable[[Notice], None], is_due: Callable[[Notice], bool]
+    ) -> list[Notice]:
         """Deliver these notices, several at once, and return them with what became of each.
 
-        When the program is asked to stop, those that were not begun are left out.
+        Those that are not due any more are left out; so are, when the program is asked to stop, those not begun.
 
         Args:
 
@@ -77,18 +92,34 @@ class Herald:
 
             note: Called with each notice that was delivered, before the next one is by the same thread.
 
+            is_due: Says whether a notice is still due. Called right before each one is delivered.
+
         Raises:
 
             TargetError: The personnel system cannot be asked.
         """
         known = self.people.find_all({one.recipient for one in notices if one.recipient})
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="notices") as pool:
-            told = pool.map(lambda one: self._told(one, known.get(one.recipient or ""), note), notices)
+            told = pool.map(lambda one: self._told(one, known.get(one.recipient or ""), note, is_due), notices)
             return [one for one in told if one]
 
-    def _told(self, notice: Notice, recipient: Person | None, note: Callable[[Notice], None]) -> Notice | None:
-        if self.retry.stop.is_set():
+    def _told(
+        self,
+        notice: Notice,
+        recipient: Person | None,
+        note: Callable[[Notice], None],
+        is_due: Callable[[Notice], bool],
+    ) -> Notice | None:
+        lease = Lease.of(self.good_for)
+        if self.retry.stop.is_set() or not is_due(notice):
             return None
+        try:
+            with fenced(notice.subject, lease):
+                return self._delivered(notice, recipient, note)
+        except LeaseLostError:
+            return None
+
+    def _delivered(self, notice: Notice, recipient: Person | None, note: Callable[[Notice], None]) -> Notice:
         try:
             if recipient is None:
                 raise MissingError("there is nobody to tell", cure="name a custodian who is known")

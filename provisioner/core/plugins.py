@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar, cast
 
@@ -18,7 +19,7 @@ from provisioner.core.errors import MisconfiguredError, PluginDefectError, Plugi
 from provisioner.core.events import Event
 from provisioner.core.gateway import Channel, Gateway, Origin, Target
 from provisioner.core.model import Person
-from provisioner.core.registration import PluginSettings
+from provisioner.core.registration import LONGEST_CALL, PluginSettings
 from provisioner.core.requests import (
     AskClearance,
     AuthorizeOperation,
@@ -50,13 +51,13 @@ class _Registrar:
     _origin: Origin
     _settings: PluginSettings
 
-    def target(self, name: str, plugin: object, /) -> None:
+    def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
         self._expect(name, [section.name for section in self._settings.targets])
-        self._plugins.add_target(name, plugin, self._origin)
+        self._plugins.add_target(name, plugin, self._origin, longest_call)
 
-    def channel(self, name: str, plugin: object, /) -> None:
+    def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
         self._expect(name, [section.name for section in self._settings.channels])
-        self._plugins.add_channel(name, plugin, self._origin)
+        self._plugins.add_channel(name, plugin, self._origin, longest_call)
 
     def rule_set(self, name: str, plugin: object, /) -> None:
         self._expect(name, [section.name for section in self._settings.rule_sets])
@@ -129,14 +130,21 @@ class Plugins:
         except pluggy.PluginValidationError as error:
             raise PluginError("unknown hook: {error}", cure="correct its name", error=error) from error
 
-    def add_target(self, name: str, plugin: object, origin: Origin) -> Target:
+    @property
+    def longest_call(self) -> timedelta:
+        """How long a request to any target or channel may take."""
+        return max((one.longest_call for one in self._gateways.values()), default=timedelta(0))
+
+    def add_target(self, name: str, plugin: object, origin: Origin, longest_call: timedelta = LONGEST_CALL) -> Target:
         """Register *plugin* as the target *name* and return its gateway."""
-        self.targets[name] = target = self._gateway(Target, f"target:{name}", name, plugin, origin)
+        target = self._gateway(Target, f"target:{name}", name, plugin, origin, longest_call=longest_call)
+        self.targets[name] = target
         return target
 
-    def add_channel(self, name: str, plugin: object, origin: Origin) -> Channel:
+    def add_channel(self, name: str, plugin: object, origin: Origin, longest_call: timedelta = LONGEST_CALL) -> Channel:
         """Register *plugin* as the channel *name* and return its gateway."""
-        self.channels[name] = channel = self._gateway(Channel, f"channel:{name}", name, plugin, origin)
+        channel = self._gateway(Channel, f"channel:{name}", name, plugin, origin, longest_call=longest_call)
+        self.channels[name] = channel
         return channel
 
     def add_rule_set(self, name: str, plugin: object) -> None:
@@ -239,7 +247,16 @@ class Plugins:
         """End what the plug-ins hold: connections, threads, embedded services. May be called twice."""
         self._exit.close()
 
-    def _gateway(self, cls: type[GatewayT], full_name: str, name: str, plugin: object, origin: Origin) -> GatewayT:
+    def _gateway(
+        self,
+        cls: type[GatewayT],
+        full_name: str,
+        name: str,
+        plugin: object,
+        origin: Origin,
+        *,
+        longest_call: timedelta,
+    ) -> GatewayT:
         if name in self.targets or name in self.channels:
             raise PluginError("there is a target or channel {name} already", name=name)
         self._register(full_name, plugin)
@@ -250,6 +267,7 @@ class Plugins:
             hooks=frozenset(implemented),
             parallel=self.parallel.get(name, DEFAULT_PARALLEL),
             breaker=self.make_breaker(name),
+            longest_call=longest_call,
             dry_run=self.dry_run,
         )
         self._gateways[full_name] = gateway

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import attrs
+
+#: How long the request of a plug-in may take that names no limit.
+LONGEST_CALL = timedelta(seconds=30)
 
 SettingsT = TypeVar("SettingsT")
 
@@ -64,11 +68,21 @@ class PluginSettings:
 class Registrar(Protocol):
     """Takes the objects a plug-in makes."""
 
-    def target(self, name: str, plugin: object, /) -> None:
-        """Take the object that implements the account hooks for the target *name*."""
+    def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        """Take the object that implements the account hooks for the target *name*.
 
-    def channel(self, name: str, plugin: object, /) -> None:
-        """Take the object that implements the channel hooks for the channel *name*."""
+        Args:
+
+            name: The name of the target.
+
+            plugin: The object.
+
+            longest_call: The time limit of one request. A process that takes an operation over from one that may still
+                be alive waits for so long before its first request, because the other's last one may still arrive.
+        """
+
+    def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        """Take the object that implements the channel hooks for the channel *name*; see :meth:`target`."""
 
     def rule_set(self, name: str, plugin: object, /) -> None:
         """Take the object that implements ``policy_rules`` for the rule set *name*."""

@@ -223,7 +223,16 @@ class Sweep:
 
     def _told(self, notices: Sequence[Notice]) -> Iterator[Notice]:
         if notices and not self._is_stopped:
-            yield from self.herald.tell(notices, self._note)
+            yield from self.herald.tell(notices, self._note, self._is_due)
+
+    def _is_due(self, notice: Notice) -> bool:
+        """Whether a notice was not sent, and has not become needless, since the accounts were read."""
+        marks = self.agenda.marks([notice.subject]).get(notice.subject, ())
+        if not notice.login:
+            return bool(self.policy.unmet([notice.deadline], marks))
+        [account] = self.agenda.accounts([notice.login]).values()
+        [unit] = self.agenda.units([account.unit]).values()
+        return notice.deadline in self.policy.deadlines(account, unit, marks)
 
     def _note(self, notice: Notice) -> None:
         self._meet(notice.subject, notice.deadline, login=notice.login, reference=notice.reference)

@@ -7,6 +7,6 @@ the trail, and :mod:`~provisioner.store.records` reads.
 """
 
 from provisioner.store.chain import Entry
-from provisioner.store.store import Store
+from provisioner.store.store import LEASE_TTL, Store
 
-__all__ = ["Entry", "Store"]
+__all__ = ["LEASE_TTL", "Entry", "Store"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -12,10 +12,14 @@ from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from provisioner.core.errors import BusyError, LeaseLostError
 from provisioner.core.events import Event, OperationEnded, OperationEvent, OperationPlanned, OperationStarted
+from provisioner.core.fencing import Lease, elapsed
 from provisioner.core.model import Account, AccountState
 from provisioner.store.chunks import chunks
 from provisioner.store.owners import owner_is_gone
 from provisioner.store.tables import accounts, leases, operations
+
+#: The share of a lease's life that a process does not count on.
+MARGIN = 0.1
 
 
 @attrs.frozen
@@ -28,10 +32,18 @@ class Hold:
     #: ``None`` if nobody does.
     owner: str | None = None
     expires_at: datetime | None = None
+    #: Where this process holds it: until when that is certain, by its own clock, and whether it was taken from another
+    #: process that may still be alive.
+    safe_until: float = attrs.field(default=0.0, eq=False)
+    contested: bool = attrs.field(default=False, eq=False)
 
     def is_free(self, now: datetime) -> bool:
-        """Whether somebody else may take it over."""
+        """Whether another process may take it over."""
         return self.owner is None or self.expires_at is None or self.expires_at <= now or owner_is_gone(self.owner)
+
+    def is_contested(self, owner: str) -> bool:
+        """Whether *owner* would take it from another process that may still be alive."""
+        return self.owner not in {None, owner} and not owner_is_gone(self.owner or "")
 
 
 @attrs.frozen
@@ -59,8 +71,10 @@ class Standings:
 
     owner: str
     now: datetime
-    #: When a lease that is taken now runs out.
+    #: When a lease that is taken now runs out, for others.
     expires_at: datetime
+    #: When it runs out for this process, by its own clock.
+    safe_until: float
     _by_login: dict[str, Standing]
 
     def hold(self, login: str) -> Hold | None:
@@ -92,7 +106,7 @@ class Standings:
         hold = standing.hold
         if hold is None or (hold.owner, hold.operation_id) != (self.owner, event.operation_id):
             raise LeaseLostError(
-                "operation {operation} on {login} was taken over by somebody else",
+                "operation {operation} on {login} was taken over by another process",
                 cure="see what became of it with 'provisioner account show {login}'",
                 operation=event.operation_id,
                 login=event.login,
@@ -142,15 +156,25 @@ class Standings:
                 operation=event.operation_id,
                 login=event.login,
             )
-        return Hold(event.operation_id, event.tries, self.owner, self.expires_at)
+        return Hold(
+            event.operation_id,
+            event.tries,
+            self.owner,
+            self.expires_at,
+            safe_until=self.safe_until,
+            contested=hold.is_contested(self.owner),
+        )
 
 
 @attrs.define(eq=False, kw_only=True)
 class Leases:
-    """The leases of this process. Used by the one thread that writes.
+    """The leases of this process. One thread writes them; any thread may ask what is left of one.
 
     A lease is renewed when a third of its life is over, so that one renewal may be late. Machines that share a store
     must agree on the time far better than that.
+
+    What is left of a lease is counted by a clock of the process, from a moment *before* the lease was written, and a
+    tenth of its life less. So it has run out for this process before another one can take it.
     """
 
     #: The name of this process.
@@ -158,8 +182,20 @@ class Leases:
     now: Callable[[], datetime]
     #: How long a lease lives if nobody renews it.
     ttl: timedelta
-    _held: set[str] = attrs.field(factory=set, init=False)
+    clock: Callable[[], float] = elapsed
+    #: By login. It is replaced as a whole, so that other threads may read it.
+    _held: Mapping[str, Hold] = attrs.field(factory=dict, init=False)
     _renew_at: float = attrs.field(default=0.0, init=False)
+
+    def lease(self, login: str, operation_id: str) -> Lease:
+        """Return the lease for this operation."""
+
+        def left() -> float:
+            hold = self._held.get(login)
+            return self._left(hold) if hold and hold.operation_id == operation_id else 0.0
+
+        hold = self._held.get(login)
+        return Lease(left=left, contested=hold is not None and hold.contested)
 
     def read(self, connection: Connection, logins: Iterable[str]) -> Standings:
         """Return how these accounts stand."""
@@ -168,34 +204,65 @@ class Leases:
             rows = connection.execute(_STANDINGS, {"logins": chunk}).all()
             for login, state, holder, changed, operation_id, *hold in rows:
                 by_login[login] = Standing(state, holder, changed, Hold(operation_id, *hold) if operation_id else None)
+        safe_until = self._safe_until()
         now = self.now()
-        return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, by_login=by_login)
+        return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, safe_until=safe_until, by_login=by_login)
 
-    def note(self, standings: Standings, logins: Iterable[str]) -> None:
-        """Remember which of these accounts this process holds, now that it is durable."""
+    def note(self, standings: Standings, logins: Iterable[str], renewed: Mapping[str, Hold]) -> None:
+        """Remember which of these accounts this process holds, now that it is durable.
+
+        Args:
+
+            standings: How they stand.
+
+            logins: The accounts.
+
+            renewed: What :meth:`renew` answered in the same transaction.
+        """
         if not self._held:
             self._rest()
+        held = dict(renewed)
         for login in logins:
             hold = standings.hold(login)
-            if hold and hold.owner == self.owner:
-                self._held.add(login)
-            else:
-                self._held.discard(login)
+            if hold is None or hold.owner != self.owner:
+                held.pop(login, None)
+            elif hold.safe_until:
+                held[login] = hold
+        self._held = held
+
+    def keep(self, held: Mapping[str, Hold]) -> None:
+        """Remember that this is what this process holds, now that it is durable."""
+        self._held = held
 
     def seconds_to_renewal(self) -> float | None:
         """Return how long nothing needs to be renewed; ``None`` if nothing is held."""
         return max(0.0, self._renew_at - time.monotonic()) if self._held else None
 
-    def renew(self, connection: Connection) -> None:
-        """Put off the end of all that is held, if it is time to."""
-        if self.seconds_to_renewal() == 0:
-            connection.execute(_RENEW, {"mine": self.owner, "expires_at": self.now() + self.ttl})
-            self._rest()
+    def renew(self, connection: Connection) -> Mapping[str, Hold]:
+        """Put off the end of what is held, if it is time to, and return what this process then holds.
 
-    def release(self, connection: Connection) -> None:
-        """Give up all that is held; nobody in this process drives it any more."""
+        A lease that has run out is not renewed, and neither is one that another process has taken.
+        """
+        if self.seconds_to_renewal() != 0:
+            return self._held
+        alive = {login: hold for login, hold in self._held.items() if self._left(hold) > 0}
+        safe_until = self._safe_until()
+        renewal = {"mine": self.owner, "logins": list(alive), "expires_at": self.now() + self.ttl}
+        renewed = connection.execute(_RENEW, renewal).scalars().all()
+        self._rest()
+        return {login: attrs.evolve(alive[login], safe_until=safe_until) for login in renewed}
+
+    def release(self, connection: Connection) -> Mapping[str, Hold]:
+        """Give up all that is held; nothing in this process works on it any more."""
         connection.execute(_RELEASE, {"mine": self.owner})
-        self._held.clear()
+        return {}
+
+    def _left(self, hold: Hold) -> float:
+        return hold.safe_until - self.clock()
+
+    def _safe_until(self) -> float:
+        """Return until when a lease is safe that is written from now on."""
+        return self.clock() + self.ttl.total_seconds() * (1 - MARGIN)
 
     def _rest(self) -> None:
         self._renew_at = time.monotonic() + self.ttl.total_seconds() / 3
@@ -219,5 +286,10 @@ _STANDINGS = (
     )
     .where(accounts.c.login.in_(bindparam("logins", expanding=True)))
 )
-_RENEW = update(leases).where(leases.c.owner == bindparam("mine"))
+_RENEW = (
+    update(leases)
+    .where(leases.c.owner == bindparam("mine"), leases.c.login.in_(bindparam("logins", expanding=True)))
+    .values(expires_at=bindparam("expires_at"))
+    .returning(leases.c.login)
+)
 _RELEASE = delete(leases).where(leases.c.owner == bindparam("mine"))

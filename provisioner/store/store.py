@@ -9,6 +9,7 @@ from typing import Self
 from sqlalchemy import bindparam, delete, select
 
 from provisioner.core.events import Event
+from provisioner.core.fencing import Lease, elapsed
 from provisioner.core.health import Change, TargetHealth
 from provisioner.core.model import Account, Person, Unit
 from provisioner.store import master_data, schedule, schema
@@ -24,6 +25,9 @@ from provisioner.store.staging import StoredStaging
 from provisioner.store.tables import target_health
 from provisioner.store.troubles import StoredTroubles
 from provisioner.store.writer import Writer
+
+#: How long an account stays held when its process stops renewing the lease.
+LEASE_TTL = timedelta(seconds=60)
 
 
 def _utc_now() -> datetime:
@@ -48,7 +52,9 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
 
         now: The clock.
 
-        lease_ttl: How long an account stays held if its process vanishes together with its machine.
+        lease_ttl: How long an account stays held when its process stops renewing the lease.
+
+        elapsed: Seconds of a clock that is never set, by which this process counts what is left of its leases.
     """
 
     def __init__(
@@ -56,19 +62,26 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         database: Database,
         *,
         now: Callable[[], datetime] = _utc_now,
-        lease_ttl: timedelta = timedelta(seconds=60),
+        lease_ttl: timedelta = LEASE_TTL,
+        elapsed: Callable[[], float] = elapsed,
     ) -> None:
         super().__init__(database)
         self._now = now
         #: Returns the mark of a mobile number.
         self.mobile_mark = MobileMarks(database.key_file)
-        self._writer = Writer(database, Leases(owner=new_owner(), now=now, ttl=lease_ttl))
+        self._leases = Leases(owner=new_owner(), now=now, ttl=lease_ttl, clock=elapsed)
+        self._writer = Writer(database, self._leases)
 
     @classmethod
     def create(
-        cls, url: str, *, now: Callable[[], datetime] = _utc_now, lease_ttl: timedelta = timedelta(seconds=60)
+        cls,
+        url: str,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        lease_ttl: timedelta = LEASE_TTL,
+        elapsed: Callable[[], float] = elapsed,
     ) -> Self:
-        """Open the store at *url*, after making it if it is not there.
+        """Open the store at *url*, after making it if it is not there; see :meth:`open`.
 
         Raises:
 
@@ -76,11 +89,17 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         """
         database = Database(url)
         database.reserve()
-        return cls._checked(database, schema.create, now, lease_ttl)
+        _prepare(database, schema.create)
+        return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed)
 
     @classmethod
     def open(
-        cls, url: str, *, now: Callable[[], datetime] = _utc_now, lease_ttl: timedelta = timedelta(seconds=60)
+        cls,
+        url: str,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        lease_ttl: timedelta = LEASE_TTL,
+        elapsed: Callable[[], float] = elapsed,
     ) -> Self:
         """Open the store at *url*.
 
@@ -90,13 +109,17 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
 
             now: The clock.
 
-            lease_ttl: How long an account stays held if its process vanishes together with its machine.
+            lease_ttl: How long an account stays held when its process stops renewing the lease.
+
+            elapsed: Seconds of a clock that is never set, by which this process counts what is left of its leases.
 
         Raises:
 
             StoreError: There is none, it is not of this version, or it cannot be read.
         """
-        return cls._checked(Database(url), schema.require, now, lease_ttl)
+        database = Database(url)
+        _prepare(database, schema.require)
+        return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed)
 
     @staticmethod
     def migrate(url: str) -> None:
@@ -121,6 +144,15 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         """
         if events:
             self._writer.write(events)
+
+    @property
+    def lease_ttl(self) -> timedelta:
+        """How long an account stays held when its process stops renewing the lease."""
+        return self._leases.ttl
+
+    def lease(self, login: str, operation_id: str) -> Lease:
+        """Return the lease of an operation that this process has begun."""
+        return self._leases.lease(login, operation_id)
 
     def save_units(self, saved: Iterable[Unit], *, actor: str = "") -> None:
         """Add these units, or write them over those with the same code, each change with its event; all or none.
@@ -215,17 +247,14 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @classmethod
-    def _checked(
-        cls, database: Database, prepare: Callable[[Database], None], now: Callable[[], datetime], lease_ttl: timedelta
-    ) -> Self:
-        try:
-            prepare(database)
-            schema.check(database)
-        except BaseException:
-            database.close()
-            raise
-        return cls(database, now=now, lease_ttl=lease_ttl)
+
+def _prepare(database: Database, prepare: Callable[[Database], None]) -> None:
+    try:
+        prepare(database)
+        schema.check(database)
+    except BaseException:
+        database.close()
+        raise
 
 
 def _as_deadline(account: Account) -> Row:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -23,7 +23,7 @@ from provisioner.core.events import Event, OperationEvent
 from provisioner.store.apply import Batch
 from provisioner.store.chain import Trail, canonical
 from provisioner.store.engine import Database
-from provisioner.store.leases import Leases
+from provisioner.store.leases import Hold, Leases
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -151,13 +151,14 @@ class Writer:
             for submission, answer in zip(group, answers, strict=True):
                 submission.answer(answer)
 
-    def _in_spare_time(self, tend: Callable[[Connection], None]) -> None:
+    def _in_spare_time(self, tend: Callable[[Connection], Mapping[str, Hold]]) -> None:
         """Look after the leases when there is nothing else to do. If that fails, they run out, and that is all."""
         if self._leases.seconds_to_renewal() is None:
             return
         try:
             with self._database.write() as connection:
-                tend(connection)
+                held = tend(connection)
+            self._leases.keep(held)
         except StoreError as error:
             log.warning("leases_not_kept", reason=str(error))
 
@@ -180,6 +181,6 @@ class Writer:
                     trail.add(event, body)
             batch.store()
             trail.store()
-            self._leases.renew(connection)
-        self._leases.note(standings, logins)
+            renewed = self._leases.renew(connection)
+        self._leases.note(standings, logins, renewed)
         return answers

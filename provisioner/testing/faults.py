@@ -28,6 +28,8 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from provisioner.core.fencing import require_lease
+from provisioner.core.gateway import MUTATING
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.registration import PluginSettings, Registrar
 from provisioner.core.requests import (
@@ -76,6 +78,8 @@ class Fault(StrEnum):
     DEFECT = "defect"
     #: The plug-in has a defect: the change is made, and then it raises such an exception.
     APPLY_AND_DEFECT = "apply_and_defect"
+    #: The process is stopped before the request is sent, and goes on later: :attr:`Faults.pause` is called in between.
+    PAUSE = "pause"
 
 
 #: The faults after which the change has been made.
@@ -98,6 +102,8 @@ class Faults:
     retry_after: float = 0.01
     #: How long DELAY takes, in seconds.
     delay: float = 0.01
+    #: What happens while PAUSE stops the process.
+    pause: Callable[[], object] = attrs.field(default=lambda: None)
     #: How often each hook was called.
     calls: Counter[str] = attrs.field(factory=Counter, init=False)
     _rules: list[tuple[str, Fault, Container[int], str | None]] = attrs.field(factory=list, init=False)
@@ -137,13 +143,20 @@ class Faults:
                 ),
                 None,
             )
-        if fault is None:
-            return call()
-        result = call() if fault in APPLIED else None
+        if fault is Fault.PAUSE:
+            self.pause()
+        if fault in {None, Fault.PAUSE}:
+            return self._sent(hook, call)
+        result = self._sent(hook, call) if fault in APPLIED else None
         if fault is Fault.DELAY:
             time.sleep(self.delay)
             return result
         raise self._error(fault, request)
+
+    def _sent(self, hook: str, call: Callable[[], Any]) -> Any:
+        if hook in MUTATING | {"undo"}:
+            require_lease()
+        return call()
 
     def _error(self, fault: Fault, request: object) -> Exception:
         if fault in {Fault.DEFECT, Fault.APPLY_AND_DEFECT}:

@@ -22,6 +22,7 @@ from provisioner.core.defaults import Defaults
 from provisioner.core.engine import Engine
 from provisioner.core.events import Event
 from provisioner.core.execution import Tools
+from provisioner.core.fencing import elapsed
 from provisioner.core.gateway import Origin
 from provisioner.core.limits import Guard, MassChangeLimit
 from provisioner.core.maintenance import Calendar, MaintenanceBegan, MaintenanceEnded
@@ -38,7 +39,7 @@ from provisioner.core.requests import ChooseLogin
 from provisioner.core.retrying import Retry, RetryPolicy
 from provisioner.core.staging import Staging
 from provisioner.core.sweep import Sweep
-from provisioner.store import Store
+from provisioner.store import LEASE_TTL, Store
 from provisioner.testing.clock import FakeClock
 
 #: Patient in attempts, and quick.
@@ -75,6 +76,13 @@ class Harness:
 
         protected: Logins, or patterns of logins, that nobody may touch.
 
+        lease_ttl: How long an account stays held when its process stops renewing the lease.
+
+        takeover_wait: How long to wait after an operation was taken from a process that may still be alive.
+
+        elapsed: The clock by which it counts what is left of its leases; :meth:`FakeClock.elapsed
+            <provisioner.testing.clock.FakeClock.elapsed>` lets a test stop the process for a while.
+
     ``on_record`` and ``after_record`` are called with the events of each write of the journal, before and after they
     are stored; whatever they raise goes up as it is, so that a crash can be played.
     """
@@ -90,13 +98,16 @@ class Harness:
         policy: Policy | None = None,
         limit: MassChangeLimit | None = None,
         protected: Sequence[str] = (),
+        lease_ttl: timedelta = LEASE_TTL,
+        takeover_wait: timedelta = timedelta(0),
+        elapsed: Callable[[], float] = elapsed,
     ) -> None:
-        self.on_record: Callable[[Sequence[Event]], None] = lambda _: None
-        self.after_record: Callable[[Sequence[Event]], None] = lambda _: None
+        self.on_record: Callable[[Sequence[Event]], object] = lambda _: None
+        self.after_record: Callable[[Sequence[Event]], object] = lambda _: None
         self.clock = clock or FakeClock()
         self.stop = threading.Event()
         self.policy = policy or Policy()
-        self.store = _open(file, self.clock)
+        self.store = _open(file, self.clock, lease_ttl, elapsed)
         self.calendar = Calendar(read=self.store.all_maintenance, now=self.clock)
         # A clock that is moved by hours must not quarantine what failed just before.
         self.plugins = Plugins(
@@ -131,6 +142,8 @@ class Harness:
             now=self.clock,
             record=self._record,
             plan_ahead=self.policy.planned,
+            lease=self.store.lease,
+            takeover_wait=takeover_wait,
         )
         guard = Guard(limit=limit or MassChangeLimit(), census=self.store, now=self.clock)
         self.engine = Engine(
@@ -226,8 +239,6 @@ class Harness:
             self.plugins.observe(event)
 
 
-def _open(file: Path, clock: Callable[[], datetime]) -> Store:
-    url = f"sqlite:///{file}"
-    if file.exists():
-        return Store.open(url, now=clock)
-    return Store.create(url, now=clock)
+def _open(file: Path, clock: Callable[[], datetime], lease_ttl: timedelta, elapsed: Callable[[], float]) -> Store:
+    open_store = Store.open if file.exists() else Store.create
+    return open_store(f"sqlite:///{file}", now=clock, lease_ttl=lease_ttl, elapsed=elapsed)

@@ -18,6 +18,7 @@ import pytest
 
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState
 from provisioner.core.requests import Presence
+from provisioner.store import LEASE_TTL
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
@@ -85,6 +86,10 @@ class World:
             for name, directory in self.directories.items()
         }
         self.channels = {"sms": FaultChannel(self.phones, self.faults["sms"])}
+        for faults in self.faults.values():
+            faults.pause = self.take_over
+        #: What another process brought to its end while the first one was stopped.
+        self.taken_over: list[Operation] | None = None
 
     def copy(self, former: World) -> None:
         """Let everything be as it was there in the end."""
@@ -94,7 +99,17 @@ class World:
         self.phones._messages.extend(former.phones._messages)
 
     def start(self) -> Harness:
-        return Harness(self.file, targets=self.targets, channels=self.channels, clock=self.clock)
+        return Harness(
+            self.file, targets=self.targets, channels=self.channels, clock=self.clock, elapsed=self.clock.elapsed
+        )
+
+    def take_over(self) -> None:
+        """Let another process do the work of one that is stopped for longer than its lease lasts."""
+        if self.taken_over is None:
+            self.taken_over = []
+            self.clock.advance(2 * LEASE_TTL)
+            with self.start() as successor:
+                self.taken_over = successor.resume()
 
     def passwords(self) -> list[str]:
         """Return every password that was ever sent, the oldest first."""
@@ -174,6 +189,15 @@ def check_ended(world: World, harness: Harness, operation: Operation, old: str |
         assert world.phones.inbox(NUMBERS[1])[-1].password == last
 
 
+def given_up(world: World, operation: Operation) -> Operation:
+    """Check that a process gave up what another one did while it was stopped, and return what that came to."""
+    assert operation.error is not None
+    assert (operation.state, operation.error.name) == (OperationState.RUNNING, "LeaseLostError")
+    assert world.taken_over is not None
+    [taken_over] = world.taken_over
+    return taken_over
+
+
 def bytes_of(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
 
@@ -189,6 +213,8 @@ def test_no_fault_loses_a_password(
         world.fail(cell)
         operation = carry_out(harness, cell.kind)
         shown = [repr(operation)]
+        if cell.fault is Fault.PAUSE:
+            operation = given_up(world, operation)
         if operation.state is OperationState.INCOMPLETE:
             assert operation.error is not None
             operation = drive_on(world, harness, operation)

@@ -1,4 +1,4 @@
-"""Runs processes that are to be killed, from a process that has the product imported already, so that they start fast.
+"""Runs processes that are to be killed or paused, from one that has the product imported already: they start fast.
 
 Run as a program, it reads orders from its standard input: to fork a process, or to wait for the end of one.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -28,13 +28,24 @@ from provisioner.core.model import OperationState
 from provisioner.core.retrying import RetryPolicy
 from provisioner.core.secret import Secret
 from provisioner.local import LocalDirectory
+from provisioner.store import LEASE_TTL
 from provisioner.testing.harness import Harness
+from provisioner.testing.slapd import Slapd
+from provisioner_ldap.plugin import Ldap
+from provisioner_ldap.settings import LdapSettings, TlsMode
+from provisioner_pys.plugin import Pys
+from provisioner_pys.settings import PysSettings
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings
 from provisioner_sms.texts import Templates
 
 #: What a process would import when it first needs it.
-IMPORTED = ("provisioner_sms.numbers", "provisioner_sms.simulator.gateway")
+IMPORTED = (
+    "provisioner_sms.numbers",
+    "provisioner_sms.simulator.gateway",
+    "provisioner_pys.connection",
+    "provisioner_ldap.directory",
+)
 
 #: The files of the targets, in the order in which they are changed.
 DIRECTORIES = ("first.sqlite", "second.sqlite")
@@ -52,10 +63,15 @@ class Place:
     folder: str
     url: str
     api_key: str
+    #: The seconds of a lease.
+    lease_ttl: float = LEASE_TTL.total_seconds()
+    #: The address and the key of a PYS, and the address and the bind password of a directory; targets in files if not.
+    pys: Sequence[str] = ()
+    ldap: Sequence[str] = ()
 
     @contextmanager
     def harness(self) -> Iterator[Harness]:
-        """Yield a harness with targets in files and phones behind HTTP."""
+        """Yield a harness with targets in files or behind a network, and phones behind HTTP."""
         # What is not protected need not be slow to guess.
         pbkdf2_sha256.default_rounds = 1
         settings = Settings(
@@ -64,13 +80,37 @@ class Place:
             simulator=SimulatorSettings(url=self.url, api_key=Secret(self.api_key)),
         )
         sms = SmsChannel(name="sms", settings=settings, templates=Templates.of(settings, "tr", "channels.sms"))
-        folder = Path(self.folder)
-        targets = {name: LocalDirectory(folder / name) for name in DIRECTORIES}
-        with Harness(
-            folder / "store.sqlite", targets=targets, channels={"sms": sms}, clock=utc_now, retry_policy=RETRIES
-        ) as harness:
-            harness.plugins.on_close(sms.close)
-            yield harness
+        with ExitStack() as stack:
+            stack.callback(sms.close)
+            harness = Harness(
+                Path(self.folder, "store.sqlite"),
+                targets=self._targets(stack),
+                channels={"sms": sms},
+                clock=utc_now,
+                retry_policy=RETRIES,
+                lease_ttl=timedelta(seconds=self.lease_ttl),
+                takeover_wait=timedelta(seconds=2 * self.lease_ttl),
+            )
+            yield stack.enter_context(harness)
+
+    def _targets(self, stack: ExitStack) -> Mapping[str, object]:
+        if not self.pys:
+            return {name: LocalDirectory(Path(self.folder, name)) for name in DIRECTORIES}
+        url, key = self.pys
+        pys = Pys(settings=PysSettings(url=url, api_key=Secret(key)))
+        url, password = self.ldap
+        ldap = Ldap(
+            settings=LdapSettings(
+                urls=(url,),
+                bind_dn=Slapd.bind_dn,
+                bind_password=Secret(password),
+                base_dn=Slapd.base_dn,
+                tls=TlsMode.NONE,
+            )
+        )
+        stack.callback(pys.close)
+        stack.callback(ldap.close)
+        return {"pys": pys, "ldap": ldap}
 
 
 def rotate(harness: Harness, order: Mapping[str, Any]) -> None:
@@ -83,8 +123,23 @@ def handover(harness: Harness, order: Mapping[str, Any]) -> None:
     assert [one.state for one in harness.hand_over(order["login"], order["to"])] == [OperationState.DONE]
 
 
-def resume(harness: Harness, _: Mapping[str, Any]) -> None:
-    harness.resume()
+def resume(harness: Harness, order: Mapping[str, Any]) -> None:
+    with counted(harness, order):
+        harness.resume()
+
+
+def rotate_all(harness: Harness, order: Mapping[str, Any]) -> None:
+    """Renew the passwords of some accounts in one run."""
+    with counted(harness, order):
+        harness.rotate(order["logins"])
+
+
+@contextmanager
+def counted(harness: Harness, order: Mapping[str, Any]) -> Iterator[None]:
+    """Write a byte into a file after each write of the journal."""
+    with at_work(order["place"]["folder"], os.getpid()).open("ab", buffering=0) as file:
+        harness.after_record = lambda _: file.write(b".")
+        yield
 
 
 def work(harness: Harness, order: Mapping[str, Any]) -> None:
@@ -110,7 +165,7 @@ def at_work(folder: str | Path, pid: int) -> Path:
     return Path(folder, f"{pid}.at_work")
 
 
-WORKS = {one.__name__: one for one in (rotate, handover, resume, work)}
+WORKS = {one.__name__: one for one in (rotate, rotate_all, handover, resume, work)}
 
 
 def die_at(harness: Harness, write: int, *, after: bool) -> None:

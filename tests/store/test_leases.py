@@ -155,7 +155,7 @@ class TestTakingOver:
 
 def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story]) -> None:
     """They share a transaction, so what one of them would have changed must not be seen by the next."""
-    standings = Standings(owner="me", now=NOON, expires_at=NOON + MINUTE, by_login={})
+    standings = Standings(owner="me", now=NOON, expires_at=NOON + MINUTE, safe_until=0, by_login={})
 
     with pytest.raises(LeaseLostError):
         standings.admit([story("a", id="op1").planned(), story("b").begun()])
@@ -192,7 +192,7 @@ def start_and_kill_a_holder(url: str) -> subprocess.Popen[str]:
 class TestRenewal:
     def test_what_is_held_stays_held(self, store: Store, url: str, story: type[Story]) -> None:
         """A step that takes longer than a lease lives must not lose the account."""
-        ttl = timedelta(seconds=0.3)
+        ttl = timedelta(seconds=1)
         tale = story("a")
         store.write(tale.planned())
         with Store.open(url, lease_ttl=ttl) as holder, Store.open(url) as other:
@@ -224,7 +224,7 @@ class TestRenewal:
         """One who died would keep his accounts for as long as anybody else works."""
         mine, theirs = story("a"), story("b")
         store.write(mine.planned(), theirs.planned())
-        with Store.open(url, lease_ttl=timedelta(seconds=0.1)) as holder, Store.open(url) as other:
+        with Store.open(url, lease_ttl=timedelta(seconds=1)) as holder, Store.open(url) as other:
             other.write(theirs.started())
             holder.write(mine.started())
             before = end_of_lease(store, "b")
@@ -274,6 +274,82 @@ class TestRenewal:
             store.write(tale.begun(0))
 
         assert store._writer._leases.seconds_to_renewal() is None
+
+
+class TestWhatIsLeft:
+    """A process counts what is left of its leases by a clock of its own."""
+
+    def test_it_ends_before_others_may_take_it(self, url: str, store: Store, story: type[Story], clock: Clock) -> None:
+        ages = iter([100.0, 200.0])
+        tale = story("a")
+        store.write(tale.planned())
+        with Store.open(url, now=clock, lease_ttl=MINUTE, elapsed=lambda: next(ages, 200.0)) as holder:
+            assert holder.lease("a", tale.id).left() <= 0
+            ages = iter([100.0])
+            holder.write(tale.started())
+
+            assert holder.lease("a", tale.id).left() < 100.0 + MINUTE.total_seconds() - 200.0
+            assert holder.lease("a", "another").left() <= 0
+            assert holder.lease("b", tale.id).left() <= 0
+
+    def test_what_has_ended_is_not_left(self, store: Store, story: type[Story]) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+        store.write(tale.started())
+        assert store.lease("a", tale.id).left() > 0
+
+        store.write(tale.finished())
+
+        assert store.lease("a", tale.id).left() <= 0
+
+    def test_writer_that_wakes_up_first_renews_nothing_that_ran_out(
+        self, url: str, store: Store, story: type[Story], clock: Clock
+    ) -> None:
+        """The thread that calls a target would otherwise find a lease that is good again."""
+        age = 0.0
+        old, new = story("a"), story("b")
+        store.write(old.planned(), new.planned())
+        with Store.open(url, now=clock, lease_ttl=MINUTE, elapsed=lambda: age) as holder:
+            holder.write(old.started())
+            age = 55.0
+            holder._writer._leases._renew_at = time.monotonic()
+            holder.write(new.started())
+
+            assert holder.lease("a", old.id).left() <= 0
+            assert holder.lease("b", new.id).left() > 0
+            assert end_of_lease(store) == clock() + MINUTE
+
+    def test_what_another_process_took_is_not_renewed_here(
+        self, url: str, store: Store, other: Store, story: type[Story], clock: Clock
+    ) -> None:
+        mine, theirs = story("a"), story("b")
+        store.write(mine.planned(), theirs.planned())
+        with Store.open(url, now=clock, lease_ttl=MINUTE) as holder:
+            holder.write(mine.started(), theirs.started())
+            clock.move(MINUTE)  # for others; this process has not been stopped
+            other.write(theirs.started(tries=2))
+            holder._writer._leases._renew_at = time.monotonic()
+            holder.write(mine.begun(0))
+
+            assert holder.lease("a", mine.id).left() > 0
+            assert holder.lease("b", theirs.id).left() <= 0
+            assert other.lease("b", theirs.id).left() > 0
+
+    @pytest.mark.parametrize("gone", [False, True])
+    def test_it_is_contested_if_its_former_process_may_live(
+        self, store: Store, other: Store, story: type[Story], clock: Clock, *, gone: bool
+    ) -> None:
+        tale = story("a")
+        store.write(tale.planned())
+        store.write(tale.started())
+        if gone:
+            set_owner(store, owner_with(new_owner(), start_time="1"))
+        else:
+            clock.move(MINUTE)
+
+        other.write(tale.started(tries=2))
+
+        assert other.lease("a", tale.id).contested is not gone
 
 
 def end_of_lease(store: Store, login: str = "a") -> datetime:

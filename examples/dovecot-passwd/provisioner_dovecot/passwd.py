@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from provisioner import files
+from provisioner import files, require_lease
 from provisioner.core.errors import UnavailableError
 
 #: How many seconds to wait for another writer.
@@ -93,6 +93,7 @@ class PasswdFile:
         # Dovecot knows that a file is another one by its size and by the second of its time.
         second = max(int(time.time()), int(former.st_mtime) + 1)
         os.utime(new, (second, second))
+        require_lease()
         new.replace(self.path)
 
     @contextmanager

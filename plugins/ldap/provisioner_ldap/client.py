@@ -28,6 +28,7 @@ from ldap3.protocol.controls import build_control
 from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
 
 from provisioner.core.errors import MisconfiguredError, RefusedError, TargetError, UnavailableError
+from provisioner.core.fencing import require_lease
 from provisioner.core.secret import Secret
 from provisioner.network import is_idle, trusting
 from provisioner_ldap import ppolicy
@@ -176,6 +177,8 @@ class Session:
         """Make one request. After one that was not answered the connection is not used again."""
         if not self.usable:
             raise UnavailableError("the connection to {server} was lost before", server=self.server)
+        if changing:
+            require_lease()
         try:
             operation(*arguments, **options)
             return self._answer(self._connection.result), self._connection.response or []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import attrs
@@ -90,5 +91,5 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
     for section in settings.targets:
         ldap = Ldap(settings=section.settings(LdapSettings))
         ldap.settings.verify(section.place)
-        register.target(section.name, ldap)
+        register.target(section.name, ldap, longest_call=timedelta(seconds=ldap.settings.timeout))
         register.on_close(ldap.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -160,7 +161,7 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
     """Make one target for each section. Nothing is connected or started yet."""
     for section in settings.targets:
         pys = Pys(settings=section.settings(PysSettings))
-        register.target(section.name, pys)
+        register.target(section.name, pys, longest_call=timedelta(seconds=pys.settings.timeout))
         register.on_close(pys.close)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Self
 
 import attrs
@@ -114,7 +115,7 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
         )
     for section in settings.channels:
         channel = SmsChannel.configured(section, settings.language)
-        register.channel(section.name, channel)
+        register.channel(section.name, channel, longest_call=timedelta(seconds=channel.settings.timeout))
         register.on_close(channel.close)
 
 

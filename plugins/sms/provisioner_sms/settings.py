@@ -215,6 +215,12 @@ class Settings:
     json: JsonSettings | None = None
     simulator: SimulatorSettings | None = None
 
+    @property
+    def timeout(self) -> float:
+        """The seconds one request may take."""
+        gateway: KannelSettings | JsonSettings | SimulatorSettings = getattr(self, self.gateway)
+        return gateway.timeout
+
     def __attrs_post_init__(self) -> None:
         if getattr(self, self.gateway) is None:
             raise ConfigurationError("the gateway {gateway} needs a table of this name", gateway=self.gateway.value)

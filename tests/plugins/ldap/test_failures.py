@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from provisioner.core.errors import (
+    LeaseLostError,
     MisconfiguredError,
     RefusedError,
     SecretRefusedError,
@@ -20,6 +21,7 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from provisioner.core.fencing import Lease, fenced
 from provisioner.core.model import Account, Outcome
 from provisioner.core.requests import Presence
 from provisioner.core.secret import Secret
@@ -359,3 +361,15 @@ class TestClosing:
         directory = make_directory()
         directory.close()
         directory.close()
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_no_request_that_changes_something_goes_out_after_the_lease(
+    make_directory: MakeDirectory, account: Account, proxy: Proxy, sent: int
+) -> None:
+    """Not even to take back what was changed before: another process may have changed it since."""
+    directory = make_directory(urls=(proxy.url,), tls=TlsMode.NONE)
+    with fenced(account.mail, Lease(left=lambda: float(sent - proxy.writes))), pytest.raises(LeaseLostError):
+        directory.create(samples.create(account))
+
+    assert proxy.writes == sent

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from provisioner import DeliveryState, Person
 from provisioner.core.errors import ConfigurationError, RefusedError, SecretRefusedError
-from provisioner.core.registration import PluginSettings
+from provisioner.core.registration import LONGEST_CALL, PluginSettings
 from provisioner.core.requests import CheckChannel, DeliverNotice, DeliveryReceipt, ProbeDelivery
 from provisioner.core.secret import Secret
 from provisioner_sms import plugin
@@ -89,11 +90,12 @@ def test_one_channel_is_made_for_each_section_and_closed_at_the_end(recording: R
     callbacks = []
 
     class Register:
-        def target(self, name: str, plugin: object) -> None:
+        def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
             raise AssertionError
 
-        def channel(self, name: str, plugin: object) -> None:
+        def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
             assert isinstance(plugin, SmsChannel)
+            assert longest_call == timedelta(seconds=plugin.settings.timeout)
             channels[name] = plugin
 
         def rule_set(self, name: str, plugin: object) -> None:
