@@ -46,7 +46,7 @@ _SAID_ONCE = frozenset({StagedError.__name__, InMaintenanceError.__name__})
 def started(session: Session, *, dry_run: bool) -> Iterator[Application]:
     """Join everything for a command that changes accounts, and let signals stop it between two steps."""
     _ = session.configuration  # it says in which language a signal is answered
-    message = session.output.text("stopping between two steps; please wait")
+    message = session.output.text("stopping between two steps; please wait, or send the signal again to end at once")
     with stop_between_steps(message) as stop, session.application(dry_run=dry_run, stop=stop) as app:
         yield app
 

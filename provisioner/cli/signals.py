@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do while accounts are being changed: they end the work between two steps."""
+"""What signals do while accounts are being changed: the first one ends the work between two steps."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Asks to stop between two steps. The second one ends the program at once: whoever sends it does not want to wait.
+URGENT = (signal.SIGINT, signal.SIGTERM)
+
+#: Ask to stop between two steps. SIGHUP does no more than that, however often it comes: a terminal that closes and the
+#: shell in it both send one, and systemd sends one right after SIGTERM.
+SIGNALS = (*URGENT, signal.SIGHUP)
 
 
 @contextmanager
 def stop_between_steps(message: str) -> Iterator[threading.Event]:
-    """Yield an event that the first signal sets; no signal ends the program in the middle of a step.
+    """Yield an event that the first signal sets; that signal does not end the program in the middle of a step.
+
+    A signal that the program was started to ignore, as by ``nohup``, stays ignored.
 
     Args:
 
@@ -21,15 +28,25 @@ def stop_between_steps(message: str) -> Iterator[threading.Event]:
     """
     stop = threading.Event()
 
-    def asked(*_: object) -> None:
-        if not stop.is_set():
-            # Not print: the signal may come in the middle of one.
-            os.write(2, f"\n{message}\n".encode())
-            stop.set()
+    def asked(number: int, _: object) -> None:
+        first = not stop.is_set()
+        stop.set()
+        if number in URGENT:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.raise_signal(number)  # it came right after the first one
+            for other in URGENT:
+                signal.signal(other, signal.SIG_DFL)
+        if first:
+            # Not print: the signal may come in the middle of one. There may be no terminal any more.
+            with suppress(OSError):
+                os.write(2, f"\n{message}\n".encode())
 
-    former = {number: signal.signal(number, asked) for number in SIGNALS}
+    former = {number: signal.getsignal(number) for number in SIGNALS}
+    handled = [number for number, handler in former.items() if handler is not signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, asked)
     try:
         yield stop
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        for number in handled:
+            signal.signal(number, former[number])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -45,9 +47,9 @@ def _folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def running(folder: Path, *prefix: str) -> Iterator[subprocess.Popen[str]]:
     """Start to open all units, and yield the process when the first one is open."""
-    command = _command(folder, "unit", "open", *(unit.code for unit in UNITS))
+    command = [*prefix, *_command(folder, "unit", "open", *(unit.code for unit in UNITS))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         _wait_for(lambda: any(operation.state.ended for operation in _operations(folder)))
@@ -73,12 +75,13 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_run_between_two_steps(folder: Path, number: signal.Signals) -> None:
     """No step is left in the middle, what is left is said and kept, and ``resume`` finishes it."""
     with running(folder) as process:
         process.send_signal(number)
-        process.send_signal(number)  # somebody is impatient
+        if number is signal.SIGHUP:
+            process.send_signal(number)  # the terminal and the shell in it both send one
         out, err = process.communicate(timeout=30)
 
     assert process.returncode == 4
@@ -94,6 +97,55 @@ def test_a_signal_ends_the_run_between_two_steps(folder: Path, number: signal.Si
 
     assert resumed.returncode == 0, resumed.stdout
     assert {operation.state.value for operation in _operations(folder)} == {"done"}
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)])
+def test_a_second_signal_ends_the_program_at_once(folder: Path, numbers: tuple[signal.Signals, ...]) -> None:
+    """A server that does not answer must not hold the program against the will of whoever started it."""
+    with socket.create_server(("127.0.0.1", 0)) as server, _waiting_for(server, folder) as process:
+        server.settimeout(30)
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1)  # the program has sent its request, and waits
+            assert process.stderr is not None
+            for position, number in enumerate(numbers):
+                assert process.poll() is None
+                process.send_signal(number)
+                if position == 0:
+                    assert process.stderr.readline() == "\n"
+                    assert "stopping between two steps" in process.stderr.readline()
+            assert process.wait(timeout=30) == -signal.SIGTERM
+
+
+@contextmanager
+def _waiting_for(server: socket.socket, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a command that asks a directory which takes connections and never answers."""
+    settings = f"""plugin = "ldap"
+urls = ["ldap://127.0.0.1:{server.getsockname()[1]}"]
+tls = "none"
+bind_dn = "cn=provisioner,dc=test"
+bind_password = "env:PASSWORD"
+base_dn = "dc=test"
+timeout = 600
+"""
+    local = 'plugin = "local"\ndatabase = "directory.sqlite"\n'
+    (folder / "provisioner.toml").write_text(CONFIG.replace(local, settings))
+    command = _command(folder, "unit", "open", UNITS[0].code)
+    environment = {**os.environ, "PASSWORD": "Gizli.1234"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_program_that_was_started_with_nohup_goes_on_when_the_terminal_closes(folder: Path) -> None:
+    with running(folder, "nohup") as process:
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=30)
+
+    assert process.returncode == 0
 
 
 def test_a_run_that_was_killed_is_finished_by_resume(folder: Path) -> None:
