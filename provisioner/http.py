@@ -34,7 +34,7 @@ from provisioner.core.errors import (
 )
 from provisioner.core.fencing import require_lease
 from provisioner.core.secret import Secret
-from provisioner.network import is_idle, trusting
+from provisioner.network import is_idle, seconds_left, trusting
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -128,11 +128,11 @@ class _Wire:
         """Send what is to be sent, and wait for something to read."""
         if self._unsent:
             request, self._unsent = b"".join(self._unsent), []
-            self._socket.settimeout(_left(self.deadline))
+            self._socket.settimeout(seconds_left(self.deadline))
             if self.changing:
                 require_lease()
             self._socket.sendall(request)
-        self._socket.settimeout(_left(self.deadline))
+        self._socket.settimeout(seconds_left(self.deadline))
         count = self._socket.recv_into(buffer)
         self.ended = count == 0
         return count
@@ -317,7 +317,7 @@ class Client:
         http = self._unconnected(origin)
         http.set_debuglevel(0)  # whatever the program is set to: it would print headers
         try:
-            http.timeout = _left(deadline)
+            http.timeout = seconds_left(deadline)
             http.connect()
         except (OSError, HTTPException) as error:
             failure = _unreached(origin, error)
@@ -360,14 +360,6 @@ def _split(url: str) -> tuple[SplitResult, Origin]:
     if not host or port is None:
         raise MisconfiguredError("the address {url} cannot be called", url=url)
     return where, Origin(scheme=where.scheme, host=host, port=port)
-
-
-def _left(deadline: float) -> float:
-    """Return the seconds that are left, or raise if there are none."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
 
 
 def _encoded(value: str | Secret) -> bytes:

@@ -1,10 +1,11 @@
-"""What is the same for every plug-in that opens connections: whom they trust, and whether they are still good."""
+"""What is the same for every plug-in that opens connections: trust, whether they are still good, and deadlines."""
 
 from __future__ import annotations
 
 import select
 import socket
 import ssl
+import time
 from functools import cache
 from pathlib import Path
 
@@ -41,3 +42,20 @@ def is_idle(connection: socket.socket) -> bool:
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return not poll.poll(0)
+
+
+def seconds_left(deadline: float) -> float:
+    """Return the seconds that are left until a deadline.
+
+    Args:
+
+        deadline: A time of the monotonic clock.
+
+    Raises:
+
+        TimeoutError: There are none.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left

@@ -19,7 +19,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,8 +64,8 @@ objectClass: olcModuleList
 cn: module
 olcModulePath: /usr/lib/ldap
 olcModuleLoad: back_mdb
-olcModuleLoad: ppolicy
 olcModuleLoad: argon2
+{modules}
 
 dn: cn=schema,cn=config
 objectClass: olcSchemaConfig
@@ -91,18 +91,36 @@ olcRootPW: {admin_password}
 olcDbDirectory: {folder}/data
 olcDbMaxSize: 8589934592
 olcDbNoSync: {no_sync}
+olcReadOnly: {read_only}
 olcDbIndex: objectClass eq
 olcDbIndex: uid eq
+{hiding}
 olcAccess: to attrs=userPassword by dn.exact="{bind_dn}" write by anonymous auth by * none
 olcAccess: to dn.subtree="{base_dn}" by dn.exact="{bind_dn}" write by users read by * none
 olcAccess: to * by users read by * none
+{replica}
+"""
 
-dn: olcOverlay={{0}}ppolicy,olcDatabase={{1}}mdb,cn=config
+PPOLICY = """
+dn: olcOverlay=ppolicy,olcDatabase={{1}}mdb,cn=config
 objectClass: olcOverlayConfig
 objectClass: olcPPolicyConfig
-olcOverlay: {{0}}ppolicy
+olcOverlay: ppolicy
 olcPPolicyDefault: {policy_dn}
 olcPPolicyUseLockout: TRUE
+"""
+
+SYNCPROV = """
+dn: olcOverlay=syncprov,olcDatabase={{1}}mdb,cn=config
+objectClass: olcOverlayConfig
+objectClass: olcSyncProvConfig
+olcOverlay: syncprov
+"""
+
+REPLICA = """\
+olcSyncrepl: rid=001 provider=ldap://127.0.0.1:{port} searchbase="{suffix}" type=refreshAndPersist retry="1 +"
+  bindmethod=simple binddn="{admin_dn}" credentials="{admin_password}"
+olcUpdateRef: {url}
 """
 
 CONTENT = """\
@@ -148,6 +166,19 @@ class Slapd:
         password_hash: How the server hashes passwords, for example ``{ARGON2}``.
 
         sync: Whether each change is on the disk before it is answered, as in production.
+
+        ppolicy: Whether it has the password policy overlay, and knows its attributes.
+
+        hidden: Attributes that only the administrator may read.
+
+        read_only: Whether it takes no changes.
+
+        replicated: Whether others may be replicas of it.
+
+        provider: The server that this one is a replica of. A replica takes no changes; it refers them to its provider.
+
+        provider_port: Where it asks its provider, if not at the provider's own port: that of a proxy which can
+            interrupt the replication.
     """
 
     suffix: ClassVar[str] = "dc=directory,dc=test"
@@ -163,7 +194,13 @@ class Slapd:
     policy: Mapping[str, str] = attrs.field(factory=dict)
     password_hash: str = "{SSHA}"  # noqa: S105 - the name of a scheme
     sync: bool = False
-    bind_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
+    ppolicy: bool = True
+    hidden: Sequence[str] = ()
+    read_only: bool = False
+    replicated: bool = False
+    provider: Slapd | None = None
+    provider_port: int | None = None
+    bind_password: Secret = attrs.field(init=False)
     admin_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
     folder: Path = attrs.field(init=False)
     port: int = attrs.field(init=False)
@@ -171,6 +208,10 @@ class Slapd:
     _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
     _prepared: bool = attrs.field(default=False, init=False)
     _exit: ExitStack = attrs.field(factory=ExitStack, init=False)
+
+    @bind_password.default
+    def _bind_password(self) -> Secret:
+        return self.provider.bind_password if self.provider else Secret(secrets.token_urlsafe())
 
     @property
     def url(self) -> str:
@@ -269,8 +310,9 @@ class Slapd:
         (self.folder / "config").mkdir()
         make_certificate(self.folder / "server.pem", self.folder / "server.key")
         _give_away(self.folder)
-        self._load("-n0", CONFIG)
-        self._load("-n1", CONTENT)
+        self._load("-n0", "".join([CONFIG, PPOLICY if self.ppolicy else "", SYNCPROV if self.replicated else ""]))
+        if not self.provider:
+            self._load("-n1", CONTENT if self.ppolicy else CONTENT.partition("dn: {policy_dn}")[0])
         self._prepared = True
 
     def _load(self, database: str, template: str) -> None:
@@ -286,8 +328,28 @@ class Slapd:
             policy="\n".join(f"{name}: {value}" for name, value in self.policy.items()),
             password_hash=self.password_hash,
             no_sync=str(not self.sync).upper(),
+            read_only=str(self.read_only).upper(),
+            modules="\n".join(f"olcModuleLoad: {name}" for name in self._modules()),
+            hiding="\n".join(f"olcAccess: to attrs={name} by * none" for name in self.hidden) or "# nothing is hidden",
+            replica=self._replica(),
         )
         _run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, _identity())
+
+    def _modules(self) -> list[str]:
+        wanted = {"ppolicy": self.ppolicy, "syncprov": self.replicated}
+        return [name for name, is_wanted in wanted.items() if is_wanted]
+
+    def _replica(self) -> str:
+        """Return what makes the database a replica, if it is one."""
+        if not self.provider:
+            return ""
+        return REPLICA.format(
+            port=self.provider_port or self.provider.port,
+            url=self.provider.url,
+            suffix=self.suffix,
+            admin_dn=self.admin_dn,
+            admin_password=self.provider.admin_password.reveal(),
+        )
 
     def _wait(self) -> None:
         """Wait until both ports are open."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from provisioner.core.errors import MisconfiguredError
+from collections.abc import Callable
+from contextlib import closing
+
+import attrs
+
+from provisioner.core.errors import ConflictError, MisconfiguredError, TargetError
 from provisioner.core.requests import Capabilities, TargetReport
+from provisioner.core.text import Text
 from provisioner_ldap import ppolicy
 from provisioner_ldap.client import PASSWORD_MODIFY, Session
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
+from provisioner_ldap.family import FAMILIES
 from provisioner_ldap.settings import LdapSettings
 
 ALL_CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
@@ -29,8 +36,56 @@ NOT_RESTORABLE = (
 _QUALITY, _ONLY_CLEAR_TEXT = "pwdCheckQuality", "2"
 
 
+class UnfitServerError(MisconfiguredError):
+    """A server would be harmed by what the others are to do."""
+
+
+def check_all(settings: LdapSettings, connect: Callable[[str], Session]) -> TargetReport:
+    """See that every server has everything that the changes need.
+
+    Args:
+
+        settings: What is configured.
+
+        connect: Logs in to a server as the service account.
+
+    Returns:
+
+        What the first server can do that is fit. What is wrong with the others is a warning.
+
+    Raises:
+
+        UnfitServerError: A server would be harmed by what the others are to do.
+
+        MisconfiguredError: No server is fit.
+
+        TransientError: No server can be reached.
+    """
+    reports: list[TargetReport] = []
+    errors: list[TargetError] = []
+    for url in settings.urls:
+        try:
+            with closing(connect(url)) as session:
+                _expect_switch(session, FAMILIES[settings.family].switch)
+                for base in settings.bases:
+                    session.expect_changes(base)
+                reports.append(check(session, settings))
+        except UnfitServerError:
+            raise
+        except TargetError as error:
+            errors.append(error)
+    if not reports:
+        raise max(errors, key=lambda error: isinstance(error, MisconfiguredError))
+    warnings = [warning for report in reports for warning in report.warnings]
+    return attrs.evolve(
+        reports[0],
+        warnings=tuple(dict.fromkeys([*warnings, *(_not_usable(error) for error in errors)])),
+        certificates={url: until for report in reports for url, until in report.certificates.items()},
+    )
+
+
 def check(session: Session, settings: LdapSettings) -> TargetReport:
-    """See that everything is there that the changes need.
+    """See that one server has everything that the changes need.
 
     Raises:
 
@@ -57,6 +112,22 @@ def check(session: Session, settings: LdapSettings) -> TargetReport:
     )
 
 
+def _not_usable(error: TargetError) -> str:
+    return str(Text("not every server can be used: {error}; {cure}", {"error": error.text, "cure": error.cure}))
+
+
+def _expect_switch(session: Session, name: str) -> None:
+    """See that the server can store what closes an account, even if it only copies that from another server."""
+    if not session.schema().knows(name):
+        raise UnfitServerError(
+            "{server} does not know the attribute {name}, which closes accounts; as a replica, it would stop copying at"
+            " the first closing",
+            cure="load the module ppolicy on every server of the directory, also on replicas",
+            server=session.server,
+            name=name,
+        )
+
+
 def _expect_support(root: Entry, session: Session) -> None:
     if PASSWORD_MODIFY.encode() not in root["supportedExtension"]:
         raise MisconfiguredError(
@@ -71,7 +142,11 @@ def _expect_support(root: Entry, session: Session) -> None:
 
 
 def _expect_base(base: str, session: Session) -> None:
-    if not session.read(base, []).exists:
+    try:
+        exists = session.read(base, []).exists
+    except ConflictError:  # it is a referral to another server
+        exists = False
+    if not exists:
         raise MisconfiguredError(
             "{server} has no entry {base} that the service account may see",
             cure="make it, correct base_dn or base_of_kind, or give the service account its rights",

@@ -6,9 +6,10 @@ What ldap3 must not do here, and does if it is let:
 - Open a closed connection again for a bind, without TLS. So a connection is never used after it was closed.
 - Follow referrals with our password. So ``auto_referrals`` is off.
 - Verify certificates loosely, or not at all. So it is given sockets wrapped by Python's own strict context.
-- Wait for ever. So both timeouts are always set.
+- Wait for ever. So both timeouts are always set, and answers are read by our own
+  :class:`~provisioner_ldap.wire.Reader`, which has one deadline for each.
 
-ldap3 also keeps each request, passwords included, on the connection. It is dropped unseen.
+ldap3 also keeps each request, passwords included, on the connection and in its frames. They are dropped unseen.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,15 +27,25 @@ import ldap3
 from ldap3.core import results
 from ldap3.protocol.controls import build_control
 from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
+from ldap3.utils.conv import escape_bytes
 
-from provisioner.core.errors import MisconfiguredError, RefusedError, TargetError, UnavailableError
+from provisioner.core.errors import (
+    MisconfiguredError,
+    RefusedError,
+    SecretRefusedError,
+    TargetError,
+    UnavailableError,
+)
 from provisioner.core.fencing import require_lease
 from provisioner.core.secret import Secret
-from provisioner.network import is_idle, trusting
+from provisioner.network import trusting
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
-from provisioner_ldap.errors import Answer, from_answer, from_exception
+from provisioner_ldap.errors import REFUSES_CHANGES, Answer, from_answer, from_exception, read_only
+from provisioner_ldap.names import entry_dn
+from provisioner_ldap.schema import Schema
 from provisioner_ldap.settings import LdapSettings, TlsMode
+from provisioner_ldap.wire import Reader
 
 #: The Password Modify extended operation (RFC 3062).
 PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"  # noqa: S105 - an object identifier
@@ -44,6 +55,11 @@ _PORTS = {"ldap": 389, "ldaps": 636}
 
 #: Asks the directory to say in its answer what the password policy thinks.
 _POLICY_CONTROL = [build_control(ppolicy.OID, criticality=False, value=None)]
+
+_SUBSCHEMA, _ATTRIBUTE_TYPES, _OBJECT_CLASSES = "subschemaSubentry", "attributeTypes", "objectClasses"
+
+#: The login of no account. How a server answers a change of its entry shows whether it takes changes.
+_NAMELESS = "provisioner asks whether this server takes changes"
 
 #: The results of a bind that say "this name and this password do not log in".
 _NOT_ACCEPTED = frozenset(
@@ -75,10 +91,15 @@ class Session:
     #: The URL of the server.
     server: str
     _connection: Any = attrs.field(repr=False)
+    _reader: Reader = attrs.field(repr=False)
+    _settings: LdapSettings = attrs.field(repr=False)
     #: Whether every request so far was answered.
     usable: bool = attrs.field(default=True, init=False)
     #: Whether a password policy watches over the name that was bound last.
     policed: bool = attrs.field(default=False, init=False)
+    _schema: Schema | None = attrs.field(default=None, init=False, repr=False)
+    #: Below which entries the server has shown that it takes changes. What it does not have there is not there.
+    _changeable: set[str] = attrs.field(factory=set, init=False, repr=False)
 
     @property
     def tls_version(self) -> str | None:
@@ -98,12 +119,14 @@ class Session:
 
         Raises:
 
+            SecretRefusedError: The password cannot be sent.
+
             TargetError: The server cannot tell.
         """
         connection = self._connection
         connection.user, connection.authentication = dn, ldap3.SIMPLE
-        connection.password = password.reveal().encode()
         try:
+            connection.password = _encoded(password, self.server)
             answer, _ = self._ask(connection.bind, read_server_info=False, controls=_POLICY_CONTROL)
         finally:
             connection.password = None
@@ -119,12 +142,82 @@ class Session:
             return Entry(dn)
         _succeeded(answer)
         values = [one["raw_attributes"] for one in found if one["type"] == "searchResEntry"]
-        return Entry(dn, {name.lower(): tuple(held) for one in values for name, held in one.items()})
+        return Entry(
+            dn, self._as_asked({name.lower(): tuple(held) for one in values for name, held in one.items()}, wanted)
+        )
+
+    def find(self, base: str, attributes: Attributes) -> str | None:
+        """Return the name of an entry below *base* that has one of these values, if there is one."""
+        tests = [f"({name}={escape_bytes(value)})" for name, values in attributes.items() for value in values]
+        answer, found = self._ask(
+            self._connection.search,
+            base,
+            f"(|{''.join(tests)})",
+            ldap3.SUBTREE,
+            ldap3.DEREF_NEVER,
+            ["1.1"],
+            size_limit=1,
+        )
+        if answer.code != results.RESULT_SIZE_LIMIT_EXCEEDED:
+            _succeeded(answer)
+        return next((one["dn"] for one in found if one["type"] == "searchResEntry"), None)
+
+    def schema(self) -> Schema:
+        """Return what the server calls things. It is read once.
+
+        Raises:
+
+            MisconfiguredError: The server does not show it to the service account.
+        """
+        if self._schema is None:
+            place = self.read("", [_SUBSCHEMA]).text(_SUBSCHEMA)
+            entry = self.read(place, [_ATTRIBUTE_TYPES, _OBJECT_CLASSES]) if place else Entry("")
+            if not entry[_ATTRIBUTE_TYPES]:
+                raise MisconfiguredError(
+                    "{server} does not show its schema",
+                    cure="let the service account read the entry that subschemaSubentry names",
+                    server=self.server,
+                )
+            self._schema = Schema.parse(entry[_ATTRIBUTE_TYPES], entry[_OBJECT_CLASSES])
+        return self._schema
+
+    def _as_asked(
+        self, found: Mapping[str, tuple[bytes, ...]], asked: Iterable[str]
+    ) -> Mapping[str, tuple[bytes, ...]]:
+        """Return attributes under the names that they were asked for: a server may answer with another name of each."""
+        names = {name.lower() for name in asked}
+        if all(name in names or name.partition(";")[0] in names for name in found):
+            return found
+        schema = self.schema()
+        names_of = {schema.attribute(name): name for name in names}
+        return {names_of.get(schema.attribute(name), name): values for name, values in found.items()}
+
+    def expect_changes(self, base: str) -> None:
+        """See that the server takes changes, so that what it says is not what was true a while ago.
+
+        A change that it made shows that, and so does its answer to the renaming of an entry that is not there.
+
+        Args:
+
+            base: The entry below which the accounts are that it is asked about.
+
+        Raises:
+
+            ReadOnlyServerError: It takes none.
+        """
+        if base in self._changeable:
+            return
+        answer = self._ask_for_no_change(base)
+        if answer.code in REFUSES_CHANGES:
+            raise read_only(answer)
+        if answer.code != results.RESULT_NO_SUCH_OBJECT:
+            raise from_answer(answer)
+        self._changeable.add(base)
 
     def add(self, dn: str, attributes: Attributes) -> bool:
         """Make an entry. Return ``False`` if there is one of this name already."""
         present = {name: list(values) for name, values in attributes.items() if values}
-        answer = self._change(self._connection.add, dn, attributes=present)
+        answer = self._change(dn, self._connection.add, dn, attributes=present)
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             raise MisconfiguredError(
                 "{server} has no entry below which {dn} could stand",
@@ -137,28 +230,41 @@ class Session:
     def modify(self, dn: str, attributes: Attributes) -> None:
         """Replace the values of attributes, all of them or none."""
         changes = {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
-        _kept(self._change(self._connection.modify, dn, changes, controls=_POLICY_CONTROL), attributes)
+        _kept(self._change(dn, self._connection.modify, dn, changes, controls=_POLICY_CONTROL), attributes)
 
     def delete(self, dn: str) -> bool:
         """Remove an entry. Return ``False`` if it is not there."""
-        answer = self._change(self._connection.delete, dn)
+        answer = self._change(dn, self._connection.delete, dn)
         return answer.code != results.RESULT_NO_SUCH_OBJECT and _succeeded(answer).ok
 
     def set_password(self, dn: str, password: Secret) -> Answer:
-        """Let the server set and hash a password. The answer says whether it did."""
+        """Let the server set and hash a password. The answer says whether it did.
 
-        def send() -> Any:
+        Raises:
+
+            SecretRefusedError: The password cannot be sent.
+
+            TargetError: The server cannot do it, or does not answer.
+        """
+        connection = self._connection
+
+        def send() -> None:
             request = PasswdModifyRequestValue()
             request["userIdentity"] = dn.encode()
-            request["newPasswd"] = password.reveal().encode()
-            return self._connection.extended(PASSWORD_MODIFY, request, _POLICY_CONTROL)
+            request["newPasswd"] = _encoded(password, self.server)
+            connection.extended(PASSWORD_MODIFY, request, _POLICY_CONTROL)
 
-        # The clear text stays in a frame that no error of ours refers to.
-        return self._change(send)
+        # The fast decoder of ldap3 knows no referral in the answer to an extended operation.
+        connection.fast_decoder = False
+        try:
+            # The clear text stays in a frame that no error of ours refers to.
+            return self._change(dn, send)
+        finally:
+            connection.fast_decoder = True
 
     def is_idle(self) -> bool:
         """Whether the server has said nothing since its last answer."""
-        return is_idle(self._connection.socket)
+        return self._reader.is_idle()
 
     def close(self) -> None:
         """Hang up, politely if the server still listens. Raises nothing."""
@@ -168,8 +274,18 @@ class Session:
         self.usable = False
         _close_socket(self._connection)
 
-    def _change(self, operation: Callable[..., Any], *arguments: object, **options: object) -> Answer:
-        return self._ask(operation, *arguments, changing=True, **options)[0]
+    def _change(self, dn: str, operation: Callable[..., Any], *arguments: object, **options: object) -> Answer:
+        answer, _ = self._ask(operation, *arguments, changing=True, **options)
+        base = self._settings.base_of(dn)
+        if answer.code in REFUSES_CHANGES and (other := self._ask_for_no_change(base)).code in REFUSES_CHANGES:
+            raise read_only(other)  # otherwise it is this entry that is refused, for example because it is a referral
+        if answer.ok:
+            self._changeable.add(base)
+        return answer
+
+    def _ask_for_no_change(self, base: str) -> Answer:
+        rdn = self._settings.rdn
+        return self._ask(self._connection.modify_dn, entry_dn(rdn, _NAMELESS, base), f"{rdn}={_NAMELESS}")[0]
 
     def _ask(
         self, operation: Callable[..., Any], *arguments: object, changing: bool = False, **options: object
@@ -179,16 +295,25 @@ class Session:
             raise UnavailableError("the connection to {server} was lost before", server=self.server)
         if changing:
             require_lease()
+        failure: BaseException
         try:
+            self._reader.allow(self._settings.timeout)
             operation(*arguments, **options)
             return self._answer(self._connection.result), self._connection.response or []
+        except TargetError as error:
+            failure = error  # nothing was sent
         except Exception as error:
             self.usable = False
             failure = _translated(error, self._connection, server=self.server, changing=changing)
+        except BaseException as error:
+            self.usable = False
+            failure = error
         finally:
             self._connection.request = None
-        # Outside the handler, so that it does not keep ldap3's frames, which hold the request.
-        raise failure
+            self._connection.strategy._outstanding = {}  # noqa: SLF001 - it holds the request, too
+        # Outside the handler and without what was noted so far: the frames of ldap3 hold the request.
+        failure.__context__ = None
+        raise failure.with_traceback(None)
 
     def _answer(self, result: Mapping[str, Any]) -> Answer:
         control = result.get("controls", {}).get(ppolicy.OID)
@@ -235,14 +360,13 @@ class Client:
 
             MisconfiguredError: The server cannot prove who it is, or the settings are wrong.
         """
-        session = self.connect(url)
-        try:
+        with ExitStack() as stack:
+            session = self.connect(url)
+            stack.callback(session.close)
             answer = session.bind(self.settings.bind_dn, self.settings.bind_password)
             if not answer.ok:
                 raise from_answer(answer)
-        except TargetError:
-            session.close()
-            raise
+            stack.pop_all()
         return session
 
     def _server(self, address: str, port: int, tls: _StrictTls | None, *, ldaps: bool) -> Any:
@@ -267,17 +391,20 @@ class Client:
             check_names=False,
             return_empty_attributes=False,
         )
+        reader = Reader.of(connection)
         try:
             connection.open(read_server_info=False)
             # Small messages are sent at once; otherwise the first bind waits 40 ms for an acknowledgement.
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if server.tls and not server.ssl:
+                reader.allow(self.settings.connect_timeout)
                 connection.start_tls(read_server_info=False)
-        except Exception as error:
+        except BaseException as error:
             _close_socket(connection)
+            if not isinstance(error, Exception):
+                raise
             raise _translated(error, connection, server=url, changing=False) from None
-        connection.socket.settimeout(self.settings.timeout)
-        session = Session(url, connection)
+        session = Session(url, connection, reader, self.settings)
         if server.tls and not session.tls_version:
             session.close()
             raise MisconfiguredError("{server} does not encrypt", server=url)
@@ -296,6 +423,13 @@ def _addresses(host: str, port: int, url: str) -> list[str]:
             reason=error.strerror,
         ) from None
     return [str(address[0]) for *_, address in found]
+
+
+def _encoded(password: Secret, server: str) -> bytes:
+    """Return a password as it is sent. The error for one that cannot be sent does not quote it."""
+    with suppress(UnicodeEncodeError):
+        return password.reveal().encode()
+    raise SecretRefusedError("the password cannot be sent to {server}", server=server)
 
 
 def _close_socket(connection: Any) -> None:

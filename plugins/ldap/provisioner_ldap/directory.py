@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import attrs
 
-from provisioner.core.errors import ConflictError, MisconfiguredError, MissingError
+from provisioner.core.errors import ConflictError, MisconfiguredError, MissingError, TargetError
 from provisioner.core.model import Account, Outcome, Person, Unit
 from provisioner.core.requests import (
     AccountReport,
@@ -22,14 +23,14 @@ from provisioner.core.requests import (
     TargetReport,
 )
 from provisioner.core.secret import Secret
-from provisioner_ldap.checkup import check
+from provisioner_ldap.checkup import check_all
 from provisioner_ldap.client import Client, Session
-from provisioner_ldap.entry import OBJECT_CLASS, Entry, placeholders, rendered
+from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry, placeholders, rendered
 from provisioner_ldap.family import FAMILIES, Family
 from provisioner_ldap.names import entry_dn, expect_unmistakable
 from provisioner_ldap.pool import Pool, Servers
 from provisioner_ldap.ppolicy import PolicyError
-from provisioner_ldap.rewrite import PASSWORD, Rewrite, Undo
+from provisioner_ldap.rewrite import Rewrite, Undo
 from provisioner_ldap.settings import LdapSettings
 
 #: Operational: which class an entry was made with, for good.
@@ -41,6 +42,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@attrs.frozen
+class _Trial:
+    """What became of an attempt to log in."""
+
+    #: Where.
+    server: str
+    #: What it shows of the account, if the password was accepted.
+    report: AccountReport | None = None
+
+
 @attrs.define(eq=False, kw_only=True)
 class Directory:
     """One directory. Safe to share between threads."""
@@ -48,6 +59,7 @@ class Directory:
     settings: LdapSettings
     now: Callable[[], datetime] = utc_now
     _family: Family = attrs.field(init=False)
+    _servers: Servers[Session] = attrs.field(init=False)
     #: Sessions of the service account.
     _sessions: Pool[Session] = attrs.field(init=False)
     #: Sessions in which passwords are tried.
@@ -56,8 +68,9 @@ class Directory:
     def __attrs_post_init__(self) -> None:
         client = Client(self.settings)
         self._family = FAMILIES[self.settings.family]
-        self._sessions = self._pool(client.connect_service)
-        self._trials = self._pool(client.connect)
+        self._servers = Servers(urls=self.settings.urls, connect=client.connect_service)
+        self._sessions = self._pool(self._servers)
+        self._trials = self._pool(attrs.evolve(self._servers, connect=client.connect))
 
     def close(self) -> None:
         """Close all connections."""
@@ -69,68 +82,36 @@ class Directory:
 
         The entry is made without a password, because the server would store that as it came.
         """
-        dn, wanted = self._dn(request.account), self._wanted(request.account, request.unit, request.holder)
-        with self._sessions.lend() as session:
-            with Rewrite(session, self._family, Entry(dn)) as fresh:
-                if fresh.add({self.settings.rdn: (request.account.login.encode(),), **wanted}):
-                    fresh.set_password(request.secret)
-                    return self._applied(fresh.undo)
-            former = self._read(session, dn)
-            self._expect_ours(former, request.account)
-            with Rewrite(session, self._family, former) as adopted:
-                adopted.modify(former.differences(wanted))
-                adopted.set_password(request.secret)
-                # Last, so that the account is never open with the password of its last holder.
-                adopted.modify(self._family.enabling(former))
-        return self._applied(adopted.undo)
+        return self._sessions.run(lambda session: self._create(session, request))
 
     def shut(self, request: CloseAccount) -> Receipt:
         """Disable the entry and keep it."""
-        dn = self._dn(request.account)
-        with self._sessions.lend() as session:
-            former = self._read(session, dn)
-            changes = self._family.disabling(former, self.now()) if former.exists else {}
-            if not changes:
-                return Receipt(outcome=Outcome.UNCHANGED, reference=dn)
-            session.modify(dn, changes)
-        return self._applied(Undo(self._family, former, set(changes)))
+        return self._sessions.run(lambda session: self._shut(session, self._dn(request.account)))
 
     def rotate(self, request: RotateSecret) -> Receipt:
         """Set another password."""
-        with self._sessions.lend() as session:
-            former = self._expect_there(session, request.account)
-            with Rewrite(session, self._family, former) as change:
-                change.set_password(request.secret)
-                change.modify(self._family.relocking(former))
-        return self._applied(change.undo)
+        return self._sessions.run(lambda session: self._rotate(session, request))
 
     def hand_over(self, request: HandOver) -> Receipt:
         """Set another password first, so that the former one is void, and then write down the holder (000 m.5/e)."""
-        wanted = self._wanted(request.account, request.unit, request.holder)
-        with self._sessions.lend() as session:
-            former = self._expect_there(session, request.account)
-            with Rewrite(session, self._family, former) as change:
-                change.set_password(request.secret)
-                change.modify({**former.differences(wanted), **self._family.relocking(former)})
-        return self._applied(change.undo)
+        return self._sessions.run(lambda session: self._hand_over(session, request))
 
     def delete(self, request: DeleteAccount) -> Receipt:
         """Remove the entry, if it is this account and nothing is below it."""
-        dn = self._dn(request.account)
-        with self._sessions.lend() as session:
-            entry = self._read(session, dn)
-            if entry.exists:
-                self._expect_ours(entry, request.account)
-            deleted = entry.exists and session.delete(dn)
-        return Receipt(outcome=Outcome.APPLIED if deleted else Outcome.UNCHANGED, reference=dn)
+        return self._sessions.run(lambda session: self._delete(session, request.account))
 
     def probe(self, request: ProbeAccount) -> AccountReport:
         """Try to log in if there is a password to try, and read the entry unless that has told all."""
         dn = self._dn(request.account)
-        if request.secret and (attributes := self._logged_in(dn, request.secret)) is not None:
-            return AccountReport(presence=Presence.ENABLED, secret_accepted=True, attributes=attributes)
-        with self._sessions.lend() as session:
-            entry = self._read(session, dn)
+        trial = self._try(dn, request.secret) if request.secret else None
+        if trial and trial.report:
+            return trial.report
+        server, entry = self._sessions.run(lambda session: self._look(session, dn))
+        if request.secret and trial and trial.server != server:
+            # The server on which the password was tried takes no changes, so it may not know it yet.
+            trial = self._try(dn, request.secret)
+            if trial.report:
+                return trial.report
         shown = ("pwdChangedTime", *self._family.locks, *self.settings.attributes)
         return AccountReport(
             presence=self._family.presence(entry, self.now()),
@@ -140,12 +121,68 @@ class Directory:
         )
 
     def check(self) -> TargetReport:
-        """Log in as the service account, and see that everything is there that the changes need."""
-        with self._sessions.lend() as session:
-            return check(session, self.settings)
+        """Log in as the service account to every server, and see that everything is there that the changes need."""
+        report = check_all(self.settings, self._servers.reach)
+        with self._sessions.lend():  # what follows a check need not wait for a connection
+            return report
 
-    def _pool(self, connect: Callable[[str], Session]) -> Pool[Session]:
-        servers = Servers(urls=self.settings.urls, connect=connect)
+    def _create(self, session: Session, request: CreateAccount) -> Receipt:
+        dn, wanted = self._dn(request.account), self._wanted(request.account, request.unit, request.holder)
+        named = {self.settings.rdn: (request.account.login.encode(),), **wanted}
+        with Rewrite(session, self._family, Entry(dn)) as fresh:
+            if fresh.add(named):
+                fresh.set_password(request.secret)
+                return self._applied(fresh.undo)
+        former = self._read(session, dn)
+        if not former.exists:
+            raise self._taken(session, request.account, named)
+        self._expect_ours(session, former, request.account)
+        with Rewrite(session, self._family, former) as adopted:
+            adopted.modify(former.differences(wanted))
+            adopted.set_password(request.secret)
+            # Last, so that the account is never open with the password of its last holder.
+            adopted.modify(self._family.enabling(former))
+        return self._applied(adopted.undo)
+
+    def _shut(self, session: Session, dn: str) -> Receipt:
+        former = self._read(session, dn)
+        changes = self._family.disabling(former, self.now()) if former.exists else {}
+        if not changes:
+            session.expect_changes(self.settings.base_of(dn))
+            return Receipt(outcome=Outcome.UNCHANGED, reference=dn)
+        session.modify(dn, changes)
+        return self._applied(Undo(self._family, former, set(changes)))
+
+    def _rotate(self, session: Session, request: RotateSecret) -> Receipt:
+        former = self._expect_there(session, request.account)
+        with Rewrite(session, self._family, former) as change:
+            change.set_password(request.secret)
+            change.modify(self._family.relocking(former))
+        return self._applied(change.undo)
+
+    def _hand_over(self, session: Session, request: HandOver) -> Receipt:
+        wanted = self._wanted(request.account, request.unit, request.holder)
+        former = self._expect_there(session, request.account)
+        with Rewrite(session, self._family, former) as change:
+            change.set_password(request.secret)
+            change.modify({**former.differences(wanted), **self._family.relocking(former)})
+        return self._applied(change.undo)
+
+    def _delete(self, session: Session, account: Account) -> Receipt:
+        dn = self._dn(account)
+        entry = self._read(session, dn)
+        if not entry.exists:
+            session.expect_changes(self.settings.base(account.kind))
+            return Receipt(outcome=Outcome.UNCHANGED, reference=dn)
+        self._expect_ours(session, entry, account)
+        return Receipt(outcome=Outcome.APPLIED if session.delete(dn) else Outcome.UNCHANGED, reference=dn)
+
+    def _look(self, session: Session, dn: str) -> tuple[str, Entry]:
+        """Read an entry where it is as it is now, and say where that is."""
+        session.expect_changes(self.settings.base_of(dn))
+        return session.server, self._read(session, dn)
+
+    def _pool(self, servers: Servers[Session]) -> Pool[Session]:
         return Pool(servers=servers, size=self.settings.connections, patience=self.settings.timeout)
 
     def _dn(self, account: Account) -> str:
@@ -165,24 +202,24 @@ class Directory:
     def _expect_there(self, session: Session, account: Account) -> Entry:
         entry = self._read(session, self._dn(account))
         if not entry.exists:
+            session.expect_changes(self.settings.base(account.kind))
             raise MissingError("{server} has no entry {dn}", server=session.server, dn=entry.dn)
         return entry
 
-    def _expect_ours(self, entry: Entry, account: Account) -> None:
+    def _expect_ours(self, session: Session, entry: Entry, account: Account) -> None:
         """See that an entry that was there before us is this account."""
-        if not entry.exists:
-            raise MisconfiguredError(
-                "there is an entry {dn} that the service account may not read",
-                cure="give the service account the rights that the README of the plug-in lists",
-                dn=entry.dn,
-            )
-        kind = entry.text(STRUCTURAL_CLASS)
-        if kind and kind.lower() not in {name.lower() for name in self.settings.object_classes}:
+        schema = session.schema
+        kind = entry.text(STRUCTURAL_CLASS) or schema().structural(entry.texts(OBJECT_CLASS)) or ""
+        classes = self.settings.object_classes
+        known = kind.lower() in map(str.lower, classes) or schema().object_class(kind) in map(
+            schema().object_class, classes
+        )
+        if not known:
             raise ConflictError(
                 "{dn} is an entry of another kind, {kind}",
                 cure="move that entry elsewhere, or give the account another login",
                 dn=entry.dn,
-                kind=kind,
+                kind=kind or ", ".join(entry.texts(OBJECT_CLASS)),
             )
         if account.login.encode() not in entry[self.settings.rdn]:
             raise ConflictError(
@@ -192,17 +229,38 @@ class Directory:
                 login=entry.text(self.settings.rdn),
             )
 
-    def _applied(self, undo: Undo) -> Receipt:
-        def take_back() -> None:
-            with self._sessions.lend() as session:
-                undo.run(session)
+    def _taken(self, session: Session, account: Account, wanted: Attributes) -> TargetError:
+        """Return the error for an entry that was not made because there is one, and none of its name can be read."""
+        dn = self._dn(account)
+        own = [
+            name for name, template in self.settings.attributes.items() if "{login}" in template or "{mail}" in template
+        ]
+        other = session.find(
+            self.settings.base(account.kind), {name: wanted[name] for name in (self.settings.rdn, *own)}
+        )
+        if other is None:
+            return MisconfiguredError(
+                "there is an entry {dn} that the service account may not read",
+                cure="give the service account the rights that the README of the plug-in lists",
+                dn=dn,
+            )
+        return ConflictError(
+            "{dn} cannot be made, because another entry has its login or mail address: {other}",
+            cure="rename that entry, or give the account another login",
+            dn=dn,
+            other=other,
+        )
 
+    def _applied(self, undo: Undo) -> Receipt:
+        take_back = partial(self._sessions.run, undo.run)
         return Receipt(outcome=Outcome.APPLIED, reference=undo.former.dn, undo=take_back if undo.possible else None)
 
-    def _logged_in(self, dn: str, secret: Secret) -> dict[str, str] | None:
-        """Try a password, once. Return what that shows of the account, or ``None`` if it was not accepted."""
+    def _try(self, dn: str, secret: Secret) -> _Trial:
+        """Try to log in, once."""
         with self._trials.lend() as session:
             answer = session.bind(dn, secret)
         if not answer.ok:
-            return None
-        return {"pwdReset": "TRUE"} if answer.policy is PolicyError.CHANGE_AFTER_RESET else {}
+            return _Trial(session.server)
+        attributes = {"pwdReset": "TRUE"} if answer.policy is PolicyError.CHANGE_AFTER_RESET else {}
+        report = AccountReport(presence=Presence.ENABLED, secret_accepted=True, attributes=attributes)
+        return _Trial(session.server, report)

@@ -13,6 +13,19 @@ from provisioner.core.model import Account, Person, Unit
 Attributes = Mapping[str, tuple[bytes, ...]]
 
 OBJECT_CLASS = "objectClass"
+PASSWORD = "userPassword"  # noqa: S105 - the name of an attribute
+
+
+class Concealed(bytes):
+    """A value that is not shown where variables are, for example in a traceback: a hashed password."""
+
+    def __repr__(self) -> str:
+        return "<concealed>"
+
+
+def _concealing(values: Mapping[str, tuple[bytes, ...]]) -> Mapping[str, tuple[bytes, ...]]:
+    name = PASSWORD.lower()
+    return {**values, name: tuple(map(Concealed, values[name]))} if name in values else values
 
 
 @attrs.frozen
@@ -21,7 +34,7 @@ class Entry:
 
     dn: str
     #: The values of each attribute, by its name in lower case.
-    values: Mapping[str, tuple[bytes, ...]] = attrs.field(factory=dict, repr=False)
+    values: Mapping[str, tuple[bytes, ...]] = attrs.field(factory=dict, repr=False, converter=_concealing)
 
     @property
     def exists(self) -> bool:
@@ -34,6 +47,10 @@ class Entry:
     def text(self, name: str) -> str | None:
         """Return the first value of an attribute, or ``None`` if it has none."""
         return self[name][0].decode(errors="replace") if self[name] else None
+
+    def texts(self, name: str) -> list[str]:
+        """Return all values of an attribute."""
+        return [value.decode(errors="replace") for value in self[name]]
 
     def pick(self, names: Iterable[str]) -> dict[str, tuple[bytes, ...]]:
         """Return some attributes with the values they have here, also those that have none."""

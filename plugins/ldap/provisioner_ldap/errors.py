@@ -122,7 +122,7 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_AUTH_METHOD_NOT_SUPPORTED: (MisconfiguredError, "let the directory accept simple binds"),
     results.RESULT_STRONGER_AUTH_REQUIRED: (MisconfiguredError, _TLS),
     results.RESULT_RESERVED: (RefusedError, ""),
-    results.RESULT_REFERRAL: (MisconfiguredError, _WRITABLE),
+    results.RESULT_REFERRAL: (ConflictError, "remove the referral, or give the account another login"),
     results.RESULT_ADMIN_LIMIT_EXCEEDED: (RefusedError, ""),
     results.RESULT_UNAVAILABLE_CRITICAL_EXTENSION: (UnsupportedError, ""),
     results.RESULT_CONFIDENTIALITY_REQUIRED: (MisconfiguredError, _TLS),
@@ -170,6 +170,9 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_E_SYNC_REFRESH_REQUIRED: (TransientError, ""),
 }
 
+#: How a server that takes no changes answers one. One entry alone may be refused in the same words.
+REFUSES_CHANGES = frozenset({results.RESULT_REFERRAL, results.RESULT_UNWILLING_TO_PERFORM})
+
 #: What the password policy's own words mean; they are more exact than the result code they come with.
 POLICY_ERRORS: Mapping[PolicyError, tuple[type[TargetError], str]] = {
     PolicyError.PASSWORD_EXPIRED: (RefusedError, ""),
@@ -205,6 +208,17 @@ class Answer:
         name = results.RESULT_CODES.get(self.code, str(self.code))
         more = [self.policy.name.lower().replace("_", " ")] if self.policy is not None else []
         return ": ".join([name, *([self.message] if self.message else []), *more])
+
+
+class ReadOnlyServerError(MisconfiguredError):
+    """The server takes no changes, so nothing was done; another one of the same directory may take them."""
+
+
+def read_only(answer: Answer) -> ReadOnlyServerError:
+    """Return the error for an answer of a server that takes no changes."""
+    return ReadOnlyServerError(
+        "{server} takes no changes: {answer}", cure=_WRITABLE, server=answer.server, answer=str(answer)
+    )
 
 
 def from_answer(answer: Answer, *, to_password: bool = False) -> TargetError:

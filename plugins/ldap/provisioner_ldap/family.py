@@ -24,6 +24,8 @@ LOCKED_FOR_GOOD = b"000001010000Z"
 class Family(Protocol):
     """What directories of one kind have of their own. It only computes; others read and write."""
 
+    #: The attribute that closes an account.
+    switch: ClassVar[str]
     #: The operational attributes that tell whether an account is enabled.
     locks: ClassVar[tuple[str, ...]]
     #: The attributes that the directory itself changes when a password is set.
@@ -54,6 +56,7 @@ class OpenLdap:
     The switch is ``pwdEndTime``: unlike ``pwdAccountLockedTime``, it survives a password set by an administrator.
     """
 
+    switch: ClassVar[str] = "pwdEndTime"
     locks: ClassVar[tuple[str, ...]] = ("pwdStartTime", "pwdEndTime", "pwdAccountLockedTime")
     reset_with_password: ClassVar[tuple[str, ...]] = ("pwdAccountLockedTime", "pwdReset")
     same_password: ClassVar[str] = "Password is not being changed from existing value"  # noqa: S105 - a message
@@ -77,7 +80,7 @@ class OpenLdap:
     def disabling(self, entry: Entry, now: datetime) -> Attributes:
         """End the account, early enough for a directory whose clock is behind."""
         ended, end = now - CLOCK_SKEW, _time(entry, "pwdEndTime")
-        return {} if end and end <= ended else {"pwdEndTime": (f"{ended:%Y%m%d%H%M%SZ}".encode(),)}
+        return {} if end and end <= ended else {self.switch: (f"{ended:%Y%m%d%H%M%SZ}".encode(),)}
 
     def enabling(self, entry: Entry) -> Attributes:
         """Remove every lock."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
 import attrs
 
 from provisioner.core.errors import TargetError, TransientError, UnavailableError
+from provisioner_ldap.errors import ReadOnlyServerError
+
+ResultT = TypeVar("ResultT")
 
 
 class Pooled(Protocol):
@@ -38,7 +41,10 @@ PooledT = TypeVar("PooledT", bound=Pooled)
 class Servers(Generic[PooledT]):
     """Several servers of one directory, in the order in which they are preferred.
 
-    A server that cannot be reached is passed over for a while, unless no other can be reached either.
+    A server that cannot be reached is passed over for a while, unless no other can be reached either. One that takes no
+    changes is not asked for a while, unless none takes any.
+
+    ``attrs.evolve(servers, connect=…)`` gives another way to connect to them, which shares what is known of them.
     """
 
     urls: Sequence[str]
@@ -47,7 +53,10 @@ class Servers(Generic[PooledT]):
     #: The seconds for which a server is passed over.
     rest: float = 15.0
     clock: Callable[[], float] = time.monotonic
-    _resting: dict[str, float] = attrs.field(factory=dict, init=False)
+    #: Until when each that could not be reached is passed over.
+    unreached: dict[str, float] = attrs.field(factory=dict)
+    #: Until when each that takes no changes is not asked.
+    read_only: dict[str, float] = attrs.field(factory=dict)
 
     def open(self) -> PooledT:
         """Return a new connection to the first server that can be had.
@@ -58,29 +67,44 @@ class Servers(Generic[PooledT]):
 
             MisconfiguredError: Our credentials or settings are wrong.
         """
-        awake = [url for url in self.urls if not self._rests(url)]
-        resting = [url for url in self.urls if url not in awake]
-        *others, last = [*awake, *resting]
+        asked = [url for url in self.urls if not self.is_read_only(url)] or self.urls
+        *others, last = sorted(asked, key=lambda url: self._is_on(self.unreached, url))
         for url in others:
             try:
-                return self._connected(url)
+                return self.reach(url)
             except TransientError:
                 continue
-        return self._connected(last)
+        return self.reach(last)
 
-    def pass_over(self, url: str) -> None:
-        """Prefer the others for a while."""
-        self._resting[url] = self.clock() + self.rest
+    def reach(self, url: str) -> PooledT:
+        """Return a new connection to one server, and note it if it cannot be reached.
 
-    def _rests(self, url: str) -> bool:
-        return self._resting.get(url, 0.0) > self.clock()
+        Raises:
 
-    def _connected(self, url: str) -> PooledT:
+            TransientError: It cannot be had.
+
+            MisconfiguredError: Our credentials or settings are wrong.
+        """
         try:
             return self.connect(url)
         except TransientError:
             self.pass_over(url)
             raise
+
+    def pass_over(self, url: str) -> None:
+        """Prefer the others for a while."""
+        self.unreached[url] = self.clock() + self.rest
+
+    def note_read_only(self, url: str) -> None:
+        """Do not ask a server for a while, because it takes no changes."""
+        self.read_only[url] = self.clock() + self.rest
+
+    def is_read_only(self, url: str) -> bool:
+        """Whether it was noted that a server takes no changes."""
+        return self._is_on(self.read_only, url)
+
+    def _is_on(self, list_: Mapping[str, float], url: str) -> bool:
+        return list_.get(url, 0.0) > self.clock()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -123,6 +147,10 @@ class Pool(Generic[PooledT]):
             connection, born = self._take() or (self.servers.open(), self.clock())
             try:
                 yield connection
+            except ReadOnlyServerError:
+                connection.close()
+                self.servers.note_read_only(connection.server)
+                raise
             except TargetError:
                 self._take_back(connection, born)
                 raise
@@ -132,6 +160,21 @@ class Pool(Generic[PooledT]):
             self._take_back(connection, born)
         finally:
             self._free.release()
+
+    def run(self, work: Callable[[PooledT], ResultT]) -> ResultT:
+        """Do some work on a connection. Where a server takes no changes, nothing was done, and the next one is asked.
+
+        Raises:
+
+            ReadOnlyServerError: None takes changes.
+
+            TargetError: What *work* raises, and what :meth:`lend` does.
+        """
+        for _ in self.servers.urls[1:]:
+            with suppress(ReadOnlyServerError), self.lend() as connection:
+                return work(connection)
+        with self.lend() as connection:
+            return work(connection)
 
     def close(self) -> None:
         """Close all connections; those that are lent, when they come back."""
@@ -145,7 +188,8 @@ class Pool(Generic[PooledT]):
                 if not self._idle:
                     return None
                 connection, born = self._idle.pop()
-            if self.clock() - born < self.max_age and connection.is_idle():
+            fresh = self.clock() - born < self.max_age and not self.servers.is_read_only(connection.server)
+            if fresh and connection.is_idle():
                 return connection, born
             connection.close()
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from pyasn1.codec.ber import decoder
+from pyasn1.error import PyAsn1Error
+from pyasn1.type import namedtype, tag, univ
+
 #: The object identifier of the control, in requests and answers alike.
 OID = "1.3.6.1.4.1.42.2.27.8.5.1"
 
-#: The tags of the answer: ``SEQUENCE { warning [0] CHOICE ... OPTIONAL, error [1] ENUMERATED ... OPTIONAL }``.
-_SEQUENCE, _WARNING, _ERROR = 0x30, 0xA0, 0x81
-
-#: Lengths from here on take more than one octet. No answer of this control is that long.
-_LONG = 0x80
+#: The longest value that is looked at. That of a server that tells every length in five octets has less than 40.
+LONGEST = 256
 
 
 class PolicyError(IntEnum):
@@ -29,18 +30,37 @@ class PolicyError(IntEnum):
     PASSWORD_TOO_LONG = 9
 
 
+def _context(number: int, form: int = tag.tagFormatSimple) -> tag.Tag:
+    return tag.Tag(tag.tagClassContext, form, number)
+
+
+class _Warning(univ.Choice):  # type: ignore[misc] # pyasn1 has no types
+    componentType = namedtype.NamedTypes(  # noqa: N815 - pyasn1
+        namedtype.NamedType("timeBeforeExpiration", univ.Integer().subtype(implicitTag=_context(0))),
+        namedtype.NamedType("graceAuthNsRemaining", univ.Integer().subtype(implicitTag=_context(1))),
+    )
+
+
+class _Response(univ.Sequence):  # type: ignore[misc] # pyasn1 has no types
+    componentType = namedtype.NamedTypes(  # noqa: N815 - pyasn1
+        namedtype.OptionalNamedType("warning", _Warning().subtype(explicitTag=_context(0, tag.tagFormatConstructed))),
+        namedtype.OptionalNamedType("error", univ.Enumerated().subtype(implicitTag=_context(1))),
+    )
+
+
+_RESPONSE = _Response()
+
+
 def policy_error(value: bytes) -> PolicyError | None:
     """Return the error in the value of a response control, or ``None`` if it has none that is known.
 
     Warnings are passed over: they count days and log-ins, which mean nothing for a password that was just set.
     """
-    if len(value) < 2 or value[0] != _SEQUENCE:  # noqa: PLR2004 - a tag and a length
+    if len(value) > LONGEST:
         return None
-    position = 2
-    while position + 2 < len(value) and value[position + 1] < _LONG:
-        tag, length = value[position : position + 2]
-        if tag == _ERROR and length == 1:
-            number = value[position + 2]
-            return PolicyError(number) if number in set(PolicyError) else None
-        position += 2 + length
-    return None
+    try:
+        response, _ = decoder.decode(value, asn1Spec=_RESPONSE)
+        error = response["error"]
+        return PolicyError(int(error)) if error.isValue and int(error) in set(PolicyError) else None
+    except PyAsn1Error:
+        return None

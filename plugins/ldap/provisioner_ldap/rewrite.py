@@ -10,12 +10,10 @@ import attrs
 from provisioner.core.errors import RefusedError, SecretRefusedError, TargetError, UnknownOutcomeError
 from provisioner.core.secret import Secret
 from provisioner_ldap.client import Session
-from provisioner_ldap.entry import Attributes, Entry
+from provisioner_ldap.entry import PASSWORD, Attributes, Entry
 from provisioner_ldap.errors import from_answer
 from provisioner_ldap.family import Family
 from provisioner_ldap.ppolicy import PolicyError
-
-PASSWORD = "userPassword"  # noqa: S105 - the name of an attribute
 
 
 @attrs.define(eq=False)

@@ -76,9 +76,9 @@ class LdapSettings:
     attributes: Mapping[str, str] = attrs.field(factory=lambda: dict(MAILBOX))
     #: The entry of the password policy that holds for the accounts, if ``provisioner check`` shall look at it.
     policy_dn: str | None = None
-    #: The seconds in which a connection must be open, encrypted and bound; each of the three counts for itself.
+    #: The seconds in which a connection must be open, and as many again in which it must be encrypted.
     connect_timeout: int = attrs.field(default=5, validator=[ge(1), le(LONGEST_TIMEOUT)])
-    #: The seconds in which an answer must come.
+    #: The seconds in which an answer must have come as a whole.
     timeout: int = attrs.field(default=10, validator=[ge(1), le(LONGEST_TIMEOUT)])
     #: How many connections may be open at once, and as many again for trying passwords.
     connections: int = attrs.field(default=8, validator=[ge(1), le(256)])
@@ -91,6 +91,10 @@ class LdapSettings:
     def bases(self) -> tuple[str, ...]:
         """All entries below which accounts are, each once."""
         return tuple(dict.fromkeys(self.base(kind) for kind in AccountKind))
+
+    def base_of(self, dn: str) -> str:
+        """Return the entry below which the entry of this name is."""
+        return next((base for base in self.bases if dn.endswith(f",{base}")), self.base_dn)
 
     def verify(self, place: str) -> None:
         """See what the types do not show.

@@ -171,6 +171,8 @@ class Proxy:
         self.lose: set[int] = set()
         #: The requests that are carried out, and answered with this.
         self.garble: dict[int, bytes] = {}
+        #: The requests that never reach the server, and what they are answered with: an operation, without its number.
+        self.answer: dict[int, bytes] = {}
         self._threads[0].start()
 
     @property
@@ -214,11 +216,21 @@ class Proxy:
                     if end is client:
                         request = _tag(data)
                         self.seen[request] += 1
+                    if end is client and request in self.answer:
+                        client.sendall(_numbered(data, self.answer[request]))
+                        continue
                     if request in (self.lose if end is client else self.lose_answer_to):
                         return
                     if end is server:
                         data = self.garble.get(request, data)
                     (server if end is client else client).sendall(data)
+
+
+def _numbered(request: bytes, operation: bytes) -> bytes:
+    """Return the message that answers a request: the number of the request, and an operation."""
+    start = 2 + (request[1] & 0x7F if request[1] & 0x80 else 0)
+    body = request[start : start + 2 + request[start + 1]] + operation
+    return bytes([0x30, len(body)]) + body
 
 
 def _tag(message: bytes) -> int:

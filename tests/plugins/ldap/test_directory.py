@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import attrs
@@ -20,6 +21,9 @@ from provisioner_ldap.settings import TlsMode
 from tests.plugins.ldap.conftest import ADD, BIND, EXTENDED, Administrator, MakeDirectory, Proxy
 
 pytestmark = pytest.mark.server("slapd")
+
+#: What a server answers to an ``add`` if there is such an entry, without the head of the message.
+ALREADY_EXISTS = bytes.fromhex("69070a014404000400")
 
 FIRST, SECOND, THIRD = SECRET.reveal(), OTHER_SECRET.reveal(), "Lp9%kQwe3Rty"
 
@@ -143,6 +147,56 @@ class TestCreate:
             directory.create(samples.create(account))
 
         assert administrator.logs_in(dn, "printer1")
+
+    @pytest.mark.parametrize("classes", [["account", "simpleSecurityObject"], ["person"]])
+    def test_an_entry_whose_class_is_not_told_is_judged_by_its_object_classes(
+        self, make_directory: MakeDirectory, account: Account, classes: list[str]
+    ) -> None:
+        """389 Directory Server has no structuralObjectClass, and a printer was taken over there."""
+        with Slapd(hidden=["structuralObjectClass"]) as server, closing(Administrator(server)) as administrator:
+            directory = make_directory(server, object_classes=("inetOrgPerson", "extensibleObject"))
+            dn = administrator.dn(account)
+            names = {"cn": "x", "sn": "y"} if "person" in classes else {}
+            administrator.add(
+                dn, [*classes, "extensibleObject"], {"userPassword": "printer1", "uid": account.login, **names}
+            )
+
+            with pytest.raises(ConflictError, match=f"another kind, {classes[0]}"):
+                directory.create(samples.create(account))
+
+            assert administrator.logs_in(dn, "printer1")
+
+    def test_an_entry_whose_class_is_not_told_is_taken_over_if_it_is_an_account(
+        self, make_directory: MakeDirectory, account: Account
+    ) -> None:
+        with Slapd(hidden=["structuralObjectClass"]) as server, closing(Administrator(server)) as administrator:
+            directory = make_directory(server)
+            administrator.add(administrator.dn(account), ["inetOrgPerson", "top"], {"cn": "x", "sn": "y"})
+
+            directory.create(samples.create(account))
+
+            assert administrator.logs_in(administrator.dn(account), FIRST)
+
+    def test_another_entry_that_has_the_name_is_named(
+        self, make_directory: MakeDirectory, account: Account, administrator: Administrator, proxy: Proxy
+    ) -> None:
+        """A directory may keep names unique, and answers as if the entry itself were there."""
+        other = f"cn=alias of {account.login},{Slapd.base_dn}"
+        administrator.add(other, ["inetOrgPerson"], {"sn": "x", "mail": account.mail})
+        proxy.answer[ADD] = ALREADY_EXISTS
+        directory = make_directory(urls=(proxy.url,), tls=TlsMode.NONE)
+
+        with pytest.raises(ConflictError, match=f"login or mail address: {other}"):
+            directory.create(samples.create(account))
+
+    def test_an_entry_that_cannot_be_read_is_a_wrong_setting(
+        self, make_directory: MakeDirectory, account: Account, proxy: Proxy
+    ) -> None:
+        proxy.answer[ADD] = ALREADY_EXISTS
+        directory = make_directory(urls=(proxy.url,), tls=TlsMode.NONE)
+
+        with pytest.raises(MisconfiguredError, match="may not read"):
+            directory.create(samples.create(account))
 
     def test_a_login_that_differs_in_case_only_is_another_account(self, directory: Directory, account: Account) -> None:
         """A directory takes both for the same name, and the second one would take the first one over."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import attrs
 import pytest
+from ldap3.strategy.base import BaseStrategy
 
 from provisioner.core.errors import (
+    ConflictError,
     LeaseLostError,
     MisconfiguredError,
     RefusedError,
@@ -298,7 +302,7 @@ def test_a_referral_is_not_followed_with_our_password(
         url = f"ldap://127.0.0.1:{elsewhere.getsockname()[1]}/dc=elsewhere"
         administrator.add(administrator.dn(account), ["referral", "extensibleObject"], {"ref": url})
 
-        with pytest.raises(MisconfiguredError, match="referral"):
+        with pytest.raises(ConflictError, match="referral"):
             directory.rotate(samples.rotate(account))
 
         with pytest.raises(BlockingIOError):
@@ -319,6 +323,55 @@ class TestSecrets:
         assert SECRET.reveal() not in "".join(shown.format())
         assert caught.value.__context__ is None
 
+    @pytest.mark.parametrize("lost", [{EXTENDED}, {ADD}, {BIND}])
+    def test_nothing_that_an_error_leads_to_holds_what_was_sent(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, lost: set[int]
+    ) -> None:
+        """Frames, what their variables hold, and what that holds in turn: ldap3 keeps requests in several places."""
+        proxy.lose_answer_to = lost
+
+        with pytest.raises(TargetError) as caught:
+            through_proxy.create(samples.create(account))
+
+        assert not _holding(caught.value, SECRET.reveal().encode())
+
+    @pytest.mark.parametrize("hook", ["create", "probe"])
+    def test_an_interrupt_does_not_lead_to_what_was_sent(
+        self, directory: Directory, account: Account, hook: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(BaseStrategy, "get_response", _interrupted)
+        requests = {"create": samples.create(account), "probe": samples.probe(SECRET, account)}
+
+        with pytest.raises(KeyboardInterrupt) as caught:
+            getattr(directory, hook)(requests[hook])
+
+        assert not _holding(caught.value, SECRET.reveal().encode())
+
+    @pytest.mark.parametrize("hook", ["create", "probe"])
+    def test_a_password_that_cannot_be_sent_is_not_quoted(
+        self, directory: Directory, account: Account, hook: str
+    ) -> None:
+        """Python's own error for such a text holds all of it. Nothing was sent, so nothing is unknown."""
+        broken = Secret("Gizli\ud8001234")
+        requests = {"create": samples.create(account, broken), "probe": samples.probe(broken, account)}
+
+        with pytest.raises(SecretRefusedError) as caught:
+            getattr(directory, hook)(requests[hook])
+
+        assert caught.value.__context__ is None
+        assert directory.probe(samples.probe(None, account)).presence is Presence.ABSENT
+
+    def test_a_former_hash_is_not_shown(self, through_proxy: Directory, account: Account, proxy: Proxy) -> None:
+        through_proxy.create(samples.create(account))
+        undo = through_proxy.rotate(samples.rotate(account)).undo
+        assert undo
+        proxy.lose = {MODIFY}
+        with pytest.raises(UnknownOutcomeError) as caught:
+            undo()
+
+        shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        assert "{SSHA}" not in "".join(shown.format())
+
     def test_a_refusal_does_not_repeat_the_password(self, make_directory: MakeDirectory, account: Account) -> None:
         short = attrs.evolve(samples.create(account), secret=Secret("k!Z4"))
 
@@ -327,6 +380,40 @@ class TestSecrets:
 
         shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
         assert "k!Z4" not in "".join(shown.format())
+
+
+def _interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _holding(error: BaseException, sought: bytes) -> list[str]:
+    """Return the kinds of objects with these bytes that can be reached from an error's frames.
+
+    A :class:`Secret` may hold them, for that is what it is for.
+    """
+    frames = [frame for one in _chain(error) for frame, _ in traceback.walk_tb(one.__traceback__)]
+    ours = [frame for frame in frames if "provisioner_ldap" in frame.f_code.co_filename]
+    left: list[Any] = [value for frame in ours for value in frame.f_locals.values()]
+    left += [frame.f_locals for frame in frames if "ldap3" in frame.f_code.co_filename]
+    seen: dict[int, Any] = {}
+    found: list[str] = []
+    while left:
+        value = left.pop()
+        if id(value) in seen or isinstance(value, (Secret, type, ModuleType, FrameType, FunctionType)):
+            continue
+        seen[id(value)] = value
+        if isinstance(value, (bytes, bytearray)) and sought in bytes(value):
+            found.append(type(value).__name__)
+        if isinstance(value, str) and sought.decode() in value:
+            found.append("str")
+        left += gc.get_referents(value)
+    return found
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__context__
 
 
 class TestClosing:

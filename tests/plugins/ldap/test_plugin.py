@@ -123,7 +123,7 @@ def templates_in_the_code() -> set[str]:
     found: set[str] = set()
     for path in Path(provisioner_ldap.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith(("Error", "kind")):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith(("Error", "kind", "Text")):
                 wanted = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "cure")]
                 found |= {str(one.value) for one in wanted if isinstance(one, ast.Constant)}
     return found

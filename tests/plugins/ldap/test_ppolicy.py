@@ -18,6 +18,13 @@ from provisioner_ldap.ppolicy import PolicyError, policy_error
         (bytes.fromhex("3007a0058003015180"), None),
         # one grace log-in left, and the error changeAfterReset
         (bytes.fromhex("3008a003810101810102"), PolicyError.CHANGE_AFTER_RESET),
+        # lengths in long form, as 389 Directory Server writes them
+        (bytes.fromhex("308400000003810108"), PolicyError.PASSWORD_IN_HISTORY),
+        (bytes.fromhex("30840000000781840000000106"), PolicyError.PASSWORD_TOO_SHORT),
+        (
+            bytes.fromhex("308400000015a084000000088084000000020e1081840000000105"),
+            PolicyError.INSUFFICIENT_PASSWORD_QUALITY,
+        ),
         # an error that no draft knows
         (bytes.fromhex("3003810163"), None),
         (b"", None),

@@ -1,0 +1,110 @@
+"""How answers are read: message by message, none longer than it may be, each answer before one deadline.
+
+ldap3 would read as long as a server goes on sending, because its time limit begins again with every byte.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import attrs
+
+from provisioner.network import is_idle, seconds_left
+
+#: How many bytes an answer may have. The longest is the schema of the directory, of a few hundred thousand.
+LONGEST_ANSWER = 4 * 1024 * 1024
+
+#: How many bytes are read at once.
+_CHUNK = 65536
+
+#: What every message begins with: ``LDAPMessage ::= SEQUENCE`` (RFC 4511, section 4.1.1).
+_SEQUENCE = 0x30
+
+#: How many octets tell the kind of a message, and its length if that is short.
+_HEAD = 2
+
+#: A length from here on is told by as many of the following octets as the lower bits say.
+_LONG = 0x80
+
+#: How many octets it takes at most to tell a length.
+_LENGTH_OCTETS = 4
+
+
+@attrs.define(eq=False)
+class Reader:
+    """Reads the answers that come over one connection of ldap3, in the place of its own strategy."""
+
+    _connection: Any
+    _deadline: float = attrs.field(default=0.0, init=False)
+    #: How many bytes of the answer may still come.
+    _allowed: int = attrs.field(default=0, init=False)
+    #: What was received and belongs to a message that is not complete, or was not asked for.
+    _received: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
+
+    @classmethod
+    def of(cls, connection: Any) -> Reader:
+        """Return a reader for a connection that is not open yet, and make the connection use it."""
+        reader = cls(connection)
+        connection.strategy.receiving = reader.receive
+        return reader
+
+    def allow(self, seconds: float) -> None:
+        """Let the next request and its whole answer take so many seconds."""
+        self._deadline, self._allowed = time.monotonic() + seconds, LONGEST_ANSWER
+        self._connection.socket.settimeout(seconds)
+
+    def is_idle(self) -> bool:
+        """Whether the server has said nothing since its last answer."""
+        return not self._received and is_idle(self._connection.socket)
+
+    def receive(self) -> list[bytes]:
+        """Return the next message of the answer, or nothing if the server has hung up.
+
+        Raises:
+
+            OSError: It does not come in time, is too long, or cannot be a message.
+        """
+        try:
+            return self._message()
+        except OSError as error:
+            self._connection.last_error = str(error)
+            raise
+
+    def _message(self) -> list[bytes]:
+        while len(self._received) < (length := self._expected()):
+            self._connection.socket.settimeout(seconds_left(self._deadline))
+            data = self._connection.socket.recv(_CHUNK)
+            if not data:
+                return []
+            self._received += data
+        message = bytes(self._received[:length])
+        del self._received[:length]
+        self._allowed -= length
+        return [message]
+
+    def _expected(self) -> int:
+        length = message_length(self._received)
+        if length > self._allowed:
+            raise OSError("it is longer than an answer may be")
+        return length
+
+
+def message_length(begun: bytes | bytearray) -> int:
+    """Return how long a message is of which this has come; if that does not show yet, how much of it shows it.
+
+    Raises:
+
+        OSError: It is no message.
+    """
+    if len(begun) < _HEAD:
+        return _HEAD
+    if begun[0] != _SEQUENCE:
+        raise OSError("it is no LDAP message")
+    if begun[1] < _LONG:
+        return _HEAD + begun[1]
+    octets = begun[1] - _LONG
+    if not 0 < octets <= _LENGTH_OCTETS:
+        raise OSError("its length cannot be read")
+    start = _HEAD + octets
+    return start + int.from_bytes(begun[_HEAD:start]) if len(begun) >= start else start
