@@ -34,7 +34,8 @@ from provisioner.core.policy import Policy
 from provisioner.core.protection import ProtectedAccounts
 from provisioner.core.requests import ChooseLogin
 from provisioner.core.retrying import Retry, RetryPolicy
-from provisioner.core.staging import FourEyes, Staging
+from provisioner.core.separation import SeparationOfDuties
+from provisioner.core.staging import Staging
 from provisioner.core.sweep import Sweep
 from provisioner.rule_sets import make_policy
 from provisioner.store import Store
@@ -199,7 +200,7 @@ def _add_own_hooks(config: LoadedConfiguration, store: Store, plugins: Plugins, 
     plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
     plugins.add("core:clearance", HandoverDuties(store))
     if config.content.authority is not None:
-        plugins.add("core:four-eyes", FourEyes())
+        plugins.add("core:separation", SeparationOfDuties(authority))
     plugins.add("core:protected", ProtectedAccounts(config.content.accounts.protected_patterns))
     plugins.add("core:authority", authority)
 

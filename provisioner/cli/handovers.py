@@ -13,6 +13,7 @@ from provisioner.cli.pages import write_page
 from provisioner.cli.record import page, rows
 from provisioner.cli.runs import run, started
 from provisioner.cli.session import Session
+from provisioner.core.authority import Role
 from provisioner.core.errors import ConfigurationError, InputError, Problem
 from provisioner.core.text import Text
 
@@ -48,6 +49,7 @@ def hand_over(
         raise click.UsageError(session.output.text("Give either --to PERSON or --to-it-unit."))
     with started(session, dry_run=dry_run) as app:
         [account] = known_accounts(app.store, app.planner.naming, [login])
+        app.authority.require(session.actor, {Role.OFFICER}, account.unit)
         receiver = incoming or _it_custodian(app)
         plan = app.planner.hand_over(account, to=receiver, outgoing=outgoing, cause=session.cause(reason))
         code = run(session, app, plan, dry_run=dry_run)

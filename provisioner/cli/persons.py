@@ -13,6 +13,7 @@ from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
 from provisioner.core.authority import Role
 from provisioner.core.errors import InputError, Problem
+from provisioner.core.separation import SeparationOfDuties
 from provisioner.core.text import Text
 from provisioner.manifest import read_persons
 
@@ -33,9 +34,11 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """
     manifest = read_persons(file)
     with session.store() as store:
-        authority_of(session.configuration, store).require(session.actor, {Role.ADMINISTRATOR})
         known = store.persons(manifest.lines)
         changed = [person for person in manifest.items if known.get(person.id) != person]
+        authority = authority_of(session.configuration, store)
+        authority.require(session.actor, {Role.ADMINISTRATOR})
+        SeparationOfDuties(authority).require_for_persons(session.actor, known, changed)
         if not dry_run:
             store.save_persons(changed, actor=session.actor)
     session.output.document({"items": [person_document(person, masked(person.mobile)) for person in changed]})

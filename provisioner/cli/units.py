@@ -18,9 +18,11 @@ from provisioner.cli.options import changing, dry_run_option, json_option
 from provisioner.cli.persons import tell_imported
 from provisioner.cli.runs import run, started
 from provisioner.cli.session import Session
+from provisioner.core.authority import Authority
 from provisioner.core.errors import DeniedError, InputError, Problem
 from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.plan import Unchanged
+from provisioner.core.separation import SeparationOfDuties
 from provisioner.core.text import Text
 from provisioner.manifest import Manifest, read_units
 from provisioner.store import Store
@@ -45,7 +47,7 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     with session.store() as store:
         manifest = read_units(file, session.configuration.content.accounts.naming, store)
         changed = _changed(manifest, store)
-        authority_of(session.configuration, store).require_for_units(session.actor, changed)
+        _require_right(session, authority_of(session.configuration, store), store, changed)
         if not dry_run:
             store.save_units(changed, actor=session.actor)
     session.output.document({"items": [unit_document(unit) for unit in changed]})
@@ -69,7 +71,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
         manifest = read_units(Path(lists[0]), app.planner.naming, app.store) if lists else NO_LIST
         units = {unit.code: unit for unit in manifest.items}
         known = _known_units(app.store, [one for one in given if one not in lists and one not in units])
-        app.authority.require_for_units(session.actor, _changed(manifest, app.store))
+        _require_right(session, app.authority, app.store, _changed(manifest, app.store))
         with _located(manifest):
             plan = app.planner.open_units([*units.values(), *known], session.cause(reason))
             prepare = partial(app.store.save_units, manifest.items, actor=session.actor) if lists else None
@@ -142,6 +144,18 @@ def _changed(manifest: Manifest[Unit], store: Store) -> list[Unit]:
     """Return the units of a list that are new, or not known as they stand there."""
     known = store.units(manifest.lines)
     return [unit for unit in manifest.items if known.get(unit.code) != unit]
+
+
+def _require_right(session: Session, authority: Authority, store: Store, changed: Sequence[Unit]) -> None:
+    """Make sure that the actor may write these units down.
+
+    Raises:
+
+        DeniedError: The actor may not; the cure says who may.
+    """
+    authority.require_for_units(session.actor, changed)
+    known = store.units(unit.code for unit in changed)
+    SeparationOfDuties(authority).require_for_units(session.actor, known, changed)
 
 
 def _is_list(given: str) -> bool:

@@ -20,7 +20,7 @@ from provisioner.core.requests import AuthorizeOperation, Denial
 from provisioner.core.text import Text
 from provisioner.core.unit_paths import covering
 
-#: What an officer does only with a form that was approved (001 ¶4).
+#: What an officer always does only with a form that was approved (001 ¶4).
 BY_FORM = frozenset({OperationKind.ROTATE, OperationKind.REOPEN})
 
 #: How many of those who could do something are named.
@@ -123,6 +123,9 @@ class AuthorityRecords(Protocol):
     def form(self, form_id: str, /) -> RequestForm | None:
         """Return a request form."""
 
+    def custodian_named_by(self, login: str, /) -> str | None:
+        """Return who last named another custodian for the unit of this account in a list, since it has the account."""
+
 
 @attrs.frozen(kw_only=True)
 class Standing:
@@ -165,7 +168,7 @@ class Authority:
             return self._not_deletable(path)
         if not self._standing(request.actor, {Role.OFFICER}, path, request.at):
             return self._not_an_officer(request, path)
-        return self._without_form(request, path) if _is_renewal(request) else None
+        return self._without_form(request, path) if self._needs_form(request) else None
 
     def standing(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
         """Return the right by which a person has one of these roles now, his own before a delegated one.
@@ -188,6 +191,15 @@ class Authority:
             for grant in self.records.grants_of(person)
         )
 
+    def acts_for(self, person: str, delegator: str) -> bool:
+        """Whether a person may act for this delegator now, in any role."""
+        at = self.now()
+        return any(grant.delegator == delegator and grant.holds(at) for grant in self.records.grants_of(person))
+
+    def are_linked(self, person: str, other: str) -> bool:
+        """Whether two ids are of one person, or one of the two may act for the other now, in any role."""
+        return person == other or self.acts_for(person, other) or self.acts_for(other, person)
+
     def require(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
         """Make sure that a person has one of these roles, or is an administrator.
 
@@ -207,7 +219,7 @@ class Authority:
             "{person} may not do this",
             cure="it can be done by {people}",
             person=person,
-            people=self._named(self._who(wanted, self._path(unit))),
+            people=self.named(self._who(wanted, self._path(unit))),
         )
 
     def require_own(self, person: str, role: Role, unit: str | None = None) -> None:
@@ -223,7 +235,7 @@ class Authority:
                 "{person} does not have this role, or has it by delegation only",
                 cure="it can be done by {people}",
                 person=person,
-                people=self._named([standing.delegator]),
+                people=self.named([standing.delegator]),
             )
 
     def require_for_units(self, person: str, units: Iterable[Unit]) -> None:
@@ -249,7 +261,7 @@ class Authority:
                     cure="it can be done by {people}",
                     person=person,
                     unit=code,
-                    people=self._named(able),
+                    people=self.named(able),
                 )
 
     def answerable(self, events: Iterable[Event]) -> list[Event]:
@@ -266,6 +278,20 @@ class Authority:
     def who(self, roles: Collection[Role], unit: str | None = None) -> list[str]:
         """Return the ids of those who have one of these roles now, administrators of the configuration last."""
         return self._who(roles, self._path(unit))
+
+    def _needs_form(self, request: AuthorizeOperation) -> bool:
+        """Whether an officer needs a form for it: for whatever gives an account that was open a new password."""
+        if request.kind is OperationKind.HANDOVER:
+            return not self._follows_custodian(request)
+        was_open = request.account.opened_at is not None
+        return request.kind in BY_FORM or (request.kind is OperationKind.CREATE and was_open)
+
+    def _follows_custodian(self, request: AuthorizeOperation) -> bool:
+        """Whether a handover only carries out that somebody else has named another custodian in the unit's data."""
+        if request.incoming != request.unit.custodian or request.incoming == request.account.holder:
+            return False
+        named_by = self.records.custodian_named_by(request.account.login)
+        return named_by is not None and not self.are_linked(request.actor, named_by)
 
     def _may_everything(self, person: str) -> bool:
         """Whether nothing needs to be looked up: a list may have thousands of units."""
@@ -316,15 +342,12 @@ class Authority:
     def _without_form(self, request: AuthorizeOperation, path: Collection[str]) -> Denial | None:
         values = {"kind": request.kind.value, "login": request.account.login, "request": request.request}
         if request.request is None:
-            return Denial(
-                reason=Text("'{kind}' by hand needs an approved request form", values),
-                cure=Text(
-                    "run 'provisioner request submit {login} --kind {kind}'; without a form it can be done by {people}",
-                    values | {"people": self._named(self._who({Role.ADMINISTRATOR}, path))},
-                ),
-            )
+            values |= {"people": self.named(self._who({Role.ADMINISTRATOR}, path)), "incoming": request.incoming}
+            return Denial(reason=Text("'{kind}' by hand needs an approved request form", values), cure=_ask(values))
         form = self.records.form(request.request)
         fitting = form and (form.kind, form.login) == (request.kind, request.account.login)
+        if form and request.incoming:
+            fitting = fitting and form.recipient == request.incoming
         if form and fitting and form.state in {FormState.APPROVED, FormState.EXECUTING}:
             return None
         return Denial(
@@ -334,14 +357,14 @@ class Authority:
 
     def _not_an_officer(self, request: AuthorizeOperation, path: Collection[str]) -> Denial:
         values = {"person": request.actor, "unit": request.unit.code}
-        people = self._named(self._who({Role.OFFICER, Role.ADMINISTRATOR}, path))
+        people = self.named(self._who({Role.OFFICER, Role.ADMINISTRATOR}, path))
         return Denial(
             reason=Text("{person} is not an officer of {unit} or of a unit above it", values),
             cure=Text("it can be done by {people}", {"people": people}),
         )
 
     def _not_deletable(self, path: Collection[str]) -> Denial:
-        people = self._named(self._who({Role.ADMINISTRATOR}, path))
+        people = self.named(self._who({Role.ADMINISTRATOR}, path))
         return Denial(
             reason=Text("only a retention rule or an administrator may delete"),
             cure=Text("it can be done by {people}", {"people": people}),
@@ -356,7 +379,7 @@ class Authority:
         more = self.administrators if Role.ADMINISTRATOR in roles else ()
         return list(dict.fromkeys([*able, *more]))
 
-    def _named(self, ids: Sequence[str]) -> str:
+    def named(self, ids: Sequence[str]) -> str:
         """Return people as they are named in a message."""
         shown = ids[:NAMED]
         known = self.records.persons(shown)
@@ -388,9 +411,17 @@ def _units_of_rights(person: str, grants_of: GrantsOf) -> set[str | None]:
     return {grant.unit for one in (person, *behind) for grant in grants_of(one)}
 
 
-def _is_renewal(request: AuthorizeOperation) -> bool:
-    """Whether somebody would get a new password for an account that was open before."""
-    return request.kind in BY_FORM or (request.kind is OperationKind.CREATE and request.account.opened_at is not None)
+def _ask(values: Mapping[str, object]) -> Text:
+    """Say how a form is submitted, and who could do without one."""
+    if values["incoming"]:
+        return Text(
+            "run 'provisioner request submit {login} --kind {kind} --to {incoming}'; without a form it can be done by "
+            "{people}",
+            values,
+        )
+    return Text(
+        "run 'provisioner request submit {login} --kind {kind}'; without a form it can be done by {people}", values
+    )
 
 
 def _acted(event: OperationPlanned, delegator: str) -> ActedForAnother:

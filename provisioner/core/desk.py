@@ -121,6 +121,8 @@ class Desk:
         """
         if wish.officer == wish.requester:
             raise DeniedError("{person} cannot be requester and officer of one form", person=wish.requester)
+        if wish.officer and wish.officer == wish.recipient:
+            raise DeniedError("{person} cannot be officer of a form and receive its password", person=wish.officer)
         for form in self.records.open_forms(wish.account.login):
             if (form.kind, form.requester, form.recipient) == (wish.kind, wish.requester, wish.recipient):
                 return form
@@ -189,7 +191,7 @@ class Desk:
         if not form.state.is_open or form.recipient is None:
             raise _wrong_state(form)
         standing = self.authority.standing(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
-        if _behind(actor, standing) & {form.requester, form.recipient}:
+        if _behind(actor, standing) & {form.requester, form.recipient} or self._acts_for_party(actor, form):
             raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
         self.authority.require(actor, {Role.OFFICER}, form.unit)
         mobile = self._known([form.recipient])[form.recipient].mobile
@@ -340,10 +342,10 @@ class Desk:
     def _require_officer(self, form: RequestForm, actor: str) -> None:
         standing = self.authority.require(actor, {Role.OFFICER}, form.unit)
         persons = _behind(actor, standing)
-        if persons & {form.requester, *form.deciders}:
+        if persons & {form.requester, form.recipient, *form.deciders} or self._acts_for_party(actor, form):
             raise DeniedError(
                 "{person} has another part in request {id} and cannot carry it out",
-                cure="requester, approver and officer have to be three persons",
+                cure="requester, approver and officer have to be three persons, and the officer receives no password",
                 person=actor,
                 id=form.id,
             )
@@ -355,6 +357,10 @@ class Desk:
                 id=form.id,
                 officer=form.officer,
             )
+
+    def _acts_for_party(self, actor: str, form: RequestForm) -> bool:
+        """Whether an officer, in whatever right, stands in for who asks or for who receives the password."""
+        return any(self.authority.acts_for(actor, party) for party in (form.requester, form.recipient) if party)
 
     def _require_current(self, form: RequestForm, recipient: str | None) -> None:
         found = self._known([form.requester, form.recipient])

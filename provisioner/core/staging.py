@@ -10,12 +10,10 @@ from typing import Protocol
 import attrs
 
 from provisioner.core.errors import InputError, Problem, StagedError
-from provisioner.core.hookspecs import hookimpl
 from provisioner.core.limits import Guard, OperationStaged, RunDiscarded, RunReleased, RunStaged, Share, StagedRun
 from provisioner.core.logbook import step_error
 from provisioner.core.model import Operation, OperationState
 from provisioner.core.plan import Work
-from provisioner.core.requests import AuthorizeOperation, Denial
 from provisioner.core.text import Text
 
 
@@ -125,18 +123,3 @@ def _discarded(actor: str, reason: str) -> StagedError:
 
 def _staged(operation: Operation, run: StagedRun) -> Operation:
     return attrs.evolve(operation, state=OperationState.STAGED, staging=run.id, error=step_error(run.error()))
-
-
-@attrs.define(eq=False)
-class FourEyes:
-    """Lets nobody release what he asked for himself."""
-
-    @hookimpl
-    def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
-        """Compare who releases with who asked."""
-        if request.asked_by != request.actor:
-            return None
-        return Denial(
-            reason=Text("{actor} asked for it, and cannot release it too", {"actor": request.actor}),
-            cure=Text("let somebody else look at it with 'provisioner policy staged' and release it"),
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,10 @@ from sqlalchemy import bindparam, delete, select
 
 from provisioner.core.authority import Grant, Granted, Revoked
 from provisioner.core.events import Event
+from provisioner.core.master_data import UnitChanged
 from provisioner.store.records import StoredRecords
 from provisioner.store.rows import Change, add, as_row
-from provisioner.store.tables import grants
+from provisioner.store.tables import events, grants
 
 _GRANT = add(grants)
 _REVOKE = delete(grants).where(grants.c.id == bindparam("this"))
@@ -34,6 +36,14 @@ class StoredAuthority(StoredRecords):
     def grants_of(self, person: str, /) -> Sequence[Grant]:
         """Return the roles of this person, those that are over or have not begun included."""
         return self.find_grants(person=person)
+
+    def custodian_named_by(self, login: str, /) -> str | None:
+        """Return who last named another custodian for the unit of this account in a list, since it has the account."""
+        query = select(events.c.actor, events.c.body).where(events.c.login == login, events.c.kind == UnitChanged.kind)
+        for row in self._all(query.order_by(events.c.seq.desc())):
+            if "custodian" in json.loads(row.body)["after"]:
+                return str(row.actor)
+        return None
 
     def all_grants(self) -> Sequence[Grant]:
         """Return all roles of all persons."""

@@ -453,7 +453,7 @@ class TestCurrentData:
 
     def test_another_holder_blocks(self, desk: Office) -> None:
         form_id = approved(desk)
-        desk.type("--actor", "2001", "handover", "arge46", "--to", "1001")
+        assert desk.type("--actor", "3001", "handover", "arge46", "--to", "1001").code == 0
 
         assert "another holder" in refusal(act(desk, "2001", "execute", form_id))
 

@@ -40,6 +40,8 @@ class Known:
     forms: dict[str, RequestForm] = attrs.field(factory=dict)
     #: How often something was looked up.
     lookups: int = 0
+    #: Who named the custodian of an account's unit, by login.
+    named_by: dict[str, str] = attrs.field(factory=dict)
 
     def grants_of(self, person: str, /) -> Sequence[Grant]:
         self.lookups += 1
@@ -63,6 +65,9 @@ class Known:
     def form(self, form_id: str, /) -> RequestForm | None:
         return self.forms.get(form_id)
 
+    def custodian_named_by(self, login: str, /) -> str | None:
+        return self.named_by.get(login)
+
 
 @pytest.fixture(name="known")
 def _known() -> Known:
@@ -85,7 +90,7 @@ def denial(authority: Authority, *args: object, **more: object) -> str:
     return f"{found.reason} -> {found.cure}"
 
 
-FREELY = [OperationKind.CREATE, OperationKind.CLOSE, OperationKind.HANDOVER]
+FREELY = [OperationKind.CREATE, OperationKind.CLOSE]
 
 
 class TestOfficer:
@@ -122,6 +127,61 @@ class TestOfficer:
         known.grants.append(role("other", what))
 
         denial(authority, OperationKind.CLOSE, "other")
+
+
+class TestHandover:
+    """An officer hands over what the unit's data says, if somebody else wrote it; anything else needs a form."""
+
+    UNIT = attrs.evolve(SCHOOL, custodian="new")
+
+    def question(self, **more: object) -> AuthorizeOperation:
+        fields = {"incoming": "new", "account": attrs.evolve(ACCOUNT, holder="old"), **more}
+        return ask(OperationKind.HANDOVER, "officer", self.UNIT, **fields)
+
+    def test_follows_what_somebody_else_wrote(self, authority: Authority, known: Known) -> None:
+        known.named_by[ACCOUNT.login] = "feed"
+
+        assert authority.operation_authorize(self.question()) is None
+
+    @pytest.mark.parametrize("named_by", ["officer", "deputy", "principal", None])
+    def test_does_not_follow_the_officer_s_own_word(
+        self, authority: Authority, known: Known, named_by: str | None
+    ) -> None:
+        known.grants += [
+            role("deputy", Role.OFFICER, "46-1", delegator="officer"),
+            role("officer", Role.SUPERVISOR, delegator="principal"),
+        ]
+        if named_by:
+            known.named_by[ACCOUNT.login] = named_by
+
+        assert authority.operation_authorize(self.question()) is not None
+
+    @pytest.mark.parametrize("changes", [{"incoming": "other"}, {"account": attrs.evolve(ACCOUNT, holder="new")}])
+    def test_needs_a_form_for_anybody_else(
+        self, authority: Authority, known: Known, changes: dict[str, object]
+    ) -> None:
+        """Above all to the holder: that is a renewal, where a stuck operation gives way to it."""
+        known.named_by[ACCOUNT.login] = "feed"
+
+        assert authority.operation_authorize(self.question(**changes)) is not None
+
+    @pytest.mark.parametrize(("recipient", "is_allowed"), [("new", True), ("other", False)])
+    def test_needs_a_form_with_the_same_receiver(
+        self, authority: Authority, known: Known, recipient: str, is_allowed: bool
+    ) -> None:
+        known.forms["f1"] = RequestForm(
+            id="f1",
+            kind=OperationKind.HANDOVER,
+            login=ACCOUNT.login,
+            unit=ACCOUNT.unit,
+            requester="p1",
+            reason="",
+            submitted_at=NOW,
+            recipient=recipient,
+            state=FormState.APPROVED,
+        )
+
+        assert (authority.operation_authorize(self.question(request="f1")) is None) is is_allowed
 
 
 class TestForm:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from provisioner.core import engine
+from provisioner.core.authority import Authority
 from provisioner.core.errors import InputError, NotAuthorizedError, StoreError
 from provisioner.core.events import Event, OperationPlanned
 from provisioner.core.limits import IN_TOTAL, Guard, MassChangeLimit, Share, Shut
@@ -27,7 +28,7 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.plan import Cause, Work
-from provisioner.core.staging import FourEyes
+from provisioner.core.separation import SeparationOfDuties
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget
 from provisioner.testing.harness import CAUSE, Harness
@@ -459,7 +460,8 @@ class TestRelease:
         assert world.logs_in(0)
 
     def test_needs_another_person_where_four_eyes_are_wanted(self, world: World, harness: Harness) -> None:
-        harness.plugins.add("four-eyes", FourEyes())
+        authority = Authority(records=harness.store, now=harness.clock)
+        harness.plugins.add("separation", SeparationOfDuties(authority))
         close(harness, *range(5))
 
         with pytest.raises(NotAuthorizedError, match="tester asked for it, and cannot release it too"):
