@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 import attrs
 import click
@@ -149,11 +150,32 @@ def _store(config: LoadedConfiguration) -> Iterator[Finding]:
         Store.open(config.store_url).close()
         with Store.create(config.store_url) as store:  # it is there, so this only shows that it can be written
             latest = next(store.find_operations(), None)
+            lost, head_file = store.lost_tail(), store.head_file
     except ProvisionerError as error:
         yield _problem("store", error)
         return
     yield Finding(name="store", message=Text("version {version}, can be written", {"version": REVISION}))
+    if lost:
+        yield _restored(lost.seq, head_file)
     yield _clock(latest, utc_now())
+
+
+def _restored(seq: int, head_file: Path) -> Finding:
+    return Finding(
+        name="store",
+        status=Status.PROBLEM,
+        message=Text(
+            "the store is older than it was, as after the restoring of a backup: it knows nothing of what led to event "
+            "{seq} of the trail, so passwords and states of accounts may be others than it says",
+            {"seq": seq},
+        ),
+        cure=Text(
+            "verify the accounts that may have been changed since, and give them new passwords with 'provisioner "
+            "account rotate'; then remove {file}",
+            {"file": head_file},
+        ),
+        code=ExitCode.UNFINISHED,
+    )
 
 
 def _clock(latest: Operation | None, now: datetime) -> Finding:

@@ -66,6 +66,11 @@ class Trail:
         self._seq, self._hash = connection.execute(_LOCK_HEAD).one()
         self._rows: list[dict[str, object]] = []
 
+    @property
+    def head(self) -> Head:
+        """Where the chain ends, with what was added."""
+        return Head(seq=self._seq, hash=self._hash)
+
     def add(self, event: Event, body: str) -> None:
         """Add *event*, whose canonical JSON is *body*."""
         self._seq += 1

@@ -51,6 +51,8 @@ class Database:
     writer: Engine = attrs.field(init=False)
     reader: Engine = attrs.field(init=False)
     _closed: bool = attrs.field(default=False, init=False)
+    #: The device and the number of the file that was opened.
+    _identity: tuple[int, int] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         url = _sqlite_url(self._url)
@@ -69,6 +71,42 @@ class Database:
     def key_file(self) -> Path:
         """Where the key for marks of mobile numbers is."""
         return self._path.with_name(f"{self._path.name}.key")
+
+    @property
+    def head_file(self) -> Path:
+        """Where it is remembered how far the trail went."""
+        return self._path.with_name(f"{self._path.name}.head")
+
+    def hold_on(self) -> None:
+        """Refuse to go on, from now on, when the file is deleted or another one takes its place."""
+        self._identity = self._found()
+
+    @contextmanager
+    def same_file(self) -> Iterator[None]:
+        """Make sure that the file is there before and after what is done: what is open goes on without it.
+
+        Raises:
+
+            StoreError: It was deleted or moved, or another file is in its place.
+        """
+        self._expect_same_file()
+        yield
+        self._expect_same_file()
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _expect_same_file(self) -> None:
+        if self._identity and self._found() != self._identity:
+            raise StoreError(
+                "the store {place} was deleted, moved or replaced while it was in use",
+                cure="put the right file in its place; then run 'provisioner check' and 'provisioner resume'",
+                place=self.place,
+            )
 
     def reserve(self) -> None:
         """Make the file if there is none, for nobody else to read: it knows people's numbers."""
@@ -94,7 +132,7 @@ class Database:
 
             StoreError: The database failed.
         """
-        with self._failures(), self.reader.begin() as connection:
+        with self._failures(), self.same_file(), self.reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -103,9 +141,9 @@ class Database:
 
         Raises:
 
-            StoreError: The database failed. Nothing was changed.
+            StoreError: The database failed, and nothing was changed; or it is not where it was any more.
         """
-        with self._failures(), self.writer.begin() as connection:
+        with self._failures(), self.same_file(), self.writer.begin() as connection:
             yield connection
 
     def close(self) -> None:

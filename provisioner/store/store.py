@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Self
 
 from sqlalchemy import bindparam, delete, select
@@ -14,6 +15,8 @@ from provisioner.core.health import Change, TargetHealth
 from provisioner.core.model import Account, Person, Unit
 from provisioner.store import master_data, schedule, schema
 from provisioner.store.authority import StoredAuthority
+from provisioner.store.chain import Head
+from provisioner.store.continuity import Continuity, HeadFile, goes_back_to
 from provisioner.store.engine import Database
 from provisioner.store.forms import StoredForms
 from provisioner.store.leases import Leases
@@ -70,7 +73,8 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         #: Returns the mark of a mobile number.
         self.mobile_mark = MobileMarks(database.key_file)
         self._leases = Leases(owner=new_owner(), now=now, ttl=lease_ttl, clock=elapsed)
-        self._writer = Writer(database, self._leases)
+        self._head_file = HeadFile(database.head_file)
+        self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))
 
     @classmethod
     def create(
@@ -144,6 +148,22 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         """
         if events:
             self._writer.write(events)
+
+    @property
+    def head_file(self) -> Path:
+        """The file beside the store that remembers how far its trail went."""
+        return self._head_file.path
+
+    def lost_tail(self) -> Head | None:
+        """Return where the trail once ended, if this store does not go so far; ``None`` if nothing is known to be lost.
+
+        Raises:
+
+            StoreError: The store cannot be read.
+        """
+        known = self._head_file.read()
+        with self._database.read() as connection:
+            return None if known is None or goes_back_to(known, connection) else known
 
     @property
     def lease_ttl(self) -> timedelta:
@@ -252,6 +272,7 @@ def _prepare(database: Database, prepare: Callable[[Database], None]) -> None:
     try:
         prepare(database)
         schema.check(database)
+        database.hold_on()
     except BaseException:
         database.close()
         raise

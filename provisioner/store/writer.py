@@ -22,6 +22,7 @@ from provisioner.core.errors import BusyError, LeaseLostError, StoreError
 from provisioner.core.events import Event, OperationEvent
 from provisioner.store.apply import Batch
 from provisioner.store.chain import Trail, canonical
+from provisioner.store.continuity import Continuity
 from provisioner.store.engine import Database
 from provisioner.store.leases import Hold, Leases
 
@@ -75,6 +76,7 @@ class Writer:
 
     _database: Database
     _leases: Leases
+    _continuity: Continuity
     _queue: SimpleQueue[_Submission | None] = attrs.field(factory=SimpleQueue, init=False)
     _thread: threading.Thread | None = attrs.field(default=None, init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -138,9 +140,10 @@ class Writer:
             return
         try:
             answers = self._store(group)
-        except OperationalError as error:  # the disk, a lock: nobody's fault, and the same for all
+        except (OperationalError, StoreError) as error:  # the disk, a lock, the file: the same for all
+            failure = error if isinstance(error, StoreError) else self._database.failure(error)
             for submission in group:
-                submission.answer(self._database.failure(error))
+                submission.answer(failure)
         except Exception as error:
             if len(group) > 1:
                 for submission in group:
@@ -164,8 +167,9 @@ class Writer:
 
     def _store(self, group: Sequence[_Submission]) -> list[_Answer]:
         logins = set().union(*(submission.logins for submission in group))
-        with self._database.writer.begin() as connection:
+        with self._database.same_file(), self._database.writer.begin() as connection:
             trail = Trail(connection)
+            self._continuity.expect(connection, trail.head)
             standings = self._leases.read(connection, logins)
             batch = Batch(connection, owner=standings.owner, expires_at=standings.expires_at)
             answers: list[_Answer] = []
@@ -183,4 +187,5 @@ class Writer:
             trail.store()
             renewed = self._leases.renew(connection)
         self._leases.note(standings, logins, renewed)
+        self._continuity.reached(trail.head)
         return answers

@@ -34,6 +34,22 @@ class TestCheck:
         assert lines[5].startswith("warning  authority: ")
         assert lines[7].startswith("ok       targets.posta: ")
 
+    def test_of_a_restored_backup_says_that_accounts_must_be_verified(self, office: Office) -> None:
+        store = office.config.with_name("provisioner.sqlite")
+        office.type("unit", "open", "il-mem")
+        backup = store.read_bytes()
+        office.type("account", "rotate", "kmarasmem")
+        store.unlink()
+        store.write_bytes(backup)
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 4
+        [found] = [one for one in answer.json["items"] if one["name"] == "store" and one["status"] == "problem"]
+        assert "provisioner.sqlite.head" in found["cure"]
+        office.type("account", "rotate", "kmarasmem")
+        assert office.type("check").code == 4, "what was done later does not make up for what was lost"
+
     def test_counts_administrators_and_roles_once_authority_is_enforced(self, office: Office) -> None:
         office.config.write_text(office.config.read_text() + '[authority]\nadministrators = ["3001"]\n')
 

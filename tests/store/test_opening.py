@@ -65,7 +65,7 @@ def test_nobody_else_may_read_a_new_store(url: str, tmp_path: Path, story: type[
 
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
 
-    assert modes == dict.fromkeys(("store.db", "store.db-shm", "store.db-wal"), 0o600)
+    assert modes == dict.fromkeys(("store.db", "store.db-shm", "store.db-wal", "store.db.head"), 0o600)
 
 
 def test_missing_store_is_not_made_by_opening_it(url: str, tmp_path: Path) -> None:
