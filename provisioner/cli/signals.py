@@ -32,9 +32,8 @@ def stop_between_steps(message: str) -> Iterator[threading.Event]:
         first = not stop.is_set()
         stop.set()
         if number in URGENT:
-            if signal.getsignal(number) is signal.SIG_DFL:
-                signal.raise_signal(number)  # it came right after the first one
             for other in URGENT:
+                # Not another handler, which would have to wait for what does not answer.
                 signal.signal(other, signal.SIG_DFL)
         if first:
             # Not print: the signal may come in the middle of one. There may be no terminal any more.
