@@ -67,6 +67,7 @@ def check_all(settings: LdapSettings, connect: Callable[[str], Session]) -> Targ
         try:
             with closing(connect(url)) as session:
                 _expect_switch(session, FAMILIES[settings.family].switch)
+                _expect_different_attributes(session, settings)
                 for base in settings.bases:
                     session.expect_changes(base)
                 reports.append(check(session, settings))
@@ -126,6 +127,20 @@ def _expect_switch(session: Session, name: str) -> None:
             server=session.server,
             name=name,
         )
+
+
+def _expect_different_attributes(session: Session, settings: LdapSettings) -> None:
+    """See that no attribute is configured twice, under two of its names."""
+    names: dict[str, str] = {}
+    for name in (settings.rdn, *settings.attributes):
+        other = names.setdefault(session.schema().attribute(name), name)
+        if other != name:
+            raise MisconfiguredError(
+                "{one} and {other} are two names of one attribute",
+                cure="give each attribute one template, and none to the attribute that rdn names",
+                one=other,
+                other=name,
+            )
 
 
 def _expect_support(root: Entry, session: Session) -> None:

@@ -138,7 +138,7 @@ class Directory:
             raise self._taken(session, request.account, named)
         self._expect_ours(session, former, request.account)
         with Rewrite(session, self._family, former) as adopted:
-            adopted.modify(former.differences(wanted))
+            adopted.modify(former.differences(wanted, schema=session.schema))
             adopted.set_password(request.secret)
             # Last, so that the account is never open with the password of its last holder.
             adopted.modify(self._family.enabling(former))
@@ -161,12 +161,18 @@ class Directory:
         return self._applied(change.undo)
 
     def _hand_over(self, session: Session, request: HandOver) -> Receipt:
-        wanted = self._wanted(request.account, request.unit, request.holder)
         former = self._expect_there(session, request.account)
+        differences = self._handed_over(session, former, request)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
-            change.modify({**former.differences(wanted), **self._family.relocking(former)})
+            change.modify({**differences, **self._family.relocking(former)})
         return self._applied(change.undo)
+
+    def _handed_over(self, session: Session, former: Entry, request: HandOver) -> dict[str, tuple[bytes, ...]]:
+        """Return what changes in an entry with its holder. What others have added stays."""
+        wanted = self._wanted(request.account, request.unit, request.holder)
+        ours = self._wanted(request.account, request.unit, request.outgoing) if request.outgoing else None
+        return former.differences(wanted, ours, session.schema)
 
     def _delete(self, session: Session, account: Account) -> Receipt:
         dn = self._dn(account)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from string import Formatter
+from typing import TYPE_CHECKING
 
 import attrs
 
 from provisioner.core.model import Account, Person, Unit
+
+if TYPE_CHECKING:
+    from provisioner_ldap.schema import Schema
 
 #: Attributes by name, each with all the values it shall have; no value at all removes it.
 Attributes = Mapping[str, tuple[bytes, ...]]
@@ -56,17 +61,53 @@ class Entry:
         """Return some attributes with the values they have here, also those that have none."""
         return {name: self[name] for name in names}
 
-    def differences(self, wanted: Attributes) -> dict[str, tuple[bytes, ...]]:
-        """Return what has to be replaced so that the entry holds what is *wanted*.
+    def differences(
+        self, wanted: Attributes, ours: Attributes | None = None, schema: Callable[[], Schema] | None = None
+    ) -> dict[str, tuple[bytes, ...]]:
+        """Return what has to be replaced so that the entry holds what is *wanted*, and keeps what others added.
 
-        Object classes are only ever added; what an attribute holds besides is replaced.
+        Args:
+
+            wanted: What it shall hold. Object classes are only ever added.
+
+            ours: What we had written there, as far as that is known.
+
+            schema: Returns the schema; it is needed for attributes in which others have values.
         """
-        complete = {**wanted, OBJECT_CLASS: self._with_classes(wanted.get(OBJECT_CLASS, ()))}
-        return {name: values for name, values in complete.items() if set(values) != set(self[name])}
+        merged = {name: self._merged(name, values, ours, schema) for name, values in wanted.items()}
+        merged[OBJECT_CLASS] = self._with_classes(wanted.get(OBJECT_CLASS, ()), schema)
+        return {name: values for name, values in merged.items() if set(values) != set(self[name])}
 
-    def _with_classes(self, wanted: Iterable[bytes]) -> tuple[bytes, ...]:
+    def _merged(
+        self, name: str, wanted: tuple[bytes, ...], ours: Attributes | None, schema: Callable[[], Schema] | None
+    ) -> tuple[bytes, ...]:
+        others = self._of_others(name, None if ours is None else ours.get(name, ()))
+        if wanted and others and schema and schema().is_single(name):
+            return wanted
+        same = set(map(_canonical, wanted))
+        return (*wanted, *(value for value in others if _canonical(value) not in same))
+
+    def _of_others(self, name: str, ours: tuple[bytes, ...] | None) -> tuple[bytes, ...]:
+        """Return the values that we have not written. The only value of an attribute to which we gave one is ours."""
+        if len(self[name]) == 1 and ours != ():
+            return ()
+        same = set(map(_canonical, ours or ()))
+        return tuple(value for value in self[name] if _canonical(value) not in same)
+
+    def _with_classes(self, wanted: Iterable[bytes], schema: Callable[[], Schema] | None) -> tuple[bytes, ...]:
         present = {value.lower() for value in self[OBJECT_CLASS]}
-        return (*self[OBJECT_CLASS], *(value for value in wanted if value.lower() not in present))
+        missing = [value for value in wanted if value.lower() not in present]
+        if missing and schema:
+            identity = schema().object_class
+            present = {identity(name).encode() for name in self.texts(OBJECT_CLASS)}
+            missing = [value for value in missing if identity(value.decode()).encode() not in present]
+        return (*self[OBJECT_CLASS], *missing)
+
+
+def _canonical(value: bytes) -> str:
+    """Return what is the same for all values that a directory takes for one: case, blanks, the marks of a number."""
+    text = " ".join(value.decode(errors="replace").casefold().split())
+    return re.sub(r"[ -]", "", text) if re.fullmatch(r"\+[\d -]+", text) else text
 
 
 def placeholders(account: Account, unit: Unit, holder: Person) -> dict[str, str]:

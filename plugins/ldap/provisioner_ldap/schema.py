@@ -30,6 +30,10 @@ class Schema:
         """Whether there is such an attribute."""
         return attribute in self._attributes
 
+    def is_single(self, attribute: str) -> bool:
+        """Whether an attribute can have one value only."""
+        return attribute in self._attributes and bool(self._attributes[attribute].single_value)
+
     def attribute(self, name: str) -> str:
         """Return what is the same for all names of an attribute; *name* itself, in lower case, if it is unknown."""
         return _identity(self._attributes, name)

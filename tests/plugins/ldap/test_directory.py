@@ -118,6 +118,17 @@ class TestCreate:
         assert administrator.text(dn, "displayName") == "Ayşe Işık"
         assert administrator.text(dn, "description") == "kept"
 
+    def test_further_values_that_somebody_added_are_kept(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        dn = administrator.dn(account)
+        directory.create(samples.create(account))
+        administrator.add_value(dn, "mail", "alias@meb.gov.tr")
+
+        directory.create(samples.create(account, OTHER_SECRET))
+
+        assert set((administrator.read(dn) or {})["mail"]) == {account.mail.encode(), b"alias@meb.gov.tr"}
+
     def test_a_further_login_that_somebody_added_is_kept(
         self, directory: Directory, account: Account, administrator: Administrator
     ) -> None:
@@ -534,6 +545,43 @@ class TestHandOver:
         directory.hand_over(attrs.evolve(samples.handover(account), holder=untitled))
 
         assert administrator.text(administrator.dn(account), "title") is None
+
+    def test_what_others_have_added_stays(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        dn = administrator.dn(account)
+        directory.create(samples.create(account))
+        administrator.add_value(dn, "mail", "alias@meb.gov.tr")
+        administrator.add_value(dn, "title", "Gönüllü")
+
+        directory.hand_over(attrs.evolve(samples.handover(account), holder=attrs.evolve(samples.SUCCESSOR, title="")))
+
+        entry = administrator.read(dn) or {}
+        assert set(entry["mail"]) == {account.mail.encode(), b"alias@meb.gov.tr"}
+        assert entry["title"] == ["Gönüllü".encode()]
+
+    def test_a_title_that_others_gave_to_a_holder_without_one_stays(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        dn, untitled = administrator.dn(account), attrs.evolve(samples.HOLDER, title="")
+        directory.create(attrs.evolve(samples.create(account), holder=untitled))
+        administrator.add_value(dn, "title", "Gönüllü")
+
+        directory.hand_over(attrs.evolve(samples.handover(account), outgoing=untitled))
+
+        assert set((administrator.read(dn) or {})["title"]) == {"Gönüllü".encode(), samples.SUCCESSOR.title.encode()}
+
+    def test_an_attribute_of_one_value_is_ours(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        """Somebody gave the account a name for display while its holder had none."""
+        dn, nameless = administrator.dn(account), attrs.evolve(samples.HOLDER, name="")
+        directory.create(attrs.evolve(samples.create(account), holder=nameless))
+        administrator.replace(dn, displayName="Somebody")
+
+        directory.hand_over(attrs.evolve(samples.handover(account), outgoing=nameless))
+
+        assert administrator.text(dn, "displayName") == samples.SUCCESSOR.name
 
     def test_a_holder_that_the_directory_refuses_leaves_all_as_it_was(
         self, make_directory: MakeDirectory, account: Account, administrator: Administrator
