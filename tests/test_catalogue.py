@@ -22,7 +22,7 @@ from provisioner.cli.targets import Condition
 from provisioner.core import errors
 from provisioner.core.authority import Role
 from provisioner.core.forms import FormState
-from provisioner.core.model import AccountState, OperationKind, OperationState, TargetState
+from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
 from provisioner.core.troubles import TroubleState, TroubleStep
 from provisioner.testing.contract.results import Verdict
 
@@ -66,6 +66,7 @@ ENUMERATIONS: list[type[StrEnum]] = [
     AccountState,
     OperationKind,
     OperationState,
+    Outcome,
     TargetState,
     Status,
     PluginState,

@@ -120,4 +120,4 @@ def test_people_are_told_in_turkish(site: Path, office: Path) -> None:
     due = _answer(site, office, "--lang", "tr", "policy", "due", "--until", "2100-01-01")["items"]
 
     reasons = [one["reason"] for one in due]
-    assert "yeni öğretim yılı öncesinde 758810@meb.k12.tr hesabının şifresi yenilenecektir" in reasons
+    assert "yeni öğretim yılı öncesinde 758810@meb.k12.tr hesabının parolası yenilenecektir" in reasons

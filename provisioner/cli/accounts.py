@@ -12,6 +12,7 @@ from provisioner.cli.deadlines import next_action
 from provisioner.cli.documents import account_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.forms import carry_out, require_request_of
+from provisioner.cli.ids import find_id
 from provisioner.cli.options import DAY, changing, json_option
 from provisioner.cli.runs import run, started
 from provisioner.cli.session import Session
@@ -20,6 +21,7 @@ from provisioner.core.model import Account, AccountState, OperationKind, Unit
 from provisioner.core.plan import Naming, Plan
 from provisioner.core.text import Text
 from provisioner.store import Store
+from provisioner.store.ids import Named
 
 request_option = click.option("--request", metavar="ID", help="The approved request that this carries out.")
 
@@ -165,7 +167,7 @@ def _by_request(
 ) -> ExitCode:
     if len(accounts) > 1:
         raise click.UsageError(session.output.text("A request is for one LOGIN."))
-    form = app.desk.find(request)
+    form = app.desk.find(find_id(app.store, Named.REQUEST, request))
     require_request_of(form, kind, accounts[0].login)
     return carry_out(session, app, form, dry_run=dry_run)
 

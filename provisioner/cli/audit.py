@@ -20,11 +20,14 @@ from provisioner.audit.syslog import DOCUMENTATION_NUMBER, Syslog
 from provisioner.bootstrap import authority_of
 from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.ids import find_id
 from provisioner.cli.options import DAY, json_option
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
 from provisioner.core.authority import Role
+from provisioner.store import Store
 from provisioner.store.chain import Head
+from provisioner.store.ids import Named
 from provisioner.store.trail import StoredLink, StoredTrail
 from provisioner.store.verification import Anchors, Finding, Link, Walk
 
@@ -84,11 +87,11 @@ def list_(
 
     Nothing is verified here.
     """
-    with _trail(session) as trail:
+    with _store(session) as store:
         found = list(
-            trail.find(
+            store.trail.find(
                 login=_login(session, login) if login else None,
-                operation_id=operation_id,
+                operation_id=find_id(store, Named.OPERATION, operation_id) if operation_id else None,
                 actor=actor,
                 kind=kind,
                 person=person,
@@ -193,7 +196,13 @@ def export(session: Session, *, form: str, after: Head, enterprise_number: int) 
 
 @contextmanager
 def _trail(session: Session) -> Iterator[StoredTrail]:
-    """Open the trail for somebody to read. Every command that reads the store's trail comes through here.
+    with _store(session) as store:
+        yield store.trail
+
+
+@contextmanager
+def _store(session: Session) -> Iterator[Store]:
+    """Open the store for somebody to read its trail. Every command that reads the store's trail comes through here.
 
     Raises:
 
@@ -205,7 +214,7 @@ def _trail(session: Session) -> Iterator[StoredTrail]:
     """
     with session.store() as store:
         authority_of(session.configuration, store).require(session.actor, {Role.AUDITOR})
-        yield store.trail
+        yield store
 
 
 def _login(session: Session, given: str) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from importlib import metadata
@@ -35,7 +35,7 @@ from provisioner.core.errors import (
 from provisioner.core.evaluation import RuleFailure
 from provisioner.core.gateway import Channel, Target
 from provisioner.core.maintenance import Calendar
-from provisioner.core.model import Operation
+from provisioner.core.model import Operation, OperationState
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.plugins import Plugins
 from provisioner.core.policy import Policy, RuleSet
@@ -158,6 +158,23 @@ def _store(config: LoadedConfiguration) -> Iterator[Finding]:
     if lost:
         yield _restored(lost.seq, head_file)
     yield _clock(latest, utc_now())
+    yield from _operations(config)
+
+
+def _operations(config: LoadedConfiguration) -> Iterator[Finding]:
+    """Count the operations that have not ended. Those on which a process works need nobody's attention."""
+    with suppress(StoreError), Store.open(config.store_url) as store:
+        found = store.count_unended()
+        if not found:
+            yield Finding(name="operations", message=Text("all have ended"))
+            return
+        counts = {state.value: found.get(state, 0) for state in OperationState}
+        message = Text("{incomplete} incomplete, {planned} planned, {running} running, {staged} held back", counts)
+        if found.keys() - {OperationState.RUNNING} or any(store.resumable(utc_now())):
+            cure = Text("see 'provisioner operation list', then run 'provisioner resume'")
+            yield Finding(name="operations", status=Status.WARNING, message=message, cure=cure)
+        else:
+            yield Finding(name="operations", message=message)
 
 
 def _restored(seq: int, head_file: Path) -> Finding:
@@ -188,9 +205,7 @@ def _clock(latest: Operation | None, now: datetime) -> Finding:
             message=Text("the clock is {seconds} seconds behind the last operation", {"seconds": round(ahead)}),
             cure=Text("set the clock, and keep it right by NTP"),
         )
-    return Finding(
-        name="clock", message=Text("{time} UTC", {"time": now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")})
-    )
+    return Finding(name="clock", message=Text("{time}", {"time": now}))
 
 
 def _authority(config: LoadedConfiguration) -> Iterator[Finding]:

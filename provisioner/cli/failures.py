@@ -58,7 +58,7 @@ def exit_code(error: BaseException) -> ExitCode:
 
 def report(error: Exception, session: Session) -> ExitCode:
     """Tell people or the calling script what went wrong, and return the exit code."""
-    if session.json:
+    if session.json and not session.output.answered:
         session.output.document({"error": document(error, session)})
     else:
         for line in lines(error, session):

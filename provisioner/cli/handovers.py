@@ -8,6 +8,7 @@ from provisioner.bootstrap import Application
 from provisioner.cli.accounts import known_accounts
 from provisioner.cli.documents import handover_document
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.ids import find_id
 from provisioner.cli.options import PERSON, changing, json_option
 from provisioner.cli.pages import write_page
 from provisioner.cli.record import page, rows
@@ -16,6 +17,7 @@ from provisioner.cli.session import Session
 from provisioner.core.authority import Role
 from provisioner.core.errors import ConfigurationError, InputError, Problem
 from provisioner.core.text import Text
+from provisioner.store.ids import Named
 
 #: The name of a file that stands for stdout.
 STDOUT = "-"
@@ -96,7 +98,8 @@ def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
     if session.json and file == STDOUT:
         raise click.UsageError(session.output.text("With --json, give --html a FILE."))
     with session.store() as store:
-        handover = store.handovers([operation_id]).get(operation_id)
+        handover_id = find_id(store, Named.HANDOVER, operation_id)
+        handover = store.handovers([handover_id]).get(handover_id)
     if handover is None:
         problem = Text("there is no record of a handover {id}", {"id": operation_id})
         raise InputError([Problem(field="id", message=problem)])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,6 +21,12 @@ if TYPE_CHECKING:
     from provisioner.cli.session import Session
 
 ItemT = TypeVar("ItemT")
+
+#: A time in a message that was stored, as :func:`provisioner.core.text.in_zone` writes it.
+_TIME = re.compile(r"(?<![\w/.:-])\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:Z|\+00:00)(?![\w/:-])")
+
+#: How many rows of a long table are read before the first is printed; they decide how wide its columns are.
+PAGE = 500
 
 #: Values that are one of our own words, such as the state of an account.
 _WORDS = frozenset({"kind", "state"})
@@ -33,13 +42,14 @@ class Output:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._answered = False
+        #: Whether the JSON document was printed, or its beginning was.
+        self.answered = False
 
     def document(self, content: object) -> None:
         """Print the JSON document, in JSON mode. There is never more than one."""
-        if self._session.json and not self._answered:
-            self._answered = True
-            _write(printable_json(json.dumps(content, ensure_ascii=False)).encode(), sys.stdout)
+        if self._session.json and not self.answered:
+            self.answered = True
+            _write(_json(content).encode(), sys.stdout)
 
     def say(self, template: str, /, **values: object) -> None:
         """Print a line for people, on stdout."""
@@ -68,8 +78,11 @@ class Output:
 
     def text(self, template: str, /, **values: object) -> str:
         """Return a sentence in the language asked for. What the values hold is made visible."""
-        shown = {name: one if isinstance(one, (int, float)) else visible(str(one)) for name, one in values.items()}
+        shown = {name: one if isinstance(one, (int, float)) else self._shown(one) for name, one in values.items()}
         return Text(template, shown).said(self._session.catalogue)
+
+    def _shown(self, value: object) -> str:
+        return self._session.time(value) if isinstance(value, datetime) else visible(str(value))
 
     def said(self, text: Text) -> str:
         """Return *text* in the language asked for, with what it quotes of our own. Its values are made visible."""
@@ -79,12 +92,15 @@ class Output:
     def _said_value(self, name: str, value: object) -> str:
         catalogue = self._session.catalogue
         if isinstance(value, Lines):
-            return Lines.of(map(catalogue.again, value.split("\n")))
-        return visible(catalogue(str(value)) if name in _WORDS else catalogue.again(str(value)))
+            return Lines.of(map(self.translated, value.split("\n")))
+        if isinstance(value, datetime):
+            return self._session.time(value)
+        return visible(catalogue(str(value)) if name in _WORDS else self.translated(str(value)))
 
     def translated(self, message: str) -> str:
-        """Return a message that was stored in English in the language asked for."""
-        return self._session.catalogue.again(message)
+        """Return a message that was stored in English in the language asked for, with times where people are."""
+        said = self._session.catalogue.again(message)
+        return _TIME.sub(lambda time: self._session.time(datetime.fromisoformat(time.group())), said)
 
     def word(self, value: StrEnum) -> str:
         """Return a state or a kind in the language asked for."""
@@ -105,8 +121,10 @@ class Output:
         if sys.stdout.isatty():
             _draw(names, rows)
         else:
-            for line in _columns([names, *([visible(cell) for cell in row] for row in rows)]):
-                self.lines(line)
+            shown = [names, *([visible(cell) for cell in row] for row in rows)]
+            widths = _widths(shown)
+            for cells in shown:
+                self.lines(_columns(cells, widths))
 
     def fields(self, rows: Iterable[tuple[str, str]], named: Iterable[tuple[str, str]] = ()) -> None:
         """Print a table of fields for people.
@@ -119,6 +137,51 @@ class Output:
         """
         self.table(("field", "value"), [*((self.text(name), value) for name, value in rows), *named])
 
+    def stream(
+        self,
+        headers: Sequence[str],
+        items: Iterable[ItemT],
+        document: Callable[[ItemT], object],
+        row: Callable[[ItemT], Sequence[str]],
+    ) -> None:
+        """Print a list that may be long while it is read: as one document, or page by page as a table.
+
+        Args:
+
+            headers: The names of the columns, as templates.
+
+            items: What is listed.
+
+            document: Returns an item as JSON shows it.
+
+            row: Returns the cells of an item.
+        """
+        if self._session.json:
+            self._stream_document(map(document, items))
+        else:
+            self._stream_table([self.text(header) for header in headers], map(row, items))
+
+    def _stream_document(self, documents: Iterable[object]) -> None:
+        before = '{"items": ['
+        for document in documents:
+            self.answered = True
+            _write(f"{before}{_json(document)}".encode(), sys.stdout, nl=False)
+            before = ", "
+        _write(b"]}" if self.answered else b'{"items": []}', sys.stdout)
+        self.answered = True
+
+    def _stream_table(self, names: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
+        page = list(islice(rows, PAGE))
+        widths = _widths([names, *page])
+        if not sys.stdout.isatty():
+            self.line(_columns(names, widths))
+        while page:
+            if sys.stdout.isatty():
+                _draw(names, page)
+            for cells in () if sys.stdout.isatty() else page:
+                self.line(_columns([visible(cell) for cell in cells], widths))
+            page = list(islice(rows, PAGE))
+
     def progress(self, items: Iterable[ItemT], total: int | None, template: str) -> Iterator[ItemT]:
         """Yield the items, with a progress bar on stderr if that is a terminal."""
         if not sys.stderr.isatty():
@@ -130,19 +193,25 @@ class Output:
         yield from track(items, description=self.text(template), total=total, console=Console(stderr=True))
 
 
-def _write(text: str | bytes, stream: IO[Any]) -> None:
+def _write(text: str | bytes, stream: IO[Any], *, nl: bool = True) -> None:
     try:
-        click.echo(text, file=stream)
+        click.echo(text, file=stream, nl=nl)
     except BrokenPipeError:
         # Whoever read this has had enough. The work, and its exit code, do not depend on it.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+def _json(document: object) -> str:
+    return printable_json(json.dumps(document, ensure_ascii=False))
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _columns(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def _draw(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

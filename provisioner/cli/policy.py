@@ -30,7 +30,7 @@ from provisioner.core.plan import POLICY_ACTOR
 from provisioner.core.policy import RuleSet
 from provisioner.core.policy_run import Refusal
 from provisioner.core.requests import AuthorizeOperation
-from provisioner.core.rules import Action, Deadline, Rule, Sighting, Watch
+from provisioner.core.rules import Action, Deadline, Rule, Sighting, Watch, name_of
 from provisioner.core.simulation import Day, Simulation
 from provisioner.core.sweep import Swept
 from provisioner.core.text import Text
@@ -76,7 +76,7 @@ def show(session: Session) -> ExitCode:
         [
             (
                 one.name,
-                ", ".join(type(rule).__name__ for rule in _parts(one)),
+                ", ".join(name_of(rule) for rule in _parts(one)),
                 ", ".join(sorted(one.scope.kinds)) or everywhere,
                 ", ".join(sorted(one.scope.under)) or everywhere,
                 session.local_day(policy.since.get(one.name)),
@@ -181,6 +181,7 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
         [account] = known_accounts(app.store, app.planner.naming, [login])
         if session.actor != account.holder:
             app.authority.require(session.actor, {Role.OFFICER}, account.unit)
+        _require_duty(app, account, rule_set)
         after = account if dry_run else _confirmed(session, app, account, rule_set)
     shown = account_document(after, {})
     session.output.document(
@@ -191,6 +192,19 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
     else:
         session.output.say("{login}: confirmed; next: {next}", login=after.mail, next=next_action(after, session))
     return ExitCode.DONE
+
+
+def _require_duty(app: Application, account: Account, rule_set: str) -> None:
+    """Make sure that a rule set has a duty for an account, now or later.
+
+    Raises:
+
+        InputError: It has none, so nothing can be confirmed.
+    """
+    [(_, found)] = _evaluated(app, [account])
+    if not any((one.action, one.rule_set) == (Action.DUTY, rule_set) for one in found.deadlines):
+        values = {"name": rule_set, "login": account.login}
+        raise InputError([_problem("rule-set", Text("rule set {name} has no duty for {login} to confirm", values))])
 
 
 def _confirmed(session: Session, app: Application, account: Account, rule_set: str) -> Account:
@@ -212,7 +226,7 @@ def _parts(one: RuleSet) -> list[Rule | Watch]:
 def _parameters(rule: Rule | Watch) -> Document:
     cls = type(rule)
     parameters = {one.name: _plain(getattr(rule, one.name)) for one in attrs.fields(cls)} if attrs.has(cls) else {}
-    return {"rule": cls.__name__, **parameters}
+    return {"rule": name_of(rule), **parameters}
 
 
 def _plain(value: object) -> object:

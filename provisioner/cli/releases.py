@@ -9,6 +9,7 @@ import click
 from provisioner.bootstrap import Application
 from provisioner.cli.documents import Document, iso, operation_document
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.ids import find_id
 from provisioner.cli.options import changing, json_option
 from provisioner.cli.runs import follow, run, started
 from provisioner.cli.session import Session
@@ -16,6 +17,7 @@ from provisioner.core.authority import Role
 from provisioner.core.limits import IN_TOTAL, StagedRun
 from provisioner.core.model import Operation
 from provisioner.core.plan import Plan
+from provisioner.store.ids import Named
 
 
 def _named(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -60,6 +62,7 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     The actor is recorded in the audit trail. Later operations on the same accounts replace their part of the run.
     """
     with started(session, dry_run=dry_run) as app:
+        run_id = find_id(app.store, Named.RUN, run_id)
         if not dry_run:
             return follow(session, app.engine.release(run_id, actor=session.actor, reason=reason))
         plan = Plan(work=tuple(app.engine.releasable(run_id, actor=session.actor)))
@@ -78,6 +81,7 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     """
     with session.application(dry_run=dry_run) as app:
         staging = app.engine.staging
+        run_id = find_id(app.store, Named.RUN, run_id)
         ended = staging.operations(run_id)
         _require_right(session, app, ended)
         if not dry_run:

@@ -13,6 +13,7 @@ from provisioner.cli.documents import form_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.forms import carry_out
 from provisioner.cli.handovers import STDOUT
+from provisioner.cli.ids import find_id
 from provisioner.cli.options import PERSON, dry_run_option, json_option, reason_option, recording
 from provisioner.cli.pages import write_page
 from provisioner.cli.persons import masked
@@ -24,6 +25,7 @@ from provisioner.core.errors import InputError, Problem
 from provisioner.core.forms import KINDS, FormEvent, FormState, RequestForm
 from provisioner.core.model import Account, OperationKind
 from provisioner.core.text import Text
+from provisioner.store.ids import Named
 
 _ID = click.argument("form_id", metavar="ID")
 
@@ -90,7 +92,7 @@ def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool)
     A delegate of the supervisor can also approve it.
     """
     with session.application() as app:
-        form = app.desk.find(form_id)
+        form = _find(app, form_id)
         paper = _sha256(scan) if scan else form.scan_sha256
         if (form.state, form.approver, form.scan_sha256) == (FormState.APPROVED, session.actor, paper):
             return _tell(session, form, dry_run=dry_run)
@@ -109,7 +111,7 @@ def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> Exi
     A delegate of the supervisor can also reject it.
     """
     with session.application() as app:
-        form = app.desk.find(form_id)
+        form = _find(app, form_id)
         if form.state is FormState.REJECTED and form.approver == session.actor:
             return _tell(session, form, dry_run=dry_run)
         return _record(session, app, app.desk.reject(form, session.actor, reason), dry_run=dry_run)
@@ -125,7 +127,7 @@ def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode
     An officer confirms the number that the personnel system has now.
     """
     with session.application() as app:
-        event = app.desk.confirm_mobile(app.desk.find(form_id), session.actor)
+        event = app.desk.confirm_mobile(_find(app, form_id), session.actor)
         people = app.planner.people.find_all([event.form.recipient or ""])
         for person in people.values():
             session.output.line(f"{person.id}: {masked(person.mobile) or '-'}")
@@ -143,7 +145,7 @@ def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
     You can repeat the command: it continues what was begun, and does not repeat what is done.
     """
     with started(session, dry_run=dry_run) as app:
-        return carry_out(session, app, app.desk.find(form_id), dry_run=dry_run)
+        return carry_out(session, app, _find(app, form_id), dry_run=dry_run)
 
 
 @click.command("list")
@@ -193,7 +195,7 @@ def show(session: Session, form_id: str, *, archived: bool, file: str | None) ->
         raise click.UsageError(session.output.text("Give one of --archived, --json and --html -."))
     with session.application() as app:
         app.desk.settle()
-        form = app.desk.find(form_id)
+        form = _find(app, form_id)
         if file:
             return _print(session, app, form, file)
     if not archived:
@@ -213,6 +215,10 @@ def _print(session: Session, app: Application, form: RequestForm, file: str) -> 
         write_page(file, text)
         session.output.say("the form is in {file}", file=file)
     return ExitCode.DONE
+
+
+def _find(app: Application, form_id: str) -> RequestForm:
+    return app.desk.find(find_id(app.store, Named.REQUEST, form_id))
 
 
 def _account(app: Application, kind: OperationKind, login: str) -> Account:

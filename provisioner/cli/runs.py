@@ -240,12 +240,41 @@ def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
     These are operations that were planned and not begun, that a crash interrupted, or that did not work the last time.
     """
     with started(session, dry_run=dry_run) as app:
-        if not dry_run:
-            return follow(session, app.engine.retry(_left(app, only_due=due)))
-        found = list(app.engine.startable(_left(app, only_due=due)))
-        work = tuple(one for one in found if isinstance(one, Work))
-        refused = tuple(_refused(one) for one in found if isinstance(one, Operation))
-        return run(session, app, Plan(work=work, refused=refused), dry_run=True)
+        return carry_on(session, app, _left(app, only_due=due), dry_run=dry_run)
+
+
+def carry_on(
+    session: Session,
+    app: Application,
+    operations: Iterable[Operation],
+    unchanged: Sequence[Unchanged] = (),
+    *,
+    dry_run: bool,
+) -> ExitCode:
+    """Carry out operations from the journal that have not ended, or only show what would be done.
+
+    Args:
+
+        session: Where to answer.
+
+        app: What carries them out.
+
+        operations: The operations.
+
+        unchanged: Accounts that needed nothing.
+
+        dry_run: Whether to show it only.
+
+    Raises:
+
+        ProvisionerError: Nothing was changed.
+    """
+    if not dry_run:
+        return follow(session, app.engine.retry(operations), unchanged)
+    found = list(app.engine.startable(operations))
+    work = tuple(one for one in found if isinstance(one, Work))
+    refused = tuple(_refused(one) for one in found if isinstance(one, Operation))
+    return run(session, app, Plan(work=work, unchanged=tuple(unchanged), refused=refused), dry_run=True)
 
 
 def _left(app: Application, *, only_due: bool) -> Iterator[Operation]:

@@ -160,8 +160,15 @@ class Session:
 
     def local_time(self, time: datetime | None) -> str:
         """Return a time, to the second, as it is where the configuration says that people are."""
-        zone = self.configuration.content.time_zone
-        return time.astimezone(zone).isoformat(sep=" ", timespec="seconds") if time else ""
+        from provisioner.core.text import in_zone
+
+        return in_zone(time, self.configuration.content.time_zone) if time else ""
+
+    def time(self, time: datetime) -> str:
+        """Return a time in a message: where people are, and in UTC for scripts or without a configuration."""
+        from provisioner.core.text import in_zone
+
+        return in_zone(time) if self.json or not self._is_configured else self.local_time(time)
 
     def start_of(self, day: datetime) -> datetime:
         """Return when a day begins where the configuration says that people are, in UTC."""

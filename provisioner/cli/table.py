@@ -79,6 +79,15 @@ _TROUBLE = Family(
     },
 )
 
+_OPERATION = Family(
+    "Operations: what is under way, stuck or failed.",
+    {
+        "list": Entry("List the operations that have not ended.", "provisioner.cli.operations:list_"),
+        "show": Entry("Show one operation with its steps.", "provisioner.cli.operations:show"),
+        "retry": Entry("Retry operations now.", "provisioner.cli.operations:retry"),
+    },
+)
+
 _TARGET = Family(
     "Targets and channels.",
     {
@@ -125,6 +134,7 @@ COMMANDS: dict[str, Entry | Family] = {
     "trouble": _TROUBLE,
     "clearance": Entry("Say whether a person may leave or start.", "provisioner.cli.clearance:command"),
     "policy": _POLICY,
+    "operation": _OPERATION,
     "resume": Entry("Finish interrupted operations.", "provisioner.cli.runs:resume"),
     "target": _TARGET,
     "audit": _AUDIT,

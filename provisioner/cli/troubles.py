@@ -13,6 +13,7 @@ from provisioner.bootstrap import Application
 from provisioner.cli.accounts import known_accounts
 from provisioner.cli.documents import trouble_document
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.ids import find_id
 from provisioner.cli.options import json_option, recording
 from provisioner.cli.session import Session
 from provisioner.core.authority import Role
@@ -29,6 +30,7 @@ from provisioner.core.troubles import (
     TroubleStep,
 )
 from provisioner.store import Store
+from provisioner.store.ids import Named
 
 _ID = click.argument("trouble_id", metavar="ID")
 _STEPS = frozenset(TroubleStep)
@@ -139,7 +141,7 @@ def show(session: Session, trouble_id: str) -> ExitCode:
 
 
 def _find(store: Store, trouble_id: str) -> Trouble:
-    trouble = store.trouble(trouble_id)
+    trouble = store.trouble(find_id(store, Named.TROUBLE, trouble_id))
     if trouble is None:
         message = Text("there is no report of trouble {id}", {"id": trouble_id})
         raise InputError([Problem(field="id", message=message)])

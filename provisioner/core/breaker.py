@@ -121,7 +121,7 @@ class Breaker:
                     "{target} has not worked since {since} and is quarantined: {error}",
                     cure="mend it, then run 'provisioner target resume {target}'",
                     target=self.name,
-                    since=self._known.failing_since.isoformat(timespec="seconds"),
+                    since=self._known.failing_since,
                     error=self._known.error.message or self._known.error.name,
                 )
 

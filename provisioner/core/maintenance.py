@@ -37,7 +37,7 @@ class Maintenance:
             "{target} is in maintenance until {end}",
             cure="nothing needs to be done: 'provisioner resume' or the next sweep carries on after that",
             target=self.name,
-            end=self.until.isoformat(timespec="minutes"),
+            end=self.until,
         )
         error.target, error.until = self.name, self.until
         return error

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar, cast
 
@@ -125,10 +126,6 @@ class Plugins:
                 raise PluginError(
                     "plug-in {plugin} did not make {missing}", plugin=one.plugin, missing=", ".join(sorted(missing))
                 )
-        try:
-            self._manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            raise PluginError("unknown hook: {error}", cure="correct its name", error=error) from error
 
     @property
     def longest_call(self) -> timedelta:
@@ -293,7 +290,33 @@ class Plugins:
             self._manager.register(plugin, name)
         except (pluggy.PluginValidationError, ValueError) as error:
             raise PluginError("{name} does not fit the hooks: {error}", name=name, error=error) from error
+        self._require_known_hooks(name, plugin)
         self._aim()
+
+    def _require_known_hooks(self, name: str, plugin: object) -> None:
+        """Make sure that an object has no hook that does not exist; one that has is not kept.
+
+        Raises:
+
+            PluginError: It has some; all of them are named.
+        """
+        callers = self._manager.get_hookcallers(plugin) or ()
+        unknown = sorted(
+            caller.name
+            for caller in callers
+            if not caller.has_spec() and not all(one.optionalhook for one in caller.get_hookimpls())
+        )
+        if unknown:
+            self._manager.unregister(plugin)
+            known = [caller.name for caller in vars(self._manager.hook).values() if caller.has_spec()]
+            meant = {one for hook in unknown for one in get_close_matches(hook, known, n=1)}
+            raise PluginError(
+                "{name} has an unknown hook: {hooks}",
+                cure="correct its name; near to it are: {meant}",
+                name=name,
+                hooks=", ".join(unknown),
+                meant=", ".join(sorted(meant)) or "-",
+            )
 
     def _all_but(self, name: str) -> list[object]:
         return [plugin for other, plugin in self._manager.list_name_plugin() if other != name and plugin is not None]

@@ -10,8 +10,10 @@ What has a date and is no account, such as a certificate, has a :class:`Watch` i
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -102,6 +104,9 @@ class Rule:
                 return [Deadline(action=Action.CLOSE, at=at, reason=reason, source="our own regulation, m.3")]
     """
 
+    #: What people call the rule; by default, ``CloseAfterYears`` is ``close-after-years``.
+    rule_name: ClassVar[str] = ""
+
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
         """Return all deadlines that follow from what is known of one account.
 
@@ -153,6 +158,9 @@ class Sighting:
 class Watch:
     """Looks after things with a date that are no accounts. Part of a rule set, like a rule; subclass it."""
 
+    #: What people call it; by default, ``MyWatch`` is ``my-watch``.
+    rule_name: ClassVar[str] = ""
+
     def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
         """Look at every thing, and return how each is.
 
@@ -170,3 +178,8 @@ class Watch:
         whatever they do.
         """
         raise NotImplementedError
+
+
+def name_of(rule: Rule | Watch) -> str:
+    """Return what people call a rule: the name that its class says, or else the words of the name of the class."""
+    return rule.rule_name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(rule).__name__).lower()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol, Self
 
 import attrs
@@ -36,10 +37,19 @@ class Text:
 
     def said(self, catalogue: Catalogue) -> str:
         """Return the sentence in the language of *catalogue*."""
-        return catalogue(self.template).format_map(self.values)
+        return catalogue(self.template).format_map(_stated(self.values))
 
     def __str__(self) -> str:
-        return self.template.format_map(self.values)
+        return self.template.format_map(_stated(self.values))
+
+
+def in_zone(time: datetime, zone: tzinfo = UTC) -> str:
+    """Return a time as messages have it: to the second, and in UTC where nobody knows yet who reads it."""
+    return time.astimezone(zone).isoformat(sep=" ", timespec="seconds")
+
+
+def _stated(values: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: in_zone(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 class Lines(str):

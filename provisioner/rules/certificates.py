@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -38,6 +39,7 @@ _Look = Callable[[], Mapping[str, datetime]]
 class Certificates(Watch):
     """Warn before a certificate runs out that lies in a file, or that a server or target shows (004 m.12/d)."""
 
+    rule_name: ClassVar[str] = "certificate"
     #: Certificates, or whole chains, in PEM. Of a chain, the one that runs out first counts.
     files: tuple[Path, ...] = ()
     #: Servers that speak TLS, each as ``HOST:PORT``.

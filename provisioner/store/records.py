@@ -29,9 +29,10 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.rules import Mark
-from provisioner.store import chain, tree
+from provisioner.store import chain, ids, tree
 from provisioner.store.chunks import CHUNK, chunks
 from provisioner.store.engine import Database
+from provisioner.store.ids import Named
 from provisioner.store.leases import Hold
 from provisioner.store.tables import (
     account_targets,
@@ -257,12 +258,23 @@ class StoredRecords:
 
     # -- operations ------------------------------------------------------------------------------------------------
 
+    def ids(self, kind: Named, beginning: str, *, at_most: int) -> Sequence[str]:
+        """Return the ids of this kind that have this beginning, in their order, and no more than *at_most*."""
+        return ids.find(self._database, kind, beginning, at_most)
+
     def operations(self, ids: Iterable[str]) -> Mapping[str, Operation]:
         """Return the operations with these ids."""
         found = self._with_steps(self._among(select(operations), operations.c.id, ids))
         return {operation.id: operation for operation in found}
 
-    def find_operations(self, *, login: str | None = None, state: OperationState | None = None) -> Iterator[Operation]:
+    def find_operations(
+        self,
+        *,
+        login: str | None = None,
+        state: OperationState | None = None,
+        under: str | None = None,
+        unended: bool = False,
+    ) -> Iterator[Operation]:
         """Yield operations, the latest first.
 
         Args:
@@ -270,14 +282,33 @@ class StoredRecords:
             login: Only those of this account.
 
             state: Only those in this state.
+
+            under: Only those of accounts of the unit with this code and of the units below it.
+
+            unended: Only those that have not ended.
         """
         query = select(operations)
+        if under is not None:
+            own = select(accounts.c.login).where(accounts.c.unit.in_(tree.codes_under([under])))
+            query = query.where(operations.c.login.in_(own))
+        if unended:
+            query = query.where(operations.c.finished_at.is_(None))
         if login is not None:
             query = query.where(operations.c.login == login)
         if state is not None:
             query = query.where(operations.c.state == state)
         for page in self._pages(query, operations.c.created_at, operations.c.id, latest_first=True):
             yield from self._with_steps(page)
+
+    def count_unended(self) -> Mapping[OperationState, int]:
+        """Return how many operations have not ended, by state; it costs what has not ended, not what exists."""
+        return self._count(operations.c.state, operations.c.finished_at.is_(None))
+
+    def held_until(self, operation: Operation, now: datetime) -> datetime | None:
+        """Return until when a process that works on an operation holds its account; ``None`` if none does."""
+        query = select(leases).where(leases.c.login == operation.login, leases.c.operation_id == operation.id)
+        holds = [Hold(row.operation_id, owner=row.owner, expires_at=row.expires_at) for row in self._all(query)]
+        return next((hold.expires_at for hold in holds if not hold.is_free(now)), None)
 
     def count_operations(self) -> Mapping[OperationState, int]:
         """Return how many operations there are in each state that occurs."""
@@ -390,8 +421,8 @@ class StoredRecords:
     def _some_units(self, query: Select[Any]) -> Sequence[Unit]:
         return [Unit(**row._asdict()) for row in self._all(query)]
 
-    def _count(self, column: ColumnElement[Any]) -> Mapping[Any, int]:
-        query = select(column.label("value"), func.count().label("total")).group_by(column)
+    def _count(self, column: ColumnElement[Any], *only: ColumnElement[bool]) -> Mapping[Any, int]:
+        query = select(column.label("value"), func.count().label("total")).where(*only).group_by(column)
         return {row.value: row.total for row in self._all(query)}
 
 

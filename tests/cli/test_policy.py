@@ -88,7 +88,7 @@ class TestShow:
         items = ruled.type("--json", "policy", "show").json["items"]
 
         assert [one["name"] for one in items] == ["renewal", "offices", "backup"]
-        assert items[0]["rules"] == [{"rule": "RenewOrClose", "days": 30, "warn_days": [7, 3, 1]}]
+        assert items[0]["rules"] == [{"rule": "renew-or-close", "days": 30, "warn_days": [7, 3, 1]}]
         assert items[1]["kinds"] == ["office"]
         assert items[0]["since"] == "2026-03-02T09:00:00Z"
 
@@ -97,14 +97,14 @@ class TestShow:
         office.config.write_text(CONFIG + rule_set, encoding="utf-8")
 
         [item] = office.type("--json", "policy", "show").json["items"]
-        assert [one["rule"] for one in item["rules"]] == ["Certificates"]
-        assert "Certificates" in office.type("policy", "show").out
+        assert [one["rule"] for one in item["rules"]] == ["certificate"]
+        assert "certificate" in office.type("policy", "show").out
 
     def test_for_people(self, ruled: Office) -> None:
         out = ruled.type("policy", "show").out
 
         assert "renewal" in out
-        assert "RenewOrClose" in out
+        assert "renew-or-close" in out
         assert "everywhere" in out
 
 
@@ -185,7 +185,7 @@ class TestSweep:
         ruled.type("policy", "sweep")
 
         [notice] = ruled.plugin.channels["sms"].notices("+905321234567")
-        assert "şifresini" in notice.text
+        assert "parolasını" in notice.text
 
 
 class TestSimulate:
@@ -277,3 +277,20 @@ class TestNextAction:
         ruled.type("policy", "sweep")
         shown = ruled.type("--json", "account", "show", "kmarasmem").json
         assert [shown[key] for key in keys] == ["2026-03-29T09:00:00Z", "warn", "2026-04-01T09:00:00Z"]
+
+
+class TestConfirmWithoutDuty:
+    @pytest.mark.parametrize("rule_set", ["renewal", "offices"])
+    def test_of_a_rule_without_duties_exits_with_2(self, ruled: Office, rule_set: str) -> None:
+        """It was recorded as confirmed, although nothing had been asked."""
+        before = len(ruled.type("--json", "audit", "list").json["items"])
+
+        answer = ruled.type("--json", "policy", "confirm", "arge46", rule_set)
+
+        assert answer.code == 2
+        assert "has no duty for arge46" in answer.json["error"]["items"][0]["message"]
+        assert len(ruled.type("--json", "audit", "list").json["items"]) == before
+
+    def test_of_an_account_outside_its_scope_exits_with_2(self, ruled: Office) -> None:
+        assert ruled.type("policy", "confirm", "arge46", "backup").code == 2
+        assert ruled.type("policy", "confirm", "kmarasmem", "backup").code == 0

@@ -120,8 +120,25 @@ def test_a_misspelt_hook_stops_the_program(plugins: Plugins, install: Install) -
 
     install("misspelt", registering(("posta", Misspelt())))
 
-    with pytest.raises(ConfigurationError, match="acount_create"):
+    with pytest.raises(ConfigurationError, match="acount_create") as caught:
         plugins.load([settings("misspelt", "posta")])
+    assert "account_create" in str(caught.value.cure)
+
+
+def test_a_misspelt_hook_is_reported_once(plugins: Plugins, install: Install) -> None:
+    """``check`` loads one plug-in after the other; each later one was blamed for the hook of an earlier one."""
+
+    @attrs.define(eq=False)
+    class Misspelt:
+        @hookimpl
+        def acount_create(self) -> None: ...
+
+    install("misspelt", registering(("posta", Misspelt())))
+    with pytest.raises(PluginError, match="target:posta has an unknown hook: acount_create"):
+        plugins.load([settings("misspelt", "posta")])
+
+    install("right", registering(("pys", MemoryTarget())))
+    plugins.load([settings("right", "pys")])
 
 
 def test_a_hook_with_an_unknown_argument_stops_the_program(plugins: Plugins, install: Install) -> None:

@@ -93,7 +93,7 @@ class TestRenewOrClose:
         warning = _last(RenewOrClose(), facts, Action.WARN)
 
         assert warning.reason.said(Catalogue.of("tr")) == (
-            "temelegitim46@meb.gov.tr şifresini 1 gün içinde, en geç 04.02.2026 tarihinde yenileyiniz; "
+            "temelegitim46@meb.gov.tr parolasını 1 gün içinde, en geç 04.02.2026 tarihinde yenileyiniz; "
             "aksi takdirde hesap kapatılacaktır"
         )
         assert warning.source == "001 ¶2"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -95,7 +96,8 @@ def inbox(session: Session, number: str | None, database: Path | None, url: str 
     items = _fetch(where, number) if where.url else _read(where.embedded, number)
     session.output.document({"items": items})
     for item in items:
-        session.output.line(f"{item['received_at']}  {item['from']} > {item['to']}: {item['text']}")
+        received_at = session.local_time(datetime.fromisoformat(item["received_at"])) if item["received_at"] else ""
+        session.output.line(f"{received_at}  {item['from']} > {item['to']}: {item['text']}")
 
 
 def _configured(session: Session) -> SimulatorSettings:
