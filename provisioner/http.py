@@ -393,7 +393,9 @@ def _lost(origin: Origin, error: Exception, *, harmless: bool) -> TargetError:
     """Say that a request was sent and its answer was lost; the error may quote either, and is not quoted."""
     reason = "timeout" if isinstance(error, TimeoutError) else type(error).__name__
     if harmless:
-        return UnavailableError("{host} did not answer: {reason}", host=origin.host, reason=reason)
+        silence = UnavailableError("{host} did not answer: {reason}", host=origin.host, reason=reason)
+        silence.reached = True
+        return silence
     return UnknownOutcomeError(
         "{host} was sent a request and did not answer: {reason}", host=origin.host, reason=reason
     )

@@ -55,6 +55,7 @@ COMPUTED = {
     "provisioner/cli/init.py:tell": "the names of parts are words, see below",
     "provisioner/cli/output.py": "passes templates on",
     "provisioner/cli/runs.py:_summarise": "the counts are required where they are listed",
+    "provisioner/core/breaker.py:_of_target": "passes templates on",
     "provisioner/core/errors.py:__init__": "passes templates on",
     "provisioner/core/planner.py:_problem": "passes templates on; its callers are looked at",
     "provisioner/core/planner.py:_unit_problem": "passes templates on; its callers are looked at",

@@ -32,8 +32,10 @@
         │   ├── ConflictError       something else is in the way
         │   ├── MissingError        the account is not there
         │   ├── LockedError         somebody else locked the account there
+        │   ├── ForbiddenError      our credentials are good, and we may not do this to this account or person
         │   └── UnsupportedError    it cannot do this at all
-        └── MisconfiguredError      our credentials or settings are wrong: the run stops for this target
+        └── MisconfiguredError      our credentials or settings are wrong: the run stops for this target, if its
+                                    check fails as well
 
 Plug-ins raise the leaves below ``TargetError``. Nothing in a message may be a secret; the gateway that calls the
 plug-ins scrubs them all the same.
@@ -216,7 +218,10 @@ class TransientError(TargetError):
 
 
 class UnavailableError(TransientError):
-    """The target could not be reached, so nothing was sent to it."""
+    """The target could not be reached, so nothing was sent to it; or a question was sent and no answer came."""
+
+    #: Whether it was reached and did not answer. That can be about one account or person; no connection cannot.
+    reached: bool = False
 
 
 class LeftAloneError(UnavailableError):
@@ -282,12 +287,23 @@ class LockedError(RefusedError):
     """Somebody else locked the account there, and only an administrator of the target unlocks it."""
 
 
+class ForbiddenError(RefusedError):
+    """Our credentials are good, and we may not do this to this account, person or message.
+
+    A plug-in raises it where an answer is about the rights to one item. The target's check is asked all the same; if
+    that fails, it becomes a :class:`MisconfiguredError`.
+    """
+
+
 class UnsupportedError(RefusedError):
     """The target cannot do this at all."""
 
 
 class MisconfiguredError(TargetError):
-    """Our own credentials or settings for the target are wrong. The run stops for it."""
+    """Our own credentials or settings for the target are wrong. The run stops for it.
+
+    If the target's check passes, it is about one item, and becomes a :class:`ForbiddenError`.
+    """
 
 
 class NotReadyError(ProvisionerError):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import attrs
 import pluggy
@@ -31,7 +32,7 @@ from provisioner.core.errors import (
 )
 from provisioner.core.fencing import require_lease
 from provisioner.core.maintenance import Maintenance
-from provisioner.core.model import Person
+from provisioner.core.model import Account, Person
 from provisioner.core.registration import LONGEST_CALL
 from provisioner.core.requests import (
     AccountReport,
@@ -44,6 +45,7 @@ from provisioner.core.requests import (
     DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
+    FindPerson,
     HandOver,
     ProbeAccount,
     ProbeDelivery,
@@ -91,6 +93,9 @@ class Origin:
 class Gateway:
     """One target or channel, and everything that holds for each call to it."""
 
+    #: The hook that tells whether it works, and its request.
+    _check: ClassVar[tuple[str, object]]
+
     name: str
     origin: Origin
     hooks: frozenset[str]
@@ -108,7 +113,7 @@ class Gateway:
         self._free = threading.BoundedSemaphore(self.parallel)
 
     def call(self, hook: str, request: object, answer: type[AnswerT]) -> AnswerT:
-        """Call one hook of this object.
+        """Call one hook of this object, and take no answer but one of this type.
 
         Args:
 
@@ -133,6 +138,20 @@ class Gateway:
             raise DryRunError("{hook} on {target} was held back: this is a dry run", hook=hook, target=self.name)
         call = partial(self.callers[hook], request=request)
         result = self._guarded(partial(_fenced, call) if hook in MUTATING else call, hook, request)
+        return self._expected(result, hook, answer)
+
+    def find_person(self, request: FindPerson) -> Person | None:
+        """Call ``person_find``; ``None`` if this object does not know the person.
+
+        Raises:
+
+            TargetError: It cannot tell; see :meth:`call`.
+        """
+        hook = "person_find"
+        result = self._guarded(lambda: self.callers[hook](request=request), hook, request)
+        return None if result is None else self._expected(result, hook, Person)
+
+    def _expected(self, result: object, hook: str, answer: type[AnswerT]) -> AnswerT:
         if not isinstance(result, answer):
             defect = PluginDefectError(
                 "{plugin} answered {found} to {hook} instead of {expected}",
@@ -162,10 +181,20 @@ class Gateway:
 
     def _guarded(self, function: Callable[[], object], hook: str, request: object) -> object:
         try:
-            with self._free, self.breaker.probe() if hook in CHECKS else self.breaker:
+            with self._free, self._admitted(hook, request):
                 return self._translated(function, hook, request)
         except TargetError as error:
             raise self._named(error) from None
+
+    def _admitted(self, hook: str, request: object) -> AbstractContextManager[None]:
+        if hook in CHECKS:
+            return self.breaker.probe()
+        return self.breaker.call(_item(request), self._confirm if self._check[0] in self.hooks else None)
+
+    def _confirm(self) -> None:
+        """Ask the target whether it works, as a part of the call that has failed: it has a turn already."""
+        hook, request = self._check
+        self._translated(lambda: self.callers[hook](request=request), hook, request)
 
     def _translated(self, function: Callable[[], object], hook: str, request: object) -> object:
         """Call *function*, and let no error out that is not ours or quotes the secret: the breaker remembers it."""
@@ -194,6 +223,8 @@ class Gateway:
 @attrs.define(eq=False, kw_only=True)
 class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
+
+    _check = ("target_check", CheckTarget())
 
     def change(self, request: AccountChange) -> Receipt:
         """Call the hook that belongs to the request: create, close, rotate, handover or delete."""
@@ -227,6 +258,8 @@ class Channel(Gateway):
     is anybody's guess, and the password could reach a stranger.
     """
 
+    _check = ("channel_check", CheckChannel())
+
     def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Call ``secret_deliver``."""
         self._require_number(request.recipient)
@@ -257,6 +290,16 @@ class Channel(Gateway):
                     reason=why,
                 )
             )
+
+
+def _item(request: object) -> str | None:
+    """Return what a call is about: a recipient, an account, a person or a message."""
+    recipient, account = getattr(request, "recipient", None), getattr(request, "account", None)
+    if isinstance(recipient, Person):
+        return recipient.id
+    if isinstance(account, Account):
+        return account.login
+    return getattr(request, "person_id", None) or getattr(request, "delivery_id", None)
 
 
 def _number_objection(person: Person) -> Text | None:

@@ -189,13 +189,19 @@ class Plugins:
         self._register(name, plugin)
 
     def find_person(self, request: FindPerson) -> Person | None:
-        """Call ``person_find`` until one answers.
+        """Call ``person_find`` until one answers. A target that has it is called like for any other hook.
 
         Raises:
 
             TargetError: The personnel system cannot tell.
         """
-        return cast("Person | None", self._ask("person_find", request))
+        for implementation in reversed(self._manager.hook.person_find.get_hookimpls()):
+            name = implementation.plugin_name
+            gateway = self._gateways.get(name)
+            found = gateway.find_person(request) if gateway else self._ask("person_find", request, name)
+            if found is not None:
+                return cast("Person", found)
+        return None
 
     def choose_login(self, request: ChooseLogin) -> str | None:
         """Call ``account_login`` until one answers."""
@@ -321,9 +327,11 @@ class Plugins:
     def _all_but(self, name: str) -> list[object]:
         return [plugin for other, plugin in self._manager.list_name_plugin() if other != name and plugin is not None]
 
-    def _ask(self, hook: str, request: object) -> object:
+    def _ask(self, hook: str, request: object, plugin: str | None = None) -> object:
+        """Call a hook of every plug-in, or of the one with this name."""
         try:
-            return self._manager.subset_hook_caller(hook, ())(request=request)
+            others = self._all_but(plugin) if plugin else ()
+            return self._manager.subset_hook_caller(hook, others)(request=request)
         except ProvisionerError:
             raise
         except Exception as error:

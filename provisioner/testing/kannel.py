@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -49,7 +49,7 @@ smsc = fake
 smsc-id = operator
 port = {operator}
 connect-allow-ip = 127.0.0.1
-
+{denied}
 group = smsbox
 bearerbox-host = 127.0.0.1
 bearerbox-port = {boxes}
@@ -160,7 +160,7 @@ class Kannel:
 
     @classmethod
     @contextmanager
-    def running(cls, *, log_level: int = QUIET, spool: bool = False) -> Iterator[Self]:
+    def running(cls, *, log_level: int = QUIET, spool: bool = False, denied: Sequence[str] = ()) -> Iterator[Self]:
         """Run a Kannel for as long as the ``with`` block.
 
         Args:
@@ -168,6 +168,8 @@ class Kannel:
             log_level: Kannel's own: 0 debug, 1 information, 2 warnings.
 
             spool: Whether it keeps messages in a file while they wait.
+
+            denied: The beginnings of numbers that its operator does not take.
 
         Raises:
 
@@ -197,6 +199,7 @@ class Kannel:
                 folder=folder,
                 log_level=log_level,
                 store=f"store-type = file\nstore-location = {folder}/spool\n" if spool else "",
+                denied=f"denied-prefix = {';'.join(denied)}\n" if denied else "",
                 username=kannel.username,
                 password=kannel.password,
             )

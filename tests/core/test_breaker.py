@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 
 import attrs
@@ -13,6 +13,7 @@ import structlog
 
 from provisioner.core.breaker import Breaker, BreakerState
 from provisioner.core.errors import (
+    ForbiddenError,
     LeftAloneError,
     MisconfiguredError,
     QuarantinedError,
@@ -20,6 +21,7 @@ from provisioner.core.errors import (
     StoreError,
     ThrottledError,
     TransientError,
+    UnavailableError,
     UnknownOutcomeError,
 )
 from provisioner.core.events import TargetQuarantined
@@ -28,6 +30,13 @@ from provisioner.testing.clock import FakeClock
 
 DOWN = TransientError("down")
 HOUR = timedelta(hours=1)
+
+
+def silence() -> UnavailableError:
+    """Return what a question becomes that was sent and not answered."""
+    error = UnavailableError("no answer in time")
+    error.reached = True
+    return error
 
 
 @pytest.fixture(name="clock")
@@ -168,6 +177,161 @@ def test_an_interrupt_says_nothing_of_the_target(breaker: Breaker) -> None:
     fail(breaker, TransientError("down"))
 
     assert breaker.state is BreakerState.OPEN
+
+
+class Check:
+    """A target's check: passes, or fails with this error, and is counted."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.calls = 0
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.error:
+            raise self.error
+
+
+def fail_at(
+    breaker: Breaker,
+    item: str,
+    error: Exception,
+    check: Check | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Exception:
+    """Make a call about an item that fails, and return what is raised."""
+    call = breaker.call(item, check)
+    call.__enter__()
+    meanwhile()
+    try:
+        call.__exit__(type(error), error, None)
+    except Exception as raised:
+        return raised
+    return error
+
+
+#: Ways in which a system answers about one record that it cannot serve.
+ITEM_ERRORS = [
+    TransientError("HTTP 500"),
+    UnknownOutcomeError("HTTP 500"),
+    KeyError("defect"),
+    ForbiddenError("HTTP 403"),
+    MisconfiguredError("HTTP 403"),
+    silence(),
+]
+
+
+class TestOneItem:
+    """What one account, person or number causes says nothing of the target."""
+
+    @pytest.mark.parametrize("error", ITEM_ERRORS, ids=lambda one: type(one).__name__)
+    def test_never_opens_the_circuit_however_often_it_fails(self, breaker: Breaker, error: Exception) -> None:
+        for _ in range(20):
+            fail_at(breaker, "poisoned", error, Check())
+
+        assert breaker.state is BreakerState.CLOSED
+
+    @pytest.mark.parametrize("error", ITEM_ERRORS, ids=lambda one: type(one).__name__)
+    def test_nor_do_many_of_them_while_the_check_passes(self, breaker: Breaker, error: Exception) -> None:
+        """After a run, only what was refused is left, one after the other."""
+        for number in range(20):
+            fail_at(breaker, f"poisoned {number}", error, Check())
+
+        assert breaker.state is BreakerState.CLOSED
+
+    @pytest.mark.parametrize("error", ITEM_ERRORS, ids=lambda one: type(one).__name__)
+    def test_many_of_them_open_it_when_the_check_fails_too(self, breaker: Breaker, error: Exception) -> None:
+        for number in range(3):
+            with suppress(Exception), breaker.call(f"item {number}", Check(UnavailableError("down"))):
+                raise error
+
+        assert breaker.state is BreakerState.OPEN
+
+    def test_is_told_with_its_own_reason_when_it_looked_like_our_credentials(self, breaker: Breaker) -> None:
+        refusal = fail_at(breaker, "sube46", MisconfiguredError("insufficient access"), Check())
+
+        assert isinstance(refusal, ForbiddenError)
+        assert str(refusal) == "posta works and refuses sube46 alone: insufficient access"
+
+    def test_is_told_as_our_credentials_when_the_check_says_so(self, breaker: Breaker) -> None:
+        refusal = fail_at(breaker, "sube46", ForbiddenError("HTTP 403"), Check(MisconfiguredError("wrong key")))
+
+        assert isinstance(refusal, MisconfiguredError)
+        assert str(refusal) == "HTTP 403"
+        assert breaker.state is BreakerState.OPEN
+
+    def test_does_not_close_a_circuit_that_another_thread_has_just_opened(self, breaker: Breaker) -> None:
+        wrong = MisconfiguredError("wrong key")
+
+        fail_at(
+            breaker,
+            "sube46",
+            ForbiddenError("HTTP 403"),
+            Check(),
+            meanwhile=lambda: fail_at(breaker, "other", wrong, Check(wrong)),
+        )
+
+        assert breaker.state is BreakerState.OPEN
+
+    def test_is_no_proof_after_the_pause_that_it_is_still_down(self, breaker: Breaker, clock: FakeClock) -> None:
+        """The one call that gets through may be about the item that always fails."""
+        fail(breaker, DOWN, times=3)
+        clock.advance(timedelta(seconds=30))
+        fail_at(breaker, "poisoned", UnknownOutcomeError("silent"), Check())
+
+        assert breaker.state is BreakerState.CLOSED
+
+    def test_proves_nothing_when_the_check_is_asked_to_wait(self, breaker: Breaker) -> None:
+        error = MisconfiguredError("HTTP 403")
+
+        assert fail_at(breaker, "sube46", error, Check(ThrottledError("later"))) is error
+        assert breaker.state is BreakerState.CLOSED
+
+    def test_counts_once_where_there_is_no_check(self, breaker: Breaker) -> None:
+        states = []
+        for item in [*["poisoned"] * 20, "second", "third"]:
+            fail_at(breaker, item, MisconfiguredError("HTTP 403"))
+            states.append(breaker.state)
+
+        assert states == [BreakerState.CLOSED] * 21 + [BreakerState.OPEN]
+
+    def test_without_a_connection_each_call_counts(self, breaker: Breaker) -> None:
+        """No account can cause that, and each try may cost a time-out."""
+        for _ in range(3):
+            fail_at(breaker, "sube46", UnavailableError("connection refused"), Check())
+
+        assert breaker.state is BreakerState.OPEN
+
+    def test_hundreds_of_them_cause_few_checks_and_never_two_at_once(self, breaker: Breaker) -> None:
+        at_once, most, lock = 0, 0, threading.Lock()
+
+        class Slow(Check):
+            def __call__(self) -> None:
+                nonlocal at_once, most
+                with lock:
+                    at_once += 1
+                    most = max(most, at_once)
+                time.sleep(0.01)
+                super().__call__()
+                with lock:
+                    at_once -= 1
+
+        check = Slow()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: fail_at(breaker, f"item {n}", MisconfiguredError("403"), check), range(300)))
+
+        assert most == 1
+        assert check.calls < 10
+        assert breaker.state is BreakerState.CLOSED
+
+    def test_is_forgotten_before_an_outage_is_timed(self, world: World) -> None:
+        """Its first failure is not the beginning of an outage hours later."""
+        breaker = world.process()
+        fail_at(breaker, "poisoned", UnknownOutcomeError("silent"), Check())
+        world.clock.advance(2 * HOUR)
+        fail(breaker, DOWN, times=3)
+
+        assert breaker.state is BreakerState.OPEN
 
 
 class SharedHealth(MemoryHealth):

@@ -15,6 +15,7 @@ from ldap3.core import results
 
 from provisioner.core.errors import (
     ConflictError,
+    ForbiddenError,
     MisconfiguredError,
     MissingError,
     RefusedError,
@@ -143,7 +144,8 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_ALIAS_DEREFERENCING_PROBLEM: (ConflictError, ""),
     results.RESULT_INAPPROPRIATE_AUTHENTICATION: (MisconfiguredError, _CREDENTIALS),
     results.RESULT_INVALID_CREDENTIALS: (MisconfiguredError, _CREDENTIALS),
-    results.RESULT_INSUFFICIENT_ACCESS_RIGHTS: (MisconfiguredError, _RIGHTS),
+    # An entry may have access rules of its own.
+    results.RESULT_INSUFFICIENT_ACCESS_RIGHTS: (ForbiddenError, _RIGHTS),
     results.RESULT_BUSY: (ThrottledError, ""),
     results.RESULT_UNAVAILABLE: (UnavailableError, ""),
     results.RESULT_UNWILLING_TO_PERFORM: (RefusedError, "see whether the directory is read-only"),

@@ -22,6 +22,9 @@ from provisioner_pys.errors import from_answer, lost
 
 ValueT = TypeVar("ValueT")
 
+#: The path of what is about no account and no person.
+STATUS = "/status"
+
 
 @attrs.frozen(kw_only=True)
 class PysStatus:
@@ -79,7 +82,7 @@ class PysClient:
 
     def status(self) -> PysStatus:
         """Ask PYS how it is; this also shows whether our key is good."""
-        answer = self._ask("GET", "/status")
+        answer = self._ask("GET", STATUS)
         return PysStatus(
             service=answer.take("service", str), version=answer.take("version", str), undo=answer.take("undo", bool)
         )
@@ -161,7 +164,7 @@ class PysClient:
         )
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return _Document.read(answer, writing=writing)
-        raise from_answer(answer, writing=writing)
+        raise from_answer(answer, writing=writing, about_us=path == STATUS)
 
     def _authorization(self) -> Secret:
         key = self._api_key.reveal()

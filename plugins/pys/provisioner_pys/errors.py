@@ -13,6 +13,7 @@ import attrs
 
 from provisioner.core.errors import (
     ConflictError,
+    ForbiddenError,
     MisconfiguredError,
     MissingError,
     RefusedError,
@@ -49,7 +50,7 @@ class Problem:
     detail: str
 
 
-def from_answer(answer: Answer, *, writing: bool) -> TargetError:
+def from_answer(answer: Answer, *, writing: bool, about_us: bool = False) -> TargetError:
     """Return what an answer means that is not a success.
 
     Args:
@@ -57,12 +58,20 @@ def from_answer(answer: Answer, *, writing: bool) -> TargetError:
         answer: The answer.
 
         writing: Whether the request would have changed something.
+
+        about_us: Whether the request is about no account or person, so that only our key can be refused.
     """
     status = answer.status
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and about_us):
         return MisconfiguredError(
-            "PYS refuses our API key, or the key may not do this (HTTP {status})",
-            cure="see that 'api_key' leads to the key in force and that the key has the rights the README lists",
+            "PYS refuses our API key (HTTP {status})",
+            cure="see that 'api_key' leads to the key in force",
+            status=status,
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        return ForbiddenError(
+            "PYS does not let our API key do this (HTTP {status})",
+            cure="see that the key has the rights the README lists, also for this record",
             status=status,
         )
     overloaded = status == HTTPStatus.SERVICE_UNAVAILABLE and "retry-after" in answer.headers

@@ -44,6 +44,8 @@ class Meaning(StrEnum):
     UNAVAILABLE = "unavailable"
     #: Nothing was sent; our credentials or settings are wrong.
     MISCONFIGURED = "misconfigured"
+    #: Nothing was sent; we may not send to this number.
+    FORBIDDEN = "forbidden"
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +69,8 @@ class Reply:
 _STATUSES = {
     **dict.fromkeys(range(300, 400), Meaning.MISCONFIGURED),
     **dict.fromkeys(range(400, 500), Meaning.REJECTED),
-    **dict.fromkeys((401, 403, 404, 405, 407), Meaning.MISCONFIGURED),
+    **dict.fromkeys((401, 404, 405, 407), Meaning.MISCONFIGURED),
+    403: Meaning.FORBIDDEN,
     408: Meaning.UNKNOWN,
     429: Meaning.THROTTLED,
 }

@@ -7,7 +7,13 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.errors import MisconfiguredError, ThrottledError, TransientError, UnknownOutcomeError
+from provisioner.core.errors import (
+    ForbiddenError,
+    MisconfiguredError,
+    ThrottledError,
+    TransientError,
+    UnknownOutcomeError,
+)
 from provisioner.core.requests import DeliveryReceipt, DeliveryState
 from provisioner.core.secret import Secret
 from provisioner.http import Answer, Client
@@ -67,7 +73,12 @@ class JsonGateway:
         if self._settings.check is None:
             self._client.call("HEAD", self._settings.send.address({"id": "-"}), harmless=True)
             return ("nobody knows whether the provider accepts our credentials; describe a request in the table check",)
-        receipt = self._perform(self._settings.check, {}, harmless=True)
+        try:
+            receipt = self._perform(self._settings.check, {}, harmless=True)
+        except ForbiddenError as error:
+            raise MisconfiguredError(
+                "the provider does not accept our credentials: {reason}", reason=str(error)
+            ) from None
         if receipt.state in {DeliveryState.ACCEPTED, DeliveryState.DELIVERED}:
             return ()
         raise MisconfiguredError(
@@ -110,4 +121,6 @@ def _receipt(exchange: Exchange, answer: Answer) -> DeliveryReceipt:
             raise MisconfiguredError(
                 "the provider does not accept our credentials or settings: {detail}", detail=detail
             )
+        case Meaning.FORBIDDEN:
+            raise ForbiddenError("the provider does not let us send to this number: {detail}", detail=detail)
     return DeliveryReceipt(state=_STATES[meaning], reference=exchange.reference_in(answer.text), detail=detail)

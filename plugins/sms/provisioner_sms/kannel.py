@@ -33,6 +33,9 @@ log = structlog.stdlib.get_logger(__name__)
 #: Every kind of delivery report: delivered, not delivered, buffered, taken and refused by the operator.
 ALL_REPORTS = "31"
 
+#: How Kannel says that no operator takes messages to this number. Other answers with the same status are about us.
+_NO_ROUTE = "Not routable"
+
 #: How Kannel says that the sender or the report's address is wrong, which no other recipient would change.
 _OUR_FAULT = ("Sender missing", "DLR-URL field", "Invalid content-type", "Unsupported content-type")
 
@@ -135,6 +138,8 @@ def _receipt(answer: Answer) -> DeliveryReceipt:
         return DeliveryReceipt(state=DeliveryState.ACCEPTED, detail="queued until Kannel reaches the operator")
     if error := _error(answer):
         raise error
+    if answer.status == HTTPStatus.FORBIDDEN:
+        return DeliveryReceipt(state=DeliveryState.REJECTED, detail="Kannel has no route to this number")
     if answer.status == HTTPStatus.BAD_REQUEST:
         return DeliveryReceipt(state=DeliveryState.REJECTED, detail="Kannel refused the number or the message")
     raise UnknownOutcomeError("Kannel's answer is not understood: HTTP {status}", status=answer.status)
@@ -143,7 +148,7 @@ def _receipt(answer: Answer) -> DeliveryReceipt:
 def _error(answer: Answer) -> TargetError | None:
     """Return what went wrong if the answer says that nothing was sent and that it is not the message's fault."""
     match answer.status:
-        case HTTPStatus.FORBIDDEN:
+        case HTTPStatus.FORBIDDEN if not answer.text.startswith(_NO_ROUTE):
             return MisconfiguredError(
                 "Kannel does not accept our credentials",
                 cure="compare username and password with the group sendsms-user, and see user-allow-ip there",

@@ -9,7 +9,14 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.errors import ConflictError, MisconfiguredError, MissingError, RefusedError, SecretRefusedError
+from provisioner.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    MisconfiguredError,
+    MissingError,
+    RefusedError,
+    SecretRefusedError,
+)
 from provisioner.core.model import Account, AccountKind, Outcome
 from provisioner.core.requests import Presence
 from provisioner.core.secret import Secret
@@ -368,12 +375,12 @@ class TestDelete:
 
         assert directory.probe(samples.probe(SECRET, account)).secret_accepted
 
-    def test_a_missing_right_is_a_wrong_setting(
+    def test_a_missing_right_is_about_the_entry(
         self, make_directory: MakeDirectory, account: Account, administrator: Administrator
     ) -> None:
         administrator.add(f"uid={account.login},{Slapd.suffix}", ["inetOrgPerson"], {"cn": "x", "sn": "y"})
 
-        with pytest.raises(MisconfiguredError, match="insufficientAccessRights") as caught:
+        with pytest.raises(ForbiddenError, match="insufficientAccessRights") as caught:
             make_directory(base_dn=Slapd.suffix).delete(samples.delete(account))
 
         assert "rights" in str(caught.value.cure)

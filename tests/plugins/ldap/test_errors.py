@@ -8,6 +8,7 @@ from ldap3.core import exceptions as native
 from ldap3.core import results
 
 from provisioner.core.errors import (
+    ForbiddenError,
     MisconfiguredError,
     RefusedError,
     SecretRefusedError,
@@ -93,7 +94,7 @@ def test_every_policy_error_has_a_meaning(error: PolicyError) -> None:
         (Answer(server="a", code=19, message="young", policy=PolicyError.PASSWORD_TOO_YOUNG), RefusedError),
         (Answer(server="a", code=50, message="old", policy=PolicyError.MUST_SUPPLY_OLD_PASSWORD), MisconfiguredError),
         (Answer(server="a", code=19, message="no control came with it"), SecretRefusedError),
-        (Answer(server="a", code=50, message="no rights"), MisconfiguredError),
+        (Answer(server="a", code=50, message="no rights"), ForbiddenError),
     ],
 )
 def test_the_policy_speaks_louder_than_the_result_code(answer: Answer, kind: type[TargetError]) -> None:

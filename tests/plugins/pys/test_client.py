@@ -18,6 +18,7 @@ from pytest_httpserver import HTTPServer
 
 from provisioner.core.errors import (
     ConflictError,
+    ForbiddenError,
     MisconfiguredError,
     MissingError,
     RefusedError,
@@ -254,7 +255,7 @@ class TestAnswers:
         ("said", "errors"),
         [
             (("<html>", 401, {}), (MisconfiguredError, MisconfiguredError)),
-            (("", 403, {}), (MisconfiguredError, MisconfiguredError)),
+            (("", 403, {}), (ForbiddenError, ForbiddenError)),
             (("", 302, {"Location": "https://elsewhere/"}), (MisconfiguredError, MisconfiguredError)),
             (("", 429, {}), (ThrottledError, ThrottledError)),
             (("", 503, {"Retry-After": "3"}), (ThrottledError, ThrottledError)),

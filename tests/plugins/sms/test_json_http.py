@@ -11,6 +11,7 @@ import pytest
 
 from provisioner import DeliveryState, Person, Secret
 from provisioner.core.errors import (
+    ForbiddenError,
     MisconfiguredError,
     RefusedError,
     TargetError,
@@ -64,7 +65,7 @@ def sent(request: bytes) -> Any:
         (400, "ok", DeliveryState.REJECTED),
         (422, "", DeliveryState.REJECTED),
         (401, "", MisconfiguredError),
-        (403, "", MisconfiguredError),
+        (403, "", ForbiddenError),
         (404, "", MisconfiguredError),
         (301, "", MisconfiguredError),
         (429, "", ThrottledError),

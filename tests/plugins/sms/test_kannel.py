@@ -113,6 +113,17 @@ class TestSend:
         with pytest.raises(MisconfiguredError, match="credentials"):
             gateway(kannel, password=Secret("wrong")).send(message())
 
+    def test_a_number_without_a_route_is_rejected_and_no_other_is(self, gateway: Open) -> None:
+        """Kannel answers with the status of wrong credentials, for this number alone."""
+        denied = "+905329990001"
+        with Kannel.running(denied=[denied]) as kannel:
+            one = gateway(kannel)
+            refused, sent = one.send(message(to=denied)), one.send(message())
+
+            assert (refused.state, sent.state) == (DeliveryState.REJECTED, DeliveryState.ACCEPTED)
+            assert refused.detail == "Kannel has no route to this number"
+            assert one.check() == ()
+
     def test_a_missing_sender_stops_the_run(self, kannel: Kannel, gateway: Open) -> None:
         """Another number would not help, so it is not the message that is rejected."""
         with pytest.raises(MisconfiguredError, match="settings"):

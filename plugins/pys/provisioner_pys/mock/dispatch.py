@@ -52,6 +52,7 @@ REFUSALS: Mapping[Misbehaviour, tuple[str, str]] = MappingProxyType(
     {
         Misbehaviour.REFUSE: ("refused", "refused, as ordered"),
         Misbehaviour.POLICY_REFUSE: ("password_refused", "the password is refused, as ordered"),
+        Misbehaviour.FORBID: ("forbidden", "the key may not do this, as ordered"),
         Misbehaviour.THROTTLE: ("throttled", "throttled, as ordered"),
         Misbehaviour.ERROR_500: ("internal", "failed, as ordered"),
         Misbehaviour.LOSE_REQUEST: ("internal", "lost, as ordered"),
@@ -112,7 +113,8 @@ class Dispatcher:
         return answer
 
     def _answer(self, route: Route, parameters: tuple[str, ...], key: str, body: bytes) -> Answer:
-        fault = None if route.control else self.faults.called(route.name)
+        record = unquote(parameters[0]) if parameters else None
+        fault = None if route.control else self.faults.called(route.name, record)
         try:
             self._authenticate(key)
             self._misbehave_before(fault)

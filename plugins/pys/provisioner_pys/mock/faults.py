@@ -18,6 +18,8 @@ class Misbehaviour(StrEnum):
     REFUSE = "refuse"
     #: Refuse the password for good, with 422 ``password_refused``. Nothing is changed.
     POLICY_REFUSE = "policy_refuse"
+    #: Say that the key may not do this, with 403 ``forbidden``. Nothing is changed.
+    FORBID = "forbid"
     #: Ask for patience, with 429 and ``Retry-After``. Nothing is changed.
     THROTTLE = "throttle"
     #: Answer 500. Nothing is changed, but the caller cannot know.
@@ -36,7 +38,7 @@ class Misbehaviour(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """One order to misbehave. A second one for the same endpoint and call replaces the first."""
+    """One order to misbehave. A second one for the same endpoint, call and record replaces the first."""
 
     #: The name of an endpoint, for example ``account.password``, or ``*`` for all.
     endpoint: str
@@ -45,6 +47,12 @@ class Fault:
     call: int | Literal["always"] = "always"
     #: How long to wait, or what ``Retry-After`` says.
     seconds: float = 1.0
+    #: The id of the person or the login of the account that the call is about; any if it is not given.
+    record: str | None = None
+
+
+#: What tells one order from another: endpoint, call and record.
+_Key = tuple[str, int | str, str | None]
 
 
 @attrs.define(eq=False)
@@ -57,10 +65,10 @@ class Faults:
     """
 
     _endpoints: Collection[str]
-    _orders: dict[tuple[str, int | str], Fault] = attrs.field(factory=dict, init=False)
+    _orders: dict[_Key, Fault] = attrs.field(factory=dict, init=False)
     _calls: Counter[str] = attrs.field(factory=Counter, init=False)
     #: For each order, how many calls of its endpoint came before it was given.
-    _before: dict[tuple[str, int | str], int] = attrs.field(factory=dict, init=False)
+    _before: dict[_Key, int] = attrs.field(factory=dict, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     def order(self, fault: Fault) -> None:
@@ -77,7 +85,7 @@ class Faults:
             msg = "calls are counted from 1"
             raise ValueError(msg)
         with self._lock:
-            key = fault.endpoint, fault.call
+            key = fault.endpoint, fault.call, fault.record
             self._orders[key] = fault
             self._before[key] = self._count(fault.endpoint)
 
@@ -86,11 +94,11 @@ class Faults:
         with self._lock:
             self._orders.clear()
 
-    def called(self, endpoint: str) -> Fault | None:
+    def called(self, endpoint: str, record: str | None = None) -> Fault | None:
         """Count a call of *endpoint* and return what goes wrong with it; an order for one call goes before the rest."""
         with self._lock:
             self._calls[endpoint] += 1
-            due = [fault for key, fault in self._orders.items() if self._is_due(key, endpoint)]
+            due = [fault for key, fault in self._orders.items() if self._is_due(key, endpoint, record)]
             return min(due, key=lambda fault: (fault.call == "always", fault.endpoint == "*"), default=None)
 
     def counts(self) -> Mapping[str, int]:
@@ -98,9 +106,10 @@ class Faults:
         with self._lock:
             return dict(self._calls)
 
-    def _is_due(self, key: tuple[str, int | str], endpoint: str) -> bool:
-        wanted, call = key
-        return wanted in {endpoint, "*"} and call in {"always", self._count(wanted) - self._before[key]}
+    def _is_due(self, key: _Key, endpoint: str, record: str | None) -> bool:
+        wanted, call, about = key
+        is_counted = call in {"always", self._count(wanted) - self._before[key]}
+        return wanted in {endpoint, "*"} and about in {None, record} and is_counted
 
     def _count(self, endpoint: str) -> int:
         return self._calls.total() if endpoint == "*" else self._calls[endpoint]

@@ -14,6 +14,7 @@ CODES = MappingProxyType(
         "request_invalid": HTTPStatus.BAD_REQUEST,
         "body_invalid": HTTPStatus.BAD_REQUEST,
         "unauthenticated": HTTPStatus.UNAUTHORIZED,
+        "forbidden": HTTPStatus.FORBIDDEN,
         "route_missing": HTTPStatus.NOT_FOUND,
         "person_missing": HTTPStatus.NOT_FOUND,
         "unit_missing": HTTPStatus.NOT_FOUND,

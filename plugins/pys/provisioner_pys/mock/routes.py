@@ -58,12 +58,12 @@ class Route:
         return found.groups() if found else None
 
 
-def _order(faults: Faults, fault: Fault) -> Fault:
+def _order(faults: Faults, fault: Fault) -> Mapping[str, object]:
     try:
         faults.order(fault)
     except ValueError as error:
         raise Problem("body_invalid", str(error)) from None
-    return fault
+    return attrs.asdict(fault, filter=lambda _, value: value is not None)
 
 
 def _clear(faults: Faults) -> Mapping[str, int]:
