@@ -260,12 +260,14 @@ def from_exception(error: Exception, *, server: str, detail: str, changing: bool
     """
     found = meaning(error)
     if found is Meaning.NOT_SENT or (found is Meaning.LOST and not changing):
-        return UnavailableError(
+        silence = UnavailableError(
             "{server} does not answer: {detail}",
             cure="see that it runs and that the network lets us reach it",
             server=server,
             detail=detail,
         )
+        silence.reached = found is Meaning.LOST
+        return silence
     if found is Meaning.LOST:
         return UnknownOutcomeError(
             "a change was sent to {server} and no usable answer came: {detail}", server=server, detail=detail
