@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import Enum
@@ -20,6 +20,7 @@ from cattrs.v import transform_error
 
 from provisioner import credentials
 from provisioner.core.errors import ConfigurationError
+from provisioner.core.gateway import CHANNEL_HOOKS, TARGET_HOOKS
 from provisioner.core.identifiers import name_objection
 from provisioner.core.limits import MassChangeLimit
 from provisioner.core.plan import Naming
@@ -212,6 +213,7 @@ class LoadedConfiguration:
             place=place,
             folder=self.file.parent,
             table={key: value for key, value in table.items() if key not in own},
+            cannot=frozenset(getattr(head, "cannot", ())),
             structure=partial(structure, file=self.file),
         )
 
@@ -223,12 +225,43 @@ class _Head:
     plugin: str
 
 
+def _hooks(expected: Sequence[str]) -> Callable[[object, object, Iterable[str]], None]:
+    """Return a validator of ``cannot``."""
+
+    def validate(_: object, __: object, value: Iterable[str]) -> None:
+        for hook in value:
+            if hook not in expected:
+                raise ConfigurationError(
+                    "{hook} is no hook that can be left out; these are: {expected}",
+                    hook=visible(hook),
+                    expected=", ".join(expected),
+                )
+
+    return validate
+
+
 @attrs.frozen(kw_only=True)
 class _SystemHead(_Head):
     """Those of a target or channel."""
 
     #: How many calls may run at once.
     parallel: int = attrs.field(default=8, validator=[ge(1), le(256)])
+
+
+@attrs.frozen(kw_only=True)
+class _TargetHead(_SystemHead):
+    """Those of a target."""
+
+    #: The hooks that its plug-in does not have. What they are for is not done there, and not taken for done.
+    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(TARGET_HOOKS))
+
+
+@attrs.frozen(kw_only=True)
+class _ChannelHead(_SystemHead):
+    """Those of a channel."""
+
+    #: The hooks that its plug-in does not have.
+    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(CHANNEL_HOOKS))
 
 
 @attrs.frozen(kw_only=True)
@@ -244,7 +277,7 @@ class _RuleSetHead(_Head):
 
 HeadT = TypeVar("HeadT", bound=_Head)
 
-_HEADS: Mapping[str, type[_Head]] = {"targets": _SystemHead, "channels": _SystemHead, "rules": _RuleSetHead}
+_HEADS: Mapping[str, type[_Head]] = {"targets": _TargetHead, "channels": _ChannelHead, "rules": _RuleSetHead}
 
 
 def find_file(given: Path | None) -> Path:

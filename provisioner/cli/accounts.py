@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import click
@@ -17,7 +17,7 @@ from provisioner.cli.options import DAY, changing, json_option
 from provisioner.cli.runs import run, started
 from provisioner.cli.session import Session
 from provisioner.core.errors import ConfigurationError, InputError, Problem
-from provisioner.core.model import Account, AccountState, OperationKind, Unit
+from provisioner.core.model import Account, AccountState, OperationKind, TargetState, Unit
 from provisioner.core.plan import Naming, Plan
 from provisioner.core.text import Text
 from provisioner.store import Store
@@ -52,7 +52,7 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
                 account.mail,
                 account.unit,
                 account.holder or "",
-                session.output.word(account.state),
+                state_of(account, targets.get(account.login, {}), session),
                 session.local_day(account.password_changed_at),
                 next_action(account, session),
                 session.local_day(account.closes_at),
@@ -81,7 +81,7 @@ def show(session: Session, login: str) -> ExitCode:
             ("login", account.mail),
             ("unit", account.unit),
             ("holder", account.holder or ""),
-            ("state", session.output.word(account.state)),
+            ("state", state_of(account, targets, session)),
             ("password since", session.local_day(account.password_changed_at)),
             ("next", next_action(account, session)),
             ("closes on", session.local_day(account.closes_at)),
@@ -89,6 +89,16 @@ def show(session: Session, login: str) -> ExitCode:
         [(name, session.output.word(state)) for name, state in targets.items()],
     )
     return ExitCode.DONE
+
+
+def state_of(account: Account, targets: Mapping[str, TargetState], session: Session) -> str:
+    """Return the state of an account; of one that is closed, also where it is not."""
+    word = session.output.word
+    shut = {TargetState.CLOSED, TargetState.ABSENT}
+    left = [f"{name}: {word(state)}" for name, state in targets.items() if state not in shut]
+    if account.state is not AccountState.CLOSED or not left:
+        return word(account.state)
+    return f"{word(account.state)} ({', '.join(left)})"
 
 
 @click.command("create")

@@ -116,6 +116,7 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield from _authority(config)
         yield from _rule_sets(config, plugins)
         yield from _systems(plugins)
+        yield from _left_out(plugins)
     yield from _quarantined(config)
 
 
@@ -311,6 +312,16 @@ def _systems(plugins: Plugins) -> Iterator[Finding]:
             yield from future.result()
 
 
+def _left_out(plugins: Plugins) -> Iterator[Finding]:
+    """Say what targets and channels cannot do: what the configuration says of it, and what it does not know."""
+    for one in (*plugins.targets.values(), *plugins.channels.values()):
+        name = f"{one.family}.{one.name}"
+        yield from (_problem(name, error, ExitCode.WRONG) for error in one.missing)
+        if one.cannot:
+            hooks = {"hooks": ", ".join(sorted(one.cannot))}
+            yield Finding(name=name, message=Text("cannot do {hooks}, as the configuration says", hooks))
+
+
 def _calendar(config: LoadedConfiguration) -> Calendar:
     """Return what is in maintenance, so that it is not called; if the store cannot tell, all are."""
     with suppress(StoreError), Store.open(config.store_url) as store:
@@ -354,9 +365,13 @@ def _channel(channel: Channel) -> tuple[Text, Sequence[str]]:
     return Text("reachable"), channel.check(CheckChannel()).warnings
 
 
-def _problem(name: str, error: ProvisionerError) -> Finding:
+def _problem(name: str, error: ProvisionerError, code: ExitCode | None = None) -> Finding:
     return Finding(
-        name=name, status=Status.PROBLEM, message=error.text, cure=error.cure, code=failures.exit_code(error)
+        name=name,
+        status=Status.PROBLEM,
+        message=error.text,
+        cure=error.cure,
+        code=failures.exit_code(error) if code is None else code,
     )
 
 

@@ -9,6 +9,7 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.core.authority import Role
+from provisioner.core.clearance import reservations
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.requests import AskClearance, ClearanceBlock, Passage
 from provisioner.core.text import Text
@@ -31,7 +32,8 @@ def command(session: Session, person_id: str, *, passage: str | None) -> ExitCod
     with session.application() as app:
         _require_role(session, app, person_id)
         blocks = _blocks(app, AskClearance(person_id=person_id, passage=Passage(passage)))
-    _tell(session, person_id, passage, blocks)
+        remarks = reservations(app.store, person_id) if passage == Passage.LEAVING else []
+    _tell(session, person_id, passage, blocks, remarks)
     return ExitCode.DENIED if blocks else ExitCode.DONE
 
 
@@ -64,16 +66,19 @@ def _blocks(app: Application, request: AskClearance) -> list[ClearanceBlock]:
     return blocks
 
 
-def _tell(session: Session, person_id: str, passage: str, blocks: list[ClearanceBlock]) -> None:
+def _tell(session: Session, person_id: str, passage: str, blocks: list[ClearanceBlock], remarks: list[Text]) -> None:
     output = session.output
     said = [
         {"subject": one.subject, "reason": output.said(one.reason), "cure": output.said(one.cure)} for one in blocks
     ]
-    output.document({"person": person_id, "passage": passage, "clear": not blocks, "blocks": said})
-    if not blocks:
+    answer = {"person": person_id, "passage": passage, "clear": not blocks, "blocks": said}
+    output.document({**answer, "remarks": [output.said(one) for one in remarks]} if remarks else answer)
+    if blocks:
+        output.say("{person}: may not be processed yet", person=person_id)
+    else:
         output.say("{person}: may be processed", person=person_id)
-        return
-    output.say("{person}: may not be processed yet", person=person_id)
+    for remark in remarks:
+        output.line(f"  {output.said(remark)}")
     for block in said:
         output.line(f"  {block['subject']}: {block['reason']}")
         output.line(f"  -> {block['cure']}")

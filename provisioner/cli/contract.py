@@ -133,7 +133,7 @@ def _run(plugins: Plugins, target: Target, people: People, junit: Path | None, r
     from provisioner.testing.contract import live, running
 
     passwords = PasswordMaker.of(plugins.password_policies())
-    provider = live.Live(plugin=live.plugin_of(target), people=people, make_secret=passwords.make)
+    provider = live.Live(plugin=live.plugin_of(target), people=people, make_secret=passwords.make, cannot=target.cannot)
     with TemporaryDirectory(prefix="contract-") as folder:
         draft = Path(folder, "junit.xml") if junit else None
         results = running.run(Path(live.__file__), provider, junit=draft, tell=report.add)

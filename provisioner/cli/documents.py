@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from provisioner.core import canonical
@@ -86,11 +86,17 @@ def person_document(person: Person, mobile: str | None) -> Document:
     }
 
 
-def handover_document(handover: Handover) -> Document:
+def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
     """Return the record of a handover, with the SHA-256 of all its other fields.
 
     The hash is over canonical JSON: keys sorted, no spaces, UTF-8. Whoever keeps the record can so show that it is
     the one that was given out.
+
+    Args:
+
+        handover: The record.
+
+        not_on: The targets on which the account was not handed over.
     """
     record: Document = {
         "id": handover.operation_id,
@@ -106,6 +112,7 @@ def handover_document(handover: Handover) -> Document:
         "reason": handover.reason,
         "begun_at": iso(handover.begun_at),
         "finished_at": iso(handover.finished_at),
+        "not_handed_over_on": list(not_on),
     }
     return {**record, "sha256": canonical.sha256(canonical.canonical(record))}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
 import click
 
 from provisioner.bootstrap import Application
@@ -16,7 +18,11 @@ from provisioner.cli.runs import run, started
 from provisioner.cli.session import Session
 from provisioner.core.authority import Role
 from provisioner.core.errors import ConfigurationError, InputError, Problem
+from provisioner.core.gateway import HOOKS
+from provisioner.core.model import Handover, Outcome
+from provisioner.core.requests import HandOver
 from provisioner.core.text import Text
+from provisioner.store import Store
 from provisioner.store.ids import Named
 
 #: The name of a file that stands for stdout.
@@ -74,7 +80,8 @@ def list_(session: Session, *, login: str | None, person: str | None) -> ExitCod
     with session.store() as store:
         wanted = known_accounts(store, naming, [login])[0].login if login else None
         found = list(store.find_handovers(login=wanted, person=person))
-    session.output.document({"items": [handover_document(one) for one in found]})
+        left = not_handed_over(store, found)
+    session.output.document({"items": [handover_document(one, left[one.operation_id]) for one in found]})
     session.output.table(
         ("day", "login", "from", "to", "operation"),
         [
@@ -100,18 +107,30 @@ def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
     with session.store() as store:
         handover_id = find_id(store, Named.HANDOVER, operation_id)
         handover = store.handovers([handover_id]).get(handover_id)
+        left = not_handed_over(store, [handover] if handover else [])
     if handover is None:
         problem = Text("there is no record of a handover {id}", {"id": operation_id})
         raise InputError([Problem(field="id", message=problem)])
-    session.output.document(handover_document(handover))
+    not_on = left[operation_id]
+    session.output.document(handover_document(handover, not_on))
     if file is None:
-        session.output.table(("field", "value"), rows(handover, session))
+        session.output.table(("field", "value"), rows(handover, not_on, session))
     elif file == STDOUT:
-        session.output.lines(page(handover, session))
+        session.output.lines(page(handover, not_on, session))
     else:
-        write_page(file, page(handover, session))
+        write_page(file, page(handover, not_on, session))
         session.output.say("the record is in {file}", file=file)
     return ExitCode.DONE
+
+
+def not_handed_over(store: Store, found: Iterable[Handover]) -> Mapping[str, Sequence[str]]:
+    """Return on which targets accounts were not handed over, by the operation."""
+    operations = store.operations([one.operation_id for one in found])
+    hook = HOOKS[HandOver]
+    return {
+        operation.id: [one.name for one in operation.steps if one.hook == hook and one.outcome is Outcome.NOT_APPLIED]
+        for operation in operations.values()
+    }
 
 
 def _it_custodian(app: Application) -> str:

@@ -17,7 +17,7 @@ from provisioner.cli.extensions import commands, installed, usable
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.core.breaker import Breaker
-from provisioner.core.errors import ConfigurationError, PluginError, StoreError, TargetError
+from provisioner.core.errors import ConfigurationError, PluginError, StoreError, TargetError, UnsupportedError
 from provisioner.core.plugins import Plugins, find_entry_point
 from provisioner.core.registration import PluginSettings, Section
 from provisioner.core.requests import Capabilities, CheckChannel
@@ -46,6 +46,10 @@ class Served:
     place: str
     state: PluginState = PluginState.ENABLED
     hooks: Sequence[str]
+    #: The hooks that it does not have, as the configuration says.
+    cannot: Sequence[str] = ()
+    #: The hooks that it does not have, although the configuration does not say so, each with the cure.
+    missing: Sequence[UnsupportedError] = ()
     #: What it says that it can do; known only of targets, and if they were asked.
     capabilities: Capabilities | None = None
     #: Why it does not answer.
@@ -155,7 +159,9 @@ def _served(plugins: Plugins, settings: PluginSettings, quarantined: frozenset[s
     gateways = {**plugins.targets, **plugins.channels}
     for section in _sections(settings):
         hooks = sorted(gateways[section.name].hooks) if section.name in gateways else ["policy_rules"]
-        served = Served(place=section.place, hooks=hooks)
+        gateway = gateways.get(section.name)
+        missing = gateway.missing if gateway else ()
+        served = Served(place=section.place, hooks=hooks, cannot=sorted(section.cannot), missing=missing)
         if ask:
             served = _asked(plugins, section.name, served)
         yield attrs.evolve(served, state=PluginState.QUARANTINED) if section.name in quarantined else served
@@ -197,6 +203,10 @@ def _served_document(served: Served, session: Session) -> Document:
         "name": served.place,
         "state": served.state.value,
         "hooks": list(served.hooks),
+        "cannot": list(served.cannot),
+        "missing": [
+            {"reason": session.output.said(one.text), "cure": session.output.said(one.cure)} for one in served.missing
+        ],
         "capabilities": capabilities,
         "reason": session.output.said(served.reason) if served.reason else None,
     }
@@ -231,6 +241,11 @@ def _tell_served(served: Served, session: Session) -> None:
     if served.reason:
         output.lines(f"  {output.said(served.reason)}")
     output.line(f"  {output.text('hooks: {hooks}', hooks=', '.join(served.hooks))}")
+    if served.cannot:
+        output.line(f"  {output.text('cannot do {hooks}, as the configuration says', hooks=', '.join(served.cannot))}")
+    for error in served.missing:
+        output.line(f"  {output.said(error.text)}")
+        output.line(f"  -> {output.said(error.cure)}")
     for line in _abilities(served.capabilities, session) if served.capabilities else ():
         output.line(f"  {line}")
 
@@ -241,6 +256,8 @@ def _abilities(capabilities: Capabilities, session: Session) -> Iterator[str]:
         yield output.text("can undo: {hooks}", hooks=", ".join(sorted(capabilities.undoes)))
     if not capabilities.proves_secret:
         yield output.text("cannot tell whether a password logs in")
+    if not capabilities.ends_sessions:
+        yield output.text("a closing does not end open sessions")
     if not capabilities.tells_presence:
         yield output.text("cannot tell whether an account is open")
     yield from (f"{name}: {fact}" for name, fact in capabilities.facts.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from provisioner.cli.documents import handover_document
 from provisioner.cli.pages import escape, filled
@@ -10,7 +10,7 @@ from provisioner.cli.session import Session
 from provisioner.core.model import Handover
 
 
-def rows(handover: Handover, session: Session) -> list[tuple[str, str]]:
+def rows(handover: Handover, not_on: Sequence[str], session: Session) -> list[tuple[str, str]]:
     """Return what the record says, line by line, in the reader's language and time zone."""
     text = session.output.text
     return [
@@ -20,14 +20,15 @@ def rows(handover: Handover, session: Session) -> list[tuple[str, str]]:
         (text("received by"), _person(handover.incoming, handover.incoming_name)),
         (text("asked for"), session.local_time(handover.begun_at)),
         (text("received"), session.local_time(handover.finished_at)),
+        *([(text("not handed over on"), ", ".join(not_on))] if not_on else ()),
         (text("carried out by"), handover.actor),
         (text("reason"), handover.reason),
         (text("operation"), handover.operation_id),
-        ("SHA-256", str(handover_document(handover)["sha256"])),
+        ("SHA-256", str(handover_document(handover, not_on)["sha256"])),
     ]
 
 
-def page(handover: Handover, session: Session) -> str:
+def page(handover: Handover, not_on: Sequence[str], session: Session) -> str:
     """Return the record as one HTML page that needs no other file, with a line for each signature."""
     text = session.output.text
     below = text("date, signature")
@@ -39,7 +40,7 @@ def page(handover: Handover, session: Session) -> str:
         "record.html",
         language=session.language,
         title=escape(text("Record of handover")),
-        rows=_joined('<tr><th scope="row">{}</th><td>{}</td></tr>', rows(handover, session)),
+        rows=_joined('<tr><th scope="row">{}</th><td>{}</td></tr>', rows(handover, not_on, session)),
         signatures=_joined("<div><p>{}</p><p>{}</p><hr><p>{}</p></div>", signatures),
         note=escape(text("The password went by SMS to the one who received the account; nobody else has seen it.")),
     )

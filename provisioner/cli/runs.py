@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -19,9 +19,11 @@ from provisioner.core.errors import (
     InMaintenanceError,
     InputError,
     NotReadyError,
+    OmittedError,
     StagedError,
     StoppedError,
     TargetError,
+    UnsupportedError,
 )
 from provisioner.core.limits import Share
 from provisioner.core.model import Operation, OperationState, StepError
@@ -40,6 +42,11 @@ _COUNTED = {
 
 #: Why many operations of a run wait for the same thing, and nothing is wrong with any of them.
 _SAID_ONCE = frozenset({StagedError.__name__, InMaintenanceError.__name__})
+
+
+#: Why a step is not done that the configuration leaves out, and why one is not that it should not leave out.
+_OMITTED = frozenset({OmittedError.__name__})
+_LACKING = _OMITTED | {UnsupportedError.__name__}
 
 
 @contextmanager
@@ -147,9 +154,10 @@ def _show(session: Session, plan: Plan, excess: Share | None, unusable: Sequence
     answer = _document(session, operations, plan.unchanged, plan.refused)
     session.output.document({**answer, "staged": excess is not None, "unusable": _unusable(session, unusable)})
     for operation in operations:
-        steps = ", ".join(f"{step.name} {step.hook}" for step in operation.steps)
+        steps = ", ".join(f"{step.name} {step.hook}" for step in operation.steps if not step.error)
         kind = session.output.word(operation.kind)
         session.output.say("{login}: {kind}: {steps}", login=operation.login, kind=kind, steps=steps)
+        _tell_lacking(session, operation, _LACKING)
     _tell_unchanged(session, plan.unchanged)
     _tell_refused(session, plan.refused)
     for error in unusable:
@@ -161,7 +169,8 @@ def _show(session: Session, plan: Plan, excess: Share | None, unusable: Sequence
     if excess:
         share = {"affected": excess.affected, "out_of": excess.out_of}
         session.output.say("it would be held back: {affected} of {out_of} accounts would be closed", **share)
-    return ExitCode.UNFINISHED if plan.refused else ExitCode.DONE
+    lacking = any(step.error and step.error.name in _LACKING - _OMITTED for one in operations for step in one.steps)
+    return ExitCode.UNFINISHED if plan.refused or lacking else ExitCode.DONE
 
 
 def _document(
@@ -188,6 +197,7 @@ def _tell(
     for operation in operations:
         kind, state = output.word(operation.kind), output.word(operation.state)
         output.say("{login}: {kind}: {state}", login=operation.login, kind=kind, state=state)
+        _tell_lacking(session, operation, _OMITTED)
         if operation.error and operation.error.name not in _SAID_ONCE:
             _tell_error(session, operation.error)
     _tell_unchanged(session, unchanged)
@@ -195,6 +205,12 @@ def _tell(
     _summarise(session, operations, unchanged, refused)
     for error in dict.fromkeys(one.error for one in operations if one.error and one.error.name in _SAID_ONCE):
         _tell_error(session, error)
+
+
+def _tell_lacking(session: Session, operation: Operation, names: Container[str]) -> None:
+    """Say what is not done, or not proved, because a target has no hook for it."""
+    for error in dict.fromkeys(step.error for step in operation.steps if step.error and step.error.name in names):
+        session.output.say("  not done: {why}", why=session.output.translated(error.message))
 
 
 def _tell_error(session: Session, error: StepError) -> None:

@@ -12,6 +12,7 @@ import attrs
 import click
 
 from provisioner.bootstrap import authority_of
+from provisioner.cli.accounts import state_of
 from provisioner.cli.documents import account_document, unit_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing, dry_run_option, json_option
@@ -136,7 +137,7 @@ def show(session: Session, code: str) -> ExitCode:
     session.output.document({**unit_document(unit), "children": children, "accounts": shown})
     session.output.fields([*_fields(unit), ("children", ", ".join(children))])
     for account in accounts:
-        session.output.line(f"{account.mail}: {session.output.word(account.state)}")
+        session.output.line(f"{account.mail}: {state_of(account, targets.get(account.login, {}), session)}")
     return ExitCode.DONE
 
 

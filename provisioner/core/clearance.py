@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
 import attrs
 
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.journal import Records
-from provisioner.core.model import AccountKind, AccountState, Unit
+from provisioner.core.model import Account, AccountKind, AccountState, Handover, TargetState, Unit
 from provisioner.core.requests import AskClearance, ClearanceBlock, Passage
 from provisioner.core.text import Text
 
@@ -51,6 +54,51 @@ class HandoverDuties:
             for account in [accounts.get(unit.code)]
             if account is None or account.holder != person_id or account.state is not AccountState.OPEN
         ]
+
+
+class Endings(Protocol):
+    """Reads what became of accounts that somebody held."""
+
+    def find_accounts(self, *, holder: str, state: AccountState) -> Iterable[Account]:
+        """Return the accounts in this state that this person holds."""
+
+    def find_handovers(self, *, person: str) -> Iterable[Handover]:
+        """Return the records of handovers from or to this person."""
+
+    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
+        """Return what is known of accounts on each target."""
+
+
+def reservations(records: Endings, person_id: str) -> list[Text]:
+    """Return where somebody who leaves may still log in, because a target cannot close or hand over accounts.
+
+    The configuration says so of these targets (``cannot``). It keeps nobody from leaving, and is never passed over.
+
+    Args:
+
+        records: What is known.
+
+        person_id: Who leaves.
+    """
+    closed = {one.login for one in records.find_accounts(holder=person_id, state=AccountState.CLOSED)}
+    passed_on = {one.login for one in records.find_handovers(person=person_id) if one.outgoing == person_id}
+    states = records.all_target_states(closed | passed_on)
+    return [
+        Text(
+            "{login} on {target}: nothing has shown that this person cannot log in any more",
+            {"login": login, "target": name},
+        )
+        for login, found in sorted(states.items())
+        for name, state in found.items()
+        if state in (_NOT_SHUT if login in closed else _NOT_PASSED_ON)
+    ]
+
+
+#: What an account is on a target where it was not closed, or not shown to be.
+_NOT_SHUT = frozenset(TargetState) - {TargetState.CLOSED, TargetState.ABSENT}
+
+#: What an account is on a target where it was not handed over, or not shown to be.
+_NOT_PASSED_ON = frozenset({TargetState.INCOMPLETE, TargetState.UNPROVED})
 
 
 def _awaited(unit: Unit, subject: str, person_id: str) -> ClearanceBlock:

@@ -26,6 +26,7 @@ from provisioner.core.errors import (
 )
 from provisioner.core.events import Event, OperationPlanned
 from provisioner.core.execution import Execution, Tools
+from provisioner.core.gateway import Channel
 from provisioner.core.journal import Records
 from provisioner.core.limits import Share
 from provisioner.core.logbook import Logbook, step_error
@@ -223,13 +224,12 @@ class Engine:
         """Say who cannot be reached over any channel that works; one working channel is enough."""
         unreachable: list[dict[str, str]] = []
         errors: list[TargetError] = []
-        channels = [one for one in self.tools.channels if one.maintenance() is None]
+        channels = [one for one in self.tools.deliverers if one.maintenance() is None]
         if not channels:
             return []
         for channel in channels:
             try:
-                report = channel.check(CheckChannel(recipients=recipients))
-                unreachable.append(dict(report.unreachable))
+                unreachable.append(_unreachable(channel, recipients))
             except TargetError as error:
                 errors.append(error)
         if not unreachable:
@@ -385,6 +385,14 @@ def _broken_off(operation: Operation, error: Exception) -> Operation:
     failure = known_or_defect(error)
     log.error("operation_broken_off", operation=operation.id, login=operation.login, reason=str(failure))
     return attrs.evolve(operation, error=step_error(failure))
+
+
+def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str]:
+    """Return who cannot be reached over a channel, by id; one that has no check may reach everybody."""
+    if "channel_check" not in channel.hooks:
+        channel.expect_no_quarantine()
+        return {}
+    return dict(channel.check(CheckChannel(recipients=recipients)).unreachable)
 
 
 def _check_target(check: Callable[[], object]) -> list[Problem]:

@@ -34,6 +34,7 @@
         │   ├── LockedError         somebody else locked the account there
         │   ├── ForbiddenError      our credentials are good, and we may not do this to this account or person
         │   └── UnsupportedError    it cannot do this at all
+        │       └── OmittedError    the configuration says so, and the operation goes on without it
         └── MisconfiguredError      our credentials or settings are wrong: the run stops for this target, if its
                                     check fails as well
 
@@ -297,6 +298,10 @@ class ForbiddenError(RefusedError):
 
 class UnsupportedError(RefusedError):
     """The target cannot do this at all."""
+
+
+class OmittedError(UnsupportedError):
+    """The configuration says that the target cannot do this. The operation goes on without it, and says so."""
 
 
 class MisconfiguredError(TargetError):

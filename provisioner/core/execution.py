@@ -22,6 +22,7 @@ from provisioner.core.errors import (
     LeaseLostError,
     LockedError,
     NotAppliedError,
+    OmittedError,
     ProvisionerError,
     RefusedError,
     StoppedError,
@@ -30,11 +31,12 @@ from provisioner.core.errors import (
     ThrottledError,
     TransientError,
     UnknownOutcomeError,
+    UnsupportedError,
     known_or_defect,
 )
 from provisioner.core.events import Recipient
 from provisioner.core.fencing import Lease, fenced
-from provisioner.core.gateway import HOOKS, AccountChange, Channel, Target
+from provisioner.core.gateway import DELIVER, HOOKS, PROBE, AccountChange, Channel, Target, able
 from provisioner.core.logbook import Logbook
 from provisioner.core.master_data import MobileMark
 from provisioner.core.model import (
@@ -46,7 +48,6 @@ from provisioner.core.model import (
     OperationKind,
     OperationState,
     Outcome,
-    StepError,
     TargetState,
     Unit,
 )
@@ -92,6 +93,11 @@ class Tools:
     )
     #: Returns what stands for a mobile number in the trail.
     mobile_mark: MobileMark = lambda _: None
+
+    @property
+    def deliverers(self) -> Sequence[Channel]:
+        """The channels that bring passwords to their owners, in the order in which they are tried."""
+        return able(self.channels, DELIVER)
 
 
 @attrs.define(eq=False)
@@ -155,8 +161,11 @@ class Execution:
     def _give_new_secret(self, secret: Secret) -> None:
         request = self._request(secret)
         probe = ProbeAccount(account=self.work.account, secret=secret)
-        for target in self._able(HOOKS[type(request)]):
-            proof = partial(_takes_secret, target, probe, reopens=self._kind not in RENEWING)
+        able, missing = self._able(HOOKS[type(request)])
+        if missing:
+            raise missing[0]
+        for target in able:
+            proof = _proof(target, partial(_takes_secret, target, probe, reopens=self._kind not in RENEWING))
             self._change(target, request, proof)
             self._prove(target, proof, TargetState.OPEN)
         self._deliver(secret)
@@ -168,9 +177,10 @@ class Execution:
         """
         make, is_shut, state = _SHUTTING[self._kind]
         request = make(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
-        errors: list[TargetError] = []
-        for target in sorted(self._able(HOOKS[make]), key=lambda one: one.breaker.failing):
-            proof = partial(is_shut, target, ProbeAccount(account=self.work.account))
+        able, missing = self._able(HOOKS[make])
+        errors: list[TargetError] = [*missing]
+        for target in sorted(able, key=lambda one: one.breaker.failing):
+            proof = _proof(target, partial(is_shut, target, ProbeAccount(account=self.work.account)))
             try:
                 self._change(target, request, proof)
                 self._prove(target, proof, state)
@@ -200,13 +210,31 @@ class Execution:
             secret=secret,
         )
 
-    def _able(self, hook: str) -> list[Target]:
-        """Return the targets that have the hook, and note those that do not as not attempted."""
+    def _able(self, hook: str) -> tuple[list[Target], list[UnsupportedError]]:
+        """Return the targets that have the hook, and what keeps the operation from being done on the others.
+
+        Those that the configuration leaves out keep nothing from being done, unless no target is left. All of them are
+        noted as not attempted.
+        """
+        errors: list[UnsupportedError] = []
         for target in self.tools.targets:
-            if hook not in target.hooks:
-                missing = StepError(name="UnsupportedError", message=f"{target.name} has no {hook}")
-                self._log.end(self._begin(target.name, hook), Outcome.NOT_APPLIED, error=missing)
-        return [target for target in self.tools.targets if hook in target.hooks]
+            if error := target.lacks(hook):
+                position = self._begin(target.name, hook)
+                self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=self._state_without(target))
+                errors.append(error)
+        found = able(self.tools.targets, hook)
+        return found, [one for one in errors if not found or not isinstance(one, OmittedError)]
+
+    def _state_without(self, target: Target) -> TargetState | None:
+        """Return what the account is on a target that is left as it is; ``None`` if that is not known better now."""
+        if self._kind in RENEWING:
+            return TargetState.INCOMPLETE
+        if self._kind not in _SHUTTING:
+            return None
+        try:
+            return _PRESENT[target.probe(ProbeAccount(account=self.work.account)).presence]
+        except TargetError:
+            return TargetState.INCOMPLETE
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
@@ -251,26 +279,31 @@ class Execution:
 
     def _prove(self, target: Target, proof: Callable[[], bool | None], state: TargetState) -> None:
         """Prove that the change is there, with a log-in where there is a password."""
-        if "account_probe" not in target.hooks:
-            return
-        position = self._log.begin_to_look(target.name, "account_probe")
+        position = self._log.begin_to_look(target.name, PROBE)
+        if error := target.lacks(PROBE):
+            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.UNPROVED)
+            if isinstance(error, OmittedError):
+                return
+            raise error
 
-        def attempt(number: int) -> None:
+        def attempt(number: int) -> bool | None:
             self._log.count(position, number)
-            if proof() is False:
+            if (proved := proof()) is False:
                 raise NotAppliedError("the target answered that it was done, and a probe shows that it is not")
+            return proved
 
         try:
-            self.tools.retry.call(attempt)
+            proved = self.tools.retry.call(attempt)
         except TargetError as error:
             self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.INCOMPLETE)
             raise
-        self._log.end(position, Outcome.APPLIED, target_state=state)
+        self._log.end(position, Outcome.APPLIED, target_state=state if proved else TargetState.UNPROVED)
 
     def _deliver(self, secret: Secret) -> None:
         """Bring the secret to its owner over the first channel that takes it."""
-        last = len(self.tools.channels) - 1
-        for number, channel in enumerate(self.tools.channels):
+        channels = self.tools.deliverers
+        last = len(channels) - 1
+        for number, channel in enumerate(channels):
             try:
                 return self._deliver_over(channel, secret)
             except (RefusedError, TransientError):
@@ -289,7 +322,7 @@ class Execution:
         )
         recipient = Recipient(person=request.recipient.id, mobile_mark=self.tools.mobile_mark(request.recipient.mobile))
         # Whoever takes over knows by the id which message may be out.
-        position = self._begin(channel.name, "secret_deliver", recipient, request.delivery_id)
+        position = self._begin(channel.name, DELIVER, recipient, request.delivery_id)
 
         def attempt(number: int) -> DeliveryReceipt:
             self._log.count(position, number)
@@ -423,6 +456,13 @@ class Execution:
         return self.tools.now() + max(asked, self.tools.retry.policy.next_try_after(self._log.tries))
 
 
+#: What a probe says of an account on a target on which nothing was done.
+_PRESENT = {
+    Presence.ABSENT: TargetState.ABSENT,
+    Presence.ENABLED: TargetState.OPEN,
+    Presence.DISABLED: TargetState.CLOSED,
+}
+
 #: What an account was on a target before the change that is taken back.
 _STATE_BEFORE = {
     AccountState.PLANNED: TargetState.ABSENT,
@@ -435,6 +475,11 @@ _STATE_BEFORE = {
 def _how_far_off(error: TargetError) -> int:
     """Rank the errors of several targets: what may work soon comes first, and what will never work last."""
     return 2 if isinstance(error, RefusedError) else 1 if isinstance(error, InMaintenanceError) else 0
+
+
+def _proof(target: Target, look: Callable[[], bool | None]) -> Callable[[], bool | None]:
+    """Return what shows whether something was done; it tells nothing on a target that cannot be looked at."""
+    return (lambda: None) if target.lacks(PROBE) else look
 
 
 def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool | None:

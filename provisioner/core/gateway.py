@@ -9,7 +9,7 @@ changes nothing, no more calls run at once than the target allows, and a target 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
@@ -24,6 +24,7 @@ from provisioner.core.breaker import Breaker
 from provisioner.core.errors import (
     DryRunError,
     LeaseLostError,
+    OmittedError,
     PluginDefectError,
     RefusedError,
     TargetError,
@@ -59,6 +60,7 @@ from provisioner.core.text import Text
 log = structlog.stdlib.get_logger(__name__)
 
 AnswerT = TypeVar("AnswerT")
+GatewayT = TypeVar("GatewayT", bound="Gateway")
 
 AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | DeleteAccount
 
@@ -70,6 +72,15 @@ HOOKS: Mapping[type[AccountChange], str] = {
     HandOver: "account_handover",
     DeleteAccount: "account_delete",
 }
+
+#: The hook that shows what was done on a target, and the one that brings a password to its owner.
+PROBE, DELIVER = "account_probe", "secret_deliver"
+
+#: The hooks of a target without which something is left undone or unproved: each is there, or stands in ``cannot``.
+TARGET_HOOKS = (*HOOKS.values(), PROBE)
+
+#: The same of a channel.
+CHANNEL_HOOKS = (DELIVER, "notice_deliver")
 
 #: Hooks that may be called although the target is being left alone: they find out whether it is back.
 CHECKS = frozenset({"target_check", "channel_check"})
@@ -95,10 +106,16 @@ class Gateway:
 
     #: The hook that tells whether it works, and its request.
     _check: ClassVar[tuple[str, object]]
+    #: What its section of the configuration is called, without its name.
+    family: ClassVar[str]
+    #: The hooks that have to be there, or to stand in ``cannot``.
+    expected: ClassVar[tuple[str, ...]]
 
     name: str
     origin: Origin
     hooks: frozenset[str]
+    #: The hooks that the configuration says it does not have.
+    cannot: frozenset[str] = frozenset()
     #: How many calls may run at once.
     parallel: int
     breaker: Breaker
@@ -132,8 +149,8 @@ class Gateway:
 
             LeaseLostError: The hook would change something, and the account may be another process's by now.
         """
-        if hook not in self.hooks:
-            raise self._named(UnsupportedError("{target} has no {hook}", target=self.name, hook=hook))
+        if lacking := self.lacks(hook):
+            raise lacking
         if self.dry_run and hook in MUTATING:
             raise DryRunError("{hook} on {target} was held back: this is a dry run", hook=hook, target=self.name)
         call = partial(self.callers[hook], request=request)
@@ -162,6 +179,30 @@ class Gateway:
             )
             raise self._named(defect)
         return result
+
+    @property
+    def missing(self) -> list[UnsupportedError]:
+        """What it should be able to do and is not, with the cure, and what the configuration does not know of."""
+        found = [error for hook in self.expected if (error := self.lacks(hook))]
+        return [error for error in found if not isinstance(error, OmittedError)]
+
+    def lacks(self, hook: str) -> UnsupportedError | None:
+        """Return why a hook cannot be called; ``None`` if it is there."""
+        if hook in self.hooks:
+            return None
+        values = {"target": self.name, "hook": hook}
+        error: UnsupportedError = OmittedError("{target} cannot do {hook}, as the configuration says", **values)
+        if hook not in self.cannot:
+            error = UnsupportedError(
+                "{target} has no {hook}",
+                cure='implement {hook} with @hookimpl in plug-in {plugin}, or write cannot = ["{hook}"] under'
+                " [{family}.{target}]",
+                plugin=self.origin.plugin,
+                family=self.family,
+                **values,
+            )
+        self._named(error)
+        return error
 
     def expect_no_quarantine(self) -> None:
         """Make sure that it may be called at all, without calling it.
@@ -225,6 +266,8 @@ class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
 
     _check = ("target_check", CheckTarget())
+    family = "targets"
+    expected = TARGET_HOOKS
 
     def change(self, request: AccountChange) -> Receipt:
         """Call the hook that belongs to the request: create, close, rotate, handover or delete."""
@@ -259,6 +302,8 @@ class Channel(Gateway):
     """
 
     _check = ("channel_check", CheckChannel())
+    family = "channels"
+    expected = CHANNEL_HOOKS
 
     def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Call ``secret_deliver``."""
@@ -312,6 +357,11 @@ def _fenced(call: Callable[[], object]) -> object:
     """Make a call that changes something; it may have waited for its turn."""
     require_lease()
     return call()
+
+
+def able(gateways: Iterable[GatewayT], hook: str) -> list[GatewayT]:
+    """Return those that have a hook, in their order."""
+    return [one for one in gateways if hook in one.hooks]
 
 
 def scrubbed(error: TargetError, request: object) -> TargetError:

@@ -21,6 +21,11 @@ these objects (or functions of the module, where there is nothing to configure):
         for section in settings.targets:
             register.target(section.name, Paper(section.name))
 
+Something that has the name of a hook and is not marked with ``@hookimpl`` is refused when it is registered. A target
+needs all hooks that change or probe an account, and a channel ``secret_deliver`` and ``notice_deliver``. What one of
+them cannot do, the configuration names: ``cannot = ["account_close"]`` under ``[targets.NAME]``. A hook that is missing
+without that is never taken for done.
+
 Hooks marked *per target* or *per channel* are called for one object at a time, with the journal, the retry and the
 redaction around each call. They may be called from several threads at once, for different accounts.
 
@@ -233,7 +238,7 @@ def account_delete(request: DeleteAccount) -> Receipt:
         MisconfiguredError: Our own credentials or settings are wrong.
 
     Called: once for each target and attempt, when a retention rule says that the grace period is over; must be safe to
-    repeat. A target without this hook keeps its closed accounts.
+    repeat. A target that keeps its closed accounts says ``cannot = ["account_delete"]`` in the configuration.
     """
 
 

@@ -29,7 +29,7 @@ from provisioner.core.plan import Work
 IN_TOTAL = ""
 
 _MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
-_MAY_BE_OPEN_THERE = frozenset({TargetState.OPEN, TargetState.INCOMPLETE})
+_MAY_BE_OPEN_THERE = frozenset({TargetState.OPEN, TargetState.INCOMPLETE, TargetState.UNPROVED})
 
 
 @attrs.frozen(kw_only=True)

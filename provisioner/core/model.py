@@ -32,9 +32,9 @@ class AccountState(StrEnum):
 
     #: Named, and never opened.
     PLANNED = "planned"
-    #: Open on every target, with one password that was proved by a log-in.
+    #: Open, with one password that was proved by a log-in on every target that can prove it.
     OPEN = "open"
-    #: Closed on every target.
+    #: Closed on every target that can close accounts; the state on each target says where it is not.
     CLOSED = "closed"
     #: An operation did not come to its end yet.
     INCOMPLETE = "incomplete"
@@ -189,7 +189,10 @@ class TargetState(StrEnum):
     ABSENT = "absent"
     OPEN = "open"
     CLOSED = "closed"
+    #: Something that was asked for was not done there, or not yet.
     INCOMPLETE = "incomplete"
+    #: The target says that it did what was asked, and nothing can show it.
+    UNPROVED = "unproved"
 
 
 @attrs.frozen(kw_only=True)

@@ -9,9 +9,18 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.core.errors import ConfigurationError, Denied, InputError, NotAuthorizedError, Problem
-from provisioner.core.gateway import HOOKS, Channel, Target
+from provisioner.core.errors import (
+    ConfigurationError,
+    Denied,
+    InputError,
+    NotAuthorizedError,
+    OmittedError,
+    Problem,
+    UnsupportedError,
+)
+from provisioner.core.gateway import DELIVER, HOOKS, PROBE, Channel, Target, able
 from provisioner.core.journal import Records
+from provisioner.core.logbook import step_error
 from provisioner.core.model import (
     RENEWING,
     SHUTTING,
@@ -23,7 +32,6 @@ from provisioner.core.model import (
     Outcome,
     Person,
     Step,
-    StepError,
     Unit,
 )
 from provisioner.core.people import People
@@ -267,6 +275,8 @@ class Planner:
 
             InputError: Its account, unit or holder is not known any more.
 
+            UnsupportedError: A target has no hook for it, and the configuration does not say so.
+
             TargetError: The personnel system cannot be asked.
         """
         account = self.records.accounts([operation.login]).get(operation.login)
@@ -276,6 +286,8 @@ class Planner:
         people = self.people.find_all([one for one in (operation.holder, operation.outgoing) if one])
         if problem := _without_recipient(operation, unit, people):
             raise InputError([problem])
+        if missing := self._missing(operation.kind):
+            raise missing
         return attrs.evolve(self._marked(_work(operation, account, unit, people)), recorded=True)
 
     def require_release(self, work: Sequence[Work], actor: str) -> None:
@@ -399,6 +411,8 @@ class Planner:
         cause: Cause,
     ) -> Work | Refused:
         """Return the work, or why there is none for this account; adds to *problems* what is wrong with the input."""
+        if missing := self._missing(wish.kind):
+            return _impossible(wish, missing)
         operation = self._operation(wish, stuck, cause)
         mine = operation is stuck
         if stuck and not mine and _is_under_way(stuck) and stuck.kind not in _GIVES_WAY[wish.kind]:
@@ -409,6 +423,18 @@ class Planner:
             problems.append(problem)
         work = _work(operation, wish.account, wish.unit, people)
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
+
+    def _missing(self, kind: OperationKind) -> UnsupportedError | None:
+        """Return what keeps operations of a kind from being done everywhere.
+
+        Closings and deletions are carried out all the same where they can be; they are not done before the rest is.
+        """
+        if not _delivers(kind):
+            return None
+        needed = [(target, hook) for target in self.targets for hook in (HOOK_OF[kind], PROBE)]
+        wanted = [*needed, *((channel, DELIVER) for channel in self.channels)]
+        found = (gateway.lacks(hook) for gateway, hook in wanted)
+        return next((error for error in found if error and not isinstance(error, OmittedError)), None)
 
     def _operation(self, wish: _Wish, stuck: Operation | None, cause: Cause) -> Operation:
         if stuck and wish.is_served_by(stuck):
@@ -429,7 +455,7 @@ class Planner:
     def steps(self, kind: OperationKind) -> tuple[Step, ...]:
         """Return the steps of an operation of this kind, in order, none of them done.
 
-        A target that has no hook for it is shown as not attempted.
+        A target that has no hook for it is shown as not attempted, with the reason.
 
         Raises:
 
@@ -438,11 +464,12 @@ class Planner:
         hook = HOOK_OF[kind]
         steps = [step for target in self.targets for step in _target_steps(target, hook)]
         if _delivers(kind):
-            if not self.channels:
+            deliverers = able(self.channels, DELIVER)
+            if not deliverers:
                 raise ConfigurationError(
                     "there is no channel to deliver a password", cure="configure one under [channels]"
                 )
-            steps.append(Step(name=self.channels[0].name, hook="secret_deliver"))
+            steps.append(Step(name=deliverers[0].name, hook=DELIVER))
         return tuple(steps)
 
 
@@ -470,6 +497,12 @@ def _without_recipient(operation: Operation, unit: Unit, people: Mapping[str, Pe
     if operation.holder is None:
         return _unit_problem(unit, "custodian", "the unit has no custodian to send the password to")
     return _unit_problem(unit, "custodian", "nobody knows {person}", person=operation.holder)
+
+
+def _impossible(wish: _Wish, missing: UnsupportedError) -> Refused:
+    values = {"login": wish.account.login, "kind": wish.kind.value, "missing": missing.text}
+    reason = Text("{missing}, so '{kind}' of {login} cannot be done there", values)
+    return Refused(login=wish.account.login, reason=reason, cure=missing.cure)
 
 
 def _unended(stuck: Operation) -> Refused:
@@ -509,13 +542,14 @@ def _delivers(kind: OperationKind) -> bool:
 
 
 def _target_steps(target: Target, hook: str) -> Iterable[Step]:
-    if hook not in target.hooks:
-        missing = StepError(name="UnsupportedError", message=f"{target.name} has no {hook}")
-        return [Step(name=target.name, hook=hook, outcome=Outcome.NOT_APPLIED, error=missing)]
-    steps = [Step(name=target.name, hook=hook)]
-    if "account_probe" in target.hooks:
-        steps.append(Step(name=target.name, hook="account_probe"))
-    return steps
+    change = _target_step(target, hook)
+    return [change] if change.error else [change, _target_step(target, PROBE)]
+
+
+def _target_step(target: Target, hook: str) -> Step:
+    if error := target.lacks(hook):
+        return Step(name=target.name, hook=hook, outcome=Outcome.NOT_APPLIED, error=step_error(error))
+    return Step(name=target.name, hook=hook)
 
 
 def _unchanged(account: Account) -> Unchanged:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from difflib import get_close_matches
@@ -88,10 +88,13 @@ class Plugins:
         make_breaker: Makes the breaker of the target or channel with this name.
 
         parallel: How many calls may run at once on each target and channel, by its name, where it is not the default.
+
+        cannot: The hooks that the configuration says a target or channel does not have, by its name.
     """
 
     make_breaker: Callable[[str], Breaker]
     parallel: Mapping[str, int] = attrs.field(factory=dict)
+    cannot: dict[str, Collection[str]] = attrs.field(factory=dict)
     dry_run: bool = False
     targets: dict[str, Target] = attrs.field(factory=dict, init=False)
     channels: dict[str, Channel] = attrs.field(factory=dict, init=False)
@@ -117,6 +120,7 @@ class Plugins:
             ConfigurationError: A plug-in does not like its settings.
         """
         for one in settings:
+            self.cannot.update({section.name: section.cannot for section in (*one.targets, *one.channels)})
             entry, origin = find_entry_point(one.plugin)
             self._register(f"plugin:{one.plugin}", _load(entry))
             register = self._manager.subset_hook_caller("provisioner_register", self._all_but(f"plugin:{one.plugin}"))
@@ -268,11 +272,21 @@ class Plugins:
             name=name,
             origin=origin,
             hooks=frozenset(implemented),
+            cannot=frozenset(self.cannot.get(name, ())),
             parallel=self.parallel.get(name, DEFAULT_PARALLEL),
             breaker=self.make_breaker(name),
             longest_call=longest_call,
             dry_run=self.dry_run,
         )
+        if contradictions := gateway.cannot & gateway.hooks:
+            raise PluginError(
+                "'cannot' says that {name} is without {hooks}, and plug-in {plugin} has it",
+                cure="take it out of cannot under [{family}.{name}]",
+                name=name,
+                hooks=", ".join(sorted(contradictions)),
+                plugin=origin.plugin,
+                family=gateway.family,
+            )
         self._gateways[full_name] = gateway
         self._aim()
         return gateway
@@ -297,7 +311,27 @@ class Plugins:
         except (pluggy.PluginValidationError, ValueError) as error:
             raise PluginError("{name} does not fit the hooks: {error}", name=name, error=error) from error
         self._require_known_hooks(name, plugin)
+        self._require_marked_hooks(name, plugin)
         self._aim()
+
+    def _require_marked_hooks(self, name: str, plugin: object) -> None:
+        """Make sure that whatever has the name of a hook is one. An object in which something else has it is not kept.
+
+        Raises:
+
+            PluginError: Something has the name of a hook and is not marked as one, so nobody would call it.
+        """
+        marked = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
+        known = {caller.name for caller in vars(self._manager.hook).values() if caller.has_spec()}
+        for hook in sorted(known - marked):
+            if inspect.getattr_static(plugin, hook, None) is not None:
+                self._manager.unregister(plugin)
+                raise PluginError(
+                    "{name} has {hook}, which is no hook because it is not marked as one",
+                    cure="write @hookimpl above the method {hook}, or give it another name",
+                    name=name,
+                    hook=hook,
+                )
 
     def _require_known_hooks(self, name: str, plugin: object) -> None:
         """Make sure that an object has no hook that does not exist; one that has is not kept.

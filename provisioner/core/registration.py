@@ -34,6 +34,8 @@ class Section:
     #: The folder of the configuration file; relative paths in settings start there.
     folder: Path
     table: Mapping[str, object] = attrs.field(repr=False)
+    #: The hooks of a target or channel that its plug-in does not have, as ``cannot`` in the table says.
+    cannot: frozenset[str] = frozenset()
     _structure: Structure = attrs.field(repr=False, eq=False)
 
     def settings(self, cls: type[SettingsT]) -> SettingsT:

@@ -198,6 +198,8 @@ class Capabilities:
     tells_presence: bool = True
     #: A probe can tell whether a secret logs in.
     proves_secret: bool = True
+    #: A closing also ends open sessions. Where it does not, a person who is logged in stays logged in for a while.
+    ends_sessions: bool = False
     #: The names of the hooks whose receipt carries an undo.
     undoes: frozenset[str] = frozenset()
     #: Further facts worth showing, for example the server's name and version.

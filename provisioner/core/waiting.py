@@ -23,8 +23,8 @@ def obstacle(operation: Operation, tools: Tools) -> InMaintenanceError | None:
     if operation.kind in SHUTTING:
         found = [one for one in found if one.until == operation.next_try_at]
     else:
-        silent = _maintenance(tools.channels)
-        if silent and len(silent) == len(tools.channels):
+        silent = _maintenance(tools.deliverers)
+        if silent and len(silent) == len(tools.deliverers):
             found.append(min(silent, key=lambda one: one.until))
     return max(found, key=lambda one: one.until).error() if found else None
 

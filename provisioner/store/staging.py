@@ -68,7 +68,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
 }
 
 _OPEN = accounts.c.state.in_([AccountState.OPEN, AccountState.INCOMPLETE])
-_OPEN_THERE = account_targets.c.state.in_([TargetState.OPEN, TargetState.INCOMPLETE])
+_OPEN_THERE = account_targets.c.state.in_([TargetState.OPEN, TargetState.INCOMPLETE, TargetState.UNPROVED])
 
 
 class StoredStaging(StoredRecords):

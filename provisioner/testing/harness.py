@@ -11,7 +11,7 @@ is started after the first one crashed, or for another one beside it::
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -83,6 +83,8 @@ class Harness:
         elapsed: The clock by which it counts what is left of its leases; :meth:`FakeClock.elapsed
             <provisioner.testing.clock.FakeClock.elapsed>` lets a test stop the process for a while.
 
+        cannot: The hooks that targets and channels are said to be without, by name.
+
     ``on_record`` and ``after_record`` are called with the events of each write of the journal, before and after they
     are stored; whatever they raise goes up as it is, so that a crash can be played.
     """
@@ -101,6 +103,7 @@ class Harness:
         lease_ttl: timedelta = LEASE_TTL,
         takeover_wait: timedelta = timedelta(0),
         elapsed: Callable[[], float] = elapsed,
+        cannot: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self.on_record: Callable[[Sequence[Event]], object] = lambda _: None
         self.after_record: Callable[[Sequence[Event]], object] = lambda _: None
@@ -116,7 +119,8 @@ class Harness:
                 now=self.clock,
                 quarantine_after=timedelta.max,
                 maintenance=self.calendar.maintenance,
-            )
+            ),
+            cannot=dict(cannot or {}),
         )
         self.plugins.add("core:defaults", Defaults(plate_code="46"))
         self.plugins.add("core:clearance", HandoverDuties(self.store))

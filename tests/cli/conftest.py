@@ -88,15 +88,22 @@ class FaultyPlugin:
     targets: dict[str, MemoryTarget] = attrs.field(factory=dict)
     channels: dict[str, MemoryChannel] = attrs.field(factory=dict)
     faults: dict[str, Faults] = attrs.field(factory=dict)
+    #: The hooks that a target or channel lacks, by its name.
+    lacking: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     @hookimpl
     def provisioner_register(self, settings: PluginSettings, register: Registrar) -> None:
         for section in settings.targets:
             target = self.targets.setdefault(section.name, MemoryTarget())
-            register.target(section.name, FaultTarget(target, self.faults.setdefault(section.name, Faults())))
+            faults = self.faults.setdefault(section.name, Faults())
+            register.target(section.name, self._class(section.name, FaultTarget)(target, faults))
         for section in settings.channels:
             channel = self.channels.setdefault(section.name, MemoryChannel())
-            register.channel(section.name, FaultChannel(channel, self.faults.setdefault(section.name, Faults())))
+            faults = self.faults.setdefault(section.name, Faults())
+            register.channel(section.name, self._class(section.name, FaultChannel)(channel, faults))
+
+    def _class(self, name: str, base: type) -> type:
+        return type(base.__name__, (base,), dict.fromkeys(self.lacking.get(name, ())))
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import ldap3
@@ -31,6 +31,12 @@ def made(slapd: Slapd, **others: Any) -> Ldap:
         "policy_dn": slapd.policy_dn,
     }
     return Ldap(settings=LdapSettings(**{**settings, **others}))
+
+
+def administrator(slapd: Slapd) -> ldap3.Connection:
+    """Return a client that has nothing to do with the plug-in, for a ``with`` statement."""
+    server = ldap3.Server("127.0.0.1", port=slapd.port, get_info=ldap3.NONE)
+    return ldap3.Connection(server, user=slapd.admin_dn, password=slapd.admin_password.reveal())
 
 
 class TestLdap(TargetContract):
@@ -86,11 +92,44 @@ class TestLdap(TargetContract):
         return log_in
 
     @pytest.fixture
+    def open_session(self, contract_slapd: Slapd) -> Iterator[Callable[[str, str], Callable[[], bool]]]:
+        """A connection that is bound as the account, as mail programs keep one for hours."""
+        server = ldap3.Server("127.0.0.1", port=contract_slapd.port, get_info=ldap3.NONE)
+        with ExitStack() as stack:
+
+            def open_session(login: str, password: str) -> Callable[[], bool]:
+                dn = entry_dn("uid", login, contract_slapd.base_dn)
+                connection = ldap3.Connection(server, user=dn, password=password.encode())
+                connection.bind()
+                stack.callback(connection.unbind)
+                return lambda: connection.extend.standard.who_am_i() == f"dn:{dn}"
+
+            yield open_session
+
+    @pytest.fixture
+    def grant(self, contract_slapd: Slapd) -> Iterator[Callable[[str], Callable[[], bool]]]:
+        """A group, and an attribute that the plug-in does not fill."""
+        group = f"cn=wiki,{contract_slapd.base_dn}"
+        with administrator(contract_slapd) as connection:
+
+            def grant(login: str) -> Callable[[], bool]:
+                dn = entry_dn("uid", login, contract_slapd.base_dn)
+                connection.add(group, ["groupOfNames"], {"member": [dn]})
+                connection.modify(dn, {"description": [(ldap3.MODIFY_ADD, ["reads the wiki"])]})
+
+                def is_there() -> bool:
+                    member = connection.compare(group, "member", dn)
+                    return bool(member and connection.compare(dn, "description", "reads the wiki"))
+
+                return is_there
+
+            yield grant
+            connection.delete(group)
+
+    @pytest.fixture
     def remove(self, contract_slapd: Slapd) -> Callable[[str], None]:
         def remove(login: str) -> None:
-            server = ldap3.Server("127.0.0.1", port=contract_slapd.port, get_info=ldap3.NONE)
-            user, password = contract_slapd.admin_dn, contract_slapd.admin_password.reveal()
-            with ldap3.Connection(server, user=user, password=password) as connection:
+            with administrator(contract_slapd) as connection:
                 connection.delete(entry_dn("uid", login, contract_slapd.base_dn))
 
         return remove

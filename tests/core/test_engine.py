@@ -11,6 +11,7 @@ import pytest
 
 from provisioner.core.errors import InputError, MisconfiguredError, NotReadyError, StoreError, UnavailableError
 from provisioner.core.events import Event
+from provisioner.core.gateway import TARGET_HOOKS
 from provisioner.core.health import TargetHealth
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import (
@@ -142,7 +143,8 @@ def test_a_target_without_a_check_is_looked_at_all_the_same(world: World) -> Non
         def account_create(self, request: CreateAccount) -> Receipt:
             return Receipt(outcome=Outcome.APPLIED)
 
-    with Harness(world.file, targets={**world.targets, "paper": Paper()}, channels=world.channels) as harness:
+    targets, cannot = {**world.targets, "paper": Paper()}, {"paper": [*TARGET_HOOKS[1:]]}
+    with Harness(world.file, targets=targets, channels=world.channels, cannot=cannot) as harness:
         harness.know(units=UNITS, persons=PERSONS)
         ill = TargetHealth(
             name="paper",

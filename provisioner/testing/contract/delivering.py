@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 import pytest
@@ -13,6 +13,7 @@ from provisioner.core.model import Person
 from provisioner.core.requests import CheckChannel, DeliveryState
 from provisioner.core.secret import Secret
 from provisioner.testing.contract.hostile import SECRETS
+from provisioner.testing.contract.lifecycle import expect_declared
 from provisioner.testing.contract.postbox import TAKEN, Postbox
 from provisioner.testing.contract.sandbox import expecting_no_defect
 from provisioner.testing.contract.tags import Tag, tagged
@@ -31,6 +32,10 @@ IDS: Mapping[str, str] = {
 @tagged(Tag.CORE)
 class DeliveryChecks:
     """Checks of each hook of a channel."""
+
+    def test_hooks_are_there_or_left_out_on_purpose(self, postbox: Postbox, cannot: Collection[str]) -> None:
+        """A hook that is missing without a word is refused by the product: nobody may take it for done."""
+        expect_declared(postbox.channel, cannot)
 
     def test_check_answers(self, postbox: Postbox, patience: float) -> None:
         """``channel_check`` answers in time, before every run. No account is changed whose password cannot be sent."""

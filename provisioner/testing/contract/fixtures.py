@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -58,6 +58,11 @@ class SharedFixtures:
         return _password_maker().make
 
     @pytest.fixture
+    def cannot(self) -> Collection[str]:
+        """The names of the hooks that it is without on purpose, as ``cannot`` in the configuration will say."""
+        return ()
+
+    @pytest.fixture
     def patience(self) -> float:
         """How many seconds a call may take at most, whatever the other side does, and a message to its phone."""
         return 30.0
@@ -105,6 +110,16 @@ class TargetFixtures(SharedFixtures):
     def log_in(self) -> Callable[[str, str], bool] | None:
         """Logs in with a login and a password by other means than the plug-in's, and says whether it worked."""
         return None
+
+    @pytest.fixture
+    def open_session(self) -> Callable[[str, str], Callable[[], bool]]:
+        """Logs in with a login and a password, stays logged in, and returns what says whether it still works."""
+        pytest.skip("no session is open: give the fixture 'open_session'")
+
+    @pytest.fixture
+    def grant(self) -> Callable[[str], Callable[[], bool]]:
+        """Gives the account with this login something by other means, such as a group; returns what looks for it."""
+        pytest.skip("nobody else gives an account anything: give the fixture 'grant'")
 
     @pytest.fixture
     def remove(self) -> Callable[[str], None] | None:

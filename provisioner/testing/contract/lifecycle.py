@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection
 
 import pytest
 
 from provisioner.core.errors import MissingError
-from provisioner.core.gateway import AccountChange
+from provisioner.core.gateway import AccountChange, Gateway
 from provisioner.core.model import Account, AccountKind, Outcome
 from provisioner.core.requests import TargetReport
 from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect
@@ -17,6 +18,10 @@ from provisioner.testing.contract.tags import Tag, tagged
 @tagged(Tag.CORE)
 class LifecycleChecks:
     """Checks of each hook, where nothing goes wrong."""
+
+    def test_hooks_are_there_or_left_out_on_purpose(self, sandbox: Sandbox, cannot: Collection[str]) -> None:
+        """A hook that is missing without a word is refused by the product: nobody may take it for done."""
+        expect_declared(sandbox.target, cannot)
 
     def test_check_answers(self, sandbox: Sandbox, patience: float) -> None:
         """``target_check`` answers in time. It comes before every run, and a target that is slow there stops all."""
@@ -117,6 +122,36 @@ class LifecycleChecks:
         sandbox.do(sandbox.closing(account))
 
         sandbox.expect_closed(account, secret, after="closing it again")
+
+    def test_close_ends_open_sessions_as_it_is_declared(
+        self, sandbox: Sandbox, open_session: Callable[[str, str], Callable[[], bool]]
+    ) -> None:
+        """Whoever is logged in when the account is closed is out if ``ends_sessions`` is declared, and only then."""
+        sandbox.needs("account_close")
+        account, secret = sandbox.opened()
+        is_logged_in = open_session(account.login, secret.reveal())
+        assert is_logged_in(), "the fixture 'open_session' does not log in"
+
+        sandbox.do(sandbox.closing(account))
+
+        ended = not is_logged_in()
+        assert ended == sandbox.capabilities.ends_sessions, (
+            f"a session {'ends' if ended else 'goes on'} when the account is closed, and the capabilities say otherwise"
+        )
+
+    def test_reopening_keeps_what_others_gave(
+        self, sandbox: Sandbox, grant: Callable[[str], Callable[[], bool]]
+    ) -> None:
+        """Closing and reopening leaves the groups, entitlements and attributes of others. Nothing restores them."""
+        sandbox.needs("account_close")
+        account, _ = sandbox.opened()
+        is_there = grant(account.login)
+        assert is_there(), "the fixture 'grant' gives nothing"
+        sandbox.do(sandbox.closing(account))
+
+        sandbox.do(sandbox.creating(account, sandbox.make_secret()))
+
+        assert is_there(), "closing and reopening destroyed what somebody else gave the account"
 
     def test_rotate_replaces_the_secret(self, sandbox: Sandbox) -> None:
         """After ``account_rotate`` the new password logs in and the former one does not (001 ¶2)."""
@@ -279,6 +314,14 @@ class LifecycleChecks:
         sandbox.do(requests[change])
 
         sandbox.expect_open(longer, its_secret, f"{change} of an account whose login begins alike")
+
+
+def expect_declared(gateway: Gateway, cannot: Collection[str]) -> None:
+    """See that each hook is there, or named as left out, and not both."""
+    missing = [hook for hook in gateway.expected if hook not in {*gateway.hooks, *cannot}]
+    assert not missing, f"without {', '.join(missing)}; implement it, or name it in 'cannot'"
+    there = sorted(gateway.hooks & set(cannot))
+    assert not there, f"'cannot' names {', '.join(there)}, and it is there"
 
 
 def shown(sandbox: Sandbox, account: Account, *texts: str) -> set[str]:

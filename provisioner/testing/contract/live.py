@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import attrs
 import pytest
@@ -20,6 +20,8 @@ class Live:
     plugin: object
     people: People
     make_secret: Callable[[], Secret]
+    #: The hooks that the configuration says it is without.
+    cannot: Collection[str]
 
     @pytest.fixture
     def live(self) -> Live:
@@ -41,6 +43,11 @@ class TestTarget(TargetContract):
     def target(self, live: Live) -> object:
         """The configured one."""
         return live.plugin
+
+    @pytest.fixture
+    def cannot(self, live: Live) -> Collection[str]:
+        """Those of the configuration."""
+        return live.cannot
 
     @pytest.fixture
     def people(self, live: Live) -> People:

@@ -19,7 +19,7 @@ import pytest
 from provisioner.bootstrap import utc_now
 from provisioner.core.breaker import Breaker
 from provisioner.core.errors import PluginDefectError, RefusedError, TargetError, TransientError
-from provisioner.core.gateway import HOOKS, AccountChange, Channel, Origin, Target
+from provisioner.core.gateway import HOOKS, PROBE, AccountChange, Channel, Origin, Target
 from provisioner.core.model import Account, AccountKind, Person, Unit
 from provisioner.core.plugins import Plugins
 from provisioner.core.requests import (
@@ -192,12 +192,13 @@ class Sandbox:
         return DeleteAccount(operation_id=secrets.token_hex(8), account=account, unit=self.people.unit)
 
     def do(self, request: AccountChange) -> Receipt:
-        """Carry out a request.
+        """Carry out a request, or skip the check if the target does not have the hook.
 
         Raises:
 
             TargetError: What the target raised. What it may not raise fails the check.
         """
+        self.needs(HOOKS[type(request)])
         return expecting_no_defect(lambda: self.target.change(request))
 
     def undo(self, receipt: Receipt, request: AccountChange) -> None:
@@ -207,7 +208,8 @@ class Sandbox:
         expecting_no_defect(lambda: self.target.undo(undo, request))
 
     def probe(self, account: Account, secret: Secret | None = None) -> AccountReport:
-        """Look at an account."""
+        """Look at an account, or skip the check if the target does not let us."""
+        self.needs(PROBE)
         request = ProbeAccount(account=account, secret=secret)
         return self.patiently(lambda: expecting_no_defect(lambda: self.target.probe(request)))
 
@@ -302,6 +304,8 @@ class Sandbox:
             return False
 
     def _is_open(self, account: Account) -> bool:
+        if PROBE not in self.target.hooks:
+            return HOOKS[CloseAccount] not in self.target.hooks
         try:
             return self.probe(account).presence is Presence.ENABLED
         except RefusedError:

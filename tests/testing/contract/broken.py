@@ -663,3 +663,46 @@ class ChecksSlowly(Reference):
     def capabilities(self) -> Capabilities:
         time.sleep(PATIENCE * 1.1)
         return super().capabilities()
+
+
+@turns_red("hooks_are_there_or_left_out_on_purpose", "capabilities_name_hooks_that_are_there")
+class CannotClose(Reference):
+    account_close = None  # type: ignore[assignment]
+
+
+@turns_red("hooks_are_there_or_left_out_on_purpose")
+class CannotBeLookedAt(Reference):
+    account_probe = None  # type: ignore[assignment]
+
+
+@turns_red("close_ends_open_sessions_as_it_is_declared")
+class LeavesSessionsOpen(Reference):
+    def session_goes_on(self, entry: Entry) -> bool:
+        return True
+
+
+@turns_red("close_ends_open_sessions_as_it_is_declared")
+class EndsSessionsAndDoesNotSaySo(Reference):
+    def capabilities(self) -> Capabilities:
+        return attrs.evolve(super().capabilities(), ends_sessions=False)
+
+
+@turns_red("reopening_keeps_what_others_gave")
+class ReopensWithNothing(Reference):
+    """It makes the account as if it had never been there."""
+
+    def create(self, request: CreateAccount) -> Receipt:
+        receipt = super().create(request)
+        login = request.account.login
+        self.entries[login] = attrs.evolve(self.entries[login], grants=frozenset())
+        return receipt
+
+
+@turns_red("reopening_keeps_what_others_gave")
+class ClosesAndTakesEverything(Reference):
+    def close(self, request: CloseAccount) -> Receipt:
+        receipt = super().close(request)
+        login = request.account.login
+        if login in self.entries:
+            self.entries[login] = attrs.evolve(self.entries[login], grants=frozenset())
+        return receipt

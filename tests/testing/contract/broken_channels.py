@@ -285,3 +285,8 @@ class RaisesAnythingForAnOutage(ReferenceChannel):
 @turns_red("throttling_is_said")
 class TakesThrottlingForAnOutage(ReferenceChannel):
     throttled = Fault.CANNOT_CONNECT
+
+
+@turns_red("hooks_are_there_or_left_out_on_purpose")
+class BringsNoNotices(ReferenceChannel):
+    notice_deliver = None  # type: ignore[assignment]

@@ -48,6 +48,8 @@ class Entry:
     holder: Person
     password: str = attrs.field(repr=False)
     enabled: bool = True
+    #: What others gave it.
+    grants: frozenset[str] = frozenset()
 
 
 @attrs.define(eq=False, repr=False)
@@ -97,11 +99,13 @@ class Reference:
         return TargetReport(capabilities=self.capabilities())
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(undoes=CHANGES)
+        return Capabilities(undoes=CHANGES, ends_sessions=True)
 
     def create(self, request: CreateAccount) -> Receipt:
-        password = self.accepted(request.secret)
-        return self.put(request.account.login, Entry(unit=request.unit.name, holder=request.holder, password=password))
+        password, former = self.accepted(request.secret), self.entries.get(request.account.login)
+        grants = former.grants if former else frozenset()
+        entry = Entry(unit=request.unit.name, holder=request.holder, password=password, grants=grants)
+        return self.put(request.account.login, entry)
 
     def close(self, request: CloseAccount) -> Receipt:
         entry = self.entries.get(request.account.login)
@@ -165,6 +169,17 @@ class Reference:
                 self.entries[login] = former
 
         return restore
+
+    def grant(self, login: str) -> Callable[[], bool]:
+        self.entries[login] = attrs.evolve(self.entries[login], grants=frozenset({"wiki"}))
+        return lambda: "wiki" in self.entries[login].grants
+
+    def open_session(self, login: str, password: str) -> Callable[[], bool]:
+        began = self.logs_in(login, password)
+        return lambda: began and self.session_goes_on(self.entries[login])
+
+    def session_goes_on(self, entry: Entry) -> bool:
+        return entry.enabled
 
     def logs_in(self, login: str, password: str) -> bool:
         """Say what a log-in by other means says."""

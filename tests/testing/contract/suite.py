@@ -50,6 +50,14 @@ class TestSubject(TargetContract):
         return PATIENCE
 
     @pytest.fixture
+    def open_session(self, subject: Reference) -> Callable[[str, str], Callable[[], bool]]:
+        return subject.open_session
+
+    @pytest.fixture
+    def grant(self, subject: Reference) -> Callable[[str], Callable[[], bool]]:
+        return subject.grant
+
+    @pytest.fixture
     def log_in(self, subject: Reference) -> Callable[[str, str], bool]:
         return subject.logs_in
 
