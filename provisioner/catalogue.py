@@ -58,8 +58,8 @@ class Catalogue:
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
-        """What each filled-in template looks like, the most telling first."""
-        telling = {template: len(_PLACE.sub("", template)) for template in self.templates}
+        """What each filled-in template looks like, the most telling first. A single word may be a name."""
+        telling = {template: len(_PLACE.sub("", template)) for template in self.templates if " " in template}
         ordered = sorted(
             (one for one in telling if telling[one] >= LEAST_TELLING), key=telling.__getitem__, reverse=True
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import Enum
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ from provisioner.core.policy import Scope
 from provisioner.core.protection import Pattern
 from provisioner.core.registration import PluginSettings, Section
 from provisioner.core.secret import Secret
-from provisioner.core.text import Lines, visible
+from provisioner.core.text import Text, Texts, visible
 from provisioner.early import DEFAULT_LANGUAGE, LANGUAGES, configuration_file
 
 #: The plug-in of rule sets that name no other.
@@ -322,70 +322,92 @@ def structure(table: Mapping[str, object], cls: type[SettingsT], place: str, *, 
     try:
         return _converter(file.parent).structure(table, cls)
     except cattrs.BaseValidationError as error:
-        found = transform_error(error, path="$", format_exception=_describe)
+        found = _problems(error)
     except Exception as error:
-        found = [f"{_describe(error, cls)} @ $"]
-    lines = [_line(file, place, one) for one in found]
-    raise ConfigurationError("{problems}", problems=Lines.of(lines)) from None
+        found = [("", _describe(error, cls))]
+    lines = Texts(_line(file, place, path, problem) for path, problem in found)
+    raise ConfigurationError("{problems}", problems=lines) from None
 
 
-def _line(file: Path, place: str, problem: str) -> str:
-    message, _, path = problem.rpartition(" @ ")
-    where = ".".join(part for part in (place, path.removeprefix("$").removeprefix(".")) if part)
-    return f"{file}: {where or 'the file'}: {message}"
+def _problems(error: cattrs.BaseValidationError) -> list[tuple[str, Text]]:
+    """Return every problem with its path. cattrs puts both into one string, so it gets a number for each problem."""
+    found: list[Text] = []
+
+    def number(problem: BaseException, cls: type | None) -> str:
+        found.append(_describe(problem, cls))
+        return str(len(found) - 1)
+
+    lines = [line.partition(" @ $") for line in transform_error(error, path="$", format_exception=number)]
+    return [(path.removeprefix("."), found[int(place)]) for place, _, path in lines]
 
 
-def _describe(error: BaseException, cls: type | None) -> str:
+def _line(file: Path, place: str, path: str, problem: Text) -> Text:
+    where = ".".join(part for part in (place, path) if part)
+    return Text("{file}: {place}: {problem}", {"file": file, "place": where or Text("the file"), "problem": problem})
+
+
+def _describe(error: BaseException, cls: type | None) -> Text:
     if isinstance(error, ForbiddenExtraKeysError):
-        return "; ".join(_unknown(key, error.cl) for key in sorted(error.extra_fields))
+        return reduce(_both, [_unknown(key, error.cl) for key in sorted(error.extra_fields)])
     if isinstance(error, KeyError):
-        return f"it is missing; expected {_kind(cls)}"
-    if isinstance(error, ConfigurationError):
-        return f"{error}; {error.cure}" if str(error.cure) else str(error)
-    if isinstance(error, _WrongTypeError):
-        return str(error)
+        return Text("it is missing; expected {kind}", {"kind": _kind(cls)})
+    if isinstance(error, (ConfigurationError, _WrongTypeError)):
+        return _both(error.text, error.cure) if error.cure.template else error.text
     if isinstance(cls, type) and issubclass(cls, Enum):
-        return f"expected {_kind(cls)}"
-    # A validator's own words name the attribute and the bound, after the first argument of its exception.
-    return f"not allowed: {_bound(error)}" if isinstance(error, (ValueError, TypeError)) else type(error).__name__
+        return Text("expected {kind}", {"kind": _kind(cls)})
+    if isinstance(error, (ValueError, TypeError)):
+        return Text("not allowed: {bound}", {"bound": _bound(error)})
+    return Text("{error}", {"error": type(error).__name__})
 
 
-def _unknown(key: str, cls: type) -> str:
+def _both(one: Text, other: Text) -> Text:
+    return Text("{one}; {other}", {"one": one, "other": other})
+
+
+def _unknown(key: str, cls: type) -> Text:
     known = [attribute.name for attribute in attrs.fields(cls)]
-    meant = get_close_matches(key, known, n=1)
-    return f"unknown key {key}; {f'did you mean {meant[0]}? ' if meant else ''}known are {', '.join(known)}"
+    values = {"key": key, "known": ", ".join(known)}
+    for meant in get_close_matches(key, known, n=1):
+        return Text("unknown key {key}; did you mean {meant}? known are {known}", {**values, "meant": meant})
+    return Text("unknown key {key}; known are {known}", values)
 
 
-def _kind(cls: Any) -> str:
+def _kind(cls: Any) -> Text:
     """Say what a setting of this type looks like in TOML."""
     if cls is Secret:
-        return f"a secret, as {credentials.REFERENCES}"
+        return Text("a secret, as {references}", {"references": credentials.REFERENCES})
     if isinstance(cls, type) and issubclass(cls, Enum):
-        return f"one of {', '.join(str(one.value) for one in cls)}"
+        return Text("one of {values}", {"values": ", ".join(str(one.value) for one in cls)})
     if _is_list(cls):
-        return "a list"
-    return "a table" if attrs.has(cls) or _is_mapping(cls) else _NAMES.get(cls, _NAMES[str])
+        return _LIST
+    return _TABLE if attrs.has(cls) or _is_mapping(cls) else _NAMES.get(cls, _NAMES[str])
 
 
 def _bound(error: BaseException) -> str:
+    """Return a validator's own words: they name the attribute and the bound, before what was found."""
     return str(error.args[0]).split(":")[0].split(" (got")[0] if error.args else type(error).__name__
 
 
-_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+_LIST, _TABLE = Text("a list"), Text("a table")
+_NAMES = {str: Text("a string"), int: Text("a whole number"), float: Text("a number"), bool: Text("true or false")}
 
 #: The largest integer of TOML. Larger floats are no setting either, and neither is "not a number".
 _LARGEST = 2**63 - 1
 
 #: The types that only TOML has and no setting.
-_OTHERS = {list: "a list", dict: "a table"}
+_OTHERS = {list: _LIST, dict: _TABLE}
 
 
 class _WrongTypeError(TypeError):
     """A value has another type than the setting. The message names both types, and not the value."""
 
-    def __init__(self, expected: str, value: object) -> None:
-        found = (_NAMES | _OTHERS).get(type(value), "a date or time")
-        super().__init__(f"expected {expected}" if found == expected else f"expected {expected}, found {found}")
+    def __init__(self, expected: Text, value: object) -> None:
+        found = (_NAMES | _OTHERS).get(type(value), Text("a date or time"))
+        self.cure = Text("")
+        self.text = Text("expected {kind}", {"kind": expected})
+        if found != expected:
+            self.text = Text("expected {kind}, found {found}", {"kind": expected, "found": found})
+        super().__init__(str(self.text))
 
 
 def _exactly(kind: type, value: object, cls: Callable[[object], object]) -> object:
@@ -410,7 +432,7 @@ def _of_table(structure: Callable[[Any, Any], object]) -> Callable[[Any, Any], o
 
     def structured(value: object, cls: object) -> object:
         if not isinstance(value, Mapping):
-            raise _WrongTypeError("a table", value)
+            raise _WrongTypeError(_TABLE, value)
         return structure(value, cls)
 
     return structured
@@ -418,7 +440,7 @@ def _of_table(structure: Callable[[Any, Any], object]) -> Callable[[Any, Any], o
 
 def _list(converter: cattrs.Converter, value: object, cls: Any) -> object:
     if not isinstance(value, list):
-        raise _WrongTypeError("a list", value)
+        raise _WrongTypeError(_LIST, value)
     item = cls.__args__[0]
     items = [converter.structure(one, item) for one in value]
     return tuple(items) if get_origin(cls) is tuple else items
@@ -434,7 +456,7 @@ def _time_zone(value: object, _: object) -> ZoneInfo:
     try:
         return ZoneInfo(_text(value))
     except (KeyError, ValueError, OSError):
-        raise _WrongTypeError("the name of a time zone, such as Europe/Istanbul", value) from None
+        raise _WrongTypeError(Text("the name of a time zone, such as Europe/Istanbul"), value) from None
 
 
 def _converter(folder: Path) -> cattrs.Converter:

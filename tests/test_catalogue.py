@@ -81,6 +81,53 @@ ENUMERATIONS: list[type[StrEnum]] = [
 WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
 
 
+#: What libraries and the system say, and our messages quote; with an example, to see that it is recognised.
+QUOTED = {
+    "'{name}' must be >= {bound}": "'days' must be >= 1",
+    "'{name}' must be <= {bound}": "'days' must be <= 1",
+    "'{name}' must be > {bound}": "'days' must be > 1",
+    "'{name}' must be < {bound}": "'days' must be < 1",
+    "'{name}' must be in {values}": "'language' must be in ('tr', 'en')",
+    "{reason} (at line {line}, column {column})": "Invalid value (at line 1, column 5)",
+    "{reason} (at end of document)": "Unclosed array (at end of document)",
+    "Cannot declare {key} twice": "Cannot declare ('a',) twice",
+    "Cannot mutate immutable namespace {key}": "Cannot mutate immutable namespace ('a',)",
+    "Cannot redefine namespace {key}": "Cannot redefine namespace ('a',)",
+    "Duplicate inline table key {key}": "Duplicate inline table key 'a'",
+    "Found invalid character {character}": "Found invalid character '\\n'",
+    "Illegal character {character}": "Illegal character '\\n'",
+    **{
+        text: text
+        for text in (
+            "Cannot overwrite a value",
+            "Escaped character is not a Unicode scalar value",
+            "Expected '=' after a key in a key/value pair",
+            "Expected ']' at the end of a table declaration",
+            "Expected ']]' at the end of an array declaration",
+            "Expected newline or end of document after a statement",
+            "Invalid date or datetime",
+            "Invalid hex value",
+            "Invalid initial character for a key part",
+            "Invalid statement",
+            "Invalid value",
+            "Unclosed array",
+            "Unclosed inline table",
+            "Unescaped '\\' in a string",
+            "Unterminated string",
+            "Address already in use",
+            "Connection refused",
+            "File exists",
+            "Is a directory",
+            "No space left on device",
+            "No such file or directory",
+            "Not a directory",
+            "Permission denied",
+            "Read-only file system",
+        )
+    },
+}
+
+
 @attrs.frozen
 class Found:
     """A place where a message is made."""
@@ -193,6 +240,23 @@ def test_every_message_is_there_in_turkish() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("text", QUOTED.values())
+def test_what_messages_quote_is_there_in_turkish(text: str) -> None:
+    assert Catalogue.of("tr").again(text) != text
+
+
+def test_every_reason_of_the_toml_reader_is_known() -> None:
+    """A broken configuration is the first error that many people meet."""
+    tree = ast.parse(Path(str(tomllib.__file__)).with_name("_parser.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = {"suffixed_err", "TOMLDecodeError"}
+    errors = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in names]
+    reasons = {one.value for call in errors for one in call.args if isinstance(one, ast.Constant)} - {""}
+
+    assert len(reasons) > 10
+    assert reasons <= QUOTED.keys()
+
+
 def test_every_word_is_there_in_turkish() -> None:
     assert set() == (WORDS | set(_COUNTED)) - _catalogue(OWN).keys()
 
@@ -210,9 +274,10 @@ class TestCatalogues:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
+        quoted = set(QUOTED) if folder == OWN else set()
         helps = {one for literal in literals for one in paragraphs(cleandoc(literal))}
 
-        assert set() == _catalogue(folder).keys() - literals - helps - WORDS
+        assert set() == _catalogue(folder).keys() - literals - helps - quoted - WORDS
 
     def test_keeps_the_places(self, folder: Path) -> None:
         """A place that is missing or misspelt would lose a value, or fail while an error is being told."""
@@ -274,6 +339,10 @@ class TestCatalogue:
         catalogue = Catalogue({"{a}: {b}": "{b} {a}"})
 
         assert catalogue.again("anything: at all") == "anything: at all"
+
+    def test_a_single_word_is_taken_for_a_name(self) -> None:
+        """The table "accounts" of the configuration is no message."""
+        assert Catalogue({"accounts": "hesaplar"}).again("accounts") == "accounts"
 
     def test_doubled_braces_are_no_place(self) -> None:
         catalogue = Catalogue({"{place}: it needs {{id}} inside": "{place}: içinde {{id}} olmalı"})

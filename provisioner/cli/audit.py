@@ -18,6 +18,7 @@ from provisioner.audit.anchors import anchor_line, append_anchor, parse_anchor, 
 from provisioner.audit.jsonl import Exported, jsonl
 from provisioner.audit.syslog import DOCUMENTATION_NUMBER, Syslog
 from provisioner.bootstrap import authority_of
+from provisioner.catalogue import Catalogue
 from provisioner.cli.documents import Document, iso
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.ids import find_id
@@ -228,7 +229,7 @@ def _login(session: Session, given: str) -> str:
 def _row(one: StoredLink, session: Session) -> tuple[str, ...]:
     event = one.event or {}
     shown = (str(event.get(name, "?")) for name in ("actor", "login", "kind"))
-    what = session.output.translated(_what(event))
+    what = session.output.translated(_what(event, session.catalogue))
     return (str(one.seq), _local(event.get("at"), session), *shown, what, str(event.get("operation_id", "?")))
 
 
@@ -239,27 +240,27 @@ def _local(text: object, session: Session) -> str:
         return "?"
 
 
-def _what(event: Document) -> str:
-    """Return what an event says beside who and when, in short."""
+def _what(event: Document, word: Catalogue) -> str:
+    """Return what an event says beside who and when, in short, with our own words in the reader's language."""
     match event:
         case {"error": {"message": message}} | {"step": {"error": {"message": message}}}:
             return str(message)
         case {"before": {**before}, "after": {**after}}:
             return ", ".join(f"{name}: {before.get(name) or '-'} → {value or '-'}" for name, value in after.items())
         case {"step": {**step}}:
-            return _step(step, event.get("recipient"))
+            return _step(step, event.get("recipient"), word)
         case {"state": what} | {"operation": {"kind": what}}:
-            return str(what)
+            return word(str(what))
     return ""
 
 
-def _step(step: Mapping[Any, Any], recipient: object) -> str:
+def _step(step: Mapping[Any, Any], recipient: object, word: Catalogue) -> str:
     """Return what a step does, to whom a password goes, and how the step ended."""
     what = f"{step.get('hook')} {step.get('name')}"
     match recipient:
         case {"person": person, "mobile_mark": mark}:
             what += f" → {person} ({mark or '-'})"
-    return f"{what}: {step['outcome']}" if step.get("outcome") else what
+    return f"{what}: {word(str(step['outcome']))}" if step.get("outcome") else what
 
 
 def _watched(session: Session, total: int | None) -> Callable[[Iterable[Link]], Iterable[Link]]:

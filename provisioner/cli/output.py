@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provisioner.core.text import Lines, Text, printable_json, visible
+from provisioner.core.text import Lines, Text, Texts, printable_json, visible
 
 if TYPE_CHECKING:
     from provisioner.cli.session import Session
@@ -93,6 +93,10 @@ class Output:
         catalogue = self._session.catalogue
         if isinstance(value, Lines):
             return Lines.of(map(self.translated, value.split("\n")))
+        if isinstance(value, Texts):
+            return Lines.of(map(self.said, value))
+        if isinstance(value, Text):
+            return self.said(value)
         if isinstance(value, datetime):
             return self._session.time(value)
         return visible(catalogue(str(value)) if name in _WORDS else self.translated(str(value)))

@@ -43,6 +43,15 @@ class Text:
         return self.template.format_map(_stated(self.values))
 
 
+class Texts(tuple[Text, ...]):
+    """Several messages, one on each line."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return Lines.of(map(str, self))
+
+
 def in_zone(time: datetime, zone: tzinfo = UTC) -> str:
     """Return a time as messages have it: to the second, and in UTC where nobody knows yet who reads it."""
     return time.astimezone(zone).isoformat(sep=" ", timespec="seconds")

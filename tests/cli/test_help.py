@@ -230,6 +230,34 @@ class TestLanguage:
         assert "PYS hizmeti verir" in typed("--lang", "tr", "pys-mock", "--help").out
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = ", "okunamıyor: Geçersiz değer (belgenin sonunda)"),
+        ('language = "tr"\nnonsense = 1\n', "dosyanın kendisi: bilinmeyen anahtar nonsense; bilinenler: store,"),
+        ('language = "tr"\nstore = 1\n', "store: beklenen: bir metin, bulunan: bir tam sayı"),
+        ('language = "tr"\n', "accounts: eksik; beklenen: bir tablo"),
+        (
+            '[accounts]\ndomain = "x"\n[limits]\nmass_change_percent = 0',
+            "izin verilmiyor: 'mass_change_percent' en az 1 olmalı",
+        ),
+        ('[accounts]\ndomain = "x"\ndomian = "y"', "bilinmeyen anahtar domian; domain mi demek istediniz?"),
+        ('[accounts]\ndomain = "x"\n[targets.a]\nplugin = "nosuch"\n', "nosuch eklentisi kurulu değil"),
+    ],
+)
+def test_errors_of_the_configuration_are_in_turkish(tmp_path: Path, content: str, message: str) -> None:
+    config = tmp_path / "provisioner.toml"
+    config.write_text(content, encoding="utf-8")
+
+    environment: dict[str, str | None] = {"LANG": "tr_TR.UTF-8"}
+    people = typed("--config", config, "check", env=environment).out
+    items = typed("--config", config, "--json", "check", env=environment).json["items"]
+
+    assert message in people
+    assert any(message in item["message"] for item in items)
+    assert not {"expected", "unknown", "missing", "allowed", "known"} & set(people.replace(";", "").split())
+
+
 def test_the_file_of_help_is_shipped_beside_the_code() -> None:
     assert tomllib.loads(
         (Path(str(import_module("provisioner.cli").__file__)).parent / "help.tr.toml").read_text("utf-8")
