@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from importlib import metadata
@@ -39,6 +39,7 @@ from provisioner.core.model import Operation, OperationState
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.plugins import Plugins
 from provisioner.core.policy import Policy, RuleSet
+from provisioner.core.practice import Practice
 from provisioner.core.requests import CheckChannel
 from provisioner.core.rules import Sighting
 from provisioner.core.text import Text
@@ -115,7 +116,7 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield _passwords(plugins)
         yield from _authority(config)
         yield from _rule_sets(config, plugins)
-        yield from _systems(plugins)
+        yield from _systems(plugins, _practice(config, plugins))
         yield from _left_out(plugins)
     yield from _quarantined(config)
 
@@ -237,6 +238,18 @@ def _passwords(plugins: Plugins) -> Finding:
     return Finding(name="passwords", message=Text("{length} characters, {bits} bits", strength))
 
 
+def _practice(config: LoadedConfiguration, plugins: Plugins) -> Practice:
+    """Return what is done with passwords. What is wrong with it was said already."""
+    length: int | None = None
+    life: timedelta | None = timedelta(0)  # with which every target is content
+    with suppress(ConfigurationError):
+        length = PasswordMaker.of(plugins.password_policies()).length
+    if plugins.rule_sets.keys() == config.content.rules.keys():
+        with suppress(ConfigurationError, StoreError), Store.open(config.store_url) as store:
+            life = make_policy(config, plugins, store, utc_now()).password_life(utc_now())
+    return Practice(length=length, life=life)
+
+
 def _rule_sets(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Finding]:
     """See that the rule sets go together and hold for units that are known, and what they watch."""
     if plugins.rule_sets.keys() != config.content.rules.keys():
@@ -301,12 +314,13 @@ def _sighting(sighting: Sighting) -> Finding:
     return Finding(name=sighting.subject, message=sighting.message)
 
 
-def _systems(plugins: Plugins) -> Iterator[Finding]:
+def _systems(plugins: Plugins, practice: Practice) -> Iterator[Finding]:
     """Check every target and channel, at the same time, because each may make us wait for a while."""
-    checks = [
-        *(partial(_system, f"targets.{name}", partial(_target, target)) for name, target in plugins.targets.items()),
-        *(partial(_system, f"channels.{name}", partial(_channel, one)) for name, one in plugins.channels.items()),
+    looks: list[tuple[str, Callable[[], tuple[Text, Sequence[str]]]]] = [
+        *((f"targets.{name}", partial(_target, target, practice)) for name, target in plugins.targets.items()),
+        *((f"channels.{name}", partial(_channel, channel)) for name, channel in plugins.channels.items()),
     ]
+    checks = [partial(_system, name, look) for name, look in looks]
     with ThreadPoolExecutor(len(checks) or 1, thread_name_prefix="check") as pool:
         for future in [pool.submit(check) for check in checks]:
             yield from future.result()
@@ -355,10 +369,12 @@ def _system(name: str, look: Callable[[], tuple[Text, Sequence[str]]]) -> list[F
     return [Finding(name=name, message=message), *warned]
 
 
-def _target(target: Target) -> tuple[Text, Sequence[str]]:
+def _target(target: Target, practice: Practice) -> tuple[Text, Sequence[str]]:
     report = target.check()
+    practice.require_acceptance(report.passwords)
     facts = ", ".join(f"{key} {value}" for key, value in report.capabilities.facts.items())
-    return Text("reachable, {facts}", {"facts": facts}) if facts else Text("reachable"), report.warnings
+    message = Text("reachable, {facts}", {"facts": facts}) if facts else Text("reachable")
+    return message, [*report.warnings, *practice.warnings(report.passwords)]
 
 
 def _channel(channel: Channel) -> tuple[Text, Sequence[str]]:

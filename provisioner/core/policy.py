@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ import attrs
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.evaluation import Evaluation, RuleFailure, clash_of, seen, usable
-from provisioner.core.model import Account, Unit
+from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
 
 #: Since when an account is due at which a rule fails of which nothing else is known.
@@ -173,6 +174,27 @@ class Policy:
                 if known is None or known[0] < closeness:
                     closest[type(rule)] = (closeness, rule_set, rule)
         return [(rule_set, rule) for _, rule_set, rule in closest.values()]
+
+    def password_life(self, now: datetime) -> timedelta | None:
+        """Return for how long a password that is set now stays in force, at the longest, where a rule ends that.
+
+        ``None`` if no rule does. A rule that fails counts as one that wants nothing.
+        """
+        lives = [self._password_life(kind, path, now) for kind, path in self._kinds_of_units()]
+        return max((life for life in lives if life is not None), default=None)
+
+    def _password_life(self, kind: str, path: Sequence[str], now: datetime) -> timedelta | None:
+        """Return for how long a password stays in force that is set now in a unit of this kind at this place."""
+        account = Account(
+            login="new", domain="", unit="", state=AccountState.OPEN, opened_at=now, password_changed_at=now
+        )
+        found: list[Deadline] = []
+        for rule_set, rule in self._rules_for(kind, path):
+            facts = Facts(account=account, unit=Unit(code="", name="", kind=kind), time_zone=self.time_zone)
+            with suppress(Exception):
+                found += usable(rule.deadlines(facts), rule, rule_set.name)
+        ends = [one.at for one in found if one.action in {Action.ROTATE, Action.CLOSE}]
+        return min(ends) - now if ends else None
 
     def _kinds_of_units(self) -> Iterable[tuple[str, Sequence[str]]]:
         """Yield one unit, as its kind and path, for each way in which scopes can meet."""

@@ -207,6 +207,18 @@ class Capabilities:
 
 
 @attrs.frozen(kw_only=True)
+class PasswordLimits:
+    """What a target itself demands of passwords, as far as it says so."""
+
+    #: The fewest characters it takes.
+    minimum_length: int = 0
+    #: The most; ``None`` if it sets no limit.
+    maximum_length: int | None = None
+    #: After how many seconds it accepts a password no longer; ``None`` if it always does.
+    maximum_age: int | None = None
+
+
+@attrs.frozen(kw_only=True)
 class TargetReport:
     """The answer of a target that works."""
 
@@ -215,6 +227,8 @@ class TargetReport:
     warnings: tuple[str, ...] = ()
     #: Until when the certificates that its servers show are good, in UTC, by the server's name.
     certificates: Mapping[str, datetime] = attrs.field(factory=dict)
+    #: What it demands of passwords; ``provisioner check`` compares it with the passwords that are made and the rules.
+    passwords: PasswordLimits = PasswordLimits()
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,7 @@ from importlib import metadata
 import pytest
 import time_machine
 
-from provisioner.core.requests import TargetReport
+from provisioner.core.requests import PasswordLimits, TargetReport
 from provisioner.testing.faults import Fault
 from provisioner.testing.memory import MemoryTarget
 from tests.cli.conftest import Answer, Office, typed
@@ -214,6 +214,33 @@ class TestCheck:
         assert {"name": "targets.pys", "status": "warning", "message": "the certificate ends", "cure": ""} in (
             answer.json["items"]
         )
+
+    def test_compares_what_a_target_demands_of_passwords_with_what_is_done(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A directory that ends passwords before the rules do locks people out of whom nobody warned them."""
+        limits = PasswordLimits(maximum_age=20 * 86400)
+        monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport(passwords=limits))
+        with office.config.open("a") as file:
+            file.write('[rules.passwords]\nrule = "renew-or-close"\n')
+
+        answer = office.type("--json", "check")
+
+        [said] = [
+            one["message"] for one in answer.json["items"] if one["name"] == "targets.pys" and one["status"] != "ok"
+        ]
+        assert "for 20 days, and the rules leave them in force for 30" in said
+
+    def test_a_target_that_would_refuse_every_password_does_not_work(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limits = PasswordLimits(minimum_length=99)
+        monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport(passwords=limits))
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 2
+        assert _status(answer)["targets.pys"] == "problem"
 
 
 def test_speaks_turkish(office: Office) -> None:

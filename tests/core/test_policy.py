@@ -380,3 +380,40 @@ def test_a_watch_that_fails_keeps_no_other_from_looking() -> None:
 
     assert (bad.subject, str(bad.error)) == ("rules.bad", "rule set bad raised ZeroDivisionError")
     assert good.subject == "thing"
+
+
+@attrs.frozen(kw_only=True)
+class Ends(Rule):
+    """Closes accounts, or renews their passwords, some days after the password was set."""
+
+    days: int
+    action: Action = Action.CLOSE
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        assert facts.account.password_changed_at
+        end = facts.days_after(facts.account.password_changed_at, self.days)
+        return [deadline("early", end - DAY, Action.WARN), deadline("end", end, self.action)]
+
+
+class EndsToo(Ends):
+    """Another kind of rule."""
+
+
+class TestPasswordLife:
+    def test_it_ends_with_the_first_rule_that_ends_it(self) -> None:
+        rules = (Ends(days=30), EndsToo(days=25, action=Action.ROTATE), Fails())
+
+        assert Policy(rule_sets=[RuleSet(name="a", rules=rules)]).password_life(NOW) == 25 * DAY
+
+    def test_of_several_scopes_the_most_patient_one_counts(self) -> None:
+        policy = Policy(
+            rule_sets=[
+                RuleSet(name="a", rules=(Ends(days=30),)),
+                RuleSet(name="b", rules=(Ends(days=90),), scope=Scope(kinds=frozenset({"school"}))),
+            ]
+        )
+
+        assert policy.password_life(NOW) == 90 * DAY
+
+    def test_where_no_rule_ends_it_there_is_none(self) -> None:
+        assert Policy(rule_sets=[RuleSet(name="a", rules=(Says(name="x"),))]).password_life(NOW) is None

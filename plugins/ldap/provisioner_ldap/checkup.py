@@ -8,7 +8,7 @@ from contextlib import closing
 import attrs
 
 from provisioner.core.errors import ConflictError, MisconfiguredError, TargetError
-from provisioner.core.requests import Capabilities, TargetReport
+from provisioner.core.requests import Capabilities, PasswordLimits, TargetReport
 from provisioner.core.text import Text
 from provisioner_ldap import ppolicy
 from provisioner_ldap.client import PASSWORD_MODIFY, Session
@@ -32,8 +32,18 @@ NOT_RESTORABLE = (
     " the new one; set pwdCheckQuality to 1"
 )
 
+TOO_YOUNG = (
+    "the password policy refuses a new password for some time after the last one, so a password that did not arrive"
+    " cannot be replaced at once; remove pwdMinAge"
+)
+
 #: What a password policy calls its demand that new passwords come in clear text, so that they can be judged.
 _QUALITY, _ONLY_CLEAR_TEXT = "pwdCheckQuality", "2"
+
+#: What else is read of a password policy.
+_MINIMUM_LENGTH, _MAXIMUM_LENGTH = "pwdMinLength", "pwdMaxLength"
+_MINIMUM_AGE, _MAXIMUM_AGE, _OLD_PASSWORD = "pwdMinAge", "pwdMaxAge", "pwdSafeModify"
+_POLICY = (_QUALITY, _MINIMUM_LENGTH, _MAXIMUM_LENGTH, _MINIMUM_AGE, _MAXIMUM_AGE, _OLD_PASSWORD)
 
 
 class UnfitServerError(MisconfiguredError):
@@ -96,13 +106,15 @@ def check(session: Session, settings: LdapSettings) -> TargetReport:
     _expect_support(root, session)
     for base in settings.bases:
         _expect_base(base, session)
-    policy = session.read(settings.policy_dn, [_QUALITY]) if settings.policy_dn else None
-    restores = policy is None or policy.text(_QUALITY) != _ONLY_CLEAR_TEXT
+    policy = session.read(settings.policy_dn, _POLICY) if settings.policy_dn else Entry("")
+    _expect_no_old_password(policy, session)
+    restores = policy.text(_QUALITY) != _ONLY_CLEAR_TEXT
     concerns = {
         UNENCRYPTED: session.tls_version is None,
         NOT_POLICED: not session.policed,
-        POLICY_UNREADABLE: policy is not None and not policy.exists,
+        POLICY_UNREADABLE: settings.policy_dn is not None and not policy.exists,
         NOT_RESTORABLE: not restores,
+        TOO_YOUNG: _number(policy, _MINIMUM_AGE) > 0,
     }
     facts = {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}
     until = session.certificate_until
@@ -110,7 +122,33 @@ def check(session: Session, settings: LdapSettings) -> TargetReport:
         capabilities=Capabilities(undoes=ALL_CHANGES if restores else CHANGES_WITHOUT_PASSWORD, facts=facts),
         warnings=tuple(warning for warning, concerns_us in concerns.items() if concerns_us),
         certificates={session.server: until} if until else {},
+        passwords=_limits(policy),
     )
+
+
+def _expect_no_old_password(policy: Entry, session: Session) -> None:
+    if policy.text(_OLD_PASSWORD) == "TRUE":
+        raise MisconfiguredError(
+            "{server} sets no password without the old one, which nobody keeps",
+            cure="set pwdSafeModify to FALSE in the password policy",
+            server=session.server,
+        )
+
+
+def _limits(policy: Entry) -> PasswordLimits:
+    """Return what a password policy demands. Lengths count only where passwords are judged."""
+    judged = _number(policy, _QUALITY) > 0
+    return PasswordLimits(
+        minimum_length=_number(policy, _MINIMUM_LENGTH) if judged else 0,
+        maximum_length=_number(policy, _MAXIMUM_LENGTH) or None if judged else None,
+        maximum_age=_number(policy, _MAXIMUM_AGE) or None,
+    )
+
+
+def _number(policy: Entry, name: str) -> int:
+    """Return a number of a password policy; 0 if it is not there, which means that nothing is demanded."""
+    text = policy.text(name) or ""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _not_usable(error: TargetError) -> str:

@@ -6,9 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from provisioner.core.errors import MisconfiguredError
+from provisioner.core.errors import MisconfiguredError, SecretRefusedError
 from provisioner.core.model import AccountKind
+from provisioner.core.requests import PasswordLimits
 from provisioner.core.secret import Secret
+from provisioner.testing import samples
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import checkup, ppolicy
 from provisioner_ldap.client import PASSWORD_MODIFY, Session
@@ -81,6 +83,44 @@ class TestRealServer:
 
         assert report.warnings == (checkup.NOT_RESTORABLE,)
         assert report.capabilities.undoes == {"account_close"}
+
+
+@pytest.mark.server("slapd")
+class TestPolicies:
+    """What a password policy says is said before it stands in the way."""
+
+    def test_one_that_wants_the_old_password_is_a_wrong_setting(self, make_directory: MakeDirectory) -> None:
+        with (
+            Slapd(policy={"pwdSafeModify": "TRUE"}) as strict,
+            pytest.raises(MisconfiguredError, match="without the old one") as caught,
+        ):
+            make_directory(strict).check()
+
+        assert "pwdSafeModify" in str(caught.value.cure)
+
+    def test_one_that_wants_passwords_to_be_kept_is_warned_of(self, make_directory: MakeDirectory) -> None:
+        with Slapd(policy={"pwdMinAge": "3600"}) as strict:
+            assert make_directory(strict).check().warnings == (checkup.TOO_YOUNG,)
+
+    def test_lengths_and_age_are_reported(self, make_directory: MakeDirectory) -> None:
+        lengths = {"pwdMinLength": "14", "pwdMaxLength": "20"}
+        with Slapd(policy={"pwdCheckQuality": "1", "pwdMaxAge": "1728000", **lengths}) as strict:
+            report = make_directory(strict).check()
+
+        assert report.passwords == PasswordLimits(minimum_length=14, maximum_length=20, maximum_age=1728000)
+
+    @pytest.mark.parametrize("quality", ["0", "1"])
+    def test_lengths_count_only_where_passwords_are_judged(self, make_directory: MakeDirectory, quality: str) -> None:
+        """As the directory itself does: see what becomes of a short one."""
+        with Slapd(policy={"pwdCheckQuality": quality, "pwdMinLength": "40"}) as strict:
+            directory = make_directory(strict)
+            limits = directory.check().passwords
+            try:
+                directory.create(samples.create())
+            except SecretRefusedError:
+                assert limits.minimum_length == 40
+            else:
+                assert limits.minimum_length == 0
 
 
 class Sparse:

@@ -134,4 +134,10 @@ def cures_in_the_tables() -> set[str]:
 
 
 def warnings() -> set[str]:
-    return {checkup.UNENCRYPTED, checkup.NOT_POLICED, checkup.POLICY_UNREADABLE, checkup.NOT_RESTORABLE}
+    return {
+        checkup.UNENCRYPTED,
+        checkup.NOT_POLICED,
+        checkup.POLICY_UNREADABLE,
+        checkup.NOT_RESTORABLE,
+        checkup.TOO_YOUNG,
+    }
