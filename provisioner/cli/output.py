@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from provisioner.cli.streams import indifferent
 from provisioner.core.text import Lines, Text, Texts, printable_json, visible
 
 if TYPE_CHECKING:
@@ -198,12 +197,8 @@ class Output:
 
 
 def _write(text: str | bytes, stream: IO[Any], *, nl: bool = True) -> None:
-    try:
+    with indifferent(stream):
         click.echo(text, file=stream, nl=nl)
-    except BrokenPipeError:
-        # Whoever read this has had enough. The work, and its exit code, do not depend on it.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _json(document: object) -> str:

@@ -140,9 +140,13 @@ def sweep(session: Session, *, dry_run: bool) -> ExitCode:
         if dry_run:
             return _show_days(session, *_simulated(session, app, 1))
         told: list[_Told] = []
-        code = follow(session, _operations(app.sweep().run(), told), more=lambda: _told(session.output, told))
+        sweep = app.sweep()
+        code = follow(session, _operations(sweep.run(), told), more=lambda: _told(session.output, told))
         _tell(session.output, told)
-    return ExitCode.UNFINISHED if code is ExitCode.DONE and any(map(_is_open, told)) else code
+        if sweep.is_stopped:
+            session.output.note("the sweep was asked to stop; the next one does what is left")
+    left = sweep.is_stopped or any(map(_is_open, told))
+    return ExitCode.UNFINISHED if code is ExitCode.DONE and left else code
 
 
 @click.command("simulate")

@@ -20,6 +20,7 @@ from provisioner.cli.persons import masked
 from provisioner.cli.request_page import page, rows
 from provisioner.cli.runs import started
 from provisioner.cli.session import Session
+from provisioner.cli.streams import write_lines
 from provisioner.core.desk import Wish
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.forms import KINDS, FormEvent, FormState, RequestForm
@@ -202,7 +203,7 @@ def show(session: Session, form_id: str, *, archived: bool, file: str | None) ->
         return _tell(session, form, dry_run=False)
     if form.archive is None:
         raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
-    click.echo(form.archive, nl=False)
+    write_lines([form.archive.encode()])
     return ExitCode.DONE
 
 

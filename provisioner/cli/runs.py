@@ -86,7 +86,13 @@ def run(
         raise StoppedError("the program was asked to stop before anything was changed", cure="run the command again")
     if prepare:
         prepare()
-    return follow(session, app.engine.apply(plan), plan.unchanged, refused=plan.refused, total=len(plan.work))
+    # What was prepared is changed already, whatever becomes of the rest.
+    operations = _applied(app, plan) if prepare else app.engine.apply(plan)
+    return follow(session, operations, plan.unchanged, refused=plan.refused, total=len(plan.work))
+
+
+def _applied(app: Application, plan: Plan) -> Iterator[Operation]:
+    yield from app.engine.apply(plan)
 
 
 def follow(

@@ -248,12 +248,24 @@ class Engine:
         return [held.get(one.id, one) for one in _operations(work)]
 
     def _write_down(self, work: Sequence[Work]) -> list[Work | Operation]:
-        """Write the plan into the journal; returns the work, or an operation that could not be planned."""
+        """Write the plan into the journal; returns the work, or an operation that could not be planned.
+
+        Raises:
+
+            StoreError: Nothing of it could be written.
+        """
         work = [one if one.recorded else self._waiting(one) for one in work]
         new = [one for one in work if not one.recorded]
         written: dict[str, Operation] = {}
         for start in range(0, len(new), CHUNK):
-            written |= self._write_chunk(new[start : start + CHUNK])
+            try:
+                written |= self._write_chunk(new[start : start + CHUNK])
+            except StoreError as error:
+                if start == 0:
+                    raise
+                unwritten = [attrs.evolve(one.operation, error=step_error(error)) for one in new[start:]]
+                written |= {one.id: one for one in unwritten}
+                break
         return [written.get(one.operation.id, one) for one in work]
 
     def _waiting(self, work: Work) -> Work:
@@ -311,16 +323,22 @@ class Engine:
                 yield _broken_off(operation, error)
 
     def _run(self, work: Iterable[Work | Operation]) -> Iterator[Operation]:
+        """Carry work out, several operations at once, and yield each as it ends.
+
+        When the store fails, what is under way is waited for, what was not begun is yielded as it is, and the failure
+        is raised last.
+        """
         workers = min(MOST_WORKERS, WORKERS_PER_CALL * max((one.parallel for one in self.tools.targets), default=1))
         pool = ThreadPoolExecutor(workers, thread_name_prefix="operation")
         ended: SimpleQueue[Future[Operation]] = SimpleQueue()
+        failures: list[StoreError] = []
         running = 0
         try:
-            for one in work:
+            for one in _until_failure(work, failures):
                 if isinstance(one, Operation):
                     yield one
                     continue
-                pool.submit(self._carry_out, one).add_done_callback(ended.put)
+                pool.submit(self._carry_out, one, failures).add_done_callback(ended.put)
                 running += 1
                 if running == 2 * workers:
                     yield ended.get().result()
@@ -329,23 +347,32 @@ class Engine:
                 yield ended.get().result()
         finally:
             pool.shutdown(cancel_futures=True)
+        if failures:
+            raise failures[0]
 
-    def _carry_out(self, work: Work) -> Operation:
-        if self.tools.retry.stop.is_set() or work.operation.state is OperationState.STAGED:
+    def _carry_out(self, work: Work, failures: list[StoreError]) -> Operation:
+        """Carry one operation out, unless the program is asked to stop or the store has failed."""
+        if failures or self.tools.retry.stop.is_set() or work.operation.state is OperationState.STAGED:
             return work.operation
-        if obstructed := obstacle(work.operation, self.tools):
-            return self._wait(work.operation, obstructed)
+        execution = Execution(work, self.tools)
         try:
-            self.require_current(work)
-            return Execution(work, self.tools).run()
+            return self._execute(work, execution)
         except LeaseLostError as error:
             return attrs.evolve(work.operation, state=OperationState.RUNNING, error=step_error(error))
         except (BusyError, DeniedError) as error:
             return attrs.evolve(work.operation, error=step_error(error))
-        except StoreError:
-            raise
+        except StoreError as error:
+            failures.append(error)
+            state = OperationState.RUNNING if execution.has_begun else work.operation.state
+            return attrs.evolve(work.operation, state=state, error=step_error(error))
         except Exception as error:
             return _broken_off(work.operation, error)
+
+    def _execute(self, work: Work, execution: Execution) -> Operation:
+        if obstructed := obstacle(work.operation, self.tools):
+            return self._wait(work.operation, obstructed)
+        self.require_current(work)
+        return execution.run()
 
     def _wait(self, operation: Operation, error: InMaintenanceError) -> Operation:
         """Leave an operation alone until the end of a maintenance, and see that the journal says so."""
@@ -362,6 +389,14 @@ class Engine:
         )
         self.tools.record(event)
         return waiting
+
+
+def _until_failure(work: Iterable[Work | Operation], failures: list[StoreError]) -> Iterator[Work | Operation]:
+    """Yield the work as far as the store can tell it."""
+    try:
+        yield from work
+    except StoreError as error:
+        failures.append(error)
 
 
 def _operations(work: Iterable[Work | Operation]) -> list[Operation]:

@@ -149,6 +149,11 @@ class Execution:
         return self._done()
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the journal has a beginning of this try."""
+        return self._begun
+
+    @property
     def _kind(self) -> OperationKind:
         return self.work.operation.kind
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -81,10 +81,11 @@ class Herald:
 
     def tell(
         self, notices: Sequence[Notice], note: Callable[[Notice], None], is_due: Callable[[Notice], bool]
-    ) -> list[Notice]:
-        """Deliver these notices, several at once, and return them with what became of each.
+    ) -> Iterator[Notice]:
+        """Deliver these notices, several at once, and yield them with what became of each.
 
-        Those that are not due any more are left out; so are, when the program is asked to stop, those not begun.
+        Those that are not due any more are left out; so are, when the program is asked to stop or something fails,
+        those not begun.
 
         Args:
 
@@ -96,38 +97,42 @@ class Herald:
 
         Raises:
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system cannot be asked. Nothing was delivered.
+
+            StoreError: What was delivered cannot be noted; raised after all that was delivered.
         """
         known = self.people.find_all({one.recipient for one in notices if one.recipient})
+        failures: list[Exception] = []
+
+        def tell(notice: Notice) -> Notice | None:
+            told = None
+            try:
+                lease = Lease.of(self.good_for)
+                if not failures and is_due(notice):
+                    with fenced(notice.subject, lease):
+                        told = self._told(notice, known.get(notice.recipient or ""))
+                if told and not told.error:
+                    note(told)
+            except LeaseLostError:
+                return None
+            except Exception as error:
+                failures.append(error)
+            return told
+
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="notices") as pool:
-            told = pool.map(lambda one: self._told(one, known.get(one.recipient or ""), note, is_due), notices)
-            return [one for one in told if one]
+            yield from (told for told in pool.map(tell, notices) if told)
+        if failures:
+            raise failures[0]
 
-    def _told(
-        self,
-        notice: Notice,
-        recipient: Person | None,
-        note: Callable[[Notice], None],
-        is_due: Callable[[Notice], bool],
-    ) -> Notice | None:
-        lease = Lease.of(self.good_for)
-        if self.retry.stop.is_set() or not is_due(notice):
+    def _told(self, notice: Notice, recipient: Person | None) -> Notice | None:
+        if self.retry.stop.is_set():
             return None
-        try:
-            with fenced(notice.subject, lease):
-                return self._delivered(notice, recipient, note)
-        except LeaseLostError:
-            return None
-
-    def _delivered(self, notice: Notice, recipient: Person | None, note: Callable[[Notice], None]) -> Notice:
         try:
             if recipient is None:
                 raise MissingError("there is nobody to tell", cure="name a custodian who is known")
-            notice = attrs.evolve(notice, reference=self._deliver(notice, recipient))
+            return attrs.evolve(notice, reference=self._deliver(notice, recipient))
         except TargetError as error:
             return attrs.evolve(notice, error=error)
-        note(notice)
-        return notice
 
     def _deliver(self, notice: Notice, recipient: Person) -> str | None:
         """Deliver over the first channel that takes it, and return the gateway's name of the message."""

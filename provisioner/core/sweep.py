@@ -88,7 +88,7 @@ class Sweep:
         yield from self._trying(self._watch())
         shut: list[Demand] = []
         for page in _pages(_each_once(self.agenda.due_accounts(self._now()))):
-            if self._is_stopped:
+            if self.is_stopped:
                 return
             yield from self._on_page(page, shut)
         yield from self._trying(self._close(shut))
@@ -108,7 +108,7 @@ class Sweep:
         if schedule.cursor is None:
             return
         for accounts in self.agenda.accounts_after(schedule.cursor):
-            if self._is_stopped:
+            if self.is_stopped:
                 return
             self.agenda.save_deadlines(self._rescheduled(accounts), reached=accounts[-1].login)
         self.agenda.end_rescheduling()
@@ -130,7 +130,8 @@ class Sweep:
         return self.engine.tools.now()
 
     @property
-    def _is_stopped(self) -> bool:
+    def is_stopped(self) -> bool:
+        """Whether the program was asked to stop, so that the next sweep has to do what is left."""
         return self.engine.tools.retry.stop.is_set()
 
     def _note_rules(self) -> None:
@@ -222,7 +223,7 @@ class Sweep:
         )
 
     def _told(self, notices: Sequence[Notice]) -> Iterator[Notice]:
-        if notices and not self._is_stopped:
+        if notices and not self.is_stopped:
             yield from self.herald.tell(notices, self._note, self._is_due)
 
     def _is_due(self, notice: Notice) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -60,3 +61,30 @@ def test_json_stays_pure_beside_the_bar(config: Path) -> None:
 
     assert result.stdout.startswith(b'{"operations": [')
     assert result.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "streams", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "| true", "2>&1 >/dev/null | true"]
+)
+def test_a_stream_that_is_closed_or_full_changes_nothing_else(config: Path, office: Office, streams: str) -> None:
+    """A closed one would otherwise lend its number to the store, and what is written to it would go there."""
+    command = f'set -o pipefail; "$0" -m provisioner -v --config "$1" --json unit open il-mem ar-ge {streams}'
+
+    result = subprocess.run(["bash", "-c", command, sys.executable, config], capture_output=True, text=True, check=True)
+
+    assert not result.stdout or set(json.loads(result.stdout)) == {"operations", "unchanged"}
+    assert set(office.states().values()) == {"open"}
+    with office.open() as store:
+        assert store.verify_chain() is None
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "unit list", "unit open"])
+def test_a_full_stdout_is_no_defect(config: Path, arguments: str) -> None:
+    command = f'"$0" -m provisioner --config "$1" {arguments} >/dev/full'
+
+    result = subprocess.run(
+        ["bash", "-c", command, sys.executable, config], capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == (2 if arguments == "unit open" else 0)
+    assert "defect" not in result.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +12,7 @@ import time_machine
 
 from provisioner.core.rules import Action, Deadline, Facts
 from provisioner.rules.passwords import RenewOrClose
-from provisioner.testing.faults import Fault
+from provisioner.testing.faults import Fault, Faults
 from tests.cli.conftest import CONFIG, Office
 
 RULES = """
@@ -46,6 +48,21 @@ def _ruled(office: Office, travel: time_machine.Traveller) -> Office:
 def happened(answer_json: dict[str, list[dict[str, object]]]) -> list[tuple[object, object]]:
     operations = [(one["kind"], one["login"]) for one in answer_json["operations"]]
     return sorted([*operations, *((one["action"], one["login"]) for one in answer_json["notices"])])
+
+
+def test_a_sweep_that_was_asked_to_stop_ends_with_4(ruled: Office, travel: time_machine.Traveller) -> None:
+    """What it did is done; what was due behind it is not."""
+    travel.move_to(START + 23 * DAY)
+    warned = Faults(pause=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    warned.on("notice_deliver", Fault.PAUSE)
+    ruled.plugin.faults["sms"] = warned
+
+    answer = ruled.type("--json", "policy", "sweep")
+
+    assert answer.code == 4
+    assert {one["state"] for one in answer.json["operations"]} == {"done"}
+    assert [one["delivered"] for one in answer.json["notices"]] == [True]
+    assert "asked to stop" in answer.err
 
 
 class TestRuleThatFails:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 from datetime import UTC, datetime, timedelta
@@ -8,13 +9,15 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 
+from provisioner.core import engine
 from provisioner.core.errors import MisconfiguredError, StoreError, TargetError, UnavailableError
 from provisioner.core.events import Event
 from provisioner.core.model import Account
 from provisioner.core.plugins import Plugins
 from provisioner.core.requests import FindPerson, ProbeAccount
 from provisioner.store import Store
-from provisioner.testing.faults import Fault
+from provisioner.testing.faults import Fault, Faults
+from provisioner.testing.memory import MemoryChannel
 from tests.cli.conftest import PERSONS, Office
 
 CODES = ("il-mem", "ar-ge", "istatistik")
@@ -110,6 +113,56 @@ class TestStoreFailure:
         assert answer.code == 4
         assert answer.json.keys() == {"operations", "unchanged", "error"}
         assert answer.json["error"]["class"] == "StoreError"
+
+    @pytest.mark.parametrize("allowed", [1, 2, 5, 8, 11])
+    def test_counts_what_really_ended(self, office: Office, monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
+        """What is under way when one write fails may well end; what was not begun is not called incomplete."""
+        real, writes = Store.write, itertools.count(1)
+
+        def failing(store: Store, *events: Event) -> None:
+            if next(writes) == allowed + 1:
+                raise StoreError("no space is left for the store {place}", cure="free some disk space", place="x")
+            real(store, *events)
+
+        monkeypatch.setattr(Store, "write", failing)
+
+        answer = office.type("--json", "unit", "open", *CODES)
+
+        assert answer.code == 4
+        assert answer.states == {one.login: one.state.value for one in office.operations()}
+        assert len(answer.states) == len(CODES)
+
+    def test_a_plan_that_was_written_in_part_is_not_called_unchanged(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine, "CHUNK", 1)
+        real, writes = Store.write, itertools.count(1)
+
+        def failing(store: Store, *events: Event) -> None:
+            if next(writes) == 2:
+                raise StoreError("no space is left for the store {place}", cure="free some disk space", place="x")
+            real(store, *events)
+
+        monkeypatch.setattr(Store, "write", failing)
+
+        answer = office.type("--json", "unit", "open", *CODES)
+
+        assert answer.code == 4
+        assert sorted(answer.states.values()) == ["done", "planned", "planned"]
+        assert [one.state.value for one in office.operations()] == ["done"]
+
+    def test_of_a_store_that_is_deleted_says_so_and_sends_no_more(self, office: Office) -> None:
+        phones = office.plugin.channels.setdefault("sms", MemoryChannel())
+        deleting = Faults(pause=office.config.with_name("provisioner.sqlite").unlink)
+        deleting.on("account_create", Fault.PAUSE, calls={1})
+        office.plugin.faults["pys"] = deleting
+
+        answer = office.type("--json", "unit", "open", *CODES)
+
+        assert answer.code == 4
+        assert "was deleted" in answer.json["error"]["message"]
+        assert set(answer.states.values()) <= {"running", "planned"}
+        assert [message for number in MOBILES for message in phones.inbox(number)] == []
 
 
 class TestResume:

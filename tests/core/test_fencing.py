@@ -210,6 +210,6 @@ class TestNotices:
         deadline = Deadline(at=FakeClock()(), action=Action.WARN, reason=Text("renew"), source="")
         notice = Notice(subject="temel@x", deadline=deadline, recipient=samples.HOLDER.id)
 
-        answer = herald.tell([notice], noted.append, lambda _: due)
+        answer = list(herald.tell([notice], noted.append, lambda _: due))
 
         assert len(answer) == len(noted) == len(phones.notices(samples.HOLDER.mobile or "")) == told
