@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from provisioner.core.errors import InputError
-from provisioner.core.model import Account, Unit
+from provisioner.core.model import Account, Person, Unit
 from provisioner.core.plan import Naming
 from provisioner.manifest import Manifest, read_persons, read_units
 
@@ -24,6 +24,13 @@ class Known:
 
     known_units: tuple[Unit, ...] = ()
     known_accounts: tuple[Account, ...] = ()
+    known_persons: tuple[Person, ...] = ()
+
+    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        return {one.id: one for one in self.known_persons if one.id in set(ids)}
+
+    def has_units(self) -> bool:
+        return bool(self.known_units)
 
     def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
         return {unit.code: unit for unit in self.known_units if unit.code in set(codes)}
@@ -119,6 +126,34 @@ class TestGoodLists:
 
         assert len(units(file, f"{HEADER}b,B,office,a,,\na,A,office,top,,\n", known).items) == 2
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "sep=;\ncode;name;kind\na;A;office\n",
+            "\ufeffsep=;\r\ncode;name;kind\r\na;A;office\r\n",
+            '"sep=;"\ncode;name;kind\na;A;office\n',
+            "code;name;kind;;\na;A;office;;\n;;;;\n",
+            "code;name;kind;parent;login\na;A;office\n",
+            "code;name;kind;parent;login\na;A;office;;;;;\n",
+            "CODE;NAME;KİND\na;A;office\n",
+            "code;name;kınd\na;A;office",
+        ],
+    )
+    def test_shapes_that_spreadsheets_write(self, file: Path, content: str) -> None:
+        manifest = units(file, content)
+
+        assert manifest.items == [Unit(code="a", name="A", kind="office")]
+        assert manifest.warnings == []
+
+    def test_a_line_with_the_separator_counts_as_a_line(self, file: Path) -> None:
+        assert units(file, "sep=;\ncode;name;kind\na;A;office\n").lines == {"a": 3}
+        assert problems(file, "sep=;\ncode;name;kind\na;;office\n") == [(3, "name", "it is missing")]
+
+    def test_a_last_line_that_was_cut_off_is_named(self, file: Path) -> None:
+        [warning] = units(file, f"{HEADER}a,A,office,,,\nb,Bir,office").warnings
+
+        assert (warning.line, warning.field) == (3, "line")
+
     def test_a_list_without_lines_is_empty(self, file: Path) -> None:
         assert units(file, HEADER).items == []
 
@@ -196,7 +231,7 @@ class TestTheHeader:
     def test_is_missing(self, file: Path) -> None:
         assert (1, "code", "the column is missing") in problems(file, "a,Birim,office,,ab46,1\n")
 
-    def test_has_a_column_without_a_name(self, file: Path) -> None:
+    def test_has_a_column_without_a_name_and_with_values(self, file: Path) -> None:
         assert problems(file, "code,name,kind,\na,A,office,x\n")[0][:2] == (1, "line")
 
 
@@ -224,8 +259,8 @@ class TestTheLines:
         ]
 
     def test_with_a_wrong_number_of_fields(self, file: Path) -> None:
-        assert problems(file, f"{HEADER}a,A,office\nb,B,office,,,,,\n") == [
-            (2, "line", "it has 3 fields, and the header 6"),
+        """Cells that are blank at the end do not count; spreadsheets leave some out, and write too many of others."""
+        assert problems(file, f"{HEADER}a,A,office\nb,B,office,,,,,x\nc,C,office,,,,,\n") == [
             (3, "line", "it has 8 fields, and the header 6"),
         ]
 

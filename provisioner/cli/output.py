@@ -18,6 +18,7 @@ from provisioner.core.text import Lines, Text, Texts, printable_json, visible
 
 if TYPE_CHECKING:
     from provisioner.cli.session import Session
+    from provisioner.core.errors import Problem
 
 ItemT = TypeVar("ItemT")
 
@@ -26,6 +27,9 @@ _TIME = re.compile(r"(?<![\w/.:-])\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:Z|\+00:00)
 
 #: How many rows of a long table are read before the first is printed; they decide how wide its columns are.
 PAGE = 500
+
+#: How many warnings about one list people are shown.
+SHOWN_WARNINGS = 50
 
 #: Values that are one of our own words, such as the state of an account.
 _WORDS = frozenset({"kind", "state"})
@@ -43,11 +47,17 @@ class Output:
         self._session = session
         #: Whether the JSON document was printed, or its beginning was.
         self.answered = False
+        self._warnings: list[dict[str, object]] = []
 
     def document(self, content: object) -> None:
-        """Print the JSON document, in JSON mode. There is never more than one."""
+        """Print the JSON document, in JSON mode. There is never more than one.
+
+        Warnings about a list that was read are in it.
+        """
         if self._session.json and not self.answered:
             self.answered = True
+            if self._warnings and isinstance(content, dict):
+                content = {**content, "warnings": self._warnings}
             _write(_json(content).encode(), sys.stdout)
 
     def say(self, template: str, /, **values: object) -> None:
@@ -74,6 +84,20 @@ class Output:
     def error_lines(self, text: str) -> None:
         """Print text on stderr that needs no translation; the line feeds in it are the product's own."""
         _write(Lines.of(text.split("\n")), sys.stderr)
+
+    def warn(self, warnings: Sequence[Problem]) -> None:
+        """Say what looks wrong in a list that is read all the same: on stderr, or in the JSON document."""
+        self._warnings = [
+            {"file": one.file, "line": one.line, "field": one.field, "message": self.said(one.message)}
+            for one in warnings
+        ]
+        if self._session.json:
+            return
+        for one in warnings[:SHOWN_WARNINGS]:
+            place = ":".join(str(part) for part in (one.file, one.line, one.field) if part is not None)
+            self.note("warning: {place}: {message}", place=place, message=self.said(one.message))
+        if len(warnings) > SHOWN_WARNINGS:
+            self.note("{count} more warnings; --json has all", count=len(warnings) - SHOWN_WARNINGS)
 
     def text(self, template: str, /, **values: object) -> str:
         """Return a sentence in the language asked for. What the values hold is made visible."""

@@ -27,17 +27,18 @@ SHOWN_DIGITS = 2
 @json_option
 @click.pass_obj
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
-    """Import staff from a CSV or TOML file.
+    """Import staff from a CSV, TOML or Excel file.
 
     FILE has the columns id,name,unit,title,mobile,supervisor. Known persons are overwritten. Data of a personnel system
     takes precedence.
     """
-    manifest = read_persons(file)
     with session.store() as store:
-        known = store.persons(manifest.lines)
-        changed = [person for person in manifest.items if known.get(person.id) != person]
         authority = authority_of(session.configuration, store)
         authority.require(session.actor, {Role.ADMINISTRATOR})
+        manifest = read_persons(file, store)
+        session.output.warn(manifest.warnings)
+        known = store.persons(manifest.lines)
+        changed = [person for person in manifest.items if known.get(person.id) != person]
         SeparationOfDuties(authority).require_for_persons(session.actor, known, changed)
         if not dry_run:
             store.save_persons(changed, actor=session.actor)

@@ -7,7 +7,7 @@ from provisioner.cli.lazy import Entry, Family
 _UNIT = Family(
     "Organisational units and their accounts.",
     {
-        "import": Entry("Import units from a CSV or TOML file.", "provisioner.cli.units:import_"),
+        "import": Entry("Import units from a CSV, TOML or Excel file.", "provisioner.cli.units:import_"),
         "open": Entry("Open the accounts of units, or reopen them.", "provisioner.cli.units:open_"),
         "close": Entry("Close the accounts of units.", "provisioner.cli.units:close"),
         "list": Entry("List the units as a tree.", "provisioner.cli.units:list_"),
@@ -18,7 +18,7 @@ _UNIT = Family(
 _PERSON = Family(
     "Staff, if no personnel system provides them.",
     {
-        "import": Entry("Import staff from a CSV or TOML file.", "provisioner.cli.persons:import_"),
+        "import": Entry("Import staff from a CSV, TOML or Excel file.", "provisioner.cli.persons:import_"),
         "show": Entry("Show one member of staff.", "provisioner.cli.persons:show"),
     },
 )

@@ -25,11 +25,8 @@ from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.plan import Unchanged
 from provisioner.core.separation import SeparationOfDuties
 from provisioner.core.text import Text
-from provisioner.manifest import Manifest, read_units
+from provisioner.manifest import ENDINGS, Manifest, read_units
 from provisioner.store import Store
-
-#: How the names of files end that are read as lists of units.
-LISTS = (".csv", ".toml")
 
 #: What a command without a file has.
 NO_LIST: Manifest[Unit] = Manifest(file="", items=(), lines={})
@@ -41,12 +38,13 @@ NO_LIST: Manifest[Unit] = Manifest(file="", items=(), lines={})
 @json_option
 @click.pass_obj
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
-    """Import units from a CSV or TOML file.
+    """Import units from a CSV, TOML or Excel file.
 
     FILE has the columns code,name,kind,parent,login,custodian. Known units are overwritten. No account is changed.
     """
     with session.store() as store:
         manifest = read_units(file, session.configuration.content.accounts.naming, store)
+        session.output.warn(manifest.warnings)
         changed = _changed(manifest, store)
         _require_right(session, authority_of(session.configuration, store), store, changed)
         if not dry_run:
@@ -63,13 +61,15 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
 def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
     """Open the accounts of units, or reopen them.
 
-    Give the codes of units, or one CSV or TOML FILE, which is imported first. All accounts are opened in one run.
+    Give the codes of units, or one CSV, TOML or .xlsx FILE, which is imported first. All accounts are opened in
+    one run.
     """
     lists = [one for one in given if _is_list(one)]
     if len(lists) > 1:
         raise click.UsageError(session.output.text("Give one FILE at a time."))
     with started(session, dry_run=dry_run) as app:
         manifest = read_units(Path(lists[0]), app.planner.naming, app.store) if lists else NO_LIST
+        session.output.warn(manifest.warnings)
         units = {unit.code: unit for unit in manifest.items}
         known = _known_units(app.store, [one for one in given if one not in lists and one not in units])
         _require_right(session, app.authority, app.store, _changed(manifest, app.store))
@@ -160,7 +160,7 @@ def _require_right(session: Session, authority: Authority, store: Store, changed
 
 
 def _is_list(given: str) -> bool:
-    return given.lower().endswith(LISTS) or Path(given).is_file()
+    return given.lower().endswith(ENDINGS) or Path(given).is_file()
 
 
 def _known_units(store: Store, codes: Iterable[str]) -> list[Unit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 
 import attrs
 
@@ -20,12 +20,19 @@ SIGNS = "!#%&*+-=?"
 #: The information a generated password carries at least.
 MINIMUM_BITS = 72
 
-_TURKISH = str.maketrans("çğıöşüÇĞİÖŞÜâîûÂÎÛ", "cgiosuCGIOSUaiuAIU")
+#: Latin letters that Unicode does not take for another letter with an accent.
+_LIGATURES = str.maketrans(
+    {"ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", "ŋ": "n"}
+)
 
 
 def ascii_name(text: str) -> str:
-    """Return the letters and digits of *text* in lower case, Turkish letters as their Latin neighbours."""
-    return re.sub(r"[^a-z0-9]", "", text.translate(_TURKISH).casefold())
+    """Return the letters and digits of *text* in lower case, each letter without its accents.
+
+    A letter that has no Latin form stays as it is, so that a login is refused and does not lose it.
+    """
+    folded = unicodedata.normalize("NFKD", text).casefold().translate(_LIGATURES)
+    return "".join(filter(str.isalnum, folded))
 
 
 @attrs.define(eq=False, kw_only=True)

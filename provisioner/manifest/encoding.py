@@ -1,7 +1,8 @@
 """Turns the bytes of a manifest into text.
 
-Spreadsheets on Turkish desktops write UTF-8 with or without a mark, UTF-16 with one, or Windows-1254 without telling.
-A file that was put together from several of these is refused: half of its names would be wrong.
+Spreadsheets on Turkish desktops write UTF-8 with or without a mark, UTF-16 with one, or Windows-1254 without telling;
+those on a Macintosh may write Macintosh Turkish. A file that was put together from several of these is refused: half of
+its names would be wrong.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import codecs
 
 from provisioner.core.text import Text
+from provisioner.manifest.damage import strangeness
 from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
 
-#: The single-byte encoding of Turkish Windows.
+#: The single-byte encodings of Turkish Windows and of the Turkish Macintosh.
 TURKISH = "cp1254"
+MACINTOSH = "mac_turkish"
 
 #: How much of a file is looked at to tell text from something else, and what share of it may be control characters.
 SAMPLE = 8192
@@ -36,7 +39,11 @@ def decode(data: bytes, findings: Findings) -> str:
         if data.startswith(mark):
             return _decode_marked(data, encoding, findings)
     if _is_binary(data):
-        raise findings.stop(None, WHOLE_FILE, Text("it is no text file; save the list as CSV in UTF-8"))
+        raise findings.stop(
+            None,
+            WHOLE_FILE,
+            Text("it is no text file; save the list as CSV in UTF-8, or as a workbook with the ending .xlsx"),
+        )
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -70,6 +77,13 @@ def _decode_unmarked(data: bytes, findings: Findings) -> str:
             mixed = Text("the line is in {this}, others are in {others}", {"this": this, "others": others})
             findings.add(number, WHOLE_LINE, mixed)
         findings.check()
+    if _is_macintosh(data):
+        findings.warn(
+            turkish_lines[0],
+            WHOLE_LINE,
+            Text("the file is read as {encoding}; look whether the names are right", {"encoding": MACINTOSH}),
+        )
+        return data.decode(MACINTOSH)
     for number in turkish_lines:
         if not _fits(telling[number], TURKISH):
             findings.add(
@@ -77,6 +91,14 @@ def _decode_unmarked(data: bytes, findings: Findings) -> str:
             )
     findings.check()
     return data.decode(TURKISH)
+
+
+def _is_macintosh(data: bytes) -> bool:
+    """Whether a file makes a Turkish list in Macintosh Turkish, and a worse one in Windows-1254."""
+    macintosh = strangeness(data.decode(MACINTOSH, "replace"))
+    if not _fits(data, TURKISH):
+        return macintosh == 0
+    return macintosh < strangeness(data.decode(TURKISH))
 
 
 def _fits(line: bytes, encoding: str) -> bool:

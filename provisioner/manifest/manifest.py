@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from provisioner.core.errors import Problem
+
 ItemT = TypeVar("ItemT")
 
 
@@ -19,3 +21,5 @@ class Manifest(Generic[ItemT]):
     items: Sequence[ItemT]
     #: The line of each item by its key, counted from 1, if it can be told.
     lines: Mapping[str, int | None]
+    #: What may be right, and should be looked at, in the order of the lines.
+    warnings: Sequence[Problem] = ()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from provisioner.core import mobile
-from provisioner.core.model import Person
+from provisioner.core.model import Person, Unit
 from provisioner.core.text import Text
+from provisioner.manifest import cross_checks
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest
 from provisioner.manifest.rows import read_rows
-from provisioner.manifest.shape import WORD, Column, Shape, sound_rows
+from provisioner.manifest.shape import WORD, Column, Row, Shape, sound_rows
 
 PERSONS = Shape(
     table="person",
@@ -25,10 +28,29 @@ PERSONS = Shape(
 )
 
 
-def read_persons(path: Path) -> Manifest[Person]:
+class KnownPeople(Protocol):
+    """What is known of units and persons."""
+
+    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes."""
+
+    def has_units(self) -> bool:
+        """Whether there is any unit."""
+
+    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        """Return the persons with these ids, as imported."""
+
+
+def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Person]:
     """Return the staff in a file.
 
     Whether the phone of a number can be reached is found out when something is to be sent to it.
+
+    Args:
+
+        path: A CSV file, or a TOML file or an Excel workbook (.xlsx) if its name ends so.
+
+        records: What is known; without it, nothing is compared with it.
 
     Raises:
 
@@ -40,6 +62,10 @@ def read_persons(path: Path) -> Manifest[Person]:
         if row.values["supervisor"] == row.values["id"]:
             findings.add(row.line, "supervisor", Text("nobody is their own supervisor"))
     findings.check()
+    cross_checks.warn_of_lost_zeros(rows, ("id", "unit", "supervisor"), findings)
+    cross_checks.warn_of_shared_numbers(rows, "id", "mobile", findings)
+    if records:
+        _compare(rows, records, findings)
     persons = [
         Person(
             id=row.values["id"],
@@ -51,4 +77,20 @@ def read_persons(path: Path) -> Manifest[Person]:
         )
         for row in rows
     ]
-    return Manifest(file=findings.file, items=persons, lines={row.values["id"]: row.line for row in rows})
+    return Manifest(
+        file=findings.file,
+        items=persons,
+        lines={row.values["id"]: row.line for row in rows},
+        warnings=findings.warnings,
+    )
+
+
+def _compare(rows: Sequence[Row], records: KnownPeople, findings: Findings) -> None:
+    """Warn of what refers to nothing that is known. A list may be a part of the staff, so it is not refused."""
+    cross_checks.warn_of_same_but_zeros(rows, "id", records.persons, findings)
+    supervisors = {row.values["supervisor"] for row in rows} - {""}
+    known = [*records.persons(supervisors), *(row.values["id"] for row in rows)]
+    cross_checks.warn_of_unknown(rows, "supervisor", known, cross_checks.no_person, findings)
+    if records.has_units():
+        units = records.units({row.values["unit"] for row in rows} - {""})
+        cross_checks.warn_of_unknown(rows, "unit", units, cross_checks.no_unit, findings)

@@ -1,4 +1,4 @@
-"""Reads the lines of a manifest, CSV or TOML."""
+"""Reads the lines of a manifest: CSV, TOML, or a workbook."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from pathlib import Path
 from provisioner.core.text import Text
 from provisioner.manifest.encoding import decode
 from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
+from provisioner.manifest.records import Record, read_table
 from provisioner.manifest.shape import Row, Shape, tidy
+
+#: How the names of files end that are read as lists.
+ENDINGS = (".csv", ".toml", ".xlsx")
 
 #: A spreadsheet in a Turkish locale separates by semicolons.
 DELIMITERS = ",;\t"
+
+#: Excel takes the delimiter from such a first line, and writes it too.
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[;,\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
 
 def read_rows(path: Path, shape: Shape, findings: Findings) -> list[Row]:
@@ -29,61 +36,40 @@ def read_rows(path: Path, shape: Shape, findings: Findings) -> list[Row]:
         data = path.read_bytes()
     except OSError as error:
         raise findings.stop(None, WHOLE_FILE, Text("it cannot be read: {reason}", {"reason": error.strerror})) from None
-    text = decode(data, findings)
-    read = _toml_rows if path.suffix.lower() == ".toml" else _csv_rows
-    return list(read(text, shape, findings))
+    match path.suffix.lower():
+        case ".xlsx":
+            from provisioner.manifest.workbook import read_workbook
+
+            return list(read_table(read_workbook(data, findings), shape, findings))
+        case ".toml":
+            return list(_toml_rows(decode(data, findings), shape, findings))
+        case _:
+            return list(read_table(_csv_records(decode(data, findings), findings), shape, findings))
 
 
-def _csv_rows(text: str, shape: Shape, findings: Findings) -> Iterator[Row]:
-    records = _records(text, findings)
-    line, header = next(records, (1, []))
-    names = _columns(header, line, shape, findings)
-    for line, cells in records:
-        if len(cells) == len(header):
-            given = dict(zip(names, map(tidy, cells), strict=True))
-            yield Row(line, {name: given.get(name, "") for name in shape.names})
-        else:
-            counts = {"found": len(cells), "expected": len(header)}
-            findings.add(line, WHOLE_LINE, Text("it has {found} fields, and the header {expected}", counts))
-
-
-def _records(text: str, findings: Findings) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record that is not blank, with the line it begins in."""
-    head = text.lstrip().partition("\n")[0]
-    delimiter = max(DELIMITERS, key=head.count)
+def _csv_records(text: str, findings: Findings) -> Iterator[Record]:
+    """Yield each record, with the line it begins in."""
+    separator = _SEPARATOR_LINE.match(text)
+    if separator:
+        text, above, delimiter = text[separator.end() :], 1, separator[1]
+    else:
+        above, delimiter = 0, max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    widest, cells = 0, list[str]()
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + 1 + above
         try:
             cells = next(reader)
         except StopIteration:
-            return
+            break
         except csv.Error as error:
             findings.add(line, WHOLE_LINE, Text("it is no CSV: {reason}", {"reason": error}))
         else:
-            if any(map(str.strip, cells)):
-                yield line, cells
-
-
-def _columns(header: list[str], line: int, shape: Shape, findings: Findings) -> list[str]:
-    """Return the names in the header.
-
-    Raises:
-
-        InputError: They are not those of such a file.
-    """
-    names = [tidy(name).lower() for name in header]
-    known = {"known": ",".join(shape.names)}
-    for name in dict.fromkeys(names):
-        if name not in shape.names:
-            findings.add(line, name or WHOLE_LINE, Text("there is no such column; the columns are {known}", known))
-        elif names.count(name) > 1:
-            findings.add(line, name, Text("the column is there twice"))
-    for column in shape.columns:
-        if column.required and column.name not in names:
-            findings.add(line, column.name, Text("the column is missing"))
-    findings.check()
-    return names
+            widest = max(widest, len(cells))
+            yield Record(line, cells)
+    if text and text[-1] not in "\r\n" and len(cells) < widest:
+        short = Text("the last line is shorter than others and has no end; the file may have been cut off")
+        findings.warn(reader.line_num + above, WHOLE_LINE, short)
 
 
 def _toml_rows(text: str, shape: Shape, findings: Findings) -> Iterator[Row]:

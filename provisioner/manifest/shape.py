@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from provisioner.core import identifiers
 from provisioner.core.text import Text
+from provisioner.manifest import damage, keys
 from provisioner.manifest.findings import Findings
 
 
@@ -26,7 +25,7 @@ class Form:
 
 
 #: What identifies a unit or a person.
-WORD = identifiers.code_objection
+WORD = keys.objection
 
 
 @attrs.frozen(kw_only=True)
@@ -39,14 +38,24 @@ class Column:
     #: Returns what is wrong with a value that is not empty, if anything is.
     form: Callable[[str], Text | None] | None = None
 
-    def objection(self, value: str) -> Text | None:
-        """Return what is wrong with a value, if anything is."""
+    def objection(self, value: str, *, plain: bool = False) -> Text | None:
+        """Return what is wrong with a value, if anything is.
+
+        Args:
+
+            value: What stands in the column.
+
+            plain: Whether it is known to have usual signs only.
+        """
         if not value:
             return Text("it is missing") if self.required else None
         if len(value) > self.longest:
             return Text("it is longer than {longest} characters", {"longest": self.longest})
-        if not value.isprintable():
-            return Text("it has characters that cannot be printed")
+        if not plain:
+            if damaged := damage.objection(value):
+                return damaged
+            if not value.isprintable():
+                return Text("it has characters that cannot be printed")
         return self.form(value) if self.form else None
 
 
@@ -71,12 +80,15 @@ class Row:
     #: Where it begins, counted from 1, if that can be told.
     line: int | None
     values: Mapping[str, str]
+    #: The columns in which a workbook has a number and no text.
+    numbers: frozenset[str] = frozenset()
 
 
 def tidy(value: str) -> str:
     """Return a value without outer blanks, with single blanks inside, and with composed letters."""
-    value = " ".join(value.split())
-    return value if value.isascii() else unicodedata.normalize("NFC", value)
+    if value.isascii() and value.isalnum():
+        return value
+    return damage.composed(" ".join(value.split()))
 
 
 def sound_rows(rows: Sequence[Row], shape: Shape, findings: Findings) -> list[Row]:
@@ -86,9 +98,16 @@ def sound_rows(rows: Sequence[Row], shape: Shape, findings: Findings) -> list[Ro
     sound = []
     for row in rows:
         before = len(findings.problems)
+        plain = damage.is_plain(" ".join(row.values.values()))
         for column in shape.columns:
-            if objection := column.objection(row.values[column.name]):
-                findings.add(row.line, column.name, objection)
+            given = row.values[column.name]
+            if not given and not column.required:
+                continue
+            if objection := column.objection(given, plain=plain):
+                if not findings.has(row.line, column.name):
+                    findings.add(row.line, column.name, objection)
+            elif not plain and (suspicion := damage.suspicion(given)):
+                findings.warn(row.line, column.name, suspicion)
         value = row.values[key]
         if value in first_lines:
             findings.add(

@@ -11,6 +11,7 @@ from provisioner.core.model import Unit
 from provisioner.core.plan import Naming
 from provisioner.core.text import Text
 from provisioner.core.unit_paths import with_all_above
+from provisioner.manifest import cross_checks, keys
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest
 from provisioner.manifest.rows import read_rows
@@ -33,7 +34,7 @@ UNITS = Shape(
             form=KIND,
         ),
         Column(name="parent", form=WORD),
-        Column(name="login", longest=254),
+        Column(name="login", longest=254, form=keys.rewriting),
         Column(name="custodian", form=WORD),
     ),
 )
@@ -44,7 +45,7 @@ def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
 
     Args:
 
-        path: A CSV file, or a TOML file if its name ends so.
+        path: A CSV file, or a TOML file or an Excel workbook (.xlsx) if its name ends so.
 
         naming: Knows a login of ours.
 
@@ -61,6 +62,7 @@ def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
     _check_known_logins(rows, logins, records, findings)
     _check_tree(rows, {row.values["code"] for row in all_rows}, records, findings)
     findings.check()
+    _look_for_doubts(rows, records, findings)
     units = [
         Unit(
             code=row.values["code"],
@@ -72,7 +74,22 @@ def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
         )
         for row in rows
     ]
-    return Manifest(file=findings.file, items=units, lines={row.values["code"]: row.line for row in rows})
+    return Manifest(
+        file=findings.file,
+        items=units,
+        lines={row.values["code"]: row.line for row in rows},
+        warnings=findings.warnings,
+    )
+
+
+def _look_for_doubts(rows: Sequence[Row], records: Records, findings: Findings) -> None:
+    """Warn of what may be right and looks as if a spreadsheet had changed it."""
+    cross_checks.warn_of_lost_zeros(rows, ("code", "parent", "custodian"), findings)
+    cross_checks.warn_of_same_but_zeros(rows, "code", records.units, findings)
+    cross_checks.warn_of_gaps(rows, "parent", findings)
+    known = records.persons({row.values["custodian"] for row in rows} - {""})
+    if known:  # otherwise a personnel system knows them, or persons are imported later
+        cross_checks.warn_of_unknown(rows, "custodian", known, cross_checks.no_person, findings)
 
 
 def _logins(rows: Iterable[Row], naming: Naming, findings: Findings) -> dict[str, str]:

@@ -161,6 +161,10 @@ class StoredRecords:
 
     # -- units -----------------------------------------------------------------------------------------------------
 
+    def has_units(self) -> bool:
+        """Whether there is any unit."""
+        return bool(self._all(select(units.c.code).limit(1)))
+
     def all_units(self) -> Iterator[Unit]:
         """Yield every unit, by code."""
         for page in self._pages(select(units), units.c.code):
