@@ -41,7 +41,7 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
         if unit and unit not in store.units([unit]):
             raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
         wanted = AccountState(state) if state else None
-        accounts = list(store.find_accounts(state=wanted, under=unit, due_before=due))
+        accounts = list(session.privacy(store).shown(store.find_accounts(state=wanted, under=unit, due_before=due)))
         targets = store.all_target_states([account.login for account in accounts])
     shown = [account_document(account, targets.get(account.login, {})) for account in accounts]
     session.output.document({"items": shown})
@@ -73,7 +73,8 @@ def show(session: Session, login: str) -> ExitCode:
     It shows the state of the account on each target.
     """
     with session.store() as store:
-        [account] = known_accounts(store, session.configuration.content.accounts.naming, [login])
+        known = known_accounts(store, session.configuration.content.accounts.naming, [login])
+        [account] = session.privacy(store).shown(known)
         targets = store.target_states(account.login)
     session.output.document(account_document(account, targets))
     session.output.fields(

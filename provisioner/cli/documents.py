@@ -9,6 +9,7 @@ from provisioner.core import canonical
 from provisioner.core.authority import Grant
 from provisioner.core.forms import RequestForm
 from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit
+from provisioner.core.privacy import MASK
 from provisioner.core.troubles import Trouble
 
 Document = dict[str, object]
@@ -90,7 +91,7 @@ def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
     """Return the record of a handover, with the SHA-256 of all its other fields.
 
     The hash is over canonical JSON: keys sorted, no spaces, UTF-8. Whoever keeps the record can so show that it is
-    the one that was given out.
+    the one that was given out. A masked record has no hash.
 
     Args:
 
@@ -114,7 +115,8 @@ def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
         "finished_at": iso(handover.finished_at),
         "not_handed_over_on": list(not_on),
     }
-    return {**record, "sha256": canonical.sha256(canonical.canonical(record))}
+    is_masked = handover.incoming == MASK
+    return {**record, "sha256": None if is_masked else canonical.sha256(canonical.canonical(record))}
 
 
 def grant_document(grant: Grant) -> Document:

@@ -79,7 +79,10 @@ def list_(session: Session, *, login: str | None, person: str | None) -> ExitCod
     naming = session.configuration.content.accounts.naming
     with session.store() as store:
         wanted = known_accounts(store, naming, [login])[0].login if login else None
-        found = list(store.find_handovers(login=wanted, person=person))
+        privacy = session.privacy(store)
+        records = list(store.find_handovers(login=wanted, person=person))
+        # Of a masked record, the filter would still tell who is in it.
+        found = list(privacy.shown(record for record in records if person is None or privacy.may_read(record)))
         left = not_handed_over(store, found)
     session.output.document({"items": [handover_document(one, left[one.operation_id]) for one in found]})
     session.output.table(
@@ -107,11 +110,14 @@ def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
     with session.store() as store:
         handover_id = find_id(store, Named.HANDOVER, operation_id)
         handover = store.handovers([handover_id]).get(handover_id)
-        left = not_handed_over(store, [handover] if handover else [])
-    if handover is None:
-        problem = Text("there is no record of a handover {id}", {"id": operation_id})
-        raise InputError([Problem(field="id", message=problem)])
-    not_on = left[operation_id]
+        if handover is None:
+            problem = Text("there is no record of a handover {id}", {"id": operation_id})
+            raise InputError([Problem(field="id", message=problem)])
+        privacy = session.privacy(store)
+        if file:
+            privacy.require(handover)
+        [handover] = privacy.shown([handover])
+        not_on = not_handed_over(store, [handover])[handover.operation_id]
     session.output.document(handover_document(handover, not_on))
     if file is None:
         session.output.table(("field", "value"), rows(handover, not_on, session))

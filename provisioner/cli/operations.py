@@ -42,7 +42,7 @@ def list_(session: Session, *, state: str | None, ended_too: bool, unit: str | N
         found = store.find_operations(state=wanted, under=unit, unended=not (ended_too or wanted))
         session.output.stream(
             ("id", "login", "kind", "state", "since", "waits until", "why"),
-            found,
+            session.privacy(store).shown_operations(found, store.accounts),
             document=lambda operation: operation_document(operation, session.output.translated),
             row=lambda operation: _row(session, operation),
         )
@@ -59,7 +59,7 @@ def show(session: Session, operation_id: str) -> ExitCode:
     It also shows why the operation is stuck, and until when it waits.
     """
     with session.store() as store:
-        [operation] = _known(store, [operation_id])
+        [operation] = session.privacy(store).shown_operations(_known(store, [operation_id]), store.accounts)
         held_until = store.held_until(operation, utc_now())
     content = operation_document(operation, session.output.translated)
     session.output.document({**content, "held_until": iso(held_until)})

@@ -59,9 +59,12 @@ def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
     """
     with session.application() as app:
         found = app.planner.people.find_all([person_id])
-    if person_id not in found:
-        raise InputError([Problem(field="id", message=Text("nobody knows {person}", {"person": person_id}))])
-    person = found[person_id]
+        if person_id not in found:
+            raise InputError([Problem(field="id", message=Text("nobody knows {person}", {"person": person_id}))])
+        privacy = session.privacy(app.store)
+        if full:
+            privacy.require(found[person_id])
+        [person] = privacy.shown([found[person_id]])
     content = person_document(person, person.mobile if full else masked(person.mobile))
     session.output.document(content)
     session.output.fields([(name, str(value or "")) for name, value in content.items()])

@@ -24,7 +24,7 @@ def rows(handover: Handover, not_on: Sequence[str], session: Session) -> list[tu
         (text("carried out by"), handover.actor),
         (text("reason"), handover.reason),
         (text("operation"), handover.operation_id),
-        ("SHA-256", str(handover_document(handover, not_on)["sha256"])),
+        ("SHA-256", str(handover_document(handover, not_on)["sha256"] or "")),
     ]
 
 

@@ -8,6 +8,7 @@ from provisioner.cli.pages import escape, filled, tag
 from provisioner.cli.session import Session
 from provisioner.core.forms import RequestForm
 from provisioner.core.model import Person
+from provisioner.core.privacy import MASK
 
 
 def page(form: RequestForm, find: Callable[[Collection[str]], Mapping[str, Person]], session: Session) -> str:
@@ -49,7 +50,7 @@ def page(form: RequestForm, find: Callable[[Collection[str]], Mapping[str, Perso
 def _parts(form: RequestForm) -> Collection[str]:
     """Return the ids of all who have a part in a form."""
     parts = (form.requester, form.recipient, form.approver, form.approver_for, form.officer, form.officer_for)
-    return {one for one in parts if one}
+    return {one for one in parts if one and one != MASK}
 
 
 def _row(name: str, value: str) -> str:

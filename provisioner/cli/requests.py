@@ -25,6 +25,7 @@ from provisioner.core.desk import Wish
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.forms import KINDS, FormEvent, FormState, RequestForm
 from provisioner.core.model import Account, OperationKind
+from provisioner.core.privacy import MASK
 from provisioner.core.text import Text
 from provisioner.store.ids import Named
 
@@ -78,7 +79,7 @@ def submit(
         )
         answer = app.desk.submit(wish)
         if isinstance(answer, RequestForm):
-            return _tell(session, answer, dry_run=dry_run)
+            return _tell(session, app, answer, dry_run=dry_run)
         return _record(session, app, answer, dry_run=dry_run)
 
 
@@ -96,7 +97,7 @@ def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool)
         form = _find(app, form_id)
         paper = _sha256(scan) if scan else form.scan_sha256
         if (form.state, form.approver, form.scan_sha256) == (FormState.APPROVED, session.actor, paper):
-            return _tell(session, form, dry_run=dry_run)
+            return _tell(session, app, form, dry_run=dry_run)
         event = app.desk.approve(form, session.actor, paper)
         return _record(session, app, event, dry_run=dry_run)
 
@@ -114,7 +115,7 @@ def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> Exi
     with session.application() as app:
         form = _find(app, form_id)
         if form.state is FormState.REJECTED and form.approver == session.actor:
-            return _tell(session, form, dry_run=dry_run)
+            return _tell(session, app, form, dry_run=dry_run)
         return _record(session, app, app.desk.reject(form, session.actor, reason), dry_run=dry_run)
 
 
@@ -162,7 +163,8 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
     with session.application() as app:
         app.desk.settle()
         wanted = app.planner.naming.login(login) if login else None
-        forms = list(app.store.find_forms(state=FormState(state) if state else None, login=wanted))
+        found = app.store.find_forms(state=FormState(state) if state else None, login=wanted)
+        forms = list(session.privacy(app.store).shown(found))
     session.output.document({"items": [form_document(form) for form in forms]})
     session.output.table(
         ("day", "id", "kind", "login", "requested by", "state"),
@@ -197,14 +199,23 @@ def show(session: Session, form_id: str, *, archived: bool, file: str | None) ->
     with session.application() as app:
         app.desk.settle()
         form = _find(app, form_id)
+        shown = _shown(session, app, form)
+        if (archived and shown != form) or (file and shown.requester == MASK):
+            session.privacy(app.store).require(form)
         if file:
-            return _print(session, app, form, file)
-    if not archived:
-        return _tell(session, form, dry_run=False)
+            return _print(session, app, shown, file)
+        if not archived:
+            return _tell(session, app, form, dry_run=False)
     if form.archive is None:
         raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
     write_lines([form.archive.encode()])
     return ExitCode.DONE
+
+
+def _shown(session: Session, app: Application, form: RequestForm) -> RequestForm:
+    """Return a form as the actor may read it. Whoever may decide on it reads it."""
+    [shown] = session.privacy(app.store).shown([form])
+    return form if shown != form and app.desk.may_decide(form, session.actor) else shown
 
 
 def _print(session: Session, app: Application, form: RequestForm, file: str) -> ExitCode:
@@ -240,10 +251,11 @@ def _sha256(file: Path) -> str:
 def _record(session: Session, app: Application, event: FormEvent, *, dry_run: bool) -> ExitCode:
     if not dry_run:
         app.desk.record(event)
-    return _tell(session, event.form, dry_run=dry_run)
+    return _tell(session, app, event.form, dry_run=dry_run)
 
 
-def _tell(session: Session, form: RequestForm, *, dry_run: bool) -> ExitCode:
+def _tell(session: Session, app: Application, form: RequestForm, *, dry_run: bool) -> ExitCode:
+    form = _shown(session, app, form)
     session.output.document(form_document(form))
     session.output.table(("field", "value"), rows(form, {}, session))
     if dry_run:

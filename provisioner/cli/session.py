@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from provisioner.cli.output import Output
     from provisioner.config import LoadedConfiguration
     from provisioner.core.plan import Cause
+    from provisioner.core.privacy import Privacy
     from provisioner.store import Store
 
 
@@ -197,6 +198,13 @@ class Session:
         self.set_up_logs()
         with Store.open(self.configuration.store_url) as store:
             yield store
+
+    def privacy(self, store: Store) -> Privacy:
+        """Return what masks personal data that the actor may not read."""
+        from provisioner.bootstrap import authority_of
+        from provisioner.core.privacy import Privacy
+
+        return Privacy(authority_of(self.configuration, store), self.actor)
 
     @contextmanager
     def application(self, *, dry_run: bool = False, stop: threading.Event | None = None) -> Iterator[Application]:

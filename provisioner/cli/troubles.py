@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import click
@@ -19,6 +19,7 @@ from provisioner.cli.session import Session
 from provisioner.core.authority import Role
 from provisioner.core.errors import InputError, Problem
 from provisioner.core.model import Unit
+from provisioner.core.privacy import MASK
 from provisioner.core.text import Text
 from provisioner.core.troubles import (
     Trouble,
@@ -110,8 +111,8 @@ def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
     The latest comes first.
     """
     with session.store() as store:
-        found = list(store.find_troubles(state=TroubleState(state) if state else None, under=unit))
-        units = store.units({one.unit for one in found})
+        troubles = list(store.find_troubles(state=TroubleState(state) if state else None, under=unit))
+        found, units = _shown(session, store, troubles)
     session.output.document({"items": [trouble_document(one, units[one.unit].custodian) for one in found]})
     session.output.table(
         ("day", "id", "login", "state", "in hand of", "custodian"),
@@ -196,13 +197,23 @@ def _record(
 
 
 def _tell(session: Session, store: Store, trouble: Trouble, *, dry_run: bool) -> ExitCode:
-    unit = store.units([trouble.unit])[trouble.unit]
     steps = _steps(store, trouble)
+    [trouble], units = _shown(session, store, [trouble])
+    unit = units[trouble.unit]
+    if trouble.reporter == MASK:
+        steps = [step | {"actor": MASK} for step in steps]
     session.output.document({**trouble_document(trouble, unit.custodian), "steps": steps})
     _draw(session, trouble, unit, steps)
     if dry_run:
         session.output.say("this is a dry run, nothing was changed")
     return ExitCode.DONE
+
+
+def _shown(session: Session, store: Store, troubles: Sequence[Trouble]) -> tuple[Sequence[Trouble], Mapping[str, Unit]]:
+    """Return reports, and the units that handle them by code, as the actor may read them."""
+    privacy, units = session.privacy(store), store.units({trouble.unit for trouble in troubles})
+    shown = privacy.shown(troubles, readers=lambda trouble: (units[trouble.unit].custodian,))
+    return list(shown), {unit.code: unit for unit in privacy.shown(units.values())}
 
 
 def _steps(store: Store, trouble: Trouble) -> list[dict[str, str]]:

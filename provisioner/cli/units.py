@@ -107,7 +107,7 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
 def list_(session: Session) -> ExitCode:
     """List the units as a tree."""
     with session.store() as store:
-        rows = list(_tree(store.all_units()))
+        rows = list(_tree(session.privacy(store).shown(store.all_units())))
     session.output.document({"items": [unit_document(unit) for _, unit in rows]})
     session.output.table(
         ("code", "name", "kind", "login", "custodian"),
@@ -129,8 +129,9 @@ def show(session: Session, code: str) -> ExitCode:
     It shows its accounts and the units directly below it.
     """
     with session.store() as store:
-        [unit] = _known_units(store, [code])
-        accounts = list(store.find_accounts(unit=code))
+        privacy = session.privacy(store)
+        [unit] = privacy.shown(_known_units(store, [code]))
+        accounts = list(privacy.shown(store.find_accounts(unit=code)))
         targets = store.all_target_states([account.login for account in accounts])
         children = [child.code for child in store.children(code)]
     shown = [account_document(account, targets.get(account.login, {})) for account in accounts]

@@ -191,6 +191,20 @@ class Authority:
             for grant in self.records.grants_of(person)
         )
 
+    def covered(self, person: str, roles: Collection[Role], units: Iterable[str | None]) -> Collection[str | None]:
+        """Return those of these units for which a person has one of these roles now, or is an administrator.
+
+        ``None`` stands for everywhere. The roles are read once, and each unit above is looked at once.
+        """
+        codes = set(units)
+        if self._may_everything(person):
+            return codes
+        at, grants_of = self.now(), cache(self.records.grants_of)
+        has_role = cache(lambda path: self._standing(person, roles, path, at, grants_of) is not None)
+        known = self.records.units(code for code in codes if code)
+        paths = covering(known, self.records, _units_of_rights(person, grants_of))
+        return {code for code in codes if has_role(paths.get(code or "", frozenset()))}
+
     def acts_for(self, person: str, delegator: str) -> bool:
         """Whether a person may act for this delegator now, in any role."""
         at = self.now()

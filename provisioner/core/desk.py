@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import attrs
 
 from provisioner.core.authority import Authority, Role, Standing
-from provisioner.core.errors import BusyError, DeniedError, InputError, Problem
+from provisioner.core.errors import BusyError, DeniedError, InputError, Problem, TargetError
 from provisioner.core.events import Event, OperationEnded
 from provisioner.core.forms import (
     FormEvent,
@@ -176,6 +176,14 @@ class Desk:
             TargetError: The personnel system cannot be asked.
         """
         return self._decided(RequestRejected, form, actor, state=FormState.REJECTED, remark=remark)
+
+    def may_decide(self, form: RequestForm, person: str) -> bool:
+        """Whether a person is the one to decide on a form, as far as the personnel system can tell now."""
+        try:
+            self._answerable_supervisor(form, person)
+        except (DeniedError, TargetError):
+            return False
+        return True
 
     def confirm_mobile(self, form: RequestForm, actor: str) -> MobileConfirmed:
         """Answer for the recipient's mobile number as the personnel system has it now (001 ¶4, ¶5).

@@ -120,7 +120,7 @@ class SeparationOfDuties:
         at = self._authority.now()
         grants = self._authority.records.all_grants()
         pairs = [(grant.person, grant.delegator) for grant in grants if grant.delegator and grant.holds(at)]
-        return {person, *(one for pair in pairs if person in pair for one in pair)}
+        return {person}.union(*(pair for pair in pairs if person in pair))
 
     def _others(self, linked: set[str], roles: Iterable[Role], unit: str | None = None) -> str:
         """Return who has one of these roles and is not linked, as they are named in a message."""

@@ -90,7 +90,10 @@ def save_persons(
     changed = [person for id_, person in given.items() if known.get(id_) != person]
     if changed:
         prepared(_PUT_PERSON, connection.dialect).run(connection, map(as_row, changed))
-        _record(connection, (person_event(known.get(one.id), one, at=at, actor=actor, mark=mark) for one in changed))
+        _record(
+            connection,
+            (person_event(known.get(person.id), person, at=at, actor=actor, mark=mark) for person in changed),
+        )
 
 
 def _situation(unit: Unit) -> tuple[str, str | None, str | None]:

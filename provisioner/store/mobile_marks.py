@@ -57,7 +57,7 @@ class MobileMarks:
             files.expect_own_link(self._file)
             if not self._file.exists():
                 files.write_once(self._file, f"{secrets.token_hex(_KEY_BYTES)}\n")
-            text = self._file.read_text()
+            text = self._file.read_bytes()
         except OSError as error:
             raise StoreError(
                 "the key file {file} cannot be read or made: {reason}",
@@ -66,7 +66,7 @@ class MobileMarks:
                 reason=error.strerror,
             ) from None
         with suppress(ValueError):
-            key = bytes.fromhex(text.strip())
+            key = bytes.fromhex(text.strip().decode())
             if len(key) == _KEY_BYTES:
                 return key
         raise StoreError(

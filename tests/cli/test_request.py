@@ -60,7 +60,7 @@ def act(desk: Office, actor: str, *command: object) -> Answer:
 
 
 def shown(desk: Office, form_id: str) -> Any:
-    return desk.type("--json", "request", "show", form_id).json
+    return desk.type("--json", "--actor", "3001", "request", "show", form_id).json
 
 
 def refusal(answer: Answer) -> str:
@@ -99,7 +99,7 @@ class TestWholeLife:
         form_id = approved(desk)
         act(desk, "2001", "execute", form_id)
 
-        copy = desk.type("request", "show", form_id, "--archived").out
+        copy = desk.type("--actor", "3001", "request", "show", form_id, "--archived").out
 
         assert hashlib.sha256(copy.encode()).hexdigest() == shown(desk, form_id)["archive_sha256"]
         assert json.loads(copy)["approver"] == "1001"
@@ -178,7 +178,7 @@ class TestPage:
     def test_has_a_line_for_each_signature(self, desk: Office) -> None:
         form_id = str(submit(desk, "--officer", "2001")["id"])
 
-        page = desk.type("--lang", "tr", "request", "show", form_id, "--html", "-").out
+        page = desk.type("--lang", "tr", "--actor", "3001", "request", "show", form_id, "--html", "-").out
 
         assert "<title>Kullanıcı Talep Formu</title>" in page
         for name in ("İsmail Çağlar (1002)", "Ayşe Işık (1001)", "Okan Yetkin (2001)"):
@@ -188,7 +188,7 @@ class TestPage:
         answer = act(desk, "1002", "submit", "arge46", "--kind", "close", "--reason", "<script>alert(1)</script>")
         file = desk.config.parent / "form.html"
 
-        assert desk.type("request", "show", answer.json["id"], "--html", file).code == 0
+        assert desk.type("--actor", "3001", "request", "show", answer.json["id"], "--html", file).code == 0
 
         assert "<script>" not in file.read_text()
 
@@ -213,7 +213,7 @@ class TestPage:
         form_id = str(submit(desk)["id"])
 
         assert act(desk, "1001", "approve", form_id, "--scan", "/nosuch").code == 2
-        assert desk.type("request", "show", form_id, "--html", "/nosuch/form.html").code == 2
+        assert desk.type("--actor", "3001", "request", "show", form_id, "--html", "/nosuch/form.html").code == 2
         assert desk.type("--json", "request", "show", form_id, "--html", "-").code == 2
 
 
@@ -604,19 +604,19 @@ class TestList:
         listed = desk.type("--json", "request", "list", "--state", "approved", "--login", "arge46@meb.gov.tr").json
 
         assert [form["id"] for form in listed["items"]] == [form_id]
-        assert len(desk.type("request", "list").out.splitlines()) == 2 + 1
+        assert len(desk.type("--actor", "3001", "request", "list").out.splitlines()) == 2 + 1
 
     def test_tells_people_in_their_language(self, desk: Office) -> None:
-        out = desk.type("--lang", "tr", "request", "show", approved(desk)).out
+        out = desk.type("--lang", "tr", "--actor", "3001", "request", "show", approved(desk)).out
 
         assert re.search("^durum +onaylandı$", out, re.MULTILINE)
         assert re.search("^karar veren +1001$", out, re.MULTILINE)
 
     def test_of_no_such_form_exits_with_2(self, desk: Office) -> None:
-        assert desk.type("request", "show", "nosuch").code == 2
+        assert desk.type("--actor", "3001", "request", "show", "nosuch").code == 2
 
     def test_prints_no_copy_of_a_form_that_is_not_archived(self, desk: Office) -> None:
-        assert desk.type("request", "show", approved(desk), "--archived").code == 2
+        assert desk.type("--actor", "3001", "request", "show", approved(desk), "--archived").code == 2
 
 
 def test_a_form_keeps_its_own_rules_where_authority_is_not_enforced(desk: Office) -> None:

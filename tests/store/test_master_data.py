@@ -135,13 +135,13 @@ class TestMarks:
 
         assert first.partition(":")[0] != second.partition(":")[0]
 
-    @pytest.mark.parametrize("content", ["", "short"])
-    def test_damaged_key_is_named_and_not_replaced(self, store: Store, tmp_path: Path, content: str) -> None:
+    @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64])
+    def test_damaged_key_is_named_and_not_replaced(self, store: Store, tmp_path: Path, content: bytes) -> None:
         key = tmp_path / "store.db.key"
-        key.write_text(content)
+        key.write_bytes(content)
 
         with pytest.raises(StoreError, match=r"store\.db\.key"):
             store.save_persons([AYSE])
 
-        assert key.read_text() == content
+        assert key.read_bytes() == content
         assert store.persons(["p1"]) == {}

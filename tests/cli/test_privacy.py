@@ -1,0 +1,234 @@
+"""With authority, personal data is for the persons it is about, and for officers and administrators of their unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.cli.conftest import CONFIG, PERSONS, Answer, Office
+from tests.planted import plant
+
+STRANGER, OFFICER, ELSEWHERE, ADMINISTRATOR, HOLDER, SUPERVISOR = "9001", "2001", "2002", "3001", "1002", "1001"
+
+
+@pytest.fixture(name="office")
+def _office(office: Office) -> Office:
+    """Return an office with an account that was handed over, a request and a report of trouble."""
+    people = [PERSONS[0], attrs.evolve(PERSONS[1], title="Memur", supervisor="1001"), PERSONS[2]]
+    people += [attrs.evolve(PERSONS[0], id="2001", name="Okan Yetkin"), attrs.evolve(PERSONS[0], id="3001")]
+    plant(f"sqlite:///{office.config.parent / 'provisioner.sqlite'}", *people)
+    by(office, HOLDER, "unit", "open", "il-mem", "ar-ge")
+    by(office, "8001", "handover", "kmarasmem", "--to", "1002", "--reason", "illness")
+    office.config.write_text(CONFIG + '[authority]\nadministrators = ["3001"]\n')
+    for officer, unit in ((OFFICER, "il-mem"), (ELSEWHERE, "istatistik")):
+        assert by(office, ADMINISTRATOR, "authority", "grant", officer, "officer", "--unit", unit).code == 0
+    return office
+
+
+def by(office: Office, actor: str, *command: object) -> Answer:
+    return office.type("--json", "--actor", actor, *command)
+
+
+def seen(office: Office, actor: str, *command: object) -> Any:
+    answer = by(office, actor, *command)
+    assert answer.code == 0, answer
+    return answer.json
+
+
+def handover_id(office: Office) -> str:
+    return str(seen(office, ADMINISTRATOR, "handover", "list")["items"][0]["id"])
+
+
+@pytest.fixture(name="form_id")
+def _form_id(office: Office) -> str:
+    command = "request", "submit", "arge46", "--kind", "rotate", "--reason", "illness"
+    return str(seen(office, HOLDER, *command)["id"])
+
+
+READERS = [OFFICER, ADMINISTRATOR, HOLDER]
+HIDDEN_FROM = [STRANGER, ELSEWHERE]
+
+
+class TestAccounts:
+    """Who holds an account, and who is a unit's custodian."""
+
+    @pytest.mark.parametrize("actor", READERS)
+    def test_are_read_by_officers_administrators_and_the_holder(self, office: Office, actor: str) -> None:
+        assert seen(office, actor, "account", "show", "arge46")["holder"] == "1002"
+        assert {one["holder"] for one in seen(office, actor, "account", "list", "--unit", "ar-ge")["items"]} == {"1002"}
+        unit = seen(office, actor, "unit", "show", "ar-ge")
+        assert (unit["custodian"], unit["accounts"][0]["holder"]) == ("1002", "1002")
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    def test_are_masked_for_others(self, office: Office, actor: str) -> None:
+        account = seen(office, actor, "account", "show", "arge46")
+        assert (account["holder"], account["state"]) == ("***", "open")
+        shown = [
+            office.type(*mode, "--actor", actor, *command).out
+            for mode in ((), ("--json",))
+            for command in (
+                ("account", "show", "arge46"),
+                ("account", "list"),
+                ("unit", "show", "ar-ge"),
+                ("unit", "list"),
+            )
+        ]
+        assert all("***" in out for out in shown)
+        assert not any("1002" in out for out in shown[:3] + shown[4:7])
+
+    def test_of_other_units_are_masked_for_an_officer(self, office: Office) -> None:
+        holders = {one["login"]: one["holder"] for one in seen(office, ELSEWHERE, "account", "list")["items"]}
+        custodians = {one["code"]: one["custodian"] for one in seen(office, ELSEWHERE, "unit", "list")["items"]}
+
+        assert holders == {"arge46": "***", "kmarasmem": "***"}
+        assert custodians == {"il-mem": "***", "ar-ge": "***", "istatistik": "1002"}
+
+    def test_are_shown_to_everybody_where_authority_is_not_enforced(self, office: Office) -> None:
+        office.config.write_text(CONFIG)
+
+        assert seen(office, STRANGER, "account", "show", "arge46")["holder"] == "1002"
+        assert "+905337654321" in office.type("--actor", STRANGER, "person", "show", "1002", "--full").out
+
+
+class TestPersons:
+    """What is known of a person."""
+
+    @pytest.mark.parametrize("actor", READERS)
+    def test_are_read_with_the_whole_number(self, office: Office, actor: str) -> None:
+        person = seen(office, actor, "person", "show", "1002", "--full")
+
+        assert (person["name"], person["mobile"]) == ("İsmail Çağlar", "+905337654321")
+
+    @pytest.mark.parametrize("actor", [*HIDDEN_FROM, SUPERVISOR])
+    def test_are_masked_for_others(self, office: Office, actor: str) -> None:
+        person = seen(office, actor, "person", "show", "1002")
+
+        assert person == {
+            "id": "1002",
+            "name": "***",
+            "unit": "ar-ge",
+            "title": "***",
+            "mobile": "***",
+            "supervisor": "***",
+        }
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    def test_give_the_whole_number_to_nobody_else(self, office: Office, actor: str) -> None:
+        answer = by(office, actor, "person", "show", "1002", "--full")
+
+        assert answer.code == 3
+        assert "Okan Yetkin (2001)" in answer.json["error"]["cure"]
+        assert "7654321" not in answer.out
+
+
+class TestHandovers:
+    """Records of handovers."""
+
+    @pytest.mark.parametrize("actor", [OFFICER, ADMINISTRATOR, "1001", "1002", "8001"])
+    def test_are_read_by_both_sides_and_who_did_it(self, office: Office, actor: str) -> None:
+        record = seen(office, actor, "handover", "show", handover_id(office))
+
+        assert (record["outgoing_name"], record["incoming"], record["reason"]) == ("Ayşe Işık", "1002", "illness")
+        assert len(record["sha256"]) == 64
+        assert len(seen(office, actor, "handover", "list", "--person", "1002")["items"]) == 1
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    def test_are_masked_for_others(self, office: Office, actor: str) -> None:
+        id_ = handover_id(office)
+        shown = [
+            office.type(*mode, "--actor", actor, "handover", *command).out
+            for mode in ((), ("--json",))
+            for command in (("show", id_), ("list",))
+        ]
+
+        assert all("***" in out for out in shown)
+        assert not any(word in out for out in shown for word in ("1001", "1002", "8001", "Işık", "illness"))
+        assert seen(office, actor, "handover", "show", id_)["sha256"] is None, "the hash could be tried on all names"
+        assert by(office, actor, "handover", "show", id_, "--html", office.config.parent / "record.html").code == 3
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    def test_are_not_found_by_a_person(self, office: Office, actor: str) -> None:
+        """The filter itself would tell who is in a masked record."""
+        assert seen(office, actor, "handover", "list", "--person", "1002") == {"items": []}
+
+
+class TestRequests:
+    """Request forms."""
+
+    @pytest.mark.parametrize("actor", READERS)
+    def test_are_read_by_who_has_a_part(self, office: Office, form_id: str, actor: str) -> None:
+        form = seen(office, actor, "request", "show", form_id)
+
+        assert (form["requester"], form["recipient"], form["reason"]) == ("1002", "1002", "illness")
+
+    def test_are_read_by_who_decides(self, office: Office, form_id: str) -> None:
+        assert seen(office, SUPERVISOR, "request", "show", form_id)["reason"] == "illness"
+        assert by(office, SUPERVISOR, "request", "show", form_id, "--html", office.config.parent / "f.html").code == 0
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    def test_are_masked_for_others(self, office: Office, form_id: str, actor: str) -> None:
+        shown = [
+            office.type(*mode, "--actor", actor, "request", *command).out
+            for mode in ((), ("--json",))
+            for command in (("show", form_id), ("list",))
+        ]
+
+        assert all("***" in out for out in shown)
+        assert not any(word in out for out in shown for word in ("1002", "illness"))
+        for more in (("--html", office.config.parent / "f.html"), ("--archived",)):
+            assert by(office, actor, "request", "show", form_id, *more).code == 3
+
+    @pytest.mark.parametrize("more", [(), ("--dry-run",)])
+    def test_do_not_tell_who_holds_an_account_to_who_asks(self, office: Office, more: tuple[str, ...]) -> None:
+        """Anybody may ask for something to be done to any account."""
+        command = "request", "submit", "arge46", "--kind", "rotate", "--reason", "x"
+        answer = by(office, "1003", *command, *more)
+
+        assert (answer.json["requester"], answer.json["recipient"]) == ("1003", "***")
+        assert "1002" not in answer.out
+
+
+class TestTroubles:
+    """Reports of trouble."""
+
+    @pytest.fixture(name="trouble_id")
+    def _trouble_id(self, office: Office) -> str:
+        return str(seen(office, "1003", "trouble", "report", "arge46", "--text", "after my illness")["id"])
+
+    @pytest.mark.parametrize("actor", [OFFICER, ADMINISTRATOR, "1002", "1003"])
+    def test_are_read_by_who_reported_or_handles_them(self, office: Office, trouble_id: str, actor: str) -> None:
+        assert seen(office, actor, "trouble", "show", trouble_id)["text"] == "after my illness"
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    def test_are_masked_for_others(self, office: Office, trouble_id: str, actor: str) -> None:
+        shown = [
+            office.type(*mode, "--actor", actor, "trouble", *command).out
+            for mode in ((), ("--json",))
+            for command in (("show", trouble_id), ("list",))
+        ]
+
+        assert all("***" in out for out in shown)
+        assert not any(word in out for out in shown for word in ("1002", "1003", "illness"))
+
+
+class TestOperations:
+    """Who asked for an operation, and why."""
+
+    @pytest.fixture(name="operation_id")
+    def _operation_id(self, office: Office) -> str:
+        command = "account", "close", "arge46", "--reason", "illness"
+        return str(seen(office, OFFICER, *command)["operations"][0]["id"])
+
+    def test_are_read_by_officers_and_who_asked(self, office: Office, operation_id: str) -> None:
+        for actor in (OFFICER, ADMINISTRATOR):
+            operation = seen(office, actor, "operation", "show", operation_id)
+            assert (operation["actor"], operation["reason"]) == (OFFICER, "illness")
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    def test_are_masked_for_others(self, office: Office, operation_id: str, actor: str) -> None:
+        operation = seen(office, actor, "operation", "show", operation_id)
+
+        assert (operation["actor"], operation["reason"], operation["state"]) == ("***", "***", "done")
+        assert "illness" not in by(office, actor, "operation", "list", "--all").out
