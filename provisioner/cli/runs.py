@@ -12,6 +12,7 @@ from provisioner.bootstrap import Application
 from provisioner.cli import failures
 from provisioner.cli.documents import operation_document
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.foreseen import foreseen_document, tell_foreseen
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
@@ -25,6 +26,7 @@ from provisioner.core.errors import (
     TargetError,
     UnsupportedError,
 )
+from provisioner.core.foresight import Foreseen, foresee
 from provisioner.core.limits import Share
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.plan import Plan, Refused, Unchanged, Work
@@ -81,7 +83,8 @@ def run(
     """
     unusable = app.engine.preflight(plan.work) if plan.work and (dry_run or prepare) else ()
     if dry_run:
-        return _show(session, plan, app.engine.staging.excess(plan.work), unusable)
+        foreseen = list(foresee(plan.work, app.engine.tools.targets))
+        return _show(session, plan, app.engine.staging.excess(plan.work), unusable, foreseen)
     if app.engine.tools.retry.stop.is_set():
         raise StoppedError("the program was asked to stop before anything was changed", cure="run the command again")
     if prepare:
@@ -154,16 +157,27 @@ def _exit_code(ended: Iterable[Operation], refused: Sequence[Refused], failure: 
     return ExitCode.UNFINISHED if failure or refused or states - {OperationState.DONE} else ExitCode.DONE
 
 
-def _show(session: Session, plan: Plan, excess: Share | None, unusable: Sequence[TargetError]) -> ExitCode:
+def _show(
+    session: Session,
+    plan: Plan,
+    excess: Share | None,
+    unusable: Sequence[TargetError],
+    foreseen: Sequence[Foreseen],
+) -> ExitCode:
     """Show what would be done, whether it would be held back, and what could not be done now."""
     operations = [work.operation for work in plan.work]
     answer = _document(session, operations, plan.unchanged, plan.refused)
-    session.output.document({**answer, "staged": excess is not None, "unusable": _unusable(session, unusable)})
+    more = {"staged": excess is not None, "unusable": _unusable(session, unusable)}
+    session.output.document({**answer, **more, "changes": foreseen_document(foreseen)})
+    by_login: dict[str, list[Foreseen]] = {}
+    for one in foreseen:
+        by_login.setdefault(one.login, []).append(one)
     for operation in operations:
         steps = ", ".join(f"{step.name} {step.hook}" for step in operation.steps if not step.error)
         kind = session.output.word(operation.kind)
         session.output.say("{login}: {kind}: {steps}", login=operation.login, kind=kind, steps=steps)
         _tell_lacking(session, operation, _LACKING)
+        tell_foreseen(session, by_login.get(operation.login, ()))
     _tell_unchanged(session, plan.unchanged)
     _tell_refused(session, plan.refused)
     for error in unusable:

@@ -265,6 +265,9 @@ class Gateway:
 class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
 
+    #: What the last check answered.
+    report: TargetReport | None = attrs.field(default=None, init=False, repr=False)
+
     _check = ("target_check", CheckTarget())
     family = "targets"
     expected = TARGET_HOOKS
@@ -290,7 +293,8 @@ class Target(Gateway):
 
     def check(self) -> TargetReport:
         """Call ``target_check``."""
-        return self.call("target_check", CheckTarget(), TargetReport)
+        self.report = self.call("target_check", CheckTarget(), TargetReport)
+        return self.report
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -73,12 +73,28 @@ class DeleteAccount:
 
 
 @attrs.frozen(kw_only=True)
+class PlannedChange:
+    """A change of an account that is planned and not begun."""
+
+    kind: OperationKind
+    #: The unit the account belongs to.
+    unit: Unit
+    #: Who will hold the account.
+    holder: Person
+    #: Who holds it now, if that is known.
+    outgoing: Person | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ProbeAccount:
     """Tell what is there."""
 
     account: Account
     #: When given, also tell whether a log-in with it succeeds.
     secret: Secret | None = None
+    #: When given, also tell what it would do to attributes that are there. It is given only to targets whose
+    #: :class:`TargetReport` says that they can tell.
+    planned: PlannedChange | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -174,6 +190,17 @@ class Presence(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
+class AttributeChange:
+    """What a planned change would do to one attribute of an account that is there."""
+
+    name: str
+    removes: tuple[str, ...] = ()
+    adds: tuple[str, ...] = ()
+    #: The other values, which stay.
+    keeps: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class AccountReport:
     """What a probe found."""
 
@@ -185,6 +212,8 @@ class AccountReport:
     #: What keeps the account from logging in, in the target's own words, for example ``nsAccountLock=true``; empty if
     #: nothing does, or if the target cannot tell. It is shown to administrators, who lift it.
     lock: str = ""
+    #: What the planned change of the request would do, for attributes in which anything changes. Never a password.
+    changes: tuple[AttributeChange, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -229,6 +258,8 @@ class TargetReport:
     certificates: Mapping[str, datetime] = attrs.field(factory=dict)
     #: What it demands of passwords; ``provisioner check`` compares it with the passwords that are made and the rules.
     passwords: PasswordLimits = PasswordLimits()
+    #: Whether a probe can tell what a planned change would do to attributes.
+    foresees: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -7,9 +7,17 @@ from html.parser import HTMLParser
 import pytest
 
 from provisioner.core.model import Person, Unit
-from provisioner.core.requests import DeliverSecret, DeliveryReceipt
+from provisioner.core.requests import (
+    AccountReport,
+    AttributeChange,
+    DeliverSecret,
+    DeliveryReceipt,
+    Presence,
+    ProbeAccount,
+    TargetReport,
+)
 from provisioner.testing.faults import Fault
-from provisioner.testing.memory import MemoryChannel
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from tests.cli.conftest import Office, typed
 
 OLD = "+905337654321"
@@ -26,6 +34,59 @@ def _open_office(office: Office) -> Office:
 def _handed_over(open_office: Office) -> Office:
     open_office.type("--actor", "9000", "handover", "arge46", "--to", "1001", "--reason", "tayin <ve> terfi")
     return open_office
+
+
+class TestForesight:
+    """``handover LOGIN --to PERSON --dry-run``, with a directory in which others keep values too."""
+
+    @pytest.fixture(name="foreseeing")
+    def _foreseeing(self, open_office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
+        def probe(_: MemoryTarget, request: ProbeAccount) -> AccountReport:
+            assert request.planned
+            assert (request.planned.holder.id, request.planned.outgoing and request.planned.outgoing.id) == (
+                "1001",
+                "1002",
+            )
+            title = AttributeChange(name="title", removes=("Şef",), adds=("Müdür",), keeps=("Gönüllü\u202e",))
+            return AccountReport(presence=Presence.ENABLED, changes=(title,))
+
+        monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport(foresees=True))
+        monkeypatch.setattr(MemoryTarget, "account_probe", probe)
+        return open_office
+
+    def test_it_shows_what_goes_and_what_stays(self, foreseeing: Office) -> None:
+        out = foreseeing.type("handover", "arge46", "--to", "1001", "--dry-run").out
+
+        assert "  pys: title: removes Şef; adds Müdür; keeps Gönüllü\\u202e\n" in out
+
+    def test_scripts_are_told_too(self, foreseeing: Office) -> None:
+        answer = foreseeing.type("--json", "handover", "arge46", "--to", "1001", "--dry-run")
+
+        assert answer.json["changes"] == [
+            {
+                "login": "arge46",
+                "target": target,
+                "attribute": "title",
+                "removes": ["Şef"],
+                "adds": ["Müdür"],
+                "keeps": ["Gönüllü\u202e"],
+            }
+            for target in ("posta", "pys")
+        ]
+
+    def test_a_target_that_cannot_tell_is_named(self, foreseeing: Office) -> None:
+        foreseeing.faults("posta").on("account_probe", Fault.REFUSE)
+
+        out = foreseeing.type("handover", "arge46", "--to", "1001", "--dry-run").out
+
+        assert "  posta cannot tell what would change: " in out
+        assert "  pys: title: " in out
+
+    def test_a_target_that_does_not_foresee_is_not_asked(self, open_office: Office) -> None:
+        before = open_office.faults("posta").calls["account_probe"]
+
+        assert open_office.type("--json", "handover", "arge46", "--to", "1001", "--dry-run").json["changes"] == []
+        assert open_office.faults("posta").calls["account_probe"] == before
 
 
 class TestHandover:

@@ -123,6 +123,7 @@ def check(session: Session, settings: LdapSettings) -> TargetReport:
         warnings=tuple(warning for warning, concerns_us in concerns.items() if concerns_us),
         certificates={session.server: until} if until else {},
         passwords=_limits(policy),
+        foresees=True,
     )
 
 

@@ -16,6 +16,7 @@ from provisioner.core.requests import (
     CreateAccount,
     DeleteAccount,
     HandOver,
+    PlannedChange,
     Presence,
     ProbeAccount,
     Receipt,
@@ -106,19 +107,11 @@ class Directory:
         trial = self._try(dn, request.secret) if request.secret else None
         if trial and trial.report:
             return trial.report
-        server, entry = self._sessions.run(lambda session: self._look(session, dn))
+        server, report = self._sessions.run(lambda session: self._look(session, request))
         if request.secret and trial and trial.server != server:
             # The server on which the password was tried takes no changes, so it may not know it yet.
             trial = self._try(dn, request.secret)
-            if trial.report:
-                return trial.report
-        shown = ("pwdChangedTime", *self._family.locks, *self.settings.attributes)
-        return AccountReport(
-            presence=self._family.presence(entry, self.now()),
-            secret_accepted=False if request.secret else None,
-            attributes={name: text for name in shown if (text := entry.text(name)) is not None},
-            lock=self._family.lock(entry, self.now()),
-        )
+        return trial.report if trial and trial.report else report
 
     def check(self) -> TargetReport:
         """Log in as the service account to every server, and see that everything is there that the changes need."""
@@ -162,16 +155,18 @@ class Directory:
 
     def _hand_over(self, session: Session, request: HandOver) -> Receipt:
         former = self._expect_there(session, request.account)
-        differences = self._handed_over(session, former, request)
+        differences = self._handed_over(session, former, request.account, request)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
             change.modify({**differences, **self._family.relocking(former)})
         return self._applied(change.undo)
 
-    def _handed_over(self, session: Session, former: Entry, request: HandOver) -> dict[str, tuple[bytes, ...]]:
+    def _handed_over(
+        self, session: Session, former: Entry, account: Account, change: HandOver | PlannedChange
+    ) -> dict[str, tuple[bytes, ...]]:
         """Return what changes in an entry with its holder. What others have added stays."""
-        wanted = self._wanted(request.account, request.unit, request.holder)
-        ours = self._wanted(request.account, request.unit, request.outgoing) if request.outgoing else None
+        wanted = self._wanted(account, change.unit, change.holder)
+        ours = self._wanted(account, change.unit, change.outgoing) if change.outgoing else None
         return former.differences(wanted, ours, session.schema)
 
     def _delete(self, session: Session, account: Account) -> Receipt:
@@ -183,10 +178,21 @@ class Directory:
         self._expect_ours(session, entry, account)
         return Receipt(outcome=Outcome.APPLIED if session.delete(dn) else Outcome.UNCHANGED, reference=dn)
 
-    def _look(self, session: Session, dn: str) -> tuple[str, Entry]:
+    def _look(self, session: Session, request: ProbeAccount) -> tuple[str, AccountReport]:
         """Read an entry where it is as it is now, and say where that is."""
-        session.expect_changes(self.settings.base_of(dn))
-        return session.server, self._read(session, dn)
+        session.expect_changes(self.settings.base(request.account.kind))
+        entry = self._read(session, self._dn(request.account))
+        planned = request.planned
+        differences = self._handed_over(session, entry, request.account, planned) if planned and entry.exists else {}
+        shown = ("pwdChangedTime", *self._family.locks, *self.settings.attributes)
+        report = AccountReport(
+            presence=self._family.presence(entry, self.now()),
+            secret_accepted=False if request.secret else None,
+            attributes={name: text for name in shown if (text := entry.text(name)) is not None},
+            lock=self._family.lock(entry, self.now()),
+            changes=tuple(entry.change(name, values) for name, values in differences.items()),
+        )
+        return session.server, report
 
     def _pool(self, servers: Servers[Session]) -> Pool[Session]:
         return Pool(servers=servers, size=self.settings.connections, patience=self.settings.timeout)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from provisioner.core.model import Account, Person, Unit
+from provisioner.core.requests import AttributeChange
 
 if TYPE_CHECKING:
     from provisioner_ldap.schema import Schema
@@ -60,6 +61,16 @@ class Entry:
     def pick(self, names: Iterable[str]) -> dict[str, tuple[bytes, ...]]:
         """Return some attributes with the values they have here, also those that have none."""
         return {name: self[name] for name in names}
+
+    def change(self, name: str, values: Iterable[bytes]) -> AttributeChange:
+        """Say what the replacing of the values of an attribute does."""
+        former, new = self.texts(name), [value.decode(errors="replace") for value in values]
+        return AttributeChange(
+            name=name,
+            removes=tuple(text for text in former if text not in new),
+            adds=tuple(text for text in new if text not in former),
+            keeps=tuple(text for text in former if text in new),
+        )
 
     def differences(
         self, wanted: Attributes, ours: Attributes | None = None, schema: Callable[[], Schema] | None = None

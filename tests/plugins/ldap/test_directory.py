@@ -17,8 +17,8 @@ from provisioner.core.errors import (
     RefusedError,
     SecretRefusedError,
 )
-from provisioner.core.model import Account, AccountKind, Outcome
-from provisioner.core.requests import Presence
+from provisioner.core.model import Account, AccountKind, OperationKind, Outcome
+from provisioner.core.requests import PlannedChange, Presence, ProbeAccount
 from provisioner.core.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
@@ -577,6 +577,34 @@ class TestHandOver:
         directory.hand_over(attrs.evolve(samples.handover(account), outgoing=untitled))
 
         assert set((administrator.read(dn) or {})["title"]) == {"Gönüllü".encode(), samples.SUCCESSOR.title.encode()}
+
+    def test_a_probe_foresees_what_it_does(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        dn = administrator.dn(account)
+        directory.create(samples.create(account))
+        administrator.add_value(dn, "title", "Gönüllü")
+        request = samples.handover(account)
+        planned = PlannedChange(
+            kind=OperationKind.HANDOVER, unit=request.unit, holder=request.holder, outgoing=request.outgoing
+        )
+        before = administrator.read(dn)
+
+        found = directory.probe(ProbeAccount(account=account, planned=planned)).changes
+        assert administrator.read(dn) == before
+        directory.hand_over(request)
+
+        after = administrator.read(dn) or {}
+        assert {one.name: {*one.adds, *one.keeps} for one in found} == {
+            one.name: {value.decode() for value in after.get(one.name, [])} for one in found
+        }
+        [title] = [one for one in found if one.name == "title"]
+        assert (title.removes, title.keeps) == ((samples.HOLDER.title,), ("Gönüllü",))
+
+    def test_nothing_is_foreseen_where_there_is_no_entry(self, directory: Directory, account: Account) -> None:
+        planned = PlannedChange(kind=OperationKind.CREATE, unit=samples.UNIT, holder=samples.HOLDER)
+
+        assert directory.probe(ProbeAccount(account=account, planned=planned)).changes == ()
 
     def test_an_attribute_of_one_value_is_ours(
         self, directory: Directory, account: Account, administrator: Administrator
