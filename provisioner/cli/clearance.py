@@ -58,9 +58,8 @@ def _blocks(app: Application, request: AskClearance) -> list[ClearanceBlock]:
 
         TargetError: It cannot be told.
     """
-    known = app.planner.people.find_all([request.person_id])
     blocks = app.engine.tools.retry.call(lambda _: app.plugins.clearance_blocks(request))
-    if not blocks and not known:
+    if not blocks and not app.planner.people.find_all([request.person_id]):
         problem = Text("nobody knows {person}", {"person": request.person_id})
         raise InputError([Problem(field="person", message=problem)])
     return blocks

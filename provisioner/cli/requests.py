@@ -219,7 +219,7 @@ def _shown(session: Session, app: Application, form: RequestForm) -> RequestForm
 
 
 def _print(session: Session, app: Application, form: RequestForm, file: str) -> ExitCode:
-    text = page(form, app.planner.people.find_all, session)
+    text = page(form, lambda ids: app.planner.people.look_up(ids).persons, session)
     session.output.document(form_document(form))
     if file == STDOUT:
         session.output.lines(text)

@@ -24,6 +24,7 @@ import structlog
 
 from provisioner.core.errors import (
     ForbiddenError,
+    ItemMisconfiguredError,
     LeaseLostError,
     LeftAloneError,
     MisconfiguredError,
@@ -116,8 +117,8 @@ class Breaker:
 
             LeftAloneError: The target is not called now.
 
-            ForbiddenError: The call raised a :class:`~provisioner.core.errors.MisconfiguredError`, and the check
-                passed: the target refuses this item.
+            ItemMisconfiguredError: The call raised a :class:`~provisioner.core.errors.MisconfiguredError`, and the
+                check passed: it is about this item.
 
             MisconfiguredError: The call raised a :class:`~provisioner.core.errors.ForbiddenError`, and the check
                 failed as well: it is not about this item.
@@ -349,7 +350,7 @@ def _of_item(error: Exception, target: str, item: str | None) -> Exception:
     """Return *error* as one of the item that the call was about."""
     if not isinstance(error, MisconfiguredError):
         return error
-    refusal = ForbiddenError(
+    refusal = ItemMisconfiguredError(
         "{target} works and refuses {item} alone: {reason}",
         cure="see what {target} has of {item}, and whether we may read and change it",
         target=target,

@@ -29,7 +29,8 @@ class Demand:
     shut: Deadline | None = None
     #: What somebody has to be reminded of.
     duties: tuple[Deadline, ...] = ()
-    #: What the holder has to be warned of, unless the renewal works.
+    #: What the holder has to be warned of, unless the renewal works. Beside a closing they are the last call: it is
+    #: carried out only if the holder cannot be warned.
     warnings: tuple[Deadline, ...] = ()
 
     @classmethod
@@ -53,7 +54,8 @@ class Demand:
         due = [one for one in deadlines if one.at <= now]
         rotate = next((one for one in due if one.action is Action.ROTATE), None)
         shut = next((one for one in due if one.action in _SHUTTING), None)
-        if shut and now < shut.at + LAST_CALL and _is_unannounced(shut, due, account, marks):
+        unannounced = shut is not None and _is_unannounced(shut, due, account, marks)
+        if shut and unannounced and now < shut.at + LAST_CALL:
             shut = None
         return cls(
             account=account,
@@ -61,7 +63,7 @@ class Demand:
             rotate=rotate,
             shut=shut,
             duties=latest(one for one in due if one.action is Action.DUTY),
-            warnings=() if shut else latest(one for one in due if one.action is Action.WARN),
+            warnings=() if shut and not unannounced else latest(one for one in due if one.action is Action.WARN),
         )
 
 

@@ -35,8 +35,9 @@
         │   ├── ForbiddenError      our credentials are good, and we may not do this to this account or person
         │   └── UnsupportedError    it cannot do this at all
         │       └── OmittedError    the configuration says so, and the operation goes on without it
-        └── MisconfiguredError      our credentials or settings are wrong: the run stops for this target, if its
-                                    check fails as well
+        ├── MisconfiguredError      our credentials or settings are wrong: the run stops for this target, if its
+        │                           check fails as well
+        └── ItemMisconfiguredError  they do not do for one account, person or message; the check passes
 
 Plug-ins raise the leaves below ``TargetError``. Nothing in a message may be a secret; the gateway that calls the
 plug-ins scrubs them all the same.
@@ -304,10 +305,18 @@ class OmittedError(UnsupportedError):
     """The configuration says that the target cannot do this. The operation goes on without it, and says so."""
 
 
+class ItemMisconfiguredError(TargetError):
+    """Our rights or settings do not do for this account, person or message; the target's check passes.
+
+    The core makes it of a :class:`MisconfiguredError`; plug-ins do not raise it. The others go on, and the operation
+    waits for somebody to correct that.
+    """
+
+
 class MisconfiguredError(TargetError):
     """Our own credentials or settings for the target are wrong. The run stops for it.
 
-    If the target's check passes, it is about one item, and becomes a :class:`ForbiddenError`.
+    If the target's check passes, it is about one item, and becomes an :class:`ItemMisconfiguredError`.
     """
 
 

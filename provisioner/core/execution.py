@@ -19,8 +19,10 @@ from provisioner.core.delivery import deliver
 from provisioner.core.errors import (
     BusyError,
     InMaintenanceError,
+    ItemMisconfiguredError,
     LeaseLostError,
     LockedError,
+    MisconfiguredError,
     NotAppliedError,
     OmittedError,
     ProvisionerError,
@@ -311,7 +313,7 @@ class Execution:
         for number, channel in enumerate(channels):
             try:
                 return self._deliver_over(channel, secret)
-            except (RefusedError, TransientError):
+            except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError):
                 if number == last:
                     raise
         return None

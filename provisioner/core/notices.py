@@ -11,17 +11,22 @@ import attrs
 
 from provisioner.core.delivery import deliver
 from provisioner.core.errors import (
+    ItemMisconfiguredError,
     LeaseLostError,
+    MisconfiguredError,
     MissingError,
+    ProvisionerError,
     RefusedError,
+    StoreError,
     TargetError,
     TransientError,
     UnsupportedError,
+    known_or_defect,
 )
 from provisioner.core.fencing import Lease, fenced
 from provisioner.core.gateway import Channel
 from provisioner.core.model import Person
-from provisioner.core.people import PARALLEL, People
+from provisioner.core.people import PARALLEL, LookUp, People
 from provisioner.core.requests import DeliverNotice
 from provisioner.core.retrying import Retry
 from provisioner.core.rules import Deadline
@@ -43,7 +48,9 @@ class Notice:
     #: The id of whoever is to be told; ``None`` if there is nobody.
     recipient: str | None
     #: Why it was not delivered; ``None`` if it was.
-    error: TargetError | None = None
+    error: ProvisionerError | None = None
+    #: Whether it was tried to reach the recipient, who could be looked up for that.
+    tried: bool = True
     #: What the gateway calls the message.
     reference: str | None = None
 
@@ -97,12 +104,10 @@ class Herald:
 
         Raises:
 
-            TargetError: The personnel system cannot be asked. Nothing was delivered.
-
             StoreError: What was delivered cannot be noted; raised after all that was delivered.
         """
-        known = self.people.find_all({one.recipient for one in notices if one.recipient})
-        failures: list[Exception] = []
+        known = self.people.look_up({one.recipient for one in notices if one.recipient})
+        failures: list[StoreError] = []
 
         def tell(notice: Notice) -> Notice | None:
             told = None
@@ -110,13 +115,15 @@ class Herald:
                 lease = Lease.of(self.good_for)
                 if not failures and is_due(notice):
                     with fenced(notice.subject, lease):
-                        told = self._told(notice, known.get(notice.recipient or ""))
+                        told = self._told(notice, known)
                 if told and not told.error:
                     note(told)
             except LeaseLostError:
                 return None
-            except Exception as error:
+            except StoreError as error:
                 failures.append(error)
+            except Exception as error:
+                told = attrs.evolve(notice, error=known_or_defect(error), tried=False)
             return told
 
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="notices") as pool:
@@ -124,9 +131,12 @@ class Herald:
         if failures:
             raise failures[0]
 
-    def _told(self, notice: Notice, recipient: Person | None) -> Notice | None:
+    def _told(self, notice: Notice, known: LookUp) -> Notice | None:
         if self.retry.stop.is_set():
             return None
+        if error := known.errors.get(notice.recipient or ""):
+            return attrs.evolve(notice, error=error, tried=False)
+        recipient = known.persons.get(notice.recipient or "")
         try:
             if recipient is None:
                 raise MissingError("there is nobody to tell", cure="name a custodian who is known")
@@ -142,7 +152,7 @@ class Herald:
         for channel in (one for one in self.channels if "notice_deliver" in one.hooks):
             try:
                 return self._deliver_over(channel, request)
-            except (RefusedError, TransientError) as failure:
+            except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError) as failure:
                 error = failure
         raise error
 

@@ -12,10 +12,14 @@ import attrs
 from provisioner.core.errors import (
     ConfigurationError,
     Denied,
+    InMaintenanceError,
     InputError,
+    ItemMisconfiguredError,
     NotAuthorizedError,
     OmittedError,
     Problem,
+    RefusedError,
+    TargetError,
     UnsupportedError,
 )
 from provisioner.core.gateway import DELIVER, HOOKS, PROBE, Channel, Target, able
@@ -30,11 +34,10 @@ from provisioner.core.model import (
     OperationKind,
     OperationState,
     Outcome,
-    Person,
     Step,
     Unit,
 )
-from provisioner.core.people import People
+from provisioner.core.people import LookUp, People
 from provisioner.core.plan import Cause, Naming, Plan, Refused, Unchanged, Work
 from provisioner.core.requests import (
     AuthorizeOperation,
@@ -136,7 +139,7 @@ class Planner:
 
             InputError: A unit has no valid login, shares one with another unit, or has no custodian.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system as a whole cannot be asked.
         """
         problems: list[Problem] = []
         accounts = self._unit_accounts(units, problems)
@@ -156,7 +159,7 @@ class Planner:
 
             InputError: An account is closed.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system as a whole cannot be asked.
         """
         problems = [
             _problem(account, "it is closed; reopen it") for account in accounts if account.state is AccountState.CLOSED
@@ -171,7 +174,7 @@ class Planner:
 
             InputError: An account was never opened.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system as a whole cannot be asked.
         """
         problems = [
             _problem(account, "it was never opened; create it")
@@ -218,7 +221,7 @@ class Planner:
 
             InputError: An account is not open.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system as a whole cannot be asked.
         """
         problems = [
             _problem(account, "it is not open")
@@ -245,7 +248,7 @@ class Planner:
 
             InputError: The account is not open, somebody else holds it, or nobody knows the person.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system as a whole cannot be asked.
         """
         problems = []
         if account.state in {AccountState.PLANNED, AccountState.CLOSED}:
@@ -261,7 +264,7 @@ class Planner:
         wish = _Wish(
             OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
         )
-        people = self.people.find_all(_concerned([(wish, stuck)]))
+        people = self._people([(wish, stuck)])
         work = self._wished(wish, stuck, people, problems, cause)
         if problems:
             raise InputError(problems)
@@ -277,13 +280,15 @@ class Planner:
 
             UnsupportedError: A target has no hook for it, and the configuration does not say so.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system cannot be asked about the person.
         """
         account = self.records.accounts([operation.login]).get(operation.login)
         unit = self.records.units([account.unit]).get(account.unit) if account else None
         if account is None or unit is None:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
-        people = self.people.find_all([one for one in (operation.holder, operation.outgoing) if one])
+        people = self.people.look_up([one for one in (operation.holder, operation.outgoing) if one])
+        if error := _unanswered(operation, people):
+            raise error
         if problem := _without_recipient(operation, unit, people):
             raise InputError([problem])
         if missing := self._missing(operation.kind):
@@ -296,13 +301,11 @@ class Planner:
         Raises:
 
             NotAuthorizedError: Some are not for them to release; all of them are named.
-
-            TargetError: It cannot be told now.
         """
         denials = [
             Denied(login=one.account.login, denial=denial)
             for one in work
-            for denial in self.authorize(self._release_question(one, actor))
+            for denial in self._denials(self._release_question(one, actor))
         ]
         if denials:
             raise NotAuthorizedError(denials)
@@ -343,7 +346,11 @@ class Planner:
     def _login(self, unit: Unit, known: Account | None, problems: list[Problem]) -> str | None:
         if known:
             return known.login
-        text = unit.login or self.choose_login(unit)
+        try:
+            text = unit.login or self.choose_login(unit)
+        except (ConfigurationError, TargetError) as error:
+            problems.append(_unit_problem(unit, "login", "no login can be chosen: {why}", why=str(error)))
+            return None
         try:
             return self.naming.login(text)
         except ValueError:
@@ -364,7 +371,7 @@ class Planner:
             if one.account.state is already and not _is_under_way(unended.get(one.account.login))
         }
         active = [(wish, unended.get(wish.account.login)) for wish in wishes if wish.account.login not in idle]
-        people = self.people.find_all(_concerned(active))
+        people = self._people(active)
         planned = [self._wished(wish, stuck, people, problems, cause) for wish, stuck in active]
         if problems:
             raise InputError(problems)
@@ -377,14 +384,33 @@ class Planner:
             refused=tuple(one for one in planned if isinstance(one, Refused)),
         )
 
+    def _people(self, wishes: Sequence[tuple[_Wish, Operation | None]]) -> LookUp:
+        """Look up all who receive or hand over an account. One who cannot be asked about keeps no other from it.
+
+        Raises:
+
+            TargetError: The personnel system as a whole cannot be asked.
+        """
+        found = self.people.look_up(_concerned(wishes))
+        found.raise_for_all()
+        return found
+
     def _require_authority(self, wishes: Sequence[_Wish], cause: Cause) -> None:
         denials = [
             Denied(login=wish.account.login, denial=denial)
             for wish in wishes
-            for denial in self.authorize(self._question(wish, cause))
+            for denial in self._denials(self._question(wish, cause))
         ]
         if denials:
             raise NotAuthorizedError(denials)
+
+    def _denials(self, question: AuthorizeOperation) -> Sequence[Denial]:
+        """Return why something may not be done to an account. Where that cannot be told, it may not."""
+        try:
+            return self.authorize(question)
+        except TargetError as error:
+            reason = Text("it cannot be told whether this is allowed: {why}", {"why": str(error)})
+            return [Denial(reason=reason, cure=error.cure)]
 
     def _question(self, wish: _Wish, cause: Cause) -> AuthorizeOperation:
         return AuthorizeOperation(
@@ -406,7 +432,7 @@ class Planner:
         self,
         wish: _Wish,
         stuck: Operation | None,
-        people: Mapping[str, Person],
+        people: LookUp,
         problems: list[Problem],
         cause: Cause,
     ) -> Work | Refused:
@@ -417,6 +443,8 @@ class Planner:
         mine = operation is stuck
         if stuck and not mine and _is_under_way(stuck) and stuck.kind not in _GIVES_WAY[wish.kind]:
             return _unended(stuck)
+        if error := _unanswered(operation, people):
+            return _not_looked_up(operation, error)
         if problem := _without_recipient(operation, wish.unit, people):
             if mine or not wish.names_holder:
                 return _nobody_to_receive(operation, stuck if mine else None)
@@ -473,26 +501,54 @@ class Planner:
         return tuple(steps)
 
 
-def _work(operation: Operation, account: Account, unit: Unit, people: Mapping[str, Person]) -> Work:
+def _work(operation: Operation, account: Account, unit: Unit, people: LookUp) -> Work:
     return Work(
         operation=operation,
         account=account,
         unit=unit,
-        holder=people.get(operation.holder or ""),
-        outgoing=people.get(operation.outgoing or ""),
+        holder=people.persons.get(operation.holder or ""),
+        outgoing=people.persons.get(operation.outgoing or ""),
     )
 
 
 def _concerned(wishes: Iterable[tuple[_Wish, Operation | None]]) -> set[str]:
-    """Return the ids of all who receive or hand over an account, also in an operation that has not ended."""
+    """Return the ids of all who receive or hand over an account, also in an operation that has not ended.
+
+    A closing needs nobody, so it does not depend on the personnel system.
+    """
+    wishes = [(wish, stuck) for wish, stuck in wishes if _delivers(wish.kind)]
     ids = {wish.recipient for wish, _ in wishes} | {wish.outgoing for wish, _ in wishes}
     ids |= {one for _, stuck in wishes if stuck for one in (stuck.holder, stuck.outgoing)}
     return {one for one in ids if one}
 
 
-def _without_recipient(operation: Operation, unit: Unit, people: Mapping[str, Person]) -> Problem | None:
+def _unanswered(operation: Operation, people: LookUp) -> TargetError | None:
+    """Return why a person cannot be asked about whom an operation needs.
+
+    During a maintenance it waits without knowing them. Of one who only hands over, no more than the name is needed, and
+    the personnel system may have nothing to say of somebody who has left.
+    """
+    if not _delivers(operation.kind):
+        return None
+    incoming, outgoing = (people.errors.get(one or "") for one in (operation.holder, operation.outgoing))
+    if incoming is not None and not isinstance(incoming, InMaintenanceError):
+        return incoming
+    return None if isinstance(outgoing, (InMaintenanceError, ItemMisconfiguredError, RefusedError)) else outgoing
+
+
+def _not_looked_up(operation: Operation, error: TargetError) -> Refused:
+    values = {"person": operation.holder or "", "why": str(error)}
+    return Refused(
+        login=operation.login,
+        reason=Text("{person}, who holds it or is to receive it, cannot be looked up: {why}", values),
+        cure=error.cure if error.cure.template else Text("run the command again when the personnel system answers"),
+    )
+
+
+def _without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Problem | None:
     """Return what is wrong if a password would be made and there is nobody to send it to."""
-    if not _delivers(operation.kind) or operation.holder in people:
+    holder = operation.holder
+    if not _delivers(operation.kind) or holder in people.persons or holder in people.errors:
         return None
     if operation.holder is None:
         return _unit_problem(unit, "custodian", "the unit has no custodian to send the password to")

@@ -170,7 +170,7 @@ class Sweep:
         yield from (one for one in waiting.values() if one.id not in self._driven_on)
         demands, failures = self.demands(accounts)
         yield from failures
-        shut += [one for one in demands if one.shut and _is_stuck_in_renewal(waiting.get(one.account.login))]
+        stuck = [one for one in demands if _is_stuck_in_renewal(waiting.get(one.account.login))]
         demands = [one for one in demands if one.account.login not in waiting]
         yield from self._trying(self._tell(demands, lambda one: one.duties))
         settled = set()
@@ -179,9 +179,14 @@ class Sweep:
             if isinstance(one, Operation) and (one.state is OperationState.DONE or _is_in_other_hands(one)):
                 settled.add(one.login)
             yield one
-        left = [one for one in demands if one.account.login not in settled]
-        yield from self._trying(self._tell(left, lambda one: one.warnings))
-        shut += [one for one in left if one.shut]
+        left = [*stuck, *(one for one in demands if one.account.login not in settled)]
+        last_calls, unreachable = {one.account.login for one in left if one.shut and one.warnings}, set()
+        for notice in self._trying(self._tell(left, lambda one: one.warnings)):
+            if notice.error is not None and notice.tried:
+                unreachable.add(notice.login)
+            if notice.login not in last_calls & unreachable:  # of these the closing is told
+                yield notice
+        shut += [one for one in left if one.shut and one.account.login not in last_calls - unreachable]
         self.plan_ahead(accounts)
 
     def _close(self, demands: Sequence[Demand]) -> Iterator[Swept]:

@@ -15,11 +15,11 @@ from provisioner.core.planner import HOOK_OF
 def obstacle(operation: Operation, tools: Tools) -> InMaintenanceError | None:
     """Return the maintenance for whose end an operation has to wait; ``None`` if it may begin.
 
-    One that makes a password needs every target, and one channel. A closing needs nothing, because fewer open doors
-    are better than none; what is left of it then waits.
+    One that makes a password needs every target, the personnel system, and one channel. A closing needs nothing,
+    because fewer open doors are better than none; what is left of it then waits.
     """
-    hook = HOOK_OF[operation.kind]
-    found = _maintenance([target for target in tools.targets if hook in target.hooks])
+    hooks = {HOOK_OF[operation.kind], *(() if operation.kind in SHUTTING else ("person_find",))}
+    found = _maintenance([target for target in tools.targets if hooks & target.hooks])
     if operation.kind in SHUTTING:
         found = [one for one in found if one.until == operation.next_try_at]
     else:

@@ -14,6 +14,7 @@ import structlog
 from provisioner.core.breaker import Breaker, BreakerState
 from provisioner.core.errors import (
     ForbiddenError,
+    ItemMisconfiguredError,
     LeftAloneError,
     MisconfiguredError,
     QuarantinedError,
@@ -250,7 +251,7 @@ class TestOneItem:
     def test_is_told_with_its_own_reason_when_it_looked_like_our_credentials(self, breaker: Breaker) -> None:
         refusal = fail_at(breaker, "sube46", MisconfiguredError("insufficient access"), Check())
 
-        assert isinstance(refusal, ForbiddenError)
+        assert isinstance(refusal, ItemMisconfiguredError)
         assert str(refusal) == "posta works and refuses sube46 alone: insufficient access"
 
     def test_is_told_as_our_credentials_when_the_check_says_so(self, breaker: Breaker) -> None:

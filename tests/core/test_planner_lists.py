@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 from provisioner import hookimpl
+from provisioner.core.errors import (
+    ForbiddenError,
+    MisconfiguredError,
+    NotAuthorizedError,
+    TargetError,
+    TransientError,
+    UnavailableError,
+)
 from provisioner.core.model import AccountState, OperationKind, OperationState, Person, Unit
-from provisioner.core.requests import FindPerson
+from provisioner.core.requests import AuthorizeOperation, Denial, FindPerson
 from provisioner.testing.faults import Fault, FaultTarget
 from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
@@ -27,9 +36,12 @@ class Staff:
 
     def __init__(self) -> None:
         self.known = {one.id: one for one in PERSONS}
+        self.errors: dict[str, TargetError] = {}
 
     @hookimpl
     def person_find(self, request: FindPerson) -> Person | None:
+        if request.person_id in self.errors:
+            raise self.errors[request.person_id]
         return self.known.get(request.person_id)
 
 
@@ -129,3 +141,57 @@ def test_what_has_not_ended_keeps_only_its_own_account(office: Harness, target: 
     assert [(one.login, str(one.reason)) for one in plan.refused] == [("birim1", "its close has not ended")]
     assert str(plan.refused[0].cure) == "run 'provisioner resume' first"
     assert len(plan.work) == 2
+
+
+@pytest.mark.parametrize("error", [ForbiddenError("HTTP 403"), TransientError("HTTP 500"), UnavailableError("silent")])
+def test_one_who_cannot_be_looked_up_keeps_no_list_back(office: Harness, staff: Staff, error: TargetError) -> None:
+    units = [attrs.evolve(UNITS[3], code=f"n{n}", login=f"yeni{n}", custodian=str(n)) for n in range(5, 9)]
+    office.know(units=units)
+    staff.errors["6"] = error
+    plan = office.planner.open_units(units, cause=CAUSE)
+
+    assert [one.login for one in plan.refused] == ["yeni6"]
+    assert str(plan.refused[0].reason) == f"6, who holds it or is to receive it, cannot be looked up: {error}"
+    assert {one.login: one.state for one in office.run(plan)} == dict.fromkeys(
+        ["yeni5", "yeni7", "yeni8"], OperationState.DONE
+    )
+
+
+def test_a_personnel_system_that_answers_about_nobody_refuses_the_list(office: Harness, staff: Staff) -> None:
+    staff.errors |= dict.fromkeys(staff.known, MisconfiguredError("wrong key"))
+
+    with pytest.raises(MisconfiguredError):
+        office.planner.open_units(UNITS[3:], cause=CAUSE)
+
+
+def test_closing_asks_the_personnel_system_about_nobody(stuck: Harness, staff: Staff) -> None:
+    staff.errors |= dict.fromkeys(staff.known, UnavailableError("down"))
+
+    assert [one.state for one in stuck.close_accounts(LOGINS[:3])] == [OperationState.DONE] * 3
+
+
+def test_an_account_is_handed_over_by_one_of_whom_the_personnel_system_says_nothing(
+    office: Harness, staff: Staff
+) -> None:
+    """Whoever has left may be nobody's business any more."""
+    staff.errors["1"] = ForbiddenError("HTTP 403")
+
+    assert [one.state for one in office.hand_over("birim0", "9")] == [OperationState.DONE]
+    assert office.account("birim0").holder == "9"
+
+
+def test_an_authority_that_fails_for_one_account_denies_that_one(office: Harness) -> None:
+    class Confused:
+        @hookimpl
+        def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
+            if request.account.login == "birim1":
+                raise KeyError("secret")
+            return None
+
+    office.plugins.add("confused", Confused())
+
+    with pytest.raises(NotAuthorizedError) as caught:
+        office.rotate(LOGINS[:3])
+    [denied] = caught.value.denials
+    assert denied.login == "birim1"
+    assert "it cannot be told whether this is allowed: a plug-in raised KeyError" in str(denied.denial.reason)

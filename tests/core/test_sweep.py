@@ -10,15 +10,18 @@ from typing import NoReturn
 import attrs
 import pytest
 
+from provisioner.core.errors import ForbiddenError, TargetError, TransientError, UnavailableError
 from provisioner.core.evaluation import RuleFailure
 from provisioner.core.events import DeadlineMet, Event, OperationPlanned, RulesChanged
 from provisioner.core.execution import Execution
+from provisioner.core.hookspecs import hookimpl
 from provisioner.core.limits import MassChangeLimit
 from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
 from provisioner.core.notices import Notice
 from provisioner.core.planner import Planner
 from provisioner.core.policy import Policy, RuleSet, Scope
 from provisioner.core.policy_run import Refusal
+from provisioner.core.requests import FindPerson
 from provisioner.core.rules import Action, Deadline, Facts, Reports, Rule, Sighting, Watch
 from provisioner.core.sweep import Swept
 from provisioner.core.text import Text
@@ -91,6 +94,31 @@ def _town(world: World) -> Harness:
     assert sweep(harness) == []
     harness.open(["o", "s"])
     return harness
+
+
+@attrs.define(eq=False)
+class Staff:
+    """A personnel system that knows p0 to p9, and answers like this about some."""
+
+    errors: dict[str, TargetError] = attrs.field(factory=dict)
+
+    @hookimpl
+    def person_find(self, request: FindPerson) -> Person | None:
+        if request.person_id in self.errors:
+            raise self.errors[request.person_id]
+        number = int(request.person_id.removeprefix("p"))
+        return Person(id=request.person_id, name=f"Kişi {number}", mobile=f"+90532000000{number}")
+
+
+def staffed(world: World, *rule_sets: RuleSet) -> tuple[Staff, Harness]:
+    """Return a personnel system, and a process in which ten offices were opened today."""
+    staff, harness = Staff(), world.start(*rule_sets, limit=MassChangeLimit(percent=100))
+    harness.plugins.add("staff", staff)
+    units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}", custodian=f"p{n}") for n in range(10)]
+    harness.know(units=units)
+    sweep(harness)
+    harness.open([one.code for one in units])
+    return staff, harness
 
 
 def sweep(harness: Harness) -> list[Swept]:
@@ -367,6 +395,71 @@ class TestWhatDoesNotWork:
 
         assert [day for day, happened in lived.items() if ("warn", "sube46") in happened] == [23, 27, 29]
         assert town.account("sube46").state is AccountState.CLOSED
+
+    @pytest.mark.parametrize("error", [ForbiddenError("HTTP 403"), TransientError("HTTP 500")])
+    def test_one_who_cannot_be_asked_about_keeps_nobody_else_from_being_warned(
+        self, world: World, error: TargetError
+    ) -> None:
+        """Nine are warned and closed in time. The tenth is named by every sweep, and not closed unwarned."""
+        staff, harness = staffed(world, RENEWAL)
+        world.clock.advance(22 * DAY)
+        staff.errors["p3"] = error
+        lived = {}
+        for day in range(23, 42):
+            world.clock.advance(DAY)
+            lived[day] = sweep(harness)
+
+        others = {f"sube{n}" for n in range(10)} - {"sube3"}
+        told = {day: {one.subject for one in lived[day] if isinstance(one, Notice) and not one.error} for day in lived}
+        closed = {day: {one.login for one in lived[day] if isinstance(one, Operation)} for day in lived}
+        assert {day: logins for day, logins in told.items() if logins} == dict.fromkeys((23, 27, 29), others)
+        assert {day: logins for day, logins in closed.items() if logins} == {30: others}
+        for swept in lived.values():
+            [notice] = [one for one in swept if isinstance(one, Notice) and one.error]
+            assert (notice.subject, str(notice.error)) == ("sube3", str(error))
+        assert harness.account("sube3").state is AccountState.OPEN
+
+        staff.errors.clear()
+        assert said(sweep(harness)) == [("warn", "sube3")]
+        world.clock.advance(DAY)
+        assert said(sweep(harness)) == [("close", "sube3")]
+
+    def test_one_who_cannot_be_asked_about_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
+        staff, harness = staffed(world, RuleSet(name="all", rules=(AutoRotate(),)))
+        staff.errors["p3"] = ForbiddenError("HTTP 403")
+        world.clock.advance(28 * DAY)
+        swept = sweep(harness)
+
+        assert {one.login for one in swept if isinstance(one, Operation)} == {f"sube{n}" for n in range(10)} - {"sube3"}
+        [refusal] = [one for one in swept if isinstance(one, Refusal)]
+        assert refusal.login == "sube3"
+        assert "HTTP 403" in str(refusal.reason)
+
+    def test_after_an_outage_of_the_personnel_system_nobody_is_closed_unwarned(self, world: World) -> None:
+        staff, harness = staffed(world, RENEWAL)
+        world.clock.advance(22 * DAY)
+        staff.errors |= dict.fromkeys([f"p{n}" for n in range(10)], UnavailableError("down"))
+        for _ in range(17):
+            world.clock.advance(DAY)
+            assert not [one for one in sweep(harness) if isinstance(one, Operation)]
+        staff.errors.clear()
+        world.clock.advance(DAY)
+
+        assert said(sweep(harness)) == [("warn", f"sube{n}") for n in range(10)]
+        world.clock.advance(DAY)
+        assert said(sweep(harness)) == [("close", f"sube{n}") for n in range(10)]
+
+    def test_a_renewal_that_is_stuck_does_not_keep_the_holder_from_being_warned(
+        self, town: Harness, world: World
+    ) -> None:
+        """The closing does not wait for it."""
+        world.target.faults.on("account_rotate", Fault.LOSE_REQUEST)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+        [stuck] = town.rotate(["sube46"])
+        assert stuck.state is OperationState.INCOMPLETE
+        lived = days_of(town, world.clock, 30)
+
+        assert [day for day, happened in lived.items() if ("warn", "sube46") in happened] == [23, 27, 29]
 
     def test_a_rule_that_fails_is_told_by_every_sweep_with_its_accounts(self, world: World) -> None:
         """What only a log knows of is taken for an account of which nothing is wanted."""
