@@ -73,6 +73,9 @@ class Records(Protocol):
     def target_states(self, login: str, /) -> Mapping[str, TargetState]:
         """Return what is known of one account on each target, by the target's name."""
 
+    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
+        """Return what is known of these accounts on each target, by login and by the target's name."""
+
     def unended(self, logins: Iterable[str], /) -> Mapping[str, Operation]:
         """Return the operation of each of these accounts that has not ended, by login. There is at most one."""
 

@@ -35,6 +35,7 @@ from provisioner.core.model import (
     OperationState,
     Outcome,
     Step,
+    TargetState,
     Unit,
 )
 from provisioner.core.people import LookUp, People
@@ -73,6 +74,10 @@ _GIVES_WAY: Mapping[OperationKind, frozenset[OperationKind]] = {
     OperationKind.HANDOVER: RENEWING,
     OperationKind.DELETE: frozenset({OperationKind.DELETE}),
 }
+
+
+#: What an account is on a target where it is shown that nobody can log in.
+_SHUT = frozenset({TargetState.CLOSED, TargetState.ABSENT})
 
 
 @attrs.frozen
@@ -365,11 +370,9 @@ class Planner:
         self, wishes: Sequence[_Wish], problems: list[Problem], *, already: AccountState | None, cause: Cause
     ) -> Plan:
         unended = self.records.unended([wish.account.login for wish in wishes])
-        idle = {
-            one.account.login
-            for one in wishes
-            if one.account.state is already and not _is_under_way(unended.get(one.account.login))
-        }
+        settled = [one.account.login for one in wishes if one.account.state is already]
+        left_open = self._left_open(settled) if already is AccountState.CLOSED else set()
+        idle = {login for login in settled if login not in left_open and not _is_under_way(unended.get(login))}
         active = [(wish, unended.get(wish.account.login)) for wish in wishes if wish.account.login not in idle]
         people = self._people(active)
         planned = [self._wished(wish, stuck, people, problems, cause) for wish, stuck in active]
@@ -451,6 +454,15 @@ class Planner:
             problems.append(problem)
         work = _work(operation, wish.account, wish.unit, people)
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
+
+    def _left_open(self, logins: Sequence[str]) -> set[str]:
+        """Return which closed accounts may be open on a target that can close them now, and could not then."""
+        closers = {target.name for target in able(able(self.targets, HOOK_OF[OperationKind.CLOSE]), PROBE)}
+        return {
+            login
+            for login, states in self.records.all_target_states(logins).items()
+            if any(state not in _SHUT for name, state in states.items() if name in closers)
+        }
 
     def _missing(self, kind: OperationKind) -> UnsupportedError | None:
         """Return what keeps operations of a kind from being done everywhere.

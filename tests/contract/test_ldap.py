@@ -108,18 +108,19 @@ class TestLdap(TargetContract):
 
     @pytest.fixture
     def grant(self, contract_slapd: Slapd) -> Iterator[Callable[[str], Callable[[], bool]]]:
-        """A group, and an attribute that the plug-in does not fill."""
+        """A group, an attribute that the plug-in does not fill, and a further value of one that it fills."""
         group = f"cn=wiki,{contract_slapd.base_dn}"
         with administrator(contract_slapd) as connection:
 
             def grant(login: str) -> Callable[[], bool]:
                 dn = entry_dn("uid", login, contract_slapd.base_dn)
                 connection.add(group, ["groupOfNames"], {"member": [dn]})
-                connection.modify(dn, {"description": [(ldap3.MODIFY_ADD, ["reads the wiki"])]})
+                given = {"description": "reads the wiki", "mail": "wiki@other.example"}
+                connection.modify(dn, {name: [(ldap3.MODIFY_ADD, [value])] for name, value in given.items()})
 
                 def is_there() -> bool:
-                    member = connection.compare(group, "member", dn)
-                    return bool(member and connection.compare(dn, "description", "reads the wiki"))
+                    kept = [connection.compare(dn, name, value) for name, value in given.items()]
+                    return bool(connection.compare(group, "member", dn)) and all(kept)
 
                 return is_there
 

@@ -187,6 +187,17 @@ class TestDeclared:
             assert "birim0 on kapi" in str(remark)
         assert office.let_in_by(office.passwords[0]) == {"kapi"}
 
+    def test_it_is_closed_there_as_soon_as_the_target_can(self, office: Office) -> None:
+        """To say that it is closed already would be a lie."""
+        with office.running("account_close", cannot=["account_close"]) as harness:
+            harness.close_accounts(["birim0"])
+            assert harness.close_accounts(["birim0"]) == []
+        with office.running() as harness:
+            [operation] = harness.close_accounts(["birim0"])
+            assert operation.state is OperationState.DONE
+            assert harness.close_accounts(["birim0"]) == []
+        assert office.let_in_by(office.passwords[0]) == set()
+
     def test_what_somebody_closed_there_by_hand_is_closed(self, office: Office) -> None:
         office.poor._entries["birim0"] = attrs.evolve(office.poor._entries["birim0"], enabled=False)
         with office.running("account_close", cannot=["account_close"]) as harness:
