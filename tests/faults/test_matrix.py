@@ -16,7 +16,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.model import AccountState, Operation, OperationKind, OperationState
+from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Person, Unit
 from provisioner.core.requests import Presence
 from provisioner.store import LEASE_TTL
 from provisioner.testing import samples
@@ -234,3 +234,42 @@ def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nfault matrix: {len(CELLS)} cells")
     assert len(CELLS) == (4 * 6 + 4) * len(Fault) * 2 * 2
+
+
+LIST = [Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian=f"p{n}") for n in range(8)]
+STAFF = [Person(id=f"p{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for n in range(8)]
+REFUSED = LIST[3]
+
+ONE_ITEM = [
+    (kind, place, hook, item, fault)
+    for kind, change in (
+        (OperationKind.CREATE, "account_create"),
+        (OperationKind.ROTATE, "account_rotate"),
+        (OperationKind.CLOSE, "account_close"),
+    )
+    for place, hook, item in (("first", change, REFUSED.login), ("sms", "secret_deliver", REFUSED.custodian))
+    if place != "sms" or kind is not OperationKind.CLOSE
+    for fault in sorted(set(Fault) - {Fault.PAUSE})  # a pause is that of the whole process
+]
+
+
+@pytest.mark.parametrize(("kind", "place", "hook", "item", "fault"), ONE_ITEM, ids=str)
+def test_the_refusal_of_one_item_stops_no_other(  # noqa: PLR0917 - the dimensions of the matrix
+    kind: OperationKind, place: str, hook: str, item: str, fault: Fault, tmp_path: Path
+) -> None:
+    world = World(tmp_path, undoes=True)
+    with world.start() as harness:
+        harness.know(units=LIST, persons=STAFF)
+        if kind is not OperationKind.CREATE:
+            harness.open([unit.code for unit in LIST])
+        world.faults[place].on(hook, fault, item=item)
+        logins = [unit.login or "" for unit in LIST]
+        if kind is OperationKind.CREATE:
+            operations = harness.open([unit.code for unit in LIST])
+        else:
+            operations = (harness.rotate if kind is OperationKind.ROTATE else harness.close_accounts)(logins)
+
+        left = [one for one in operations if one.state is not OperationState.DONE]
+        assert len(operations) == len(LIST)
+        assert {one.login for one in left} <= {REFUSED.login}
+        assert all(one.error and one.error.name != "LeftAloneError" for one in left)
