@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -169,7 +169,16 @@ class Session:
         """Return a time in a message: where people are, and in UTC for scripts or without a configuration."""
         from provisioner.core.text import in_zone
 
-        return in_zone(time) if self.json or not self._is_configured else self.local_time(time)
+        return self.local_time(time) if self._zone_is_known and not self.json else in_zone(time)
+
+    @property
+    def _zone_is_known(self) -> bool:
+        from provisioner.core.errors import ConfigurationError
+
+        if not self._is_configured and self.has_configuration:
+            with suppress(ConfigurationError):
+                _ = self.configuration
+        return self._is_configured
 
     def start_of(self, day: datetime) -> datetime:
         """Return when a day begins where the configuration says that people are, in UTC."""

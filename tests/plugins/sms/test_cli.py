@@ -100,6 +100,17 @@ def test_an_inbox_is_read_from_a_file(tmp_path: Path) -> None:
     assert [item["to"] for item in document["items"]] == [NUMBER]
 
 
+def test_an_inbox_shows_times_of_the_configured_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the configuration is not what is asked for the inbox; without one, times are in UTC."""
+    monkeypatch.chdir(tmp_path)
+    fill(Inbox(tmp_path / "sms.sqlite"))
+    arguments = ["inbox", "--database", str(tmp_path / "sms.sqlite")]
+    assert "+00:00  ILMEM" in CliRunner().invoke(group, arguments).output
+
+    (tmp_path / "provisioner.toml").write_text('time_zone = "Asia/Tokyo"\n[accounts]\ndomain = "x"\n', encoding="utf-8")
+    assert "+09:00  ILMEM" in CliRunner().invoke(group, arguments).output
+
+
 def test_an_inbox_is_read_from_a_running_network(monkeypatch: pytest.MonkeyPatch) -> None:
     with SmsSimulator.running() as sms:
         monkeypatch.setenv("SMS_KEY", sms.settings()["simulator"]["api_key"].removeprefix("plain:"))
