@@ -10,7 +10,9 @@ import structlog
 from structlog.types import EventDict, Processor
 
 from provisioner.core import tracing
-from provisioner.core.secret import MASK, Secret
+from provisioner.core.masking import MASK
+from provisioner.core.secret import Secret
+from provisioner.core.text import visible
 
 #: Libraries whose debug log shows headers and bodies.
 TALKATIVE = ("httpcore", "httpx", "ldap3", "urllib3")
@@ -20,13 +22,19 @@ SENSITIVE = ("authorization", "cookie", "credential", "key", "passwd", "password
 
 
 def redact(_: object, __: str, event: EventDict) -> EventDict:
-    """Mask values that are, or are called like, a secret, and leave the class of an exception only."""
+    """Mask values that have, or are called like, a secret, and leave the class of an exception only."""
     exception = event.pop("exc_info", None)
     if exception is True:
         exception = sys.exc_info()
     if isinstance(exception, tuple) and exception[0]:
         event["error"] = exception[0].__name__
-    return {name: MASK if _is_secret(name, value) else value for name, value in event.items()}
+    return {name: _shown(name, value) for name, value in event.items()}
+
+
+def _shown(name: str, value: object) -> object:
+    if _is_secret(name, value):
+        return MASK
+    return visible(value) if isinstance(value, str) else value
 
 
 def _is_secret(name: str, value: object) -> bool:

@@ -33,20 +33,33 @@ class Root(LazyGroup):
 
             extra: For click.
         """
+        from provisioner.cli.stdio import guarded
+
         given = sys.argv[1:] if args is None else list(args)
         session = Session()
         session.look_ahead(given)
         speak(session.help_text)
         extra |= {"prog_name": "provisioner", "standalone_mode": False, "obj": session}
+        with guarded():
+            code = self._run(given, session, more, extra)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def _run(self, given: list[str], session: Session, more: tuple[Any, ...], extra: dict[str, Any]) -> Any:
+        from provisioner.cli.exits import ExitCode
+
         try:
             _require_text(given)
-            code = super().main(given, *more, **extra)
+            return super().main(given, *more, **extra)
+        except SystemExit as error:  # of a plug-in's command; with a text, the interpreter would print that as it is
+            if error.code is None or isinstance(error.code, int):
+                return error.code
+            session.output.error_line(str(error.code))
+            return ExitCode.DEFECT
         except Exception as error:  # the last resort of the program
             from provisioner.cli.failures import report
 
             session.json = session.json or "--json" in given  # it may have gone wrong before the option was parsed
-            code = report(error, session)
-        sys.exit(code if isinstance(code, int) else 0)
+            return report(error, session)
 
 
 def _require_text(arguments: Sequence[str]) -> None:

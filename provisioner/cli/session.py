@@ -226,10 +226,11 @@ class Session:
             StoreError: The store cannot be opened.
         """
         from provisioner.bootstrap import application
+        from provisioner.cli.stdio import away_from_stdout
 
         config = self.configuration
         self.set_up_logs()
-        with application(config, dry_run=dry_run, stop=stop) as app:
+        with away_from_stdout(), application(config, dry_run=dry_run, stop=stop) as app:
             yield app
 
 

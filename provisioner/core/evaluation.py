@@ -11,6 +11,8 @@ import attrs
 import structlog
 
 from provisioner.core.errors import PluginDefectError, PluginError, raised_at
+from provisioner.core.masking import masked
+from provisioner.core.plugin_code import entered
 from provisioner.core.rules import Deadline, Facts, Reports, Rule, Sighting, Watch
 from provisioner.core.text import Text
 
@@ -30,7 +32,7 @@ class RuleFailure:
     message: Text
 
     @classmethod
-    def of(cls, rule: Rule, facts: Facts, rule_set: str, error: Exception) -> Self:
+    def of(cls, rule: Rule, facts: Facts, rule_set: str, error: BaseException) -> Self:
         """Return what is known of a failure, and log it. The text of an error that is not ours is not quoted."""
         name, login, names = type(error).__name__, facts.account.login, _names(rule, rule_set)
         log.error("plugin_defect", rule_set=rule_set, login=login, error=name, at=raised_at(error))
@@ -96,8 +98,9 @@ def clash_of(rule: Rule, against: Rule, rule_set: str) -> Text | None:
         PluginError: The rule cannot say.
     """
     try:
-        return rule.conflict_with(against)
-    except Exception as error:
+        with entered():
+            return rule.conflict_with(against)
+    except (Exception, SystemExit) as error:
         raise PluginError(
             "rule set {name} raised {error} at {place}",
             cure="correct the plug-in, or remove the rule set",
@@ -121,9 +124,10 @@ def seen(watch: Watch, reports: Reports, time_zone: ZoneInfo, rule_set: str) -> 
         rule_set: The name of the watch's rule set.
     """
     try:
-        found = watch.look(reports, time_zone)
-        return [attrs.evolve(one, deadlines=usable(one.deadlines, watch, rule_set)) for one in found]
-    except Exception as error:
+        with entered():
+            found = masked(watch.look(reports, time_zone))
+            return [attrs.evolve(one, deadlines=usable(one.deadlines, watch, rule_set)) for one in found]
+    except (Exception, SystemExit) as error:
         name = type(error).__name__
         log.error("plugin_defect", rule_set=rule_set, error=name, at=raised_at(error))
         raised = PluginDefectError("rule set {name} raised {error}", name=rule_set, error=name)

@@ -2,8 +2,8 @@
 
 pluggy's plain call reaches every plug-in, the last registered first, and stops at the first exception. Accounts are
 therefore changed through :class:`Target` and :class:`Channel`, each of which reaches one object. They also hold
-what must be true of *every* call: errors are ours and name the target, secrets are scrubbed from them, a dry run
-changes nothing, no more calls run at once than the target allows, and a target that is down is left alone.
+what must be true of *every* call: errors are ours and name the target, secrets are masked in errors and answers, a dry
+run changes nothing, no more calls run at once than the target allows, and a target that is down is left alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar, TypeVar
 
@@ -26,14 +26,16 @@ from provisioner.core.errors import (
     LeaseLostError,
     OmittedError,
     PluginDefectError,
+    ProvisionerError,
     RefusedError,
     TargetError,
     UnsupportedError,
-    raised_at,
 )
 from provisioner.core.fencing import require_lease
 from provisioner.core.maintenance import Maintenance
+from provisioner.core.masking import mask, mask_all, masked
 from provisioner.core.model import Account, Person
+from provisioner.core.plugin_code import ForeignError, contained
 from provisioner.core.registration import LONGEST_CALL
 from provisioner.core.requests import (
     AccountReport,
@@ -54,13 +56,13 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
-from provisioner.core.secret import Secret
 from provisioner.core.text import Text
 
 log = structlog.stdlib.get_logger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 GatewayT = TypeVar("GatewayT", bound="Gateway")
+ErrorT = TypeVar("ErrorT", bound=ProvisionerError)
 
 AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | DeleteAccount
 
@@ -142,7 +144,7 @@ class Gateway:
 
         Raises:
 
-            TargetError: What the plug-in raised, with the target's name and without the request's secret; anything
+            TargetError: What the plug-in raised, with the target's name and without any secret; anything
                 else it raises, or answers, becomes a :class:`~provisioner.core.errors.PluginDefectError`.
 
             DryRunError: The hook would change something, and this is a dry run.
@@ -238,19 +240,24 @@ class Gateway:
         self._translated(lambda: self.callers[hook](request=request), hook, request)
 
     def _translated(self, function: Callable[[], object], hook: str, request: object) -> object:
-        """Call *function*, and let no error out that is not ours or quotes the secret: the breaker remembers it."""
+        """Call *function*, and let nothing out that is not ours or quotes a secret: the breaker remembers it."""
         try:
-            return function()
+            return masked(contained(function), getattr(request, "secret", None))
         except TargetError as error:
-            raise scrubbed(error, request) from None
+            failure = discreet(error)
         except LeaseLostError:
             raise
-        except (Exception, SystemExit) as error:  # one that ends the program for one account would end all others
-            name = type(error).__name__
-            log.error("plugin_defect", target=self.name, hook=hook, error=name, at=raised_at(error))
-            raise PluginDefectError(
-                "{plugin} raised {error} in {hook}", plugin=self._plugin, error=name, hook=hook
-            ) from None
+        except (ForeignError, ProvisionerError) as error:
+            failure = self._defect(error, hook)
+        # Raised out here, so that the frames of the plug-in, which hold the secret, are not chained to it.
+        raise failure
+
+    def _defect(self, error: ForeignError | ProvisionerError, hook: str) -> PluginDefectError:
+        foreign = ForeignError.of(error)
+        log.error("plugin_defect", target=self.name, hook=hook, error=foreign.name, at=foreign.place)
+        return PluginDefectError(
+            "{plugin} raised {error} in {hook}", plugin=self._plugin, error=foreign.name, hook=hook
+        )
 
     @property
     def _plugin(self) -> str:
@@ -368,14 +375,18 @@ def able(gateways: Iterable[GatewayT], hook: str) -> list[GatewayT]:
     return [one for one in gateways if hook in one.hooks]
 
 
-def scrubbed(error: TargetError, request: object) -> TargetError:
-    """Return *error* with the secret of *request* masked wherever it occurs in its texts."""
-    secret = getattr(request, "secret", None)
-    if isinstance(secret, Secret):
-        for text in (error.text, error.cure):
-            if secret.scrub(str(text)) != str(text):
-                values = {key: secret.scrub(str(value)) for key, value in text.values.items()}
-                clean = type(error)(secret.scrub(error.text.template), cure=secret.scrub(error.cure.template), **values)
-                clean.__dict__.update({k: v for k, v in error.__dict__.items() if k not in {"text", "cure"}})
-                return clean
-    return error
+def discreet(error: ErrorT) -> ErrorT:
+    """Return *error* without the secrets in what it says, and without a way to the frames that it came from."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    said = "\n".join((str(error), str(error.cure), repr(error.args), repr(vars(error))))
+    if mask(said) == said:
+        return error
+    # Not made by its class, which may want other arguments.
+    clean = type(error).__new__(type(error), mask(error.text.template))
+    clean.__dict__.update({name: mask_all(value) for name, value in vars(error).items() if _is_plain(value)})
+    return clean
+
+
+def _is_plain(value: object) -> bool:
+    """Whether nothing but what can be masked is in a value."""
+    return value is None or isinstance(value, (bool, int, float, datetime, str, Text, list, tuple, dict))

@@ -135,7 +135,7 @@ class PasswordMaker:
         """Return a new password. All words that the policy allows are equally likely."""
         alphabet = "".join(one.characters for one in self.policy.classes)
         while True:
-            secret = Secret(pwd.genword(length=self.length, chars=alphabet))
+            secret = Secret(pwd.genword(length=self.length, chars=alphabet), passing=True)
             if not self.objections(secret):
                 return secret
 

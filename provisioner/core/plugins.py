@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar, cast
 
@@ -16,10 +18,12 @@ import structlog
 
 from provisioner.core import hookspecs, tracing
 from provisioner.core.breaker import Breaker
-from provisioner.core.errors import MisconfiguredError, PluginDefectError, PluginError, ProvisionerError, raised_at
+from provisioner.core.errors import MisconfiguredError, PluginDefectError, PluginError, ProvisionerError
 from provisioner.core.events import Event
-from provisioner.core.gateway import Channel, Gateway, Origin, Target
+from provisioner.core.gateway import Channel, Gateway, Origin, Target, discreet
+from provisioner.core.masking import guard_logs, mask, masked
 from provisioner.core.model import Person
+from provisioner.core.plugin_code import ForeignError, contained, entered
 from provisioner.core.registration import LONGEST_CALL, PluginSettings
 from provisioner.core.requests import (
     AskClearance,
@@ -42,6 +46,7 @@ DEFAULT_PARALLEL = 8
 log = structlog.stdlib.get_logger(__name__)
 
 GatewayT = TypeVar("GatewayT", bound=Gateway)
+ResultT = TypeVar("ResultT")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -107,6 +112,7 @@ class Plugins:
     def __attrs_post_init__(self) -> None:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        guard_logs()
         tracing.trace(self._manager)
 
     def load(self, settings: Sequence[PluginSettings]) -> None:
@@ -124,7 +130,8 @@ class Plugins:
             entry, origin = find_entry_point(one.plugin)
             self._register(f"plugin:{one.plugin}", _load(entry))
             register = self._manager.subset_hook_caller("provisioner_register", self._all_but(f"plugin:{one.plugin}"))
-            register(settings=one, register=_Registrar(plugins=self, origin=origin, settings=one))
+            registrar = _Registrar(plugins=self, origin=origin, settings=one)
+            _set_up(partial(register, settings=one, register=registrar), one.plugin)
             wanted = {section.name for section in (*one.targets, *one.channels, *one.rule_sets)}
             if missing := wanted - self.targets.keys() - self.channels.keys() - self.rule_sets.keys():
                 raise PluginError(
@@ -151,18 +158,9 @@ class Plugins:
     def add_rule_set(self, name: str, plugin: object) -> None:
         """Register *plugin* as the rule set *name*, and keep its rules."""
         self._register(f"rules:{name}", plugin)
-        try:
-            answers = self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}"))()
-        except ProvisionerError:
-            raise
-        except Exception as error:
-            raise PluginError(
-                "rule set {name} raised {error} at {place}",
-                cure="correct the plug-in, or remove the rule set",
-                name=name,
-                error=type(error).__name__,
-                place=raised_at(error),
-            ) from None
+        answers = _set_up(
+            self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}")), f"rule set {name}"
+        )
         if not answers:
             raise PluginError("rule set {name} has no policy_rules", name=name)
         [rules] = answers
@@ -213,7 +211,7 @@ class Plugins:
 
     def password_policies(self) -> list[PasswordPolicy]:
         """Collect ``password_policy`` from all."""
-        return list(self._manager.hook.password_policy())
+        return list(_set_up(self._manager.hook.password_policy, "password_policy"))
 
     def clearance_blocks(self, request: AskClearance) -> list[ClearanceBlock]:
         """Collect ``clearance_blocks`` from all.
@@ -223,7 +221,7 @@ class Plugins:
             TargetError: One of them cannot tell; there is no answer then.
         """
         found = cast("list[Sequence[ClearanceBlock]]", self._ask("clearance_blocks", request))
-        return [block for blocks in found for block in blocks]
+        return masked([block for blocks in found for block in blocks])
 
     def denials(self, request: AuthorizeOperation) -> list[Denial]:
         """Collect ``operation_authorize`` from all.
@@ -232,23 +230,26 @@ class Plugins:
 
             TargetError: One of them cannot tell, which is not a permission.
         """
-        return cast("list[Denial]", self._ask("operation_authorize", request))
+        return masked(cast("list[Denial]", self._ask("operation_authorize", request)))
 
     def cli_commands(self) -> list[CliCommand]:
         """Collect ``cli_commands`` from all."""
-        return [command for commands in self._manager.hook.cli_commands() for command in commands]
+        found = _set_up(self._manager.hook.cli_commands, "cli_commands")
+        return [command for commands in found for command in commands]
 
     def observe(self, event: Event) -> None:
         """Tell every observer, and keep going whatever they do."""
         for implementation in self._manager.hook.operation_event.get_hookimpls():
             try:
-                implementation.function(event)
-            except Exception as error:
+                contained(partial(implementation.function, event))
+            except ForeignError as error:
+                log.error("observer_failed", observer=implementation.plugin_name, error=error.name)
+            except ProvisionerError as error:
                 log.error("observer_failed", observer=implementation.plugin_name, error=type(error).__name__)
 
     def on_close(self, callback: Callable[[], object]) -> None:
         """Call *callback* in :meth:`close`."""
-        self._exit.callback(callback)
+        self._exit.callback(partial(_closed, callback))
 
     def close(self) -> None:
         """End what the plug-ins hold: connections, threads, embedded services. May be called twice."""
@@ -363,15 +364,15 @@ class Plugins:
 
     def _ask(self, hook: str, request: object, plugin: str | None = None) -> object:
         """Call a hook of every plug-in, or of the one with this name."""
+        caller = self._manager.subset_hook_caller(hook, self._all_but(plugin) if plugin else ())
         try:
-            others = self._all_but(plugin) if plugin else ()
-            return self._manager.subset_hook_caller(hook, others)(request=request)
-        except ProvisionerError:
-            raise
-        except Exception as error:
-            log.error("plugin_defect", hook=hook, error=type(error).__name__, at=raised_at(error))
-            name = type(error).__name__
-            raise PluginDefectError("a plug-in raised {error} in {hook}", error=name, hook=hook) from None
+            return contained(partial(caller, request=request))
+        except ProvisionerError as error:
+            failure = discreet(error)
+        except ForeignError as error:
+            log.error("plugin_defect", hook=hook, error=error.name, at=error.place)
+            failure = PluginDefectError("a plug-in raised {error} in {hook}", error=error.name, hook=hook)
+        raise failure
 
 
 def find_entry_point(plugin: str) -> tuple[EntryPoint, Origin]:
@@ -400,12 +401,46 @@ def find_entry_point(plugin: str) -> tuple[EntryPoint, Origin]:
 
 def _load(entry: EntryPoint) -> object:
     try:
-        return entry.load()
-    except Exception as error:
+        with entered(), redirect_stdout(sys.stderr):
+            return entry.load()
+    except (Exception, SystemExit) as error:
         raise PluginError(
             "plug-in {plugin} cannot be imported from {module}: {error}",
             cure="install what it needs, or remove it from the configuration",
             plugin=entry.name,
             module=entry.module,
-            error=f"{type(error).__name__}: {error}",
+            error=mask(f"{type(error).__name__}: {error}"),
         ) from error
+
+
+def _set_up(function: Callable[[], ResultT], name: str) -> ResultT:
+    """Let a plug-in say what it has.
+
+    Raises:
+
+        PluginError: It raised something that is no error of ours.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            return contained(function)
+    except ProvisionerError as error:
+        failure = discreet(error)
+    except ForeignError as error:
+        failure = PluginError(
+            "{plugin} raised {error} at {place}",
+            cure="correct the plug-in, or remove it from the configuration",
+            plugin=name,
+            error=error.name,
+            place=error.place,
+        )
+    raise failure
+
+
+def _closed(callback: Callable[[], object]) -> None:
+    """Let a plug-in end what it holds. One that fails keeps nobody else from it."""
+    try:
+        contained(callback)
+    except ForeignError as error:
+        log.error("plugin_defect", hook="on_close", error=error.name, at=error.place)
+    except ProvisionerError as error:
+        log.error("plugin_defect", hook="on_close", error=type(error).__name__)

@@ -13,6 +13,7 @@ import attrs
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.evaluation import Evaluation, RuleFailure, clash_of, seen, usable
 from provisioner.core.model import Account, AccountState, Unit
+from provisioner.core.plugin_code import entered
 from provisioner.core.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
 
 #: Since when an account is due at which a rule fails of which nothing else is known.
@@ -111,8 +112,9 @@ class Policy:
                 time_zone=self.time_zone,
             )
             try:
-                found += _named(usable(rule.deadlines(facts), rule, rule_set.name), rule_set)
-            except Exception as error:
+                with entered():
+                    found += _named(usable(rule.deadlines(facts), rule, rule_set.name), rule_set)
+            except (Exception, SystemExit) as error:
                 failures.append(RuleFailure.of(rule, facts, rule_set.name, error))
         return Evaluation(deadlines=_without_needless_warnings(_unmet(found, met)), failures=failures)
 
@@ -191,7 +193,7 @@ class Policy:
         found: list[Deadline] = []
         for rule_set, rule in self._rules_for(kind, path):
             facts = Facts(account=account, unit=Unit(code="", name="", kind=kind), time_zone=self.time_zone)
-            with suppress(Exception):
+            with suppress(Exception, SystemExit), entered():
                 found += usable(rule.deadlines(facts), rule, rule_set.name)
         ends = [one.at for one in found if one.action in {Action.ROTATE, Action.CLOSE}]
         return min(ends) - now if ends else None

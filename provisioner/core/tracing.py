@@ -16,7 +16,8 @@ import attrs
 import pluggy
 import structlog
 
-from provisioner.core.secret import MASK, Secret
+from provisioner.core.masking import MASK, mask
+from provisioner.core.secret import Secret
 
 LOGGER = "provisioner.hooks"
 
@@ -55,58 +56,45 @@ class _Monitor(threading.local):
         seconds = time.monotonic() - self._began.pop()
         if not implementations:
             return
-        secret = next((one for one in map(_secret_of, arguments.values()) if one), None)
         error = outcome.exception
         log.debug(
             "hook_called",
             hook=hook,
             of=", ".join(one.plugin_name for one in implementations),
-            asked=", ".join(redacted(value, secret) for value in arguments.values()),
-            answered=type(error).__name__ if error else redacted(outcome.get_result(), secret),
+            asked=", ".join(redacted(value) for value in arguments.values()),
+            answered=type(error).__name__ if error else redacted(outcome.get_result()),
             milliseconds=round(seconds * 1000, 1),
         )
 
 
-def _secret_of(request: object) -> Secret | None:
-    secret = getattr(request, "secret", None)
-    return secret if isinstance(secret, Secret) else None
-
-
-def redacted(value: object, secret: Secret | None = None) -> str:
-    """Return what may be shown of *value*.
-
-    Args:
-
-        value: Anything.
-
-        secret: What is masked in every text, because a plug-in may have put it there.
-    """
+def redacted(value: object) -> str:
+    """Return what may be shown of *value*. Every secret that is alive is masked in its texts."""
     match value:
         case Secret():
             return MASK
         case Enum() | None | bool() | int() | float():
             return str(value)
         case str() | PurePath():
-            return repr(_cut(secret.scrub(str(value)) if secret else str(value)))
+            return repr(_cut(mask(str(value))))
         case Mapping():
-            pairs = (f"{redacted(key, secret)}: {redacted(one, secret)}" for key, one in value.items())
+            pairs = (f"{redacted(key)}: {redacted(one)}" for key, one in value.items())
             return f"{{{', '.join(pairs)}}}"
         case list() | tuple() | frozenset():
-            return f"[{', '.join(redacted(one, secret) for one in value)}]"
-    return _object(value, secret)
+            return f"[{', '.join(redacted(one) for one in value)}]"
+    return _object(value)
 
 
-def _object(value: object, secret: Secret | None) -> str:
+def _object(value: object) -> str:
     cls = type(value)
     if not attrs.has(cls) or cls.__module__ not in SHOWN:
         return f"<{cls.__name__}>"
     fields = [one.name for one in attrs.fields(cls) if one.repr]
-    return f"{cls.__name__}({', '.join(f'{name}={_field(name, getattr(value, name), secret)}' for name in fields)})"
+    return f"{cls.__name__}({', '.join(f'{name}={_field(name, getattr(value, name))}' for name in fields)})"
 
 
-def _field(name: str, value: object, secret: Secret | None) -> str:
+def _field(name: str, value: object) -> str:
     # A mobile number is the gateway's business only; that there is one may explain what happened.
-    return MASK if name == "mobile" and value else redacted(value, secret)
+    return MASK if name == "mobile" and value else redacted(value)
 
 
 def _cut(text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.core.spellings import FORMS
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import Fault, Misbehaviour, PysMock
@@ -21,10 +22,10 @@ from tests.acceptance.province import UNITS, Province, Run, password_in, persons
 CANARY = 'k"T7&x<9+é/%\\~Q'
 
 
-@pytest.mark.parametrize("form", leaks.FORMS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("before", range(3))
 def test_the_search_finds_a_planted_password_in_every_form(form: str, before: int) -> None:
-    for planted in leaks.FORMS[form](CANARY):
+    for planted in FORMS[form](CANARY):
         data = os.urandom(1000) + b"\0" * before + planted + os.urandom(1000)
 
         assert "here" in {place for place, _ in leaks.find([CANARY], {"there": os.urandom(1000), "here": data})}
@@ -35,6 +36,12 @@ def test_the_search_finds_a_password_inside_a_longer_encoded_text(before: int) -
     text = "x" * before + CANARY + " and more"
 
     assert leaks.find([CANARY], {"base64": base64.b64encode(text.encode())}) == [("base64", "base64")]
+
+
+def test_the_search_does_not_mind_the_case() -> None:
+    data = CANARY.encode().hex().upper().encode()
+
+    assert leaks.find([CANARY], {"upper": CANARY.upper().encode(), "hex": data}) == [("hex", "hex"), ("upper", "utf-8")]
 
 
 def test_the_search_sees_the_arguments_and_the_environment_of_a_process(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import base64
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import attrs
 import pytest
@@ -33,11 +36,19 @@ from provisioner.core.requests import (
     ProbeAccount,
     Receipt,
 )
+from provisioner.core.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from tests.core.conftest import ORIGIN
 
 CLEAR = samples.SECRET.reveal()
+SPELLED: list[Callable[[str], str]] = [
+    str,
+    str.upper,
+    quote,
+    lambda clear: base64.b64encode(f"u:{clear}".encode()).decode(),
+    lambda clear: clear.encode().hex(),
+]
 
 
 @attrs.define(eq=False)
@@ -56,7 +67,7 @@ def scripted(plugins: Plugins, behave: Callable[[Any], Any]) -> Target:
     return plugins.add_target("posta", Scripted(behave), ORIGIN)
 
 
-def raising(error: Exception) -> Callable[[Any], Any]:
+def raising(error: BaseException) -> Callable[[Any], Any]:
     def behave(_: object) -> None:
         raise error
 
@@ -89,6 +100,123 @@ def test_no_error_brings_the_secret_out(plugins: Plugins, error: Exception) -> N
         scripted(plugins, raising(error)).change(samples.create())
 
     assert CLEAR not in text_of(caught.value)
+
+
+class PickyError(RefusedError):
+    """An error of a plug-in's own, made from other arguments, which carries what it was made from."""
+
+    def __init__(self, request: object, body: bytes) -> None:
+        super().__init__("refused")
+        self.request = request
+        self.body = body
+
+
+@pytest.mark.parametrize("spell", SPELLED)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda said: RefusedError(f"no {said} here"),
+        lambda said: RefusedError("no", cure="not {word}", word=said),
+        lambda said: UnknownOutcomeError("{reply}", reply=Exception(said)),
+        lambda said: PickyError(object(), said.encode()),
+    ],
+)
+def test_no_error_brings_the_secret_out_in_any_spelling(
+    plugins: Plugins, spell: Callable[[str], str], make: Callable[[str], Exception]
+) -> None:
+    said = spell(CLEAR)
+    with pytest.raises(TargetError) as caught:
+        scripted(plugins, raising(make(said))).change(samples.create())
+
+    assert said not in text_of(caught.value)
+    assert caught.value.target == "posta"
+
+
+def test_no_error_brings_out_a_secret_that_passes(plugins: Plugins) -> None:
+    """Passwords that are made here are among many others, and go with their operation."""
+    secret = Secret("Qz7mWp3xKv9t", passing=True)
+    said = secret.reveal()
+    target = scripted(plugins, raising(PickyError(object(), said.encode())))
+
+    with pytest.raises(TargetError) as caught:
+        target.change(attrs.evolve(samples.create(), secret=secret))
+    assert said not in text_of(caught.value)
+
+    target = plugins.add_target("two", Scripted(raising(RefusedError("no {word}", word=said))), ORIGIN)
+    with pytest.raises(TargetError, match="no <secret>") as caught:
+        target.change(attrs.evolve(samples.create(), secret=secret))
+    assert said not in text_of(caught.value)
+
+    target = plugins.add_target("three", Scripted(lambda _: Receipt(outcome=Outcome.APPLIED, detail=said)), ORIGIN)
+    assert target.change(attrs.evolve(samples.create(), secret=secret)).detail == "<secret>"
+
+
+def test_an_error_leads_to_nothing_that_the_plug_in_held(plugins: Plugins) -> None:
+    """Errors are kept, and whoever looks at their frames, as tools for crashes do, finds the variables there."""
+
+    def behave(request: CreateAccount) -> Receipt:
+        body = request.secret.reveal().encode()
+        try:
+            body.decode("utf-16")
+            int(body)
+        except ValueError as error:
+            raise RefusedError("no") from error
+        raise AssertionError
+
+    with pytest.raises(RefusedError) as caught:
+        scripted(plugins, behave).change(samples.create())
+
+    error = caught.value
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [frame for frame in frames if frame.f_code.co_name != "test_an_error_leads_to_nothing_that_the_plug_in_held"]
+    assert ours
+    assert not any(CLEAR in repr(frame.f_locals) for frame in ours)
+    assert not any(frame.f_code.co_name == "behave" for frame in ours)
+
+
+@pytest.mark.parametrize("error", [SystemExit(CLEAR), GeneratorExit(CLEAR), BaseException(CLEAR)])
+def test_a_plug_in_cannot_end_the_program(plugins: Plugins, error: BaseException) -> None:
+    """``sys.exit("cannot set ...")`` would print its text and end the run for all other accounts."""
+    with pytest.raises(PluginDefectError) as caught:
+        scripted(plugins, raising(error)).change(samples.create())
+
+    assert CLEAR not in text_of(caught.value)
+
+
+def test_an_interruption_says_nothing(plugins: Plugins) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:
+        scripted(plugins, raising(KeyboardInterrupt(CLEAR))).change(samples.create())
+
+    assert CLEAR not in text_of(caught.value)
+
+
+def test_an_interruption_in_a_thread_is_the_plug_ins_own(plugins: Plugins) -> None:
+    """Users interrupt the main thread only."""
+    target = scripted(plugins, raising(KeyboardInterrupt(CLEAR)))
+    with ThreadPoolExecutor(1) as pool, pytest.raises(PluginDefectError):
+        pool.submit(target.change, samples.create()).result()
+
+
+@pytest.mark.parametrize("spell", SPELLED)
+def test_no_answer_brings_a_secret_out(plugins: Plugins, spell: Callable[[str], str]) -> None:
+    """A receipt is written into the store and the trail."""
+    said = spell(CLEAR)
+    target = scripted(plugins, lambda _: Receipt(outcome=Outcome.APPLIED, reference=f"id={said}", detail=said))
+
+    receipt = target.change(samples.create())
+
+    assert said not in repr(receipt)
+    assert receipt.reference
+
+
+def test_no_answer_brings_out_the_credentials_of_the_plug_in(plugins: Plugins) -> None:
+    """Nor the password of another account, which a plug-in has by mistake."""
+    key = Secret("api-key-4f81c2")
+    target = scripted(plugins, lambda _: Receipt(outcome=Outcome.APPLIED, detail=f"with {key.reveal()}"))
+
+    assert target.change(samples.create()).detail == "with <secret>"
 
 
 def test_no_log_line_brings_the_secret_out(plugins: Plugins, capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,7 +159,7 @@ class PysClient:
             method,
             f"{self._url}{path}",
             headers={"Authorization": self._authorization(), "Content-Type": "application/json"},
-            content=Secret(json.dumps(body)) if body else None,
+            content=Secret.around(json.dumps(body)) if body else None,
             harmless=not writing,
         )
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -173,7 +173,7 @@ class PysClient:
                 "the API key has characters that cannot be sent",
                 cure="see that 'api_key' leads to the key alone, without quotes, accents or line breaks",
             )
-        return Secret(f"Bearer {key}")
+        return Secret.around(f"Bearer {key}")
 
 
 @attrs.frozen(kw_only=True)

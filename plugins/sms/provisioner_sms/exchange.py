@@ -130,11 +130,11 @@ class Exchange:
 
     def fields(self, values: Values) -> dict[str, Secret]:
         """Return the headers to send."""
-        return {name: Secret(fill(value, values)) for name, value in self.headers.items() if value}
+        return {name: Secret.around(fill(value, values)) for name, value in self.headers.items() if value}
 
     def document(self, values: Values) -> Secret | None:
         """Return the body to send."""
-        return None if self.body is None else Secret(json.dumps(fill(self.body, values)))
+        return None if self.body is None else Secret.around(json.dumps(fill(self.body, values)))
 
     def meaning(self, status: int, body: str) -> tuple[Meaning, str]:
         """Return what an answer means, and a few words on it that quote nothing of the answer itself."""

@@ -104,7 +104,7 @@ class JsonGateway:
         if self._settings.username is None or self._settings.password is None:
             return {}
         pair = f"{self._settings.username}:{self._settings.password.reveal()}"
-        return {"Authorization": Secret(f"Basic {b64encode(pair.encode()).decode()}")}
+        return {"Authorization": Secret.around(f"Basic {b64encode(pair.encode()).decode()}")}
 
 
 def _receipt(exchange: Exchange, answer: Answer) -> DeliveryReceipt:

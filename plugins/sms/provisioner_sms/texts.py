@@ -101,7 +101,7 @@ def notice(text: str, max_parts: int) -> Secret:
             septets=septets(folded),
             max_parts=max_parts,
         )
-    return Secret(folded)
+    return Secret.around(folded)
 
 
 @attrs.frozen(kw_only=True)
@@ -161,7 +161,7 @@ class Template:
                 "the password has a character that an SMS cannot carry",
                 cure="let a password policy exclude blanks and all that is not in the GSM 7-bit alphabet",
             )
-        text = Secret(self.filled({"mail": account.mail, "login": account.login, "password": secret.reveal()}))
+        text = Secret.around(self.filled({"mail": account.mail, "login": account.login, "password": secret.reveal()}))
         if parts(text.reveal()) > self.max_parts:
             raise RefusedError(
                 "the message would be {septets} characters long and not fit in {max_parts} message(s)",

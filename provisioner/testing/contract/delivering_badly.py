@@ -23,7 +23,13 @@ from provisioner.core.requests import CheckChannel, DeliverSecret, DeliveryRecei
 from provisioner.testing.contract.load import THREADS, at_once, expect_no_growth
 from provisioner.testing.contract.postbox import TAKEN, Postbox
 from provisioner.testing.contract.sandbox import channel_gateway, expecting_no_defect
-from provisioner.testing.contract.secrecy import Listener, ListenerFixtures, expect_discreet, expect_unsaid
+from provisioner.testing.contract.secrecy import (
+    Listener,
+    ListenerFixtures,
+    call_past_masking,
+    expect_discreet,
+    expect_unsaid,
+)
 from provisioner.testing.contract.tags import Tag, tagged
 from provisioner.testing.contract.wire import FEW_REQUESTS, LOSSES, MOST_REQUESTS, in_time, struck
 from provisioner.testing.proxy import TcpProxy, WireFault
@@ -38,10 +44,17 @@ class DeliverySecrecyChecks(ListenerFixtures):
         message = postbox.message()
 
         with listener.listening() as heard:
-            receipt = postbox.sent(message)
+            receipt = call_past_masking(postbox.channel, message)
 
         expect_unsaid((message.secret,), "a receipt", repr(receipt))
         expect_unsaid((message.secret,), "what was logged or printed", *heard)
+
+    def test_prints_nothing(self, postbox: Postbox, listener: Listener) -> None:
+        """Stdout is for the answer of a command, which may be one JSON document. What is to be said is logged."""
+        printed = listener.printed(partial(call_past_masking, postbox.channel, postbox.message()))
+
+        is_silent = not printed  # outside of what is explained: it may have a password
+        assert is_silent, "a message prints on stdout"
 
     def test_no_secret_in_the_representation(self, postbox: Postbox, channel: object) -> None:
         """The plug-in's object may be printed by anybody, for example by a test that fails."""
@@ -205,7 +218,7 @@ class DeliveryLoadChecks:
 def _expect_discreet(channel: Channel, message: DeliverSecret, listener: Listener) -> None:
     """Make a call past the core's redaction, and see that what it raises and says is fit to be seen."""
     __tracebackhide__ = True
-    expect_discreet(lambda: channel.callers["secret_deliver"](request=message), message, listener)
+    expect_discreet(lambda: call_past_masking(channel, message), message, listener)
 
 
 def _swept(postbox: Postbox, wire: TcpProxy, fault: WireFault) -> Iterator[tuple[DeliverSecret, DeliveryState | None]]:

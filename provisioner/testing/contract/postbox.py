@@ -116,9 +116,8 @@ class Postbox:
         if self.inbox is not None:
             texts = self.texts(request, expected=1)
             assert len(texts) == 1, f"after {after}: {len(texts)} messages are on the phone"
-            assert request.secret.reveal() in texts[0], (
-                f"after {after}: the message does not hold the password as it is"
-            )
+            is_there = request.secret.reveal() in texts[0]  # outside of what is explained
+            assert is_there, f"after {after}: the message does not hold the password as it is"
 
     def expect_nothing(self, request: DeliverSecret | DeliverNotice, after: str) -> None:
         """See that nothing is on the phone, where anybody can look."""

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import gc
+import logging
+import sys
+import threading
 import traceback
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import cast
 
 import attrs
 import pytest
 import structlog
 
+from provisioner.core import spellings
 from provisioner.core.errors import TargetError
 from provisioner.core.gateway import HOOKS, AccountChange, Gateway
+from provisioner.core.requests import DeliverSecret, ProbeAccount, Receipt
 from provisioner.core.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, prepared
 from provisioner.testing.contract.hostile import SECRETS
@@ -29,20 +37,60 @@ REFUSABLE = ("blank", "NUL inside", "lines", "64 KB")
 
 @attrs.define(eq=False)
 class Listener:
-    """Hears everything that a check's calls say."""
+    """Hears everything that a check's calls say, as it is before the product masks it."""
 
     _caplog: pytest.LogCaptureFixture
     _capfd: pytest.CaptureFixture[str]
 
     @contextmanager
     def listening(self) -> Iterator[list[str]]:
-        """Fill a list with everything that is logged or printed meanwhile."""
+        """Fill a list with everything that is logged, warned of or printed meanwhile, by threads too."""
         heard: list[str] = []
         self._capfd.readouterr()
         self._caplog.clear()
-        with self._caplog.at_level("DEBUG"), structlog.testing.capture_logs() as events:
+        with (
+            _bare_records(),
+            self._caplog.at_level("DEBUG"),
+            structlog.testing.capture_logs() as events,
+            warnings.catch_warnings(record=True) as warned,
+            _hearing_threads(heard),
+        ):
+            warnings.simplefilter("always")
             yield heard
-        heard += [repr(events), self._caplog.text, *self._capfd.readouterr()]
+        heard += [repr(events), self._caplog.text, *(str(one.message) for one in warned), *self._capfd.readouterr()]
+
+    def printed(self, call: Callable[[], object]) -> str:
+        """Return what a call prints on stdout, whatever else comes of it."""
+        self._capfd.readouterr()
+        with suppress(TargetError):
+            call()
+        return self._capfd.readouterr().out
+
+
+@contextmanager
+def _bare_records() -> Iterator[None]:
+    """Make records of logs as they are; the product makes them without secrets."""
+    former = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(logging.LogRecord)
+    try:
+        yield
+    finally:
+        logging.setLogRecordFactory(former)
+
+
+@contextmanager
+def _hearing_threads(heard: list[str]) -> Iterator[None]:
+    """Hear how threads end that were not waited for, and what is raised where nobody can catch it."""
+    former = threading.excepthook, sys.unraisablehook
+
+    def hear(error: threading.ExceptHookArgs | sys.UnraisableHookArgs) -> None:
+        heard.extend(traceback.format_exception(error.exc_value) if error.exc_value else ())
+
+    threading.excepthook = sys.unraisablehook = hear
+    try:
+        yield
+    finally:
+        threading.excepthook, sys.unraisablehook = former
 
 
 class ListenerFixtures:
@@ -64,10 +112,25 @@ class SecrecyChecks(ListenerFixtures):
         case = prepared(change, sandbox)
 
         with listener.listening() as heard:
-            receipt = sandbox.do(case.request)
+            receipt = call_past_masking(sandbox.target, case.request)
 
-        expect_unsaid(secrets_of(case.before.secret, case.after.secret), "a receipt", repr(receipt), receipt.reference)
+        assert isinstance(receipt, Receipt), f"{change} answers {type(receipt).__name__} instead of a Receipt"
+        said = (repr(receipt), receipt.reference, receipt.detail)
+        expect_unsaid(secrets_of(case.before.secret, case.after.secret), "a receipt", *said)
         expect_unsaid(secrets_of(case.before.secret, case.after.secret), "what was logged or printed", *heard)
+
+    @pytest.mark.parametrize("change", PLAIN)
+    def test_prints_nothing(self, sandbox: Sandbox, listener: Listener, change: str) -> None:
+        """Stdout is for the answer of a command, which may be one JSON document. What is to be said is logged."""
+        case = prepared(change, sandbox)
+        probe = ProbeAccount(account=case.request.account, secret=sandbox.make_secret())
+
+        printed = listener.printed(partial(call_past_masking, sandbox.target, case.request))
+        if "account_probe" in sandbox.target.hooks:
+            printed += listener.printed(partial(call_past_masking, sandbox.target, probe))
+
+        is_silent = not printed  # outside of what is explained: it may have a password
+        assert is_silent, f"{change} prints on stdout"
 
     def test_no_secret_in_reports_and_logs(self, sandbox: Sandbox, listener: Listener) -> None:
         """What the probe shows of an account is for people and for reconciliation, so it holds no password."""
@@ -75,7 +138,8 @@ class SecrecyChecks(ListenerFixtures):
         wrong = sandbox.make_secret()
 
         with listener.listening() as heard:
-            reports = [sandbox.probe(account), sandbox.probe(account, secret), sandbox.probe(account, wrong)]
+            probes = [ProbeAccount(account=account, secret=one) for one in (None, secret, wrong)]
+            reports = [call_past_masking(sandbox.target, probe) for probe in probes]
 
         expect_unsaid((secret, wrong), "a report", *map(repr, reports))
         expect_unsaid((secret, wrong), "what was logged or printed", *heard)
@@ -143,14 +207,19 @@ class SecrecyChecks(ListenerFixtures):
 
 
 def _expect_discreet(target: Gateway, request: AccountChange, listener: Listener) -> None:
-    """Make a call past the core's redaction, and see that what it raises and says is fit to be seen."""
+    """Make a call past the core's masking, and see that what it raises and says is fit to be seen."""
     __tracebackhide__ = True
-    expect_discreet(lambda: call_past_redaction(target, request), request, listener)
+    expect_discreet(lambda: call_past_masking(target, request), request, listener)
 
 
-def call_past_redaction(target: Gateway, request: AccountChange) -> object:
-    """Call a hook without what the core does to its errors."""
-    return target.callers[HOOKS[type(request)]](request=request)
+def call_past_masking(gateway: Gateway, request: AccountChange | ProbeAccount | DeliverSecret) -> object:
+    """Call a hook without what the core does to its answers and errors."""
+    hook = _HOOKS.get(type(request)) or HOOKS[cast("type[AccountChange]", type(request))]
+    return gateway.callers[hook](request=request)
+
+
+#: The hooks of what is no change of an account.
+_HOOKS: Mapping[type, str] = {ProbeAccount: "account_probe", DeliverSecret: "secret_deliver"}
 
 
 def expect_discreet(call: Callable[[], object], request: object, listener: Listener) -> None:
@@ -182,7 +251,7 @@ def _raised(call: Callable[[], object]) -> list[str]:
         call()
     except TargetError as error:
         return [repr(error), str(error.cure), repr(error.__dict__), *traceback.format_exception(error)]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return [repr(error), *traceback.format_exception(error)]
     return []
 
@@ -193,10 +262,9 @@ def secrets_of(*secrets: Secret | None) -> tuple[Secret, ...]:
 
 
 def expect_unsaid(secrets: tuple[Secret, ...], place: str, *said: str | None) -> None:
-    """See that none of these secrets is in a text. One that is a single character is in every text."""
+    """See that none of these secrets is in a text, in whatever spelling. A very short one is in every text."""
     __tracebackhide__ = True  # pytest would show the arguments
+    data = "\n".join(text for text in said if text).encode(errors="surrogatepass")
     for secret in secrets:
-        clear = secret.reveal()
-        if len(clear) > 1:
-            quoted = any(form in text for text in said if text for form in {clear, repr(clear)[1:-1]})
-            assert not quoted, f"{place} quotes a password"
+        is_quoted = bool(spellings.find(secret.reveal(), data))
+        assert not is_quoted, f"{place} quotes a password"

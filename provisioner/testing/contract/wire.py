@@ -24,7 +24,7 @@ from provisioner.core.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, Case, prepared
 from provisioner.testing.contract.load import expect_no_growth
 from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect, target_gateway
-from provisioner.testing.contract.secrecy import Listener, ListenerFixtures, call_past_redaction, expect_discreet
+from provisioner.testing.contract.secrecy import Listener, ListenerFixtures, call_past_masking, expect_discreet
 from provisioner.testing.contract.tags import Tag, tagged
 from provisioner.testing.proxy import TcpProxy, WireFault
 
@@ -155,7 +155,7 @@ class WireChecks(ListenerFixtures):
         for number in range(FEW_REQUESTS):
             request = wired.creating(wired.account(), wired.make_secret())
             with struck(wire, fault, number) as hit:
-                expect_discreet(partial(call_past_redaction, wired.target, request), request, listener)
+                expect_discreet(partial(call_past_masking, wired.target, request), request, listener)
             if not hit():
                 return
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import logging
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -469,6 +472,7 @@ class RaisesWhatIsNoTargetError(Reference):
     "hostile_logins_reach_no_other_account",
     "many_accounts_at_once",
     "no_secret_in_receipts_and_logs",
+    "prints_nothing",
     "probe_refuses_the_secret_of_a_closed_account",
     "rotate_does_not_open_a_closed_account",
     "undo_is_there_if_it_is_declared",
@@ -512,6 +516,66 @@ class QuotesTheSecretInAReceipt(Reference):
         return attrs.evolve(super().rotate(request), detail=f"set {request.secret.reveal()}")
 
 
+@turns_red("no_secret_in_receipts_and_logs")
+class QuotesTheSecretInAReference(Reference):
+    """The core masks it, and not everybody who calls a plug-in is the core."""
+
+    def create(self, request: CreateAccount) -> Receipt:
+        return attrs.evolve(super().create(request), reference=f"id {request.secret.reveal()}")
+
+
+@turns_red("no_secret_in_receipts_and_logs")
+class EncodesTheSecretInAReference(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        header = base64.b64encode(f"user:{request.secret.reveal()}".encode()).decode()
+        return attrs.evolve(super().rotate(request), reference=header)
+
+
+@turns_red("no_secret_in_errors")
+class SpellsTheSecretInAnError(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        if request.account.login not in self.entries:
+            raise MissingError("cannot set {secret}", secret=request.secret.reveal().encode().hex().upper())
+        return super().rotate(request)
+
+
+@turns_red("no_secret_in_errors", "rotate_of_an_unknown_account_is_missing")
+class EndsTheProgramWithTheSecret(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        if request.account.login not in self.entries:
+            sys.exit(f"cannot set {request.secret.reveal()}")
+        return super().rotate(request)
+
+
+@turns_red("no_secret_in_errors", "no_secret_in_receipts_and_logs", "no_secret_in_refusals")
+class WarnsOfTheSecret(Reference):
+    #: Those that hear it; everywhere else it may be an error.
+    only = ("no_secret_in_errors", "no_secret_in_receipts_and_logs", "no_secret_in_refusals")
+
+    def rotate(self, request: RotateSecret) -> Receipt:
+        warnings.warn(f"new password {request.secret.reveal()}", stacklevel=1)
+        return super().rotate(request)
+
+
+@turns_red("no_secret_in_errors", "no_secret_in_receipts_and_logs", "no_secret_in_refusals")
+class FailsWithTheSecretInAThread(Reference):
+    #: Those that hear it; everywhere else pytest would.
+    only = ("no_secret_in_errors", "no_secret_in_receipts_and_logs", "no_secret_in_refusals")
+
+    def rotate(self, request: RotateSecret) -> Receipt:
+        thread = threading.Thread(target=int, args=(f"no number: {request.secret.reveal()}",))
+        thread.start()
+        thread.join()
+        return super().rotate(request)
+
+
+@turns_red("prints_nothing")
+class PrintsThatItWorks(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        print("a new password for", request.account.login)
+        return super().rotate(request)
+
+
 @turns_red("no_secret_in_reports_and_logs")
 class ShowsTheSecret(Reference):
     def shown(self, entry: Entry) -> dict[str, str]:
@@ -531,7 +595,7 @@ class LogsTheSecret(Reference):
         return super().rotate(request)
 
 
-@turns_red("no_secret_in_reports_and_logs")
+@turns_red("no_secret_in_reports_and_logs", "prints_nothing")
 class PrintsTheSecret(Reference):
     def probe(self, request: ProbeAccount) -> AccountReport:
         if request.secret:

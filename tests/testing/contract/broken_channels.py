@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 import attrs
 
@@ -213,6 +214,19 @@ class CutsIds(ReferenceChannel):
 class QuotesTheSecretInAReceipt(ReferenceChannel):
     def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         return attrs.evolve(super().deliver(request), detail=self.text(request))
+
+
+@turns_red("no_secret_in_receipts_and_logs")
+class EncodesTheMessageInAReference(ReferenceChannel):
+    def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+        return attrs.evolve(super().deliver(request), reference=quote(self.text(request), safe=""))
+
+
+@turns_red("prints_nothing")
+class PrintsThatItWorks(ReferenceChannel):
+    def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+        print("sent to", request.recipient.id)
+        return super().deliver(request)
 
 
 @turns_red("no_secret_in_the_representation")

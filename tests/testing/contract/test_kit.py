@@ -91,7 +91,7 @@ class Provider:
         enough = {**ENOUGH, **({"change": ENOUGH_CHANGES} if item.get_closest_marker(Tag.WIRE) else {})}
         fits = not self.network or "wired" in getattr(item, "fixturenames", ())
         only = getattr(self.tried, "only", ())
-        if only and item.name.removeprefix("test_") not in only:
+        if only and getattr(item, "originalname", item.name).removeprefix("test_") not in only:
             return False
         return fits and all(value in enough[name] for name, value in parameters.items() if name in enough)
 

@@ -1,0 +1,192 @@
+"""How a text looks after programs have quoted, escaped or encoded it.
+
+The product masks secrets in these spellings, the contract looks for them in what plug-ins say, and the tests look for
+them in files, logs and processes: one list, so that what one of them finds is what the others find.
+
+Upper and lower case make no difference to a spelling. What no program produces, such as a text backwards, is not here:
+code that means to hide a secret cannot be kept from it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import quopri
+import re
+import shlex
+import unicodedata
+from binascii import b2a_base64
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus
+
+#: Derived spellings that are shorter are not looked for: they occur in texts by chance.
+SHORTEST = 8
+
+#: The same for the text itself, letter by letter.
+SHORTEST_CLEAR = 3
+
+#: No hint is shorter, but that of a text which is.
+HINT = 4
+
+Spell = Callable[[str], Iterable[bytes]]
+
+_RUN = re.compile(rb"[A-Za-z0-9]+")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _base64(data: bytes) -> Iterator[bytes]:
+    """Yield the characters that stand for *data*, and for nothing else, wherever it begins in a longer text."""
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
+        encoded = b2a_base64(bytes(before) + data, newline=False)[first:last]
+        yield encoded
+        yield encoded.translate(_URL_SAFE)
+
+
+def _json(text: str) -> set[str]:
+    spelled = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    return spelled | {one.replace("/", "\\/") for one in spelled}
+
+
+def _html(text: str) -> Iterator[str]:
+    named = html.escape(text, quote=False)
+    for double in ('"', "&quot;", "&#34;"):
+        for single in ("'", "&#x27;", "&#39;", "&apos;"):
+            yield named.replace('"', double).replace("'", single)
+    yield from _numbered(text)
+
+
+def _numbered(text: str) -> Iterator[str]:
+    """Yield what has a number in the place of each sign."""
+    yield "".join(f"&#{ord(sign)};" for sign in text)
+    yield "".join(f"&#x{ord(sign):x};" for sign in text)
+    yield "".join(f"\\u{ord(sign):04x}" for sign in text)
+    for before in ("\\x", "%"):
+        yield "".join(f"{before}{byte:02x}" for byte in _bytes(text))
+
+
+def _backslashes(text: str) -> Iterator[str]:
+    yield from (repr(text)[1:-1], ascii(text)[1:-1], repr(_bytes(text))[2:-1])
+    yield text.encode("unicode_escape").decode()
+    yield "".join(sign if sign.isalnum() else f"\\{sign}" for sign in text)
+    yield "".join(sign if sign.isalnum() else f"\\{ord(sign):02x}" for sign in text)
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """Yield what shells, databases and mails make of quotes."""
+    yield from (shlex.quote(text).strip("'"), text.replace("'", "''"), text.replace('"', '""'))
+    yield quopri.encodestring(_bytes(text), quotetabs=True).decode().replace("=\n", "")
+
+
+def _url(text: str) -> Iterator[str]:
+    data = _bytes(text)
+    yield from (quote(data, safe=""), quote(data), quote_plus(data))
+
+
+def _cases(text: str) -> Iterator[str]:
+    for one in (text, text.lower(), text.upper(), text.swapcase()):
+        yield from (one, unicodedata.normalize("NFC", one), unicodedata.normalize("NFD", one))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def _wide(text: str) -> bytes:
+    return text.encode("utf-16-le", "surrogatepass")
+
+
+def _utf_8(texts: Iterable[str]) -> set[bytes]:
+    return set(map(_bytes, texts))
+
+
+#: What a text may look like, by the name of the form.
+FORMS: Mapping[str, Spell] = {
+    "utf-8": lambda text: _utf_8(_cases(text)),
+    "utf-16-le": lambda text: [_wide(text)],
+    "utf-16-be": lambda text: [text.encode("utf-16-be", "surrogatepass")],
+    "base64": lambda text: {one for data in {*_utf_8([text, *_json(text)]), _wide(text)} for one in _base64(data)},
+    "hex": lambda text: [_bytes(text).hex().encode(), _wide(text).hex().encode()],
+    "url": lambda text: _utf_8(_url(text)),
+    "json": lambda text: _utf_8(_json(text)),
+    "backslash": lambda text: _utf_8(_backslashes(text)),
+    "html": lambda text: _utf_8(_html(text)),
+    "quoted": lambda text: _utf_8(_quoted(text)),
+}
+
+#: Forms of which a spelling is a part of one word. Its neighbours in the word belong to what was encoded.
+_IN_WORDS = frozenset({"base64", "hex"})
+_WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/=_-")
+
+
+def spellings(clear: str) -> dict[str, set[bytes]]:
+    """Return the spellings of a text that are long enough to be looked for, in lower case, by their forms."""
+    return {form: {one.lower() for one in spell(clear) if len(one) >= SHORTEST} for form, spell in FORMS.items()}
+
+
+def find(clear: str, data: bytes) -> set[str]:
+    """Return the forms in which a text is in *data*."""
+    lowered = data.lower()
+    found = {form for form, spelled in spellings(clear).items() if any(one in lowered for one in spelled)}
+    return found | {"utf-8"} if len(clear) >= SHORTEST_CLEAR and _bytes(clear) in data else found
+
+
+def masked(clear: str, text: str, mask: str) -> str:
+    """Return *text* with *mask* in the place of a text, in whatever spelling it is there.
+
+    Args:
+
+        clear: What is masked, if it is long enough.
+
+        text: Where.
+
+        mask: What stands in its place.
+    """
+    data = _bytes(text)
+    if len(clear) >= SHORTEST_CLEAR:
+        data = data.replace(_bytes(clear), mask.encode())
+    for form, spelled in spellings(clear).items():
+        for one in sorted(spelled, key=len, reverse=True):
+            data = _without(one, data, mask.encode(), whole_word=form in _IN_WORDS)
+    return data.decode(errors="surrogatepass")
+
+
+def _without(spelling: bytes, data: bytes, mask: bytes, *, whole_word: bool) -> bytes:
+    lowered, kept, end = data.lower(), [], 0
+    while (start := lowered.find(spelling, end)) >= 0:
+        first, last = start, start + len(spelling)
+        while whole_word and first > end and data[first - 1] in _WORD:
+            first -= 1
+        while whole_word and last < len(data) and data[last] in _WORD:
+            last += 1
+        kept += [data[end:first], mask]
+        end = last
+    return b"".join([*kept, data[end:]])
+
+
+def hints(clear: str) -> tuple[bytes, ...]:
+    """Return a few pieces of which every spelling of a text has one, in lower case.
+
+    They are quick to make and to look for, so that few texts have to be looked through for all spellings. Most follow
+    from the longest run of ASCII letters and digits: programs quote, escape and encode around it.
+    """
+    data = _bytes(clear if clear.isascii() else unicodedata.normalize("NFC", clear))
+    run = max(_RUN.findall(data), key=len, default=b"")
+    if len(run) < HINT:
+        pieces = {one for spelled in spellings(clear).values() for one in spelled}
+    else:
+        wide = b"\0".join(run[start : start + 1] for start in range(len(run)))
+        pieces = {run, wide, run.hex().encode(), wide.hex().encode()}
+        pieces.update(_base64(run), _base64(wide + b"\0"), _numbered_run(run[:HINT]))
+    if SHORTEST_CLEAR <= len(clear) < SHORTEST:
+        pieces.add(_bytes(clear))
+    return tuple({one.lower() for one in pieces})
+
+
+def _numbered_run(run: bytes) -> Iterator[bytes]:
+    """Yield what :func:`_numbered` does of ASCII letters and digits."""
+    percent = b"%" + run.hex("%").encode()
+    yield percent
+    for before in (b"\\x", b"\\u00", b";&#x"):
+        yield percent.replace(b"%", before).lstrip(b";")
+    yield b";".join(b"&#%d" % number for number in run)
