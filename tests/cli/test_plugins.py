@@ -131,6 +131,7 @@ class TestServed:
         assert directory["capabilities"] == {
             "tells_presence": True,
             "proves_secret": True,
+            "ends_sessions": False,
             "undoes": ["account_close", "account_create", "account_handover", "account_rotate"],
             "facts": {"file": str(config.parent / "directory.sqlite")},
         }
