@@ -64,8 +64,13 @@ class Application:
     desk: Desk
     policy: Policy
 
-    def sweep(self) -> Sweep:
-        """Return a sweep over everything that is due now."""
+    def sweep(self, *, clock_confirmed_by: str | None = None) -> Sweep:
+        """Return a sweep over everything that is due now.
+
+        Args:
+
+            clock_confirmed_by: Who says that the clock is right, whatever the store remembers.
+        """
         tools = self.engine.tools
         catalogue = Catalogue.of(self.config.content.language, [one.plugin for one in self.config.plugin_settings()])
         herald = Herald(
@@ -81,6 +86,7 @@ class Application:
             herald=herald,
             reports=self.plugins.report,
             it_unit=self.config.content.accounts.it_unit,
+            clock_confirmed_by=clock_confirmed_by,
         )
 
 

@@ -23,6 +23,7 @@ from provisioner.cli.session import Session
 from provisioner.config import LoadedConfiguration
 from provisioner.core.authority import Role
 from provisioner.core.breaker import Breaker
+from provisioner.core.clock import KnownTimes
 from provisioner.core.defaults import Defaults
 from provisioner.core.errors import (
     ConfigurationError,
@@ -35,7 +36,7 @@ from provisioner.core.errors import (
 from provisioner.core.evaluation import RuleFailure
 from provisioner.core.gateway import Channel, Target
 from provisioner.core.maintenance import Calendar
-from provisioner.core.model import Operation, OperationState
+from provisioner.core.model import OperationState
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.plugins import Plugins
 from provisioner.core.policy import Policy, RuleSet
@@ -151,15 +152,15 @@ def _store(config: LoadedConfiguration) -> Iterator[Finding]:
     try:
         Store.open(config.store_url).close()
         with Store.create(config.store_url) as store:  # it is there, so this only shows that it can be written
-            latest = next(store.find_operations(), None)
             lost, head_file = store.lost_tail(), store.head_file
+            known = store.known_times()
     except ProvisionerError as error:
         yield _problem("store", error)
         return
     yield Finding(name="store", message=Text("version {version}, can be written", {"version": REVISION}))
     if lost:
         yield _restored(lost.seq, head_file)
-    yield _clock(latest, utc_now())
+    yield _clock(known, utc_now())
     yield from _operations(config)
 
 
@@ -196,9 +197,18 @@ def _restored(seq: int, head_file: Path) -> Finding:
     )
 
 
-def _clock(latest: Operation | None, now: datetime) -> Finding:
+def _clock(known: KnownTimes | None, now: datetime) -> Finding:
     """Compare the clock with what the store remembers."""
-    ahead = (max(filter(None, (latest.created_at, latest.finished_at))) - now).total_seconds() if latest else 0
+    if known and (error := known.objection(now)):
+        return _problem("clock", error)
+    if known and known.has_future(now):
+        return Finding(
+            name="clock",
+            status=Status.WARNING,
+            message=Text("the clock was ahead: times up to {time} are stored", {"time": known.latest_at}),
+            cure=Text("the next sweep corrects them; run 'provisioner policy sweep'"),
+        )
+    ahead = (known.latest_at - now).total_seconds() if known else 0
     if ahead > 0:
         return Finding(
             name="clock",

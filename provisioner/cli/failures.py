@@ -12,6 +12,7 @@ from provisioner.cli.help import error_message
 from provisioner.cli.session import Session
 from provisioner.core.errors import (
     BusyError,
+    ClockError,
     ConfigurationError,
     DeniedError,
     InputError,
@@ -32,6 +33,7 @@ from provisioner.core.text import Text, visible
 #: What each class of errors means to a script. The class nearest to the error decides.
 CODES: dict[type[BaseException], ExitCode] = {
     BusyError: ExitCode.UNFINISHED,
+    ClockError: ExitCode.WRONG,
     ConfigurationError: ExitCode.WRONG,
     DeniedError: ExitCode.DENIED,
     InputError: ExitCode.WRONG,

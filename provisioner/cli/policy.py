@@ -128,19 +128,25 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
 
 
 @click.command("sweep")
+@click.option(
+    "--clock-is-right",
+    is_flag=True,
+    help="Go on although the clock does not fit with when the store was used before; this is recorded.",
+)
 @dry_run_option
 @json_option
 @click.pass_obj
-def sweep(session: Session, *, dry_run: bool) -> ExitCode:
+def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
     """Do what is due: warn, renew, close.
 
     The next sweep tries again what does not work now.
     """
     with started(session, dry_run=dry_run) as app:
+        sweep = app.sweep(clock_confirmed_by=session.actor if clock_is_right else None)
+        sweep.require_clock()
         if dry_run:
             return _show_days(session, *_simulated(session, app, 1))
         told: list[_Told] = []
-        sweep = app.sweep()
         code = follow(session, _operations(sweep.run(), told), more=lambda: _told(session.output, told))
         _tell(session.output, told)
         if sweep.is_stopped:

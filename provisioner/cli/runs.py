@@ -17,6 +17,7 @@ from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
 from provisioner.core.errors import (
+    ClockError,
     InMaintenanceError,
     InputError,
     NotReadyError,
@@ -125,6 +126,8 @@ def follow(
 
     Raises:
 
+        ClockError: Nothing was begun.
+
         InputError: Nothing was begun.
 
         NotReadyError: Nothing was begun.
@@ -134,7 +137,7 @@ def follow(
     try:
         ended.extend(session.output.progress(operations, total, "changing accounts"))
     except Exception as error:
-        if not ended and not any(more().values()) and isinstance(error, (InputError, NotReadyError)):
+        if not ended and not any(more().values()) and isinstance(error, (ClockError, InputError, NotReadyError)):
             raise
         failure = error  # what has been done until then is to be said all the same
     answer = {**_document(session, ended, unchanged, refused), **more()}

@@ -305,7 +305,7 @@ class Breaker:
 
     def _after_failure(self, known: TargetHealth | None, error: Exception) -> TargetHealth:
         now = self.now()
-        since = known.failing_since if known else now
+        since = min(known.failing_since, now) if known else now
         quarantined_at = known.quarantined_at if known else None
         if quarantined_at is None and now - since >= self.quarantine_after:
             quarantined_at = now

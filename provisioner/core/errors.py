@@ -11,6 +11,7 @@
     ├── NotReadyError               targets or channels cannot be used; found before the first write
     ├── BusyError                   another operation holds the account
     ├── SupersededError             a later wish for the same account took the operation's place
+    ├── ClockError                  the clock does not fit with when the store was used before
     ├── LeaseLostError              the account's lease ran out, and another process may have taken it over
     ├── StagedError                 the run would close too many accounts and waits for its release
     ├── StoppedError                the program was asked to stop between two steps
@@ -165,6 +166,10 @@ class SupersededError(ProvisionerError):
 
 class LeaseLostError(ProvisionerError):
     """This process was stopped for so long that another one took the operation over, or may have."""
+
+
+class ClockError(ProvisionerError):
+    """The clock does not fit with when the store was used before. Nothing was changed."""
 
 
 class StagedError(ProvisionerError):

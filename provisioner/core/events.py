@@ -155,6 +155,28 @@ class DeadlineMet(Event):
 
 
 @attrs.frozen(kw_only=True)
+class ClockConfirmed(Event):
+    """Somebody said that the clock is right, although it does not fit with when the store was used before."""
+
+    kind = "clock_confirmed"
+
+    actor: str
+    #: When the store was used last, as far as that fitted with what came before.
+    trusted_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class TimesCorrected(Event):
+    """Times that had not come were stored by a clock that was ahead. They count as the time of this event now."""
+
+    kind = "times_corrected"
+
+    actor: str
+    #: The latest of them.
+    latest_at: datetime
+
+
+@attrs.frozen(kw_only=True)
 class DutyConfirmed(Event):
     """Somebody says that a duty was done."""
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import attrs
 
+from provisioner.core.clock import KnownTimes
 from provisioner.core.events import Event
 from provisioner.core.fencing import Lease
 from provisioner.core.model import Account, Operation, Person, TargetState, Unit
@@ -104,6 +105,12 @@ class Records(Protocol):
 
 class Agenda(Records, Protocol):
     """Reads and writes deadlines: what a sweep needs."""
+
+    def known_times(self) -> KnownTimes | None:
+        """Return when the store was used; ``None`` if it never was."""
+
+    def note_time(self, now: datetime, /) -> None:
+        """Remember that the store was used now, whether anything was written or not."""
 
     def rule_sets_since(self) -> Mapping[str, datetime]:
         """Return since when each rule set holds, by its name."""

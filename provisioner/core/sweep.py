@@ -21,7 +21,7 @@ from provisioner.core.errors import (
     StoreError,
 )
 from provisioner.core.evaluation import RuleFailure
-from provisioner.core.events import DeadlineMet, RulesChanged
+from provisioner.core.events import ClockConfirmed, DeadlineMet, RulesChanged, TimesCorrected
 from provisioner.core.journal import Agenda
 from provisioner.core.model import RENEWING, Account, Operation, OperationState, Unit
 from provisioner.core.notices import Herald, Notice
@@ -58,6 +58,8 @@ class Sweep:
         reports: Returns what a target says of itself; for watches.
 
         it_unit: The code of the IT unit, whose custodian hears what concerns nobody else.
+
+        clock_confirmed_by: Who says that the clock is right, whatever the store remembers; ``None`` if nobody does.
     """
 
     agenda: Agenda
@@ -66,6 +68,7 @@ class Sweep:
     herald: Herald
     reports: Reports
     it_unit: str = ""
+    clock_confirmed_by: str | None = None
     _failures: list[Exception] = attrs.field(factory=list, init=False)
     #: The ids of the operations that were left, and have been yielded.
     _driven_on: set[str] = attrs.field(factory=set, init=False)
@@ -81,8 +84,11 @@ class Sweep:
 
             Exception: The program failed at a part of the sweep; likewise.
 
+            ClockError: The clock does not fit with when the store was used before. Nothing was done.
+
             StoreError: The store cannot be read or written.
         """
+        self._settle_clock()
         self.reschedule()
         yield from self._trying(self._left())
         yield from self._trying(self._watch())
@@ -95,6 +101,29 @@ class Sweep:
         self.plan_ahead([one.account for one in shut])
         if self._failures:
             raise self._failures[0]
+
+    def require_clock(self) -> None:
+        """Make sure that the clock can be believed. Changes nothing.
+
+        Raises:
+
+            ClockError: It cannot, and nobody has confirmed it.
+        """
+        known = self.agenda.known_times()
+        if known and self.clock_confirmed_by is None and (error := known.objection(self._now())):
+            raise error
+
+    def _settle_clock(self) -> None:
+        """Go on only if the clock can be believed, and do not believe what was stored by one that was ahead."""
+        self.require_clock()
+        now, known, record = self._now(), self.agenda.known_times(), self.engine.tools.record
+        if known and self.clock_confirmed_by is not None and known.objection(now):
+            record(ClockConfirmed(at=now, actor=self.clock_confirmed_by, trusted_at=known.trusted_at))
+        if known and known.has_future(now):
+            actor = self.clock_confirmed_by or POLICY_ACTOR.removesuffix(":")
+            record(TimesCorrected(at=now, actor=actor, latest_at=known.latest_at))
+            self.policy.since = self.agenda.rule_sets_since()
+        self.agenda.note_time(now)
 
     def reschedule(self) -> None:
         """Compute all deadlines anew, if the rule sets are not those that the stored ones were computed with.

@@ -191,7 +191,7 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
         story.stage.clock.advance(timedelta(days=1))
         if day == DAY_OF_ASKING:
             story.carry_out(app.planner.rotate(asking, CAUSE))
-        swept = list(app.sweep().run())
+        swept = list(app.sweep(clock_confirmed_by=CAUSE.actor).run())
         held = [one for one in swept if isinstance(one, Operation) and one.state is OperationState.STAGED]
         if held:
             yield _look_at_held(story, held)

@@ -16,6 +16,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from provisioner.core.errors import BusyError
 from provisioner.core.events import (
+    ClockConfirmed,
     DeadlineMet,
     DutyConfirmed,
     Event,
@@ -25,9 +26,10 @@ from provisioner.core.events import (
     RulesChanged,
     StepBegun,
     StepEnded,
+    TimesCorrected,
 )
 from provisioner.core.model import OperationState, Step
-from provisioner.store import authority, forms, maintenance, marks, schedule, staging, troubles
+from provisioner.store import authority, clock, forms, maintenance, marks, schedule, staging, troubles
 from provisioner.store.prepared import prepared
 from provisioner.store.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.tables import account_targets, accounts, handovers, leases, operations, steps, units
@@ -76,6 +78,8 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     DeadlineMet: marks.met,
     DutyConfirmed: marks.confirmed,
     RulesChanged: schedule.changed,
+    ClockConfirmed: clock.confirmed,
+    TimesCorrected: clock.corrected,
     **authority.CHANGES,
     **forms.CHANGES,
     **maintenance.CHANGES,
@@ -102,6 +106,8 @@ class Batch:
         #: By statement, and by the key of the row: what a later event says of the same row takes its place.
         self._rows: dict[UpdateBase, dict[object, Row]] = defaultdict(dict)
         self._logins: set[str] = set()
+        #: The time of the latest event.
+        self.latest_at: datetime | None = None
 
     def add(self, event: Event) -> None:
         """Collect what *event* changes.
@@ -127,6 +133,7 @@ class Batch:
             case _:
                 self._change(event)
         self._logins.add(event.login)
+        self.latest_at = max(self.latest_at or event.at, event.at)
 
     def store(self) -> None:
         """Run the statements."""

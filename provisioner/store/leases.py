@@ -22,6 +22,10 @@ from provisioner.store.tables import accounts, leases, operations
 MARGIN = 0.1
 
 
+#: No lease lives for longer than this.
+LONGEST_LEASE = timedelta(minutes=10)
+
+
 @attrs.frozen
 class Hold:
     """The operation of one account that has not ended, and who drives it."""
@@ -38,8 +42,14 @@ class Hold:
     contested: bool = attrs.field(default=False, eq=False)
 
     def is_free(self, now: datetime) -> bool:
-        """Whether another process may take it over."""
-        return self.owner is None or self.expires_at is None or self.expires_at <= now or owner_is_gone(self.owner)
+        """Whether another process may take it over.
+
+        The end of a lease that no clock can have set rightly is not believed. Who takes over waits in any case until
+        the other process must have found that out.
+        """
+        if self.owner is None or self.expires_at is None or owner_is_gone(self.owner):
+            return True
+        return self.expires_at <= now or self.expires_at > now + LONGEST_LEASE
 
     def is_contested(self, owner: str) -> bool:
         """Whether *owner* would take it from another process that may still be alive."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, or_, select, tuple_
 
+from provisioner.core.clock import KnownTimes
 from provisioner.core.health import TargetHealth
 from provisioner.core.journal import Schedule
 from provisioner.core.model import (
@@ -29,7 +30,7 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.rules import Mark
-from provisioner.store import chain, ids, tree
+from provisioner.store import chain, clock, ids, tree
 from provisioner.store.chunks import CHUNK, chunks
 from provisioner.store.engine import Database
 from provisioner.store.ids import Named
@@ -234,6 +235,11 @@ class StoredRecords:
         query = select(accounts).where(accounts.c.next_deadline <= now)
         for page in self._pages(query, accounts.c.next_deadline, accounts.c.login):
             yield from (Account(**row._asdict()) for row in page)
+
+    def known_times(self) -> KnownTimes | None:
+        """Return when the store was used; ``None`` if it never was."""
+        with self._database.read() as connection:
+            return clock.read(connection)
 
     def rule_sets_since(self) -> Mapping[str, datetime]:
         """Return since when each rule set holds, by its name."""

@@ -16,6 +16,7 @@ from provisioner.core.model import Account, Person, Unit
 from provisioner.store import master_data, schedule, schema
 from provisioner.store.authority import StoredAuthority
 from provisioner.store.chain import Head
+from provisioner.store.clock import Times
 from provisioner.store.continuity import Continuity, HeadFile, goes_back_to
 from provisioner.store.engine import Database
 from provisioner.store.forms import StoredForms
@@ -229,6 +230,16 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
                 connection.execute(schedule.SET_DEADLINE, rows)
             if reached is not None:
                 connection.execute(schedule.MOVE_CURSOR, {"reached": reached})
+
+    def note_time(self, now: datetime) -> None:
+        """Remember that the store was used now, whether anything was written or not.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        with self._database.write() as connection:
+            Times().note(connection, now)
 
     def end_rescheduling(self) -> None:
         """Note that all deadlines are computed.

@@ -278,6 +278,16 @@ schedule = Table(
     CheckConstraint("id = 1", name="only"),
 )
 
+#: At most one row: when the store was used; see :mod:`provisioner.core.clock`.
+clock = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("trusted_at", UtcDateTime, nullable=False),
+    Column("latest_at", UtcDateTime, nullable=False),
+    CheckConstraint("id = 1", name="only"),
+)
+
 #: Who has which role, of himself or for somebody else. What was revoked is in the trail only.
 grants = Table(
     "grants",

@@ -22,6 +22,7 @@ from provisioner.core.errors import BusyError, LeaseLostError, StoreError
 from provisioner.core.events import Event, OperationEvent
 from provisioner.store.apply import Batch
 from provisioner.store.chain import Trail, canonical
+from provisioner.store.clock import Times
 from provisioner.store.continuity import Continuity
 from provisioner.store.engine import Database
 from provisioner.store.leases import Hold, Leases
@@ -77,6 +78,7 @@ class Writer:
     _database: Database
     _leases: Leases
     _continuity: Continuity
+    _times: Times = attrs.field(factory=Times, init=False)
     _queue: SimpleQueue[_Submission | None] = attrs.field(factory=SimpleQueue, init=False)
     _thread: threading.Thread | None = attrs.field(default=None, init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -183,6 +185,8 @@ class Writer:
                 for event, body in zip(submission.events, submission.bodies, strict=True):
                     batch.add(event)
                     trail.add(event, body)
+            if batch.latest_at:
+                self._times.note(connection, batch.latest_at)
             batch.store()
             trail.store()
             renewed = self._leases.renew(connection)

@@ -220,7 +220,7 @@ class Harness:
         self.store.write(MaintenanceEnded(at=self.clock(), actor="tester", target=name))
 
     def sweep(self) -> Sweep:
-        """Return a sweep over everything that is due now. Notices are in English."""
+        """Return a sweep over everything that is due now, however far the clock was moved. Notices are in English."""
         tools = self.engine.tools
         herald = Herald(people=self.planner.people, channels=tools.channels, retry=tools.retry, say=str)
         return Sweep(
@@ -229,6 +229,7 @@ class Harness:
             engine=self.engine,
             herald=herald,
             reports=self.plugins.report,
+            clock_confirmed_by=CAUSE.actor,
         )
 
     def resume(self) -> list[Operation]:

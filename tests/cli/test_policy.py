@@ -246,7 +246,8 @@ class TestConfirm:
             CONFIG + RULES.replace('rule = "renew-or-close"', 'rule = "custodian"'), encoding="utf-8"
         )
         travel.move_to(START + 185 * DAY)
-        assert ("duty", "kmarasmem") in happened(ruled.type("--json", "policy", "sweep").json)
+        answer = ruled.type("--json", "policy", "sweep", "--clock-is-right")
+        assert ("duty", "kmarasmem") in happened(answer.json)
 
         answer = ruled.type("--json", "policy", "confirm", "kmarasmem", "backup")
         assert answer.json["next_deadline"] == "2027-03-03T09:00:00Z"
@@ -311,3 +312,87 @@ class TestConfirmWithoutDuty:
     def test_of_an_account_outside_its_scope_exits_with_2(self, ruled: Office) -> None:
         assert ruled.type("policy", "confirm", "arge46", "backup").code == 2
         assert ruled.type("policy", "confirm", "kmarasmem", "backup").code == 0
+
+
+class TestClock:
+    """A clock that is wrong for a while."""
+
+    YEAR = 365 * DAY
+
+    @pytest.mark.parametrize("jump", [YEAR, -YEAR])
+    @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+    def test_that_jumps_far_stops_a_sweep(
+        self, ruled: Office, travel: time_machine.Traveller, jump: timedelta, dry: tuple[str, ...]
+    ) -> None:
+        before = ruled.type("--json", "account", "list").json
+        travel.move_to(START + jump)
+
+        answer = ruled.type("--json", "policy", "sweep", *dry)
+
+        assert (answer.code, answer.json["error"]["class"]) == (2, "ClockError")
+        assert "--clock-is-right" in answer.json["error"]["cure"]
+        assert ruled.type("policy", "sweep").code == 2, "to ask again confirms nothing"
+        travel.move_to(START)
+        assert ruled.type("--json", "account", "list").json == before
+
+    def test_is_not_believed_because_something_else_was_done_by_it(
+        self, ruled: Office, travel: time_machine.Traveller
+    ) -> None:
+        travel.move_to(START + self.YEAR)
+        assert ruled.type("account", "rotate", "kmarasmem").code == 0
+
+        assert ruled.type("policy", "sweep").code == 2
+
+    def test_that_was_ahead_leaves_no_deadline_behind(self, ruled: Office, travel: time_machine.Traveller) -> None:
+        """The office would otherwise have no 30-day rule for a year."""
+        travel.move_to(START + self.YEAR)
+        assert ruled.type("account", "rotate", "kmarasmem").code == 0
+        travel.move_to(START + DAY)
+        assert _status_of_clock(ruled) == "warning"
+
+        assert ruled.type("policy", "sweep").code == 0
+
+        shown = ruled.type("--json", "account", "show", "kmarasmem").json
+        assert shown["password_changed_at"] == "2026-03-03T09:00:00Z"
+        assert shown["closes_at"] == "2026-04-02T09:00:00Z"
+        assert _status_of_clock(ruled) == "ok"
+        travel.move_to(START + 24 * DAY)
+        assert ("warn", "kmarasmem") in happened(ruled.type("--json", "policy", "sweep").json)
+
+    def test_that_somebody_confirms_is_believed_until_it_is_right_again(
+        self, ruled: Office, travel: time_machine.Traveller
+    ) -> None:
+        travel.move_to(START + self.YEAR)
+        assert _status_of_clock(ruled) == "problem"
+        answer = ruled.type("--actor", "1001", "policy", "sweep", "--clock-is-right")
+        assert "arge46: rotate: done" in answer.out
+        assert ruled.type("policy", "sweep").code != 2
+        travel.move_to(START + DAY)
+        assert ruled.type("policy", "sweep").code == 2
+
+        ruled.type("--actor", "1001", "policy", "sweep", "--clock-is-right")
+
+        accounts = ruled.type("--json", "account", "list").json["items"]
+        assert all(one["next_deadline"] < "2026-05" for one in accounts if one["state"] == "open")
+        with ruled.open() as store:
+            confirmed = [one.actor for one in store.events() if one.kind == "clock_confirmed"]
+        assert confirmed == ["1001", "1001"]
+
+    def test_that_went_on_during_the_holidays_needs_no_confirmation(
+        self, ruled: Office, travel: time_machine.Traveller
+    ) -> None:
+        travel.move_to(START + 16 * DAY)
+
+        assert ruled.type("policy", "sweep").code == 0
+
+    def test_whose_sweeps_have_nothing_to_do_is_believed(self, ruled: Office, travel: time_machine.Traveller) -> None:
+        """A quiet store is no store that was not used."""
+        ruled.config.write_text(CONFIG + '[rules.backup]\nrule = "backup-duty"\nkinds = ["province"]\n')
+        for days in range(0, 160, 40):
+            travel.move_to(START + days * DAY)
+            assert ruled.type("policy", "sweep").code == 0
+
+
+def _status_of_clock(office: Office) -> str:
+    [found] = [one for one in office.type("--json", "check").json["items"] if one["name"] == "clock"]
+    return str(found["status"])

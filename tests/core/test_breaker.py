@@ -391,6 +391,17 @@ def _world() -> World:
 class TestQuarantine:
     """A target that has failed for a long time is left alone until somebody resumes it."""
 
+    def test_a_beginning_that_a_clock_that_was_ahead_wrote_down_is_not_believed(self, world: World) -> None:
+        world.clock.advance(24 * 365 * HOUR)
+        fail(world.process(), DOWN, times=3)
+        world.clock.advance(-24 * 365 * HOUR)
+
+        world.fail_for(world.process(), HOUR)
+        world.fail_for(world.process(), HOUR)
+
+        with pytest.raises(QuarantinedError):
+            world.process().expect_no_quarantine()
+
     def test_begins_after_an_hour_without_a_success(self, world: World) -> None:
         breaker = world.quarantined()
 
