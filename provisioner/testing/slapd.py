@@ -19,7 +19,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -94,7 +94,7 @@ olcDbNoSync: {no_sync}
 olcReadOnly: {read_only}
 olcDbIndex: objectClass eq
 olcDbIndex: uid eq
-{hiding}
+{restrictions}
 olcAccess: to attrs=userPassword by dn.exact="{bind_dn}" write by anonymous auth by * none
 olcAccess: to dn.subtree="{base_dn}" by dn.exact="{bind_dn}" write by users read by * none
 olcAccess: to * by users read by * none
@@ -171,6 +171,8 @@ class Slapd:
 
         hidden: Attributes that only the administrator may read.
 
+        untouchable: Logins whose entries the service account may neither make nor change.
+
         read_only: Whether it takes no changes.
 
         replicated: Whether others may be replicas of it.
@@ -196,6 +198,7 @@ class Slapd:
     sync: bool = False
     ppolicy: bool = True
     hidden: Sequence[str] = ()
+    untouchable: Sequence[str] = ()
     read_only: bool = False
     replicated: bool = False
     provider: Slapd | None = None
@@ -330,10 +333,14 @@ class Slapd:
             no_sync=str(not self.sync).upper(),
             read_only=str(self.read_only).upper(),
             modules="\n".join(f"olcModuleLoad: {name}" for name in self._modules()),
-            hiding="\n".join(f"olcAccess: to attrs={name} by * none" for name in self.hidden) or "# nothing is hidden",
+            restrictions="\n".join(self._restrictions()) or "# nothing is restricted",
             replica=self._replica(),
         )
         _run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, _identity())
+
+    def _restrictions(self) -> Iterator[str]:
+        yield from (f"olcAccess: to attrs={name} by * none" for name in self.hidden)
+        yield from (f'olcAccess: to dn.exact="uid={login},{self.base_dn}" by * read' for login in self.untouchable)
 
     def _modules(self) -> list[str]:
         wanted = {"ppolicy": self.ppolicy, "syncprov": self.replicated}
