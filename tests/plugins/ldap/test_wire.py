@@ -65,7 +65,7 @@ def drip(connection: socket.socket, data: bytes) -> None:
     """Send one byte after the other, so that no pause is long."""
     for position in range(len(data)):
         connection.sendall(data[position : position + 1])
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 def say(connection: socket.socket, data: bytes) -> None:
