@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from provisioner.core import engine
 from provisioner.core.authority import Authority
-from provisioner.core.errors import InputError, NotAuthorizedError, StoreError
+from provisioner.core.errors import InputError, NotAuthorizedError
 from provisioner.core.events import Event, OperationPlanned
 from provisioner.core.limits import IN_TOTAL, Guard, MassChangeLimit, Share, Shut
 from provisioner.core.model import (
@@ -208,6 +208,10 @@ def held(harness: Harness) -> str:
     return run.id
 
 
+class PowerCut(BaseException):
+    """The end of a process."""
+
+
 def trail(harness: Harness, kind: str) -> list[dict[str, object]]:
     return [json.loads(entry.body) for entry in harness.store.events() if entry.kind == kind]
 
@@ -365,10 +369,10 @@ class TestStaging:
         def crash(events: Iterable[Event]) -> None:
             chunks.append(list(events))
             if len(chunks) == 3:
-                raise StoreError("the power is out")
+                raise PowerCut
 
         harness.on_record = crash
-        with pytest.raises(StoreError):
+        with pytest.raises(PowerCut):
             close(harness, *range(6))
 
         with world.start() as other:

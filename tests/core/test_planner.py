@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from provisioner.core.errors import ConfigurationError, InputError, UnavailableError
+from provisioner.core.gateway import TARGET_HOOKS
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, Person, Unit
 from provisioner.core.requests import CreateAccount, FindPerson, Receipt
@@ -227,21 +228,25 @@ def test_a_plan_that_cannot_deliver_is_refused(tmp_path: Path) -> None:
             harness.open([samples.UNIT.code])
 
 
-def test_a_target_without_the_hook_is_shown_as_not_attempted(tmp_path: Path) -> None:
+def test_a_target_that_cannot_do_it_is_shown_as_not_attempted(tmp_path: Path) -> None:
     @attrs.define(eq=False)
     class Half:
         @hookimpl
         def account_create(self, request: CreateAccount) -> Receipt:
             return Receipt(outcome=Outcome.APPLIED)
 
-    with Harness(tmp_path / "s.sqlite", targets={"half": Half()}, channels={"sms": MemoryChannel()}) as harness:
+    others = [hook for hook in TARGET_HOOKS if hook != "account_create"]
+    targets, channels = {"half": Half()}, {"sms": MemoryChannel()}
+    with Harness(tmp_path / "s.sqlite", targets=targets, channels=channels, cannot={"half": others}) as harness:
         harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
         operation = harness.open([samples.UNIT.code])[0]
         plan = harness.planner.close([harness.account("temelegitim46")], cause=CAUSE)
 
     assert operation.state is OperationState.DONE
     step = plan.work[0].operation.steps[0]
-    assert (step.outcome, step.error and step.error.message) == (Outcome.NOT_APPLIED, "half has no account_close")
+    assert step.outcome is Outcome.NOT_APPLIED
+    assert step.error
+    assert step.error.message == "half cannot do account_close, as the configuration says"
 
 
 def test_the_personnel_system_knows_better_than_the_store(harness: Harness) -> None:

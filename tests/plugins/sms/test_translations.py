@@ -62,8 +62,9 @@ def test_every_message_can_be_said_in_turkish() -> None:
 def test_no_translation_is_left_of_a_message_that_is_gone() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
     every = set(literals(ast.parse(source.replace("from __future__ import annotations", ""))))
+    paragraphs = {" ".join(paragraph.split()) for text in every for paragraph in text.split("\n\n")}
 
-    assert sorted(TRANSLATIONS.keys() - every) == []
+    assert sorted(TRANSLATIONS.keys() - every - paragraphs) == []
 
 
 @pytest.mark.parametrize("template", TRANSLATIONS)
