@@ -67,6 +67,7 @@ def turns_red(*checks: str) -> Callable[[ClassT], ClassT]:
     "create_of_an_open_account_replaces_its_secret",
     "create_reopens_a_closed_account",
     "nothing_is_left_open",
+    "reopening_keeps_what_others_gave",
     "undo_restores_what_was",
 )
 class CreateRefusesWhatIsThere(Reference):
@@ -115,7 +116,7 @@ class CreateLeavesHalfAnAccount(Reference):
         return super().create(request)
 
 
-@turns_red(*CLOSED, "delete_leaves_nothing")
+@turns_red(*CLOSED, "delete_leaves_nothing", "reopening_keeps_what_others_gave")
 class CloseDeletes(Reference):
     def close(self, request: CloseAccount) -> Receipt:
         receipt = super().close(request)
@@ -123,7 +124,7 @@ class CloseDeletes(Reference):
         return receipt
 
 
-@turns_red(*CLOSED)
+@turns_red(*CLOSED, "close_ends_open_sessions_as_it_is_declared")
 class CloseDoesNothing(Reference):
     def close(self, request: CloseAccount) -> Receipt:
         entry = self.entries.get(request.account.login)
@@ -437,19 +438,19 @@ class UndoIsNotThere(Reference):
 @turns_red("undo_is_there_if_it_is_declared")
 class UndoIsNotDeclared(Reference):
     def capabilities(self) -> Capabilities:
-        return Capabilities(undoes=CHANGES - {"account_rotate"})
+        return attrs.evolve(super().capabilities(), undoes=CHANGES - {"account_rotate"})
 
 
 @turns_red("capabilities_name_hooks_that_are_there")
 class DeclaresAHookThatIsNotThere(Reference):
     def capabilities(self) -> Capabilities:
-        return Capabilities(undoes=CHANGES | {"account_renew"})
+        return attrs.evolve(super().capabilities(), undoes=CHANGES | {"account_renew"})
 
 
 @turns_red("probe_says_whether_it_can_tell")
 class ProvesMoreThanItDeclares(Reference):
     def capabilities(self) -> Capabilities:
-        return Capabilities(undoes=CHANGES, proves_secret=False)
+        return attrs.evolve(super().capabilities(), proves_secret=False)
 
 
 @turns_red("handover_of_an_unknown_account_is_missing", "rotate_of_an_unknown_account_is_missing")
@@ -475,6 +476,8 @@ class RaisesWhatIsNoTargetError(Reference):
     "prints_nothing",
     "probe_refuses_the_secret_of_a_closed_account",
     "rotate_does_not_open_a_closed_account",
+    "reopening_keeps_what_others_gave",
+    "close_ends_open_sessions_as_it_is_declared",
     "undo_is_there_if_it_is_declared",
     "undo_restores_what_was",
 )
@@ -663,8 +666,10 @@ class MixesUpThreads(Reference):
     def create(self, request: CreateAccount) -> Receipt:
         self.password = self.accepted(request.secret)
         time.sleep(0.01)
-        entry = Entry(unit=request.unit.name, holder=request.holder, password=self.password)
-        return self.put(request.account.login, entry)
+        receipt = super().create(request)
+        login = request.account.login
+        self.put(login, attrs.evolve(self.entries[login], password=self.password))
+        return receipt
 
 
 @turns_red("wrong_credentials_are_misconfigured", "wrong_credentials_show_in_check_and_probe")

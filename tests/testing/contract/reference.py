@@ -176,7 +176,12 @@ class Reference:
 
     def open_session(self, login: str, password: str) -> Callable[[], bool]:
         began = self.logs_in(login, password)
-        return lambda: began and self.session_goes_on(self.entries[login])
+
+        def goes_on() -> bool:
+            entry = self.entries.get(login)
+            return began and entry is not None and self.session_goes_on(entry)
+
+        return goes_on
 
     def session_goes_on(self, entry: Entry) -> bool:
         return entry.enabled
