@@ -54,9 +54,10 @@ class Scene:
 
     @contextmanager
     def counting(self) -> Iterator[Callable[[], int]]:
-        """Yield what tells how much the journal holds by now."""
+        """Yield what tells how much the journal holds more by now."""
         with closing(sqlite3.connect(f"file:{self.province.store}?mode=ro", uri=True)) as connection:
-            yield lambda: connection.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
+            [before] = connection.execute("SELECT max(seq) FROM events").fetchone()
+            yield lambda: connection.execute("SELECT max(seq) FROM events").fetchone()[0] - before
 
     def open_and_kill(self, event: int, pause: float) -> bool:
         """Open the list, and kill the process a moment after an event is in the journal. False if it was too late."""
@@ -91,9 +92,10 @@ class Scene:
 
 @pytest.fixture(name="made", scope="module")
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with nothing in it, to be copied."""
+    """A store with nothing in it but the units, to be copied."""
     province = Province(folder=tmp_path_factory.mktemp("made"), targets={}, channel={"plugin": "sms"})
     assert province.run("init").code == 0
+    assert province.run("unit", "import", str(UNITS)).code == 0
     return province.store
 
 

@@ -49,7 +49,7 @@ def act(province: Province, actor: str, *arguments: str) -> Run:
 
 @pytest.fixture(name="closed", scope="module")
 def _closed(province: Province, kannel: Kannel) -> tuple[str, Run]:
-    """The former password, and the sweep that closed the account because it was too old."""
+    """The former password, and the sweep that closed the account because it was too old, after one that warned."""
     former = password_in(kannel.inbox(province.numbers[LOGIN])[-1])
     with closing(sqlite3.connect(province.store)) as store, store:
         store.execute(
@@ -59,6 +59,11 @@ def _closed(province: Province, kannel: Kannel) -> tuple[str, Run]:
             (LOGIN,),
         )
         store.execute("UPDATE rule_sets SET since = '2026-01-01 00:00:00.000000'")
+    warned = act(province, ADMINISTRATOR, "policy", "sweep")
+    assert [notice["delivered"] for notice in warned.document["notices"]] == [True]
+    with closing(sqlite3.connect(province.store)) as store, store:  # the day that the warning leaves goes by
+        store.execute("UPDATE marks SET met_at = datetime(met_at, '-2 days') || '.000000'")
+        store.execute("UPDATE accounts SET next_deadline = datetime(next_deadline, '-2 days') || '.000000'")
     return former, act(province, ADMINISTRATOR, "policy", "sweep")
 
 

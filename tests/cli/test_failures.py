@@ -63,8 +63,8 @@ class TestExitCode:
         """Waiting does not help there."""
         assert exit_code(NotReadyError([MisconfiguredError("wrong key")])) == 2
 
-    def test_is_never_1_for_an_error_of_ours_but_one(self) -> None:
-        """A new class must be given a meaning; a call held back by a dry run is the one that is a defect."""
+    def test_is_1_only_for_the_errors_of_ours_that_are_defects(self) -> None:
+        """A new class must be given a meaning. A call in a dry run and a failure of the program are defects."""
         ours = [
             value
             for value in vars(errors).values()
@@ -73,7 +73,7 @@ class TestExitCode:
         made = [cls([UnknownOutcomeError("x")]) if cls is NotReadyError else _make(cls) for cls in ours]
         defects = [type(error).__name__ for error in made if exit_code(error) is ExitCode.DEFECT]
 
-        assert sorted(defects) == ["DryRunError", "ProvisionerError"]
+        assert sorted(defects) == ["DefectError", "DryRunError", "ProvisionerError"]
 
 
 def _make(cls: type[ProvisionerError]) -> ProvisionerError:

@@ -49,7 +49,8 @@ def _folder(tmp_path: Path) -> Path:
 @contextmanager
 def running(folder: Path, *prefix: str) -> Iterator[subprocess.Popen[str]]:
     """Start to open all units, and yield the process when the first one is open."""
-    command = [*prefix, *_command(folder, "unit", "open", *(unit.code for unit in UNITS))]
+    # A signal that is ignored where the tests run would be ignored there, too.
+    command = ["env", "--default-signal", *prefix, *_command(folder, "unit", "open", *(unit.code for unit in UNITS))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         _wait_for(lambda: any(operation.state.ended for operation in _operations(folder)))

@@ -28,6 +28,7 @@ FAULTS: dict[Fault, tuple[type[Exception] | None, bool]] = {
     Fault.APPLY_AND_LOSE_ANSWER: (UnknownOutcomeError, True),
     Fault.CUT_ANSWER: (UnknownOutcomeError, True),
     Fault.DELAY: (None, True),
+    Fault.PAUSE: (None, True),
     Fault.MISCONFIGURED: (MisconfiguredError, False),
     Fault.DEFECT: (KeyError, False),
     Fault.APPLY_AND_DEFECT: (KeyError, True),

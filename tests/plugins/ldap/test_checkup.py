@@ -33,7 +33,7 @@ class TestRealServer:
     @pytest.mark.parametrize(
         "wrong",
         [
-            {"bind_password": Secret("wrong")},
+            {"bind_password": Secret("not-the-right-one")},
             {"bind_dn": "cn=nobody,dc=directory,dc=test"},
             {"bind_dn": "not a name"},
         ],

@@ -349,7 +349,7 @@ class TestCheck:
             assert pys.target_check(CheckTarget()).capabilities.undoes == frozenset()
 
     def test_a_wrong_key_is_a_misconfiguration(self, mock: PysMock) -> None:
-        with closing(Pys(settings=PysSettings(url=mock.url, api_key=Secret("wrong")))) as pys:
+        with closing(Pys(settings=PysSettings(url=mock.url, api_key=Secret("not-the-right-one")))) as pys:
             with pytest.raises(MisconfiguredError) as caught:
                 pys.target_check(CheckTarget())
             assert "wrong" not in str(caught.value)

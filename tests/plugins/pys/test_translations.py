@@ -36,8 +36,18 @@ def places(template: str) -> set[str | None]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
+def helps() -> Iterator[str]:
+    """Yield what the help of the commands may say: every text of their module, by paragraphs."""
+    for node in ast.walk(ast.parse((PACKAGE / "cli.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (" ".join(paragraph.split()) for paragraph in node.value.split("\n\n"))
+
+
 def test_nothing_is_untranslated_and_nothing_is_left_over() -> None:
-    assert set(templates()) == CATALOGUE.keys()
+    messages = set(templates())
+
+    assert messages <= CATALOGUE.keys()
+    assert CATALOGUE.keys() - messages <= set(helps())
 
 
 def test_the_places_are_the_same() -> None:

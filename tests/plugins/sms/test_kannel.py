@@ -111,7 +111,7 @@ class TestSend:
 
     def test_a_wrong_password_stops_the_run(self, kannel: Kannel, gateway: Open) -> None:
         with pytest.raises(MisconfiguredError, match="credentials"):
-            gateway(kannel, password=Secret("wrong")).send(message())
+            gateway(kannel, password=Secret("not-the-right-one")).send(message())
 
     def test_a_number_without_a_route_is_rejected_and_no_other_is(self, gateway: Open) -> None:
         """Kannel answers with the status of wrong credentials, for this number alone."""
@@ -240,7 +240,7 @@ class TestCheck:
 
     def test_a_wrong_password_is_found_before_the_first_message(self, kannel: Kannel, gateway: Open) -> None:
         with pytest.raises(MisconfiguredError, match="credentials"):
-            gateway(kannel, password=Secret("wrong")).check()
+            gateway(kannel, password=Secret("not-the-right-one")).check()
 
     def test_a_kannel_that_hangs_does_not_hang_us(self, kannel: Kannel, gateway: Open) -> None:
         kannel.pause()
