@@ -135,6 +135,7 @@ class SecrecyChecks(ListenerFixtures):
 
     def test_no_secret_in_reports_and_logs(self, sandbox: Sandbox, listener: Listener) -> None:
         """What the probe shows of an account is for people and for reconciliation, so it holds no password."""
+        sandbox.needs("account_probe")
         account, secret = sandbox.opened()
         wrong = sandbox.make_secret()
 
