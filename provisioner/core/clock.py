@@ -12,8 +12,9 @@ import attrs
 
 from provisioner.core.errors import ClockError
 
-#: How long nothing may have happened before somebody has to say that the clock is right. No holiday lasts as long, and
-#: monthly sweeps go on. What is stored by a clock that is ahead by less is corrected when it is right again.
+#: How long nothing may have happened before somebody has to say that the clock is right. Monthly sweeps go on; a site
+#: that is switched off for longer, as a school's may be in summer, is asked once. What is stored by a clock that is
+#: ahead by less is corrected when it is right again.
 LONGEST_REST = timedelta(days=45)
 
 #: How far the clock may go back. Clocks of several machines differ by less, and so do time zones.
@@ -39,7 +40,8 @@ class KnownTimes:
         if now > self.trusted_at + LONGEST_REST:
             return ClockError(
                 "the clock is {days} days ahead of the last time that the store was used: {now}, {last}",
-                cure="set the clock; if it is right, run 'provisioner policy sweep --clock-is-right' once",
+                cure="if it is right, because nothing ran for so long, as in a summer break, run 'provisioner policy"
+                " sweep --clock-is-right' once; otherwise set the clock",
                 days=(now - self.trusted_at).days,
                 now=now,
                 last=self.trusted_at,

@@ -385,6 +385,21 @@ class TestClock:
 
         assert ruled.type("policy", "sweep").code == 0
 
+    def test_that_is_right_after_a_summer_break_is_asked_about_once(
+        self, ruled: Office, travel: time_machine.Traveller
+    ) -> None:
+        """A school is switched off for seven weeks: the refusal says what it may be and how to go on."""
+        travel.move_to(START + 49 * DAY)
+
+        answer = ruled.type("policy", "sweep")
+
+        assert answer.code == 2
+        assert "49 days ahead of the last time that the store was used" in answer.err
+        assert "nothing ran for so long, as in a summer break, run 'provisioner policy sweep" in answer.err
+        assert ruled.type("--json", "policy", "sweep", "--clock-is-right").json["notices"] != []
+        assert set(ruled.states().values()) == {"open"}, "nobody is closed unwarned"
+        assert ruled.type("policy", "sweep").code == 0
+
     def test_whose_sweeps_have_nothing_to_do_is_believed(self, ruled: Office, travel: time_machine.Traveller) -> None:
         """A quiet store is no store that was not used."""
         ruled.config.write_text(CONFIG + '[rules.backup]\nrule = "backup-duty"\nkinds = ["province"]\n')
@@ -394,5 +409,9 @@ class TestClock:
 
 
 def _status_of_clock(office: Office) -> str:
+    return _finding_of_clock(office)["status"]
+
+
+def _finding_of_clock(office: Office) -> dict[str, str]:
     [found] = [one for one in office.type("--json", "check").json["items"] if one["name"] == "clock"]
-    return str(found["status"])
+    return dict(found)
