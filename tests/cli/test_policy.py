@@ -359,6 +359,30 @@ class TestClock:
         travel.move_to(START + 24 * DAY)
         assert ("warn", "kmarasmem") in happened(ruled.type("--json", "policy", "sweep").json)
 
+    def test_that_is_right_again_is_not_said_to_need_setting(
+        self, ruled: Office, travel: time_machine.Traveller
+    ) -> None:
+        travel.move_to(START + self.YEAR)
+        ruled.type("account", "rotate", "kmarasmem")
+        travel.move_to(START + DAY)
+
+        assert "policy sweep" in _finding_of_clock(ruled)["cure"]
+        assert "set the clock" not in _finding_of_clock(ruled)["cure"]
+
+    def test_that_was_ahead_when_a_rule_set_was_new_puts_it_off_for_no_year(
+        self, ruled: Office, travel: time_machine.Traveller
+    ) -> None:
+        """What a rule set wants counts from when it was new, so that nobody is closed unwarned."""
+        travel.move_to(START + self.YEAR)
+        ruled.config.write_text(CONFIG + RULES.replace("renewal", "yearly"), encoding="utf-8")
+        ruled.type("policy", "sweep", "--clock-is-right")
+        travel.move_to(START + DAY)
+
+        ruled.type("policy", "sweep", "--clock-is-right")
+
+        shown = ruled.type("--json", "account", "show", "kmarasmem").json
+        assert shown["next_deadline"] < "2026-05"
+
     def test_that_somebody_confirms_is_believed_until_it_is_right_again(
         self, ruled: Office, travel: time_machine.Traveller
     ) -> None:

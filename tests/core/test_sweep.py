@@ -10,7 +10,7 @@ from typing import NoReturn
 import attrs
 import pytest
 
-from provisioner.core.errors import ForbiddenError, TargetError, TransientError, UnavailableError
+from provisioner.core.errors import ClockError, ForbiddenError, TargetError, TransientError, UnavailableError
 from provisioner.core.evaluation import RuleFailure
 from provisioner.core.events import DeadlineMet, Event, OperationPlanned, RulesChanged
 from provisioner.core.execution import Execution
@@ -605,6 +605,24 @@ class TestTwoAtOnce:
         world.clock.advance(skew)
 
         assert [one for one in said(sweep(town)) if one[0] == "rotate"] == []
+
+
+class TestClock:
+    """The command line asks whether the clock is right before it begins; who calls a sweep otherwise may not."""
+
+    @pytest.mark.parametrize("jump", [46 * DAY, -2 * DAY])
+    def test_a_sweep_by_a_clock_that_nobody_confirms_warns_and_closes_nobody(
+        self, town: Harness, world: World, jump: timedelta
+    ) -> None:
+        before = town.account("sube46")
+        world.clock.advance(jump)
+        unconfirmed = attrs.evolve(town.sweep(), clock_confirmed_by=None)
+
+        with pytest.raises(ClockError):
+            list(unconfirmed.run())
+
+        assert town.account("sube46") == before
+        assert world.told(AYSE) == []
 
 
 class TestRescheduling:
