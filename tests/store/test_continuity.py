@@ -9,7 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
+from sqlalchemy import event
 
 from provisioner.core.errors import StoreError
 from provisioner.core.model import Unit
@@ -87,6 +89,25 @@ class TestWhileOpen:
 
         with pytest.raises(StoreError, match="was replaced while it was in use"):
             store.write(story("b").planned())
+
+    def test_a_file_that_goes_while_something_is_written_is_not_said_to_hold_it(
+        self, store: Store, url: str, story: type[Story]
+    ) -> None:
+        event.listen(store._database.writer, "commit", lambda _: file_of(url).unlink())
+
+        with pytest.raises(StoreError, match="was deleted, moved or replaced"):
+            store.write(story("a").planned())
+
+    def test_nothing_is_written_to_the_file_that_took_its_place(self, store: Store, url: str) -> None:
+        older = copy(file_of(url), file_of(url).with_suffix(".older"))
+        older.replace(file_of(url))
+        store._database.writer.dispose()  # whatever is opened from now on is the other file
+
+        with pytest.raises(StoreError, match="was deleted, moved or replaced"):
+            store.save_units([attrs.evolve(UNIT, code="new")])
+
+        with Store.open(url) as other:
+            assert other.units(["new"]) == {}
 
     def test_what_others_write_meanwhile_is_no_reason_to_stop(self, store: Store, url: str, story: type[Story]) -> None:
         with Store.open(url) as other:
