@@ -69,6 +69,18 @@ def test_a_target_that_breaks_the_contract_fails_with_the_reason(office: Office)
     assert answer.json["left_behind"] == []
 
 
+def test_a_hook_that_is_missing_fails_until_the_configuration_says_so(office: Office) -> None:
+    office.plugin.lacking["posta"] = ("account_delete",)
+    check = "hooks_are_there_or_left_out_on_purpose"
+
+    for verdict in ("failed", "ok"):
+        answer = office.type("--json", "contract", "posta")
+        [found] = [one for one in answer.json["items"] if one["check"] == check]
+        assert found["verdict"] == verdict, found["reason"]
+        text = office.config.read_text()
+        office.config.write_text(text.replace("[targets.posta]\n", '[targets.posta]\ncannot = ["account_delete"]\n'))
+
+
 def test_accounts_that_may_still_be_open_are_named(office: Office) -> None:
     office.faults("posta").on("account_close", Fault.REFUSE)
     office.faults("posta").on("account_delete", Fault.REFUSE)

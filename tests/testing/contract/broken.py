@@ -744,6 +744,19 @@ class CannotBeLookedAt(Reference):
     account_probe = None  # type: ignore[assignment]
 
 
+@turns_red()
+class CannotDeleteAsItIsSaid(Reference):
+    """Not broken: who says so need not have the hook."""
+
+    cannot = ("account_delete",)
+    account_delete = None  # type: ignore[assignment]
+
+
+@turns_red("hooks_are_there_or_left_out_on_purpose")
+class CanDoWhatItIsSaidItCannot(Reference):
+    cannot = ("account_delete",)
+
+
 @turns_red("close_ends_open_sessions_as_it_is_declared")
 class LeavesSessionsOpen(Reference):
     def session_goes_on(self, entry: Entry) -> bool:

@@ -62,6 +62,8 @@ class Reference:
     throttled: ClassVar[Fault] = Fault.THROTTLE
     #: The only checks worth the time that its fault takes; all, if there are none.
     only: ClassVar[tuple[str, ...]] = ()
+    #: The hooks that it is said to be without.
+    cannot: ClassVar[tuple[str, ...]] = ()
 
     system: int = attrs.field(factory=lambda: next(_numbers))
     lock: threading.RLock = attrs.field(factory=threading.RLock)

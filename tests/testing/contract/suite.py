@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -28,6 +28,10 @@ class TestSubject(TargetContract):
     @pytest.fixture
     def target(self, subject: Reference) -> Reference:
         return subject
+
+    @pytest.fixture
+    def cannot(self, subject: Reference) -> Collection[str]:
+        return subject.cannot
 
     @pytest.fixture
     def target_with_wrong_credentials(self, subject: Reference) -> FaultTarget:
