@@ -578,6 +578,18 @@ class TestHandOver:
 
         assert set((administrator.read(dn) or {})["title"]) == {"Gönüllü".encode(), samples.SUCCESSOR.title.encode()}
 
+    def test_an_account_that_somebody_locked_for_good_does_not_open_for_its_new_holder(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        """The directory lifts that lock when a password is set."""
+        dn = administrator.dn(account)
+        directory.create(samples.create(account))
+        administrator.replace(dn, pwdAccountLockedTime="000001010000Z")
+
+        directory.hand_over(samples.handover(account))
+
+        assert not administrator.logs_in(dn, SECOND)
+
     def test_a_probe_foresees_what_it_does(
         self, directory: Directory, account: Account, administrator: Administrator
     ) -> None:
