@@ -15,16 +15,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import attrs
 import pytest
 from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
 from provisioner.core.model import AccountState, OperationState, Person, Unit
 from provisioner.core.secret import Secret
-from provisioner.store import Store
 from provisioner.testing.kannel import wait_until
 from provisioner_sms.simulator import SmsSimulator
-from tests.faults.victims import DIRECTORIES, Place, Victims, at_work
+from tests.faults.victims import DIRECTORIES, Place, Stage, Victims, at_work
 
 #: How often the journal is written for a rotation or a handover on two targets.
 WRITES = 5
@@ -44,28 +42,8 @@ LOGINS = [unit.login or "" for unit in UNITS]
 SUCCESSOR = PERSONS[-1]
 
 
-@attrs.define(eq=False)
-class Scene:
-    """Files and phones that outlive the processes which work on them."""
-
-    folder: Path
-    phones: SmsSimulator
-    victims: Victims
-
-    def resume(self) -> None:
-        """Drive everything on, until nothing is left."""
-        for _ in range(5):
-            assert self.victims.wait(self.victims.start("resume")) == 0, self.output()
-            with self.store() as store:
-                if not store.unended(LOGINS):
-                    return
-        pytest.fail(f"there is always something left: {self.output()}")
-
-    def store(self) -> Store:
-        return Store.open(f"sqlite:///{self.folder / 'store.sqlite'}")
-
-    def output(self) -> str:
-        return (self.folder / "output.txt").read_text(encoding="utf-8")
+class Scene(Stage):
+    """Targets in files."""
 
     def passwords(self, login: str, mobile: str | None = None) -> list[str]:
         """Return what was sent about an account, to one phone or to all, the oldest first."""
@@ -115,7 +93,7 @@ def _scene(tmp_path: Path) -> Iterator[Scene]:
             harness.know(units=UNITS, persons=PERSONS)
             opened = harness.open([unit.code for unit in UNITS])
             assert {one.state for one in opened} == {OperationState.DONE}
-        yield Scene(folder, phones, stack.enter_context(Victims.at(place)))
+        yield Scene(folder, phones, stack.enter_context(Victims.at(place)), LOGINS)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -20,13 +20,12 @@ import pytest
 
 from provisioner.core.model import OperationState, Person, Unit
 from provisioner.core.secret import Secret
-from provisioner.store import Store
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
 from provisioner_sms.simulator import SmsSimulator
 from tests.acceptance.province import Entrance
-from tests.faults.victims import Place, Victims, at_work
+from tests.faults.victims import Place, Stage, Victims, at_work
 
 #: How many processes are paused, how many of them at once, and how many accounts each of them renews.
 PAUSES, ALIVE, ACCOUNTS = 8, 2, 24
@@ -49,29 +48,11 @@ LOGINS = [unit.login or "" for unit in UNITS]
 
 
 @attrs.define(eq=False)
-class Scene:
-    """Servers and phones, and the processes that work on them."""
+class Scene(Stage):
+    """Servers behind a network, and processes that can be stopped."""
 
-    folder: Path
-    phones: SmsSimulator
     pys: PysMock
     entrance: Entrance
-    victims: Victims
-
-    def output(self) -> str:
-        return (self.folder / "output.txt").read_text(encoding="utf-8")
-
-    def store(self) -> Store:
-        return Store.open(f"sqlite:///{self.folder / 'store.sqlite'}")
-
-    def resume(self) -> None:
-        """Carry on until nothing is left."""
-        for _ in range(5):
-            assert self.victims.wait(self.victims.start("resume")) == 0, self.output()
-            with self.store() as store:
-                if not store.unended(LOGINS):
-                    return
-        pytest.fail(f"there is always something left: {self.output()}")
 
     def pause(self, pid: int) -> None:
         """Stop a process, but not in the middle of a transaction: nobody else could write as long as it is stopped."""
@@ -128,7 +109,7 @@ def _scene(tmp_path: Path) -> Iterator[Scene]:
             opened = harness.open([unit.code for unit in UNITS])
             assert {one.state for one in opened} == {OperationState.DONE}
         entrance = stack.enter_context(Entrance.to(slapd))
-        yield Scene(folder, phones, pys, entrance, stack.enter_context(Victims.at(place)))
+        yield Scene(folder, phones, stack.enter_context(Victims.at(place)), LOGINS, pys, entrance)
 
 
 def stop(pid: int) -> None:

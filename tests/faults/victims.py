@@ -28,7 +28,7 @@ from provisioner.core.model import OperationState
 from provisioner.core.retrying import RetryPolicy
 from provisioner.core.secret import Secret
 from provisioner.local import LocalDirectory
-from provisioner.store import LEASE_TTL
+from provisioner.store import LEASE_TTL, Store
 from provisioner.testing.harness import Harness
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap.plugin import Ldap
@@ -37,6 +37,7 @@ from provisioner_pys.plugin import Pys
 from provisioner_pys.settings import PysSettings
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings
+from provisioner_sms.simulator import SmsSimulator
 from provisioner_sms.texts import Templates
 
 #: What a process would import when it first needs it.
@@ -214,6 +215,34 @@ class Victims:
     def _order(self, order: Mapping[str, object]) -> int:
         print(json.dumps(order), file=self._orders, flush=True)
         return int(self._answers.readline())
+
+
+@attrs.define(eq=False)
+class Stage:
+    """Files and phones that outlive the processes which work on them."""
+
+    folder: Path
+    phones: SmsSimulator
+    victims: Victims
+    #: The accounts that they work on.
+    logins: Sequence[str]
+
+    def output(self) -> str:
+        """Return what all the processes have printed."""
+        return (self.folder / "output.txt").read_text(encoding="utf-8")
+
+    def store(self) -> Store:
+        """Open the store that they work on."""
+        return Store.open(f"sqlite:///{self.folder / 'store.sqlite'}")
+
+    def resume(self) -> None:
+        """Carry on until nothing is left to do."""
+        for _ in range(5):
+            assert self.victims.wait(self.victims.start("resume")) == 0, self.output()
+            with self.store() as store:
+                if not store.unended(self.logins):
+                    return
+        raise AssertionError(f"there is always something left: {self.output()}")
 
 
 def _serve() -> None:
