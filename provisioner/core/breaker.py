@@ -16,8 +16,6 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import TracebackType
-from typing import Self
 
 import attrs
 import structlog
@@ -185,14 +183,6 @@ class Breaker:
                     since=self._known.failing_since,
                     error=self._known.error.message or self._known.error.name,
                 )
-
-    def __enter__(self) -> Self:
-        """Begin a call that is about nothing alone; see :meth:`call`."""
-        self._admit()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._note(error)
 
     def _admit(self) -> None:
         if maintenance := self.maintenance(self.name):

@@ -52,7 +52,7 @@ def _breaker(clock: FakeClock) -> Breaker:
 
 def fail(breaker: Breaker, error: Exception, times: int = 1) -> None:
     for _ in range(times):
-        with pytest.raises(type(error)), breaker:
+        with pytest.raises(type(error)), breaker.call():
             raise error
 
 
@@ -69,7 +69,7 @@ def fail_after(meanwhile: Callable[[], object], call: AbstractContextManager[obj
 
 
 def succeed(breaker: Breaker) -> None:
-    with breaker:
+    with breaker.call():
         pass
 
 
@@ -138,7 +138,7 @@ def test_only_one_of_many_callers_gets_through_after_the_pause(breaker: Breaker,
     def call() -> bool:
         barrier.wait()
         try:
-            with breaker:
+            with breaker.call():
                 time.sleep(0.1)
         except LeftAloneError:
             return False
@@ -153,7 +153,7 @@ def test_parallel_calls_stay_parallel(breaker: Breaker) -> None:
     barrier = threading.Barrier(8, timeout=5)
 
     def call() -> None:
-        with breaker:
+        with breaker.call():
             barrier.wait()
 
     with ThreadPoolExecutor(8) as pool:
@@ -163,7 +163,7 @@ def test_parallel_calls_stay_parallel(breaker: Breaker) -> None:
 def test_a_probe_that_is_interrupted_leaves_another_one_for_later(breaker: Breaker, clock: FakeClock) -> None:
     fail(breaker, TransientError("down"), times=3)
     clock.advance(timedelta(seconds=30))
-    with pytest.raises(KeyboardInterrupt), breaker:
+    with pytest.raises(KeyboardInterrupt), breaker.call():
         raise KeyboardInterrupt
     clock.advance(timedelta(seconds=30))
     succeed(breaker)
@@ -173,7 +173,7 @@ def test_a_probe_that_is_interrupted_leaves_another_one_for_later(breaker: Break
 
 def test_an_interrupt_says_nothing_of_the_target(breaker: Breaker) -> None:
     fail(breaker, TransientError("down"), times=2)
-    with pytest.raises(KeyboardInterrupt), breaker:
+    with pytest.raises(KeyboardInterrupt), breaker.call():
         raise KeyboardInterrupt
     fail(breaker, TransientError("down"))
 
@@ -478,7 +478,7 @@ class TestQuarantine:
         fail(other, DOWN, times=2)
         fail_after(lambda: None, other.probe())
         world.clock.advance(other.pause)
-        with other:
+        with other.call():
             world.quarantined()
 
         assert (known := world.health.health("posta")) is not None
@@ -528,7 +528,7 @@ class TestNotice:
         """A process that had a call under way learnt something that nobody was told."""
         other = world.process()
         fail(other, DOWN, times=2)
-        fail_after(world.quarantined, other, MisconfiguredError("wrong password"))
+        fail_after(world.quarantined, other.call(), MisconfiguredError("wrong password"))
 
         assert [notice.error.message for notice in world.notices] == ["down", "wrong password"]
 
