@@ -37,12 +37,16 @@ def deliver(send: Callable[[], DeliveryReceipt], channel: Channel, delivery_id: 
 
         TargetError: What the channel raised.
     """
+    lost = ""
     try:
         receipt = send()
     except UnknownOutcomeError as error:
-        receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=str(error))
+        lost = str(error)
+        receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=lost)
     if receipt.state is DeliveryState.UNKNOWN and "delivery_probe" in channel.hooks:
         receipt = _probed(channel, delivery_id, retry)
+    if receipt.state is DeliveryState.MISSING and lost:
+        raise NotAppliedError("{error}; the gateway never got the message", error=lost)
     if receipt.state is DeliveryState.MISSING:
         raise NotAppliedError("the gateway never got the message")
     if receipt.state is DeliveryState.UNKNOWN:
