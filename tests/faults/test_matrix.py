@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import attrs
 import pytest
 
+from provisioner.core.health import Change, MemoryHealth, TargetHealth
+from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Person, Unit
-from provisioner.core.requests import Presence
+from provisioner.core.plan import Plan
+from provisioner.core.requests import FindPerson, Presence
 from provisioner.store import LEASE_TTL
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
-from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
-from provisioner.testing.harness import Harness
+from provisioner.testing.faults import APPLIED, EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
+from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
@@ -72,20 +75,29 @@ def cells() -> Iterator[Cell]:
 CELLS = list(cells())
 
 
-class World:
-    """Two targets and a channel, each of which can fail, and the phones behind it."""
+class Office(FaultTarget):
+    """A target that is also asked who is who, and knows nobody whom the store does not know."""
 
-    def __init__(self, folder: Path, *, undoes: bool) -> None:
+    @hookimpl
+    def person_find(self, request: FindPerson) -> Person | None:
+        """Know nobody, or fail."""
+        person: Person | None = self.faults.run("person_find", lambda: None, request)
+        return person
+
+
+class World:
+    """Two targets and some channels, each of which can fail, and the phones behind them."""
+
+    def __init__(self, folder: Path, *, undoes: bool, channels: Sequence[str] = ("sms",)) -> None:
         self.file = folder / "store.sqlite"
         self.clock = FakeClock()
         self.directories = {"first": MemoryTarget(), "second": MemoryTarget()}
         self.phones = MemoryChannel()
-        self.faults = {name: Faults() for name in ("first", "second", "sms")}
+        self.faults = {name: Faults() for name in (*self.directories, *channels)}
         self.targets = {
-            name: FaultTarget(directory, self.faults[name], undoes=undoes)
-            for name, directory in self.directories.items()
+            name: Office(directory, self.faults[name], undoes=undoes) for name, directory in self.directories.items()
         }
-        self.channels = {"sms": FaultChannel(self.phones, self.faults["sms"])}
+        self.channels = {name: FaultChannel(self.phones, self.faults[name]) for name in channels}
         for faults in self.faults.values():
             faults.pause = self.take_over
         #: What another process brought to its end while the first one was stopped.
@@ -232,44 +244,148 @@ def test_no_fault_loses_a_password(
 
 def test_the_matrix_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print(f"\nfault matrix: {len(CELLS)} cells")
+        print(f"\nfault matrix: {len(CELLS)} cells, and {len(REFUSALS)} of one item's refusal")
     assert len(CELLS) == (4 * 6 + 4) * len(Fault) * 2 * 2
+    # 6 operations change and prove on 2 targets; 4 of them ask 2 systems for people and send over 2 channels.
+    assert len(REFUSALS) == (6 + 4) * 2 * len(REASONS) + (6 + 4 + 4) * 2 * len(ANSWERS)
 
 
-LIST = [Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian=f"p{n}") for n in range(8)]
-STAFF = [Person(id=f"p{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for n in range(8)]
-REFUSED = LIST[3]
+# -- one item's refusal ------------------------------------------------------------------------------------------------
 
-ONE_ITEM = [
-    (kind, place, hook, item, fault)
-    for kind, change in (
-        (OperationKind.CREATE, "account_create"),
-        (OperationKind.ROTATE, "account_rotate"),
-        (OperationKind.CLOSE, "account_close"),
-    )
-    for place, hook, item in (("first", change, REFUSED.login), ("sms", "secret_deliver", REFUSED.custodian))
-    if place != "sms" or kind is not OperationKind.CLOSE
-    for fault in sorted(set(Fault) - {Fault.PAUSE})  # a pause is that of the whole process
-]
+LIST = [Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian=f"p{n}") for n in range(3)]
+LOGINS = [unit.login or "" for unit in LIST]
+STAFF = [Person(id=f"{role}{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for role in "ph" for n in range(3)]
+REFUSED = LIST[1]
+
+#: What is said of an item, by the fault. A pause is that of the whole process, without a connection nothing is said
+#: about an item, a delay refuses nothing, and an answer that is cut off is one that is lost.
+REASONS = {
+    Fault.REFUSE: "it is against the rules here",
+    Fault.REFUSE_SECRET: "the password is in the history",
+    Fault.THROTTLE: "too many requests",
+    Fault.LOSE_REQUEST: "no answer within the time-out",
+    Fault.APPLY_AND_LOSE_ANSWER: "no answer within the time-out",
+    Fault.MISCONFIGURED: "wrong credentials",
+    Fault.DEFECT: "raised KeyError",
+    Fault.APPLY_AND_DEFECT: "raised KeyError",
+}
+
+#: A question has no password that could be refused, and leaves nothing behind that was done.
+QUESTIONS = {"account_probe", "delivery_probe", "person_find"}
+ANSWERS = sorted(REASONS.keys() - APPLIED - {Fault.REFUSE_SECRET})
 
 
-@pytest.mark.parametrize(("kind", "place", "hook", "item", "fault"), ONE_ITEM, ids=str)
-def test_the_refusal_of_one_item_stops_no_other(  # noqa: PLR0917 - the dimensions of the matrix
-    kind: OperationKind, place: str, hook: str, item: str, fault: Fault, tmp_path: Path
+@attrs.frozen
+class Refusal:
+    """One row of the column: where one item is refused, and how."""
+
+    kind: OperationKind
+    place: str
+    hook: str
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{self.place}-{self.hook}-{self.fault}"
+
+    @property
+    def overcome(self) -> bool:
+        """Whether the item is done all the same: it was done there already, or another channel takes it."""
+        return self.hook not in QUESTIONS and (self.fault in APPLIED or self.place == "sms")
+
+    def happen_in(self, world: World) -> None:
+        """Let the item be refused there; the answer to a message has to be lost before anybody asks what became of it.
+
+        The second channel is tried when the first one has refused.
+        """
+        rules = [(self.place, self.hook, self.fault)]
+        if self.hook == "delivery_probe":
+            rules.append((self.place, "secret_deliver", Fault.APPLY_AND_LOSE_ANSWER))
+        if self.place == "mail":
+            rules.append(("sms", "secret_deliver", Fault.REFUSE))
+        recipient = f"{'h' if self.kind is OperationKind.HANDOVER else 'p'}1"
+        items = {"person_find": recipient, "secret_deliver": recipient, "delivery_probe": None}
+        for place, hook, fault in rules:
+            world.faults[place].on(hook, fault, item=items.get(hook, REFUSED.login))
+
+
+def refusals() -> Iterator[Refusal]:
+    for kind, change in CHANGE_HOOK.items():
+        places = [*itertools.product(("first", "second"), (change, "account_probe"))]
+        if kind not in SHUTTING:
+            places += itertools.product(("first", "second"), ("person_find",))
+            places += itertools.product(("sms", "mail"), ("secret_deliver", "delivery_probe"))
+        for place, hook in places:
+            for fault in ANSWERS if hook in QUESTIONS else REASONS:
+                yield Refusal(kind, place, hook, fault)
+
+
+REFUSALS = list(refusals())
+
+
+class Openings(MemoryHealth):
+    """Keeps the names of the targets and channels whose circuit has opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def change_health(self, name: str, change: Change, /) -> TargetHealth | None:
+        self.names.append(name)
+        return super().change_health(name, change)
+
+
+@pytest.fixture(name="lists", scope="module")
+def _lists(tmp_path_factory: pytest.TempPathFactory) -> Mapping[OperationKind, World]:
+    """Return, for each kind of operation, a world in which all accounts are where such an operation begins."""
+    worlds = {kind: World(tmp_path_factory.mktemp(kind), undoes=True) for kind in CHANGE_HOOK}
+    for kind, world in worlds.items():
+        with world.start() as harness:
+            harness.know(units=LIST, persons=STAFF)
+            if kind is not OperationKind.CREATE:
+                harness.open([unit.code for unit in LIST])
+            if kind in CLOSED:
+                harness.close_accounts(LOGINS)
+    return worlds
+
+
+def plan_all(harness: Harness, kind: OperationKind) -> Plan:
+    planner = harness.planner
+    if kind is OperationKind.CREATE:
+        return planner.open_units(LIST, CAUSE)
+    accounts = [harness.account(login) for login in LOGINS]
+    if kind is OperationKind.HANDOVER:
+        plans = [planner.hand_over(account, to=f"h{n}", cause=CAUSE) for n, account in enumerate(accounts)]
+        return Plan(
+            work=tuple(work for plan in plans for work in plan.work),
+            refused=tuple(refused for plan in plans for refused in plan.refused),
+        )
+    plan_of = {
+        OperationKind.REOPEN: planner.reopen,
+        OperationKind.ROTATE: planner.rotate,
+        OperationKind.CLOSE: planner.close,
+        OperationKind.DELETE: planner.delete,
+    }
+    return plan_of[kind](accounts, CAUSE)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+def test_the_refusal_of_one_item_stops_no_other(
+    refusal: Refusal, lists: Mapping[OperationKind, World], tmp_path: Path
 ) -> None:
-    world = World(tmp_path, undoes=True)
+    """Any failure that were not the item's alone would open a circuit here."""
+    world, openings = World(tmp_path, undoes=True, channels=("sms", "mail")), Openings()
+    world.copy(lists[refusal.kind])
     with world.start() as harness:
-        harness.know(units=LIST, persons=STAFF)
-        if kind is not OperationKind.CREATE:
-            harness.open([unit.code for unit in LIST])
-        world.faults[place].on(hook, fault, item=item)
-        logins = [unit.login or "" for unit in LIST]
-        if kind is OperationKind.CREATE:
-            operations = harness.open([unit.code for unit in LIST])
-        else:
-            operations = (harness.rotate if kind is OperationKind.ROTATE else harness.close_accounts)(logins)
+        for gateway in (*harness.plugins.targets.values(), *harness.plugins.channels.values()):
+            gateway.breaker.threshold, gateway.breaker.health = 1, openings
+        refusal.happen_in(world)
+        plan = plan_all(harness, refusal.kind)
+        operations = harness.run(plan)
 
-        left = [one for one in operations if one.state is not OperationState.DONE]
-        assert len(operations) == len(LIST)
-        assert {one.login for one in left} <= {REFUSED.login}
-        assert all(one.error and one.error.name != "LeftAloneError" for one in left)
+    left = {operation.login: operation for operation in operations if operation.state is not OperationState.DONE}
+    named = {login: operation.error.message if operation.error else "" for login, operation in left.items()}
+    named |= {refused.login: str(refused.reason) for refused in plan.refused}
+    assert len(operations) + len(plan.refused) == len(LIST)
+    assert list(named) == ([] if refusal.overcome else [REFUSED.login])
+    assert all(REASONS[refusal.fault] in reason for reason in named.values())
+    assert openings.names == []
