@@ -30,7 +30,7 @@ def carry_out(session: Session, app: Application, form: RequestForm, *, dry_run:
     if form.state is FormState.ARCHIVED or (operation and operation.state is OperationState.DONE):
         if operation and form.state is FormState.EXECUTING and not dry_run:
             app.desk.archive(attrs.evolve(form, operation=operation.id))
-        return _done_already(session, form)
+        return _done_already(session, app, form)
     account = app.store.accounts([form.login]).get(form.login)
     app.desk.require_ready(form, session.actor, _recipient(app, form, account))
     if operation and not operation.state.ended:
@@ -63,14 +63,14 @@ def _operation_of(app: Application, form: RequestForm) -> Operation | None:
     return next(meant, None)
 
 
-def _done_already(session: Session, form: RequestForm) -> ExitCode:
+def _done_already(session: Session, app: Application, form: RequestForm) -> ExitCode:
     reason = Text("request {id} was carried out already", {"id": form.id})
-    return follow(session, (), [Unchanged(login=form.login, reason=reason)], total=0)
+    return follow(session, app, (), [Unchanged(login=form.login, reason=reason)], total=0)
 
 
 def _drive_on(session: Session, app: Application, operation: Operation, *, dry_run: bool) -> ExitCode:
     if operation.state is OperationState.STAGED:
-        return follow(session, [operation])
+        return follow(session, app, [operation])
     return run(session, app, Plan(work=(app.planner.again(operation),)), dry_run=dry_run)
 
 

@@ -147,8 +147,9 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
         if dry_run:
             return _show_days(session, *_simulated(session, app, 1))
         told: list[_Told] = []
-        code = follow(session, _operations(sweep.run(), told), more=lambda: _told(session.output, told))
-        _tell(session.output, told)
+        operations = _operations(sweep.run(), told)
+        code = follow(session, app, operations, more=lambda: _told(session.output, _shown(session, app, told)))
+        _tell(session.output, _shown(session, app, told))
         if sweep.is_stopped:
             session.output.note("the sweep was asked to stop; the next one does what is left")
     left = sweep.is_stopped or any(map(_is_open, told))
@@ -273,6 +274,17 @@ def _operations(swept: Iterable[Swept], told: list[_Told]) -> Iterator[Operation
             yield one
         else:
             told.append(one)
+
+
+def _shown(session: Session, app: Application, told: Sequence[_Told]) -> list[_Told]:
+    """Return what a sweep tells of besides operations, as the actor may read it, in its order."""
+    privacy, accounts = session.privacy(app.store), app.store.accounts
+    notices = privacy.shown_notices((one for one in told if isinstance(one, Notice)), accounts)
+    refusals = privacy.shown_refusals((one for one in told if isinstance(one, Refusal)), accounts)
+    return [
+        next(notices) if isinstance(one, Notice) else next(refusals) if isinstance(one, Refusal) else one
+        for one in told
+    ]
 
 
 def _is_open(one: _Told) -> bool:

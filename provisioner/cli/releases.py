@@ -42,11 +42,13 @@ def staged(session: Session) -> ExitCode:
     These runs would close too many accounts.
     """
     with session.store() as store:
-        runs = store.staged_runs()
-        logins = {one.id: [operation.login for operation in store.staged_operations(one.id)] for one in runs}
-    session.output.document({"items": [_document(one) | {"logins": logins[one.id]} for one in runs]})
+        waiting = {run: store.staged_operations(run.id) for run in store.staged_runs()}
+        privacy = session.privacy(store)
+        shown = [(privacy.shown_run(run, left, store.accounts), left) for run, left in waiting.items()]
+    items = [_document(run) | {"logins": [operation.login for operation in left]} for run, left in shown]
+    session.output.document({"items": items})
     session.output.table(
-        ("id", "held back", "actor", "reason", "operations", "share"), [_row(session, one) for one in runs]
+        ("id", "held back", "actor", "reason", "operations", "share"), [_row(session, run) for run, _ in shown]
     )
     return ExitCode.DONE
 
@@ -64,7 +66,7 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     with started(session, dry_run=dry_run) as app:
         run_id = find_id(app.store, Named.RUN, run_id)
         if not dry_run:
-            return follow(session, app.engine.release(run_id, actor=session.actor, reason=reason))
+            return follow(session, app, app.engine.release(run_id, actor=session.actor, reason=reason))
         plan = Plan(work=tuple(app.engine.releasable(run_id, actor=session.actor)))
         return run(session, app, plan, dry_run=True)
 
@@ -86,6 +88,7 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
         _require_right(session, app, ended)
         if not dry_run:
             ended = staging.discard(run_id, actor=session.actor, reason=reason)
+        ended = list(session.privacy(app.store).shown_operations(ended, app.store.accounts))
     session.output.document({"operations": [operation_document(one, session.output.translated) for one in ended]})
     if dry_run:
         session.output.say("{count} operations would end; this is a dry run, nothing was changed", count=len(ended))

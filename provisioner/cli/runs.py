@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import attrs
 import click
 
 from provisioner.bootstrap import Application
@@ -84,15 +85,16 @@ def run(
     """
     unusable = app.engine.preflight(plan.work) if plan.work and (dry_run or prepare) else ()
     if dry_run:
+        excess = app.engine.staging.excess(plan.work)
         foreseen = list(foresee(plan.work, app.engine.tools.targets))
-        return _show(session, plan, app.engine.staging.excess(plan.work), unusable, foreseen)
+        return _show(session, *_readable(session, app, plan, foreseen), excess, unusable)
     if app.engine.tools.retry.stop.is_set():
         raise StoppedError("the program was asked to stop before anything was changed", cure="run the command again")
     if prepare:
         prepare()
     # What was prepared is changed already, whatever becomes of the rest.
     operations = _applied(app, plan) if prepare else app.engine.apply(plan)
-    return follow(session, operations, plan.unchanged, refused=plan.refused, total=len(plan.work))
+    return follow(session, app, operations, plan.unchanged, refused=plan.refused, total=len(plan.work))
 
 
 def _applied(app: Application, plan: Plan) -> Iterator[Operation]:
@@ -101,6 +103,7 @@ def _applied(app: Application, plan: Plan) -> Iterator[Operation]:
 
 def follow(
     session: Session,
+    app: Application,
     operations: Iterable[Operation],
     unchanged: Sequence[Unchanged] = (),
     *,
@@ -113,6 +116,8 @@ def follow(
     Args:
 
         session: Where to answer.
+
+        app: Knows who may read what of them.
 
         operations: Yielded as they end.
 
@@ -140,11 +145,12 @@ def follow(
         if not ended and not any(more().values()) and isinstance(error, (ClockError, InputError, NotReadyError)):
             raise
         failure = error  # what has been done until then is to be said all the same
-    answer = {**_document(session, ended, unchanged, refused), **more()}
+    shown = list(session.privacy(app.store).shown_operations(ended, app.store.accounts))
+    answer = {**_document(session, shown, unchanged, refused), **more()}
     if failure:
         answer["error"] = failures.document(failure, session)
     session.output.document(answer)
-    _tell(session, ended, unchanged, refused)
+    _tell(session, shown, unchanged, refused)
     if failure:
         for line in failures.lines(failure, session):
             session.output.error_lines(line)
@@ -160,12 +166,23 @@ def _exit_code(ended: Iterable[Operation], refused: Sequence[Refused], failure: 
     return ExitCode.UNFINISHED if failure or refused or states - {OperationState.DONE} else ExitCode.DONE
 
 
+def _readable(
+    session: Session, app: Application, plan: Plan, foreseen: Sequence[Foreseen]
+) -> tuple[Plan, Sequence[Foreseen]]:
+    """Return a plan, and what is foreseen of it, as the actor may read them: others may have asked for it."""
+    privacy, operations = session.privacy(app.store), [work.operation for work in plan.work]
+    shown = privacy.shown_operations(operations, app.store.accounts)
+    work = [attrs.evolve(work, operation=operation) for work, operation in zip(plan.work, shown, strict=True)]
+    changes = privacy.shown_foreseen(foreseen, operations, app.store.accounts)
+    return attrs.evolve(plan, work=tuple(work)), list(changes)
+
+
 def _show(
     session: Session,
     plan: Plan,
+    foreseen: Sequence[Foreseen],
     excess: Share | None,
     unusable: Sequence[TargetError],
-    foreseen: Sequence[Foreseen],
 ) -> ExitCode:
     """Show what would be done, whether it would be held back, and what could not be done now."""
     operations = [work.operation for work in plan.work]
@@ -309,10 +326,11 @@ def carry_on(
         ProvisionerError: Nothing was changed.
     """
     if not dry_run:
-        return follow(session, app.engine.retry(operations), unchanged)
+        return follow(session, app, app.engine.retry(operations), unchanged)
     found = list(app.engine.startable(operations))
     work = tuple(one for one in found if isinstance(one, Work))
-    refused = tuple(_refused(one) for one in found if isinstance(one, Operation))
+    left = [one for one in found if isinstance(one, Operation)]
+    refused = tuple(map(_refused, session.privacy(app.store).shown_operations(left, app.store.accounts)))
     return run(session, app, Plan(work=work, unchanged=tuple(unchanged), refused=refused), dry_run=True)
 
 

@@ -26,6 +26,8 @@ class Refusal:
     login: str
     deadline: Deadline
     reason: Text
+    #: The id of whoever holds the account.
+    holder: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -109,7 +111,8 @@ class PolicyRun:
 
     def _refusals(self, reasons: Mapping[str, Text]) -> Iterator[Refusal]:
         for login, reason in reasons.items():
-            yield Refusal(login=login, deadline=self.changes[login][1], reason=reason)
+            demand, deadline = self.changes[login]
+            yield Refusal(login=login, deadline=deadline, reason=reason, holder=demand.account.holder)
 
 
 def _refused(demands: Iterable[Demand], error: InputError | NotAuthorizedError) -> dict[str, Text]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from provisioner.core.authority import Authority, Role
-from provisioner.core.errors import DeniedError
+from provisioner.core.errors import DeniedError, ProvisionerError, StoreError
 from provisioner.core.forms import RequestForm
-from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, Unit
+from provisioner.core.limits import StagedRun
+from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
 from provisioner.core.plan import POLICY_ACTOR
+from provisioner.core.requests import AttributeChange
+from provisioner.core.text import Text
 from provisioner.core.troubles import Trouble
+
+if TYPE_CHECKING:
+    from provisioner.core.foresight import Foreseen
+    from provisioner.core.notices import Notice
+    from provisioner.core.policy_run import Refusal
 
 #: What stands in the place of personal data.
 MASK = "***"
@@ -62,6 +72,9 @@ _KINDS: Mapping[type, _Kind] = {
     Trouble: _Kind(("text", "reporter", "resolution"), ("reporter",)),
 }
 
+#: Returns the accounts with these logins, by login.
+AccountsOf = Callable[[Iterable[str]], Mapping[str, Account]]
+
 AnyT = TypeVar("AnyT")
 RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, RequestForm, Trouble)
 
@@ -102,9 +115,7 @@ class Privacy:
             for record, may_read in zip(page, self._readable(page), strict=True):
                 yield record if may_read or self._viewer in readers(record) else self._masked(record)
 
-    def shown_operations(
-        self, operations: Iterable[Operation], accounts: Callable[[Iterable[str]], Mapping[str, Account]]
-    ) -> Iterator[Operation]:
+    def shown_operations(self, operations: Iterable[Operation], accounts: AccountsOf) -> Iterator[Operation]:
         """Yield operations as the viewer may read them, in their order. What a policy does is personal to nobody.
 
         Args:
@@ -117,14 +128,81 @@ class Privacy:
             yield from operations
             return
         for page in _pages(operations):
-            known = accounts(operation.login for operation in page)
-            units = {login: account.unit for login, account in known.items()}
-            covered = self._authority.covered(self._viewer, _READERS, set(units.values()))
+            readable = self._readable_logins((operation.login for operation in page), accounts)
             for operation in page:
                 is_party = self._viewer in {operation.actor, operation.holder, operation.outgoing}
-                may_read = is_party or units.get(operation.login) in covered
-                by_policy = operation.actor.startswith(POLICY_ACTOR)
-                yield operation if may_read or by_policy else _masked_operation(operation)
+                yield operation if is_party or operation.login in readable else _masked_operation(operation)
+
+    def shown_run(self, run: StagedRun, operations: Collection[Operation], accounts: AccountsOf) -> StagedRun:
+        """Return a run that is held back, with who asked for it if the viewer may read all of its operations.
+
+        Args:
+
+            run: The run.
+
+            operations: What still waits of it.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        if not self._authority.enforced or run.actor == self._viewer or _is_policy(run.actor):
+            return run
+        readable = self._readable_logins((operation.login for operation in operations), accounts)
+        if operations and all(operation.login in readable for operation in operations):
+            return run
+        return attrs.evolve(run, actor=MASK, reason=run.reason and MASK)
+
+    def shown_foreseen(
+        self, foreseen: Iterable[Foreseen], operations: Iterable[Operation], accounts: AccountsOf
+    ) -> Iterator[Foreseen]:
+        """Yield what would become of attributes, without their values where the viewer may not read the operation.
+
+        Args:
+
+            foreseen: What the targets say.
+
+            operations: What it is about.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        shown = self.shown_operations(operations, accounts)
+        hidden = {operation.login for operation in shown if operation.actor == MASK}
+        for change in foreseen:
+            yield attrs.evolve(change, changes=_masked_changes(change)) if change.login in hidden else change
+
+    def shown_notices(self, notices: Iterable[Notice], accounts: AccountsOf) -> Iterator[Notice]:
+        """Yield notices, without their recipients where the viewer may not read whom they are for.
+
+        Args:
+
+            notices: The notices; those that are about no account are for administrators and their recipients.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        given = list(notices)
+        readable = self._readable_logins((notice.login for notice in given), accounts)
+        for notice in given:
+            recipient = notice.recipient
+            if recipient is None or recipient == self._viewer or notice.login in readable:
+                yield notice
+            else:
+                error = notice.error and _masked_failure(notice.error, {recipient})
+                yield attrs.evolve(notice, recipient=MASK, error=error)
+
+    def shown_refusals(self, refusals: Iterable[Refusal], accounts: AccountsOf) -> Iterator[Refusal]:
+        """Yield what a policy could not do; where the viewer may not read who holds the account, reasons do not tell.
+
+        Args:
+
+            refusals: What could not be done.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        given = list(refusals)
+        readable = self._readable_logins((refusal.login for refusal in given), accounts)
+        for refusal in given:
+            hidden = {refusal.holder} - {self._viewer}
+            is_shown = refusal.login in readable
+            yield refusal if is_shown else attrs.evolve(refusal, reason=_masked_text(refusal.reason, hidden))
 
     def may_read(self, record: RecordT) -> bool:
         """Whether the viewer may read all of a record."""
@@ -156,6 +234,22 @@ class Privacy:
             for record, code, kind in zip(records, codes, kinds, strict=True)
         ]
 
+    def _readable_logins(self, logins: Iterable[str], accounts: AccountsOf) -> Collection[str]:
+        """Return those of these logins whose account the viewer may read; an empty one stands for everywhere.
+
+        What cannot be looked up may not be read: what has been done is told even if the store has failed meanwhile.
+        """
+        wanted = set(logins)
+        if not self._authority.enforced:
+            return wanted
+        try:
+            units: Mapping[str, str | None] = {login: one.unit for login, one in accounts(wanted - {""}).items()}
+            units = {**units, "": None} if "" in wanted else units
+            covered = self._authority.covered(self._viewer, _READERS, units.values())
+        except StoreError:
+            return ()
+        return {login for login, unit in units.items() if unit in covered}
+
     def _masked(self, record: RecordT) -> RecordT:
         personal: Collection[str] = _KINDS[type(record)].personal
         if isinstance(record, RequestForm) and record.requester == self._viewer:
@@ -170,5 +264,54 @@ def _pages(records: Iterable[AnyT]) -> Iterator[Sequence[AnyT]]:
         yield page
 
 
+def _is_policy(actor: str) -> bool:
+    return actor.startswith(POLICY_ACTOR)
+
+
 def _masked_operation(operation: Operation) -> Operation:
-    return attrs.evolve(operation, actor=MASK, reason=operation.reason and MASK)
+    """Return an operation without the persons who have a part in it; that a policy did it is personal to nobody."""
+    by_policy = _is_policy(operation.actor)
+    hidden = {operation.holder, operation.outgoing} | ({None} if by_policy else {operation.actor})
+    steps = [attrs.evolve(step, error=_masked_error(step.error, hidden)) for step in operation.steps]
+    masked = attrs.evolve(operation, error=_masked_error(operation.error, hidden), steps=tuple(steps))
+    return masked if by_policy else attrs.evolve(masked, actor=MASK, reason=operation.reason and MASK)
+
+
+def _masked_error(error: StepError | None, hidden: Collection[str | None]) -> StepError | None:
+    if error is None:
+        return None
+    return attrs.evolve(error, message=_without(error.message, hidden), cure=_without(error.cure, hidden))
+
+
+def _masked_failure(error: ProvisionerError, hidden: Collection[str | None]) -> ProvisionerError:
+    masked = copy.copy(error)
+    masked.text, masked.cure = _masked_text(error.text, hidden), _masked_text(error.cure, hidden)
+    return masked
+
+
+def _masked_text(text: Text, hidden: Collection[str | None]) -> Text:
+    values = {name: _masked_value(value, hidden) for name, value in text.values.items()}
+    return attrs.evolve(text, values=values)
+
+
+def _masked_value(value: object, hidden: Collection[str | None]) -> object:
+    if isinstance(value, Text):
+        return _masked_text(value, hidden)
+    return _without(value, hidden) if isinstance(value, str) else value
+
+
+def _masked_changes(foreseen: Foreseen) -> tuple[AttributeChange, ...]:
+    return tuple(
+        attrs.evolve(change, removes=_masks(change.removes), adds=_masks(change.adds), keeps=_masks(change.keeps))
+        for change in foreseen.changes
+    )
+
+
+def _masks(values: Collection[str]) -> tuple[str, ...]:
+    return (MASK,) * len(values)
+
+
+def _without(text: str, hidden: Collection[str | None]) -> str:
+    """Return a message without these ids, wherever they stand as words of their own."""
+    ids = [re.escape(person) for person in hidden if person]
+    return re.sub(rf"(?<!\w)(?:{'|'.join(ids)})(?!\w)", MASK, text) if ids else text

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import attrs
 import pytest
+import time_machine
 
+from provisioner.bootstrap import utc_now
+from provisioner.core.authority import Authority
+from provisioner.core.model import StepError
+from provisioner.core.policy_run import Refusal
+from provisioner.core.privacy import Privacy
+from provisioner.core.requests import AccountReport, AttributeChange, Presence, TargetReport
+from provisioner.core.rules import Action, Deadline
+from provisioner.core.text import Text
+from provisioner.testing.faults import Fault
+from provisioner.testing.memory import MemoryTarget
 from tests.cli.conftest import CONFIG, PERSONS, Answer, Office
 from tests.planted import plant
 
@@ -232,3 +245,134 @@ class TestOperations:
 
         assert (operation["actor"], operation["reason"], operation["state"]) == ("***", "***", "done")
         assert "illness" not in by(office, actor, "operation", "list", "--all").out
+
+    @pytest.fixture(name="stuck_id")
+    def _stuck_id(self, office: Office) -> str:
+        """Return an operation that an officer asked for and that waits, with a reason that names the holder."""
+        office.faults("posta").on("account_close", Fault.CANNOT_CONNECT)
+        command = "account", "close", "arge46", "--reason", "illness"
+        return str(by(office, OFFICER, *command).json["operations"][0]["id"])
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    @pytest.mark.parametrize("more", [(), ("--dry-run",)])
+    @pytest.mark.parametrize("command", ["resume", "retry"])
+    def test_that_others_drive_on_are_masked(
+        self, office: Office, stuck_id: str, actor: str, more: tuple[str, ...], command: str
+    ) -> None:
+        whole = ("resume",) if command == "resume" else ("operation", "retry", stuck_id)
+        shown = by(office, actor, *whole, *more)
+
+        [operation] = shown.json["operations"]
+        assert (operation["login"], operation["actor"], operation["reason"]) == ("arge46", "***", "***")
+        assert not any(word in shown.out for word in (OFFICER, "1002", "illness"))
+        in_text = office.type("--actor", actor, *whole, *more).out
+        assert "arge46" in in_text
+        assert not any(word in in_text for word in (OFFICER, "1002", "illness"))
+
+    def test_that_an_officer_drives_on_are_whole(self, office: Office, stuck_id: str) -> None:
+        [operation] = by(office, ADMINISTRATOR, "resume").json["operations"]
+
+        assert (operation["actor"], operation["reason"]) == (OFFICER, "illness")
+
+    def test_do_not_name_persons_in_their_errors_to_others(self, office: Office) -> None:
+        """The reason for which an operation waits may name who is to receive the password."""
+        office.faults("sms").on("secret_deliver", Fault.REFUSE)
+        by(office, ADMINISTRATOR, "account", "rotate", "arge46", "--reason", "illness")
+        [operation] = [one for one in office.operations() if one.kind == "rotate"]
+        error = StepError(name="MissingError", message="10023 of 1002: nobody knows 1002", cure="look for 1002")
+        masked = attrs.evolve(operation, error=error, steps=(attrs.evolve(operation.steps[0], error=error),))
+        with office.open() as store:
+            accounts = store.accounts
+            privacy = Privacy(Authority(records=store, now=utc_now), STRANGER)
+            [shown] = privacy.shown_operations([masked], accounts)
+
+        expected = StepError(name="MissingError", message="10023 of ***: nobody knows ***", cure="look for ***")
+        assert (shown.error, shown.steps[0].error) == (expected, expected)
+
+
+class TestForeseenChanges:
+    """What a dry run of what somebody else asked for would change."""
+
+    def test_are_masked_for_others(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        title = AttributeChange(name="title", removes=("Şef",), adds=("Memur",))
+        report = AccountReport(presence=Presence.DISABLED, changes=(title,))
+        office.faults("posta").on("account_create", Fault.CANNOT_CONNECT)
+        assert by(office, ADMINISTRATOR, "unit", "open", "istatistik").code == 4
+        monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport(foresees=True))
+        monkeypatch.setattr(MemoryTarget, "account_probe", lambda *_: report)
+
+        for mode in ((), ("--json",)):
+            whole = office.type(*mode, "--actor", ADMINISTRATOR, "resume", "--dry-run").out
+            shown = office.type(*mode, "--actor", STRANGER, "resume", "--dry-run").out
+            assert "Memur" in whole
+            assert ("***" in shown, "Memur" in shown, "title" in shown) == (True, False, True)
+
+
+class TestHeldRuns:
+    """Who asked for a run that is held back, and why."""
+
+    @pytest.fixture(name="held", autouse=True)
+    def _held(self, office: Office) -> None:
+        office.config.write_text(
+            office.config.read_text() + "[limits]\nmass_change_from = 2\n[rules.renewal]\nrule = 'auto-rotate'\n"
+        )
+        assert by(office, OFFICER, "unit", "close", "il-mem", "--with-subtree", "--reason", "illness").code == 6
+
+    @pytest.mark.parametrize("actor", [OFFICER, ADMINISTRATOR])
+    def test_are_read_by_officers_and_who_asked(self, office: Office, actor: str) -> None:
+        [run] = seen(office, actor, "policy", "staged")["items"]
+
+        assert (run["actor"], run["reason"]) == (OFFICER, "illness")
+
+    @pytest.mark.parametrize("actor", HIDDEN_FROM)
+    def test_are_masked_for_others(self, office: Office, actor: str) -> None:
+        [run] = seen(office, actor, "policy", "staged")["items"]
+
+        assert (run["actor"], run["reason"], run["logins"]) == ("***", "***", ["arge46", "kmarasmem"])
+        in_text = office.type("--actor", actor, "policy", "staged").out
+        assert "***" in in_text
+        assert not any(word in in_text for word in (OFFICER, "illness"))
+
+
+class TestNotices:
+    """Whom a sweep told."""
+
+    @pytest.fixture(autouse=True)
+    def _ruled(self, office: Office) -> Iterator[None]:
+        office.config.write_text(office.config.read_text() + '[rules.renewal]\nrule = "renew-or-close"\n')
+        assert by(office, ADMINISTRATOR, "policy", "sweep").code == 0
+        with time_machine.travel(utc_now() + timedelta(days=24)):
+            yield
+
+    @pytest.mark.parametrize(
+        ("actor", "recipients"),
+        [
+            (ADMINISTRATOR, {"arge46": "1002", "kmarasmem": "1002"}),
+            (HOLDER, {"arge46": "1002", "kmarasmem": "1002"}),
+            (STRANGER, {"arge46": "***", "kmarasmem": "***"}),
+            (ELSEWHERE, {"arge46": "***", "kmarasmem": "***"}),
+        ],
+    )
+    def test_are_masked_for_others(self, office: Office, actor: str, recipients: dict[str, str]) -> None:
+        notices = seen(office, actor, "policy", "sweep")["notices"]
+
+        assert {one["login"]: one["recipient"] for one in notices} == recipients
+
+    def test_that_are_refused_do_not_name_the_holder(self, office: Office) -> None:
+        deadline = Deadline(action=Action.ROTATE, at=utc_now(), rule_set="renewal", reason=Text("due"), source="001")
+        reason = Text("{person} cannot be looked up", {"person": "1002"})
+        refusal = Refusal(login="arge46", deadline=deadline, reason=reason, holder="1002")
+        with office.open() as store:
+            privacy = Privacy(Authority(records=store, now=utc_now), STRANGER)
+            [shown] = privacy.shown_refusals([refusal], store.accounts)
+
+        assert str(shown.reason) == "*** cannot be looked up"
+
+    @pytest.mark.parametrize("fault", [None, Fault.REFUSE])
+    def test_are_masked_in_text(self, office: Office, fault: Fault | None) -> None:
+        if fault:
+            office.faults("sms").on("notice_deliver", fault)
+        out = office.type("--actor", STRANGER, "policy", "sweep").out
+
+        assert "kmarasmem" in out
+        assert not any(word in out for word in ("1002", "Çağlar"))
