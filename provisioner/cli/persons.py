@@ -58,13 +58,10 @@ def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
     The data comes from the personnel system or the store.
     """
     with session.application() as app:
-        found = app.planner.people.find_all([person_id])
-        if person_id not in found:
-            raise InputError([Problem(field="id", message=Text("nobody knows {person}", {"person": person_id}))])
-        privacy = session.privacy(app.store)
-        if full:
-            privacy.require(found[person_id])
-        [person] = privacy.shown([found[person_id]])
+        find = app.planner.people.find_all
+        person = session.privacy(app.store).person(person_id, lambda wanted: find([wanted]).get(wanted))
+    if person is None:
+        raise InputError([Problem(field="id", message=Text("nobody knows {person}", {"person": person_id}))])
     content = person_document(person, person.mobile if full else masked(person.mobile))
     session.output.document(content)
     session.output.fields([(name, str(value or "")) for name, value in content.items()])

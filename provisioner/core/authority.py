@@ -214,6 +214,12 @@ class Authority:
         """Whether two ids are of one person, or one of the two may act for the other now, in any role."""
         return person == other or self.acts_for(person, other) or self.acts_for(other, person)
 
+    def has_any(self, person: str, roles: Collection[Role]) -> bool:
+        """Whether a person has one of these roles now, or is an administrator, for any unit at all."""
+        wanted, at = {*roles, Role.ADMINISTRATOR}, self.now()
+        held = self.records.grants_of(person) if not self._may_everything(person) else ()
+        return self._may_everything(person) or any(grant.role in wanted and grant.holds(at) for grant in held)
+
     def require(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
         """Make sure that a person has one of these roles, or is an administrator.
 

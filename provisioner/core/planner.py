@@ -269,11 +269,11 @@ class Planner:
         wish = _Wish(
             OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
         )
+        self._require_authority([wish], cause)  # first: what else is wrong may tell who holds it, and who is known
         people = self._people([(wish, stuck)])
         work = self._wished(wish, stuck, people, problems, cause)
         if problems:
             raise InputError(problems)
-        self._require_authority([wish], cause)
         return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
 
     def again(self, operation: Operation) -> Work:

@@ -224,6 +224,37 @@ class Privacy:
                 people=self._authority.named(able),
             )
 
+    def person(self, person_id: str, find: Callable[[str], Person | None]) -> Person | None:
+        """Return a person whose data the viewer may read; ``None`` if nobody knows the id.
+
+        Whoever may not read the data is told the same whether there is such a person or not, and nobody is asked for
+        a viewer without any role.
+
+        Args:
+
+            person_id: The id.
+
+            find: Returns the person with an id, if somebody knows it.
+
+        Raises:
+
+            DeniedError: The viewer may not read it, or nobody knows the id, which is not for the viewer to know.
+        """
+        is_own = person_id == self._viewer
+        if is_own or self._authority.has_any(self._viewer, _READERS):
+            person = find(person_id)
+            if person and self.may_read(person):
+                return person
+            if person is None and (is_own or self._authority.covered(self._viewer, _READERS, [None])):
+                return None
+        raise DeniedError(
+            "{viewer} may not read the data of {person}, or nobody knows {person}",
+            cure="it can be read by {people}, by officers of the person's unit, and by the person",
+            viewer=self._viewer,
+            person=person_id,
+            people=self._authority.named(self._authority.who(_READERS)),
+        )
+
     def _readable(self, records: Collection[RecordT]) -> list[bool]:
         """Return for each record whether the viewer may read it; units are looked at once for all."""
         kinds = [_KINDS[type(record)] for record in records]

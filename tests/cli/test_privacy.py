@@ -115,25 +115,31 @@ class TestPersons:
         assert (person["name"], person["mobile"]) == ("İsmail Çağlar", "+905337654321")
 
     @pytest.mark.parametrize("actor", [*HIDDEN_FROM, SUPERVISOR])
-    def test_are_masked_for_others(self, office: Office, actor: str) -> None:
-        person = seen(office, actor, "person", "show", "1002")
+    @pytest.mark.parametrize("more", [(), ("--full",)])
+    def test_are_refused_to_others_whether_there_is_such_a_person_or_not(
+        self, office: Office, actor: str, more: tuple[str, ...]
+    ) -> None:
+        for mode in ((), ("--json",)):
+            known, unknown = (
+                office.type(*mode, "--actor", actor, "person", "show", person, *more) for person in ("1002", "7777")
+            )
+            assert (known.code, unknown.code) == (3, 3)
+            assert (known.out, known.err) == (unknown.out.replace("7777", "1002"), unknown.err.replace("7777", "1002"))
+            assert "3001" in known.out + known.err
 
-        assert person == {
-            "id": "1002",
-            "name": "***",
-            "unit": "ar-ge",
-            "title": "***",
-            "mobile": "***",
-            "supervisor": "***",
-        }
+    @pytest.mark.parametrize("actor", [ADMINISTRATOR, "7777"])
+    def test_that_do_not_exist_are_told_to_who_may_read_everything(self, office: Office, actor: str) -> None:
+        assert "nobody knows 7777" in by(office, actor, "person", "show", "7777").out
 
     @pytest.mark.parametrize("actor", HIDDEN_FROM)
-    def test_give_the_whole_number_to_nobody_else(self, office: Office, actor: str) -> None:
-        answer = by(office, actor, "person", "show", "1002", "--full")
-
-        assert answer.code == 3
-        assert "Okan Yetkin (2001)" in answer.json["error"]["cure"]
-        assert "7654321" not in answer.out
+    @pytest.mark.parametrize("ids", [("1002", "7777"), ("1001", "7777")])
+    def test_are_not_found_by_the_way_other_commands_refuse(
+        self, office: Office, actor: str, ids: tuple[str, str]
+    ) -> None:
+        by(office, ADMINISTRATOR, "authority", "grant", "4001", "personnel_office", "--unit", "ar-ge")
+        for command in (("clearance", "{}", "--leaving"), ("handover", "kmarasmem", "--to", "{}", "--from", "8001")):
+            known, unknown = (by(office, actor, *(word.format(person) for word in command)) for person in ids)
+            assert (known.code, known.out) == (3, unknown.out.replace(ids[1], ids[0]))
 
 
 class TestHandovers:
