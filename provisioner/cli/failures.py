@@ -60,6 +60,8 @@ def exit_code(error: BaseException) -> ExitCode:
 
 def report(error: Exception, session: Session) -> ExitCode:
     """Tell people or the calling script what went wrong, and return the exit code."""
+    if isinstance(error, InputError) and error.warnings:
+        session.output.warn(error.warnings)
     if session.json and not session.output.answered:
         session.output.document({"error": document(error, session)})
     else:

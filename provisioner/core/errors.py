@@ -116,10 +116,12 @@ class InputError(ProvisionerError):
     Args:
 
         problems: All that were found, so that they can be mended in one go.
+
+        warnings: What may be right in the same file, and should be looked at.
     """
 
-    def __init__(self, problems: Sequence[Problem], /) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, problems: Sequence[Problem], /, *, warnings: Sequence[Problem] = ()) -> None:
+        self.problems, self.warnings = tuple(problems), tuple(warnings)
         super().__init__("{count} problem(s) in the input", count=len(self.problems))
 
     def __str__(self) -> str:

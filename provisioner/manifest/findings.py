@@ -47,17 +47,17 @@ class Findings:
     def stop(self, line: int | None, field: str, message: Text) -> InputError:
         """Return the error for a problem that makes the rest unreadable."""
         self.add(line, field, message)
-        return InputError(self.problems)
+        return InputError(self.problems, warnings=self.warnings)
 
     def check(self) -> None:
-        """Raise what was found, in the order of the lines.
+        """Raise what was found, in the order of the lines, with the warnings.
 
         Raises:
 
             InputError: Something was found.
         """
         if self.problems:
-            raise InputError(_in_order(self.problems))
+            raise InputError(_in_order(self.problems), warnings=self.warnings)
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

@@ -57,15 +57,16 @@ def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Per
         InputError: Something in it is wrong; every problem is named, with its line and column.
     """
     findings = Findings(str(path))
-    rows = sound_rows(read_rows(path, PERSONS, findings), PERSONS, findings)
+    all_rows = read_rows(path, PERSONS, findings)
+    rows = sound_rows(all_rows, PERSONS, findings)
     for row in rows:
         if row.values["supervisor"] == row.values["id"]:
             findings.add(row.line, "supervisor", Text("nobody is their own supervisor"))
-    findings.check()
     cross_checks.warn_of_lost_zeros(rows, ("id", "unit", "supervisor"), findings)
     cross_checks.warn_of_shared_numbers(rows, "id", "mobile", findings)
     if records:
-        _compare(rows, records, findings)
+        _compare(rows, {row.values["id"] for row in all_rows}, records, findings)
+    findings.check()
     persons = [
         Person(
             id=row.values["id"],
@@ -85,11 +86,11 @@ def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Per
     )
 
 
-def _compare(rows: Sequence[Row], records: KnownPeople, findings: Findings) -> None:
+def _compare(rows: Sequence[Row], in_file: Iterable[str], records: KnownPeople, findings: Findings) -> None:
     """Warn of what refers to nothing that is known. A list may be a part of the staff, so it is not refused."""
     cross_checks.warn_of_same_but_zeros(rows, "id", records.persons, findings)
     supervisors = {row.values["supervisor"] for row in rows} - {""}
-    known = [*records.persons(supervisors), *(row.values["id"] for row in rows)]
+    known = [*records.persons(supervisors), *in_file]
     cross_checks.warn_of_unknown(rows, "supervisor", known, cross_checks.no_person, findings)
     if records.has_units():
         units = records.units({row.values["unit"] for row in rows} - {""})

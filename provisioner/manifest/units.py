@@ -61,8 +61,8 @@ def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
     logins = _logins(rows, naming, findings)
     _check_known_logins(rows, logins, records, findings)
     _check_tree(rows, {row.values["code"] for row in all_rows}, records, findings)
-    findings.check()
     _look_for_doubts(rows, records, findings)
+    findings.check()
     units = [
         Unit(
             code=row.values["code"],

@@ -90,3 +90,44 @@ def test_a_decimal_number_of_a_phone_stops_the_import(office: Office) -> None:
     assert [(one["line"], one["field"]) for one in answer.json["error"]["items"]] == [(2, "mobile")]
     with office.open() as store:
         assert store.persons(["1001"])["1001"].mobile == "+905321234567"
+
+
+#: A list with something that looks wrong in one line and something that is wrong in another.
+BROKEN = {
+    "units.csv": DAMAGED + "yazi;;office;il-mem;;\n",
+    "people.csv": "id;name;unit;mobile;supervisor\n7;AyÅŸe;yok;;8\n8;Ali;ar-ge;0532 123 45 67;9\n9;;;12;\n",
+}
+WARNED = {"units.csv": [(2, "name"), (3, "parent")], "people.csv": [(2, "name"), (2, "unit")]}
+COMMANDS = [
+    (("unit", "import"), "units.csv"),
+    (("unit", "open", "--dry-run"), "units.csv"),
+    (("person", "import"), "people.csv"),
+]
+
+
+@pytest.mark.parametrize(("command", "name"), COMMANDS)
+def test_warnings_are_in_the_document_of_a_refusal_too(office: Office, command: tuple[str, ...], name: str) -> None:
+    answer = office.type("--json", *command, office.write(name, BROKEN[name]))
+
+    assert answer.code == 2
+    assert {item["field"] for item in answer.json["error"]["items"]} & {"name"}
+    assert [(one["line"], one["field"]) for one in answer.json["warnings"]] == WARNED[name]
+
+
+@pytest.mark.parametrize(("command", "name"), COMMANDS)
+def test_warnings_are_told_before_a_refusal(office: Office, command: tuple[str, ...], name: str) -> None:
+    file = office.write(name, BROKEN[name])
+
+    answer = office.type(*command, file)
+
+    warned = len(WARNED[name])
+    places = [line.split(f"{file}:")[1].split(": ")[0] for line in answer.err.splitlines()[:warned]]
+    assert places == [f"{line}:{field}" for line, field in WARNED[name]]
+    assert answer.err.splitlines()[warned].startswith("error: ")
+
+
+def test_warnings_found_before_a_file_breaks_off_are_told(office: Office) -> None:
+    """A header that is wrong ends the reading; what was noticed until then counts all the same."""
+    file = office.write("units.csv", "code;name\nx;Hukuk BÃ¼rosu")
+
+    assert office.type("--json", "unit", "import", file).code == 2
