@@ -17,6 +17,7 @@ from provisioner.core.errors import (
     InMaintenanceError,
     InputError,
     LeaseLostError,
+    LeftAloneError,
     NotReadyError,
     Problem,
     StoreError,
@@ -427,7 +428,45 @@ def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, 
     if "channel_check" not in channel.hooks:
         channel.expect_no_quarantine()
         return {}
+    try:
+        return _refused_by(channel, recipients)
+    except LeftAloneError:
+        raise
+    except TargetError as error:
+        return _told_apart(channel, recipients, error)
+
+
+def _refused_by(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str]:
     return dict(channel.check(CheckChannel(recipients=recipients)).unreachable)
+
+
+def _told_apart(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str]:
+    """Return who cannot be reached over a channel whose check fails, if it fails for some of these people only.
+
+    Raises:
+
+        TargetError: It fails without them, too: it is the channel that does not work.
+    """
+    try:
+        channel.check(CheckChannel())
+    except TargetError:
+        raise error from None
+    found = _searched(channel, recipients, error)
+    channel.check(CheckChannel())  # so that its breaker remembers that it works
+    return found
+
+
+def _searched(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str]:
+    """Halve the recipients until those are found for whom the check fails."""
+    if len(recipients) == 1:
+        return {recipients[0].id: str(error)}
+    middle, found = len(recipients) // 2, dict[str, str]()
+    for half in (recipients[:middle], recipients[middle:]):
+        try:
+            found |= _refused_by(channel, half)
+        except TargetError as failure:
+            found |= _searched(channel, half, failure)
+    return found
 
 
 def _check_target(check: Callable[[], object]) -> list[Problem]:

@@ -9,7 +9,14 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.errors import InputError, MisconfiguredError, NotReadyError, StoreError, UnavailableError
+from provisioner.core.errors import (
+    InputError,
+    MisconfiguredError,
+    NotReadyError,
+    RefusedError,
+    StoreError,
+    UnavailableError,
+)
 from provisioner.core.events import Event
 from provisioner.core.gateway import TARGET_HOOKS
 from provisioner.core.health import TargetHealth
@@ -288,6 +295,37 @@ def test_who_can_be_reached_over_one_channel_is_not_out_of_reach(tmp_path: Path)
 
     assert operation.state is OperationState.DONE
     assert len(phones.inbox(PERSONS[0].mobile or "")) == 1
+
+
+@pytest.mark.parametrize(
+    "failure", [ValueError(), RefusedError("no"), UnavailableError("500"), MisconfiguredError("403")]
+)
+def test_one_person_who_breaks_the_check_of_a_channel_is_that_persons_item_only(
+    tmp_path: Path, failure: Exception
+) -> None:
+    @attrs.define(eq=False)
+    class Choosy(FaultChannel):
+        asked: int = attrs.field(default=0, init=False)
+
+        @hookimpl
+        def channel_check(self, request: CheckChannel) -> ChannelReport:
+            self.asked += 1
+            if any(person.id == PERSONS[3].id for person in request.recipients):
+                raise failure
+            return ChannelReport()
+
+    channel = Choosy(MemoryChannel())
+    with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels={"sms": channel}) as harness:
+        harness.know(units=UNITS, persons=PERSONS)
+        with pytest.raises(InputError) as caught:
+            harness.open(codes(len(UNITS)))
+        asked = channel.asked
+        operations = harness.open([code for code in codes(len(UNITS)) if code != UNITS[3].code])
+
+    [problem] = caught.value.problems
+    assert (problem.subject, problem.field) == (PERSONS[3].id, "mobile")
+    assert {operation.state for operation in operations} == {OperationState.DONE}
+    assert asked <= 3 + 2 * len(UNITS).bit_length()
 
 
 def test_the_next_channel_is_not_tried_when_a_message_may_be_out(tmp_path: Path) -> None:
