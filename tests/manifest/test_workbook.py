@@ -6,8 +6,8 @@ import io
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,19 @@ def problems(read: Callable[..., object], *rows: Sequence[Any], **more: Any) -> 
     return [(one.line, one.field) for one in caught.value.problems]
 
 
+def saved_with(book: Workbook, folder: Path, instead: Mapping[bytes, bytes]) -> Path:
+    """Save a workbook with other bytes in it, as another program would store them."""
+    stored, file = io.BytesIO(), folder / "people.xlsx"
+    book.save(stored)
+    with zipfile.ZipFile(stored) as given, zipfile.ZipFile(file, "w") as made:
+        for name in given.namelist():
+            content = given.read(name)
+            for written, other in instead.items():
+                content = content.replace(written, other)
+            made.writestr(name, content)
+    return file
+
+
 Read = Callable[..., Manifest[Person]]
 
 
@@ -76,6 +89,18 @@ class TestGoodWorkbooks:
             "754323",
         ]
 
+    @pytest.mark.parametrize("stored", ["754321.0", "7.54321E5", "754321.00000"])
+    def test_a_whole_number_that_another_program_stores_as_a_decimal_one_is_whole(
+        self, tmp_path: Path, book: Workbook, stored: str
+    ) -> None:
+        """It would be refused as ``754321.0``, although the cell shows ``754321``."""
+        for row in (("id", "name"), (754321, "A")):
+            book.active.append(row)
+
+        file = saved_with(book, tmp_path, {b"<v>754321</v>": f"<v>{stored}</v>".encode()})
+
+        assert [one.id for one in read_persons(file).items] == ["754321"]
+
     def test_zeros_that_the_format_shows_are_kept(self, tmp_path: Path, book: Workbook) -> None:
         for row in (("id", "name"), (4321, "A")):
             book.active.append(row)
@@ -91,14 +116,8 @@ class TestGoodWorkbooks:
         """A spreadsheet stores beside each formula what it comes to."""
         for row in (("id", "name"), ("=1000+1", "Ayşe")):
             book.active.append(row)
-        stored = io.BytesIO()
-        book.save(stored)
-        file = tmp_path / "people.xlsx"
-        with zipfile.ZipFile(stored) as given, zipfile.ZipFile(file, "w") as made:
-            for name in given.namelist():
-                made.writestr(
-                    name, given.read(name).replace(b"<v></v>", b"<v>1001</v>").replace(b"<v />", b"<v>1001</v>")
-                )
+
+        file = saved_with(book, tmp_path, {b"<v></v>": b"<v>1001</v>", b"<v />": b"<v>1001</v>"})
 
         assert [one.id for one in read_persons(file).items] == ["1001"]
 
@@ -134,6 +153,15 @@ class TestWhatExcelRewrote:
     @pytest.mark.parametrize("value", [532123456.5, "532123456.0", 5.32e-3, "5.32E+09", date(2026, 3, 12), True])
     def test_is_refused_as_a_number_of_a_phone(self, read: Read, value: object) -> None:
         assert problems(read, ("1", "A", None, None, value)) == [(2, "mobile")]
+
+    @pytest.mark.parametrize("value", [date(2026, 3, 12), time(6, 0), timedelta(hours=2), False, "#DIV/0!"], ids=str)
+    @pytest.mark.parametrize("place", [1, 3], ids=["name", "title"])
+    def test_is_refused_where_any_text_would_do(self, read: Read, value: object, place: int) -> None:
+        """``12 Mart`` would become the title ``2026-03-12 00:00:00``, and nobody would see it before it is printed."""
+        row: list[object] = ["9", "A", None, None]
+        row[place] = value
+
+        assert problems(read, ("1", "B"), row) == [(3, HEADER[place])]
 
     def test_a_formula_without_a_value_is_refused(self, read: Read) -> None:
         """It would be read as a blank cell."""
