@@ -13,6 +13,7 @@ from provisioner.core.errors import InputError
 from provisioner.core.model import Account, Person, Unit
 from provisioner.core.plan import Naming
 from provisioner.manifest import Manifest, read_persons, read_units
+from provisioner.manifest.units import _looping
 
 HEADER = "code,name,kind,parent,login,custodian\n"
 NAMING = Naming(domain="meb.gov.tr", domain_of_kind={"school": "meb.k12.tr"})
@@ -443,6 +444,49 @@ class TestPersons:
             read_persons(file)
 
         assert caught.value.problems[0].field == "mobile"
+
+
+@attrs.frozen
+class Counting(Known):
+    """Counts how often units are looked up."""
+
+    asked: list[int] = attrs.field(factory=list)
+
+    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        self.asked.append(1)
+        return super().units(codes)
+
+
+class Followed(dict[str, str]):
+    """The parents of a list, and how often somebody went up from a unit."""
+
+    times = 0
+
+    def __getitem__(self, code: str, /) -> str:
+        self.times += 1
+        return super().__getitem__(code)
+
+
+class TestWhatIsAbove:
+    """What is above the units of a list is found out for all of them together."""
+
+    def test_is_looked_up_once_for_each_level_and_not_for_each_unit(self, file: Path) -> None:
+        known = [Unit(code=f"k{n}", name="K", kind="office", parent=f"k{n - 1}" if n else None) for n in range(20)]
+        records = Counting(tuple(known))
+        lines = "".join(f"u{n},U,office,{f'u{n - 1}' if n % 9 else f'k{n % 20}'},,\n" for n in range(500))
+
+        assert len(units(file, f"{HEADER}{lines}", records).items) == 500
+
+        assert len(records.asked) <= len(known) + 5
+
+    def test_is_followed_once_for_each_unit_of_a_deep_list(self) -> None:
+        """200 levels would otherwise cost a hundred times as much as one."""
+        deep = {f"u{n}": f"u{n - 1}" if n else "" for n in range(1000)}
+        parents = Followed(deep)
+
+        assert _looping(parents) == set()
+
+        assert parents.times <= 2 * len(deep)
 
 
 class TestLongLists:

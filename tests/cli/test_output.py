@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.core.model import Person, Unit
 from tests.cli.conftest import UNITS, Office
 
 
@@ -45,6 +46,23 @@ def test_tables_are_drawn(config: Path) -> None:
 
     assert "━" in shown
     assert all(unit.code in shown for unit in UNITS)
+
+
+@pytest.mark.parametrize("command", [("unit", "list"), ("account", "list")])
+def test_a_drawn_table_obeys_nothing_that_others_wrote(config: Path, office: Office, command: tuple[str, str]) -> None:
+    """A name from a list would turn a line around, clear the screen or add a row."""
+    with office.open() as store:
+        store.save_units(
+            [Unit(code="tem", name="B\u202e\x1b[2J\x9b\nrow", kind="office", login="tem46", custodian="1001")]
+        )
+        store.save_persons([Person(id="1001", name="A\u202e\x1b[2J\x9b\nrow", mobile="+905321234599")])
+    if command[0] == "account":
+        assert office.type("unit", "open", "tem").code == 0
+
+    shown = on_terminal(config, *command)
+
+    assert "tem" in shown
+    assert [one for one in ("\u202e", "\x1b[2J", "\x9b", "\nrow") if one in shown] == []
 
 
 def test_long_work_shows_a_bar(config: Path) -> None:

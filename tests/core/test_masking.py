@@ -184,10 +184,12 @@ def test_log_records_of_all_loggers_are_masked(file_log: Callable[[], str]) -> N
     except ValueError:
         logger.exception("it failed for %(who)s", {"who": "ayse"})
     structlog.wrap_logger(logger, processors=[structlog.stdlib.render_to_log_kwargs]).warning(CLEAR)
+    logger.warning({"event": "refused", "answer": [CLEAR], "by": {CLEAR: "who"}})
 
     said = file_log()
     assert CLEAR not in said
-    assert said.count("<secret>") >= 4
+    assert said.count("<secret>") >= 6
+    assert "'event': 'refused'" in said
     assert "it failed for ayse" in said
     assert "ValueError: invalid literal" in said
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -17,13 +19,24 @@ from provisioner.core.errors import (
     PluginError,
     UnavailableError,
 )
+from provisioner.core.evaluation import seen
 from provisioner.core.events import Event
 from provisioner.core.hookspecs import hookimpl
-from provisioner.core.model import Person
+from provisioner.core.model import OperationKind, Person
 from provisioner.core.plugins import Plugins
 from provisioner.core.registration import PluginSettings, Registrar, Section
-from provisioner.core.requests import FindPerson
-from provisioner.core.rules import Rule
+from provisioner.core.requests import (
+    AskClearance,
+    AuthorizeOperation,
+    ClearanceBlock,
+    Denial,
+    FindPerson,
+    Passage,
+    TargetReport,
+)
+from provisioner.core.rules import Reports, Rule, Sighting, Watch
+from provisioner.core.secret import Secret
+from provisioner.core.text import Text
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.memory import MemoryTarget
@@ -108,6 +121,23 @@ def test_a_plug_in_that_cannot_be_imported_stops_the_program(plugins: Plugins, m
 
     with pytest.raises(PluginError, match="cannot be imported from no_such_module_at_all: ModuleNotFoundError"):
         plugins.load([settings("broken")])
+
+
+def test_why_a_plug_in_cannot_be_imported_is_said_without_its_password(
+    plugins: Plugins, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module may log in while it is imported, and quote what it sent."""
+    key = Secret("api-key-4f81c2")
+    install("eager", {})
+
+    def load(_: EntryPoint) -> object:
+        msg = f"cannot log in with {key.reveal().upper()}"
+        raise OSError(msg)
+
+    monkeypatch.setattr(EntryPoint, "load", load)
+
+    with pytest.raises(PluginError, match="OSError: cannot log in with <secret>"):
+        plugins.load([settings("eager")])
 
 
 def test_a_misspelt_hook_stops_the_program(plugins: Plugins, install: Install) -> None:
@@ -223,6 +253,59 @@ def test_the_next_plug_in_is_asked_when_one_does_not_know(plugins: Plugins) -> N
     plugins.add("does not", Finder(None))
 
     assert plugins.find_person(FindPerson(person_id="1001")) == samples.HOLDER
+
+
+class Quoting:
+    """Says in each answer what it logs in with."""
+
+    def __init__(self, key: Secret) -> None:
+        self.said = Text("the server refused {key}", {"key": key.reveal()})
+
+    @hookimpl
+    def clearance_blocks(self, request: AskClearance) -> list[ClearanceBlock]:
+        return [ClearanceBlock(subject=request.person_id, reason=self.said, cure=self.said)]
+
+    @hookimpl
+    def operation_authorize(self, request: AuthorizeOperation) -> Denial:
+        assert request.actor
+        return Denial(reason=self.said, cure=self.said)
+
+
+def test_no_reason_of_a_plug_in_brings_its_password_out(plugins: Plugins) -> None:
+    """Reasons are shown to whoever asks, and a denial is written down."""
+    key = Secret("api-key-4f81c2")
+    plugins.add("quotes", Quoting(key))
+    asked = AuthorizeOperation(
+        kind=OperationKind.CLOSE,
+        account=samples.ACCOUNT,
+        unit=samples.UNIT,
+        actor="1001",
+        by_policy=False,
+        at=datetime(2026, 1, 5, tzinfo=UTC),
+    )
+
+    [block] = plugins.clearance_blocks(AskClearance(person_id="1001", passage=Passage.LEAVING))
+    [denial] = plugins.denials(asked)
+
+    texts = (block.reason, block.cure, denial.reason, denial.cure)
+    assert set(map(str, texts)) == {"the server refused <secret>"}
+
+
+class QuotingWatch(Watch):
+    def __init__(self, key: Secret) -> None:
+        self.said = Text("the server refused {key}", {"key": key.reveal()})
+
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> list[Sighting]:
+        assert reports("posta")
+        return [Sighting(subject=f"clock in {time_zone}", message=self.said)]
+
+
+def test_no_sight_of_a_watch_brings_its_password_out() -> None:
+    key = Secret("api-key-4f81c2")
+
+    [sighting] = seen(QuotingWatch(key), lambda _: TargetReport(), ZoneInfo("Europe/Istanbul"), "clocks")
+
+    assert str(sighting.message) == "the server refused <secret>"
 
 
 def test_nobody_knows(plugins: Plugins) -> None:

@@ -55,6 +55,14 @@ def test_what_programs_write_is_found_and_masked(clear: str) -> None:
         assert said.endswith(" (again)"), text
 
 
+@pytest.mark.parametrize("form", ["utf-16-le", "utf-16-be"])
+def test_what_windows_programs_write_is_found(form: str) -> None:
+    """A log file that is looked through may be in UTF-16; a search for the bytes of UTF-8 would call it clean."""
+    clear = "Şk7-İPq2-ğvRt"
+
+    assert find(clear, f"user: {clear}\r\n".encode(form)) == {form}
+
+
 @settings(deadline=None)
 @given(PASSWORDS, st.text(), st.text())
 @example("abcdefg\u0301h", "", "")

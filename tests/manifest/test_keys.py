@@ -42,7 +42,8 @@ REWRITTEN = [
 
 @pytest.mark.parametrize("value", REWRITTEN)
 def test_what_a_spreadsheet_rewrote_is_refused(value: str) -> None:
-    assert objection(value)
+    """Whoever reads why finds the column to format, and does not take it for a slip of the hand."""
+    assert "as a spreadsheet rewrote it" in str(objection(value))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,7 @@ def test_it_is_refused_in_each_column_of_a_list_of_units(tmp_path: Path, column:
         read_units(file, Naming(domain="meb.gov.tr"), Known())  # type: ignore[arg-type]
 
     assert {(one.line, one.field) for one in caught.value.problems} == {(3, column)}
+    assert all("as a spreadsheet rewrote it" in str(one.message) for one in caught.value.problems)
 
 
 @pytest.mark.parametrize("column", ["id", "unit", "supervisor"])

@@ -163,6 +163,14 @@ class TestWhatExcelRewrote:
 
         assert problems(read, ("1", "B"), row) == [(3, HEADER[place])]
 
+    def test_an_error_that_no_list_of_errors_has_is_refused(self, tmp_path: Path, book: Workbook) -> None:
+        """Excel gets new ones; a cell says that it holds one, whatever it is called."""
+        for row in (("id", "name"), ("1", "#N/A")):
+            book.active.append(row)
+        file = saved_with(book, tmp_path, {b"#N/A": b"#SPILL!"})
+
+        assert problems(lambda: read_persons(file)) == [(2, "name")]
+
     def test_a_formula_without_a_value_is_refused(self, read: Read) -> None:
         """It would be read as a blank cell."""
         assert problems(read, ("1", "A", '="il"&"-mem"')) == [(2, "unit")]
