@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.cli.output import Output
+from provisioner.cli.session import Session
 from provisioner.core.model import Person, Unit
 from tests.cli.conftest import Office
 
@@ -145,3 +147,39 @@ def test_the_actor_is_the_real_user_whatever_the_environment_says(office: Office
     answer = office.type("--json", "unit", "open", "il-mem", env=told)
 
     assert answer.json["operations"][0]["actor"] == pwd.getpwuid(os.getuid()).pw_name
+
+
+def test_a_user_without_a_name_acts_under_the_number(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may run under a number that no list of users has."""
+
+    def nobody(number: int) -> pwd.struct_passwd:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+
+    answer = office.type("--json", "unit", "open", "il-mem")
+
+    assert answer.json["operations"][0]["actor"] == str(os.getuid())
+
+
+def test_a_line_of_an_answer_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(Session())
+
+    output.line("1001: a\n1002: forged \u2028 \u202e")
+    output.error_line("1001: a\nerror: forged \x9b")
+
+    said = capsys.readouterr()
+    assert said.out == "1001: a\\n1002: forged \\u2028 \\u202e\n"
+    assert said.err == "1001: a\\nerror: forged \\x9b\n"
+
+
+def test_lines_of_an_answer_are_shown_whoever_made_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last net below each command: only line feeds are the product's own."""
+    output = Output(Session())
+
+    output.lines("one \u202e\ntwo \x1b[2J")
+    output.error_lines("three \x9b\nfour \u2028")
+
+    said = capsys.readouterr()
+    assert said.out == "one \\u202e\ntwo \\x1b[2J\n"
+    assert said.err == "three \\x9b\nfour \\u2028\n"
