@@ -1,4 +1,4 @@
-"""Speaks LDAP. With :mod:`~provisioner_ldap.errors`, the only place that knows ldap3.
+"""Speaks LDAP. With :mod:`~provisioner_ldap.errors` and :mod:`~provisioner_ldap.wire`, all that knows ldap3.
 
 What ldap3 must not do here, and does if it is let:
 
@@ -7,7 +7,7 @@ What ldap3 must not do here, and does if it is let:
 - Follow referrals with our password. So ``auto_referrals`` is off.
 - Verify certificates loosely, or not at all. So it is given sockets wrapped by Python's own strict context.
 - Wait for ever. So both timeouts are always set, and answers are read by our own
-  :class:`~provisioner_ldap.wire.Reader`, which has one deadline for each.
+  :class:`~provisioner_ldap.wire.Wire`, which has one deadline for each.
 
 ldap3 also keeps each request, passwords included, on the connection and in its frames. They are dropped unseen.
 """
@@ -30,13 +30,13 @@ from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
 from ldap3.utils.conv import escape_bytes
 
 from provisioner.core.errors import (
+    LeaseLostError,
     MisconfiguredError,
     RefusedError,
     SecretRefusedError,
     TargetError,
     UnavailableError,
 )
-from provisioner.core.fencing import require_lease
 from provisioner.core.secret import Secret
 from provisioner.network import trusting
 from provisioner_ldap import ppolicy
@@ -45,7 +45,7 @@ from provisioner_ldap.errors import REFUSES_CHANGES, Answer, from_answer, from_e
 from provisioner_ldap.names import entry_dn
 from provisioner_ldap.schema import Schema
 from provisioner_ldap.settings import LdapSettings, TlsMode
-from provisioner_ldap.wire import Reader
+from provisioner_ldap.wire import Wire
 
 #: The Password Modify extended operation (RFC 3062).
 PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"  # noqa: S105 - an object identifier
@@ -91,7 +91,7 @@ class Session:
     #: The URL of the server.
     server: str
     _connection: Any = attrs.field(repr=False)
-    _reader: Reader = attrs.field(repr=False)
+    _wire: Wire = attrs.field(repr=False)
     _settings: LdapSettings = attrs.field(repr=False)
     #: Whether every request so far was answered.
     usable: bool = attrs.field(default=True, init=False)
@@ -264,7 +264,7 @@ class Session:
 
     def is_idle(self) -> bool:
         """Whether the server has said nothing since its last answer."""
-        return self._reader.is_idle()
+        return self._wire.is_idle()
 
     def close(self) -> None:
         """Hang up, politely if the server still listens. Raises nothing."""
@@ -293,14 +293,12 @@ class Session:
         """Make one request. After one that was not answered the connection is not used again."""
         if not self.usable:
             raise UnavailableError("the connection to {server} was lost before", server=self.server)
-        if changing:
-            require_lease()
         failure: BaseException
         try:
-            self._reader.allow(self._settings.timeout)
+            self._wire.allow(self._settings.timeout, changing=changing)
             operation(*arguments, **options)
             return self._answer(self._connection.result), self._connection.response or []
-        except TargetError as error:
+        except (TargetError, LeaseLostError) as error:
             failure = error  # nothing was sent
         except Exception as error:
             self.usable = False
@@ -391,20 +389,20 @@ class Client:
             check_names=False,
             return_empty_attributes=False,
         )
-        reader = Reader.of(connection)
+        wire = Wire.of(connection)
         try:
             connection.open(read_server_info=False)
             # Small messages are sent at once; otherwise the first bind waits 40 ms for an acknowledgement.
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if server.tls and not server.ssl:
-                reader.allow(self.settings.connect_timeout)
+                wire.allow(self.settings.connect_timeout)
                 connection.start_tls(read_server_info=False)
         except BaseException as error:
             _close_socket(connection)
             if not isinstance(error, Exception):
                 raise
             raise _translated(error, connection, server=url, changing=False) from None
-        session = Session(url, connection, reader, self.settings)
+        session = Session(url, connection, wire, self.settings)
         if server.tls and not session.tls_version:
             session.close()
             raise MisconfiguredError("{server} does not encrypt", server=url)

@@ -1,6 +1,9 @@
-"""How answers are read: message by message, none longer than it may be, each answer before one deadline.
+"""How requests are sent and answers are read.
 
-ldap3 would read as long as a server goes on sending, because its time limit begins again with every byte.
+Each request is compared with the lease when it is encoded already, right before it is sent: to encode it takes ldap3
+a while, in which the process may be stopped. Answers are read message by message, none longer than it may be, each
+before one deadline: ldap3 would read as long as a server goes on sending, because its time limit begins again with
+every byte.
 """
 
 from __future__ import annotations
@@ -9,7 +12,10 @@ import time
 from typing import Any
 
 import attrs
+from ldap3.core.exceptions import LDAPSocketSendError
+from ldap3.utils.asn1 import encode
 
+from provisioner.core.fencing import require_lease
 from provisioner.network import is_idle, seconds_left
 
 #: How many bytes an answer may have. The longest is the schema of the directory, of a few hundred thousand.
@@ -32,31 +38,61 @@ _LENGTH_OCTETS = 4
 
 
 @attrs.define(eq=False)
-class Reader:
-    """Reads the answers that come over one connection of ldap3, in the place of its own strategy."""
+class Wire:
+    """Sends requests and reads answers over one connection of ldap3, in the place of its own strategy."""
 
     _connection: Any
     _deadline: float = attrs.field(default=0.0, init=False)
+    #: Whether the next request changes something, so that it may only be sent while the account is ours.
+    _changing: bool = attrs.field(default=False, init=False)
     #: How many bytes of the answer may still come.
     _allowed: int = attrs.field(default=0, init=False)
     #: What was received and belongs to a message that is not complete, or was not asked for.
     _received: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
 
     @classmethod
-    def of(cls, connection: Any) -> Reader:
-        """Return a reader for a connection that is not open yet, and make the connection use it."""
-        reader = cls(connection)
-        connection.strategy.receiving = reader.receive
-        return reader
+    def of(cls, connection: Any) -> Wire:
+        """Return the wire of a connection that is not open yet, and make the connection use it."""
+        wire = cls(connection)
+        connection.strategy.sending = wire.send
+        connection.strategy.receiving = wire.receive
+        return wire
 
-    def allow(self, seconds: float) -> None:
-        """Let the next request and its whole answer take so many seconds."""
+    def allow(self, seconds: float, *, changing: bool = False) -> None:
+        """Let the next request and its whole answer take so many seconds.
+
+        Args:
+
+            seconds: How many.
+
+            changing: Whether the request changes something.
+        """
         self._deadline, self._allowed = time.monotonic() + seconds, LONGEST_ANSWER
+        self._changing = changing
         self._connection.socket.settimeout(seconds)
 
     def is_idle(self) -> bool:
         """Whether the server has said nothing since its last answer."""
         return not self._received and is_idle(self._connection.socket)
+
+    def send(self, request: Any) -> None:
+        """Send a request as ldap3 describes it.
+
+        Raises:
+
+            LeaseLostError: Nothing was sent, because the account may be another process's by now.
+
+            LDAPSocketSendError: It cannot be sent as a whole.
+        """
+        encoded = encode(request)
+        changing, self._changing = self._changing, False
+        if changing:
+            require_lease()
+        try:
+            self._connection.socket.sendall(encoded)
+        except OSError as error:
+            self._connection.last_error = str(error)
+            raise LDAPSocketSendError(str(error)) from None
 
     def receive(self) -> list[bytes]:
         """Return the next message of the answer, or nothing if the server has hung up.

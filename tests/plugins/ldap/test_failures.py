@@ -8,12 +8,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import attrs
 import pytest
 from ldap3.strategy.base import BaseStrategy
+from pyasn1.codec.ber.encoder import Encoder
 
 from provisioner.core.errors import (
     ConflictError,
@@ -32,6 +34,7 @@ from provisioner.core.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd
+from provisioner_ldap.client import Client, Session
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.settings import TlsMode
 from tests.plugins.ldap.conftest import (
@@ -44,6 +47,7 @@ from tests.plugins.ldap.conftest import (
     Administrator,
     MakeDirectory,
     Proxy,
+    settings_of,
 )
 
 pytestmark = pytest.mark.server("slapd")
@@ -464,3 +468,37 @@ def test_no_request_that_changes_something_goes_out_after_the_lease(
         directory.create(samples.create(account))
 
     assert proxy.writes == sent
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda session, dn: session.add(dn, {"objectClass": (b"account",)}),
+        lambda session, dn: session.modify(dn, {"title": (b"Memur",)}),
+        lambda session, dn: session.delete(dn),
+        lambda session, dn: session.set_password(dn, SECRET),
+    ],
+    ids=["add", "modify", "delete", "set_password"],
+)
+def test_a_process_that_is_stopped_while_a_request_is_encoded_does_not_send_it(
+    slapd: Slapd, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, change: Callable[[Session, str], object]
+) -> None:
+    left = [1.0]
+    encode = Encoder.__call__
+
+    def stopped(encoder: Encoder, *arguments: Any, **options: Any) -> Any:
+        left[0] = 0.0
+        return encode(encoder, *arguments, **options)
+
+    session = Client(settings_of(slapd, urls=(proxy.url,), tls=TlsMode.NONE)).connect_service(proxy.url)
+    with closing(session):
+        with monkeypatch.context() as patch, fenced("temel@x", Lease(left=lambda: left[0])):
+            patch.setattr(Encoder, "__call__", stopped)
+            with pytest.raises(LeaseLostError) as caught:
+                change(session, f"uid=nobody,{slapd.base_dn}")
+
+        assert proxy.writes == 0
+        assert session.usable
+        session.expect_changes(slapd.base_dn)
+
+    assert not any("ldap3" in frame.filename for frame in traceback.extract_tb(caught.value.__traceback__))
