@@ -16,6 +16,7 @@ from functools import partial
 import attrs
 
 from provisioner.core.errors import MissingError
+from provisioner.core.fencing import require_lease
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Outcome
 from provisioner.core.registration import PluginSettings, Registrar
@@ -111,6 +112,7 @@ class MemoryTarget:
     def account_delete(self, request: DeleteAccount) -> Receipt:
         """Forget."""
         with self._lock:
+            require_lease()
             former = self._entries.pop(request.account.login, None)
         return Receipt(outcome=Outcome.APPLIED if former else Outcome.UNCHANGED)
 
@@ -150,11 +152,13 @@ class MemoryTarget:
             raise MissingError("there is no account {login}", login=login) from None
 
     def _put(self, login: str, entry: _Entry, former: _Entry | None) -> Receipt:
+        require_lease()
         self._entries[login] = entry
         return Receipt(outcome=Outcome.APPLIED, undo=partial(self._restore, login, former))
 
     def _restore(self, login: str, former: _Entry | None) -> None:
         with self._lock:
+            require_lease()
             if former is None:
                 del self._entries[login]
             else:
@@ -196,6 +200,7 @@ class MemoryChannel:
         if not number:
             return DeliveryReceipt(state=DeliveryState.REJECTED, detail="no mobile number")
         with self._lock:
+            require_lease()
             if not _has(self._messages[-100:], request.delivery_id):
                 message = Message(
                     request.delivery_id,
@@ -214,6 +219,7 @@ class MemoryChannel:
         if not number:
             return DeliveryReceipt(state=DeliveryState.REJECTED, detail="no mobile number")
         with self._lock:
+            require_lease()
             if not _has(self._notices[-100:], request.delivery_id):
                 self._notices.append(Notice(request.delivery_id, number, request.text))
         return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)

@@ -8,12 +8,14 @@ from provisioner.testing.contract.delivering_badly import (
     DeliverySecrecyChecks,
     DeliveryWireChecks,
 )
+from provisioner.testing.contract.fencing import DeliveryFenceChecks
 from provisioner.testing.contract.fixtures import ChannelFixtures
 
 
 # pytest begins with the last of the bases.
 class ChannelContract(
     DeliveryLoadChecks,
+    DeliveryFenceChecks,
     DeliveryWireChecks,
     DeliverySecrecyChecks,
     HostileDeliveryChecks,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisioner.testing.contract.fencing import FenceChecks
 from provisioner.testing.contract.fixtures import TargetFixtures
 from provisioner.testing.contract.hostile import HostileChecks
 from provisioner.testing.contract.lifecycle import LifecycleChecks
@@ -14,6 +15,14 @@ from provisioner.testing.contract.wire import WireChecks
 
 # pytest begins with the last of the bases.
 class TargetContract(
-    LoadChecks, WireChecks, SecrecyChecks, HostileChecks, UndoChecks, ProbeChecks, LifecycleChecks, TargetFixtures
+    LoadChecks,
+    FenceChecks,
+    WireChecks,
+    SecrecyChecks,
+    HostileChecks,
+    UndoChecks,
+    ProbeChecks,
+    LifecycleChecks,
+    TargetFixtures,
 ):
     """What every target must do. Inherit from it, and give it the fixture ``target``."""

@@ -15,7 +15,8 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import attrs
 
-from provisioner.core.errors import ConflictError, MissingError, SecretRefusedError
+from provisioner.core.errors import ConflictError, LeaseLostError, MissingError, SecretRefusedError, UnavailableError
+from provisioner.core.fencing import require_lease
 from provisioner.core.model import AccountKind, Outcome, Person
 from provisioner.core.requests import (
     AccountReport,
@@ -171,6 +172,7 @@ class RotateReopens(Reference):
 @turns_red(
     "a_refused_secret_changes_nothing",
     "hostile_secrets_are_set_as_they_are_or_refused",
+    "nothing_is_taken_back_after_the_lease",
     "rotate_can_be_repeated",
     "rotate_replaces_the_secret",
     "undo_restores_what_was",
@@ -315,6 +317,8 @@ class DeleteWantsAnAccount(Reference):
     "hostile_secrets_do_not_log_in",
     "many_accounts_at_once",
     "many_threads_on_one_account",
+    "nothing_is_changed_after_the_lease",
+    "nothing_is_taken_back_after_the_lease",
     "probe_refuses_a_wrong_secret",
     "probe_refuses_an_empty_secret",
     "probe_refuses_the_secret_of_another_account",
@@ -372,6 +376,7 @@ class ProbeSaysNoWithoutASecret(Reference):
     "delete_leaves_nothing",
     "delete_twice_is_unchanged",
     "handover_of_an_unknown_account_is_missing",
+    "nothing_is_changed_after_the_lease",
     "probe_of_an_unknown_account_finds_nothing",
     "rotate_of_an_unknown_account_is_missing",
     "throttling_is_said",
@@ -411,7 +416,7 @@ class UndoForgetsTheLock(Reference):
         return super().undo(login, former and attrs.evolve(former, enabled=True))
 
 
-@turns_red("undo_of_a_handover_restores_the_holder", "undo_restores_what_was")
+@turns_red("nothing_is_taken_back_after_the_lease", "undo_of_a_handover_restores_the_holder", "undo_restores_what_was")
 class UndoDoesNothing(Reference):
     def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
         return lambda: None
@@ -421,6 +426,7 @@ class UndoDoesNothing(Reference):
 class UndoKeepsTheNewHolder(Reference):
     def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
         def restore() -> None:
+            require_lease()
             if former is None:
                 del self.entries[login]
             else:
@@ -788,3 +794,41 @@ class ClosesAndTakesEverything(Reference):
         if login in self.entries:
             self.entries[login] = attrs.evolve(self.entries[login], grants=frozenset())
         return receipt
+
+
+@turns_red("nothing_is_changed_after_the_lease")
+class ChangesWhatIsNoLongerItsOwn(Reference):
+    def put(self, login: str, entry: Entry) -> Receipt:
+        former, self.entries[login] = self.entries.get(login), entry
+        return Receipt(outcome=Outcome.APPLIED, undo=self.undo(login, former))
+
+
+@turns_red("nothing_is_changed_after_the_lease")
+class ComparesAfterTheChange(Reference):
+    def put(self, login: str, entry: Entry) -> Receipt:
+        former, self.entries[login] = self.entries.get(login), entry
+        require_lease()
+        return Receipt(outcome=Outcome.APPLIED, undo=self.undo(login, former))
+
+
+@turns_red("nothing_is_changed_after_the_lease")
+class TakesALostLeaseForAnOutage(Reference):
+    """As whoever catches all that a library may raise."""
+
+    def put(self, login: str, entry: Entry) -> Receipt:
+        try:
+            return super().put(login, entry)
+        except LeaseLostError:
+            raise UnavailableError("the connection was lost") from None
+
+
+@turns_red("nothing_is_taken_back_after_the_lease")
+class TakesBackWhatIsNoLongerItsOwn(Reference):
+    def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
+        def restore() -> None:
+            if former is None:
+                self.entries.pop(login, None)
+            else:
+                self.entries[login] = former
+
+        return restore

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 import attrs
 
-from provisioner.core.errors import RefusedError
+from provisioner.core.errors import LeaseLostError, RefusedError, UnavailableError
+from provisioner.core.fencing import require_lease
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.requests import (
     ChannelReport,
@@ -73,11 +74,15 @@ class ReferenceChannel:
 
     def put(self, request: DeliverSecret | DeliverNotice, text: str) -> DeliveryReceipt:
         number = self.number(request)
+        self.compare()
         with self.lock:
             if request.delivery_id not in self.ids:
                 self.ids.add(request.delivery_id)
                 self.phones[number].append(text)
         return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)
+
+    def compare(self) -> None:
+        require_lease()
 
     def number(self, request: DeliverSecret | DeliverNotice) -> str:
         if not request.recipient.mobile:
@@ -304,3 +309,26 @@ class TakesThrottlingForAnOutage(ReferenceChannel):
 @turns_red("hooks_are_there_or_left_out_on_purpose")
 class BringsNoNotices(ReferenceChannel):
     notice_deliver = None  # type: ignore[assignment]
+
+
+@turns_red("nothing_is_sent_after_the_lease", "no_notice_is_sent_after_the_lease")
+class SendsWhatItWasStoppedWith(ReferenceChannel):
+    def compare(self) -> None:
+        """Believe that what the core has compared is so."""
+
+
+@turns_red("nothing_is_sent_after_the_lease", "no_notice_is_sent_after_the_lease")
+class ComparesAfterItHasSent(SendsWhatItWasStoppedWith):
+    def put(self, request: DeliverSecret | DeliverNotice, text: str) -> DeliveryReceipt:
+        receipt = super().put(request, text)
+        require_lease()
+        return receipt
+
+
+@turns_red("no_notice_is_sent_after_the_lease")
+class TakesALostLeaseForAnOutage(ReferenceChannel):
+    def notify(self, request: DeliverNotice) -> DeliveryReceipt:
+        try:
+            return super().notify(request)
+        except LeaseLostError:
+            raise UnavailableError("it cannot be sent now") from None

@@ -11,6 +11,7 @@ from typing import ClassVar
 import attrs
 
 from provisioner.core.errors import MissingError, SecretRefusedError
+from provisioner.core.fencing import require_lease
 from provisioner.core.hookspecs import hookimpl
 from provisioner.core.model import Outcome, Person
 from provisioner.core.requests import (
@@ -124,6 +125,7 @@ class Reference:
         return self.put(request.account.login, attrs.evolve(entry, password=password, holder=request.holder))
 
     def delete(self, request: DeleteAccount) -> Receipt:
+        require_lease()
         gone = self.entries.pop(request.account.login, None)
         return Receipt(outcome=Outcome.APPLIED if gone else Outcome.UNCHANGED)
 
@@ -160,11 +162,13 @@ class Reference:
     def put(self, login: str, entry: Entry) -> Receipt:
         with self.lock:
             former = self.entries.get(login)
+            require_lease()
             self.entries[login] = entry
         return Receipt(outcome=Outcome.APPLIED, undo=self.undo(login, former))
 
     def undo(self, login: str, former: Entry | None) -> Callable[[], None] | None:
         def restore() -> None:
+            require_lease()
             if former is None:
                 self.entries.pop(login, None)
             else:

@@ -1,0 +1,85 @@
+"""What a process does that was stopped for longer than its lease, right before it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from provisioner.core.errors import LeaseLostError
+from provisioner.core.fencing import Lease, fenced
+from provisioner.testing.contract.cases import PLAIN, prepared
+from provisioner.testing.contract.postbox import Postbox
+from provisioner.testing.contract.sandbox import Sandbox
+from provisioner.testing.contract.tags import Tag, tagged
+
+
+@tagged(Tag.WIRE)
+class FenceChecks:
+    """Checks that a target calls ``provisioner.require_lease()`` right before it sends."""
+
+    @pytest.mark.parametrize("change", PLAIN)
+    def test_nothing_is_changed_after_the_lease(self, sandbox: Sandbox, change: str) -> None:
+        """A process that was stopped for longer than its lease raises LeaseLostError, and sends nothing any more."""
+        case = prepared(change, sandbox)
+
+        with stopped(case.account.login):
+            sandbox.do(case.request)
+
+        sandbox.expect(case.account, case.before, f"{change} after the lease")
+
+    @pytest.mark.parametrize("change", PLAIN)
+    def test_nothing_is_taken_back_after_the_lease(self, sandbox: Sandbox, change: str) -> None:
+        """An undo is a change as well: it must not take back what another process has set by then."""
+        case = prepared(change, sandbox)
+        receipt = sandbox.do(case.request)
+        if receipt.undo is None:
+            pytest.skip(f"the target does not undo {case.hook}")
+
+        with stopped(case.account.login):
+            sandbox.undo(receipt, case.request)
+
+        sandbox.expect(case.account, case.after, f"an undo of {change} after the lease")
+
+
+@tagged(Tag.WIRE)
+class DeliveryFenceChecks:
+    """The same of channels."""
+
+    def test_nothing_is_sent_after_the_lease(self, postbox: Postbox) -> None:
+        """A process that was stopped for longer than its lease raises LeaseLostError, and sends nothing any more."""
+        message = postbox.message()
+
+        with stopped(message.account.login):
+            postbox.send(message)
+
+        postbox.expect_nothing(message, "delivering after the lease")
+
+    def test_no_notice_is_sent_after_the_lease(self, postbox: Postbox) -> None:
+        """Who is warned by a process that was stopped may be warned of what is not due any more."""
+        postbox.needs("notice_deliver")
+        notice = postbox.notice()
+
+        with stopped(notice.recipient.id):
+            postbox.send(notice)
+
+        postbox.expect_nothing(notice, "sending a notice after the lease")
+
+
+@contextmanager
+def stopped(subject: str) -> Iterator[None]:
+    """Let the lease run out when the core has compared it and called the plug-in, which then has to notice.
+
+    Args:
+
+        subject: What the lease is on, for the message.
+    """
+    __tracebackhide__ = True
+    left = [1.0]
+    with fenced(subject, Lease(left=lambda: left.pop() if left else 0.0)):
+        try:
+            yield
+        except LeaseLostError:
+            return
+    pytest.fail("it goes on after its lease: call provisioner.require_lease() right before the bytes leave")
