@@ -30,6 +30,7 @@ from provisioner.core.errors import (
     QuarantinedError,
     RefusedError,
     StoreError,
+    SystemMisconfiguredError,
     ThrottledError,
     UnavailableError,
 )
@@ -63,8 +64,8 @@ class BreakerState(StrEnum):
 class Breaker:
     """Wraps the calls to one target: :meth:`call` around each one; threads may do so at once.
 
-    A wrong credential or setting opens it as soon as a check confirms it: it will not get better, and more tries may
-    lock our account.
+    A wrong credential or setting opens it as soon as a check or the answer itself confirms it: it will not get better,
+    and more tries may lock our account.
 
     The lock is held while the state changes and never during a call, so parallel calls stay parallel; when the time
     to try again has come, exactly one caller gets through.
@@ -120,6 +121,8 @@ class Breaker:
 
             MisconfiguredError: The call raised a :class:`~provisioner.core.errors.ForbiddenError`, and the check
                 failed as well: it is not about this item.
+
+            SystemMisconfiguredError: The call raised it, so it is about all items; the check is not asked.
         """
         self._admit()
         began = time.monotonic()
@@ -127,6 +130,9 @@ class Breaker:
             yield
         except LeaseLostError as error:
             self._note(error)
+            raise
+        except SystemMisconfiguredError as error:
+            self._note(error, item=item, confirmed=True)
             raise
         except Exception as error:
             if check is None or not self._is_suspicious(error, item):

@@ -37,7 +37,8 @@
         │   └── UnsupportedError    it cannot do this at all
         │       └── OmittedError    the configuration says so, and the operation goes on without it
         ├── MisconfiguredError      our credentials or settings are wrong: the run stops for this target, if its
-        │                           check fails as well
+        │   │                       check fails as well
+        │   └── SystemMisconfiguredError  or if it passes, because the answer says that it is about all
         └── ItemMisconfiguredError  they do not do for one account, person or message; the check passes
 
 Plug-ins raise the leaves below ``TargetError``. Nothing in a message may be a secret; the gateway that calls the
@@ -324,6 +325,13 @@ class MisconfiguredError(TargetError):
     """Our own credentials or settings for the target are wrong. The run stops for it.
 
     If the target's check passes, it is about one item, and becomes an :class:`ItemMisconfiguredError`.
+    """
+
+
+class SystemMisconfiguredError(MisconfiguredError):
+    """What is wrong on our side holds for everything that the target is asked, whatever its check says.
+
+    A plug-in raises it where the answer says so plainly, for example that our account there has no credit left.
     """
 
 

@@ -306,6 +306,8 @@ def secret_deliver(request: DeliverSecret) -> DeliveryReceipt:
 
         MisconfiguredError: Our own credentials or settings are wrong.
 
+        SystemMisconfiguredError: The answer says that this holds for every message: no credit is left, for example.
+
     Called: once for each message and attempt, after every target was proved. It is not repeated after ``UNKNOWN``;
     the engine asks ``delivery_probe`` and, without an answer, makes a new secret and a new message.
     """
@@ -332,6 +334,8 @@ def notice_deliver(request: DeliverNotice) -> DeliveryReceipt:
         UnknownOutcomeError: The message was sent and no usable answer came; the same as answering ``UNKNOWN``.
 
         MisconfiguredError: Our own credentials or settings are wrong.
+
+        SystemMisconfiguredError: The answer says that this holds for every message: no credit is left, for example.
 
     Called: once for each message and attempt. After a crash it may be called again with the same id; a gateway that
     knows the id sends the message once.

@@ -30,6 +30,7 @@ EXPECTED = {
     "StoppedError": 4,
     "StoreError": 2,
     "SupersededError": 4,
+    "SystemMisconfiguredError": 2,
     "UnavailableError": 5,
     "LeftAloneError": 5,
     "ThrottledError": 5,

@@ -20,6 +20,7 @@ from provisioner.core.errors import (
     QuarantinedError,
     RefusedError,
     StoreError,
+    SystemMisconfiguredError,
     ThrottledError,
     TransientError,
     UnavailableError,
@@ -260,6 +261,17 @@ class TestOneItem:
         assert isinstance(refusal, MisconfiguredError)
         assert str(refusal) == "HTTP 403"
         assert breaker.state is BreakerState.OPEN
+
+    @pytest.mark.parametrize("check", [Check(), None], ids=["a check that passes", "no check"])
+    def test_is_told_as_ours_and_opens_the_circuit_when_the_answer_says_that_it_is_about_all(
+        self, breaker: Breaker, check: Check | None
+    ) -> None:
+        empty = SystemMisconfiguredError("no credit is left")
+
+        assert fail_at(breaker, "sube46", empty, check) is empty
+
+        assert breaker.state is BreakerState.OPEN
+        assert check is None or check.calls == 0
 
     def test_does_not_close_a_circuit_that_another_thread_has_just_opened(self, breaker: Breaker) -> None:
         wrong = MisconfiguredError("wrong key")

@@ -44,6 +44,8 @@ class Meaning(StrEnum):
     UNAVAILABLE = "unavailable"
     #: Nothing was sent; our credentials or settings are wrong.
     MISCONFIGURED = "misconfigured"
+    #: Nothing was sent; our account with the provider has no credit left.
+    NO_CREDIT = "no_credit"
     #: Nothing was sent; we may not send to this number.
     FORBIDDEN = "forbidden"
 
@@ -70,6 +72,7 @@ _STATUSES = {
     **dict.fromkeys(range(300, 400), Meaning.MISCONFIGURED),
     **dict.fromkeys(range(400, 500), Meaning.REJECTED),
     **dict.fromkeys((401, 404, 405, 407), Meaning.MISCONFIGURED),
+    402: Meaning.NO_CREDIT,
     403: Meaning.FORBIDDEN,
     408: Meaning.UNKNOWN,
     429: Meaning.THROTTLED,

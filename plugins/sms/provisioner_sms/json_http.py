@@ -10,6 +10,7 @@ import attrs
 from provisioner.core.errors import (
     ForbiddenError,
     MisconfiguredError,
+    SystemMisconfiguredError,
     ThrottledError,
     TransientError,
     UnknownOutcomeError,
@@ -120,6 +121,12 @@ def _receipt(exchange: Exchange, answer: Answer) -> DeliveryReceipt:
         case Meaning.MISCONFIGURED:
             raise MisconfiguredError(
                 "the provider does not accept our credentials or settings: {detail}", detail=detail
+            )
+        case Meaning.NO_CREDIT:
+            raise SystemMisconfiguredError(
+                "our account with the provider has no credit left: {detail}",
+                cure="buy credit from the provider, then run 'provisioner resume'",
+                detail=detail,
             )
         case Meaning.FORBIDDEN:
             raise ForbiddenError("the provider does not let us send to this number: {detail}", detail=detail)

@@ -4,22 +4,28 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from provisioner import DeliveryState, Person, Secret
+from provisioner.core.breaker import Breaker
 from provisioner.core.errors import (
     ForbiddenError,
+    LeftAloneError,
     MisconfiguredError,
     RefusedError,
+    SystemMisconfiguredError,
     TargetError,
     ThrottledError,
     TransientError,
     UnavailableError,
     UnknownOutcomeError,
 )
+from provisioner.core.gateway import Origin
+from provisioner.core.plugins import Plugins
 from provisioner.core.requests import CheckChannel, DeliverNotice, DeliverSecret
 from provisioner.testing.ports import free_ports
 from provisioner_sms.exchange import Exchange, Meaning, Reply
@@ -65,6 +71,7 @@ def sent(request: bytes) -> Any:
         (400, "ok", DeliveryState.REJECTED),
         (422, "", DeliveryState.REJECTED),
         (401, "", MisconfiguredError),
+        (402, "", SystemMisconfiguredError),
         (403, "", ForbiddenError),
         (404, "", MisconfiguredError),
         (301, "", MisconfiguredError),
@@ -235,7 +242,7 @@ def test_the_sample_for_netgsm_reads_its_published_codes(
     ("status", "body", "expected"),
     [
         (200, "20212", DeliveryState.ACCEPTED),
-        (400, "INSUFFICIENT_CREDITS", MisconfiguredError),
+        (400, "INSUFFICIENT_CREDITS", SystemMisconfiguredError),
         (400, "INVALID_SOURCE_ADDRESS", MisconfiguredError),
         (400, "INVALID_DESTINATION_ADDRESS", RefusedError),
         (400, "MESSAGE_TOO_LONG", RefusedError),
@@ -253,6 +260,22 @@ def test_the_sample_for_verimor_reads_its_published_answers(
     assert outcome(sms, request_to()) == expected
     assert sent(provider.requests[0])["password"] == "canary"
     assert sent(provider.requests[0])["messages"][0]["dest"] == "905551234567"
+
+
+def test_a_provider_without_credit_for_us_is_left_alone_although_its_check_passes(
+    sample: Sample, request_to: MakeRequest
+) -> None:
+    sms, provider = sample("Verimor", 400, "INSUFFICIENT_CREDITS; bulunamadı")
+    plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=lambda: datetime.now(UTC)))
+    channel = plugins.add_channel("sms", sms, Origin(plugin="sms", distribution="unit-provisioner", version="0"))
+    channel.check(CheckChannel())
+
+    with pytest.raises(SystemMisconfiguredError, match="no credit"):
+        channel.deliver(request_to())
+    with pytest.raises(LeftAloneError):
+        channel.deliver(request_to())
+
+    assert len(provider.requests) == 2
 
 
 @pytest.mark.parametrize(("name", "body"), [("NetGSM", '{"code":"00","jobid":"1"}'), ("Verimor", "20212")])
