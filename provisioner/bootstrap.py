@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ from provisioner.core.execution import Tools
 from provisioner.core.health import MemoryHealth
 from provisioner.core.limits import Guard
 from provisioner.core.maintenance import Calendar
-from provisioner.core.model import Unit
+from provisioner.core.model import Person, Unit
 from provisioner.core.notices import Herald
 from provisioner.core.passwords import PasswordMaker
 from provisioner.core.people import People
@@ -63,6 +63,37 @@ class Application:
     authority: Authority
     desk: Desk
     policy: Policy
+
+    def save_units(self, units: Iterable[Unit], *, actor: str) -> None:
+        """Write units that are new or changed, and tell the observers; see :meth:`~provisioner.store.Store.save_units`.
+
+        Raises:
+
+            StoreError: Nothing was written.
+        """
+        self._tell(self.store.save_units(units, actor=actor))
+
+    def save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
+        """Write persons who are new or changed, and tell the observers, as for units.
+
+        Raises:
+
+            StoreError: Nothing was written.
+        """
+        self._tell(self.store.save_persons(persons, actor=actor))
+
+    def record(self, *events: Event) -> None:
+        """Put events into the trail, and tell the observers.
+
+        Raises:
+
+            StoreError: Nothing was written.
+        """
+        self.engine.tools.record(*events)
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.plugins.observe(event)
 
     def sweep(self, *, clock_confirmed_by: str | None = None) -> Sweep:
         """Return a sweep over everything that is due now.

@@ -40,8 +40,9 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         known = store.persons(manifest.lines)
         changed = [person for person in manifest.items if known.get(person.id) != person]
         SeparationOfDuties(authority).require_for_persons(session.actor, known, changed)
-        if not dry_run:
-            store.save_persons(changed, actor=session.actor)
+    if changed and not dry_run:
+        with session.application() as app:
+            app.save_persons(changed, actor=session.actor)
     session.output.document({"items": [person_document(person, masked(person.mobile)) for person in changed]})
     tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
     return ExitCode.DONE

@@ -92,8 +92,9 @@ def maintenance(session: Session, name: str, *, until: str | None, off: bool, re
         authority_of(session.configuration, store).require(session.actor, {Role.ADMINISTRATOR})
         known = Calendar(read=store.all_maintenance, now=utc_now).maintenance(name)
         event = _event(name, end, known, at=now, actor=session.actor, reason=reason)
-        if event and not dry_run:
-            store.write(event)
+    if event and not dry_run:
+        with session.application() as app:
+            app.record(event)
     session.output.document({"target": name, "until": iso(end), "changed": event is not None and not dry_run})
     if dry_run:
         session.output.say("this is a dry run, nothing was changed")
@@ -123,13 +124,14 @@ def resume(session: Session, name: str, *, force: bool, dry_run: bool) -> ExitCo
     with session.store() as store:
         authority_of(session.configuration, store).require(session.actor, {Role.ADMINISTRATOR})
         known = store.health(name)
-        quarantined = known is not None and known.quarantined_at is not None
-        if quarantined and not force:
-            _check(session.configuration, name)
-        if quarantined and not dry_run:
-            store.write(TargetResumed(at=utc_now(), actor=session.actor, target=name, forced=force))
-            store.change_health(name, lambda _: None)
-            log.info("target_resumed", target=name, actor=session.actor, forced=force)
+    quarantined = known is not None and known.quarantined_at is not None
+    if quarantined and not force:
+        _check(session.configuration, name)
+    if quarantined and not dry_run:
+        with session.application() as app:
+            app.record(TargetResumed(at=utc_now(), actor=session.actor, target=name, forced=force))
+            app.store.change_health(name, lambda _: None)
+        log.info("target_resumed", target=name, actor=session.actor, forced=force)
     session.output.document({"target": name, "resumed": quarantined and not dry_run})
     if not quarantined:
         session.output.say("{target} is not quarantined", target=name)

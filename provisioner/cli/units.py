@@ -47,8 +47,9 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         session.output.warn(manifest.warnings)
         changed = _changed(manifest, store)
         _require_right(session, authority_of(session.configuration, store), store, changed)
-        if not dry_run:
-            store.save_units(changed, actor=session.actor)
+    if changed and not dry_run:
+        with session.application() as app:
+            app.save_units(changed, actor=session.actor)
     session.output.document({"items": [unit_document(unit) for unit in changed]})
     tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
     return ExitCode.DONE
@@ -75,7 +76,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
         _require_right(session, app.authority, app.store, _changed(manifest, app.store))
         with _located(manifest):
             plan = app.planner.open_units([*units.values(), *known], session.cause(reason))
-            prepare = partial(app.store.save_units, manifest.items, actor=session.actor) if lists else None
+            prepare = partial(app.save_units, manifest.items, actor=session.actor) if lists else None
             return run(session, app, plan, dry_run=dry_run, prepare=prepare)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
@@ -27,8 +27,8 @@ _PERSONS = select(persons).where(persons.c.id.in_(bindparam("ids", expanding=Tru
 _PUT_PERSON = put(persons)
 
 
-def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetime, actor: str) -> None:
-    """Write those of these units that are new or changed.
+def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetime, actor: str) -> Sequence[Event]:
+    """Write those of these units that are new or changed, and return what is in the trail of it.
 
     Args:
 
@@ -47,26 +47,26 @@ def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetim
     known = {row.code: Unit(**row._asdict()) for row in connection.execute(_UNITS)}
     changed = [unit for code, unit in given.items() if known.get(code) != unit]
     if not changed:
-        return
+        return ()
     prepared(_PUT_UNIT, connection.dialect).run(connection, map(as_row, changed))
     before = {unit.code: known[unit.code] for unit in changed if unit.code in known}
     if any(_situation(known_unit) != _situation(given[code]) for code, known_unit in before.items()):
         connection.execute(schedule.FORGET)
     require_tree({code: unit.parent for code, unit in (known | dict(given)).items()})
     logins = _logins(connection, before)
-    _record(
+    return _recorded(
         connection,
-        (
+        [
             unit_event(before.get(unit.code), unit, at=at, actor=actor, login=logins.get(unit.code, ""))
             for unit in changed
-        ),
+        ],
     )
 
 
 def save_persons(
     connection: Connection, given: Mapping[str, Person], *, at: datetime, actor: str, mark: MobileMark
-) -> None:
-    """Write those of these persons who are new or changed.
+) -> Sequence[Event]:
+    """Write those of these persons who are new or changed, and return what is in the trail of it.
 
     Args:
 
@@ -88,12 +88,13 @@ def save_persons(
         row.id: Person(**row._asdict()) for ids in chunks(given) for row in connection.execute(_PERSONS, {"ids": ids})
     }
     changed = [person for id_, person in given.items() if known.get(id_) != person]
-    if changed:
-        prepared(_PUT_PERSON, connection.dialect).run(connection, map(as_row, changed))
-        _record(
-            connection,
-            (person_event(known.get(person.id), person, at=at, actor=actor, mark=mark) for person in changed),
-        )
+    if not changed:
+        return ()
+    prepared(_PUT_PERSON, connection.dialect).run(connection, map(as_row, changed))
+    return _recorded(
+        connection,
+        [person_event(known.get(person.id), person, at=at, actor=actor, mark=mark) for person in changed],
+    )
 
 
 def _situation(unit: Unit) -> tuple[str, str | None, str | None]:
@@ -107,8 +108,9 @@ def _logins(connection: Connection, codes: Iterable[str]) -> Mapping[str, str]:
     return {row.unit: row.login for row in found}
 
 
-def _record(connection: Connection, events: Iterable[Event]) -> None:
+def _recorded(connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
     trail = Trail(connection)
     for event in events:
         trail.add(event, canonical(event))
     trail.store()
+    return events

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -175,7 +175,7 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         """Return the lease of an operation that this process has begun."""
         return self._leases.lease(login, operation_id)
 
-    def save_units(self, saved: Iterable[Unit], *, actor: str = "") -> None:
+    def save_units(self, saved: Iterable[Unit], *, actor: str = "") -> Sequence[Event]:
         """Add these units, or write them over those with the same code, each change with its event; all or none.
 
         Args:
@@ -184,16 +184,21 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
 
             actor: Who changes them.
 
+        Returns:
+
+            The events, for the observers.
+
         Raises:
 
             StoreError: A parent does not exist, a unit would be above itself, or the store failed.
         """
         given = {unit.code: unit for unit in saved}
-        if given:
-            with self._database.write() as connection:
-                master_data.save_units(connection, given, at=self._now(), actor=actor)
+        if not given:
+            return ()
+        with self._database.write() as connection:
+            return master_data.save_units(connection, given, at=self._now(), actor=actor)
 
-    def save_persons(self, saved: Iterable[Person], *, actor: str = "") -> None:
+    def save_persons(self, saved: Iterable[Person], *, actor: str = "") -> Sequence[Event]:
         """Add these persons, or write them over those with the same id, each change with its event; all or none.
 
         Args:
@@ -202,14 +207,19 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
 
             actor: Who changes them.
 
+        Returns:
+
+            The events, for the observers.
+
         Raises:
 
             StoreError: The store, or the key for marks of numbers, failed.
         """
         given = {person.id: person for person in saved}
-        if given:
-            with self._database.write() as connection:
-                master_data.save_persons(connection, given, at=self._now(), actor=actor, mark=self.mobile_mark)
+        if not given:
+            return ()
+        with self._database.write() as connection:
+            return master_data.save_persons(connection, given, at=self._now(), actor=actor, mark=self.mobile_mark)
 
     def save_deadlines(self, planned: Iterable[Account], *, reached: str | None = None) -> None:
         """Store the next deadline of each of these accounts, unless it was changed since it was read.

@@ -164,6 +164,16 @@ class TestResume:
 
         assert (answer.code, quarantined.known()) == (0, None)
 
+    def test_is_told_to_observers(self, office: Office, quarantined: Down, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen: list[Event] = []
+        observer = hookimpl(lambda self, event: seen.append(event))
+        monkeypatch.setattr(FaultyPlugin, "operation_event", observer, raising=False)
+        quarantined.works_again()
+
+        office.type("target", "resume", quarantined.name)
+
+        assert [event.kind for event in seen] == ["target_resumed"]
+
     @pytest.mark.parametrize("forced", [False, True])
     def test_is_in_the_trail_with_the_name_of_who_did_it(
         self, office: Office, quarantined: Down, *, forced: bool
