@@ -1,8 +1,9 @@
 """The text of a message: what it says, which signs a phone can show, and how long it is.
 
 A short message holds 160 septets of the GSM 7-bit alphabet (3GPP TS 23.038), or 153 in each part if it has several.
-What the templates say is folded to that alphabet. A log-in name and a password are never changed: one that does not
-fit is refused before anything is sent.
+What the templates say is folded to that alphabet, so a phone shows "sifreniz" for "şifreniz". That is meant: the
+alphabet has no ş, ğ, ı or İ, and a message with one such letter is sent in UCS-2, which holds 70 signs, too few for any
+of the texts. A log-in name and a password are never changed: one that does not fit is refused before anything is sent.
 """
 
 from __future__ import annotations
