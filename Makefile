@@ -7,21 +7,26 @@ BIN := $(VENV)/bin
 ROOMY := $(shell test "$$(df --output=avail -m /dev/shm 2>/dev/null | tail -n 1)" -ge 4096 2>/dev/null && echo TMPDIR=/dev/shm)
 # Many tests wait for servers, so one more than there are cores.
 WORKERS := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
+PYTEST := $(ROOMY) $(BIN)/pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .NOTPARALLEL:
-.PHONY: demo test check servers clean
+.PHONY: demo test test-slow check servers clean
 
 ## The whole story, on this machine. Installs nothing outside .venv.
 demo: $(VENV)/.installed
 	@$(BIN)/provisioner demo
 
-## Every check, and every test whatever the checks find; installs the servers' Debian packages where it may.
+## Every check, and the tests whatever the checks find; installs the servers' Debian packages where it may.
 test: servers $(VENV)/.installed-dev
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=$$?; \
-	$(ROOMY) $(BIN)/pytest -n $(WORKERS) --dist loadfile || status=$$?; \
+	$(PYTEST) -m 'not slow' || status=$$?; \
 	exit $$status
+
+## The tests that start, kill or wait for whole programs.
+test-slow: servers $(VENV)/.installed-dev
+	@$(PYTEST) -m slow
 
 ## What needs no server: style, types and layers.
 check: $(VENV)/.installed-dev

@@ -15,6 +15,8 @@ import pytest
 
 from provisioner_sms.simulator import Inbox
 
+pytestmark = pytest.mark.slow
+
 DEMO = Path(__file__).parents[1] / "provisioner" / "demo"
 
 TURKISH = tomllib.loads((DEMO / "tr.toml").read_text(encoding="utf-8"))

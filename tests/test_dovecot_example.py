@@ -17,6 +17,8 @@ import pytest
 from provisioner.testing.dovecot import Dovecot
 from provisioner_sms.simulator import Inbox
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "dovecot-passwd"
 PACKAGE = EXAMPLE / "provisioner_dovecot"

@@ -16,6 +16,8 @@ import pytest
 from provisioner.core.plan import LOGIN
 from tests.forks import ForkServer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "kahramanmaras"
 

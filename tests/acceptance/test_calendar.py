@@ -25,7 +25,7 @@ from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
 from tests.acceptance.province import Province
 
-pytestmark = pytest.mark.server("slapd")
+pytestmark = [pytest.mark.slow, pytest.mark.server("slapd")]
 
 #: What happens on which day to which accounts; made by the simulation once, and looked through.
 GOLDEN = Path(__file__).with_name("calendar.json")

@@ -18,6 +18,8 @@ from provisioner_sms.simulator import SmsSimulator
 from tests.acceptance import leaks
 from tests.acceptance.province import UNITS, Province, Run, password_in, persons
 
+pytestmark = pytest.mark.slow
+
 #: A password with everything that some form writes differently.
 CANARY = 'k"T7&x<9+é/%\\~Q'
 

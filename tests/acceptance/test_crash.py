@@ -27,7 +27,7 @@ from provisioner_sms.simulator import SmsSimulator
 from tests.acceptance.province import UNITS, Entrance, Province, password_in, persons
 from tests.forks import ForkServer
 
-pytestmark = pytest.mark.server("slapd")
+pytestmark = [pytest.mark.slow, pytest.mark.server("slapd")]
 
 #: How often the process is killed. Each time at another part of the run, at a random event of that part.
 POINTS = 32

@@ -16,7 +16,12 @@ from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
 from tests.acceptance.province import UNITS, Entrance, Province, Run, password_in
 
-pytestmark = [pytest.mark.server("slapd"), pytest.mark.server("kannel"), pytest.mark.server("dovecot")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.server("slapd"),
+    pytest.mark.server("kannel"),
+    pytest.mark.server("dovecot"),
+]
 
 
 @pytest.fixture(name="province", scope="module")

@@ -13,7 +13,12 @@ from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
 from tests.acceptance.province import UNITS, Entrance, Province, Run, password_in
 
-pytestmark = [pytest.mark.server("slapd"), pytest.mark.server("kannel"), pytest.mark.server("dovecot")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.server("slapd"),
+    pytest.mark.server("kannel"),
+    pytest.mark.server("dovecot"),
+]
 
 LOGIN = "temelegitim46"
 

@@ -14,7 +14,7 @@ from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import Fault, Misbehaviour, PysMock
 from tests.acceptance.province import Province, Run
 
-pytestmark = [pytest.mark.server("slapd"), pytest.mark.server("kannel")]
+pytestmark = [pytest.mark.slow, pytest.mark.server("slapd"), pytest.mark.server("kannel")]
 
 COUNT = 300
 NAMES = [f"{number:03}" for number in range(COUNT)]

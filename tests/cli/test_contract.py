@@ -15,6 +15,8 @@ from provisioner.testing.faults import Fault
 from provisioner.testing.memory import MemoryTarget
 from tests.cli.conftest import Office
 
+pytestmark = pytest.mark.slow
+
 
 @attrs.define(eq=False)
 class Watched(MemoryTarget):

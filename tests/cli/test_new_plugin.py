@@ -15,6 +15,8 @@ import pytest
 
 from tests.cli.conftest import typed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 CONFIG = """\

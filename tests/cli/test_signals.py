@@ -19,6 +19,8 @@ from provisioner.core.model import Operation, Unit
 from provisioner.store import Store
 from tests.cli.conftest import PERSONS
 
+pytestmark = pytest.mark.slow
+
 UNITS = [
     Unit(code=f"u{number}", name=f"Birim {number}", kind="office", login=f"birim{number}", custodian="1001")
     for number in range(25)

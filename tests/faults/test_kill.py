@@ -24,6 +24,8 @@ from provisioner.testing.kannel import wait_until
 from provisioner_sms.simulator import SmsSimulator
 from tests.faults.victims import DIRECTORIES, Place, Stage, Victims, at_work
 
+pytestmark = pytest.mark.slow
+
 #: How often the journal is written for a rotation or a handover on two targets.
 WRITES = 5
 

@@ -27,6 +27,8 @@ from provisioner_sms.simulator import SmsSimulator
 from tests.acceptance.province import Entrance
 from tests.faults.victims import Place, Stage, Victims, at_work
 
+pytestmark = pytest.mark.slow
+
 #: How many processes are paused, how many of them at once, and how many accounts each of them renews.
 PAUSES, ALIVE, ACCOUNTS = 8, 2, 24
 

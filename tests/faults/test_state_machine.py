@@ -33,6 +33,8 @@ from provisioner_ldap.plugin import Ldap
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from tests.acceptance.province import Entrance
 
+pytestmark = pytest.mark.slow
+
 PERSONS = [Person(id=f"p{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for n in range(3)]
 UNITS = [
     Unit(code=f"u{n}", name=f"Birim {n}", kind=kind, login=f"birim{n}", custodian=PERSONS[n].id)

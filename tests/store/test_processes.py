@@ -8,9 +8,13 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import pytest
+
 from provisioner.core.model import OperationState
 from provisioner.store import Store
 from tests.planted import plant
+
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 

@@ -21,6 +21,8 @@ from provisioner.testing.samples import HOLDER, UNIT
 from provisioner_pys.mock import PysMock
 from provisioner_sms.simulator import SmsSimulator
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 README = Path(plugin.__file__).with_name("README.md")
