@@ -11,12 +11,11 @@ from provisioner.cli.documents import Document, iso, operation_document
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.ids import find_id
 from provisioner.cli.options import changing, json_option
-from provisioner.cli.runs import follow, run, started
+from provisioner.cli.runs import follow, show_again, started
 from provisioner.cli.session import Session
 from provisioner.core.authority import Role
 from provisioner.core.limits import IN_TOTAL, StagedRun
 from provisioner.core.model import Operation
-from provisioner.core.plan import Plan
 from provisioner.store.ids import Named
 
 
@@ -67,8 +66,7 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
         run_id = find_id(app.store, Named.RUN, run_id)
         if not dry_run:
             return follow(session, app, app.engine.release(run_id, actor=session.actor, reason=reason))
-        plan = Plan(work=tuple(app.engine.releasable(run_id, actor=session.actor)))
-        return run(session, app, plan, dry_run=True)
+        return show_again(session, app, app.engine.releasable(run_id, actor=session.actor))
 
 
 @click.command("discard")

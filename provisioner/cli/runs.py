@@ -327,7 +327,29 @@ def carry_on(
     """
     if not dry_run:
         return follow(session, app, app.engine.retry(operations), unchanged)
-    found = list(app.engine.startable(operations))
+    return show_again(session, app, app.engine.startable(operations), unchanged)
+
+
+def show_again(
+    session: Session, app: Application, again: Iterable[Work | Operation], unchanged: Sequence[Unchanged] = ()
+) -> ExitCode:
+    """Only show what would be done with operations from the journal.
+
+    Args:
+
+        session: Where to answer.
+
+        app: What would carry them out.
+
+        again: The work, and as they are those operations that cannot go on now.
+
+        unchanged: Accounts that needed nothing.
+
+    Raises:
+
+        ProvisionerError: They cannot be carried out now.
+    """
+    found = list(again)
     work = tuple(one for one in found if isinstance(one, Work))
     left = [one for one in found if isinstance(one, Operation)]
     refused = tuple(map(_refused, session.privacy(app.store).shown_operations(left, app.store.accounts)))

@@ -138,20 +138,21 @@ class Engine:
             return iter(self._hold_back(work, share))
         return self._run(work)
 
-    def releasable(self, run: str, *, actor: str) -> list[Work]:
+    def releasable(self, run: str, *, actor: str) -> list[Work | Operation]:
         """Return what would be carried out of a run that was held back if this person released it.
 
-        That is what is left of it: later wishes for the same accounts have taken the place of the rest.
+        That is what is left of it: later wishes for the same accounts have taken the place of the rest. Operations that
+        cannot go on now, for example because somebody cannot be looked up, are returned as they are, with the reason.
 
         Raises:
 
-            InputError: Nothing of such a run is held back, or it cannot be carried out any more.
+            InputError: Nothing of such a run is held back.
 
             NotAuthorizedError: The person may not release it.
         """
-        work = [self.planner.again(operation) for operation in self.staging.operations(run)]
-        self.planner.require_release(work, actor)
-        return [attrs.evolve(one, operation=_released(one.operation)) for one in work]
+        operations = self.staging.operations(run)
+        self.planner.require_release(operations, actor)
+        return [_released(found) for found in self._again(operations)]
 
     def release(self, run: str, *, actor: str, reason: str = "") -> Iterator[Operation]:
         """Carry out what is left of a run that was held back; see :meth:`apply`.
@@ -166,14 +167,14 @@ class Engine:
 
         Raises:
 
-            InputError: Nothing of such a run is held back, or it cannot be carried out any more.
+            InputError: Nothing of such a run is held back.
 
             NotAuthorizedError: The actor may not release it. Nothing was changed.
 
             NotReadyError: Targets or channels cannot be used now, and a password is to be made. Nothing was changed.
         """
         work = self.releasable(run, actor=actor)
-        self.preflight(work)
+        self.preflight([one for one in work if isinstance(one, Work)])
         self.staging.release(run, actor=actor, reason=reason)
         return self._run(work)
 
@@ -408,8 +409,11 @@ def _shuts(operation: Operation) -> bool:
     return operation.kind in SHUTTING
 
 
-def _released(operation: Operation) -> Operation:
-    return attrs.evolve(operation, state=OperationState.PLANNED, error=None)
+def _released(found: Work | Operation) -> Work | Operation:
+    """Return what was held back as it is after its release; the reason why it cannot go on stays."""
+    if isinstance(found, Operation):
+        return attrs.evolve(found, state=OperationState.PLANNED)
+    return attrs.evolve(found, operation=attrs.evolve(found.operation, state=OperationState.PLANNED, error=None))
 
 
 def _put_off(operation: Operation, error: InMaintenanceError) -> Operation:

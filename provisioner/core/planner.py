@@ -300,27 +300,31 @@ class Planner:
             raise missing
         return attrs.evolve(self._marked(_work(operation, account, unit, people)), recorded=True)
 
-    def require_release(self, work: Sequence[Work], actor: str) -> None:
+    def require_release(self, operations: Sequence[Operation], actor: str) -> None:
         """Make sure that somebody may say of operations that were held back that they are meant.
+
+        Nobody is looked up for that. An account that is not known any more is nobody's: nothing can be done to it.
 
         Raises:
 
             NotAuthorizedError: Some are not for them to release; all of them are named.
         """
+        accounts = self.records.accounts([operation.login for operation in operations])
+        units = self.records.units({account.unit for account in accounts.values()})
         denials = [
-            Denied(login=one.account.login, denial=denial)
-            for one in work
-            for denial in self._denials(self._release_question(one, actor))
+            Denied(login=account.login, denial=denial)
+            for operation in operations
+            if (account := accounts.get(operation.login)) and (unit := units.get(account.unit))
+            for denial in self._denials(self._release_question(operation, account, unit, actor))
         ]
         if denials:
             raise NotAuthorizedError(denials)
 
-    def _release_question(self, work: Work, actor: str) -> AuthorizeOperation:
-        operation = work.operation
+    def _release_question(self, operation: Operation, account: Account, unit: Unit, actor: str) -> AuthorizeOperation:
         return AuthorizeOperation(
             kind=operation.kind,
-            account=work.account,
-            unit=work.unit,
+            account=account,
+            unit=unit,
             actor=actor,
             by_policy=False,
             at=self.now(),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core.model import Unit
+from provisioner.core.errors import UnavailableError
+from provisioner.core.model import Operation, Unit
+from provisioner.core.plan import Work
+from provisioner.core.planner import Planner
 from tests.cli.conftest import Answer, Office
 
 #: How many units the office has beside its own.
@@ -152,6 +155,47 @@ class TestRelease:
 
         assert (own.code, own.json["error"]["class"]) == (3, "NotAuthorizedError")
         assert other.code == 0
+
+
+class TestReleaseOfWhatCannotBeLookedUp:
+    """``policy release`` when the look-up fails for one account of a run."""
+
+    @pytest.fixture(name="failing", autouse=True)
+    def _failing(self, run_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
+        """Return the login of the account for which it fails."""
+        again = Planner.again
+
+        def fail(planner: Planner, operation: Operation) -> Work:
+            if operation.login == LOGINS[1]:
+                raise UnavailableError("the personnel system does not know what to say")
+            return again(planner, operation)
+
+        monkeypatch.setattr(Planner, "again", fail)
+        return LOGINS[1]
+
+    def test_carries_out_the_others_and_names_it(self, office: Office, run_id: str, failing: str) -> None:
+        answer = office.type("--json", "policy", "release", run_id, "--actor", "müdür")
+
+        assert answer.code == 4
+        assert answer.states == {LOGINS[0]: "done", failing: "planned", LOGINS[2]: "done"}
+        [error] = [one["error"] for one in answer.json["operations"] if one["login"] == failing]
+        assert error["message"] == "the personnel system does not know what to say"
+        assert office.type("--json", "policy", "staged").json == {"items": []}
+        assert failing in office.type("operation", "list").out
+
+    def test_as_a_dry_run_names_it(self, office: Office, run_id: str, failing: str) -> None:
+        answer = office.type("--json", "policy", "release", run_id, "--actor", "müdür", "--dry-run")
+
+        assert (answer.code, set(answer.states)) == (4, {LOGINS[0], LOGINS[2]})
+        assert [one["login"] for one in answer.json["refused"]] == [failing]
+
+    def test_needs_the_right_for_that_account_too(self, office: Office, run_id: str) -> None:
+        office.config.write_text(office.config.read_text() + '[authority]\nadministrators = ["3001"]\n')
+
+        answer = office.type("--json", "policy", "release", run_id, "--actor", "1002")
+
+        assert answer.code == 3
+        assert [one["login"] for one in answer.json["error"]["items"]] == LOGINS[:3]
 
 
 class TestDiscard:

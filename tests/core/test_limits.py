@@ -349,7 +349,8 @@ class TestStaging:
         close(harness, *range(5))
         work = harness.engine.releasable(held(harness), actor="releaser")
 
-        assert {(one.operation.state, one.operation.error) for one in work} == {(OperationState.PLANNED, None)}
+        operations = [one.operation if isinstance(one, Work) else one for one in work]
+        assert {(one.state, one.error) for one in operations} == {(OperationState.PLANNED, None)}
 
     def test_is_seen_by_other_processes(self, world: World, harness: Harness) -> None:
         close(harness, *range(5))
