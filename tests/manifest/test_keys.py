@@ -54,6 +54,14 @@ def test_a_code_as_people_make_it_is_accepted(value: str) -> None:
     assert objection(value) is None
 
 
+@pytest.mark.parametrize(
+    "value", ["\u0456lmem", "\u0667\u0665\u0664\u0663\u0662\u0661", "\uff17\uff15\uff14", "a" * 65]
+)
+def test_a_word_of_another_alphabet_or_without_end_is_refused(value: str) -> None:
+    """Nothing but letters and digits is in it, and it names somebody else all the same."""
+    assert objection(value)
+
+
 @given(st.integers(0, 10**12))
 def test_no_whole_number_as_a_decimal_one_is_accepted(number: int) -> None:
     for text in {f"{number}.0", f"{number},0", f"{number:.2f}", f"{number:.3e}", repr(float(number))}:
