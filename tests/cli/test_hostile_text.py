@@ -62,6 +62,16 @@ def test_no_output_has_what_is_not_shown(handed_over: Office, options: list[str]
     assert is_safe(answer.out.replace(SYSLOG_BOM, " ") + answer.err)
 
 
+def test_a_page_in_a_file_has_nothing_that_is_not_shown(handed_over: Office, tmp_path: Path) -> None:
+    """No other net is below it: a page on stdout is looked through line by line, and a file is not."""
+    [operation] = [one["id"] for one in handed_over.type("--json", "handover", "list").json["items"]]
+    page = tmp_path / "page.html"
+
+    assert handed_over.type("handover", "show", operation, "--html", page).code == 0
+
+    assert is_safe(page.read_text(encoding="utf-8"))
+
+
 def test_a_reason_cannot_forge_rows(handed_over: Office) -> None:
     [operation] = [one["id"] for one in handed_over.type("--json", "handover", "list").json["items"]]
 
