@@ -24,13 +24,13 @@ from pathlib import Path
 
 import attrs
 
-from provisioner.bootstrap import utc_now
-from provisioner.core.events import Event, OperationEnded, OperationPlanned, OperationStarted
-from provisioner.core.hookspecs import hookimpl
+from provisioner.core.api.events import Event, OperationEnded, OperationPlanned, OperationStarted
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import ChannelReport, CreateAccount, DeliveryReceipt, DeliveryState
+from provisioner.core.engine.plan import Work
 from provisioner.core.model import AccountState, OperationState, Person, Unit
-from provisioner.core.plan import Work
-from provisioner.core.requests import ChannelReport, CreateAccount, DeliveryReceipt, DeliveryState
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
+from provisioner.services.bootstrap import utc_now
 from provisioner.testing.harness import CAUSE, Harness
 from provisioner.testing.memory import MemoryTarget
 

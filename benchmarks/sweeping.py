@@ -25,12 +25,12 @@ from pathlib import Path
 
 import attrs
 
-from provisioner.core.events import RulesChanged
-from provisioner.core.hookspecs import hookimpl
+from provisioner.core.api.events import RulesChanged
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import ChannelReport, DeliveryReceipt, DeliveryState, Receipt
 from provisioner.core.model import Outcome, Person, Unit
-from provisioner.core.policy import Policy, RuleSet, Scope
-from provisioner.core.policy_run import Refusal
-from provisioner.core.requests import ChannelReport, DeliveryReceipt, DeliveryState, Receipt
+from provisioner.core.policy.policy import Policy, RuleSet, Scope
+from provisioner.core.policy.policy_run import Refusal
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.harness import Harness

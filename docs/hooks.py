@@ -13,7 +13,9 @@ from typing import Any
 
 import attrs
 
-from provisioner.core import events, hookspecs, model, registration, requests
+from provisioner.core import model
+from provisioner.core.api import events, hookspecs, registration
+from provisioner.core.api import messages as requests
 
 PAGE = Path(__file__).with_name("hooks.md")
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from provisioner.core.fencing import require_lease
-    from provisioner.core.hookspecs import hookimpl
+    from provisioner.core.api.fencing import require_lease
+    from provisioner.core.api.hookspecs import hookimpl
+    from provisioner.core.api.messages import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
     from provisioner.core.model import Account, Outcome, Person, Unit
-    from provisioner.core.requests import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
-    from provisioner.core.secret import Secret
+    from provisioner.core.model.secret import Secret
 else:
     # The names are imported when they are first used: the command line imports this package too, and is to be quick.
 
     _HOMES = {
-        "fencing": ("require_lease",),
-        "hookspecs": ("hookimpl",),
+        "api.fencing": ("require_lease",),
+        "api.hookspecs": ("hookimpl",),
         "model": ("Account", "Outcome", "Person", "Unit"),
-        "requests": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
-        "secret": ("Secret",),
+        "api.messages": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
+        "model.secret": ("Secret",),
     }
 
     def __getattr__(name: str) -> object:

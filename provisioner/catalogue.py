@@ -86,7 +86,7 @@ def _read(file: Traversable) -> Iterator[tuple[str, str]]:
 def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
     from importlib.metadata import entry_points
 
-    from provisioner.core.plugins import ENTRY_POINT_GROUP
+    from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP
 
     for entry in entry_points(group=ENTRY_POINT_GROUP) if plugins else ():
         package = entry.module.partition(".")[0]

@@ -15,12 +15,10 @@ from pathlib import Path
 import attrs
 
 from provisioner import files
-from provisioner.core.errors import MissingError, SecretRefusedError, UnavailableError
-from provisioner.core.fencing import require_lease
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.model import Outcome
-from provisioner.core.registration import PluginSettings, Registrar
-from provisioner.core.requests import (
+from provisioner.core.api.errors import MissingError, SecretRefusedError, UnavailableError
+from provisioner.core.api.fencing import require_lease
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import (
     AccountReport,
     Capabilities,
     CloseAccount,
@@ -33,7 +31,9 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.api.registration import PluginSettings, Registrar
+from provisioner.core.model import Outcome
+from provisioner.core.model.secret import Secret
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (

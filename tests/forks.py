@@ -23,8 +23,8 @@ STDOUT, STDERR = "stdout.txt", "stderr.txt"
 #: What a command that changes accounts would import anyway.
 IMPORTED = (
     "provisioner.cli.root",
-    "provisioner.cli.runs",
-    "provisioner.cli.units",
+    "provisioner.cli.commands.runs",
+    "provisioner.cli.commands.units",
     "provisioner_ldap.directory",
     "provisioner_pys.connection",
     "provisioner_sms.plugin",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from provisioner.core.model import Person, Unit
-from provisioner.store.engine import Database
-from provisioner.store.rows import as_row, put
-from provisioner.store.tables import persons, units
+from provisioner.store.db.database import Database
+from provisioner.store.db.rows import as_row, put
+from provisioner.store.db.tables import persons, units
 
 PROVINCE = Unit(code="46", name="Kahramanmaraş", kind="province")
 

@@ -14,16 +14,16 @@ import attrs
 import pytest
 
 from provisioner.catalogue import PARTS, Catalogue
-from provisioner.cli.check import Status
+from provisioner.cli.commands.check import Status
+from provisioner.cli.commands.plugins import PluginState
+from provisioner.cli.commands.runs import _COUNTED
+from provisioner.cli.commands.targets import Condition
 from provisioner.cli.help import paragraphs
-from provisioner.cli.plugins import PluginState
-from provisioner.cli.runs import _COUNTED
-from provisioner.cli.targets import Condition
-from provisioner.core import errors
-from provisioner.core.authority import Role
-from provisioner.core.forms import FormState
+from provisioner.core.api import errors
+from provisioner.core.governance.access_requests import FormState
+from provisioner.core.governance.authority import Role
+from provisioner.core.governance.incidents import TroubleState, TroubleStep
 from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
-from provisioner.core.troubles import TroubleState, TroubleStep
 from provisioner.testing.contract.results import Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -46,19 +46,19 @@ FUNCTIONS = {
     "provisioner/demo": PRINTING,
     "plugins/pys/provisioner_pys/cli.py": PRINTING,
     "plugins/sms/provisioner_sms/cli.py": PRINTING,
-    "provisioner/core/planner.py": {"_problem": 1, "_unit_problem": 2},
-    "provisioner/core/errors.py": {"__init__": 0},
+    "provisioner/core/engine/planner.py": {"_problem": 1, "_unit_problem": 2},
+    "provisioner/core/api/errors.py": {"__init__": 0},
 }
 
 #: Where a template is not written down at the call, and why.
 COMPUTED = {
-    "provisioner/cli/init.py:tell": "the names of parts are words, see below",
+    "provisioner/cli/commands/init.py:tell": "the names of parts are words, see below",
     "provisioner/cli/output.py": "passes templates on",
-    "provisioner/cli/runs.py:_summarise": "the counts are required where they are listed",
-    "provisioner/core/breaker.py:_of_target": "passes templates on",
-    "provisioner/core/errors.py:__init__": "passes templates on",
-    "provisioner/core/planner.py:_problem": "passes templates on; its callers are looked at",
-    "provisioner/core/planner.py:_unit_problem": "passes templates on; its callers are looked at",
+    "provisioner/cli/commands/runs.py:_summarise": "the counts are required where they are listed",
+    "provisioner/core/gateways/breaker.py:_of_target": "passes templates on",
+    "provisioner/core/api/errors.py:__init__": "passes templates on",
+    "provisioner/core/engine/planner.py:_problem": "passes templates on; its callers are looked at",
+    "provisioner/core/engine/planner.py:_unit_problem": "passes templates on; its callers are looked at",
     "provisioner/demo/story.py:_conclude": "the claims are required where they are made",
 }
 

@@ -13,7 +13,7 @@ import attrs
 import phonenumbers
 import pytest
 
-from provisioner.core.plan import LOGIN
+from provisioner.core.engine.plan import LOGIN
 from tests.forks import ForkServer
 
 pytestmark = pytest.mark.slow

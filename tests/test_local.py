@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.errors import MissingError, SecretRefusedError, UnavailableError
+from provisioner.core.api.errors import MissingError, SecretRefusedError, UnavailableError
+from provisioner.core.api.messages import Presence, Receipt
 from provisioner.core.model import Outcome
-from provisioner.core.requests import Presence, Receipt
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.local import LocalDirectory
 from provisioner.testing import samples
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.errors import InputError
+from provisioner.core.api.errors import InputError
+from provisioner.core.engine.plan import Naming
 from provisioner.core.model import Account, Person, Unit
-from provisioner.core.plan import Naming
 from provisioner.manifest import Manifest, read_persons, read_units
 from provisioner.manifest.units import _looping
 

@@ -12,15 +12,15 @@ from types import ModuleType
 import attrs
 import pytest
 
-from provisioner.bootstrap import application
-from provisioner.config import load
-from provisioner.core import plugins
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.gateway import Origin
+from provisioner.config.load import load
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.rules import Action
+from provisioner.core.gateways import plugins
+from provisioner.core.gateways.gateway import Origin
 from provisioner.core.model import Account, AccountKind, AccountState, Unit
-from provisioner.core.policy import Policy
-from provisioner.core.rules import Action
+from provisioner.core.policy.policy import Policy
 from provisioner.rules.plugin import RULES, RuleName
+from provisioner.services.bootstrap import application
 from provisioner.store import Store
 
 PAGE = (Path(__file__).parents[1] / "docs" / "policy.md").read_text(encoding="utf-8")
@@ -49,7 +49,10 @@ def _interns(monkeypatch: pytest.MonkeyPatch) -> None:
     real = plugins.find_entry_point
     entry = EntryPoint("interns", "our_rules", plugins.ENTRY_POINT_GROUP)
     found = entry, Origin(plugin="interns", distribution="our-rules", version="1")
-    for place in ("provisioner.core.plugins.find_entry_point", "provisioner.rule_sets.find_entry_point"):
+    for place in (
+        "provisioner.core.gateways.plugins.find_entry_point",
+        "provisioner.services.rule_sets.find_entry_point",
+    ):
         monkeypatch.setattr(place, lambda name: found if name == "interns" else real(name))
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.cli.documents import form_document, grant_document, trouble_document
 from provisioner.cli.lazy import Family
+from provisioner.cli.render.documents import form_document, grant_document, trouble_document
 from provisioner.cli.table import COMMANDS
-from provisioner.core.authority import Grant, Role
-from provisioner.core.forms import RequestForm
+from provisioner.core.governance.access_requests import RequestForm
+from provisioner.core.governance.authority import Grant, Role
+from provisioner.core.governance.incidents import Trouble
 from provisioner.core.model import OperationKind
-from provisioner.core.troubles import Trouble
 
 PAGE = (Path(__file__).parents[1] / "docs" / "requests.md").read_text(encoding="utf-8")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from provisioner import files
-from provisioner.core.errors import InputError, Problem
-from provisioner.core.text import Text
-from provisioner.store.chain import Head, iso
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.model.text import Text
+from provisioner.store.audit.chain import Head, iso
 
 #: A place and a hash; what stands behind them is for people.
 _ANCHOR = re.compile(r"(0|[1-9][0-9]{0,18}):([0-9a-f]{64})(?:\s.*)?", re.IGNORECASE)

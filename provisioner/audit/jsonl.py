@@ -14,9 +14,9 @@ from pathlib import Path
 import attrs
 
 from provisioner.audit.anchors import unreadable
-from provisioner.core.errors import InputError, Problem
-from provisioner.store.chain import Head, link
-from provisioner.store.verification import Anchors, Link, Walk, Watch
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.store.audit.chain import Head, link
+from provisioner.store.audit.verification import Anchors, Link, Walk, Watch
 
 _LINE = re.compile(
     rb'\{"seq":([1-9][0-9]{0,18}),"previous":"([0-9a-f]{64})","hash":"([0-9a-f]{64})","event":(\{.*\})\}\n?'

@@ -16,8 +16,8 @@ from typing import Any
 import attrs
 
 from provisioner.core.model import OperationState
-from provisioner.core.text import visible
-from provisioner.store.verification import Link
+from provisioner.core.model.text import visible
+from provisioner.store.audit.verification import Link
 
 #: The facility "log audit" of RFC 5424, table 1.
 LOG_AUDIT = 13

@@ -8,7 +8,7 @@ import attrs
 
 from provisioner.cli.session import Session
 from provisioner.core.model import Account, Action
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 
 _NEXT: Mapping[Action, Text] = {
     Action.WARN: Text("warning on {day}"),

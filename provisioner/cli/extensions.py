@@ -6,15 +6,15 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from provisioner.bootstrap import utc_now
 from provisioner.cli.lazy import load
 from provisioner.cli.session import Session
 from provisioner.cli.table import COMMANDS
-from provisioner.core.breaker import Breaker
-from provisioner.core.errors import PluginError
-from provisioner.core.plugins import ENTRY_POINT_GROUP, Plugins
-from provisioner.core.registration import PluginSettings
-from provisioner.core.requests import CliCommand
+from provisioner.core.api.errors import PluginError
+from provisioner.core.api.messages import CliCommand
+from provisioner.core.api.registration import PluginSettings
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP, Plugins
+from provisioner.services.bootstrap import utc_now
 
 #: The name under which the product is installed.
 DISTRIBUTION = "unit-provisioner"

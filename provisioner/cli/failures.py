@@ -10,7 +10,7 @@ import click
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.help import error_message
 from provisioner.cli.session import Session
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     BusyError,
     ClockError,
     ConfigurationError,
@@ -28,7 +28,7 @@ from provisioner.core.errors import (
     SupersededError,
     TargetError,
 )
-from provisioner.core.text import Text, visible
+from provisioner.core.model.text import Text, visible
 
 #: What each class of errors means to a script. The class nearest to the error decides.
 CODES: dict[type[BaseException], ExitCode] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provisioner.core.errors import InputError, Problem
-from provisioner.core.text import Text
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.model.text import Text
 from provisioner.store import Store
 from provisioner.store.ids import Named
 

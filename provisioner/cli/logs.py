@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 from structlog.types import EventDict, Processor
 
-from provisioner.core import tracing
-from provisioner.core.masking import MASK
-from provisioner.core.secret import Secret
-from provisioner.core.text import visible
+from provisioner.core.gateways import tracing
+from provisioner.core.model.masking import MASK
+from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import visible
 
 #: Libraries whose debug log shows headers and bodies.
 TALKATIVE = ("httpcore", "httpx", "ldap3", "urllib3")

@@ -39,8 +39,8 @@ class _Identifier(click.ParamType[str]):
 
             InputError: It can be none.
         """
-        from provisioner.core.errors import InputError, Problem
-        from provisioner.core.identifiers import code_objection
+        from provisioner.core.api.errors import InputError, Problem
+        from provisioner.core.model.identifiers import code_objection
 
         if objection := code_objection(value):
             raise InputError([Problem(field=(param and param.name) or self.name, message=objection)])

@@ -14,15 +14,15 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from provisioner.cli.streams import indifferent
-from provisioner.core.text import Lines, Text, Texts, printable_json, visible
+from provisioner.core.model.text import Lines, Text, Texts, printable_json, visible
 
 if TYPE_CHECKING:
     from provisioner.cli.session import Session
-    from provisioner.core.errors import Problem
+    from provisioner.core.api.errors import Problem
 
 ItemT = TypeVar("ItemT")
 
-#: A time in a message that was stored, as :func:`provisioner.core.text.in_zone` writes it.
+#: A time in a message that was stored, as :func:`provisioner.core.model.text.in_zone` writes it.
 _TIME = re.compile(r"(?<![\w/.:-])\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:Z|\+00:00)(?![\w/:-])")
 
 #: How many rows of a long table are read before the first is printed; they decide how wide its columns are.

@@ -75,8 +75,8 @@ def _require_text(arguments: Sequence[str]) -> None:
         from pathlib import Path
 
         if not Path(argument).exists():
-            from provisioner.core.errors import InputError, Problem
-            from provisioner.core.text import Text
+            from provisioner.core.api.errors import InputError, Problem
+            from provisioner.core.model.text import Text
 
             message = Text("{argument} is no text in UTF-8", {"argument": argument})
             raise InputError([Problem(field="argument", message=message)])

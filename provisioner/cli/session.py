@@ -8,7 +8,13 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from provisioner.early import DEFAULT_FILE, ENVIRONMENT_VARIABLE, LANGUAGES, configuration_file, configured_language
+from provisioner.config.early import (
+    DEFAULT_FILE,
+    ENVIRONMENT_VARIABLE,
+    LANGUAGES,
+    configuration_file,
+    configured_language,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -16,12 +22,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from provisioner.bootstrap import Application
     from provisioner.catalogue import Catalogue
     from provisioner.cli.output import Output
-    from provisioner.config import LoadedConfiguration
-    from provisioner.core.plan import Cause
-    from provisioner.core.privacy import Privacy
+    from provisioner.config.load import LoadedConfiguration
+    from provisioner.core.engine.plan import Cause
+    from provisioner.core.governance.privacy import Privacy
+    from provisioner.services.bootstrap import Application
     from provisioner.store import Store
 
 
@@ -60,7 +66,7 @@ class Session:
 
             ConfigurationError: There is none, or something in it is wrong.
         """
-        from provisioner.config import find_file, load
+        from provisioner.config.load import find_file, load
 
         return load(find_file(self.config_file))
 
@@ -140,7 +146,7 @@ class Session:
 
             UsageError: It is a policy that is named.
         """
-        from provisioner.core.plan import POLICY_ACTOR
+        from provisioner.core.engine.plan import POLICY_ACTOR
 
         actor = _user() if self.given_actor is None else _named_actor(self.given_actor)
         if actor.startswith(POLICY_ACTOR):
@@ -151,7 +157,7 @@ class Session:
 
     def cause(self, reason: str) -> Cause:
         """Return who asks, and why."""
-        from provisioner.core.plan import Cause
+        from provisioner.core.engine.plan import Cause
 
         return Cause(actor=self.actor, reason=reason)
 
@@ -161,19 +167,19 @@ class Session:
 
     def local_time(self, time: datetime | None) -> str:
         """Return a time, to the second, as it is where the configuration says that people are."""
-        from provisioner.core.text import in_zone
+        from provisioner.core.model.text import in_zone
 
         return in_zone(time, self.configuration.content.time_zone) if time else ""
 
     def time(self, time: datetime) -> str:
         """Return a time in a message: where people are, and in UTC for scripts or without a configuration."""
-        from provisioner.core.text import in_zone
+        from provisioner.core.model.text import in_zone
 
         return self.local_time(time) if self._zone_is_known and not self.json else in_zone(time)
 
     @property
     def _zone_is_known(self) -> bool:
-        from provisioner.core.errors import ConfigurationError
+        from provisioner.core.api.errors import ConfigurationError
 
         if not self._is_configured and self.has_configuration:
             with suppress(ConfigurationError):
@@ -210,8 +216,8 @@ class Session:
 
     def privacy(self, store: Store) -> Privacy:
         """Return what masks personal data that the actor may not read."""
-        from provisioner.bootstrap import authority_of
-        from provisioner.core.privacy import Privacy
+        from provisioner.core.governance.privacy import Privacy
+        from provisioner.services.bootstrap import authority_of
 
         return Privacy(authority_of(self.configuration, store), self.actor)
 
@@ -225,8 +231,8 @@ class Session:
 
             StoreError: The store cannot be opened.
         """
-        from provisioner.bootstrap import application
         from provisioner.cli.stdio import away_from_stdout
+        from provisioner.services.bootstrap import application
 
         config = self.configuration
         self.set_up_logs()
@@ -235,8 +241,8 @@ class Session:
 
 
 def _named_actor(given: str) -> str:
-    from provisioner.core.errors import InputError, Problem
-    from provisioner.core.identifiers import name_objection
+    from provisioner.core.api.errors import InputError, Problem
+    from provisioner.core.model.identifiers import name_objection
 
     if objection := name_objection(given):
         raise InputError([Problem(field="--actor", message=objection)])
@@ -247,7 +253,7 @@ def _user() -> str:
     """Return the name of the user who runs this process; the number if there is no name that can be an actor."""
     import pwd
 
-    from provisioner.core.identifiers import name_objection
+    from provisioner.core.model.identifiers import name_objection
 
     number = os.getuid()
     try:

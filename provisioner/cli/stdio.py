@@ -20,12 +20,12 @@ _STDOUT, _STDERR = 1, 2
 
 def _mask(text: str) -> str:
     # Before the module is there, so is no secret; a command that needs none starts without it.
-    masking = sys.modules.get("provisioner.core.masking")
+    masking = sys.modules.get("provisioner.core.model.masking")
     return masking.mask(text) if masking else text
 
 
 def _is_in_plugin() -> bool:
-    plugin_code = sys.modules.get("provisioner.core.plugin_code")
+    plugin_code = sys.modules.get("provisioner.core.gateways.plugin_code")
     return plugin_code is not None and plugin_code.is_running()
 
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, TextIO, cast
 
-from provisioner.core.errors import InputError, Problem
-from provisioner.core.text import Text
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.model.text import Text
 
 
 def open_standard_streams() -> None:

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import attrs
 import httpx
 
-from provisioner.core.gateway import Target
+from provisioner.core.api.messages import ProbeAccount
+from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import Account
-from provisioner.core.requests import ProbeAccount
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.demo.services import Service
 from provisioner.testing.slapd import Slapd
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError
 
 _FOLDERS = (Path(__file__).parent / "kahramanmaras", Path(__file__).parents[2] / "examples" / "kahramanmaras")
 

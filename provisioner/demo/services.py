@@ -14,8 +14,8 @@ from pathlib import Path
 import attrs
 
 from provisioner import files
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.text import Lines
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.text import Lines
 from provisioner.testing.ports import free_ports
 
 #: How long a service may take to listen, in seconds.

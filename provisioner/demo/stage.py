@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 import attrs
 
 from provisioner import files
-from provisioner.bootstrap import Application, application, utc_now
-from provisioner.config import load
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.text import Text
+from provisioner.config.load import load
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.text import Text
 from provisioner.demo.doors import DirectoryDoor, Door, LocalDoor, Phones, PysDoor, client
 from provisioner.demo.examples import example
 from provisioner.demo.services import Service, running
+from provisioner.services.bootstrap import Application, application, utc_now
 from provisioner.store import Store
 from provisioner.testing.slapd import Slapd
 

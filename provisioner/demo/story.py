@@ -12,11 +12,11 @@ import attrs
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.output import Output
+from provisioner.core.api.messages import AskClearance, Passage
+from provisioner.core.engine.plan import Cause, Plan
 from provisioner.core.model import Account, AccountState, Operation, OperationKind, OperationState, Unit
-from provisioner.core.notices import Notice
-from provisioner.core.plan import Cause, Plan
-from provisioner.core.requests import AskClearance, Passage
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
+from provisioner.core.policy.notifier import Notice
 from provisioner.demo.examples import example
 from provisioner.demo.stage import PHONES, Stage
 from provisioner.manifest import read_units

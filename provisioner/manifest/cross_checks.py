@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.shape import Row
 

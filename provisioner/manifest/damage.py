@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 
 #: What stands in a text for a letter that a program could not read.
 LOST = "\N{REPLACEMENT CHARACTER}"

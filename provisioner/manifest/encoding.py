@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 from provisioner.manifest.damage import strangeness
 from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from provisioner.core.errors import InputError, Problem
-from provisioner.core.text import Text
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.model.text import Text
 
 #: The field of a problem that is not about one column.
 WHOLE_LINE = "line"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from provisioner.core.identifiers import LONGEST, code_objection
-from provisioner.core.text import Text
+from provisioner.core.model.identifiers import LONGEST, code_objection
+from provisioner.core.model.text import Text
 
 #: ``754321.0``: a whole number that became a decimal one. ``46.1`` may be a code, so a fraction of its own only counts
 #: behind a number that is longer than the parts of such codes.

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from provisioner.core.errors import Problem
+from provisioner.core.api.errors import Problem
 
 ItemT = TypeVar("ItemT")
 

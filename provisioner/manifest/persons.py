@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from provisioner.core import mobile
-from provisioner.core.model import Person, Unit
-from provisioner.core.text import Text
+from provisioner.core.model import Person, Unit, mobile
+from provisioner.core.model.text import Text
 from provisioner.manifest import cross_checks
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 from provisioner.manifest.findings import WHOLE_LINE, Findings
 from provisioner.manifest.shape import Row, Shape, tidy
 

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 from provisioner.manifest.encoding import decode
 from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
 from provisioner.manifest.records import Record, read_table

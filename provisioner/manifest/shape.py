@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 from provisioner.manifest import damage, keys
 from provisioner.manifest.findings import Findings
 

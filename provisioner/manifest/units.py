@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from provisioner.core.journal import Records
+from provisioner.core.engine.plan import Naming
+from provisioner.core.engine.ports import Records
 from provisioner.core.model import Unit
-from provisioner.core.plan import Naming
-from provisioner.core.text import Text
-from provisioner.core.unit_paths import with_all_above
+from provisioner.core.model.text import Text
+from provisioner.core.model.unit_paths import with_all_above
 from provisioner.manifest import cross_checks, keys
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from provisioner.core.errors import InputError
-from provisioner.core.text import Text
+from provisioner.core.api.errors import InputError
+from provisioner.core.model.text import Text
 from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
 from provisioner.manifest.records import Record
 

@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import attrs
 from attrs.validators import deep_iterable
 
-from provisioner.core import days
-from provisioner.core.bounds import DAYS
-from provisioner.core.errors import ConfigurationError, InMaintenanceError, TargetError, UnsupportedError
-from provisioner.core.rules import Action, Deadline, Reports, Sighting, Watch
-from provisioner.core.text import Text
+from provisioner.core.api.bounds import DAYS
+from provisioner.core.api.errors import ConfigurationError, InMaintenanceError, TargetError, UnsupportedError
+from provisioner.core.api.rules import Action, Deadline, Reports, Sighting, Watch
+from provisioner.core.model import days
+from provisioner.core.model.text import Text
 
 SOURCE = "004 m.12/d"
 

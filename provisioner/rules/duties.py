@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import attrs
 from attrs.validators import optional
 
-from provisioner.core import bounds
+from provisioner.core.api import bounds
+from provisioner.core.api.rules import Action, Deadline, Facts, Rule
 from provisioner.core.model import AccountKind, AccountState
-from provisioner.core.rules import Action, Deadline, Facts, Rule
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 
 #: Where the duties of a unit are written down: for districts, for schools, and for all others.
 ARTICLES = {"district": "000 m.6", "school": "000 m.7"}

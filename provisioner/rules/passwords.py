@@ -8,11 +8,11 @@ from datetime import datetime
 import attrs
 from attrs.validators import deep_iterable
 
-from provisioner.core.bounds import DAYS
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.bounds import DAYS
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.rules import Action, Deadline, Facts, Rule, share
 from provisioner.core.model import Account, AccountState
-from provisioner.core.rules import Action, Deadline, Facts, Rule, share
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 
 SOURCE = "001 ¶2"
 

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 import attrs
 
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.registration import PluginSettings, Registrar, Section
-from provisioner.core.rules import Rule, Watch
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.registration import PluginSettings, Registrar, Section
+from provisioner.core.api.rules import Rule, Watch
 from provisioner.rules.certificates import Certificates
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose

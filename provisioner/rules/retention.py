@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import attrs
 
-from provisioner.core.bounds import DAYS
+from provisioner.core.api.bounds import DAYS
+from provisioner.core.api.rules import Action, Deadline, Facts, Rule
 from provisioner.core.model import AccountState
-from provisioner.core.rules import Action, Deadline, Facts, Rule
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from provisioner.core.errors import MisconfiguredError, UnavailableError
+from provisioner.core.api.errors import MisconfiguredError, UnavailableError
 
 #: How many seconds a server has to answer, and how many for all it has to say.
 PATIENCE = 5.0

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
-from provisioner.core.authority import Grant, Granted, Revoked
-from provisioner.core.events import Event
-from provisioner.core.master_data import UnitChanged
+from provisioner.core.api.events import Event
+from provisioner.core.engine.master_data import UnitChanged
+from provisioner.core.governance.authority import Grant, Granted, Revoked
+from provisioner.store.db.rows import Change, add, as_row
+from provisioner.store.db.tables import events, grants
 from provisioner.store.records import StoredRecords
-from provisioner.store.rows import Change, add, as_row
-from provisioner.store.tables import events, grants
 
 _GRANT = add(grants)
 _REVOKE = delete(grants).where(grants.c.id == bindparam("this"))

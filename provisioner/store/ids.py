@@ -7,8 +7,8 @@ from enum import Enum, auto
 
 from sqlalchemy import Column, select
 
-from provisioner.store.engine import Database
-from provisioner.store.tables import handovers, operations, requests, staged_runs, troubles
+from provisioner.store.db.database import Database
+from provisioner.store.db.tables import handovers, operations, requests, staged_runs, troubles
 
 
 class Named(Enum):

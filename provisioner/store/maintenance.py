@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 
-from provisioner.core.events import Event
-from provisioner.core.maintenance import Maintenance, MaintenanceBegan, MaintenanceEnded, OperationPutOff
+from provisioner.core.api.events import Event
+from provisioner.core.gateways.maintenance import Maintenance, MaintenanceBegan, MaintenanceEnded, OperationPutOff
 from provisioner.core.model import OperationState
+from provisioner.store.db.rows import Change, put
+from provisioner.store.db.tables import maintenance, operations
 from provisioner.store.records import StoredRecords
-from provisioner.store.rows import Change, put
-from provisioner.store.tables import maintenance, operations
 
 _BEGIN = put(maintenance)
 _END = delete(maintenance).where(maintenance.c.name == bindparam("this"))

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from sqlalchemy.dialects import sqlite
 
-from provisioner.core.events import DeadlineMet, DutyConfirmed
-from provisioner.store.rows import Change
-from provisioner.store.tables import marks
+from provisioner.core.api.events import DeadlineMet, DutyConfirmed
+from provisioner.store.db.rows import Change
+from provisioner.store.db.tables import marks
 
 _INSERT = sqlite.insert(marks)
 _KEY = list(marks.primary_key)

@@ -7,15 +7,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from provisioner.core.events import Event
-from provisioner.core.master_data import MobileMark, person_event, unit_event
+from provisioner.core.api.events import Event
+from provisioner.core.engine.master_data import MobileMark, person_event, unit_event
 from provisioner.core.model import AccountKind, Person, Unit
 from provisioner.store import schedule
-from provisioner.store.chain import Trail, canonical
-from provisioner.store.chunks import chunks
-from provisioner.store.prepared import prepared
-from provisioner.store.rows import as_row, put
-from provisioner.store.tables import accounts, persons, units
+from provisioner.store.audit.chain import Trail, canonical
+from provisioner.store.db.chunks import chunks
+from provisioner.store.db.prepared import prepared
+from provisioner.store.db.rows import as_row, put
+from provisioner.store.db.tables import accounts, persons, units
 from provisioner.store.tree import require_tree
 
 _UNITS = select(units)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from provisioner import files
-from provisioner.core.errors import StoreError
+from provisioner.core.api.errors import StoreError
 
 #: How many bytes a key has.
 _KEY_BYTES = 32

@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, or_, select, tuple_
 
-from provisioner.core.clock import KnownTimes
-from provisioner.core.health import TargetHealth
-from provisioner.core.journal import Schedule
+from provisioner.core.api.rules import Mark
+from provisioner.core.engine.clock import KnownTimes
+from provisioner.core.engine.ports import Schedule
+from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import (
     Account,
     AccountKind,
@@ -29,13 +30,12 @@ from provisioner.core.model import (
     TargetState,
     Unit,
 )
-from provisioner.core.rules import Mark
-from provisioner.store import chain, clock, ids, tree
-from provisioner.store.chunks import CHUNK, chunks
-from provisioner.store.engine import Database
-from provisioner.store.ids import Named
-from provisioner.store.leases import Hold
-from provisioner.store.tables import (
+from provisioner.store import ids, tree
+from provisioner.store.audit import chain
+from provisioner.store.audit.reader import StoredTrail
+from provisioner.store.db.chunks import CHUNK, chunks
+from provisioner.store.db.database import Database
+from provisioner.store.db.tables import (
     account_targets,
     accounts,
     events,
@@ -50,7 +50,9 @@ from provisioner.store.tables import (
     target_health,
     units,
 )
-from provisioner.store.trail import StoredTrail
+from provisioner.store.ids import Named
+from provisioner.store.journal import clock
+from provisioner.store.journal.leases import Hold
 
 Rows = Sequence[Row[Any]]
 
@@ -59,7 +61,7 @@ class StoredRecords:
     """All that is read from one store.
 
     The methods up to :meth:`unended_handovers` are what the engine needs,
-    :class:`provisioner.core.journal.Records`; the others serve commands and rules.
+    :class:`provisioner.core.engine.ports.Records`; the others serve commands and rules.
 
     Args:
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, delete, update
 
-from provisioner.core.events import RulesChanged
-from provisioner.store.rows import Change, add, put
-from provisioner.store.tables import accounts, rule_sets, schedule
+from provisioner.core.api.events import RulesChanged
+from provisioner.store.db.rows import Change, add, put
+from provisioner.store.db.tables import accounts, rule_sets, schedule
 
 _KEEP_RULE_SET = add(rule_sets)
 _DROP_RULE_SET = delete(rule_sets).where(rule_sets.c.name == bindparam("this"))

@@ -9,26 +9,27 @@ from typing import Self
 
 from sqlalchemy import bindparam, delete, select
 
-from provisioner.core.events import Event
-from provisioner.core.fencing import Lease, elapsed
-from provisioner.core.health import Change, TargetHealth
+from provisioner.core.api.events import Event
+from provisioner.core.api.fencing import Lease, elapsed
+from provisioner.core.gateways.health import Change, TargetHealth
 from provisioner.core.model import Account, Person, Unit
-from provisioner.store import master_data, schedule, schema
+from provisioner.store import master_data, schedule
+from provisioner.store.access_requests import StoredForms
+from provisioner.store.audit.chain import Head
+from provisioner.store.audit.continuity import Continuity, HeadFile, goes_back_to
 from provisioner.store.authority import StoredAuthority
-from provisioner.store.chain import Head
-from provisioner.store.clock import Times
-from provisioner.store.continuity import Continuity, HeadFile, goes_back_to
-from provisioner.store.engine import Database
-from provisioner.store.forms import StoredForms
-from provisioner.store.leases import Leases
+from provisioner.store.db import schema
+from provisioner.store.db.database import Database
+from provisioner.store.db.rows import Row, as_row, put
+from provisioner.store.db.tables import target_health
+from provisioner.store.held_runs import StoredStaging
+from provisioner.store.incidents import StoredTroubles
+from provisioner.store.journal.clock import Times
+from provisioner.store.journal.leases import Leases
+from provisioner.store.journal.owners import new_owner
+from provisioner.store.journal.writer import Writer
 from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.mobile_marks import MobileMarks
-from provisioner.store.owners import new_owner
-from provisioner.store.rows import Row, as_row, put
-from provisioner.store.staging import StoredStaging
-from provisioner.store.tables import target_health
-from provisioner.store.troubles import StoredTroubles
-from provisioner.store.writer import Writer
 
 #: How long an account stays held when its process stops renewing the lease.
 LEASE_TTL = timedelta(seconds=60)
@@ -46,8 +47,8 @@ _FORGET_HEALTH = delete(target_health).where(target_health.c.name == bindparam("
 class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, StoredTroubles):
     """A database with all that the product knows, for any number of threads and processes.
 
-    It is the engine's :class:`~provisioner.core.journal.Journal` and :class:`~provisioner.core.journal.Records`, and
-    the :class:`~provisioner.core.health.Health` of its breakers. Use it as a context manager, or close it: that frees
+    It is the engine's :class:`~provisioner.core.engine.ports.Journal` and :class:`~provisioner.core.engine.ports.Records`, and
+    the :class:`~provisioner.core.gateways.health.Health` of its breakers. Use it as a context manager, or close it: that frees
     the accounts that are still held.
 
     Args:

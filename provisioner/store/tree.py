@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Select, literal, select
 
-from provisioner.core.errors import StoreError
-from provisioner.store.tables import units
+from provisioner.core.api.errors import StoreError
+from provisioner.store.db.tables import units
 
 
 def codes_under(codes: Collection[str]) -> Select[tuple[str]]:

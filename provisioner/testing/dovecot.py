@@ -30,8 +30,8 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.secret import Secret
 from provisioner.testing.ports import free_ports
 from provisioner.testing.slapd import Slapd
 

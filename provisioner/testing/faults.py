@@ -20,7 +20,7 @@ from typing import Any
 
 import attrs
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     MisconfiguredError,
     RefusedError,
     SecretRefusedError,
@@ -28,11 +28,9 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.fencing import require_lease
-from provisioner.core.gateway import MUTATING
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.registration import PluginSettings, Registrar
-from provisioner.core.requests import (
+from provisioner.core.api.fencing import require_lease
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import (
     AccountReport,
     ChannelReport,
     CheckChannel,
@@ -50,6 +48,8 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
+from provisioner.core.api.registration import PluginSettings, Registrar
+from provisioner.core.gateways.gateway import MUTATING
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 

@@ -16,29 +16,29 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from provisioner.core.breaker import Breaker
-from provisioner.core.clearance import HandoverDuties
-from provisioner.core.defaults import Defaults
-from provisioner.core.engine import Engine
-from provisioner.core.events import Event
-from provisioner.core.execution import Tools
-from provisioner.core.fencing import elapsed
-from provisioner.core.gateway import Origin
-from provisioner.core.limits import Guard, MassChangeLimit
-from provisioner.core.maintenance import Calendar, MaintenanceBegan, MaintenanceEnded
+from provisioner.core.api.events import Event
+from provisioner.core.api.fencing import elapsed
+from provisioner.core.api.messages import ChooseLogin
+from provisioner.core.engine.engine import Engine
+from provisioner.core.engine.execution import Tools
+from provisioner.core.engine.holds import Staging
+from provisioner.core.engine.limits import Guard, MassChangeLimit
+from provisioner.core.engine.passwords import PasswordMaker
+from provisioner.core.engine.people import People
+from provisioner.core.engine.plan import Cause, Naming, Plan
+from provisioner.core.engine.planner import Planner
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.gateway import Origin
+from provisioner.core.gateways.maintenance import Calendar, MaintenanceBegan, MaintenanceEnded
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.gateways.retrying import Retry, RetryPolicy
+from provisioner.core.governance.clearance import HandoverDuties
+from provisioner.core.governance.directives import Defaults
+from provisioner.core.governance.protection import Pattern, ProtectedAccounts
 from provisioner.core.model import Account, Operation, Person, Unit
-from provisioner.core.notices import Herald
-from provisioner.core.passwords import PasswordMaker
-from provisioner.core.people import People
-from provisioner.core.plan import Cause, Naming, Plan
-from provisioner.core.planner import Planner
-from provisioner.core.plugins import Plugins
-from provisioner.core.policy import Policy
-from provisioner.core.protection import Pattern, ProtectedAccounts
-from provisioner.core.requests import ChooseLogin
-from provisioner.core.retrying import Retry, RetryPolicy
-from provisioner.core.staging import Staging
-from provisioner.core.sweep import Sweep
+from provisioner.core.policy.notifier import Herald
+from provisioner.core.policy.policy import Policy
+from provisioner.core.policy.sweep import Sweep
 from provisioner.store import LEASE_TTL, Store
 from provisioner.testing.clock import FakeClock
 

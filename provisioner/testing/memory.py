@@ -15,12 +15,10 @@ from functools import partial
 
 import attrs
 
-from provisioner.core.errors import MissingError
-from provisioner.core.fencing import require_lease
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.model import Outcome
-from provisioner.core.registration import PluginSettings, Registrar
-from provisioner.core.requests import (
+from provisioner.core.api.errors import MissingError
+from provisioner.core.api.fencing import require_lease
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import (
     AccountReport,
     Capabilities,
     ChannelReport,
@@ -40,7 +38,9 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.api.registration import PluginSettings, Registrar
+from provisioner.core.model import Outcome
+from provisioner.core.model.secret import Secret
 
 
 @attrs.frozen

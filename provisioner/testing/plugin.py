@@ -3,7 +3,7 @@
 They are there wherever the product and pytest are installed, and import nothing before a test asks for one of them::
 
     from provisioner import Person, Unit
-    from provisioner.core.plan import Cause
+    from provisioner.core.engine.plan import Cause
 
     AYSE = Person(id="1001", name="Ayşe Işık", mobile="+905321234567")
     BRANCH = Unit(code="tem", name="Temel Eğitim", kind="branch", login="temelegitim46", custodian="1001")
@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from provisioner.bootstrap import Application
+    from provisioner.services.bootstrap import Application
     from provisioner.testing.clock import FakeClock
     from provisioner.testing.faults import FaultTarget
     from provisioner.testing.memory import MemoryTarget
@@ -109,8 +109,8 @@ def provisioner_app(
 ) -> Iterator[Application]:
     """The whole product, joined, with an empty store in a folder of its own."""
     from provisioner import files
-    from provisioner.bootstrap import application
-    from provisioner.config import load
+    from provisioner.config.load import load
+    from provisioner.services.bootstrap import application
     from provisioner.store import Store
     from provisioner.testing.harness import QUICK
 
@@ -188,7 +188,7 @@ TARGETS: Mapping[str, tuple[str, Callable[[pytest.FixtureRequest], Table]]] = {
 
 def _shipped(plugin: str, part: str) -> Any:
     """Import a part of a plug-in by the name of its entry point: nothing in here may know plug-ins by theirs."""
-    from provisioner.core.plugins import find_entry_point
+    from provisioner.core.gateways.plugins import find_entry_point
 
     entry, _ = find_entry_point(plugin)
     package, _, _ = entry.module.partition(".")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.core.model import Account, Person, Unit
-from provisioner.core.requests import (
+from provisioner.core.api.messages import (
     CloseAccount,
     CreateAccount,
     DeleteAccount,
@@ -13,7 +12,8 @@ from provisioner.core.requests import (
     ProbeAccount,
     RotateSecret,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.model import Account, Person, Unit
+from provisioner.core.model.secret import Secret
 
 UNIT = Unit(code="46-TEM", name="Temel Eğitim Şube Müdürlüğü", kind="branch", login="temelegitim46", custodian="1001")
 HOLDER = Person(id="1001", name="Ayşe Işık", unit="46-TEM", title="Şef", mobile="+905321234567")

@@ -28,8 +28,8 @@ from typing import ClassVar, Self, TypedDict
 
 import attrs
 
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.secret import Secret
 from provisioner.testing.ports import free_ports, is_open
 
 SLAPD = "/usr/sbin/slapd"

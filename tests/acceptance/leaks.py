@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from provisioner.core.spellings import spellings
+from provisioner.core.model.spellings import spellings
 
 #: How often the other processes are looked at, in seconds.
 INTERVAL = 0.005

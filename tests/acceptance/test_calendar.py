@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from provisioner.bootstrap import Application, application
-from provisioner.config import load
-from provisioner.core.days import days_after
+from provisioner.config.load import load
+from provisioner.core.api.rules import Action
+from provisioner.core.engine.plan import Cause
 from provisioner.core.model import AccountState, Operation, OperationState, Person, Unit
-from provisioner.core.notices import Notice
-from provisioner.core.plan import Cause
-from provisioner.core.rules import Action
-from provisioner.core.simulation import Simulation
-from provisioner.core.sweep import Swept
+from provisioner.core.model.days import days_after
+from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.simulation import Simulation
+from provisioner.core.policy.sweep import Swept
+from provisioner.services.bootstrap import Application, application
 from provisioner.store import Store
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.slapd import Slapd

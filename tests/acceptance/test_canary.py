@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.spellings import FORMS
+from provisioner.core.model.spellings import FORMS
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import Fault, Misbehaviour, PysMock

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.store import Store
-from provisioner.store.chain import GENESIS, link
-from provisioner.store.verification import Link
+from provisioner.store.audit.chain import GENESIS, link
+from provisioner.store.audit.verification import Link
 from tests.planted import plant
 from tests.store.conftest import Story
 

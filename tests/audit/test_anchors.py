@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.audit.anchors import anchor_line, append_anchor, parse_anchor, read_anchors
-from provisioner.core.errors import InputError
-from provisioner.store.chain import Head
+from provisioner.core.api.errors import InputError
+from provisioner.store.audit.chain import Head
 
 HEAD = Head(seq=12, hash="0123456789abcdef" * 4)
 LINE = f"12:{HEAD.hash} 2026-11-22T09:00:00.000000Z"

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from provisioner.audit.jsonl import Exported, jsonl
-from provisioner.core.errors import InputError
+from provisioner.core.api.errors import InputError
 from provisioner.store import Store
-from provisioner.store.chain import GENESIS, Head
-from provisioner.store.verification import Anchors, Fault, Finding
+from provisioner.store.audit.chain import GENESIS, Head
+from provisioner.store.audit.verification import Anchors, Fault, Finding
 
 
 def lines(store: Store, after: int = 0) -> list[bytes]:

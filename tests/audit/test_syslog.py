@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.audit.syslog import Severity, Syslog, escaped, severity
-from provisioner.core.events import Event
+from provisioner.core.api.events import Event
 from provisioner.store import Store
-from provisioner.store.chain import GENESIS
+from provisioner.store.audit.chain import GENESIS
 from tests.audit.conftest import entry
 
 #: The ABNF of RFC 5424, section 6, rule by rule.

@@ -17,10 +17,10 @@ from click.testing import CliRunner
 
 from provisioner import hookimpl
 from provisioner.cli.root import root
-from provisioner.core import plugins
-from provisioner.core.gateway import Origin
+from provisioner.core.api.registration import PluginSettings, Registrar
+from provisioner.core.gateways import plugins
+from provisioner.core.gateways.gateway import Origin
 from provisioner.core.model import Operation, Person, Unit
-from provisioner.core.registration import PluginSettings, Registrar
 from provisioner.store import Store
 from provisioner.testing.faults import FaultChannel, Faults, FaultTarget
 from provisioner.testing.memory import MemoryChannel, MemoryTarget

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from provisioner import hookimpl
-from provisioner.core.requests import AuthorizeOperation, Denial
-from provisioner.core.text import Text
+from provisioner.core.api.messages import AuthorizeOperation, Denial
+from provisioner.core.model.text import Text
 from tests.cli.conftest import CONFIG, Answer, FaultyPlugin, Office, typed
 
 DUTY = """\

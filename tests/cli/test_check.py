@@ -6,7 +6,7 @@ from importlib import metadata
 import pytest
 import time_machine
 
-from provisioner.core.requests import PasswordLimits, TargetReport
+from provisioner.core.api.messages import PasswordLimits, TargetReport
 from provisioner.testing.faults import Fault
 from provisioner.testing.memory import MemoryTarget
 from tests.cli.conftest import Answer, Office, typed

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from provisioner import hookimpl
-from provisioner.core.errors import UnknownOutcomeError
+from provisioner.core.api.errors import UnknownOutcomeError
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import FaultyPlugin, Office
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.requests import CreateAccount, HandOver, Receipt
+from provisioner.core.api.messages import CreateAccount, HandOver, Receipt
 from provisioner.testing.contract import TargetContract
 from provisioner.testing.contract.listing import checks
 from provisioner.testing.faults import Fault
@@ -145,7 +145,7 @@ def test_an_unknown_unit_is_an_error_before_anything_is_made(office: Office) -> 
 
 
 def test_without_pytest_the_cure_is_named(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provisioner.cli.contract.find_spec", lambda _: None)
+    monkeypatch.setattr("provisioner.cli.commands.contract.find_spec", lambda _: None)
 
     answer = office.type("contract", "posta")
 

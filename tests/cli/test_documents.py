@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from provisioner.cli.documents import account_document, operation_document
+from provisioner.cli.render.documents import account_document, operation_document
 from provisioner.core.model import (
     Account,
     AccountState,

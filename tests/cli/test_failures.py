@@ -7,8 +7,8 @@ import pytest
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.failures import exit_code
-from provisioner.core import errors
-from provisioner.core.errors import (
+from provisioner.core.api import errors
+from provisioner.core.api.errors import (
     MisconfiguredError,
     NotReadyError,
     ProvisionerError,

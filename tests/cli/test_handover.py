@@ -6,8 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from provisioner.core.model import Person, Unit
-from provisioner.core.requests import (
+from provisioner.core.api.messages import (
     AccountReport,
     AttributeChange,
     DeliverSecret,
@@ -16,6 +15,7 @@ from provisioner.core.requests import (
     ProbeAccount,
     TargetReport,
 )
+from provisioner.core.model import Person, Unit
 from provisioner.testing.faults import Fault
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from tests.cli.conftest import Office, typed

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from provisioner.cli import logs
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 
 
 class TestRedaction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner import hookimpl
-from provisioner.core.events import Event
+from provisioner.core.api.events import Event
 from tests.cli.conftest import FaultyPlugin, Office
 
 UNITS = """\

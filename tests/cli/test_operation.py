@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from provisioner.bootstrap import utc_now
 from provisioner.cli import output
 from provisioner.core.model import Operation, OperationState
+from provisioner.services.bootstrap import utc_now
 from provisioner.store import Store
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, Office

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from provisioner.cli.persons import masked
+from provisioner.cli.commands.persons import masked
 from tests.cli.conftest import Office
 
 PEOPLE = "id,name,unit,title,mobile,supervisor\n2001,Veli Kaya,il-mem,Memur,0532 765 43 21,1001\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.health import TargetHealth
+from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import StepError
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import Answer, Office, typed
@@ -174,8 +174,8 @@ def _install_faulty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the list of what is installed know the plug-in of the tests, too."""
     from importlib.metadata import EntryPoint
 
-    from provisioner.cli import plugins
-    from provisioner.core.plugins import find_entry_point
+    from provisioner.cli.commands import plugins
+    from provisioner.core.gateways.plugins import find_entry_point
 
     class Faulty(EntryPoint):
         """An entry point that loads what the tests have put in its place."""

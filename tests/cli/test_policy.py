@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from provisioner.core.rules import Action, Deadline, Facts
+from provisioner.core.api.rules import Action, Deadline, Facts
 from provisioner.rules.passwords import RenewOrClose
 from provisioner.testing.faults import Fault, Faults
 from tests.cli.conftest import CONFIG, Office

@@ -10,14 +10,14 @@ import attrs
 import pytest
 import time_machine
 
-from provisioner.bootstrap import utc_now
-from provisioner.core.authority import Authority
+from provisioner.core.api.messages import AccountReport, AttributeChange, Presence, TargetReport
+from provisioner.core.api.rules import Action, Deadline
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import StepError
-from provisioner.core.policy_run import Refusal
-from provisioner.core.privacy import Privacy
-from provisioner.core.requests import AccountReport, AttributeChange, Presence, TargetReport
-from provisioner.core.rules import Action, Deadline
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
+from provisioner.core.policy.policy_run import Refusal
+from provisioner.services.bootstrap import utc_now
 from provisioner.testing.faults import Fault
 from provisioner.testing.memory import MemoryTarget
 from tests.cli.conftest import CONFIG, PERSONS, Answer, Office

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core.errors import UnavailableError
+from provisioner.core.api.errors import UnavailableError
+from provisioner.core.engine.plan import Work
+from provisioner.core.engine.planner import Planner
 from provisioner.core.model import Operation, Unit
-from provisioner.core.plan import Work
-from provisioner.core.planner import Planner
 from tests.cli.conftest import Answer, Office
 
 #: How many units the office has beside its own.

@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.authority import Grant, Granted, Role
-from provisioner.core.desk import Desk
-from provisioner.core.forms import RequestForm
+from provisioner.core.governance.access_requests import RequestForm
+from provisioner.core.governance.authority import Grant, Granted, Role
+from provisioner.core.governance.request_service import Desk
 from provisioner.core.model import Person
 from provisioner.store.records import StoredRecords
 from provisioner.testing.faults import Fault
@@ -425,7 +425,9 @@ class TestCurrentData:
     ) -> None:
         """The personnel system is asked when the form is checked, and again for the plan."""
         form_id = approved(desk)
-        monkeypatch.setattr("provisioner.core.desk.Desk.require_ready", lambda *_: change_mobile(desk))
+        monkeypatch.setattr(
+            "provisioner.core.governance.request_service.Desk.require_ready", lambda *_: change_mobile(desk)
+        )
 
         assert "confirm-mobile" in refusal(act(desk, "2001", "execute", form_id))
         assert (shown(desk, form_id)["state"], messages(desk)) == ("approved", 1)
@@ -510,7 +512,7 @@ class TestUnfinished:
     ) -> None:
         form_id = approved(desk)
         with monkeypatch.context() as patch:
-            patch.setattr("provisioner.core.engine.Engine.apply", crash)
+            patch.setattr("provisioner.core.engine.engine.Engine.apply", crash)
             assert act(desk, "2001", "execute", form_id).code == 1
         assert shown(desk, form_id)["state"] == "executing"
 
@@ -520,7 +522,7 @@ class TestUnfinished:
     def test_is_archived_later_after_a_crash_before_that(self, desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         form_id = approved(desk)
         with monkeypatch.context() as patch:
-            patch.setattr("provisioner.core.desk.Desk.archive", crash)
+            patch.setattr("provisioner.core.governance.request_service.Desk.archive", crash)
             assert act(desk, "2001", "execute", form_id).code == 0
 
         assert act(desk, "2001", "execute", form_id).json["operations"] == []
@@ -533,7 +535,7 @@ class TestUnfinished:
             seen = store.form(form_id)
         act(desk, "2001", "execute", form_id)
         with monkeypatch.context() as patch:
-            patch.setattr("provisioner.core.desk.Desk.find", lambda *_: seen)
+            patch.setattr("provisioner.core.governance.request_service.Desk.find", lambda *_: seen)
             late = act(desk, "2001", "execute", form_id)
 
         assert (late.code, messages(desk)) == (3, 2)

@@ -13,16 +13,16 @@ from provisioner.cli import extensions
 from provisioner.cli.lazy import Family, LazyGroup, load
 from provisioner.cli.root import root
 from provisioner.cli.table import COMMANDS
-from provisioner.core.errors import PluginError
-from provisioner.core.plugins import Plugins
-from provisioner.core.requests import CliCommand
+from provisioner.core.api.errors import PluginError
+from provisioner.core.api.messages import CliCommand
+from provisioner.core.gateways.plugins import Plugins
 from provisioner.store import Store
 from tests.cli.conftest import Office, typed
 
 #: What must not be imported to say what there is.
 HEAVY = {
     "alembic", "attrs", "cattrs", "httpx", "importlib.metadata", "ldap3", "phonenumbers", "pluggy", "rich",
-    "sqlalchemy", "structlog", "tenacity", "tomllib", "provisioner.core.errors", "provisioner.bootstrap",
+    "sqlalchemy", "structlog", "tenacity", "tomllib", "provisioner.core.api.errors", "provisioner.services.bootstrap",
 }  # fmt: skip
 
 PLACES = [

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 
-from provisioner.core import engine
-from provisioner.core.errors import MisconfiguredError, StoreError, TargetError, UnavailableError
-from provisioner.core.events import Event
+from provisioner.core.api.errors import MisconfiguredError, StoreError, TargetError, UnavailableError
+from provisioner.core.api.events import Event
+from provisioner.core.api.messages import FindPerson, ProbeAccount
+from provisioner.core.engine import engine
+from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account
-from provisioner.core.plugins import Plugins
-from provisioner.core.requests import FindPerson, ProbeAccount
 from provisioner.store import Store
 from provisioner.testing.faults import Fault, Faults
 from provisioner.testing.memory import MemoryChannel

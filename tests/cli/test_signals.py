@@ -174,7 +174,7 @@ def test_a_run_that_was_killed_is_finished_by_resume(folder: Path) -> None:
 
 def test_a_signal_before_anything_was_changed_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan is not even written down."""
-    from provisioner.core.engine import Engine
+    from provisioner.core.engine.engine import Engine
     from tests.cli.conftest import typed
 
     monkeypatch.setattr(Engine, "preflight", lambda *_: signal.raise_signal(signal.SIGTERM))

@@ -15,9 +15,9 @@ import attrs
 import pytest
 
 from provisioner.cli import stdio
-from provisioner.core import spellings
-from provisioner.core.plugin_code import entered
-from provisioner.core.secret import Secret
+from provisioner.core.gateways.plugin_code import entered
+from provisioner.core.model import spellings
+from provisioner.core.model.secret import Secret
 
 #: Says the password of each change everywhere, and keeps it in a file for the test.
 NOISY = """
@@ -27,7 +27,7 @@ from urllib.parse import quote
 import structlog
 
 from provisioner import hookimpl
-from provisioner.core.requests import Receipt
+from provisioner.core.api.messages import Receipt
 from provisioner.testing.memory import MemoryTarget
 
 print("noise: import")

@@ -7,8 +7,8 @@ import pytest
 import time_machine
 
 from provisioner import hookimpl
-from provisioner.core.events import Event, TargetQuarantined
-from provisioner.core.health import TargetHealth
+from provisioner.core.api.events import Event, TargetQuarantined
+from provisioner.core.gateways.health import TargetHealth
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import FaultyPlugin, Office
 

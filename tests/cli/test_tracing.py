@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from provisioner.core import tracing
+from provisioner.core.gateways import tracing
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import Answer, Office
 

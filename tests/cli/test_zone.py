@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from provisioner.core.health import TargetHealth
+from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import StepError
 from tests.cli.conftest import CONFIG, Office
 

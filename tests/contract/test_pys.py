@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from provisioner.core.model import Person, Unit
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
 from provisioner.testing.ports import free_ports
 from provisioner.testing.proxy import TcpProxy

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from provisioner.config import structure
+from provisioner.config.load import structure
+from provisioner.core.api.registration import Section
 from provisioner.core.model import Person
-from provisioner.core.registration import Section
 from provisioner.testing.contract import ChannelContract
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.plugin import require_server

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from provisioner.core.breaker import Breaker
-from provisioner.core.gateway import Origin
-from provisioner.core.plugins import Plugins
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.gateway import Origin
+from provisioner.core.gateways.plugins import Plugins
 from provisioner.testing.clock import FakeClock
 
 ORIGIN = Origin(plugin="test", distribution="test-distribution", version="1.0")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.events import Event
+from provisioner.core.api.events import Event
+from provisioner.core.api.messages import Presence
 from provisioner.core.model import AccountState, OperationKind, OperationState
-from provisioner.core.requests import Presence
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget

@@ -19,7 +19,7 @@ import pytest
 from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
 from provisioner.core.model import AccountState, OperationState, Person, Unit
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.kannel import wait_until
 from provisioner_sms.simulator import SmsSimulator
 from tests.faults.victims import DIRECTORIES, Place, Stage, Victims, at_work

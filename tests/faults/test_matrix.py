@@ -16,11 +16,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.health import Change, MemoryHealth, TargetHealth
-from provisioner.core.hookspecs import hookimpl
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import FindPerson, Presence
+from provisioner.core.engine.plan import Plan
+from provisioner.core.gateways.health import Change, MemoryHealth, TargetHealth
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Person, Unit
-from provisioner.core.plan import Plan
-from provisioner.core.requests import FindPerson, Presence
 from provisioner.store import LEASE_TTL
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock

@@ -19,7 +19,7 @@ import attrs
 import pytest
 
 from provisioner.core.model import OperationState, Person, Unit
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock

@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from provisioner.core.errors import InputError, MissingError, NotReadyError
-from provisioner.core.events import Event
+from provisioner.core.api.errors import InputError, MissingError, NotReadyError
+from provisioner.core.api.events import Event
+from provisioner.core.api.messages import AccountReport, Presence, ProbeAccount, RotateSecret
 from provisioner.core.model import Account, AccountState, OperationState, Person, TargetState, Unit
-from provisioner.core.policy import Policy, RuleSet, Scope
-from provisioner.core.requests import AccountReport, Presence, ProbeAccount, RotateSecret
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
+from provisioner.core.policy.policy import Policy, RuleSet, Scope
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget

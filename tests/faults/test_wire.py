@@ -23,10 +23,10 @@ import pluggy
 import pytest
 import structlog
 
-from provisioner.core.gateway import Gateway
+from provisioner.core.gateways.gateway import Gateway
+from provisioner.core.gateways.retrying import RetryPolicy
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Person, Unit
-from provisioner.core.retrying import RetryPolicy
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.harness import Harness
 from provisioner.testing.kannel import Kannel, wait_until

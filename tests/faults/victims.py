@@ -22,11 +22,11 @@ from typing import IO, Any, NoReturn, Self
 import attrs
 from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
-from provisioner.core.errors import BusyError, InputError
-from provisioner.core.events import Event
+from provisioner.core.api.errors import BusyError, InputError
+from provisioner.core.api.events import Event
+from provisioner.core.gateways.retrying import RetryPolicy
 from provisioner.core.model import OperationState
-from provisioner.core.retrying import RetryPolicy
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.local import LocalDirectory
 from provisioner.store import LEASE_TTL, Store
 from provisioner.testing.harness import Harness

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.errors import InputError
+from provisioner.core.api.errors import InputError
 from provisioner.manifest import Manifest, read_persons
 from provisioner.manifest.damage import objection, suspicion
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.errors import InputError
-from provisioner.core.plan import Naming
+from provisioner.core.api.errors import InputError
+from provisioner.core.engine.plan import Naming
 from provisioner.manifest import read_persons, read_units
 from provisioner.manifest.keys import objection
 from tests.test_manifest import Known

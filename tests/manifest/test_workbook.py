@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from provisioner.core.errors import InputError
+from provisioner.core.api.errors import InputError
 from provisioner.core.model import Person
 from provisioner.manifest import Manifest, read_persons, workbook
 

@@ -16,11 +16,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from provisioner.core.errors import StoreError
+from provisioner.core.api.errors import StoreError
 from provisioner.core.model import Unit
-from provisioner.store import Store, schema
-from provisioner.store.engine import Database
-from provisioner.store.tables import metadata, operations
+from provisioner.store import Store
+from provisioner.store.db import schema
+from provisioner.store.db.database import Database
+from provisioner.store.db.tables import metadata, operations
 
 
 @pytest.fixture

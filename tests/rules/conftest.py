@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import attrs
 import pytest
 
+from provisioner.core.api.rules import Facts
 from provisioner.core.model import AccountState
-from provisioner.core.rules import Facts
 from provisioner.testing import samples
 
 #: Nine in the morning in Istanbul.

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from provisioner.core.errors import ConfigurationError, MisconfiguredError, UnavailableError, UnsupportedError
-from provisioner.core.requests import TargetReport
-from provisioner.core.rules import Action, Sighting
+from provisioner.core.api.errors import ConfigurationError, MisconfiguredError, UnavailableError, UnsupportedError
+from provisioner.core.api.messages import TargetReport
+from provisioner.core.api.rules import Action, Sighting
 from provisioner.rules import x509 as reading
 from provisioner.rules.certificates import Certificates
 

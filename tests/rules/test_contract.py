@@ -15,9 +15,9 @@ import pytest
 from hypothesis.errors import NoSuchExample
 
 from provisioner.catalogue import Catalogue
+from provisioner.core.api.rules import Action, Deadline, Facts, Rule
 from provisioner.core.model import AccountState
-from provisioner.core.rules import Action, Deadline, Facts, Rule
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention

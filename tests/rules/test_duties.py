@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
+from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Rule
 from provisioner.core.model import AccountKind, AccountState
-from provisioner.core.rules import Action, Deadline, Facts, Mark, Rule
 from provisioner.rules.duties import BackupDuty, Custodian
 
 Day = Callable[[float], datetime]

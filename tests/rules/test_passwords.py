@@ -8,9 +8,9 @@ import attrs
 import pytest
 
 from provisioner.catalogue import Catalogue
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Rule
 from provisioner.core.model import AccountState
-from provisioner.core.rules import Action, Deadline, Facts, Mark, Rule
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bootstrap import application, utc_now
 from provisioner.catalogue import Catalogue
-from provisioner.config import LoadedConfiguration, load
-from provisioner.core.errors import ConfigurationError, PluginError
+from provisioner.config.load import LoadedConfiguration, load
+from provisioner.core.api.errors import ConfigurationError, PluginError
+from provisioner.core.api.rules import Action
+from provisioner.core.engine.plan import Cause
 from provisioner.core.model import Unit
-from provisioner.core.plan import Cause
-from provisioner.core.policy import Policy, Scope
-from provisioner.core.rules import Action
-from provisioner.rule_sets import fingerprint, make_policy
+from provisioner.core.policy.policy import Policy, Scope
 from provisioner.rules.certificates import Certificates
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.plugin import RULES, RuleName
+from provisioner.services.bootstrap import application, utc_now
+from provisioner.services.rule_sets import fingerprint, make_policy
 from provisioner.store import Store
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock

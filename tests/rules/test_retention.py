@@ -6,8 +6,8 @@ from datetime import datetime
 import attrs
 import pytest
 
+from provisioner.core.api.rules import Action, Facts
 from provisioner.core.model import AccountState
-from provisioner.core.rules import Action, Facts
 from provisioner.rules.retention import Retention
 
 Day = Callable[[float], datetime]

@@ -8,7 +8,7 @@ from typing import TypeVar
 import attrs
 import pytest
 
-from provisioner.core.events import (
+from provisioner.core.api.events import (
     Event,
     OperationEnded,
     OperationPlanned,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from provisioner.core.breaker import Breaker
-from provisioner.core.errors import QuarantinedError, StoreError, TransientError
-from provisioner.core.events import TargetQuarantined
-from provisioner.core.health import TargetHealth
+from provisioner.core.api.errors import QuarantinedError, StoreError, TransientError
+from provisioner.core.api.events import TargetQuarantined
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import StepError
 from provisioner.store import Store
 

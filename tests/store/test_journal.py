@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from provisioner.core.errors import BusyError, LeaseLostError
-from provisioner.core.journal import Journal, Records
+from provisioner.core.api.errors import BusyError, LeaseLostError
+from provisioner.core.engine.ports import Journal, Records
 from provisioner.core.model import (
     Account,
     AccountKind,
@@ -23,7 +23,7 @@ from provisioner.core.model import (
     StepError,
     TargetState,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.store import Store
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.errors import StoreError
+from provisioner.core.api.errors import StoreError
 from provisioner.core.model import Person, Unit
 from provisioner.store import Store
 from tests.store.conftest import Story

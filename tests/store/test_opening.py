@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from provisioner.core.errors import StoreError
+from provisioner.core.api.errors import StoreError
 from provisioner.core.model import Unit
 from provisioner.store import Store
 

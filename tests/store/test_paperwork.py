@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import attrs
 import pytest
 
-from provisioner.core.authority import Grant, Granted, Revoked, Role
-from provisioner.core.errors import BusyError
-from provisioner.core.forms import (
+from provisioner.core.api.errors import BusyError
+from provisioner.core.governance.access_requests import (
     FormEvent,
     FormState,
     RequestApproved,
@@ -18,8 +17,15 @@ from provisioner.core.forms import (
     RequestRejected,
     RequestSubmitted,
 )
+from provisioner.core.governance.authority import Grant, Granted, Revoked, Role
+from provisioner.core.governance.incidents import (
+    Trouble,
+    TroubleEscalated,
+    TroubleReported,
+    TroubleResolved,
+    TroubleState,
+)
 from provisioner.core.model import OperationKind
-from provisioner.core.troubles import Trouble, TroubleEscalated, TroubleReported, TroubleResolved, TroubleState
 from provisioner.store import Store
 from tests.store.conftest import NOON, Story
 

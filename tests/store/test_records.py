@@ -19,7 +19,7 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.store import Store
-from provisioner.store.chunks import CHUNK, chunks
+from provisioner.store.db.chunks import CHUNK, chunks
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, Story

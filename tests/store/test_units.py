@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core.errors import StoreError
+from provisioner.core.api.errors import StoreError
 from provisioner.core.model import Person, Unit
 from provisioner.store import Store
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import ldap3
 import pytest
 
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError
 from provisioner.testing.dovecot import Dovecot
 from provisioner.testing.slapd import Slapd
 

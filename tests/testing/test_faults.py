@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     MisconfiguredError,
     RefusedError,
     SecretRefusedError,
@@ -12,8 +12,8 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from provisioner.core.api.messages import Presence
 from provisioner.core.model import Outcome
-from provisioner.core.requests import Presence
 from provisioner.testing import samples
 from provisioner.testing.faults import Fault, FaultTarget
 from provisioner.testing.memory import MemoryTarget

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from provisioner.core.api.messages import DeliveryState, Presence, ProbeDelivery
 from provisioner.core.model import Outcome
-from provisioner.core.requests import DeliveryState, Presence, ProbeDelivery
 from provisioner.testing import samples
 from provisioner.testing.faults import Fault, FaultChannel, Faults
 from provisioner.testing.memory import MemoryChannel, MemoryTarget

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bootstrap import Application
-from provisioner.core.plan import Cause
+from provisioner.core.engine.plan import Cause
+from provisioner.services.bootstrap import Application
 from provisioner.testing import plugin
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import FaultTarget

@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from provisioner.core.errors import UnavailableError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import UnavailableError
+from provisioner.core.model.secret import Secret
 from provisioner_dovecot.settings import DovecotSettings
 
 

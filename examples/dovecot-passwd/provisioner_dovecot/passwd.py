@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from provisioner import files, require_lease
-from provisioner.core.errors import UnavailableError
+from provisioner.core.api.errors import UnavailableError
 
 #: How many seconds to wait for another writer.
 PATIENCE = 10.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from provisioner.core.errors import SecretRefusedError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import SecretRefusedError
+from provisioner.core.model.secret import Secret
 from provisioner_dovecot.settings import Scheme
 
 #: As many as Dovecot itself takes. What the product makes cannot be guessed, so more would slow the server down only.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import attrs
 
 from provisioner import AccountReport, Outcome, Presence, Receipt, hookimpl
-from provisioner.core import errors, requests
-from provisioner.core.plan import LOGIN
-from provisioner.core.registration import PluginSettings, Registrar
+from provisioner.core.api import errors
+from provisioner.core.api import messages as requests
+from provisioner.core.api.registration import PluginSettings, Registrar
+from provisioner.core.engine.plan import LOGIN
 from provisioner_dovecot import imap
 from provisioner_dovecot.passwd import Change, Entry, PasswdFile
 from provisioner_dovecot.passwords import hashed, is_usable, nobodys

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import attrs
 
-from provisioner.core.bounds import is_timeout
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.bounds import is_timeout
+from provisioner.core.api.errors import ConfigurationError
 
 
 class Scheme(StrEnum):

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from provisioner import Secret
-from provisioner.core.errors import ConfigurationError, UnavailableError
+from provisioner.core.api.errors import ConfigurationError, UnavailableError
 from provisioner.testing import samples
 from provisioner.testing.dovecot import Dovecot as Server
 from provisioner_dovecot import passwd

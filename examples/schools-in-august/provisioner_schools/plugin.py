@@ -9,12 +9,12 @@ import attrs
 from attrs.validators import and_, ge, le
 
 from provisioner import hookimpl
-from provisioner.core.days import at_wall_time
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.registration import PluginSettings, Registrar
+from provisioner.core.api.rules import Action, Deadline, Facts, Rule, share
 from provisioner.core.model import AccountState
-from provisioner.core.registration import PluginSettings, Registrar
-from provisioner.core.rules import Action, Deadline, Facts, Rule, share
-from provisioner.core.text import Text
+from provisioner.core.model.days import at_wall_time
+from provisioner.core.model.text import Text
 
 AUGUST = 8
 DAYS = and_(ge(1), le(31))

@@ -7,9 +7,9 @@ import attrs
 import pytest
 
 from provisioner import Account, Unit
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.rules import Action, Facts, Rule
 from provisioner.core.model import AccountState
-from provisioner.core.rules import Action, Facts, Rule
 from provisioner.testing.contract import RuleContract
 from provisioner_schools.plugin import SchoolsInAugust
 

@@ -7,9 +7,9 @@ from contextlib import closing
 
 import attrs
 
-from provisioner.core.errors import ConflictError, MisconfiguredError, TargetError
-from provisioner.core.requests import Capabilities, PasswordLimits, TargetReport
-from provisioner.core.text import Text
+from provisioner.core.api.errors import ConflictError, MisconfiguredError, TargetError
+from provisioner.core.api.messages import Capabilities, PasswordLimits, TargetReport
+from provisioner.core.model.text import Text
 from provisioner_ldap import ppolicy
 from provisioner_ldap.client import PASSWORD_MODIFY, Session
 from provisioner_ldap.entry import OBJECT_CLASS, Entry

@@ -29,7 +29,7 @@ from ldap3.protocol.controls import build_control
 from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
 from ldap3.utils.conv import escape_bytes
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     LeaseLostError,
     MisconfiguredError,
     RefusedError,
@@ -37,8 +37,8 @@ from provisioner.core.errors import (
     TargetError,
     UnavailableError,
 )
-from provisioner.core.secret import Secret
-from provisioner.network import trusting
+from provisioner.core.model.secret import Secret
+from provisioner.net.tls import trusting
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
 from provisioner_ldap.errors import REFUSES_CHANGES, Answer, from_answer, from_exception, read_only

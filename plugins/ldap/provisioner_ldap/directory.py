@@ -8,9 +8,8 @@ from functools import partial
 
 import attrs
 
-from provisioner.core.errors import ConflictError, MisconfiguredError, MissingError, TargetError
-from provisioner.core.model import Account, Outcome, Person, Unit
-from provisioner.core.requests import (
+from provisioner.core.api.errors import ConflictError, MisconfiguredError, MissingError, TargetError
+from provisioner.core.api.messages import (
     AccountReport,
     CloseAccount,
     CreateAccount,
@@ -23,7 +22,8 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.model import Account, Outcome, Person, Unit
+from provisioner.core.model.secret import Secret
 from provisioner_ldap.checkup import check_all
 from provisioner_ldap.client import Client, Session
 from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry, placeholders, rendered

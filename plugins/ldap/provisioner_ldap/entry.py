@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from provisioner.core.api.messages import AttributeChange
 from provisioner.core.model import Account, Person, Unit
-from provisioner.core.requests import AttributeChange
 
 if TYPE_CHECKING:
     from provisioner_ldap.schema import Schema

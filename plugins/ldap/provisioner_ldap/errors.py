@@ -13,7 +13,7 @@ import attrs
 from ldap3.core import exceptions as native
 from ldap3.core import results
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ConflictError,
     ForbiddenError,
     MisconfiguredError,

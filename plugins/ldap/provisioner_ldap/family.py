@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 import attrs
 
-from provisioner.core.requests import Presence
+from provisioner.core.api.messages import Presence
 from provisioner_ldap.entry import Attributes, Entry
 from provisioner_ldap.settings import FamilyName
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.core.errors import RefusedError
+from provisioner.core.api.errors import RefusedError
 
 #: What stands behind a backslash wherever it occurs. ``=`` needs none, and gets one because RFC 4514 allows it.
 SPECIAL = frozenset('"+,;<>\\=')

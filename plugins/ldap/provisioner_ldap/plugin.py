@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.registration import PluginSettings, Registrar
-from provisioner.core.requests import (
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import (
     AccountReport,
     CloseAccount,
     CreateAccount,
@@ -21,6 +20,7 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
+from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner_ldap.settings import LdapSettings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 import attrs
 
-from provisioner.core.errors import TargetError, TransientError, UnavailableError
+from provisioner.core.api.errors import TargetError, TransientError, UnavailableError
 from provisioner_ldap.errors import ReadOnlyServerError
 
 ResultT = TypeVar("ResultT")

@@ -7,8 +7,8 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.errors import RefusedError, SecretRefusedError, TargetError, UnknownOutcomeError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import RefusedError, SecretRefusedError, TargetError, UnknownOutcomeError
+from provisioner.core.model.secret import Secret
 from provisioner_ldap.client import Session
 from provisioner_ldap.entry import PASSWORD, Attributes, Entry
 from provisioner_ldap.errors import from_answer

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import attrs
 from attrs.validators import ge, le
 
-from provisioner.core.bounds import LONGEST_TIMEOUT
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.bounds import LONGEST_TIMEOUT
+from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner_ldap.entry import OBJECT_CLASS, unknown_places
 
 #: What the name of an attribute or object class looks like (RFC 4512, section 1.4), with options.

@@ -15,8 +15,8 @@ import attrs
 from ldap3.core.exceptions import LDAPSocketSendError
 from ldap3.utils.asn1 import encode
 
-from provisioner.core.fencing import require_lease
-from provisioner.network import is_idle, seconds_left
+from provisioner.core.api.fencing import require_lease
+from provisioner.net.tls import is_idle, seconds_left
 
 #: How many bytes an answer may have. The longest is the schema of the directory, of a few hundred thousand.
 LONGEST_ANSWER = 4 * 1024 * 1024

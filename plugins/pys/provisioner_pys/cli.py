@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from provisioner import credentials, files
+from provisioner import files
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.secret import Secret
+from provisioner.config import secrets as credentials
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.secret import Secret
 from provisioner_pys.mock import DatabaseError, PysMock
 from provisioner_pys.mock.seeds import read_seeds
 from provisioner_pys.settings import is_loopback

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import attrs
 
-from provisioner.core.errors import MisconfiguredError, MissingError
+from provisioner.core.api.errors import MisconfiguredError, MissingError
 from provisioner.core.model import Person
-from provisioner.core.secret import Secret
-from provisioner.http import Answer, Client
+from provisioner.core.model.secret import Secret
+from provisioner.net.http import Answer, Client
 from provisioner_pys.errors import from_answer, lost
 
 ValueT = TypeVar("ValueT")

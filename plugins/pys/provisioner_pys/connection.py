@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from provisioner.core.errors import MisconfiguredError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import MisconfiguredError
+from provisioner.core.model.secret import Secret
 from provisioner_pys.client import PysClient
 from provisioner_pys.settings import PysSettings
 

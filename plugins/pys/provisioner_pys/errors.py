@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import attrs
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ConflictError,
     ForbiddenError,
     MisconfiguredError,
@@ -23,7 +23,7 @@ from provisioner.core.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from provisioner.http import Answer
+from provisioner.net.http import Answer
 
 #: What a problem's ``code`` means, where it says more than the status.
 CODES: Mapping[str, type[TargetError]] = {

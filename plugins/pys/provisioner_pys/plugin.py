@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from provisioner.core.errors import MissingError
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.model import Outcome, Person
-from provisioner.core.registration import PluginSettings, Registrar
-from provisioner.core.requests import (
+from provisioner.core.api.errors import MissingError
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import (
     AccountReport,
     Capabilities,
     CheckTarget,
@@ -31,6 +29,8 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
+from provisioner.core.api.registration import PluginSettings, Registrar
+from provisioner.core.model import Outcome, Person
 from provisioner_pys.settings import PysSettings
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from provisioner.core.bounds import is_timeout
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.secret import Secret
+from provisioner.core.api.bounds import is_timeout
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.secret import Secret
 
 
 def _is_address(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:

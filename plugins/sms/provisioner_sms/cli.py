@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import click
 
-from provisioner import credentials
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
-from provisioner.core.errors import ConfigurationError, UnavailableError
+from provisioner.config import secrets as credentials
+from provisioner.core.api.errors import ConfigurationError, UnavailableError
 from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings
 from provisioner_sms.simulator.api import listed
 from provisioner_sms.simulator.inbox import Inbox

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import attrs
 
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.secret import Secret
 
 #: A place in a template. Names are filled in one pass, so that nothing inside a value is taken for a place.
 PLACE = re.compile(r"\{(\w+(?::\w+)?)\}", re.ASCII)

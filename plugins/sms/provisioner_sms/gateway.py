@@ -6,10 +6,10 @@ from typing import Protocol, assert_never
 
 import attrs
 
-from provisioner.core.errors import RefusedError
-from provisioner.core.mobile import E164
-from provisioner.core.requests import DeliveryReceipt
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import RefusedError
+from provisioner.core.api.messages import DeliveryReceipt
+from provisioner.core.model.mobile import E164
+from provisioner.core.model.secret import Secret
 from provisioner_sms.settings import GatewayKind, JsonSettings, KannelSettings, Settings, SimulatorSettings
 
 

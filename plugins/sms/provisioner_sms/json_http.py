@@ -7,7 +7,7 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ForbiddenError,
     MisconfiguredError,
     SystemMisconfiguredError,
@@ -15,9 +15,9 @@ from provisioner.core.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from provisioner.core.requests import DeliveryReceipt, DeliveryState
-from provisioner.core.secret import Secret
-from provisioner.http import Answer, Client
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
+from provisioner.core.model.secret import Secret
+from provisioner.net.http import Answer, Client
 from provisioner_sms.exchange import Exchange, Meaning, Values
 from provisioner_sms.gateway import Message
 from provisioner_sms.numbers import written

@@ -14,16 +14,16 @@ from urllib.parse import quote
 import attrs
 import structlog
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     MisconfiguredError,
     TargetError,
     TransientError,
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.requests import DeliveryReceipt, DeliveryState
-from provisioner.core.secret import Secret
-from provisioner.http import Answer, Client
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
+from provisioner.core.model.secret import Secret
+from provisioner.net.http import Answer, Client
 from provisioner_sms.gateway import Message
 from provisioner_sms.reports import Reports
 from provisioner_sms.settings import KannelSettings, protected

@@ -7,8 +7,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from provisioner.core import mobile
-from provisioner.core.errors import MisconfiguredError, RefusedError
+from provisioner.core.api.errors import MisconfiguredError, RefusedError
+from provisioner.core.model import mobile
 from provisioner_sms.settings import NumberFormat
 
 #: Some countries, the United States for one, number their mobile phones like their landlines.

@@ -11,10 +11,8 @@ import attrs
 import structlog
 
 from provisioner import hookimpl
-from provisioner.core.errors import ConfigurationError, RefusedError
-from provisioner.core.model import Person
-from provisioner.core.registration import PluginSettings, Registrar, Section
-from provisioner.core.requests import (
+from provisioner.core.api.errors import ConfigurationError, RefusedError
+from provisioner.core.api.messages import (
     ChannelReport,
     CheckChannel,
     CliCommand,
@@ -24,7 +22,9 @@ from provisioner.core.requests import (
     PasswordPolicy,
     ProbeDelivery,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.api.registration import PluginSettings, Registrar, Section
+from provisioner.core.model import Person
+from provisioner.core.model.secret import Secret
 from provisioner_sms.gateway import Gateway, Message, masked, open_gateway
 from provisioner_sms.settings import Settings
 from provisioner_sms.texts import UNSENDABLE, Templates, notice

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import attrs
 
-from provisioner.core.errors import MisconfiguredError
-from provisioner.core.requests import DeliveryState
+from provisioner.core.api.errors import MisconfiguredError
+from provisioner.core.api.messages import DeliveryState
 from provisioner_sms.service import Call, Reply, Service
 
 #: What Kannel's numbers mean. It reports that the operator took a message, and later what became of it.

@@ -12,9 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from provisioner.core.bounds import is_timeout
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.secret import Secret
+from provisioner.core.api.bounds import is_timeout
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.secret import Secret
 from provisioner_sms.exchange import Exchange
 
 LAST_PORT = 65535

@@ -15,9 +15,9 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.errors import ConfigurationError, RefusedError, SecretRefusedError
+from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
 from provisioner.core.model import Account
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner_sms.settings import Settings
 
 #: The signs that take one septet.

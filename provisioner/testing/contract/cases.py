@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from provisioner.core.gateway import HOOKS, AccountChange
+from provisioner.core.api.messages import Presence
+from provisioner.core.gateways.gateway import HOOKS, AccountChange
 from provisioner.core.model import Account
-from provisioner.core.requests import Presence
 from provisioner.testing.contract.sandbox import Sandbox, Situation
 
 

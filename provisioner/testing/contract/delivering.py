@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 import pytest
 
-from provisioner.core.errors import RefusedError
+from provisioner.core.api.errors import RefusedError
+from provisioner.core.api.messages import CheckChannel, DeliveryState
 from provisioner.core.model import Person
-from provisioner.core.requests import CheckChannel, DeliveryState
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.hostile import SECRETS
 from provisioner.testing.contract.lifecycle import expect_declared
 from provisioner.testing.contract.postbox import TAKEN, Postbox

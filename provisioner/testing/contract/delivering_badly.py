@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     MisconfiguredError,
     RefusedError,
     TargetError,
@@ -17,9 +17,9 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.gateway import Channel
+from provisioner.core.api.messages import CheckChannel, DeliverSecret, DeliveryReceipt, DeliveryState
+from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model import Person
-from provisioner.core.requests import CheckChannel, DeliverSecret, DeliveryReceipt, DeliveryState
 from provisioner.testing.contract.load import THREADS, at_once, expect_no_growth
 from provisioner.testing.contract.postbox import TAKEN, Postbox
 from provisioner.testing.contract.sandbox import channel_gateway, expecting_no_defect

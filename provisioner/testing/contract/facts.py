@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
+from provisioner.core.api.rules import Action, Facts, Mark
 from provisioner.core.model import Account, AccountKind, AccountState, Unit
-from provisioner.core.rules import Action, Facts, Mark
 
 KINDS = ("province", "district", "branch", "office", "school", "")
 ZONES = ("Europe/Istanbul", "Europe/Berlin", "America/St_Johns", "UTC")

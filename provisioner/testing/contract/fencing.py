@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from provisioner.core.errors import LeaseLostError
-from provisioner.core.fencing import Lease, fenced
+from provisioner.core.api.errors import LeaseLostError
+from provisioner.core.api.fencing import Lease, fenced
 from provisioner.testing.contract.cases import PLAIN, prepared
 from provisioner.testing.contract.postbox import Postbox
 from provisioner.testing.contract.sandbox import Sandbox

@@ -10,12 +10,12 @@ from functools import cache
 import attrs
 import pytest
 
-from provisioner.core.defaults import Defaults
-from provisioner.core.gateway import Channel
+from provisioner.core.api.messages import PasswordPolicy
+from provisioner.core.engine.passwords import PasswordMaker
+from provisioner.core.gateways.gateway import Channel
+from provisioner.core.governance.directives import Defaults
 from provisioner.core.model import Person, Unit
-from provisioner.core.passwords import PasswordMaker
-from provisioner.core.requests import PasswordPolicy
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.postbox import Postbox
 from provisioner.testing.contract.sandbox import PEOPLE, Means, People, Sandbox, channel_gateway, target_gateway
 from provisioner.testing.proxy import TcpProxy

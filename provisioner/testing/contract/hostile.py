@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import attrs
 import pytest
 
-from provisioner.core.errors import RefusedError
+from provisioner.core.api.errors import RefusedError
 from provisioner.core.model import Account
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.sandbox import Sandbox
 from provisioner.testing.contract.tags import Tag, tagged
 

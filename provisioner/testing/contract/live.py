@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 import attrs
 import pytest
 
-from provisioner.core.gateway import Target
-from provisioner.core.secret import Secret
+from provisioner.core.gateways.gateway import Target
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
 from provisioner.testing.contract.sandbox import People
 

@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from provisioner.core.errors import TargetError
+from provisioner.core.api.errors import TargetError
+from provisioner.core.api.messages import Presence
 from provisioner.core.model import Account
-from provisioner.core.requests import Presence
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.sandbox import Sandbox, Situation
 from provisioner.testing.contract.tags import Tag, tagged
 

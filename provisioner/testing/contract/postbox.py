@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import attrs
 import pytest
 
-from provisioner.core.errors import RefusedError, TransientError
-from provisioner.core.gateway import Channel
+from provisioner.core.api.errors import RefusedError, TransientError
+from provisioner.core.api.messages import DeliverNotice, DeliverSecret, DeliveryReceipt, DeliveryState, ProbeDelivery
+from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model import Account, Person
-from provisioner.core.requests import DeliverNotice, DeliverSecret, DeliveryReceipt, DeliveryState, ProbeDelivery
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.sandbox import AnswerT, People, expecting_no_defect
 
 #: The gateway took the message.

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from provisioner.core.errors import TargetError
+from provisioner.core.api.errors import TargetError
+from provisioner.core.api.messages import Presence, ProbeAccount
 from provisioner.core.model import Account
-from provisioner.core.requests import Presence, ProbeAccount
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.sandbox import Sandbox
 from provisioner.testing.contract.tags import Tag, tagged
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from provisioner.catalogue import Catalogue
+from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Rule
+from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP
 from provisioner.core.model import AccountState
-from provisioner.core.plugins import ENTRY_POINT_GROUP
-from provisioner.core.policy import Policy
-from provisioner.core.rules import Action, Deadline, Facts, Mark, Rule
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
+from provisioner.core.policy.policy import Policy
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.testing import samples
 from provisioner.testing.contract.facts import KINDS

@@ -16,13 +16,8 @@ from typing import TypeVar
 import attrs
 import pytest
 
-from provisioner.bootstrap import utc_now
-from provisioner.core.breaker import Breaker
-from provisioner.core.errors import PluginDefectError, RefusedError, TargetError, TransientError
-from provisioner.core.gateway import HOOKS, PROBE, AccountChange, Channel, Origin, Target
-from provisioner.core.model import Account, AccountKind, Person, Unit
-from provisioner.core.plugins import Plugins
-from provisioner.core.requests import (
+from provisioner.core.api.errors import PluginDefectError, RefusedError, TargetError, TransientError
+from provisioner.core.api.messages import (
     AccountReport,
     Capabilities,
     CloseAccount,
@@ -34,7 +29,12 @@ from provisioner.core.requests import (
     Receipt,
     RotateSecret,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.gateway import HOOKS, PROBE, AccountChange, Channel, Origin, Target
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.model import Account, AccountKind, Person, Unit
+from provisioner.core.model.secret import Secret
+from provisioner.services.bootstrap import utc_now
 
 ORIGIN = Origin(plugin="contract", distribution="provisioner.testing", version="0")
 

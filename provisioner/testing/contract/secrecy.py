@@ -18,11 +18,11 @@ import attrs
 import pytest
 import structlog
 
-from provisioner.core import spellings
-from provisioner.core.errors import TargetError
-from provisioner.core.gateway import HOOKS, AccountChange, Gateway
-from provisioner.core.requests import DeliverSecret, ProbeAccount, Receipt
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import TargetError
+from provisioner.core.api.messages import DeliverSecret, ProbeAccount, Receipt
+from provisioner.core.gateways.gateway import HOOKS, AccountChange, Gateway
+from provisioner.core.model import spellings
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, prepared
 from provisioner.testing.contract.hostile import SECRETS
 from provisioner.testing.contract.sandbox import Sandbox, target_gateway

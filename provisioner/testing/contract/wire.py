@@ -10,7 +10,7 @@ from functools import partial
 import attrs
 import pytest
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     MisconfiguredError,
     RefusedError,
     TargetError,
@@ -19,8 +19,8 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.requests import CreateAccount, HandOver, Presence, ProbeAccount, RotateSecret
-from provisioner.core.secret import Secret
+from provisioner.core.api.messages import CreateAccount, HandOver, Presence, ProbeAccount, RotateSecret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, Case, prepared
 from provisioner.testing.contract.load import expect_no_growth
 from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect, target_gateway

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from provisioner.core.errors import MisconfiguredError, SecretRefusedError
+from provisioner.core.api.errors import MisconfiguredError, SecretRefusedError
+from provisioner.core.api.messages import PasswordLimits
 from provisioner.core.model import AccountKind
-from provisioner.core.requests import PasswordLimits
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import checkup, ppolicy

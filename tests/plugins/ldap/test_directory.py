@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ConflictError,
     ForbiddenError,
     MisconfiguredError,
@@ -17,9 +17,9 @@ from provisioner.core.errors import (
     RefusedError,
     SecretRefusedError,
 )
+from provisioner.core.api.messages import PlannedChange, Presence, ProbeAccount
 from provisioner.core.model import Account, AccountKind, OperationKind, Outcome
-from provisioner.core.requests import PlannedChange, Presence, ProbeAccount
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd

@@ -7,7 +7,7 @@ import pytest
 from ldap3.core import exceptions as native
 from ldap3.core import results
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ForbiddenError,
     MisconfiguredError,
     RefusedError,

@@ -17,7 +17,7 @@ import pytest
 from ldap3.strategy.base import BaseStrategy
 from pyasn1.codec.ber.encoder import Encoder
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ConflictError,
     LeaseLostError,
     MisconfiguredError,
@@ -27,10 +27,10 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.fencing import Lease, fenced
+from provisioner.core.api.fencing import Lease, fenced
+from provisioner.core.api.messages import Presence
 from provisioner.core.model import Account, Outcome
-from provisioner.core.requests import Presence
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provisioner.core.requests import Presence
+from provisioner.core.api.messages import Presence
 from provisioner_ldap.entry import Entry
 from provisioner_ldap.family import FAMILIES, LOCKED_FOR_GOOD, OpenLdap, generalized_time
 from provisioner_ldap.settings import FamilyName

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 import provisioner_ldap
-from provisioner.config import load
-from provisioner.core.breaker import Breaker
-from provisioner.core.errors import ConfigurationError
-from provisioner.core.gateway import HOOKS, Target
+from provisioner.config.load import load
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.messages import Presence
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.gateway import HOOKS, Target
+from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, Outcome
-from provisioner.core.plugins import Plugins
-from provisioner.core.requests import Presence
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.slapd import Slapd

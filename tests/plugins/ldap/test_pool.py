@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 import pytest
 
-from provisioner.core.errors import MisconfiguredError, RefusedError, UnavailableError
+from provisioner.core.api.errors import MisconfiguredError, RefusedError, UnavailableError
 from provisioner_ldap.pool import Pool, Servers
 
 

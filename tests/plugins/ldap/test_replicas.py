@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.errors import MisconfiguredError, MissingError, UnavailableError
+from provisioner.core.api.errors import MisconfiguredError, MissingError, UnavailableError
+from provisioner.core.api.messages import Presence
 from provisioner.core.model import Account, Outcome
-from provisioner.core.requests import Presence
 from provisioner.testing import samples
 from provisioner.testing.proxy import TcpProxy, WireFault
 from provisioner.testing.samples import OTHER_SECRET, SECRET

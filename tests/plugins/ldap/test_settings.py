@@ -6,8 +6,8 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.config import structure
-from provisioner.core.errors import ConfigurationError
+from provisioner.config.load import structure
+from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
 from provisioner_ldap.entry import PLACEHOLDERS
 from provisioner_ldap.settings import LdapSettings, TlsMode

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError
 from provisioner.testing import slapd
 from provisioner.testing.slapd import Slapd
 from tests.plugins.ldap.conftest import Administrator

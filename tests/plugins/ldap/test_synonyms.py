@@ -7,9 +7,9 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.errors import ConflictError, MisconfiguredError
+from provisioner.core.api.errors import ConflictError, MisconfiguredError
 from provisioner.core.model import Account, Outcome
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner_ldap.schema import Schema

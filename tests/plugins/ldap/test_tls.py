@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.errors import MisconfiguredError, UnavailableError
+from provisioner.core.api.errors import MisconfiguredError, UnavailableError
 from provisioner.testing import samples
 from provisioner.testing.slapd import Slapd, make_certificate
 from provisioner_ldap.client import Client

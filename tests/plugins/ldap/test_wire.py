@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.errors import TargetError, UnavailableError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import TargetError, UnavailableError
+from provisioner.core.model.secret import Secret
 from provisioner_ldap.client import Client
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from provisioner_ldap.wire import LONGEST_ANSWER, message_length

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     MisconfiguredError,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner_pys.client import PysClient
 
 PASSWORD = Secret("canary-Zt7!q")

@@ -12,8 +12,8 @@ from pathlib import Path
 import click.testing
 import pytest
 
-from provisioner.core.errors import ConfigurationError, InputError
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import ConfigurationError, InputError
+from provisioner.core.model.secret import Secret
 from provisioner_pys.cli import group
 from provisioner_pys.client import PysClient
 from provisioner_pys.mock import PysMock

@@ -16,7 +16,7 @@ import attrs
 import pytest
 from pytest_httpserver import HTTPServer
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ConflictError,
     ForbiddenError,
     MisconfiguredError,
@@ -29,7 +29,7 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner_pys.client import PysClient
 from provisioner_pys.mock import Fault, PysMock
 from tests.raw_http import read_request

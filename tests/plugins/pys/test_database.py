@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner_pys.client import PysClient
 from provisioner_pys.mock import DatabaseError, PysMock
 from provisioner_pys.mock.database import Database, StoredAccount, UndoGoneError

@@ -12,8 +12,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.errors import MisconfiguredError
-from provisioner.core.requests import CheckTarget, Presence
+from provisioner.core.api.errors import MisconfiguredError
+from provisioner.core.api.messages import CheckTarget, Presence
 from provisioner.testing import samples
 from provisioner.testing.samples import ACCOUNT, SECRET
 from provisioner_pys.plugin import Pys

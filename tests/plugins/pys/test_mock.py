@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from provisioner.core.model import Person
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.samples import HOLDER, UNIT
 from provisioner_pys.mock import Fault, PysMock
 from provisioner_pys.mock.routes import ENDPOINTS

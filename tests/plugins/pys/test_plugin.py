@@ -12,7 +12,7 @@ import attrs
 import pytest
 from pytest_httpserver import HTTPServer
 
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ConflictError,
     MisconfiguredError,
     MissingError,
@@ -24,9 +24,9 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from provisioner.core.api.messages import CheckTarget, FindPerson, Presence, Receipt
 from provisioner.core.model import Outcome, Person
-from provisioner.core.requests import CheckTarget, FindPerson, Presence, Receipt
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import ACCOUNT, HOLDER, OTHER_SECRET, SECRET, SUCCESSOR
 from provisioner_pys.mock import Fault, Misbehaviour, PysMock

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.config import structure
+from provisioner.config.load import structure
 from provisioner_pys.mock import Misbehaviour
 from provisioner_pys.mock.faults import Fault
 from provisioner_pys.mock.routes import ENDPOINTS, ROUTES

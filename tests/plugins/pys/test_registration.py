@@ -9,10 +9,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from provisioner.config import LoadedConfiguration, load
-from provisioner.core.breaker import Breaker
-from provisioner.core.plugins import Plugins
-from provisioner.core.requests import FindPerson, Presence
+from provisioner.config.load import LoadedConfiguration, load
+from provisioner.core.api.messages import FindPerson, Presence
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.plugins import Plugins
 from provisioner.testing import samples
 from provisioner.testing.samples import HOLDER, SECRET
 from provisioner_pys.mock import PysMock

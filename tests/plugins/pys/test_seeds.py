@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.errors import InputError
+from provisioner.core.api.errors import InputError
 from provisioner.core.model import Person, Unit
 from provisioner_pys.mock.seeds import Seeds, read_seeds
 

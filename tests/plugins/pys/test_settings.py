@@ -7,8 +7,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.config import structure
-from provisioner.core.errors import ConfigurationError
+from provisioner.config.load import structure
+from provisioner.core.api.errors import ConfigurationError
 from provisioner_pys.settings import PysSettings
 
 FILE = Path("/etc/provisioner.toml")

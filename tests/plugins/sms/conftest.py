@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from provisioner import Account, Person, Secret
-from provisioner.config import structure
-from provisioner.core.registration import Section
-from provisioner.core.requests import DeliverSecret
+from provisioner.config.load import structure
+from provisioner.core.api.messages import DeliverSecret
+from provisioner.core.api.registration import Section
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.plugin import require_server
 from provisioner_sms.plugin import SmsChannel

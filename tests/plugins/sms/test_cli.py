@@ -14,7 +14,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from provisioner.core.errors import ConfigurationError, UnavailableError
+from provisioner.core.api.errors import ConfigurationError, UnavailableError
 from provisioner_sms.cli import group
 from provisioner_sms.simulator import Inbox, SmsSimulator
 from tests.plugins.sms.conftest import NUMBER

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner import Secret
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError
 from provisioner_sms.exchange import Exchange, Meaning, Reply, fill
 
 GOOD = Reply(means=Meaning.ACCEPTED)

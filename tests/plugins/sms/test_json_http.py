@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from provisioner import DeliveryState, Person, Secret
-from provisioner.core.breaker import Breaker
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     ForbiddenError,
     LeftAloneError,
     MisconfiguredError,
@@ -24,9 +23,10 @@ from provisioner.core.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.gateway import Origin
-from provisioner.core.plugins import Plugins
-from provisioner.core.requests import CheckChannel, DeliverNotice, DeliverSecret
+from provisioner.core.api.messages import CheckChannel, DeliverNotice, DeliverSecret
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.gateway import Origin
+from provisioner.core.gateways.plugins import Plugins
 from provisioner.testing.ports import free_ports
 from provisioner_sms.exchange import Exchange, Meaning, Reply
 from provisioner_sms.gateway import Message

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from provisioner import DeliveryState, Person, Secret
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     MisconfiguredError,
     RefusedError,
     TransientError,
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.requests import DeliverNotice
+from provisioner.core.api.messages import DeliverNotice
 from provisioner.testing.kannel import Kannel, wait_until
 from provisioner.testing.ports import free_ports
 from provisioner_sms.gateway import Message

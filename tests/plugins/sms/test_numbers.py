@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core.errors import MisconfiguredError, RefusedError
+from provisioner.core.api.errors import MisconfiguredError, RefusedError
 from provisioner_sms.numbers import parse, written
 from provisioner_sms.settings import NumberFormat
 

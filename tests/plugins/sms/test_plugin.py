@@ -12,10 +12,10 @@ import attrs
 import pytest
 
 from provisioner import DeliveryState, Person
-from provisioner.core.errors import ConfigurationError, RefusedError, SecretRefusedError
-from provisioner.core.registration import LONGEST_CALL, PluginSettings
-from provisioner.core.requests import CheckChannel, DeliverNotice, DeliveryReceipt, ProbeDelivery
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
+from provisioner.core.api.messages import CheckChannel, DeliverNotice, DeliveryReceipt, ProbeDelivery
+from provisioner.core.api.registration import LONGEST_CALL, PluginSettings
+from provisioner.core.model.secret import Secret
 from provisioner_sms import plugin
 from provisioner_sms.gateway import Gateway, Message, masked
 from provisioner_sms.json_http import JsonGateway

@@ -11,8 +11,8 @@ import attrs
 import pytest
 import structlog
 
-from provisioner.core.errors import TargetError, UnknownOutcomeError
-from provisioner.core.requests import CheckChannel, ProbeDelivery
+from provisioner.core.api.errors import TargetError, UnknownOutcomeError
+from provisioner.core.api.messages import CheckChannel, ProbeDelivery
 from provisioner.testing.kannel import Kannel, wait_until
 from provisioner.testing.ports import free_ports
 from provisioner_sms.plugin import SmsChannel

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError
 from provisioner_sms.exchange import Exchange, Reply
 from provisioner_sms.settings import JsonSettings, KannelSettings, Settings, SimulatorSettings, Texts, protected
 from tests.plugins.sms.conftest import make_section

@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from provisioner import DeliveryState
-from provisioner.core.errors import (
+from provisioner.core.api.errors import (
     MisconfiguredError,
     ThrottledError,
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.requests import CheckChannel, DeliverNotice, ProbeDelivery
+from provisioner.core.api.messages import CheckChannel, DeliverNotice, ProbeDelivery
 from provisioner.testing.kannel import wait_until
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.simulator import Fault, Inbox, SmsSimulator

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner import Account, Secret
-from provisioner.core.errors import ConfigurationError, RefusedError, SecretRefusedError
+from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
 from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings, Texts
 from provisioner_sms.texts import (
     BASIC,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import provisioner_sms
-from provisioner.core import errors
+from provisioner.core.api import errors
 
 PACKAGE = Path(provisioner_sms.__file__).parent
 TRANSLATIONS: dict[str, str] = tomllib.loads((PACKAGE / "tr.toml").read_text(encoding="utf-8"))

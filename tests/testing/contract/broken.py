@@ -15,10 +15,15 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import attrs
 
-from provisioner.core.errors import ConflictError, LeaseLostError, MissingError, SecretRefusedError, UnavailableError
-from provisioner.core.fencing import require_lease
-from provisioner.core.model import AccountKind, Outcome, Person
-from provisioner.core.requests import (
+from provisioner.core.api.errors import (
+    ConflictError,
+    LeaseLostError,
+    MissingError,
+    SecretRefusedError,
+    UnavailableError,
+)
+from provisioner.core.api.fencing import require_lease
+from provisioner.core.api.messages import (
     AccountReport,
     Capabilities,
     CloseAccount,
@@ -30,7 +35,8 @@ from provisioner.core.requests import (
     Receipt,
     RotateSecret,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.model import AccountKind, Outcome, Person
+from provisioner.core.model.secret import Secret
 from provisioner.testing.faults import Fault
 from tests.testing.contract.reference import CHANGES, PATIENCE, Entry, Reference
 

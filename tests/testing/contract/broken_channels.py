@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import attrs
 
-from provisioner.core.errors import LeaseLostError, RefusedError, UnavailableError
-from provisioner.core.fencing import require_lease
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.requests import (
+from provisioner.core.api.errors import LeaseLostError, RefusedError, UnavailableError
+from provisioner.core.api.fencing import require_lease
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import (
     ChannelReport,
     CheckChannel,
     DeliverNotice,

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import attrs
 
-from provisioner.core.errors import RefusedError, TransientError, UnavailableError, UnknownOutcomeError
-from provisioner.core.hookspecs import hookimpl
+from provisioner.core.api.errors import RefusedError, TransientError, UnavailableError, UnknownOutcomeError
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import AccountReport, CreateAccount, Presence, ProbeAccount, Receipt, RotateSecret
 from provisioner.core.model import Outcome
-from provisioner.core.requests import AccountReport, CreateAccount, Presence, ProbeAccount, Receipt, RotateSecret
 from provisioner_pys.plugin import Pys
 
 LOST = "a_lost_answer_is_told_as_it_is"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from typing import ClassVar
 
-from provisioner.core.errors import UnavailableError, UnknownOutcomeError
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.requests import DeliverSecret, DeliveryReceipt, DeliveryState, ProbeDelivery
+from provisioner.core.api.errors import UnavailableError, UnknownOutcomeError
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import DeliverSecret, DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner_sms.plugin import SmsChannel
 
 LOST = "a_lost_answer_is_told_as_it_is"

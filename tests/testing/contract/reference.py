@@ -10,11 +10,10 @@ from typing import ClassVar
 
 import attrs
 
-from provisioner.core.errors import MissingError, SecretRefusedError
-from provisioner.core.fencing import require_lease
-from provisioner.core.hookspecs import hookimpl
-from provisioner.core.model import Outcome, Person
-from provisioner.core.requests import (
+from provisioner.core.api.errors import MissingError, SecretRefusedError
+from provisioner.core.api.fencing import require_lease
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import (
     AccountReport,
     Capabilities,
     CloseAccount,
@@ -27,7 +26,8 @@ from provisioner.core.requests import (
     RotateSecret,
     TargetReport,
 )
-from provisioner.core.secret import Secret
+from provisioner.core.model import Outcome, Person
+from provisioner.core.model.secret import Secret
 from provisioner.testing.faults import Fault
 
 #: How many seconds its checks give a call.

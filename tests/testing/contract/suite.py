@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
 from provisioner.testing.faults import Fault, Faults, FaultTarget
 from tests.testing.contract.reference import PATIENCE, Reference

@@ -76,7 +76,7 @@ def test_no_secret_reaches_the_report_of_a_check_that_found_one(tmp_path: Path) 
     """JUnit files are kept and sent around."""
     file, report = tmp_path / "suite.py", tmp_path / "report.xml"
     file.write_text(
-        "from provisioner.core.secret import Secret\n"
+        "from provisioner.core.model.secret import Secret\n"
         "from provisioner.testing.contract.secrecy import expect_unsaid\n"
         "import pytest\n"
         "@pytest.mark.contract_secrecy\n"

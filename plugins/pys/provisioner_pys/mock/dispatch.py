@@ -15,8 +15,8 @@ from urllib.parse import unquote
 import attrs
 import structlog
 
-from provisioner.core.errors import raised_at
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import raised_at
+from provisioner.core.model.secret import Secret
 from provisioner_pys.mock.documents import read_document
 from provisioner_pys.mock.faults import Fault, Faults, Misbehaviour
 from provisioner_pys.mock.problems import Problem

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import attrs
 
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 
 DocumentT = TypeVar("DocumentT")
 

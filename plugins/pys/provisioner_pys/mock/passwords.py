@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from passlib.hash import pbkdf2_sha256
 
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner_pys.mock.problems import Problem
 
 SHORTEST, LONGEST = 8, 128

@@ -15,7 +15,7 @@ import attrs
 
 from provisioner import files
 from provisioner.core.model import Person, Unit
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner_pys.mock.database import Database
 from provisioner_pys.mock.dispatch import Dispatcher
 from provisioner_pys.mock.documents import AccountDocument, LoginData, PersonDocument, UnitDocument

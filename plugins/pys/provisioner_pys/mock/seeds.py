@@ -8,9 +8,9 @@ from pathlib import Path
 
 import attrs
 
-from provisioner.core.errors import InputError, Problem
+from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.model import Person, Unit
-from provisioner.core.text import Text
+from provisioner.core.model.text import Text
 
 
 @attrs.frozen(kw_only=True)

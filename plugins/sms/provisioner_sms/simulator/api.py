@@ -26,8 +26,8 @@ from urllib.parse import unquote
 
 import attrs
 
-from provisioner.core import mobile
-from provisioner.core.secret import Secret
+from provisioner.core.model import mobile
+from provisioner.core.model.secret import Secret
 from provisioner_sms.service import Call, Reply
 from provisioner_sms.simulator.faults import Fault, Misbehaviour, Script
 from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage, canonical

@@ -7,9 +7,9 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.errors import MisconfiguredError
-from provisioner.core.requests import DeliveryReceipt
-from provisioner.core.secret import Secret
+from provisioner.core.api.errors import MisconfiguredError
+from provisioner.core.api.messages import DeliveryReceipt
+from provisioner.core.model.secret import Secret
 from provisioner_sms.exchange import Exchange, Meaning, Reply
 from provisioner_sms.gateway import Message
 from provisioner_sms.json_http import JsonGateway

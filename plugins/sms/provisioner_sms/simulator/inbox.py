@@ -16,7 +16,7 @@ from pathlib import Path
 import attrs
 
 from provisioner import files
-from provisioner.core.errors import RefusedError
+from provisioner.core.api.errors import RefusedError
 from provisioner_sms.numbers import parse
 
 _SCHEMA = """

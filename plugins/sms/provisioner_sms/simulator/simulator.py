@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import attrs
 
-from provisioner.core.secret import Secret
+from provisioner.core.model.secret import Secret
 from provisioner_sms.service import Service
 from provisioner_sms.simulator.api import Api
 from provisioner_sms.simulator.faults import Fault, Misbehaviour

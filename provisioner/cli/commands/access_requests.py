@@ -1,0 +1,263 @@
+"""``provisioner request``: the life of a request form (001 ¶4)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import click
+
+from provisioner.cli.commands.accounts import known_accounts, known_or_future_account
+from provisioner.cli.commands.forms import carry_out
+from provisioner.cli.commands.handovers import STDOUT
+from provisioner.cli.commands.persons import masked
+from provisioner.cli.commands.runs import started
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.ids import find_id
+from provisioner.cli.options import PERSON, dry_run_option, json_option, reason_option, recording
+from provisioner.cli.render.documents import form_document
+from provisioner.cli.render.pages import write_page
+from provisioner.cli.render.request_page import page, rows
+from provisioner.cli.session import Session
+from provisioner.cli.streams import write_lines
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.governance.access_requests import KINDS, FormEvent, FormState, RequestForm
+from provisioner.core.governance.privacy import MASK
+from provisioner.core.governance.request_service import Wish
+from provisioner.core.model import Account, OperationKind
+from provisioner.core.model.text import Text
+from provisioner.services.bootstrap import Application
+from provisioner.store.ids import Named
+
+_ID = click.argument("form_id", metavar="ID")
+
+scan_option = click.option(
+    "--scan", metavar="FILE", type=click.Path(path_type=Path), help="The scanned, signed form; its hash is kept."
+)
+
+
+@click.command("submit")
+@click.argument("login")
+@click.option("--kind", type=click.Choice([kind.value for kind in KINDS]), required=True, help="The action.")
+@click.option("--reason", metavar="TEXT", required=True, help="The reason, for the supervisor and the record.")
+@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="For a handover: who receives the account.")
+@click.option(
+    "--officer", type=PERSON, metavar="PERSON", help="Who carries it out; by default any officer of the unit."
+)
+@scan_option
+@recording
+@click.pass_obj
+def submit(
+    session: Session,
+    login: str,
+    *,
+    kind: str,
+    reason: str,
+    incoming: str | None,
+    officer: str | None,
+    scan: Path | None,
+    dry_run: bool,
+) -> ExitCode:
+    """Request an action on an account.
+
+    The actor is the requester. The supervisor that the personnel system names for the actor decides. If the actor has
+    already made the same request and it is open, that request is shown.
+    """
+    wanted = OperationKind(kind)
+    if (wanted is OperationKind.HANDOVER) is (incoming is None):
+        raise click.UsageError(session.output.text("A handover needs --to PERSON, and nothing else does."))
+    with session.application() as app:
+        account = _account(app, wanted, login)
+        wish = Wish(
+            kind=wanted,
+            account=account,
+            requester=session.actor,
+            reason=reason,
+            recipient=incoming or (None if wanted is OperationKind.CLOSE else account.holder),
+            officer=officer,
+            scan_sha256=_sha256(scan) if scan else None,
+        )
+        answer = app.desk.submit(wish)
+        if isinstance(answer, RequestForm):
+            return _tell(session, app, answer, dry_run=dry_run)
+        return _record(session, app, answer, dry_run=dry_run)
+
+
+@click.command("approve")
+@_ID
+@scan_option
+@recording
+@click.pass_obj
+def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool) -> ExitCode:
+    """Approve a request, as the requester's supervisor.
+
+    A delegate of the supervisor can also approve it.
+    """
+    with session.application() as app:
+        form = _find(app, form_id)
+        paper = _sha256(scan) if scan else form.scan_sha256
+        if (form.state, form.approver, form.scan_sha256) == (FormState.APPROVED, session.actor, paper):
+            return _tell(session, app, form, dry_run=dry_run)
+        event = app.desk.approve(form, session.actor, paper)
+        return _record(session, app, event, dry_run=dry_run)
+
+
+@click.command("reject")
+@_ID
+@reason_option
+@recording
+@click.pass_obj
+def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> ExitCode:
+    """Reject a request, as the requester's supervisor.
+
+    A delegate of the supervisor can also reject it.
+    """
+    with session.application() as app:
+        form = _find(app, form_id)
+        if form.state is FormState.REJECTED and form.approver == session.actor:
+            return _tell(session, app, form, dry_run=dry_run)
+        return _record(session, app, app.desk.reject(form, session.actor, reason), dry_run=dry_run)
+
+
+@click.command("confirm-mobile")
+@_ID
+@recording
+@click.pass_obj
+def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
+    """Confirm a mobile number that has changed.
+
+    An officer confirms the number that the personnel system has now.
+    """
+    with session.application() as app:
+        event = app.desk.confirm_mobile(_find(app, form_id), session.actor)
+        people = app.planner.people.find_all([event.form.recipient or ""])
+        for person in people.values():
+            session.output.line(f"{person.id}: {masked(person.mobile) or '-'}")
+        return _record(session, app, event, dry_run=dry_run)
+
+
+@click.command("execute")
+@_ID
+@dry_run_option
+@json_option
+@click.pass_obj
+def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
+    """Carry out an approved request, as an officer.
+
+    You can repeat the command: it continues what was begun, and does not repeat what is done.
+    """
+    with started(session, dry_run=dry_run) as app:
+        return carry_out(session, app, _find(app, form_id), dry_run=dry_run)
+
+
+@click.command("list")
+@click.option("--state", type=click.Choice([state.value for state in FormState]), help="Only those in this state.")
+@click.option("--login", metavar="LOGIN", help="Only those of this account.")
+@json_option
+@click.pass_obj
+def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode:
+    """List requests.
+
+    The latest comes first. Requests that have been carried out are archived.
+    """
+    with session.application() as app:
+        app.desk.settle()
+        wanted = app.planner.naming.login(login) if login else None
+        found = app.store.find_forms(state=FormState(state) if state else None, login=wanted)
+        forms = list(session.privacy(app.store).shown(found))
+    session.output.document({"items": [form_document(form) for form in forms]})
+    session.output.table(
+        ("day", "id", "kind", "login", "requested by", "state"),
+        [
+            (
+                session.local_day(form.submitted_at),
+                form.id,
+                session.output.word(form.kind),
+                form.login,
+                form.requester,
+                session.output.word(form.state),
+            )
+            for form in forms
+        ],
+    )
+    return ExitCode.DONE
+
+
+@click.command("show")
+@_ID
+@click.option("--archived", is_flag=True, help="Print only the archived copy, exactly as it was hashed.")
+@click.option("--html", "file", metavar="FILE", help="Write the form as a page to print and sign; '-' is stdout.")
+@json_option
+@click.pass_obj
+def show(session: Session, form_id: str, *, archived: bool, file: str | None) -> ExitCode:
+    """Show one request or its archived copy.
+
+    The archived copy is canonical JSON; its SHA-256 is in the audit trail.
+    """
+    if file and (archived or (session.json and file == STDOUT)):
+        raise click.UsageError(session.output.text("Give one of --archived, --json and --html -."))
+    with session.application() as app:
+        app.desk.settle()
+        form = _find(app, form_id)
+        shown = _shown(session, app, form)
+        if (archived and shown != form) or (file and shown.requester == MASK):
+            session.privacy(app.store).require(form)
+        if file:
+            return _print(session, app, shown, file)
+        if not archived:
+            return _tell(session, app, form, dry_run=False)
+    if form.archive is None:
+        raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
+    write_lines([form.archive.encode()])
+    return ExitCode.DONE
+
+
+def _shown(session: Session, app: Application, form: RequestForm) -> RequestForm:
+    """Return a form as the actor may read it. Whoever may decide on it reads it."""
+    [shown] = session.privacy(app.store).shown([form])
+    return form if shown != form and app.desk.may_decide(form, session.actor) else shown
+
+
+def _print(session: Session, app: Application, form: RequestForm, file: str) -> ExitCode:
+    text = page(form, lambda ids: app.planner.people.look_up(ids).persons, session)
+    session.output.document(form_document(form))
+    if file == STDOUT:
+        session.output.lines(text)
+    else:
+        write_page(file, text)
+        session.output.say("the form is in {file}", file=file)
+    return ExitCode.DONE
+
+
+def _find(app: Application, form_id: str) -> RequestForm:
+    return app.desk.find(find_id(app.store, Named.REQUEST, form_id))
+
+
+def _account(app: Application, kind: OperationKind, login: str) -> Account:
+    """Return what a form is about; an opening may be asked for before the account is there."""
+    if kind is OperationKind.CREATE:
+        return known_or_future_account(app, login)
+    return known_accounts(app.store, app.planner.naming, [login])[0]
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        message = Text("{file} cannot be read: {reason}", {"file": file, "reason": error.strerror})
+        raise InputError([Problem(field="scan", message=message)]) from None
+
+
+def _record(session: Session, app: Application, event: FormEvent, *, dry_run: bool) -> ExitCode:
+    if not dry_run:
+        app.desk.record(event)
+    return _tell(session, app, event.form, dry_run=dry_run)
+
+
+def _tell(session: Session, app: Application, form: RequestForm, *, dry_run: bool) -> ExitCode:
+    form = _shown(session, app, form)
+    session.output.document(form_document(form))
+    session.output.table(("field", "value"), rows(form, {}, session))
+    if dry_run:
+        session.output.say("this is a dry run, nothing was changed")
+    return ExitCode.DONE

@@ -1,0 +1,94 @@
+"""``provisioner init``: a configuration that works, and the store."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+
+import attrs
+import click
+
+from provisioner import files
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.session import Session
+from provisioner.config.early import DEFAULT_FILE, configuration_file
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.store import Store
+from provisioner.store.db.database import Database
+
+
+@click.command("init")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@dry_run_option
+@json_option
+@click.pass_obj
+def command(session: Session, folder: Path | None, *, dry_run: bool) -> ExitCode:
+    """Write a configuration that works, and create the store.
+
+    The commented configuration is written into DIR. You can repeat the command: an existing configuration stays as it
+    is, and the store is updated.
+    """
+    file = folder / DEFAULT_FILE if folder else _default_file(session)
+    is_new = not file.exists()
+    if is_new and not dry_run:
+        _write(file, language=session.given_language or "tr")
+    parts = [_Part("configuration", str(file), is_new=is_new)]
+    if not dry_run:
+        session.config_file = file
+        parts.append(_prepare(session.configuration.store_url))
+    session.output.document({"items": [part.document() for part in parts]})
+    for part in parts:
+        part.tell(session)
+    if dry_run:
+        session.output.say("this is a dry run, nothing was changed")
+    return ExitCode.DONE
+
+
+@attrs.frozen
+class _Part:
+    """Something that was made, or was there already."""
+
+    name: str
+    place: str
+    is_new: bool = attrs.field(kw_only=True)
+
+    def document(self) -> dict[str, str]:
+        return {"name": self.name, "place": self.place, "state": "made" if self.is_new else "kept"}
+
+    def tell(self, session: Session) -> None:
+        name = session.output.text(self.name)
+        if self.is_new:
+            session.output.say("{name}: {place}: made", name=name, place=self.place)
+        else:
+            session.output.say("{name}: {place}: was there", name=name, place=self.place)
+
+
+def _default_file(session: Session) -> Path:
+    return session.config_file or Path(configuration_file(None))
+
+
+def _write(file: Path, language: str) -> None:
+    text = resources.files("provisioner.cli").joinpath("template.toml").read_text(encoding="utf-8")
+    try:
+        files.make_folder(file.parent)
+        files.write(file, text.format(language=language))
+    except OSError as error:
+        raise ConfigurationError(
+            "{file} cannot be written: {reason}",
+            cure="name another folder, or let this user write there",
+            file=file,
+            reason=error.strerror,
+        ) from None
+
+
+def _prepare(url: str) -> _Part:
+    """Make the store, or bring it up to date."""
+    with closing(Database(url)) as database:
+        is_new, place = not database.exists, database.place
+    if is_new:
+        Store.create(url).close()
+    else:
+        Store.migrate(url)
+    return _Part("store", place, is_new=is_new)

@@ -1,0 +1,182 @@
+"""``provisioner operation``: what is under way, stuck or failed, why, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from provisioner.cli.commands.runs import carry_on, started
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.ids import find_id
+from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.render.documents import iso, operation_document
+from provisioner.cli.session import Session
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.engine.plan import Unchanged
+from provisioner.core.model import Operation, OperationState
+from provisioner.core.model.text import Text
+from provisioner.services.bootstrap import utc_now
+from provisioner.store import Store
+from provisioner.store.ids import Named
+
+#: The ends after which there is something to do, but not by the operation itself.
+_FAILED = frozenset({OperationState.FAILED, OperationState.UNDONE})
+
+
+@click.command("list")
+@click.option("--state", type=click.Choice([state.value for state in OperationState]), help="Only those in this state.")
+@click.option("--all", "ended_too", is_flag=True, help="All operations, including those that have ended.")
+@click.option("--unit", metavar="CODE", help="Only those of this unit and of the units below it.")
+@json_option
+@click.pass_obj
+def list_(session: Session, *, state: str | None, ended_too: bool, unit: str | None) -> ExitCode:
+    """List the operations that have not ended.
+
+    The latest comes first.
+    """
+    with session.store() as store:
+        if unit and unit not in store.units([unit]):
+            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
+        wanted = OperationState(state) if state else None
+        found = store.find_operations(state=wanted, under=unit, unended=not (ended_too or wanted))
+        session.output.stream(
+            ("id", "login", "kind", "state", "since", "waits until", "why"),
+            session.privacy(store).shown_operations(found, store.accounts),
+            document=lambda operation: operation_document(operation, session.output.translated),
+            row=lambda operation: _row(session, operation),
+        )
+    return ExitCode.DONE
+
+
+@click.command("show")
+@click.argument("operation_id", metavar="ID")
+@json_option
+@click.pass_obj
+def show(session: Session, operation_id: str) -> ExitCode:
+    """Show one operation with its steps.
+
+    It also shows why the operation is stuck, and until when it waits.
+    """
+    with session.store() as store:
+        [operation] = session.privacy(store).shown_operations(_known(store, [operation_id]), store.accounts)
+        held_until = store.held_until(operation, utc_now())
+    content = operation_document(operation, session.output.translated)
+    session.output.document({**content, "held_until": iso(held_until)})
+    if held_until:
+        next_step = session.output.text("a process works on it, and holds it until {time}", time=held_until)
+    else:
+        next_step = _next_step(session, operation)
+    output, error = session.output, operation.error
+    fields = [
+        ("id", operation.id),
+        ("login", operation.login),
+        ("kind", output.word(operation.kind)),
+        ("state", output.word(operation.state)),
+        ("actor", operation.actor),
+        ("reason", operation.reason),
+        ("request", operation.request or ""),
+        ("since", session.local_time(operation.created_at)),
+        ("ended", session.local_time(operation.finished_at)),
+        ("waits until", session.local_time(operation.next_try_at)),
+        ("why", output.translated(error.message) if error else ""),
+        ("cure", output.translated(error.cure) if error else ""),
+        ("next", next_step),
+    ]
+    output.fields((name, value) for name, value in fields if value)
+    output.table(("step", "hook", "outcome", "attempts", "error"), _steps(session, operation))
+    return ExitCode.DONE
+
+
+@click.command("retry")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@dry_run_option
+@json_option
+@click.pass_obj
+def retry(session: Session, ids: tuple[str, ...], *, dry_run: bool) -> ExitCode:
+    """Retry operations now.
+
+    It continues only these operations, as 'resume' does, and does not wait for their next try.
+    """
+    with started(session, dry_run=dry_run) as app:
+        operations = _known(app.store, ids)
+        _require_retriable(operations)
+        done = [operation for operation in operations if operation.state is OperationState.DONE]
+        unchanged = [Unchanged(login=one.login, reason=Text("operation {id} is done", {"id": one.id})) for one in done]
+        left = [operation for operation in operations if not operation.state.ended]
+        return carry_on(session, app, left, unchanged, dry_run=dry_run)
+
+
+def _known(store: Store, given: Sequence[str]) -> list[Operation]:
+    """Return the operations with these ids, each once.
+
+    Raises:
+
+        InputError: Some are unknown; all of them are named.
+    """
+    ids = list(dict.fromkeys(find_id(store, Named.OPERATION, one) for one in given))
+    found = store.operations(ids)
+    unknown = [one for one in ids if one not in found]
+    if unknown:
+        problems = [Text("there is no operation {id}", {"id": one}) for one in unknown]
+        raise InputError([Problem(field="id", message=message) for message in problems])
+    return [found[one] for one in ids]
+
+
+def _require_retriable(operations: Sequence[Operation]) -> None:
+    """Make sure that none of these operations failed for good.
+
+    Raises:
+
+        InputError: Some did; all of them are named.
+    """
+    failed = [operation for operation in operations if operation.state in _FAILED]
+    problems = [
+        Text(
+            "operation {id} on {login} has ended: {state}; run the original command again",
+            {"id": operation.id, "login": operation.login, "state": operation.state.value},
+        )
+        for operation in failed
+    ]
+    if problems:
+        raise InputError([Problem(field="id", message=message) for message in problems])
+
+
+def _row(session: Session, operation: Operation) -> Sequence[str]:
+    output, error = session.output, operation.error
+    return (
+        operation.id,
+        operation.login,
+        output.word(operation.kind),
+        output.word(operation.state),
+        session.local_time(operation.created_at),
+        session.local_time(operation.next_try_at),
+        output.translated(error.message) if error else "",
+    )
+
+
+def _steps(session: Session, operation: Operation) -> Sequence[Sequence[str]]:
+    output = session.output
+    return [
+        (
+            step.name,
+            step.hook,
+            output.word(step.outcome) if step.outcome else "",
+            str(step.attempts),
+            output.translated(step.error.message) if step.error else "",
+        )
+        for step in operation.steps
+    ]
+
+
+def _next_step(session: Session, operation: Operation) -> str:
+    """Return what happens next to an operation on which no process works."""
+    text = session.output.text
+    match operation.state:
+        case OperationState.STAGED:
+            return text("it waits for 'provisioner policy release {run}'", run=operation.staging)
+        case OperationState.INCOMPLETE | OperationState.PLANNED if operation.next_try_at:
+            return text("the first sweep or 'provisioner resume' after that time, or 'provisioner operation retry'")
+        case OperationState.INCOMPLETE | OperationState.PLANNED | OperationState.RUNNING:
+            return text("the next sweep or 'provisioner resume' continues it")
+    return ""

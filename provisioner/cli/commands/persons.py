@@ -1,0 +1,83 @@
+"""``provisioner person``: staff, where no personnel system supplies them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.render.documents import person_document
+from provisioner.cli.session import Session
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.governance.authority import Role
+from provisioner.core.governance.separation import SeparationOfDuties
+from provisioner.core.model.text import Text
+from provisioner.manifest import read_persons
+from provisioner.services.bootstrap import authority_of
+
+#: How many digits of a number are shown.
+SHOWN_DIGITS = 2
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@dry_run_option
+@json_option
+@click.pass_obj
+def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
+    """Import staff from a CSV, TOML or Excel file.
+
+    FILE has the columns id,name,unit,title,mobile,supervisor. Known persons are overwritten. Data of a personnel system
+    takes precedence.
+    """
+    with session.store() as store:
+        authority = authority_of(session.configuration, store)
+        authority.require(session.actor, {Role.ADMINISTRATOR})
+        manifest = read_persons(file, store)
+        session.output.warn(manifest.warnings)
+        known = store.persons(manifest.lines)
+        changed = [person for person in manifest.items if known.get(person.id) != person]
+        SeparationOfDuties(authority).require_for_persons(session.actor, known, changed)
+    if changed and not dry_run:
+        with session.application() as app:
+            app.save_persons(changed, actor=session.actor)
+    session.output.document({"items": [person_document(person, masked(person.mobile)) for person in changed]})
+    tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
+    return ExitCode.DONE
+
+
+@click.command("show")
+@click.argument("person_id", metavar="ID")
+@click.option("--full", is_flag=True, help="Show the whole mobile number.")
+@json_option
+@click.pass_obj
+def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
+    """Show one member of staff.
+
+    The data comes from the personnel system or the store.
+    """
+    with session.application() as app:
+        find = app.planner.people.find_all
+        person = session.privacy(app.store).person(person_id, lambda wanted: find([wanted]).get(wanted))
+    if person is None:
+        raise InputError([Problem(field="id", message=Text("nobody knows {person}", {"person": person_id}))])
+    content = person_document(person, person.mobile if full else masked(person.mobile))
+    session.output.document(content)
+    session.output.fields([(name, str(value or "")) for name, value in content.items()])
+    return ExitCode.DONE
+
+
+def masked(mobile: str | None) -> str | None:
+    """Return a number with its last digits only."""
+    return mobile and "*" * (len(mobile) - SHOWN_DIGITS) + mobile[-SHOWN_DIGITS:]
+
+
+def tell_imported(session: Session, *, changed: int, unchanged: int, dry_run: bool) -> None:
+    """Say how much of a file was taken over, or would be."""
+    counts = {"changed": changed, "unchanged": unchanged}
+    if dry_run:
+        session.output.say("{changed} would be taken over, {unchanged} are known as they are", **counts)
+    else:
+        session.output.say("{changed} taken over, {unchanged} were known as they are", **counts)

@@ -1,0 +1,1 @@
+"""How answers look: documents for JSON, pages for browsers."""

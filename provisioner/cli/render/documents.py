@@ -1,0 +1,181 @@
+"""The JSON that scripts rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from provisioner.core.governance.access_requests import RequestForm
+from provisioner.core.governance.authority import Grant
+from provisioner.core.governance.incidents import Trouble
+from provisioner.core.governance.privacy import MASK
+from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit, canonical
+
+Document = dict[str, object]
+
+
+def operation_document(operation: Operation, translated: Callable[[str], str]) -> Document:
+    """Return an operation, with its steps.
+
+    Args:
+
+        operation: The operation.
+
+        translated: Returns what the journal says in English in the language asked for.
+    """
+    return {
+        "id": operation.id,
+        "kind": operation.kind.value,
+        "login": operation.login,
+        "state": operation.state.value,
+        "actor": operation.actor,
+        "reason": operation.reason,
+        "staging": operation.staging,
+        "created_at": iso(operation.created_at),
+        "finished_at": iso(operation.finished_at),
+        "next_try_at": iso(operation.next_try_at),
+        "error": _error(operation.error, translated),
+        "steps": [_step(step, translated) for step in operation.steps],
+    }
+
+
+def account_document(account: Account, targets: Mapping[str, TargetState]) -> Document:
+    """Return an account, with what is known of it on each target."""
+    return {
+        "login": account.login,
+        "unit": account.unit,
+        "kind": account.kind.value,
+        "holder": account.holder,
+        "state": account.state.value,
+        "password_changed_at": iso(account.password_changed_at),
+        "next_deadline": iso(account.next_deadline),
+        "next_action": account.next_action.value if account.next_action else None,
+        "closes_at": iso(account.closes_at),
+        "targets": [{"name": name, "state": state.value} for name, state in targets.items()],
+    }
+
+
+def unit_document(unit: Unit) -> Document:
+    """Return a unit, with the columns of a manifest."""
+    return {
+        "code": unit.code,
+        "name": unit.name,
+        "kind": unit.kind,
+        "parent": unit.parent,
+        "login": unit.login,
+        "custodian": unit.custodian,
+    }
+
+
+def person_document(person: Person, mobile: str | None) -> Document:
+    """Return a person, with the columns of a manifest.
+
+    Args:
+
+        person: The person.
+
+        mobile: The number as it may be shown.
+    """
+    return {
+        "id": person.id,
+        "name": person.name,
+        "unit": person.unit,
+        "title": person.title,
+        "mobile": mobile,
+        "supervisor": person.supervisor,
+    }
+
+
+def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
+    """Return the record of a handover, with the SHA-256 of all its other fields.
+
+    The hash is over canonical JSON: keys sorted, no spaces, UTF-8. Whoever keeps the record can so show that it is
+    the one that was given out. A masked record has no hash.
+
+    Args:
+
+        handover: The record.
+
+        not_on: The targets on which the account was not handed over.
+    """
+    record: Document = {
+        "id": handover.operation_id,
+        "login": handover.login,
+        "mail": handover.mail,
+        "unit": handover.unit,
+        "unit_name": handover.unit_name,
+        "outgoing": handover.outgoing,
+        "outgoing_name": handover.outgoing_name,
+        "incoming": handover.incoming,
+        "incoming_name": handover.incoming_name,
+        "actor": handover.actor,
+        "reason": handover.reason,
+        "begun_at": iso(handover.begun_at),
+        "finished_at": iso(handover.finished_at),
+        "not_handed_over_on": list(not_on),
+    }
+    is_masked = handover.incoming == MASK
+    return {**record, "sha256": None if is_masked else canonical.sha256(canonical.canonical(record))}
+
+
+def grant_document(grant: Grant) -> Document:
+    """Return a role that somebody has, of himself or for somebody else."""
+    return {
+        "id": grant.id,
+        "person": grant.person,
+        "role": grant.role.value,
+        "unit": grant.unit,
+        "delegator": grant.delegator,
+        "starts_at": iso(grant.starts_at),
+        "ends_at": iso(grant.ends_at),
+        "granted_by": grant.granted_by,
+        "granted_at": iso(grant.granted_at),
+    }
+
+
+def form_document(form: RequestForm) -> Document:
+    """Return a request form, with the SHA-256 of its archived copy once there is one."""
+    return {**form.facts(), "archive_sha256": form.archive_sha256}
+
+
+def trouble_document(trouble: Trouble, custodian: str | None) -> Document:
+    """Return a report of trouble.
+
+    Args:
+
+        trouble: The report.
+
+        custodian: Who answers in the unit that has it in hand.
+    """
+    return {
+        "id": trouble.id,
+        "login": trouble.login,
+        "text": trouble.text,
+        "reporter": trouble.reporter,
+        "reported_at": iso(trouble.reported_at),
+        "unit": trouble.unit,
+        "custodian": custodian,
+        "state": trouble.state.value,
+        "resolution": trouble.resolution,
+    }
+
+
+def iso(time: datetime | None) -> str | None:
+    """Return a time in UTC as scripts read it; ``None`` if there is none."""
+    return canonical.iso(time) if time else None
+
+
+def _step(step: Step, translated: Callable[[str], str]) -> Document:
+    return {
+        "name": step.name,
+        "hook": step.hook,
+        "outcome": step.outcome.value if step.outcome else None,
+        "attempts": step.attempts,
+        "error": _error(step.error, translated),
+    }
+
+
+def _error(error: StepError | None, translated: Callable[[str], str]) -> Document | None:
+    if error is None:
+        return None
+    return {"class": error.name, "message": translated(error.message), "cure": translated(error.cure)}

@@ -1,0 +1,54 @@
+"""The record of a handover, as people read it and as a page to print and to sign (000 m.5/e; 003 m.12/4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from provisioner.cli.render.documents import handover_document
+from provisioner.cli.render.pages import escape, filled
+from provisioner.cli.session import Session
+from provisioner.core.model import Handover
+
+
+def rows(handover: Handover, not_on: Sequence[str], session: Session) -> list[tuple[str, str]]:
+    """Return what the record says, line by line, in the reader's language and time zone."""
+    text = session.output.text
+    return [
+        (text("account"), handover.mail),
+        (text("unit"), f"{handover.unit_name} ({handover.unit})"),
+        (text("handed over by"), _person(handover.outgoing, handover.outgoing_name) or text("nobody")),
+        (text("received by"), _person(handover.incoming, handover.incoming_name)),
+        (text("asked for"), session.local_time(handover.begun_at)),
+        (text("received"), session.local_time(handover.finished_at)),
+        *([(text("not handed over on"), ", ".join(not_on))] if not_on else ()),
+        (text("carried out by"), handover.actor),
+        (text("reason"), handover.reason),
+        (text("operation"), handover.operation_id),
+        ("SHA-256", str(handover_document(handover, not_on)["sha256"] or "")),
+    ]
+
+
+def page(handover: Handover, not_on: Sequence[str], session: Session) -> str:
+    """Return the record as one HTML page that needs no other file, with a line for each signature."""
+    text = session.output.text
+    below = text("date, signature")
+    signatures = [
+        (text("handed over by"), handover.outgoing_name or handover.outgoing or "", below),
+        (text("received by"), handover.incoming_name, below),
+    ]
+    return filled(
+        "record.html",
+        language=session.language,
+        title=escape(text("Record of handover")),
+        rows=_joined('<tr><th scope="row">{}</th><td>{}</td></tr>', rows(handover, not_on, session)),
+        signatures=_joined("<div><p>{}</p><p>{}</p><hr><p>{}</p></div>", signatures),
+        note=escape(text("The password went by SMS to the one who received the account; nobody else has seen it.")),
+    )
+
+
+def _joined(pattern: str, filling: Iterable[tuple[str, ...]]) -> str:
+    return "\n".join(pattern.format(*map(escape, texts)) for texts in filling)
+
+
+def _person(person_id: str | None, name: str | None) -> str:
+    return f"{name} ({person_id})" if name and person_id else person_id or ""

@@ -1,0 +1,93 @@
+"""What a plug-in sees while it registers its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+import attrs
+
+#: How long the request of a plug-in may take that names no limit.
+LONGEST_CALL = timedelta(seconds=30)
+
+SettingsT = TypeVar("SettingsT")
+
+
+class Structure(Protocol):
+    """Turns one table of the configuration into a settings class, strictly."""
+
+    def __call__(self, table: Mapping[str, object], cls: type[SettingsT], place: str, /) -> SettingsT:
+        """Return an instance of *cls*, or raise ConfigurationError with the file and the path of each problem."""
+
+
+@attrs.frozen(kw_only=True)
+class Section:
+    """One configured target, channel or rule set: the table ``[targets.NAME]``, and so on."""
+
+    #: The name of the target, channel or rule set.
+    name: str
+    #: Its path in the file, for messages.
+    place: str
+    #: The folder of the configuration file; relative paths in settings start there.
+    folder: Path
+    table: Mapping[str, object] = attrs.field(repr=False)
+    #: The hooks of a target or channel that its plug-in does not have, as ``cannot`` in the table says.
+    cannot: frozenset[str] = frozenset()
+    _structure: Structure = attrs.field(repr=False, eq=False)
+
+    def settings(self, cls: type[SettingsT]) -> SettingsT:
+        """Return the table as an instance of the attrs class *cls*.
+
+        Fields of type :class:`~provisioner.core.model.secret.Secret` are given by reference in the file: ``env:NAME``,
+        ``file:PATH`` or ``keyring:SERVICE/USER``. Fields of type :class:`~pathlib.Path` start at :attr:`folder`.
+
+        Raises:
+
+            ConfigurationError: A key is unknown or missing, or a value has the wrong type; one line for each, with
+                the file, the path in it, what was expected and the cure.
+        """
+        return self._structure(self.table, cls, self.place)
+
+
+@attrs.frozen(kw_only=True)
+class PluginSettings:
+    """All that the configuration says for one plug-in."""
+
+    #: The name of the plug-in's entry point.
+    plugin: str
+    targets: tuple[Section, ...] = ()
+    channels: tuple[Section, ...] = ()
+    rule_sets: tuple[Section, ...] = ()
+    #: ``tr`` or ``en``: the language of messages to people.
+    language: str = "tr"
+    #: The time zone of days and dates.
+    time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
+
+
+class Registrar(Protocol):
+    """Takes the objects a plug-in makes."""
+
+    def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        """Take the object that implements the account hooks for the target *name*.
+
+        Args:
+
+            name: The name of the target.
+
+            plugin: The object.
+
+            longest_call: The time limit of one request. A process that takes an operation over from one that may still
+                be alive waits for so long before its first request, because the other's last one may still arrive.
+        """
+
+    def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        """Take the object that implements the channel hooks for the channel *name*; see :meth:`target`."""
+
+    def rule_set(self, name: str, plugin: object, /) -> None:
+        """Take the object that implements ``policy_rules`` for the rule set *name*."""
+
+    def on_close(self, callback: Callable[[], object], /) -> None:
+        """Call *callback* once when the program ends; the last one given is called first."""

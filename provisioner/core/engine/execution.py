@@ -1,0 +1,531 @@
+"""Carries out one operation: apply and prove on each target, deliver, commit; or take back, or leave a next try.
+
+The order is what keeps passwords from being lost (docs/why.md). The secret is made here and lives as long
+as :meth:`Execution.run`. The journal is written before each call that may change something and after each call, so that
+whoever takes over after a crash knows that something was begun; what exactly happened is never guessed but asked of the
+target.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import attrs
+
+from provisioner.core.api.errors import (
+    BusyError,
+    InMaintenanceError,
+    ItemMisconfiguredError,
+    LeaseLostError,
+    LockedError,
+    MisconfiguredError,
+    NotAppliedError,
+    OmittedError,
+    ProvisionerError,
+    RefusedError,
+    StoppedError,
+    StoreError,
+    TargetError,
+    ThrottledError,
+    TransientError,
+    UnknownOutcomeError,
+    UnsupportedError,
+    known_or_defect,
+)
+from provisioner.core.api.events import Recipient
+from provisioner.core.api.fencing import Lease, fenced
+from provisioner.core.api.messages import (
+    CloseAccount,
+    CreateAccount,
+    DeleteAccount,
+    DeliverSecret,
+    DeliveryReceipt,
+    HandOver,
+    Presence,
+    ProbeAccount,
+    Receipt,
+    RotateSecret,
+)
+from provisioner.core.api.rules import Mark
+from provisioner.core.engine.delivery import deliver
+from provisioner.core.engine.master_data import MobileMark
+from provisioner.core.engine.passwords import PasswordMaker
+from provisioner.core.engine.plan import Work
+from provisioner.core.engine.recorder import Logbook
+from provisioner.core.gateways.gateway import DELIVER, HOOKS, PROBE, AccountChange, Channel, Target, able
+from provisioner.core.gateways.retrying import Retry
+from provisioner.core.model import (
+    RENEWING,
+    Account,
+    AccountState,
+    Handover,
+    Operation,
+    OperationKind,
+    OperationState,
+    Outcome,
+    TargetState,
+    Unit,
+)
+from provisioner.core.model.secret import Secret
+
+
+@attrs.frozen(kw_only=True)
+class Tools:
+    """What every operation of a run shares."""
+
+    targets: Sequence[Target]
+    #: In the order in which they are tried.
+    channels: Sequence[Channel]
+    passwords: PasswordMaker
+    retry: Retry
+    now: Callable[[], datetime]
+    #: Makes events durable and shows them to the observers.
+    record: Callable[..., None]
+    #: Returns the lease of an operation that this process has begun, by its login and id.
+    lease: Callable[[str, str], Lease]
+    #: How long to wait after an operation was taken from a process that may still be alive: until its own clock has
+    #: told it so, and its last call has ended.
+    takeover_wait: timedelta
+    #: Returns an account of this unit, of which these deadlines were met, with the deadlines that come next.
+    plan_ahead: Callable[[Account, Unit, Sequence[Mark]], Account] = lambda account, *_: attrs.evolve(
+        account, next_deadline=None, next_action=None, closes_at=None
+    )
+    #: Returns what stands for a mobile number in the trail.
+    mobile_mark: MobileMark = lambda _: None
+
+    @property
+    def deliverers(self) -> Sequence[Channel]:
+        """The channels that bring passwords to their owners, in the order in which they are tried."""
+        return able(self.channels, DELIVER)
+
+
+@attrs.define(eq=False)
+class Execution:
+    """One operation being carried out by one thread. Used once."""
+
+    work: Work
+    tools: Tools
+    _log: Logbook = attrs.field(init=False)
+    #: Targets that have, or may have, something new; with the undo if there is one, the last one first.
+    _changed: list[tuple[Target, AccountChange, Callable[[], None] | None]] = attrs.field(factory=list, init=False)
+    #: Whether somebody may have read the new password.
+    _secret_may_be_out: bool = attrs.field(default=False, init=False)
+    _changed_at: datetime | None = attrs.field(default=None, init=False)
+    #: Whether the beginning is in the journal, and the lease taken.
+    _begun: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._log = Logbook(self.work.operation, self.tools.record, self.tools.now)
+
+    def run(self) -> Operation:
+        """Carry the operation out and return it as it then stands.
+
+        Raises:
+
+            BusyError: Somebody else holds the account.
+
+            LeaseLostError: Another process took the operation over, or may have. Nothing more was sent.
+
+            StoreError: The journal cannot be written; nothing more was done.
+        """
+        self._log.start()
+        try:
+            with fenced(self.work.account.login, self._lease):
+                return self._carry_out()
+        except (BusyError, LeaseLostError, StoreError):
+            raise
+        except Exception as error:
+            return self._break_off(error)
+
+    def _carry_out(self) -> Operation:
+        try:
+            if self._kind in _SHUTTING:
+                self._shut()
+            else:
+                self._give_new_secret(self.tools.passwords.make())
+        except (TargetError, StoppedError) as error:
+            return self._stop(error)
+        return self._done()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the journal has a beginning of this try."""
+        return self._begun
+
+    @property
+    def _kind(self) -> OperationKind:
+        return self.work.operation.kind
+
+    @property
+    def _lease(self) -> Lease:
+        return self.tools.lease(self.work.account.login, self.work.operation.id)
+
+    # -- the two courses -------------------------------------------------------------------------------------------
+
+    def _give_new_secret(self, secret: Secret) -> None:
+        request = self._request(secret)
+        probe = ProbeAccount(account=self.work.account, secret=secret)
+        able, missing = self._able(HOOKS[type(request)])
+        if missing:
+            raise missing[0]
+        for target in able:
+            proof = _proof(target, partial(_takes_secret, target, probe, reopens=self._kind not in RENEWING))
+            self._change(target, request, proof)
+            self._prove(target, proof, TargetState.OPEN)
+        self._deliver(secret)
+
+    def _shut(self) -> None:
+        """Close or delete on every target, also after one has failed: the fewer doors stay open, the better.
+
+        Targets that do not work come last, so that their time-outs keep no other door open.
+        """
+        make, is_shut, state = _SHUTTING[self._kind]
+        request = make(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
+        able, missing = self._able(HOOKS[make])
+        errors: list[TargetError] = [*missing]
+        for target in sorted(able, key=lambda one: one.breaker.failing):
+            proof = _proof(target, partial(is_shut, target, ProbeAccount(account=self.work.account)))
+            try:
+                self._change(target, request, proof)
+                self._prove(target, proof, state)
+            except TargetError as error:
+                errors.append(error)
+        if errors:
+            raise min(errors, key=_how_far_off)
+
+    def _request(self, secret: Secret) -> AccountChange:
+        work = self.work
+        if self._kind is OperationKind.ROTATE:
+            return RotateSecret(operation_id=work.operation.id, account=work.account, unit=work.unit, secret=secret)
+        if self._kind is OperationKind.HANDOVER:
+            return HandOver(
+                operation_id=work.operation.id,
+                account=work.account,
+                unit=work.unit,
+                outgoing=work.outgoing,
+                holder=work.recipient,
+                secret=secret,
+            )
+        return CreateAccount(
+            operation_id=work.operation.id,
+            account=work.account,
+            unit=work.unit,
+            holder=work.recipient,
+            secret=secret,
+        )
+
+    def _able(self, hook: str) -> tuple[list[Target], list[UnsupportedError]]:
+        """Return the targets that have the hook, and what keeps the operation from being done on the others.
+
+        Those that the configuration leaves out keep nothing from being done, unless no target is left. All of them are
+        noted as not attempted.
+        """
+        errors: list[UnsupportedError] = []
+        for target in self.tools.targets:
+            if error := target.lacks(hook):
+                position = self._begin(target.name, hook)
+                self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=self._state_without(target))
+                errors.append(error)
+        found = able(self.tools.targets, hook)
+        return found, [one for one in errors if not found or not isinstance(one, OmittedError)]
+
+    def _state_without(self, target: Target) -> TargetState | None:
+        """Return what the account is on a target that is left as it is; ``None`` if that is not known better now."""
+        if self._kind in RENEWING:
+            return TargetState.INCOMPLETE
+        if self._kind not in _SHUTTING:
+            return None
+        try:
+            return _PRESENT[target.probe(ProbeAccount(account=self.work.account)).presence]
+        except TargetError:
+            return TargetState.INCOMPLETE
+
+    # -- the steps -------------------------------------------------------------------------------------------------
+
+    def _change(self, target: Target, request: AccountChange, proof: Callable[[], bool | None]) -> None:
+        """Make a change on one target, and find out what happened when the answer was lost."""
+        position = self._begin(target.name, HOOKS[type(request)])
+        doubtful = False
+
+        def attempt(number: int) -> Receipt:
+            nonlocal doubtful
+            self._log.count(position, number)
+            try:
+                return target.change(request)
+            except UnknownOutcomeError as error:
+                doubtful = True
+                return self._find_out(proof, error)
+            except RefusedError as error:
+                # After a lost answer, a refusal may only mean that the earlier attempt did arrive.
+                if doubtful:
+                    return self._find_out(proof, error)
+                raise
+
+        try:
+            receipt = self.tools.retry.call(attempt)
+        except TargetError as error:
+            if doubtful:
+                self._changed.insert(0, (target, request, None))
+            outcome = Outcome.UNKNOWN if doubtful else Outcome.NOT_APPLIED
+            self._log.end(position, outcome, error=error, target_state=TargetState.INCOMPLETE if doubtful else None)
+            raise
+        self._changed_at = self._changed_at or self.tools.now()
+        self._changed.insert(0, (target, request, receipt.undo))
+        self._log.end(position, receipt.outcome, reference=receipt.reference)
+
+    def _find_out(self, proof: Callable[[], bool | None], error: TargetError) -> Receipt:
+        proved = self.tools.retry.call(lambda _: proof())
+        if proved:
+            return Receipt(outcome=Outcome.APPLIED, detail="found by a probe, after the answer was lost")
+        if proved is None:
+            raise error
+        raise NotAppliedError("{error}; a probe showed that nothing had changed", error=str(error))
+
+    def _prove(self, target: Target, proof: Callable[[], bool | None], state: TargetState) -> None:
+        """Prove that the change is there, with a log-in where there is a password."""
+        position = self._log.begin_to_look(target.name, PROBE)
+        if error := target.lacks(PROBE):
+            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.UNPROVED)
+            if isinstance(error, OmittedError):
+                return
+            raise error
+
+        def attempt(number: int) -> bool | None:
+            self._log.count(position, number)
+            if (proved := proof()) is False:
+                raise NotAppliedError("the target answered that it was done, and a probe shows that it is not")
+            return proved
+
+        try:
+            proved = self.tools.retry.call(attempt)
+        except TargetError as error:
+            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.INCOMPLETE)
+            raise
+        self._log.end(position, Outcome.APPLIED, target_state=state if proved else TargetState.UNPROVED)
+
+    def _deliver(self, secret: Secret) -> None:
+        """Bring the secret to its owner over the first channel that takes it."""
+        channels = self.tools.deliverers
+        last = len(channels) - 1
+        for number, channel in enumerate(channels):
+            try:
+                return self._deliver_over(channel, secret)
+            except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError):
+                if number == last:
+                    raise
+        return None
+
+    def _deliver_over(self, channel: Channel, secret: Secret) -> None:
+        request = DeliverSecret(
+            operation_id=self.work.operation.id,
+            delivery_id=str(uuid.uuid4()),
+            account=self.work.account,
+            recipient=self.work.recipient,
+            secret=secret,
+            replaces_earlier=self._log.tries > 1,
+        )
+        recipient = Recipient(person=request.recipient.id, mobile_mark=self.tools.mobile_mark(request.recipient.mobile))
+        # Whoever takes over knows by the id which message may be out.
+        position = self._begin(channel.name, DELIVER, recipient, request.delivery_id)
+
+        def attempt(number: int) -> DeliveryReceipt:
+            self._log.count(position, number)
+            return deliver(lambda: channel.deliver(request), channel, request.delivery_id, self.tools.retry)
+
+        try:
+            receipt = self.tools.retry.call(attempt)
+        except UnknownOutcomeError as error:
+            self._secret_may_be_out = True
+            self._log.end(position, Outcome.UNKNOWN, error=error)
+            raise
+        except TargetError as error:
+            self._log.end(position, Outcome.NOT_APPLIED, error=error)
+            raise
+        self._secret_may_be_out = True
+        self._log.end(position, Outcome.APPLIED, reference=receipt.reference)
+
+    def _begin(self, name: str, hook: str, recipient: Recipient | None = None, reference: str | None = None) -> int:
+        self._expect_no_stop()
+        position = self._log.begin(name, hook, recipient, reference)
+        if not self._begun:
+            self._begun = True
+            self._outwait_former_process()
+        return position
+
+    def _expect_no_stop(self) -> None:
+        if self.tools.retry.stop.is_set():
+            raise StoppedError("the program was asked to stop", cure="run 'provisioner resume'")
+
+    def _outwait_former_process(self) -> None:
+        """Let the last call of a process that lost the operation end before the first call here.
+
+        It is not told at once that it lost the operation, and a call that it has sent cannot be taken back.
+        """
+        if self._lease.contested:
+            self.tools.retry.stop.wait(self.tools.takeover_wait.total_seconds())
+            self._expect_no_stop()
+
+    def _unwind(self) -> bool:
+        """Take back what was changed, the last change first. Return whether everything is as it was before."""
+        complete = not self.work.begun_before
+        for target, request, undo in self._changed:
+            complete = undo is not None and self._undo(target, request, undo) and complete
+        return complete
+
+    def _undo(self, target: Target, request: AccountChange, undo: Callable[[], None]) -> bool:
+        position = self._log.begin(target.name, "undo")
+        try:
+            target.undo(undo, request)
+        except TargetError as error:
+            self._log.end(position, Outcome.UNKNOWN, error=error, target_state=TargetState.INCOMPLETE)
+            return False
+        self._log.end(position, Outcome.APPLIED, target_state=_STATE_BEFORE[self.work.account.state])
+        return True
+
+    # -- the ends --------------------------------------------------------------------------------------------------
+
+    def _done(self) -> Operation:
+        account = self._account_after()
+        account = self.tools.plan_ahead(account, self._unit_after(), self.work.marks)
+        return self._log.finish(OperationState.DONE, account, handover=self._handover())
+
+    def _account_after(self) -> Account:
+        account, at = self.work.account, self._changed_at or self.tools.now()
+        if self._kind in _SHUTTING:
+            return attrs.evolve(account, state=AccountState.CLOSED, closed_at=account.closed_at or at)
+        opened_at = account.opened_at if self._kind in RENEWING else at
+        return attrs.evolve(
+            account,
+            state=AccountState.OPEN,
+            holder=self.work.operation.holder,
+            opened_at=opened_at or at,
+            closed_at=None,
+            password_changed_at=at,
+        )
+
+    def _unit_after(self) -> Unit:
+        """Return the unit as the operation leaves it: whoever receives its account is its custodian."""
+        unit, operation = self.work.unit, self.work.operation
+        return attrs.evolve(unit, custodian=operation.holder) if self._kind is OperationKind.HANDOVER else unit
+
+    def _handover(self) -> Handover | None:
+        """Return the record for both sides, if this was a handover."""
+        if self._kind is not OperationKind.HANDOVER:
+            return None
+        work, operation = self.work, self.work.operation
+        return Handover(
+            operation_id=operation.id,
+            login=operation.login,
+            mail=work.account.mail,
+            unit=work.unit.code,
+            unit_name=work.unit.name,
+            outgoing=operation.outgoing,
+            outgoing_name=work.outgoing.name if work.outgoing else None,
+            incoming=work.recipient.id,
+            incoming_name=work.recipient.name,
+            actor=operation.actor,
+            reason=operation.reason,
+            begun_at=operation.created_at,
+            finished_at=self.tools.now(),
+        )
+
+    def _stop(self, error: ProvisionerError) -> Operation:
+        """End an operation that cannot be finished now: taken back if possible, and with a next try if it may work."""
+        untouched = not self._changed and not self.work.begun_before
+        whole = untouched or (self._may_unwind and self._unwind())
+        for_good = isinstance(error, RefusedError) and whole
+        account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
+        if for_good:
+            return self._log.finish(OperationState.FAILED if untouched else OperationState.UNDONE, account, error)
+        return self._log.finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
+
+    def _break_off(self, error: Exception) -> Operation:
+        """Leave an operation at which the program itself failed to its next try, which makes a new secret."""
+        whole = not self._log.has_begun and not self.work.begun_before
+        account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
+        failure = known_or_defect(error)
+        return self._log.finish(OperationState.INCOMPLETE, account, failure, self._next_try_at(failure))
+
+    @property
+    def _may_unwind(self) -> bool:
+        """Closing is never taken back, and neither is a password that its owner may have read."""
+        return self._kind not in _SHUTTING and not self._secret_may_be_out
+
+    def _next_try_at(self, error: ProvisionerError) -> datetime:
+        if isinstance(error, InMaintenanceError):
+            return error.until
+        if isinstance(error, StoppedError):
+            return self.tools.now()
+        asked = timedelta(seconds=(error.retry_after or 0) if isinstance(error, ThrottledError) else 0)
+        return self.tools.now() + max(asked, self.tools.retry.policy.next_try_after(self._log.tries))
+
+
+#: What a probe says of an account on a target on which nothing was done.
+_PRESENT = {
+    Presence.ABSENT: TargetState.ABSENT,
+    Presence.ENABLED: TargetState.OPEN,
+    Presence.DISABLED: TargetState.CLOSED,
+}
+
+#: What an account was on a target before the change that is taken back.
+_STATE_BEFORE = {
+    AccountState.PLANNED: TargetState.ABSENT,
+    AccountState.OPEN: TargetState.OPEN,
+    AccountState.CLOSED: TargetState.CLOSED,
+    AccountState.INCOMPLETE: TargetState.INCOMPLETE,
+}
+
+
+def _how_far_off(error: TargetError) -> int:
+    """Rank the errors of several targets: what may work soon comes first, and what will never work last."""
+    return 2 if isinstance(error, RefusedError) else 1 if isinstance(error, InMaintenanceError) else 0
+
+
+def _proof(target: Target, look: Callable[[], bool | None]) -> Callable[[], bool | None]:
+    """Return what shows whether something was done; it tells nothing on a target that cannot be looked at."""
+    return (lambda: None) if target.lacks(PROBE) else look
+
+
+def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool | None:
+    """Look whether the secret logs in.
+
+    Raises:
+
+        LockedError: Nothing does, because somebody else locked the account.
+    """
+    report = target.probe(probe)
+    if report.presence is Presence.DISABLED and (report.lock or not reopens):
+        raise _locked(target, probe.account, report.lock)
+    return report.secret_accepted if report.presence is Presence.ENABLED else False
+
+
+def _locked(target: Target, account: Account, lock: str) -> LockedError:
+    return LockedError(
+        "{login} is locked on {target}: {lock}",
+        cure="ask an administrator of {target} to unlock it, then run the command again; or close it everywhere with"
+        " 'provisioner account close {login}'",
+        target=target.name,
+        login=account.login,
+        lock=lock or "not by this program",
+    )
+
+
+def _is_shut(target: Target, probe: ProbeAccount) -> bool:
+    return target.probe(probe).presence is not Presence.ENABLED
+
+
+def _is_absent(target: Target, probe: ProbeAccount) -> bool:
+    return target.probe(probe).presence is Presence.ABSENT
+
+
+#: Operations after which nobody can log in: what is asked of each target, the proof, and what the account is then.
+_SHUTTING: Mapping[
+    OperationKind,
+    tuple[type[CloseAccount | DeleteAccount], Callable[[Target, ProbeAccount], bool], TargetState],
+] = {
+    OperationKind.CLOSE: (CloseAccount, _is_shut, TargetState.CLOSED),
+    OperationKind.DELETE: (DeleteAccount, _is_absent, TargetState.ABSENT),
+}

@@ -1,0 +1,133 @@
+"""Holds runs back that exceed the mass-change limit, until somebody releases or discards them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from provisioner.core.api.errors import InputError, Problem, StagedError
+from provisioner.core.engine.limits import (
+    Guard,
+    OperationStaged,
+    RunDiscarded,
+    RunReleased,
+    RunStaged,
+    Share,
+    StagedRun,
+)
+from provisioner.core.engine.plan import Work
+from provisioner.core.engine.recorder import step_error
+from provisioner.core.model import Operation, OperationState
+from provisioner.core.model.text import Text
+
+
+class Held(Protocol):
+    """Reads what is held back."""
+
+    def operations(self, ids: Iterable[str], /) -> Mapping[str, Operation]:
+        """Return the operations with these ids."""
+
+    def staged_operations(self, run: str, /) -> Sequence[Operation]:
+        """Return the operations that still wait of a run that was held back, the oldest first."""
+
+
+@attrs.frozen(kw_only=True)
+class Staging:
+    """Writes down what becomes of runs that are held back.
+
+    Args:
+
+        guard: Says which runs are too big to be carried out at once.
+
+        records: What is known.
+
+        record: Makes events durable and shows them to the observers.
+
+        now: The clock.
+    """
+
+    guard: Guard
+    records: Held
+    record: Callable[..., None]
+    now: Callable[[], datetime]
+
+    def excess(self, work: Sequence[Work], *, written: bool = False) -> Share | None:
+        """Return by how much a run exceeds the limit; see :meth:`~provisioner.core.engine.limits.Guard.excess`."""
+        return self.guard.excess(work, written=written)
+
+    def stage(self, work: Sequence[Work], share: Share) -> list[Work]:
+        """Return a run as it is to be written down when it is held back: all that is new of it is staged."""
+        new = [one.operation for one in work if not one.recorded]
+        if not new:
+            return list(work)
+        run = self._run(new, share)
+        self.record(RunStaged(at=run.at, actor=run.actor, run=run))
+        return [one if one.recorded else attrs.evolve(one, operation=_staged(one.operation, run)) for one in work]
+
+    def stage_planned(self, planned: Sequence[Operation], share: Share) -> Mapping[str, Operation]:
+        """Hold a run back that is in the journal already; returns its operations as they then stand, by id."""
+        run = self._run(planned, share)
+        error = step_error(run.error())
+        held = [
+            OperationStaged(at=run.at, actor=run.actor, login=one.login, operation_id=one.id, run=run.id, error=error)
+            for one in planned
+        ]
+        self.record(RunStaged(at=run.at, actor=run.actor, run=run), *held)
+        return self.records.operations([one.id for one in planned])
+
+    def operations(self, run: str) -> list[Operation]:
+        """Return what still waits of a run.
+
+        Raises:
+
+            InputError: Nothing does.
+        """
+        found = list(self.records.staged_operations(run))
+        if not found:
+            message = Text("nothing of a run {run} is held back", {"run": run})
+            raise InputError([Problem(field="id", message=message)])
+        return found
+
+    def release(self, run: str, *, actor: str, reason: str) -> None:
+        """Make what still waits of a run planned, all at once."""
+        self.record(RunReleased(at=self.now(), actor=actor, run=run, reason=reason))
+
+    def discard(self, run: str, *, actor: str, reason: str) -> list[Operation]:
+        """End what still waits of a run, all at once, and return it. Nothing was changed by it.
+
+        Raises:
+
+            InputError: Nothing does.
+        """
+        ids = [one.id for one in self.operations(run)]
+        error = step_error(_discarded(actor, reason))
+        self.record(RunDiscarded(at=self.now(), actor=actor, run=run, reason=reason, error=error))
+        return list(self.records.operations(ids).values())
+
+    def _run(self, operations: Sequence[Operation], share: Share) -> StagedRun:
+        first = operations[0]
+        return StagedRun(
+            id=str(uuid.uuid4()),
+            at=self.now(),
+            actor=first.actor,
+            reason=first.reason,
+            target=share.target,
+            affected=share.affected,
+            out_of=share.out_of,
+            percent=self.guard.limit.percent,
+            operations=len(operations),
+        )
+
+
+def _discarded(actor: str, reason: str) -> StagedError:
+    if reason:
+        return StagedError("discarded by {actor}: {reason}", actor=actor, reason=reason)
+    return StagedError("discarded by {actor}", actor=actor)
+
+
+def _staged(operation: Operation, run: StagedRun) -> Operation:
+    return attrs.evolve(operation, state=OperationState.STAGED, staging=run.id, error=step_error(run.error()))

@@ -1,0 +1,227 @@
+"""The mass-change limit: a run that would close or delete too many accounts waits until somebody releases it.
+
+What was closed or deleted lately counts too, so that a run that is split into many gets no further than a whole one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import attrs
+
+from provisioner.core.api.errors import StagedError
+from provisioner.core.api.events import Event
+from provisioner.core.engine.plan import Work
+from provisioner.core.model import (
+    SHUTTING,
+    Account,
+    AccountState,
+    OperationKind,
+    OperationState,
+    StepError,
+    TargetState,
+)
+
+#: Stands where the name of a target could stand.
+IN_TOTAL = ""
+
+_MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
+_MAY_BE_OPEN_THERE = frozenset({TargetState.OPEN, TargetState.INCOMPLETE, TargetState.UNPROVED})
+
+
+@attrs.frozen(kw_only=True)
+class MassChangeLimit:
+    """How many accounts may be closed or deleted before somebody has to say that it is meant."""
+
+    #: The share of the open accounts that may be closed within the window.
+    percent: int = 20
+    #: From how many open accounts on there is a limit.
+    from_accounts: int = 10
+    #: How far back is counted what was closed already.
+    window: timedelta = timedelta(hours=24)
+
+
+@attrs.frozen(kw_only=True)
+class Share:
+    """How many of the accounts there are would be closed or deleted, with those that were lately."""
+
+    #: The target on which it was counted, or :data:`IN_TOTAL`.
+    target: str
+    affected: int
+    #: How many were open when the window began.
+    out_of: int
+
+
+@attrs.frozen(kw_only=True)
+class Shut:
+    """What was closed or deleted lately, or is about to be, without what somebody has released."""
+
+    accounts: int = 0
+    #: How many of them were open and are not any more.
+    gone: int = 0
+
+
+class Census(Protocol):
+    """Counts accounts."""
+
+    def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
+        """Return what was closed or deleted since then or is about to be, by target and :data:`IN_TOTAL`."""
+
+    def count_open(self, target: str, at_most: int, /) -> int:
+        """Return how many accounts are open on a target, or :data:`IN_TOTAL`; no more than *at_most* are counted."""
+
+    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
+        """Return what is known of these accounts on each target, by login and by the target's name."""
+
+
+@attrs.frozen(kw_only=True)
+class StagedRun:
+    """A run that was held back as a whole, before anything was changed."""
+
+    id: str
+    at: datetime
+    #: Who asked for it: a person's id, or the name of the policy.
+    actor: str
+    reason: str
+    #: The target on which the limit is exceeded most, or :data:`IN_TOTAL`.
+    target: str
+    affected: int
+    out_of: int
+    #: The limit.
+    percent: int
+    #: How many of its operations still wait.
+    operations: int
+
+    def error(self) -> StagedError:
+        """Return why its operations are not carried out."""
+        values = {"affected": self.affected, "out_of": self.out_of, "percent": self.percent, "target": self.target}
+        if self.target == IN_TOTAL:
+            return StagedError(
+                "held back: {affected} of {out_of} accounts would be closed, and {percent} % is the limit",
+                cure="see 'provisioner policy staged', then run 'provisioner policy release {run}' or discard it",
+                run=self.id,
+                **values,
+            )
+        return StagedError(
+            "held back: {affected} of {out_of} accounts on {target} would be closed, and {percent} % is the limit",
+            cure="see 'provisioner policy staged', then run 'provisioner policy release {run}' or discard it",
+            run=self.id,
+            **values,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class RunStaged(Event):
+    """A run was held back. The events that follow write its operations down."""
+
+    kind = "run_staged"
+
+    run: StagedRun
+
+
+@attrs.frozen(kw_only=True)
+class RunReleased(Event):
+    """Somebody said that a run that was held back is meant: those of its operations that still wait are planned."""
+
+    kind = "run_released"
+
+    run: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class RunDiscarded(Event):
+    """Somebody said that a run that was held back is not meant: those of its operations that still wait have failed."""
+
+    kind = "run_discarded"
+
+    run: str
+    reason: str
+    #: The same for the operations.
+    error: StepError
+
+
+@attrs.frozen(kw_only=True)
+class OperationStaged(Event):
+    """An operation that was planned, and not begun, was held back with the run it belongs to."""
+
+    kind = "operation_staged"
+
+    run: str
+    error: StepError
+
+
+@attrs.frozen(kw_only=True)
+class Guard:
+    """Compares runs with the limit.
+
+    Args:
+
+        limit: The limit.
+
+        census: Counts the accounts.
+
+        now: The clock.
+    """
+
+    limit: MassChangeLimit
+    census: Census
+    now: Callable[[], datetime]
+
+    def excess(self, work: Sequence[Work], *, written: bool = False) -> Share | None:
+        """Return by how much a run exceeds the limit, where it does so most; ``None`` if it keeps it.
+
+        Args:
+
+            work: The whole run. What the journal has already counts with what is under way.
+
+            written: Whether the journal has the rest of it too by now.
+        """
+        admitted = _is_recorded if written else _is_admitted
+        shutting = [one for one in work if one.operation.kind in SHUTTING and not admitted(one)]
+        if not shutting:
+            return None
+        lately = self.census.shut_since(self.now() - self.limit.window)
+        counts = self._counts(shutting)
+        shares = [self._share(target, 0 if written else counts[target], lately) for target in counts]
+        over = [share for share in shares if self._is_exceeded(share)]
+        return max(over, key=lambda share: share.affected / share.out_of, default=None)
+
+    def _counts(self, shutting: Sequence[Work]) -> Counter[str]:
+        states = self.census.all_target_states([one.account.login for one in shutting])
+        return Counter(
+            place
+            for one in shutting
+            for place in _affected(one.operation.kind, one.account, states.get(one.account.login, {}))
+        )
+
+    def _share(self, target: str, count: int, lately: Mapping[str, Shut]) -> Share:
+        shut = lately.get(target, Shut())
+        affected = count + shut.accounts
+        enough = max(self.limit.from_accounts, affected * 100 // self.limit.percent + 1)
+        return Share(target=target, affected=affected, out_of=self.census.count_open(target, enough) + shut.gone)
+
+    def _is_exceeded(self, share: Share) -> bool:
+        return share.out_of >= self.limit.from_accounts and share.affected * 100 > share.out_of * self.limit.percent
+
+
+def _is_recorded(work: Work) -> bool:
+    return work.recorded
+
+
+def _is_admitted(work: Work) -> bool:
+    """Whether it was in the journal before, and not because it was held back."""
+    return work.recorded and work.operation.state is not OperationState.STAGED
+
+
+def _affected(kind: OperationKind, account: Account, states: Mapping[str, TargetState]) -> Iterator[str]:
+    """Yield where something would be closed or deleted that is there."""
+    deletes = kind is OperationKind.DELETE
+    if deletes or account.state in _MAY_BE_OPEN:
+        yield IN_TOTAL
+    for target, state in states.items():
+        if state in _MAY_BE_OPEN_THERE or (deletes and state is not TargetState.ABSENT):
+            yield target

@@ -1,0 +1,159 @@
+"""Makes passwords that satisfy every policy, and says what is wrong with others.
+
+A policy is a declaration (:class:`~provisioner.core.api.messages.PasswordPolicy`), so that the same text generates and
+checks; two policies that cannot both hold are found when the program starts, not when a password is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Self
+
+import attrs
+from passlib import pwd
+
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.messages import CharacterClass, PasswordPolicy
+from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import Text
+
+
+def count_words(length: int, classes: Sequence[CharacterClass]) -> int:
+    """Count the words of *length* that have enough characters of every class. The classes share no character.
+
+    The count grows class by class: of the places still free, *n* are chosen for the class at hand, each of which
+    holds any of its characters.
+    """
+    ways = [1] + [0] * length
+    for one in classes:
+        size = len(one.characters)
+        ways = [
+            sum(math.comb(total, n) * size**n * ways[total - n] for n in range(one.at_least, total + 1))
+            for total in range(length + 1)
+        ]
+    return ways[length]
+
+
+def combine(policies: Sequence[PasswordPolicy]) -> PasswordPolicy:
+    """Return the one policy that holds when all of these do.
+
+    Raises:
+
+        ConfigurationError: They contradict each other; the message names the two sides.
+    """
+    if not policies:
+        raise ConfigurationError("there is no password policy", cure="enable a plug-in that declares one")
+    source = " and ".join(policy.source for policy in policies)
+    excluded = set().union(*(policy.excluded for policy in policies))
+    merged = PasswordPolicy(
+        source=source,
+        classes=_combine_classes(policies, excluded),
+        minimum_length=max(policy.minimum_length for policy in policies),
+        maximum_length=min(policy.maximum_length for policy in policies),
+        minimum_bits=max(policy.minimum_bits for policy in policies),
+        excluded="".join(sorted(excluded)),
+        forbidden_words=tuple(word for policy in policies for word in policy.forbidden_words),
+    )
+    if merged.minimum_length > merged.maximum_length:
+        raise ConfigurationError(
+            "the password policies of {source} want at least {least} and at most {most} characters",
+            source=source,
+            least=merged.minimum_length,
+            most=merged.maximum_length,
+        )
+    return merged
+
+
+def _combine_classes(policies: Sequence[PasswordPolicy], excluded: set[str]) -> tuple[CharacterClass, ...]:
+    characters: dict[str, set[str]] = {}
+    at_least: dict[str, int] = {}
+    for one in (one for policy in policies for one in policy.classes):
+        characters[one.name] = characters.get(one.name, set(one.characters)) & set(one.characters)
+        at_least[one.name] = max(at_least.get(one.name, 0), one.at_least)
+    seen: dict[str, str] = {}
+    for name, allowed in characters.items():
+        allowed.difference_update(excluded)
+        if not allowed:
+            raise ConfigurationError("the password policies leave no character in the class {name}", name=name)
+        for character in allowed:
+            if character in seen:
+                raise ConfigurationError(
+                    "the password policies have {character} in the class {one} and in {other}",
+                    character=repr(character),
+                    one=seen[character],
+                    other=name,
+                )
+            seen[character] = name
+    return tuple(
+        CharacterClass(name=name, characters="".join(sorted(allowed)), at_least=at_least[name])
+        for name, allowed in characters.items()
+    )
+
+
+@attrs.frozen
+class PasswordMaker:
+    """Makes passwords from one policy.
+
+    Args:
+
+        policy: What a good password is.
+
+        length: How many characters a generated one has: the shortest that carries the policy's bits.
+    """
+
+    policy: PasswordPolicy
+    length: int
+
+    @classmethod
+    def of(cls, policies: Sequence[PasswordPolicy]) -> Self:
+        """Return a maker for all these policies together.
+
+        Raises:
+
+            ConfigurationError: They contradict each other, or no password can satisfy them.
+        """
+        policy = combine(policies)
+        for length in range(policy.minimum_length, policy.maximum_length + 1):
+            words = count_words(length, policy.classes)
+            if words and math.log2(words) >= policy.minimum_bits:
+                return cls(policy, length)
+        raise ConfigurationError(
+            "no password of at most {most} characters has {bits} bits and everything that {source} want",
+            cure="allow longer passwords or more characters",
+            most=policy.maximum_length,
+            bits=policy.minimum_bits,
+            source=policy.source,
+        )
+
+    @property
+    def bits(self) -> float:
+        """The information in a generated password, in bits; words that are forbidden are too rare to count."""
+        return math.log2(count_words(self.length, self.policy.classes))
+
+    def make(self) -> Secret:
+        """Return a new password. All words that the policy allows are equally likely."""
+        alphabet = "".join(one.characters for one in self.policy.classes)
+        while True:
+            secret = Secret(pwd.genword(length=self.length, chars=alphabet), passing=True)
+            if not self.objections(secret):
+                return secret
+
+    def objections(self, secret: Secret) -> list[Text]:
+        """Return what the policy has against a password; nothing if it is good. The texts do not quote it."""
+        word = secret.reveal()
+        policy = self.policy
+        found = []
+        if not policy.minimum_length <= len(word) <= policy.maximum_length:
+            bounds = {"least": policy.minimum_length, "most": policy.maximum_length}
+            found.append(Text("it must have {least} to {most} characters", bounds))
+        found += [
+            Text("it needs more {name}", {"name": one.name})
+            for one in policy.classes
+            if sum(character in one.characters for character in word) < one.at_least
+        ]
+        if set(word) - set().union(*(one.characters for one in policy.classes)):
+            found.append(Text("it has characters that are not allowed"))
+        if any(forbidden.casefold() in word.casefold() for forbidden in policy.forbidden_words):
+            found.append(Text("it contains a forbidden word"))
+        return found

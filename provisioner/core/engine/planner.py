@@ -1,0 +1,636 @@
+"""Turns what somebody wants into a plan."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import attrs
+
+from provisioner.core.api.errors import (
+    ConfigurationError,
+    Denied,
+    InMaintenanceError,
+    InputError,
+    ItemMisconfiguredError,
+    NotAuthorizedError,
+    OmittedError,
+    Problem,
+    RefusedError,
+    TargetError,
+    UnsupportedError,
+)
+from provisioner.core.api.messages import (
+    AuthorizeOperation,
+    CloseAccount,
+    CreateAccount,
+    DeleteAccount,
+    Denial,
+    HandOver,
+    RotateSecret,
+)
+from provisioner.core.engine.people import LookUp, People
+from provisioner.core.engine.plan import Cause, Naming, Plan, Refused, Unchanged, Work
+from provisioner.core.engine.ports import Records
+from provisioner.core.engine.recorder import step_error
+from provisioner.core.gateways.gateway import DELIVER, HOOKS, PROBE, Channel, Target, able
+from provisioner.core.model import (
+    RENEWING,
+    SHUTTING,
+    Account,
+    AccountState,
+    Operation,
+    OperationKind,
+    OperationState,
+    Outcome,
+    Step,
+    TargetState,
+    Unit,
+)
+from provisioner.core.model.text import Text
+
+#: The hook that carries out an operation on each target.
+HOOK_OF = {
+    OperationKind.CREATE: HOOKS[CreateAccount],
+    OperationKind.REOPEN: HOOKS[CreateAccount],
+    OperationKind.CLOSE: HOOKS[CloseAccount],
+    OperationKind.ROTATE: HOOKS[RotateSecret],
+    OperationKind.HANDOVER: HOOKS[HandOver],
+    OperationKind.DELETE: HOOKS[DeleteAccount],
+}
+
+
+_OPENING = frozenset({OperationKind.CREATE, OperationKind.REOPEN})
+
+#: Which operations that are stuck half-way give way to a new one of a kind. A rotation or a handover cannot take the
+#: place of an opening or a closing, because there may be no account to rotate.
+_GIVES_WAY: Mapping[OperationKind, frozenset[OperationKind]] = {
+    OperationKind.CREATE: _OPENING | SHUTTING,
+    OperationKind.REOPEN: _OPENING | SHUTTING,
+    OperationKind.CLOSE: frozenset(OperationKind),
+    OperationKind.ROTATE: frozenset({OperationKind.ROTATE}),
+    OperationKind.HANDOVER: RENEWING,
+    OperationKind.DELETE: frozenset({OperationKind.DELETE}),
+}
+
+
+#: What an account is on a target where it is shown that nobody can log in.
+_SHUT = frozenset({TargetState.CLOSED, TargetState.ABSENT})
+
+
+@attrs.frozen
+class _Wish:
+    """What is wanted of one account."""
+
+    kind: OperationKind
+    account: Account
+    unit: Unit
+    #: The id of who will hold it.
+    holder: str | None
+    #: In a handover, the id of who holds it now.
+    outgoing: str | None = None
+    #: Whether the caller names who will hold it. If nobody knows that person, the input is wrong, and not the account.
+    names_holder: bool = False
+
+    @property
+    def recipient(self) -> str | None:
+        return self.holder if _delivers(self.kind) else None
+
+    def is_served_by(self, stuck: Operation) -> bool:
+        """Whether bringing *stuck* to its end is what is wanted: an account in a handover will be open after it."""
+        same = stuck.kind is self.kind and stuck.holder == self.recipient
+        return same or (self.kind in _OPENING and stuck.kind in RENEWING)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Planner:
+    """Turns what somebody wants into a plan. It reads, and changes nothing.
+
+    All problems of the input are reported together in one :class:`~provisioner.core.api.errors.InputError`. What is wrong
+    with one account in the store refuses that account, and the rest of the plan stands.
+
+    Args:
+
+        records: What is known.
+
+        people: Who is who.
+
+        choose_login: Names the account of a unit that the manifest does not name.
+
+        authorize: Says why something may not be done; nothing if it may.
+    """
+
+    records: Records
+    people: People
+    targets: Sequence[Target]
+    channels: Sequence[Channel]
+    naming: Naming
+    choose_login: Callable[[Unit], str]
+    now: Callable[[], datetime]
+    authorize: Callable[[AuthorizeOperation], Sequence[Denial]] = lambda _: ()
+
+    def open_units(self, units: Sequence[Unit], cause: Cause) -> Plan:
+        """Plan to open the accounts of units, or to reopen them if they were closed (000 m.5/h).
+
+        Args:
+
+            units: Units as they are, or will be, in the store.
+
+            cause: Who asks, and why.
+
+        Raises:
+
+            InputError: A unit has no valid login, shares one with another unit, or has no custodian.
+
+            TargetError: The personnel system as a whole cannot be asked.
+        """
+        problems: list[Problem] = []
+        accounts = self._unit_accounts(units, problems)
+        wanted = []
+        for unit in units:
+            account = accounts.get(unit.code)
+            if account is None:
+                continue
+            kind = OperationKind.REOPEN if account.state is AccountState.CLOSED else OperationKind.CREATE
+            wanted.append(_Wish(kind, account, unit, unit.custodian, names_holder=True))
+        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+
+    def create(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to open accounts that were named and never opened, or did not come to be open.
+
+        Raises:
+
+            InputError: An account is closed.
+
+            TargetError: The personnel system as a whole cannot be asked.
+        """
+        problems = [
+            _problem(account, "it is closed; reopen it") for account in accounts if account.state is AccountState.CLOSED
+        ]
+        wanted = self._as_they_are(OperationKind.CREATE, accounts)
+        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+
+    def reopen(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to open closed accounts again, with a new password.
+
+        Raises:
+
+            InputError: An account was never opened.
+
+            TargetError: The personnel system as a whole cannot be asked.
+        """
+        problems = [
+            _problem(account, "it was never opened; create it")
+            for account in accounts
+            if account.state is AccountState.PLANNED
+        ]
+        wanted = self._as_they_are(OperationKind.REOPEN, accounts)
+        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+
+    def close(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to close accounts, so that nobody can log in (000 m.5/h; 001 ¶2).
+
+        An operation of another kind that is stuck half-way gives way to the closing.
+
+        Raises:
+
+            NotAuthorizedError: The actor may not do it.
+        """
+        wanted = self._as_they_are(OperationKind.CLOSE, accounts)
+        return self._plan(wanted, [], already=AccountState.CLOSED, cause=cause)
+
+    def delete(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to delete what the targets have of closed accounts, once and for all.
+
+        Raises:
+
+            InputError: An account is not closed.
+
+            NotAuthorizedError: The actor may not do it.
+        """
+        logins = [account.login for account in accounts]
+        deleted, unended = self.records.deleted(logins), self.records.unended(logins)
+        left = [account for account in accounts if account.login not in deleted]
+        problems = [_problem(one, "it is not closed") for one in left if not _may_be_deleted(one, unended)]
+        wanted = self._as_they_are(OperationKind.DELETE, left)
+        plan = self._plan(wanted, problems, already=None, cause=cause)
+        nothing = Text("it was deleted already")
+        return attrs.evolve(plan, unchanged=tuple(Unchanged(login=login, reason=nothing) for login in sorted(deleted)))
+
+    def rotate(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+        """Plan to give open accounts a new password each (001 ¶2).
+
+        Raises:
+
+            InputError: An account is not open.
+
+            TargetError: The personnel system as a whole cannot be asked.
+        """
+        problems = [
+            _problem(account, "it is not open")
+            for account in accounts
+            if account.state in {AccountState.PLANNED, AccountState.CLOSED}
+        ]
+        wanted = self._as_they_are(OperationKind.ROTATE, accounts)
+        return self._plan(wanted, problems, already=None, cause=cause)
+
+    def hand_over(self, account: Account, *, to: str, outgoing: str | None = None, cause: Cause) -> Plan:
+        """Plan to pass an open account to another person, with a new password (000 m.5/e; 003 m.12/4).
+
+        Args:
+
+            account: The account.
+
+            to: The id of whoever receives it.
+
+            outgoing: The id of whoever hands it over, if the caller wants that to be checked.
+
+            cause: Who asks, and why.
+
+        Raises:
+
+            InputError: The account is not open, somebody else holds it, or nobody knows the person.
+
+            TargetError: The personnel system as a whole cannot be asked.
+        """
+        problems = []
+        if account.state in {AccountState.PLANNED, AccountState.CLOSED}:
+            problems.append(_problem(account, "it is not open"))
+        if outgoing and outgoing != account.holder:
+            text = Text("it is held by {holder}", {"holder": account.holder or "nobody"})
+            problems.append(Problem(subject=account.login, field="from", message=text))
+        units = self.records.units([account.unit])
+        stuck = self.records.unended([account.login]).get(account.login)
+        if account.holder == to and not stuck and not problems:
+            text = Text("{person} holds it already", {"person": to})
+            return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
+        wish = _Wish(
+            OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
+        )
+        self._require_authority([wish], cause)  # first: what else is wrong may tell who holds it, and who is known
+        people = self._people([(wish, stuck)])
+        work = self._wished(wish, stuck, people, problems, cause)
+        if problems:
+            raise InputError(problems)
+        return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
+
+    def again(self, operation: Operation) -> Work:
+        """Return the work of an operation from the journal, with people and accounts as they are today.
+
+        Raises:
+
+            InputError: Its account, unit or holder is not known any more.
+
+            UnsupportedError: A target has no hook for it, and the configuration does not say so.
+
+            TargetError: The personnel system cannot be asked about the person.
+        """
+        account = self.records.accounts([operation.login]).get(operation.login)
+        unit = self.records.units([account.unit]).get(account.unit) if account else None
+        if account is None or unit is None:
+            raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
+        people = self.people.look_up([one for one in (operation.holder, operation.outgoing) if one])
+        if error := _unanswered(operation, people):
+            raise error
+        if problem := _without_recipient(operation, unit, people):
+            raise InputError([problem])
+        if missing := self._missing(operation.kind):
+            raise missing
+        return attrs.evolve(self._marked(_work(operation, account, unit, people)), recorded=True)
+
+    def require_release(self, operations: Sequence[Operation], actor: str) -> None:
+        """Make sure that somebody may say of operations that were held back that they are meant.
+
+        Nobody is looked up for that. An account that is not known any more is nobody's: nothing can be done to it.
+
+        Raises:
+
+            NotAuthorizedError: Some are not for them to release; all of them are named.
+        """
+        accounts = self.records.accounts([operation.login for operation in operations])
+        units = self.records.units({account.unit for account in accounts.values()})
+        denials = [
+            Denied(login=account.login, denial=denial)
+            for operation in operations
+            if (account := accounts.get(operation.login)) and (unit := units.get(account.unit))
+            for denial in self._denials(self._release_question(operation, account, unit, actor))
+        ]
+        if denials:
+            raise NotAuthorizedError(denials)
+
+    def _release_question(self, operation: Operation, account: Account, unit: Unit, actor: str) -> AuthorizeOperation:
+        return AuthorizeOperation(
+            kind=operation.kind,
+            account=account,
+            unit=unit,
+            actor=actor,
+            by_policy=False,
+            at=self.now(),
+            incoming=operation.holder if operation.kind is OperationKind.HANDOVER else None,
+            request=operation.request,
+            asked_by=operation.actor,
+        )
+
+    def _unit_accounts(self, units: Sequence[Unit], problems: list[Problem]) -> dict[str, Account]:
+        known = self.records.unit_accounts([unit.code for unit in units])
+        logins = {unit.code: self._login(unit, known.get(unit.code), problems) for unit in units}
+        holders = self.records.accounts([login for login in logins.values() if login])
+        counts = Counter(login for login in logins.values() if login)
+        accounts = {}
+        for unit in units:
+            login = logins[unit.code]
+            if login is None:
+                continue
+            other = holders.get(login)
+            if counts[login] > 1 or (other and other.unit != unit.code):
+                problems.append(_unit_problem(unit, "login", "{login} belongs to another unit too", login=login))
+                continue
+            accounts[unit.code] = known.get(unit.code) or Account(
+                login=login, domain=self.naming.domain_for(unit), unit=unit.code, holder=unit.custodian
+            )
+        return accounts
+
+    def _login(self, unit: Unit, known: Account | None, problems: list[Problem]) -> str | None:
+        if known:
+            return known.login
+        try:
+            text = unit.login or self.choose_login(unit)
+        except (ConfigurationError, TargetError) as error:
+            problems.append(_unit_problem(unit, "login", "no login can be chosen: {why}", why=str(error)))
+            return None
+        try:
+            return self.naming.login(text)
+        except ValueError:
+            problems.append(_unit_problem(unit, "login", "{login} is not a login of ours", login=text))
+            return None
+
+    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[_Wish]:
+        units = self.records.units([account.unit for account in accounts])
+        return [_Wish(kind, account, units[account.unit], account.holder) for account in accounts]
+
+    def _plan(
+        self, wishes: Sequence[_Wish], problems: list[Problem], *, already: AccountState | None, cause: Cause
+    ) -> Plan:
+        unended = self.records.unended([wish.account.login for wish in wishes])
+        settled = [one.account.login for one in wishes if one.account.state is already]
+        left_open = self._left_open(settled) if already is AccountState.CLOSED else set()
+        idle = {login for login in settled if login not in left_open and not _is_under_way(unended.get(login))}
+        active = [(wish, unended.get(wish.account.login)) for wish in wishes if wish.account.login not in idle]
+        people = self._people(active)
+        planned = [self._wished(wish, stuck, people, problems, cause) for wish, stuck in active]
+        if problems:
+            raise InputError(problems)
+        self._require_authority([wish for wish, _ in active], cause)
+        work = [one for one in planned if isinstance(one, Work)]
+        marks = self.records.marks([one.account.login for one in work])
+        return Plan(
+            work=tuple(attrs.evolve(one, marks=tuple(marks.get(one.account.login, ()))) for one in work),
+            unchanged=tuple(_unchanged(one.account) for one in wishes if one.account.login in idle),
+            refused=tuple(one for one in planned if isinstance(one, Refused)),
+        )
+
+    def _people(self, wishes: Sequence[tuple[_Wish, Operation | None]]) -> LookUp:
+        """Look up all who receive or hand over an account. One who cannot be asked about keeps no other from it.
+
+        Raises:
+
+            TargetError: The personnel system as a whole cannot be asked.
+        """
+        found = self.people.look_up(_concerned(wishes))
+        found.raise_for_all()
+        return found
+
+    def _require_authority(self, wishes: Sequence[_Wish], cause: Cause) -> None:
+        denials = [
+            Denied(login=wish.account.login, denial=denial)
+            for wish in wishes
+            for denial in self._denials(self._question(wish, cause))
+        ]
+        if denials:
+            raise NotAuthorizedError(denials)
+
+    def _denials(self, question: AuthorizeOperation) -> Sequence[Denial]:
+        """Return why something may not be done to an account. Where that cannot be told, it may not."""
+        try:
+            return self.authorize(question)
+        except TargetError as error:
+            reason = Text("it cannot be told whether this is allowed: {why}", {"why": str(error)})
+            return [Denial(reason=reason, cure=error.cure)]
+
+    def _question(self, wish: _Wish, cause: Cause) -> AuthorizeOperation:
+        return AuthorizeOperation(
+            kind=wish.kind,
+            account=wish.account,
+            unit=wish.unit,
+            actor=cause.actor,
+            by_policy=cause.by_policy,
+            at=self.now(),
+            incoming=wish.holder if wish.kind is OperationKind.HANDOVER else None,
+            request=cause.request,
+        )
+
+    def _marked(self, work: Work) -> Work:
+        login = work.account.login
+        return attrs.evolve(work, marks=tuple(self.records.marks([login]).get(login, ())))
+
+    def _wished(
+        self,
+        wish: _Wish,
+        stuck: Operation | None,
+        people: LookUp,
+        problems: list[Problem],
+        cause: Cause,
+    ) -> Work | Refused:
+        """Return the work, or why there is none for this account; adds to *problems* what is wrong with the input."""
+        if missing := self._missing(wish.kind):
+            return _impossible(wish, missing)
+        operation = self._operation(wish, stuck, cause)
+        mine = operation is stuck
+        if stuck and not mine and _is_under_way(stuck) and stuck.kind not in _GIVES_WAY[wish.kind]:
+            return _unended(stuck)
+        if error := _unanswered(operation, people):
+            return _not_looked_up(operation, error)
+        if problem := _without_recipient(operation, wish.unit, people):
+            if mine or not wish.names_holder:
+                return _nobody_to_receive(operation, stuck if mine else None)
+            problems.append(problem)
+        work = _work(operation, wish.account, wish.unit, people)
+        return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
+
+    def _left_open(self, logins: Sequence[str]) -> set[str]:
+        """Return which closed accounts may be open on a target that can close them now, and could not then."""
+        closers = {target.name for target in able(able(self.targets, HOOK_OF[OperationKind.CLOSE]), PROBE)}
+        return {
+            login
+            for login, states in self.records.all_target_states(logins).items()
+            if any(state not in _SHUT for name, state in states.items() if name in closers)
+        }
+
+    def _missing(self, kind: OperationKind) -> UnsupportedError | None:
+        """Return what keeps operations of a kind from being done everywhere.
+
+        Closings and deletions are carried out all the same where they can be; they are not done before the rest is.
+        """
+        if not _delivers(kind):
+            return None
+        needed = [(target, hook) for target in self.targets for hook in (HOOK_OF[kind], PROBE)]
+        wanted = [*needed, *((channel, DELIVER) for channel in self.channels)]
+        found = (gateway.lacks(hook) for gateway, hook in wanted)
+        return next((error for error in found if error and not isinstance(error, OmittedError)), None)
+
+    def _operation(self, wish: _Wish, stuck: Operation | None, cause: Cause) -> Operation:
+        if stuck and wish.is_served_by(stuck):
+            return stuck
+        return Operation(
+            id=str(uuid.uuid4()),
+            kind=wish.kind,
+            login=wish.account.login,
+            actor=cause.actor,
+            reason=cause.reason,
+            request=cause.request,
+            created_at=self.now(),
+            holder=wish.recipient,
+            outgoing=wish.outgoing,
+            steps=self.steps(wish.kind),
+        )
+
+    def steps(self, kind: OperationKind) -> tuple[Step, ...]:
+        """Return the steps of an operation of this kind, in order, none of them done.
+
+        A target that has no hook for it is shown as not attempted, with the reason.
+
+        Raises:
+
+            ConfigurationError: A password would be made and there is no channel to deliver it.
+        """
+        hook = HOOK_OF[kind]
+        steps = [step for target in self.targets for step in _target_steps(target, hook)]
+        if _delivers(kind):
+            deliverers = able(self.channels, DELIVER)
+            if not deliverers:
+                raise ConfigurationError(
+                    "there is no channel to deliver a password", cure="configure one under [channels]"
+                )
+            steps.append(Step(name=deliverers[0].name, hook=DELIVER))
+        return tuple(steps)
+
+
+def _work(operation: Operation, account: Account, unit: Unit, people: LookUp) -> Work:
+    return Work(
+        operation=operation,
+        account=account,
+        unit=unit,
+        holder=people.persons.get(operation.holder or ""),
+        outgoing=people.persons.get(operation.outgoing or ""),
+    )
+
+
+def _concerned(wishes: Iterable[tuple[_Wish, Operation | None]]) -> set[str]:
+    """Return the ids of all who receive or hand over an account, also in an operation that has not ended.
+
+    A closing needs nobody, so it does not depend on the personnel system.
+    """
+    wishes = [(wish, stuck) for wish, stuck in wishes if _delivers(wish.kind)]
+    ids = {wish.recipient for wish, _ in wishes} | {wish.outgoing for wish, _ in wishes}
+    ids |= {one for _, stuck in wishes if stuck for one in (stuck.holder, stuck.outgoing)}
+    return {one for one in ids if one}
+
+
+def _unanswered(operation: Operation, people: LookUp) -> TargetError | None:
+    """Return why a person cannot be asked about whom an operation needs.
+
+    During a maintenance it waits without knowing them. Of one who only hands over, no more than the name is needed, and
+    the personnel system may have nothing to say of somebody who has left.
+    """
+    if not _delivers(operation.kind):
+        return None
+    incoming, outgoing = (people.errors.get(one or "") for one in (operation.holder, operation.outgoing))
+    if incoming is not None and not isinstance(incoming, InMaintenanceError):
+        return incoming
+    return None if isinstance(outgoing, (InMaintenanceError, ItemMisconfiguredError, RefusedError)) else outgoing
+
+
+def _not_looked_up(operation: Operation, error: TargetError) -> Refused:
+    values = {"person": operation.holder or "", "why": str(error)}
+    return Refused(
+        login=operation.login,
+        reason=Text("{person}, who holds it or is to receive it, cannot be looked up: {why}", values),
+        cure=error.cure if error.cure.template else Text("run the command again when the personnel system answers"),
+    )
+
+
+def _without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Problem | None:
+    """Return what is wrong if a password would be made and there is nobody to send it to."""
+    holder = operation.holder
+    if not _delivers(operation.kind) or holder in people.persons or holder in people.errors:
+        return None
+    if operation.holder is None:
+        return _unit_problem(unit, "custodian", "the unit has no custodian to send the password to")
+    return _unit_problem(unit, "custodian", "nobody knows {person}", person=operation.holder)
+
+
+def _impossible(wish: _Wish, missing: UnsupportedError) -> Refused:
+    values = {"login": wish.account.login, "kind": wish.kind.value, "missing": missing.text}
+    reason = Text("{missing}, so '{kind}' of {login} cannot be done there", values)
+    return Refused(login=wish.account.login, reason=reason, cure=missing.cure)
+
+
+def _unended(stuck: Operation) -> Refused:
+    return Refused(
+        login=stuck.login,
+        reason=Text("its {kind} has not ended", {"kind": stuck.kind.value}),
+        cure=Text("run 'provisioner resume' first"),
+    )
+
+
+def _nobody_to_receive(operation: Operation, stuck: Operation | None) -> Refused:
+    """Return why nothing can be done to an account whose holder nobody knows."""
+    values = {"kind": operation.kind.value, "person": operation.holder or "", "login": operation.login}
+    if operation.holder is None:
+        reason = Text("nobody holds it, so there is nobody to send the password to")
+    elif stuck:
+        reason = Text("its {kind} has not ended, and {person}, who is to receive the password, is unknown", values)
+    else:
+        reason = Text("{person}, who holds it, is unknown", values)
+    cure = Text("correct the personnel data, or run 'provisioner handover {login} --to PERSON'", values)
+    return Refused(login=operation.login, reason=reason, cure=cure)
+
+
+def _is_under_way(operation: Operation | None) -> bool:
+    """Whether it is to be carried out. One that is held back was never begun, and is not."""
+    return operation is not None and operation.state is not OperationState.STAGED
+
+
+def _may_be_deleted(account: Account, unended: Mapping[str, Operation]) -> bool:
+    """Whether it is closed, or stuck in being deleted."""
+    stuck = unended.get(account.login)
+    return account.state is AccountState.CLOSED or (stuck is not None and stuck.kind is OperationKind.DELETE)
+
+
+def _delivers(kind: OperationKind) -> bool:
+    return kind not in SHUTTING
+
+
+def _target_steps(target: Target, hook: str) -> Iterable[Step]:
+    change = _target_step(target, hook)
+    return [change] if change.error else [change, _target_step(target, PROBE)]
+
+
+def _target_step(target: Target, hook: str) -> Step:
+    if error := target.lacks(hook):
+        return Step(name=target.name, hook=hook, outcome=Outcome.NOT_APPLIED, error=step_error(error))
+    return Step(name=target.name, hook=hook)
+
+
+def _unchanged(account: Account) -> Unchanged:
+    return Unchanged(login=account.login, reason=Text("it is {state} already", {"state": account.state.value}))
+
+
+def _problem(account: Account, message: str) -> Problem:
+    return Problem(subject=account.login, field="login", message=Text(message))
+
+
+def _unit_problem(unit: Unit, field: str, message: str, **values: object) -> Problem:
+    return Problem(subject=unit.code, field=field, message=Text(message, values))

@@ -1,0 +1,58 @@
+"""What planned operations would do to the attributes of accounts, for a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import attrs
+
+from provisioner.core.api.errors import TargetError
+from provisioner.core.api.messages import AttributeChange, PlannedChange, ProbeAccount
+from provisioner.core.engine.plan import Work
+from provisioner.core.gateways.gateway import Target
+from provisioner.core.model import SHUTTING, OperationKind
+
+
+@attrs.frozen(kw_only=True)
+class Foreseen:
+    """What one operation would do to the attributes of its account on one target."""
+
+    login: str
+    target: str
+    changes: tuple[AttributeChange, ...] = ()
+    #: Why the target cannot tell.
+    error: TargetError | None = None
+
+
+def foresee(work: Sequence[Work], targets: Sequence[Target]) -> Iterator[Foreseen]:
+    """Ask the targets that can tell what operations would do to attributes, and yield each answer that says something.
+
+    Args:
+
+        work: The operations.
+
+        targets: The targets, which have been checked.
+    """
+    able = [target for target in targets if target.report and target.report.foresees]
+    questions = list(product(filter(_touches_attributes, work), able))
+    if not questions:
+        return
+    with ThreadPoolExecutor(max(target.parallel for target in able), thread_name_prefix="foresee") as threads:
+        for found in threads.map(lambda question: _foreseen(*question), questions):
+            if found.changes or found.error:
+                yield found
+
+
+def _touches_attributes(work: Work) -> bool:
+    return work.operation.kind not in {*SHUTTING, OperationKind.ROTATE} and work.holder is not None
+
+
+def _foreseen(work: Work, target: Target) -> Foreseen:
+    planned = PlannedChange(kind=work.operation.kind, unit=work.unit, holder=work.recipient, outgoing=work.outgoing)
+    try:
+        report = target.probe(ProbeAccount(account=work.account, planned=planned))
+    except TargetError as error:
+        return Foreseen(login=work.account.login, target=target.name, error=error)
+    return Foreseen(login=work.account.login, target=target.name, changes=report.changes)

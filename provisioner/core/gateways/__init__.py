@@ -1,0 +1,1 @@
+"""Calls plug-ins, with retries, circuit breakers and traces."""

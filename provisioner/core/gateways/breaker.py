@@ -1,0 +1,383 @@
+"""A circuit breaker: a target that is down is not called until a single call has shown that it is back.
+
+What one account, person or message causes says nothing of the target. Failures of the same item count once, and unless
+there was no connection at all, the target's own check has to fail as well before the circuit opens.
+
+One that has not worked for a long time is quarantined: nothing is sent to it any more until somebody has looked at it
+and says ``provisioner target resume``.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import attrs
+import structlog
+
+from provisioner.core.api.errors import (
+    ForbiddenError,
+    ItemMisconfiguredError,
+    LeaseLostError,
+    LeftAloneError,
+    MisconfiguredError,
+    ProvisionerError,
+    QuarantinedError,
+    RefusedError,
+    StoreError,
+    SystemMisconfiguredError,
+    ThrottledError,
+    UnavailableError,
+)
+from provisioner.core.api.events import TargetQuarantined
+from provisioner.core.engine.recorder import step_error
+from provisioner.core.gateways.health import Change, Health, MemoryHealth, TargetHealth
+from provisioner.core.gateways.maintenance import Maintenance
+from provisioner.core.model import StepError
+
+log = structlog.stdlib.get_logger(__name__)
+
+#: For so many seconds a check that found nothing wrong speaks for the calls that fail after it, so that hundreds of
+#: refused items do not cause hundreds of checks.
+CHECK_HOLDS = 1.0
+
+
+class BreakerState(StrEnum):
+    """Whether calls go through."""
+
+    #: They do.
+    CLOSED = "closed"
+    #: They do not; the target failed too often in a row.
+    OPEN = "open"
+    #: One does, as a probe.
+    HALF_OPEN = "half_open"
+    #: They do not, until somebody resumes the target.
+    QUARANTINED = "quarantined"
+
+
+@attrs.define(eq=False, kw_only=True)
+class Breaker:
+    """Wraps the calls to one target: :meth:`call` around each one; threads may do so at once.
+
+    A wrong credential or setting opens it as soon as a check or the answer itself confirms it: it will not get better,
+    and more tries may lock our account.
+
+    The lock is held while the state changes and never during a call, so parallel calls stay parallel; when the time
+    to try again has come, exactly one caller gets through.
+
+    What it remembers beyond the process is written when it opens, when a probe fails and when the target works again,
+    and read once in each pause; so a quarantine, and its end, reach every process.
+    """
+
+    #: The name of the target, for messages.
+    name: str
+    now: Callable[[], datetime]
+    #: At how many different items calls must fail in a row before the target is not called for a while. Without a
+    #: connection each call counts.
+    threshold: int = 5
+    #: How long it is then left alone.
+    pause: timedelta = timedelta(seconds=30)
+    #: How long it may fail, without a success in between, before it is quarantined.
+    quarantine_after: timedelta = timedelta(hours=1)
+    health: Health = attrs.field(factory=MemoryHealth)
+    #: Tells whether somebody is working on the target. Then no call goes through, and none is counted.
+    maintenance: Callable[[str], Maintenance | None] = lambda _: None
+    #: Told of a quarantine, once for each reason.
+    notify: Callable[[TargetQuarantined], None] = attrs.field(default=lambda _: None)
+    state: BreakerState = attrs.field(default=BreakerState.CLOSED, init=False)
+    #: The items at which calls failed since one worked.
+    _failing: set[Hashable] = attrs.field(factory=set, init=False)
+    _opened_at: datetime | None = attrs.field(default=None, init=False)
+    _known: TargetHealth | None = attrs.field(default=None, init=False)
+    _known_at: datetime | None = attrs.field(default=None, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    #: Held by the one thread that checks the target; never inside the lock above.
+    _checking: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    #: When a check last found nothing wrong, by the monotonic clock.
+    _good_at: float = attrs.field(default=-math.inf, init=False)
+
+    @contextmanager
+    def call(self, item: str | None = None, check: Callable[[], object] | None = None) -> Iterator[None]:
+        """Wrap one call.
+
+        Args:
+
+            item: What the call is about: an account, a person or a message. ``None`` if it is about nothing alone.
+
+            check: Asks the target whether it works, and raises if it does not. ``None`` if the target has no check:
+                then failures at different items decide.
+
+        Raises:
+
+            LeftAloneError: The target is not called now.
+
+            ItemMisconfiguredError: The call raised a :class:`~provisioner.core.api.errors.MisconfiguredError`, and the
+                check passed: it is about this item.
+
+            MisconfiguredError: The call raised a :class:`~provisioner.core.api.errors.ForbiddenError`, and the check
+                failed as well: it is not about this item.
+
+            SystemMisconfiguredError: The call raised it, so it is about all items; the check is not asked.
+        """
+        self._admit()
+        began = time.monotonic()
+        try:
+            yield
+        except LeaseLostError as error:
+            self._note(error)
+            raise
+        except SystemMisconfiguredError as error:
+            self._note(error, item=item, confirmed=True)
+            raise
+        except Exception as error:
+            if check is None or not self._is_suspicious(error, item):
+                self._note(error, item=item)
+                raise
+            raise self._examined(error, item, check, began) from None
+        except BaseException as error:
+            self._note(error)
+            raise
+        self._note(None)
+
+    @contextmanager
+    def probe(self) -> Iterator[None]:
+        """Wrap a call that finds out whether the target is back. It need not wait for the end of the pause.
+
+        Its failure is remembered at once: a program that runs for a moment makes no second call.
+        """
+        with self._lock:
+            if self.state is BreakerState.OPEN:
+                self._opened_at = self.now() - self.pause
+        self._admit()
+        try:
+            yield
+        except Exception as error:
+            found = _of_target(error)
+            self._note(found, probing=True)
+            if found is error:
+                raise
+            raise found from None
+        except BaseException as error:
+            self._note(error)
+            raise
+        self._note(None)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last call failed, or none is let through."""
+        return bool(self._failing) or self.state is not BreakerState.CLOSED or bool(self.maintenance(self.name))
+
+    def expect_no_quarantine(self) -> None:
+        """Make sure that somebody still wants the target to be called.
+
+        Raises:
+
+            QuarantinedError: Nobody does.
+        """
+        with self._lock:
+            self._look()
+            if self.state is BreakerState.QUARANTINED and self._known:
+                raise QuarantinedError(
+                    "{target} has not worked since {since} and is quarantined: {error}",
+                    cure="mend it, then run 'provisioner target resume {target}'",
+                    target=self.name,
+                    since=self._known.failing_since,
+                    error=self._known.error.message or self._known.error.name,
+                )
+
+    def _admit(self) -> None:
+        if maintenance := self.maintenance(self.name):
+            raise maintenance.error()
+        self.expect_no_quarantine()
+        with self._lock:
+            if self.state is BreakerState.OPEN and self._opened_at and self.now() >= self._opened_at + self.pause:
+                self.state = BreakerState.HALF_OPEN
+            elif self.state is not BreakerState.CLOSED:
+                raise LeftAloneError(
+                    "{target} failed {count} times in a row and is left alone for a while",
+                    cure="see what is wrong with it, then run 'provisioner resume'",
+                    target=self.name,
+                    count=len(self._failing),
+                )
+
+    def _is_suspicious(self, error: Exception, item: str | None) -> bool:
+        """Whether a failure may be the target's, so that its check has to decide."""
+        if isinstance(error, (MisconfiguredError, ForbiddenError)):
+            return True
+        if isinstance(error, (RefusedError, ThrottledError)) or _is_no_connection(error):
+            return False
+        with self._lock:
+            return self.state is BreakerState.HALF_OPEN or len({*self._failing, item or object()}) >= self.threshold
+
+    def _examined(self, error: Exception, item: str | None, check: Callable[[], object], began: float) -> Exception:
+        """Let the check decide whether a failure is the target's or the item's, and return what it then is.
+
+        Threads whose calls failed at the same time share one check.
+        """
+        with self._checking:
+            found = self._checked(check, error, began)
+        if found is None:
+            self._note(None)
+            return _of_item(error, self.name, item)
+        if isinstance(found, (RefusedError, ThrottledError)):  # that says nothing either way
+            self._note(found)
+            return error
+        self._note(found, item=item, confirmed=True)
+        return _of_target(error)
+
+    def _checked(self, check: Callable[[], object], error: Exception, began: float) -> Exception | None:
+        """Return how the check failed; ``None`` if it passed, now or when the call had begun, or just before."""
+        if self._good_at >= began - CHECK_HOLDS:
+            return None
+        if self.state in {BreakerState.OPEN, BreakerState.QUARANTINED}:  # another thread has just found out
+            return _of_target(error)
+        try:
+            check()
+        except Exception as failure:
+            return _of_target(failure)
+        self._good_at = time.monotonic()
+        return None
+
+    def _note(
+        self, error: BaseException | None, *, item: str | None = None, probing: bool = False, confirmed: bool = False
+    ) -> None:
+        """Draw the conclusion from how a call ended, and tell of it where that is due."""
+        notice = None
+        with self._lock:
+            if error is None or isinstance(error, (RefusedError, ThrottledError)):
+                self._worked()
+            elif isinstance(error, Exception) and not isinstance(error, LeaseLostError):
+                notice = self._failed(error, item, probing=probing, confirmed=confirmed)
+            elif self.state is BreakerState.HALF_OPEN:
+                self._open()  # the probe was interrupted and told nothing
+        if notice:
+            log.warning("target_quarantined", target=self.name, error=notice.error.name, reason=notice.error.message)
+            self.notify(notice)
+
+    def _worked(self) -> None:
+        self._failing.clear()
+        if self.state is not BreakerState.QUARANTINED:
+            self.state = BreakerState.CLOSED
+            if self._known:
+                self._remember(lambda known: known if known and known.quarantined_at else None)
+
+    def _failed(
+        self, error: Exception, item: str | None, *, probing: bool, confirmed: bool
+    ) -> TargetQuarantined | None:
+        if self.state is BreakerState.QUARANTINED:
+            return None
+        was = self.state
+        self._failing.add(object() if item is None or _is_no_connection(error) else item)
+        ours = isinstance(error, MisconfiguredError) and item is None
+        if was is BreakerState.HALF_OPEN or len(self._failing) >= self.threshold or ours or confirmed:
+            self._open()
+        changed = self.state is not was
+        return self._remember_failure(error) if changed or probing else None
+
+    def _open(self) -> None:
+        self.state = BreakerState.OPEN
+        self._opened_at = self.now()
+
+    # -- what is remembered beyond the process, under the lock -----------------------------------------------------
+
+    def _remember_failure(self, error: Exception) -> TargetQuarantined | None:
+        """Write a failure down; returns the notice of a quarantine if nobody was told of this reason yet."""
+        told = ""
+
+        def change(known: TargetHealth | None) -> TargetHealth:
+            nonlocal told
+            told = known.noticed if known else ""
+            return self._after_failure(known, error)
+
+        after = self._remember(change)
+        if after is None or after.noticed == told:
+            return None
+        return TargetQuarantined(at=self.now(), target=self.name, failing_since=after.failing_since, error=after.error)
+
+    def _after_failure(self, known: TargetHealth | None, error: Exception) -> TargetHealth:
+        now = self.now()
+        since = min(known.failing_since, now) if known else now
+        quarantined_at = known.quarantined_at if known else None
+        if quarantined_at is None and now - since >= self.quarantine_after:
+            quarantined_at = now
+        return TargetHealth(
+            name=self.name,
+            failing_since=since,
+            error=_described(error),
+            quarantined_at=quarantined_at,
+            noticed=_reason(error) if quarantined_at else "",
+        )
+
+    def _look(self) -> None:
+        """See what other processes found out, if it was not done lately."""
+        if self._known_at is None or self.now() >= self._known_at + self.pause:
+            self._know(lambda: self.health.health(self.name))
+
+    def _remember(self, change: Change) -> TargetHealth | None:
+        self._know(lambda: self.health.change_health(self.name, change))
+        return self._known
+
+    def _know(self, ask: Callable[[], TargetHealth | None]) -> None:
+        """Take over what is known now. If it cannot be told, the calls decide, as in a process of its own."""
+        self._known_at = self.now()
+        try:
+            self._known = ask()
+        except StoreError as error:
+            log.warning("health_not_kept", target=self.name, reason=str(error))
+            return
+        if self._known and self._known.quarantined_at:
+            self.state = BreakerState.QUARANTINED
+        elif self.state is BreakerState.QUARANTINED:  # somebody resumed it
+            self.state = BreakerState.CLOSED
+            self._failing.clear()
+
+
+def _is_no_connection(error: Exception) -> bool:
+    """Whether a call failed before anything was said about its item."""
+    return isinstance(error, UnavailableError) and not error.reached
+
+
+def _of_item(error: Exception, target: str, item: str | None) -> Exception:
+    """Return *error* as one of the item that the call was about."""
+    if not isinstance(error, MisconfiguredError):
+        return error
+    refusal = ItemMisconfiguredError(
+        "{target} works and refuses {item} alone: {reason}",
+        cure="see what {target} has of {item}, and whether we may read and change it",
+        target=target,
+        item=item or "this call",
+        reason=str(error),
+    )
+    if error.cure.template:
+        refusal.cure = error.cure
+    return refusal
+
+
+def _of_target(error: Exception) -> Exception:
+    """Return *error* as one of the target as a whole."""
+    if not isinstance(error, ForbiddenError):
+        return error
+    found = MisconfiguredError(error.text.template, cure=error.cure.template, **error.text.values)
+    found.target = error.target
+    return found
+
+
+def _described(error: Exception) -> StepError:
+    """Return *error* as it is kept; the text of one that is not ours may quote a secret."""
+    return (
+        step_error(error) if isinstance(error, ProvisionerError) else StepError(name=type(error).__name__, message="")
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Return what makes one failure the same as another, whatever numbers are in its text."""
+    return (
+        f"{type(error).__name__}: {error.text.template}"
+        if isinstance(error, ProvisionerError)
+        else type(error).__name__
+    )

@@ -1,0 +1,391 @@
+"""How one target or one channel is called.
+
+pluggy's plain call reaches every plug-in, the last registered first, and stops at the first exception. Accounts are
+therefore changed through :class:`Target` and :class:`Channel`, each of which reaches one object. They also hold
+what must be true of *every* call: errors are ours and name the target, secrets are masked in errors and answers, a dry
+run changes nothing, no more calls run at once than the target allows, and a target that is down is left alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import ClassVar, TypeVar
+
+import attrs
+import pluggy
+import structlog
+
+from provisioner.core.api.errors import (
+    DryRunError,
+    LeaseLostError,
+    OmittedError,
+    PluginDefectError,
+    ProvisionerError,
+    RefusedError,
+    TargetError,
+    UnsupportedError,
+)
+from provisioner.core.api.fencing import require_lease
+from provisioner.core.api.messages import (
+    AccountReport,
+    ChannelReport,
+    CheckChannel,
+    CheckTarget,
+    CloseAccount,
+    CreateAccount,
+    DeleteAccount,
+    DeliverNotice,
+    DeliverSecret,
+    DeliveryReceipt,
+    FindPerson,
+    HandOver,
+    ProbeAccount,
+    ProbeDelivery,
+    Receipt,
+    RotateSecret,
+    TargetReport,
+)
+from provisioner.core.api.registration import LONGEST_CALL
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.maintenance import Maintenance
+from provisioner.core.gateways.plugin_code import ForeignError, contained
+from provisioner.core.model import Account, Person, mobile
+from provisioner.core.model.masking import mask, mask_all, masked
+from provisioner.core.model.text import Text
+
+log = structlog.stdlib.get_logger(__name__)
+
+AnswerT = TypeVar("AnswerT")
+GatewayT = TypeVar("GatewayT", bound="Gateway")
+ErrorT = TypeVar("ErrorT", bound=ProvisionerError)
+
+AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | DeleteAccount
+
+#: The hook that carries out a request.
+HOOKS: Mapping[type[AccountChange], str] = {
+    CreateAccount: "account_create",
+    CloseAccount: "account_close",
+    RotateSecret: "account_rotate",
+    HandOver: "account_handover",
+    DeleteAccount: "account_delete",
+}
+
+#: The hook that shows what was done on a target, and the one that brings a password to its owner.
+PROBE, DELIVER = "account_probe", "secret_deliver"
+
+#: The hooks of a target without which something is left undone or unproved: each is there, or stands in ``cannot``.
+TARGET_HOOKS = (*HOOKS.values(), PROBE)
+
+#: The same of a channel.
+CHANNEL_HOOKS = (DELIVER, "notice_deliver")
+
+#: Hooks that may be called although the target is being left alone: they find out whether it is back.
+CHECKS = frozenset({"target_check", "channel_check"})
+
+#: Hooks that change something outside; a dry run must not reach them.
+MUTATING = frozenset({*HOOKS.values(), "secret_deliver", "notice_deliver"})
+
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where a plug-in comes from."""
+
+    #: The name of its entry point.
+    plugin: str
+    #: The distribution that ships it.
+    distribution: str
+    version: str
+
+
+@attrs.define(eq=False, kw_only=True)
+class Gateway:
+    """One target or channel, and everything that holds for each call to it."""
+
+    #: The hook that tells whether it works, and its request.
+    _check: ClassVar[tuple[str, object]]
+    #: What its section of the configuration is called, without its name.
+    family: ClassVar[str]
+    #: The hooks that have to be there, or to stand in ``cannot``.
+    expected: ClassVar[tuple[str, ...]]
+
+    name: str
+    origin: Origin
+    hooks: frozenset[str]
+    #: The hooks that the configuration says it does not have.
+    cannot: frozenset[str] = frozenset()
+    #: How many calls may run at once.
+    parallel: int
+    breaker: Breaker
+    #: How long one request to it may take.
+    longest_call: timedelta = LONGEST_CALL
+    dry_run: bool = False
+    #: Reaches this object, by hook; the plug-in manager keeps it right.
+    callers: Mapping[str, pluggy.HookCaller] = attrs.field(factory=dict, init=False, repr=False)
+    _free: threading.BoundedSemaphore = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._free = threading.BoundedSemaphore(self.parallel)
+
+    def call(self, hook: str, request: object, answer: type[AnswerT]) -> AnswerT:
+        """Call one hook of this object, and take no answer but one of this type.
+
+        Args:
+
+            hook: The hook's name.
+
+            request: Its request.
+
+            answer: The type it must answer with.
+
+        Raises:
+
+            TargetError: What the plug-in raised, with the target's name and without any secret; anything
+                else it raises, or answers, becomes a :class:`~provisioner.core.api.errors.PluginDefectError`.
+
+            DryRunError: The hook would change something, and this is a dry run.
+
+            LeaseLostError: The hook would change something, and the account may be another process's by now.
+        """
+        if lacking := self.lacks(hook):
+            raise lacking
+        if self.dry_run and hook in MUTATING:
+            raise DryRunError("{hook} on {target} was held back: this is a dry run", hook=hook, target=self.name)
+        call = partial(self.callers[hook], request=request)
+        result = self._guarded(partial(_fenced, call) if hook in MUTATING else call, hook, request)
+        return self._expected(result, hook, answer)
+
+    def find_person(self, request: FindPerson) -> Person | None:
+        """Call ``person_find``; ``None`` if this object does not know the person.
+
+        Raises:
+
+            TargetError: It cannot tell; see :meth:`call`.
+        """
+        hook = "person_find"
+        result = self._guarded(lambda: self.callers[hook](request=request), hook, request)
+        return None if result is None else self._expected(result, hook, Person)
+
+    def _expected(self, result: object, hook: str, answer: type[AnswerT]) -> AnswerT:
+        if not isinstance(result, answer):
+            defect = PluginDefectError(
+                "{plugin} answered {found} to {hook} instead of {expected}",
+                plugin=self._plugin,
+                found=type(result).__name__,
+                hook=hook,
+                expected=answer.__name__,
+            )
+            raise self._named(defect)
+        return result
+
+    @property
+    def missing(self) -> list[UnsupportedError]:
+        """What it should be able to do and is not, with the cure, and what the configuration does not know of."""
+        found = [error for hook in self.expected if (error := self.lacks(hook))]
+        return [error for error in found if not isinstance(error, OmittedError)]
+
+    def lacks(self, hook: str) -> UnsupportedError | None:
+        """Return why a hook cannot be called; ``None`` if it is there."""
+        if hook in self.hooks:
+            return None
+        values = {"target": self.name, "hook": hook}
+        error: UnsupportedError = OmittedError("{target} cannot do {hook}, as the configuration says", **values)
+        if hook not in self.cannot:
+            error = UnsupportedError(
+                "{target} has no {hook}",
+                cure='implement {hook} with @hookimpl in plug-in {plugin}, or write cannot = ["{hook}"] under'
+                " [{family}.{target}]",
+                plugin=self.origin.plugin,
+                family=self.family,
+                **values,
+            )
+        self._named(error)
+        return error
+
+    def expect_no_quarantine(self) -> None:
+        """Make sure that it may be called at all, without calling it.
+
+        Raises:
+
+            QuarantinedError: Somebody has to resume it first.
+        """
+        try:
+            self.breaker.expect_no_quarantine()
+        except TargetError as error:
+            raise self._named(error) from None
+
+    def maintenance(self) -> Maintenance | None:
+        """Return the maintenance that it is in, if it is in one; nothing is called then."""
+        return self.breaker.maintenance(self.name)
+
+    def _guarded(self, function: Callable[[], object], hook: str, request: object) -> object:
+        try:
+            with self._free, self._admitted(hook, request):
+                return self._translated(function, hook, request)
+        except TargetError as error:
+            raise self._named(error) from None
+
+    def _admitted(self, hook: str, request: object) -> AbstractContextManager[None]:
+        if hook in CHECKS:
+            return self.breaker.probe()
+        return self.breaker.call(_item(request), self._confirm if self._check[0] in self.hooks else None)
+
+    def _confirm(self) -> None:
+        """Ask the target whether it works, as a part of the call that has failed: it has a turn already."""
+        hook, request = self._check
+        self._translated(lambda: self.callers[hook](request=request), hook, request)
+
+    def _translated(self, function: Callable[[], object], hook: str, request: object) -> object:
+        """Call *function*, and let nothing out that is not ours or quotes a secret: the breaker remembers it."""
+        try:
+            return masked(contained(function), getattr(request, "secret", None))
+        except TargetError as error:
+            failure = discreet(error)
+        except LeaseLostError:
+            raise
+        except (ForeignError, ProvisionerError) as error:
+            failure = self._defect(error, hook)
+        # Raised out here, so that the frames of the plug-in, which hold the secret, are not chained to it.
+        raise failure
+
+    def _defect(self, error: ForeignError | ProvisionerError, hook: str) -> PluginDefectError:
+        foreign = ForeignError.of(error)
+        log.error("plugin_defect", target=self.name, hook=hook, error=foreign.name, at=foreign.place)
+        return PluginDefectError(
+            "{plugin} raised {error} in {hook}", plugin=self._plugin, error=foreign.name, hook=hook
+        )
+
+    @property
+    def _plugin(self) -> str:
+        return f"{self.origin.plugin} ({self.origin.distribution} {self.origin.version})"
+
+    def _named(self, error: TargetError) -> TargetError:
+        error.target = self.name
+        return error
+
+
+@attrs.define(eq=False, kw_only=True)
+class Target(Gateway):
+    """One configured instance of a target plug-in, with a typed method for each hook."""
+
+    #: What the last check answered.
+    report: TargetReport | None = attrs.field(default=None, init=False, repr=False)
+
+    _check = ("target_check", CheckTarget())
+    family = "targets"
+    expected = TARGET_HOOKS
+
+    def change(self, request: AccountChange) -> Receipt:
+        """Call the hook that belongs to the request: create, close, rotate, handover or delete."""
+        return self.call(HOOKS[type(request)], request, Receipt)
+
+    def undo(self, undo: Callable[[], None], request: AccountChange) -> None:
+        """Take back what :meth:`change` did with *request*, with the undo of its receipt.
+
+        Raises:
+
+            TargetError: It could not be taken back, or it is not known whether it was.
+
+            LeaseLostError: The account may be another process's by now.
+        """
+        self._guarded(partial(_fenced, undo), "undo", request)
+
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        """Call ``account_probe``."""
+        return self.call("account_probe", request, AccountReport)
+
+    def check(self) -> TargetReport:
+        """Call ``target_check``."""
+        self.report = self.call("target_check", CheckTarget(), TargetReport)
+        return self.report
+
+
+@attrs.define(eq=False, kw_only=True)
+class Channel(Gateway):
+    """One configured way to bring a secret to its owner, with a typed method for each hook.
+
+    No channel is asked to send to an entry with digits that is not one phone number: which of its digits it would take
+    is anybody's guess, and the password could reach a stranger.
+    """
+
+    _check = ("channel_check", CheckChannel())
+    family = "channels"
+    expected = CHANNEL_HOOKS
+
+    def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
+        """Call ``secret_deliver``."""
+        self._require_number(request.recipient)
+        return self.call("secret_deliver", request, DeliveryReceipt)
+
+    def notify(self, request: DeliverNotice) -> DeliveryReceipt:
+        """Call ``notice_deliver``."""
+        self._require_number(request.recipient)
+        return self.call("notice_deliver", request, DeliveryReceipt)
+
+    def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        """Call ``delivery_probe``."""
+        return self.call("delivery_probe", request, DeliveryReceipt)
+
+    def check(self, request: CheckChannel) -> ChannelReport:
+        """Call ``channel_check``, and add to the persons who cannot be reached those without one phone number."""
+        report = self.call("channel_check", request, ChannelReport)
+        unusable = {person.id: str(why) for person in request.recipients if (why := _number_objection(person))}
+        return attrs.evolve(report, unreachable={**report.unreachable, **unusable})
+
+    def _require_number(self, recipient: Person) -> None:
+        if why := _number_objection(recipient):
+            raise self._named(
+                RefusedError(
+                    "the registered number of {person} is refused: {reason}",
+                    cure="have the number corrected where it is registered",
+                    person=recipient.id,
+                    reason=why,
+                )
+            )
+
+
+def _item(request: object) -> str | None:
+    """Return what a call is about: a recipient, an account, a person or a message."""
+    recipient, account = getattr(request, "recipient", None), getattr(request, "account", None)
+    if isinstance(recipient, Person):
+        return recipient.id
+    if isinstance(account, Account):
+        return account.login
+    return getattr(request, "person_id", None) or getattr(request, "delivery_id", None)
+
+
+def _number_objection(person: Person) -> Text | None:
+    """Return why no channel may get this person's number; ``None`` if it may, or if there is no number at all."""
+    number = person.mobile or ""
+    return mobile.objection(number) if any(map(str.isdigit, number)) else None
+
+
+def _fenced(call: Callable[[], object]) -> object:
+    """Make a call that changes something; it may have waited for its turn."""
+    require_lease()
+    return call()
+
+
+def able(gateways: Iterable[GatewayT], hook: str) -> list[GatewayT]:
+    """Return those that have a hook, in their order."""
+    return [one for one in gateways if hook in one.hooks]
+
+
+def discreet(error: ErrorT) -> ErrorT:
+    """Return *error* without the secrets in what it says, and without a way to the frames that it came from."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    said = "\n".join((str(error), str(error.cure), repr(error.args), repr(vars(error))))
+    if mask(said) == said:
+        return error
+    # Not made by its class, which may want other arguments.
+    clean = type(error).__new__(type(error), mask(error.text.template))
+    clean.__dict__.update({name: mask_all(value) for name, value in vars(error).items() if _is_plain(value)})
+    return clean
+
+
+def _is_plain(value: object) -> bool:
+    """Whether nothing but what can be masked is in a value."""
+    return value is None or isinstance(value, (bool, int, float, datetime, str, Text, list, tuple, dict))

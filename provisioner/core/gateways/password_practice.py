@@ -1,0 +1,70 @@
+"""What the product does with passwords, compared with what a target demands of them."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+import attrs
+
+from provisioner.core.api.errors import MisconfiguredError
+from provisioner.core.api.messages import PasswordLimits
+from provisioner.core.model.text import Text
+
+_DAY = timedelta(days=1)
+
+
+@attrs.frozen(kw_only=True)
+class Practice:
+    """How passwords are made, and for how long they stay in force."""
+
+    #: How many characters they have; ``None`` if none can be made.
+    length: int | None = None
+    #: After how long the rules replace a password or close the account, at the latest; ``None`` if no rule does.
+    life: timedelta | None = None
+
+    def require_acceptance(self, limits: PasswordLimits) -> None:
+        """See that a target takes the passwords that are made.
+
+        Raises:
+
+            MisconfiguredError: It takes none of them.
+        """
+        if self.length is None:
+            return
+        if self.length < limits.minimum_length:
+            raise MisconfiguredError(
+                "passwords are made with {length} characters, and it takes none with fewer than {limit}",
+                cure="allow shorter passwords there, or load a plug-in whose password policy demands longer ones",
+                length=self.length,
+                limit=limits.minimum_length,
+            )
+        if limits.maximum_length is not None and self.length > limits.maximum_length:
+            raise MisconfiguredError(
+                "passwords are made with {length} characters, and it takes none with more than {limit}",
+                cure="allow longer passwords there",
+                length=self.length,
+                limit=limits.maximum_length,
+            )
+
+    def warnings(self, limits: PasswordLimits) -> list[str]:
+        """Say, with the cure, if passwords end on a target before the rules do anything about it."""
+        if limits.maximum_age is None:
+            return []
+        age = timedelta(seconds=limits.maximum_age)
+        there = math.floor(age / _DAY)
+        if self.life is None:
+            text = Text(
+                "passwords are accepted there for {there} days, and no rule renews them or warns; allow them for"
+                " longer, or configure a rule set under [rules]",
+                {"there": there},
+            )
+            return [str(text)]
+        if age >= self.life:
+            return []
+        text = Text(
+            "passwords are accepted there for {there} days, and the rules leave them in force for {days}, so people are"
+            " locked out without a warning; allow them for longer there, or lower the days of the rules",
+            {"there": there, "days": math.ceil(self.life / _DAY)},
+        )
+        return [str(text)]

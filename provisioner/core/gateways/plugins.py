@@ -1,0 +1,447 @@
+"""Loads plug-ins and keeps what they registered."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, redirect_stdout
+from datetime import timedelta
+from difflib import get_close_matches
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar, cast
+
+import attrs
+import pluggy
+import structlog
+
+from provisioner.core.api import hookspecs
+from provisioner.core.api.errors import MisconfiguredError, PluginDefectError, PluginError, ProvisionerError
+from provisioner.core.api.events import Event
+from provisioner.core.api.messages import (
+    AskClearance,
+    AuthorizeOperation,
+    ChooseLogin,
+    ClearanceBlock,
+    CliCommand,
+    Denial,
+    FindPerson,
+    PasswordPolicy,
+    TargetReport,
+)
+from provisioner.core.api.registration import LONGEST_CALL, PluginSettings
+from provisioner.core.api.rules import Rule, Watch
+from provisioner.core.gateways import tracing
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.gateway import Channel, Gateway, Origin, Target, discreet
+from provisioner.core.gateways.plugin_code import ForeignError, contained, entered
+from provisioner.core.model import Person
+from provisioner.core.model.masking import guard_logs, mask, masked
+
+ENTRY_POINT_GROUP = "provisioner.plugins"
+
+#: How many calls may run at once on a target or channel that is configured with no other number.
+DEFAULT_PARALLEL = 8
+
+log = structlog.stdlib.get_logger(__name__)
+
+GatewayT = TypeVar("GatewayT", bound=Gateway)
+ResultT = TypeVar("ResultT")
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Registrar:
+    """Collects what one plug-in registers."""
+
+    _plugins: Plugins
+    _origin: Origin
+    _settings: PluginSettings
+
+    def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        self._expect(name, [section.name for section in self._settings.targets])
+        self._plugins.add_target(name, plugin, self._origin, longest_call)
+
+    def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        self._expect(name, [section.name for section in self._settings.channels])
+        self._plugins.add_channel(name, plugin, self._origin, longest_call)
+
+    def rule_set(self, name: str, plugin: object, /) -> None:
+        self._expect(name, [section.name for section in self._settings.rule_sets])
+        self._plugins.add_rule_set(name, plugin)
+
+    def on_close(self, callback: Callable[[], object], /) -> None:
+        self._plugins.on_close(callback)
+
+    def _expect(self, name: str, configured: Sequence[str]) -> None:
+        if name not in configured:
+            raise PluginError(
+                "plug-in {plugin} registered {name}, which the configuration does not give it",
+                plugin=self._origin.plugin,
+                name=name,
+            )
+
+
+@attrs.define(eq=False, kw_only=True)
+class Plugins:
+    """The plug-ins of one run: their targets, their channels and the hooks that are asked of all.
+
+    Only plug-ins that are named are loaded, and one that does not load stops the program: code that holds an
+    administrator's credentials must not be whatever happens to be installed.
+
+    Args:
+
+        make_breaker: Makes the breaker of the target or channel with this name.
+
+        parallel: How many calls may run at once on each target and channel, by its name, where it is not the default.
+
+        cannot: The hooks that the configuration says a target or channel does not have, by its name.
+    """
+
+    make_breaker: Callable[[str], Breaker]
+    parallel: Mapping[str, int] = attrs.field(factory=dict)
+    cannot: dict[str, Collection[str]] = attrs.field(factory=dict)
+    dry_run: bool = False
+    targets: dict[str, Target] = attrs.field(factory=dict, init=False)
+    channels: dict[str, Channel] = attrs.field(factory=dict, init=False)
+    #: The rules and watches of each rule set.
+    rule_sets: dict[str, Sequence[Rule | Watch]] = attrs.field(factory=dict, init=False)
+    _gateways: dict[str, Gateway] = attrs.field(factory=dict, init=False, repr=False)
+    _manager: pluggy.PluginManager = attrs.field(init=False, repr=False)
+    _exit: ExitStack = attrs.field(factory=ExitStack, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        guard_logs()
+        tracing.trace(self._manager)
+
+    def load(self, settings: Sequence[PluginSettings]) -> None:
+        """Load the named plug-ins and let each make its targets and channels. Called once.
+
+        Raises:
+
+            PluginError: A plug-in is not installed, cannot be imported, does not fit the hooks, or did not make
+                something that the configuration asks of it.
+
+            ConfigurationError: A plug-in does not like its settings.
+        """
+        for one in settings:
+            self.cannot.update({section.name: section.cannot for section in (*one.targets, *one.channels)})
+            entry, origin = find_entry_point(one.plugin)
+            self._register(f"plugin:{one.plugin}", _load(entry))
+            register = self._manager.subset_hook_caller("provisioner_register", self._all_but(f"plugin:{one.plugin}"))
+            registrar = _Registrar(plugins=self, origin=origin, settings=one)
+            _set_up(partial(register, settings=one, register=registrar), one.plugin)
+            wanted = {section.name for section in (*one.targets, *one.channels, *one.rule_sets)}
+            if missing := wanted - self.targets.keys() - self.channels.keys() - self.rule_sets.keys():
+                raise PluginError(
+                    "plug-in {plugin} did not make {missing}", plugin=one.plugin, missing=", ".join(sorted(missing))
+                )
+
+    @property
+    def longest_call(self) -> timedelta:
+        """How long a request to any target or channel may take."""
+        return max((one.longest_call for one in self._gateways.values()), default=timedelta(0))
+
+    def add_target(self, name: str, plugin: object, origin: Origin, longest_call: timedelta = LONGEST_CALL) -> Target:
+        """Register *plugin* as the target *name* and return its gateway."""
+        target = self._gateway(Target, f"target:{name}", name, plugin, origin, longest_call=longest_call)
+        self.targets[name] = target
+        return target
+
+    def add_channel(self, name: str, plugin: object, origin: Origin, longest_call: timedelta = LONGEST_CALL) -> Channel:
+        """Register *plugin* as the channel *name* and return its gateway."""
+        channel = self._gateway(Channel, f"channel:{name}", name, plugin, origin, longest_call=longest_call)
+        self.channels[name] = channel
+        return channel
+
+    def add_rule_set(self, name: str, plugin: object) -> None:
+        """Register *plugin* as the rule set *name*, and keep its rules."""
+        self._register(f"rules:{name}", plugin)
+        answers = _set_up(
+            self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}")), f"rule set {name}"
+        )
+        if not answers:
+            raise PluginError("rule set {name} has no policy_rules", name=name)
+        [rules] = answers
+        for one in rules:
+            if not isinstance(one, Rule | Watch):
+                found = type(one).__name__
+                raise PluginError("rule set {name} gave a {found} among its rules", name=name, found=found)
+        self.rule_sets[name] = rules
+
+    def report(self, name: str) -> TargetReport:
+        """Return what the target *name* says of itself.
+
+        Raises:
+
+            TargetError: It says nothing, or there is none.
+        """
+        if name not in self.targets:
+            raise MisconfiguredError(
+                "there is no target {name}; there are {known}",
+                cure="correct its name",
+                name=name,
+                known=", ".join(self.targets),
+            )
+        return self.targets[name].check()
+
+    def add(self, name: str, plugin: object) -> None:
+        """Register an object that is neither target nor channel, for example a rule of the product itself."""
+        self._register(name, plugin)
+
+    def find_person(self, request: FindPerson) -> Person | None:
+        """Call ``person_find`` until one answers. A target that has it is called like for any other hook.
+
+        Raises:
+
+            TargetError: The personnel system cannot tell.
+        """
+        for implementation in reversed(self._manager.hook.person_find.get_hookimpls()):
+            name = implementation.plugin_name
+            gateway = self._gateways.get(name)
+            found = gateway.find_person(request) if gateway else self._ask("person_find", request, name)
+            if found is not None:
+                return cast("Person", found)
+        return None
+
+    def choose_login(self, request: ChooseLogin) -> str | None:
+        """Call ``account_login`` until one answers."""
+        return cast("str | None", self._ask("account_login", request))
+
+    def password_policies(self) -> list[PasswordPolicy]:
+        """Collect ``password_policy`` from all."""
+        return list(_set_up(self._manager.hook.password_policy, "password_policy"))
+
+    def clearance_blocks(self, request: AskClearance) -> list[ClearanceBlock]:
+        """Collect ``clearance_blocks`` from all.
+
+        Raises:
+
+            TargetError: One of them cannot tell; there is no answer then.
+        """
+        found = cast("list[Sequence[ClearanceBlock]]", self._ask("clearance_blocks", request))
+        return masked([block for blocks in found for block in blocks])
+
+    def denials(self, request: AuthorizeOperation) -> list[Denial]:
+        """Collect ``operation_authorize`` from all.
+
+        Raises:
+
+            TargetError: One of them cannot tell, which is not a permission.
+        """
+        return masked(cast("list[Denial]", self._ask("operation_authorize", request)))
+
+    def cli_commands(self) -> list[CliCommand]:
+        """Collect ``cli_commands`` from all."""
+        found = _set_up(self._manager.hook.cli_commands, "cli_commands")
+        return [command for commands in found for command in commands]
+
+    def observe(self, event: Event) -> None:
+        """Tell every observer, and keep going whatever they do."""
+        for implementation in self._manager.hook.operation_event.get_hookimpls():
+            try:
+                contained(partial(implementation.function, event))
+            except ForeignError as error:
+                log.error("observer_failed", observer=implementation.plugin_name, error=error.name)
+            except ProvisionerError as error:
+                log.error("observer_failed", observer=implementation.plugin_name, error=type(error).__name__)
+
+    def on_close(self, callback: Callable[[], object]) -> None:
+        """Call *callback* in :meth:`close`."""
+        self._exit.callback(partial(_closed, callback))
+
+    def close(self) -> None:
+        """End what the plug-ins hold: connections, threads, embedded services. May be called twice."""
+        self._exit.close()
+
+    def _gateway(
+        self,
+        cls: type[GatewayT],
+        full_name: str,
+        name: str,
+        plugin: object,
+        origin: Origin,
+        *,
+        longest_call: timedelta,
+    ) -> GatewayT:
+        if name in self.targets or name in self.channels:
+            raise PluginError("there is a target or channel {name} already", name=name)
+        self._register(full_name, plugin)
+        implemented = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
+        gateway = cls(
+            name=name,
+            origin=origin,
+            hooks=frozenset(implemented),
+            cannot=frozenset(self.cannot.get(name, ())),
+            parallel=self.parallel.get(name, DEFAULT_PARALLEL),
+            breaker=self.make_breaker(name),
+            longest_call=longest_call,
+            dry_run=self.dry_run,
+        )
+        if contradictions := gateway.cannot & gateway.hooks:
+            raise PluginError(
+                "'cannot' says that {name} is without {hooks}, and plug-in {plugin} has it",
+                cure="take it out of cannot under [{family}.{name}]",
+                name=name,
+                hooks=", ".join(sorted(contradictions)),
+                plugin=origin.plugin,
+                family=gateway.family,
+            )
+        self._gateways[full_name] = gateway
+        self._aim()
+        return gateway
+
+    def _aim(self) -> None:
+        """Make each gateway reach its own object and no other; needed again whenever something was registered."""
+        for full_name, gateway in self._gateways.items():
+            others = self._all_but(full_name)
+            gateway.callers = {hook: self._manager.subset_hook_caller(hook, others) for hook in gateway.hooks}
+
+    def _register(self, name: str, plugin: object) -> None:
+        if inspect.isclass(plugin):
+            raise PluginError("{name} is a class; register an instance of it", name=name)
+        if type(plugin).__eq__ is not object.__eq__:
+            raise PluginError(
+                "{name} compares by value, so two of its kind could not be told apart",
+                cure="define the class with @attrs.define(eq=False)",
+                name=name,
+            )
+        try:
+            self._manager.register(plugin, name)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError("{name} does not fit the hooks: {error}", name=name, error=error) from error
+        self._require_known_hooks(name, plugin)
+        self._require_marked_hooks(name, plugin)
+        self._aim()
+
+    def _require_marked_hooks(self, name: str, plugin: object) -> None:
+        """Make sure that whatever has the name of a hook is one. An object in which something else has it is not kept.
+
+        Raises:
+
+            PluginError: Something has the name of a hook and is not marked as one, so nobody would call it.
+        """
+        marked = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
+        known = {caller.name for caller in vars(self._manager.hook).values() if caller.has_spec()}
+        for hook in sorted(known - marked):
+            if inspect.getattr_static(plugin, hook, None) is not None:
+                self._manager.unregister(plugin)
+                raise PluginError(
+                    "{name} has {hook}, which is no hook because it is not marked as one",
+                    cure="write @hookimpl above the method {hook}, or give it another name",
+                    name=name,
+                    hook=hook,
+                )
+
+    def _require_known_hooks(self, name: str, plugin: object) -> None:
+        """Make sure that an object has no hook that does not exist; one that has is not kept.
+
+        Raises:
+
+            PluginError: It has some; all of them are named.
+        """
+        callers = self._manager.get_hookcallers(plugin) or ()
+        unknown = sorted(
+            caller.name
+            for caller in callers
+            if not caller.has_spec() and not all(one.optionalhook for one in caller.get_hookimpls())
+        )
+        if unknown:
+            self._manager.unregister(plugin)
+            known = [caller.name for caller in vars(self._manager.hook).values() if caller.has_spec()]
+            meant = {one for hook in unknown for one in get_close_matches(hook, known, n=1)}
+            raise PluginError(
+                "{name} has an unknown hook: {hooks}",
+                cure="correct its name; near to it are: {meant}",
+                name=name,
+                hooks=", ".join(unknown),
+                meant=", ".join(sorted(meant)) or "-",
+            )
+
+    def _all_but(self, name: str) -> list[object]:
+        return [plugin for other, plugin in self._manager.list_name_plugin() if other != name and plugin is not None]
+
+    def _ask(self, hook: str, request: object, plugin: str | None = None) -> object:
+        """Call a hook of every plug-in, or of the one with this name."""
+        caller = self._manager.subset_hook_caller(hook, self._all_but(plugin) if plugin else ())
+        try:
+            return contained(partial(caller, request=request))
+        except ProvisionerError as error:
+            failure = discreet(error)
+        except ForeignError as error:
+            log.error("plugin_defect", hook=hook, error=error.name, at=error.place)
+            failure = PluginDefectError("a plug-in raised {error} in {hook}", error=error.name, hook=hook)
+        raise failure
+
+
+def find_entry_point(plugin: str) -> tuple[EntryPoint, Origin]:
+    """Return the entry point of an installed plug-in, and where it comes from.
+
+    Raises:
+
+        PluginError: There is none of this name.
+    """
+    installed = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    if plugin not in installed:
+        raise PluginError(
+            "plug-in {plugin} is not installed; installed are: {installed}",
+            cure="install the distribution that ships it, or correct the name",
+            plugin=plugin,
+            installed=", ".join(sorted(installed)),
+        )
+    entry = installed[plugin]
+    distribution = entry.dist
+    return entry, Origin(
+        plugin=plugin,
+        distribution=distribution.name if distribution else "unknown",
+        version=distribution.version if distribution else "unknown",
+    )
+
+
+def _load(entry: EntryPoint) -> object:
+    try:
+        with entered(), redirect_stdout(sys.stderr):
+            return entry.load()
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            "plug-in {plugin} cannot be imported from {module}: {error}",
+            cure="install what it needs, or remove it from the configuration",
+            plugin=entry.name,
+            module=entry.module,
+            error=mask(f"{type(error).__name__}: {error}"),
+        ) from error
+
+
+def _set_up(function: Callable[[], ResultT], name: str) -> ResultT:
+    """Let a plug-in say what it has.
+
+    Raises:
+
+        PluginError: It raised something that is no error of ours.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            return contained(function)
+    except ProvisionerError as error:
+        failure = discreet(error)
+    except ForeignError as error:
+        failure = PluginError(
+            "{plugin} raised {error} at {place}",
+            cure="correct the plug-in, or remove it from the configuration",
+            plugin=name,
+            error=error.name,
+            place=error.place,
+        )
+    raise failure
+
+
+def _closed(callback: Callable[[], object]) -> None:
+    """Let a plug-in end what it holds. One that fails keeps nobody else from it."""
+    try:
+        contained(callback)
+    except ForeignError as error:
+        log.error("plugin_defect", hook="on_close", error=error.name, at=error.place)
+    except ProvisionerError as error:
+        log.error("plugin_defect", hook="on_close", error=type(error).__name__)

@@ -1,0 +1,104 @@
+"""Tells of each call of a hook: what it was asked, what it answered, and how long it took. Never a secret.
+
+``--trace-hooks`` turns it on; so does the level ``DEBUG`` of the logger :data:`LOGGER` where the product is a library.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import PurePath
+
+import attrs
+import pluggy
+import structlog
+
+from provisioner.core.model.masking import MASK, mask
+from provisioner.core.model.secret import Secret
+
+LOGGER = "provisioner.hooks"
+
+#: Where the classes are whose fields are shown. Of any other object, only the class is.
+SHOWN = frozenset(
+    f"provisioner.core.{module}"
+    for module in ("api.messages", "api.registration", "model.accounts", "model.operations", "model.text")
+)
+
+#: How much of one text is shown.
+LONGEST = 200
+
+log = structlog.stdlib.get_logger(LOGGER)
+
+
+def trace(manager: pluggy.PluginManager) -> None:
+    """Tell of all calls of this manager from now on, if anybody listens."""
+    if logging.getLogger(LOGGER).isEnabledFor(logging.DEBUG):
+        monitor = _Monitor()
+        manager.add_hookcall_monitoring(monitor.before, monitor.after)
+
+
+class _Monitor(threading.local):
+    """Remembers when the calls of one thread began, the innermost one last."""
+
+    def __init__(self) -> None:
+        self._began: list[float] = []
+
+    def before(self, *_: object) -> None:
+        self._began.append(time.monotonic())
+
+    def after(
+        self,
+        outcome: pluggy.Result[object],
+        hook: str,
+        implementations: Sequence[pluggy.HookImpl],
+        arguments: Mapping[str, object],
+    ) -> None:
+        seconds = time.monotonic() - self._began.pop()
+        if not implementations:
+            return
+        error = outcome.exception
+        log.debug(
+            "hook_called",
+            hook=hook,
+            of=", ".join(one.plugin_name for one in implementations),
+            asked=", ".join(redacted(value) for value in arguments.values()),
+            answered=type(error).__name__ if error else redacted(outcome.get_result()),
+            milliseconds=round(seconds * 1000, 1),
+        )
+
+
+def redacted(value: object) -> str:
+    """Return what may be shown of *value*. Every secret that is alive is masked in its texts."""
+    match value:
+        case Secret():
+            return MASK
+        case Enum() | None | bool() | int() | float():
+            return str(value)
+        case str() | PurePath():
+            return repr(_cut(mask(str(value))))
+        case Mapping():
+            pairs = (f"{redacted(key)}: {redacted(one)}" for key, one in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        case list() | tuple() | frozenset():
+            return f"[{', '.join(redacted(one) for one in value)}]"
+    return _object(value)
+
+
+def _object(value: object) -> str:
+    cls = type(value)
+    if not attrs.has(cls) or cls.__module__ not in SHOWN:
+        return f"<{cls.__name__}>"
+    fields = [one.name for one in attrs.fields(cls) if one.repr]
+    return f"{cls.__name__}({', '.join(f'{name}={_field(name, getattr(value, name))}' for name in fields)})"
+
+
+def _field(name: str, value: object) -> str:
+    # A mobile number is the gateway's business only; that there is one may explain what happened.
+    return MASK if name == "mobile" and value else redacted(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

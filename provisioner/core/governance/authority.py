@@ -1,0 +1,450 @@
+"""Who may do what: roles that are bound to units, for good or while somebody stands in (001 ¶4; 003 m.10)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Protocol
+
+import attrs
+
+from provisioner.core.api.errors import DeniedError
+from provisioner.core.api.events import Event, OperationPlanned
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import AuthorizeOperation, Denial
+from provisioner.core.governance.access_requests import FormState, RequestForm
+from provisioner.core.model import Operation, OperationKind, Person, Unit
+from provisioner.core.model.text import Text
+from provisioner.core.model.unit_paths import covering
+
+#: What an officer always does only with a form that was approved (001 ¶4).
+BY_FORM = frozenset({OperationKind.ROTATE, OperationKind.REOPEN})
+
+#: How many of those who could do something are named.
+NAMED = 10
+
+
+class Role(StrEnum):
+    """What somebody is to a unit, and to all units below it."""
+
+    #: Carries out what is asked for (001 ¶4: "PYS yetkilisi").
+    OFFICER = "officer"
+    #: Approves request forms (001 ¶4: "idari amir") of those for whom the personnel system names no supervisor.
+    SUPERVISOR = "supervisor"
+    #: May do everything, and gives the other roles.
+    ADMINISTRATOR = "administrator"
+    #: Reads the trail, and changes nothing.
+    AUDITOR = "auditor"
+    #: Asks whether somebody may leave or start (000 m.5/f).
+    PERSONNEL_OFFICE = "personnel_office"
+
+
+#: Who writes units down.
+_WRITERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """One person's role."""
+
+    id: str
+    person: str
+    role: Role
+    #: The code of the unit for which it holds, with all units below it; ``None`` for everywhere.
+    unit: str | None = None
+    #: For whom the person acts. This one stays answerable (003 m.10), and what he may not do, the person may not do.
+    delegator: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    granted_by: str
+    granted_at: datetime
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it has begun and has not ended."""
+        return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
+
+    def covers(self, path: Collection[str]) -> bool:
+        """Whether it holds for the unit that has this path: its own code and those of all units above it."""
+        return self.unit is None or self.unit in path
+
+
+@attrs.frozen(kw_only=True)
+class Granted(Event):
+    """Somebody was given a role, for good or to act for somebody else."""
+
+    kind = "authority_granted"
+
+    grant: Grant
+
+
+@attrs.frozen(kw_only=True)
+class Revoked(Event):
+    """A role was taken away."""
+
+    kind = "authority_revoked"
+
+    grant: Grant
+
+
+@attrs.frozen(kw_only=True)
+class ActedForAnother(Event):
+    """An operation was asked for with the right of somebody else, who is answerable for it (003 m.10)."""
+
+    kind = "acted_for_another"
+
+    #: Who is answerable.
+    delegator: str
+
+
+GrantsOf = Callable[[str], Sequence[Grant]]
+
+
+class AuthorityRecords(Protocol):
+    """What has to be known to tell who may do what."""
+
+    def grants_of(self, person: str, /) -> Sequence[Grant]:
+        """Return the roles of this person, those that are over or have not begun included."""
+
+    def all_grants(self) -> Sequence[Grant]:
+        """Return all roles of all persons."""
+
+    def unit_path(self, code: str, /) -> Sequence[Unit]:
+        """Return the units from the top down to the one with this code."""
+
+    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes."""
+
+    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        """Return the persons with these ids, as far as the store knows them."""
+
+    def form(self, form_id: str, /) -> RequestForm | None:
+        """Return a request form."""
+
+    def custodian_named_by(self, login: str, /) -> str | None:
+        """Return who last named another custodian for the unit of this account in a list, since it has the account."""
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """The right by which somebody acts."""
+
+    role: Role
+    #: Who is answerable, if it is a delegated right.
+    delegator: str | None = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Authority:
+    """Tells who may do what.
+
+    Args:
+
+        records: What is known.
+
+        administrators: The ids of those who are administrators by the configuration.
+
+        enforced: Whether anything is denied at all.
+
+        now: The clock.
+    """
+
+    records: AuthorityRecords
+    administrators: Collection[str] = ()
+    enforced: bool = True
+    now: Callable[[], datetime]
+
+    @hookimpl
+    def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
+        """Let officers work in their units, administrators everywhere, and policies do what they are for."""
+        if request.by_policy or self._may_everything(request.actor):
+            return None
+        path = self._path_of(request.unit)
+        if self._standing(request.actor, {Role.ADMINISTRATOR}, path, request.at):
+            return None
+        if request.kind is OperationKind.DELETE:
+            return self._not_deletable(path)
+        if not self._standing(request.actor, {Role.OFFICER}, path, request.at):
+            return self._not_an_officer(request, path)
+        return self._without_form(request, path) if self._needs_form(request) else None
+
+    def standing(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
+        """Return the right by which a person has one of these roles now, his own before a delegated one.
+
+        Args:
+
+            person: The id of the person.
+
+            roles: One of these is enough.
+
+            unit: The code of the unit it is about; ``None`` if the role has to hold everywhere.
+        """
+        return self._standing(person, roles, self._path(unit), self.now())
+
+    def delegates(self, person: str, delegator: str, role: Role, unit: str | None) -> bool:
+        """Whether a person may act for this delegator now, if the delegator himself may."""
+        path, at = self._path(unit), self.now()
+        return any(
+            grant.delegator == delegator and grant.role is role and grant.holds(at) and grant.covers(path)
+            for grant in self.records.grants_of(person)
+        )
+
+    def covered(self, person: str, roles: Collection[Role], units: Iterable[str | None]) -> Collection[str | None]:
+        """Return those of these units for which a person has one of these roles now, or is an administrator.
+
+        ``None`` stands for everywhere. The roles are read once, and each unit above is looked at once.
+        """
+        codes = set(units)
+        if self._may_everything(person):
+            return codes
+        at, grants_of = self.now(), cache(self.records.grants_of)
+        has_role = cache(lambda path: self._standing(person, roles, path, at, grants_of) is not None)
+        known = self.records.units(code for code in codes if code)
+        paths = covering(known, self.records, _units_of_rights(person, grants_of))
+        return {code for code in codes if has_role(paths.get(code or "", frozenset()))}
+
+    def acts_for(self, person: str, delegator: str) -> bool:
+        """Whether a person may act for this delegator now, in any role."""
+        at = self.now()
+        return any(grant.delegator == delegator and grant.holds(at) for grant in self.records.grants_of(person))
+
+    def are_linked(self, person: str, other: str) -> bool:
+        """Whether two ids are of one person, or one of the two may act for the other now, in any role."""
+        return person == other or self.acts_for(person, other) or self.acts_for(other, person)
+
+    def has_any(self, person: str, roles: Collection[Role]) -> bool:
+        """Whether a person has one of these roles now, or is an administrator, for any unit at all."""
+        wanted, at = {*roles, Role.ADMINISTRATOR}, self.now()
+        held = self.records.grants_of(person) if not self._may_everything(person) else ()
+        return self._may_everything(person) or any(grant.role in wanted and grant.holds(at) for grant in held)
+
+    def require(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
+        """Make sure that a person has one of these roles, or is an administrator.
+
+        Returns:
+
+            The right by which the person acts; ``None`` if authority is not enforced.
+
+        Raises:
+
+            DeniedError: The person has not; the cure says who has.
+        """
+        wanted = {*roles, Role.ADMINISTRATOR}
+        standing = self.standing(person, wanted, unit)
+        if standing or not self.enforced:
+            return standing
+        raise DeniedError(
+            "{person} may not do this",
+            cure="it can be done by {people}",
+            person=person,
+            people=self.named(self._who(wanted, self._path(unit))),
+        )
+
+    def require_own(self, person: str, role: Role, unit: str | None = None) -> None:
+        """Make sure that a person has a role, or is an administrator, by himself.
+
+        Raises:
+
+            DeniedError: The person has not, or stands in for somebody, who could do it.
+        """
+        standing = self.require(person, {role}, unit)
+        if standing and standing.delegator:
+            raise DeniedError(
+                "{person} does not have this role, or has it by delegation only",
+                cure="it can be done by {people}",
+                person=person,
+                people=self.named([standing.delegator]),
+            )
+
+    def require_for_units(self, person: str, units: Iterable[Unit]) -> None:
+        """Make sure that a person may write these units down: where they are now, and where they would hang.
+
+        The roles are read once, and each unit above is looked at once, however many units there are.
+
+        Raises:
+
+            DeniedError: The person is no officer there; the cure says who is.
+        """
+        if self._may_everything(person):
+            return
+        listed = {unit.code: unit for unit in units}
+        at, grants_of = self.now(), cache(self.records.grants_of)
+        may_write = cache(lambda path: self._standing(person, _WRITERS, path, at, grants_of) is not None)
+        for code, path in covering(listed, self.records, _units_of_rights(person, grants_of)).items():
+            if not may_write(path):
+                every_unit = {grant.unit for grant in self.records.all_grants()}
+                able = self._who(_WRITERS, covering(listed, self.records, every_unit)[code])
+                raise DeniedError(
+                    "{person} is not an officer of {unit} or of a unit above it",
+                    cure="it can be done by {people}",
+                    person=person,
+                    unit=code,
+                    people=self.named(able),
+                )
+
+    def answerable(self, events: Iterable[Event]) -> list[Event]:
+        """Return one more event for each operation among *events* that was asked for with somebody else's right."""
+        found: list[Event] = []
+        delegated: dict[str, bool] = {}
+        for event in events:
+            if isinstance(event, OperationPlanned) and self._has_delegated_rights(event.actor, delegated):
+                standing = self.standing(event.actor, _roles_for(event.operation), event.account.unit)
+                if standing and standing.delegator:
+                    found.append(_acted(event, standing.delegator))
+        return found
+
+    def who(self, roles: Collection[Role], unit: str | None = None) -> list[str]:
+        """Return the ids of those who have one of these roles now, administrators of the configuration last."""
+        return self._who(roles, self._path(unit))
+
+    def _needs_form(self, request: AuthorizeOperation) -> bool:
+        """Whether an officer needs a form for it: for whatever gives an account that was open a new password."""
+        if request.kind is OperationKind.HANDOVER:
+            return not self._follows_custodian(request)
+        was_open = request.account.opened_at is not None
+        return request.kind in BY_FORM or (request.kind is OperationKind.CREATE and was_open)
+
+    def _follows_custodian(self, request: AuthorizeOperation) -> bool:
+        """Whether a handover only carries out that somebody else has named another custodian in the unit's data."""
+        if request.incoming != request.unit.custodian or request.incoming == request.account.holder:
+            return False
+        named_by = self.records.custodian_named_by(request.account.login)
+        return named_by is not None and not self.are_linked(request.actor, named_by)
+
+    def _may_everything(self, person: str) -> bool:
+        """Whether nothing needs to be looked up: a list may have thousands of units."""
+        return not self.enforced or person in self.administrators
+
+    def _has_delegated_rights(self, person: str, known: dict[str, bool]) -> bool:
+        if person not in known:
+            known[person] = any(grant.delegator for grant in self.records.grants_of(person))
+        return known[person]
+
+    def _standing(
+        self, person: str, roles: Collection[Role], path: Collection[str], at: datetime, of: GrantsOf | None = None
+    ) -> Standing | None:
+        """Return the right by which a person has one of these roles.
+
+        Args:
+
+            person: The id of the person.
+
+            roles: One of these is enough.
+
+            path: The codes of the unit and of those above it.
+
+            at: When.
+
+            of: Gives the roles of a person; by default, as they are in the records.
+        """
+        grants_of = of or self.records.grants_of
+        if Role.ADMINISTRATOR in roles and person in self.administrators:
+            return Standing(role=Role.ADMINISTRATOR)
+        fitting = [
+            grant for grant in grants_of(person) if grant.role in roles and grant.holds(at) and grant.covers(path)
+        ]
+        for grant in sorted(fitting, key=lambda one: one.delegator is not None):
+            if grant.delegator is None or self._has_own(grant.delegator, grant.role, path, at, grants_of):
+                return Standing(role=grant.role, delegator=grant.delegator)
+        return None
+
+    def _has_own(self, person: str, role: Role, path: Collection[str], at: datetime, grants_of: GrantsOf) -> bool:
+        """Whether a person has a role by himself: what was delegated cannot be delegated again."""
+        if role is Role.ADMINISTRATOR and person in self.administrators:
+            return True
+        return any(
+            grant.role is role and grant.delegator is None and grant.holds(at) and grant.covers(path)
+            for grant in grants_of(person)
+        )
+
+    def _without_form(self, request: AuthorizeOperation, path: Collection[str]) -> Denial | None:
+        values = {"kind": request.kind.value, "login": request.account.login, "request": request.request}
+        if request.request is None:
+            values |= {"people": self.named(self._who({Role.ADMINISTRATOR}, path)), "incoming": request.incoming}
+            return Denial(reason=Text("'{kind}' by hand needs an approved request form", values), cure=_ask(values))
+        form = self.records.form(request.request)
+        fitting = form and (form.kind, form.login) == (request.kind, request.account.login)
+        if form and request.incoming:
+            fitting = fitting and form.recipient == request.incoming
+        if form and fitting and form.state in {FormState.APPROVED, FormState.EXECUTING}:
+            return None
+        return Denial(
+            reason=Text("the request form {request} does not allow '{kind}' of {login} now", values),
+            cure=Text("run 'provisioner request show {request}'", values),
+        )
+
+    def _not_an_officer(self, request: AuthorizeOperation, path: Collection[str]) -> Denial:
+        values = {"person": request.actor, "unit": request.unit.code}
+        people = self.named(self._who({Role.OFFICER, Role.ADMINISTRATOR}, path))
+        return Denial(
+            reason=Text("{person} is not an officer of {unit} or of a unit above it", values),
+            cure=Text("it can be done by {people}", {"people": people}),
+        )
+
+    def _not_deletable(self, path: Collection[str]) -> Denial:
+        people = self.named(self._who({Role.ADMINISTRATOR}, path))
+        return Denial(
+            reason=Text("only a retention rule or an administrator may delete"),
+            cure=Text("it can be done by {people}", {"people": people}),
+        )
+
+    def _who(self, roles: Collection[Role], path: Collection[str]) -> list[str]:
+        held: dict[str, list[Grant]] = defaultdict(list)
+        for grant in self.records.all_grants():
+            held[grant.person].append(grant)
+        at = self.now()
+        able = [one for one in held if self._standing(one, roles, path, at, lambda person: held.get(person, ()))]
+        more = self.administrators if Role.ADMINISTRATOR in roles else ()
+        return list(dict.fromkeys([*able, *more]))
+
+    def named(self, ids: Sequence[str]) -> str:
+        """Return people as they are named in a message."""
+        shown = ids[:NAMED]
+        known = self.records.persons(shown)
+        return ", ".join(f"{known[one].name} ({one})" if one in known else one for one in shown) or "-"
+
+    def _path_of(self, unit: Unit) -> Collection[str]:
+        """Return the codes of a unit and of those above it: above both places, if it is new or is moved."""
+        stored = self.records.unit_path(unit.code)
+        if stored and stored[-1].parent == unit.parent:
+            return {one.code for one in stored}
+        above = self._path(unit.parent)
+        return {one.code for one in stored[:-1] if one.code in above} if stored else above
+
+    def _path(self, code: str | None) -> Collection[str]:
+        return {unit.code for unit in self.records.unit_path(code)} if code else frozenset()
+
+
+def _roles_for(operation: Operation) -> Collection[Role]:
+    """Return the roles of which one is needed for an operation that a person asks for."""
+    without_form = operation.kind in BY_FORM and operation.request is None
+    if without_form or operation.kind is OperationKind.DELETE:
+        return {Role.ADMINISTRATOR}
+    return {Role.OFFICER, Role.ADMINISTRATOR}
+
+
+def _units_of_rights(person: str, grants_of: GrantsOf) -> set[str | None]:
+    """Return the units for which a person, or somebody for whom the person acts, has a role."""
+    behind = {grant.delegator for grant in grants_of(person) if grant.delegator}
+    return {grant.unit for one in (person, *behind) for grant in grants_of(one)}
+
+
+def _ask(values: Mapping[str, object]) -> Text:
+    """Say how a form is submitted, and who could do without one."""
+    if values["incoming"]:
+        return Text(
+            "run 'provisioner request submit {login} --kind {kind} --to {incoming}'; without a form it can be done by "
+            "{people}",
+            values,
+        )
+    return Text(
+        "run 'provisioner request submit {login} --kind {kind}'; without a form it can be done by {people}", values
+    )
+
+
+def _acted(event: OperationPlanned, delegator: str) -> ActedForAnother:
+    return ActedForAnother(
+        at=event.at, actor=event.actor, login=event.login, operation_id=event.operation_id, delegator=delegator
+    )

@@ -1,0 +1,118 @@
+"""Whether a person may leave or take up a post, as far as accounts decide it (000 m.5/e-f, m.6/e-f; 003 m.12/4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import attrs
+
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import AskClearance, ClearanceBlock, Passage
+from provisioner.core.engine.ports import Records
+from provisioner.core.model import Account, AccountKind, AccountState, Handover, TargetState, Unit
+from provisioner.core.model.text import Text
+
+
+@attrs.define(eq=False)
+class HandoverDuties:
+    """Nobody leaves who holds a unit's account, and nobody starts who has not received the one of the post.
+
+    Args:
+
+        records: What is known.
+    """
+
+    _records: Records
+
+    @hookimpl
+    def clearance_blocks(self, request: AskClearance) -> list[ClearanceBlock]:
+        """Look at what the person holds, was promised, or is in the middle of."""
+        leaving = request.passage is Passage.LEAVING
+        blocks = self._held(request.person_id) if leaving else self._awaited(request.person_id)
+        subjects = {block.subject for block in blocks}
+        unended = self._records.unended_handovers(request.person_id)
+        return blocks + [_unended(one.login) for one in unended if one.login not in subjects]
+
+    def _held(self, person_id: str) -> list[ClearanceBlock]:
+        return [
+            ClearanceBlock(
+                subject=account.login,
+                reason=Text("the account {login} is still held", {"login": account.login}),
+                cure=Text("run 'provisioner handover {login} --to PERSON'", {"login": account.login}),
+            )
+            for account in self._records.accounts_of_holder(person_id)
+            if account.kind is AccountKind.UNIT
+        ]
+
+    def _awaited(self, person_id: str) -> list[ClearanceBlock]:
+        units = self._records.units_of_custodian(person_id)
+        accounts = self._records.unit_accounts([unit.code for unit in units])
+        return [
+            _awaited(unit, account.login if account else unit.code, person_id)
+            for unit in units
+            for account in [accounts.get(unit.code)]
+            if account is None or account.holder != person_id or account.state is not AccountState.OPEN
+        ]
+
+
+class Endings(Protocol):
+    """Reads what became of accounts that somebody held."""
+
+    def find_accounts(self, *, holder: str, state: AccountState) -> Iterable[Account]:
+        """Return the accounts in this state that this person holds."""
+
+    def find_handovers(self, *, person: str) -> Iterable[Handover]:
+        """Return the records of handovers from or to this person."""
+
+    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
+        """Return what is known of accounts on each target."""
+
+
+def reservations(records: Endings, person_id: str) -> list[Text]:
+    """Return where somebody who leaves may still log in, because a target cannot close or hand over accounts.
+
+    The configuration says so of these targets (``cannot``). It keeps nobody from leaving, and is never passed over.
+
+    Args:
+
+        records: What is known.
+
+        person_id: Who leaves.
+    """
+    closed = {one.login for one in records.find_accounts(holder=person_id, state=AccountState.CLOSED)}
+    passed_on = {one.login for one in records.find_handovers(person=person_id) if one.outgoing == person_id}
+    states = records.all_target_states(closed | passed_on)
+    return [
+        Text(
+            "{login} on {target}: nothing has shown that this person cannot log in any more",
+            {"login": login, "target": name},
+        )
+        for login, found in sorted(states.items())
+        for name, state in found.items()
+        if state in (_NOT_SHUT if login in closed else _NOT_PASSED_ON)
+    ]
+
+
+#: What an account is on a target where it was not closed, or not shown to be.
+_NOT_SHUT = frozenset(TargetState) - {TargetState.CLOSED, TargetState.ABSENT}
+
+#: What an account is on a target where it was not handed over, or not shown to be.
+_NOT_PASSED_ON = frozenset({TargetState.INCOMPLETE, TargetState.UNPROVED})
+
+
+def _awaited(unit: Unit, subject: str, person_id: str) -> ClearanceBlock:
+    values = {"subject": subject, "unit": unit.name, "person": person_id}
+    return ClearanceBlock(
+        subject=subject,
+        reason=Text("the account of {unit} was not received", values),
+        cure=Text("run 'provisioner handover {subject} --to {person}', or open the unit", values),
+    )
+
+
+def _unended(login: str) -> ClearanceBlock:
+    return ClearanceBlock(
+        subject=login,
+        reason=Text("a handover of {login} was begun and has not ended", {"login": login}),
+        cure=Text("run 'provisioner resume'"),
+    )

@@ -1,0 +1,348 @@
+"""Who may read personal data: the persons that it is about, officers and administrators of their unit (000 m.5/j)."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from provisioner.core.api.errors import DeniedError, ProvisionerError, StoreError
+from provisioner.core.api.messages import AttributeChange
+from provisioner.core.engine.limits import StagedRun
+from provisioner.core.engine.plan import POLICY_ACTOR
+from provisioner.core.governance.access_requests import RequestForm
+from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.incidents import Trouble
+from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
+from provisioner.core.model.text import Text
+
+if TYPE_CHECKING:
+    from provisioner.core.engine.preview import Foreseen
+    from provisioner.core.policy.notifier import Notice
+    from provisioner.core.policy.policy_run import Refusal
+
+#: What stands in the place of personal data.
+MASK = "***"
+
+#: For how many records rights are looked up at once.
+_PAGE = 500
+
+_READERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
+
+
+@attrs.frozen
+class _Kind:
+    """What is personal in one kind of record."""
+
+    #: The fields that are masked.
+    personal: tuple[str, ...]
+    #: The fields that name the persons who may read all of it.
+    parties: tuple[str, ...]
+    #: The field with the code of the unit whose officers may read it.
+    unit: str = "unit"
+
+
+_KINDS: Mapping[type, _Kind] = {
+    Unit: _Kind(("custodian",), ("custodian",), unit="code"),
+    Account: _Kind(("holder",), ("holder",)),
+    Person: _Kind(("name", "title", "mobile", "supervisor"), ("id",)),
+    Handover: _Kind(
+        ("outgoing", "outgoing_name", "incoming", "incoming_name", "actor", "reason"), ("outgoing", "incoming", "actor")
+    ),
+    RequestForm: _Kind(
+        (
+            "requester",
+            "reason",
+            "recipient",
+            "approver",
+            "approver_for",
+            "remark",
+            "mobile_confirmed_by",
+            "officer",
+            "officer_for",
+            "archive",
+            "archive_sha256",
+        ),
+        ("recipient", "approver", "approver_for", "mobile_confirmed_by", "officer", "officer_for"),
+    ),
+    Trouble: _Kind(("text", "reporter", "resolution"), ("reporter",)),
+}
+
+#: Returns the accounts with these logins, by login.
+AccountsOf = Callable[[Iterable[str]], Mapping[str, Account]]
+
+AnyT = TypeVar("AnyT")
+RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, RequestForm, Trouble)
+
+
+@attrs.define(eq=False)
+class Privacy:
+    """Shows records to one person, with personal data masked where that person may not read it.
+
+    Where authority is not enforced, everybody reads everything.
+
+    Args:
+
+        authority: Who has which role.
+
+        viewer: The id of the person who reads.
+    """
+
+    _authority: Authority
+    _viewer: str
+
+    def shown(
+        self, records: Iterable[RecordT], readers: Callable[[RecordT], Collection[str | None]] = lambda _: ()
+    ) -> Iterator[RecordT]:
+        """Yield records as the viewer may read them, in their order.
+
+        Requesters read their own forms, without the receiver unless they chose the receiver themselves.
+
+        Args:
+
+            records: The records.
+
+            readers: Returns further persons who may read all of a record.
+        """
+        if not self._authority.enforced:
+            yield from records
+            return
+        for page in _pages(records):
+            for record, may_read in zip(page, self._readable(page), strict=True):
+                yield record if may_read or self._viewer in readers(record) else self._masked(record)
+
+    def shown_operations(self, operations: Iterable[Operation], accounts: AccountsOf) -> Iterator[Operation]:
+        """Yield operations as the viewer may read them, in their order. What a policy does is personal to nobody.
+
+        Args:
+
+            operations: The operations.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        if not self._authority.enforced:
+            yield from operations
+            return
+        for page in _pages(operations):
+            readable = self._readable_logins((operation.login for operation in page), accounts)
+            for operation in page:
+                is_party = self._viewer in {operation.actor, operation.holder, operation.outgoing}
+                yield operation if is_party or operation.login in readable else _masked_operation(operation)
+
+    def shown_run(self, run: StagedRun, operations: Collection[Operation], accounts: AccountsOf) -> StagedRun:
+        """Return a run that is held back, with who asked for it if the viewer may read all of its operations.
+
+        Args:
+
+            run: The run.
+
+            operations: What still waits of it.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        if not self._authority.enforced or run.actor == self._viewer or _is_policy(run.actor):
+            return run
+        readable = self._readable_logins((operation.login for operation in operations), accounts)
+        if operations and all(operation.login in readable for operation in operations):
+            return run
+        return attrs.evolve(run, actor=MASK, reason=run.reason and MASK)
+
+    def shown_foreseen(
+        self, foreseen: Iterable[Foreseen], operations: Iterable[Operation], accounts: AccountsOf
+    ) -> Iterator[Foreseen]:
+        """Yield what would become of attributes, without their values where the viewer may not read the operation.
+
+        Args:
+
+            foreseen: What the targets say.
+
+            operations: What it is about.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        shown = self.shown_operations(operations, accounts)
+        hidden = {operation.login for operation in shown if operation.actor == MASK}
+        for change in foreseen:
+            yield attrs.evolve(change, changes=_masked_changes(change)) if change.login in hidden else change
+
+    def shown_notices(self, notices: Iterable[Notice], accounts: AccountsOf) -> Iterator[Notice]:
+        """Yield notices, without their recipients where the viewer may not read whom they are for.
+
+        Args:
+
+            notices: The notices; those that are about no account are for administrators and their recipients.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        given = list(notices)
+        readable = self._readable_logins((notice.login for notice in given), accounts)
+        for notice in given:
+            recipient = notice.recipient
+            if recipient is None or recipient == self._viewer or notice.login in readable:
+                yield notice
+            else:
+                error = notice.error and _masked_failure(notice.error, {recipient})
+                yield attrs.evolve(notice, recipient=MASK, error=error)
+
+    def shown_refusals(self, refusals: Iterable[Refusal], accounts: AccountsOf) -> Iterator[Refusal]:
+        """Yield what a policy could not do; where the viewer may not read who holds the account, reasons do not tell.
+
+        Args:
+
+            refusals: What could not be done.
+
+            accounts: Returns the accounts with these logins, by login; their units decide.
+        """
+        given = list(refusals)
+        readable = self._readable_logins((refusal.login for refusal in given), accounts)
+        for refusal in given:
+            hidden = {refusal.holder} - {self._viewer}
+            is_shown = refusal.login in readable
+            yield refusal if is_shown else attrs.evolve(refusal, reason=_masked_text(refusal.reason, hidden))
+
+    def may_read(self, record: RecordT) -> bool:
+        """Whether the viewer may read all of a record."""
+        return self._readable([record])[0]
+
+    def require(self, record: RecordT) -> None:
+        """Make sure that the viewer may read all of a record.
+
+        Raises:
+
+            DeniedError: The viewer may not; the cure says who may.
+        """
+        if not self.may_read(record):
+            able = self._authority.who(_READERS, getattr(record, _KINDS[type(record)].unit))
+            raise DeniedError(
+                "{person} may not read personal data here",
+                cure="it can be read by {people}, and by the persons that it is about",
+                person=self._viewer,
+                people=self._authority.named(able),
+            )
+
+    def person(self, person_id: str, find: Callable[[str], Person | None]) -> Person | None:
+        """Return a person whose data the viewer may read; ``None`` if nobody knows the id.
+
+        Whoever may not read the data is told the same whether there is such a person or not, and nobody is asked for
+        a viewer without any role.
+
+        Args:
+
+            person_id: The id.
+
+            find: Returns the person with an id, if somebody knows it.
+
+        Raises:
+
+            DeniedError: The viewer may not read it, or nobody knows the id, which is not for the viewer to know.
+        """
+        is_own = person_id == self._viewer
+        if is_own or self._authority.has_any(self._viewer, _READERS):
+            person = find(person_id)
+            if person and self.may_read(person):
+                return person
+            if person is None and (is_own or self._authority.covered(self._viewer, _READERS, [None])):
+                return None
+        raise DeniedError(
+            "{viewer} may not read the data of {person}, or nobody knows {person}",
+            cure="it can be read by {people}, by officers of the person's unit, and by the person",
+            viewer=self._viewer,
+            person=person_id,
+            people=self._authority.named(self._authority.who(_READERS)),
+        )
+
+    def _readable(self, records: Collection[RecordT]) -> list[bool]:
+        """Return for each record whether the viewer may read it; units are looked at once for all."""
+        kinds = [_KINDS[type(record)] for record in records]
+        codes = [getattr(record, kind.unit) for record, kind in zip(records, kinds, strict=True)]
+        covered = self._authority.covered(self._viewer, _READERS, codes)
+        return [
+            code in covered or any(getattr(record, name) == self._viewer for name in kind.parties)
+            for record, code, kind in zip(records, codes, kinds, strict=True)
+        ]
+
+    def _readable_logins(self, logins: Iterable[str], accounts: AccountsOf) -> Collection[str]:
+        """Return those of these logins whose account the viewer may read; an empty one stands for everywhere.
+
+        What cannot be looked up may not be read: what has been done is told even if the store has failed meanwhile.
+        """
+        wanted = set(logins)
+        if not self._authority.enforced:
+            return wanted
+        try:
+            units: Mapping[str, str | None] = {login: one.unit for login, one in accounts(wanted - {""}).items()}
+            units = {**units, "": None} if "" in wanted else units
+            covered = self._authority.covered(self._viewer, _READERS, units.values())
+        except StoreError:
+            return ()
+        return {login for login, unit in units.items() if unit in covered}
+
+    def _masked(self, record: RecordT) -> RecordT:
+        personal: Collection[str] = _KINDS[type(record)].personal
+        if isinstance(record, RequestForm) and record.requester == self._viewer:
+            personal = () if record.kind is OperationKind.HANDOVER else ("recipient", "archive", "archive_sha256")
+        masked: dict[str, Any] = {name: MASK for name in personal if getattr(record, name)}
+        return attrs.evolve(record, **masked)
+
+
+def _pages(records: Iterable[AnyT]) -> Iterator[Sequence[AnyT]]:
+    rest = iter(records)
+    while page := list(islice(rest, _PAGE)):
+        yield page
+
+
+def _is_policy(actor: str) -> bool:
+    return actor.startswith(POLICY_ACTOR)
+
+
+def _masked_operation(operation: Operation) -> Operation:
+    """Return an operation without the persons who have a part in it; that a policy did it is personal to nobody."""
+    by_policy = _is_policy(operation.actor)
+    hidden = {operation.holder, operation.outgoing} | ({None} if by_policy else {operation.actor})
+    steps = [attrs.evolve(step, error=_masked_error(step.error, hidden)) for step in operation.steps]
+    masked = attrs.evolve(operation, error=_masked_error(operation.error, hidden), steps=tuple(steps))
+    return masked if by_policy else attrs.evolve(masked, actor=MASK, reason=operation.reason and MASK)
+
+
+def _masked_error(error: StepError | None, hidden: Collection[str | None]) -> StepError | None:
+    if error is None:
+        return None
+    return attrs.evolve(error, message=_without(error.message, hidden), cure=_without(error.cure, hidden))
+
+
+def _masked_failure(error: ProvisionerError, hidden: Collection[str | None]) -> ProvisionerError:
+    masked = copy.copy(error)
+    masked.text, masked.cure = _masked_text(error.text, hidden), _masked_text(error.cure, hidden)
+    return masked
+
+
+def _masked_text(text: Text, hidden: Collection[str | None]) -> Text:
+    values = {name: _masked_value(value, hidden) for name, value in text.values.items()}
+    return attrs.evolve(text, values=values)
+
+
+def _masked_value(value: object, hidden: Collection[str | None]) -> object:
+    if isinstance(value, Text):
+        return _masked_text(value, hidden)
+    return _without(value, hidden) if isinstance(value, str) else value
+
+
+def _masked_changes(foreseen: Foreseen) -> tuple[AttributeChange, ...]:
+    return tuple(
+        attrs.evolve(change, removes=_masks(change.removes), adds=_masks(change.adds), keeps=_masks(change.keeps))
+        for change in foreseen.changes
+    )
+
+
+def _masks(values: Collection[str]) -> tuple[str, ...]:
+    return (MASK,) * len(values)
+
+
+def _without(text: str, hidden: Collection[str | None]) -> str:
+    """Return a message without these ids, wherever they stand as words of their own."""
+    ids = [re.escape(person) for person in hidden if person]
+    return re.sub(rf"(?<!\w)(?:{'|'.join(ids)})(?!\w)", MASK, text) if ids else text

@@ -1,0 +1,87 @@
+"""Accounts that nobody may touch, whoever asks: those that the system itself needs, and those that an inquiry needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
+from typing import Self
+
+import attrs
+
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import AuthorizeOperation, Denial
+from provisioner.core.model import Account
+from provisioner.core.model.text import Text
+
+#: What may stand in a pattern: what logins consist of, and the signs of a pattern.
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-*?[]!")
+
+
+@attrs.frozen
+class Pattern:
+    """A login, or a pattern of logins as in a shell, with or without a domain."""
+
+    text: str
+    _login: str
+    _domain: str
+
+    @classmethod
+    def of(cls, text: str, domains: Collection[str]) -> Self:
+        """Read a pattern.
+
+        Args:
+
+            text: The pattern.
+
+            domains: The mail domains that accounts have.
+
+        Raises:
+
+            ConfigurationError: It could match no account, so that it would protect nothing.
+        """
+        login, _, domain = text.strip().casefold().partition("@")
+        if not login or not _ALLOWED.issuperset(login):
+            raise ConfigurationError(
+                "{pattern} in 'protected' is no login and no pattern of logins",
+                cure="write a login such as postmaster, or a pattern such as *46-mutemet",
+                pattern=repr(text),
+            )
+        if domain and not any(fnmatchcase(one.casefold(), domain) for one in domains):
+            raise ConfigurationError(
+                "{pattern} in 'protected' has a domain that no account has; there are {domains}",
+                cure="correct the domain, or leave it out",
+                pattern=repr(text),
+                domains=", ".join(sorted(domains)),
+            )
+        return cls(text, login, domain)
+
+    def matches(self, account: Account) -> bool:
+        """Whether it means this account."""
+        return fnmatchcase(account.login, self._login) and (
+            not self._domain or fnmatchcase(account.domain.casefold(), self._domain)
+        )
+
+
+@attrs.define(eq=False)
+class ProtectedAccounts:
+    """Denies every operation on accounts that are protected, to everybody.
+
+    Args:
+
+        patterns: Which ones.
+    """
+
+    _patterns: Sequence[Pattern]
+
+    @hookimpl
+    def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
+        """Look whether the account is one of them."""
+        found = next((one for one in self._patterns if one.matches(request.account)), None)
+        if found is None:
+            return None
+        values = {"login": request.account.login, "pattern": found.text}
+        return Denial(
+            reason=Text("{login} is protected, and nothing may touch it", values),
+            cure=Text("take {pattern} out of 'protected' under [accounts] if it really is to be changed", values),
+        )

@@ -1,0 +1,415 @@
+"""The desk where request forms are handed in, decided on and carried out (001 ¶4).
+
+Its methods check a rule and answer with the event that says what happens; whoever calls them records it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import attrs
+
+from provisioner.core.api.errors import BusyError, DeniedError, InputError, Problem, TargetError
+from provisioner.core.api.events import Event, OperationEnded
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.engine.people import People
+from provisioner.core.engine.plan import Work
+from provisioner.core.governance.access_requests import (
+    FormEvent,
+    FormState,
+    MobileConfirmed,
+    RequestApproved,
+    RequestArchived,
+    RequestBegun,
+    RequestForm,
+    RequestRejected,
+    RequestSubmitted,
+)
+from provisioner.core.governance.authority import Authority, Role, Standing
+from provisioner.core.model import Account, OperationKind, OperationState, Person
+from provisioner.core.model.text import Text
+
+FormEventT = TypeVar("FormEventT", bound=FormEvent)
+
+
+class FormRecords(Protocol):
+    """What the desk has to know."""
+
+    def form(self, form_id: str, /) -> RequestForm | None:
+        """Return a request form."""
+
+    def open_forms(self, login: str, /) -> Sequence[RequestForm]:
+        """Return the forms about this account to which something is still to happen."""
+
+    def operations_of_forms(self) -> Collection[str]:
+        """Return the ids of the operations that carry out forms which are not archived."""
+
+    def forms_carried_out(self) -> Sequence[RequestForm]:
+        """Return the forms whose operation is done and that are not archived."""
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """What somebody writes into a form."""
+
+    kind: OperationKind
+    account: Account
+    #: Who asks.
+    requester: str
+    reason: str
+    #: Who is to receive the password; ``None`` if there will be none.
+    recipient: str | None = None
+    #: Who is to carry it out; ``None`` if any officer of the unit may.
+    officer: str | None = None
+    #: The SHA-256 of the signed paper.
+    scan_sha256: str | None = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Desk:
+    """Knows the rules of request forms.
+
+    Args:
+
+        records: What is known.
+
+        people: Asks the personnel system, so that what is decided rests on current data.
+
+        authority: Who is an officer, and who stands in for whom.
+
+        record: Makes events durable.
+
+        now: The clock.
+    """
+
+    records: FormRecords
+    people: People
+    authority: Authority
+    record: Callable[..., None]
+    now: Callable[[], datetime]
+    #: The operations at whose end there is something to archive, as far as this process has to know.
+    _awaited: set[str] | None = attrs.field(default=None, init=False)
+
+    def find(self, form_id: str) -> RequestForm:
+        """Return a form.
+
+        Raises:
+
+            InputError: There is none.
+        """
+        form = self.records.form(form_id)
+        if form is None:
+            raise InputError([Problem(field="id", message=Text("there is no request {id}", {"id": form_id}))])
+        return form
+
+    def submit(self, wish: Wish) -> RequestSubmitted | RequestForm:
+        """Fill in a form.
+
+        Returns:
+
+            The event, or the form itself if the same person has asked for the same and that is still open.
+
+        Raises:
+
+            DeniedError: The personnel system does not know the requester, or one person would have two parts.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        if wish.officer == wish.requester:
+            raise DeniedError("{person} cannot be requester and officer of one form", person=wish.requester)
+        if wish.officer and wish.officer == wish.recipient:
+            raise DeniedError("{person} cannot be officer of a form and receive its password", person=wish.officer)
+        for form in self.records.open_forms(wish.account.login):
+            if (form.kind, form.requester, form.recipient) == (wish.kind, wish.requester, wish.recipient):
+                return form
+        found = self._known([wish.requester, wish.recipient])
+        form = RequestForm(
+            id=str(uuid.uuid4()),
+            kind=wish.kind,
+            login=wish.account.login,
+            unit=wish.account.unit,
+            requester=wish.requester,
+            reason=wish.reason,
+            submitted_at=self.now(),
+            recipient=wish.recipient,
+            officer=wish.officer,
+            scan_sha256=wish.scan_sha256,
+        )
+        mobile = found[wish.recipient].mobile if wish.recipient else None
+        return self._event(RequestSubmitted, wish.requester, attrs.evolve(form, mobile_mark=form.mark_of(mobile)))
+
+    def approve(self, form: RequestForm, actor: str, scan_sha256: str | None = None) -> RequestApproved:
+        """Agree, as the requester's supervisor or for him.
+
+        Args:
+
+            form: The form.
+
+            actor: Who agrees.
+
+            scan_sha256: The SHA-256 of the paper with both signatures, if it was scanned.
+
+        Raises:
+
+            InputError: It was decided already.
+
+            DeniedError: The actor is not the one to decide, or has another part in it.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        scan = scan_sha256 or form.scan_sha256
+        return self._decided(RequestApproved, form, actor, state=FormState.APPROVED, scan_sha256=scan)
+
+    def reject(self, form: RequestForm, actor: str, remark: str) -> RequestRejected:
+        """Do not agree, as the requester's supervisor or for him.
+
+        Raises:
+
+            InputError: It was decided already.
+
+            DeniedError: The actor is not the one to decide, or has another part in it.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        return self._decided(RequestRejected, form, actor, state=FormState.REJECTED, remark=remark)
+
+    def may_decide(self, form: RequestForm, person: str) -> bool:
+        """Whether a person is the one to decide on a form, as far as the personnel system can tell now."""
+        try:
+            self._answerable_supervisor(form, person)
+        except (DeniedError, TargetError):
+            return False
+        return True
+
+    def confirm_mobile(self, form: RequestForm, actor: str) -> MobileConfirmed:
+        """Answer for the recipient's mobile number as the personnel system has it now (001 ¶4, ¶5).
+
+        Raises:
+
+            InputError: There is nothing to confirm.
+
+            DeniedError: The actor is not an officer for the unit, or is who the password goes to.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        if not form.state.is_open or form.recipient is None:
+            raise _wrong_state(form)
+        standing = self.authority.standing(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
+        if _behind(actor, standing) & {form.requester, form.recipient} or self._acts_for_party(actor, form):
+            raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
+        self.authority.require(actor, {Role.OFFICER}, form.unit)
+        mobile = self._known([form.recipient])[form.recipient].mobile
+        changes = {"mobile_mark": form.mark_of(mobile), "mobile_confirmed_at": self.now()}
+        return self._event(MobileConfirmed, actor, form.changed(**changes, mobile_confirmed_by=actor))
+
+    def require_ready(self, form: RequestForm, actor: str, recipient: str | None) -> None:
+        """Make sure that a form can be carried out by this actor now.
+
+        Args:
+
+            form: The form.
+
+            actor: Who wants to carry it out.
+
+            recipient: Who would receive the password today.
+
+        Raises:
+
+            InputError: It was not approved.
+
+            DeniedError: The actor is not the one to do it, or the personnel data has changed.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        if form.state not in {FormState.APPROVED, FormState.EXECUTING}:
+            raise _wrong_state(form)
+        self._require_officer(form, actor)
+        self._require_current(form, recipient)
+
+    def require_current(self, work: Work) -> None:
+        """Make sure of the number once more where an operation carries out a form; it may be days after it began.
+
+        Raises:
+
+            DeniedError: The number has changed.
+        """
+        request = work.operation.request
+        form = self.records.form(request) if request and work.holder else None
+        if form and work.holder:
+            self.require_number(form, work.holder)
+
+    def require_number(self, form: RequestForm, recipient: Person) -> None:
+        """Make sure that a password would go to the number that the form was submitted with, or that was confirmed.
+
+        Raises:
+
+            DeniedError: The number has changed.
+        """
+        if form.mark_of(recipient.mobile) != form.mobile_mark:
+            raise DeniedError(
+                "the mobile number of {person} has changed since request {id} was submitted",
+                cure="make sure that it is right, then run 'provisioner request confirm-mobile {id}'",
+                person=recipient.id,
+                id=form.id,
+            )
+
+    def begin(self, form: RequestForm, actor: str, operation_id: str | None) -> RequestForm:
+        """Write down who carries the form out, by which operation.
+
+        Raises:
+
+            BusyError: Somebody else has changed the form in the meantime.
+        """
+        standing = self.authority.standing(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
+        begun = form.changed(
+            state=FormState.EXECUTING,
+            officer=actor,
+            officer_for=standing.delegator if standing else None,
+            begun_at=self.now(),
+            operation=operation_id,
+        )
+        self.record(self._event(RequestBegun, actor, begun))
+        if self._awaited is not None and operation_id:
+            self._awaited.add(operation_id)
+        return begun
+
+    def archive(self, form: RequestForm) -> RequestForm:
+        """Keep a form that was carried out.
+
+        Raises:
+
+            BusyError: Somebody else has changed the form in the meantime.
+        """
+        archived = form.archived(self.now())
+        self.record(self._event(RequestArchived, form.officer or "", archived))
+        return archived
+
+    def settle(self) -> None:
+        """Archive the forms whose operation is done by now, whoever brought it to its end."""
+        for form in self.records.forms_carried_out():
+            with suppress(BusyError):  # another process was faster
+                self.archive(form)
+
+    @hookimpl
+    def operation_event(self, event: Event) -> None:
+        """Archive the form that an operation carries out, as soon as it is done.
+
+        Thousands of operations may end for each that carries out a form, so the store is asked once which ones do.
+        """
+        if isinstance(event, OperationEnded) and event.state is OperationState.DONE:
+            if self._awaited is None:
+                self._awaited = set(self.records.operations_of_forms())
+            if event.operation_id in self._awaited:
+                self.settle()
+
+    def _decided(self, make: type[FormEventT], form: RequestForm, actor: str, **changes: object) -> FormEventT:
+        if form.state is not FormState.SUBMITTED:
+            raise _wrong_state(form)
+        answerable = self._answerable_supervisor(form, actor)
+        for person in {actor, answerable} - {None}:
+            if person in {form.requester, form.officer}:
+                raise DeniedError(
+                    "{person} has another part in request {id} and cannot decide on it",
+                    cure="requester, approver and officer have to be three persons",
+                    person=person,
+                    id=form.id,
+                )
+        decided = form.changed(approver=actor, approver_for=answerable, decided_at=self.now(), **changes)
+        return self._event(make, actor, decided)
+
+    def _answerable_supervisor(self, form: RequestForm, actor: str) -> str | None:
+        """Return for whom the actor would decide; ``None`` for himself.
+
+        Raises:
+
+            DeniedError: He is not the one to decide.
+        """
+        requester = self._known([form.requester])[form.requester]
+        supervisor = requester.supervisor
+        if supervisor is None:
+            standing = self.authority.standing(actor, {Role.SUPERVISOR}, requester.unit)
+            if standing:
+                return standing.delegator
+        elif actor == supervisor:
+            return None
+        elif self.authority.delegates(actor, supervisor, Role.SUPERVISOR, requester.unit):
+            return supervisor
+        others = [supervisor] if supervisor else self.authority.who({Role.SUPERVISOR}, requester.unit)
+        raise DeniedError(
+            "{person} is not the supervisor of {requester}, and does not stand in for one",
+            cure="it can be decided by {people}, or whoever this one delegates it to",
+            person=actor,
+            requester=form.requester,
+            people=", ".join(others) or "-",
+        )
+
+    def _require_officer(self, form: RequestForm, actor: str) -> None:
+        standing = self.authority.require(actor, {Role.OFFICER}, form.unit)
+        persons = _behind(actor, standing)
+        if persons & {form.requester, form.recipient, *form.deciders} or self._acts_for_party(actor, form):
+            raise DeniedError(
+                "{person} has another part in request {id} and cannot carry it out",
+                cure="requester, approver and officer have to be three persons, and the officer receives no password",
+                person=actor,
+                id=form.id,
+            )
+        is_administrator = standing and standing.role is Role.ADMINISTRATOR
+        if form.officer and form.officer not in persons and form.state is FormState.APPROVED and not is_administrator:
+            raise DeniedError(
+                "request {id} names another officer",
+                cure="it can be carried out by {officer}",
+                id=form.id,
+                officer=form.officer,
+            )
+
+    def _acts_for_party(self, actor: str, form: RequestForm) -> bool:
+        """Whether an officer, in whatever right, stands in for who asks or for who receives the password."""
+        return any(self.authority.acts_for(actor, party) for party in (form.requester, form.recipient) if party)
+
+    def _require_current(self, form: RequestForm, recipient: str | None) -> None:
+        found = self._known([form.requester, form.recipient])
+        if form.recipient is None:
+            return
+        if recipient != form.recipient:
+            raise DeniedError(
+                "{login} has another holder than when request {id} was submitted",
+                cure="submit a new request",
+                login=form.login,
+                id=form.id,
+            )
+        self.require_number(form, found[form.recipient])
+
+    def _known(self, ids: Iterable[str | None]) -> dict[str, Person]:
+        """Return people as the personnel system knows them now.
+
+        Raises:
+
+            DeniedError: It does not know one of them any more.
+        """
+        wanted = [one for one in ids if one]
+        found = self.people.find_all(wanted)
+        missing = [one for one in wanted if one not in found]
+        if missing:
+            raise DeniedError(
+                "the personnel system does not know {person}",
+                cure="correct the personnel data; whoever has left needs no account",
+                person=missing[0],
+            )
+        return dict(found)
+
+    def _event(self, make: type[FormEventT], actor: str, form: RequestForm) -> FormEventT:
+        return make(at=self.now(), actor=actor, login=form.login, operation_id=form.operation or "", form=form)
+
+
+def _behind(actor: str, standing: Standing | None) -> set[str]:
+    """Return who acts: the actor, and who is answerable for it."""
+    return {actor, standing.delegator} if standing and standing.delegator else {actor}
+
+
+def _wrong_state(form: RequestForm) -> InputError:
+    message = Text("the request is in the state '{state}'", {"state": form.state.value})
+    return InputError([Problem(subject=form.id, field="id", message=message)])

@@ -1,0 +1,143 @@
+"""Separation of duties: nobody has two parts in one matter, and neither has who acts for them (001 ¶4; 003 m.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from provisioner.core.api.errors import DeniedError
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import AuthorizeOperation, Denial
+from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.model import Person, Unit
+from provisioner.core.model.text import Text
+
+_WORKERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
+
+
+@attrs.define(eq=False)
+class SeparationOfDuties:
+    """Denies what one person may not do alone, administrators included.
+
+    Two persons count as one while one of them may act for the other, in any role.
+
+    Args:
+
+        authority: Who has which role, and who acts for whom.
+    """
+
+    _authority: Authority
+
+    @hookimpl
+    def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
+        """Deny the release of a run to who asked for it, and a handover to who would receive the account."""
+        if request.by_policy or not self._authority.enforced:
+            return None
+        if request.asked_by and self._authority.are_linked(request.actor, request.asked_by):
+            return _released(request.actor, request.asked_by)
+        if request.incoming and self._authority.are_linked(request.actor, request.incoming):
+            return self._received(request, request.incoming)
+        return None
+
+    def require_for_persons(self, actor: str, known: Mapping[str, Person], changed: Iterable[Person]) -> None:
+        """Make sure that an actor does not change where their own passwords go, or who decides on their requests.
+
+        Args:
+
+            actor: Who changes them.
+
+            known: The persons as they are known so far, by id. Those who are new are nobody's own.
+
+            changed: The persons as they are to be known.
+
+        Raises:
+
+            DeniedError: The actor does; the cure says who could.
+        """
+        if not self._authority.enforced:
+            return
+        linked = self._linked(actor)
+        for person in changed:
+            before = known.get(person.id)
+            if before and person.id in linked and _reach(before) != _reach(person):
+                raise DeniedError(
+                    "{actor} may not change the mobile number or supervisor of {other}: it is the same person, or one "
+                    "of them acts for the other",
+                    cure="it can be done by {people}",
+                    actor=actor,
+                    other=person.id,
+                    people=self._others(linked, {Role.ADMINISTRATOR}),
+                )
+
+    def require_for_units(self, actor: str, known: Mapping[str, Unit], changed: Iterable[Unit]) -> None:
+        """Make sure that only administrators name themselves as custodians.
+
+        Args:
+
+            actor: Who changes the units.
+
+            known: The units as they are known so far, by code.
+
+            changed: The units as they are to be known.
+
+        Raises:
+
+            DeniedError: An officer does; the cure says who could.
+        """
+        if not self._authority.enforced:
+            return
+        linked = self._linked(actor)
+        for unit in changed:
+            before = known.get(unit.code)
+            if unit.custodian not in linked or (before and before.custodian == unit.custodian):
+                continue
+            place = unit.code if before else unit.parent
+            if not self._authority.standing(actor, {Role.ADMINISTRATOR}, place):
+                raise DeniedError(
+                    "{actor} may not name {other} the custodian of {unit}: it is the same person, or one of them acts "
+                    "for the other",
+                    cure="it can be done by {people}",
+                    actor=actor,
+                    other=unit.custodian,
+                    unit=unit.code,
+                    people=self._others(linked, _WORKERS, place),
+                )
+
+    def _received(self, request: AuthorizeOperation, incoming: str) -> Denial:
+        people = self._others(self._linked(request.actor) | self._linked(incoming), _WORKERS, request.unit.code)
+        return Denial(
+            reason=Text(
+                "{actor} may not hand an account over to {other}: it is the same person, or one of them acts for the "
+                "other",
+                {"actor": request.actor, "other": incoming},
+            ),
+            cure=Text("it can be done by {people}", {"people": people}),
+        )
+
+    def _linked(self, person: str) -> set[str]:
+        """Return the ids of a person, of those who act for this person now, and of those for whom the person acts."""
+        at = self._authority.now()
+        grants = self._authority.records.all_grants()
+        pairs = [(grant.person, grant.delegator) for grant in grants if grant.delegator and grant.holds(at)]
+        return {person}.union(*(pair for pair in pairs if person in pair))
+
+    def _others(self, linked: set[str], roles: Iterable[Role], unit: str | None = None) -> str:
+        """Return who has one of these roles and is not linked, as they are named in a message."""
+        able = self._authority.who(frozenset(roles), unit)
+        return self._authority.named([person for person in able if person not in linked])
+
+
+def _released(actor: str, asked_by: str) -> Denial:
+    """Deny the release of a run that was held."""
+    values = {"actor": asked_by, "other": actor}
+    cure = Text("let somebody else look at it with 'provisioner policy staged' and release it")
+    if actor == asked_by:
+        return Denial(reason=Text("{actor} asked for it, and cannot release it too", values), cure=cure)
+    reason = Text("{actor} asked for it, and {other} cannot release it: one of them acts for the other", values)
+    return Denial(reason=reason, cure=cure)
+
+
+def _reach(person: Person) -> tuple[str | None, str | None]:
+    """Return where the passwords of a person go, and who decides on the person's requests."""
+    return person.mobile, person.supervisor

@@ -1,0 +1,40 @@
+"""The nouns of the domain. All are frozen; a change makes a new one.
+
+Times are aware and in UTC. The Turkish terms and the rules behind these classes come from the directives cited as
+``000`` (provincial directive on unit mailboxes), ``001`` (circular on passwords and PYS) and ``003`` (municipal
+regulation), by article (``m.``) or paragraph (``¶``).
+"""
+
+from __future__ import annotations
+
+from provisioner.core.model.accounts import Account, AccountKind, AccountState, Action, Person, TargetState, Unit
+from provisioner.core.model.operations import (
+    RENEWING,
+    SHUTTING,
+    Handover,
+    Operation,
+    OperationKind,
+    OperationState,
+    Outcome,
+    Step,
+    StepError,
+)
+
+__all__ = [
+    "RENEWING",
+    "SHUTTING",
+    "Account",
+    "AccountKind",
+    "AccountState",
+    "Action",
+    "Handover",
+    "Operation",
+    "OperationKind",
+    "OperationState",
+    "Outcome",
+    "Person",
+    "Step",
+    "StepError",
+    "TargetState",
+    "Unit",
+]

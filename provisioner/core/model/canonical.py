@@ -1,0 +1,28 @@
+"""Records as text that is always the same for the same content, so that a hash shows whether it was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from provisioner.core.model.text import printable_json
+
+
+def canonical(record: Mapping[str, object]) -> str:
+    """Return a record as JSON with sorted keys and no spaces, in the letters that people write.
+
+    Only characters that have no shape of their own are written as escapes.
+    """
+    return printable_json(json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+
+
+def sha256(text: str) -> str:
+    """Return the SHA-256 of a text in UTF-8, as hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def iso(time: datetime) -> str:
+    """Return a time in UTC as scripts read it."""
+    return time.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,79 @@
+"""The one type that carries a password or another credential."""
+
+from __future__ import annotations
+
+from typing import NoReturn, Self, final
+
+from provisioner.core.model import masking, spellings
+from provisioner.core.model.masking import MASK
+
+__all__ = ["MASK", "Secret"]
+
+
+@final
+class Secret:
+    """A password that cannot be shown, stored, copied or serialised by accident.
+
+    It prints as ``<secret>``, refuses pickling, copying and cattrs, and compares by identity, so that no
+    container, log line or traceback shows it. :meth:`reveal` is the only way to the clear text; every use of it
+    in the code base is a place to review. As long as it lives, it is masked in errors, answers and logs.
+
+    Args:
+
+        value: The clear text. It must not be empty.
+
+        passing: Whether it is made for one operation. What is said in many operations is looked through for those that
+            are not.
+
+    Raises:
+
+        ValueError: The text is empty.
+    """
+
+    __slots__ = ("__weakref__", "_hints", "_value")
+
+    def __init__(self, value: str, *, passing: bool = False) -> None:
+        self._value = _not_empty(value)
+        self._hints: tuple[bytes, ...] = ()
+        masking.know(self, passing=passing)
+
+    @classmethod
+    def around(cls, text: str) -> Self:
+        """Return a text that has a secret in it, such as the body of a request, in the same wrapper.
+
+        It is not masked as a whole: the secret in it is.
+
+        Raises:
+
+            ValueError: The text is empty.
+        """
+        wrapper = cls.__new__(cls)
+        wrapper._value, wrapper._hints = _not_empty(text), ()  # noqa: SLF001 - it is one of ours
+        return wrapper
+
+    def reveal(self) -> str:
+        """Return the clear text, to hand it to the system it is meant for and to nothing else."""
+        return self._value
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Return whether it is worth looking for it in a text, which is given in UTF-8 and lower case."""
+        self._hints = self._hints or spellings.hints(self._value)
+        return any(map(data.__contains__, self._hints))  # no generator: it would take three times as long
+
+    def scrub(self, text: str) -> str:
+        """Return *text* with the clear text masked wherever it is, in whatever spelling."""
+        return spellings.masked(self._value, text, MASK)
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        msg = "a Secret cannot be pickled or copied"
+        raise TypeError(msg)
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        msg = "a secret must not be empty"
+        raise ValueError(msg)
+    return value

@@ -1,0 +1,1 @@
+"""Decides what rules demand of accounts, and when, and starts it."""

@@ -1,0 +1,263 @@
+"""Which rules hold for which account, and what they want of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import combinations, product
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
+from provisioner.core.gateways.plugin_code import entered
+from provisioner.core.model import Account, AccountState, Unit
+from provisioner.core.policy.evaluation import Evaluation, RuleFailure, clash_of, seen, usable
+
+#: Since when an account is due at which a rule fails of which nothing else is known.
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: How closely a scope fits a unit; of two, the larger fits better.
+_Closeness = tuple[int, bool]
+
+
+@attrs.frozen(kw_only=True)
+class Scope:
+    """For which units a rule set holds."""
+
+    #: The kinds of the units; all if empty.
+    kinds: frozenset[str] = frozenset()
+    #: The codes of the units at the top of the subtrees; everywhere if empty.
+    under: frozenset[str] = frozenset()
+
+    def closeness(self, kind: str, path: Sequence[str]) -> _Closeness | None:
+        """Return how closely it fits a unit; ``None`` if it does not hold there.
+
+        Args:
+
+            kind: The unit's kind.
+
+            path: The codes from the unit up to the top.
+        """
+        if self.kinds and kind not in self.kinds:
+            return None
+        if not self.under:
+            return 0, bool(self.kinds)
+        depths = [len(path) - above for above, code in enumerate(path) if code in self.under]
+        return (max(depths), bool(self.kinds)) if depths else None
+
+
+@attrs.frozen(kw_only=True)
+class RuleSet:
+    """Rules with their parameters, under one name of the configuration."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    #: What it looks after besides accounts. The scope does not matter to them.
+    watches: tuple[Watch, ...] = ()
+    scope: Scope = Scope()
+
+
+@attrs.define(eq=False, kw_only=True)
+class Policy:
+    """All rule sets together.
+
+    For one account, a rule of a kind comes from the rule set whose scope fits the account's unit most closely: the
+    one that names the nearest unit above, and of two such, the one that names the unit's kind.
+
+    Args:
+
+        rule_sets: The rule sets, by their order in the configuration.
+
+        path_of: Returns the codes from the unit with this code up to the top; only the code itself if it is unknown.
+
+        since: Since when each rule set holds, by its name.
+
+        time_zone: Where days begin and end.
+
+        fingerprint: Changes whenever anything changes that deadlines depend on: rule sets, parameters, versions.
+
+    Raises:
+
+        ConfigurationError: Two rule sets contradict each other for some accounts.
+    """
+
+    rule_sets: Sequence[RuleSet] = ()
+    path_of: Callable[[str], Sequence[str]] = lambda code: (code,)
+    since: Mapping[str, datetime] = attrs.field(factory=dict)
+    time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
+    fingerprint: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        for kind, path in self._kinds_of_units():
+            self._require_harmony(kind, path)
+
+    def evaluate(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Evaluation:
+        """Ask the rules what they want of one account.
+
+        Nobody is warned of a closing before which the product itself will renew the password. A rule that fails keeps
+        the others from nothing.
+        """
+        met = _by_rule_set(marks)
+        found: list[Deadline] = []
+        failures: list[RuleFailure] = []
+        for rule_set, rule in self._rules_for(unit.kind, self._path(unit)):
+            facts = Facts(
+                account=account,
+                unit=unit,
+                marks=met.get(rule_set.name, {}),
+                since=self.since.get(rule_set.name),
+                time_zone=self.time_zone,
+            )
+            try:
+                with entered():
+                    found += _named(usable(rule.deadlines(facts), rule, rule_set.name), rule_set)
+            except (Exception, SystemExit) as error:
+                failures.append(RuleFailure.of(rule, facts, rule_set.name, error))
+        return Evaluation(deadlines=_without_needless_warnings(_unmet(found, met)), failures=failures)
+
+    def deadlines(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Sequence[Deadline]:
+        """Return the deadlines of one account that were not met yet, the earliest first; see :meth:`evaluate`."""
+        return self.evaluate(account, unit, marks).deadlines
+
+    def next_deadline(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> datetime | None:
+        """Return when a rule next wants something of one account; ``None`` if none does."""
+        return self.planned(account, unit, marks).next_deadline
+
+    def planned(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Account:
+        """Return one account with its next deadline, what that asks for, and when the account is closed.
+
+        An account at which a rule failed is due: the next sweep asks the rule again.
+        """
+        found = self.evaluate(account, unit, marks)
+        first = next(iter(found.deadlines), None)
+        failing = [self.since.get(one.rule_set, _LONG_AGO) for one in found.failures]
+        return attrs.evolve(
+            account,
+            next_deadline=min([*failing, *([first.at] if first else [])], default=None),
+            next_action=first.action if first and not failing else None,
+            closes_at=next((one.at for one in found.deadlines if one.action is Action.CLOSE), None),
+        )
+
+    def sightings(self, reports: Reports) -> list[Sighting]:
+        """Let every watch look, and return what they saw.
+
+        Args:
+
+            reports: Returns what a target says of itself.
+        """
+        found = [
+            (rule_set, sighting)
+            for rule_set in self.rule_sets
+            for watch in rule_set.watches
+            for sighting in seen(watch, reports, self.time_zone, rule_set.name)
+        ]
+        return [attrs.evolve(one, deadlines=tuple(_named(one.deadlines, rule_set))) for rule_set, one in found]
+
+    @staticmethod
+    def unmet(deadlines: Iterable[Deadline], marks: Iterable[Mark]) -> list[Deadline]:
+        """Return those of the deadlines of one account, or of one thing, that were not met yet, the earliest first."""
+        return _unmet(deadlines, _by_rule_set(marks))
+
+    def _path(self, unit: Unit) -> Sequence[str]:
+        """Return the unit's path. Only what is above it is looked up: that is the same for many units."""
+        return (unit.code, *self.path_of(unit.parent)) if unit.parent else (unit.code,)
+
+    def _rules_for(self, kind: str, path: Sequence[str]) -> list[tuple[RuleSet, Rule]]:
+        closest: dict[type[Rule], tuple[_Closeness, RuleSet, Rule]] = {}
+        for rule_set in self.rule_sets:
+            closeness = rule_set.scope.closeness(kind, path)
+            if closeness is None:
+                continue
+            for rule in rule_set.rules:
+                known = closest.get(type(rule))
+                if known is None or known[0] < closeness:
+                    closest[type(rule)] = (closeness, rule_set, rule)
+        return [(rule_set, rule) for _, rule_set, rule in closest.values()]
+
+    def password_life(self, now: datetime) -> timedelta | None:
+        """Return for how long a password that is set now stays in force, at the longest, where a rule ends that.
+
+        ``None`` if no rule does. A rule that fails counts as one that wants nothing.
+        """
+        lives = [self._password_life(kind, path, now) for kind, path in self._kinds_of_units()]
+        return max((life for life in lives if life is not None), default=None)
+
+    def _password_life(self, kind: str, path: Sequence[str], now: datetime) -> timedelta | None:
+        """Return for how long a password stays in force that is set now in a unit of this kind at this place."""
+        account = Account(
+            login="new", domain="", unit="", state=AccountState.OPEN, opened_at=now, password_changed_at=now
+        )
+        found: list[Deadline] = []
+        for rule_set, rule in self._rules_for(kind, path):
+            facts = Facts(account=account, unit=Unit(code="", name="", kind=kind), time_zone=self.time_zone)
+            with suppress(Exception, SystemExit), entered():
+                found += usable(rule.deadlines(facts), rule, rule_set.name)
+        ends = [one.at for one in found if one.action in {Action.ROTATE, Action.CLOSE}]
+        return min(ends) - now if ends else None
+
+    def _kinds_of_units(self) -> Iterable[tuple[str, Sequence[str]]]:
+        """Yield one unit, as its kind and path, for each way in which scopes can meet."""
+        kinds = {kind for one in self.rule_sets for kind in one.scope.kinds} | {""}
+        tops = {code for one in self.rule_sets for code in one.scope.under}
+        return product(sorted(kinds), [(), *(tuple(self.path_of(code)) for code in sorted(tops))])
+
+    def _require_harmony(self, kind: str, path: Sequence[str]) -> None:
+        for one, other in combinations(self.rule_sets, 2):
+            self._require_one_to_be_closer(one, other, kind, path)
+        for (one, rule), (other, against) in combinations(self._rules_for(kind, path), 2):
+            clash = clash_of(rule, against, one.name) or clash_of(against, rule, other.name)
+            if clash:
+                raise ConfigurationError(
+                    "rule sets {one} and {other} contradict each other: {clash}",
+                    cure="change their parameters, or the units that they hold for",
+                    one=one.name,
+                    other=other.name,
+                    clash=clash,
+                )
+
+    def _require_one_to_be_closer(self, one: RuleSet, other: RuleSet, kind: str, path: Sequence[str]) -> None:
+        closeness = one.scope.closeness(kind, path)
+        same = {type(rule) for rule in one.rules} & {type(rule) for rule in other.rules}
+        if same and closeness is not None and closeness == other.scope.closeness(kind, path):
+            raise ConfigurationError(
+                "rule sets {one} and {other} disagree about the same accounts",
+                cure="remove one, or narrow it with kinds or under",
+                one=one.name,
+                other=other.name,
+            )
+
+
+_Met = Mapping[str, Mapping[Action, Mark]]
+
+
+def _unmet(deadlines: Iterable[Deadline], met: _Met) -> list[Deadline]:
+    return sorted((one for one in deadlines if _is_open(one, met)), key=lambda one: one.at)
+
+
+def _without_needless_warnings(deadlines: list[Deadline]) -> list[Deadline]:
+    rotation = next((one for one in deadlines if one.action is Action.ROTATE), None)
+    if rotation is None:
+        return deadlines
+    closing = {one.rule_set for one in deadlines if one.action is Action.CLOSE and one.at > rotation.at}
+    return [
+        one for one in deadlines if not (one.action is Action.WARN and one.rule_set in closing and one.at < rotation.at)
+    ]
+
+
+def _is_open(deadline: Deadline, met: _Met) -> bool:
+    mark = met.get(deadline.rule_set, {}).get(deadline.action)
+    return mark is None or deadline.at > mark.at
+
+
+def _by_rule_set(marks: Iterable[Mark]) -> _Met:
+    found: dict[str, dict[Action, Mark]] = {}
+    for mark in marks:
+        found.setdefault(mark.rule_set, {})[mark.action] = mark
+    return found
+
+
+def _named(deadlines: Iterable[Deadline], rule_set: RuleSet) -> list[Deadline]:
+    return [attrs.evolve(one, rule_set=rule_set.name) for one in deadlines]

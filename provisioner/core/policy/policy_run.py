@@ -1,0 +1,129 @@
+"""Carries out what deadlines ask for, without the accounts for which that is not possible now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import attrs
+
+from provisioner.core.api.errors import InputError, NotAuthorizedError
+from provisioner.core.api.rules import Action, Deadline
+from provisioner.core.engine.engine import Engine
+from provisioner.core.engine.plan import POLICY_ACTOR, Cause, Plan, Unchanged, Work
+from provisioner.core.model import Account, Operation
+from provisioner.core.model.text import Text
+from provisioner.core.policy.due import Demand
+
+#: What is asked for, by login.
+Changes = Mapping[str, tuple[Demand, Deadline]]
+
+
+@attrs.frozen(kw_only=True)
+class Refusal:
+    """Something that is due and cannot be done as things are."""
+
+    login: str
+    deadline: Deadline
+    reason: Text
+    #: The id of whoever holds the account.
+    holder: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PolicyRun:
+    """One run for many deadlines. A person is told of all problems and nothing is done; here the rest goes on.
+
+    Args:
+
+        engine: Carries it out, as its planner plans it.
+
+        changes: What is asked for.
+    """
+
+    engine: Engine
+    changes: Changes
+
+    def carry_out(self) -> Iterator[Operation | Refusal | Unchanged]:
+        """Plan everything, then carry it out as one run; yields what became of each account.
+
+        Raises:
+
+            NotReadyError: Targets or channels cannot be used now. Nothing was changed.
+
+            TargetError: The personnel system cannot be asked. Nothing was changed.
+
+            StoreError: The store cannot be read or written.
+        """
+        work: list[Work] = []
+        for (action, cause), demands in self._by_cause().items():
+            plan, refused = self._planned(self._makers[action], demands, cause)
+            work += plan.work
+            yield from plan.unchanged
+            yield from self._refusals(refused)
+        yield from self._applied(work)
+
+    def _by_cause(self) -> Mapping[tuple[Action, Cause], Sequence[Demand]]:
+        groups: dict[tuple[Action, Cause], list[Demand]] = defaultdict(list)
+        for demand, deadline in self.changes.values():
+            actor = f"{POLICY_ACTOR}{deadline.rule_set}"
+            groups[deadline.action, Cause(actor=actor, reason=deadline.source, by_policy=True)].append(demand)
+        return groups
+
+    @property
+    def _makers(self) -> Mapping[Action, Callable[[Sequence[Account], Cause], Plan]]:
+        planner = self.engine.planner
+        return {Action.ROTATE: planner.rotate, Action.CLOSE: planner.close, Action.DELETE: planner.delete}
+
+    def _planned(
+        self, make: Callable[[Sequence[Account], Cause], Plan], demands: Sequence[Demand], cause: Cause
+    ) -> tuple[Plan, Mapping[str, Text]]:
+        """Plan a change; returns the plan, and by login why it cannot be planned for the others."""
+        refused: dict[str, Text] = {}
+        while left := [one.account for one in demands if one.account.login not in refused]:
+            try:
+                plan = make(left, cause)
+                return plan, refused | {one.login: one.reason for one in plan.refused}
+            except (InputError, NotAuthorizedError) as error:
+                more = _refused(demands, error)
+                if not more:
+                    raise
+                refused |= more
+        return Plan(), refused
+
+    def _applied(self, work: Sequence[Work]) -> Iterator[Operation | Refusal]:
+        """Carry a plan out, without the accounts of people who are out of reach."""
+        while work and not self.engine.tools.retry.stop.is_set():
+            try:
+                operations = self.engine.apply(Plan(work=tuple(work)))
+            except InputError as error:
+                reasons = {one.subject: one.message for one in error.problems}
+                beyond = {
+                    one.account.login: reasons[one.holder.id] for one in work if one.holder and one.holder.id in reasons
+                }
+                if not beyond:
+                    raise
+                yield from self._refusals(beyond)
+                work = [one for one in work if one.account.login not in beyond]
+            else:
+                yield from operations
+                return
+
+    def _refusals(self, reasons: Mapping[str, Text]) -> Iterator[Refusal]:
+        for login, reason in reasons.items():
+            demand, deadline = self.changes[login]
+            yield Refusal(login=login, deadline=deadline, reason=reason, holder=demand.account.holder)
+
+
+def _refused(demands: Iterable[Demand], error: InputError | NotAuthorizedError) -> dict[str, Text]:
+    """Return why something cannot be done, by the login of the account that it is about."""
+    if isinstance(error, NotAuthorizedError):
+        reasons = {one.login: one.denial.reason for one in error.denials}
+    else:
+        reasons = {one.subject or "": one.message for one in error.problems}
+    return {
+        demand.account.login: reasons[name]
+        for demand in demands
+        for name in (demand.account.login, demand.account.unit, demand.account.holder)
+        if name in reasons
+    }

@@ -1,0 +1,359 @@
+"""Does what the rules want and is due, and nothing else.
+
+A sweep costs what is due, not what exists: deadlines are stored, and only accounts whose deadline has come are read.
+What does not work stays due, so that the next sweep tries it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+import attrs
+
+from provisioner.core.api.errors import (
+    BusyError,
+    LeaseLostError,
+    StoreError,
+)
+from provisioner.core.api.events import ClockConfirmed, DeadlineMet, RulesChanged, TimesCorrected
+from provisioner.core.api.rules import Deadline, Reports, Sighting
+from provisioner.core.engine.engine import Engine
+from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged
+from provisioner.core.engine.ports import Agenda
+from provisioner.core.model import RENEWING, Account, Operation, OperationState, Unit
+from provisioner.core.policy.due import Demand, latest
+from provisioner.core.policy.evaluation import RuleFailure
+from provisioner.core.policy.notifier import Herald, Notice
+from provisioner.core.policy.policy import Policy
+from provisioner.core.policy.policy_run import Changes, PolicyRun, Refusal
+
+#: How many due accounts are looked at together.
+PAGE = 500
+
+#: What an operation ends with here that another process has begun, or has made needless.
+_FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
+
+
+Swept = Operation | Notice | Refusal | Sighting | RuleFailure
+SweptT = TypeVar("SweptT", bound=Swept)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Sweep:
+    """One sweep over everything that is due. Used once.
+
+    Args:
+
+        agenda: The stored deadlines, and what is known.
+
+        policy: The rules.
+
+        engine: Carries out what they want, with its own planner, clock and journal.
+
+        herald: Tells people.
+
+        reports: Returns what a target says of itself; for watches.
+
+        it_unit: The code of the IT unit, whose custodian hears what concerns nobody else.
+
+        clock_confirmed_by: Who says that the clock is right, whatever the store remembers; ``None`` if nobody does.
+    """
+
+    agenda: Agenda
+    policy: Policy
+    engine: Engine
+    herald: Herald
+    reports: Reports
+    it_unit: str = ""
+    clock_confirmed_by: str | None = None
+    _failures: list[Exception] = attrs.field(factory=list, init=False)
+    #: The ids of the operations that were left, and have been yielded.
+    _driven_on: set[str] = attrs.field(factory=set, init=False)
+
+    def run(self) -> Iterator[Swept]:
+        """Drive on what is left, then do what is due. What was done, or could not be, is yielded as it ends.
+
+        Raises:
+
+            NotReadyError: Targets or channels could not be used; whatever needs none of them was done all the same.
+
+            TargetError: The personnel system could not be asked; likewise.
+
+            Exception: The program failed at a part of the sweep; likewise.
+
+            ClockError: The clock does not fit with when the store was used before. Nothing was done.
+
+            StoreError: The store cannot be read or written.
+        """
+        self._settle_clock()
+        self.reschedule()
+        yield from self._trying(self._left())
+        yield from self._trying(self._watch())
+        shut: list[Demand] = []
+        for page in _pages(_each_once(self.agenda.due_accounts(self._now()))):
+            if self.is_stopped:
+                return
+            yield from self._on_page(page, shut)
+        yield from self._trying(self._close(shut))
+        self.plan_ahead([one.account for one in shut])
+        if self._failures:
+            raise self._failures[0]
+
+    def require_clock(self) -> None:
+        """Make sure that the clock can be believed. Changes nothing.
+
+        Raises:
+
+            ClockError: It cannot, and nobody has confirmed it.
+        """
+        known = self.agenda.known_times()
+        if known and self.clock_confirmed_by is None and (error := known.objection(self._now())):
+            raise error
+
+    def _settle_clock(self) -> None:
+        """Go on only if the clock can be believed, and do not believe what was stored by one that was ahead."""
+        self.require_clock()
+        now, known, record = self._now(), self.agenda.known_times(), self.engine.tools.record
+        if known and self.clock_confirmed_by is not None and known.objection(now):
+            record(ClockConfirmed(at=now, actor=self.clock_confirmed_by, trusted_at=known.trusted_at))
+        if known and known.has_future(now):
+            actor = self.clock_confirmed_by or POLICY_ACTOR.removesuffix(":")
+            record(TimesCorrected(at=now, actor=actor, latest_at=known.latest_at))
+            self.policy.since = self.agenda.rule_sets_since()
+        self.agenda.note_time(now)
+
+    def reschedule(self) -> None:
+        """Compute all deadlines anew, if the rule sets are not those that the stored ones were computed with.
+
+        It goes page by page, and after a crash on from where it was.
+        """
+        schedule = self.agenda.schedule()
+        if schedule.fingerprint != self.policy.fingerprint:
+            self._note_rules()
+            schedule = self.agenda.schedule()
+        if schedule.cursor is None:
+            return
+        for accounts in self.agenda.accounts_after(schedule.cursor):
+            if self.is_stopped:
+                return
+            self.agenda.save_deadlines(self._rescheduled(accounts), reached=accounts[-1].login)
+        self.agenda.end_rescheduling()
+
+    def demands(self, accounts: Sequence[Account]) -> tuple[list[Demand], list[RuleFailure]]:
+        """Return what is due now of each of these accounts, and which rules could not say."""
+        now, units = self._now(), self.agenda.units({account.unit for account in accounts})
+        marks = self.agenda.marks([account.login for account in accounts])
+        demands: list[Demand] = []
+        failures: list[RuleFailure] = []
+        for account in accounts:
+            unit, met = units[account.unit], marks.get(account.login, ())
+            found = self.policy.evaluate(account, unit, met)
+            demands.append(Demand.at(now, account, unit, found.deadlines, met))
+            failures += found.failures
+        return demands, failures
+
+    def _now(self) -> datetime:
+        return self.engine.tools.now()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the program was asked to stop, so that the next sweep has to do what is left."""
+        return self.engine.tools.retry.stop.is_set()
+
+    def _note_rules(self) -> None:
+        names = {one.name for one in self.policy.rule_sets}
+        known = self.agenda.rule_sets_since()
+        event = RulesChanged(
+            at=self._now(),
+            fingerprint=self.policy.fingerprint,
+            rule_sets=tuple(sorted(names)),
+            gone=tuple(sorted(known.keys() - names)),
+        )
+        self.engine.tools.record(event)
+        self.policy.since = self.agenda.rule_sets_since()
+
+    def _watch(self) -> Iterator[Notice | Sighting]:
+        """Look after what is no account, and tell of what is due."""
+        sightings = self.policy.sightings(self.reports)
+        marks = self.agenda.marks([one.subject for one in sightings])
+        custodian = self._custodian(self.it_unit)
+        for one in sightings:
+            if one.error:
+                yield one
+            unmet = self.policy.unmet(one.deadlines, marks.get(one.subject, ()))
+            due = latest(each for each in unmet if each.at <= self._now())
+            yield from self._told(
+                [Notice(subject=one.subject, deadline=each, recipient=one.tell or custodian) for each in due]
+            )
+
+    def _custodian(self, code: str) -> str | None:
+        unit = self.agenda.units([code]).get(code) if code else None
+        return unit.custodian if unit else None
+
+    def _on_page(self, accounts: Sequence[Account], shut: list[Demand]) -> Iterator[Swept]:
+        """Do what is due of these accounts, and put aside what has to be closed."""
+        waiting = self._waiting(accounts)
+        yield from (one for one in waiting.values() if one.id not in self._driven_on)
+        demands, failures = self.demands(accounts)
+        yield from failures
+        stuck = [one for one in demands if _is_stuck_in_renewal(waiting.get(one.account.login))]
+        demands = [one for one in demands if one.account.login not in waiting]
+        yield from self._trying(self._tell(demands, lambda one: one.duties))
+        settled = set()
+        due = {one.account.login: (one, one.rotate) for one in demands if one.rotate}
+        for one in self._trying(self._change(due)):
+            if isinstance(one, Operation) and (one.state is OperationState.DONE or _is_in_other_hands(one)):
+                settled.add(one.login)
+            yield one
+        left = [*stuck, *(one for one in demands if one.account.login not in settled)]
+        last_calls, unreachable = {one.account.login for one in left if one.shut and one.warnings}, set()
+        for notice in self._trying(self._tell(left, lambda one: one.warnings)):
+            if notice.error is not None and notice.tried:
+                unreachable.add(notice.login)
+            if notice.login not in last_calls & unreachable:  # of these the closing is told
+                yield notice
+        shut += [one for one in left if one.shut and one.account.login not in last_calls - unreachable]
+        self.plan_ahead(accounts)
+
+    def _close(self, demands: Sequence[Demand]) -> Iterator[Swept]:
+        """Close or delete in one run, so that a mass change is seen before the first closing.
+
+        What an earlier sweep was held back with still waits, and does not hold back the rest.
+        """
+        unended = self.agenda.unended([one.account.login for one in demands])
+        held = {login: one for login, one in unended.items() if one.state is OperationState.STAGED}
+        yield from held.values()
+        due = {one.account.login: (one, one.shut) for one in demands if one.shut and one.account.login not in held}
+        yield from self._change(due)
+
+    def _waiting(self, accounts: Sequence[Account]) -> Mapping[str, Operation]:
+        """Return the operations that are to be left alone for now, by login.
+
+        What was held back of a sweep is not among them: a renewal that works by now makes the closing unnecessary.
+        """
+        now, unended = self._now(), self.agenda.unended([account.login for account in accounts])
+        return {
+            login: one
+            for login, one in unended.items()
+            if (one.state is OperationState.STAGED and not one.actor.startswith(POLICY_ACTOR))
+            or (one.next_try_at and one.next_try_at > now)
+        }
+
+    def _tell(self, demands: Sequence[Demand], notices_of: Callable[[Demand], Sequence[Deadline]]) -> Iterator[Notice]:
+        yield from self._told(
+            [
+                Notice(
+                    subject=one.account.login,
+                    login=one.account.login,
+                    deadline=deadline,
+                    recipient=self._responsible(one.account, one.unit),
+                )
+                for one in demands
+                for deadline in notices_of(one)
+            ]
+        )
+
+    def _told(self, notices: Sequence[Notice]) -> Iterator[Notice]:
+        if notices and not self.is_stopped:
+            yield from self.herald.tell(notices, self._note, self._is_due)
+
+    def _is_due(self, notice: Notice) -> bool:
+        """Whether a notice was not sent, and has not become needless, since the accounts were read."""
+        marks = self.agenda.marks([notice.subject]).get(notice.subject, ())
+        if not notice.login:
+            return bool(self.policy.unmet([notice.deadline], marks))
+        [account] = self.agenda.accounts([notice.login]).values()
+        [unit] = self.agenda.units([account.unit]).values()
+        return notice.deadline in self.policy.deadlines(account, unit, marks)
+
+    def _note(self, notice: Notice) -> None:
+        self._meet(notice.subject, notice.deadline, login=notice.login, reference=notice.reference)
+
+    def _responsible(self, account: Account, unit: Unit) -> str | None:
+        """Return who holds the account, or the custodian of the nearest unit above that has one."""
+        above: Unit | None = unit
+        while account.holder is None and above and above.custodian is None:
+            above = self.agenda.units([above.parent]).get(above.parent) if above.parent else None
+        return account.holder or (above.custodian if above else None)
+
+    def _change(self, changes: Changes) -> Iterator[Operation | Refusal]:
+        """Carry out what these deadlines ask for, in one run."""
+        run = PolicyRun(engine=self.engine, changes=changes)
+        for one in run.carry_out():
+            if isinstance(one, Unchanged):
+                self._meet(one.login, changes[one.login][1], login=one.login)
+                continue
+            if isinstance(one, Operation) and one.state is OperationState.DONE:
+                self._meet(one.login, changes[one.login][1], login=one.login, operation_id=one.id)
+            yield one
+
+    def _meet(
+        self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
+    ) -> None:
+        event = DeadlineMet(
+            at=self._now(),
+            actor=f"{POLICY_ACTOR}{deadline.rule_set}",
+            login=login,
+            operation_id=operation_id,
+            subject=subject,
+            deadline=deadline,
+            reference=reference,
+        )
+        self.engine.tools.record(event)
+
+    def plan_ahead(self, accounts: Sequence[Account]) -> None:
+        """Store the next deadlines of accounts, as they are by now."""
+        known = self.agenda.accounts([account.login for account in accounts])
+        self.agenda.save_deadlines(self._rescheduled(list(known.values())))
+
+    def _rescheduled(self, accounts: Sequence[Account]) -> list[Account]:
+        """Return those of these accounts whose deadlines have changed, with the new ones."""
+        units = self.agenda.units({account.unit for account in accounts})
+        marks = self.agenda.marks([account.login for account in accounts])
+        moved = []
+        for one in accounts:
+            planned = self.policy.planned(one, units[one.unit], marks.get(one.login, ()))
+            if planned != one:
+                moved.append(planned)
+        return moved
+
+    def _left(self) -> Iterator[Operation]:
+        for one in self.engine.resume():
+            self._driven_on.add(one.id)
+            yield one
+
+    def _trying(self, work: Iterator[SweptT]) -> Iterator[SweptT]:
+        """Go on with the rest of the sweep if this part of it fails, unless the store does."""
+        try:
+            yield from work
+        except StoreError:
+            raise
+        except Exception as error:
+            self._failures.append(error)
+
+
+def _is_stuck_in_renewal(operation: Operation | None) -> bool:
+    """Whether an account has a renewal that stopped half-way. That is no renewal, and puts off no closing."""
+    return operation is not None and operation.state is OperationState.INCOMPLETE and operation.kind in RENEWING
+
+
+def _is_in_other_hands(operation: Operation) -> bool:
+    """Whether another process was faster, and may have renewed the password by now."""
+    return operation.error is not None and operation.error.name in _FASTER
+
+
+def _each_once(accounts: Iterator[Account]) -> Iterator[Account]:
+    """Yield each account once, also if its new deadline has come as well: that is for the next sweep."""
+    seen: set[str] = set()
+    for account in accounts:
+        if account.login not in seen:
+            seen.add(account.login)
+            yield account
+
+
+def _pages(accounts: Iterator[Account]) -> Iterator[list[Account]]:
+    while page := list(islice(accounts, PAGE)):
+        yield page

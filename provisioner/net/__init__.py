@@ -1,0 +1,1 @@
+"""What plug-ins need to talk over a network."""

@@ -1,0 +1,284 @@
+"""Joins the parts: configuration, store, plug-ins, rules, clock and engine. The only place that does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import attrs
+import structlog
+
+from provisioner.catalogue import Catalogue
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.errors import StoreError
+from provisioner.core.api.events import Event
+from provisioner.core.api.messages import ChooseLogin
+from provisioner.core.engine.engine import Engine
+from provisioner.core.engine.execution import Tools
+from provisioner.core.engine.holds import Staging
+from provisioner.core.engine.limits import Guard
+from provisioner.core.engine.passwords import PasswordMaker
+from provisioner.core.engine.people import People
+from provisioner.core.engine.planner import Planner
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.health import MemoryHealth
+from provisioner.core.gateways.maintenance import Calendar
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.gateways.retrying import Retry, RetryPolicy
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.clearance import HandoverDuties
+from provisioner.core.governance.directives import Defaults
+from provisioner.core.governance.protection import ProtectedAccounts
+from provisioner.core.governance.request_service import Desk
+from provisioner.core.governance.separation import SeparationOfDuties
+from provisioner.core.model import Person, Unit
+from provisioner.core.policy.notifier import Herald
+from provisioner.core.policy.policy import Policy
+from provisioner.core.policy.sweep import Sweep
+from provisioner.services.rule_sets import make_policy
+from provisioner.store import Store
+
+log = structlog.stdlib.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Application:
+    """Everything a command needs, joined."""
+
+    config: LoadedConfiguration
+    store: Store
+    plugins: Plugins
+    passwords: PasswordMaker
+    planner: Planner
+    engine: Engine
+    authority: Authority
+    desk: Desk
+    policy: Policy
+
+    def save_units(self, units: Iterable[Unit], *, actor: str) -> None:
+        """Write units that are new or changed, and tell the observers; see :meth:`~provisioner.store.Store.save_units`.
+
+        Raises:
+
+            StoreError: Nothing was written.
+        """
+        self._tell(self.store.save_units(units, actor=actor))
+
+    def save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
+        """Write persons who are new or changed, and tell the observers, as for units.
+
+        Raises:
+
+            StoreError: Nothing was written.
+        """
+        self._tell(self.store.save_persons(persons, actor=actor))
+
+    def record(self, *events: Event) -> None:
+        """Put events into the trail, and tell the observers.
+
+        Raises:
+
+            StoreError: Nothing was written.
+        """
+        self.engine.tools.record(*events)
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.plugins.observe(event)
+
+    def sweep(self, *, clock_confirmed_by: str | None = None) -> Sweep:
+        """Return a sweep over everything that is due now.
+
+        Args:
+
+            clock_confirmed_by: Who says that the clock is right, whatever the store remembers.
+        """
+        tools = self.engine.tools
+        catalogue = Catalogue.of(self.config.content.language, [one.plugin for one in self.config.plugin_settings()])
+        herald = Herald(
+            people=self.planner.people,
+            channels=tools.channels,
+            retry=tools.retry,
+            say=lambda text: text.said(catalogue),
+        )
+        return Sweep(
+            agenda=self.store,
+            policy=self.policy,
+            engine=self.engine,
+            herald=herald,
+            reports=self.plugins.report,
+            it_unit=self.config.content.accounts.it_unit,
+            clock_confirmed_by=clock_confirmed_by,
+        )
+
+
+@contextmanager
+def application(
+    config: LoadedConfiguration,
+    *,
+    now: Clock = utc_now,
+    stop: threading.Event | None = None,
+    retry_policy: RetryPolicy | None = None,
+    dry_run: bool = False,
+) -> Iterator[Application]:
+    """Open the store, load the plug-ins and join everything; close it all at the end.
+
+    Args:
+
+        config: What to join.
+
+        now: The clock.
+
+        stop: Set by whoever wants the work to stop between two steps.
+
+        retry_policy: How patiently targets are tried; the default suits people who wait for a command.
+
+        dry_run: Refuse, at the gateways, every call that would change another system.
+
+    Raises:
+
+        ConfigurationError: Something in the configuration is wrong.
+
+        StoreError: The store cannot be opened.
+    """
+    retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
+    with Store.open(config.store_url, now=now) as store:
+        calendar = Calendar(read=store.all_maintenance, now=now)
+        plugins = _plugins(config, store, now, calendar, dry_run=dry_run)
+        try:
+            yield _join(config, store, plugins, retry, now, calendar=calendar)
+        finally:
+            plugins.close()
+
+
+def _plugins(config: LoadedConfiguration, store: Store, now: Clock, calendar: Calendar, *, dry_run: bool) -> Plugins:
+    """Return the place for the plug-ins, whose breakers share their memory with every other process."""
+    health = MemoryHealth(store.all_health()) if dry_run else store
+
+    def breaker(name: str) -> Breaker:
+        quarantine_after = config.content.breaker.quarantine_after
+        return Breaker(
+            name=name,
+            now=now,
+            quarantine_after=quarantine_after,
+            health=health,
+            notify=notify,
+            maintenance=calendar.maintenance,
+        )
+
+    def notify(event: Event) -> None:
+        if not dry_run:
+            _write_down(store, event)
+        plugins.observe(event)
+
+    plugins = Plugins(make_breaker=breaker, parallel=config.parallel(), dry_run=dry_run)
+    return plugins
+
+
+def _join(
+    config: LoadedConfiguration, store: Store, plugins: Plugins, retry: Retry, now: Clock, *, calendar: Calendar
+) -> Application:
+    authority = authority_of(config, store, now)
+    _add_own_hooks(config, store, plugins, authority)
+    plugins.load(config.plugin_settings())
+    policy = make_policy(config, plugins, store, now())
+    passwords = PasswordMaker.of(plugins.password_policies())
+    people = People(plugins.find_person, store.persons, retry)
+    record = _recorder(store, plugins, authority)
+    desk = Desk(records=store, people=people, authority=authority, record=record, now=now)
+    plugins.add("core:requests", desk)
+    planner = _planner(config, store, plugins, people, now)
+    tools = Tools(
+        targets=planner.targets,
+        channels=planner.channels,
+        passwords=passwords,
+        retry=retry,
+        now=now,
+        record=record,
+        plan_ahead=policy.planned,
+        mobile_mark=store.mobile_mark,
+        lease=store.lease,
+        takeover_wait=store.lease_ttl + plugins.longest_call,
+    )
+    guard = Guard(limit=config.content.limits.mass_change, census=store, now=now)
+    staging = Staging(guard=guard, records=store, record=record, now=now)
+    engine = Engine(
+        tools=tools,
+        planner=planner,
+        records=store,
+        staging=staging,
+        calendar=calendar,
+        require_current=desk.require_current,
+    )
+    return Application(
+        config=config,
+        store=store,
+        plugins=plugins,
+        passwords=passwords,
+        planner=planner,
+        engine=engine,
+        authority=authority,
+        desk=desk,
+        policy=policy,
+    )
+
+
+def _add_own_hooks(config: LoadedConfiguration, store: Store, plugins: Plugins, authority: Authority) -> None:
+    """Let the product's own rules speak through the same hooks as a plug-in's."""
+    plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
+    plugins.add("core:clearance", HandoverDuties(store))
+    if config.content.authority is not None:
+        plugins.add("core:separation", SeparationOfDuties(authority))
+    plugins.add("core:protected", ProtectedAccounts(config.content.accounts.protected_patterns))
+    plugins.add("core:authority", authority)
+
+
+def _planner(config: LoadedConfiguration, store: Store, plugins: Plugins, people: People, now: Clock) -> Planner:
+    return Planner(
+        records=store,
+        people=people,
+        targets=[plugins.targets[name] for name in config.content.targets],
+        channels=[plugins.channels[name] for name in config.content.channels],
+        naming=config.content.accounts.naming,
+        choose_login=lambda unit: _login(plugins, unit),
+        now=now,
+        authorize=plugins.denials,
+    )
+
+
+def authority_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Authority:
+    """Return what tells who may do what."""
+    settings = config.content.authority
+    administrators = settings.administrators if settings else ()
+    return Authority(records=store, administrators=administrators, enforced=settings is not None, now=now)
+
+
+def _login(plugins: Plugins, unit: Unit) -> str:
+    return plugins.choose_login(ChooseLogin(unit=unit)) or unit.code
+
+
+def _write_down(store: Store, event: Event) -> None:
+    """Put a notice into the trail. If that fails, the call that led to it must not end with another error for it."""
+    try:
+        store.write(event)
+    except StoreError as error:
+        log.warning("notice_not_kept", kind=event.kind, reason=str(error))
+
+
+def _recorder(store: Store, plugins: Plugins, authority: Authority) -> Callable[..., None]:
+    def record(*events: Event) -> None:
+        all_events = [*events, *authority.answerable(events)]
+        store.write(*all_events)
+        for event in all_events:
+            plugins.observe(event)
+
+    return record

@@ -1,0 +1,1 @@
+"""The audit log: a chain of hashes, its reader and its verification."""

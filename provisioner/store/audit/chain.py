@@ -1,0 +1,140 @@
+"""The trail of events, as a chain of hashes.
+
+Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC, and characters that have
+no shape of their own, such as U+202E, as escapes. Its hash is the SHA-256 of the hash before it followed by that text.
+So nothing can be changed, taken out or put in without changing every hash after it, and the head of the chain, which is
+kept apart, tells a tail that was cut off.
+
+Here the chain grows; :mod:`provisioner.store.audit.verification` goes along it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection, insert, select, update
+
+from provisioner.core.api.events import Event
+from provisioner.core.model.text import printable_json
+from provisioner.store.db.prepared import prepared
+from provisioner.store.db.rows import as_row
+from provisioner.store.db.tables import chain_head, events
+
+#: What stands for the hash before the first event.
+GENESIS = "0" * 64
+
+
+@attrs.frozen(kw_only=True)
+class Head:
+    """Where the chain ends."""
+
+    seq: int = 0
+    hash: str = GENESIS
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One event of the trail, as it is kept."""
+
+    #: Its place in the chain, from 1, without gaps.
+    seq: int
+    at: datetime
+    #: What happened, for example ``step_ended``.
+    kind: str
+    operation_id: str
+    login: str
+    actor: str
+    #: The whole event as canonical JSON.
+    body: str
+    hash: str
+
+
+class Trail:
+    """The end of the chain, locked until the transaction ends, and what is added to it.
+
+    Args:
+
+        connection: One on which a writing transaction has begun.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._seq, self._hash = connection.execute(_LOCK_HEAD).one()
+        self._rows: list[dict[str, object]] = []
+
+    @property
+    def head(self) -> Head:
+        """Where the chain ends, with what was added."""
+        return Head(seq=self._seq, hash=self._hash)
+
+    def add(self, event: Event, body: str) -> None:
+        """Add *event*, whose canonical JSON is *body*."""
+        self._seq += 1
+        self._hash = link(self._hash, body.encode())
+        self._rows.append(
+            {
+                "seq": self._seq,
+                "at": event.at,
+                "kind": event.kind,
+                "operation_id": event.operation_id,
+                "login": event.login,
+                "actor": event.actor,
+                "body": body,
+                "hash": self._hash,
+            }
+        )
+
+    def store(self) -> None:
+        """Write down what was added."""
+        if self._rows:
+            prepared(_APPEND, self._connection.dialect).run(self._connection, self._rows)
+            self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
+
+
+def link(previous: str, body: bytes) -> str:
+    """Return the hash of an event.
+
+    Args:
+
+        previous: The hash before it.
+
+        body: The event as canonical JSON, in UTF-8.
+    """
+    return hashlib.sha256(previous.encode() + body).hexdigest()
+
+
+def canonical(event: Event) -> str:
+    """Return *event* as canonical JSON.
+
+    Raises:
+
+        TypeError: It contains something that is not for the trail; above all a secret.
+    """
+    text = _encode(_fields(event) | {"kind": event.kind})
+    return printable_json(text.encode(errors="replace").decode())
+
+
+def iso(time: datetime) -> str:
+    """Return an aware time as the trail writes it."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _fields(value: Any) -> dict[str, object]:
+    if not attrs.has(type(value)):
+        msg = f"{type(value).__name__} is not for the trail"
+        raise TypeError(msg)
+    return as_row(value)
+
+
+def _default(value: object) -> object:
+    return iso(value) if isinstance(value, datetime) else _fields(value)
+
+
+_LOCK_HEAD = select(chain_head.c.seq, chain_head.c.hash).with_for_update()
+_APPEND = insert(events)
+_MOVE_HEAD = update(chain_head)
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_default).encode

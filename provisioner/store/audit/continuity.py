@@ -1,0 +1,121 @@
+"""Notices that the trail is not the one that it was: another store took its place, or an older copy was restored.
+
+Each process remembers where the trail ended when it last wrote, and the file ``STORE.head`` beside the store remembers
+it for all of them. The store itself cannot: an older copy has an older memory. The file is written after the store and
+not synced, so it may lag behind and is never ahead. It tells nothing if it was restored together with the store, or if
+the store was restored elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import attrs
+from sqlalchemy import Connection, bindparam, select
+
+from provisioner import files
+from provisioner.core.api.errors import StoreError
+from provisioner.store.audit.chain import Head
+from provisioner.store.db.tables import chain_head, events
+
+#: The bytes of the file. It is written in place, so it has one length.
+_LENGTH = 128
+
+
+@attrs.frozen
+class HeadFile:
+    """Where the trail ended, as far as any process knows."""
+
+    path: Path
+
+    def read(self) -> Head | None:
+        """Return what it says; ``None`` if it says nothing that can be read."""
+        try:
+            found = json.loads(self.path.read_text(encoding="ascii"))
+            return Head(seq=int(found["seq"]), hash=str(found["hash"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def write(self, head: Head) -> None:
+        """Remember *head*. If that is not possible, it lags behind, and that is all."""
+        content = json.dumps(attrs.asdict(head)).ljust(_LENGTH - 1) + "\n"
+        with suppress(OSError):
+            files.reserve(self.path)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.pwrite(descriptor, content.encode("ascii"), 0)
+            finally:
+                os.close(descriptor)
+
+
+@attrs.define(eq=False)
+class Continuity:
+    """Holds what one process writes to the trail that it knows. Used by the one thread that writes.
+
+    Args:
+
+        place: The store's name in messages.
+
+        file: The memory that all processes share.
+    """
+
+    _place: str
+    _file: HeadFile
+    _last: Head | None = attrs.field(default=None, init=False)
+    #: Whether the file knows of a tail that the store does not have. It is kept until somebody has seen to that.
+    _tail_is_lost: bool = attrs.field(default=False, init=False)
+
+    def expect(self, connection: Connection, head: Head) -> None:
+        """Make sure that the trail is still the one that this process wrote to last.
+
+        Args:
+
+            connection: One on which a transaction has begun.
+
+            head: Where the trail ends.
+
+        Raises:
+
+            StoreError: It is another one.
+        """
+        if self._last is None:
+            known = self._file.read()
+            self._tail_is_lost = known is not None and not goes_back_to(known, connection, head)
+        elif not goes_back_to(self._last, connection, head):
+            raise StoreError(
+                "the store {place} was replaced while it was in use: its trail does not go on from where it was",
+                cure="put the right file in its place; then run 'provisioner check' and 'provisioner resume'",
+                place=self._place,
+            )
+
+    def reached(self, head: Head) -> None:
+        """Remember that the trail ends at *head*, now that it is durable."""
+        if head != self._last:
+            self._last = head
+            if not self._tail_is_lost:
+                self._file.write(head)
+
+
+def goes_back_to(known: Head, connection: Connection, head: Head | None = None) -> bool:
+    """Whether the trail once ended at *known*.
+
+    Args:
+
+        known: A place of the trail, with the hash that was there.
+
+        connection: One on which a transaction has begun.
+
+        head: Where the trail ends, if that was read already.
+    """
+    if head is None:
+        head = Head(**connection.execute(_HEAD).one()._asdict())
+    if known.seq == head.seq:
+        return known.hash == head.hash
+    return known.seq == 0 or connection.execute(_HASH, {"this": known.seq}).scalar() == known.hash
+
+
+_HEAD = select(chain_head.c.seq, chain_head.c.hash)
+_HASH = select(events.c.hash).where(events.c.seq == bindparam("this"))

@@ -1,0 +1,260 @@
+"""How the store's database is opened, and what becomes of its errors.
+
+SQLite is opened twice. Writers say ``BEGIN IMMEDIATE``: a transaction that reads first and then has to wait for the
+right to write would fail at once, whatever the timeout. Readers say ``BEGIN`` and never wait, thanks to the
+write-ahead log. Writers also sync every commit to the disk (``synchronous=FULL``). The weaker ``NORMAL`` may forget the
+last commits when the power fails; the journal would then not know of a password that was already sent, and a second
+message would go out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import attrs
+import tenacity
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.url import URL
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from provisioner import files
+from provisioner.core.api.errors import StoreError
+
+#: How many seconds a writer waits for another one.
+BUSY_TIMEOUT = 5.0
+
+
+@attrs.define(eq=False)
+class Database:
+    """One database with an engine to read and one to write.
+
+    Args:
+
+        url: Where it is, for example ``sqlite:////var/lib/provisioner/store.db``.
+
+        foreign_keys: ``False`` while migrations rebuild tables that others refer to.
+
+    Raises:
+
+        StoreError: The URL names nothing that can be a store, or a link that somebody else may have made.
+    """
+
+    _url: str
+    foreign_keys: bool = attrs.field(default=True, kw_only=True)
+    #: The database's name in messages.
+    place: str = attrs.field(init=False)
+    _path: Path = attrs.field(init=False)
+    writer: Engine = attrs.field(init=False)
+    reader: Engine = attrs.field(init=False)
+    _closed: bool = attrs.field(default=False, init=False)
+    #: The device and the number of the file that was opened.
+    _identity: tuple[int, int] | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        url = _sqlite_url(self._url)
+        self._path = Path(str(url.database))
+        self.place = str(self._path)
+        self._expect_own_link()
+        self.writer = _sqlite_engine(url, "BEGIN IMMEDIATE", foreign_keys=self.foreign_keys)
+        self.reader = _sqlite_engine(url, "BEGIN")
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to open."""
+        return self._path.exists()
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key for marks of mobile numbers is."""
+        return self._path.with_name(f"{self._path.name}.key")
+
+    @property
+    def head_file(self) -> Path:
+        """Where it is remembered how far the trail went."""
+        return self._path.with_name(f"{self._path.name}.head")
+
+    def hold_on(self) -> None:
+        """Refuse to go on, from now on, when the file is deleted or another one takes its place."""
+        self._identity = self._found()
+
+    @contextmanager
+    def same_file(self) -> Iterator[None]:
+        """Make sure that the file is there before and after what is done: what is open goes on without it.
+
+        Raises:
+
+            StoreError: It was deleted or moved, or another file is in its place.
+        """
+        self._expect_same_file()
+        yield
+        self._expect_same_file()
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _expect_same_file(self) -> None:
+        if self._identity and self._found() != self._identity:
+            raise StoreError(
+                "the store {place} was deleted, moved or replaced while it was in use",
+                cure="put the right file in its place; then run 'provisioner check' and 'provisioner resume'",
+                place=self.place,
+            )
+
+    def reserve(self) -> None:
+        """Make the file if there is none, for nobody else to read: it knows people's numbers."""
+        with suppress(OSError):  # SQLite will say it better
+            files.reserve(self._path)
+
+    def _expect_own_link(self) -> None:
+        try:
+            files.expect_own_link(self._path)
+        except OSError as error:
+            raise StoreError(
+                "the store {place} cannot be opened: {reason}",
+                cure="name the file that the link leads to, or move the store to a folder that others cannot write to",
+                place=self.place,
+                reason=error.strerror,
+            ) from None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the database.
+
+        Raises:
+
+            StoreError: The database failed.
+        """
+        with self._failures(), self.same_file(), self.reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection whose changes are kept together, or not at all.
+
+        Raises:
+
+            StoreError: The database failed, and nothing was changed; or it is not where it was any more.
+        """
+        with self._failures(), self.same_file(), self.writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections, for good."""
+        self._closed = True
+        self.reader.dispose()
+        self.writer.dispose()
+
+    def failure(self, error: SQLAlchemyError) -> StoreError:
+        """Return *error* as one of ours, without any value of a row."""
+        return _store_error(error, self.place)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreError("the store is closed")
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise self.failure(error) from None
+        except UnicodeDecodeError:  # Python cannot read what SQLite says of a damaged schema
+            raise _damaged(self.place) from None
+
+
+def _sqlite_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise StoreError("the store's URL cannot be read", cure="write it as 'sqlite:///FILE'") from None
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+        raise StoreError(
+            "{url} cannot be a store",
+            cure="write it as 'sqlite:///FILE'",
+            url=url.render_as_string(hide_password=True),
+        )
+    return url
+
+
+def _sqlite_engine(url: URL, begin: str, *, foreign_keys: bool = True) -> Engine:
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=8,
+        max_overflow=-1,
+        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
+        connection.execute("PRAGMA synchronous=FULL")
+        if begin == "BEGIN IMMEDIATE":
+            _switch_to_wal(connection)
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception(_is_busy),
+    wait=tenacity.wait_fixed(0.01),
+    stop=tenacity.stop_after_delay(BUSY_TIMEOUT),
+    reraise=True,
+)
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Use the write-ahead log. While somebody else switches too, SQLite refuses without waiting for its timeout."""
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _store_error(error: SQLAlchemyError, place: str) -> StoreError:
+    """Say what is wrong with an SQLite database, by the low byte of its error code."""
+    cause = getattr(error, "orig", None)
+    match getattr(cause, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreError(
+                "the store {place} is locked by another process",
+                cure="end the process that holds it, for example a backup or a database shell, and try again",
+                place=place,
+            )
+        case sqlite3.SQLITE_FULL:
+            return StoreError("no space is left for the store {place}", cure="free some disk space", place=place)
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return StoreError(
+                "the store {place} cannot be written",
+                cure="let this user write the file and the folder it is in",
+                place=place,
+            )
+        case sqlite3.SQLITE_CANTOPEN:
+            return StoreError(
+                "the store {place} cannot be opened",
+                cure="let this user read and write the file and the folder it is in",
+                place=place,
+            )
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return _damaged(place)
+        case _:
+            reason = str(cause or type(error).__name__)
+            return StoreError("the store {place} failed: {reason}", place=place, reason=reason)
+
+
+def _damaged(place: str) -> StoreError:
+    return StoreError(
+        "{place} is damaged, or no SQLite database",
+        cure="correct the store's URL, or restore the file from a backup",
+        place=place,
+    )

@@ -1,0 +1,133 @@
+"""The version of the tables: made new, checked when a store is opened, and brought up to date by Alembic.
+
+A new store gets its tables at once, without going through the history; a test holds both ways to the same result.
+Alembic is imported only to migrate.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
+
+from provisioner.core.api.errors import StoreError
+from provisioner.store.audit.chain import GENESIS
+from provisioner.store.db.database import Database
+from provisioner.store.db.tables import chain_head, metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+#: The revision of Alembic that these tables have. Revisions are counted, so a later one is larger.
+REVISION = "0003"
+
+#: Where Alembic keeps the revision of a store.
+_version = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+
+def create(database: Database) -> None:
+    """Make the tables, unless they are there.
+
+    Raises:
+
+        StoreError: The database belongs to somebody else, or cannot be written.
+    """
+    with database.write() as connection:
+        tables = inspect(connection).get_table_names()
+        if not tables:
+            metadata.create_all(connection, checkfirst=False)
+            _version.create(connection, checkfirst=False)
+            connection.execute(insert(chain_head), {"id": 1, "seq": 0, "hash": GENESIS})
+            connection.execute(insert(_version), {"version_num": REVISION})
+        elif _version.name not in tables:
+            raise _foreign(database)
+
+
+def check(database: Database) -> None:
+    """Make sure that the tables are those that this program knows.
+
+    Raises:
+
+        StoreError: They are older or newer, or there are none.
+    """
+    if _is_old(database):
+        raise StoreError(
+            "the store {place} was made by an earlier version of this program",
+            cure="make a backup, then run 'provisioner init' to bring it up to date",
+            place=database.place,
+        )
+
+
+def migrate(url: str) -> None:
+    """Bring the tables of the store at *url* up to date, if they are not.
+
+    Raises:
+
+        StoreError: There is no store, or it is newer than this program, or it cannot be written. Nothing was changed.
+    """
+    database = Database(url, foreign_keys=False)
+    try:
+        require(database)
+        if _is_old(database):
+            _upgrade(database)
+    finally:
+        database.close()
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Return what Alembic's commands need to work on *connection*, which has begun a transaction."""
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    return config
+
+
+def _upgrade(database: Database) -> None:
+    from alembic import command
+
+    with database.write() as connection:
+        command.upgrade(alembic_config(connection), "head")
+
+
+def require(database: Database) -> None:
+    """Make sure that there is something to open; SQLite would make an empty file.
+
+    Raises:
+
+        StoreError: There is nothing.
+    """
+    if not database.exists:
+        raise StoreError(
+            "there is no store at {place}",
+            cure="run 'provisioner init', or correct the store's URL",
+            place=database.place,
+        )
+
+
+def _is_old(database: Database) -> bool:
+    with database.read() as connection:
+        if not inspect(connection).has_table(_version.name):
+            raise _foreign(database)
+        found = connection.execute(select(_version.c.version_num)).scalar() or ""
+    if found > REVISION:
+        raise StoreError(
+            "the store {place} was made by a later version of this program",
+            cure="install that version, or restore a backup from before it",
+            place=database.place,
+        )
+    return found < REVISION
+
+
+def _foreign(database: Database) -> StoreError:
+    return StoreError(
+        "{place} is a database, but not a store of this program",
+        cure="correct the store's URL",
+        place=database.place,
+    )

@@ -1,0 +1,381 @@
+"""The tables. Each column is named like the field of the model that it keeps.
+
+Whoever holds an account, or works in a unit, may be known to the personnel system only; such ids refer to nothing here.
+Tables whose key is a text are kept in the order of that key (``WITHOUT ROWID`` on SQLite).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+)
+
+from provisioner.core import model
+from provisioner.core.governance.access_requests import FormState
+from provisioner.core.governance.authority import Role
+from provisioner.core.governance.incidents import TroubleState
+from provisioner.core.model import (
+    AccountKind,
+    AccountState,
+    Action,
+    OperationKind,
+    OperationState,
+    Outcome,
+    TargetState,
+)
+from provisioner.store.db.types import ErrorText, UtcDateTime, words
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("code", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    # Deferred: an import may name a unit before its parent.
+    Column("parent", ForeignKey("units.code", deferrable=True, initially="DEFERRED"), index=True),
+    Column("login", String),
+    Column("custodian", String, index=True),
+    sqlite_with_rowid=False,
+)
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("unit", String),
+    Column("title", String, nullable=False),
+    Column("mobile", String),
+    Column("supervisor", String),
+    sqlite_with_rowid=False,
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("login", String, primary_key=True),
+    Column("domain", String, nullable=False),
+    Column("unit", ForeignKey("units.code"), nullable=False, index=True),
+    Column("kind", words(AccountKind), nullable=False),
+    Column("holder", String, index=True),
+    Column("state", words(AccountState), nullable=False),
+    Column("opened_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
+    Column("password_changed_at", UtcDateTime),
+    Column("next_deadline", UtcDateTime),
+    Column("next_action", words(Action)),
+    Column("closes_at", UtcDateTime),
+    # A sweep reads the accounts that are due in this order, and no others.
+    Index(None, "next_deadline", "login"),
+    sqlite_with_rowid=False,
+)
+
+account_targets = Table(
+    "account_targets",
+    metadata,
+    Column("login", ForeignKey("accounts.login"), primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("state", words(TargetState), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", words(OperationKind), nullable=False),
+    Column("login", ForeignKey("accounts.login"), nullable=False),
+    Column("actor", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", words(OperationState), nullable=False),
+    Column("holder", String),
+    Column("outgoing", String),
+    Column("request", String),
+    Column("staging", String),
+    Column("tries", Integer, nullable=False),
+    #: Empty as long as something is left to do.
+    Column("finished_at", UtcDateTime),
+    Column("next_try_at", UtcDateTime),
+    Column("error", ErrorText),
+    Index(None, "created_at", "id"),
+    Index(None, "login", "created_at", "id"),
+    sqlite_with_rowid=False,
+)
+
+#: One operation per account at a time.
+Index(
+    "uq_operations_login_unended",
+    operations.c.login,
+    unique=True,
+    sqlite_where=operations.c.finished_at.is_(None),
+    postgresql_where=operations.c.finished_at.is_(None),
+)
+
+#: What ``resume`` reads, however many operations have ended.
+Index(
+    "ix_operations_unended",
+    operations.c.created_at,
+    operations.c.id,
+    sqlite_where=operations.c.finished_at.is_(None),
+    postgresql_where=operations.c.finished_at.is_(None),
+)
+
+#: What the mass-change limit reads: the closings and deletions that have ended lately.
+SHUTTING = operations.c.kind.in_(
+    bindparam("shutting", [one.value for one in sorted(model.SHUTTING)], String, expanding=True, literal_execute=True)
+)
+Index(
+    "ix_operations_shut",
+    operations.c.finished_at,
+    sqlite_where=SHUTTING,
+    postgresql_where=SHUTTING,
+)
+
+#: The operations of a run that was held back. Most are part of none.
+Index(
+    "ix_operations_staging",
+    operations.c.staging,
+    sqlite_where=operations.c.staging.is_not(None),
+    postgresql_where=operations.c.staging.is_not(None),
+)
+
+#: Runs that were held back by the mass-change limit. Those of which no operation is staged any more are history.
+staged_runs = Table(
+    "staged_runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("target", String, nullable=False),
+    Column("affected", Integer, nullable=False),
+    Column("out_of", Integer, nullable=False),
+    Column("percent", Integer, nullable=False),
+    Column("operations", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("operation_id", ForeignKey("operations.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("hook", String, nullable=False),
+    Column("outcome", words(Outcome)),
+    Column("attempts", Integer, nullable=False),
+    Column("error", ErrorText),
+    Column("reference", String),
+    sqlite_with_rowid=False,
+)
+
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("operation_id", ForeignKey("operations.id"), primary_key=True),
+    Column("login", ForeignKey("accounts.login"), nullable=False, index=True),
+    Column("mail", String, nullable=False),
+    Column("unit", ForeignKey("units.code"), nullable=False),
+    Column("unit_name", String, nullable=False),
+    Column("outgoing", String),
+    Column("outgoing_name", String),
+    Column("incoming", String, nullable=False),
+    Column("incoming_name", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False),
+    Index(None, "finished_at", "operation_id"),
+    sqlite_with_rowid=False,
+)
+
+#: Who drives which operation right now. Only unended operations have one.
+leases = Table(
+    "leases",
+    metadata,
+    Column("login", ForeignKey("accounts.login"), primary_key=True),
+    Column("operation_id", ForeignKey("operations.id"), nullable=False),
+    Column("owner", String, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Targets and channels that do not work; those that do have no row.
+target_health = Table(
+    "target_health",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("failing_since", UtcDateTime, nullable=False),
+    Column("error", ErrorText, nullable=False),
+    Column("quarantined_at", UtcDateTime),
+    Column("noticed", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Targets and channels that are not to be called for a while. A row whose time is over means nothing any more.
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Which deadlines were met. The subject is a login, or the name of something else that has deadlines.
+marks = Table(
+    "marks",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("rule_set", String, primary_key=True),
+    Column("action", words(Action), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("met_at", UtcDateTime, nullable=False),
+    Column("confirmed_at", UtcDateTime),
+    sqlite_with_rowid=False,
+)
+
+#: The rule sets that hold, and since when.
+rule_sets = Table(
+    "rule_sets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: At most one row: which rule sets the stored deadlines were computed with.
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String, nullable=False),
+    # The login up to which the deadlines are computed anew; empty when all are.
+    Column("cursor", String),
+    CheckConstraint("id = 1", name="only"),
+)
+
+#: At most one row: when the store was used; see :mod:`provisioner.core.engine.clock`.
+clock = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("trusted_at", UtcDateTime, nullable=False),
+    Column("latest_at", UtcDateTime, nullable=False),
+    CheckConstraint("id = 1", name="only"),
+)
+
+#: Who has which role, of himself or for somebody else. What was revoked is in the trail only.
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("person", String, nullable=False, index=True),
+    Column("role", words(Role), nullable=False),
+    Column("unit", String),
+    Column("delegator", String),
+    Column("starts_at", UtcDateTime),
+    Column("ends_at", UtcDateTime),
+    Column("granted_by", String, nullable=False),
+    Column("granted_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Request forms. The account of one that asks for an opening may not be there yet.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", words(OperationKind), nullable=False),
+    Column("login", String, nullable=False, index=True),
+    Column("unit", String, nullable=False),
+    Column("requester", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("submitted_at", UtcDateTime, nullable=False),
+    Column("recipient", String),
+    Column("mobile_mark", String(64)),
+    Column("scan_sha256", String(64)),
+    Column("state", words(FormState), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("approver", String),
+    Column("approver_for", String),
+    Column("decided_at", UtcDateTime),
+    Column("remark", Text, nullable=False),
+    Column("mobile_confirmed_by", String),
+    Column("mobile_confirmed_at", UtcDateTime),
+    Column("officer", String),
+    Column("officer_for", String),
+    Column("begun_at", UtcDateTime),
+    Column("operation", String, index=True),
+    Column("archived_at", UtcDateTime),
+    Column("archive", Text),
+    Column("archive_sha256", String(64)),
+    Index(None, "submitted_at", "id"),
+    Index(None, "state", "submitted_at", "id"),
+    sqlite_with_rowid=False,
+)
+
+#: Reports of trouble with a login, and which unit has them in hand.
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("login", ForeignKey("accounts.login"), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("reporter", String, nullable=False),
+    Column("reported_at", UtcDateTime, nullable=False),
+    Column("unit", ForeignKey("units.code"), nullable=False),
+    Column("state", words(TroubleState), nullable=False),
+    Column("resolution", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Index(None, "reported_at", "id"),
+    sqlite_with_rowid=False,
+)
+
+#: The trail, which is only ever added to. :mod:`provisioner.store.audit.chain` says what the hash is.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("operation_id", String, nullable=False),
+    Column("login", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "login", "seq"),
+)
+
+#: One row: where the trail ends. Whoever adds to the trail locks it first.
+chain_head = Table(
+    "chain_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    CheckConstraint("id = 1", name="only"),
+)

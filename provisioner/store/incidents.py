@@ -1,0 +1,72 @@
+"""Reports of trouble: what the events change, and what is read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from provisioner.core.api.events import Event
+from provisioner.core.governance.incidents import (
+    Trouble,
+    TroubleEscalated,
+    TroubleEvent,
+    TroubleReported,
+    TroubleResolved,
+    TroubleState,
+)
+from provisioner.store.db.rows import Change, as_row, revise
+from provisioner.store.db.tables import troubles
+from provisioner.store.records import StoredRecords
+from provisioner.store.tree import codes_under
+
+_REPORT = insert(troubles)
+_REVISE = revise(troubles)
+
+
+def _reported(event: TroubleReported) -> Iterable[Change]:
+    yield _REPORT, as_row(event.trouble)
+
+
+def _revised(event: TroubleEvent) -> Iterable[Change]:
+    yield _REVISE, as_row(event.trouble) | {"this": event.trouble.id}
+
+
+CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
+    TroubleReported: _reported,
+    TroubleEscalated: _revised,
+    TroubleResolved: _revised,
+}
+
+
+class StoredTroubles(StoredRecords):
+    """What is read of reports of trouble."""
+
+    def trouble(self, trouble_id: str, /) -> Trouble | None:
+        """Return a report."""
+        found = self._all(select(troubles).where(troubles.c.id == trouble_id))
+        return Trouble(**found[0]._asdict()) if found else None
+
+    def find_troubles(
+        self, *, state: TroubleState | None = None, login: str | None = None, under: str | None = None
+    ) -> Iterator[Trouble]:
+        """Yield reports, the latest first.
+
+        Args:
+
+            state: Only those in this state.
+
+            login: Only those about this account.
+
+            under: Only those that the unit with this code, or one below it, has in hand.
+        """
+        query = select(troubles)
+        if state is not None:
+            query = query.where(troubles.c.state == state)
+        if login is not None:
+            query = query.where(troubles.c.login == login)
+        if under is not None:
+            query = query.where(troubles.c.unit.in_(codes_under([under])))
+        for page in self._pages(query, troubles.c.reported_at, troubles.c.id, latest_first=True):
+            yield from (Trouble(**row._asdict()) for row in page)

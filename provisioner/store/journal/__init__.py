@@ -1,0 +1,1 @@
+"""Writes events, and the state that follows from them."""

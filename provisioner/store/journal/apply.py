@@ -1,0 +1,203 @@
+"""What each event changes, as statements that many events share.
+
+Events are collected, and each statement then runs once for all of its rows. The statements run in the order in which
+they stand here, which is also the order in which the events of one operation happen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy.sql.dml import UpdateBase
+
+from provisioner.core.api.errors import BusyError
+from provisioner.core.api.events import (
+    ClockConfirmed,
+    DeadlineMet,
+    DutyConfirmed,
+    Event,
+    OperationEnded,
+    OperationPlanned,
+    OperationStarted,
+    RulesChanged,
+    StepBegun,
+    StepEnded,
+    TimesCorrected,
+)
+from provisioner.core.model import OperationState, Step
+from provisioner.store import access_requests as forms
+from provisioner.store import authority, maintenance, marks, schedule
+from provisioner.store import held_runs as staging
+from provisioner.store import incidents as troubles
+from provisioner.store.db.prepared import prepared
+from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
+from provisioner.store.db.tables import account_targets, accounts, handovers, leases, operations, steps, units
+from provisioner.store.journal import clock
+
+_THIS_OPERATION = operations.c.id == bindparam("this")
+
+_ADD_ACCOUNT = add(accounts)
+_ADD_OPERATION = insert(operations)
+_START = (
+    update(operations)
+    .where(_THIS_OPERATION)
+    .values(state=OperationState.RUNNING, tries=bindparam("tries"), next_try_at=None, error=None)
+)
+_CLEAR_STEPS = delete(steps).where(steps.c.operation_id == bindparam("this"))
+_TAKE_LEASE = put(leases)
+_PUT_STEP = put(steps)
+_PUT_TARGET = put(account_targets)
+_END = (
+    update(operations)
+    .where(_THIS_OPERATION)
+    .values({name: bindparam(name) for name in ("state", "finished_at", "next_try_at", "error")})
+)
+_PUT_ACCOUNT = put(accounts)
+_KEEP_HANDOVER = insert(handovers)
+_SET_CUSTODIAN = update(units).where(units.c.code == bindparam("this")).values(custodian=bindparam("custodian"))
+_FREE_LEASE = delete(leases).where(leases.c.login == bindparam("this"))
+
+_IN_ORDER = (
+    _ADD_ACCOUNT,
+    _ADD_OPERATION,
+    _START,
+    _CLEAR_STEPS,
+    _TAKE_LEASE,
+    _PUT_STEP,
+    _PUT_TARGET,
+    _END,
+    _PUT_ACCOUNT,
+    _KEEP_HANDOVER,
+    _SET_CUSTODIAN,
+    _FREE_LEASE,
+)
+
+
+#: What events change that belong to no operation. Those that are not here are kept in the trail only.
+CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
+    DeadlineMet: marks.met,
+    DutyConfirmed: marks.confirmed,
+    RulesChanged: schedule.changed,
+    ClockConfirmed: clock.confirmed,
+    TimesCorrected: clock.corrected,
+    **authority.CHANGES,
+    **forms.CHANGES,
+    **maintenance.CHANGES,
+    **staging.CHANGES,
+    **troubles.CHANGES,
+}
+
+
+class Batch:
+    """The changes of events that have been admitted, on their way into the database.
+
+    Args:
+
+        connection: One on which a writing transaction has begun.
+
+        owner: Who takes the leases.
+
+        expires_at: When these leases run out.
+    """
+
+    def __init__(self, connection: Connection, *, owner: str, expires_at: datetime) -> None:
+        self._connection = connection
+        self._lease = {"owner": owner, "expires_at": expires_at}
+        #: By statement, and by the key of the row: what a later event says of the same row takes its place.
+        self._rows: dict[UpdateBase, dict[object, Row]] = defaultdict(dict)
+        self._logins: set[str] = set()
+        #: The time of the latest event.
+        self.latest_at: datetime | None = None
+
+    def add(self, event: Event) -> None:
+        """Collect what *event* changes.
+
+        Raises:
+
+            BusyError: Somebody else has changed what it changes. Nothing of the transaction may be kept.
+        """
+        match event:
+            case OperationPlanned():
+                self._begin_anew(event)
+                self._plan(event)
+            case OperationStarted():
+                self._begin_anew(event)
+                self._start(event)
+            case StepBegun():
+                self._put_step(event.operation_id, event.position, event.step)
+            case StepEnded():
+                self._put_step(event.operation_id, event.position, event.step)
+                self._put_target(event)
+            case OperationEnded():
+                self._end(event)
+            case _:
+                self._change(event)
+        self._logins.add(event.login)
+        self.latest_at = max(self.latest_at or event.at, event.at)
+
+    def store(self) -> None:
+        """Run the statements."""
+        for statement in _IN_ORDER:
+            if rows := self._rows[statement]:
+                self._run(statement, list(rows.values()))
+        self._rows.clear()
+        self._logins.clear()
+
+    def _change(self, event: Event) -> None:
+        """Store what an event changes that belongs to no operation, after all that came before it."""
+        changes = CHANGES.get(type(event))
+        if changes:
+            self.store()
+            for statement, row in changes(event):
+                found = self._run(statement, [row])
+                if not found and statement.get_execution_options().get(MUST_FIND):
+                    raise BusyError("somebody else changed it at the same time", cure="look at it again")
+
+    def _run(self, statement: UpdateBase, rows: list[Row]) -> int:
+        return prepared(statement, self._connection.dialect).run(self._connection, rows)
+
+    def _begin_anew(self, event: Event) -> None:
+        """Store what is there of the same account first: its end would otherwise come after this beginning."""
+        if event.login in self._logins:
+            self.store()
+
+    def _plan(self, event: OperationPlanned) -> None:
+        row = as_row(event.operation)
+        self._rows[_ADD_ACCOUNT][event.login] = as_row(event.account)
+        self._rows[_ADD_OPERATION][event.operation_id] = row
+        for position, step in enumerate(row.pop("steps")):
+            self._put_step(event.operation_id, position, step)
+
+    def _start(self, event: OperationStarted) -> None:
+        self._rows[_START][event.operation_id] = {"this": event.operation_id, "tries": event.tries}
+        self._rows[_CLEAR_STEPS][event.operation_id] = {"this": event.operation_id}
+        lease = self._lease | {"login": event.login, "operation_id": event.operation_id}
+        self._rows[_TAKE_LEASE][event.login] = lease
+
+    def _put_step(self, operation_id: str, position: int, step: Step) -> None:
+        row = as_row(step) | {"operation_id": operation_id, "position": position}
+        self._rows[_PUT_STEP][operation_id, position] = row
+
+    def _put_target(self, event: StepEnded) -> None:
+        if event.target_state:
+            target = {"login": event.login, "target": event.step.name, "state": event.target_state}
+            self._rows[_PUT_TARGET][event.login, event.step.name] = target
+
+    def _end(self, event: OperationEnded) -> None:
+        self._rows[_END][event.operation_id] = {
+            "this": event.operation_id,
+            "state": event.state,
+            "finished_at": event.at if event.state.ended else None,
+            "next_try_at": event.next_try_at,
+            "error": event.error,
+        }
+        self._rows[_PUT_ACCOUNT][event.login] = as_row(event.account)
+        if event.handover:
+            self._rows[_KEEP_HANDOVER][event.operation_id] = as_row(event.handover)
+            custodian = {"this": event.handover.unit, "custodian": event.handover.incoming}
+            self._rows[_SET_CUSTODIAN][event.handover.unit] = custodian
+        self._rows[_FREE_LEASE][event.login] = {"this": event.login}

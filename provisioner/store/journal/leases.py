@@ -1,0 +1,305 @@
+"""Who may do what to which account: one operation at a time, driven by one process at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Self
+
+import attrs
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
+
+from provisioner.core.api.errors import BusyError, LeaseLostError
+from provisioner.core.api.events import Event, OperationEnded, OperationEvent, OperationPlanned, OperationStarted
+from provisioner.core.api.fencing import Lease, elapsed
+from provisioner.core.model import Account, AccountState
+from provisioner.store.db.chunks import chunks
+from provisioner.store.db.tables import accounts, leases, operations
+from provisioner.store.journal.owners import owner_is_gone
+
+#: The share of a lease's life that a process does not count on.
+MARGIN = 0.1
+
+
+#: No lease lives for longer than this.
+LONGEST_LEASE = timedelta(minutes=10)
+
+
+@attrs.frozen
+class Hold:
+    """The operation of one account that has not ended, and who drives it."""
+
+    operation_id: str
+    #: How often the operation was begun.
+    tries: int = 0
+    #: ``None`` if nobody does.
+    owner: str | None = None
+    expires_at: datetime | None = None
+    #: Where this process holds it: until when that is certain, by its own clock, and whether it was taken from another
+    #: process that may still be alive.
+    safe_until: float = attrs.field(default=0.0, eq=False)
+    contested: bool = attrs.field(default=False, eq=False)
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether another process may take it over.
+
+        The end of a lease that no clock can have set rightly is not believed. Who takes over waits in any case until
+        the other process must have found that out.
+        """
+        if self.owner is None or self.expires_at is None or owner_is_gone(self.owner):
+            return True
+        return self.expires_at <= now or self.expires_at > now + LONGEST_LEASE
+
+    def is_contested(self, owner: str) -> bool:
+        """Whether *owner* would take it from another process that may still be alive."""
+        return self.owner not in {None, owner} and not owner_is_gone(self.owner or "")
+
+
+@attrs.frozen
+class Standing:
+    """How one account stands: what a plan rests on, and the operation that is under way."""
+
+    state: AccountState | None = None
+    holder: str | None = None
+    password_changed_at: datetime | None = None
+    hold: Hold | None = None
+
+    @classmethod
+    def of(cls, account: Account, hold: Hold | None) -> Self:
+        """Return how *account* stands with this hold."""
+        return cls(account.state, account.holder, account.password_changed_at, hold)
+
+    def is_the_one_of(self, account: Account) -> bool:
+        """Whether a plan that was made for *account* as it is there still fits."""
+        return self == Standing.of(account, self.hold)
+
+
+@attrs.define
+class Standings:
+    """How some accounts stand as one transaction sees them, and as the events admitted so far leave them."""
+
+    owner: str
+    now: datetime
+    #: When a lease that is taken now runs out, for others.
+    expires_at: datetime
+    #: When it runs out for this process, by its own clock.
+    safe_until: float
+    _by_login: dict[str, Standing]
+
+    def hold(self, login: str) -> Hold | None:
+        """Return who holds the account."""
+        return self._by_login.get(login, Standing()).hold
+
+    def admit(self, events: Iterable[Event]) -> None:
+        """Follow all of these events, or none.
+
+        Raises:
+
+            BusyError: Another operation, or another process, holds the account, or has changed what the events rest
+                on.
+
+            LeaseLostError: The operation of an event is not driven by this process.
+        """
+        ahead: dict[str, Standing] = {}
+        for event in events:
+            if isinstance(event, OperationEvent):
+                standing = ahead.get(event.login) or self._by_login.get(event.login) or Standing()
+                ahead[event.login] = self._after(event, standing)
+        self._by_login.update(ahead)
+
+    def _after(self, event: OperationEvent, standing: Standing) -> Standing:
+        if isinstance(event, OperationPlanned):
+            return self._planned(event, standing)
+        if isinstance(event, OperationStarted):
+            return attrs.evolve(standing, hold=self._started(event, standing.hold))
+        hold = standing.hold
+        if hold is None or (hold.owner, hold.operation_id) != (self.owner, event.operation_id):
+            raise LeaseLostError(
+                "operation {operation} on {login} was taken over by another process",
+                cure="see what became of it with 'provisioner account show {login}'",
+                operation=event.operation_id,
+                login=event.login,
+            )
+        if isinstance(event, OperationEnded):
+            left = None if event.state.ended else Hold(event.operation_id, hold.tries)
+            return Standing.of(event.account, left)
+        return standing
+
+    def _planned(self, event: OperationPlanned, standing: Standing) -> Standing:
+        if standing.hold:
+            raise BusyError(
+                "another operation on {login} has not ended",
+                cure="wait for it, or run 'provisioner resume'",
+                login=event.login,
+            )
+        account = event.account
+        if standing.state and not standing.is_the_one_of(account):
+            # The plan may be to send a password to somebody who has handed the account over meanwhile, or to renew
+            # one that was renewed by another sweep.
+            raise BusyError(
+                "{login} was changed by somebody else meanwhile",
+                cure="look at it, and run the command again",
+                login=event.login,
+            )
+        return Standing.of(account, Hold(event.operation_id, event.operation.tries))
+
+    def _started(self, event: OperationStarted, hold: Hold | None) -> Hold:
+        if hold is None or hold.operation_id != event.operation_id:
+            raise BusyError(
+                "operation {operation} on {login} has ended already, or was never planned",
+                operation=event.operation_id,
+                login=event.login,
+            )
+        if hold.owner != self.owner and not hold.is_free(self.now):
+            raise BusyError(
+                "{login} is held by another process until {until}",
+                cure="wait for it; should the process be gone, the account is free by then",
+                login=event.login,
+                until=hold.expires_at,
+            )
+        if event.tries != hold.tries + 1:
+            # Whoever planned this read the operation before somebody else began it: what that left is unknown here.
+            raise BusyError(
+                "operation {operation} on {login} was begun by somebody else meanwhile",
+                cure="run 'provisioner resume'",
+                operation=event.operation_id,
+                login=event.login,
+            )
+        return Hold(
+            event.operation_id,
+            event.tries,
+            self.owner,
+            self.expires_at,
+            safe_until=self.safe_until,
+            contested=hold.is_contested(self.owner),
+        )
+
+
+@attrs.define(eq=False, kw_only=True)
+class Leases:
+    """The leases of this process. One thread writes them; any thread may ask what is left of one.
+
+    A lease is renewed when a third of its life is over, so that one renewal may be late. Machines that share a store
+    must agree on the time far better than that.
+
+    What is left of a lease is counted by a clock of the process, from a moment *before* the lease was written, and a
+    tenth of its life less. So it has run out for this process before another one can take it.
+    """
+
+    #: The name of this process.
+    owner: str
+    now: Callable[[], datetime]
+    #: How long a lease lives if nobody renews it.
+    ttl: timedelta
+    clock: Callable[[], float] = elapsed
+    #: By login. It is replaced as a whole, so that other threads may read it.
+    _held: Mapping[str, Hold] = attrs.field(factory=dict, init=False)
+    _renew_at: float = attrs.field(default=0.0, init=False)
+
+    def lease(self, login: str, operation_id: str) -> Lease:
+        """Return the lease for this operation."""
+
+        def left() -> float:
+            hold = self._held.get(login)
+            return self._left(hold) if hold and hold.operation_id == operation_id else 0.0
+
+        hold = self._held.get(login)
+        return Lease(left=left, contested=hold is not None and hold.contested)
+
+    def read(self, connection: Connection, logins: Iterable[str]) -> Standings:
+        """Return how these accounts stand."""
+        by_login: dict[str, Standing] = {}
+        for chunk in chunks(set(logins)):
+            rows = connection.execute(_STANDINGS, {"logins": chunk}).all()
+            for login, state, holder, changed, operation_id, *hold in rows:
+                by_login[login] = Standing(state, holder, changed, Hold(operation_id, *hold) if operation_id else None)
+        safe_until = self._safe_until()
+        now = self.now()
+        return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, safe_until=safe_until, by_login=by_login)
+
+    def note(self, standings: Standings, logins: Iterable[str], renewed: Mapping[str, Hold]) -> None:
+        """Remember which of these accounts this process holds, now that it is durable.
+
+        Args:
+
+            standings: How they stand.
+
+            logins: The accounts.
+
+            renewed: What :meth:`renew` answered in the same transaction.
+        """
+        if not self._held:
+            self._rest()
+        held = dict(renewed)
+        for login in logins:
+            hold = standings.hold(login)
+            if hold is None or hold.owner != self.owner:
+                held.pop(login, None)
+            elif hold.safe_until:
+                held[login] = hold
+        self._held = held
+
+    def keep(self, held: Mapping[str, Hold]) -> None:
+        """Remember that this is what this process holds, now that it is durable."""
+        self._held = held
+
+    def seconds_to_renewal(self) -> float | None:
+        """Return how long nothing needs to be renewed; ``None`` if nothing is held."""
+        return max(0.0, self._renew_at - time.monotonic()) if self._held else None
+
+    def renew(self, connection: Connection) -> Mapping[str, Hold]:
+        """Put off the end of what is held, if it is time to, and return what this process then holds.
+
+        A lease that has run out is not renewed, and neither is one that another process has taken.
+        """
+        if self.seconds_to_renewal() != 0:
+            return self._held
+        alive = {login: hold for login, hold in self._held.items() if self._left(hold) > 0}
+        safe_until = self._safe_until()
+        renewal = {"mine": self.owner, "logins": list(alive), "expires_at": self.now() + self.ttl}
+        renewed = connection.execute(_RENEW, renewal).scalars().all()
+        self._rest()
+        return {login: attrs.evolve(alive[login], safe_until=safe_until) for login in renewed}
+
+    def release(self, connection: Connection) -> Mapping[str, Hold]:
+        """Give up all that is held; nothing in this process works on it any more."""
+        connection.execute(_RELEASE, {"mine": self.owner})
+        return {}
+
+    def _left(self, hold: Hold) -> float:
+        return hold.safe_until - self.clock()
+
+    def _safe_until(self) -> float:
+        """Return until when a lease is safe that is written from now on."""
+        return self.clock() + self.ttl.total_seconds() * (1 - MARGIN)
+
+    def _rest(self) -> None:
+        self._renew_at = time.monotonic() + self.ttl.total_seconds() / 3
+
+
+_STANDINGS = (
+    select(
+        accounts.c.login,
+        accounts.c.state,
+        accounts.c.holder,
+        accounts.c.password_changed_at,
+        operations.c.id,
+        operations.c.tries,
+        leases.c.owner,
+        leases.c.expires_at,
+    )
+    .select_from(
+        accounts.outerjoin(
+            operations, and_(operations.c.login == accounts.c.login, operations.c.finished_at.is_(None))
+        ).outerjoin(leases, leases.c.operation_id == operations.c.id)
+    )
+    .where(accounts.c.login.in_(bindparam("logins", expanding=True)))
+)
+_RENEW = (
+    update(leases)
+    .where(leases.c.owner == bindparam("mine"), leases.c.login.in_(bindparam("logins", expanding=True)))
+    .values(expires_at=bindparam("expires_at"))
+    .returning(leases.c.login)
+)
+_RELEASE = delete(leases).where(leases.c.owner == bindparam("mine"))

@@ -1,0 +1,836 @@
+"""What a sweep does, what it leaves alone, and what it leaves for the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import attrs
+import pytest
+
+from provisioner.core.api.errors import ClockError, ForbiddenError, TargetError, TransientError, UnavailableError
+from provisioner.core.api.events import DeadlineMet, Event, OperationPlanned, RulesChanged
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import FindPerson
+from provisioner.core.api.rules import Action, Deadline, Facts, Reports, Rule, Sighting, Watch
+from provisioner.core.engine.execution import Execution
+from provisioner.core.engine.limits import MassChangeLimit
+from provisioner.core.engine.planner import Planner
+from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
+from provisioner.core.model.text import Text
+from provisioner.core.policy.evaluation import RuleFailure
+from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.policy import Policy, RuleSet, Scope
+from provisioner.core.policy.policy_run import Refusal
+from provisioner.core.policy.sweep import Swept
+from provisioner.rules.duties import BackupDuty, Custodian
+from provisioner.rules.passwords import AutoRotate, RenewOrClose
+from provisioner.rules.retention import Retention
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
+from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+OFFICE = Unit(code="o", name="Şube", kind="office", login="sube46", custodian="1")
+SCHOOL = Unit(code="s", name="Okul", kind="school", login="okul46", custodian="2")
+AYSE = Person(id="1", name="Ayşe Işık", unit="o", mobile="+905320000001")
+CAN = Person(id="2", name="Can Öz", unit="s", mobile="+905320000002")
+
+RENEWAL = RuleSet(name="renewal", rules=(RenewOrClose(),))
+SCHOOLS = RuleSet(name="schools", rules=(AutoRotate(),), scope=Scope(kinds=frozenset({"school"})))
+
+
+@attrs.define
+class World:
+    """An office and a school, and a process after the other that works for them."""
+
+    folder: Path
+    target: FaultTarget = attrs.field(factory=lambda: FaultTarget(MemoryTarget()))
+    phones: FaultChannel = attrs.field(factory=lambda: FaultChannel(MemoryChannel()))
+    clock: FakeClock = attrs.field(factory=FakeClock)
+    processes: list[Harness] = attrs.field(factory=list)
+
+    def start(self, *rule_sets: RuleSet, fingerprint: str = "1", **options: object) -> Harness:
+        """Start a process with these rules, as the configuration would say since its first sweep."""
+        names = [one.name for one in rule_sets]
+        known = self.processes[-1].store.rule_sets_since() if self.processes else {}
+        since = {**dict.fromkeys(names, self.clock()), **known}
+        policy = Policy(rule_sets=rule_sets, since=since, fingerprint=fingerprint)
+        harness = Harness(
+            self.folder / "store.sqlite",
+            targets={"directory": self.target},
+            channels={"sms": self.phones},
+            clock=self.clock,
+            policy=policy,
+            **options,  # type: ignore[arg-type]
+        )
+        self.processes.append(harness)
+        return harness
+
+    def told(self, person: Person) -> list[str]:
+        """The texts of the notices on a phone."""
+        assert person.mobile
+        return [one.text for one in self.phones.inner.notices(person.mobile)]
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    for one in world.processes:
+        one.close()
+
+
+@pytest.fixture(name="town")
+def _town(world: World) -> Harness:
+    """An office and a school with accounts opened today, under both main rule sets."""
+    harness = world.start(RENEWAL, SCHOOLS)
+    harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+    assert sweep(harness) == []
+    harness.open(["o", "s"])
+    return harness
+
+
+@attrs.define(eq=False)
+class Staff:
+    """A personnel system that knows p0 to p9, and answers like this about some."""
+
+    errors: dict[str, TargetError] = attrs.field(factory=dict)
+
+    @hookimpl
+    def person_find(self, request: FindPerson) -> Person | None:
+        if request.person_id in self.errors:
+            raise self.errors[request.person_id]
+        number = int(request.person_id.removeprefix("p"))
+        return Person(id=request.person_id, name=f"Kişi {number}", mobile=f"+90532000000{number}")
+
+
+def staffed(world: World, *rule_sets: RuleSet) -> tuple[Staff, Harness]:
+    """Return a personnel system, and a process in which ten offices were opened today."""
+    staff, harness = Staff(), world.start(*rule_sets, limit=MassChangeLimit(percent=100))
+    harness.plugins.add("staff", staff)
+    units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}", custodian=f"p{n}") for n in range(10)]
+    harness.know(units=units)
+    sweep(harness)
+    harness.open([one.code for one in units])
+    return staff, harness
+
+
+def sweep(harness: Harness) -> list[Swept]:
+    return list(harness.sweep().run())
+
+
+def said(swept: Sequence[Swept]) -> list[tuple[str, str]]:
+    """What happened to which account."""
+    return sorted(
+        (one.kind.value, one.login)
+        if isinstance(one, Operation)
+        else (one.deadline.action.value, one.subject)
+        if isinstance(one, Notice)
+        else ("refused" if isinstance(one, Refusal) else "unseen", getattr(one, "login", ""))
+        for one in swept
+    )
+
+
+def days_of(harness: Harness, clock: FakeClock, days: int) -> dict[int, list[tuple[str, str]]]:
+    """Sweep once a day, and return what happened on each day on which something did."""
+    found = {}
+    for number in range(1, days + 1):
+        clock.advance(DAY)
+        if happened := said(sweep(harness)):
+            found[number] = happened
+    return found
+
+
+def run_out(harness: Harness, world: World) -> None:
+    """Let the passwords of today run out, after a last warning."""
+    world.clock.advance(29 * DAY)
+    sweep(harness)
+    world.clock.advance(DAY)
+
+
+class TestWhatIsDue:
+    def test_an_office_is_warned_three_times_and_then_closed(self, town: Harness, world: World) -> None:
+        lived = days_of(town, world.clock, 31)
+
+        office = {day: [one for one in happened if one[1] == "sube46"] for day, happened in lived.items()}
+        assert {day: one for day, one in office.items() if one} == {
+            23: [("warn", "sube46")],
+            27: [("warn", "sube46")],
+            29: [("warn", "sube46")],
+            30: [("close", "sube46")],
+        }
+        assert len(world.told(AYSE)) == 3
+        assert town.account("sube46").state is AccountState.CLOSED
+
+    def test_a_school_is_renewed_in_its_window_and_never_warned(self, town: Harness, world: World) -> None:
+        lived = days_of(town, world.clock, 60)
+
+        school = [(day, action) for day, happened in lived.items() for action, login in happened if login == "okul46"]
+        assert [action for _, action in school] == ["rotate", "rotate"]
+        assert 20 <= school[0][0] <= 28
+        assert world.told(CAN) == []
+
+    def test_nothing_is_done_before_it_is_due_or_twice(self, town: Harness, world: World) -> None:
+        world.clock.advance(23 * DAY - HOUR)
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == []
+
+        world.clock.advance(HOUR)
+        assert ("warn", "sube46") in said(sweep(town))
+        assert sweep(town) == []
+
+    def test_after_a_long_silence_only_the_last_warning_is_sent(self, town: Harness, world: World) -> None:
+        """Nobody needs three messages at once, of which two are not true any more."""
+        world.clock.advance(29 * DAY + HOUR)
+
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+
+    def test_after_a_long_silence_nobody_is_closed_without_a_warning(self, town: Harness, world: World) -> None:
+        world.clock.advance(34 * DAY)
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == [("warn", "sube46")]
+
+        world.clock.advance(DAY - HOUR)
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == []
+        world.clock.advance(HOUR)
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == [("close", "sube46")]
+
+    def test_whoever_cannot_be_warned_is_closed_a_week_later(self, town: Harness, world: World) -> None:
+        """A password must not live on because its owner has no telephone (001 ¶2)."""
+        town.know(persons=[attrs.evolve(AYSE, mobile=None)])
+        lived = days_of(town, world.clock, 40)
+
+        assert [day for day, happened in lived.items() if ("close", "sube46") in happened] == [37]
+
+    def test_a_stricter_rule_closes_nobody_without_a_warning(self, town: Harness, world: World) -> None:
+        world.clock.advance(15 * DAY)
+        strict = RuleSet(name="renewal", rules=(RenewOrClose(days=10, warn_days=(3,)),))
+        harness = world.start(strict, fingerprint="2")
+
+        assert ("warn", "sube46") in said(sweep(harness))
+        assert harness.account("sube46").state is AccountState.OPEN
+
+    def test_a_renewal_that_is_stuck_half_way_puts_off_no_closing(self, town: Harness, world: World) -> None:
+        """The old password may still log in somewhere."""
+        run_out(town, world)
+        world.target.faults.on("account_rotate", Fault.LOSE_REQUEST)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+        [stuck] = town.rotate(["sube46"])
+        assert stuck.state is OperationState.INCOMPLETE
+        world.target.faults.clear()
+
+        assert ("close", "sube46") in said(sweep(town))
+        assert town.account("sube46").state is AccountState.CLOSED
+
+    def test_a_renewal_that_is_late_saves_the_account_from_being_closed(self, town: Harness, world: World) -> None:
+        """The sweeps did not run for months; both are due, and the password can be renewed."""
+        world.clock.advance(90 * DAY)
+
+        operations = [one for one in sweep(town) if isinstance(one, Operation) and one.login == "okul46"]
+        assert [one.kind for one in operations] == [OperationKind.ROTATE]
+        assert town.account("okul46").state is AccountState.OPEN
+
+    def test_a_renewal_that_does_not_work_is_followed_by_the_warning(self, town: Harness, world: World) -> None:
+        world.target.faults.on("account_rotate", Fault.REFUSE)
+        world.clock.advance(29 * DAY + HOUR)
+
+        assert [one for one in said(sweep(town)) if one[1] == "okul46"] == [("rotate", "okul46"), ("warn", "okul46")]
+
+    def test_and_in_the_end_by_the_closing(self, town: Harness, world: World) -> None:
+        world.target.faults.on("account_rotate", Fault.REFUSE)
+        run_out(town, world)
+
+        assert [one for one in said(sweep(town)) if one[1] == "okul46"] == [("close", "okul46"), ("rotate", "okul46")]
+        assert town.account("okul46").state is AccountState.CLOSED
+
+    def test_renewing_by_hand_puts_the_closing_off(self, town: Harness, world: World) -> None:
+        world.clock.advance(25 * DAY)
+        town.rotate(["sube46"])
+        world.clock.advance(6 * DAY)
+
+        assert [one for one in said(sweep(town)) if one[1] == "sube46"] == []
+        assert town.account("sube46").next_deadline == world.clock() + 17 * DAY
+
+    def test_a_closed_account_can_be_reopened_and_starts_anew(self, town: Harness, world: World) -> None:
+        run_out(town, world)
+        sweep(town)
+        town.reopen(["sube46"])
+
+        assert town.account("sube46").next_deadline == world.clock() + 23 * DAY
+        assert (town.account("sube46").opened_at, town.account("sube46").closed_at) == (world.clock(), None)
+
+    def test_policies_sign_with_their_name_and_source(self, town: Harness, world: World) -> None:
+        run_out(town, world)
+
+        closing = next(one for one in sweep(town) if isinstance(one, Operation) and one.kind is OperationKind.CLOSE)
+        assert (closing.actor, closing.reason) == ("policy:renewal", "001 ¶2")
+
+
+class TestWhatDoesNotWork:
+    def test_a_warning_that_was_not_delivered_stays_due(self, town: Harness, world: World) -> None:
+        world.phones.faults.on("notice_deliver", Fault.CANNOT_CONNECT)
+        world.clock.advance(23 * DAY)
+        [warning] = [one for one in sweep(town) if isinstance(one, Notice)]
+        assert warning.error
+
+        world.phones.faults.clear()
+        assert said(sweep(town)) == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+
+    def test_a_warning_whose_answer_was_lost_is_not_sent_twice(self, town: Harness, world: World) -> None:
+        world.phones.faults.on("notice_deliver", Fault.APPLY_AND_LOSE_ANSWER)
+        world.clock.advance(23 * DAY)
+
+        assert said(sweep(town)) == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+        assert sweep(town) == []
+
+    def test_a_crash_after_the_message_sends_it_again_under_the_same_id(self, town: Harness, world: World) -> None:
+        """A warning may come twice, and must not be lost. A gateway that knows the id sends it once."""
+
+        def crash(events: Sequence[Event]) -> None:
+            if any(isinstance(event, DeadlineMet) for event in events):
+                raise KeyboardInterrupt
+
+        world.clock.advance(23 * DAY)
+        town.on_record = crash
+        with pytest.raises(KeyboardInterrupt):
+            sweep(town)
+        successor = world.start(RENEWAL, SCHOOLS)
+
+        assert said(sweep(successor)) == [("warn", "sube46")]
+        assert len(world.told(AYSE)) == 1
+
+    def test_one_without_a_phone_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
+        harness = world.start(RuleSet(name="all", rules=(AutoRotate(),)))
+        harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o", "s"])
+        harness.know(persons=[attrs.evolve(AYSE, mobile=None)])
+        world.clock.advance(28 * DAY)
+
+        assert said(sweep(harness)) == [("refused", "sube46"), ("rotate", "okul46")]
+
+    def test_one_whom_nobody_knows_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
+        harness = world.start(RuleSet(name="all", rules=(AutoRotate(),)))
+        harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o", "s"])
+        harness.hand_over("sube46", to="2")
+        harness.store.save_persons([])
+        account = attrs.evolve(harness.account("sube46"), holder="gone")
+        with harness.store._database.write() as connection:
+            connection.exec_driver_sql("UPDATE accounts SET holder = 'gone' WHERE login = ?", (account.login,))
+        world.clock.advance(28 * DAY)
+
+        assert said(sweep(harness)) == [("refused", "sube46"), ("rotate", "okul46")]
+
+    def test_a_protected_account_is_refused_and_left_alone(self, world: World) -> None:
+        harness = world.start(RENEWAL)
+        harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o", "s"])
+        guarded = world.start(RENEWAL, protected=["sube46"])
+        run_out(guarded, world)
+
+        assert said(sweep(guarded)) == [("close", "okul46"), ("refused", "sube46")]
+        assert guarded.account("sube46").state is AccountState.OPEN
+
+    def test_a_dead_gateway_does_not_keep_accounts_from_being_closed(self, town: Harness, world: World) -> None:
+        world.phones.faults.on("channel_check", Fault.CANNOT_CONNECT)
+        world.phones.faults.on("secret_deliver", Fault.CANNOT_CONNECT)
+        world.phones.faults.on("notice_deliver", Fault.CANNOT_CONNECT)
+        world.clock.advance(37 * DAY)
+
+        swept: list[Swept] = []
+        with pytest.raises(Exception, match="not ready"):
+            swept.extend(town.sweep().run())
+        assert town.account("sube46").state is AccountState.CLOSED
+
+    def test_an_operation_that_waits_for_its_next_try_is_left_alone(self, town: Harness, world: World) -> None:
+        world.target.faults.on("account_close", Fault.LOSE_REQUEST)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+        run_out(town, world)
+        first = [one for one in sweep(town) if isinstance(one, Operation) and one.login == "sube46"]
+        assert [one.state for one in first] == [OperationState.INCOMPLETE]
+        tries = world.target.faults.calls["account_close"]
+
+        again = [one for one in sweep(town) if isinstance(one, Operation) and one.login == "sube46"]
+        assert [(one.id, one.state) for one in again] == [(first[0].id, OperationState.INCOMPLETE)]
+        assert world.target.faults.calls["account_close"] == tries
+
+        world.target.faults.clear()
+        world.clock.advance(DAY)
+        assert OperationState.DONE in [one.state for one in sweep(town) if isinstance(one, Operation)]
+
+    def test_a_renewal_that_waits_for_its_next_try_is_not_tried_before(self, town: Harness, world: World) -> None:
+        world.target.faults.on("account_rotate", Fault.CANNOT_CONNECT)
+        world.clock.advance(29 * DAY + HOUR)
+        sweep(town)
+        tries = world.target.faults.calls["account_rotate"]
+        sweep(town)
+
+        assert world.target.faults.calls["account_rotate"] == tries
+
+    @pytest.mark.parametrize("when", ["it is taken up again", "it is carried out"])
+    def test_a_defect_at_one_operation_keeps_nobody_else_from_being_warned_and_closed(
+        self, town: Harness, world: World, when: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.target.faults.on("account_rotate", Fault.CANNOT_CONNECT)
+        [stuck] = town.rotate(["okul46"])
+        assert stuck.state is OperationState.INCOMPLETE
+
+        def fail(_: object, operation: Operation | None = None) -> NoReturn:
+            assert operation is None or operation.login == "okul46"
+            raise OverflowError
+
+        place: type = Planner if when == "it is taken up again" else Execution
+        monkeypatch.setattr(place, "again" if place is Planner else "_give_new_secret", fail)
+        lived = days_of(town, world.clock, 30)
+
+        assert [day for day, happened in lived.items() if ("warn", "sube46") in happened] == [23, 27, 29]
+        assert town.account("sube46").state is AccountState.CLOSED
+
+    @pytest.mark.parametrize("error", [ForbiddenError("HTTP 403"), TransientError("HTTP 500")])
+    def test_one_who_cannot_be_asked_about_keeps_nobody_else_from_being_warned(
+        self, world: World, error: TargetError
+    ) -> None:
+        """Nine are warned and closed in time. The tenth is named by every sweep, and not closed unwarned."""
+        staff, harness = staffed(world, RENEWAL)
+        world.clock.advance(22 * DAY)
+        staff.errors["p3"] = error
+        lived = {}
+        for day in range(23, 42):
+            world.clock.advance(DAY)
+            lived[day] = sweep(harness)
+
+        others = {f"sube{n}" for n in range(10)} - {"sube3"}
+        told = {day: {one.subject for one in lived[day] if isinstance(one, Notice) and not one.error} for day in lived}
+        closed = {day: {one.login for one in lived[day] if isinstance(one, Operation)} for day in lived}
+        assert {day: logins for day, logins in told.items() if logins} == dict.fromkeys((23, 27, 29), others)
+        assert {day: logins for day, logins in closed.items() if logins} == {30: others}
+        for swept in lived.values():
+            [notice] = [one for one in swept if isinstance(one, Notice) and one.error]
+            assert (notice.subject, str(notice.error)) == ("sube3", str(error))
+        assert harness.account("sube3").state is AccountState.OPEN
+
+        staff.errors.clear()
+        assert said(sweep(harness)) == [("warn", "sube3")]
+        world.clock.advance(DAY)
+        assert said(sweep(harness)) == [("close", "sube3")]
+
+    def test_one_who_cannot_be_asked_about_keeps_nobody_else_from_being_renewed(self, world: World) -> None:
+        staff, harness = staffed(world, RuleSet(name="all", rules=(AutoRotate(),)))
+        staff.errors["p3"] = ForbiddenError("HTTP 403")
+        world.clock.advance(28 * DAY)
+        swept = sweep(harness)
+
+        assert {one.login for one in swept if isinstance(one, Operation)} == {f"sube{n}" for n in range(10)} - {"sube3"}
+        [refusal] = [one for one in swept if isinstance(one, Refusal)]
+        assert refusal.login == "sube3"
+        assert "HTTP 403" in str(refusal.reason)
+
+    def test_after_an_outage_of_the_personnel_system_nobody_is_closed_unwarned(self, world: World) -> None:
+        staff, harness = staffed(world, RENEWAL)
+        world.clock.advance(22 * DAY)
+        staff.errors |= dict.fromkeys([f"p{n}" for n in range(10)], UnavailableError("down"))
+        for _ in range(17):
+            world.clock.advance(DAY)
+            assert not [one for one in sweep(harness) if isinstance(one, Operation)]
+        staff.errors.clear()
+        world.clock.advance(DAY)
+
+        assert said(sweep(harness)) == [("warn", f"sube{n}") for n in range(10)]
+        world.clock.advance(DAY)
+        assert said(sweep(harness)) == [("close", f"sube{n}") for n in range(10)]
+
+    def test_a_renewal_that_is_stuck_does_not_keep_the_holder_from_being_warned(
+        self, town: Harness, world: World
+    ) -> None:
+        """The closing does not wait for it."""
+        world.target.faults.on("account_rotate", Fault.LOSE_REQUEST)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+        [stuck] = town.rotate(["sube46"])
+        assert stuck.state is OperationState.INCOMPLETE
+        lived = days_of(town, world.clock, 30)
+
+        assert [day for day, happened in lived.items() if ("warn", "sube46") in happened] == [23, 27, 29]
+
+    def test_a_rule_that_fails_is_told_by_every_sweep_with_its_accounts(self, world: World) -> None:
+        """What only a log knows of is taken for an account of which nothing is wanted."""
+        harness = world.start(RENEWAL, RuleSet(name="broken", rules=(FailsFor(login="okul46"),)))
+        harness.know(units=[OFFICE, SCHOOL], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o", "s"])
+
+        for day in (1, 22):
+            world.clock.advance(day * DAY)
+            swept = sweep(harness)
+            failures = [one for one in swept if isinstance(one, RuleFailure)]
+            assert [(one.login, one.rule_set) for one in failures] == [("okul46", "broken")]
+        assert [one.subject for one in swept if isinstance(one, Notice)] == ["okul46", "sube46"]
+
+    def test_a_defect_in_a_part_of_the_sweep_is_told_after_the_rest_was_done(
+        self, town: Harness, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_out(town, world)
+        monkeypatch.setattr(Policy, "sightings", lambda *_: 1 / 0)
+
+        with pytest.raises(ZeroDivisionError):
+            sweep(town)
+        assert town.account("sube46").state is AccountState.CLOSED
+
+    def test_a_mass_closing_is_held_back_before_the_first_one(self, world: World) -> None:
+        harness = world.start(RENEWAL)
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(120)]
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([one.code for one in units])
+        run_out(harness, world)
+
+        states = [one.state for one in sweep(harness) if isinstance(one, Operation)]
+        assert states == [OperationState.STAGED] * 120
+        assert world.target.faults.calls["account_close"] == 0
+        again = [one.state for one in sweep(harness) if isinstance(one, Operation)]
+        assert again == [OperationState.STAGED] * 120
+
+    def test_who_can_be_renewed_after_all_is_not_held_back_to_be_closed(self, world: World) -> None:
+        """When the gateway was dead for days, half of the accounts may have been held back until it works again."""
+        harness = world.start(RENEWAL, SCHOOLS, limit=MassChangeLimit(from_accounts=1))
+        harness.know(units=[SCHOOL], persons=[CAN])
+        sweep(harness)
+        harness.open(["s"])
+        harness.know(persons=[attrs.evolve(CAN, mobile=None)])
+        world.clock.advance(37 * DAY)
+        assert said(sweep(harness)) == [("close", "okul46"), ("refused", "okul46")]
+        assert said(sweep(harness)) == [("close", "okul46"), ("refused", "okul46")]
+        harness.know(persons=[CAN])
+
+        assert said(sweep(harness)) == [("rotate", "okul46")]
+        assert harness.store.staged_runs() == []
+        assert sweep(harness) == []
+
+    def test_what_a_person_was_held_back_with_is_left_alone(self, world: World) -> None:
+        harness = world.start(SCHOOLS, limit=MassChangeLimit(from_accounts=1))
+        harness.know(units=[SCHOOL], persons=[CAN])
+        sweep(harness)
+        harness.open(["s"])
+        [staged] = harness.close_accounts(["okul46"])
+        assert staged.state is OperationState.STAGED
+        world.clock.advance(30 * DAY)
+
+        assert said(sweep(harness)) == [("close", "okul46")]
+        assert staged.staging
+        assert [one.kind for one in harness.store.staged_operations(staged.staging)] == [OperationKind.CLOSE]
+
+
+class TestWhenAskedToStop:
+    def test_nothing_more_is_planned_and_nobody_told(self, town: Harness, world: World) -> None:
+        world.clock.advance(30 * DAY)
+        town.on_record = lambda events: _stop_when_planned(town, events)
+
+        assert said(sweep(town)) == [("rotate", "okul46")]
+        assert world.told(CAN) == []
+        assert town.store.unended(["sube46"]) == {}
+
+    def test_of_many_notices_those_that_were_not_begun_are_left_for_the_next_sweep(self, world: World) -> None:
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(30)]
+        harness = world.start(RENEWAL)
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([one.code for one in units])
+        world.clock.advance(23 * DAY)
+        harness.on_record = lambda _: harness.stop.set()
+        first = sweep(harness)
+        harness.stop.clear()
+        harness.on_record = lambda _: None
+
+        assert 0 < len(first) < 30
+        assert len(first) + len(sweep(harness)) == 30
+        assert len(world.told(AYSE)) == 30
+
+    def test_what_is_left_is_told_of_once(self, town: Harness, world: World) -> None:
+        world.clock.advance(28 * DAY)
+        town.on_record = lambda events: _stop_when_planned(town, events)
+        sweep(town)
+        town.stop.clear()
+        town.on_record = lambda _: None
+        world.target.faults.on("account_rotate", Fault.APPLY_AND_LOSE_ANSWER)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+
+        assert [one for one in said(sweep(town)) if one[0] == "rotate"] == [("rotate", "okul46")]
+
+
+def _stop_when_planned(harness: Harness, events: Sequence[Event]) -> None:
+    if any(isinstance(one, OperationPlanned) for one in events):
+        harness.stop.set()
+
+
+class TestTwoAtOnce:
+    def test_another_sweep_that_saw_the_same_renews_nothing_again(self, town: Harness, world: World) -> None:
+        """Two machines sweep at the same time; the second one planned with what it read before."""
+        world.clock.advance(28 * DAY)
+        other = world.start(RENEWAL, SCHOOLS)
+        stale = other.planner.rotate([other.account("okul46")], cause=CAUSE)
+        sweep(town)
+        changed_at = town.account("okul46").password_changed_at
+
+        [answer] = other.run(stale)
+        assert answer.error
+        assert answer.error.name == "BusyError"
+        assert town.account("okul46").password_changed_at == changed_at
+
+    def test_nobody_is_warned_whom_the_other_one_is_renewing(self, town: Harness, world: World) -> None:
+        world.clock.advance(28 * DAY)
+        other = world.start(RENEWAL, SCHOOLS)
+
+        def overtake(events: Sequence[Event]) -> None:
+            if any(isinstance(one, OperationPlanned) for one in events):
+                town.on_record = lambda _: None
+                sweep(other)
+
+        town.on_record = overtake
+        sweep(town)
+        assert world.told(CAN) == []
+
+    @pytest.mark.parametrize("skew", [timedelta(seconds=-5), timedelta(seconds=5)])
+    def test_a_clock_some_seconds_off_renews_nothing_again(self, town: Harness, world: World, skew: timedelta) -> None:
+        world.clock.advance(28 * DAY)
+        sweep(town)
+        world.clock.advance(skew)
+
+        assert [one for one in said(sweep(town)) if one[0] == "rotate"] == []
+
+
+class TestClock:
+    """The command line asks whether the clock is right before it begins; who calls a sweep otherwise may not."""
+
+    @pytest.mark.parametrize("jump", [46 * DAY, -2 * DAY])
+    def test_a_sweep_by_a_clock_that_nobody_confirms_warns_and_closes_nobody(
+        self, town: Harness, world: World, jump: timedelta
+    ) -> None:
+        before = town.account("sube46")
+        world.clock.advance(jump)
+        unconfirmed = attrs.evolve(town.sweep(), clock_confirmed_by=None)
+
+        with pytest.raises(ClockError):
+            list(unconfirmed.run())
+
+        assert town.account("sube46") == before
+        assert world.told(AYSE) == []
+
+
+class TestRescheduling:
+    def test_changed_rules_hold_for_accounts_that_are_there(self, town: Harness, world: World) -> None:
+        strict = RuleSet(name="renewal", rules=(RenewOrClose(days=10, warn_days=(3,)),))
+        harness = world.start(strict, fingerprint="2")
+        sweep(harness)
+
+        assert harness.account("sube46").next_deadline == world.clock() + 7 * DAY
+
+    def test_the_same_rules_compute_nothing_anew(self, town: Harness, world: World) -> None:
+        harness = world.start(RENEWAL, SCHOOLS)
+        events: list[Event] = []
+        harness.on_record = events.extend
+        sweep(harness)
+
+        assert [one for one in events if isinstance(one, RulesChanged)] == []
+
+    def test_a_crash_in_the_middle_goes_on_from_there(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        harness = world.start(RENEWAL)
+        units = [attrs.evolve(OFFICE, code=f"o{n:03}", login=f"sube{n:03}") for n in range(20)]
+        harness.know(units=units, persons=[AYSE])
+        harness.open([one.code for one in units])
+        monkeypatch.setattr("provisioner.store.records.CHUNK", 5)
+        saved: list[str] = []
+        save = harness.store.save_deadlines
+
+        def crash_at_the_third_page(accounts: Sequence[object], **more: str) -> None:
+            if len(saved) == 2:
+                raise KeyboardInterrupt
+            saved.append(more["reached"])
+            save(accounts, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(harness.store, "save_deadlines", crash_at_the_third_page)
+        strict = RuleSet(name="renewal", rules=(RenewOrClose(days=10, warn_days=(3,)),))
+        harness.policy.rule_sets, harness.policy.fingerprint = (strict,), "2"
+        with pytest.raises(KeyboardInterrupt):
+            sweep(harness)
+        assert harness.store.schedule().cursor == "sube009"
+
+        successor = world.start(strict, fingerprint="2")
+        events: list[Event] = []
+        successor.on_record = events.extend
+        sweep(successor)
+        assert [one for one in events if isinstance(one, RulesChanged)] == []
+        assert successor.store.schedule().cursor is None
+        deadlines = {one.next_deadline for one in successor.store.find_accounts()}
+        assert deadlines == {world.clock() + 7 * DAY}
+
+    def test_a_unit_of_another_kind_gets_other_deadlines(self, town: Harness, world: World) -> None:
+        town.know(units=[attrs.evolve(OFFICE, kind="school")])
+        sweep(town)
+
+        due = town.account("sube46").next_deadline
+        assert due is not None
+        assert world.clock() + 20 * DAY <= due < world.clock() + 27 * DAY
+
+    def test_a_rule_set_that_is_gone_begins_anew_when_it_comes_back(self, town: Harness, world: World) -> None:
+        sweep(world.start(RENEWAL, fingerprint="2"))
+        world.clock.advance(DAY)
+        back = world.start(RENEWAL, SCHOOLS, fingerprint="3")
+        sweep(back)
+
+        assert back.store.rule_sets_since()["schools"] == world.clock()
+
+
+class TestOtherRules:
+    def test_a_duty_is_told_weekly_until_it_is_confirmed(self, world: World) -> None:
+        harness = world.start(RuleSet(name="backup", rules=(BackupDuty(),)))
+        harness.know(units=[SCHOOL], persons=[CAN])
+        sweep(harness)
+        harness.open(["s"])
+        world.clock.advance(95 * DAY)
+
+        assert said(sweep(harness)) == [("duty", "okul46")]
+        assert sweep(harness) == []
+        world.clock.advance(8 * DAY)
+        assert said(sweep(harness)) == [("duty", "okul46")]
+
+    def test_a_closed_account_is_deleted_once(self, world: World) -> None:
+        harness = world.start(RuleSet(name="old", rules=(Retention(days=180),)))
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        harness.close_accounts(["sube46"])
+        closed_at = harness.account("sube46").closed_at
+        world.clock.advance(181 * DAY)
+
+        assert said(sweep(harness)) == [("delete", "sube46")]
+        assert harness.account("sube46").closed_at == closed_at
+        world.clock.advance(DAY)
+        assert sweep(harness) == []
+        assert harness.account("sube46").next_deadline is None
+        [reopened] = harness.reopen(["sube46"])
+        assert reopened.state is OperationState.DONE
+
+    def test_a_deletion_that_is_driven_on_is_not_done_once_more(self, world: World) -> None:
+        harness = world.start(RuleSet(name="old", rules=(Retention(days=180),)))
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        harness.close_accounts(["sube46"])
+        world.target.faults.on("account_delete", Fault.APPLY_AND_LOSE_ANSWER)
+        world.target.faults.on("account_probe", Fault.CANNOT_CONNECT)
+        world.clock.advance(181 * DAY)
+        [stuck] = sweep(harness)
+        assert isinstance(stuck, Operation)
+        assert stuck.state is OperationState.INCOMPLETE
+        world.target.faults.clear()
+        world.clock.advance(DAY)
+
+        assert said(sweep(harness)) == [("delete", "sube46")]
+        assert sweep(harness) == []
+        assert harness.account("sube46").next_deadline is None
+
+    def test_a_deletion_that_somebody_released_is_not_held_back_once_more(self, world: World) -> None:
+        old = RuleSet(name="old", rules=(Retention(days=180),))
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(4)]
+        harness = world.start(old)
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([one.code for one in units])
+        harness.close_accounts(["sube0"])
+        world.clock.advance(181 * DAY)
+        limited = world.start(old, limit=MassChangeLimit(from_accounts=3))
+        assert [one.state for one in sweep(limited) if isinstance(one, Operation)] == [OperationState.STAGED]
+        [run] = limited.store.staged_runs()
+        assert [one.state for one in limited.release(run.id)] == [OperationState.DONE]
+
+        assert sweep(limited) == []
+        assert limited.store.staged_runs() == []
+        assert limited.account("sube0").next_deadline is None
+
+    def test_a_custodian_who_is_imported_without_a_handover_is_reminded_of_it(self, world: World) -> None:
+        harness = world.start(RuleSet(name="custodians", rules=(Custodian(),)))
+        harness.know(units=[OFFICE], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o"])
+        assert sweep(harness) == []
+        harness.know(units=[attrs.evolve(OFFICE, custodian=CAN.id)])
+
+        assert said(sweep(harness)) == [("duty", "sube46")]
+
+    def test_after_a_handover_nothing_is_due_that_the_handover_has_settled(self, world: World) -> None:
+        harness = world.start(RuleSet(name="custodians", rules=(Custodian(),)))
+        harness.know(units=[OFFICE], persons=[AYSE, CAN])
+        sweep(harness)
+        harness.open(["o"])
+        harness.hand_over("sube46", CAN.id)
+
+        assert harness.account("sube46").next_deadline is None
+
+    def test_where_nobody_holds_the_account_the_unit_above_is_told(self, world: World) -> None:
+        province = Unit(code="46", name="İl", kind="province", custodian="2")
+        harness = world.start(RuleSet(name="nag", rules=(Nag(at=world.clock()),)))
+        harness.know(units=[province, attrs.evolve(OFFICE, parent="46", custodian=None)], persons=[CAN])
+        with harness.store._database.write() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO accounts (login, domain, unit, kind, state, next_deadline)"
+                " VALUES ('sube46', 'meb.gov.tr', 'o', ?, 'open', '2026-01-01 00:00:00.000000')",
+                (AccountKind.UNIT.value,),
+            )
+
+        assert said(sweep(harness)) == [("duty", "sube46")]
+        assert len(world.told(CAN)) == 1
+
+    def test_a_certificate_that_runs_out_is_told_once(self, world: World) -> None:
+        harness = world.start(RuleSet(name="tls", watches=(Looks(at=world.clock()),)))
+        harness.know(persons=[AYSE])
+
+        assert said(sweep(harness)) == [("unseen", ""), ("warn", "ldap.pem")]
+        assert said(sweep(harness)) == [("unseen", "")]
+        assert len(world.told(AYSE)) == 1
+
+
+@attrs.frozen(kw_only=True)
+class FailsFor(Rule):
+    """Has a defect that one account meets."""
+
+    login: str
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        if facts.account.login == self.login:
+            raise OverflowError
+        return []
+
+
+@attrs.frozen(kw_only=True)
+class Nag(Rule):
+    """Reminds everybody once."""
+
+    at: datetime
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        return [Deadline(action=Action.DUTY, at=self.at, reason=Text("do it"), source="test")]
+
+
+@attrs.frozen(kw_only=True)
+class Looks(Watch):
+    """Sees one certificate that runs out, and one that it cannot see."""
+
+    at: datetime
+
+    def look(self, reports: Reports, time_zone: object) -> Sequence[Sighting]:
+        from provisioner.core.api.errors import UnavailableError
+
+        warning = Deadline(action=Action.WARN, at=self.at, reason=Text("renew it"), source="004 m.12/d")
+        return [
+            Sighting(subject="ldap.pem", message=Text("runs out"), deadlines=(warning,), tell="1"),
+            Sighting(subject="pys.pem", message=Text("not found"), error=UnavailableError("not found")),
+        ]
