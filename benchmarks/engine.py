@@ -27,11 +27,11 @@ import attrs
 from provisioner.core.api.events import Event, OperationEnded, OperationPlanned, OperationStarted
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import ChannelReport, CreateAccount, DeliveryReceipt, DeliveryState
-from provisioner.core.engine.plan import Work
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.model import AccountState, OperationState, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.services.bootstrap import utc_now
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryTarget
 
 PORTION = 1000
@@ -76,7 +76,7 @@ def memory_peak(*, forget: bool = False) -> float:
 def put_there(harness: Harness, targets: Iterable[MemoryTarget], portion: range) -> None:
     """Open accounts by writing down that it was done."""
     units = [unit(number) for number in portion]
-    work = harness.planner.open_units(units, cause=CAUSE).work
+    work = harness.planner.open_units(units, initiator=INITIATOR).work
     harness.store.write(*(event for one in work for event in opened(one)))
     secret = Secret("put there")
     for one in work:
@@ -87,7 +87,7 @@ def put_there(harness: Harness, targets: Iterable[MemoryTarget], portion: range)
             target.account_create(request)
 
 
-def opened(work: Work) -> Iterator[Event]:
+def opened(work: PlannedOperation) -> Iterator[Event]:
     operation = work.operation
     facts = {"at": utc_now(), "operation_id": operation.id, "login": operation.login, "actor": operation.actor}
     account = attrs.evolve(work.account, state=AccountState.OPEN)
@@ -99,7 +99,7 @@ def opened(work: Work) -> Iterator[Event]:
 def rotate(harness: Harness, portion: range) -> None:
     logins = [f"unit{number}" for number in portion]
     found = harness.store.accounts(logins)
-    plan = harness.planner.rotate([found[login] for login in logins], cause=CAUSE)
+    plan = harness.planner.rotate([found[login] for login in logins], initiator=INITIATOR)
     for operation in harness.engine.apply(plan):
         if operation.state is not OperationState.DONE:
             sys.exit(f"{operation}")

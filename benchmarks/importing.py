@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from provisioner.core.governance.authority import Grant, Granted, Role
+from provisioner.core.governance.authority import Granted, Role, RoleAssignment
 from provisioner.core.model import Unit
 from provisioner.store import Store
 
@@ -60,7 +60,9 @@ def measured(folder: Path, count: int, above: Callable[[int], int], actor: str) 
     with Store.create(f"sqlite:///{folder / 'store.sqlite'}") as store:
         store.save_units([Unit(code="district", name="District", kind="district")])
         at = datetime(2026, 1, 5, tzinfo=UTC)
-        grant = Grant(id="1", person="officer", role=Role.OFFICER, unit="district", granted_by="admin", granted_at=at)
+        grant = RoleAssignment(
+            id="1", person="officer", role=Role.OFFICER, unit="district", granted_by="admin", granted_at=at
+        )
         store.write(Granted(at=at, actor="admin", grant=grant))
     return f"{imported(folder, actor)}, once more {imported(folder, actor)}"
 

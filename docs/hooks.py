@@ -14,13 +14,12 @@ from typing import Any
 import attrs
 
 from provisioner.core import model
-from provisioner.core.api import events, hookspecs, registration
-from provisioner.core.api import messages as requests
+from provisioner.core.api import events, hookspecs, messages, registration
 
 PAGE = Path(__file__).with_name("hooks.md")
 
 #: Where the classes in the hooks' signatures are, in the order in which they are shown.
-MODULES = (registration, requests, model, events)
+MODULES = (registration, messages, model, events)
 
 Hook = Callable[..., Any]
 

@@ -1,7 +1,7 @@
 """How files are made: for their owner alone, whatever the umask, and never through a link of others.
 
-What the product writes holds people's numbers, hashes of passwords or the trail. In a folder that others may write to,
-such as ``/tmp``, somebody else may have put a symbolic link in the place of a file; it is not followed.
+What the product writes holds people's numbers, hashes of passwords or the audit log. In a folder that others may write
+to, such as ``/tmp``, somebody else may have put a symbolic link in the place of a file; it is not followed.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def make_folder(folder: Path) -> None:
 
         OSError: It cannot be made.
     """
-    for one in (*reversed(folder.parents), folder):
-        if not one.exists():
+    for parent in (*reversed(folder.parents), folder):
+        if not parent.exists():
             with suppress(FileExistsError):
-                one.mkdir(FOLDER_MODE)
-                one.chmod(FOLDER_MODE)
+                parent.mkdir(FOLDER_MODE)
+                parent.chmod(FOLDER_MODE)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 

@@ -51,7 +51,7 @@ class LocalSettings:
 
 
 @attrs.frozen
-class _Entry:
+class _LocalAccount:
     login: str
     mail: str
     holder: str | None
@@ -59,7 +59,7 @@ class _Entry:
     enabled: bool
 
 
-Change = Callable[[_Entry | None], _Entry | None]
+Change = Callable[[_LocalAccount | None], _LocalAccount | None]
 
 
 @attrs.define(eq=False)
@@ -72,7 +72,7 @@ class LocalDirectory:
     def account_create(self, request: CreateAccount) -> Receipt:
         """Write the entry, enabled."""
         account = request.account
-        entry = _Entry(account.login, account.mail, request.holder.id, _hash(request.secret), enabled=True)
+        entry = _LocalAccount(account.login, account.mail, request.holder.id, _hash(request.secret), enabled=True)
         return self._replace(entry.login, lambda _: entry)
 
     @hookimpl
@@ -129,7 +129,7 @@ class LocalDirectory:
             _write(connection, login, entry)
         return Receipt(outcome=Outcome.APPLIED, undo=partial(self._restore, login, former))
 
-    def _restore(self, login: str, former: _Entry | None) -> None:
+    def _restore(self, login: str, former: _LocalAccount | None) -> None:
         with self._transaction() as connection:
             require_lease()
             _write(connection, login, former)
@@ -149,20 +149,20 @@ class LocalDirectory:
             ) from None
 
 
-def _read(connection: sqlite3.Connection, login: str) -> _Entry | None:
+def _read(connection: sqlite3.Connection, login: str) -> _LocalAccount | None:
     row = connection.execute(
         "SELECT login, mail, holder, hash, enabled FROM entries WHERE login = ?", [login]
     ).fetchone()
-    return _Entry(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+    return _LocalAccount(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
 
 
-def _write(connection: sqlite3.Connection, login: str, entry: _Entry | None) -> None:
+def _write(connection: sqlite3.Connection, login: str, entry: _LocalAccount | None) -> None:
     connection.execute("DELETE FROM entries WHERE login = ?", [login])
     if entry:
         connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", attrs.astuple(entry))
 
 
-def _there(entry: _Entry | None) -> _Entry:
+def _there(entry: _LocalAccount | None) -> _LocalAccount:
     if entry is None:
         raise MissingError("the account is not in the directory")
     return entry

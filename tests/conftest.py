@@ -31,5 +31,5 @@ def _server() -> Iterator[MakeServer]:
         return servers[-1]
 
     yield make
-    for one in servers:
-        one.stop()
+    for server in servers:
+        server.stop()

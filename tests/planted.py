@@ -1,4 +1,4 @@
-"""Units and persons that were there before the trail of a store begins."""
+"""Units and persons that were there before the audit log of a store begins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROVINCE = Unit(code="46", name="Kahramanmaraş", kind="province")
 
 
 def plant(url: str, *models: Unit | Person) -> None:
-    """Put units and persons, by default one unit, into the tables of a store, and nothing into its trail."""
+    """Put units and persons, by default one unit, into the tables of a store, and nothing into its audit log."""
     database = Database(url)
     with database.write() as connection:
         for model in models or (PROVINCE,):

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from provisioner.catalogue import PARTS, Catalogue
-from provisioner.cli.commands.check import Status
+from provisioner.cli.commands.check import CheckStatus
 from provisioner.cli.commands.plugins import PluginState
 from provisioner.cli.commands.runs import _COUNTED
 from provisioner.cli.commands.targets import Condition
@@ -69,7 +69,7 @@ ENUMERATIONS: list[type[StrEnum]] = [
     OperationState,
     Outcome,
     TargetState,
-    Status,
+    CheckStatus,
     PluginState,
     Verdict,
     Role,
@@ -165,7 +165,11 @@ def _calls(file: Path) -> Iterator[Found]:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
         for node in _templates(call, positions):
-            inside = [one.name for one in functions if one.lineno <= call.lineno <= (one.end_lineno or one.lineno)]
+            inside = [
+                function.name
+                for function in functions
+                if function.lineno <= call.lineno <= (function.end_lineno or function.lineno)
+            ]
             meant = constants.get(node.id, node) if isinstance(node, ast.Name) else node
             yield Found(file, inside[-1] if inside else "", call.lineno, meant)
 
@@ -251,7 +255,7 @@ def test_every_reason_of_the_toml_reader_is_known() -> None:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = {"suffixed_err", "TOMLDecodeError"}
     errors = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in names]
-    reasons = {one.value for call in errors for one in call.args if isinstance(one, ast.Constant)} - {""}
+    reasons = {arg.value for call in errors for arg in call.args if isinstance(arg, ast.Constant)} - {""}
 
     assert len(reasons) > 10
     assert reasons <= QUOTED.keys()
@@ -275,7 +279,7 @@ class TestCatalogues:
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
         quoted = set(QUOTED) if folder == OWN else set()
-        helps = {one for literal in literals for one in paragraphs(cleandoc(literal))}
+        helps = {paragraph for literal in literals for paragraph in paragraphs(cleandoc(literal))}
 
         assert set() == _catalogue(folder).keys() - literals - helps - quoted - WORDS
 

@@ -58,10 +58,10 @@ def test_the_story_is_told_on_a_real_directory_and_everything_is_proved(
 @pytest.mark.server("slapd")
 def test_no_password_is_shown(told: subprocess.CompletedProcess[str], folder: Path) -> None:
     messages = Inbox(folder / "phones.sqlite").messages()
-    passwords = [one.password for one in messages if "password:" in one.text or "sifreniz:" in one.text]
+    passwords = [message.password for message in messages if "password:" in message.text or "sifreniz:" in message.text]
 
     assert len(passwords) == 57
-    assert not [one for one in passwords if one in told.stdout + told.stderr]
+    assert not [password for password in passwords if password in told.stdout + told.stderr]
 
 
 @pytest.mark.server("slapd")

@@ -71,7 +71,7 @@ def test_the_files_beside_a_database_are_their_owners_alone(tmp_path: Path) -> N
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE t (x)")
 
-        assert {one.name: mode_of(one) for one in tmp_path.iterdir()} == dict.fromkeys(
+        assert {path.name: mode_of(path) for path in tmp_path.iterdir()} == dict.fromkeys(
             ("db", "db-wal", "db-shm"), 0o600
         )
 
@@ -144,7 +144,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         files.write(tmp_path / "page", "half \udcff")
 
-    assert [one.name for one in tmp_path.iterdir()] == ["page"]
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
     assert (tmp_path / "page").read_text() == "whole"
 
 

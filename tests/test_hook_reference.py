@@ -16,7 +16,7 @@ def test_each_hook_has_a_section_with_all_its_parts() -> None:
     sections = text.split("\n## ")
 
     for name in hooks():
-        [section] = [one for one in sections if one.startswith(f"{name}\n")]
+        [section] = [section for section in sections if section.startswith(f"{name}\n")]
         assert f"def {name}(" in section
         assert all(f"**{part}:**" in section for part in ("Returns", "Raises", "Called"))
 

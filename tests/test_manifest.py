@@ -28,7 +28,7 @@ class Known:
     known_persons: tuple[Person, ...] = ()
 
     def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
-        return {one.id: one for one in self.known_persons if one.id in set(ids)}
+        return {person.id: person for person in self.known_persons if person.id in set(ids)}
 
     def has_units(self) -> bool:
         return bool(self.known_units)
@@ -37,10 +37,10 @@ class Known:
         return {unit.code: unit for unit in self.known_units if unit.code in set(codes)}
 
     def accounts(self, logins: Iterable[str], /) -> Mapping[str, Account]:
-        return {one.login: one for one in self.known_accounts if one.login in set(logins)}
+        return {account.login: account for account in self.known_accounts if account.login in set(logins)}
 
     def unit_accounts(self, codes: Iterable[str], /) -> Mapping[str, Account]:
-        return {one.unit: one for one in self.known_accounts if one.unit in set(codes)}
+        return {account.unit: account for account in self.known_accounts if account.unit in set(codes)}
 
 
 @pytest.fixture(name="file")
@@ -57,8 +57,8 @@ def problems(file: Path, content: str | bytes, known: Known | None = None) -> li
     """Return the line, the field and the message of each problem."""
     with pytest.raises(InputError) as caught:
         units(file, content, known)
-    assert {one.file for one in caught.value.problems} == {str(file)}
-    return [(one.line, one.field, str(one.message)) for one in caught.value.problems]
+    assert {problem.file for problem in caught.value.problems} == {str(file)}
+    return [(problem.line, problem.field, str(problem.message)) for problem in caught.value.problems]
 
 
 class TestGoodLists:
@@ -166,7 +166,9 @@ class TestTheFile:
         with pytest.raises(InputError) as caught:
             read_units(file, NAMING, Known())  # type: ignore[arg-type]
 
-        assert [str(one.message) for one in caught.value.problems] == ["it cannot be read: No such file or directory"]
+        assert [str(problem.message) for problem in caught.value.problems] == [
+            "it cannot be read: No such file or directory"
+        ]
 
     @pytest.mark.parametrize("content", [b"", b"\n \r\n"])
     def test_is_empty(self, file: Path, content: bytes) -> None:
@@ -416,7 +418,7 @@ class TestPersons:
         with pytest.raises(InputError) as caught:
             read_persons(file)
 
-        assert [(one.line, one.field) for one in caught.value.problems] == [
+        assert [(problem.line, problem.field) for problem in caught.value.problems] == [
             (2, "id"),
             (3, "name"),
             (4, "supervisor"),
@@ -432,7 +434,7 @@ class TestPersons:
         with pytest.raises(InputError) as caught:
             read_persons(file)
 
-        assert [(one.line, one.field) for one in caught.value.problems] == [(3, "mobile")]
+        assert [(problem.line, problem.field) for problem in caught.value.problems] == [(3, "mobile")]
         assert number not in str(caught.value)
 
     @pytest.mark.parametrize("number", ["5321234567", "532123456.0", "5.32e9", "true", "2026-11-28"])

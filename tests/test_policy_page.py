@@ -16,7 +16,7 @@ from provisioner.config.load import load
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.rules import Action
 from provisioner.core.gateways import plugins
-from provisioner.core.gateways.gateway import Origin
+from provisioner.core.gateways.gateway import PluginOrigin
 from provisioner.core.model import Account, AccountKind, AccountState, Unit
 from provisioner.core.policy.policy import Policy
 from provisioner.rules.plugin import RULES, RuleName
@@ -48,7 +48,7 @@ def _interns(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(code, module.__dict__)  # noqa: S102 - our own page
     real = plugins.find_entry_point
     entry = EntryPoint("interns", "our_rules", plugins.ENTRY_POINT_GROUP)
-    found = entry, Origin(plugin="interns", distribution="our-rules", version="1")
+    found = entry, PluginOrigin(plugin="interns", distribution="our-rules", version="1")
     for place in (
         "provisioner.core.gateways.plugins.find_entry_point",
         "provisioner.services.rule_sets.find_entry_point",
@@ -100,7 +100,7 @@ def test_every_rule_and_each_of_its_parameters_is_in_the_tables(name: RuleName) 
 
 
 def _parameters(cls: type) -> list[str]:
-    return [one.name for one in attrs.fields(cls)]
+    return [field.name for field in attrs.fields(cls)]
 
 
 def test_nobody_is_warned_before_the_renewal_of_the_example(tmp_path: Path) -> None:

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.cli.lazy import Family
+from provisioner.cli.lazy import CommandGroup
 from provisioner.cli.render.documents import form_document, grant_document, trouble_document
 from provisioner.cli.table import COMMANDS
-from provisioner.core.governance.access_requests import RequestForm
-from provisioner.core.governance.authority import Grant, Role
+from provisioner.core.governance.access_requests import AccessRequest
+from provisioner.core.governance.authority import Role, RoleAssignment
 from provisioner.core.governance.incidents import Trouble
 from provisioner.core.model import OperationKind
 
 PAGE = (Path(__file__).parents[1] / "docs" / "requests.md").read_text(encoding="utf-8")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DOCUMENTS = {
-    "A grant": grant_document(Grant(id="1", person="1", role=Role.OFFICER, granted_by="1", granted_at=NOW)),
+    "A grant": grant_document(RoleAssignment(id="1", person="1", role=Role.OFFICER, granted_by="1", granted_at=NOW)),
     "A request": form_document(
-        RequestForm(id="1", kind=OperationKind.CLOSE, login="1", unit="1", requester="1", reason="", submitted_at=NOW)
+        AccessRequest(id="1", kind=OperationKind.CLOSE, login="1", unit="1", requester="1", reason="", submitted_at=NOW)
     ),
     "A report": trouble_document(Trouble(id="1", login="1", text="", reporter="1", reported_at=NOW, unit="1"), None),
 }
@@ -30,9 +30,9 @@ DOCUMENTS = {
 @pytest.mark.parametrize("name", ["authority", "request", "trouble"])
 def test_names_every_command(name: str) -> None:
     family = COMMANDS[name]
-    assert isinstance(family, Family)
+    assert isinstance(family, CommandGroup)
 
-    assert [one for one in family.commands if not re.search(rf"{name} {one}\b", PAGE)] == []
+    assert [command for command in family.commands if not re.search(rf"{name} {command}\b", PAGE)] == []
 
 
 def test_names_every_role() -> None:

@@ -1,4 +1,4 @@
-"""Anchors: heads of the trail, written down where whoever can change the store cannot change them."""
+"""Anchors: heads of the audit log, written down where whoever can change the store cannot change them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def anchor_line(head: Head, at: datetime) -> str:
 
     Args:
 
-        head: The end of the trail.
+        head: The end of the audit log.
 
         at: When it was there.
     """

@@ -1,4 +1,4 @@
-"""The trail as JSON Lines, which can be verified without the store that they came from.
+"""The audit log as JSON Lines, which can be verified without the store that they came from.
 
 Each line has the place of an entry, the hash before it, its own hash, and the event exactly as it is kept: the hash is
 the SHA-256 of the hash before it, in hexadecimal, followed by the event's text in that line. So an export is verified
@@ -15,8 +15,8 @@ import attrs
 
 from provisioner.audit.anchors import unreadable
 from provisioner.core.api.errors import InputError, Problem
-from provisioner.store.audit.chain import Head, link
-from provisioner.store.audit.verification import Anchors, Link, Walk, Watch
+from provisioner.store.audit.chain import Head, entry_hash
+from provisioner.store.audit.verification import Anchors, ChainEntry, ChainVerifier, ProgressWatch
 
 _LINE = re.compile(
     rb'\{"seq":([1-9][0-9]{0,18}),"previous":"([0-9a-f]{64})","hash":"([0-9a-f]{64})","event":(\{.*\})\}\n?'
@@ -27,7 +27,7 @@ _LONGEST = 1 << 24
 
 
 @attrs.frozen(kw_only=True)
-class ExportedLink(Link):
+class ExportedLink(ChainEntry):
     """One entry as it was found in an export."""
 
     #: The hash before it, as the line says.
@@ -36,10 +36,10 @@ class ExportedLink(Link):
     @property
     def flaw(self) -> str:
         """``previous`` if that is not the hash before it."""
-        return "" if link(self.previous, self.body) == self.hash else "previous"
+        return "" if entry_hash(self.previous, self.body) == self.hash else "previous"
 
 
-def jsonl(entry: Link, previous: str) -> bytes:
+def jsonl(entry: ChainEntry, previous: str) -> bytes:
     """Return one line of an export.
 
     Args:
@@ -62,12 +62,12 @@ class Exported:
 
     _files: Sequence[Path]
 
-    def verify(self, anchors: Anchors, watch: Watch = iter) -> tuple[Head, Walk]:
+    def verify(self, anchors: Anchors, watch: ProgressWatch = iter) -> tuple[Head, ChainVerifier]:
         """Go along the chain; return what it begins behind, and how far it was whole.
 
         Args:
 
-            anchors: Heads that the trail once had.
+            anchors: Heads that the audit log once had.
 
             watch: Passes on what is read, for example past a progress bar.
 
@@ -76,7 +76,7 @@ class Exported:
             InputError: A file cannot be read.
         """
         start = self._start()
-        return start, Walk(links=self._links, head=start, anchors=anchors, watch=watch).to_the_end()
+        return start, ChainVerifier(links=self._links, head=start, anchors=anchors, watch=watch).to_the_end()
 
     def _start(self) -> Head:
         first = next(self._links(), None)
@@ -84,10 +84,10 @@ class Exported:
             return Head(seq=first.seq - 1, hash=first.previous)
         return Head()
 
-    def _links(self) -> Iterator[Link]:
+    def _links(self) -> Iterator[ChainEntry]:
         place = 0
         for line in self._lines():
-            one = _parsed(line) or Link(seq=place + 1, hash="", body=line)
+            one = _parsed(line) or ChainEntry(seq=place + 1, hash="", body=line)
             yield one
             place = one.seq
 

@@ -1,4 +1,4 @@
-"""The trail as syslog messages of RFC 5424, one in each line.
+"""The audit log as syslog messages of RFC 5424, one in each line.
 
 The structured data come first and are short, so that a collector which cuts long messages still keeps the hashes; the
 event itself, as it is kept, is the message.
@@ -17,7 +17,7 @@ import attrs
 
 from provisioner.core.model import OperationState
 from provisioner.core.model.text import visible
-from provisioner.store.audit.verification import Link
+from provisioner.store.audit.verification import ChainEntry
 
 #: The facility "log audit" of RFC 5424, table 1.
 LOG_AUDIT = 13
@@ -56,7 +56,7 @@ class Syslog:
     #: Whose names the structured data are.
     enterprise_number: int = DOCUMENTATION_NUMBER
 
-    def message(self, entry: Link, previous: str) -> bytes:
+    def message(self, entry: ChainEntry, previous: str) -> bytes:
         """Return one message, with the line feed that ends it.
 
         Args:
@@ -80,7 +80,7 @@ class Syslog:
         )
         return b"%s %s%s\n" % (header.encode(errors="replace"), _BOM, entry.body)
 
-    def _data(self, entry: Link, previous: str, event: Mapping[str, Any]) -> str:
+    def _data(self, entry: ChainEntry, previous: str, event: Mapping[str, Any]) -> str:
         values = {
             "seq": entry.seq,
             "previous": previous,

@@ -104,7 +104,7 @@ def _parts(error: Exception, session: Session) -> tuple[str, str, Sequence[Probl
 def _single(error: InputError | NotAuthorizedError) -> Sequence[Problem]:
     if isinstance(error, InputError):
         return error.problems
-    return [Problem(subject=one.login, field="actor", message=one.denial.reason) for one in error.denials]
+    return [Problem(subject=denial.login, field="actor", message=denial.denial.reason) for denial in error.denials]
 
 
 def _cures(errors: Iterable[TargetError], session: Session) -> list[str]:
@@ -138,9 +138,9 @@ def lines(error: Exception, session: Session) -> list[str]:
         return _denials(error, session)
     message, cure, problems = _parts(error, session)
     lines = [f"{session.output.text('error')}: {message}"]
-    for one in problems:
-        place = ":".join(str(part) for part in (one.file, one.line, one.field) if part)
-        lines.append(f"  {visible(place)}: {_message(one, session)}")
+    for problem in problems:
+        place = ":".join(str(part) for part in (problem.file, problem.line, problem.field) if part)
+        lines.append(f"  {visible(place)}: {_message(problem, session)}")
     return [*lines, *(f"  -> {line}" for line in cure.split("\n") if line)]
 
 
@@ -148,8 +148,8 @@ def _denials(error: NotAuthorizedError, session: Session) -> list[str]:
     """Return every denial, each with who could do it."""
     said = session.output.said
     lines = [f"{session.output.text('error')}: {said(error.text)}"]
-    for one in error.denials:
-        lines += [f"  {visible(one.login)}: {said(one.denial.reason)}", f"    -> {said(one.denial.cure)}"]
+    for denial in error.denials:
+        lines += [f"  {visible(denial.login)}: {said(denial.denial.reason)}", f"    -> {said(denial.denial.cure)}"]
     return lines
 
 

@@ -55,7 +55,7 @@ class Formatter(click.HelpFormatter):
 
     def write_text(self, text: str) -> None:
         """Write paragraphs, each of which is one text of the catalogue."""
-        super().write_text("\n\n".join(self._translate(one) for one in paragraphs(text)))
+        super().write_text("\n\n".join(self._translate(paragraph) for paragraph in paragraphs(text)))
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write options or commands with their help."""

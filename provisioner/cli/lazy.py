@@ -11,7 +11,7 @@ import click
 from provisioner.cli.help import localized
 
 
-class Entry(NamedTuple):
+class CommandSpec(NamedTuple):
     """One command that is not imported yet."""
 
     #: One line for the help of its group.
@@ -20,13 +20,13 @@ class Entry(NamedTuple):
     location: str
 
 
-class Family(NamedTuple):
+class CommandGroup(NamedTuple):
     """A group of commands."""
 
     help: str
-    commands: Mapping[str, Entry]
+    commands: Mapping[str, CommandSpec]
     #: What is meant when none of these is named, as in ``handover LOGIN`` beside ``handover list``.
-    default: Entry | None = None
+    default: CommandSpec | None = None
 
 
 def load(location: str) -> click.Command:
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
     def __init__(
         self,
         *args: Any,
-        table: Mapping[str, Entry | Family],
+        table: Mapping[str, CommandSpec | CommandGroup],
         find_other: Callable[[click.Context, str], click.Command | None] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -68,11 +68,11 @@ class LazyGroup(click.Group):
 
     def _find(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         match self.table.get(cmd_name):
-            case Entry() as entry:
+            case CommandSpec() as entry:
                 return load(entry.location)
-            case Family(help=text, commands=table, default=Entry() as entry):
+            case CommandGroup(help=text, commands=table, default=CommandSpec() as entry):
                 return DefaultGroup(cmd_name, help=text, table=table, default=entry)
-            case Family() as family:
+            case CommandGroup() as family:
                 return LazyGroup(cmd_name, help=family.help, table=family.commands)
         return self.find_other(ctx, cmd_name) if self.find_other else None
 
@@ -90,7 +90,7 @@ class DefaultGroup(LazyGroup):
         default: What it then does.
     """
 
-    def __init__(self, *args: Any, default: Entry, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, default: CommandSpec, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._default = default
 

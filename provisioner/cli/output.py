@@ -88,14 +88,14 @@ class Output:
     def warn(self, warnings: Sequence[Problem]) -> None:
         """Say what looks wrong in a list that is read all the same: on stderr, or in the JSON document."""
         self._warnings = [
-            {"file": one.file, "line": one.line, "field": one.field, "message": self.said(one.message)}
-            for one in warnings
+            {"file": warning.file, "line": warning.line, "field": warning.field, "message": self.said(warning.message)}
+            for warning in warnings
         ]
         if self._session.json:
             return
-        for one in warnings[:SHOWN_WARNINGS]:
-            place = ":".join(str(part) for part in (one.file, one.line, one.field) if part is not None)
-            self.note("warning: {place}: {message}", place=place, message=self.said(one.message))
+        for warning in warnings[:SHOWN_WARNINGS]:
+            place = ":".join(str(part) for part in (warning.file, warning.line, warning.field) if part is not None)
+            self.note("warning: {place}: {message}", place=place, message=self.said(warning.message))
         if len(warnings) > SHOWN_WARNINGS:
             self.note("{count} more warnings; --json has all", count=len(warnings) - SHOWN_WARNINGS)
 

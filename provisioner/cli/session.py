@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from provisioner.catalogue import Catalogue
     from provisioner.cli.output import Output
     from provisioner.config.load import LoadedConfiguration
-    from provisioner.core.engine.plan import Cause
+    from provisioner.core.engine.plan import Initiator
     from provisioner.core.governance.privacy import Privacy
     from provisioner.services.bootstrap import Application
     from provisioner.store import Store
@@ -155,11 +155,11 @@ class Session:
             raise click.UsageError(self.output.text("Nobody can act as a policy; --actor takes the id of a person."))
         return actor
 
-    def cause(self, reason: str) -> Cause:
+    def initiator(self, reason: str) -> Initiator:
         """Return who asks, and why."""
-        from provisioner.core.engine.plan import Cause
+        from provisioner.core.engine.plan import Initiator
 
-        return Cause(actor=self.actor, reason=reason)
+        return Initiator(actor=self.actor, reason=reason)
 
     def local_day(self, time: datetime | None) -> str:
         """Return the day of a time where the configuration says that people are."""

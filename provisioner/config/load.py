@@ -18,7 +18,7 @@ from attrs.validators import ge, in_, le
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.v import transform_error
 
-from provisioner.config import secrets as credentials
+from provisioner.config import secrets
 from provisioner.config.early import DEFAULT_LANGUAGE, LANGUAGES, configuration_file
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
@@ -173,7 +173,7 @@ class LoadedConfiguration:
         for family, head_class in _HEADS.items():
             for name, table in getattr(self.content, family).items():
                 head, section = self._section(family, name, table, head_class)
-                sections.setdefault(head.plugin, {one: [] for one in _HEADS})[family].append(section)
+                sections.setdefault(head.plugin, {head: [] for head in _HEADS})[family].append(section)
         return [
             PluginSettings(
                 plugin=plugin,
@@ -219,7 +219,7 @@ class LoadedConfiguration:
 
 
 @attrs.frozen(kw_only=True)
-class _Head:
+class _TableHead:
     """The keys of a table that are the product's own; the others are the plug-in's."""
 
     plugin: str
@@ -241,7 +241,7 @@ def _hooks(expected: Sequence[str]) -> Callable[[object, object, Iterable[str]],
 
 
 @attrs.frozen(kw_only=True)
-class _SystemHead(_Head):
+class _SystemHead(_TableHead):
     """Those of a target or channel."""
 
     #: How many calls may run at once.
@@ -265,7 +265,7 @@ class _ChannelHead(_SystemHead):
 
 
 @attrs.frozen(kw_only=True)
-class _RuleSetHead(_Head):
+class _RuleSetHead(_TableHead):
     """Those of a rule set."""
 
     plugin: str = RULES_PLUGIN
@@ -275,9 +275,9 @@ class _RuleSetHead(_Head):
     under: tuple[str, ...] = ()
 
 
-HeadT = TypeVar("HeadT", bound=_Head)
+HeadT = TypeVar("HeadT", bound=_TableHead)
 
-_HEADS: Mapping[str, type[_Head]] = {"targets": _TargetHead, "channels": _ChannelHead, "rules": _RuleSetHead}
+_HEADS: Mapping[str, type[_TableHead]] = {"targets": _TargetHead, "channels": _ChannelHead, "rules": _RuleSetHead}
 
 
 def find_file(given: Path | None) -> Path:
@@ -375,7 +375,7 @@ def _unknown(key: str, cls: type) -> Text:
 def _kind(cls: Any) -> Text:
     """Say what a setting of this type looks like in TOML."""
     if cls is Secret:
-        return Text("a secret, as {references}", {"references": credentials.REFERENCES})
+        return Text("a secret, as {references}", {"references": secrets.REFERENCES})
     if isinstance(cls, type) and issubclass(cls, Enum):
         return Text("one of {values}", {"values": ", ".join(str(one.value) for one in cls)})
     if _is_list(cls):
@@ -463,7 +463,7 @@ def _converter(folder: Path) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind in _NAMES:
         converter.register_structure_hook(kind, partial(_exactly, kind))
-    converter.register_structure_hook(Secret, lambda value, _: credentials.find(_text(value), folder))
+    converter.register_structure_hook(Secret, lambda value, _: secrets.find(_text(value), folder))
     converter.register_unstructure_hook(Secret, _refuse)
     converter.register_structure_hook(Path, lambda value, _: folder / _text(value))
     converter.register_structure_hook(ZoneInfo, _time_zone)

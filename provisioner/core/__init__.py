@@ -1,9 +1,14 @@
-"""The domain and the engine.
+"""The domain and the engine, in layers: each folder imports only from those above it in this list.
 
-Where to find things: :mod:`~provisioner.core.model` has the nouns, :mod:`~provisioner.core.api.errors` every error,
-:mod:`~provisioner.core.api.hookspecs` what a plug-in can do and :mod:`~provisioner.core.api.messages` what it is given;
-:mod:`~provisioner.core.gateways.plugins` loads plug-ins and :mod:`~provisioner.core.gateways.gateway` calls them;
-:mod:`~provisioner.core.engine.planner` turns wishes into a :mod:`~provisioner.core.engine.plan`, which
-:mod:`~provisioner.core.engine.engine` carries out for many accounts and :mod:`~provisioner.core.engine.execution` for one;
-:mod:`~provisioner.core.api.events` are what it writes into the :mod:`~provisioner.core.engine.ports`.
+:mod:`~provisioner.core.model`
+    The nouns: units, persons, accounts, operations, secrets.
+:mod:`~provisioner.core.api`
+    What plug-ins import: hooks, messages, errors, events and rules.
+:mod:`~provisioner.core.gateways`
+    Loads plug-ins and calls them, with retries and circuit breakers.
+:mod:`~provisioner.core.engine`
+    Plans operations and carries them out, one account at a time, and writes events to its
+    :class:`~provisioner.core.engine.ports.Journal`.
+:mod:`~provisioner.core.policy`, :mod:`~provisioner.core.governance`
+    What rules demand, and when; and who may do what. Neither imports the other.
 """

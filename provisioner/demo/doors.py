@@ -14,7 +14,7 @@ from provisioner.core.api.messages import ProbeAccount
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import Account
 from provisioner.core.model.secret import Secret
-from provisioner.demo.services import Service
+from provisioner.demo.services import DemoService
 from provisioner.testing.slapd import Slapd
 
 #: Tells whether somebody gets in.
@@ -104,7 +104,7 @@ class Phones:
         return [item["text"] for item in items]
 
 
-def client(service: Service) -> httpx.Client:
+def client(service: DemoService) -> httpx.Client:
     """Return a client that shows a service its key, in either of the ways that services want to see it."""
     headers = {"X-Api-Key": service.key, "Authorization": f"Bearer {service.key}"}
     return httpx.Client(base_url=service.url, headers=headers, timeout=_TIMEOUT, trust_env=False)

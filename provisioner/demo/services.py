@@ -23,7 +23,7 @@ PATIENCE = 30.0
 
 
 @attrs.frozen(kw_only=True)
-class Service:
+class DemoService:
     """One command that serves, on a port of its own and for those who know its key.
 
     Args:
@@ -91,7 +91,7 @@ class Service:
 
 
 @contextmanager
-def running(services: Sequence[Service], config: Path) -> Iterator[None]:
+def running(services: Sequence[DemoService], config: Path) -> Iterator[None]:
     """Run all of them until the end of the block; all listen when it begins.
 
     Args:
@@ -105,7 +105,7 @@ def running(services: Sequence[Service], config: Path) -> Iterator[None]:
         ConfigurationError: One of them does not start.
     """
     with ExitStack() as stack:
-        processes = [stack.enter_context(one.started(config)) for one in services]
+        processes = [stack.enter_context(service.started(config)) for service in services]
         for one, process in zip(services, processes, strict=True):
             one.wait(process)
         yield

@@ -17,7 +17,7 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.text import Text
 from provisioner.demo.doors import DirectoryDoor, Door, LocalDoor, Phones, PysDoor, client
 from provisioner.demo.examples import example
-from provisioner.demo.services import Service, running
+from provisioner.demo.services import DemoService, running
 from provisioner.services.bootstrap import Application, application, utc_now
 from provisioner.store import Store
 from provisioner.testing.slapd import Slapd
@@ -76,7 +76,7 @@ class MovingClock:
 
 
 @attrs.frozen(kw_only=True)
-class Directory:
+class DemoDirectory:
     """Where the mailboxes are: a real server, or a file in its place."""
 
     server: Slapd | None
@@ -101,9 +101,9 @@ class Stage:
 
     folder: Path
     app: Application
-    directory: Directory
-    pys: Service
-    sms: Service
+    directory: DemoDirectory
+    pys: DemoService
+    sms: DemoService
     phones: Phones
     #: Where a password opens something, by the target's name.
     doors: Mapping[str, Door]
@@ -160,23 +160,23 @@ def stage_in(folder: Path, language: str) -> Iterator[Stage]:
         )
 
 
-def _start_directory(stack: ExitStack) -> Directory:
+def _start_directory(stack: ExitStack) -> DemoDirectory:
     try:
-        return Directory(server=stack.enter_context(Slapd()))
+        return DemoDirectory(server=stack.enter_context(Slapd()))
     except ConfigurationError as error:
-        return Directory(server=None, reason=error.text)
+        return DemoDirectory(server=None, reason=error.text)
 
 
-def _personnel_system(folder: Path) -> Service:
+def _personnel_system(folder: Path) -> DemoService:
     """Return a PYS that knows the province's units and staff."""
     seeds = [option for name in ("units.csv", "persons.csv") for option in ("--seed", str(example(name)))]
     command = ("pys-mock", "serve", "--database", str(folder / "pys.sqlite"), *seeds)
-    return Service(name="pys", command=command, folder=folder)
+    return DemoService(name="pys", command=command, folder=folder)
 
 
-def _phone_network(folder: Path) -> Service:
+def _phone_network(folder: Path) -> DemoService:
     command = ("sms-simulator", "serve", "--database", str(folder / PHONES))
-    return Service(name="phones", command=command, folder=folder)
+    return DemoService(name="phones", command=command, folder=folder)
 
 
 def _join(stack: ExitStack, config: Path, clock: MovingClock) -> Application:

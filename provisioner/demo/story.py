@@ -13,7 +13,7 @@ import attrs
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.output import Output
 from provisioner.core.api.messages import AskClearance, Passage
-from provisioner.core.engine.plan import Cause, Plan
+from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.model import Account, AccountState, Operation, OperationKind, OperationState, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.core.policy.notifier import Notice
@@ -22,7 +22,7 @@ from provisioner.demo.stage import PHONES, Stage
 from provisioner.manifest import read_units
 
 #: Who asks for everything here.
-CAUSE = Cause(actor="demo", reason="demonstration")
+INITIATOR = Initiator(actor="demo", reason="demonstration")
 
 #: The unit that closes in the end.
 CLOSING = "tasimali-egitim"
@@ -141,9 +141,9 @@ def open_the_units(story: Story) -> Iterator[Proof]:
     app, units = story.stage.app, _units(story)
     story.output.line("")
     story.output.say("{count} units of the province open, each with an account.", count=len(units))
-    app.save_units(units, actor=CAUSE.actor)
+    app.save_units(units, actor=INITIATOR.actor)
     began = perf_counter()
-    operations = story.carry_out(app.planner.open_units(units, CAUSE))
+    operations = story.carry_out(app.planner.open_units(units, INITIATOR))
     done = sum(operation.state is OperationState.DONE for operation in operations)
     story.output.say("  {count} accounts opened in {seconds} s.", count=done, seconds=f"{perf_counter() - began:.1f}")
     yield Proof(claim="units have an account that is open on every system", expected=len(units), found=done)
@@ -168,7 +168,7 @@ def log_in(story: Story) -> Iterator[Proof]:
 def open_again(story: Story) -> Iterator[Proof]:
     """The same list once more changes nothing, so a script may run twice."""
     before = story.stage.phones.count()
-    plan = story.stage.app.planner.open_units(_units(story), CAUSE)
+    plan = story.stage.app.planner.open_units(_units(story), INITIATOR)
     story.carry_out(plan)
     story.output.line("")
     story.output.say("The same list comes once more.")
@@ -190,8 +190,8 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
     for day in range(1, MONTH + 1):
         story.stage.clock.advance(timedelta(days=1))
         if day == DAY_OF_ASKING:
-            story.carry_out(app.planner.rotate(asking, CAUSE))
-        swept = list(app.sweep(clock_confirmed_by=CAUSE.actor).run())
+            story.carry_out(app.planner.rotate(asking, INITIATOR))
+        swept = list(app.sweep(clock_confirmed_by=INITIATOR.actor).run())
         held = [one for one in swept if isinstance(one, Operation) and one.state is OperationState.STAGED]
         if held:
             yield _look_at_held(story, held)
@@ -240,7 +240,9 @@ def _release(story: Story) -> list[Operation]:
     runs = app.store.staged_runs()
     story.output.say("  Somebody looks at the list and releases it with 'provisioner policy release'.")
     return [
-        operation for run in runs for operation in app.engine.release(run.id, actor=CAUSE.actor, reason=CAUSE.reason)
+        operation
+        for run in runs
+        for operation in app.engine.release(run.id, actor=INITIATOR.actor, reason=INITIATOR.reason)
     ]
 
 
@@ -256,7 +258,7 @@ def hand_one_over(story: Story) -> Iterator[Proof]:
     story.output.line("")
     story.output.say("The custodian of {mail} leaves.", mail=account.mail)
     blocked = bool(app.plugins.clearance_blocks(question))
-    story.carry_out(app.planner.hand_over(account, to=SUCCESSOR, cause=CAUSE))
+    story.carry_out(app.planner.hand_over(account, to=SUCCESSOR, initiator=INITIATOR))
     story.output.say("  Clearance is refused before the handover, and given after it.")
     [account] = app.store.accounts([account.login]).values()
     story.read_phone(account)
@@ -281,7 +283,7 @@ def close_one(story: Story) -> Iterator[Proof]:
     unit = app.store.units([CLOSING])[CLOSING]
     story.output.line("")
     story.output.say("{unit} closes.", unit=unit.name)
-    story.carry_out(app.planner.close([account], CAUSE))
+    story.carry_out(app.planner.close([account], INITIATOR))
     refused = [name for name in story.stage.doors if not _who_get_in(story, name, [account])]
     story.output.say("  {mail} is refused by: {names}.", mail=account.mail, names=", ".join(refused))
     still = set.intersection(*(_who_get_in(story, name, story.accounts()) for name in story.stage.doors))
@@ -298,10 +300,10 @@ def look_for_secrets(story: Story) -> Iterator[Proof]:
     events = sum(1 for _ in store.events())
     broken = store.verify_chain()
     story.output.line("")
-    story.output.say("{count} files are searched for the passwords, and the audit trail is verified.", count=len(files))
+    story.output.say("{count} files are searched for the passwords, and the audit log is verified.", count=len(files))
     yield Proof(claim="passwords are in no file but the phones' own", expected=len(story.ever), found=hidden)
     yield Proof(
-        claim="entries of the audit trail are as they were written",
+        claim="entries of the audit log are as they were written",
         expected=events,
         found=events if broken is None else broken - 1,
     )

@@ -51,7 +51,7 @@ KEPT = 1.0
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class Response:
     """What the other side said."""
 
     status: int
@@ -176,7 +176,7 @@ class _Connection:
         fields = {name: _encoded(value) for name, value in headers.items()}
         self._http.request(method, target, _encoded(content) if content else None, fields)
 
-    def exchange(self, deadline: float, *, harmless: bool) -> Answer:
+    def exchange(self, deadline: float, *, harmless: bool) -> Response:
         """Send what was prepared, and read the answer."""
         self._wire.deadline, self._wire.changing = deadline, not harmless
         with self._http.getresponse() as response:
@@ -190,7 +190,7 @@ class _Connection:
             self.close()
         self._used_at = time.monotonic()
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=response.status, headers=headers, body=body)
+        return Response(status=response.status, headers=headers, body=body)
 
     def close(self) -> None:
         """Hang up."""
@@ -199,7 +199,7 @@ class _Connection:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Client:
+class HttpClient:
     """Sends requests. Threads may share it; there are as many connections as requests at the same time."""
 
     _timeout: float
@@ -239,7 +239,7 @@ class Client:
         headers: Mapping[str, str | Secret] | None = None,
         content: Secret | None = None,
         harmless: bool = False,
-    ) -> Answer:
+    ) -> Response:
         """Send one request and wait for its answer.
 
         Args:

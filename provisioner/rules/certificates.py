@@ -16,7 +16,7 @@ from attrs.validators import deep_iterable
 
 from provisioner.core.api.bounds import DAYS
 from provisioner.core.api.errors import ConfigurationError, InMaintenanceError, TargetError, UnsupportedError
-from provisioner.core.api.rules import Action, Deadline, Reports, Sighting, Watch
+from provisioner.core.api.rules import Action, Deadline, Monitor, Observation, Reports
 from provisioner.core.model import days
 from provisioner.core.model.text import Text
 
@@ -36,7 +36,7 @@ _Look = Callable[[], Mapping[str, datetime]]
 
 
 @attrs.frozen(kw_only=True)
-class Certificates(Watch):
+class Certificates(Monitor):
     """Warn before a certificate runs out that lies in a file, or that a server or target shows (004 m.12/d)."""
 
     rule_name: ClassVar[str] = "certificate"
@@ -59,12 +59,12 @@ class Certificates(Watch):
         if not all(map(_has_port, self.servers)):
             raise ConfigurationError("a server is not written as HOST:PORT", cure="add the port, for example :636")
 
-    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Observation]:
         """Look at all of them at the same time, because each may make us wait for a while."""
         places = list(self._places(reports))
         with ThreadPoolExecutor(min(PARALLEL, len(places)), thread_name_prefix="certificates") as pool:
             found = pool.map(lambda one: self._seen(one[0], one[1], time_zone), places)
-            return [sighting for seen in found for sighting in seen]
+            return [observation for seen in found for observation in seen]
 
     def _places(self, reports: Reports) -> Iterable[tuple[str, _Look]]:
         """Yield the name of each place, and how to look there."""
@@ -75,16 +75,16 @@ class Certificates(Watch):
         for target in self.targets:
             yield target, partial(_of_target, target, reports)
 
-    def _seen(self, place: str, look: _Look, time_zone: ZoneInfo) -> list[Sighting]:
+    def _seen(self, place: str, look: _Look, time_zone: ZoneInfo) -> list[Observation]:
         try:
             found = look()
         except InMaintenanceError:
             return []
         except TargetError as error:
-            return [Sighting(subject=_subject(place), message=error.text, tell=self.tell, error=error)]
-        return [self._sighting(name, until, time_zone) for name, until in sorted(found.items())]
+            return [Observation(subject=_subject(place), message=error.text, tell=self.tell, error=error)]
+        return [self._observation(name, until, time_zone) for name, until in sorted(found.items())]
 
-    def _sighting(self, name: str, until: datetime, time_zone: ZoneInfo) -> Sighting:
+    def _observation(self, name: str, until: datetime, time_zone: ZoneInfo) -> Observation:
         until = min(until, LAST_DAY)
         day = days.written_day(until, time_zone)
         soon = Text("please renew the certificate of {name}: it runs out on {day}", {"name": name, "day": day})
@@ -93,7 +93,7 @@ class Certificates(Watch):
             for left in sorted(set(self.warn_days), reverse=True)
         ]
         over = Text("the certificate of {name} ran out on {day}", {"name": name, "day": day})
-        return Sighting(
+        return Observation(
             subject=_subject(name),
             message=Text("good until {day}", {"day": day}),
             deadlines=(*warnings, Deadline(action=Action.WARN, at=until, reason=over, source=SOURCE)),

@@ -9,7 +9,7 @@ import attrs
 
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
-from provisioner.core.api.rules import Rule, Watch
+from provisioner.core.api.rules import Monitor, Rule
 from provisioner.rules.certificates import Certificates
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
@@ -27,7 +27,7 @@ class RuleName(StrEnum):
     CERTIFICATE = "certificate"
 
 
-RULES: dict[RuleName, type[Rule | Watch]] = {
+RULES: dict[RuleName, type[Rule | Monitor]] = {
     RuleName.RENEW_OR_CLOSE: RenewOrClose,
     RuleName.AUTO_ROTATE: AutoRotate,
     RuleName.CUSTODIAN: Custodian,
@@ -38,7 +38,7 @@ RULES: dict[RuleName, type[Rule | Watch]] = {
 
 
 @attrs.frozen(kw_only=True)
-class _Head:
+class _RuleHead:
     rule: RuleName
 
 
@@ -46,10 +46,10 @@ class _Head:
 class OneRule:
     """A rule set of one rule."""
 
-    _rule: Rule | Watch
+    _rule: Rule | Monitor
 
     @hookimpl
-    def policy_rules(self) -> Sequence[Rule | Watch]:
+    def policy_rules(self) -> Sequence[Rule | Monitor]:
         """Give the rule."""
         return [self._rule]
 
@@ -61,8 +61,8 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
         register.rule_set(section.name, OneRule(_make(section)))
 
 
-def _make(section: Section) -> Rule | Watch:
+def _make(section: Section) -> Rule | Monitor:
     name = {key: value for key, value in section.table.items() if key == "rule"}
     parameters = {key: value for key, value in section.table.items() if key != "rule"}
-    head = attrs.evolve(section, table=name).settings(_Head)
+    head = attrs.evolve(section, table=name).settings(_RuleHead)
     return attrs.evolve(section, table=parameters).settings(RULES[head.rule])

@@ -23,7 +23,9 @@ def file_good_until(file: Path) -> datetime:
         MisconfiguredError: The file cannot be read, or has no certificate.
     """
     try:
-        return min(one.not_valid_after_utc for one in x509.load_pem_x509_certificates(file.read_bytes()))
+        return min(
+            certificate.not_valid_after_utc for certificate in x509.load_pem_x509_certificates(file.read_bytes())
+        )
     except (OSError, ValueError) as error:
         raise MisconfiguredError(
             "no certificate can be read from {file}: {reason}",

@@ -16,7 +16,7 @@ from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event
 from provisioner.core.api.messages import ChooseLogin
 from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.execution import Tools
+from provisioner.core.engine.execution import EngineContext
 from provisioner.core.engine.holds import Staging
 from provisioner.core.engine.limits import Guard
 from provisioner.core.engine.passwords import PasswordMaker
@@ -31,10 +31,10 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.clearance import HandoverDuties
 from provisioner.core.governance.directives import Defaults
 from provisioner.core.governance.protection import ProtectedAccounts
-from provisioner.core.governance.request_service import Desk
+from provisioner.core.governance.request_service import RequestService
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Person, Unit
-from provisioner.core.policy.notifier import Herald
+from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
 from provisioner.services.rule_sets import make_policy
@@ -61,7 +61,7 @@ class Application:
     planner: Planner
     engine: Engine
     authority: Authority
-    desk: Desk
+    request_service: RequestService
     policy: Policy
 
     def save_units(self, units: Iterable[Unit], *, actor: str) -> None:
@@ -83,13 +83,13 @@ class Application:
         self._tell(self.store.save_persons(persons, actor=actor))
 
     def record(self, *events: Event) -> None:
-        """Put events into the trail, and tell the observers.
+        """Put events into the audit log, and tell the observers.
 
         Raises:
 
             StoreError: Nothing was written.
         """
-        self.engine.tools.record(*events)
+        self.engine.context.record(*events)
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -102,19 +102,21 @@ class Application:
 
             clock_confirmed_by: Who says that the clock is right, whatever the store remembers.
         """
-        tools = self.engine.tools
-        catalogue = Catalogue.of(self.config.content.language, [one.plugin for one in self.config.plugin_settings()])
-        herald = Herald(
+        context = self.engine.context
+        catalogue = Catalogue.of(
+            self.config.content.language, [setting.plugin for setting in self.config.plugin_settings()]
+        )
+        notifier = Notifier(
             people=self.planner.people,
-            channels=tools.channels,
-            retry=tools.retry,
+            channels=context.channels,
+            retry=context.retry,
             say=lambda text: text.said(catalogue),
         )
         return Sweep(
             agenda=self.store,
             policy=self.policy,
             engine=self.engine,
-            herald=herald,
+            notifier=notifier,
             reports=self.plugins.report,
             it_unit=self.config.content.accounts.it_unit,
             clock_confirmed_by=clock_confirmed_by,
@@ -194,10 +196,10 @@ def _join(
     passwords = PasswordMaker.of(plugins.password_policies())
     people = People(plugins.find_person, store.persons, retry)
     record = _recorder(store, plugins, authority)
-    desk = Desk(records=store, people=people, authority=authority, record=record, now=now)
-    plugins.add("core:requests", desk)
+    request_service = RequestService(records=store, people=people, authority=authority, record=record, now=now)
+    plugins.add("core:requests", request_service)
     planner = _planner(config, store, plugins, people, now)
-    tools = Tools(
+    context = EngineContext(
         targets=planner.targets,
         channels=planner.channels,
         passwords=passwords,
@@ -212,12 +214,12 @@ def _join(
     guard = Guard(limit=config.content.limits.mass_change, census=store, now=now)
     staging = Staging(guard=guard, records=store, record=record, now=now)
     engine = Engine(
-        tools=tools,
+        context=context,
         planner=planner,
         records=store,
         staging=staging,
         calendar=calendar,
-        require_current=desk.require_current,
+        require_current=request_service.require_current,
     )
     return Application(
         config=config,
@@ -227,7 +229,7 @@ def _join(
         planner=planner,
         engine=engine,
         authority=authority,
-        desk=desk,
+        request_service=request_service,
         policy=policy,
     )
 
@@ -267,7 +269,7 @@ def _login(plugins: Plugins, unit: Unit) -> str:
 
 
 def _write_down(store: Store, event: Event) -> None:
-    """Put a notice into the trail. If that fails, the call that led to it must not end with another error for it."""
+    """Write a notice into the audit log. If that fails, the call that led to it must not end with another error."""
     try:
         store.write(event)
     except StoreError as error:

@@ -11,7 +11,7 @@ from functools import lru_cache
 import attrs
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.rules import Rule, Watch
+from provisioner.core.api.rules import Monitor, Rule
 from provisioner.core.gateways.plugins import Plugins, find_entry_point
 from provisioner.core.policy.policy import Policy, RuleSet, Scope
 from provisioner.store import Store
@@ -63,10 +63,10 @@ def fingerprint(config: LoadedConfiguration) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _rule_set(name: str, given: Sequence[Rule | Watch], scope: Scope) -> RuleSet:
+def _rule_set(name: str, given: Sequence[Rule | Monitor], scope: Scope) -> RuleSet:
     rules = tuple(one for one in given if isinstance(one, Rule))
-    watches = tuple(one for one in given if isinstance(one, Watch))
-    return RuleSet(name=name, rules=rules, watches=watches, scope=scope)
+    monitors = tuple(one for one in given if isinstance(one, Monitor))
+    return RuleSet(name=name, rules=rules, monitors=monitors, scope=scope)
 
 
 def _paths(store: Store) -> Callable[[str], Sequence[str]]:

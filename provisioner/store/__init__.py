@@ -1,12 +1,16 @@
 """Keeps what the product knows: SQLAlchemy Core on SQLite.
 
-Where to find things: :mod:`~provisioner.store.db.tables` has the tables, :mod:`~provisioner.store.db.database` opens the
-database, :mod:`~provisioner.store.journal.writer` commits events in groups, of which :mod:`~provisioner.store.journal.apply` makes
-statements, :mod:`~provisioner.store.journal.leases` decides who may drive an operation, :mod:`~provisioner.store.audit.chain` keeps
-the trail, and :mod:`~provisioner.store.records` reads.
+:mod:`~provisioner.store.db`
+    The tables, the connections and the migrations.
+:mod:`~provisioner.store.journal`
+    Commits events in groups, with the changes of state that follow from them, and grants leases.
+:mod:`~provisioner.store.audit`
+    The audit log: a chain of hashes over all events.
+
+The other modules read, one noun each; :class:`Store` is all of it.
 """
 
-from provisioner.store.audit.chain import Entry
+from provisioner.store.audit.chain import AuditEntry
 from provisioner.store.store import LEASE_TTL, Store
 
-__all__ = ["LEASE_TTL", "Entry", "Store"]
+__all__ = ["LEASE_TTL", "AuditEntry", "Store"]

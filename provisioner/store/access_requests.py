@@ -9,13 +9,13 @@ from sqlalchemy import Select, insert, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.governance.access_requests import (
+    AccessRequest,
     FormEvent,
     FormState,
     MobileConfirmed,
     RequestApproved,
     RequestArchived,
     RequestBegun,
-    RequestForm,
     RequestRejected,
     RequestSubmitted,
 )
@@ -51,12 +51,12 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
 class StoredForms(StoredRecords):
     """What is read of request forms."""
 
-    def form(self, form_id: str, /) -> RequestForm | None:
+    def form(self, form_id: str, /) -> AccessRequest | None:
         """Return a request form."""
         found = self._forms(select(requests).where(requests.c.id == form_id))
         return found[0] if found else None
 
-    def open_forms(self, login: str, /) -> Sequence[RequestForm]:
+    def open_forms(self, login: str, /) -> Sequence[AccessRequest]:
         """Return the forms about this account to which something is still to happen, the oldest first."""
         query = select(requests).where(requests.c.login == login, requests.c.state.in_(_OPEN))
         return self._forms(query.order_by(requests.c.submitted_at, requests.c.id))
@@ -66,7 +66,7 @@ class StoredForms(StoredRecords):
         query = select(requests.c.operation).where(requests.c.state == FormState.EXECUTING)
         return {row.operation for row in self._all(query) if row.operation}
 
-    def forms_carried_out(self) -> Sequence[RequestForm]:
+    def forms_carried_out(self) -> Sequence[AccessRequest]:
         """Return the forms whose operation is done and that are not archived."""
         query = (
             select(requests)
@@ -75,7 +75,7 @@ class StoredForms(StoredRecords):
         )
         return self._forms(query)
 
-    def find_forms(self, *, state: FormState | None = None, login: str | None = None) -> Iterator[RequestForm]:
+    def find_forms(self, *, state: FormState | None = None, login: str | None = None) -> Iterator[AccessRequest]:
         """Yield forms, the latest first.
 
         Args:
@@ -90,7 +90,7 @@ class StoredForms(StoredRecords):
         if login is not None:
             query = query.where(requests.c.login == login)
         for page in self._pages(query, requests.c.submitted_at, requests.c.id, latest_first=True):
-            yield from (RequestForm(**row._asdict()) for row in page)
+            yield from (AccessRequest(**row._asdict()) for row in page)
 
-    def _forms(self, query: Select[Any]) -> list[RequestForm]:
-        return [RequestForm(**row._asdict()) for row in self._all(query)]
+    def _forms(self, query: Select[Any]) -> list[AccessRequest]:
+        return [AccessRequest(**row._asdict()) for row in self._all(query)]

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import UnitChanged
-from provisioner.core.governance.authority import Grant, Granted, Revoked
+from provisioner.core.governance.authority import Granted, Revoked, RoleAssignment
 from provisioner.store.db.rows import Change, add, as_row
 from provisioner.store.db.tables import events, grants
 from provisioner.store.records import StoredRecords
@@ -33,7 +33,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {Granted: _gr
 class StoredAuthority(StoredRecords):
     """What is read of roles."""
 
-    def grants_of(self, person: str, /) -> Sequence[Grant]:
+    def grants_of(self, person: str, /) -> Sequence[RoleAssignment]:
         """Return the roles of this person, those that are over or have not begun included."""
         return self.find_grants(person=person)
 
@@ -45,11 +45,11 @@ class StoredAuthority(StoredRecords):
                 return str(row.actor)
         return None
 
-    def all_grants(self) -> Sequence[Grant]:
+    def all_grants(self) -> Sequence[RoleAssignment]:
         """Return all roles of all persons."""
         return self.find_grants()
 
-    def find_grants(self, *, person: str | None = None, delegator: str | None = None) -> Sequence[Grant]:
+    def find_grants(self, *, person: str | None = None, delegator: str | None = None) -> Sequence[RoleAssignment]:
         """Return roles in the order in which they were given.
 
         Args:
@@ -63,4 +63,4 @@ class StoredAuthority(StoredRecords):
             query = query.where(grants.c.person == person)
         if delegator is not None:
             query = query.where(grants.c.delegator == delegator)
-        return [Grant(**row._asdict()) for row in self._all(query)]
+        return [RoleAssignment(**row._asdict()) for row in self._all(query)]

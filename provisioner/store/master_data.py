@@ -11,7 +11,7 @@ from provisioner.core.api.events import Event
 from provisioner.core.engine.master_data import MobileMark, person_event, unit_event
 from provisioner.core.model import AccountKind, Person, Unit
 from provisioner.store import schedule
-from provisioner.store.audit.chain import Trail, canonical
+from provisioner.store.audit.chain import AuditLogWriter, canonical
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.rows import as_row, put
@@ -28,7 +28,7 @@ _PUT_PERSON = put(persons)
 
 
 def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetime, actor: str) -> Sequence[Event]:
-    """Write those of these units that are new or changed, and return what is in the trail of it.
+    """Write those of these units that are new or changed, and return what is in the audit log of it.
 
     Args:
 
@@ -66,7 +66,7 @@ def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetim
 def save_persons(
     connection: Connection, given: Mapping[str, Person], *, at: datetime, actor: str, mark: MobileMark
 ) -> Sequence[Event]:
-    """Write those of these persons who are new or changed, and return what is in the trail of it.
+    """Write those of these persons who are new or changed, and return what is in the audit log of it.
 
     Args:
 
@@ -109,8 +109,8 @@ def _logins(connection: Connection, codes: Iterable[str]) -> Mapping[str, str]:
 
 
 def _recorded(connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
-    trail = Trail(connection)
+    audit_log = AuditLogWriter(connection)
     for event in events:
-        trail.add(event, canonical(event))
-    trail.store()
+        audit_log.add(event, canonical(event))
+    audit_log.store()
     return events

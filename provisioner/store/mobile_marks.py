@@ -2,7 +2,7 @@
 
 There are so few numbers that a hash that everybody can compute can be tried on all of them in minutes, and an import
 has too many numbers for a hash that is slow on purpose. So a mark is an HMAC. Its key is kept in a file beside the
-store and not in the store: exports of the trail and copies of the database do not have it.
+store and not in the store: exports of the audit log and copies of the database do not have it.
 """
 
 from __future__ import annotations

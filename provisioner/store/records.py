@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, or_, select, tuple_
 
-from provisioner.core.api.rules import Mark
+from provisioner.core.api.rules import MetDeadline
 from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.engine.ports import Schedule
 from provisioner.core.gateways.health import TargetHealth
@@ -32,7 +32,7 @@ from provisioner.core.model import (
 )
 from provisioner.store import ids, tree
 from provisioner.store.audit import chain
-from provisioner.store.audit.reader import StoredTrail
+from provisioner.store.audit.reader import AuditLogReader
 from provisioner.store.db.chunks import CHUNK, chunks
 from provisioner.store.db.database import Database
 from provisioner.store.db.tables import (
@@ -131,12 +131,12 @@ class StoredRecords:
         for page in self._pages(query, operations.c.created_at, operations.c.id):
             yield from self._with_steps([row for row in page if _is_free(row, now)])
 
-    def marks(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[Mark]]:
+    def marks(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[MetDeadline]]:
         """Return which deadlines of these accounts or other subjects were met, by subject."""
-        found: dict[str, list[Mark]] = defaultdict(list)
+        found: dict[str, list[MetDeadline]] = defaultdict(list)
         for row in self._among(select(marks), marks.c.subject, subjects):
             fields = row._asdict()
-            found[fields.pop("subject")].append(Mark(**fields))
+            found[fields.pop("subject")].append(MetDeadline(**fields))
         return found
 
     def accounts_of_holder(self, person_id: str, /) -> Sequence[Account]:
@@ -362,12 +362,12 @@ class StoredRecords:
         rows = self._all(select(target_health).order_by(target_health.c.name))
         return [TargetHealth(**row._asdict()) for row in rows]
 
-    # -- the trail -------------------------------------------------------------------------------------------------
+    # -- the audit log -------------------------------------------------------------------------------------------------
 
     def events(
         self, *, after: int = 0, login: str | None = None, operation_id: str | None = None
-    ) -> Iterator[chain.Entry]:
-        """Yield the trail in its order.
+    ) -> Iterator[chain.AuditEntry]:
+        """Yield the audit log in its order.
 
         Args:
 
@@ -383,16 +383,16 @@ class StoredRecords:
         if operation_id is not None:
             query = query.where(events.c.operation_id == operation_id)
         for page in self._pages(query, events.c.seq):
-            yield from (chain.Entry(**row._asdict()) for row in page)
+            yield from (chain.AuditEntry(**row._asdict()) for row in page)
 
     @property
-    def trail(self) -> StoredTrail:
-        """The trail as auditors read it, who believe nothing."""
-        return StoredTrail(self._database)
+    def audit_log(self) -> AuditLogReader:
+        """The audit log as auditors read it, who believe nothing."""
+        return AuditLogReader(self._database)
 
     def verify_chain(self) -> int | None:
         """Return the place of the first event that is missing or was tampered with; ``None`` if all is as written."""
-        finding = self.trail.verify().finding
+        finding = self.audit_log.verify().finding
         return finding.seq if finding else None
 
     # -- how it is read --------------------------------------------------------------------------------------------

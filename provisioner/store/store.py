@@ -47,9 +47,9 @@ _FORGET_HEALTH = delete(target_health).where(target_health.c.name == bindparam("
 class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, StoredTroubles):
     """A database with all that the product knows, for any number of threads and processes.
 
-    It is the engine's :class:`~provisioner.core.engine.ports.Journal` and :class:`~provisioner.core.engine.ports.Records`, and
-    the :class:`~provisioner.core.gateways.health.Health` of its breakers. Use it as a context manager, or close it: that frees
-    the accounts that are still held.
+    It is the engine's :class:`~provisioner.core.engine.ports.Journal` and
+    :class:`~provisioner.core.engine.ports.Records`, and the :class:`~provisioner.core.gateways.health.Health` of its
+    breakers. Use it as a context manager, or close it: that frees the accounts that are still held.
 
     Args:
 
@@ -153,11 +153,11 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
 
     @property
     def head_file(self) -> Path:
-        """The file beside the store that remembers how far its trail went."""
+        """The file beside the store that remembers how far its audit log went."""
         return self._head_file.path
 
     def lost_tail(self) -> Head | None:
-        """Return where the trail once ended, if this store does not go so far; ``None`` if nothing is known to be lost.
+        """Return where the audit log once ended, if this store ends earlier; ``None`` if no loss is known.
 
         Raises:
 

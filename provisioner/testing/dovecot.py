@@ -190,7 +190,7 @@ class Dovecot:
             ConfigurationError: The server could not tell, for example because the directory is not there.
         """
         secret = password.reveal() if isinstance(password, Secret) else password
-        with closing(_Connection(self.port)) as connection:
+        with closing(_ImapConnection(self.port)) as connection:
             try:
                 connection.login(login, secret)
                 state, _ = connection.select("INBOX")
@@ -238,14 +238,14 @@ class Dovecot:
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(OSError, imaplib.IMAP4.error):
-                _Connection(self.port).close()
+                _ImapConnection(self.port).close()
                 return
             if process.poll() is not None or time.monotonic() > deadline:
                 raise ConfigurationError("the private mail server does not start: {output}", output=self.log().strip())
             time.sleep(0.01)
 
 
-class _Connection(imaplib.IMAP4):
+class _ImapConnection(imaplib.IMAP4):
     """One session at the server on this machine, which ends with :meth:`close`."""
 
     def __init__(self, port: int) -> None:

@@ -20,15 +20,15 @@ from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import elapsed
 from provisioner.core.api.messages import ChooseLogin
 from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.execution import Tools
+from provisioner.core.engine.execution import EngineContext
 from provisioner.core.engine.holds import Staging
 from provisioner.core.engine.limits import Guard, MassChangeLimit
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.people import People
-from provisioner.core.engine.plan import Cause, Naming, Plan
+from provisioner.core.engine.plan import Initiator, Naming, Plan
 from provisioner.core.engine.planner import Planner
 from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.gateway import Origin
+from provisioner.core.gateways.gateway import PluginOrigin
 from provisioner.core.gateways.maintenance import Calendar, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
@@ -36,7 +36,7 @@ from provisioner.core.governance.clearance import HandoverDuties
 from provisioner.core.governance.directives import Defaults
 from provisioner.core.governance.protection import Pattern, ProtectedAccounts
 from provisioner.core.model import Account, Operation, Person, Unit
-from provisioner.core.policy.notifier import Herald
+from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
 from provisioner.store import LEASE_TTL, Store
@@ -50,8 +50,8 @@ QUICK = RetryPolicy(
     total=timedelta(seconds=2),
 )
 
-ORIGIN = Origin(plugin="test", distribution="provisioner.testing", version="0")
-CAUSE = Cause(actor="tester", reason="a test")
+ORIGIN = PluginOrigin(plugin="test", distribution="provisioner.testing", version="0")
+INITIATOR = Initiator(actor="tester", reason="a test")
 NAMING = Naming(domain="meb.gov.tr")
 
 
@@ -138,7 +138,7 @@ class Harness:
             now=self.clock,
             authorize=self.plugins.denials,
         )
-        tools = Tools(
+        context = EngineContext(
             targets=gateways,
             channels=ways,
             passwords=PasswordMaker.of(self.plugins.password_policies()),
@@ -151,7 +151,7 @@ class Harness:
         )
         guard = Guard(limit=limit or MassChangeLimit(), census=self.store, now=self.clock)
         self.engine = Engine(
-            tools=tools,
+            context=context,
             planner=self.planner,
             records=self.store,
             staging=Staging(guard=guard, records=self.store, record=self._record, now=self.clock),
@@ -181,27 +181,27 @@ class Harness:
     def open(self, codes: Sequence[str]) -> list[Operation]:
         """Open the accounts of these units."""
         units = self.store.units(codes)
-        return self.run(self.planner.open_units([units[code] for code in codes], cause=CAUSE))
+        return self.run(self.planner.open_units([units[code] for code in codes], initiator=INITIATOR))
 
     def close_accounts(self, logins: Sequence[str]) -> list[Operation]:
         """Close these accounts."""
-        return self.run(self.planner.close([self.account(login) for login in logins], cause=CAUSE))
+        return self.run(self.planner.close([self.account(login) for login in logins], initiator=INITIATOR))
 
     def reopen(self, logins: Sequence[str]) -> list[Operation]:
         """Open these closed accounts again."""
-        return self.run(self.planner.reopen([self.account(login) for login in logins], cause=CAUSE))
+        return self.run(self.planner.reopen([self.account(login) for login in logins], initiator=INITIATOR))
 
     def delete(self, logins: Sequence[str]) -> list[Operation]:
         """Delete these closed accounts on the targets."""
-        return self.run(self.planner.delete([self.account(login) for login in logins], cause=CAUSE))
+        return self.run(self.planner.delete([self.account(login) for login in logins], initiator=INITIATOR))
 
     def rotate(self, logins: Sequence[str]) -> list[Operation]:
         """Give these accounts new passwords."""
-        return self.run(self.planner.rotate([self.account(login) for login in logins], cause=CAUSE))
+        return self.run(self.planner.rotate([self.account(login) for login in logins], initiator=INITIATOR))
 
     def hand_over(self, login: str, to: str) -> list[Operation]:
         """Pass an account to the person with this id."""
-        return self.run(self.planner.hand_over(self.account(login), to=to, cause=CAUSE))
+        return self.run(self.planner.hand_over(self.account(login), to=to, initiator=INITIATOR))
 
     def run(self, plan: Plan) -> list[Operation]:
         """Carry a plan out."""
@@ -221,15 +221,15 @@ class Harness:
 
     def sweep(self) -> Sweep:
         """Return a sweep over everything that is due now, however far the clock was moved. Notices are in English."""
-        tools = self.engine.tools
-        herald = Herald(people=self.planner.people, channels=tools.channels, retry=tools.retry, say=str)
+        context = self.engine.context
+        notifier = Notifier(people=self.planner.people, channels=context.channels, retry=context.retry, say=str)
         return Sweep(
             agenda=self.store,
             policy=self.policy,
             engine=self.engine,
-            herald=herald,
+            notifier=notifier,
             reports=self.plugins.report,
-            clock_confirmed_by=CAUSE.actor,
+            clock_confirmed_by=INITIATOR.actor,
         )
 
     def resume(self) -> list[Operation]:

@@ -44,7 +44,7 @@ from provisioner.core.model.secret import Secret
 
 
 @attrs.frozen
-class _Entry:
+class _MemoryAccount:
     """One account as the target has it."""
 
     holder: str | None
@@ -61,9 +61,9 @@ def _digest(secret: Secret, salt: bytes) -> bytes:
     return hashlib.sha256(salt + secret.reveal().encode()).digest()
 
 
-def _entry(holder: str | None, secret: Secret, *, enabled: bool) -> _Entry:
+def _entry(holder: str | None, secret: Secret, *, enabled: bool) -> _MemoryAccount:
     salt = secrets.token_bytes(8)
-    return _Entry(holder, salt, _digest(secret, salt), enabled)
+    return _MemoryAccount(holder, salt, _digest(secret, salt), enabled)
 
 
 @attrs.define(eq=False)
@@ -73,7 +73,7 @@ class MemoryTarget:
     It keeps salted hashes only, so that a search through the memory of a test finds no password in it.
     """
 
-    _entries: dict[str, _Entry] = attrs.field(factory=dict, init=False, repr=False)
+    _entries: dict[str, _MemoryAccount] = attrs.field(factory=dict, init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @hookimpl
@@ -145,18 +145,18 @@ class MemoryTarget:
         with self._lock:
             self._entries[login] = attrs.evolve(self._present(login), locked=True)
 
-    def _present(self, login: str) -> _Entry:
+    def _present(self, login: str) -> _MemoryAccount:
         try:
             return self._entries[login]
         except KeyError:
             raise MissingError("there is no account {login}", login=login) from None
 
-    def _put(self, login: str, entry: _Entry, former: _Entry | None) -> Receipt:
+    def _put(self, login: str, entry: _MemoryAccount, former: _MemoryAccount | None) -> Receipt:
         require_lease()
         self._entries[login] = entry
         return Receipt(outcome=Outcome.APPLIED, undo=partial(self._restore, login, former))
 
-    def _restore(self, login: str, former: _Entry | None) -> None:
+    def _restore(self, login: str, former: _MemoryAccount | None) -> None:
         with self._lock:
             require_lease()
             if former is None:
@@ -166,7 +166,7 @@ class MemoryTarget:
 
 
 @attrs.frozen
-class Message:
+class MemoryMessage:
     """A message with a password on a phone in memory."""
 
     delivery_id: str
@@ -177,7 +177,7 @@ class Message:
 
 
 @attrs.frozen
-class Notice:
+class MemoryNotice:
     """A message without any secret on a phone in memory."""
 
     delivery_id: str
@@ -189,8 +189,8 @@ class Notice:
 class MemoryChannel:
     """Phones in memory. Safe to share between threads."""
 
-    _messages: list[Message] = attrs.field(factory=list, init=False, repr=False)
-    _notices: list[Notice] = attrs.field(factory=list, init=False, repr=False)
+    _messages: list[MemoryMessage] = attrs.field(factory=list, init=False, repr=False)
+    _notices: list[MemoryNotice] = attrs.field(factory=list, init=False, repr=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @hookimpl
@@ -202,7 +202,7 @@ class MemoryChannel:
         with self._lock:
             require_lease()
             if not _has(self._messages[-100:], request.delivery_id):
-                message = Message(
+                message = MemoryMessage(
                     request.delivery_id,
                     number,
                     request.account.login,
@@ -221,7 +221,7 @@ class MemoryChannel:
         with self._lock:
             require_lease()
             if not _has(self._notices[-100:], request.delivery_id):
-                self._notices.append(Notice(request.delivery_id, number, request.text))
+                self._notices.append(MemoryNotice(request.delivery_id, number, request.text))
         return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)
 
     @hookimpl
@@ -238,19 +238,19 @@ class MemoryChannel:
             unreachable={person.id: "no mobile number" for person in request.recipients if not person.mobile}
         )
 
-    def inbox(self, number: str) -> list[Message]:
+    def inbox(self, number: str) -> list[MemoryMessage]:
         """Return the messages with passwords on one phone, the oldest first."""
         with self._lock:
-            return [one for one in self._messages if one.number == number]
+            return [message for message in self._messages if message.number == number]
 
-    def notices(self, number: str) -> list[Notice]:
+    def notices(self, number: str) -> list[MemoryNotice]:
         """Return the messages without any secret on one phone, the oldest first."""
         with self._lock:
-            return [one for one in self._notices if one.number == number]
+            return [notice for notice in self._notices if notice.number == number]
 
 
-def _has(messages: Sequence[Message | Notice], delivery_id: str) -> bool:
-    return any(one.delivery_id == delivery_id for one in messages)
+def _has(messages: Sequence[MemoryMessage | MemoryNotice], delivery_id: str) -> bool:
+    return any(message.delivery_id == delivery_id for message in messages)
 
 
 @hookimpl

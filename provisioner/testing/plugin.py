@@ -3,7 +3,7 @@
 They are there wherever the product and pytest are installed, and import nothing before a test asks for one of them::
 
     from provisioner import Person, Unit
-    from provisioner.core.engine.plan import Cause
+    from provisioner.core.engine.plan import Initiator
 
     AYSE = Person(id="1001", name="Ayşe Işık", mobile="+905321234567")
     BRANCH = Unit(code="tem", name="Temel Eğitim", kind="branch", login="temelegitim46", custodian="1001")
@@ -12,7 +12,7 @@ They are there wherever the product and pytest are installed, and import nothing
         provisioner_app.store.save_persons([AYSE])
         provisioner_app.store.save_units([BRANCH])
 
-        plan = provisioner_app.planner.open_units([BRANCH], cause=Cause(actor="test"))
+        plan = provisioner_app.planner.open_units([BRANCH], initiator=Initiator(actor="test"))
         [operation] = provisioner_app.engine.apply(plan)
 
         assert operation.state == "done"
@@ -200,7 +200,11 @@ def _behind_target(app: Application, plugin: str) -> Any:
     for name, target in app.plugins.targets.items():
         if target.origin.plugin == plugin:
             implementations = target.callers["account_create"].get_hookimpls()
-            return next(one.plugin for one in implementations if one.plugin_name == f"target:{name}")
+            return next(
+                implementation.plugin
+                for implementation in implementations
+                if implementation.plugin_name == f"target:{name}"
+            )
     message = f'provisioner_config has no target with plugin = "{plugin}"'
     raise pytest.UsageError(message)
 

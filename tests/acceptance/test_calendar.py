@@ -12,7 +12,7 @@ import pytest
 
 from provisioner.config.load import load
 from provisioner.core.api.rules import Action
-from provisioner.core.engine.plan import Cause
+from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import AccountState, Operation, OperationState, Person, Unit
 from provisioner.core.model.days import days_after
 from provisioner.core.policy.notifier import Notice
@@ -98,8 +98,8 @@ def open_over_four_weeks(app: Application, clock: FakeClock) -> None:
     to_open = units()[1:]
     for day in range(28):
         some = to_open[day::28]
-        operations = list(app.engine.apply(app.planner.open_units(some, Cause(actor="p0"))))
-        assert {one.state for one in operations} == {OperationState.DONE}
+        operations = list(app.engine.apply(app.planner.open_units(some, Initiator(actor="p0"))))
+        assert {operation.state for operation in operations} == {OperationState.DONE}
         clock.advance(timedelta(days=1))
     assert clock() == START
 
@@ -108,7 +108,7 @@ def open_over_four_weeks(app: Application, clock: FakeClock) -> None:
 def _simulated(app: Application, clock: FakeClock) -> Calendar:
     simulation = Simulation(policy=app.policy, time_zone=ISTANBUL)
     for accounts in app.store.accounts_after(""):
-        simulation.add(accounts, app.store.units({one.unit for one in accounts}), {})
+        simulation.add(accounts, app.store.units({account.unit for account in accounts}), {})
     return {
         day.date.isoformat(): sorted([one.deadline.action.value, one.login] for one in day.happenings)
         for day in simulation.days(clock(), DAYS)
@@ -170,9 +170,17 @@ def test_at_the_end_every_office_is_closed_and_every_school_open(app: Applicatio
     accounts = list(app.store.find_accounts())
 
     assert lived
-    assert {one.state for one in accounts if int(one.login.removeprefix("birim")) % 2} == {AccountState.OPEN}
-    assert {one.state for one in accounts if not int(one.login.removeprefix("birim")) % 2} == {AccountState.CLOSED}
-    assert all(clock_age(one.password_changed_at) <= timedelta(days=30) for one in accounts if one.closed_at is None)
+    assert {account.state for account in accounts if int(account.login.removeprefix("birim")) % 2} == {
+        AccountState.OPEN
+    }
+    assert {account.state for account in accounts if not int(account.login.removeprefix("birim")) % 2} == {
+        AccountState.CLOSED
+    }
+    assert all(
+        clock_age(account.password_changed_at) <= timedelta(days=30)
+        for account in accounts
+        if account.closed_at is None
+    )
 
 
 def clock_age(changed: datetime | None) -> timedelta:

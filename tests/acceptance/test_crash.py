@@ -178,7 +178,7 @@ def _wrong_in_store(scene: Scene) -> Iterator[str]:
                 yield f"{login}: {store.target_states(login)}"
         yield from (f"{login} has work left" for login in store.unended(accounts))
         if (broken := store.verify_chain()) is not None:
-            yield f"the trail is broken at {broken}"
+            yield f"the audit log is broken at {broken}"
 
 
 def _wrong_passwords(scene: Scene) -> Iterator[str]:

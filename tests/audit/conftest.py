@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from provisioner.store import Store
-from provisioner.store.audit.chain import GENESIS, link
-from provisioner.store.audit.verification import Link
+from provisioner.store.audit.chain import GENESIS, entry_hash
+from provisioner.store.audit.verification import ChainEntry
 from tests.planted import plant
 from tests.store.conftest import Story
 
 
-def entry(body: str, previous: str = GENESIS, seq: int = 1) -> Link:
+def entry(body: str, previous: str = GENESIS, seq: int = 1) -> ChainEntry:
     """Return an entry with this body, whose hash fits."""
-    return Link(seq=seq, hash=link(previous, body.encode()), body=body.encode())
+    return ChainEntry(seq=seq, hash=entry_hash(previous, body.encode()), body=body.encode())
 
 
 @pytest.fixture(name="store")

@@ -52,7 +52,7 @@ def test_every_line_that_is_no_anchor_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_anchors(file)
 
-    assert [one.line for one in caught.value.problems] == [2, 3]
+    assert [problem.line for problem in caught.value.problems] == [2, 3]
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

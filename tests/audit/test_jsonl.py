@@ -15,20 +15,20 @@ from provisioner.audit.jsonl import Exported, jsonl
 from provisioner.core.api.errors import InputError
 from provisioner.store import Store
 from provisioner.store.audit.chain import GENESIS, Head
-from provisioner.store.audit.verification import Anchors, Fault, Finding
+from provisioner.store.audit.verification import Anchors, ChainFault, ChainFinding
 
 
 def lines(store: Store, after: int = 0) -> list[bytes]:
-    walk = store.trail.after(after)
-    previous, made = walk.head.hash, []
-    for one in walk:
+    verifier = store.audit_log.after(after)
+    previous, made = verifier.head.hash, []
+    for one in verifier:
         made.append(jsonl(one, previous))
         previous = one.hash
-    assert walk.finding is None
+    assert verifier.finding is None
     return made
 
 
-def finding(content: bytes, *anchors: Head) -> Finding | None:
+def finding(content: bytes, *anchors: Head) -> ChainFinding | None:
     with tempfile.NamedTemporaryFile(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as file:
         Path(file.name).write_bytes(content)
         return Exported([Path(file.name)]).verify(Anchors.of(anchors))[1].finding
@@ -88,16 +88,16 @@ def test_cut_export_is_found_by_an_anchor(export: list[bytes]) -> None:
     found = finding(b"".join(export[:10]), anchor)
 
     assert found
-    assert (found.seq, found.fault) == (11, Fault.CUT)
+    assert (found.seq, found.fault) == (11, ChainFault.CUT)
 
 
 def test_exports_that_follow_one_another_are_one_chain(store: Store, tmp_path: Path) -> None:
     for name, content in {"one": lines(store)[5:9], "other": lines(store, 9)}.items():
         (tmp_path / name).write_bytes(b"".join(content))
 
-    start, walk = Exported([tmp_path / "one", tmp_path / "other"]).verify(Anchors.of(()))
+    start, verifier = Exported([tmp_path / "one", tmp_path / "other"]).verify(Anchors.of(()))
 
-    assert (start.seq, walk.head.seq, walk.finding) == (5, 14, None)
+    assert (start.seq, verifier.head.seq, verifier.finding) == (5, 14, None)
     assert Exported([tmp_path / "other", tmp_path / "one"]).verify(Anchors.of(()))[1].finding
 
 
@@ -108,7 +108,7 @@ def test_first_line_does_not_begin_the_trail_with_another_past(export: list[byte
     found = finding(first)
 
     assert found
-    assert (found.seq, found.fault) == (1, Fault.CHANGED)
+    assert (found.seq, found.fault) == (1, ChainFault.CHANGED)
 
 
 def test_same_key_twice_is_no_way_around(export: list[bytes]) -> None:
@@ -130,6 +130,6 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         Exported([tmp_path / "none"]).verify(Anchors.of(()))
 
-    assert [(one.file, str(one.message)) for one in caught.value.problems] == [
+    assert [(problem.file, str(problem.message)) for problem in caught.value.problems] == [
         (str(tmp_path / "none"), "it cannot be read: No such file or directory")
     ]

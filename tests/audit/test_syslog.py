@@ -143,11 +143,11 @@ def test_every_kind_of_event_can_be_a_message_id() -> None:
 
 
 def test_real_events_are_messages(store: Store) -> None:
-    walk = store.trail.after(0)
-    previous, messages = walk.head.hash, []
-    for one in walk:
+    verifier = store.audit_log.after(0)
+    previous, messages = verifier.head.hash, []
+    for one in verifier:
         messages.append(parsed(SYSLOG.message(one, previous)))
         previous = one.hash
 
-    assert [params(one["data"])["seq"] for one in messages] == [str(seq) for seq in range(1, 15)]
-    assert {one["msgid"] for one in messages} >= {b"operation_planned", b"step_ended"}
+    assert [params(message["data"])["seq"] for message in messages] == [str(seq) for seq in range(1, 15)]
+    assert {message["msgid"] for message in messages} >= {b"operation_planned", b"step_ended"}

@@ -19,7 +19,7 @@ from provisioner import hookimpl
 from provisioner.cli.root import root
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.gateways import plugins
-from provisioner.core.gateways.gateway import Origin
+from provisioner.core.gateways.gateway import PluginOrigin
 from provisioner.core.model import Operation, Person, Unit
 from provisioner.store import Store
 from provisioner.testing.faults import FaultChannel, Faults, FaultTarget
@@ -76,7 +76,7 @@ Type = Callable[..., Answer]
 def typed(*args: object, env: dict[str, str | None] | None = None) -> Answer:
     """Run a command line in this process."""
     environment = {"LANG": "C.UTF-8", "LC_ALL": None, "LC_MESSAGES": None, "PROVISIONER_CONFIG": None, **(env or {})}
-    result = CliRunner().invoke(root, [str(one) for one in args], env=environment)
+    result = CliRunner().invoke(root, [str(arg) for arg in args], env=environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Answer(code=result.exit_code, out=result.stdout, err=result.stderr)
 
@@ -165,9 +165,9 @@ def _plugin(monkeypatch: pytest.MonkeyPatch) -> FaultyPlugin:
     plugin = FaultyPlugin()
     real = plugins.find_entry_point
 
-    def find(name: str) -> tuple[EntryPoint | FaultyEntryPoint, Origin]:
+    def find(name: str) -> tuple[EntryPoint | FaultyEntryPoint, PluginOrigin]:
         if name == "faulty":
-            return FaultyEntryPoint(plugin), Origin(plugin="faulty", distribution="tests", version="0")
+            return FaultyEntryPoint(plugin), PluginOrigin(plugin="faulty", distribution="tests", version="0")
         return real(name)
 
     monkeypatch.setattr(plugins, "find_entry_point", find)

@@ -1,4 +1,4 @@
-"""The trail, for those who read it, keep it and doubt it."""
+"""The audit log, for those who read it, keep it and doubt it."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class TestList:
 
         events = [one["event"] for one in items(lived, "--person", "1002")]
 
-        changes = [one["after"]["mobile_mark"] for one in events if one["kind"] == "person_changed"]
-        sent = [one["recipient"]["mobile_mark"] for one in events if one.get("recipient")]
+        changes = [event["after"]["mobile_mark"] for event in events if event["kind"] == "person_changed"]
+        sent = [event["recipient"]["mobile_mark"] for event in events if event.get("recipient")]
         assert sent == [sent[0], changes[0], changes[1]]
         assert (sent[0], len(set(sent))) == (changes[1], 2)
-        assert {one["actor"] for one in events if one["kind"] == "person_changed"} == {"9999"}
+        assert {event["actor"] for event in events if event["kind"] == "person_changed"} == {"9999"}
         shown = lived.type("audit", "list", "--person", "1002").out
         assert f"mobile_mark: {sent[0]} → {sent[1]}" in shown
         assert f"secret_deliver sms → 1002 ({sent[1]})" in shown
@@ -155,7 +155,7 @@ class TestVerify:
     def test_people_are_told_how_many_entries_are_whole(self, lived: Office) -> None:
         answer = lived.type("audit", "verify")
 
-        assert f"the trail is whole from entry 1 on: {len(items(lived))} entries" in answer.out
+        assert f"the audit log is whole from entry 1 on: {len(items(lived))} entries" in answer.out
 
     def test_broken_trail_ends_with_4_and_says_where_and_what(self, lived: Office) -> None:
         tamper(lived, "DELETE FROM events WHERE seq = 3")
@@ -284,7 +284,7 @@ class TestExport:
         answer = lived.type("audit", "export", "--after", f"{len(items(lived)) + 1}{known}")
 
         assert (answer.code, answer.out) == (4, "")
-        assert "the trail was cut" in answer.err
+        assert "the audit log was cut" in answer.err
 
     def test_syslog_has_one_message_for_each_entry(self, lived: Office) -> None:
         answer = lived.type("audit", "export", "--format", "syslog", "--enterprise-number", "4711")

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from provisioner import hookimpl
-from provisioner.core.api.messages import AuthorizeOperation, Denial
+from provisioner.core.api.errors import Denial
+from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.model.text import Text
 from tests.cli.conftest import CONFIG, Answer, FaultyPlugin, Office, typed
 
@@ -45,7 +46,7 @@ def cure(answer: Answer) -> str:
     return str(error["cure"] or error["items"][0]["cure"])
 
 
-def trail(office: Office) -> list[Any]:
+def audit_log(office: Office) -> list[Any]:
     with office.open() as store:
         return [json.loads(entry.body) for entry in store.events()]
 
@@ -63,7 +64,7 @@ class TestGrant:
         given = give(strict, "2001", "officer", "--unit", "ar-ge")
 
         assert by(strict, "2001", "unit", "open", "ar-ge").code == 0
-        [event] = [one for one in trail(strict) if one["kind"] == "authority_granted"]
+        [event] = [one for one in audit_log(strict) if one["kind"] == "authority_granted"]
         assert (event["actor"], event["grant"]["id"]) == ("3001", given["id"])
 
     def test_is_undone_by_revoke(self, strict: Office) -> None:
@@ -113,7 +114,7 @@ class TestDelegate:
         answer = by(strict, "1003", "unit", "open", "ar-ge")
 
         assert answer.code == 0
-        [acted] = [one for one in trail(strict) if one["kind"] == "acted_for_another"]
+        [acted] = [one for one in audit_log(strict) if one["kind"] == "acted_for_another"]
         assert (acted["actor"], acted["delegator"]) == ("1003", "2001")
         assert acted["operation_id"] == answer.json["operations"][0]["id"]
 

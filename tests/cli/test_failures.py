@@ -32,7 +32,7 @@ EXPECTED = {
     "SupersededError": 4,
     "SystemMisconfiguredError": 2,
     "UnavailableError": 5,
-    "LeftAloneError": 5,
+    "CircuitOpenError": 5,
     "ThrottledError": 5,
     "UnknownOutcomeError": 5,
     "PluginDefectError": 5,

@@ -14,7 +14,7 @@ import pytest
 
 from provisioner.catalogue import Catalogue
 from provisioner.cli.help import _VALUE_NAMES, load_texts, paragraphs
-from provisioner.cli.lazy import Entry, Family, load
+from provisioner.cli.lazy import CommandGroup, CommandSpec, load
 from provisioner.cli.root import root
 from provisioner.cli.table import COMMANDS
 from tests.cli.conftest import CONFIG, Office, typed
@@ -26,9 +26,11 @@ PLUGINS = {"pys": "provisioner_pys.cli:group", "sms": "provisioner_sms.cli:group
 
 ENTRIES = [
     entry
-    for one in COMMANDS.values()
+    for command in COMMANDS.values()
     for entry in (
-        (*one.commands.values(), *([one.default] if one.default else ())) if isinstance(one, Family) else (one,)
+        (*command.commands.values(), *([command.default] if command.default else ()))
+        if isinstance(command, CommandGroup)
+        else (command,)
     )
 ]
 
@@ -89,7 +91,7 @@ def value_names(command: click.Command) -> Iterator[str]:
 
 
 OWN = [*commands(root), *(load(entry.location) for entry in ENTRIES)]
-GROUPS = [one.help for one in COMMANDS.values() if isinstance(one, Family)]
+GROUPS = [command.help for command in COMMANDS.values() if isinstance(command, CommandGroup)]
 SHOWN = {*(text for command in OWN for text in texts(command)), *GROUPS, *(entry.help for entry in ENTRIES)}
 NAMES = {name for command in OWN for name in value_names(command)} | {"OPTIONS", "COMMAND", "ARGS"}
 
@@ -129,22 +131,24 @@ class TestTexts:
 
     def test_has_nothing_else(self) -> None:
         others = {"Error: {message}", "Commands", "Show this message and exit.", "version", "required"}
-        plugins = {name for place in PLUGINS.values() for one in commands(load(place)) for name in value_names(one)}
+        plugins = {
+            name for place in PLUGINS.values() for command in commands(load(place)) for name in value_names(command)
+        }
 
         assert sorted(TEXTS.keys() - SHOWN - NAMES - plugins - click_texts() - others) == []
 
     @pytest.mark.parametrize("plugin", PLUGINS)
     def test_of_plugins_is_in_their_own_catalogues(self, plugin: str) -> None:
         catalogue = Catalogue.of("tr", [plugin])
-        shown = {text for one in commands(load(PLUGINS[plugin])) for text in texts(one)} - TEXTS.keys()
-        names = {name for one in commands(load(PLUGINS[plugin])) for name in value_names(one)}
+        shown = {text for command in commands(load(PLUGINS[plugin])) for text in texts(command)} - TEXTS.keys()
+        names = {name for command in commands(load(PLUGINS[plugin])) for name in value_names(command)}
 
         assert len(shown) > 5
         assert [text for text in shown if catalogue(text) == text] == []
         assert names <= TEXTS.keys()
 
     @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.location)
-    def test_of_a_command_is_the_one_in_the_list(self, entry: Entry) -> None:
+    def test_of_a_command_is_the_one_in_the_list(self, entry: CommandSpec) -> None:
         """The list is there so that nothing has to be imported for it; it must not say something else."""
         assert paragraphs(cleandoc(load(entry.location).help or ""))[0] == entry.help
 

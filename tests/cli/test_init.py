@@ -38,8 +38,8 @@ class TestInit:
             os.umask(former)
 
         paths = [tmp_path / "new", *(tmp_path / "new").rglob("*")]
-        assert {stat.S_IMODE(one.stat().st_mode) for one in paths if one.is_dir()} == {0o700}
-        assert {stat.S_IMODE(one.stat().st_mode) for one in paths if one.is_file()} == {0o600}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in paths if path.is_dir()} == {0o700}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in paths if path.is_file()} == {0o600}
 
     def test_may_be_repeated_and_keeps_the_configuration(self, tmp_path: Path) -> None:
         typed("init", tmp_path)

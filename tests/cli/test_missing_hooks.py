@@ -38,9 +38,12 @@ class TestUndeclared:
 
     def test_check_tells_it_with_the_cure(self, poor: Office) -> None:
         assert poor.type("check").code == 2
-        problems = [one for one in findings(poor) if one["status"] == "problem"]
+        problems = [finding for finding in findings(poor) if finding["status"] == "problem"]
 
-        assert [one["message"] for one in problems] == ["pys has no account_close", "pys has no account_handover"]
+        assert [problem["message"] for problem in problems] == [
+            "pys has no account_close",
+            "pys has no account_handover",
+        ]
         assert 'cannot = ["account_close"] under [targets.pys]' in problems[0]["cure"]
 
     @pytest.mark.parametrize("more", [(), ("--check",)])

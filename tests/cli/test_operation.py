@@ -210,8 +210,8 @@ class TestIds:
         whole = ids(stuck)["arge46"]
 
         assert stuck.type("--json", "operation", "show", whole[:8]).json["id"] == whole
-        trail = stuck.type("--json", "audit", "list", "--operation", whole[:8]).json["items"]
-        assert {item["event"]["operation_id"] for item in trail} == {whole}
+        audit_log = stuck.type("--json", "audit", "list", "--operation", whole[:8]).json["items"]
+        assert {item["event"]["operation_id"] for item in audit_log} == {whole}
 
     def test_that_are_ambiguous_exit_with_2_and_name_the_candidates(self, stuck: Office) -> None:
         for login, new in (("kmarasmem", "abcd1111"), ("arge46", "abcd2222")):

@@ -397,9 +397,9 @@ class TestClock:
         ruled.type("--actor", "1001", "policy", "sweep", "--clock-is-right")
 
         accounts = ruled.type("--json", "account", "list").json["items"]
-        assert all(one["next_deadline"] < "2026-05" for one in accounts if one["state"] == "open")
+        assert all(account["next_deadline"] < "2026-05" for account in accounts if account["state"] == "open")
         with ruled.open() as store:
-            confirmed = [one.actor for one in store.events() if one.kind == "clock_confirmed"]
+            confirmed = [event.actor for event in store.events() if event.kind == "clock_confirmed"]
         assert confirmed == ["1001", "1001"]
 
     def test_that_went_on_during_the_holidays_needs_no_confirmation(

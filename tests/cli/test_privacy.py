@@ -284,7 +284,7 @@ class TestOperations:
         """The reason for which an operation waits may name who is to receive the password."""
         office.faults("sms").on("secret_deliver", Fault.REFUSE)
         by(office, ADMINISTRATOR, "account", "rotate", "arge46", "--reason", "illness")
-        [operation] = [one for one in office.operations() if one.kind == "rotate"]
+        [operation] = [operation for operation in office.operations() if operation.kind == "rotate"]
         error = StepError(name="MissingError", message="10023 of 1002: nobody knows 1002", cure="look for 1002")
         masked = attrs.evolve(operation, error=error, steps=(attrs.evolve(operation.steps[0], error=error),))
         with office.open() as store:
@@ -362,7 +362,7 @@ class TestNotices:
     def test_are_masked_for_others(self, office: Office, actor: str, recipients: dict[str, str]) -> None:
         notices = seen(office, actor, "policy", "sweep")["notices"]
 
-        assert {one["login"]: one["recipient"] for one in notices} == recipients
+        assert {notice["login"]: notice["recipient"] for notice in notices} == recipients
 
     def test_that_are_refused_do_not_name_the_holder(self, office: Office) -> None:
         deadline = Deadline(action=Action.ROTATE, at=utc_now(), rule_set="renewal", reason=Text("due"), source="001")

@@ -39,7 +39,7 @@ def test_all_that_a_new_office_writes_is_its_owners_alone(tmp_path: Path) -> Non
         answer = typed("--config", config, *command)
         assert answer.code == 0, answer
 
-    modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in folder.rglob("*") if one.is_file()}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
 
     assert {"directory.sqlite", "provisioner.sqlite", "anchors", "calendar.html"} <= modes.keys()
     assert {name: oct(mode) for name, mode in modes.items() if mode != 0o600} == {}
@@ -70,6 +70,6 @@ def test_a_store_behind_a_link_of_others_is_not_opened(office: Office, tmp_path:
 
     answers = [office.type("init"), office.type("unit", "list")]
 
-    assert [one.code for one in answers] == [2, 2]
+    assert [answer.code for answer in answers] == [2, 2]
     assert "it is a symbolic link in a folder that others may write to" in answers[0].err
     assert not (tmp_path / "elsewhere.sqlite").exists()

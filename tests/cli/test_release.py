@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core.api.errors import UnavailableError
-from provisioner.core.engine.plan import Work
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.model import Operation, Unit
 from tests.cli.conftest import Answer, Office
@@ -116,7 +116,7 @@ class TestRelease:
         assert (answer.code, answer.states) == (0, dict.fromkeys(LOGINS[:3], "done"))
         assert office.type("--json", "policy", "staged").json == {"items": []}
         with office.open() as store:
-            [event] = [one for one in store.events() if one.kind == "run_released"]
+            [event] = [event for event in store.events() if event.kind == "run_released"]
         assert event.actor == "müdür"
 
     def test_takes_the_actor_before_the_command_too(self, office: Office, run_id: str) -> None:
@@ -165,7 +165,7 @@ class TestReleaseOfWhatCannotBeLookedUp:
         """Return the login of the account for which it fails."""
         again = Planner.again
 
-        def fail(planner: Planner, operation: Operation) -> Work:
+        def fail(planner: Planner, operation: Operation) -> PlannedOperation:
             if operation.login == LOGINS[1]:
                 raise UnavailableError("the personnel system does not know what to say")
             return again(planner, operation)

@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.governance.access_requests import RequestForm
-from provisioner.core.governance.authority import Grant, Granted, Role
-from provisioner.core.governance.request_service import Desk
+from provisioner.core.governance.access_requests import AccessRequest
+from provisioner.core.governance.authority import Granted, Role, RoleAssignment
+from provisioner.core.governance.request_service import RequestService
 from provisioner.core.model import Person
 from provisioner.store.records import StoredRecords
 from provisioner.testing.faults import Fault
@@ -29,7 +29,9 @@ PEOPLE = [
     Person(id="3001", name="Yıldız Yönetir", unit="il-mem", mobile="+905330000002"),
 ]
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
-OFFICER = Grant(id="g1", person="2001", role=Role.OFFICER, unit="il-mem", granted_by="3001", granted_at=BEGINNING)
+OFFICER = RoleAssignment(
+    id="g1", person="2001", role=Role.OFFICER, unit="il-mem", granted_by="3001", granted_at=BEGINNING
+)
 
 
 @pytest.fixture(name="desk")
@@ -104,7 +106,9 @@ class TestWholeLife:
         assert hashlib.sha256(copy.encode()).hexdigest() == shown(desk, form_id)["archive_sha256"]
         assert json.loads(copy)["approver"] == "1001"
         with desk.open() as store:
-            bodies = [json.loads(one.body) for one in store.events(login="arge46") if one.kind == "request_archived"]
+            bodies = [
+                json.loads(event.body) for event in store.events(login="arge46") if event.kind == "request_archived"
+            ]
             assert store.verify_chain() is None
         assert [body["form"]["archive"] for body in bodies] == [copy]
 
@@ -114,12 +118,14 @@ class TestWholeLife:
         assert submit(desk, "--scan", paper)["scan_sha256"] == hashlib.sha256(b"%PDF signed").hexdigest()
 
     def test_leaves_no_mobile_number_in_the_form_or_the_trail(self, desk: Office) -> None:
-        """The trail cannot be forgotten, so personal data does not belong there."""
+        """The audit log cannot be forgotten, so personal data does not belong there."""
         form_id = approved(desk)
 
         with desk.open() as store:
-            trail = "".join(one.body for one in store.events(login="arge46") if one.kind.startswith("request_"))
-        assert "5337654321" not in trail + json.dumps(shown(desk, form_id))
+            audit_log = "".join(
+                event.body for event in store.events(login="arge46") if event.kind.startswith("request_")
+            )
+        assert "5337654321" not in audit_log + json.dumps(shown(desk, form_id))
 
     def test_reopens_a_closed_account(self, desk: Office) -> None:
         desk.type("--actor", "2001", "account", "close", "arge46")
@@ -386,7 +392,9 @@ class TestOfficer:
         assert (form["officer"], form["officer_for"]) == ("1003", "2001")
         with desk.open() as store:
             [acted] = [
-                json.loads(one.body) for one in store.events(operation_id=form["operation"]) if "acted" in one.kind
+                json.loads(event.body)
+                for event in store.events(operation_id=form["operation"])
+                if "acted" in event.kind
             ]
         assert (acted["actor"], acted["delegator"]) == ("1003", "2001")
 
@@ -409,7 +417,7 @@ class TestCurrentData:
 
         assert act(desk, "2001", "execute", form_id).code == 0
         with desk.open() as store:
-            kinds = [one.kind for one in store.events(login="arge46")]
+            kinds = [event.kind for event in store.events(login="arge46")]
         assert "request_mobile_confirmed" in kinds
 
     def test_a_number_that_changes_again_blocks_again(self, desk: Office) -> None:
@@ -426,7 +434,7 @@ class TestCurrentData:
         """The personnel system is asked when the form is checked, and again for the plan."""
         form_id = approved(desk)
         monkeypatch.setattr(
-            "provisioner.core.governance.request_service.Desk.require_ready", lambda *_: change_mobile(desk)
+            "provisioner.core.governance.request_service.RequestService.require_ready", lambda *_: change_mobile(desk)
         )
 
         assert "confirm-mobile" in refusal(act(desk, "2001", "execute", form_id))
@@ -522,7 +530,7 @@ class TestUnfinished:
     def test_is_archived_later_after_a_crash_before_that(self, desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         form_id = approved(desk)
         with monkeypatch.context() as patch:
-            patch.setattr("provisioner.core.governance.request_service.Desk.archive", crash)
+            patch.setattr("provisioner.core.governance.request_service.RequestService.archive", crash)
             assert act(desk, "2001", "execute", form_id).code == 0
 
         assert act(desk, "2001", "execute", form_id).json["operations"] == []
@@ -535,25 +543,27 @@ class TestUnfinished:
             seen = store.form(form_id)
         act(desk, "2001", "execute", form_id)
         with monkeypatch.context() as patch:
-            patch.setattr("provisioner.core.governance.request_service.Desk.find", lambda *_: seen)
+            patch.setattr("provisioner.core.governance.request_service.RequestService.find", lambda *_: seen)
             late = act(desk, "2001", "execute", form_id)
 
         assert (late.code, messages(desk)) == (3, 2)
         with desk.open() as store:
-            assert [one.kind for one in store.events(login="arge46")].count("request_begun") == 1
+            assert [event.kind for event in store.events(login="arge46")].count("request_begun") == 1
 
     def test_of_two_officers_who_begin_at_once_makes_one_password(
         self, desk: Office, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Neither operation is written when both have begun, and the form names the one that comes too late."""
         form_id = approved(desk)
-        begin = Desk.begin
+        begin = RequestService.begin
 
-        def begin_twice(self: Desk, form: RequestForm, actor: str, operation_id: str | None) -> RequestForm:
+        def begin_twice(
+            self: RequestService, form: AccessRequest, actor: str, operation_id: str | None
+        ) -> AccessRequest:
             return begin(self, begin(self, form, actor, operation_id), actor, "of the other officer")
 
         with monkeypatch.context() as patch:
-            patch.setattr(Desk, "begin", begin_twice)
+            patch.setattr(RequestService, "begin", begin_twice)
             first = act(desk, "2001", "execute", form_id)
 
         again = act(desk, "2001", "execute", form_id)

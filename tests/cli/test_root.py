@@ -10,7 +10,7 @@ import click
 import pytest
 
 from provisioner.cli import extensions
-from provisioner.cli.lazy import Family, LazyGroup, load
+from provisioner.cli.lazy import CommandGroup, LazyGroup, load
 from provisioner.cli.root import root
 from provisioner.cli.table import COMMANDS
 from provisioner.core.api.errors import PluginError
@@ -27,8 +27,8 @@ HEAVY = {
 
 PLACES = [
     entry.location
-    for one in COMMANDS.values()
-    for entry in (one.commands.values() if isinstance(one, Family) else [one])
+    for command in COMMANDS.values()
+    for entry in (command.commands.values() if isinstance(command, CommandGroup) else [command])
 ]
 
 

@@ -40,7 +40,7 @@ class TestRotate:
 
         assert answer.code == 2
         assert answer.json["error"]["items"][0]["message"] == "arge46: it is not open"
-        assert {one.kind.value for one in open_office.operations()} == {"create", "close"}
+        assert {operation.kind.value for operation in open_office.operations()} == {"create", "close"}
 
     def test_of_unknown_accounts_names_all_of_them(self, open_office: Office) -> None:
         answer = open_office.type("--json", "account", "rotate", "yok1", "arge46", "yok2")

@@ -129,7 +129,7 @@ class TestStoreFailure:
         answer = office.type("--json", "unit", "open", *CODES)
 
         assert answer.code == 4
-        assert answer.states == {one.login: one.state.value for one in office.operations()}
+        assert answer.states == {operation.login: operation.state.value for operation in office.operations()}
         assert len(answer.states) == len(CODES)
 
     def test_a_plan_that_was_written_in_part_is_not_called_unchanged(
@@ -149,7 +149,7 @@ class TestStoreFailure:
 
         assert answer.code == 4
         assert sorted(answer.states.values()) == ["done", "planned", "planned"]
-        assert [one.state.value for one in office.operations()] == ["done"]
+        assert [operation.state.value for operation in office.operations()] == ["done"]
 
     def test_of_a_store_that_is_deleted_says_so_and_sends_no_more(self, office: Office) -> None:
         phones = office.plugin.channels.setdefault("sms", MemoryChannel())

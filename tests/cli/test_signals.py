@@ -90,7 +90,7 @@ def test_a_signal_ends_the_run_between_two_steps(folder: Path, number: signal.Si
     assert process.returncode == 4
     assert err.count("stopping between two steps") == 1
     assert "Traceback" not in err
-    states = [one["state"] for one in json.loads(out)["operations"]]
+    states = [load["state"] for load in json.loads(out)["operations"]]
     assert len(states) == len(UNITS)
     assert "planned" in states
     assert {operation.state.value for operation in _operations(folder)} <= {"done", "planned", "incomplete"}

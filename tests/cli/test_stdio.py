@@ -143,15 +143,19 @@ def test_nobody_reads_what_a_plug_in_says(loud: Loud) -> None:
     rotated = loud.run("--json", "--verbose", "account", "rotate", "arge46")
 
     assert (opened.returncode, rotated.returncode) == (0, 4), opened.stderr
-    assert [one["state"] for one in json.loads(opened.stdout)["operations"]] == ["done", "done"]
+    assert [load["state"] for load in json.loads(opened.stdout)["operations"]] == ["done", "done"]
     assert json.loads(rotated.stdout)["operations"]
     for kind in (*NOISE, "import", "register", "unraisable"):
         assert f"noise: {kind}" in opened.stderr
-    kept = {one.name: one.read_bytes() for one in loud.folder.iterdir() if one.is_file() and one.name != "passwords"}
+    kept = {
+        path.name: path.read_bytes() for path in loud.folder.iterdir() if path.is_file() and path.name != "passwords"
+    }
     said = {"stdout": opened.stdout + rotated.stdout, "stderr": opened.stderr + rotated.stderr}
     places = {**kept, **{name: text.encode() for name, text in said.items()}}
     assert len(loud.passwords()) >= 3
-    assert [name for name, data in places.items() for one in loud.passwords() if spellings.find(one, data)] == []
+    assert [
+        name for name, data in places.items() for password in loud.passwords() if spellings.find(password, data)
+    ] == []
 
 
 def test_noise_that_nobody_can_hear_changes_nothing(loud: Loud) -> None:
@@ -161,7 +165,7 @@ def test_noise_that_nobody_can_hear_changes_nothing(loud: Loud) -> None:
 
     assert answer.returncode == 0
     assert json.loads(verified.stdout)["whole"]
-    assert not any(b"noise" in one.read_bytes() for one in loud.folder.glob("*.sqlite*"))
+    assert not any(b"noise" in path.read_bytes() for path in loud.folder.glob("*.sqlite*"))
 
 
 class TestMasked:

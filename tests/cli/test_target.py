@@ -15,8 +15,8 @@ from tests.cli.conftest import FaultyPlugin, Office
 HOUR = timedelta(hours=1)
 
 
-def trail(office: Office) -> list[tuple[str, str]]:
-    """Return what the trail has, each with who did it."""
+def audit_log(office: Office) -> list[tuple[str, str]]:
+    """Return what the audit log has, each with who did it."""
     with office.open() as store:
         assert store.verify_chain() is None
         return [(entry.kind, entry.actor) for entry in store.events()]
@@ -88,7 +88,7 @@ class TestQuarantine:
         answer = office.type("unit", "open", "ar-ge", "--dry-run")
 
         assert "target_quarantined" in answer.err
-        assert trail(office) == []
+        assert audit_log(office) == []
 
     def test_does_not_come_of_a_short_outage(self, office: Office, down: Down) -> None:
         down.lasts(HOUR / 2)
@@ -113,7 +113,7 @@ class TestQuarantine:
         answers = [office.type("unit", "open", "ar-ge") for _ in range(3)]
 
         assert [type(event) for event in seen] == [TargetQuarantined]
-        assert trail(office) == [("target_quarantined", "")]
+        assert audit_log(office) == [("target_quarantined", "")]
         assert not any("target_quarantined" in answer.err for answer in answers)
 
 
@@ -182,7 +182,7 @@ class TestResume:
 
         office.type("--actor", "1002", "target", "resume", quarantined.name, *(["--force"] if forced else []))
 
-        assert trail(office) == [("target_quarantined", ""), ("target_resumed", "1002")]
+        assert audit_log(office) == [("target_quarantined", ""), ("target_resumed", "1002")]
 
     def test_as_a_dry_run_changes_nothing(self, office: Office, quarantined: Down) -> None:
         quarantined.works_again()
@@ -191,7 +191,7 @@ class TestResume:
 
         assert (answer.code, answer.json["resumed"]) == (0, False)
         assert quarantined.known() is not None
-        assert trail(office) == [("target_quarantined", "")]
+        assert audit_log(office) == [("target_quarantined", "")]
 
     def test_of_what_is_not_quarantined_changes_nothing(self, office: Office) -> None:
         answer = office.type("target", "resume", "pys")

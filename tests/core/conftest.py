@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.gateway import Origin
+from provisioner.core.gateways.gateway import PluginOrigin
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.testing.clock import FakeClock
 
-ORIGIN = Origin(plugin="test", distribution="test-distribution", version="1.0")
+ORIGIN = PluginOrigin(plugin="test", distribution="test-distribution", version="1.0")
 
 
 @pytest.fixture(name="clock")

@@ -18,7 +18,7 @@ from provisioner.core.model import AccountState, OperationKind, OperationState
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
@@ -69,7 +69,9 @@ class World:
 
     def valid(self) -> list[list[str]]:
         """Return, for each target, which of the passwords that were ever sent log in."""
-        return [[one for one in self.passwords() if d.logs_in(LOGIN, one)] for d in self.directories.values()]
+        return [
+            [password for password in self.passwords() if d.logs_in(LOGIN, password)] for d in self.directories.values()
+        ]
 
 
 @pytest.fixture(name="world")
@@ -108,7 +110,9 @@ def check_end(world: World, harness: Harness, kind: OperationKind) -> None:
         there = Presence.ABSENT if kind is OperationKind.DELETE else Presence.DISABLED
         assert harness.account(LOGIN).state is AccountState.CLOSED
         assert world.valid() == [[], []]
-        assert [one.account_probe(samples.probe()).presence for one in world.directories.values()] == [there] * 2
+        assert [directory.account_probe(samples.probe()).presence for directory in world.directories.values()] == [
+            there
+        ] * 2
     else:
         assert harness.account(LOGIN).state is AccountState.OPEN
         assert world.valid() == [world.passwords()[-1:]] * 2
@@ -243,8 +247,8 @@ def test_a_plan_that_was_overtaken_by_a_crash_is_not_carried_out(world: World) -
     """It does not know that a message is out; with the same id, its own message would be taken for that one."""
     prepare(world, OperationKind.ROTATE)
     dying, stale = world.start(), world.start()
-    begun = dying.engine.apply(dying.planner.rotate([dying.account(LOGIN)], cause=CAUSE))
-    plan = stale.planner.rotate([stale.account(LOGIN)], cause=CAUSE)
+    begun = dying.engine.apply(dying.planner.rotate([dying.account(LOGIN)], initiator=INITIATOR))
+    plan = stale.planner.rotate([stale.account(LOGIN)], initiator=INITIATOR)
     dying.on_record = Crashing(at=WRITES[OperationKind.ROTATE] - 1)
     with pytest.raises(CrashError):
         list(begun)
@@ -260,7 +264,7 @@ def test_a_plan_that_was_overtaken_by_a_crash_is_not_carried_out(world: World) -
 def test_a_plan_that_was_overtaken_by_a_handover_sends_nothing_to_the_outgoing_holder(world: World) -> None:
     prepare(world, OperationKind.HANDOVER)
     first, stale = world.start(), world.start()
-    plan = stale.planner.rotate([stale.account(LOGIN)], cause=CAUSE)
+    plan = stale.planner.rotate([stale.account(LOGIN)], initiator=INITIATOR)
     first.hand_over(LOGIN, samples.SUCCESSOR.id)
     before = world.passwords()
     (refused,) = stale.run(plan)

@@ -62,9 +62,9 @@ class Scene(Stage):
         with self.store() as store:
             accounts = store.accounts(LOGINS)
             assert not store.unended(LOGINS)
-            assert all(one.state.ended for one in store.find_operations())
+            assert all(operation.state.ended for operation in store.find_operations())
             assert store.verify_chain() is None
-            persons = store.persons({one.holder or "" for one in accounts.values()})
+            persons = store.persons({account.holder or "" for account in accounts.values()})
         for login, account in accounts.items():
             assert account.state is AccountState.OPEN
             last = self.passwords(login, persons[account.holder or ""].mobile)[-1]
@@ -73,7 +73,7 @@ class Scene(Stage):
     def check_secrecy(self) -> None:
         """See that no password is in any file but the phones'."""
         written = b"".join(file.read_bytes() for file in self.folder.iterdir())
-        assert not any(one.encode() in written for login in LOGINS for one in self.passwords(login))
+        assert not any(password.encode() in written for login in LOGINS for password in self.passwords(login))
 
 
 def hash_in(file: Path, login: str) -> str:
@@ -146,7 +146,7 @@ def test_killed_at_random_instants_among_others_it_is_brought_to_its_end(
         scene.check()
     scene.check_secrecy()
     with scene.store() as store:
-        tries = [one.tries for one in store.find_operations()]
+        tries = [operation.tries for operation in store.find_operations()]
     with capsys.disabled():
         print(f"\n{KILLS} kills in {len(tries)} operations, {sum(n > 1 for n in tries)} resumed, seed {SEED}")
     assert sum(n > 1 for n in tries) > KILLS / 50

@@ -25,7 +25,7 @@ from provisioner.store import LEASE_TTL
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import APPLIED, EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
@@ -128,7 +128,7 @@ class World:
         return [message.password for number in NUMBERS for message in self.phones.inbox(number)]
 
     def takes(self, password: str | None) -> list[bool]:
-        return [one.logs_in(LOGIN, password) if password else False for one in self.directories.values()]
+        return [directory.logs_in(LOGIN, password) if password else False for directory in self.directories.values()]
 
     def fail(self, cell: Cell) -> None:
         faults = self.faults[cell.place]
@@ -190,7 +190,9 @@ def check_ended(world: World, harness: Harness, operation: Operation, old: str |
         there = Presence.ABSENT if operation.kind is OperationKind.DELETE else Presence.DISABLED
         assert state is AccountState.CLOSED
         assert world.takes(last) == [False, False]
-        assert [one.account_probe(samples.probe()).presence for one in world.directories.values()] == [there] * 2
+        assert [directory.account_probe(samples.probe()).presence for directory in world.directories.values()] == [
+            there
+        ] * 2
     else:
         assert state is AccountState.OPEN
         assert last != old
@@ -351,10 +353,10 @@ def _lists(tmp_path_factory: pytest.TempPathFactory) -> Mapping[OperationKind, W
 def plan_all(harness: Harness, kind: OperationKind) -> Plan:
     planner = harness.planner
     if kind is OperationKind.CREATE:
-        return planner.open_units(LIST, CAUSE)
+        return planner.open_units(LIST, INITIATOR)
     accounts = [harness.account(login) for login in LOGINS]
     if kind is OperationKind.HANDOVER:
-        plans = [planner.hand_over(account, to=f"h{n}", cause=CAUSE) for n, account in enumerate(accounts)]
+        plans = [planner.hand_over(account, to=f"h{n}", initiator=INITIATOR) for n, account in enumerate(accounts)]
         return Plan(
             work=tuple(work for plan in plans for work in plan.work),
             refused=tuple(refused for plan in plans for refused in plan.refused),
@@ -365,7 +367,7 @@ def plan_all(harness: Harness, kind: OperationKind) -> Plan:
         OperationKind.CLOSE: planner.close,
         OperationKind.DELETE: planner.delete,
     }
-    return plan_of[kind](accounts, CAUSE)
+    return plan_of[kind](accounts, INITIATOR)
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)

@@ -118,7 +118,9 @@ def stop(pid: int) -> None:
     """Stop a process, and wait until all its threads have stopped."""
     os.kill(pid, signal.SIGSTOP)
     threads = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
-    wait_until(lambda: all(one.read_text().rpartition(")")[2].split()[0] in "TZX" for one in threads if one.exists()))
+    wait_until(
+        lambda: all(thread.read_text().rpartition(")")[2].split()[0] in "TZX" for thread in threads if thread.exists())
+    )
 
 
 def paused_at_random(scene: Scene, numbers: random.Random) -> list[int]:
@@ -153,7 +155,7 @@ def test_what_was_paused_for_longer_than_its_lease_sends_nothing_old(
         scene.resume()
         stale += scene.stale()
     with scene.store() as store:
-        tries = [one.tries for one in store.find_operations()]
+        tries = [operation.tries for operation in store.find_operations()]
         assert store.verify_chain() is None
     with capsys.disabled():
         print(f"\n{PAUSES} pauses in {len(tries)} operations, {sum(n > 1 for n in tries)} resumed, {len(stale)} stale")

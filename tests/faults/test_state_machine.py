@@ -265,7 +265,9 @@ class Accounts(RuleBasedStateMachine):
 
     def valid(self, login: str) -> list[set[str]]:
         """Return, for each target, which of the passwords that were ever sent log in."""
-        return [{one for one in self.passwords(login) if d.logs_in(login, one)} for d in self.directories]
+        return [
+            {password for password in self.passwords(login) if d.logs_in(login, password)} for d in self.directories
+        ]
 
     def passwords(self, login: str, holder: str | None = None) -> list[str]:
         numbers = [person.mobile or "" for person in PERSONS if holder in {None, person.id}]
@@ -274,14 +276,18 @@ class Accounts(RuleBasedStateMachine):
     @invariant()
     def at_most_one_operation_is_under_way_for_an_account(self) -> None:
         for unit in UNITS:
-            unended = [one for one in self.harness.store.find_operations(login=unit.login) if not one.state.ended]
+            unended = [
+                operation
+                for operation in self.harness.store.find_operations(login=unit.login)
+                if not operation.state.ended
+            ]
             assert len(unended) <= 1
 
     @invariant()
     def whatever_is_incomplete_has_a_reason_and_a_next_try(self) -> None:
-        for one in self.harness.store.find_operations(state=OperationState.INCOMPLETE):
-            assert one.error is not None
-            assert one.next_try_at is not None
+        for operation in self.harness.store.find_operations(state=OperationState.INCOMPLETE):
+            assert operation.error is not None
+            assert operation.next_try_at is not None
 
     @invariant()
     def what_is_closed_lets_nobody_in(self) -> None:
@@ -306,11 +312,11 @@ class Accounts(RuleBasedStateMachine):
 
     @invariant()
     def every_operation_is_told_from_plan_to_end(self) -> None:
-        for one in self.harness.store.find_operations():
-            kinds = [entry.kind for entry in self.harness.store.events(operation_id=one.id)]
+        for operation in self.harness.store.find_operations():
+            kinds = [entry.kind for entry in self.harness.store.events(operation_id=operation.id)]
             assert kinds[0] == "operation_planned"
-            assert kinds.count("operation_started") == one.tries
-            assert (kinds[-1] in {"operation_ended", "deadline_met"}) >= one.state.ended
+            assert kinds.count("operation_started") == operation.tries
+            assert (kinds[-1] in {"operation_ended", "deadline_met"}) >= operation.state.ended
 
 
 class AccountsInDirectory(Accounts):

@@ -113,7 +113,7 @@ def cells() -> Iterator[Cell]:
     for point in POINTS:
         yield from (Cell(point, fault, lasts) for fault in QUICK for lasts in (True, False))
         yield Cell(point, WireFault.DELAY, lasts=False)
-    for point in (one for one in POINTS if one.kind is ROTATE):
+    for point in (point for point in POINTS if point.kind is ROTATE):
         first = point.request == 0 and point.hook != "account_probe"
         yield Cell(point, WireFault.DELAY, lasts=True)
         yield Cell(point, WireFault.BLACK_HOLE, lasts=False)
@@ -228,7 +228,7 @@ def _begin(scene: Scene) -> None:
     with scene.process(scene.file, FakeClock()) as harness:
         harness.know(units=UNITS, persons=[*HOLDERS, *SUCCESSORS])
         operations = harness.open([UNITS[number].code for number in opened])
-    assert {one.state for one in operations} == {OperationState.DONE}
+    assert {operation.state for operation in operations} == {OperationState.DONE}
     wait_until(lambda: scene.passwords(opened[-1]) and all(map(scene.passwords, opened)))
     scene.first |= {number: scene.passwords(number)[0] for number in opened}
     scene.kannel.network.clear()
@@ -301,7 +301,7 @@ def check_ended(scene: Scene, number: int, operation: Operation, account_state: 
         assert old is None or scene.takes(login, old) == [True, True]
     elif operation.kind is CLOSE:
         assert account_state is AccountState.CLOSED
-        assert not any(any(scene.takes(login, one)) for one in scene.passwords(number))
+        assert not any(any(scene.takes(login, password)) for password in scene.passwords(number))
     else:
         assert account_state is AccountState.OPEN
         wait_until(lambda: scene.passwords(number) and scene.takes(login, scene.passwords(number)[-1]) == [True, True])
@@ -336,7 +336,7 @@ def test_no_fault_on_the_wire_loses_a_password(
     assert cell.fault is WireFault.REFUSE or wire.failures > failures
     assert max(seconds) < 2 * TIMEOUT + SLACK
     check_message_is_sent_again(scene, number, cell, operations)
-    written = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     told = f"{operations} {shown()}"
     for password in scene.passwords(number):
         assert password.encode() not in written
@@ -347,7 +347,7 @@ def check_message_is_sent_again(scene: Scene, number: int, cell: Cell, operation
     """Kannel cannot be asked about a message: after a lost answer, its owner gets another one that is valid."""
     if (cell.point.place, cell.fault) not in {("sms", WireFault.LOSE_ANSWER), ("sms", WireFault.CUT_ANSWER)}:
         return
-    assert [one.state for one in operations] == [OperationState.INCOMPLETE, OperationState.DONE]
+    assert [operation.state for operation in operations] == [OperationState.INCOMPLETE, OperationState.DONE]
     before = 0 if cell.point.kind is CREATE else 1
     assert len(scene.passwords(number)) == before + 2
 

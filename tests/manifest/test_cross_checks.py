@@ -28,13 +28,13 @@ def of_units(folder: Path, *lines: str, known: Known = KNOWN) -> Warned:
     file = folder / "units.csv"
     file.write_text("\n".join(["code,name,kind,parent,login,custodian", *lines, ""]))
     manifest = read_units(file, Naming(domain="meb.gov.tr"), known)  # type: ignore[arg-type]
-    return [(one.line, one.field, str(one.message)) for one in manifest.warnings]
+    return [(warning.line, warning.field, str(warning.message)) for warning in manifest.warnings]
 
 
 def of_persons(folder: Path, *lines: str, known: Known | None = KNOWN) -> Warned:
     file = folder / "people.csv"
     file.write_text("\n".join(["id,name,unit,mobile,supervisor", *lines, ""]))
-    return [(one.line, one.field, str(one.message)) for one in read_persons(file, known).warnings]
+    return [(warning.line, warning.field, str(warning.message)) for warning in read_persons(file, known).warnings]
 
 
 class TestUnits:

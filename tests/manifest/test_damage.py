@@ -73,12 +73,16 @@ class TestInFiles:
         with pytest.raises(InputError) as caught:
             self._read(file, "id,name\n1,Ayşe\n2,Ay\ufffde\n".encode())
 
-        assert [(one.line, one.field) for one in caught.value.problems] == [(3, "name")]
+        assert [(problem.line, problem.field) for problem in caught.value.problems] == [(3, "name")]
 
     def test_what_looks_damaged_is_read_with_a_warning_and_its_line(self, file: Path) -> None:
         manifest = self._read(file, "id,name,title\n1,Ayşe,Şef\n2,AyÅŸe,Åžef\n3,Ay?e,\n".encode())
 
-        assert [(one.line, one.field) for one in manifest.warnings] == [(3, "name"), (3, "title"), (4, "name")]
+        assert [(warning.line, warning.field) for warning in manifest.warnings] == [
+            (3, "name"),
+            (3, "title"),
+            (4, "name"),
+        ]
         assert len(manifest.items) == 3
 
     @pytest.mark.parametrize("name", NAMES)

@@ -78,8 +78,8 @@ def test_it_is_refused_in_each_column_of_a_list_of_units(tmp_path: Path, column:
     with pytest.raises(InputError) as caught:
         read_units(file, Naming(domain="meb.gov.tr"), Known())  # type: ignore[arg-type]
 
-    assert {(one.line, one.field) for one in caught.value.problems} == {(3, column)}
-    assert all("as a spreadsheet rewrote it" in str(one.message) for one in caught.value.problems)
+    assert {(problem.line, problem.field) for problem in caught.value.problems} == {(3, column)}
+    assert all("as a spreadsheet rewrote it" in str(problem.message) for problem in caught.value.problems)
 
 
 @pytest.mark.parametrize("column", ["id", "unit", "supervisor"])
@@ -92,7 +92,7 @@ def test_it_is_refused_in_each_column_of_a_list_of_staff(tmp_path: Path, column:
     with pytest.raises(InputError) as caught:
         read_persons(file)
 
-    assert {(one.line, one.field) for one in caught.value.problems} == {(2, column)}
+    assert {(problem.line, problem.field) for problem in caught.value.problems} == {(2, column)}
 
 
 @pytest.mark.parametrize("value", ["754321.0", "754321", "7.5e5", "true", "2026-03-12", '"754321.0"'])
@@ -103,4 +103,4 @@ def test_it_is_refused_in_toml_once(tmp_path: Path, value: str) -> None:
     with pytest.raises(InputError) as caught:
         read_units(file, Naming(domain="meb.gov.tr"), Known())  # type: ignore[arg-type]
 
-    assert [(one.line, one.field) for one in caught.value.problems] == [(1, "code")]
+    assert [(problem.line, problem.field) for problem in caught.value.problems] == [(1, "code")]

@@ -45,7 +45,7 @@ def _read(tmp_path: Path, book: Workbook) -> Callable[..., Manifest[Person]]:
 def problems(read: Callable[..., object], *rows: Sequence[Any], **more: Any) -> list[tuple[int | None, str]]:
     with pytest.raises(InputError) as caught:
         read(*rows, **more)
-    return [(one.line, one.field) for one in caught.value.problems]
+    return [(problem.line, problem.field) for problem in caught.value.problems]
 
 
 def saved_with(book: Workbook, folder: Path, instead: Mapping[bytes, bytes]) -> Path:

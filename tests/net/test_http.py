@@ -24,7 +24,7 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.api.fencing import Lease, fenced
-from provisioner.net.http import LONGEST_BODY, Client
+from provisioner.net.http import LONGEST_BODY, HttpClient
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import free_ports
 from tests.raw_http import MakeServer, answering
@@ -33,21 +33,21 @@ SECRET = "canary-in-body"
 
 
 @pytest.fixture(name="client")
-def _client() -> Iterator[Client]:
-    client = Client.open(timeout=10)
+def _client() -> Iterator[HttpClient]:
+    client = HttpClient.open(timeout=10)
     yield client
     client.close()
 
 
 @pytest.fixture(name="hasty")
-def _hasty() -> Iterator[Client]:
+def _hasty() -> Iterator[HttpClient]:
     """A client that waits for a moment only."""
-    client = Client.open(timeout=0.3)
+    client = HttpClient.open(timeout=0.3)
     yield client
     client.close()
 
 
-def call(client: Client, url: str, *, harmless: bool = False) -> None:
+def call(client: HttpClient, url: str, *, harmless: bool = False) -> None:
     client.call("POST", url, headers={"X-Secret": Secret(SECRET)}, content=Secret(SECRET), harmless=harmless)
 
 
@@ -83,21 +83,23 @@ LOST = {
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_message_whose_answer_is_lost_may_have_been_sent(hasty: Client, server: MakeServer, fault: str) -> None:
+def test_a_message_whose_answer_is_lost_may_have_been_sent(hasty: HttpClient, server: MakeServer, fault: str) -> None:
     with pytest.raises(UnknownOutcomeError):
         call(hasty, server(LOST[fault]).url)
 
 
 @pytest.mark.parametrize("fault", LOST)
 def test_a_harmless_question_without_an_answer_leaves_nothing_open(
-    hasty: Client, server: MakeServer, fault: str
+    hasty: HttpClient, server: MakeServer, fault: str
 ) -> None:
     with pytest.raises(UnavailableError):
         call(hasty, server(LOST[fault]).url, harmless=True)
 
 
 @pytest.mark.parametrize("fault", ["an endless head", "an endless body"])
-def test_a_request_ends_in_time_even_if_the_answer_never_pauses(hasty: Client, server: MakeServer, fault: str) -> None:
+def test_a_request_ends_in_time_even_if_the_answer_never_pauses(
+    hasty: HttpClient, server: MakeServer, fault: str
+) -> None:
     began = time.monotonic()
     with pytest.raises(UnknownOutcomeError, match="timeout"):
         call(hasty, server(LOST[fault]).url)
@@ -105,29 +107,29 @@ def test_a_request_ends_in_time_even_if_the_answer_never_pauses(hasty: Client, s
     assert time.monotonic() - began < 2
 
 
-def test_a_port_that_nobody_listens_on_was_sent_nothing(client: Client) -> None:
+def test_a_port_that_nobody_listens_on_was_sent_nothing(client: HttpClient) -> None:
     with pytest.raises(UnavailableError, match="cannot be reached"):
         call(client, f"http://127.0.0.1:{free_ports(1)[0]}/")
 
 
-def test_a_name_that_does_not_resolve_was_sent_nothing(client: Client) -> None:
+def test_a_name_that_does_not_resolve_was_sent_nothing(client: HttpClient) -> None:
     with pytest.raises(UnavailableError, match="cannot be reached"):
         call(client, "http://no-such-host.invalid/")
 
 
-def test_a_header_that_cannot_be_written_is_our_fault_and_is_not_quoted(client: Client, server: MakeServer) -> None:
+def test_a_header_that_cannot_be_written_is_our_fault_and_is_not_quoted(client: HttpClient, server: MakeServer) -> None:
     with pytest.raises(MisconfiguredError) as wrong:
         client.call("POST", server(answering(200, "")).url, headers={"X-Secret": f"{SECRET}\nX-More: 1"})
 
     assert SECRET not in str(wrong.value)
 
 
-def test_an_address_that_cannot_be_called_is_our_fault(client: Client) -> None:
+def test_an_address_that_cannot_be_called_is_our_fault(client: HttpClient) -> None:
     with pytest.raises(MisconfiguredError):
         call(client, "gopher://127.0.0.1/")
 
 
-def test_a_change_is_not_sent_once_the_lease_has_run_out(client: Client, server: MakeServer) -> None:
+def test_a_change_is_not_sent_once_the_lease_has_run_out(client: HttpClient, server: MakeServer) -> None:
     """The process may be stopped while it connects, after whoever called the hook has looked."""
     listening = server(answering(200, ""))
     with fenced("temel@x", Lease(left=lambda: 0.0)):
@@ -145,7 +147,7 @@ def buffers_of(error: BaseException) -> Iterator[bytes]:
     yield from (value for frame in frames for value in frame.f_locals.values() if isinstance(value, bytes))
 
 
-def test_no_error_holds_the_request(client: Client, server: MakeServer) -> None:
+def test_no_error_holds_the_request(client: HttpClient, server: MakeServer) -> None:
     """The library's errors carry the request with its body and headers; ours must not lead to them."""
     url = server(LOST["hang up"]).url
     with pytest.raises(TargetError) as lost:
@@ -156,19 +158,19 @@ def test_no_error_holds_the_request(client: Client, server: MakeServer) -> None:
     assert SECRET not in f"{lost.value!r} {lost.value} {lost.value.__dict__}"
 
 
-def test_an_answer_is_read_up_to_a_limit(client: Client, server: MakeServer) -> None:
+def test_an_answer_is_read_up_to_a_limit(client: HttpClient, server: MakeServer) -> None:
     answer = client.call("POST", server(answering(200, "x" * (3 * LONGEST_BODY))).url)
 
     assert len(answer.body) == LONGEST_BODY
 
 
-def test_an_answer_that_is_no_text_is_still_an_answer(client: Client, server: MakeServer) -> None:
+def test_an_answer_that_is_no_text_is_still_an_answer(client: HttpClient, server: MakeServer) -> None:
     url = server(lambda connection: connection.sendall(b"HTTP/1.1 200 -\r\nContent-Length: 2\r\n\r\n\xff\xfe")).url
 
     assert client.call("POST", url).text == "\ufffd\ufffd"
 
 
-def test_an_answer_does_not_show_what_it_may_quote(client: Client, server: MakeServer) -> None:
+def test_an_answer_does_not_show_what_it_may_quote(client: HttpClient, server: MakeServer) -> None:
     assert SECRET not in repr(client.call("POST", server(answering(200, SECRET)).url))
 
 
@@ -189,14 +191,14 @@ DAY = timedelta(days=1).total_seconds()
     ],
 )
 def test_the_other_side_may_say_when_to_come_back(
-    client: Client, server: MakeServer, header: str, expected: float | None
+    client: HttpClient, server: MakeServer, header: str, expected: float | None
 ) -> None:
     answer = client.call("POST", server(answering(429, "", f"Retry-After: {header}")).url)
 
     assert answer.retry_after == expected
 
 
-def test_a_redirect_is_not_followed(client: Client, server: MakeServer) -> None:
+def test_a_redirect_is_not_followed(client: HttpClient, server: MakeServer) -> None:
     """A password must not go where somebody else's answer points."""
     elsewhere = server(answering(200, ""))
     answer = client.call("POST", server(answering(307, "", f"Location: {elsewhere.url}")).url, content=Secret("x"))
@@ -208,7 +210,7 @@ def test_a_redirect_is_not_followed(client: Client, server: MakeServer) -> None:
 def test_proxies_of_the_environment_are_not_used(server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy, target = server(answering(200, "proxy")), server(answering(200, "target"))
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    client = Client.open(timeout=10)
+    client = HttpClient.open(timeout=10)
 
     answer = client.call("POST", target.url)
     client.close()
@@ -218,7 +220,7 @@ def test_proxies_of_the_environment_are_not_used(server: MakeServer, monkeypatch
 
 def test_a_proxy_of_the_configuration_is_used(server: MakeServer) -> None:
     proxy = server(answering(200, "proxy"))
-    client = Client.open(timeout=10, proxy=proxy.url)
+    client = HttpClient.open(timeout=10, proxy=proxy.url)
 
     answer = client.call("POST", "http://provider.invalid/send")
     client.close()
@@ -228,7 +230,7 @@ def test_a_proxy_of_the_configuration_is_used(server: MakeServer) -> None:
 
 def test_a_proxy_that_refuses_was_given_no_message(server: MakeServer) -> None:
     proxy = server(answering(403, ""))
-    client = Client.open(timeout=10, proxy=proxy.url)
+    client = HttpClient.open(timeout=10, proxy=proxy.url)
 
     with pytest.raises(UnavailableError):
         call(client, "https://provider.invalid/send")
@@ -237,7 +239,7 @@ def test_a_proxy_that_refuses_was_given_no_message(server: MakeServer) -> None:
     assert SECRET.encode() not in b"".join(proxy.requests)
 
 
-def test_a_connection_is_kept_for_a_moment(client: Client, server: MakeServer) -> None:
+def test_a_connection_is_kept_for_a_moment(client: HttpClient, server: MakeServer) -> None:
     heard = []
 
     def keep(connection: socket.socket) -> None:
@@ -258,7 +260,7 @@ def test_a_connection_is_kept_for_a_moment(client: Client, server: MakeServer) -
 
 
 def test_a_connection_that_was_idle_for_longer_is_not_used_again(
-    client: Client, server: MakeServer, monkeypatch: pytest.MonkeyPatch
+    client: HttpClient, server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other side may close it just when a message goes out; nobody would know what became of that."""
     monkeypatch.setattr("provisioner.net.http.KEPT", 0.1)
@@ -279,7 +281,7 @@ def test_a_connection_that_was_idle_for_longer_is_not_used_again(
 
 
 @pytest.mark.parametrize("address", ["http://host:port/", "http:///path", "//host/", "http://[::1/"])
-def test_an_address_that_leads_nowhere_is_our_fault(client: Client, address: str) -> None:
+def test_an_address_that_leads_nowhere_is_our_fault(client: HttpClient, address: str) -> None:
     with pytest.raises(MisconfiguredError, match="cannot be called"):
         call(client, address)
 
@@ -287,10 +289,10 @@ def test_an_address_that_leads_nowhere_is_our_fault(client: Client, address: str
 def test_a_proxy_that_would_have_to_be_spoken_to_with_tls_is_our_fault() -> None:
     """It would be spoken to without."""
     with pytest.raises(MisconfiguredError, match="no HTTP proxy"):
-        Client.open(timeout=1, proxy="https://proxy.example:3128")
+        HttpClient.open(timeout=1, proxy="https://proxy.example:3128")
 
 
-def test_the_rest_of_a_long_answer_is_not_waited_for(client: Client, server: MakeServer) -> None:
+def test_the_rest_of_a_long_answer_is_not_waited_for(client: HttpClient, server: MakeServer) -> None:
     """It would be taken for the beginning of the next answer."""
     heard = []
 
@@ -305,7 +307,7 @@ def test_the_rest_of_a_long_answer_is_not_waited_for(client: Client, server: Mak
     assert heard == [b""]
 
 
-def test_a_kept_connection_serves_its_own_server_only(client: Client, server: MakeServer) -> None:
+def test_a_kept_connection_serves_its_own_server_only(client: HttpClient, server: MakeServer) -> None:
     def keep(name: bytes) -> Callable[[socket.socket], None]:
         def answer(connection: socket.socket) -> None:
             connection.sendall(b"HTTP/1.1 200 -\r\nContent-Length: 1\r\n\r\n" + name)
@@ -315,10 +317,10 @@ def test_a_kept_connection_serves_its_own_server_only(client: Client, server: Ma
 
     servers = server(keep(b"1")), server(keep(b"2"))
 
-    assert [client.call("POST", one.url).text for one in servers] == ["1", "2"]
+    assert [client.call("POST", server.url).text for server in servers] == ["1", "2"]
 
 
-def test_threads_share_a_client(client: Client, server: MakeServer) -> None:
+def test_threads_share_a_client(client: HttpClient, server: MakeServer) -> None:
     servers = [server(answering(200, name)) for name in "abc"]
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda one: client.call("POST", one.url).text, servers * 10))
@@ -360,7 +362,7 @@ def _tls_port(certificate: Path) -> Iterator[int]:
 
 
 def test_a_certificate_of_ones_own_authority_is_trusted_if_configured(certificate: Path, tls_port: int) -> None:
-    client = Client.open(timeout=10, ca_file=certificate)
+    client = HttpClient.open(timeout=10, ca_file=certificate)
 
     answer = client.call("POST", f"https://localhost:{tls_port}/")
     client.close()
@@ -373,14 +375,14 @@ def test_a_certificate_that_proves_nothing_stops_the_run_before_anything_is_sent
     certificate: Path, tls_port: int, host: str
 ) -> None:
     """Unknown authority, and the wrong name."""
-    client = Client.open(timeout=10, ca_file=certificate if host == "127.0.0.1" else None)
+    client = HttpClient.open(timeout=10, ca_file=certificate if host == "127.0.0.1" else None)
 
     with pytest.raises(MisconfiguredError, match="is not trusted"):
         call(client, f"https://{host}:{tls_port}/")
     client.close()
 
 
-def test_a_server_that_does_not_speak_tls_was_sent_nothing(hasty: Client, server: MakeServer) -> None:
+def test_a_server_that_does_not_speak_tls_was_sent_nothing(hasty: HttpClient, server: MakeServer) -> None:
     plain = server(answering(200, ""))
     with pytest.raises(UnavailableError):
         call(hasty, plain.url.replace("http", "https"))
@@ -393,10 +395,10 @@ def test_a_file_without_certificates_is_our_fault(tmp_path: Path, content: str |
         file.write_text(content, encoding="utf-8")
 
     with pytest.raises(MisconfiguredError, match="cannot be read"):
-        Client.open(timeout=1, ca_file=file)
+        HttpClient.open(timeout=1, ca_file=file)
 
 
-def test_no_thread_is_left_behind(client: Client, server: MakeServer) -> None:
+def test_no_thread_is_left_behind(client: HttpClient, server: MakeServer) -> None:
     before = threading.active_count()
     url = server(answering(200, "")).url
     for _ in range(3):
@@ -406,7 +408,7 @@ def test_no_thread_is_left_behind(client: Client, server: MakeServer) -> None:
 
 
 def test_a_talkative_library_prints_no_header(
-    client: Client, server: MakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    client: HttpClient, server: MakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
 
@@ -416,7 +418,7 @@ def test_a_talkative_library_prints_no_header(
 
 
 def test_a_call_that_is_broken_off_leaves_no_connection_to_be_used_again(
-    client: Client, server: MakeServer, monkeypatch: pytest.MonkeyPatch
+    client: HttpClient, server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest of its answer would be taken for the next one."""
     heard = []

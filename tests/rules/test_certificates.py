@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from provisioner.core.api.errors import ConfigurationError, MisconfiguredError, UnavailableError, UnsupportedError
 from provisioner.core.api.messages import TargetReport
-from provisioner.core.api.rules import Action, Sighting
+from provisioner.core.api.rules import Action, Observation
 from provisioner.rules import x509 as reading
 from provisioner.rules.certificates import Certificates
 
@@ -62,7 +62,7 @@ def no_reports(target: str) -> TargetReport:
     raise AssertionError(target)
 
 
-def see(watch: Certificates, reports: Callable[[str], TargetReport] = no_reports) -> list[Sighting]:
+def see(watch: Certificates, reports: Callable[[str], TargetReport] = no_reports) -> list[Observation]:
     return list(watch.look(reports, ISTANBUL))
 
 
@@ -107,13 +107,17 @@ class TestFiles:
         """004 m.12/d."""
         file = issue("posta.pem", UNTIL)
 
-        [sighting] = see(Certificates(files=(file,), tell="1001"))
+        [observation] = see(Certificates(files=(file,), tell="1001"))
 
-        assert (sighting.subject, sighting.tell, sighting.error) == (f"certificate:{file}", "1001", None)
-        assert str(sighting.message) == "good until 02.03.2026"
-        assert [UNTIL - one.at for one in sighting.deadlines] == [timedelta(days=days) for days in (30, 14, 7, 1, 0)]
-        assert {(one.action, one.source) for one in sighting.deadlines} == {(Action.WARN, "004 m.12/d")}
-        assert str(sighting.deadlines[-2].reason) == (
+        assert (observation.subject, observation.tell, observation.error) == (f"certificate:{file}", "1001", None)
+        assert str(observation.message) == "good until 02.03.2026"
+        assert [UNTIL - deadline.at for deadline in observation.deadlines] == [
+            timedelta(days=days) for days in (30, 14, 7, 1, 0)
+        ]
+        assert {(deadline.action, deadline.source) for deadline in observation.deadlines} == {
+            (Action.WARN, "004 m.12/d")
+        }
+        assert str(observation.deadlines[-2].reason) == (
             f"please renew the certificate of {file}: it runs out on 02.03.2026"
         )
 
@@ -123,9 +127,9 @@ class TestFiles:
         files = [issue(f"{n}.pem", UNTIL + timedelta(days=n)) for n in days]
         chain.write_bytes(b"".join(file.read_bytes() for file in files))
 
-        [sighting] = see(Certificates(files=(chain,)))
+        [observation] = see(Certificates(files=(chain,)))
 
-        assert sighting.deadlines[-1].at == UNTIL + timedelta(days=10)
+        assert observation.deadlines[-1].at == UNTIL + timedelta(days=10)
 
     def test_keeps_its_name_when_it_is_renewed(self, issue: Issue) -> None:
         """Otherwise what was met of the old one would be forgotten, or taken for the new one's."""
@@ -164,25 +168,25 @@ class TestServers:
 
     def test_are_seen_also_if_nobody_trusts_them_and_they_have_run_out(self, issue: Issue) -> None:
         with tls_server(issue("server.pem", UNTIL)) as address:
-            [sighting] = see(Certificates(servers=(address,)))
+            [observation] = see(Certificates(servers=(address,)))
 
-        assert sighting.error is None
-        assert (sighting.subject, sighting.deadlines[-1].at) == (f"certificate:{address}", UNTIL)
+        assert observation.error is None
+        assert (observation.subject, observation.deadlines[-1].at) == (f"certificate:{address}", UNTIL)
 
     def test_that_refuse_connections_are_named(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
 
-        [sighting] = see(Certificates(servers=(f"127.0.0.1:{port}",)))
+        [observation] = see(Certificates(servers=(f"127.0.0.1:{port}",)))
 
-        assert isinstance(sighting.error, UnavailableError)
-        assert f"127.0.0.1:{port} shows no certificate: Connection refused" in str(sighting.message)
+        assert isinstance(observation.error, UnavailableError)
+        assert f"127.0.0.1:{port} shows no certificate: Connection refused" in str(observation.message)
 
     def test_that_speak_something_else_are_named(self) -> None:
         with listening(lambda connection: connection.sendall(b"220 posta.example ESMTP\r\n")) as address:
-            [sighting] = see(Certificates(servers=(address,)))
+            [observation] = see(Certificates(servers=(address,)))
 
-        assert isinstance(sighting.error, UnavailableError)
+        assert isinstance(observation.error, UnavailableError)
 
     def test_that_talk_slowly_are_hung_up_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A byte now and then must not hold a sweep up for ever."""
@@ -196,10 +200,10 @@ class TestServers:
 
         with listening(drip) as address:
             start = time.monotonic()
-            [sighting] = see(Certificates(servers=(address,)))
+            [observation] = see(Certificates(servers=(address,)))
             assert time.monotonic() - start < 3
 
-        assert isinstance(sighting.error, UnavailableError)
+        assert isinstance(observation.error, UnavailableError)
 
 
 class TestTargets:
@@ -219,15 +223,15 @@ class TestTargets:
         def refuse(_: str) -> TargetReport:
             raise UnavailableError("no way")
 
-        [sighting] = see(Certificates(targets=("directory",)), refuse)
+        [observation] = see(Certificates(targets=("directory",)), refuse)
 
-        assert str(sighting.error) == "no way"
+        assert str(observation.error) == "no way"
 
     def test_that_tell_of_none_are_named(self) -> None:
         """Silence is not good news."""
-        [sighting] = see(Certificates(targets=("directory",)), lambda _: TargetReport())
+        [observation] = see(Certificates(targets=("directory",)), lambda _: TargetReport())
 
-        assert isinstance(sighting.error, UnsupportedError)
+        assert isinstance(observation.error, UnsupportedError)
 
 
 class TestSettings:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Rule
+from provisioner.core.api.rules import Action, Deadline, Facts, MetDeadline, Rule
 from provisioner.core.model import AccountKind, AccountState
 from provisioner.rules.duties import BackupDuty, Custodian
 
@@ -24,7 +24,7 @@ def duty(rule: Rule, facts: Facts) -> Deadline | None:
 
 def told(facts: Facts, at: datetime, met_at: datetime | None = None, confirmed_at: datetime | None = None) -> Facts:
     """Return what is known after a reminder."""
-    mark = Mark(rule_set="", action=Action.DUTY, at=at, met_at=met_at or at, confirmed_at=confirmed_at)
+    mark = MetDeadline(rule_set="", action=Action.DUTY, at=at, met_at=met_at or at, confirmed_at=confirmed_at)
     return attrs.evolve(facts, marks={Action.DUTY: mark})
 
 
@@ -140,7 +140,12 @@ class TestBackupDuty:
             previous = now.marks[Action.DUTY].confirmed_at if now.marks else None
             now = told(now, found.at, confirmed_at=done or previous)
 
-        assert [f"{one:%Y-%m-%d}" for one in reminders] == ["2026-07-05", "2026-07-12", "2027-01-22", "2027-01-29"]
+        assert [f"{reminder:%Y-%m-%d}" for reminder in reminders] == [
+            "2026-07-05",
+            "2026-07-12",
+            "2027-01-22",
+            "2027-01-29",
+        ]
 
     def test_asks_nothing_of_closed_accounts(self, facts: Facts) -> None:
         closed = attrs.evolve(facts.account, state=AccountState.CLOSED)

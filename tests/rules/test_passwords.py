@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.catalogue import Catalogue
 from provisioner.core.api.errors import ConfigurationError
-from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Rule
+from provisioner.core.api.rules import Action, Deadline, Facts, MetDeadline, Rule
 from provisioner.core.model import AccountState
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
@@ -20,7 +20,7 @@ CLOSED_STATES = [AccountState.PLANNED, AccountState.CLOSED, AccountState.INCOMPL
 
 
 def times(rule: Rule, facts: Facts, action: Action) -> list[datetime]:
-    return sorted(one.at for one in rule.deadlines(facts) if one.action is action)
+    return sorted(deadline.at for deadline in rule.deadlines(facts) if deadline.action is action)
 
 
 def with_password_of(facts: Facts, changed: datetime | None) -> Facts:
@@ -60,7 +60,7 @@ class TestRenewOrClose:
         assert RenewOrClose().deadlines(attrs.evolve(facts, account=account)) == []
 
     def test_a_late_warning_puts_the_closing_off(self, facts: Facts, day: Day) -> None:
-        late = Mark(rule_set="r", action=Action.WARN, at=day(29), met_at=day(33))
+        late = MetDeadline(rule_set="r", action=Action.WARN, at=day(29), met_at=day(33))
 
         assert times(RenewOrClose(), attrs.evolve(facts, marks={Action.WARN: late}), Action.CLOSE) == [day(34)]
 
@@ -181,4 +181,4 @@ def _named(facts: Facts, login: str) -> Facts:
 
 
 def _last(rule: Rule, facts: Facts, action: Action) -> Deadline:
-    return max((one for one in rule.deadlines(facts) if one.action is action), key=lambda one: one.at)
+    return max((deadline for deadline in rule.deadlines(facts) if deadline.action is action), key=lambda one: one.at)

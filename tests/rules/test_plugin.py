@@ -12,7 +12,7 @@ from provisioner.catalogue import Catalogue
 from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import ConfigurationError, PluginError
 from provisioner.core.api.rules import Action
-from provisioner.core.engine.plan import Cause
+from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import Unit
 from provisioner.core.policy.policy import Policy, Scope
 from provisioner.rules.certificates import Certificates
@@ -71,7 +71,7 @@ class TestRules:
         assert passwords.scope == Scope(kinds=frozenset({"school", "office"}), under=frozenset({"a"}))
         assert (rotation.rules, rotation.scope) == ((AutoRotate(),), Scope())
         assert certificates.rules == ()
-        assert certificates.watches == (Certificates(targets=("directory",), files=(file.parent / "posta.pem",)),)
+        assert certificates.monitors == (Certificates(targets=("directory",), files=(file.parent / "posta.pem",)),)
 
     @pytest.mark.parametrize("name", [name for name in RuleName if name is not RuleName.CERTIFICATE])
     def test_every_rule_works_without_parameters(self, file: Path, name: RuleName) -> None:
@@ -176,7 +176,7 @@ class TestApplication:
             app.store.save_persons([samples.HOLDER])
             app.store.save_units([samples.UNIT])
 
-            list(app.engine.apply(app.planner.open_units([samples.UNIT], Cause(actor="tester"))))
+            list(app.engine.apply(app.planner.open_units([samples.UNIT], Initiator(actor="tester"))))
 
             account = app.store.accounts([samples.ACCOUNT.login])[samples.ACCOUNT.login]
             [first, *_] = app.policy.deadlines(account, samples.UNIT, [])

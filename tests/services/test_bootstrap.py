@@ -12,7 +12,7 @@ from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import ConfigurationError, DryRunError, InputError, StoreError
 from provisioner.core.api.events import Event, TargetQuarantined
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.engine.plan import Cause
+from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationState, Person, StepError, Unit
 from provisioner.services.bootstrap import application, utc_now
 from provisioner.store import Store
@@ -31,7 +31,7 @@ parallel = 3
 plugin = "memory"
 """
 
-CAUSE = Cause(actor="tester")
+INITIATOR = Initiator(actor="tester")
 
 
 @attrs.define(eq=False)
@@ -61,7 +61,7 @@ class TestApplication:
             app.store.save_persons([samples.HOLDER])
             app.store.save_units([samples.UNIT])
 
-            [operation] = app.engine.apply(app.planner.open_units([samples.UNIT], CAUSE))
+            [operation] = app.engine.apply(app.planner.open_units([samples.UNIT], INITIATOR))
 
         assert operation.state is OperationState.DONE
         assert [step.name for step in operation.steps] == ["directory", "directory", "sms"]
@@ -72,7 +72,7 @@ class TestApplication:
             app.store.save_persons([samples.HOLDER])
             app.store.save_units([samples.UNIT])
 
-            [operation] = app.engine.apply(app.planner.open_units([samples.UNIT], CAUSE))
+            [operation] = app.engine.apply(app.planner.open_units([samples.UNIT], INITIATOR))
 
         assert operation.created_at == clock()
 
@@ -82,13 +82,13 @@ class TestApplication:
         with application(config) as app:
             app.store.save_persons([samples.HOLDER])
 
-            plan = app.planner.open_units([unit], CAUSE)
+            plan = app.planner.open_units([unit], INITIATOR)
 
         assert [work.account.mail for work in plan.work] == ["temelegitim46@meb.gov.tr"]
 
     def test_reports_problems_of_a_plan(self, config: LoadedConfiguration) -> None:
         with application(config) as app, pytest.raises(InputError):
-            app.planner.open_units([Unit(code="x", name="X", kind="branch")], CAUSE)
+            app.planner.open_units([Unit(code="x", name="X", kind="branch")], INITIATOR)
 
     def test_knows_the_people_of_the_store(self, config: LoadedConfiguration) -> None:
         with application(config) as app:

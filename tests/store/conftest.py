@@ -125,7 +125,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str, clock: Clock) -> Iterator[Store]:
-    """A store with one unit and an empty trail."""
+    """A store with one unit and an empty audit_log."""
     with Store.create(url, now=clock) as store:
         plant(url)
         yield store

@@ -355,7 +355,7 @@ def test_no_events_are_no_trouble(store: Store) -> None:
 def test_secret_does_not_get_into_the_trail(store: Store, story: type[Story]) -> None:
     event = attrs.evolve(story("a").planned(), actor=Secret("hunter2"))  # type: ignore[arg-type]
 
-    with pytest.raises(TypeError, match="Secret is not for the trail"):
+    with pytest.raises(TypeError, match="Secret is not for the audit log"):
         store.write(event)
 
     assert list(store.events()) == []

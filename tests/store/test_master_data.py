@@ -1,4 +1,4 @@
-"""Changes of units and persons leave a trace in the trail, and no number is ever in it."""
+"""Changes of units and persons leave a trace in the audit log, and no number is ever in it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SCHOOL = Unit(code="746123", name="Cumhuriyet", kind="school", parent="46", logi
 OTHER_NUMBER = "+905339998877"
 
 
-def trail(store: Store, *kinds: str) -> list[dict[str, Any]]:
-    return [json.loads(one.body) for one in store.events() if not kinds or one.kind in kinds]
+def audit_log(store: Store, *kinds: str) -> list[dict[str, Any]]:
+    return [json.loads(event.body) for event in store.events() if not kinds or event.kind in kinds]
 
 
 def test_number_that_is_changed_and_changed_back_leaves_a_trace(store: Store) -> None:
@@ -31,7 +31,7 @@ def test_number_that_is_changed_and_changed_back_leaves_a_trace(store: Store) ->
     store.save_persons([attrs.evolve(AYSE, mobile=OTHER_NUMBER)], actor="mallory")
     store.save_persons([AYSE], actor="mallory")
 
-    added, diverted, restored = trail(store, "person_added", "person_changed")
+    added, diverted, restored = audit_log(store, "person_added", "person_changed")
 
     assert (added["actor"], added["person"]) == ("admin", "p1")
     assert [one["actor"] for one in (diverted, restored)] == ["mallory", "mallory"]
@@ -47,7 +47,7 @@ def test_each_change_of_a_person_says_what_was_and_what_is(store: Store, field: 
     store.save_persons([AYSE])
     store.save_persons([attrs.evolve(AYSE, **{field: "new"})], actor="admin")
 
-    [event] = trail(store, "person_changed")
+    [event] = audit_log(store, "person_changed")
 
     assert (event["before"], event["after"]) == ({field: getattr(AYSE, field)}, {field: "new"})
 
@@ -57,8 +57,8 @@ def test_each_change_of_a_unit_says_what_was_and_what_is(store: Store, field: st
     store.save_units([SCHOOL, attrs.evolve(SCHOOL, code="new")], actor="admin")
     store.save_units([attrs.evolve(SCHOOL, **{field: "new"})], actor="officer")
 
-    assert [one["unit"] for one in trail(store, "unit_added")][-2:] == ["746123", "new"]
-    [event] = trail(store, "unit_changed")
+    assert [one["unit"] for one in audit_log(store, "unit_added")][-2:] == ["746123", "new"]
+    [event] = audit_log(store, "unit_changed")
     assert (event["actor"], event["unit"]) == ("officer", "746123")
     assert (event["before"], event["after"]) == ({field: getattr(SCHOOL, field)}, {field: "new"})
 
@@ -68,7 +68,7 @@ def test_change_of_a_unit_is_found_by_its_account(store: Store, story: type[Stor
     store.write(story("ilmem46").planned())
     store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province", custodian="p9")], actor="officer")
 
-    [event] = [one for one in store.events(login="ilmem46") if one.kind == "unit_changed"]
+    [event] = [event for event in store.events(login="ilmem46") if event.kind == "unit_changed"]
 
     assert event.actor == "officer"
 
@@ -76,30 +76,30 @@ def test_change_of_a_unit_is_found_by_its_account(store: Store, story: type[Stor
 def test_rows_that_stay_as_they_are_write_nothing(store: Store) -> None:
     store.save_persons([AYSE])
     store.save_units([SCHOOL])
-    before = len(trail(store))
+    before = len(audit_log(store))
 
     store.save_persons([AYSE])
     store.save_units([SCHOOL])
 
-    assert len(trail(store)) == before
+    assert len(audit_log(store)) == before
 
 
 def test_import_that_fails_leaves_no_trace(store: Store) -> None:
-    before = trail(store)
+    before = audit_log(store)
     with pytest.raises(StoreError, match="does not exist"):
         store.save_units([SCHOOL, Unit(code="a", name="a", kind="office", parent="none")])
 
-    assert trail(store) == before
+    assert audit_log(store) == before
 
 
 class TestMarks:
-    """What stands for a number in the trail."""
+    """What stands for a number in the audit log."""
 
     def test_no_number_is_in_the_trail(self, store: Store) -> None:
         store.save_persons([AYSE])
         store.save_persons([attrs.evolve(AYSE, mobile=OTHER_NUMBER)])
 
-        text = "".join(one.body for one in store.events())
+        text = "".join(event.body for event in store.events())
         assert "1112233" not in text
         assert "9998877" not in text
 

@@ -10,14 +10,14 @@ import pytest
 
 from provisioner.core.api.errors import BusyError
 from provisioner.core.governance.access_requests import (
+    AccessRequest,
     FormEvent,
     FormState,
     RequestApproved,
-    RequestForm,
     RequestRejected,
     RequestSubmitted,
 )
-from provisioner.core.governance.authority import Grant, Granted, Revoked, Role
+from provisioner.core.governance.authority import Granted, Revoked, Role, RoleAssignment
 from provisioner.core.governance.incidents import (
     Trouble,
     TroubleEscalated,
@@ -29,13 +29,13 @@ from provisioner.core.model import OperationKind
 from provisioner.store import Store
 from tests.store.conftest import NOON, Story
 
-GRANT = Grant(id="g1", person="p1", role=Role.PERSONNEL_OFFICE, unit="46", granted_by="root", granted_at=NOON)
-FORM = RequestForm(
+GRANT = RoleAssignment(id="g1", person="p1", role=Role.PERSONNEL_OFFICE, unit="46", granted_by="root", granted_at=NOON)
+FORM = AccessRequest(
     id="f1", kind=OperationKind.ROTATE, login="ab46", unit="46", requester="p2", reason="x", submitted_at=NOON
 )
 
 
-def told(make: type[FormEvent], form: RequestForm) -> FormEvent:
+def told(make: type[FormEvent], form: AccessRequest) -> FormEvent:
     return make(at=NOON, actor="p1", login=form.login, form=form)
 
 
@@ -85,7 +85,7 @@ class TestForms:
         assert list(store.open_forms("ab46")) == []
 
     def test_are_not_changed_by_who_read_them_too_early(self, store: Store) -> None:
-        """Neither the table nor the trail may say that a decision was taken back by somebody who never saw it."""
+        """Neither the table nor the audit log may say that a decision was taken back by somebody who never saw it."""
         approved = FORM.changed(state=FormState.APPROVED)
         store.write(told(RequestApproved, approved))
 

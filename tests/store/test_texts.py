@@ -16,7 +16,7 @@ TURKISH: dict[str, str] = tomllib.loads((FOLDER / "tr.toml").read_text(encoding=
 
 def templates() -> Iterator[str]:
     """Yield what the store says: the messages and cures of its errors, and its findings."""
-    for module in FOLDER.glob("*.py"):
+    for module in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
                 continue

@@ -32,7 +32,7 @@ def test_notices_are_kept_apart_from_passwords() -> None:
     phones.secret_deliver(samples.deliver())
     phones.notice_deliver(samples.notice("yarın"))
 
-    assert [one.text for one in phones.notices(NUMBER)] == ["yarın"]
+    assert [notice.text for notice in phones.notices(NUMBER)] == ["yarın"]
     assert [one.password for one in phones.inbox(NUMBER)] == [samples.SECRET.reveal()]
 
 

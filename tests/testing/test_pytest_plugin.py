@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.engine.plan import Cause
+from provisioner.core.engine.plan import Initiator
 from provisioner.services.bootstrap import Application
 from provisioner.testing import plugin
 from provisioner.testing.clock import FakeClock
@@ -79,7 +79,7 @@ class TestApplication:
         pys_mock.seed(people=[HOLDER], units=[UNIT])
         provisioner_app.store.save_units([UNIT])
 
-        plan = provisioner_app.planner.open_units([UNIT], cause=Cause(actor="test"))
+        plan = provisioner_app.planner.open_units([UNIT], initiator=Initiator(actor="test"))
         [operation] = provisioner_app.engine.apply(plan)
 
         created = [step.name for step in operation.steps if step.hook == "account_create"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import attrs
 
 from provisioner import AccountReport, Outcome, Presence, Receipt, hookimpl
-from provisioner.core.api import errors
-from provisioner.core.api import messages as requests
+from provisioner.core.api import errors, messages
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.engine.plan import LOGIN
 from provisioner_dovecot import imap
@@ -24,7 +23,7 @@ class Dovecot:
     settings: DovecotSettings
 
     @hookimpl
-    def account_create(self, request: requests.CreateAccount) -> Receipt:
+    def account_create(self, request: messages.CreateAccount) -> Receipt:
         """Write the account's line."""
         login, holder = request.account.login, _field(request.holder.id)
         if not LOGIN.fullmatch(login):
@@ -33,7 +32,7 @@ class Dovecot:
         return self._change(login, lambda former: (former or Entry(login)).having(**fields, enabled=True))
 
     @hookimpl
-    def account_close(self, request: requests.CloseAccount) -> Receipt:
+    def account_close(self, request: messages.CloseAccount) -> Receipt:
         """Let no password log in; ``nologin`` alone does not keep anybody from sending mail."""
         nothing = nobodys(self.settings.scheme)
 
@@ -43,22 +42,22 @@ class Dovecot:
         return self._change(request.account.login, closed)
 
     @hookimpl
-    def account_rotate(self, request: requests.RotateSecret) -> Receipt:
+    def account_rotate(self, request: messages.RotateSecret) -> Receipt:
         """Write another hash."""
         return self._renew(request)
 
     @hookimpl
-    def account_handover(self, request: requests.HandOver) -> Receipt:
+    def account_handover(self, request: messages.HandOver) -> Receipt:
         """Write another hash and another holder."""
         return self._renew(request, holder=_field(request.holder.id))
 
     @hookimpl
-    def account_delete(self, request: requests.DeleteAccount) -> Receipt:
+    def account_delete(self, request: messages.DeleteAccount) -> Receipt:
         """Take the line away."""
         return attrs.evolve(self._change(request.account.login, lambda _: None), undo=None)
 
     @hookimpl
-    def account_probe(self, request: requests.ProbeAccount) -> AccountReport:
+    def account_probe(self, request: messages.ProbeAccount) -> AccountReport:
         """Read the line, and log in."""
         entry, secret = self._file.find(request.account.login), request.secret
         if entry is None:
@@ -70,18 +69,18 @@ class Dovecot:
         )
 
     @hookimpl
-    def target_check(self) -> requests.TargetReport:
+    def target_check(self) -> messages.TargetReport:
         """Read the file, and let the server greet."""
         self._file.find("")
         with imap.connected(self.settings) as connection:
             facts = {"file": str(self.settings.file), "server": connection.welcome.decode(errors="replace")}
-        return requests.TargetReport(capabilities=requests.Capabilities(undoes=UNDOES, facts=facts))
+        return messages.TargetReport(capabilities=messages.Capabilities(undoes=UNDOES, facts=facts))
 
     @property
     def _file(self) -> PasswdFile:
         return PasswdFile(self.settings.file)
 
-    def _renew(self, request: requests.RotateSecret | requests.HandOver, **fields: str) -> Receipt:
+    def _renew(self, request: messages.RotateSecret | messages.HandOver, **fields: str) -> Receipt:
         """Write into a line that is there. A closed account keeps a password that nobody knows."""
         new, nothing = hashed(request.secret, self.settings.scheme), nobodys(self.settings.scheme)
 

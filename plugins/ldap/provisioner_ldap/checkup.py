@@ -11,7 +11,7 @@ from provisioner.core.api.errors import ConflictError, MisconfiguredError, Targe
 from provisioner.core.api.messages import Capabilities, PasswordLimits, TargetReport
 from provisioner.core.model.text import Text
 from provisioner_ldap import ppolicy
-from provisioner_ldap.client import PASSWORD_MODIFY, Session
+from provisioner_ldap.client import PASSWORD_MODIFY, LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
 from provisioner_ldap.family import FAMILIES
 from provisioner_ldap.settings import LdapSettings
@@ -50,7 +50,7 @@ class UnfitServerError(MisconfiguredError):
     """A server would be harmed by what the others are to do."""
 
 
-def check_all(settings: LdapSettings, connect: Callable[[str], Session]) -> TargetReport:
+def check_all(settings: LdapSettings, connect: Callable[[str], LdapSession]) -> TargetReport:
     """See that every server has everything that the changes need.
 
     Args:
@@ -95,7 +95,7 @@ def check_all(settings: LdapSettings, connect: Callable[[str], Session]) -> Targ
     )
 
 
-def check(session: Session, settings: LdapSettings) -> TargetReport:
+def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
     """See that one server has everything that the changes need.
 
     Raises:
@@ -127,7 +127,7 @@ def check(session: Session, settings: LdapSettings) -> TargetReport:
     )
 
 
-def _expect_no_old_password(policy: Entry, session: Session) -> None:
+def _expect_no_old_password(policy: Entry, session: LdapSession) -> None:
     if policy.text(_OLD_PASSWORD) == "TRUE":
         raise MisconfiguredError(
             "{server} sets no password without the old one, which nobody keeps",
@@ -156,7 +156,7 @@ def _not_usable(error: TargetError) -> str:
     return str(Text("not every server can be used: {error}; {cure}", {"error": error.text, "cure": error.cure}))
 
 
-def _expect_switch(session: Session, name: str) -> None:
+def _expect_switch(session: LdapSession, name: str) -> None:
     """See that the server can store what closes an account, even if it only copies that from another server."""
     if not session.schema().knows(name):
         raise UnfitServerError(
@@ -168,7 +168,7 @@ def _expect_switch(session: Session, name: str) -> None:
         )
 
 
-def _expect_different_attributes(session: Session, settings: LdapSettings) -> None:
+def _expect_different_attributes(session: LdapSession, settings: LdapSettings) -> None:
     """See that no attribute is configured twice, under two of its names."""
     names: dict[str, str] = {}
     for name in (settings.rdn, *settings.attributes):
@@ -182,7 +182,7 @@ def _expect_different_attributes(session: Session, settings: LdapSettings) -> No
             )
 
 
-def _expect_support(root: Entry, session: Session) -> None:
+def _expect_support(root: Entry, session: LdapSession) -> None:
     if PASSWORD_MODIFY.encode() not in root["supportedExtension"]:
         raise MisconfiguredError(
             "{server} cannot set passwords: it has no Password Modify operation (RFC 3062)", server=session.server
@@ -195,7 +195,7 @@ def _expect_support(root: Entry, session: Session) -> None:
         )
 
 
-def _expect_base(base: str, session: Session) -> None:
+def _expect_base(base: str, session: LdapSession) -> None:
     try:
         exists = session.read(base, []).exists
     except ConflictError:  # it is a referral to another server

@@ -41,7 +41,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.net.tls import trusting
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
-from provisioner_ldap.errors import REFUSES_CHANGES, Answer, from_answer, from_exception, read_only
+from provisioner_ldap.errors import REFUSES_CHANGES, LdapResult, from_answer, from_exception, read_only
 from provisioner_ldap.names import entry_dn
 from provisioner_ldap.schema import Schema
 from provisioner_ldap.settings import LdapSettings, TlsMode
@@ -85,7 +85,7 @@ class _StrictTls(ldap3.Tls):  # type: ignore[misc] # ldap3 has no types
 
 
 @attrs.define(eq=False)
-class Session:
+class LdapSession:
     """One connection to one server, for one thread at a time."""
 
     #: The URL of the server.
@@ -114,7 +114,7 @@ class Session:
         shown: Any = wrapped.getpeercert() if isinstance(wrapped, ssl.SSLSocket) else None
         return datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC) if shown else None
 
-    def bind(self, dn: str, password: Secret) -> Answer:
+    def bind(self, dn: str, password: Secret) -> LdapResult:
         """Log in. The answer says whether this name and this password are accepted.
 
         Raises:
@@ -237,7 +237,7 @@ class Session:
         answer = self._change(dn, self._connection.delete, dn)
         return answer.code != results.RESULT_NO_SUCH_OBJECT and _succeeded(answer).ok
 
-    def set_password(self, dn: str, password: Secret) -> Answer:
+    def set_password(self, dn: str, password: Secret) -> LdapResult:
         """Let the server set and hash a password. The answer says whether it did.
 
         Raises:
@@ -274,7 +274,7 @@ class Session:
         self.usable = False
         _close_socket(self._connection)
 
-    def _change(self, dn: str, operation: Callable[..., Any], *arguments: object, **options: object) -> Answer:
+    def _change(self, dn: str, operation: Callable[..., Any], *arguments: object, **options: object) -> LdapResult:
         answer, _ = self._ask(operation, *arguments, changing=True, **options)
         base = self._settings.base_of(dn)
         if answer.code in REFUSES_CHANGES and (other := self._ask_for_no_change(base)).code in REFUSES_CHANGES:
@@ -283,13 +283,13 @@ class Session:
             self._changeable.add(base)
         return answer
 
-    def _ask_for_no_change(self, base: str) -> Answer:
+    def _ask_for_no_change(self, base: str) -> LdapResult:
         rdn = self._settings.rdn
         return self._ask(self._connection.modify_dn, entry_dn(rdn, _NAMELESS, base), f"{rdn}={_NAMELESS}")[0]
 
     def _ask(
         self, operation: Callable[..., Any], *arguments: object, changing: bool = False, **options: object
-    ) -> tuple[Answer, list[Any]]:
+    ) -> tuple[LdapResult, list[Any]]:
         """Make one request. After one that was not answered the connection is not used again."""
         if not self.usable:
             raise UnavailableError("the connection to {server} was lost before", server=self.server)
@@ -313,10 +313,10 @@ class Session:
         failure.__context__ = None
         raise failure.with_traceback(None)
 
-    def _answer(self, result: Mapping[str, Any]) -> Answer:
+    def _answer(self, result: Mapping[str, Any]) -> LdapResult:
         control = result.get("controls", {}).get(ppolicy.OID)
         self.policed = self.policed or control is not None
-        return Answer(
+        return LdapResult(
             server=self.server,
             code=result["result"],
             message=result["message"],
@@ -325,12 +325,12 @@ class Session:
 
 
 @attrs.define(eq=False)
-class Client:
+class LdapClient:
     """Opens sessions. Safe to share between threads."""
 
     settings: LdapSettings
 
-    def connect(self, url: str) -> Session:
+    def connect(self, url: str) -> LdapSession:
         """Return a session in which nobody is logged in, encrypted if the settings ask for it.
 
         Raises:
@@ -349,7 +349,7 @@ class Client:
                 return self._opened(url, self._server(address, port, tls, ldaps=ldaps))
         return self._opened(url, self._server(last, port, tls, ldaps=ldaps))
 
-    def connect_service(self, url: str) -> Session:
+    def connect_service(self, url: str) -> LdapSession:
         """Return a session in which the service account is logged in.
 
         Raises:
@@ -378,7 +378,7 @@ class Client:
             connect_timeout=self.settings.connect_timeout,
         )
 
-    def _opened(self, url: str, server: Any) -> Session:
+    def _opened(self, url: str, server: Any) -> LdapSession:
         """Connect to one address, and encrypt."""
         connection = ldap3.Connection(
             server,
@@ -402,7 +402,7 @@ class Client:
             if not isinstance(error, Exception):
                 raise
             raise _translated(error, connection, server=url, changing=False) from None
-        session = Session(url, connection, wire, self.settings)
+        session = LdapSession(url, connection, wire, self.settings)
         if server.tls and not session.tls_version:
             session.close()
             raise MisconfiguredError("{server} does not encrypt", server=url)
@@ -436,13 +436,13 @@ def _close_socket(connection: Any) -> None:
         connection.socket.close()
 
 
-def _succeeded(answer: Answer) -> Answer:
+def _succeeded(answer: LdapResult) -> LdapResult:
     if not answer.ok:
         raise from_answer(answer)
     return answer
 
 
-def _kept(answer: Answer, attributes: Attributes) -> Answer:
+def _kept(answer: LdapResult, attributes: Attributes) -> LdapResult:
     """See that an entry was written. If a value that it must have is blank, that is about this entry alone."""
     blank = [name for name, values in attributes.items() if not values]
     if answer.code == results.RESULT_OBJECT_CLASS_VIOLATION and blank:

@@ -25,7 +25,7 @@ from provisioner.core.api.messages import (
 from provisioner.core.model import Account, Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner_ldap.checkup import check_all
-from provisioner_ldap.client import Client, Session
+from provisioner_ldap.client import LdapClient, LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry, placeholders, rendered
 from provisioner_ldap.family import FAMILIES, Family
 from provisioner_ldap.names import entry_dn, expect_unmistakable
@@ -60,14 +60,14 @@ class Directory:
     settings: LdapSettings
     now: Callable[[], datetime] = utc_now
     _family: Family = attrs.field(init=False)
-    _servers: Servers[Session] = attrs.field(init=False)
+    _servers: Servers[LdapSession] = attrs.field(init=False)
     #: Sessions of the service account.
-    _sessions: Pool[Session] = attrs.field(init=False)
+    _sessions: Pool[LdapSession] = attrs.field(init=False)
     #: Sessions in which passwords are tried.
-    _trials: Pool[Session] = attrs.field(init=False)
+    _trials: Pool[LdapSession] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        client = Client(self.settings)
+        client = LdapClient(self.settings)
         self._family = FAMILIES[self.settings.family]
         self._servers = Servers(urls=self.settings.urls, connect=client.connect_service)
         self._sessions = self._pool(self._servers)
@@ -119,7 +119,7 @@ class Directory:
         with self._sessions.lend():  # what follows a check need not wait for a connection
             return report
 
-    def _create(self, session: Session, request: CreateAccount) -> Receipt:
+    def _create(self, session: LdapSession, request: CreateAccount) -> Receipt:
         dn, wanted = self._dn(request.account), self._wanted(request.account, request.unit, request.holder)
         named = {self.settings.rdn: (request.account.login.encode(),), **wanted}
         with Rewrite(session, self._family, Entry(dn)) as fresh:
@@ -137,7 +137,7 @@ class Directory:
             adopted.modify(self._family.enabling(former))
         return self._applied(adopted.undo)
 
-    def _shut(self, session: Session, dn: str) -> Receipt:
+    def _shut(self, session: LdapSession, dn: str) -> Receipt:
         former = self._read(session, dn)
         changes = self._family.disabling(former, self.now()) if former.exists else {}
         if not changes:
@@ -146,14 +146,14 @@ class Directory:
         session.modify(dn, changes)
         return self._applied(Undo(self._family, former, set(changes)))
 
-    def _rotate(self, session: Session, request: RotateSecret) -> Receipt:
+    def _rotate(self, session: LdapSession, request: RotateSecret) -> Receipt:
         former = self._expect_there(session, request.account)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
             change.modify(self._family.relocking(former))
         return self._applied(change.undo)
 
-    def _hand_over(self, session: Session, request: HandOver) -> Receipt:
+    def _hand_over(self, session: LdapSession, request: HandOver) -> Receipt:
         former = self._expect_there(session, request.account)
         differences = self._handed_over(session, former, request.account, request)
         with Rewrite(session, self._family, former) as change:
@@ -162,14 +162,14 @@ class Directory:
         return self._applied(change.undo)
 
     def _handed_over(
-        self, session: Session, former: Entry, account: Account, change: HandOver | PlannedChange
+        self, session: LdapSession, former: Entry, account: Account, change: HandOver | PlannedChange
     ) -> dict[str, tuple[bytes, ...]]:
         """Return what changes in an entry with its holder. What others have added stays."""
         wanted = self._wanted(account, change.unit, change.holder)
         ours = self._wanted(account, change.unit, change.outgoing) if change.outgoing else None
         return former.differences(wanted, ours, session.schema)
 
-    def _delete(self, session: Session, account: Account) -> Receipt:
+    def _delete(self, session: LdapSession, account: Account) -> Receipt:
         dn = self._dn(account)
         entry = self._read(session, dn)
         if not entry.exists:
@@ -178,7 +178,7 @@ class Directory:
         self._expect_ours(session, entry, account)
         return Receipt(outcome=Outcome.APPLIED if session.delete(dn) else Outcome.UNCHANGED, reference=dn)
 
-    def _look(self, session: Session, request: ProbeAccount) -> tuple[str, AccountReport]:
+    def _look(self, session: LdapSession, request: ProbeAccount) -> tuple[str, AccountReport]:
         """Read an entry where it is as it is now, and say where that is."""
         session.expect_changes(self.settings.base(request.account.kind))
         entry = self._read(session, self._dn(request.account))
@@ -194,7 +194,7 @@ class Directory:
         )
         return session.server, report
 
-    def _pool(self, servers: Servers[Session]) -> Pool[Session]:
+    def _pool(self, servers: Servers[LdapSession]) -> Pool[LdapSession]:
         return Pool(servers=servers, size=self.settings.connections, patience=self.settings.timeout)
 
     def _dn(self, account: Account) -> str:
@@ -206,19 +206,19 @@ class Directory:
         classes = tuple(name.encode() for name in self.settings.object_classes)
         return {OBJECT_CLASS: classes, **rendered(self.settings.attributes, placeholders(account, unit, holder))}
 
-    def _read(self, session: Session, dn: str) -> Entry:
+    def _read(self, session: LdapSession, dn: str) -> Entry:
         """Read what an undo, a comparison or a report needs."""
         operational = [STRUCTURAL_CLASS, "pwdChangedTime", *self._family.locks, *self._family.reset_with_password]
         return session.read(dn, dict.fromkeys([self.settings.rdn, *self.settings.attributes, PASSWORD, *operational]))
 
-    def _expect_there(self, session: Session, account: Account) -> Entry:
+    def _expect_there(self, session: LdapSession, account: Account) -> Entry:
         entry = self._read(session, self._dn(account))
         if not entry.exists:
             session.expect_changes(self.settings.base(account.kind))
             raise MissingError("{server} has no entry {dn}", server=session.server, dn=entry.dn)
         return entry
 
-    def _expect_ours(self, session: Session, entry: Entry, account: Account) -> None:
+    def _expect_ours(self, session: LdapSession, entry: Entry, account: Account) -> None:
         """See that an entry that was there before us is this account."""
         schema = session.schema
         kind = entry.text(STRUCTURAL_CLASS) or schema().structural(entry.texts(OBJECT_CLASS)) or ""
@@ -241,7 +241,7 @@ class Directory:
                 login=entry.text(self.settings.rdn),
             )
 
-    def _taken(self, session: Session, account: Account, wanted: Attributes) -> TargetError:
+    def _taken(self, session: LdapSession, account: Account, wanted: Attributes) -> TargetError:
         """Return the error for an entry that was not made because there is one, and none of its name can be read."""
         dn = self._dn(account)
         own = [

@@ -33,7 +33,7 @@ from provisioner_ldap.ppolicy import PolicyError
 SUCCESS = 0
 
 
-class Meaning(Enum):
+class ErrorMeaning(Enum):
     """What an exception says of the request that was under way."""
 
     #: The certificate does not stand up to verification.
@@ -51,60 +51,60 @@ class Meaning(Enum):
 
 
 #: What each exception means, with all that are derived from it. The first row that fits counts.
-EXCEPTIONS: Mapping[type[Exception], Meaning] = {
+EXCEPTIONS: Mapping[type[Exception], ErrorMeaning] = {
     # ldap3 mixes the class of the cause into its own classes; these two decide, whatever they are mixed into.
-    ssl.SSLCertVerificationError: Meaning.CERTIFICATE,
-    native.LDAPCertificateError: Meaning.CERTIFICATE,
-    native.LDAPSocketOpenError: Meaning.NOT_SENT,
-    native.LDAPSocketSendError: Meaning.NOT_SENT,
-    native.LDAPUnknownRequestError: Meaning.VALUE,
-    native.LDAPCommunicationError: Meaning.LOST,
-    native.LDAPResponseTimeoutError: Meaning.LOST,
-    native.LDAPMaximumRetriesError: Meaning.LOST,
-    native.LDAPTransactionError: Meaning.LOST,
-    native.LDAPExtensionError: Meaning.LOST,
-    native.LDAPControlError: Meaning.LOST,
-    native.LDAPSignatureVerificationFailedError: Meaning.LOST,
-    native.LDAPOperationResult: Meaning.LOST,
-    native.LDAPConfigurationError: Meaning.SETTINGS,
-    native.LDAPSSLNotSupportedError: Meaning.SETTINGS,
-    native.LDAPInvalidTlsSpecificationError: Meaning.SETTINGS,
-    native.LDAPInvalidHashAlgorithmError: Meaning.SETTINGS,
-    native.LDAPBindError: Meaning.SETTINGS,
-    native.LDAPInvalidServerError: Meaning.SETTINGS,
-    native.LDAPSASLMechanismNotSupportedError: Meaning.SETTINGS,
-    native.LDAPSASLBindInProgressError: Meaning.SETTINGS,
-    native.LDAPConnectionIsReadOnlyError: Meaning.SETTINGS,
-    native.LDAPServerPoolExhaustedError: Meaning.SETTINGS,
-    native.LDAPServerPoolError: Meaning.SETTINGS,
-    native.LDAPConnectionPoolNameIsMandatoryError: Meaning.SETTINGS,
-    native.LDAPConnectionPoolNotStartedError: Meaning.SETTINGS,
-    native.LDAPInvalidPortError: Meaning.SETTINGS,
-    native.LDAPUserNameNotAllowedError: Meaning.SETTINGS,
-    native.LDAPUserNameIsMandatoryError: Meaning.SETTINGS,
-    native.LDAPInvalidDnError: Meaning.SETTINGS,
-    native.LDAPSASLPrepError: Meaning.SECRET,
-    native.LDAPPasswordIsMandatoryError: Meaning.SECRET,
-    native.LDAPCursorError: Meaning.VALUE,
-    native.LDAPKeyError: Meaning.VALUE,
-    native.LDAPObjectError: Meaning.VALUE,
-    native.LDAPAttributeError: Meaning.VALUE,
-    native.LDAPObjectDereferenceError: Meaning.VALUE,
-    native.LDAPChangeError: Meaning.VALUE,
-    native.LDAPInvalidFilterError: Meaning.VALUE,
-    native.LDAPInvalidScopeError: Meaning.VALUE,
-    native.LDAPInvalidDereferenceAliasesError: Meaning.VALUE,
-    native.LDAPInvalidValueError: Meaning.VALUE,
-    native.LDAPLDIFError: Meaning.VALUE,
-    native.LDAPSchemaError: Meaning.VALUE,
-    native.LDAPMetricsError: Meaning.VALUE,
-    native.LDAPObjectClassError: Meaning.VALUE,
-    native.LDAPInfoError: Meaning.VALUE,
-    OSError: Meaning.LOST,
+    ssl.SSLCertVerificationError: ErrorMeaning.CERTIFICATE,
+    native.LDAPCertificateError: ErrorMeaning.CERTIFICATE,
+    native.LDAPSocketOpenError: ErrorMeaning.NOT_SENT,
+    native.LDAPSocketSendError: ErrorMeaning.NOT_SENT,
+    native.LDAPUnknownRequestError: ErrorMeaning.VALUE,
+    native.LDAPCommunicationError: ErrorMeaning.LOST,
+    native.LDAPResponseTimeoutError: ErrorMeaning.LOST,
+    native.LDAPMaximumRetriesError: ErrorMeaning.LOST,
+    native.LDAPTransactionError: ErrorMeaning.LOST,
+    native.LDAPExtensionError: ErrorMeaning.LOST,
+    native.LDAPControlError: ErrorMeaning.LOST,
+    native.LDAPSignatureVerificationFailedError: ErrorMeaning.LOST,
+    native.LDAPOperationResult: ErrorMeaning.LOST,
+    native.LDAPConfigurationError: ErrorMeaning.SETTINGS,
+    native.LDAPSSLNotSupportedError: ErrorMeaning.SETTINGS,
+    native.LDAPInvalidTlsSpecificationError: ErrorMeaning.SETTINGS,
+    native.LDAPInvalidHashAlgorithmError: ErrorMeaning.SETTINGS,
+    native.LDAPBindError: ErrorMeaning.SETTINGS,
+    native.LDAPInvalidServerError: ErrorMeaning.SETTINGS,
+    native.LDAPSASLMechanismNotSupportedError: ErrorMeaning.SETTINGS,
+    native.LDAPSASLBindInProgressError: ErrorMeaning.SETTINGS,
+    native.LDAPConnectionIsReadOnlyError: ErrorMeaning.SETTINGS,
+    native.LDAPServerPoolExhaustedError: ErrorMeaning.SETTINGS,
+    native.LDAPServerPoolError: ErrorMeaning.SETTINGS,
+    native.LDAPConnectionPoolNameIsMandatoryError: ErrorMeaning.SETTINGS,
+    native.LDAPConnectionPoolNotStartedError: ErrorMeaning.SETTINGS,
+    native.LDAPInvalidPortError: ErrorMeaning.SETTINGS,
+    native.LDAPUserNameNotAllowedError: ErrorMeaning.SETTINGS,
+    native.LDAPUserNameIsMandatoryError: ErrorMeaning.SETTINGS,
+    native.LDAPInvalidDnError: ErrorMeaning.SETTINGS,
+    native.LDAPSASLPrepError: ErrorMeaning.SECRET,
+    native.LDAPPasswordIsMandatoryError: ErrorMeaning.SECRET,
+    native.LDAPCursorError: ErrorMeaning.VALUE,
+    native.LDAPKeyError: ErrorMeaning.VALUE,
+    native.LDAPObjectError: ErrorMeaning.VALUE,
+    native.LDAPAttributeError: ErrorMeaning.VALUE,
+    native.LDAPObjectDereferenceError: ErrorMeaning.VALUE,
+    native.LDAPChangeError: ErrorMeaning.VALUE,
+    native.LDAPInvalidFilterError: ErrorMeaning.VALUE,
+    native.LDAPInvalidScopeError: ErrorMeaning.VALUE,
+    native.LDAPInvalidDereferenceAliasesError: ErrorMeaning.VALUE,
+    native.LDAPInvalidValueError: ErrorMeaning.VALUE,
+    native.LDAPLDIFError: ErrorMeaning.VALUE,
+    native.LDAPSchemaError: ErrorMeaning.VALUE,
+    native.LDAPMetricsError: ErrorMeaning.VALUE,
+    native.LDAPObjectClassError: ErrorMeaning.VALUE,
+    native.LDAPInfoError: ErrorMeaning.VALUE,
+    OSError: ErrorMeaning.LOST,
     # StartTLS that failed for another reason than the network.
-    native.LDAPStartTLSError: Meaning.SETTINGS,
+    native.LDAPStartTLSError: ErrorMeaning.SETTINGS,
     # Whatever ldap3 trips over while it decodes an answer.
-    Exception: Meaning.LOST,
+    Exception: ErrorMeaning.LOST,
 }
 
 _RIGHTS = "give the service account the rights that the README of the plug-in lists"
@@ -191,7 +191,7 @@ POLICY_ERRORS: Mapping[PolicyError, tuple[type[TargetError], str]] = {
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class LdapResult:
     """The result of one LDAP operation."""
 
     #: The URL of the server that gave it.
@@ -216,14 +216,14 @@ class ReadOnlyServerError(MisconfiguredError):
     """The server takes no changes, so nothing was done; another one of the same directory may take them."""
 
 
-def read_only(answer: Answer) -> ReadOnlyServerError:
+def read_only(answer: LdapResult) -> ReadOnlyServerError:
     """Return the error for an answer of a server that takes no changes."""
     return ReadOnlyServerError(
         "{server} takes no changes: {answer}", cure=_WRITABLE, server=answer.server, answer=str(answer)
     )
 
 
-def from_answer(answer: Answer, *, to_password: bool = False) -> TargetError:
+def from_answer(answer: LdapResult, *, to_password: bool = False) -> TargetError:
     """Return the error for an answer that is not a success.
 
     Args:
@@ -240,7 +240,7 @@ def from_answer(answer: Answer, *, to_password: bool = False) -> TargetError:
     return kind("{server} answered: {answer}", cure=cure, server=answer.server, answer=str(answer))
 
 
-def meaning(error: Exception) -> Meaning:
+def meaning(error: Exception) -> ErrorMeaning:
     """Return what an exception of ldap3 says of the request that was under way."""
     return next(found for kind, found in EXCEPTIONS.items() if isinstance(error, kind))
 
@@ -259,35 +259,35 @@ def from_exception(error: Exception, *, server: str, detail: str, changing: bool
         changing: Whether the request under way would have changed something.
     """
     found = meaning(error)
-    if found is Meaning.NOT_SENT or (found is Meaning.LOST and not changing):
+    if found is ErrorMeaning.NOT_SENT or (found is ErrorMeaning.LOST and not changing):
         silence = UnavailableError(
             "{server} does not answer: {detail}",
             cure="see that it runs and that the network lets us reach it",
             server=server,
             detail=detail,
         )
-        silence.reached = found is Meaning.LOST
+        silence.reached = found is ErrorMeaning.LOST
         return silence
-    if found is Meaning.LOST:
+    if found is ErrorMeaning.LOST:
         return UnknownOutcomeError(
             "a change was sent to {server} and no usable answer came: {detail}", server=server, detail=detail
         )
     return _ours(found, error, server, detail)
 
 
-def _ours(found: Meaning, error: Exception, server: str, detail: str) -> TargetError:
+def _ours(found: ErrorMeaning, error: Exception, server: str, detail: str) -> TargetError:
     """Return the error for an exception that has its cause on our side."""
     match found:
-        case Meaning.CERTIFICATE:
+        case ErrorMeaning.CERTIFICATE:
             return MisconfiguredError(
                 "the certificate of {server} does not stand up to verification: {detail}",
                 cure="set ca_file to the certificates it is signed with, and name the server as its certificate does",
                 server=server,
                 detail=detail,
             )
-        case Meaning.SECRET:
+        case ErrorMeaning.SECRET:
             return SecretRefusedError("the password cannot be sent to {server}", server=server)
-        case Meaning.VALUE:
+        case ErrorMeaning.VALUE:
             kind = type(error).__name__
             return RefusedError("a value cannot be sent to {server}: {kind}", server=server, kind=kind)
         case _:

@@ -9,7 +9,7 @@ import attrs
 
 from provisioner.core.api.errors import RefusedError, SecretRefusedError, TargetError, UnknownOutcomeError
 from provisioner.core.model.secret import Secret
-from provisioner_ldap.client import Session
+from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import PASSWORD, Attributes, Entry
 from provisioner_ldap.errors import from_answer
 from provisioner_ldap.family import Family
@@ -31,7 +31,7 @@ class Undo:
         """Whether enough is known: a password that we may not read cannot be restored."""
         return not self.former.exists or PASSWORD not in self.touched or bool(self.former[PASSWORD])
 
-    def run(self, session: Session) -> None:
+    def run(self, session: LdapSession) -> None:
         """Restore the former values, or remove an entry that was not there.
 
         Raises:
@@ -60,7 +60,7 @@ class Undo:
 class Rewrite:
     """A change of one entry in several steps. If one of them fails, those before it are taken back."""
 
-    session: Session
+    session: LdapSession
     family: Family
     former: Entry
     undo: Undo = attrs.field(init=False)

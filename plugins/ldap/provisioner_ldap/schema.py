@@ -54,7 +54,9 @@ class Schema:
         open_ = list(classes)
         while open_:
             name = open_.pop()
-            superiors = [one for one in _superiors(self._classes, name) if self.object_class(one) not in found]
+            superiors = [
+                superior for superior in _superiors(self._classes, name) if self.object_class(superior) not in found
+            ]
             found.update(map(self.object_class, superiors))
             open_ += superiors
         return found

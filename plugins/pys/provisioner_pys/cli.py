@@ -12,7 +12,7 @@ from provisioner import files
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
-from provisioner.config import secrets as credentials
+from provisioner.config import secrets
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
 from provisioner_pys.mock import DatabaseError, PysMock
@@ -68,7 +68,7 @@ def serve(
     ready_file: Path | None,
 ) -> None:
     """Serve PYS until SIGTERM or SIGINT, and print the URL when it is ready."""
-    seeds, key = read_seeds(*seed), credentials.find(api_key, Path())
+    seeds, key = read_seeds(*seed), secrets.find(api_key, Path())
     output = session.output
     if not is_loopback(host):
         output.note("the mock speaks plain HTTP; whoever is on the network can read the passwords")

@@ -17,7 +17,7 @@ import attrs
 from provisioner.core.api.errors import MisconfiguredError, MissingError
 from provisioner.core.model import Person
 from provisioner.core.model.secret import Secret
-from provisioner.net.http import Answer, Client
+from provisioner.net.http import HttpClient, Response
 from provisioner_pys.errors import from_answer, lost
 
 ValueT = TypeVar("ValueT")
@@ -64,7 +64,7 @@ class PysClient:
 
     _url: str
     _api_key: Secret
-    _http: Client
+    _http: HttpClient
 
     @classmethod
     def connect(cls, url: str, api_key: Secret, *, timeout: float, ca_file: Path | None = None) -> Self:
@@ -74,7 +74,7 @@ class PysClient:
 
             MisconfiguredError: *ca_file* cannot be read.
         """
-        return cls(url.rstrip("/"), api_key, Client.open(timeout=timeout, ca_file=ca_file))
+        return cls(url.rstrip("/"), api_key, HttpClient.open(timeout=timeout, ca_file=ca_file))
 
     def close(self) -> None:
         """Close all connections."""
@@ -184,7 +184,7 @@ class _Document:
     _writing: bool
 
     @classmethod
-    def read(cls, answer: Answer, *, writing: bool) -> Self:
+    def read(cls, answer: Response, *, writing: bool) -> Self:
         try:
             document = json.loads(answer.body)
         except ValueError:

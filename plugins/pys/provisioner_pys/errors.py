@@ -23,7 +23,7 @@ from provisioner.core.api.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from provisioner.net.http import Answer
+from provisioner.net.http import Response
 
 #: What a problem's ``code`` means, where it says more than the status.
 CODES: Mapping[str, type[TargetError]] = {
@@ -43,14 +43,14 @@ DETAIL_LENGTH = 200
 
 
 @attrs.frozen(kw_only=True)
-class Problem:
+class ProblemDetails:
     """What PYS says of a request it did not carry out (RFC 9457)."""
 
     code: str
     detail: str
 
 
-def from_answer(answer: Answer, *, writing: bool, about_us: bool = False) -> TargetError:
+def from_answer(answer: Response, *, writing: bool, about_us: bool = False) -> TargetError:
     """Return what an answer means that is not a success.
 
     Args:
@@ -114,7 +114,7 @@ def lost(reason: str, *, writing: bool) -> TargetError:
     )
 
 
-def _problem(answer: Answer) -> Problem | None:
+def _problem(answer: Response) -> ProblemDetails | None:
     """Return the problem the answer describes, or ``None`` if PYS itself cannot have written it."""
     if answer.headers.get("content-type", "").partition(";")[0].strip() != "application/problem+json":
         return None
@@ -124,4 +124,6 @@ def _problem(answer: Answer) -> Problem | None:
         return None
     if not isinstance(document, dict) or not isinstance(document.get("code"), str):
         return None
-    return Problem(code=document["code"], detail=str(document.get("detail") or "no reason given")[:DETAIL_LENGTH])
+    return ProblemDetails(
+        code=document["code"], detail=str(document.get("detail") or "no reason given")[:DETAIL_LENGTH]
+    )

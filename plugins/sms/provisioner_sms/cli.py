@@ -14,7 +14,7 @@ import click
 
 from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
-from provisioner.config import secrets as credentials
+from provisioner.config import secrets
 from provisioner.core.api.errors import ConfigurationError, UnavailableError
 from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings
 from provisioner_sms.simulator.api import listed
@@ -51,7 +51,7 @@ def serve(session: Session, host: str, port: int, database: Path, api_key: str |
     """Serve until SIGTERM or SIGINT, and print the URL when it is ready."""
     if api_key is None and host not in {"127.0.0.1", "::1", "localhost"}:
         raise click.UsageError(session.output.text("a simulator that others can reach needs --api-key"))
-    key = credentials.find(api_key, Path.cwd()) if api_key else None
+    key = secrets.find(api_key, Path.cwd()) if api_key else None
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -89,7 +89,7 @@ def inbox(session: Session, number: str | None, database: Path | None, url: str 
     if database and url:
         raise click.UsageError(session.output.text("--database and --url exclude each other"))
     if database or url:
-        key = credentials.find(api_key, Path.cwd()) if api_key else None
+        key = secrets.find(api_key, Path.cwd()) if api_key else None
         where = SimulatorSettings(embedded=database, url=url, api_key=key)
     else:
         where = _configured(session)

@@ -25,7 +25,7 @@ PLACE = re.compile(r"\{(\w+(?::\w+)?)\}", re.ASCII)
 Values = Mapping[str, str | Secret]
 
 
-class Meaning(StrEnum):
+class ReplyMeaning(StrEnum):
     """What an answer says."""
 
     #: The provider took the message.
@@ -51,10 +51,10 @@ class Meaning(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Reply:
+class ReplyRule:
     """A rule that recognises an answer. It fits if everything it names fits."""
 
-    means: Meaning
+    means: ReplyMeaning
     #: The HTTP statuses; none for any.
     status: tuple[int, ...] = ()
     #: A regular expression that occurs in the body.
@@ -69,13 +69,13 @@ class Reply:
 
 #: What a status means that no rule names. A server that fails may still have done what it was asked.
 _STATUSES = {
-    **dict.fromkeys(range(300, 400), Meaning.MISCONFIGURED),
-    **dict.fromkeys(range(400, 500), Meaning.REJECTED),
-    **dict.fromkeys((401, 404, 405, 407), Meaning.MISCONFIGURED),
-    402: Meaning.NO_CREDIT,
-    403: Meaning.FORBIDDEN,
-    408: Meaning.UNKNOWN,
-    429: Meaning.THROTTLED,
+    **dict.fromkeys(range(300, 400), ReplyMeaning.MISCONFIGURED),
+    **dict.fromkeys(range(400, 500), ReplyMeaning.REJECTED),
+    **dict.fromkeys((401, 404, 405, 407), ReplyMeaning.MISCONFIGURED),
+    402: ReplyMeaning.NO_CREDIT,
+    403: ReplyMeaning.FORBIDDEN,
+    408: ReplyMeaning.UNKNOWN,
+    429: ReplyMeaning.THROTTLED,
 }
 
 
@@ -92,7 +92,7 @@ class Exchange:
     #: Where the provider's own id is in its answer: keys and positions with dots between, ``$`` for all of it.
     reference: str = ""
     #: The first rule that fits decides.
-    replies: tuple[Reply, ...]
+    replies: tuple[ReplyRule, ...]
 
     def verify(self, key: str, known: AbstractSet[str]) -> None:
         """See that the request can be made and its answers understood.
@@ -120,7 +120,7 @@ class Exchange:
                     pattern=reply.body,
                     error=error,
                 ) from None
-        if not any(reply.means in {Meaning.ACCEPTED, Meaning.DELIVERED} for reply in self.replies):
+        if not any(reply.means in {ReplyMeaning.ACCEPTED, ReplyMeaning.DELIVERED} for reply in self.replies):
             raise ConfigurationError("{key}: no rule says which answer is a good one", key=f"{key}.replies")
 
     def places(self) -> set[str]:
@@ -139,12 +139,12 @@ class Exchange:
         """Return the body to send."""
         return None if self.body is None else Secret.around(json.dumps(fill(self.body, values)))
 
-    def meaning(self, status: int, body: str) -> tuple[Meaning, str]:
+    def meaning(self, status: int, body: str) -> tuple[ReplyMeaning, str]:
         """Return what an answer means, and a few words on it that quote nothing of the answer itself."""
         for reply in self.replies:
             if reply.fits(status, body):
                 return reply.means, reply.detail
-        return _STATUSES.get(status, Meaning.UNKNOWN), ""
+        return _STATUSES.get(status, ReplyMeaning.UNKNOWN), ""
 
     def reference_in(self, body: str) -> str | None:
         """Return the provider's own id of the message, if its answer has one where it should."""

@@ -26,7 +26,7 @@ def _require_e164(_: object, __: attrs.Attribute[str], number: str) -> None:
 
 
 @attrs.frozen(kw_only=True)
-class Message:
+class SmsMessage:
     """One message to one phone.
 
     Raises:
@@ -44,10 +44,10 @@ class Message:
     sender: str | None = None
 
 
-class Gateway(Protocol):
+class SmsGateway(Protocol):
     """Sends messages. Called from several threads at once."""
 
-    def send(self, message: Message, /) -> DeliveryReceipt:
+    def send(self, message: SmsMessage, /) -> DeliveryReceipt:
         """Send one message, once.
 
         Returns:
@@ -91,7 +91,7 @@ class Gateway(Protocol):
         """Let go of everything."""
 
 
-def open_gateway(settings: Settings) -> Gateway:
+def open_gateway(settings: Settings) -> SmsGateway:
     """Return the gateway that verified *settings* choose. Nothing is sent to it.
 
     The imports are here because a program that sends no message should not wait for an HTTP library.

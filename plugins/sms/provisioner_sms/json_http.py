@@ -17,18 +17,18 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
 from provisioner.core.model.secret import Secret
-from provisioner.net.http import Answer, Client
-from provisioner_sms.exchange import Exchange, Meaning, Values
-from provisioner_sms.gateway import Message
+from provisioner.net.http import HttpClient, Response
+from provisioner_sms.exchange import Exchange, ReplyMeaning, Values
+from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.numbers import written
 from provisioner_sms.settings import JsonSettings
 
 _STATES = {
-    Meaning.ACCEPTED: DeliveryState.ACCEPTED,
-    Meaning.DELIVERED: DeliveryState.DELIVERED,
-    Meaning.REJECTED: DeliveryState.REJECTED,
-    Meaning.MISSING: DeliveryState.MISSING,
-    Meaning.UNKNOWN: DeliveryState.UNKNOWN,
+    ReplyMeaning.ACCEPTED: DeliveryState.ACCEPTED,
+    ReplyMeaning.DELIVERED: DeliveryState.DELIVERED,
+    ReplyMeaning.REJECTED: DeliveryState.REJECTED,
+    ReplyMeaning.MISSING: DeliveryState.MISSING,
+    ReplyMeaning.UNKNOWN: DeliveryState.UNKNOWN,
 }
 
 
@@ -37,7 +37,7 @@ class JsonGateway:
     """A provider that takes JSON."""
 
     _settings: JsonSettings
-    _client: Client
+    _client: HttpClient
 
     @classmethod
     def open(cls, settings: JsonSettings) -> Self:
@@ -47,10 +47,10 @@ class JsonGateway:
 
             MisconfiguredError: The certificates cannot be read.
         """
-        client = Client.open(timeout=settings.timeout, ca_file=settings.ca_file, proxy=settings.proxy)
+        client = HttpClient.open(timeout=settings.timeout, ca_file=settings.ca_file, proxy=settings.proxy)
         return cls(settings=settings, client=client)
 
-    def send(self, message: Message) -> DeliveryReceipt:
+    def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand one message to the provider."""
         values: Values = {
             "id": message.delivery_id,
@@ -108,26 +108,26 @@ class JsonGateway:
         return {"Authorization": Secret.around(f"Basic {b64encode(pair.encode()).decode()}")}
 
 
-def _receipt(exchange: Exchange, answer: Answer) -> DeliveryReceipt:
+def _receipt(exchange: Exchange, answer: Response) -> DeliveryReceipt:
     meaning, words = exchange.meaning(answer.status, answer.text)
     detail = words or f"HTTP {answer.status}"
     match meaning:
-        case Meaning.THROTTLED:
+        case ReplyMeaning.THROTTLED:
             raise ThrottledError(
                 "the provider wants fewer messages: {detail}", retry_after=answer.retry_after, detail=detail
             )
-        case Meaning.UNAVAILABLE:
+        case ReplyMeaning.UNAVAILABLE:
             raise TransientError("the provider cannot take messages now: {detail}", detail=detail)
-        case Meaning.MISCONFIGURED:
+        case ReplyMeaning.MISCONFIGURED:
             raise MisconfiguredError(
                 "the provider does not accept our credentials or settings: {detail}", detail=detail
             )
-        case Meaning.NO_CREDIT:
+        case ReplyMeaning.NO_CREDIT:
             raise SystemMisconfiguredError(
                 "our account with the provider has no credit left: {detail}",
                 cure="buy credit from the provider, then run 'provisioner resume'",
                 detail=detail,
             )
-        case Meaning.FORBIDDEN:
+        case ReplyMeaning.FORBIDDEN:
             raise ForbiddenError("the provider does not let us send to this number: {detail}", detail=detail)
     return DeliveryReceipt(state=_STATES[meaning], reference=exchange.reference_in(answer.text), detail=detail)

@@ -23,8 +23,8 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
 from provisioner.core.model.secret import Secret
-from provisioner.net.http import Answer, Client
-from provisioner_sms.gateway import Message
+from provisioner.net.http import HttpClient, Response
+from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.reports import Reports
 from provisioner_sms.settings import KannelSettings, protected
 
@@ -45,7 +45,7 @@ class KannelGateway:
     """A Kannel smsbox. It has no message ids of its own; ours comes back in its delivery reports."""
 
     _settings: KannelSettings
-    _client: Client
+    _client: HttpClient
     #: Where delivery reports arrive, if this process takes them.
     _reports: Reports | None
 
@@ -57,11 +57,11 @@ class KannelGateway:
 
             MisconfiguredError: The certificates cannot be read, or the port for reports is taken.
         """
-        client = Client.open(timeout=settings.timeout, ca_file=settings.ca_file)
+        client = HttpClient.open(timeout=settings.timeout, ca_file=settings.ca_file)
         reports = Reports.listen(settings.dlr_listen) if settings.dlr_listen else None
         return cls(settings=settings, client=client, reports=reports)
 
-    def send(self, message: Message) -> DeliveryReceipt:
+    def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand one message to Kannel."""
         answer = self._client.call(
             "POST",
@@ -130,7 +130,7 @@ class KannelGateway:
         return []
 
 
-def _receipt(answer: Answer) -> DeliveryReceipt:
+def _receipt(answer: Response) -> DeliveryReceipt:
     if answer.status == HTTPStatus.ACCEPTED and answer.text.startswith("0: Accepted"):
         return DeliveryReceipt(state=DeliveryState.ACCEPTED)
     if answer.status == HTTPStatus.ACCEPTED and answer.text.startswith("3: Queued"):
@@ -145,7 +145,7 @@ def _receipt(answer: Answer) -> DeliveryReceipt:
     raise UnknownOutcomeError("Kannel's answer is not understood: HTTP {status}", status=answer.status)
 
 
-def _error(answer: Answer) -> TargetError | None:
+def _error(answer: Response) -> TargetError | None:
     """Return what went wrong if the answer says that nothing was sent and that it is not the message's fault."""
     match answer.status:
         case HTTPStatus.FORBIDDEN if not answer.text.startswith(_NO_ROUTE):

@@ -25,7 +25,7 @@ from provisioner.core.api.messages import (
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
 from provisioner.core.model import Person
 from provisioner.core.model.secret import Secret
-from provisioner_sms.gateway import Gateway, Message, masked, open_gateway
+from provisioner_sms.gateway import SmsGateway, SmsMessage, masked, open_gateway
 from provisioner_sms.settings import Settings
 from provisioner_sms.texts import UNSENDABLE, Templates, notice
 
@@ -39,7 +39,7 @@ class SmsChannel:
     name: str
     settings: Settings
     templates: Templates
-    _gateway: Gateway | None = attrs.field(default=None, init=False)
+    _gateway: SmsGateway | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @classmethod
@@ -89,12 +89,12 @@ class SmsChannel:
 
     def _send(self, request: DeliverSecret | DeliverNotice, text: Secret) -> DeliveryReceipt:
         to = self._number(request.recipient)
-        message = Message(delivery_id=request.delivery_id, to=to, text=text, sender=self.settings.sender)
+        message = SmsMessage(delivery_id=request.delivery_id, to=to, text=text, sender=self.settings.sender)
         receipt = self._open().send(message)
         log.info("sms_answered", channel=self.name, to=masked(to), state=receipt.state.value)
         return receipt
 
-    def _open(self) -> Gateway:
+    def _open(self) -> SmsGateway:
         with self._lock:
             if self._gateway is None:
                 self._gateway = open_gateway(self.settings)

@@ -15,7 +15,7 @@ import attrs
 
 from provisioner.core.api.errors import MisconfiguredError
 from provisioner.core.api.messages import DeliveryState
-from provisioner_sms.service import Call, Reply, Service
+from provisioner_sms.service import Call, HttpReply, SimulatorService
 
 #: What Kannel's numbers mean. It reports that the operator took a message, and later what became of it.
 _STATES = {
@@ -35,7 +35,7 @@ class Reports:
     """Listens for delivery reports and remembers the last one of each message."""
 
     _host: str
-    _service: Service = attrs.field(init=False)
+    _service: SimulatorService = attrs.field(init=False)
     #: Only who knows this may report.
     _token: str = attrs.field(factory=lambda: secrets.token_urlsafe(16), init=False, repr=False)
     _states: OrderedDict[str, DeliveryState] = attrs.field(factory=OrderedDict, init=False, repr=False)
@@ -52,7 +52,7 @@ class Reports:
         host, _, port = address.rpartition(":")
         reports = cls(host)
         try:
-            reports._service = Service.start(reports._take, host=host, port=int(port))
+            reports._service = SimulatorService.start(reports._take, host=host, port=int(port))
         except OSError as error:
             raise MisconfiguredError(
                 "cannot listen for delivery reports on {address}: {reason}", address=address, reason=error.strerror
@@ -74,14 +74,14 @@ class Reports:
         """Stop listening."""
         self._service.stop()
 
-    def _take(self, call: Call) -> Reply:
+    def _take(self, call: Call) -> HttpReply:
         parts = urlsplit(call.path)
         token, _, delivery_id = parts.path.lstrip("/").partition("/")
         state = _STATES.get(parse_qs(parts.query).get("type", [""])[0])
         if not secrets.compare_digest(token.encode(), self._token.encode()) or state is None:
-            return Reply(status=404)
+            return HttpReply(status=404)
         self._note(unquote(delivery_id), state)
-        return Reply(status=200)
+        return HttpReply(status=200)
 
     def _note(self, delivery_id: str, state: DeliveryState) -> None:
         with self._news:

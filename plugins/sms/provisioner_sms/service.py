@@ -30,7 +30,7 @@ class Call:
 
 
 @attrs.frozen(kw_only=True)
-class Reply:
+class HttpReply:
     """The answer to it."""
 
     status: int
@@ -46,7 +46,7 @@ class Reply:
         return ("\r\n".join(lines).encode() + self.body)[: self.cut_after]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _SimulatorHandler(BaseHTTPRequestHandler):
     """Reads a request, asks the service and writes the answer in one piece."""
 
     protocol_version = "HTTP/1.1"
@@ -75,11 +75,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], answer: Callable[[Call], Reply]) -> None:
+    def __init__(self, address: tuple[str, int], answer: Callable[[Call], HttpReply]) -> None:
         self.answer = answer
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        super().__init__(address, _Handler)
+        super().__init__(address, _SimulatorHandler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
@@ -105,14 +105,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @attrs.define(eq=False)
-class Service:
+class SimulatorService:
     """A running service."""
 
     _server: _Server
     _thread: threading.Thread
 
     @classmethod
-    def start(cls, answer: Callable[[Call], Reply], *, host: str = "127.0.0.1", port: int = 0) -> Self:
+    def start(cls, answer: Callable[[Call], HttpReply], *, host: str = "127.0.0.1", port: int = 0) -> Self:
         """Listen and answer, each connection in a thread of its own.
 
         Args:

@@ -88,8 +88,8 @@ def _are_parts(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
 
 
 @attrs.frozen(kw_only=True)
-class Texts:
-    """Texts instead of the plug-in's own. Places: ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``."""
+class SmsTexts:
+    """SmsTexts instead of the plug-in's own. Places: ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``."""
 
     #: For the first message about a password.
     first: str | None = None
@@ -210,7 +210,7 @@ class Settings:
     max_parts: int = attrs.field(default=1, validator=_are_parts)
     #: How many messages a notice may take, which holds no password.
     max_notice_parts: int = attrs.field(default=3, validator=_are_parts)
-    texts: Texts = Texts()
+    texts: SmsTexts = SmsTexts()
     kannel: KannelSettings | None = None
     json: JsonSettings | None = None
     simulator: SimulatorSettings | None = None

@@ -21,9 +21,9 @@ from provisioner.cli.render.request_page import page, rows
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
 from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.governance.access_requests import KINDS, FormEvent, FormState, RequestForm
+from provisioner.core.governance.access_requests import KINDS, AccessRequest, FormEvent, FormState
 from provisioner.core.governance.privacy import MASK
-from provisioner.core.governance.request_service import Wish
+from provisioner.core.governance.request_service import AccessRequestDraft
 from provisioner.core.model import Account, OperationKind
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
@@ -68,7 +68,7 @@ def submit(
         raise click.UsageError(session.output.text("A handover needs --to PERSON, and nothing else does."))
     with session.application() as app:
         account = _account(app, wanted, login)
-        wish = Wish(
+        draft = AccessRequestDraft(
             kind=wanted,
             account=account,
             requester=session.actor,
@@ -77,8 +77,8 @@ def submit(
             officer=officer,
             scan_sha256=_sha256(scan) if scan else None,
         )
-        answer = app.desk.submit(wish)
-        if isinstance(answer, RequestForm):
+        answer = app.request_service.submit(draft)
+        if isinstance(answer, AccessRequest):
             return _tell(session, app, answer, dry_run=dry_run)
         return _record(session, app, answer, dry_run=dry_run)
 
@@ -98,7 +98,7 @@ def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool)
         paper = _sha256(scan) if scan else form.scan_sha256
         if (form.state, form.approver, form.scan_sha256) == (FormState.APPROVED, session.actor, paper):
             return _tell(session, app, form, dry_run=dry_run)
-        event = app.desk.approve(form, session.actor, paper)
+        event = app.request_service.approve(form, session.actor, paper)
         return _record(session, app, event, dry_run=dry_run)
 
 
@@ -116,7 +116,7 @@ def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> Exi
         form = _find(app, form_id)
         if form.state is FormState.REJECTED and form.approver == session.actor:
             return _tell(session, app, form, dry_run=dry_run)
-        return _record(session, app, app.desk.reject(form, session.actor, reason), dry_run=dry_run)
+        return _record(session, app, app.request_service.reject(form, session.actor, reason), dry_run=dry_run)
 
 
 @click.command("confirm-mobile")
@@ -129,7 +129,7 @@ def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode
     An officer confirms the number that the personnel system has now.
     """
     with session.application() as app:
-        event = app.desk.confirm_mobile(_find(app, form_id), session.actor)
+        event = app.request_service.confirm_mobile(_find(app, form_id), session.actor)
         people = app.planner.people.find_all([event.form.recipient or ""])
         for person in people.values():
             session.output.line(f"{person.id}: {masked(person.mobile) or '-'}")
@@ -161,7 +161,7 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
     The latest comes first. Requests that have been carried out are archived.
     """
     with session.application() as app:
-        app.desk.settle()
+        app.request_service.settle()
         wanted = app.planner.naming.login(login) if login else None
         found = app.store.find_forms(state=FormState(state) if state else None, login=wanted)
         forms = list(session.privacy(app.store).shown(found))
@@ -192,12 +192,12 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
 def show(session: Session, form_id: str, *, archived: bool, file: str | None) -> ExitCode:
     """Show one request or its archived copy.
 
-    The archived copy is canonical JSON; its SHA-256 is in the audit trail.
+    The archived copy is canonical JSON; its SHA-256 is in the audit log.
     """
     if file and (archived or (session.json and file == STDOUT)):
         raise click.UsageError(session.output.text("Give one of --archived, --json and --html -."))
     with session.application() as app:
-        app.desk.settle()
+        app.request_service.settle()
         form = _find(app, form_id)
         shown = _shown(session, app, form)
         if (archived and shown != form) or (file and shown.requester == MASK):
@@ -212,13 +212,13 @@ def show(session: Session, form_id: str, *, archived: bool, file: str | None) ->
     return ExitCode.DONE
 
 
-def _shown(session: Session, app: Application, form: RequestForm) -> RequestForm:
+def _shown(session: Session, app: Application, form: AccessRequest) -> AccessRequest:
     """Return a form as the actor may read it. Whoever may decide on it reads it."""
     [shown] = session.privacy(app.store).shown([form])
-    return form if shown != form and app.desk.may_decide(form, session.actor) else shown
+    return form if shown != form and app.request_service.may_decide(form, session.actor) else shown
 
 
-def _print(session: Session, app: Application, form: RequestForm, file: str) -> ExitCode:
+def _print(session: Session, app: Application, form: AccessRequest, file: str) -> ExitCode:
     text = page(form, lambda ids: app.planner.people.look_up(ids).persons, session)
     session.output.document(form_document(form))
     if file == STDOUT:
@@ -229,8 +229,8 @@ def _print(session: Session, app: Application, form: RequestForm, file: str) -> 
     return ExitCode.DONE
 
 
-def _find(app: Application, form_id: str) -> RequestForm:
-    return app.desk.find(find_id(app.store, Named.REQUEST, form_id))
+def _find(app: Application, form_id: str) -> AccessRequest:
+    return app.request_service.find(find_id(app.store, Named.REQUEST, form_id))
 
 
 def _account(app: Application, kind: OperationKind, login: str) -> Account:
@@ -250,11 +250,11 @@ def _sha256(file: Path) -> str:
 
 def _record(session: Session, app: Application, event: FormEvent, *, dry_run: bool) -> ExitCode:
     if not dry_run:
-        app.desk.record(event)
+        app.request_service.record(event)
     return _tell(session, app, event.form, dry_run=dry_run)
 
 
-def _tell(session: Session, app: Application, form: RequestForm, *, dry_run: bool) -> ExitCode:
+def _tell(session: Session, app: Application, form: AccessRequest, *, dry_run: bool) -> ExitCode:
     form = _shown(session, app, form)
     session.output.document(form_document(form))
     session.output.table(("field", "value"), rows(form, {}, session))

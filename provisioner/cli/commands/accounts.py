@@ -115,8 +115,8 @@ def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
         wanted = _logins(logins, app.planner.naming)
         known = app.store.accounts(wanted)
         units = _units_of([login for login in wanted if login not in known], app)
-        plan = app.planner.create([known[login] for login in wanted if login in known], session.cause(reason))
-        new = app.planner.open_units(units, session.cause(reason))
+        plan = app.planner.create([known[login] for login in wanted if login in known], session.initiator(reason))
+        new = app.planner.open_units(units, session.initiator(reason))
         both = Plan(
             work=(*plan.work, *new.work),
             unchanged=(*plan.unchanged, *new.unchanged),
@@ -136,7 +136,7 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
     """
     with started(session, dry_run=dry_run) as app:
         accounts = known_accounts(app.store, app.planner.naming, logins)
-        return run(session, app, app.planner.close(accounts, session.cause(reason)), dry_run=dry_run)
+        return run(session, app, app.planner.close(accounts, session.initiator(reason)), dry_run=dry_run)
 
 
 @click.command("reopen")
@@ -153,7 +153,7 @@ def reopen(session: Session, logins: tuple[str, ...], *, request: str | None, re
         accounts = known_accounts(app.store, app.planner.naming, logins)
         if request:
             return _by_request(session, app, OperationKind.REOPEN, accounts, request, dry_run=dry_run)
-        return run(session, app, app.planner.reopen(accounts, session.cause(reason)), dry_run=dry_run)
+        return run(session, app, app.planner.reopen(accounts, session.initiator(reason)), dry_run=dry_run)
 
 
 @click.command("rotate")
@@ -170,7 +170,7 @@ def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, re
         accounts = known_accounts(app.store, app.planner.naming, logins)
         if request:
             return _by_request(session, app, OperationKind.ROTATE, accounts, request, dry_run=dry_run)
-        return run(session, app, app.planner.rotate(accounts, cause=session.cause(reason)), dry_run=dry_run)
+        return run(session, app, app.planner.rotate(accounts, initiator=session.initiator(reason)), dry_run=dry_run)
 
 
 def _by_request(
@@ -178,7 +178,7 @@ def _by_request(
 ) -> ExitCode:
     if len(accounts) > 1:
         raise click.UsageError(session.output.text("A request is for one LOGIN."))
-    form = app.desk.find(find_id(app.store, Named.REQUEST, request))
+    form = app.request_service.find(find_id(app.store, Named.REQUEST, request))
     require_request_of(form, kind, accounts[0].login)
     return carry_out(session, app, form, dry_run=dry_run)
 

@@ -1,6 +1,6 @@
-"""``provisioner audit``: the trail of all that happened (003 m.13, m.14; 004 m.14, m.15).
+"""``provisioner audit``: the audit log of all that happened (003 m.13, m.14; 004 m.14, m.15).
 
-Exit code 4 means that the trail is not as it was written, in every command that goes along it.
+Exit code 4 means that the audit log is not as it was written, in every command that goes along it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from provisioner.core.governance.authority import Role
 from provisioner.services.bootstrap import authority_of
 from provisioner.store import Store
 from provisioner.store.audit.chain import Head
-from provisioner.store.audit.reader import StoredLink, StoredTrail
-from provisioner.store.audit.verification import Anchors, Finding, Link, Walk
+from provisioner.store.audit.reader import AuditLogReader, StoredEntry
+from provisioner.store.audit.verification import Anchors, ChainEntry, ChainFinding, ChainVerifier
 from provisioner.store.ids import Named
 
 
@@ -56,7 +56,7 @@ class _Place(click.ParamType[Head]):
 
 _SEQ = re.compile(r"[0-9]{1,18}")
 #: Makes one line of an entry and the hash before it.
-Line = Callable[[Link, str], bytes]
+Line = Callable[[ChainEntry, str], bytes]
 
 _FILE = click.Path(path_type=Path)
 
@@ -90,7 +90,7 @@ def list_(
     """
     with _store(session) as store:
         found = list(
-            store.trail.find(
+            store.audit_log.find(
                 login=_login(session, login) if login else None,
                 operation_id=find_id(store, Named.OPERATION, operation_id) if operation_id else None,
                 actor=actor,
@@ -117,22 +117,22 @@ def list_(
 def verify(
     session: Session, *, given: tuple[Head, ...], files: tuple[Path, ...], exports: tuple[Path, ...]
 ) -> ExitCode:
-    """Verify that the trail is unchanged.
+    """Verify that the audit log is unchanged.
 
-    It shows the first entry that was changed. If the end of the trail was cut off or rewritten together with the record
-    of its end, only an anchor from before shows it.
+    It shows the first entry that was changed. If the end of the audit log was cut off or rewritten together with the
+    record of its end, only an anchor from before shows it.
 
     Several exports are verified as one, in their order. The exit code is 4 if something is wrong.
     """
     known = [*given, *(anchor for file in files for anchor in read_anchors(file))]
     if exports:
-        start, walk = Exported(exports).verify(Anchors.of(known), _watched(session, None))
+        start, verifier = Exported(exports).verify(Anchors.of(known), _watched(session, None))
     else:
-        with _trail(session) as trail:
-            end = trail.head() or Head()
-            start, walk = Head(), trail.verify(known, _watched(session, end.seq))
-    _tell(session, start, walk, known)
-    return ExitCode.UNFINISHED if walk.finding else ExitCode.DONE
+        with _audit_log(session) as audit_log:
+            end = audit_log.head() or Head()
+            start, verifier = Head(), audit_log.verify(known, _watched(session, end.seq))
+    _tell(session, start, verifier, known)
+    return ExitCode.UNFINISHED if verifier.finding else ExitCode.DONE
 
 
 @click.command("anchor")
@@ -140,20 +140,20 @@ def verify(
 @json_option
 @click.pass_obj
 def anchor(session: Session, *, file: Path | None) -> ExitCode:
-    """Print where the trail ends, to keep elsewhere.
+    """Print where the audit log ends, to keep elsewhere.
 
     Keep the line where nobody can change it together with the store.
     """
-    with _trail(session) as trail:
-        end = trail.head() or Head()
-        walk = trail.after(max(end.seq - 1, 0)).to_the_end()
+    with _audit_log(session) as audit_log:
+        end = audit_log.head() or Head()
+        verifier = audit_log.after(max(end.seq - 1, 0)).to_the_end()
     now = datetime.now(UTC)
-    line = anchor_line(walk.head, now)
-    if file and not walk.finding:
+    line = anchor_line(verifier.head, now)
+    if file and not verifier.finding:
         append_anchor(file, line)
-    session.output.document({**_head(walk.head), "at": iso(now), "finding": _finding(session, walk.finding)})
-    if walk.finding:
-        return _complain(session, walk.finding)
+    session.output.document({**_head(verifier.head), "at": iso(now), "finding": _finding(session, verifier.finding)})
+    if verifier.finding:
+        return _complain(session, verifier.finding)
     session.output.line(line)
     return ExitCode.DONE
 
@@ -179,31 +179,31 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
 @json_option
 @click.pass_obj
 def export(session: Session, *, form: str, after: Head, enterprise_number: int) -> ExitCode:
-    """Export the trail as JSON Lines or syslog.
+    """Export the audit log as JSON Lines or syslog.
 
-    It writes one entry per line to stdout, and verifies the trail on the way. The export ends with exit code 4 at the
-    first entry that was changed.
+    It writes one entry per line to stdout, and verifies the audit log on the way. The export ends with exit code 4 at
+    the first entry that was changed.
     """
     if session.json and form == "syslog":
         raise click.UsageError(session.output.text("Give either --json or --format syslog."))
     line: Line = jsonl if form == "jsonl" else Syslog(enterprise_number=enterprise_number).message
-    with _trail(session) as trail:
-        walk = trail.after(after.seq, after.hash or None)
-        taken = write_lines(_lines(walk, line))
-    if walk.finding:
-        return _complain(session, walk.finding)
+    with _audit_log(session) as audit_log:
+        verifier = audit_log.after(after.seq, after.hash or None)
+        taken = write_lines(_lines(verifier, line))
+    if verifier.finding:
+        return _complain(session, verifier.finding)
     return ExitCode.DONE if taken else ExitCode.UNFINISHED
 
 
 @contextmanager
-def _trail(session: Session) -> Iterator[StoredTrail]:
+def _audit_log(session: Session) -> Iterator[AuditLogReader]:
     with _store(session) as store:
-        yield store.trail
+        yield store.audit_log
 
 
 @contextmanager
 def _store(session: Session) -> Iterator[Store]:
-    """Open the store for somebody to read its trail. Every command that reads the store's trail comes through here.
+    """Open the store for somebody to read its audit log. Every command that reads the store's trail comes through here.
 
     Raises:
 
@@ -226,7 +226,7 @@ def _login(session: Session, given: str) -> str:
         return given
 
 
-def _row(one: StoredLink, session: Session) -> tuple[str, ...]:
+def _row(one: StoredEntry, session: Session) -> tuple[str, ...]:
     event = one.event or {}
     shown = (str(event.get(name, "?")) for name in ("actor", "login", "kind"))
     what = session.output.translated(_what(event, session.catalogue))
@@ -263,34 +263,34 @@ def _step(step: Mapping[Any, Any], recipient: object, word: Catalogue) -> str:
     return f"{what}: {word(str(step['outcome']))}" if step.get("outcome") else what
 
 
-def _watched(session: Session, total: int | None) -> Callable[[Iterable[Link]], Iterable[Link]]:
-    return lambda links: session.output.progress(links, total, "verifying the trail")
+def _watched(session: Session, total: int | None) -> Callable[[Iterable[ChainEntry]], Iterable[ChainEntry]]:
+    return lambda links: session.output.progress(links, total, "verifying the audit log")
 
 
-def _tell(session: Session, start: Head, walk: Walk, known: list[Head]) -> None:
+def _tell(session: Session, start: Head, verifier: ChainVerifier, known: list[Head]) -> None:
     output = session.output
     unused = sum(one.seq < start.seq for one in known)
     output.document(
         {
-            "whole": walk.finding is None,
+            "whole": verifier.finding is None,
             "after": start.seq,
-            **_head(walk.head),
+            **_head(verifier.head),
             "anchors": {"compared": len(known) - unused, "before": unused},
-            "finding": _finding(session, walk.finding),
+            "finding": _finding(session, verifier.finding),
         }
     )
     if unused:
         output.note("{count} anchor(s) lie before the export and could not be compared", count=unused)
-    if walk.finding:
-        _complain(session, walk.finding)
-        output.note("{count} entries before that are as they were written", count=walk.head.seq - start.seq)
+    if verifier.finding:
+        _complain(session, verifier.finding)
+        output.note("{count} entries before that are as they were written", count=verifier.head.seq - start.seq)
         return
     output.say(
-        "the trail is whole from entry {first} on: {count} entries",
+        "the audit log is whole from entry {first} on: {count} entries",
         first=start.seq + 1,
-        count=walk.head.seq - start.seq,
+        count=verifier.head.seq - start.seq,
     )
-    output.say("it ends with {seq}:{hash}", **_head(walk.head))
+    output.say("it ends with {seq}:{hash}", **_head(verifier.head))
     output.say("{count} anchor(s) agree", count=len(known) - unused)
 
 
@@ -298,13 +298,13 @@ def _head(head: Head) -> Document:
     return {"seq": head.seq, "hash": head.hash}
 
 
-def _finding(session: Session, finding: Finding | None) -> Document | None:
+def _finding(session: Session, finding: ChainFinding | None) -> Document | None:
     if finding is None:
         return None
     return {"seq": finding.seq, "fault": finding.fault.value, "message": session.output.said(finding.text)}
 
 
-def _complain(session: Session, finding: Finding) -> ExitCode:
+def _complain(session: Session, finding: ChainFinding) -> ExitCode:
     output = session.output
     cure = output.text("keep a copy of it as it is, and compare it with a backup and with earlier exports")
     output.error_line(f"{output.text('error')}: {output.said(finding.text)}")
@@ -312,8 +312,8 @@ def _complain(session: Session, finding: Finding) -> ExitCode:
     return ExitCode.UNFINISHED
 
 
-def _lines(walk: Walk, line: Line) -> Iterator[bytes]:
-    previous = walk.head.hash
-    for one in walk:
+def _lines(verifier: ChainVerifier, line: Line) -> Iterator[bytes]:
+    previous = verifier.head.hash
+    for one in verifier:
         yield line(one, previous)
         previous = one.hash

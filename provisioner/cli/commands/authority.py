@@ -12,7 +12,7 @@ from provisioner.cli.options import DAY, PERSON, json_option, recording
 from provisioner.cli.render.documents import grant_document
 from provisioner.cli.session import Session
 from provisioner.core.api.errors import DeniedError, InputError, Problem
-from provisioner.core.governance.authority import Grant, Granted, Revoked, Role
+from provisioner.core.governance.authority import Granted, Revoked, Role, RoleAssignment
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
 from provisioner.store import Store
@@ -64,8 +64,8 @@ def revoke(
             if (one.role, one.unit, one.delegator) == (Role(role), unit, delegator)
         ]
         if not dry_run:
-            now = app.engine.tools.now()
-            app.desk.record(*(Revoked(at=now, actor=session.actor, grant=one) for one in held))
+            now = app.engine.context.now()
+            app.request_service.record(*(Revoked(at=now, actor=session.actor, grant=one) for one in held))
     session.output.document({"items": [grant_document(one) for one in held]})
     for one in held:
         session.output.say("{grant}: taken away", grant=_line(session, one))
@@ -108,7 +108,7 @@ def delegate(
     """
     with session.application() as app:
         _require_delegable(session, app, delegator=delegator, person=person, role=Role(role), unit=unit)
-        starts_at = session.start_of(from_date) if from_date else app.engine.tools.now()
+        starts_at = session.start_of(from_date) if from_date else app.engine.context.now()
         ends_at = session.start_of(until + timedelta(days=1))
         if ends_at <= starts_at:
             raise InputError([Problem(field="until", message=Text("it would end before it begins"))])
@@ -168,16 +168,16 @@ def show(session: Session, person: str) -> ExitCode:
     return ExitCode.DONE
 
 
-def _grant(session: Session, app: Application, *, person: str, role: Role, **more: object) -> Grant:
-    fields = {"id": str(uuid.uuid4()), "granted_by": session.actor, "granted_at": app.engine.tools.now()}
-    return Grant(person=person, role=role, **fields, **more)  # type: ignore[arg-type]
+def _grant(session: Session, app: Application, *, person: str, role: Role, **more: object) -> RoleAssignment:
+    fields = {"id": str(uuid.uuid4()), "granted_by": session.actor, "granted_at": app.engine.context.now()}
+    return RoleAssignment(person=person, role=role, **fields, **more)  # type: ignore[arg-type]
 
 
-def _key(grant: Grant) -> tuple[object, ...]:
+def _key(grant: RoleAssignment) -> tuple[object, ...]:
     return grant.person, grant.role, grant.unit, grant.delegator, grant.ends_at
 
 
-def _is_same_delegation(held: Grant, wanted: Grant, from_date: datetime | None) -> bool:
+def _is_same_delegation(held: RoleAssignment, wanted: RoleAssignment, from_date: datetime | None) -> bool:
     """Whether a delegation is there already; one that was to begin at once has begun."""
     begun = from_date is None and held.holds(wanted.granted_at)
     return _key(held) == _key(wanted) and (begun or held.starts_at == wanted.starts_at)
@@ -204,7 +204,7 @@ def _require_delegable(
         raise InputError([Problem(field="to", message=Text("nobody acts for himself"))])
     if session.actor != delegator:
         app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
-    own = app.authority.standing(delegator, {role}, unit)
+    own = app.authority.effective_role(delegator, {role}, unit)
     if app.authority.enforced and role is not Role.SUPERVISOR and (own is None or own.delegator):
         raise DeniedError(
             "{person} does not have this role, or has it by delegation only",
@@ -214,9 +214,9 @@ def _require_delegable(
         )
 
 
-def _keep(session: Session, app: Application, grants: list[Grant], *, is_new: bool, dry_run: bool) -> ExitCode:
+def _keep(session: Session, app: Application, grants: list[RoleAssignment], *, is_new: bool, dry_run: bool) -> ExitCode:
     if is_new and not dry_run:
-        app.desk.record(*(Granted(at=one.granted_at, actor=session.actor, grant=one) for one in grants))
+        app.request_service.record(*(Granted(at=one.granted_at, actor=session.actor, grant=one) for one in grants))
     session.output.document({"items": [grant_document(one) for one in grants]})
     for one in grants:
         if is_new:
@@ -232,12 +232,12 @@ def _end(session: Session, *, dry_run: bool) -> ExitCode:
     return ExitCode.DONE
 
 
-def _line(session: Session, grant: Grant) -> str:
+def _line(session: Session, grant: RoleAssignment) -> str:
     who = f"{grant.person} ← {grant.delegator}" if grant.delegator else grant.person
     return f"{who}: {session.output.word(grant.role)}: {grant.unit or '*'}"
 
 
-def _table(session: Session, grants: list[Grant]) -> None:
+def _table(session: Session, grants: list[RoleAssignment]) -> None:
     session.output.table(
         ("person", "role", "unit", "acts for", "from", "until"),
         [

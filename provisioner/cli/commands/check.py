@@ -30,7 +30,7 @@ from provisioner.core.api.errors import (
     UnsupportedError,
 )
 from provisioner.core.api.messages import CheckChannel
-from provisioner.core.api.rules import Sighting
+from provisioner.core.api.rules import Observation
 from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.gateways.breaker import Breaker
@@ -52,7 +52,7 @@ from provisioner.store.db.schema import REVISION
 NO_CURE = Text("")
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """How a part is."""
 
     OK = "ok"
@@ -63,11 +63,11 @@ class Status(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Finding:
+class CheckResult:
     """What was found out about one part."""
 
     name: str
-    status: Status = Status.OK
+    status: CheckStatus = CheckStatus.OK
     message: Text
     cure: Text = NO_CURE
     code: ExitCode = ExitCode.DONE
@@ -90,7 +90,7 @@ def command(session: Session) -> ExitCode:
     return min(codes, default=ExitCode.DONE)
 
 
-def _findings(session: Session) -> Iterator[Finding]:
+def _findings(session: Session) -> Iterator[CheckResult]:
     try:
         config = session.configuration
         settings = config.plugin_settings()
@@ -98,7 +98,7 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield _problem("config", error)
         yield _libraries()
         return
-    yield Finding(name="config", message=Text("{file}", {"file": config.file}))
+    yield CheckResult(name="config", message=Text("{file}", {"file": config.file}))
     yield from _secrets(config)
     yield _libraries()
     yield from _store(config)
@@ -109,11 +109,11 @@ def _findings(session: Session) -> Iterator[Finding]:
         )
         stack.callback(plugins.close)
         plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
-        for one in settings:
+        for setting in settings:
             try:
-                plugins.load([one])
+                plugins.load([setting])
             except ConfigurationError as error:
-                yield _problem(f"plugins.{one.plugin}", error)
+                yield _problem(f"plugins.{setting.plugin}", error)
         yield _passwords(plugins)
         yield from _authority(config)
         yield from _rule_sets(config, plugins)
@@ -122,33 +122,33 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield from _quarantined(config)
 
 
-def _secrets(config: LoadedConfiguration) -> Iterator[Finding]:
+def _secrets(config: LoadedConfiguration) -> Iterator[CheckResult]:
     """Say which secrets stand in the file itself, for everybody who can read it."""
     content = config.content
     for place in places_in_clear({"targets": content.targets, "channels": content.channels, "rules": content.rules}):
-        yield Finding(
+        yield CheckResult(
             name="config",
-            status=Status.WARNING,
+            status=CheckStatus.WARNING,
             message=Text("{place} is a secret that stands in the configuration itself", {"place": place}),
             cure=Text("move the secret out of the file and name the place here"),
         )
 
 
-def _libraries() -> Finding:
+def _libraries() -> CheckResult:
     """See that two distributions do not fight over the import name ``passlib``."""
     installed = {distribution.name for distribution in metadata.distributions() if distribution.name}
     if {"passlib", "libpass"} <= installed:
-        return Finding(
+        return CheckResult(
             name="libraries",
-            status=Status.PROBLEM,
+            status=CheckStatus.PROBLEM,
             message=Text("passlib is installed beside libpass, and overwrites it"),
             cure=Text("run 'pip uninstall passlib', then 'pip install --force-reinstall libpass'"),
             code=ExitCode.WRONG,
         )
-    return Finding(name="libraries", message=Text("no conflicts"))
+    return CheckResult(name="libraries", message=Text("no conflicts"))
 
 
-def _store(config: LoadedConfiguration) -> Iterator[Finding]:
+def _store(config: LoadedConfiguration) -> Iterator[CheckResult]:
     try:
         Store.open(config.store_url).close()
         with Store.create(config.store_url) as store:  # it is there, so this only shows that it can be written
@@ -157,14 +157,14 @@ def _store(config: LoadedConfiguration) -> Iterator[Finding]:
     except ProvisionerError as error:
         yield _problem("store", error)
         return
-    yield Finding(name="store", message=Text("version {version}, can be written", {"version": REVISION}))
+    yield CheckResult(name="store", message=Text("version {version}, can be written", {"version": REVISION}))
     if lost:
         yield _restored(lost.seq, head_file)
     yield _clock(known, utc_now())
     yield from _operations(config)
 
 
-def _operations(config: LoadedConfiguration) -> Iterator[Finding]:
+def _operations(config: LoadedConfiguration) -> Iterator[CheckResult]:
     """Count the operations that have not ended. Those on which a process works need nobody's attention."""
     with suppress(StoreError), Store.open(config.store_url) as store:
         found = store.count_unended()
@@ -174,18 +174,18 @@ def _operations(config: LoadedConfiguration) -> Iterator[Finding]:
         message = Text("{incomplete} incomplete, {planned} planned, {running} running, {staged} held back", counts)
         if found.keys() - {OperationState.RUNNING} or any(store.resumable(utc_now())):
             cure = Text("see 'provisioner operation list', then run 'provisioner resume'")
-            yield Finding(name="operations", status=Status.WARNING, message=message, cure=cure)
+            yield CheckResult(name="operations", status=CheckStatus.WARNING, message=message, cure=cure)
         else:
-            yield Finding(name="operations", message=message)
+            yield CheckResult(name="operations", message=message)
 
 
-def _restored(seq: int, head_file: Path) -> Finding:
-    return Finding(
+def _restored(seq: int, head_file: Path) -> CheckResult:
+    return CheckResult(
         name="store",
-        status=Status.PROBLEM,
+        status=CheckStatus.PROBLEM,
         message=Text(
             "the store is older than it was, as after the restoring of a backup: it knows nothing of what led to event "
-            "{seq} of the trail, so passwords and states of accounts may be others than it says",
+            "{seq} of the audit log, so passwords and states of accounts may be others than it says",
             {"seq": seq},
         ),
         cure=Text(
@@ -197,34 +197,34 @@ def _restored(seq: int, head_file: Path) -> Finding:
     )
 
 
-def _clock(known: KnownTimes | None, now: datetime) -> Finding:
+def _clock(known: KnownTimes | None, now: datetime) -> CheckResult:
     """Compare the clock with what the store remembers."""
     if known and (error := known.objection(now)):
         return _problem("clock", error)
     if known and known.has_future(now):
-        return Finding(
+        return CheckResult(
             name="clock",
-            status=Status.WARNING,
+            status=CheckStatus.WARNING,
             message=Text("the clock was ahead: times up to {time} are stored", {"time": known.latest_at}),
             cure=Text("the next sweep corrects them; run 'provisioner policy sweep'"),
         )
     ahead = (known.latest_at - now).total_seconds() if known else 0
     if ahead > 0:
-        return Finding(
+        return CheckResult(
             name="clock",
-            status=Status.WARNING,
+            status=CheckStatus.WARNING,
             message=Text("the clock is {seconds} seconds behind the last operation", {"seconds": round(ahead)}),
             cure=Text("set the clock, and keep it right by NTP"),
         )
-    return Finding(name="clock", message=Text("{time}", {"time": now}))
+    return CheckResult(name="clock", message=Text("{time}", {"time": now}))
 
 
-def _authority(config: LoadedConfiguration) -> Iterator[Finding]:
+def _authority(config: LoadedConfiguration) -> Iterator[CheckResult]:
     settings = config.content.authority
     cure = Text("name administrators under [authority]")
     if settings is None:
         message = Text("authority is not enforced: everybody may do everything")
-        yield Finding(name="authority", status=Status.WARNING, message=message, cure=cure)
+        yield CheckResult(name="authority", status=CheckStatus.WARNING, message=message, cure=cure)
         return
     with suppress(StoreError), Store.open(config.store_url) as store:
         given = len(store.all_grants())
@@ -232,19 +232,21 @@ def _authority(config: LoadedConfiguration) -> Iterator[Finding]:
         if administrators:
             counts = {"administrators": administrators, "given": given}
             message = Text("{administrators} administrator(s), {given} role(s) given", counts)
-            yield Finding(name="authority", message=message)
+            yield CheckResult(name="authority", message=message)
         else:
             message = Text("nobody is an administrator, so nobody can give roles")
-            yield Finding(name="authority", status=Status.PROBLEM, message=message, cure=cure, code=ExitCode.WRONG)
+            yield CheckResult(
+                name="authority", status=CheckStatus.PROBLEM, message=message, cure=cure, code=ExitCode.WRONG
+            )
 
 
-def _passwords(plugins: Plugins) -> Finding:
+def _passwords(plugins: Plugins) -> CheckResult:
     try:
         maker = PasswordMaker.of(plugins.password_policies())
     except ConfigurationError as error:
         return _problem("passwords", error)
     strength = {"length": maker.length, "bits": round(maker.bits)}
-    return Finding(name="passwords", message=Text("{length} characters, {bits} bits", strength))
+    return CheckResult(name="passwords", message=Text("{length} characters, {bits} bits", strength))
 
 
 def _practice(config: LoadedConfiguration, plugins: Plugins) -> Practice:
@@ -259,7 +261,7 @@ def _practice(config: LoadedConfiguration, plugins: Plugins) -> Practice:
     return Practice(length=length, life=life)
 
 
-def _rule_sets(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Finding]:
+def _rule_sets(config: LoadedConfiguration, plugins: Plugins) -> Iterator[CheckResult]:
     """See that the rule sets go together and hold for units that are known, and what they watch."""
     if plugins.rule_sets.keys() != config.content.rules.keys():
         return  # it was said already which plug-in did not load
@@ -272,58 +274,61 @@ def _rule_sets(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Findin
         for rule_set in policy.rule_sets:
             yield _rule_set(rule_set, store)
         yield from _failing_rules(policy, store)
-        for sighting in policy.sightings(plugins.report):
-            yield _sighting(sighting)
+        for observation in policy.observations(plugins.report):
+            yield _observation(observation)
 
 
-def _rule_set(rule_set: RuleSet, store: Store) -> Finding:
+def _rule_set(rule_set: RuleSet, store: Store) -> CheckResult:
     name, scope = f"rules.{rule_set.name}", rule_set.scope
     if unknown := scope.under - store.units(scope.under).keys():
-        return Finding(
+        return CheckResult(
             name=name,
-            status=Status.WARNING,
+            status=CheckStatus.WARNING,
             message=Text("there is no unit {code}", {"code": ", ".join(sorted(unknown))}),
             cure=Text("correct the codes after under, or import the units"),
         )
     kinds, under = ", ".join(sorted(scope.kinds)), ", ".join(sorted(scope.under))
     if rule_set.rules and (kinds or under):
         places = {"kinds": kinds or "*", "under": under or "*"}
-        return Finding(name=name, message=Text("holds for units of kind {kinds} under {under}", places))
-    return Finding(name=name, message=Text("holds everywhere"))
+        return CheckResult(name=name, message=Text("holds for units of kind {kinds} under {under}", places))
+    return CheckResult(name=name, message=Text("holds everywhere"))
 
 
-def _failing_rules(policy: Policy, store: Store) -> Iterator[Finding]:
+def _failing_rules(policy: Policy, store: Store) -> Iterator[CheckResult]:
     """Ask every rule about every account it holds for, and name the first account at which a rule fails."""
     first: dict[tuple[str, str], RuleFailure] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for accounts in store.accounts_after(""):
-        units, marks = store.units({one.unit for one in accounts}), store.marks([one.login for one in accounts])
-        for one in accounts:
-            for failure in policy.evaluate(one, units[one.unit], marks.get(one.login, ())).failures:
+        units, marks = (
+            store.units({account.unit for account in accounts}),
+            store.marks([account.login for account in accounts]),
+        )
+        for account in accounts:
+            for failure in policy.evaluate(account, units[account.unit], marks.get(account.login, ())).failures:
                 counts[failure.rule_set, failure.rule] += 1
                 first.setdefault((failure.rule_set, failure.rule), failure)
     for key, failure in first.items():
         values = {**failure.message.values, "count": counts[key], "login": failure.login}
-        yield Finding(
+        yield CheckResult(
             name=f"rules.{failure.rule_set}",
-            status=Status.PROBLEM,
+            status=CheckStatus.PROBLEM,
             message=Text("{rule} fails for {count} account(s), the first is {login}", values),
             cure=Text("correct the plug-in or its parameters; 'provisioner policy due' names all accounts"),
             code=ExitCode.WRONG,
         )
 
 
-def _sighting(sighting: Sighting) -> Finding:
-    if sighting.error:
-        return _problem(sighting.subject, sighting.error)
-    due = [one for one in sighting.deadlines if one.at <= utc_now()]
+def _observation(observation: Observation) -> CheckResult:
+    if observation.error:
+        return _problem(observation.subject, observation.error)
+    due = [deadline for deadline in observation.deadlines if deadline.at <= utc_now()]
     if due:
         reason = max(due, key=lambda one: one.at).reason
-        return Finding(name=sighting.subject, status=Status.WARNING, message=reason)
-    return Finding(name=sighting.subject, message=sighting.message)
+        return CheckResult(name=observation.subject, status=CheckStatus.WARNING, message=reason)
+    return CheckResult(name=observation.subject, message=observation.message)
 
 
-def _systems(plugins: Plugins, practice: Practice) -> Iterator[Finding]:
+def _systems(plugins: Plugins, practice: Practice) -> Iterator[CheckResult]:
     """Check every target and channel, at the same time, because each may make us wait for a while."""
     looks: list[tuple[str, Callable[[], tuple[Text, Sequence[str]]]]] = [
         *((f"targets.{name}", partial(_target, target, practice)) for name, target in plugins.targets.items()),
@@ -335,14 +340,14 @@ def _systems(plugins: Plugins, practice: Practice) -> Iterator[Finding]:
             yield from future.result()
 
 
-def _left_out(plugins: Plugins) -> Iterator[Finding]:
+def _left_out(plugins: Plugins) -> Iterator[CheckResult]:
     """Say what targets and channels cannot do: what the configuration says of it, and what it does not know."""
-    for one in (*plugins.targets.values(), *plugins.channels.values()):
-        name = f"{one.family}.{one.name}"
-        yield from (_problem(name, error, ExitCode.WRONG) for error in one.missing)
-        if one.cannot:
-            hooks = {"hooks": ", ".join(sorted(one.cannot))}
-            yield Finding(name=name, message=Text("cannot do {hooks}, as the configuration says", hooks))
+    for target in (*plugins.targets.values(), *plugins.channels.values()):
+        name = f"{target.family}.{target.name}"
+        yield from (_problem(name, error, ExitCode.WRONG) for error in target.missing)
+        if target.cannot:
+            hooks = {"hooks": ", ".join(sorted(target.cannot))}
+            yield CheckResult(name=name, message=Text("cannot do {hooks}, as the configuration says", hooks))
 
 
 def _calendar(config: LoadedConfiguration) -> Calendar:
@@ -352,7 +357,7 @@ def _calendar(config: LoadedConfiguration) -> Calendar:
     return Calendar(now=utc_now)
 
 
-def _quarantined(config: LoadedConfiguration) -> Iterator[Finding]:
+def _quarantined(config: LoadedConfiguration) -> Iterator[CheckResult]:
     """Say which of them are left alone until somebody resumes them, whatever their checks say."""
     families = {"targets": config.content.targets, "channels": config.content.channels}
     with suppress(StoreError), Store.open(config.store_url) as store:
@@ -363,19 +368,20 @@ def _quarantined(config: LoadedConfiguration) -> Iterator[Finding]:
                 yield _problem(f"{family}.{name}", error)
 
 
-def _system(name: str, look: Callable[[], tuple[Text, Sequence[str]]]) -> list[Finding]:
+def _system(name: str, look: Callable[[], tuple[Text, Sequence[str]]]) -> list[CheckResult]:
     try:
         message, warnings = look()
     except UnsupportedError:
-        return [Finding(name=name, status=Status.WARNING, message=Text("the plug-in has no check"))]
+        return [CheckResult(name=name, status=CheckStatus.WARNING, message=Text("the plug-in has no check"))]
     except InMaintenanceError as error:
-        return [Finding(name=name, message=error.text, cure=error.cure)]
+        return [CheckResult(name=name, message=error.text, cure=error.cure)]
     except ProvisionerError as error:
         return [_problem(name, error)]
     warned = [
-        Finding(name=name, status=Status.WARNING, message=Text("{warning}", {"warning": one})) for one in warnings
+        CheckResult(name=name, status=CheckStatus.WARNING, message=Text("{warning}", {"warning": warning}))
+        for warning in warnings
     ]
-    return [Finding(name=name, message=message), *warned]
+    return [CheckResult(name=name, message=message), *warned]
 
 
 def _target(target: Target, practice: Practice) -> tuple[Text, Sequence[str]]:
@@ -390,17 +396,17 @@ def _channel(channel: Channel) -> tuple[Text, Sequence[str]]:
     return Text("reachable"), channel.check(CheckChannel()).warnings
 
 
-def _problem(name: str, error: ProvisionerError, code: ExitCode | None = None) -> Finding:
-    return Finding(
+def _problem(name: str, error: ProvisionerError, code: ExitCode | None = None) -> CheckResult:
+    return CheckResult(
         name=name,
-        status=Status.PROBLEM,
+        status=CheckStatus.PROBLEM,
         message=error.text,
         cure=error.cure,
         code=failures.exit_code(error) if code is None else code,
     )
 
 
-def _document(finding: Finding, session: Session) -> dict[str, str]:
+def _document(finding: CheckResult, session: Session) -> dict[str, str]:
     said = session.output.said
     return {
         "name": finding.name,
@@ -410,7 +416,7 @@ def _document(finding: Finding, session: Session) -> dict[str, str]:
     }
 
 
-def _tell(finding: Finding, session: Session) -> None:
+def _tell(finding: CheckResult, session: Session) -> None:
     output = session.output
     output.lines(f"{output.word(finding.status):8} {finding.name}: {output.said(finding.message)}")
     if finding.cure.template:

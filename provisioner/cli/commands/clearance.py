@@ -47,7 +47,7 @@ def _require_role(session: Session, app: Application, person_id: str) -> None:
     office = {Role.PERSONNEL_OFFICE}
     if app.authority.has_any(session.actor, office):
         person = app.planner.people.find_all([person_id]).get(person_id) if app.authority.enforced else None
-        if app.authority.standing(session.actor, {*office, Role.ADMINISTRATOR}, person.unit if person else None):
+        if app.authority.effective_role(session.actor, {*office, Role.ADMINISTRATOR}, person.unit if person else None):
             return
     app.authority.require(session.actor, office)
 
@@ -61,7 +61,7 @@ def _blocks(app: Application, request: AskClearance) -> list[ClearanceBlock]:
 
         TargetError: It cannot be told.
     """
-    blocks = app.engine.tools.retry.call(lambda _: app.plugins.clearance_blocks(request))
+    blocks = app.engine.context.retry.call(lambda _: app.plugins.clearance_blocks(request))
     if not blocks and not app.planner.people.find_all([request.person_id]):
         problem = Text("nobody knows {person}", {"person": request.person_id})
         raise InputError([Problem(field="person", message=problem)])
@@ -71,10 +71,11 @@ def _blocks(app: Application, request: AskClearance) -> list[ClearanceBlock]:
 def _tell(session: Session, person_id: str, passage: str, blocks: list[ClearanceBlock], remarks: list[Text]) -> None:
     output = session.output
     said = [
-        {"subject": one.subject, "reason": output.said(one.reason), "cure": output.said(one.cure)} for one in blocks
+        {"subject": block.subject, "reason": output.said(block.reason), "cure": output.said(block.cure)}
+        for block in blocks
     ]
     answer = {"person": person_id, "passage": passage, "clear": not blocks, "blocks": said}
-    output.document({**answer, "remarks": [output.said(one) for one in remarks]} if remarks else answer)
+    output.document({**answer, "remarks": [output.said(remark) for remark in remarks]} if remarks else answer)
     if blocks:
         output.say("{person}: may not be processed yet", person=person_id)
     else:

@@ -35,7 +35,7 @@ from provisioner.store import Store
 from provisioner.testing.contract.results import Result, Verdict
 
 if TYPE_CHECKING:
-    from provisioner.testing.contract.sandbox import People  # needs pytest, which users need not have
+    from provisioner.testing.contract.sandbox import SandboxPeople  # needs pytest, which users need not have
 
 
 @click.command("contract")
@@ -129,7 +129,7 @@ def _list(session: Session) -> ExitCode:
     return ExitCode.DONE
 
 
-def _run(plugins: Plugins, target: Target, people: People, junit: Path | None, report: Report) -> list[Result]:
+def _run(plugins: Plugins, target: Target, people: SandboxPeople, junit: Path | None, report: Report) -> list[Result]:
     from provisioner.testing.contract import live, running
 
     passwords = PasswordMaker.of(plugins.password_policies())
@@ -150,7 +150,7 @@ def _write_junit(file: Path, text: str) -> None:
         raise InputError([Problem(field="junit", message=message)]) from None
 
 
-def _people(session: Session, plugins: Plugins, code: str | None) -> People:
+def _people(session: Session, plugins: Plugins, code: str | None) -> SandboxPeople:
     """Return whose accounts they are: nobody's, or those of a unit that the store knows."""
     from provisioner.testing.contract.sandbox import PEOPLE
 
@@ -163,7 +163,7 @@ def _people(session: Session, plugins: Plugins, code: str | None) -> People:
         # Asked once each: whoever runs the contract sees at once that the personnel system does not answer.
         retry = Retry(RetryPolicy(attempts=1), threading.Event())
         found = Staff(plugins.find_person, store.persons, retry).find_all(custodians)
-    known = [found[one] for one in custodians if one in found]
+    known = [found[custodian] for custodian in custodians if custodian in found]
     holder, successor, *_ = [*known, people.holder, people.successor]
     return attrs.evolve(people, unit=units[0], holder=holder, successor=successor)
 

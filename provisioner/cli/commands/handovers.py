@@ -59,7 +59,7 @@ def hand_over(
         [account] = known_accounts(app.store, app.planner.naming, [login])
         app.authority.require(session.actor, {Role.OFFICER}, account.unit)
         receiver = incoming or _it_custodian(app)
-        plan = app.planner.hand_over(account, to=receiver, outgoing=outgoing, cause=session.cause(reason))
+        plan = app.planner.hand_over(account, to=receiver, outgoing=outgoing, initiator=session.initiator(reason))
         code = run(session, app, plan, dry_run=dry_run)
         for operation_id in app.store.handovers(work.operation.id for work in plan.work):
             session.output.say("'provisioner handover show {id}' prints the record for both sides", id=operation_id)
@@ -134,7 +134,9 @@ def not_handed_over(store: Store, found: Iterable[Handover]) -> Mapping[str, Seq
     operations = store.operations([one.operation_id for one in found])
     hook = HOOKS[HandOver]
     return {
-        operation.id: [one.name for one in operation.steps if one.hook == hook and one.outcome is Outcome.NOT_APPLIED]
+        operation.id: [
+            step.name for step in operation.steps if step.hook == hook and step.outcome is Outcome.NOT_APPLIED
+        ]
         for operation in operations.values()
     }
 

@@ -60,7 +60,7 @@ def staged(session: Session) -> ExitCode:
 def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> ExitCode:
     """Carry out a run that waits for a release.
 
-    The actor is recorded in the audit trail. Later operations on the same accounts replace their part of the run.
+    The actor is recorded in the audit log. Later operations on the same accounts replace their part of the run.
     """
     with started(session, dry_run=dry_run) as app:
         run_id = find_id(app.store, Named.RUN, run_id)
@@ -97,7 +97,7 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
 
 def _require_right(session: Session, app: Application, operations: Iterable[Operation]) -> None:
     """Make sure that somebody may take these back: who asked for them, or an officer of their units."""
-    logins = [one.login for one in operations if one.actor != session.actor]
+    logins = [operation.login for operation in operations if operation.actor != session.actor]
     for unit in sorted({account.unit for account in app.store.accounts(logins).values()}):
         app.authority.require(session.actor, {Role.OFFICER}, unit)
 

@@ -60,7 +60,7 @@ def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCod
             login=account.login,
             text=text,
             reporter=session.actor,
-            reported_at=app.engine.tools.now(),
+            reported_at=app.engine.context.now(),
             unit=account.unit,
         )
         return _record(session, app, TroubleReported, trouble, dry_run=dry_run)
@@ -191,8 +191,8 @@ def _record(
     session: Session, app: Application, make: type[TroubleEvent], trouble: Trouble, *, dry_run: bool
 ) -> ExitCode:
     if not dry_run:
-        now = app.engine.tools.now()
-        app.desk.record(make(at=now, actor=session.actor, login=trouble.login, trouble=trouble))
+        now = app.engine.context.now()
+        app.request_service.record(make(at=now, actor=session.actor, login=trouble.login, trouble=trouble))
     return _tell(session, app.store, trouble, dry_run=dry_run)
 
 
@@ -217,8 +217,8 @@ def _shown(session: Session, store: Store, troubles: Sequence[Trouble]) -> tuple
 
 
 def _steps(store: Store, trouble: Trouble) -> list[dict[str, str]]:
-    """Return what happened to a report, from the trail."""
-    bodies = [json.loads(one.body) for one in store.events(login=trouble.login) if one.kind in _STEPS]
+    """Return what happened to a report, from the audit log."""
+    bodies = [json.loads(event.body) for event in store.events(login=trouble.login) if event.kind in _STEPS]
     return [
         {"at": body["at"], "kind": body["kind"], "actor": body["actor"], "unit": body["trouble"]["unit"]}
         for body in bodies

@@ -84,7 +84,11 @@ def command(session: Session, *, ask: bool) -> ExitCode:
     Plug-ins that the configuration does not name are not imported.
     """
     session.set_up_logs()
-    settings = {one.plugin: one for one in session.configuration.plugin_settings()} if session.has_configuration else {}
+    settings = (
+        {setting.plugin: setting for setting in session.configuration.plugin_settings()}
+        if session.has_configuration
+        else {}
+    )
     usable_ones, quarantined = usable(session), _quarantined(session)
     found = installed()
     plugins = [
@@ -218,14 +222,14 @@ def _tell(plugins: Sequence[Plugin], session: Session) -> None:
         ("name", "version", "distribution", "state", "used by", "commands"),
         [
             (
-                one.name,
-                one.version,
-                one.distribution,
-                output.word(one.state),
-                ", ".join(one.used_by),
-                ", ".join(one.commands),
+                plugin.name,
+                plugin.version,
+                plugin.distribution,
+                output.word(plugin.state),
+                ", ".join(plugin.used_by),
+                ", ".join(plugin.commands),
             )
-            for one in plugins
+            for plugin in plugins
         ],
     )
     for plugin in plugins:

@@ -22,7 +22,7 @@ from provisioner.cli.session import Session
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.api.events import DutyConfirmed
 from provisioner.core.api.messages import AuthorizeOperation
-from provisioner.core.api.rules import Action, Deadline, Rule, Sighting, Watch, name_of
+from provisioner.core.api.rules import Action, Deadline, Monitor, Observation, Rule, name_of
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.governance.authority import Role
 from provisioner.core.model import Account, Operation, OperationKind, Unit
@@ -43,7 +43,7 @@ _KINDS = {
 }
 
 #: What a sweep tells of besides operations.
-_Told = Notice | Refusal | Sighting | RuleFailure
+_Told = Notice | Refusal | Observation | RuleFailure
 
 #: The most days that are simulated: ten years.
 _MOST_DAYS = 3660
@@ -100,7 +100,7 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
     The most urgent comes first.
     """
     with session.application() as app:
-        end = session.start_of(until) if until else app.engine.tools.now() + timedelta(microseconds=1)
+        end = session.start_of(until) if until else app.engine.context.now() + timedelta(microseconds=1)
         if unit and unit not in app.store.units([unit]):
             raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
         accounts = list(app.store.find_accounts(due_before=end, under=unit))
@@ -213,15 +213,15 @@ def _require_duty(app: Application, account: Account, rule_set: str) -> None:
         InputError: It has none, so nothing can be confirmed.
     """
     [(_, found)] = _evaluated(app, [account])
-    if not any((one.action, one.rule_set) == (Action.DUTY, rule_set) for one in found.deadlines):
+    if not any((deadline.action, deadline.rule_set) == (Action.DUTY, rule_set) for deadline in found.deadlines):
         values = {"name": rule_set, "login": account.login}
         raise InputError([_problem("rule-set", Text("rule set {name} has no duty for {login} to confirm", values))])
 
 
 def _confirmed(session: Session, app: Application, account: Account, rule_set: str) -> Account:
-    at = app.engine.tools.now()
+    at = app.engine.context.now()
     event = DutyConfirmed(at=at, actor=session.actor, login=account.login, subject=account.login, rule_set=rule_set)
-    app.engine.tools.record(event)
+    app.engine.context.record(event)
     app.sweep().plan_ahead([account])
     return app.store.accounts([account.login])[account.login]
 
@@ -230,13 +230,15 @@ def _problem(field: str, message: Text) -> Problem:
     return Problem(field=field, message=message)
 
 
-def _parts(one: RuleSet) -> list[Rule | Watch]:
-    return [*one.rules, *one.watches]
+def _parts(one: RuleSet) -> list[Rule | Monitor]:
+    return [*one.rules, *one.monitors]
 
 
-def _parameters(rule: Rule | Watch) -> Document:
+def _parameters(rule: Rule | Monitor) -> Document:
     cls = type(rule)
-    parameters = {one.name: _plain(getattr(rule, one.name)) for one in attrs.fields(cls)} if attrs.has(cls) else {}
+    parameters = (
+        {field.name: _plain(getattr(rule, field.name)) for field in attrs.fields(cls)} if attrs.has(cls) else {}
+    )
     return {"rule": name_of(rule), **parameters}
 
 
@@ -247,10 +249,10 @@ def _plain(value: object) -> object:
 
 
 def _evaluated(app: Application, accounts: Sequence[Account]) -> Iterator[tuple[Account, Evaluation]]:
-    units = app.store.units({one.unit for one in accounts})
-    marks = app.store.marks([one.login for one in accounts])
-    for one in accounts:
-        yield one, app.policy.evaluate(one, units[one.unit], marks.get(one.login, ()))
+    units = app.store.units({account.unit for account in accounts})
+    marks = app.store.marks([account.login for account in accounts])
+    for account in accounts:
+        yield account, app.policy.evaluate(account, units[account.unit], marks.get(account.login, ()))
 
 
 def _deadline(output: Output, login: str, deadline: Deadline) -> Document:
@@ -295,7 +297,7 @@ def _told(output: Output, told: Iterable[_Told]) -> Mapping[str, list[Document]]
     """Return what a sweep tells of besides operations, as JSON shows it."""
     answer: dict[str, list[Document]] = {"notices": [], "refused": [], "unseen": [], "failed_rules": []}
     for one in told:
-        if isinstance(one, Sighting):
+        if isinstance(one, Observation):
             answer["unseen"].append({"subject": one.subject, "message": output.said(one.message)})
         elif isinstance(one, Refusal):
             shown = _deadline(output, one.login, one.deadline)
@@ -311,16 +313,21 @@ def _told(output: Output, told: Iterable[_Told]) -> Mapping[str, list[Document]]
 
 def _failed_rules(output: Output, failures: Iterable[RuleFailure]) -> list[Document]:
     return [
-        {"login": one.login, "rule_set": one.rule_set, "rule": one.rule, "message": output.said(one.message)}
-        for one in failures
+        {
+            "login": failure.login,
+            "rule_set": failure.rule_set,
+            "rule": failure.rule,
+            "message": output.said(failure.message),
+        }
+        for failure in failures
     ]
 
 
 def _tell(output: Output, told: Iterable[_Told]) -> None:
     """Say what became of notices, and what could not be done."""
     for one in told:
-        if isinstance(one, (Sighting, RuleFailure)):
-            subject = one.subject if isinstance(one, Sighting) else one.login
+        if isinstance(one, (Observation, RuleFailure)):
+            subject = one.subject if isinstance(one, Observation) else one.login
             output.say("{subject}: {message}", subject=subject, message=output.said(one.message))
             continue
         action, said = output.word(one.deadline.action), output.said
@@ -343,9 +350,9 @@ def _simulated(session: Session, app: Application, days: int) -> tuple[list[Day]
         may=lambda account, unit, action: _may(app, account, unit, action),
     )
     for accounts in app.store.accounts_after(""):
-        units = app.store.units({one.unit for one in accounts})
-        simulation.add(accounts, units, app.store.marks([one.login for one in accounts]))
-    found = list(simulation.days(app.engine.tools.now(), days))
+        units = app.store.units({account.unit for account in accounts})
+        simulation.add(accounts, units, app.store.marks([account.login for account in accounts]))
+    found = list(simulation.days(app.engine.context.now(), days))
     return found, simulation.failures.values()
 
 
@@ -359,14 +366,14 @@ def _may(app: Application, account: Account, unit: Unit, action: Action) -> bool
         unit=unit,
         actor=POLICY_ACTOR,
         by_policy=True,
-        at=app.engine.tools.now(),
+        at=app.engine.context.now(),
     )
     return not app.planner.authorize(question)
 
 
 def _show_days(session: Session, days: Sequence[Day], failures: Collection[RuleFailure]) -> ExitCode:
     output = session.output
-    totals = Counter(one.deadline.action for day in days for one in day.happenings)
+    totals = Counter(happening.deadline.action for day in days for happening in day.happenings)
     output.document(
         {
             "days": [_day(output, day) for day in days],
@@ -384,5 +391,5 @@ def _show_days(session: Session, days: Sequence[Day], failures: Collection[RuleF
 
 def _day(output: Output, day: Day) -> Document:
     counts = {action.value: day.count(action) for action in Action}
-    items = [_deadline(output, one.login, one.deadline) for one in day.happenings]
+    items = [_deadline(output, happening.login, happening.deadline) for happening in day.happenings]
     return {"date": day.date.isoformat(), "at": iso(day.at)} | counts | {"items": items}

@@ -13,7 +13,7 @@ from provisioner.cli import failures
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import operation_document
-from provisioner.cli.render.preview import foreseen_document, tell_foreseen
+from provisioner.cli.render.preview import preview_document, tell_preview
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
 from provisioner.core.api.errors import (
@@ -28,8 +28,8 @@ from provisioner.core.api.errors import (
     UnsupportedError,
 )
 from provisioner.core.engine.limits import Share
-from provisioner.core.engine.plan import Plan, Refused, Unchanged, Work
-from provisioner.core.engine.preview import Foreseen, foresee
+from provisioner.core.engine.plan import Plan, PlannedOperation, Refused, Unchanged
+from provisioner.core.engine.preview import Preview, preview
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
@@ -86,9 +86,9 @@ def run(
     unusable = app.engine.preflight(plan.work) if plan.work and (dry_run or prepare) else ()
     if dry_run:
         excess = app.engine.staging.excess(plan.work)
-        foreseen = list(foresee(plan.work, app.engine.tools.targets))
-        return _show(session, *_readable(session, app, plan, foreseen), excess, unusable)
-    if app.engine.tools.retry.stop.is_set():
+        previews = list(preview(plan.work, app.engine.context.targets))
+        return _show(session, *_readable(session, app, plan, previews), excess, unusable)
+    if app.engine.context.retry.stop.is_set():
         raise StoppedError("the program was asked to stop before anything was changed", cure="run the command again")
     if prepare:
         prepare()
@@ -167,20 +167,20 @@ def _exit_code(ended: Iterable[Operation], refused: Sequence[Refused], failure: 
 
 
 def _readable(
-    session: Session, app: Application, plan: Plan, foreseen: Sequence[Foreseen]
-) -> tuple[Plan, Sequence[Foreseen]]:
-    """Return a plan, and what is foreseen of it, as the actor may read them: others may have asked for it."""
+    session: Session, app: Application, plan: Plan, previews: Sequence[Preview]
+) -> tuple[Plan, Sequence[Preview]]:
+    """Return a plan, and what is previews of it, as the actor may read them: others may have asked for it."""
     privacy, operations = session.privacy(app.store), [work.operation for work in plan.work]
     shown = privacy.shown_operations(operations, app.store.accounts)
     work = [attrs.evolve(work, operation=operation) for work, operation in zip(plan.work, shown, strict=True)]
-    changes = privacy.shown_foreseen(foreseen, operations, app.store.accounts)
+    changes = privacy.shown_foreseen(previews, operations, app.store.accounts)
     return attrs.evolve(plan, work=tuple(work)), list(changes)
 
 
 def _show(
     session: Session,
     plan: Plan,
-    foreseen: Sequence[Foreseen],
+    previews: Sequence[Preview],
     excess: Share | None,
     unusable: Sequence[TargetError],
 ) -> ExitCode:
@@ -188,16 +188,16 @@ def _show(
     operations = [work.operation for work in plan.work]
     answer = _document(session, operations, plan.unchanged, plan.refused)
     more = {"staged": excess is not None, "unusable": _unusable(session, unusable)}
-    session.output.document({**answer, **more, "changes": foreseen_document(foreseen)})
-    by_login: dict[str, list[Foreseen]] = {}
-    for one in foreseen:
+    session.output.document({**answer, **more, "changes": preview_document(previews)})
+    by_login: dict[str, list[Preview]] = {}
+    for one in previews:
         by_login.setdefault(one.login, []).append(one)
     for operation in operations:
         steps = ", ".join(f"{step.name} {step.hook}" for step in operation.steps if not step.error)
         kind = session.output.word(operation.kind)
         session.output.say("{login}: {kind}: {steps}", login=operation.login, kind=kind, steps=steps)
         _tell_lacking(session, operation, _LACKING)
-        tell_foreseen(session, by_login.get(operation.login, ()))
+        tell_preview(session, by_login.get(operation.login, ()))
     _tell_unchanged(session, plan.unchanged)
     _tell_refused(session, plan.refused)
     for error in unusable:
@@ -209,7 +209,9 @@ def _show(
     if excess:
         share = {"affected": excess.affected, "out_of": excess.out_of}
         session.output.say("it would be held back: {affected} of {out_of} accounts would be closed", **share)
-    lacking = any(step.error and step.error.name in _LACKING - _OMITTED for one in operations for step in one.steps)
+    lacking = any(
+        step.error and step.error.name in _LACKING - _OMITTED for operation in operations for step in operation.steps
+    )
     return ExitCode.UNFINISHED if plan.refused or lacking else ExitCode.DONE
 
 
@@ -227,7 +229,7 @@ def _document(
 
 def _unusable(session: Session, errors: Iterable[TargetError]) -> list[dict[str, str]]:
     said = session.output.said
-    return [{"name": one.target, "reason": said(one.text), "cure": said(one.cure)} for one in errors]
+    return [{"name": error.target, "reason": said(error.text), "cure": said(error.cure)} for error in errors]
 
 
 def _tell(
@@ -243,7 +245,9 @@ def _tell(
     _tell_unchanged(session, unchanged)
     _tell_refused(session, refused)
     _summarise(session, operations, unchanged, refused)
-    for error in dict.fromkeys(one.error for one in operations if one.error and one.error.name in _SAID_ONCE):
+    for error in dict.fromkeys(
+        operation.error for operation in operations if operation.error and operation.error.name in _SAID_ONCE
+    ):
         _tell_error(session, error)
 
 
@@ -281,7 +285,10 @@ def _summarise(
     parts.insert(1, output.text("{count} unchanged", count=len(unchanged)))
     parts += [output.text("{count} refused", count=len(refused))] if refused else []
     output.line(", ".join(parts))
-    if any(not one.state.ended and not (one.error and one.error.name in _SAID_ONCE) for one in operations):
+    if any(
+        not operation.state.ended and not (operation.error and operation.error.name in _SAID_ONCE)
+        for operation in operations
+    ):
         output.say("run 'provisioner resume' to drive on what is not done")
 
 
@@ -331,7 +338,10 @@ def carry_on(
 
 
 def show_again(
-    session: Session, app: Application, again: Iterable[Work | Operation], unchanged: Sequence[Unchanged] = ()
+    session: Session,
+    app: Application,
+    again: Iterable[PlannedOperation | Operation],
+    unchanged: Sequence[Unchanged] = (),
 ) -> ExitCode:
     """Only show what would be done with operations from the journal.
 
@@ -350,7 +360,7 @@ def show_again(
         ProvisionerError: They cannot be carried out now.
     """
     found = list(again)
-    work = tuple(one for one in found if isinstance(one, Work))
+    work = tuple(one for one in found if isinstance(one, PlannedOperation))
     left = [one for one in found if isinstance(one, Operation)]
     refused = tuple(map(_refused, session.privacy(app.store).shown_operations(left, app.store.accounts)))
     return run(session, app, Plan(work=work, unchanged=tuple(unchanged), refused=refused), dry_run=True)
@@ -359,7 +369,7 @@ def show_again(
 def _left(app: Application, *, only_due: bool) -> Iterator[Operation]:
     """Yield the operations that have not ended, each once: first what is due, then what waits for its next try."""
     seen = set()
-    for operation in app.store.resumable(app.engine.tools.now()):
+    for operation in app.store.resumable(app.engine.context.now()):
         seen.add(operation.id)
         yield operation
     if not only_due:

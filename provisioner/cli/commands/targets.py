@@ -29,7 +29,7 @@ from provisioner.services.bootstrap import authority_of, utc_now
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Family(StrEnum):
+class SystemKind(StrEnum):
     """What it is."""
 
     TARGET = "target"
@@ -62,7 +62,7 @@ def list_(session: Session) -> ExitCode:
         calendar = Calendar(read=store.all_maintenance, now=utc_now)
         shown = [
             _document(family, name, str(table["plugin"]), health.get(name), calendar.maintenance(name))
-            for family, tables in ((Family.TARGET, content.targets), (Family.CHANNEL, content.channels))
+            for family, tables in ((SystemKind.TARGET, content.targets), (SystemKind.CHANNEL, content.channels))
             for name, table in tables.items()
         ]
     session.output.document({"items": shown})
@@ -181,7 +181,7 @@ def _condition(health: TargetHealth | None, planned: Maintenance | None) -> Cond
 
 
 def _document(
-    family: Family, name: str, plugin: str, health: TargetHealth | None, planned: Maintenance | None
+    family: SystemKind, name: str, plugin: str, health: TargetHealth | None, planned: Maintenance | None
 ) -> Document:
     return {
         "name": name,
@@ -196,7 +196,7 @@ def _document(
 def _row(session: Session, one: Document) -> tuple[str, ...]:
     output = session.output
     state = output.word(Condition(str(one["state"])))
-    kind, reason = output.word(Family(str(one["kind"]))), output.translated(str(one["reason"]))
+    kind, reason = output.word(SystemKind(str(one["kind"]))), output.translated(str(one["reason"]))
     until = session.local_time(datetime.fromisoformat(str(one["until"]))) if one["until"] else ""
     return (str(one["name"]), kind, str(one["plugin"]), state, until, reason)
 

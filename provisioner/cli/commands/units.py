@@ -75,7 +75,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
         known = _known_units(app.store, [one for one in given if one not in lists and one not in units])
         _require_right(session, app.authority, app.store, _changed(manifest, app.store))
         with _located(manifest):
-            plan = app.planner.open_units([*units.values(), *known], session.cause(reason))
+            plan = app.planner.open_units([*units.values(), *known], session.initiator(reason))
             prepare = partial(app.save_units, manifest.items, actor=session.actor) if lists else None
             return run(session, app, plan, dry_run=dry_run, prepare=prepare)
 
@@ -96,7 +96,7 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
         own = [account for account in under.values() if account.unit in codes]
         if not with_subtree:
             _require_closed(account for account in under.values() if account.unit not in codes)
-        plan = app.planner.close(list(under.values()) if with_subtree else own, session.cause(reason))
+        plan = app.planner.close(list(under.values()) if with_subtree else own, session.initiator(reason))
         bare = [code for code in dict.fromkeys(codes) if code not in {account.unit for account in own}]
         without = [Unchanged(login=code, reason=Text("the unit has no account")) for code in bare]
         return run(session, app, attrs.evolve(plan, unchanged=(*plan.unchanged, *without)), dry_run=dry_run)
@@ -219,7 +219,7 @@ def _located(manifest: Manifest[Unit]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError([place for one in error.problems for place in _places(one, manifest)]) from None
+        raise InputError([place for problem in error.problems for place in _places(problem, manifest)]) from None
 
 
 def _places(problem: Problem, manifest: Manifest[Unit]) -> Sequence[Problem]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from provisioner.core.governance.access_requests import RequestForm
-from provisioner.core.governance.authority import Grant
+from provisioner.core.governance.access_requests import AccessRequest
+from provisioner.core.governance.authority import RoleAssignment
 from provisioner.core.governance.incidents import Trouble
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit, canonical
@@ -118,7 +118,7 @@ def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
     return {**record, "sha256": None if is_masked else canonical.sha256(canonical.canonical(record))}
 
 
-def grant_document(grant: Grant) -> Document:
+def grant_document(grant: RoleAssignment) -> Document:
     """Return a role that somebody has, of himself or for somebody else."""
     return {
         "id": grant.id,
@@ -133,7 +133,7 @@ def grant_document(grant: Grant) -> Document:
     }
 
 
-def form_document(form: RequestForm) -> Document:
+def form_document(form: AccessRequest) -> Document:
     """Return a request form, with the SHA-256 of its archived copy once there is one."""
     return {**form.facts(), "archive_sha256": form.archive_sha256}
 

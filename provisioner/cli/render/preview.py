@@ -6,33 +6,33 @@ from collections.abc import Iterable
 
 from provisioner.cli.session import Session
 from provisioner.core.api.messages import AttributeChange
-from provisioner.core.engine.preview import Foreseen
+from provisioner.core.engine.preview import Preview
 
 
-def foreseen_document(foreseen: Iterable[Foreseen]) -> list[dict[str, object]]:
+def preview_document(previews: Iterable[Preview]) -> list[dict[str, object]]:
     """Return what would be changed, one entry for each attribute."""
     return [
         {
-            "login": one.login,
-            "target": one.target,
+            "login": preview.login,
+            "target": preview.target,
             "attribute": change.name,
             "removes": list(change.removes),
             "adds": list(change.adds),
             "keeps": list(change.keeps),
         }
-        for one in foreseen
-        for change in one.changes
+        for preview in previews
+        for change in preview.changes
     ]
 
 
-def tell_foreseen(session: Session, foreseen: Iterable[Foreseen]) -> None:
+def tell_preview(session: Session, previews: Iterable[Preview]) -> None:
     """Say the same to people, and which targets could not tell."""
-    for one in foreseen:
-        for change in one.changes:
-            _tell(session, one.target, change)
-        if one.error:
-            why = session.output.said(one.error.text)
-            session.output.say("  {target} cannot tell what would change: {why}", target=one.target, why=why)
+    for preview in previews:
+        for change in preview.changes:
+            _tell(session, preview.target, change)
+        if preview.error:
+            why = session.output.said(preview.error.text)
+            session.output.say("  {target} cannot tell what would change: {why}", target=preview.target, why=why)
 
 
 def _tell(session: Session, target: str, change: AttributeChange) -> None:

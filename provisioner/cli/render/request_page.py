@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 
 from provisioner.cli.render.pages import escape, filled, tag
 from provisioner.cli.session import Session
-from provisioner.core.governance.access_requests import RequestForm
+from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import Person
 
 
-def page(form: RequestForm, find: Callable[[Collection[str]], Mapping[str, Person]], session: Session) -> str:
+def page(form: AccessRequest, find: Callable[[Collection[str]], Mapping[str, Person]], session: Session) -> str:
     """Return a form as one HTML page that needs no other file, with a line for each signature.
 
     Args:
@@ -42,15 +42,15 @@ def page(form: RequestForm, find: Callable[[Collection[str]], Mapping[str, Perso
         language=session.language,
         title=escape(text("User request form")),
         rows="\n".join(_row(*row) for row in rows(form, people, session)),
-        signatures="\n".join(_signature(*one, text("date, signature")) for one in signatures),
+        signatures="\n".join(_signature(*signature, text("date, signature")) for signature in signatures),
         note=escape(note),
     )
 
 
-def _parts(form: RequestForm) -> Collection[str]:
+def _parts(form: AccessRequest) -> Collection[str]:
     """Return the ids of all who have a part in a form."""
     parts = (form.requester, form.recipient, form.approver, form.approver_for, form.officer, form.officer_for)
-    return {one for one in parts if one and one != MASK}
+    return {part for part in parts if part and part != MASK}
 
 
 def _row(name: str, value: str) -> str:
@@ -61,7 +61,7 @@ def _signature(part: str, name: str, below: str) -> str:
     return f"<div>{tag('p', part)}{tag('p', name)}<hr>{tag('p', below)}</div>"
 
 
-def rows(form: RequestForm, people: Mapping[str, Person], session: Session) -> list[tuple[str, str]]:
+def rows(form: AccessRequest, people: Mapping[str, Person], session: Session) -> list[tuple[str, str]]:
     """Return what a form says, line by line, in the reader's language and time zone."""
     text = session.output.text
     lines = [

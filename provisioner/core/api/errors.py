@@ -21,7 +21,7 @@
     └── TargetError                 a target or channel did not do what it was asked
         ├── TransientError          it may work later: retried
         │   ├── UnavailableError    it could not be reached; nothing was sent
-        │   │   └── LeftAloneError  it failed too often in a row and is given a rest
+        │   │   └── CircuitOpenError  it failed too often in a row and is given a rest
         │   │       ├── QuarantinedError    it failed for so long that somebody has to look at it
         │   │       └── InMaintenanceError  somebody is working on it
         │   ├── ThrottledError      it asked to be left alone for a while
@@ -55,7 +55,7 @@ from typing import ClassVar, Self
 
 import attrs
 
-from provisioner.core.api.messages import Denial
+from provisioner.core.model import StepError
 from provisioner.core.model.text import Text
 
 #: The longest time for which a target can ask not to be called.
@@ -134,6 +134,15 @@ class DeniedError(ProvisionerError):
 
 
 @attrs.frozen(kw_only=True)
+class Denial:
+    """Why somebody may not do something."""
+
+    reason: Text
+    #: Who could do it, or what has to be done first.
+    cure: Text
+
+
+@attrs.frozen(kw_only=True)
 class Denied:
     """One thing that somebody may not do."""
 
@@ -156,7 +165,7 @@ class NotAuthorizedError(DeniedError):
         super().__init__("{count} operation(s) denied", count=len(self.denials))
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.text}:", *(f"{one.login}: {one.denial.reason}" for one in self.denials)])
+        return "\n".join([f"{self.text}:", *(f"{denial.login}: {denial.denial.reason}" for denial in self.denials)])
 
 
 class BusyError(ProvisionerError):
@@ -234,17 +243,17 @@ class UnavailableError(TransientError):
     reached: bool = False
 
 
-class LeftAloneError(UnavailableError):
+class CircuitOpenError(UnavailableError):
     """The target failed so often in a row that it is not called for a while."""
 
     retryable = False
 
 
-class QuarantinedError(LeftAloneError):
+class QuarantinedError(CircuitOpenError):
     """The target failed for so long that it is not called before somebody has resumed it."""
 
 
-class InMaintenanceError(LeftAloneError):
+class InMaintenanceError(CircuitOpenError):
     """Somebody is working on the target, so it is not called. That is no failure, and alarms nobody."""
 
     #: When that will be over.
@@ -360,3 +369,8 @@ def raised_at(error: BaseException) -> str:
     """Say where *error* was raised, without its text, which may quote a secret."""
     frames = inspect.getinnerframes(error.__traceback__, context=0) if error.__traceback__ else []
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
+
+
+def step_error(error: ProvisionerError) -> StepError:
+    """Return *error* as it is stored."""
+    return StepError(name=type(error).__name__, message=str(error), cure=str(error.cure))

@@ -18,7 +18,7 @@ from provisioner.core.model import Account, Handover, Operation, OperationState,
 class Event:
     """Something that happened."""
 
-    #: The name under which it is kept; a promise to whoever reads the trail.
+    #: The name under which it is kept; a promise to whoever reads the audit log.
     kind: ClassVar[str]
     #: When, in UTC.
     at: datetime
@@ -54,7 +54,7 @@ class OperationPlanned(OperationEvent):
 class OperationStarted(OperationEvent):
     """A process began an operation or took it over, and holds the account from here on.
 
-    The operation's steps start anew; those of an earlier try live on in the trail of events only.
+    The operation's steps start anew; those of an earlier try live on in the audit log only.
     """
 
     kind = "operation_started"
@@ -76,7 +76,7 @@ class Recipient:
 
 @attrs.frozen(kw_only=True)
 class StepBegun(OperationEvent):
-    """A hook is about to be called that may change something. Hooks that only look have no beginning in the trail."""
+    """A hook that may change something is about to be called. Hooks that only read have no such event."""
 
     kind = "step_begun"
 

@@ -66,9 +66,9 @@ def require_lease() -> None:
     """Make sure that the account is still this process's to change.
 
     Call it in a plug-in right before the bytes of a request that changes something are sent: after connecting, after
-    logging in and after reading, and again before each further request. What uses :mod:`provisioner.net.http` need not: it
-    does so itself. It must be called in the thread in which the hook was called; it costs next to nothing, and outside
-    a hook it does nothing. What it raises must leave the hook as it is.
+    logging in and after reading, and again before each further request. What uses :mod:`provisioner.net.http` need not:
+    it does so itself. It must be called in the thread in which the hook was called; it costs next to nothing, and
+    outside a hook it does nothing. What it raises must leave the hook as it is.
 
     Raises:
 

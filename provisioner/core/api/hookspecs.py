@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from provisioner.core.api.errors import Denial
     from provisioner.core.api.events import Event
     from provisioner.core.api.messages import (
         AccountReport,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
         DeliverNotice,
         DeliverSecret,
         DeliveryReceipt,
-        Denial,
         FindPerson,
         HandOver,
         PasswordPolicy,
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         TargetReport,
     )
     from provisioner.core.api.registration import PluginSettings, Registrar
-    from provisioner.core.api.rules import Rule, Watch
+    from provisioner.core.api.rules import Monitor, Rule
     from provisioner.core.model import Person
 
 #: The name under which pluggy knows the project.
@@ -445,12 +445,12 @@ def password_policy() -> PasswordPolicy:
 
 
 @hookspec
-def policy_rules() -> Sequence[Rule | Watch]:
+def policy_rules() -> Sequence[Rule | Monitor]:
     """Give the rules of one rule set.
 
     Returns:
 
-        The rules, each of which answers for one account with its deadlines; and watches, which look after what has
+        The rules, each of which answers for one account with its deadlines; and monitors, which look after what has
         a date and is no account.
 
     Raises:

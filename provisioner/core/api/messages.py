@@ -375,15 +375,6 @@ class AuthorizeOperation:
 
 
 @attrs.frozen(kw_only=True)
-class Denial:
-    """Why somebody may not do something."""
-
-    reason: Text
-    #: Who could do it, or what has to be done first.
-    cure: Text
-
-
-@attrs.frozen(kw_only=True)
 class CliCommand:
     """A further command of the command line."""
 

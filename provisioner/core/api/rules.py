@@ -4,7 +4,7 @@ A rule is a pure function of what is known of one account. It has no memory and 
 *all* deadlines that follow from what is known, past and future, and the product remembers which of them were met.
 That is what makes a policy that can be simulated, and one whose deadlines can be stored.
 
-What has a date and is no account, such as a certificate, has a :class:`Watch` instead: it goes and looks.
+What has a date and is no account, such as a certificate, has a :class:`Monitor` instead: it goes and looks.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Deadline:
     action: Action
     #: When, in UTC.
     at: datetime
-    #: Why, for people: it is what a warning says, and what is written into the trail.
+    #: Why, for people: it is what a warning says, and what is written into the audit log.
     reason: Text
     #: Where the rule comes from, for example ``001 ¶2``.
     source: str
@@ -44,7 +44,7 @@ class Deadline:
 
 
 @attrs.frozen(kw_only=True)
-class Mark:
+class MetDeadline:
     """The last deadline of one kind that was met. Whatever came before it is met too."""
 
     rule_set: str
@@ -65,7 +65,7 @@ class Facts:
     #: The unit it belongs to.
     unit: Unit
     #: What was met of this rule set, by action.
-    marks: Mapping[Action, Mark] = attrs.field(factory=dict)
+    marks: Mapping[Action, MetDeadline] = attrs.field(factory=dict)
     #: Since when the rule set holds. A rule that would otherwise want something of every account on its first day
     #: starts from here. ``None`` if that is not known.
     since: datetime | None = None
@@ -140,8 +140,8 @@ def share(*key: str) -> float:
 
 
 @attrs.frozen(kw_only=True)
-class Sighting:
-    """How one thing is that a watch looked at."""
+class Observation:
+    """How one thing is that a monitor looked at."""
 
     #: What it is, always in the same words: what was met of it is remembered under this name.
     subject: str
@@ -154,13 +154,13 @@ class Sighting:
     error: TargetError | None = None
 
 
-class Watch:
+class Monitor:
     """Looks after things with a date that are no accounts. Part of a rule set, like a rule; subclass it."""
 
     #: What people call it; by default, ``MyWatch`` is ``my-watch``.
     rule_name: ClassVar[str] = ""
 
-    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Observation]:
         """Look at every thing, and return how each is.
 
         Args:
@@ -179,6 +179,6 @@ class Watch:
         raise NotImplementedError
 
 
-def name_of(rule: Rule | Watch) -> str:
+def name_of(rule: Rule | Monitor) -> str:
     """Return what people call a rule: the name that its class says, or else the words of the name of the class."""
     return rule.rule_name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(rule).__name__).lower()

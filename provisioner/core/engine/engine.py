@@ -13,27 +13,28 @@ import structlog
 
 from provisioner.core.api.errors import (
     BusyError,
+    CircuitOpenError,
     DeniedError,
     InMaintenanceError,
     InputError,
     LeaseLostError,
-    LeftAloneError,
     NotReadyError,
     Problem,
     StoreError,
     SupersededError,
     TargetError,
     known_or_defect,
+    step_error,
 )
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.messages import CheckChannel
-from provisioner.core.engine.execution import Execution, Tools
+from provisioner.core.engine.execution import EngineContext, Execution
 from provisioner.core.engine.holds import Staging
 from provisioner.core.engine.limits import Share
-from provisioner.core.engine.plan import Plan, Work
+from provisioner.core.engine.plan import Plan, PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Records
-from provisioner.core.engine.recorder import Logbook, step_error
+from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.waiting import obstacle
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
@@ -57,7 +58,7 @@ class Engine:
 
     Args:
 
-        tools: The targets, the channels and what every operation shares.
+        context: The targets, the channels and what every operation shares.
 
         planner: Makes work of operations that are in the journal.
 
@@ -71,14 +72,14 @@ class Engine:
             changed since it was asked for. Called right before each try, whoever it is that drives it on.
     """
 
-    tools: Tools
+    context: EngineContext
     planner: Planner
     records: Records
     staging: Staging
     calendar: Calendar
-    require_current: Callable[[Work], None] = lambda _: None
+    require_current: Callable[[PlannedOperation], None] = lambda _: None
 
-    def preflight(self, work: Sequence[Work]) -> Sequence[TargetError]:
+    def preflight(self, work: Sequence[PlannedOperation]) -> Sequence[TargetError]:
         """Make sure that everything the work needs is there, before the first write.
 
         What is in maintenance is not asked: the work waits for it. Closings and deletions need nothing: they shut the
@@ -98,7 +99,7 @@ class Engine:
         recipients = tuple({one.holder.id: one.holder for one in work if one.holder}.values())
         checks: list[Callable[[], Sequence[Problem]]] = [
             partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
-            for target in self.tools.targets
+            for target in self.context.targets
             if target.maintenance() is None
         ]
         if recipients:
@@ -138,7 +139,7 @@ class Engine:
             return iter(self._hold_back(work, share))
         return self._run(work)
 
-    def releasable(self, run: str, *, actor: str) -> list[Work | Operation]:
+    def releasable(self, run: str, *, actor: str) -> list[PlannedOperation | Operation]:
         """Return what would be carried out of a run that was held back if this person released it.
 
         That is what is left of it: later wishes for the same accounts have taken the place of the rest. Operations that
@@ -174,13 +175,13 @@ class Engine:
             NotReadyError: Targets or channels cannot be used now, and a password is to be made. Nothing was changed.
         """
         work = self.releasable(run, actor=actor)
-        self.preflight([one for one in work if isinstance(one, Work)])
+        self.preflight([one for one in work if isinstance(one, PlannedOperation)])
         self.staging.release(run, actor=actor, reason=reason)
         return self._run(work)
 
     def resume(self) -> Iterator[Operation]:
         """Carry out what was planned and not begun, left by a crash, or is due for its next try; see :meth:`retry`."""
-        return self.retry(self.records.resumable(self.tools.now()))
+        return self.retry(self.records.resumable(self.context.now()))
 
     def retry(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Carry out operations from the journal that have not ended, whenever their next try is due.
@@ -195,7 +196,7 @@ class Engine:
         """
         return self._run(self.startable(operations))
 
-    def startable(self, operations: Iterable[Operation]) -> Iterator[Work | Operation]:
+    def startable(self, operations: Iterable[Operation]) -> Iterator[PlannedOperation | Operation]:
         """Return the work of operations from the journal, and as they are those that cannot go on now.
 
         While a target cannot be used, closings and deletions go on without it, and the other operations wait.
@@ -226,7 +227,7 @@ class Engine:
         """Say who cannot be reached over any channel that works; one working channel is enough."""
         unreachable: list[dict[str, str]] = []
         errors: list[TargetError] = []
-        channels = [one for one in self.tools.deliverers if one.maintenance() is None]
+        channels = [deliverer for deliverer in self.context.deliverers if deliverer.maintenance() is None]
         if not channels:
             return []
         for channel in channels:
@@ -243,13 +244,13 @@ class Engine:
             if person.id in nowhere
         ]
 
-    def _hold_back(self, work: Sequence[Work | Operation], share: Share) -> list[Operation]:
+    def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
         """Stage a run that only together with another one, planned at the same time, exceeds the limit."""
-        new = [one.operation for one in work if isinstance(one, Work) and not one.recorded]
+        new = [one.operation for one in work if isinstance(one, PlannedOperation) and not one.recorded]
         held = self.staging.stage_planned(new, share)
-        return [held.get(one.id, one) for one in _operations(work)]
+        return [held.get(operation.id, operation) for operation in _operations(work)]
 
-    def _write_down(self, work: Sequence[Work]) -> list[Work | Operation]:
+    def _write_down(self, work: Sequence[PlannedOperation]) -> list[PlannedOperation | Operation]:
         """Write the plan into the journal; returns the work, or an operation that could not be planned.
 
         Raises:
@@ -270,18 +271,18 @@ class Engine:
                 break
         return [written.get(one.operation.id, one) for one in work]
 
-    def _waiting(self, work: Work) -> Work:
+    def _waiting(self, work: PlannedOperation) -> PlannedOperation:
         """Return work that waits for the end of a maintenance as it is written down."""
-        error = obstacle(work.operation, self.tools) if work.operation.state is OperationState.PLANNED else None
+        error = obstacle(work.operation, self.context) if work.operation.state is OperationState.PLANNED else None
         return attrs.evolve(work, operation=_put_off(work.operation, error)) if error else work
 
-    def _write_chunk(self, work: Sequence[Work]) -> dict[str, Operation]:
+    def _write_chunk(self, work: Sequence[PlannedOperation]) -> dict[str, Operation]:
         """Write down these operations; answers those that somebody else was faster with, by id."""
         plain = [one for one in work if not one.superseded]
         alone = [one for one in work if one.superseded]
         refused = {}
         try:
-            self.tools.record(*(self._planned(one.operation, one.account) for one in plain))
+            self.context.record(*(self._planned(one.operation, one.account) for one in plain))
         except BusyError:
             alone += plain
         for one in alone:
@@ -291,17 +292,17 @@ class Engine:
                 refused[one.operation.id] = attrs.evolve(one.operation, error=step_error(error))
         return refused
 
-    def _write_alone(self, work: Work) -> None:
+    def _write_alone(self, work: PlannedOperation) -> None:
         events: list[Event] = []
         account = work.account
         if work.superseded:
             if work.begun_before:
                 account = attrs.evolve(account, state=AccountState.INCOMPLETE)
-            book = Logbook(work.superseded, lambda *more: events.extend(more), self.tools.now)
+            book = OperationRecorder(work.superseded, lambda *more: events.extend(more), self.context.now)
             book.start()
             reason = SupersededError("{kind} of the same account took its place", kind=work.operation.kind.value)
             book.finish(OperationState.FAILED, account, reason)
-        self.tools.record(*events, self._planned(work.operation, account))
+        self.context.record(*events, self._planned(work.operation, account))
 
     def _planned(self, operation: Operation, account: Account) -> OperationPlanned:
         return OperationPlanned(
@@ -313,7 +314,7 @@ class Engine:
             account=account,
         )
 
-    def _again(self, operations: Iterable[Operation]) -> Iterator[Work | Operation]:
+    def _again(self, operations: Iterable[Operation]) -> Iterator[PlannedOperation | Operation]:
         for operation in operations:
             try:
                 yield self.planner.again(operation)
@@ -324,13 +325,15 @@ class Engine:
             except Exception as error:
                 yield _broken_off(operation, error)
 
-    def _run(self, work: Iterable[Work | Operation]) -> Iterator[Operation]:
+    def _run(self, work: Iterable[PlannedOperation | Operation]) -> Iterator[Operation]:
         """Carry work out, several operations at once, and yield each as it ends.
 
         When the store fails, what is under way is waited for, what was not begun is yielded as it is, and the failure
         is raised last.
         """
-        workers = min(MOST_WORKERS, WORKERS_PER_CALL * max((one.parallel for one in self.tools.targets), default=1))
+        workers = min(
+            MOST_WORKERS, WORKERS_PER_CALL * max((target.parallel for target in self.context.targets), default=1)
+        )
         pool = ThreadPoolExecutor(workers, thread_name_prefix="operation")
         ended: SimpleQueue[Future[Operation]] = SimpleQueue()
         failures: list[StoreError] = []
@@ -352,11 +355,11 @@ class Engine:
         if failures:
             raise failures[0]
 
-    def _carry_out(self, work: Work, failures: list[StoreError]) -> Operation:
+    def _carry_out(self, work: PlannedOperation, failures: list[StoreError]) -> Operation:
         """Carry one operation out, unless the program is asked to stop or the store has failed."""
-        if failures or self.tools.retry.stop.is_set() or work.operation.state is OperationState.STAGED:
+        if failures or self.context.retry.stop.is_set() or work.operation.state is OperationState.STAGED:
             return work.operation
-        execution = Execution(work, self.tools)
+        execution = Execution(work, self.context)
         try:
             return self._execute(work, execution)
         except LeaseLostError as error:
@@ -370,8 +373,8 @@ class Engine:
         except Exception as error:
             return _broken_off(work.operation, error)
 
-    def _execute(self, work: Work, execution: Execution) -> Operation:
-        if obstructed := obstacle(work.operation, self.tools):
+    def _execute(self, work: PlannedOperation, execution: Execution) -> Operation:
+        if obstructed := obstacle(work.operation, self.context):
             return self._wait(work.operation, obstructed)
         self.require_current(work)
         return execution.run()
@@ -382,18 +385,20 @@ class Engine:
         if operation.next_try_at == error.until or operation.state is OperationState.RUNNING:
             return waiting
         event = OperationPutOff(
-            at=self.tools.now(),
+            at=self.context.now(),
             actor=operation.actor,
             login=operation.login,
             operation_id=operation.id,
             next_try_at=error.until,
             error=step_error(error),
         )
-        self.tools.record(event)
+        self.context.record(event)
         return waiting
 
 
-def _until_failure(work: Iterable[Work | Operation], failures: list[StoreError]) -> Iterator[Work | Operation]:
+def _until_failure(
+    work: Iterable[PlannedOperation | Operation], failures: list[StoreError]
+) -> Iterator[PlannedOperation | Operation]:
     """Yield the work as far as the store can tell it."""
     try:
         yield from work
@@ -401,15 +406,15 @@ def _until_failure(work: Iterable[Work | Operation], failures: list[StoreError])
         failures.append(error)
 
 
-def _operations(work: Iterable[Work | Operation]) -> list[Operation]:
-    return [one.operation if isinstance(one, Work) else one for one in work]
+def _operations(work: Iterable[PlannedOperation | Operation]) -> list[Operation]:
+    return [one.operation if isinstance(one, PlannedOperation) else one for one in work]
 
 
 def _shuts(operation: Operation) -> bool:
     return operation.kind in SHUTTING
 
 
-def _released(found: Work | Operation) -> Work | Operation:
+def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operation:
     """Return what was held back as it is after its release; the reason why it cannot go on stays."""
     if isinstance(found, Operation):
         return attrs.evolve(found, state=OperationState.PLANNED)
@@ -434,7 +439,7 @@ def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, 
         return {}
     try:
         return _refused_by(channel, recipients)
-    except LeftAloneError:
+    except CircuitOpenError:
         raise
     except TargetError as error:
         return _told_apart(channel, recipients, error)

@@ -49,12 +49,12 @@ from provisioner.core.api.messages import (
     Receipt,
     RotateSecret,
 )
-from provisioner.core.api.rules import Mark
+from provisioner.core.api.rules import MetDeadline
 from provisioner.core.engine.delivery import deliver
 from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.engine.passwords import PasswordMaker
-from provisioner.core.engine.plan import Work
-from provisioner.core.engine.recorder import Logbook
+from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import DELIVER, HOOKS, PROBE, AccountChange, Channel, Target, able
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import (
@@ -73,7 +73,7 @@ from provisioner.core.model.secret import Secret
 
 
 @attrs.frozen(kw_only=True)
-class Tools:
+class EngineContext:
     """What every operation of a run shares."""
 
     targets: Sequence[Target]
@@ -90,10 +90,10 @@ class Tools:
     #: told it so, and its last call has ended.
     takeover_wait: timedelta
     #: Returns an account of this unit, of which these deadlines were met, with the deadlines that come next.
-    plan_ahead: Callable[[Account, Unit, Sequence[Mark]], Account] = lambda account, *_: attrs.evolve(
+    plan_ahead: Callable[[Account, Unit, Sequence[MetDeadline]], Account] = lambda account, *_: attrs.evolve(
         account, next_deadline=None, next_action=None, closes_at=None
     )
-    #: Returns what stands for a mobile number in the trail.
+    #: Returns what stands for a mobile number in the audit log.
     mobile_mark: MobileMark = lambda _: None
 
     @property
@@ -106,9 +106,9 @@ class Tools:
 class Execution:
     """One operation being carried out by one thread. Used once."""
 
-    work: Work
-    tools: Tools
-    _log: Logbook = attrs.field(init=False)
+    work: PlannedOperation
+    context: EngineContext
+    _log: OperationRecorder = attrs.field(init=False)
     #: Targets that have, or may have, something new; with the undo if there is one, the last one first.
     _changed: list[tuple[Target, AccountChange, Callable[[], None] | None]] = attrs.field(factory=list, init=False)
     #: Whether somebody may have read the new password.
@@ -118,7 +118,7 @@ class Execution:
     _begun: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._log = Logbook(self.work.operation, self.tools.record, self.tools.now)
+        self._log = OperationRecorder(self.work.operation, self.context.record, self.context.now)
 
     def run(self) -> Operation:
         """Carry the operation out and return it as it then stands.
@@ -145,7 +145,7 @@ class Execution:
             if self._kind in _SHUTTING:
                 self._shut()
             else:
-                self._give_new_secret(self.tools.passwords.make())
+                self._give_new_secret(self.context.passwords.make())
         except (TargetError, StoppedError) as error:
             return self._stop(error)
         return self._done()
@@ -161,7 +161,7 @@ class Execution:
 
     @property
     def _lease(self) -> Lease:
-        return self.tools.lease(self.work.account.login, self.work.operation.id)
+        return self.context.lease(self.work.account.login, self.work.operation.id)
 
     # -- the two courses -------------------------------------------------------------------------------------------
 
@@ -224,13 +224,13 @@ class Execution:
         noted as not attempted.
         """
         errors: list[UnsupportedError] = []
-        for target in self.tools.targets:
+        for target in self.context.targets:
             if error := target.lacks(hook):
                 position = self._begin(target.name, hook)
                 self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=self._state_without(target))
                 errors.append(error)
-        found = able(self.tools.targets, hook)
-        return found, [one for one in errors if not found or not isinstance(one, OmittedError)]
+        found = able(self.context.targets, hook)
+        return found, [error for error in errors if not found or not isinstance(error, OmittedError)]
 
     def _state_without(self, target: Target) -> TargetState | None:
         """Return what the account is on a target that is left as it is; ``None`` if that is not known better now."""
@@ -265,19 +265,19 @@ class Execution:
                 raise
 
         try:
-            receipt = self.tools.retry.call(attempt)
+            receipt = self.context.retry.call(attempt)
         except TargetError as error:
             if doubtful:
                 self._changed.insert(0, (target, request, None))
             outcome = Outcome.UNKNOWN if doubtful else Outcome.NOT_APPLIED
             self._log.end(position, outcome, error=error, target_state=TargetState.INCOMPLETE if doubtful else None)
             raise
-        self._changed_at = self._changed_at or self.tools.now()
+        self._changed_at = self._changed_at or self.context.now()
         self._changed.insert(0, (target, request, receipt.undo))
         self._log.end(position, receipt.outcome, reference=receipt.reference)
 
     def _find_out(self, proof: Callable[[], bool | None], error: TargetError) -> Receipt:
-        proved = self.tools.retry.call(lambda _: proof())
+        proved = self.context.retry.call(lambda _: proof())
         if proved:
             return Receipt(outcome=Outcome.APPLIED, detail="found by a probe, after the answer was lost")
         if proved is None:
@@ -300,7 +300,7 @@ class Execution:
             return proved
 
         try:
-            proved = self.tools.retry.call(attempt)
+            proved = self.context.retry.call(attempt)
         except TargetError as error:
             self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.INCOMPLETE)
             raise
@@ -308,7 +308,7 @@ class Execution:
 
     def _deliver(self, secret: Secret) -> None:
         """Bring the secret to its owner over the first channel that takes it."""
-        channels = self.tools.deliverers
+        channels = self.context.deliverers
         last = len(channels) - 1
         for number, channel in enumerate(channels):
             try:
@@ -327,16 +327,18 @@ class Execution:
             secret=secret,
             replaces_earlier=self._log.tries > 1,
         )
-        recipient = Recipient(person=request.recipient.id, mobile_mark=self.tools.mobile_mark(request.recipient.mobile))
+        recipient = Recipient(
+            person=request.recipient.id, mobile_mark=self.context.mobile_mark(request.recipient.mobile)
+        )
         # Whoever takes over knows by the id which message may be out.
         position = self._begin(channel.name, DELIVER, recipient, request.delivery_id)
 
         def attempt(number: int) -> DeliveryReceipt:
             self._log.count(position, number)
-            return deliver(lambda: channel.deliver(request), channel, request.delivery_id, self.tools.retry)
+            return deliver(lambda: channel.deliver(request), channel, request.delivery_id, self.context.retry)
 
         try:
-            receipt = self.tools.retry.call(attempt)
+            receipt = self.context.retry.call(attempt)
         except UnknownOutcomeError as error:
             self._secret_may_be_out = True
             self._log.end(position, Outcome.UNKNOWN, error=error)
@@ -356,7 +358,7 @@ class Execution:
         return position
 
     def _expect_no_stop(self) -> None:
-        if self.tools.retry.stop.is_set():
+        if self.context.retry.stop.is_set():
             raise StoppedError("the program was asked to stop", cure="run 'provisioner resume'")
 
     def _outwait_former_process(self) -> None:
@@ -365,7 +367,7 @@ class Execution:
         It is not told at once that it lost the operation, and a call that it has sent cannot be taken back.
         """
         if self._lease.contested:
-            self.tools.retry.stop.wait(self.tools.takeover_wait.total_seconds())
+            self.context.retry.stop.wait(self.context.takeover_wait.total_seconds())
             self._expect_no_stop()
 
     def _unwind(self) -> bool:
@@ -389,11 +391,11 @@ class Execution:
 
     def _done(self) -> Operation:
         account = self._account_after()
-        account = self.tools.plan_ahead(account, self._unit_after(), self.work.marks)
+        account = self.context.plan_ahead(account, self._unit_after(), self.work.marks)
         return self._log.finish(OperationState.DONE, account, handover=self._handover())
 
     def _account_after(self) -> Account:
-        account, at = self.work.account, self._changed_at or self.tools.now()
+        account, at = self.work.account, self._changed_at or self.context.now()
         if self._kind in _SHUTTING:
             return attrs.evolve(account, state=AccountState.CLOSED, closed_at=account.closed_at or at)
         opened_at = account.opened_at if self._kind in RENEWING else at
@@ -429,7 +431,7 @@ class Execution:
             actor=operation.actor,
             reason=operation.reason,
             begun_at=operation.created_at,
-            finished_at=self.tools.now(),
+            finished_at=self.context.now(),
         )
 
     def _stop(self, error: ProvisionerError) -> Operation:
@@ -458,9 +460,9 @@ class Execution:
         if isinstance(error, InMaintenanceError):
             return error.until
         if isinstance(error, StoppedError):
-            return self.tools.now()
+            return self.context.now()
         asked = timedelta(seconds=(error.retry_after or 0) if isinstance(error, ThrottledError) else 0)
-        return self.tools.now() + max(asked, self.tools.retry.policy.next_try_after(self._log.tries))
+        return self.context.now() + max(asked, self.context.retry.policy.next_try_after(self._log.tries))
 
 
 #: What a probe says of an account on a target on which nothing was done.

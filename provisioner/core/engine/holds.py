@@ -9,7 +9,7 @@ from typing import Protocol
 
 import attrs
 
-from provisioner.core.api.errors import InputError, Problem, StagedError
+from provisioner.core.api.errors import InputError, Problem, StagedError, step_error
 from provisioner.core.engine.limits import (
     Guard,
     OperationStaged,
@@ -19,8 +19,7 @@ from provisioner.core.engine.limits import (
     Share,
     StagedRun,
 )
-from provisioner.core.engine.plan import Work
-from provisioner.core.engine.recorder import step_error
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.model import Operation, OperationState
 from provisioner.core.model.text import Text
 
@@ -55,11 +54,11 @@ class Staging:
     record: Callable[..., None]
     now: Callable[[], datetime]
 
-    def excess(self, work: Sequence[Work], *, written: bool = False) -> Share | None:
+    def excess(self, work: Sequence[PlannedOperation], *, written: bool = False) -> Share | None:
         """Return by how much a run exceeds the limit; see :meth:`~provisioner.core.engine.limits.Guard.excess`."""
         return self.guard.excess(work, written=written)
 
-    def stage(self, work: Sequence[Work], share: Share) -> list[Work]:
+    def stage(self, work: Sequence[PlannedOperation], share: Share) -> list[PlannedOperation]:
         """Return a run as it is to be written down when it is held back: all that is new of it is staged."""
         new = [one.operation for one in work if not one.recorded]
         if not new:
@@ -103,7 +102,7 @@ class Staging:
 
             InputError: Nothing does.
         """
-        ids = [one.id for one in self.operations(run)]
+        ids = [operation.id for operation in self.operations(run)]
         error = step_error(_discarded(actor, reason))
         self.record(RunDiscarded(at=self.now(), actor=actor, run=run, reason=reason, error=error))
         return list(self.records.operations(ids).values())

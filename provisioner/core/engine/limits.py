@@ -14,7 +14,7 @@ import attrs
 
 from provisioner.core.api.errors import StagedError
 from provisioner.core.api.events import Event
-from provisioner.core.engine.plan import Work
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.model import (
     SHUTTING,
     Account,
@@ -171,7 +171,7 @@ class Guard:
     census: Census
     now: Callable[[], datetime]
 
-    def excess(self, work: Sequence[Work], *, written: bool = False) -> Share | None:
+    def excess(self, work: Sequence[PlannedOperation], *, written: bool = False) -> Share | None:
         """Return by how much a run exceeds the limit, where it does so most; ``None`` if it keeps it.
 
         Args:
@@ -190,7 +190,7 @@ class Guard:
         over = [share for share in shares if self._is_exceeded(share)]
         return max(over, key=lambda share: share.affected / share.out_of, default=None)
 
-    def _counts(self, shutting: Sequence[Work]) -> Counter[str]:
+    def _counts(self, shutting: Sequence[PlannedOperation]) -> Counter[str]:
         states = self.census.all_target_states([one.account.login for one in shutting])
         return Counter(
             place
@@ -208,11 +208,11 @@ class Guard:
         return share.out_of >= self.limit.from_accounts and share.affected * 100 > share.out_of * self.limit.percent
 
 
-def _is_recorded(work: Work) -> bool:
+def _is_recorded(work: PlannedOperation) -> bool:
     return work.recorded
 
 
-def _is_admitted(work: Work) -> bool:
+def _is_admitted(work: PlannedOperation) -> bool:
     """Whether it was in the journal before, and not because it was held back."""
     return work.recorded and work.operation.state is not OperationState.STAGED
 

@@ -1,4 +1,4 @@
-"""Changes of units and persons, as facts for the trail (001 ¶4: the officer answers for current personnel data)."""
+"""Changes of units and persons, as facts for the audit log (001 ¶4: the officer answers for current personnel data)."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class PersonChanged(PersonEvent):
 
 
 def unit_event(before: Unit | None, after: Unit, *, at: datetime, actor: str, login: str = "") -> UnitEvent:
-    """Return what the trail says of a unit that is new or changed.
+    """Return what the audit log says of a unit that is new or changed.
 
     Args:
 
@@ -90,7 +90,7 @@ def unit_event(before: Unit | None, after: Unit, *, at: datetime, actor: str, lo
 
 
 def person_event(before: Person | None, after: Person, *, at: datetime, actor: str, mark: MobileMark) -> PersonEvent:
-    """Return what the trail says of a person who is new or changed.
+    """Return what the audit log says of a person who is new or changed.
 
     Args:
 

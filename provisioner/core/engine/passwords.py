@@ -26,10 +26,10 @@ def count_words(length: int, classes: Sequence[CharacterClass]) -> int:
     holds any of its characters.
     """
     ways = [1] + [0] * length
-    for one in classes:
-        size = len(one.characters)
+    for cls in classes:
+        size = len(cls.characters)
         ways = [
-            sum(math.comb(total, n) * size**n * ways[total - n] for n in range(one.at_least, total + 1))
+            sum(math.comb(total, n) * size**n * ways[total - n] for n in range(cls.at_least, total + 1))
             for total in range(length + 1)
         ]
     return ways[length]
@@ -68,7 +68,7 @@ def combine(policies: Sequence[PasswordPolicy]) -> PasswordPolicy:
 def _combine_classes(policies: Sequence[PasswordPolicy], excluded: set[str]) -> tuple[CharacterClass, ...]:
     characters: dict[str, set[str]] = {}
     at_least: dict[str, int] = {}
-    for one in (one for policy in policies for one in policy.classes):
+    for one in (cls for policy in policies for cls in policy.classes):
         characters[one.name] = characters.get(one.name, set(one.characters)) & set(one.characters)
         at_least[one.name] = max(at_least.get(one.name, 0), one.at_least)
     seen: dict[str, str] = {}
@@ -133,7 +133,7 @@ class PasswordMaker:
 
     def make(self) -> Secret:
         """Return a new password. All words that the policy allows are equally likely."""
-        alphabet = "".join(one.characters for one in self.policy.classes)
+        alphabet = "".join(cls.characters for cls in self.policy.classes)
         while True:
             secret = Secret(pwd.genword(length=self.length, chars=alphabet), passing=True)
             if not self.objections(secret):
@@ -148,11 +148,11 @@ class PasswordMaker:
             bounds = {"least": policy.minimum_length, "most": policy.maximum_length}
             found.append(Text("it must have {least} to {most} characters", bounds))
         found += [
-            Text("it needs more {name}", {"name": one.name})
-            for one in policy.classes
-            if sum(character in one.characters for character in word) < one.at_least
+            Text("it needs more {name}", {"name": cls.name})
+            for cls in policy.classes
+            if sum(character in cls.characters for character in word) < cls.at_least
         ]
-        if set(word) - set().union(*(one.characters for one in policy.classes)):
+        if set(word) - set().union(*(cls.characters for cls in policy.classes)):
             found.append(Text("it has characters that are not allowed"))
         if any(forbidden.casefold() in word.casefold() for forbidden in policy.forbidden_words):
             found.append(Text("it contains a forbidden word"))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from provisioner.core.api.rules import Mark
+from provisioner.core.api.rules import MetDeadline
 from provisioner.core.model import (
     Account,
     AccountState,
@@ -26,14 +26,14 @@ POLICY_ACTOR = "policy:"
 
 
 @attrs.frozen(kw_only=True)
-class Work:
+class PlannedOperation:
     """One operation with everything it needs to be carried out."""
 
     operation: Operation
     account: Account
     unit: Unit
     #: Which deadlines of the account were met.
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[MetDeadline, ...] = ()
     #: Who receives the password; ``None`` when there is none to receive.
     holder: Person | None = None
     outgoing: Person | None = None
@@ -58,7 +58,7 @@ class Work:
 
 
 @attrs.frozen(kw_only=True)
-class Cause:
+class Initiator:
     """Who asked for something, and why."""
 
     #: A person's id, or the name of a policy.
@@ -93,7 +93,7 @@ class Refused:
 class Plan:
     """What a run would do."""
 
-    work: tuple[Work, ...] = ()
+    work: tuple[PlannedOperation, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
     refused: tuple[Refused, ...] = ()
 

@@ -11,6 +11,7 @@ import attrs
 
 from provisioner.core.api.errors import (
     ConfigurationError,
+    Denial,
     Denied,
     InMaintenanceError,
     InputError,
@@ -21,20 +22,19 @@ from provisioner.core.api.errors import (
     RefusedError,
     TargetError,
     UnsupportedError,
+    step_error,
 )
 from provisioner.core.api.messages import (
     AuthorizeOperation,
     CloseAccount,
     CreateAccount,
     DeleteAccount,
-    Denial,
     HandOver,
     RotateSecret,
 )
 from provisioner.core.engine.people import LookUp, People
-from provisioner.core.engine.plan import Cause, Naming, Plan, Refused, Unchanged, Work
+from provisioner.core.engine.plan import Initiator, Naming, Plan, PlannedOperation, Refused, Unchanged
 from provisioner.core.engine.ports import Records
-from provisioner.core.engine.recorder import step_error
 from provisioner.core.gateways.gateway import DELIVER, HOOKS, PROBE, Channel, Target, able
 from provisioner.core.model import (
     RENEWING,
@@ -81,7 +81,7 @@ _SHUT = frozenset({TargetState.CLOSED, TargetState.ABSENT})
 
 
 @attrs.frozen
-class _Wish:
+class _Intent:
     """What is wanted of one account."""
 
     kind: OperationKind
@@ -108,8 +108,8 @@ class _Wish:
 class Planner:
     """Turns what somebody wants into a plan. It reads, and changes nothing.
 
-    All problems of the input are reported together in one :class:`~provisioner.core.api.errors.InputError`. What is wrong
-    with one account in the store refuses that account, and the rest of the plan stands.
+    All problems of the input are reported together in one :class:`~provisioner.core.api.errors.InputError`. What is
+    wrong with one account in the store refuses that account, and the rest of the plan stands.
 
     Args:
 
@@ -131,14 +131,14 @@ class Planner:
     now: Callable[[], datetime]
     authorize: Callable[[AuthorizeOperation], Sequence[Denial]] = lambda _: ()
 
-    def open_units(self, units: Sequence[Unit], cause: Cause) -> Plan:
+    def open_units(self, units: Sequence[Unit], initiator: Initiator) -> Plan:
         """Plan to open the accounts of units, or to reopen them if they were closed (000 m.5/h).
 
         Args:
 
             units: Units as they are, or will be, in the store.
 
-            cause: Who asks, and why.
+            initiator: Who asks, and why.
 
         Raises:
 
@@ -154,10 +154,10 @@ class Planner:
             if account is None:
                 continue
             kind = OperationKind.REOPEN if account.state is AccountState.CLOSED else OperationKind.CREATE
-            wanted.append(_Wish(kind, account, unit, unit.custodian, names_holder=True))
-        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+            wanted.append(_Intent(kind, account, unit, unit.custodian, names_holder=True))
+        return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
-    def create(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+    def create(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to open accounts that were named and never opened, or did not come to be open.
 
         Raises:
@@ -170,9 +170,9 @@ class Planner:
             _problem(account, "it is closed; reopen it") for account in accounts if account.state is AccountState.CLOSED
         ]
         wanted = self._as_they_are(OperationKind.CREATE, accounts)
-        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+        return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
-    def reopen(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+    def reopen(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to open closed accounts again, with a new password.
 
         Raises:
@@ -187,9 +187,9 @@ class Planner:
             if account.state is AccountState.PLANNED
         ]
         wanted = self._as_they_are(OperationKind.REOPEN, accounts)
-        return self._plan(wanted, problems, already=AccountState.OPEN, cause=cause)
+        return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
-    def close(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+    def close(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to close accounts, so that nobody can log in (000 m.5/h; 001 ¶2).
 
         An operation of another kind that is stuck half-way gives way to the closing.
@@ -199,9 +199,9 @@ class Planner:
             NotAuthorizedError: The actor may not do it.
         """
         wanted = self._as_they_are(OperationKind.CLOSE, accounts)
-        return self._plan(wanted, [], already=AccountState.CLOSED, cause=cause)
+        return self._plan(wanted, [], already=AccountState.CLOSED, initiator=initiator)
 
-    def delete(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+    def delete(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to delete what the targets have of closed accounts, once and for all.
 
         Raises:
@@ -215,11 +215,11 @@ class Planner:
         left = [account for account in accounts if account.login not in deleted]
         problems = [_problem(one, "it is not closed") for one in left if not _may_be_deleted(one, unended)]
         wanted = self._as_they_are(OperationKind.DELETE, left)
-        plan = self._plan(wanted, problems, already=None, cause=cause)
+        plan = self._plan(wanted, problems, already=None, initiator=initiator)
         nothing = Text("it was deleted already")
         return attrs.evolve(plan, unchanged=tuple(Unchanged(login=login, reason=nothing) for login in sorted(deleted)))
 
-    def rotate(self, accounts: Sequence[Account], cause: Cause) -> Plan:
+    def rotate(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to give open accounts a new password each (001 ¶2).
 
         Raises:
@@ -234,9 +234,9 @@ class Planner:
             if account.state in {AccountState.PLANNED, AccountState.CLOSED}
         ]
         wanted = self._as_they_are(OperationKind.ROTATE, accounts)
-        return self._plan(wanted, problems, already=None, cause=cause)
+        return self._plan(wanted, problems, already=None, initiator=initiator)
 
-    def hand_over(self, account: Account, *, to: str, outgoing: str | None = None, cause: Cause) -> Plan:
+    def hand_over(self, account: Account, *, to: str, outgoing: str | None = None, initiator: Initiator) -> Plan:
         """Plan to pass an open account to another person, with a new password (000 m.5/e; 003 m.12/4).
 
         Args:
@@ -247,7 +247,7 @@ class Planner:
 
             outgoing: The id of whoever hands it over, if the caller wants that to be checked.
 
-            cause: Who asks, and why.
+            initiator: Who asks, and why.
 
         Raises:
 
@@ -266,17 +266,19 @@ class Planner:
         if account.holder == to and not stuck and not problems:
             text = Text("{person} holds it already", {"person": to})
             return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
-        wish = _Wish(
+        intent = _Intent(
             OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
         )
-        self._require_authority([wish], cause)  # first: what else is wrong may tell who holds it, and who is known
-        people = self._people([(wish, stuck)])
-        work = self._wished(wish, stuck, people, problems, cause)
+        self._require_authority(
+            [intent], initiator
+        )  # first: what else is wrong may tell who holds it, and who is known
+        people = self._people([(intent, stuck)])
+        work = self._intended(intent, stuck, people, problems, initiator)
         if problems:
             raise InputError(problems)
         return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
 
-    def again(self, operation: Operation) -> Work:
+    def again(self, operation: Operation) -> PlannedOperation:
         """Return the work of an operation from the journal, with people and accounts as they are today.
 
         Raises:
@@ -366,47 +368,47 @@ class Planner:
             problems.append(_unit_problem(unit, "login", "{login} is not a login of ours", login=text))
             return None
 
-    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[_Wish]:
+    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[_Intent]:
         units = self.records.units([account.unit for account in accounts])
-        return [_Wish(kind, account, units[account.unit], account.holder) for account in accounts]
+        return [_Intent(kind, account, units[account.unit], account.holder) for account in accounts]
 
     def _plan(
-        self, wishes: Sequence[_Wish], problems: list[Problem], *, already: AccountState | None, cause: Cause
+        self, intents: Sequence[_Intent], problems: list[Problem], *, already: AccountState | None, initiator: Initiator
     ) -> Plan:
-        unended = self.records.unended([wish.account.login for wish in wishes])
-        settled = [one.account.login for one in wishes if one.account.state is already]
+        unended = self.records.unended([intent.account.login for intent in intents])
+        settled = [intent.account.login for intent in intents if intent.account.state is already]
         left_open = self._left_open(settled) if already is AccountState.CLOSED else set()
         idle = {login for login in settled if login not in left_open and not _is_under_way(unended.get(login))}
-        active = [(wish, unended.get(wish.account.login)) for wish in wishes if wish.account.login not in idle]
+        active = [(intent, unended.get(intent.account.login)) for intent in intents if intent.account.login not in idle]
         people = self._people(active)
-        planned = [self._wished(wish, stuck, people, problems, cause) for wish, stuck in active]
+        planned = [self._intended(intent, stuck, people, problems, initiator) for intent, stuck in active]
         if problems:
             raise InputError(problems)
-        self._require_authority([wish for wish, _ in active], cause)
-        work = [one for one in planned if isinstance(one, Work)]
+        self._require_authority([intent for intent, _ in active], initiator)
+        work = [one for one in planned if isinstance(one, PlannedOperation)]
         marks = self.records.marks([one.account.login for one in work])
         return Plan(
             work=tuple(attrs.evolve(one, marks=tuple(marks.get(one.account.login, ()))) for one in work),
-            unchanged=tuple(_unchanged(one.account) for one in wishes if one.account.login in idle),
+            unchanged=tuple(_unchanged(intent.account) for intent in intents if intent.account.login in idle),
             refused=tuple(one for one in planned if isinstance(one, Refused)),
         )
 
-    def _people(self, wishes: Sequence[tuple[_Wish, Operation | None]]) -> LookUp:
+    def _people(self, intents: Sequence[tuple[_Intent, Operation | None]]) -> LookUp:
         """Look up all who receive or hand over an account. One who cannot be asked about keeps no other from it.
 
         Raises:
 
             TargetError: The personnel system as a whole cannot be asked.
         """
-        found = self.people.look_up(_concerned(wishes))
+        found = self.people.look_up(_concerned(intents))
         found.raise_for_all()
         return found
 
-    def _require_authority(self, wishes: Sequence[_Wish], cause: Cause) -> None:
+    def _require_authority(self, intents: Sequence[_Intent], initiator: Initiator) -> None:
         denials = [
-            Denied(login=wish.account.login, denial=denial)
-            for wish in wishes
-            for denial in self._denials(self._question(wish, cause))
+            Denied(login=intent.account.login, denial=denial)
+            for intent in intents
+            for denial in self._denials(self._question(intent, initiator))
         ]
         if denials:
             raise NotAuthorizedError(denials)
@@ -419,44 +421,44 @@ class Planner:
             reason = Text("it cannot be told whether this is allowed: {why}", {"why": str(error)})
             return [Denial(reason=reason, cure=error.cure)]
 
-    def _question(self, wish: _Wish, cause: Cause) -> AuthorizeOperation:
+    def _question(self, intent: _Intent, initiator: Initiator) -> AuthorizeOperation:
         return AuthorizeOperation(
-            kind=wish.kind,
-            account=wish.account,
-            unit=wish.unit,
-            actor=cause.actor,
-            by_policy=cause.by_policy,
+            kind=intent.kind,
+            account=intent.account,
+            unit=intent.unit,
+            actor=initiator.actor,
+            by_policy=initiator.by_policy,
             at=self.now(),
-            incoming=wish.holder if wish.kind is OperationKind.HANDOVER else None,
-            request=cause.request,
+            incoming=intent.holder if intent.kind is OperationKind.HANDOVER else None,
+            request=initiator.request,
         )
 
-    def _marked(self, work: Work) -> Work:
+    def _marked(self, work: PlannedOperation) -> PlannedOperation:
         login = work.account.login
         return attrs.evolve(work, marks=tuple(self.records.marks([login]).get(login, ())))
 
-    def _wished(
+    def _intended(
         self,
-        wish: _Wish,
+        intent: _Intent,
         stuck: Operation | None,
         people: LookUp,
         problems: list[Problem],
-        cause: Cause,
-    ) -> Work | Refused:
+        initiator: Initiator,
+    ) -> PlannedOperation | Refused:
         """Return the work, or why there is none for this account; adds to *problems* what is wrong with the input."""
-        if missing := self._missing(wish.kind):
-            return _impossible(wish, missing)
-        operation = self._operation(wish, stuck, cause)
+        if missing := self._missing(intent.kind):
+            return _impossible(intent, missing)
+        operation = self._operation(intent, stuck, initiator)
         mine = operation is stuck
-        if stuck and not mine and _is_under_way(stuck) and stuck.kind not in _GIVES_WAY[wish.kind]:
+        if stuck and not mine and _is_under_way(stuck) and stuck.kind not in _GIVES_WAY[intent.kind]:
             return _unended(stuck)
         if error := _unanswered(operation, people):
             return _not_looked_up(operation, error)
-        if problem := _without_recipient(operation, wish.unit, people):
-            if mine or not wish.names_holder:
+        if problem := _without_recipient(operation, intent.unit, people):
+            if mine or not intent.names_holder:
                 return _nobody_to_receive(operation, stuck if mine else None)
             problems.append(problem)
-        work = _work(operation, wish.account, wish.unit, people)
+        work = _work(operation, intent.account, intent.unit, people)
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
 
     def _left_open(self, logins: Sequence[str]) -> set[str]:
@@ -480,20 +482,20 @@ class Planner:
         found = (gateway.lacks(hook) for gateway, hook in wanted)
         return next((error for error in found if error and not isinstance(error, OmittedError)), None)
 
-    def _operation(self, wish: _Wish, stuck: Operation | None, cause: Cause) -> Operation:
-        if stuck and wish.is_served_by(stuck):
+    def _operation(self, intent: _Intent, stuck: Operation | None, initiator: Initiator) -> Operation:
+        if stuck and intent.is_served_by(stuck):
             return stuck
         return Operation(
             id=str(uuid.uuid4()),
-            kind=wish.kind,
-            login=wish.account.login,
-            actor=cause.actor,
-            reason=cause.reason,
-            request=cause.request,
+            kind=intent.kind,
+            login=intent.account.login,
+            actor=initiator.actor,
+            reason=initiator.reason,
+            request=initiator.request,
             created_at=self.now(),
-            holder=wish.recipient,
-            outgoing=wish.outgoing,
-            steps=self.steps(wish.kind),
+            holder=intent.recipient,
+            outgoing=intent.outgoing,
+            steps=self.steps(intent.kind),
         )
 
     def steps(self, kind: OperationKind) -> tuple[Step, ...]:
@@ -517,8 +519,8 @@ class Planner:
         return tuple(steps)
 
 
-def _work(operation: Operation, account: Account, unit: Unit, people: LookUp) -> Work:
-    return Work(
+def _work(operation: Operation, account: Account, unit: Unit, people: LookUp) -> PlannedOperation:
+    return PlannedOperation(
         operation=operation,
         account=account,
         unit=unit,
@@ -527,14 +529,14 @@ def _work(operation: Operation, account: Account, unit: Unit, people: LookUp) ->
     )
 
 
-def _concerned(wishes: Iterable[tuple[_Wish, Operation | None]]) -> set[str]:
+def _concerned(intents: Iterable[tuple[_Intent, Operation | None]]) -> set[str]:
     """Return the ids of all who receive or hand over an account, also in an operation that has not ended.
 
     A closing needs nobody, so it does not depend on the personnel system.
     """
-    wishes = [(wish, stuck) for wish, stuck in wishes if _delivers(wish.kind)]
-    ids = {wish.recipient for wish, _ in wishes} | {wish.outgoing for wish, _ in wishes}
-    ids |= {one for _, stuck in wishes if stuck for one in (stuck.holder, stuck.outgoing)}
+    intents = [(intent, stuck) for intent, stuck in intents if _delivers(intent.kind)]
+    ids = {intent.recipient for intent, _ in intents} | {intent.outgoing for intent, _ in intents}
+    ids |= {one for _, stuck in intents if stuck for one in (stuck.holder, stuck.outgoing)}
     return {one for one in ids if one}
 
 
@@ -571,10 +573,10 @@ def _without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Prob
     return _unit_problem(unit, "custodian", "nobody knows {person}", person=operation.holder)
 
 
-def _impossible(wish: _Wish, missing: UnsupportedError) -> Refused:
-    values = {"login": wish.account.login, "kind": wish.kind.value, "missing": missing.text}
+def _impossible(intent: _Intent, missing: UnsupportedError) -> Refused:
+    values = {"login": intent.account.login, "kind": intent.kind.value, "missing": missing.text}
     reason = Text("{missing}, so '{kind}' of {login} cannot be done there", values)
-    return Refused(login=wish.account.login, reason=reason, cure=missing.cure)
+    return Refused(login=intent.account.login, reason=reason, cure=missing.cure)
 
 
 def _unended(stuck: Operation) -> Refused:

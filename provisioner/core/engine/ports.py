@@ -14,7 +14,7 @@ import attrs
 
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease
-from provisioner.core.api.rules import Mark
+from provisioner.core.api.rules import MetDeadline
 from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.model import Account, Operation, Person, TargetState, Unit
 
@@ -32,9 +32,9 @@ class Schedule:
 class Journal(Protocol):
     """Takes events and makes them durable.
 
-    It also keeps the leases: :class:`~provisioner.core.api.events.OperationStarted` takes the account for this process,
-    :class:`~provisioner.core.api.events.OperationEnded` frees it, and in between the journal renews the lease by itself.
-    A lease whose process is known to be gone, or that has run out, may be taken over.
+    It also keeps the leases: :class:`~provisioner.core.api.events.OperationStarted` takes the account for this
+    process, :class:`~provisioner.core.api.events.OperationEnded` frees it, and in between the journal renews the lease
+    by itself. A lease whose process is known to be gone, or that has run out, may be taken over.
     """
 
     def write(self, *events: Event) -> None:
@@ -90,7 +90,7 @@ class Records(Protocol):
         the incomplete ones whose next try is due at *now*.
         """
 
-    def marks(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[Mark]]:
+    def marks(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[MetDeadline]]:
         """Return which deadlines of these accounts or other subjects were met, by subject."""
 
     def accounts_of_holder(self, person_id: str, /) -> Sequence[Account]:

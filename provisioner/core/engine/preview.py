@@ -10,13 +10,13 @@ import attrs
 
 from provisioner.core.api.errors import TargetError
 from provisioner.core.api.messages import AttributeChange, PlannedChange, ProbeAccount
-from provisioner.core.engine.plan import Work
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import SHUTTING, OperationKind
 
 
 @attrs.frozen(kw_only=True)
-class Foreseen:
+class Preview:
     """What one operation would do to the attributes of its account on one target."""
 
     login: str
@@ -26,7 +26,7 @@ class Foreseen:
     error: TargetError | None = None
 
 
-def foresee(work: Sequence[Work], targets: Sequence[Target]) -> Iterator[Foreseen]:
+def preview(work: Sequence[PlannedOperation], targets: Sequence[Target]) -> Iterator[Preview]:
     """Ask the targets that can tell what operations would do to attributes, and yield each answer that says something.
 
     Args:
@@ -39,20 +39,20 @@ def foresee(work: Sequence[Work], targets: Sequence[Target]) -> Iterator[Foresee
     questions = list(product(filter(_touches_attributes, work), able))
     if not questions:
         return
-    with ThreadPoolExecutor(max(target.parallel for target in able), thread_name_prefix="foresee") as threads:
+    with ThreadPoolExecutor(max(target.parallel for target in able), thread_name_prefix="preview") as threads:
         for found in threads.map(lambda question: _foreseen(*question), questions):
             if found.changes or found.error:
                 yield found
 
 
-def _touches_attributes(work: Work) -> bool:
+def _touches_attributes(work: PlannedOperation) -> bool:
     return work.operation.kind not in {*SHUTTING, OperationKind.ROTATE} and work.holder is not None
 
 
-def _foreseen(work: Work, target: Target) -> Foreseen:
+def _foreseen(work: PlannedOperation, target: Target) -> Preview:
     planned = PlannedChange(kind=work.operation.kind, unit=work.unit, holder=work.recipient, outgoing=work.outgoing)
     try:
         report = target.probe(ProbeAccount(account=work.account, planned=planned))
     except TargetError as error:
-        return Foreseen(login=work.account.login, target=target.name, error=error)
-    return Foreseen(login=work.account.login, target=target.name, changes=report.changes)
+        return Preview(login=work.account.login, target=target.name, error=error)
+    return Preview(login=work.account.login, target=target.name, changes=report.changes)

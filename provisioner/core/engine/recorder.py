@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import attrs
 
-from provisioner.core.api.errors import ProvisionerError
+from provisioner.core.api.errors import ProvisionerError, step_error
 from provisioner.core.api.events import Event, OperationEnded, OperationStarted, Recipient, StepBegun, StepEnded
 from provisioner.core.model import (
     Account,
@@ -24,13 +24,8 @@ from provisioner.core.model import (
 EventT = TypeVar("EventT", bound=Event)
 
 
-def step_error(error: ProvisionerError) -> StepError:
-    """Return *error* as it is stored."""
-    return StepError(name=type(error).__name__, message=str(error), cure=str(error.cure))
-
-
 @attrs.define(eq=False)
-class Logbook:
+class OperationRecorder:
     """The journal's page for one operation. Used by the one thread that carries it out.
 
     What is noted is durable before the next call that may change another system, and that is what matters; it is

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provisioner.core.api.errors import InMaintenanceError
-from provisioner.core.engine.execution import Tools
+from provisioner.core.engine.execution import EngineContext
 from provisioner.core.engine.planner import HOOK_OF
 from provisioner.core.gateways.gateway import Gateway
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.model import SHUTTING, Operation
 
 
-def obstacle(operation: Operation, tools: Tools) -> InMaintenanceError | None:
+def obstacle(operation: Operation, context: EngineContext) -> InMaintenanceError | None:
     """Return the maintenance for whose end an operation has to wait; ``None`` if it may begin.
 
     One that makes a password needs every target, the personnel system, and one channel. A closing needs nothing,
     because fewer open doors are better than none; what is left of it then waits.
     """
     hooks = {HOOK_OF[operation.kind], *(() if operation.kind in SHUTTING else ("person_find",))}
-    found = _maintenance([target for target in tools.targets if hooks & target.hooks])
+    found = _maintenance([target for target in context.targets if hooks & target.hooks])
     if operation.kind in SHUTTING:
         found = [one for one in found if one.until == operation.next_try_at]
     else:
-        silent = _maintenance(tools.deliverers)
-        if silent and len(silent) == len(tools.deliverers):
+        silent = _maintenance(context.deliverers)
+        if silent and len(silent) == len(context.deliverers):
             found.append(min(silent, key=lambda one: one.until))
     return max(found, key=lambda one: one.until).error() if found else None
 
 
 def _maintenance(gateways: Sequence[Gateway]) -> list[Maintenance]:
-    return [found for one in gateways if (found := one.maintenance())]
+    return [found for gateway in gateways if (found := gateway.maintenance())]

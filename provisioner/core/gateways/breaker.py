@@ -21,10 +21,10 @@ import attrs
 import structlog
 
 from provisioner.core.api.errors import (
+    CircuitOpenError,
     ForbiddenError,
     ItemMisconfiguredError,
     LeaseLostError,
-    LeftAloneError,
     MisconfiguredError,
     ProvisionerError,
     QuarantinedError,
@@ -33,9 +33,9 @@ from provisioner.core.api.errors import (
     SystemMisconfiguredError,
     ThrottledError,
     UnavailableError,
+    step_error,
 )
 from provisioner.core.api.events import TargetQuarantined
-from provisioner.core.engine.recorder import step_error
 from provisioner.core.gateways.health import Change, Health, MemoryHealth, TargetHealth
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.model import StepError
@@ -114,7 +114,7 @@ class Breaker:
 
         Raises:
 
-            LeftAloneError: The target is not called now.
+            CircuitOpenError: The target is not called now.
 
             ItemMisconfiguredError: The call raised a :class:`~provisioner.core.api.errors.MisconfiguredError`, and the
                 check passed: it is about this item.
@@ -198,7 +198,7 @@ class Breaker:
             if self.state is BreakerState.OPEN and self._opened_at and self.now() >= self._opened_at + self.pause:
                 self.state = BreakerState.HALF_OPEN
             elif self.state is not BreakerState.CLOSED:
-                raise LeftAloneError(
+                raise CircuitOpenError(
                     "{target} failed {count} times in a row and is left alone for a while",
                     cure="see what is wrong with it, then run 'provisioner resume'",
                     target=self.name,

@@ -91,7 +91,7 @@ MUTATING = frozenset({*HOOKS.values(), "secret_deliver", "notice_deliver"})
 
 
 @attrs.frozen(kw_only=True)
-class Origin:
+class PluginOrigin:
     """Where a plug-in comes from."""
 
     #: The name of its entry point.
@@ -113,7 +113,7 @@ class Gateway:
     expected: ClassVar[tuple[str, ...]]
 
     name: str
-    origin: Origin
+    origin: PluginOrigin
     hooks: frozenset[str]
     #: The hooks that the configuration says it does not have.
     cannot: frozenset[str] = frozenset()
@@ -371,7 +371,7 @@ def _fenced(call: Callable[[], object]) -> object:
 
 def able(gateways: Iterable[GatewayT], hook: str) -> list[GatewayT]:
     """Return those that have a hook, in their order."""
-    return [one for one in gateways if hook in one.hooks]
+    return [gateway for gateway in gateways if hook in gateway.hooks]
 
 
 def discreet(error: ErrorT) -> ErrorT:

@@ -17,7 +17,7 @@ import pluggy
 import structlog
 
 from provisioner.core.api import hookspecs
-from provisioner.core.api.errors import MisconfiguredError, PluginDefectError, PluginError, ProvisionerError
+from provisioner.core.api.errors import Denial, MisconfiguredError, PluginDefectError, PluginError, ProvisionerError
 from provisioner.core.api.events import Event
 from provisioner.core.api.messages import (
     AskClearance,
@@ -25,16 +25,15 @@ from provisioner.core.api.messages import (
     ChooseLogin,
     ClearanceBlock,
     CliCommand,
-    Denial,
     FindPerson,
     PasswordPolicy,
     TargetReport,
 )
 from provisioner.core.api.registration import LONGEST_CALL, PluginSettings
-from provisioner.core.api.rules import Rule, Watch
+from provisioner.core.api.rules import Monitor, Rule
 from provisioner.core.gateways import tracing
 from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.gateway import Channel, Gateway, Origin, Target, discreet
+from provisioner.core.gateways.gateway import Channel, Gateway, PluginOrigin, Target, discreet
 from provisioner.core.gateways.plugin_code import ForeignError, contained, entered
 from provisioner.core.model import Person
 from provisioner.core.model.masking import guard_logs, mask, masked
@@ -55,7 +54,7 @@ class _Registrar:
     """Collects what one plug-in registers."""
 
     _plugins: Plugins
-    _origin: Origin
+    _origin: PluginOrigin
     _settings: PluginSettings
 
     def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
@@ -104,8 +103,8 @@ class Plugins:
     dry_run: bool = False
     targets: dict[str, Target] = attrs.field(factory=dict, init=False)
     channels: dict[str, Channel] = attrs.field(factory=dict, init=False)
-    #: The rules and watches of each rule set.
-    rule_sets: dict[str, Sequence[Rule | Watch]] = attrs.field(factory=dict, init=False)
+    #: The rules and monitors of each rule set.
+    rule_sets: dict[str, Sequence[Rule | Monitor]] = attrs.field(factory=dict, init=False)
     _gateways: dict[str, Gateway] = attrs.field(factory=dict, init=False, repr=False)
     _manager: pluggy.PluginManager = attrs.field(init=False, repr=False)
     _exit: ExitStack = attrs.field(factory=ExitStack, init=False, repr=False)
@@ -126,31 +125,37 @@ class Plugins:
 
             ConfigurationError: A plug-in does not like its settings.
         """
-        for one in settings:
-            self.cannot.update({section.name: section.cannot for section in (*one.targets, *one.channels)})
-            entry, origin = find_entry_point(one.plugin)
-            self._register(f"plugin:{one.plugin}", _load(entry))
-            register = self._manager.subset_hook_caller("provisioner_register", self._all_but(f"plugin:{one.plugin}"))
-            registrar = _Registrar(plugins=self, origin=origin, settings=one)
-            _set_up(partial(register, settings=one, register=registrar), one.plugin)
-            wanted = {section.name for section in (*one.targets, *one.channels, *one.rule_sets)}
+        for setting in settings:
+            self.cannot.update({section.name: section.cannot for section in (*setting.targets, *setting.channels)})
+            entry, origin = find_entry_point(setting.plugin)
+            self._register(f"plugin:{setting.plugin}", _load(entry))
+            register = self._manager.subset_hook_caller(
+                "provisioner_register", self._all_but(f"plugin:{setting.plugin}")
+            )
+            registrar = _Registrar(plugins=self, origin=origin, settings=setting)
+            _set_up(partial(register, settings=setting, register=registrar), setting.plugin)
+            wanted = {section.name for section in (*setting.targets, *setting.channels, *setting.rule_sets)}
             if missing := wanted - self.targets.keys() - self.channels.keys() - self.rule_sets.keys():
                 raise PluginError(
-                    "plug-in {plugin} did not make {missing}", plugin=one.plugin, missing=", ".join(sorted(missing))
+                    "plug-in {plugin} did not make {missing}", plugin=setting.plugin, missing=", ".join(sorted(missing))
                 )
 
     @property
     def longest_call(self) -> timedelta:
         """How long a request to any target or channel may take."""
-        return max((one.longest_call for one in self._gateways.values()), default=timedelta(0))
+        return max((gateway.longest_call for gateway in self._gateways.values()), default=timedelta(0))
 
-    def add_target(self, name: str, plugin: object, origin: Origin, longest_call: timedelta = LONGEST_CALL) -> Target:
+    def add_target(
+        self, name: str, plugin: object, origin: PluginOrigin, longest_call: timedelta = LONGEST_CALL
+    ) -> Target:
         """Register *plugin* as the target *name* and return its gateway."""
         target = self._gateway(Target, f"target:{name}", name, plugin, origin, longest_call=longest_call)
         self.targets[name] = target
         return target
 
-    def add_channel(self, name: str, plugin: object, origin: Origin, longest_call: timedelta = LONGEST_CALL) -> Channel:
+    def add_channel(
+        self, name: str, plugin: object, origin: PluginOrigin, longest_call: timedelta = LONGEST_CALL
+    ) -> Channel:
         """Register *plugin* as the channel *name* and return its gateway."""
         channel = self._gateway(Channel, f"channel:{name}", name, plugin, origin, longest_call=longest_call)
         self.channels[name] = channel
@@ -165,9 +170,9 @@ class Plugins:
         if not answers:
             raise PluginError("rule set {name} has no policy_rules", name=name)
         [rules] = answers
-        for one in rules:
-            if not isinstance(one, Rule | Watch):
-                found = type(one).__name__
+        for rule in rules:
+            if not isinstance(rule, Rule | Monitor):
+                found = type(rule).__name__
                 raise PluginError("rule set {name} gave a {found} among its rules", name=name, found=found)
         self.rule_sets[name] = rules
 
@@ -262,7 +267,7 @@ class Plugins:
         full_name: str,
         name: str,
         plugin: object,
-        origin: Origin,
+        origin: PluginOrigin,
         *,
         longest_call: timedelta,
     ) -> GatewayT:
@@ -346,12 +351,12 @@ class Plugins:
         unknown = sorted(
             caller.name
             for caller in callers
-            if not caller.has_spec() and not all(one.optionalhook for one in caller.get_hookimpls())
+            if not caller.has_spec() and not all(hookimpl.optionalhook for hookimpl in caller.get_hookimpls())
         )
         if unknown:
             self._manager.unregister(plugin)
             known = [caller.name for caller in vars(self._manager.hook).values() if caller.has_spec()]
-            meant = {one for hook in unknown for one in get_close_matches(hook, known, n=1)}
+            meant = {match for hook in unknown for match in get_close_matches(hook, known, n=1)}
             raise PluginError(
                 "{name} has an unknown hook: {hooks}",
                 cure="correct its name; near to it are: {meant}",
@@ -376,7 +381,7 @@ class Plugins:
         raise failure
 
 
-def find_entry_point(plugin: str) -> tuple[EntryPoint, Origin]:
+def find_entry_point(plugin: str) -> tuple[EntryPoint, PluginOrigin]:
     """Return the entry point of an installed plug-in, and where it comes from.
 
     Raises:
@@ -393,7 +398,7 @@ def find_entry_point(plugin: str) -> tuple[EntryPoint, Origin]:
         )
     entry = installed[plugin]
     distribution = entry.dist
-    return entry, Origin(
+    return entry, PluginOrigin(
         plugin=plugin,
         distribution=distribution.name if distribution else "unknown",
         version=distribution.version if distribution else "unknown",

@@ -63,7 +63,7 @@ class _Monitor(threading.local):
         log.debug(
             "hook_called",
             hook=hook,
-            of=", ".join(one.plugin_name for one in implementations),
+            of=", ".join(implementation.plugin_name for implementation in implementations),
             asked=", ".join(redacted(value) for value in arguments.values()),
             answered=type(error).__name__ if error else redacted(outcome.get_result()),
             milliseconds=round(seconds * 1000, 1),
@@ -91,7 +91,7 @@ def _object(value: object) -> str:
     cls = type(value)
     if not attrs.has(cls) or cls.__module__ not in SHOWN:
         return f"<{cls.__name__}>"
-    fields = [one.name for one in attrs.fields(cls) if one.repr]
+    fields = [field.name for field in attrs.fields(cls) if field.repr]
     return f"{cls.__name__}({', '.join(f'{name}={_field(name, getattr(value, name))}' for name in fields)})"
 
 

@@ -47,7 +47,7 @@ class FormState(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class RequestForm:
+class AccessRequest:
     """One form, from hand to hand: "Kullanıcı Talep Formu"."""
 
     id: str
@@ -99,15 +99,15 @@ class RequestForm:
     def mark_of(self, mobile: str | None) -> str | None:
         """Return what is remembered of a number: enough to see that it has changed.
 
-        There are so few numbers that a plain hash could be tried on all of them, and the mark is in the trail for good.
+        There are so few numbers that a plain hash could be tried on all of them, and the mark is stored for good.
         """
         return hashlib.scrypt(mobile.encode(), salt=self.id.encode(), **_SLOWLY).hex() if mobile else None
 
-    def changed(self, **changes: Any) -> RequestForm:
+    def changed(self, **changes: Any) -> AccessRequest:
         """Return the next revision."""
         return attrs.evolve(self, revision=self.revision + 1, **changes)
 
-    def archived(self, at: datetime) -> RequestForm:
+    def archived(self, at: datetime) -> AccessRequest:
         """Return the form as it is kept for good, with its canonical copy."""
         done = self.changed(state=FormState.ARCHIVED, archived_at=at)
         copy = canonical(done.facts())
@@ -126,7 +126,7 @@ class FormEvent(Event):
 
     actor: str
     #: The form as it is from now on.
-    form: RequestForm
+    form: AccessRequest
 
 
 @attrs.frozen(kw_only=True)

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import attrs
 
-from provisioner.core.api.errors import DeniedError
+from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import AuthorizeOperation, Denial
-from provisioner.core.governance.access_requests import FormState, RequestForm
+from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.governance.access_requests import AccessRequest, FormState
 from provisioner.core.model import Operation, OperationKind, Person, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import covering
@@ -36,7 +36,7 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"
     #: May do everything, and gives the other roles.
     ADMINISTRATOR = "administrator"
-    #: Reads the trail, and changes nothing.
+    #: Reads the audit log, and changes nothing.
     AUDITOR = "auditor"
     #: Asks whether somebody may leave or start (000 m.5/f).
     PERSONNEL_OFFICE = "personnel_office"
@@ -47,7 +47,7 @@ _WRITERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 
 @attrs.frozen(kw_only=True)
-class Grant:
+class RoleAssignment:
     """One person's role."""
 
     id: str
@@ -77,7 +77,7 @@ class Granted(Event):
 
     kind = "authority_granted"
 
-    grant: Grant
+    grant: RoleAssignment
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +86,7 @@ class Revoked(Event):
 
     kind = "authority_revoked"
 
-    grant: Grant
+    grant: RoleAssignment
 
 
 @attrs.frozen(kw_only=True)
@@ -99,16 +99,16 @@ class ActedForAnother(Event):
     delegator: str
 
 
-GrantsOf = Callable[[str], Sequence[Grant]]
+GrantsOf = Callable[[str], Sequence[RoleAssignment]]
 
 
 class AuthorityRecords(Protocol):
     """What has to be known to tell who may do what."""
 
-    def grants_of(self, person: str, /) -> Sequence[Grant]:
+    def grants_of(self, person: str, /) -> Sequence[RoleAssignment]:
         """Return the roles of this person, those that are over or have not begun included."""
 
-    def all_grants(self) -> Sequence[Grant]:
+    def all_grants(self) -> Sequence[RoleAssignment]:
         """Return all roles of all persons."""
 
     def unit_path(self, code: str, /) -> Sequence[Unit]:
@@ -120,7 +120,7 @@ class AuthorityRecords(Protocol):
     def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
         """Return the persons with these ids, as far as the store knows them."""
 
-    def form(self, form_id: str, /) -> RequestForm | None:
+    def form(self, form_id: str, /) -> AccessRequest | None:
         """Return a request form."""
 
     def custodian_named_by(self, login: str, /) -> str | None:
@@ -128,7 +128,7 @@ class AuthorityRecords(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Standing:
+class EffectiveRole:
     """The right by which somebody acts."""
 
     role: Role
@@ -170,7 +170,7 @@ class Authority:
             return self._not_an_officer(request, path)
         return self._without_form(request, path) if self._needs_form(request) else None
 
-    def standing(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
+    def effective_role(self, person: str, roles: Collection[Role], unit: str | None = None) -> EffectiveRole | None:
         """Return the right by which a person has one of these roles now, his own before a delegated one.
 
         Args:
@@ -220,7 +220,7 @@ class Authority:
         held = self.records.grants_of(person) if not self._may_everything(person) else ()
         return self._may_everything(person) or any(grant.role in wanted and grant.holds(at) for grant in held)
 
-    def require(self, person: str, roles: Collection[Role], unit: str | None = None) -> Standing | None:
+    def require(self, person: str, roles: Collection[Role], unit: str | None = None) -> EffectiveRole | None:
         """Make sure that a person has one of these roles, or is an administrator.
 
         Returns:
@@ -232,9 +232,9 @@ class Authority:
             DeniedError: The person has not; the cure says who has.
         """
         wanted = {*roles, Role.ADMINISTRATOR}
-        standing = self.standing(person, wanted, unit)
-        if standing or not self.enforced:
-            return standing
+        effective_role = self.effective_role(person, wanted, unit)
+        if effective_role or not self.enforced:
+            return effective_role
         raise DeniedError(
             "{person} may not do this",
             cure="it can be done by {people}",
@@ -249,13 +249,13 @@ class Authority:
 
             DeniedError: The person has not, or stands in for somebody, who could do it.
         """
-        standing = self.require(person, {role}, unit)
-        if standing and standing.delegator:
+        effective_role = self.require(person, {role}, unit)
+        if effective_role and effective_role.delegator:
             raise DeniedError(
                 "{person} does not have this role, or has it by delegation only",
                 cure="it can be done by {people}",
                 person=person,
-                people=self.named([standing.delegator]),
+                people=self.named([effective_role.delegator]),
             )
 
     def require_for_units(self, person: str, units: Iterable[Unit]) -> None:
@@ -290,9 +290,9 @@ class Authority:
         delegated: dict[str, bool] = {}
         for event in events:
             if isinstance(event, OperationPlanned) and self._has_delegated_rights(event.actor, delegated):
-                standing = self.standing(event.actor, _roles_for(event.operation), event.account.unit)
-                if standing and standing.delegator:
-                    found.append(_acted(event, standing.delegator))
+                effective_role = self.effective_role(event.actor, _roles_for(event.operation), event.account.unit)
+                if effective_role and effective_role.delegator:
+                    found.append(_acted(event, effective_role.delegator))
         return found
 
     def who(self, roles: Collection[Role], unit: str | None = None) -> list[str]:
@@ -324,7 +324,7 @@ class Authority:
 
     def _standing(
         self, person: str, roles: Collection[Role], path: Collection[str], at: datetime, of: GrantsOf | None = None
-    ) -> Standing | None:
+    ) -> EffectiveRole | None:
         """Return the right by which a person has one of these roles.
 
         Args:
@@ -341,13 +341,13 @@ class Authority:
         """
         grants_of = of or self.records.grants_of
         if Role.ADMINISTRATOR in roles and person in self.administrators:
-            return Standing(role=Role.ADMINISTRATOR)
+            return EffectiveRole(role=Role.ADMINISTRATOR)
         fitting = [
             grant for grant in grants_of(person) if grant.role in roles and grant.holds(at) and grant.covers(path)
         ]
         for grant in sorted(fitting, key=lambda one: one.delegator is not None):
             if grant.delegator is None or self._has_own(grant.delegator, grant.role, path, at, grants_of):
-                return Standing(role=grant.role, delegator=grant.delegator)
+                return EffectiveRole(role=grant.role, delegator=grant.delegator)
         return None
 
     def _has_own(self, person: str, role: Role, path: Collection[str], at: datetime, grants_of: GrantsOf) -> bool:
@@ -391,7 +391,7 @@ class Authority:
         )
 
     def _who(self, roles: Collection[Role], path: Collection[str]) -> list[str]:
-        held: dict[str, list[Grant]] = defaultdict(list)
+        held: dict[str, list[RoleAssignment]] = defaultdict(list)
         for grant in self.records.all_grants():
             held[grant.person].append(grant)
         at = self.now()

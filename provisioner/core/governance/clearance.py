@@ -80,8 +80,10 @@ def reservations(records: Endings, person_id: str) -> list[Text]:
 
         person_id: Who leaves.
     """
-    closed = {one.login for one in records.find_accounts(holder=person_id, state=AccountState.CLOSED)}
-    passed_on = {one.login for one in records.find_handovers(person=person_id) if one.outgoing == person_id}
+    closed = {account.login for account in records.find_accounts(holder=person_id, state=AccountState.CLOSED)}
+    passed_on = {
+        handover.login for handover in records.find_handovers(person=person_id) if handover.outgoing == person_id
+    }
     states = records.all_target_states(closed | passed_on)
     return [
         Text(

@@ -14,14 +14,14 @@ from provisioner.core.api.errors import DeniedError, ProvisionerError, StoreErro
 from provisioner.core.api.messages import AttributeChange
 from provisioner.core.engine.limits import StagedRun
 from provisioner.core.engine.plan import POLICY_ACTOR
-from provisioner.core.governance.access_requests import RequestForm
+from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.incidents import Trouble
 from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
 from provisioner.core.model.text import Text
 
 if TYPE_CHECKING:
-    from provisioner.core.engine.preview import Foreseen
+    from provisioner.core.engine.preview import Preview
     from provisioner.core.policy.notifier import Notice
     from provisioner.core.policy.policy_run import Refusal
 
@@ -53,7 +53,7 @@ _KINDS: Mapping[type, _Kind] = {
     Handover: _Kind(
         ("outgoing", "outgoing_name", "incoming", "incoming_name", "actor", "reason"), ("outgoing", "incoming", "actor")
     ),
-    RequestForm: _Kind(
+    AccessRequest: _Kind(
         (
             "requester",
             "reason",
@@ -76,7 +76,7 @@ _KINDS: Mapping[type, _Kind] = {
 AccountsOf = Callable[[Iterable[str]], Mapping[str, Account]]
 
 AnyT = TypeVar("AnyT")
-RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, RequestForm, Trouble)
+RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, AccessRequest, Trouble)
 
 
 @attrs.define(eq=False)
@@ -152,13 +152,13 @@ class Privacy:
         return attrs.evolve(run, actor=MASK, reason=run.reason and MASK)
 
     def shown_foreseen(
-        self, foreseen: Iterable[Foreseen], operations: Iterable[Operation], accounts: AccountsOf
-    ) -> Iterator[Foreseen]:
+        self, previews: Iterable[Preview], operations: Iterable[Operation], accounts: AccountsOf
+    ) -> Iterator[Preview]:
         """Yield what would become of attributes, without their values where the viewer may not read the operation.
 
         Args:
 
-            foreseen: What the targets say.
+            previews: What the targets say.
 
             operations: What it is about.
 
@@ -166,7 +166,7 @@ class Privacy:
         """
         shown = self.shown_operations(operations, accounts)
         hidden = {operation.login for operation in shown if operation.actor == MASK}
-        for change in foreseen:
+        for change in previews:
             yield attrs.evolve(change, changes=_masked_changes(change)) if change.login in hidden else change
 
     def shown_notices(self, notices: Iterable[Notice], accounts: AccountsOf) -> Iterator[Notice]:
@@ -283,7 +283,7 @@ class Privacy:
 
     def _masked(self, record: RecordT) -> RecordT:
         personal: Collection[str] = _KINDS[type(record)].personal
-        if isinstance(record, RequestForm) and record.requester == self._viewer:
+        if isinstance(record, AccessRequest) and record.requester == self._viewer:
             personal = () if record.kind is OperationKind.HANDOVER else ("recipient", "archive", "archive_sha256")
         masked: dict[str, Any] = {name: MASK for name in personal if getattr(record, name)}
         return attrs.evolve(record, **masked)
@@ -331,10 +331,10 @@ def _masked_value(value: object, hidden: Collection[str | None]) -> object:
     return _without(value, hidden) if isinstance(value, str) else value
 
 
-def _masked_changes(foreseen: Foreseen) -> tuple[AttributeChange, ...]:
+def _masked_changes(previews: Preview) -> tuple[AttributeChange, ...]:
     return tuple(
         attrs.evolve(change, removes=_masks(change.removes), adds=_masks(change.adds), keeps=_masks(change.keeps))
-        for change in foreseen.changes
+        for change in previews.changes
     )
 
 

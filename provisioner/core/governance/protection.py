@@ -8,9 +8,9 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.errors import ConfigurationError, Denial
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import AuthorizeOperation, Denial
+from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.model import Account
 from provisioner.core.model.text import Text
 
@@ -77,7 +77,7 @@ class ProtectedAccounts:
     @hookimpl
     def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
         """Look whether the account is one of them."""
-        found = next((one for one in self._patterns if one.matches(request.account)), None)
+        found = next((pattern for pattern in self._patterns if pattern.matches(request.account)), None)
         if found is None:
             return None
         values = {"login": request.account.login, "pattern": found.text}

@@ -17,19 +17,19 @@ from provisioner.core.api.errors import BusyError, DeniedError, InputError, Prob
 from provisioner.core.api.events import Event, OperationEnded
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.engine.people import People
-from provisioner.core.engine.plan import Work
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.governance.access_requests import (
+    AccessRequest,
     FormEvent,
     FormState,
     MobileConfirmed,
     RequestApproved,
     RequestArchived,
     RequestBegun,
-    RequestForm,
     RequestRejected,
     RequestSubmitted,
 )
-from provisioner.core.governance.authority import Authority, Role, Standing
+from provisioner.core.governance.authority import Authority, EffectiveRole, Role
 from provisioner.core.model import Account, OperationKind, OperationState, Person
 from provisioner.core.model.text import Text
 
@@ -39,21 +39,21 @@ FormEventT = TypeVar("FormEventT", bound=FormEvent)
 class FormRecords(Protocol):
     """What the desk has to know."""
 
-    def form(self, form_id: str, /) -> RequestForm | None:
+    def form(self, form_id: str, /) -> AccessRequest | None:
         """Return a request form."""
 
-    def open_forms(self, login: str, /) -> Sequence[RequestForm]:
+    def open_forms(self, login: str, /) -> Sequence[AccessRequest]:
         """Return the forms about this account to which something is still to happen."""
 
     def operations_of_forms(self) -> Collection[str]:
         """Return the ids of the operations that carry out forms which are not archived."""
 
-    def forms_carried_out(self) -> Sequence[RequestForm]:
+    def forms_carried_out(self) -> Sequence[AccessRequest]:
         """Return the forms whose operation is done and that are not archived."""
 
 
 @attrs.frozen(kw_only=True)
-class Wish:
+class AccessRequestDraft:
     """What somebody writes into a form."""
 
     kind: OperationKind
@@ -70,7 +70,7 @@ class Wish:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Desk:
+class RequestService:
     """Knows the rules of request forms.
 
     Args:
@@ -94,7 +94,7 @@ class Desk:
     #: The operations at whose end there is something to archive, as far as this process has to know.
     _awaited: set[str] | None = attrs.field(default=None, init=False)
 
-    def find(self, form_id: str) -> RequestForm:
+    def find(self, form_id: str) -> AccessRequest:
         """Return a form.
 
         Raises:
@@ -106,7 +106,7 @@ class Desk:
             raise InputError([Problem(field="id", message=Text("there is no request {id}", {"id": form_id}))])
         return form
 
-    def submit(self, wish: Wish) -> RequestSubmitted | RequestForm:
+    def submit(self, draft: AccessRequestDraft) -> RequestSubmitted | AccessRequest:
         """Fill in a form.
 
         Returns:
@@ -119,30 +119,30 @@ class Desk:
 
             TargetError: The personnel system cannot be asked.
         """
-        if wish.officer == wish.requester:
-            raise DeniedError("{person} cannot be requester and officer of one form", person=wish.requester)
-        if wish.officer and wish.officer == wish.recipient:
-            raise DeniedError("{person} cannot be officer of a form and receive its password", person=wish.officer)
-        for form in self.records.open_forms(wish.account.login):
-            if (form.kind, form.requester, form.recipient) == (wish.kind, wish.requester, wish.recipient):
+        if draft.officer == draft.requester:
+            raise DeniedError("{person} cannot be requester and officer of one form", person=draft.requester)
+        if draft.officer and draft.officer == draft.recipient:
+            raise DeniedError("{person} cannot be officer of a form and receive its password", person=draft.officer)
+        for form in self.records.open_forms(draft.account.login):
+            if (form.kind, form.requester, form.recipient) == (draft.kind, draft.requester, draft.recipient):
                 return form
-        found = self._known([wish.requester, wish.recipient])
-        form = RequestForm(
+        found = self._known([draft.requester, draft.recipient])
+        form = AccessRequest(
             id=str(uuid.uuid4()),
-            kind=wish.kind,
-            login=wish.account.login,
-            unit=wish.account.unit,
-            requester=wish.requester,
-            reason=wish.reason,
+            kind=draft.kind,
+            login=draft.account.login,
+            unit=draft.account.unit,
+            requester=draft.requester,
+            reason=draft.reason,
             submitted_at=self.now(),
-            recipient=wish.recipient,
-            officer=wish.officer,
-            scan_sha256=wish.scan_sha256,
+            recipient=draft.recipient,
+            officer=draft.officer,
+            scan_sha256=draft.scan_sha256,
         )
-        mobile = found[wish.recipient].mobile if wish.recipient else None
-        return self._event(RequestSubmitted, wish.requester, attrs.evolve(form, mobile_mark=form.mark_of(mobile)))
+        mobile = found[draft.recipient].mobile if draft.recipient else None
+        return self._event(RequestSubmitted, draft.requester, attrs.evolve(form, mobile_mark=form.mark_of(mobile)))
 
-    def approve(self, form: RequestForm, actor: str, scan_sha256: str | None = None) -> RequestApproved:
+    def approve(self, form: AccessRequest, actor: str, scan_sha256: str | None = None) -> RequestApproved:
         """Agree, as the requester's supervisor or for him.
 
         Args:
@@ -164,7 +164,7 @@ class Desk:
         scan = scan_sha256 or form.scan_sha256
         return self._decided(RequestApproved, form, actor, state=FormState.APPROVED, scan_sha256=scan)
 
-    def reject(self, form: RequestForm, actor: str, remark: str) -> RequestRejected:
+    def reject(self, form: AccessRequest, actor: str, remark: str) -> RequestRejected:
         """Do not agree, as the requester's supervisor or for him.
 
         Raises:
@@ -177,7 +177,7 @@ class Desk:
         """
         return self._decided(RequestRejected, form, actor, state=FormState.REJECTED, remark=remark)
 
-    def may_decide(self, form: RequestForm, person: str) -> bool:
+    def may_decide(self, form: AccessRequest, person: str) -> bool:
         """Whether a person is the one to decide on a form, as far as the personnel system can tell now."""
         try:
             self._answerable_supervisor(form, person)
@@ -185,7 +185,7 @@ class Desk:
             return False
         return True
 
-    def confirm_mobile(self, form: RequestForm, actor: str) -> MobileConfirmed:
+    def confirm_mobile(self, form: AccessRequest, actor: str) -> MobileConfirmed:
         """Answer for the recipient's mobile number as the personnel system has it now (001 ¶4, ¶5).
 
         Raises:
@@ -198,15 +198,15 @@ class Desk:
         """
         if not form.state.is_open or form.recipient is None:
             raise _wrong_state(form)
-        standing = self.authority.standing(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
-        if _behind(actor, standing) & {form.requester, form.recipient} or self._acts_for_party(actor, form):
+        effective_role = self.authority.effective_role(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
+        if _behind(actor, effective_role) & {form.requester, form.recipient} or self._acts_for_party(actor, form):
             raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
         self.authority.require(actor, {Role.OFFICER}, form.unit)
         mobile = self._known([form.recipient])[form.recipient].mobile
         changes = {"mobile_mark": form.mark_of(mobile), "mobile_confirmed_at": self.now()}
         return self._event(MobileConfirmed, actor, form.changed(**changes, mobile_confirmed_by=actor))
 
-    def require_ready(self, form: RequestForm, actor: str, recipient: str | None) -> None:
+    def require_ready(self, form: AccessRequest, actor: str, recipient: str | None) -> None:
         """Make sure that a form can be carried out by this actor now.
 
         Args:
@@ -230,7 +230,7 @@ class Desk:
         self._require_officer(form, actor)
         self._require_current(form, recipient)
 
-    def require_current(self, work: Work) -> None:
+    def require_current(self, work: PlannedOperation) -> None:
         """Make sure of the number once more where an operation carries out a form; it may be days after it began.
 
         Raises:
@@ -242,7 +242,7 @@ class Desk:
         if form and work.holder:
             self.require_number(form, work.holder)
 
-    def require_number(self, form: RequestForm, recipient: Person) -> None:
+    def require_number(self, form: AccessRequest, recipient: Person) -> None:
         """Make sure that a password would go to the number that the form was submitted with, or that was confirmed.
 
         Raises:
@@ -257,18 +257,18 @@ class Desk:
                 id=form.id,
             )
 
-    def begin(self, form: RequestForm, actor: str, operation_id: str | None) -> RequestForm:
+    def begin(self, form: AccessRequest, actor: str, operation_id: str | None) -> AccessRequest:
         """Write down who carries the form out, by which operation.
 
         Raises:
 
             BusyError: Somebody else has changed the form in the meantime.
         """
-        standing = self.authority.standing(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
+        effective_role = self.authority.effective_role(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
         begun = form.changed(
             state=FormState.EXECUTING,
             officer=actor,
-            officer_for=standing.delegator if standing else None,
+            officer_for=effective_role.delegator if effective_role else None,
             begun_at=self.now(),
             operation=operation_id,
         )
@@ -277,7 +277,7 @@ class Desk:
             self._awaited.add(operation_id)
         return begun
 
-    def archive(self, form: RequestForm) -> RequestForm:
+    def archive(self, form: AccessRequest) -> AccessRequest:
         """Keep a form that was carried out.
 
         Raises:
@@ -306,7 +306,7 @@ class Desk:
             if event.operation_id in self._awaited:
                 self.settle()
 
-    def _decided(self, make: type[FormEventT], form: RequestForm, actor: str, **changes: object) -> FormEventT:
+    def _decided(self, make: type[FormEventT], form: AccessRequest, actor: str, **changes: object) -> FormEventT:
         if form.state is not FormState.SUBMITTED:
             raise _wrong_state(form)
         answerable = self._answerable_supervisor(form, actor)
@@ -321,7 +321,7 @@ class Desk:
         decided = form.changed(approver=actor, approver_for=answerable, decided_at=self.now(), **changes)
         return self._event(make, actor, decided)
 
-    def _answerable_supervisor(self, form: RequestForm, actor: str) -> str | None:
+    def _answerable_supervisor(self, form: AccessRequest, actor: str) -> str | None:
         """Return for whom the actor would decide; ``None`` for himself.
 
         Raises:
@@ -331,9 +331,9 @@ class Desk:
         requester = self._known([form.requester])[form.requester]
         supervisor = requester.supervisor
         if supervisor is None:
-            standing = self.authority.standing(actor, {Role.SUPERVISOR}, requester.unit)
-            if standing:
-                return standing.delegator
+            effective_role = self.authority.effective_role(actor, {Role.SUPERVISOR}, requester.unit)
+            if effective_role:
+                return effective_role.delegator
         elif actor == supervisor:
             return None
         elif self.authority.delegates(actor, supervisor, Role.SUPERVISOR, requester.unit):
@@ -347,9 +347,9 @@ class Desk:
             people=", ".join(others) or "-",
         )
 
-    def _require_officer(self, form: RequestForm, actor: str) -> None:
-        standing = self.authority.require(actor, {Role.OFFICER}, form.unit)
-        persons = _behind(actor, standing)
+    def _require_officer(self, form: AccessRequest, actor: str) -> None:
+        effective_role = self.authority.require(actor, {Role.OFFICER}, form.unit)
+        persons = _behind(actor, effective_role)
         if persons & {form.requester, form.recipient, *form.deciders} or self._acts_for_party(actor, form):
             raise DeniedError(
                 "{person} has another part in request {id} and cannot carry it out",
@@ -357,7 +357,7 @@ class Desk:
                 person=actor,
                 id=form.id,
             )
-        is_administrator = standing and standing.role is Role.ADMINISTRATOR
+        is_administrator = effective_role and effective_role.role is Role.ADMINISTRATOR
         if form.officer and form.officer not in persons and form.state is FormState.APPROVED and not is_administrator:
             raise DeniedError(
                 "request {id} names another officer",
@@ -366,11 +366,11 @@ class Desk:
                 officer=form.officer,
             )
 
-    def _acts_for_party(self, actor: str, form: RequestForm) -> bool:
+    def _acts_for_party(self, actor: str, form: AccessRequest) -> bool:
         """Whether an officer, in whatever right, stands in for who asks or for who receives the password."""
         return any(self.authority.acts_for(actor, party) for party in (form.requester, form.recipient) if party)
 
-    def _require_current(self, form: RequestForm, recipient: str | None) -> None:
+    def _require_current(self, form: AccessRequest, recipient: str | None) -> None:
         found = self._known([form.requester, form.recipient])
         if form.recipient is None:
             return
@@ -401,15 +401,15 @@ class Desk:
             )
         return dict(found)
 
-    def _event(self, make: type[FormEventT], actor: str, form: RequestForm) -> FormEventT:
+    def _event(self, make: type[FormEventT], actor: str, form: AccessRequest) -> FormEventT:
         return make(at=self.now(), actor=actor, login=form.login, operation_id=form.operation or "", form=form)
 
 
-def _behind(actor: str, standing: Standing | None) -> set[str]:
+def _behind(actor: str, effective_role: EffectiveRole | None) -> set[str]:
     """Return who acts: the actor, and who is answerable for it."""
-    return {actor, standing.delegator} if standing and standing.delegator else {actor}
+    return {actor, effective_role.delegator} if effective_role and effective_role.delegator else {actor}
 
 
-def _wrong_state(form: RequestForm) -> InputError:
+def _wrong_state(form: AccessRequest) -> InputError:
     message = Text("the request is in the state '{state}'", {"state": form.state.value})
     return InputError([Problem(subject=form.id, field="id", message=message)])

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from provisioner.core.api.errors import DeniedError
+from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import AuthorizeOperation, Denial
+from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.text import Text
@@ -93,7 +93,7 @@ class SeparationOfDuties:
             if unit.custodian not in linked or (before and before.custodian == unit.custodian):
                 continue
             place = unit.code if before else unit.parent
-            if not self._authority.standing(actor, {Role.ADMINISTRATOR}, place):
+            if not self._authority.effective_role(actor, {Role.ADMINISTRATOR}, place):
                 raise DeniedError(
                     "{actor} may not name {other} the custodian of {unit}: it is the same person, or one of them acts "
                     "for the other",

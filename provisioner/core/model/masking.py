@@ -89,9 +89,9 @@ def masked(value: ValueT, secret: Secret | None = None) -> ValueT:
 
 def _without(secrets: Iterable[Secret], text: str) -> str:
     data = text.encode(errors="surrogatepass").lower()
-    for one in secrets:
-        if one.may_be_in(data):
-            text = one.scrub(text)
+    for secret in secrets:
+        if secret.may_be_in(data):
+            text = secret.scrub(text)
     return text
 
 
@@ -142,7 +142,9 @@ def _rebuilt(value: Any, change: Callable[[str], str]) -> Any:
         rebuilt = type(value)(_rebuilt(one, change) for one in value)
     elif attrs.has(type(value)):
         fields = [field for field in attrs.fields(type(value)) if field.init]
-        rebuilt = attrs.evolve(value, **{str(one.alias): _rebuilt(getattr(value, one.name), change) for one in fields})
+        rebuilt = attrs.evolve(
+            value, **{str(field.alias): _rebuilt(getattr(value, field.name), change) for field in fields}
+        )
     else:
         rebuilt = value
     return rebuilt

@@ -180,7 +180,7 @@ def hints(clear: str) -> tuple[bytes, ...]:
         pieces.update(_base64(run), _base64(wide + b"\0"), _numbered_run(run[:HINT]))
     if SHORTEST_CLEAR <= len(clear) < SHORTEST:
         pieces.add(_bytes(clear))
-    return tuple({one.lower() for one in pieces})
+    return tuple({piece.lower() for piece in pieces})
 
 
 def _numbered_run(run: bytes) -> Iterator[bytes]:

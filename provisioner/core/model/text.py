@@ -15,7 +15,7 @@ from typing import Protocol, Self
 import attrs
 
 
-class Catalogue(Protocol):
+class Translator(Protocol):
     """Looks up a message template in one language."""
 
     def __call__(self, template: str, /) -> str:
@@ -35,7 +35,7 @@ class Text:
     #: What fills the places. Never a secret.
     values: Mapping[str, object] = attrs.field(factory=dict)
 
-    def said(self, catalogue: Catalogue) -> str:
+    def said(self, catalogue: Translator) -> str:
         """Return the sentence in the language of *catalogue*."""
         return catalogue(self.template).format_map(_stated(self.values))
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from provisioner.core.api.rules import Action, Deadline, Mark
+from provisioner.core.api.rules import Action, Deadline, MetDeadline
 from provisioner.core.model import Account, Unit
 
 #: For so long a closing is put off of which nobody could be warned.
@@ -18,7 +18,7 @@ _SHUTTING = frozenset({Action.CLOSE, Action.DELETE})
 
 
 @attrs.frozen(kw_only=True)
-class Demand:
+class DueAction:
     """What is due of one account."""
 
     account: Account
@@ -35,8 +35,8 @@ class Demand:
 
     @classmethod
     def at(
-        cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline], marks: Iterable[Mark]
-    ) -> Demand:
+        cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline], marks: Iterable[MetDeadline]
+    ) -> DueAction:
         """Return what is due of an account at *now*.
 
         Args:
@@ -51,7 +51,7 @@ class Demand:
 
             marks: Those that were.
         """
-        due = [one for one in deadlines if one.at <= now]
+        due = [deadline for deadline in deadlines if deadline.at <= now]
         rotate = next((one for one in due if one.action is Action.ROTATE), None)
         shut = next((one for one in due if one.action in _SHUTTING), None)
         unannounced = shut is not None and _is_unannounced(shut, due, account, marks)
@@ -67,7 +67,7 @@ class Demand:
         )
 
 
-def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account, marks: Iterable[Mark]) -> bool:
+def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account, marks: Iterable[MetDeadline]) -> bool:
     """Whether the rule set of a closing warns, and has not warned since the password was set.
 
     That is so when no sweep ran for long, when a rule set was made stricter, and when a unit came under a stricter one.
@@ -75,11 +75,11 @@ def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account
     since = account.password_set_at
     warns = any(one.action is Action.WARN and one.rule_set == closing.rule_set for one in due)
     return warns and not any(
-        one.action is Action.WARN and one.rule_set == closing.rule_set and (since is None or one.met_at > since)
-        for one in marks
+        mark.action is Action.WARN and mark.rule_set == closing.rule_set and (since is None or mark.met_at > since)
+        for mark in marks
     )
 
 
 def latest(deadlines: Iterable[Deadline]) -> tuple[Deadline, ...]:
     """Return the last deadline of each kind: nobody needs to hear what was true a week ago."""
-    return tuple({(one.rule_set, one.action): one for one in deadlines}.values())
+    return tuple({(deadline.rule_set, deadline.action): deadline for deadline in deadlines}.values())

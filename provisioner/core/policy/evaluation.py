@@ -1,4 +1,4 @@
-"""Asks rules and watches, which others may have written, and takes no answer that cannot be used."""
+"""Asks rules and monitors, which others may have written, and takes no answer that cannot be used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 import structlog
 
 from provisioner.core.api.errors import PluginDefectError, PluginError, raised_at
-from provisioner.core.api.rules import Deadline, Facts, Reports, Rule, Sighting, Watch
+from provisioner.core.api.rules import Deadline, Facts, Monitor, Observation, Reports, Rule
 from provisioner.core.gateways.plugin_code import entered
 from provisioner.core.model.masking import masked
 from provisioner.core.model.text import Text
@@ -50,14 +50,14 @@ class Evaluation:
     failures: Sequence[RuleFailure] = ()
 
 
-def usable(answer: Iterable[object], rule: Rule | Watch, rule_set: str) -> tuple[Deadline, ...]:
-    """Return the deadlines that a rule or a watch answered.
+def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tuple[Deadline, ...]:
+    """Return the deadlines that a rule or a monitor answered.
 
     Args:
 
         answer: What it answered.
 
-        rule: The rule or the watch.
+        rule: The rule or the monitor.
 
         rule_set: The name of its rule set.
 
@@ -110,30 +110,30 @@ def clash_of(rule: Rule, against: Rule, rule_set: str) -> Text | None:
         ) from None
 
 
-def seen(watch: Watch, reports: Reports, time_zone: ZoneInfo, rule_set: str) -> Sequence[Sighting]:
-    """Let a watch look, and return what it saw. One that fails saw that.
+def seen(monitor: Monitor, reports: Reports, time_zone: ZoneInfo, rule_set: str) -> Sequence[Observation]:
+    """Let a monitor look, and return what it saw. One that fails saw that.
 
     Args:
 
-        watch: The watch.
+        monitor: The monitor.
 
         reports: Returns what a target says of itself.
 
         time_zone: Where days begin and end.
 
-        rule_set: The name of the watch's rule set.
+        rule_set: The name of the monitor's rule set.
     """
     try:
         with entered():
-            found = masked(watch.look(reports, time_zone))
-            return [attrs.evolve(one, deadlines=usable(one.deadlines, watch, rule_set)) for one in found]
+            found = masked(monitor.look(reports, time_zone))
+            return [attrs.evolve(one, deadlines=usable(one.deadlines, monitor, rule_set)) for one in found]
     except (Exception, SystemExit) as error:
         name = type(error).__name__
         log.error("plugin_defect", rule_set=rule_set, error=name, at=raised_at(error))
         raised = PluginDefectError("rule set {name} raised {error}", name=rule_set, error=name)
         defect = error if isinstance(error, PluginDefectError) else raised
-        return [Sighting(subject=f"rules.{rule_set}", message=defect.text, error=defect)]
+        return [Observation(subject=f"rules.{rule_set}", message=defect.text, error=defect)]
 
 
-def _names(rule: Rule | Watch, rule_set: str) -> dict[str, str]:
+def _names(rule: Rule | Monitor, rule_set: str) -> dict[str, str]:
     return {"rule": type(rule).__name__, "rule_set": rule_set}

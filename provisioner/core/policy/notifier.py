@@ -63,7 +63,7 @@ class Notice:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Herald:
+class Notifier:
     """Tells people what they have to know.
 
     Args:
@@ -106,7 +106,7 @@ class Herald:
 
             StoreError: What was delivered cannot be noted; raised after all that was delivered.
         """
-        known = self.people.look_up({one.recipient for one in notices if one.recipient})
+        known = self.people.look_up({notice.recipient for notice in notices if notice.recipient})
         failures: list[StoreError] = []
 
         def tell(notice: Notice) -> Notice | None:
@@ -149,7 +149,7 @@ class Herald:
         text = self.say(notice.deadline.reason)
         request = DeliverNotice(delivery_id=notice.delivery_id, recipient=recipient, text=text)
         error: TargetError = UnsupportedError("no channel brings messages of this kind")
-        for channel in (one for one in self.channels if "notice_deliver" in one.hooks):
+        for channel in (channel for channel in self.channels if "notice_deliver" in channel.hooks):
             try:
                 return self._deliver_over(channel, request)
             except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError) as failure:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from provisioner.core.api.errors import ConfigurationError
-from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
+from provisioner.core.api.rules import Action, Deadline, Facts, MetDeadline, Monitor, Observation, Reports, Rule
 from provisioner.core.gateways.plugin_code import entered
 from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.policy.evaluation import Evaluation, RuleFailure, clash_of, seen, usable
@@ -56,7 +56,7 @@ class RuleSet:
     name: str
     rules: tuple[Rule, ...] = ()
     #: What it looks after besides accounts. The scope does not matter to them.
-    watches: tuple[Watch, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
     scope: Scope = Scope()
 
 
@@ -94,7 +94,7 @@ class Policy:
         for kind, path in self._kinds_of_units():
             self._require_harmony(kind, path)
 
-    def evaluate(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Evaluation:
+    def evaluate(self, account: Account, unit: Unit, marks: Iterable[MetDeadline]) -> Evaluation:
         """Ask the rules what they want of one account.
 
         Nobody is warned of a closing before which the product itself will renew the password. A rule that fails keeps
@@ -118,46 +118,46 @@ class Policy:
                 failures.append(RuleFailure.of(rule, facts, rule_set.name, error))
         return Evaluation(deadlines=_without_needless_warnings(_unmet(found, met)), failures=failures)
 
-    def deadlines(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Sequence[Deadline]:
+    def deadlines(self, account: Account, unit: Unit, marks: Iterable[MetDeadline]) -> Sequence[Deadline]:
         """Return the deadlines of one account that were not met yet, the earliest first; see :meth:`evaluate`."""
         return self.evaluate(account, unit, marks).deadlines
 
-    def next_deadline(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> datetime | None:
+    def next_deadline(self, account: Account, unit: Unit, marks: Iterable[MetDeadline]) -> datetime | None:
         """Return when a rule next wants something of one account; ``None`` if none does."""
         return self.planned(account, unit, marks).next_deadline
 
-    def planned(self, account: Account, unit: Unit, marks: Iterable[Mark]) -> Account:
+    def planned(self, account: Account, unit: Unit, marks: Iterable[MetDeadline]) -> Account:
         """Return one account with its next deadline, what that asks for, and when the account is closed.
 
         An account at which a rule failed is due: the next sweep asks the rule again.
         """
         found = self.evaluate(account, unit, marks)
         first = next(iter(found.deadlines), None)
-        failing = [self.since.get(one.rule_set, _LONG_AGO) for one in found.failures]
+        failing = [self.since.get(failure.rule_set, _LONG_AGO) for failure in found.failures]
         return attrs.evolve(
             account,
             next_deadline=min([*failing, *([first.at] if first else [])], default=None),
             next_action=first.action if first and not failing else None,
-            closes_at=next((one.at for one in found.deadlines if one.action is Action.CLOSE), None),
+            closes_at=next((deadline.at for deadline in found.deadlines if deadline.action is Action.CLOSE), None),
         )
 
-    def sightings(self, reports: Reports) -> list[Sighting]:
-        """Let every watch look, and return what they saw.
+    def observations(self, reports: Reports) -> list[Observation]:
+        """Let every monitor look, and return what they saw.
 
         Args:
 
             reports: Returns what a target says of itself.
         """
         found = [
-            (rule_set, sighting)
+            (rule_set, observation)
             for rule_set in self.rule_sets
-            for watch in rule_set.watches
-            for sighting in seen(watch, reports, self.time_zone, rule_set.name)
+            for monitor in rule_set.monitors
+            for observation in seen(monitor, reports, self.time_zone, rule_set.name)
         ]
         return [attrs.evolve(one, deadlines=tuple(_named(one.deadlines, rule_set))) for rule_set, one in found]
 
     @staticmethod
-    def unmet(deadlines: Iterable[Deadline], marks: Iterable[Mark]) -> list[Deadline]:
+    def unmet(deadlines: Iterable[Deadline], marks: Iterable[MetDeadline]) -> list[Deadline]:
         """Return those of the deadlines of one account, or of one thing, that were not met yet, the earliest first."""
         return _unmet(deadlines, _by_rule_set(marks))
 
@@ -230,20 +230,24 @@ class Policy:
             )
 
 
-_Met = Mapping[str, Mapping[Action, Mark]]
+_Met = Mapping[str, Mapping[Action, MetDeadline]]
 
 
 def _unmet(deadlines: Iterable[Deadline], met: _Met) -> list[Deadline]:
-    return sorted((one for one in deadlines if _is_open(one, met)), key=lambda one: one.at)
+    return sorted((deadline for deadline in deadlines if _is_open(deadline, met)), key=lambda one: one.at)
 
 
 def _without_needless_warnings(deadlines: list[Deadline]) -> list[Deadline]:
-    rotation = next((one for one in deadlines if one.action is Action.ROTATE), None)
+    rotation = next((deadline for deadline in deadlines if deadline.action is Action.ROTATE), None)
     if rotation is None:
         return deadlines
-    closing = {one.rule_set for one in deadlines if one.action is Action.CLOSE and one.at > rotation.at}
+    closing = {
+        deadline.rule_set for deadline in deadlines if deadline.action is Action.CLOSE and deadline.at > rotation.at
+    }
     return [
-        one for one in deadlines if not (one.action is Action.WARN and one.rule_set in closing and one.at < rotation.at)
+        deadline
+        for deadline in deadlines
+        if not (deadline.action is Action.WARN and deadline.rule_set in closing and deadline.at < rotation.at)
     ]
 
 
@@ -252,12 +256,12 @@ def _is_open(deadline: Deadline, met: _Met) -> bool:
     return mark is None or deadline.at > mark.at
 
 
-def _by_rule_set(marks: Iterable[Mark]) -> _Met:
-    found: dict[str, dict[Action, Mark]] = {}
+def _by_rule_set(marks: Iterable[MetDeadline]) -> _Met:
+    found: dict[str, dict[Action, MetDeadline]] = {}
     for mark in marks:
         found.setdefault(mark.rule_set, {})[mark.action] = mark
     return found
 
 
 def _named(deadlines: Iterable[Deadline], rule_set: RuleSet) -> list[Deadline]:
-    return [attrs.evolve(one, rule_set=rule_set.name) for one in deadlines]
+    return [attrs.evolve(deadline, rule_set=rule_set.name) for deadline in deadlines]

@@ -10,13 +10,13 @@ import attrs
 from provisioner.core.api.errors import InputError, NotAuthorizedError
 from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.plan import POLICY_ACTOR, Cause, Plan, Unchanged, Work
+from provisioner.core.engine.plan import POLICY_ACTOR, Initiator, Plan, PlannedOperation, Unchanged
 from provisioner.core.model import Account, Operation
 from provisioner.core.model.text import Text
-from provisioner.core.policy.due import Demand
+from provisioner.core.policy.due import DueAction
 
 #: What is asked for, by login.
-Changes = Mapping[str, tuple[Demand, Deadline]]
+Changes = Mapping[str, tuple[DueAction, Deadline]]
 
 
 @attrs.frozen(kw_only=True)
@@ -55,34 +55,34 @@ class PolicyRun:
 
             StoreError: The store cannot be read or written.
         """
-        work: list[Work] = []
-        for (action, cause), demands in self._by_cause().items():
-            plan, refused = self._planned(self._makers[action], demands, cause)
+        work: list[PlannedOperation] = []
+        for (action, initiator), demands in self._by_initiator().items():
+            plan, refused = self._planned(self._makers[action], demands, initiator)
             work += plan.work
             yield from plan.unchanged
             yield from self._refusals(refused)
         yield from self._applied(work)
 
-    def _by_cause(self) -> Mapping[tuple[Action, Cause], Sequence[Demand]]:
-        groups: dict[tuple[Action, Cause], list[Demand]] = defaultdict(list)
+    def _by_initiator(self) -> Mapping[tuple[Action, Initiator], Sequence[DueAction]]:
+        groups: dict[tuple[Action, Initiator], list[DueAction]] = defaultdict(list)
         for demand, deadline in self.changes.values():
             actor = f"{POLICY_ACTOR}{deadline.rule_set}"
-            groups[deadline.action, Cause(actor=actor, reason=deadline.source, by_policy=True)].append(demand)
+            groups[deadline.action, Initiator(actor=actor, reason=deadline.source, by_policy=True)].append(demand)
         return groups
 
     @property
-    def _makers(self) -> Mapping[Action, Callable[[Sequence[Account], Cause], Plan]]:
+    def _makers(self) -> Mapping[Action, Callable[[Sequence[Account], Initiator], Plan]]:
         planner = self.engine.planner
         return {Action.ROTATE: planner.rotate, Action.CLOSE: planner.close, Action.DELETE: planner.delete}
 
     def _planned(
-        self, make: Callable[[Sequence[Account], Cause], Plan], demands: Sequence[Demand], cause: Cause
+        self, make: Callable[[Sequence[Account], Initiator], Plan], demands: Sequence[DueAction], initiator: Initiator
     ) -> tuple[Plan, Mapping[str, Text]]:
         """Plan a change; returns the plan, and by login why it cannot be planned for the others."""
         refused: dict[str, Text] = {}
-        while left := [one.account for one in demands if one.account.login not in refused]:
+        while left := [demand.account for demand in demands if demand.account.login not in refused]:
             try:
-                plan = make(left, cause)
+                plan = make(left, initiator)
                 return plan, refused | {one.login: one.reason for one in plan.refused}
             except (InputError, NotAuthorizedError) as error:
                 more = _refused(demands, error)
@@ -91,13 +91,13 @@ class PolicyRun:
                 refused |= more
         return Plan(), refused
 
-    def _applied(self, work: Sequence[Work]) -> Iterator[Operation | Refusal]:
+    def _applied(self, work: Sequence[PlannedOperation]) -> Iterator[Operation | Refusal]:
         """Carry a plan out, without the accounts of people who are out of reach."""
-        while work and not self.engine.tools.retry.stop.is_set():
+        while work and not self.engine.context.retry.stop.is_set():
             try:
                 operations = self.engine.apply(Plan(work=tuple(work)))
             except InputError as error:
-                reasons = {one.subject: one.message for one in error.problems}
+                reasons = {problem.subject: problem.message for problem in error.problems}
                 beyond = {
                     one.account.login: reasons[one.holder.id] for one in work if one.holder and one.holder.id in reasons
                 }
@@ -115,12 +115,12 @@ class PolicyRun:
             yield Refusal(login=login, deadline=deadline, reason=reason, holder=demand.account.holder)
 
 
-def _refused(demands: Iterable[Demand], error: InputError | NotAuthorizedError) -> dict[str, Text]:
+def _refused(demands: Iterable[DueAction], error: InputError | NotAuthorizedError) -> dict[str, Text]:
     """Return why something cannot be done, by the login of the account that it is about."""
     if isinstance(error, NotAuthorizedError):
-        reasons = {one.login: one.denial.reason for one in error.denials}
+        reasons = {denial.login: denial.denial.reason for denial in error.denials}
     else:
-        reasons = {one.subject or "": one.message for one in error.problems}
+        reasons = {problem.subject or "": problem.message for problem in error.problems}
     return {
         demand.account.login: reasons[name]
         for demand in demands

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from provisioner.core.api.rules import Action, Deadline, Mark
+from provisioner.core.api.rules import Action, Deadline, MetDeadline
 from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.model.days import days_after
-from provisioner.core.policy.due import Demand
+from provisioner.core.policy.due import DueAction
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.policy import Policy
 
@@ -38,7 +38,7 @@ class Day:
 
     def count(self, action: Action) -> int:
         """Return to how many accounts this would happen."""
-        return sum(one.deadline.action is action for one in self.happenings)
+        return sum(happening.deadline.action is action for happening in self.happenings)
 
 
 @attrs.define(eq=False)
@@ -47,7 +47,7 @@ class _Life:
 
     account: Account
     unit: Unit
-    marks: dict[tuple[str, Action], Mark]
+    marks: dict[tuple[str, Action], MetDeadline]
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -71,7 +71,9 @@ class Simulation:
     _lives: dict[str, _Life] = attrs.field(factory=dict, init=False)
     _agenda: list[tuple[datetime, str]] = attrs.field(factory=list, init=False)
 
-    def add(self, accounts: Iterable[Account], units: Mapping[str, Unit], marks: Mapping[str, Sequence[Mark]]) -> None:
+    def add(
+        self, accounts: Iterable[Account], units: Mapping[str, Unit], marks: Mapping[str, Sequence[MetDeadline]]
+    ) -> None:
         """Copy what is known of some accounts.
 
         Args:
@@ -107,7 +109,7 @@ class Simulation:
             due.append(heapq.heappop(self._agenda)[1])
         for login in due:
             life = self._lives[login]
-            demand = Demand.at(now, life.account, life.unit, self._deadlines(life), life.marks.values())
+            demand = DueAction.at(now, life.account, life.unit, self._deadlines(life), life.marks.values())
             change = demand.rotate or (None if demand.warnings else demand.shut)
             for deadline in (*demand.duties, *([change] if change else demand.warnings)):
                 if self.may(life.account, life.unit, deadline.action):
@@ -119,7 +121,7 @@ class Simulation:
         """Do to an account what a deadline asks for."""
         key = (deadline.rule_set, deadline.action)
         confirmed_at = life.marks[key].confirmed_at if key in life.marks else None
-        life.marks[key] = Mark(
+        life.marks[key] = MetDeadline(
             rule_set=deadline.rule_set,
             action=deadline.action,
             at=deadline.at,
@@ -133,7 +135,7 @@ class Simulation:
 
     def _deadlines(self, life: _Life) -> Sequence[Deadline]:
         found = self.policy.evaluate(life.account, life.unit, life.marks.values())
-        self.failures |= {(one.login, one.rule_set, one.rule): one for one in found.failures}
+        self.failures |= {(failure.login, failure.rule_set, failure.rule): failure for failure in found.failures}
         return found.deadlines
 
     def _plan_ahead(self, login: str) -> None:

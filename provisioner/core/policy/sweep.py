@@ -19,14 +19,14 @@ from provisioner.core.api.errors import (
     StoreError,
 )
 from provisioner.core.api.events import ClockConfirmed, DeadlineMet, RulesChanged, TimesCorrected
-from provisioner.core.api.rules import Deadline, Reports, Sighting
+from provisioner.core.api.rules import Deadline, Observation, Reports
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged
 from provisioner.core.engine.ports import Agenda
 from provisioner.core.model import RENEWING, Account, Operation, OperationState, Unit
-from provisioner.core.policy.due import Demand, latest
+from provisioner.core.policy.due import DueAction, latest
 from provisioner.core.policy.evaluation import RuleFailure
-from provisioner.core.policy.notifier import Herald, Notice
+from provisioner.core.policy.notifier import Notice, Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Changes, PolicyRun, Refusal
 
@@ -37,7 +37,7 @@ PAGE = 500
 _FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
 
 
-Swept = Operation | Notice | Refusal | Sighting | RuleFailure
+Swept = Operation | Notice | Refusal | Observation | RuleFailure
 SweptT = TypeVar("SweptT", bound=Swept)
 
 
@@ -53,9 +53,9 @@ class Sweep:
 
         engine: Carries out what they want, with its own planner, clock and journal.
 
-        herald: Tells people.
+        notifier: Tells people.
 
-        reports: Returns what a target says of itself; for watches.
+        reports: Returns what a target says of itself; for monitors.
 
         it_unit: The code of the IT unit, whose custodian hears what concerns nobody else.
 
@@ -65,7 +65,7 @@ class Sweep:
     agenda: Agenda
     policy: Policy
     engine: Engine
-    herald: Herald
+    notifier: Notifier
     reports: Reports
     it_unit: str = ""
     clock_confirmed_by: str | None = None
@@ -92,7 +92,7 @@ class Sweep:
         self.reschedule()
         yield from self._trying(self._left())
         yield from self._trying(self._watch())
-        shut: list[Demand] = []
+        shut: list[DueAction] = []
         for page in _pages(_each_once(self.agenda.due_accounts(self._now()))):
             if self.is_stopped:
                 return
@@ -116,7 +116,7 @@ class Sweep:
     def _settle_clock(self) -> None:
         """Go on only if the clock can be believed, and do not believe what was stored by one that was ahead."""
         self.require_clock()
-        now, known, record = self._now(), self.agenda.known_times(), self.engine.tools.record
+        now, known, record = self._now(), self.agenda.known_times(), self.engine.context.record
         if known and self.clock_confirmed_by is not None and known.objection(now):
             record(ClockConfirmed(at=now, actor=self.clock_confirmed_by, trusted_at=known.trusted_at))
         if known and known.has_future(now):
@@ -142,26 +142,26 @@ class Sweep:
             self.agenda.save_deadlines(self._rescheduled(accounts), reached=accounts[-1].login)
         self.agenda.end_rescheduling()
 
-    def demands(self, accounts: Sequence[Account]) -> tuple[list[Demand], list[RuleFailure]]:
+    def demands(self, accounts: Sequence[Account]) -> tuple[list[DueAction], list[RuleFailure]]:
         """Return what is due now of each of these accounts, and which rules could not say."""
         now, units = self._now(), self.agenda.units({account.unit for account in accounts})
         marks = self.agenda.marks([account.login for account in accounts])
-        demands: list[Demand] = []
+        demands: list[DueAction] = []
         failures: list[RuleFailure] = []
         for account in accounts:
             unit, met = units[account.unit], marks.get(account.login, ())
             found = self.policy.evaluate(account, unit, met)
-            demands.append(Demand.at(now, account, unit, found.deadlines, met))
+            demands.append(DueAction.at(now, account, unit, found.deadlines, met))
             failures += found.failures
         return demands, failures
 
     def _now(self) -> datetime:
-        return self.engine.tools.now()
+        return self.engine.context.now()
 
     @property
     def is_stopped(self) -> bool:
         """Whether the program was asked to stop, so that the next sweep has to do what is left."""
-        return self.engine.tools.retry.stop.is_set()
+        return self.engine.context.retry.stop.is_set()
 
     def _note_rules(self) -> None:
         names = {one.name for one in self.policy.rule_sets}
@@ -172,43 +172,46 @@ class Sweep:
             rule_sets=tuple(sorted(names)),
             gone=tuple(sorted(known.keys() - names)),
         )
-        self.engine.tools.record(event)
+        self.engine.context.record(event)
         self.policy.since = self.agenda.rule_sets_since()
 
-    def _watch(self) -> Iterator[Notice | Sighting]:
+    def _watch(self) -> Iterator[Notice | Observation]:
         """Look after what is no account, and tell of what is due."""
-        sightings = self.policy.sightings(self.reports)
-        marks = self.agenda.marks([one.subject for one in sightings])
+        observations = self.policy.observations(self.reports)
+        marks = self.agenda.marks([observation.subject for observation in observations])
         custodian = self._custodian(self.it_unit)
-        for one in sightings:
-            if one.error:
-                yield one
-            unmet = self.policy.unmet(one.deadlines, marks.get(one.subject, ()))
+        for observation in observations:
+            if observation.error:
+                yield observation
+            unmet = self.policy.unmet(observation.deadlines, marks.get(observation.subject, ()))
             due = latest(each for each in unmet if each.at <= self._now())
             yield from self._told(
-                [Notice(subject=one.subject, deadline=each, recipient=one.tell or custodian) for each in due]
+                [
+                    Notice(subject=observation.subject, deadline=each, recipient=observation.tell or custodian)
+                    for each in due
+                ]
             )
 
     def _custodian(self, code: str) -> str | None:
         unit = self.agenda.units([code]).get(code) if code else None
         return unit.custodian if unit else None
 
-    def _on_page(self, accounts: Sequence[Account], shut: list[Demand]) -> Iterator[Swept]:
+    def _on_page(self, accounts: Sequence[Account], shut: list[DueAction]) -> Iterator[Swept]:
         """Do what is due of these accounts, and put aside what has to be closed."""
         waiting = self._waiting(accounts)
         yield from (one for one in waiting.values() if one.id not in self._driven_on)
         demands, failures = self.demands(accounts)
         yield from failures
-        stuck = [one for one in demands if _is_stuck_in_renewal(waiting.get(one.account.login))]
-        demands = [one for one in demands if one.account.login not in waiting]
+        stuck = [demand for demand in demands if _is_stuck_in_renewal(waiting.get(demand.account.login))]
+        demands = [demand for demand in demands if demand.account.login not in waiting]
         yield from self._trying(self._tell(demands, lambda one: one.duties))
         settled = set()
-        due = {one.account.login: (one, one.rotate) for one in demands if one.rotate}
+        due = {demand.account.login: (demand, demand.rotate) for demand in demands if demand.rotate}
         for one in self._trying(self._change(due)):
             if isinstance(one, Operation) and (one.state is OperationState.DONE or _is_in_other_hands(one)):
                 settled.add(one.login)
             yield one
-        left = [*stuck, *(one for one in demands if one.account.login not in settled)]
+        left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
         last_calls, unreachable = {one.account.login for one in left if one.shut and one.warnings}, set()
         for notice in self._trying(self._tell(left, lambda one: one.warnings)):
             if notice.error is not None and notice.tried:
@@ -218,15 +221,19 @@ class Sweep:
         shut += [one for one in left if one.shut and one.account.login not in last_calls - unreachable]
         self.plan_ahead(accounts)
 
-    def _close(self, demands: Sequence[Demand]) -> Iterator[Swept]:
+    def _close(self, demands: Sequence[DueAction]) -> Iterator[Swept]:
         """Close or delete in one run, so that a mass change is seen before the first closing.
 
         What an earlier sweep was held back with still waits, and does not hold back the rest.
         """
-        unended = self.agenda.unended([one.account.login for one in demands])
+        unended = self.agenda.unended([demand.account.login for demand in demands])
         held = {login: one for login, one in unended.items() if one.state is OperationState.STAGED}
         yield from held.values()
-        due = {one.account.login: (one, one.shut) for one in demands if one.shut and one.account.login not in held}
+        due = {
+            demand.account.login: (demand, demand.shut)
+            for demand in demands
+            if demand.shut and demand.account.login not in held
+        }
         yield from self._change(due)
 
     def _waiting(self, accounts: Sequence[Account]) -> Mapping[str, Operation]:
@@ -242,23 +249,25 @@ class Sweep:
             or (one.next_try_at and one.next_try_at > now)
         }
 
-    def _tell(self, demands: Sequence[Demand], notices_of: Callable[[Demand], Sequence[Deadline]]) -> Iterator[Notice]:
+    def _tell(
+        self, demands: Sequence[DueAction], notices_of: Callable[[DueAction], Sequence[Deadline]]
+    ) -> Iterator[Notice]:
         yield from self._told(
             [
                 Notice(
-                    subject=one.account.login,
-                    login=one.account.login,
+                    subject=demand.account.login,
+                    login=demand.account.login,
                     deadline=deadline,
-                    recipient=self._responsible(one.account, one.unit),
+                    recipient=self._responsible(demand.account, demand.unit),
                 )
-                for one in demands
-                for deadline in notices_of(one)
+                for demand in demands
+                for deadline in notices_of(demand)
             ]
         )
 
     def _told(self, notices: Sequence[Notice]) -> Iterator[Notice]:
         if notices and not self.is_stopped:
-            yield from self.herald.tell(notices, self._note, self._is_due)
+            yield from self.notifier.tell(notices, self._note, self._is_due)
 
     def _is_due(self, notice: Notice) -> bool:
         """Whether a notice was not sent, and has not become needless, since the accounts were read."""
@@ -302,7 +311,7 @@ class Sweep:
             deadline=deadline,
             reference=reference,
         )
-        self.engine.tools.record(event)
+        self.engine.context.record(event)
 
     def plan_ahead(self, accounts: Sequence[Account]) -> None:
         """Store the next deadlines of accounts, as they are by now."""

@@ -1,4 +1,4 @@
-"""The trail of events, as a chain of hashes.
+"""The audit log, as a chain of hashes.
 
 Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC, and characters that have
 no shape of their own, such as U+202E, as escapes. Its hash is the SHA-256 of the hash before it followed by that text.
@@ -37,8 +37,8 @@ class Head:
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
-    """One event of the trail, as it is kept."""
+class AuditEntry:
+    """One event of the audit log, as it is kept."""
 
     #: Its place in the chain, from 1, without gaps.
     seq: int
@@ -53,7 +53,7 @@ class Entry:
     hash: str
 
 
-class Trail:
+class AuditLogWriter:
     """The end of the chain, locked until the transaction ends, and what is added to it.
 
     Args:
@@ -74,7 +74,7 @@ class Trail:
     def add(self, event: Event, body: str) -> None:
         """Add *event*, whose canonical JSON is *body*."""
         self._seq += 1
-        self._hash = link(self._hash, body.encode())
+        self._hash = entry_hash(self._hash, body.encode())
         self._rows.append(
             {
                 "seq": self._seq,
@@ -95,7 +95,7 @@ class Trail:
             self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
 
 
-def link(previous: str, body: bytes) -> str:
+def entry_hash(previous: str, body: bytes) -> str:
     """Return the hash of an event.
 
     Args:
@@ -112,20 +112,20 @@ def canonical(event: Event) -> str:
 
     Raises:
 
-        TypeError: It contains something that is not for the trail; above all a secret.
+        TypeError: It contains something that is not for the audit log; above all a secret.
     """
     text = _encode(_fields(event) | {"kind": event.kind})
     return printable_json(text.encode(errors="replace").decode())
 
 
 def iso(time: datetime) -> str:
-    """Return an aware time as the trail writes it."""
+    """Return an aware time as the audit log writes it."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _fields(value: Any) -> dict[str, object]:
     if not attrs.has(type(value)):
-        msg = f"{type(value).__name__} is not for the trail"
+        msg = f"{type(value).__name__} is not for the audit log"
         raise TypeError(msg)
     return as_row(value)
 

@@ -1,9 +1,9 @@
-"""Notices that the trail is not the one that it was: another store took its place, or an older copy was restored.
+"""Notices that the audit log is not the one that it was: another store took its place, or an older copy was restored.
 
-Each process remembers where the trail ended when it last wrote, and the file ``STORE.head`` beside the store remembers
-it for all of them. The store itself cannot: an older copy has an older memory. The file is written after the store and
-not synced, so it may lag behind and is never ahead. It tells nothing if it was restored together with the store, or if
-the store was restored elsewhere.
+Each process remembers where the audit log ended when it last wrote, and the file ``STORE.head`` beside the store
+remembers it for all of them. The store itself cannot: an older copy has an older memory. The file is written after the
+store and not synced, so it may lag behind and is never ahead. It tells nothing if it was restored together with the
+store, or if the store was restored elsewhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LENGTH = 128
 
 @attrs.frozen
 class HeadFile:
-    """Where the trail ended, as far as any process knows."""
+    """Where the audit log ended, as far as any process knows."""
 
     path: Path
 
@@ -53,7 +53,7 @@ class HeadFile:
 
 @attrs.define(eq=False)
 class Continuity:
-    """Holds what one process writes to the trail that it knows. Used by the one thread that writes.
+    """Holds what one process writes to the audit log that it knows. Used by the one thread that writes.
 
     Args:
 
@@ -69,13 +69,13 @@ class Continuity:
     _tail_is_lost: bool = attrs.field(default=False, init=False)
 
     def expect(self, connection: Connection, head: Head) -> None:
-        """Make sure that the trail is still the one that this process wrote to last.
+        """Make sure that the audit log is still the one that this process wrote to last.
 
         Args:
 
             connection: One on which a transaction has begun.
 
-            head: Where the trail ends.
+            head: Where the audit log ends.
 
         Raises:
 
@@ -86,13 +86,13 @@ class Continuity:
             self._tail_is_lost = known is not None and not goes_back_to(known, connection, head)
         elif not goes_back_to(self._last, connection, head):
             raise StoreError(
-                "the store {place} was replaced while it was in use: its trail does not go on from where it was",
+                "the store {place} was replaced while it was in use: its audit log does not go on from where it was",
                 cure="put the right file in its place; then run 'provisioner check' and 'provisioner resume'",
                 place=self._place,
             )
 
     def reached(self, head: Head) -> None:
-        """Remember that the trail ends at *head*, now that it is durable."""
+        """Remember that the audit log ends at *head*, now that it is durable."""
         if head != self._last:
             self._last = head
             if not self._tail_is_lost:
@@ -100,15 +100,15 @@ class Continuity:
 
 
 def goes_back_to(known: Head, connection: Connection, head: Head | None = None) -> bool:
-    """Whether the trail once ended at *known*.
+    """Whether the audit log once ended at *known*.
 
     Args:
 
-        known: A place of the trail, with the hash that was there.
+        known: A place of the audit log, with the hash that was there.
 
         connection: One on which a transaction has begun.
 
-        head: Where the trail ends, if that was read already.
+        head: Where the audit log ends, if that was read already.
     """
     if head is None:
         head = Head(**connection.execute(_HEAD).one()._asdict())

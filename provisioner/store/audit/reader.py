@@ -1,4 +1,4 @@
-"""Reads the trail as auditors do: what is in the tables is taken as it is, and none of it is believed.
+"""Reads the audit log as auditors do: what is in the tables is taken as it is, and none of it is believed.
 
 A database shell can put anything into any column of SQLite. So every column is read as bytes, together with the kind
 of value that SQLite says it is.
@@ -16,7 +16,7 @@ import attrs
 from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
 from provisioner.store.audit.chain import Head
-from provisioner.store.audit.verification import Anchors, Link, Walk, Watch, changed_end, missing
+from provisioner.store.audit.verification import Anchors, ChainEntry, ChainVerifier, ProgressWatch, changed_end, missing
 from provisioner.store.db.chunks import CHUNK
 from provisioner.store.db.database import Database
 from provisioner.store.db.tables import chain_head, events
@@ -49,7 +49,7 @@ _OF_UNITS = frozenset({"parent", "unit"})
 
 
 @attrs.frozen(kw_only=True)
-class StoredLink(Link):
+class StoredEntry(ChainEntry):
     """One entry as it was found in the tables."""
 
     #: What SQLite says the columns are: those of ``SHOWN``, the body, the hash.
@@ -82,8 +82,8 @@ class StoredLink(Link):
         return event if isinstance(event, dict) else None
 
 
-class StoredTrail:
-    """The trail of one store.
+class AuditLogReader:
+    """The audit log of one store.
 
     Args:
 
@@ -94,7 +94,7 @@ class StoredTrail:
         self._database = database
 
     def head(self) -> Head | None:
-        """Return where the trail says it ends; ``None`` if it says nothing that can be true.
+        """Return where the audit log says it ends; ``None`` if it says nothing that can be true.
 
         Raises:
 
@@ -103,8 +103,8 @@ class StoredTrail:
         with self._database.read() as connection:
             return _head(connection)
 
-    def verify(self, anchors: Iterable[Head] = (), watch: Watch = iter) -> Walk:
-        """Go along the whole trail, as it is at one moment.
+    def verify(self, anchors: Iterable[Head] = (), watch: ProgressWatch = iter) -> ChainVerifier:
+        """Go along the whole audit log, as it is at one moment.
 
         Args:
 
@@ -118,15 +118,15 @@ class StoredTrail:
         """
         with self._database.read() as connection:
             end = _head(connection)
-            walk = Walk(
+            verifier = ChainVerifier(
                 links=partial(_links, connection, _ENTRIES), end=end, anchors=Anchors.of(anchors), watch=watch
             ).to_the_end()
-        if end is None and walk.finding is None:
-            walk.finding = changed_end(walk.head)
-        return walk
+        if end is None and verifier.finding is None:
+            verifier.finding = changed_end(verifier.head)
+        return verifier
 
-    def after(self, seq: int, known: str | None = None) -> Walk:
-        """Return a walk over what comes after one place, up to where the trail ends now.
+    def after(self, seq: int, known: str | None = None) -> ChainVerifier:
+        """Return a verifier over what comes after one place, up to where the audit log ends now.
 
         It is read page by page, each in a transaction of its own, so that whoever takes it may take long.
 
@@ -138,17 +138,17 @@ class StoredTrail:
 
         Raises:
 
-            StoreError: The store failed, also while the walk goes on.
+            StoreError: The store failed, also while the verifier goes on.
         """
         with self._database.read() as connection:
             end = _head(connection)
             found = next(_links(connection, _ENTRIES.where(events.c.seq == seq)), None)
         start = Head(seq=seq, hash=found.hash) if found else Head(seq=seq)
         if end is None:
-            return Walk(links=list, head=start, finding=changed_end(start))
+            return ChainVerifier(links=list, head=start, finding=changed_end(start))
         if found is None and 0 < seq <= end.seq:
-            return Walk(links=list, head=start, finding=missing(seq))
-        return Walk(
+            return ChainVerifier(links=list, head=start, finding=missing(seq))
+        return ChainVerifier(
             links=partial(self._pages, _ENTRIES.where(events.c.seq <= end.seq), seq),
             head=start,
             end=end,
@@ -166,7 +166,7 @@ class StoredTrail:
         unit: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> Iterator[StoredLink]:
+    ) -> Iterator[StoredEntry]:
         """Yield entries in their order.
 
         Args:
@@ -206,7 +206,7 @@ class StoredTrail:
             if all(_names(found.event, keys, value) for keys, value in named):
                 yield found
 
-    def _pages(self, query: Select[Any], seq: int = 0) -> Iterator[StoredLink]:
+    def _pages(self, query: Select[Any], seq: int = 0) -> Iterator[StoredEntry]:
         """Yield what is found behind one place, each page in a transaction of its own."""
         page = self._page(query, seq)
         while page:
@@ -215,7 +215,7 @@ class StoredTrail:
             seq = page[-1].seq
             page = self._page(query, seq) if goes_on else []
 
-    def _page(self, query: Select[Any], seq: int) -> list[StoredLink]:
+    def _page(self, query: Select[Any], seq: int) -> list[StoredEntry]:
         with self._database.read() as connection:
             return list(_links(connection, query.where(events.c.seq > seq).limit(CHUNK)))
 
@@ -236,13 +236,13 @@ def _head(connection: Connection) -> Head | None:
     return Head(seq=seq, hash=_ascii(digest)) if (key, type(seq), kind) == (1, int, "text") and seq >= 0 else None
 
 
-def _links(connection: Connection, query: Select[Any]) -> Iterator[StoredLink]:
+def _links(connection: Connection, query: Select[Any]) -> Iterator[StoredEntry]:
     for row in connection.execute(query.execution_options(yield_per=CHUNK)):
         yield _link(*row)
 
 
-def _link(seq: object, types: str, body: object, digest: object, *shown: object) -> StoredLink:
-    return StoredLink(
+def _link(seq: object, types: str, body: object, digest: object, *shown: object) -> StoredEntry:
+    return StoredEntry(
         seq=seq if isinstance(seq, int) else 0,
         body=body if isinstance(body, bytes) else b"",
         hash=_ascii(digest),

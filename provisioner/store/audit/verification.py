@@ -13,40 +13,40 @@ from typing import Self
 import attrs
 
 from provisioner.core.model.text import Text
-from provisioner.store.audit.chain import Head, link
+from provisioner.store.audit.chain import Head, entry_hash
 
 
-class Fault(StrEnum):
-    """What is wrong at one place of the trail."""
+class ChainFault(StrEnum):
+    """What is wrong at one place of the audit log."""
 
     #: What stands there is not what was written there.
     CHANGED = "changed"
-    #: Nothing stands there, and the trail goes on behind it.
+    #: Nothing stands there, and the audit log goes on behind it.
     MISSING = "missing"
-    #: What stands there was never part of the trail.
+    #: What stands there was never part of the audit log.
     INSERTED = "inserted"
     #: What belongs there stands somewhere else.
     REORDERED = "reordered"
-    #: The trail ends there, and once went on.
+    #: The audit log ends there, and once went on.
     CUT = "cut"
-    #: The record of where the trail ends was changed.
+    #: The record of where the audit log ends was changed.
     HEAD = "head"
     #: All fits together, but an anchor shows that it once was something else.
     REWRITTEN = "rewritten"
 
 
 @attrs.frozen(kw_only=True)
-class Finding:
-    """The first place where the trail is not as it was written."""
+class ChainFinding:
+    """The first place where the audit log is not as it was written."""
 
     seq: int
-    fault: Fault
+    fault: ChainFault
     #: The same as a sentence.
     text: Text
 
 
 @attrs.frozen(kw_only=True)
-class Link(Head):
+class ChainEntry(Head):
     """One entry of a chain as it was found."""
 
     #: The event as canonical JSON, in UTF-8.
@@ -54,7 +54,7 @@ class Link(Head):
 
     def continues(self, head: Head) -> bool:
         """Whether this was written right after *head*, wherever it stands now."""
-        return link(head.hash, self.body) == self.hash
+        return entry_hash(head.hash, self.body) == self.hash
 
     @property
     def flaw(self) -> str:
@@ -63,12 +63,12 @@ class Link(Head):
 
 
 #: Passes on what it is given, and may look at it.
-Watch = Callable[[Iterable[Link]], Iterable[Link]]
+ProgressWatch = Callable[[Iterable[ChainEntry]], Iterable[ChainEntry]]
 
 
 @attrs.define(eq=False)
 class Anchors:
-    """Heads that the trail once had, known from elsewhere."""
+    """Heads that the audit log once had, known from elsewhere."""
 
     _hashes: dict[int, set[str]]
     #: The last place that an anchor vouches for.
@@ -82,28 +82,28 @@ class Anchors:
             hashes[head.seq].add(head.hash)
         return cls(dict(hashes))
 
-    def compare(self, head: Head) -> Finding | None:
-        """Return what is wrong if the trail was another one when it was anchored here."""
+    def compare(self, head: Head) -> ChainFinding | None:
+        """Return what is wrong if the audit log was another one when it was anchored here."""
         known = self._hashes.get(head.seq)
         if known is None:
             return None
         if known != {head.hash}:
             text = Text(
-                "the trail was rewritten: entry {seq} is not the one that was anchored; all up to {agreed} is",
+                "the audit log was rewritten: entry {seq} is not the one that was anchored; all up to {agreed} is",
                 {"seq": head.seq, "agreed": self._agreed},
             )
-            return Finding(seq=head.seq, fault=Fault.REWRITTEN, text=text)
+            return ChainFinding(seq=head.seq, fault=ChainFault.REWRITTEN, text=text)
         self._agreed = head.seq
         return None
 
-    def beyond(self, head: Head) -> Finding | None:
-        """Return what is wrong if the trail ends at *head* and once went on."""
+    def beyond(self, head: Head) -> ChainFinding | None:
+        """Return what is wrong if the audit log ends at *head* and once went on."""
         last = max(self._hashes, default=0)
         return _cut(head, last) if last > head.seq else None
 
 
 @attrs.define(eq=False, kw_only=True)
-class Walk:
+class ChainVerifier:
     """Yields the links of a chain as far as they are as they were written, and then knows why it stopped.
 
     Args:
@@ -121,16 +121,16 @@ class Walk:
         finding: What is known to be wrong already; then there is nowhere to go.
     """
 
-    _links: Callable[[], Iterable[Link]]
+    _links: Callable[[], Iterable[ChainEntry]]
     #: The last entry up to which everything is as it was written.
     head: Head = attrs.field(factory=Head)
     _end: Head | None = None
     _anchors: Anchors = attrs.field(factory=lambda: Anchors.of(()))
-    _watch: Watch = iter
+    _watch: ProgressWatch = iter
     #: What is wrong after that; ``None`` if nothing is.
-    finding: Finding | None = None
+    finding: ChainFinding | None = None
 
-    def __iter__(self) -> Iterator[Link]:
+    def __iter__(self) -> Iterator[ChainEntry]:
         self.finding = self.finding or self._anchors.compare(self.head)
         if self.finding:
             return
@@ -148,25 +148,25 @@ class Walk:
             pass
         return self
 
-    def _wrong(self, one: Link) -> Finding | None:
+    def _wrong(self, one: ChainEntry) -> ChainFinding | None:
         if one.seq != self.head.seq + 1 or not one.continues(self.head):
             return self._explain(one)
         if flaw := one.flaw:
             text = Text("entry {seq} was changed: its {flaw} is not what was written", {"seq": one.seq, "flaw": flaw})
-            return Finding(seq=one.seq, fault=Fault.CHANGED, text=text)
+            return ChainFinding(seq=one.seq, fault=ChainFault.CHANGED, text=text)
         if self._end is not None and one.seq > self._end.seq:
-            text = Text("the record of the trail's end was changed: entry {seq} comes after it", {"seq": one.seq})
-            return Finding(seq=one.seq, fault=Fault.HEAD, text=text)
+            text = Text("the record of the audit log's end was changed: entry {seq} comes after it", {"seq": one.seq})
+            return ChainFinding(seq=one.seq, fault=ChainFault.HEAD, text=text)
         return None
 
-    def _wrong_end(self) -> Finding | None:
+    def _wrong_end(self) -> ChainFinding | None:
         if self._end is None or self._end == Head(seq=self.head.seq, hash=self.head.hash):
             return None
         if self._end.seq == self.head.seq:
             return changed_end(self.head)
         return _cut(min(self.head, self._end, key=_place), max(self.head.seq, self._end.seq))
 
-    def _explain(self, one: Link) -> Finding:
+    def _explain(self, one: ChainEntry) -> ChainFinding:
         """Say why *one* does not come next. The whole chain is looked through, but only once."""
         place = self.head.seq + 1
         if one.seq < place or (self._end is not None and place > self._end.seq):
@@ -174,42 +174,44 @@ class Walk:
         there, is_ours = self._search(one)
         if there is not None and (is_ours or one.seq > place):
             text = Text("entry {seq} stands at place {there}", {"seq": place, "there": there})
-            return Finding(seq=place, fault=Fault.REORDERED, text=text)
+            return ChainFinding(seq=place, fault=ChainFault.REORDERED, text=text)
         if there is not None:
             return _inserted(place)
         if is_ours or one.seq > place:
             return missing(place)
-        return Finding(seq=place, fault=Fault.CHANGED, text=Text("entry {seq} was changed", {"seq": place}))
+        return ChainFinding(seq=place, fault=ChainFault.CHANGED, text=Text("entry {seq} was changed", {"seq": place}))
 
-    def _search(self, stranger: Link) -> tuple[int | None, bool]:
+    def _search(self, stranger: ChainEntry) -> tuple[int | None, bool]:
         """Return where what comes next stands, and whether *stranger* belongs anywhere in the chain."""
         there, is_ours = None, False
-        for one in self._links():
-            if there is None and one.continues(self.head):
-                there = one.seq
-            is_ours = is_ours or stranger.continues(one)
+        for link in self._links():
+            if there is None and link.continues(self.head):
+                there = link.seq
+            is_ours = is_ours or stranger.continues(link)
         return there, is_ours
 
 
-def missing(seq: int) -> Finding:
+def missing(seq: int) -> ChainFinding:
     """Return that there is no entry at one place."""
-    return Finding(seq=seq, fault=Fault.MISSING, text=Text("entry {seq} is missing", {"seq": seq}))
+    return ChainFinding(seq=seq, fault=ChainFault.MISSING, text=Text("entry {seq} is missing", {"seq": seq}))
 
 
-def changed_end(head: Head) -> Finding:
-    """Return that the trail's own record of its end is not true; *head* is where it really ends."""
-    text = Text("the record of the trail's end was changed; its last entry is {seq}", {"seq": head.seq})
-    return Finding(seq=head.seq, fault=Fault.HEAD, text=text)
+def changed_end(head: Head) -> ChainFinding:
+    """Return that the audit log's own record of its end is not true; *head* is where it really ends."""
+    text = Text("the record of the audit log's end was changed; its last entry is {seq}", {"seq": head.seq})
+    return ChainFinding(seq=head.seq, fault=ChainFault.HEAD, text=text)
 
 
-def _cut(head: Head, end: int) -> Finding:
-    text = Text("the trail was cut: it ends with entry {seq}, and had reached {end}", {"seq": head.seq, "end": end})
-    return Finding(seq=head.seq + 1, fault=Fault.CUT, text=text)
+def _cut(head: Head, end: int) -> ChainFinding:
+    text = Text("the audit log was cut: it ends with entry {seq}, and had reached {end}", {"seq": head.seq, "end": end})
+    return ChainFinding(seq=head.seq + 1, fault=ChainFault.CUT, text=text)
 
 
 def _place(head: Head) -> int:
     return head.seq
 
 
-def _inserted(seq: int) -> Finding:
-    return Finding(seq=seq, fault=Fault.INSERTED, text=Text("what stands at place {seq} was put in", {"seq": seq}))
+def _inserted(seq: int) -> ChainFinding:
+    return ChainFinding(
+        seq=seq, fault=ChainFault.INSERTED, text=Text("what stands at place {seq} was put in", {"seq": seq})
+    )

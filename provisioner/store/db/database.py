@@ -74,7 +74,7 @@ class Database:
 
     @property
     def head_file(self) -> Path:
-        """Where it is remembered how far the trail went."""
+        """Where it is remembered how far the audit log went."""
         return self._path.with_name(f"{self._path.name}.head")
 
     def hold_on(self) -> None:

@@ -288,7 +288,7 @@ clock = Table(
     CheckConstraint("id = 1", name="only"),
 )
 
-#: Who has which role, of himself or for somebody else. What was revoked is in the trail only.
+#: Who has which role, of himself or for somebody else. What was revoked is in the audit log only.
 grants = Table(
     "grants",
     metadata,
@@ -355,7 +355,7 @@ troubles = Table(
     sqlite_with_rowid=False,
 )
 
-#: The trail, which is only ever added to. :mod:`provisioner.store.audit.chain` says what the hash is.
+#: The audit log, which is only ever added to. :mod:`provisioner.store.audit.chain` says what the hash is.
 events = Table(
     "events",
     metadata,
@@ -370,7 +370,7 @@ events = Table(
     Index(None, "login", "seq"),
 )
 
-#: One row: where the trail ends. Whoever adds to the trail locks it first.
+#: One row: where the audit log ends. Whoever adds to the audit log locks it first.
 chain_head = Table(
     "chain_head",
     metadata,

@@ -29,10 +29,7 @@ from provisioner.core.api.events import (
     TimesCorrected,
 )
 from provisioner.core.model import OperationState, Step
-from provisioner.store import access_requests as forms
-from provisioner.store import authority, maintenance, marks, schedule
-from provisioner.store import held_runs as staging
-from provisioner.store import incidents as troubles
+from provisioner.store import access_requests, authority, held_runs, incidents, maintenance, marks, schedule
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.db.tables import account_targets, accounts, handovers, leases, operations, steps, units
@@ -77,7 +74,7 @@ _IN_ORDER = (
 )
 
 
-#: What events change that belong to no operation. Those that are not here are kept in the trail only.
+#: What events change that belong to no operation. Those that are not here are kept in the audit log only.
 CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     DeadlineMet: marks.met,
     DutyConfirmed: marks.confirmed,
@@ -85,10 +82,10 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     ClockConfirmed: clock.confirmed,
     TimesCorrected: clock.corrected,
     **authority.CHANGES,
-    **forms.CHANGES,
+    **access_requests.CHANGES,
     **maintenance.CHANGES,
-    **staging.CHANGES,
-    **troubles.CHANGES,
+    **held_runs.CHANGES,
+    **incidents.CHANGES,
 }
 
 

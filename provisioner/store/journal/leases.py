@@ -57,7 +57,7 @@ class Hold:
 
 
 @attrs.frozen
-class Standing:
+class AccountSnapshot:
     """How one account stands: what a plan rests on, and the operation that is under way."""
 
     state: AccountState | None = None
@@ -72,7 +72,7 @@ class Standing:
 
     def is_the_one_of(self, account: Account) -> bool:
         """Whether a plan that was made for *account* as it is there still fits."""
-        return self == Standing.of(account, self.hold)
+        return self == AccountSnapshot.of(account, self.hold)
 
 
 @attrs.define
@@ -85,11 +85,11 @@ class Standings:
     expires_at: datetime
     #: When it runs out for this process, by its own clock.
     safe_until: float
-    _by_login: dict[str, Standing]
+    _by_login: dict[str, AccountSnapshot]
 
     def hold(self, login: str) -> Hold | None:
         """Return who holds the account."""
-        return self._by_login.get(login, Standing()).hold
+        return self._by_login.get(login, AccountSnapshot()).hold
 
     def admit(self, events: Iterable[Event]) -> None:
         """Follow all of these events, or none.
@@ -101,19 +101,19 @@ class Standings:
 
             LeaseLostError: The operation of an event is not driven by this process.
         """
-        ahead: dict[str, Standing] = {}
+        ahead: dict[str, AccountSnapshot] = {}
         for event in events:
             if isinstance(event, OperationEvent):
-                standing = ahead.get(event.login) or self._by_login.get(event.login) or Standing()
-                ahead[event.login] = self._after(event, standing)
+                snapshot = ahead.get(event.login) or self._by_login.get(event.login) or AccountSnapshot()
+                ahead[event.login] = self._after(event, snapshot)
         self._by_login.update(ahead)
 
-    def _after(self, event: OperationEvent, standing: Standing) -> Standing:
+    def _after(self, event: OperationEvent, snapshot: AccountSnapshot) -> AccountSnapshot:
         if isinstance(event, OperationPlanned):
-            return self._planned(event, standing)
+            return self._planned(event, snapshot)
         if isinstance(event, OperationStarted):
-            return attrs.evolve(standing, hold=self._started(event, standing.hold))
-        hold = standing.hold
+            return attrs.evolve(snapshot, hold=self._started(event, snapshot.hold))
+        hold = snapshot.hold
         if hold is None or (hold.owner, hold.operation_id) != (self.owner, event.operation_id):
             raise LeaseLostError(
                 "operation {operation} on {login} was taken over by another process",
@@ -123,18 +123,18 @@ class Standings:
             )
         if isinstance(event, OperationEnded):
             left = None if event.state.ended else Hold(event.operation_id, hold.tries)
-            return Standing.of(event.account, left)
-        return standing
+            return AccountSnapshot.of(event.account, left)
+        return snapshot
 
-    def _planned(self, event: OperationPlanned, standing: Standing) -> Standing:
-        if standing.hold:
+    def _planned(self, event: OperationPlanned, snapshot: AccountSnapshot) -> AccountSnapshot:
+        if snapshot.hold:
             raise BusyError(
                 "another operation on {login} has not ended",
                 cure="wait for it, or run 'provisioner resume'",
                 login=event.login,
             )
         account = event.account
-        if standing.state and not standing.is_the_one_of(account):
+        if snapshot.state and not snapshot.is_the_one_of(account):
             # The plan may be to send a password to somebody who has handed the account over meanwhile, or to renew
             # one that was renewed by another sweep.
             raise BusyError(
@@ -142,7 +142,7 @@ class Standings:
                 cure="look at it, and run the command again",
                 login=event.login,
             )
-        return Standing.of(account, Hold(event.operation_id, event.operation.tries))
+        return AccountSnapshot.of(account, Hold(event.operation_id, event.operation.tries))
 
     def _started(self, event: OperationStarted, hold: Hold | None) -> Hold:
         if hold is None or hold.operation_id != event.operation_id:
@@ -209,21 +209,23 @@ class Leases:
 
     def read(self, connection: Connection, logins: Iterable[str]) -> Standings:
         """Return how these accounts stand."""
-        by_login: dict[str, Standing] = {}
+        by_login: dict[str, AccountSnapshot] = {}
         for chunk in chunks(set(logins)):
             rows = connection.execute(_STANDINGS, {"logins": chunk}).all()
             for login, state, holder, changed, operation_id, *hold in rows:
-                by_login[login] = Standing(state, holder, changed, Hold(operation_id, *hold) if operation_id else None)
+                by_login[login] = AccountSnapshot(
+                    state, holder, changed, Hold(operation_id, *hold) if operation_id else None
+                )
         safe_until = self._safe_until()
         now = self.now()
         return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, safe_until=safe_until, by_login=by_login)
 
-    def note(self, standings: Standings, logins: Iterable[str], renewed: Mapping[str, Hold]) -> None:
+    def note(self, snapshots: Standings, logins: Iterable[str], renewed: Mapping[str, Hold]) -> None:
         """Remember which of these accounts this process holds, now that it is durable.
 
         Args:
 
-            standings: How they stand.
+            snapshots: How they stand.
 
             logins: The accounts.
 
@@ -233,7 +235,7 @@ class Leases:
             self._rest()
         held = dict(renewed)
         for login in logins:
-            hold = standings.hold(login)
+            hold = snapshots.hold(login)
             if hold is None or hold.owner != self.owner:
                 held.pop(login, None)
             elif hold.safe_until:

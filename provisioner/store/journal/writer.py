@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from provisioner.core.api.errors import BusyError, LeaseLostError, StoreError
 from provisioner.core.api.events import Event, OperationEvent
-from provisioner.store.audit.chain import Trail, canonical
+from provisioner.store.audit.chain import AuditLogWriter, canonical
 from provisioner.store.audit.continuity import Continuity
 from provisioner.store.db.database import Database
 from provisioner.store.journal.apply import Batch
@@ -170,26 +170,26 @@ class Writer:
     def _store(self, group: Sequence[_Submission]) -> list[_Answer]:
         logins = set().union(*(submission.logins for submission in group))
         with self._database.same_file(), self._database.writer.begin() as connection:
-            trail = Trail(connection)
-            self._continuity.expect(connection, trail.head)
-            standings = self._leases.read(connection, logins)
-            batch = Batch(connection, owner=standings.owner, expires_at=standings.expires_at)
+            audit_log = AuditLogWriter(connection)
+            self._continuity.expect(connection, audit_log.head)
+            snapshots = self._leases.read(connection, logins)
+            batch = Batch(connection, owner=snapshots.owner, expires_at=snapshots.expires_at)
             answers: list[_Answer] = []
             for submission in group:
                 try:
-                    standings.admit(submission.events)
+                    snapshots.admit(submission.events)
                 except (BusyError, LeaseLostError) as error:
                     answers.append(error)
                     continue
                 answers.append(None)
                 for event, body in zip(submission.events, submission.bodies, strict=True):
                     batch.add(event)
-                    trail.add(event, body)
+                    audit_log.add(event, body)
             if batch.latest_at:
                 self._times.note(connection, batch.latest_at)
             batch.store()
-            trail.store()
+            audit_log.store()
             renewed = self._leases.renew(connection)
-        self._leases.note(standings, logins, renewed)
-        self._continuity.reached(trail.head)
+        self._leases.note(snapshots, logins, renewed)
+        self._continuity.reached(audit_log.head)
         return answers

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from provisioner.core.api.rules import Action, Facts, Mark
+from provisioner.core.api.rules import Action, Facts, MetDeadline
 from provisioner.core.model import Account, AccountKind, AccountState, Unit
 
 KINDS = ("province", "district", "branch", "office", "school", "")
@@ -60,8 +60,8 @@ def facts(draw: st.DrawFn, states: Sequence[AccountState], kinds: Sequence[str])
 
 
 @st.composite
-def _marks(draw: st.DrawFn, action: Action, account: Account) -> Mark:
+def _marks(draw: st.DrawFn, action: Action, account: Account) -> MetDeadline:
     at = (account.opened_at or draw(_moments)) + draw(_spans)
     met_at = at + draw(_spans)
     confirmed_at = draw(st.none() | st.just(met_at)) if action is Action.DUTY else None
-    return Mark(rule_set="", action=action, at=at, met_at=met_at, confirmed_at=confirmed_at)
+    return MetDeadline(rule_set="", action=action, at=at, met_at=met_at, confirmed_at=confirmed_at)

@@ -17,7 +17,7 @@ from provisioner.core.governance.directives import Defaults
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.postbox import Postbox
-from provisioner.testing.contract.sandbox import PEOPLE, Means, People, Sandbox, channel_gateway, target_gateway
+from provisioner.testing.contract.sandbox import PEOPLE, Means, Sandbox, SandboxPeople, channel_gateway, target_gateway
 from provisioner.testing.proxy import TcpProxy
 
 #: How often the core would try, so how often a check does what is not its point behind a bad network.
@@ -48,7 +48,7 @@ class SharedFixtures:
         return PEOPLE.successor
 
     @pytest.fixture
-    def people(self, unit: Unit, holder: Person, successor: Person) -> People:
+    def people(self, unit: Unit, holder: Person, successor: Person) -> SandboxPeople:
         """Whose accounts they are, all together."""
         return attrs.evolve(PEOPLE, unit=unit, holder=holder, successor=successor)
 
@@ -129,7 +129,7 @@ class TargetFixtures(SharedFixtures):
     @pytest.fixture
     def means(
         self,
-        people: People,
+        people: SandboxPeople,
         make_secret: Callable[[], Secret],
         log_in: Callable[[str, str], bool] | None,
         remove: Callable[[str], None] | None,
@@ -193,14 +193,14 @@ class ChannelFixtures(SharedFixtures):
 
     @pytest.fixture
     def unreachable_people(self) -> Sequence[Person]:
-        """People whom no message can reach: by default one without a number, and one whose number is empty."""
+        """SandboxPeople whom no message can reach: by default one without a number, and one whose number is empty."""
         return [Person(id="nobody-1", name="Numarasız"), Person(id="nobody-2", name="Boş Numara", mobile="")]
 
     @pytest.fixture
     def postbox(
         self,
         channel: object,
-        people: People,
+        people: SandboxPeople,
         make_number: Callable[[], str],
         inbox: Callable[[str], Sequence[str]] | None,
         patience: float,

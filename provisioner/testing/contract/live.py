@@ -10,7 +10,7 @@ import pytest
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
-from provisioner.testing.contract.sandbox import People
+from provisioner.testing.contract.sandbox import SandboxPeople
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -18,7 +18,7 @@ class Live:
     """A target that is there, and a plug-in of pytest that hands it to the checks."""
 
     plugin: object
-    people: People
+    people: SandboxPeople
     make_secret: Callable[[], Secret]
     #: The hooks that the configuration says it is without.
     cannot: Collection[str]
@@ -50,7 +50,7 @@ class TestTarget(TargetContract):
         return live.cannot
 
     @pytest.fixture
-    def people(self, live: Live) -> People:
+    def people(self, live: Live) -> SandboxPeople:
         """The sandbox's own, or those of a unit that the target knows."""
         return live.people
 

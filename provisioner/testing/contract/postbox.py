@@ -14,7 +14,7 @@ from provisioner.core.api.messages import DeliverNotice, DeliverSecret, Delivery
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model import Account, Person
 from provisioner.core.model.secret import Secret
-from provisioner.testing.contract.sandbox import AnswerT, People, expecting_no_defect
+from provisioner.testing.contract.sandbox import AnswerT, SandboxPeople, expecting_no_defect
 
 #: The gateway took the message.
 TAKEN = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED})
@@ -28,7 +28,7 @@ class Postbox:
     """Messages to people each of whom has a phone of their own."""
 
     channel: Channel
-    people: People
+    people: SandboxPeople
     make_secret: Callable[[], Secret]
     make_number: Callable[[], str]
     #: How many seconds a message may be on its way.

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from provisioner.catalogue import Catalogue
-from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Rule
+from provisioner.core.api.rules import Action, Deadline, Facts, MetDeadline, Rule
 from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP
 from provisioner.core.model import AccountState
 from provisioner.core.model.text import Text
@@ -103,21 +103,23 @@ class RuleContract:
     def test_deadlines_are_in_utc(self, rule: Rule, known: Known, data: st.DataObject) -> None:
         """Each deadline has an action and an aware time in UTC; local time is for the edge."""
         facts = data.draw(known)
-        for one in rule.deadlines(facts):
-            assert isinstance(one, Deadline)
-            assert isinstance(one.action, Action)
-            assert one.at.utcoffset() == timedelta(0)
+        for deadline in rule.deadlines(facts):
+            assert isinstance(deadline, Deadline)
+            assert isinstance(deadline.action, Action)
+            assert deadline.at.utcoffset() == timedelta(0)
 
     @_many
     @given(data=st.data())
     def test_deadlines_say_why(self, rule: Rule, known: Known, data: st.DataObject) -> None:
         """Each deadline names its source and has a reason, whose values are no part of the template."""
         facts = data.draw(known)
-        for one in rule.deadlines(facts):
-            assert one.source.strip(), "the source is empty"
-            assert isinstance(one.reason, Text)
-            assert str(one.reason).strip(), "the reason is empty"
-            assert facts.account.mail not in one.reason.template, "the address is a value, not a part of the template"
+        for deadline in rule.deadlines(facts):
+            assert deadline.source.strip(), "the source is empty"
+            assert isinstance(deadline.reason, Text)
+            assert str(deadline.reason).strip(), "the reason is empty"
+            assert facts.account.mail not in deadline.reason.template, (
+                "the address is a value, not a part of the template"
+            )
 
     @_many
     @given(data=st.data())
@@ -126,9 +128,11 @@ class RuleContract:
     ) -> None:
         """Each reason has a translation in the package's ``tr.toml``, because it goes to people by SMS."""
         facts = data.draw(known)
-        for one in rule.deadlines(facts):
-            assert turkish(one.reason.template) != one.reason.template, f"not translated: {one.reason.template}"
-            assert one.reason.said(turkish)
+        for deadline in rule.deadlines(facts):
+            assert turkish(deadline.reason.template) != deadline.reason.template, (
+                f"not translated: {deadline.reason.template}"
+            )
+            assert deadline.reason.said(turkish)
 
     @_many
     @given(data=st.data())
@@ -201,17 +205,17 @@ class RuleContract:
         start = datetime(2026, 1, 1, tzinfo=UTC)
 
         def sums() -> object:
-            return [one.days_after(start, 30) for _ in times for one in examples]
+            return [example.days_after(start, 30) for _ in times for example in examples]
 
         def calls() -> object:
-            return [rule.deadlines(one) for _ in times for one in examples]
+            return [rule.deadlines(example) for _ in times for example in examples]
 
         # Once is enough: a busy machine is slow now and then, and a slow rule always.
         assert any(_seconds(calls) < SLOWNESS * _seconds(sums) for _ in range(3))
 
 
 def _times(deadlines: Iterable[Deadline]) -> list[tuple[Action, datetime]]:
-    return sorted((one.action, one.at) for one in deadlines)
+    return sorted((deadline.action, deadline.at) for deadline in deadlines)
 
 
 def _due(rule: Rule, facts: Facts, now: datetime) -> list[Deadline]:
@@ -224,7 +228,9 @@ def _after(facts: Facts, due: Iterable[Deadline], now: datetime) -> Facts:
     for one in due:
         before = marks.get(one.action)
         confirmed_at = before.confirmed_at if before else None
-        marks[one.action] = Mark(rule_set="", action=one.action, at=one.at, met_at=now, confirmed_at=confirmed_at)
+        marks[one.action] = MetDeadline(
+            rule_set="", action=one.action, at=one.at, met_at=now, confirmed_at=confirmed_at
+        )
         if one.action is Action.ROTATE:
             account = attrs.evolve(account, password_changed_at=now - SKEW)
         elif one.action is Action.CLOSE:

@@ -30,13 +30,13 @@ from provisioner.core.api.messages import (
     RotateSecret,
 )
 from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.gateway import HOOKS, PROBE, AccountChange, Channel, Origin, Target
+from provisioner.core.gateways.gateway import HOOKS, PROBE, AccountChange, Channel, PluginOrigin, Target
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, AccountKind, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.services.bootstrap import utc_now
 
-ORIGIN = Origin(plugin="contract", distribution="provisioner.testing", version="0")
+ORIGIN = PluginOrigin(plugin="contract", distribution="provisioner.testing", version="0")
 
 AnswerT = TypeVar("AnswerT")
 
@@ -59,7 +59,7 @@ def channel_gateway(plugin: object) -> Channel:
 
 
 @attrs.frozen(kw_only=True)
-class People:
+class SandboxPeople:
     """Whose accounts they are. Systems that know their people need some that they know."""
 
     unit: Unit
@@ -70,8 +70,8 @@ class People:
     prefix: str
 
 
-#: People and a unit that nobody has; the mobile numbers are from a range that belongs to nobody.
-PEOPLE = People(
+#: SandboxPeople and a unit that nobody has; the mobile numbers are from a range that belongs to nobody.
+PEOPLE = SandboxPeople(
     unit=Unit(code="sozlesme", name="Sözleşme Denetimi", kind="office"),
     holder=Person(id="sozlesme-1", name="Işıl Çağrı", unit="sozlesme", title="Şef", mobile="+905000000001"),
     successor=Person(id="sozlesme-2", name="İsmail Öğüt", unit="sozlesme", title="Memur", mobile="+905000000002"),
@@ -95,7 +95,7 @@ class Situation:
 class Means:
     """What the checks have besides the target."""
 
-    people: People
+    people: SandboxPeople
     make_secret: Callable[[], Secret]
     #: Logs in with something that is not the plug-in, if there is such a thing.
     log_in: Callable[[str, str], bool] | None = None
@@ -114,7 +114,7 @@ class Sandbox:
     accounts: list[Account] = attrs.field(factory=list, init=False)
 
     @property
-    def people(self) -> People:
+    def people(self) -> SandboxPeople:
         """Whose accounts they are."""
         return self.means.people
 

@@ -19,9 +19,9 @@ from provisioner.core.api.errors import (
 from provisioner.core.model.text import Text
 
 CLASSES = [
-    one
-    for one in vars(errors).values()
-    if inspect.isclass(one) and issubclass(one, ProvisionerError) and one.__module__ == errors.__name__
+    var
+    for var in vars(errors).values()
+    if inspect.isclass(var) and issubclass(var, ProvisionerError) and var.__module__ == errors.__name__
 ]
 
 

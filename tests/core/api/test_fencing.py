@@ -21,7 +21,7 @@ from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
 from provisioner.core.model import OperationState, Outcome
 from provisioner.core.model.text import Text
-from provisioner.core.policy.notifier import Herald, Notice
+from provisioner.core.policy.notifier import Notice, Notifier
 from provisioner.store import LEASE_TTL
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
@@ -200,7 +200,7 @@ class TestNotices:
     ) -> None:
         phones, noted = MemoryChannel(), list[Notice]()
         retry = Retry(RetryPolicy(), threading.Event())
-        herald = Herald(
+        notifier = Notifier(
             people=People(lambda _: samples.HOLDER, lambda _: {}, retry),
             channels=[plugins.add_channel("sms", phones, ORIGIN)],
             retry=retry,
@@ -210,6 +210,6 @@ class TestNotices:
         deadline = Deadline(at=FakeClock()(), action=Action.WARN, reason=Text("renew"), source="")
         notice = Notice(subject="temel@x", deadline=deadline, recipient=samples.HOLDER.id)
 
-        answer = list(herald.tell([notice], noted.append, lambda _: due))
+        answer = list(notifier.tell([notice], noted.append, lambda _: due))
 
         assert len(answer) == len(noted) == len(phones.notices(samples.HOLDER.mobile or "")) == told

@@ -55,7 +55,7 @@ def test_a_hook_is_fully_typed(name: str) -> None:
     signature = inspect.signature(HOOKS[name])
 
     assert signature.return_annotation is not inspect.Signature.empty
-    assert all(one.annotation is not inspect.Parameter.empty for one in signature.parameters.values())
+    assert all(parameter.annotation is not inspect.Parameter.empty for parameter in signature.parameters.values())
 
 
 @pytest.mark.parametrize("name", [name for name in HOOKS if name.startswith(("account_c", "account_r", "account_h"))])

@@ -32,7 +32,7 @@ from provisioner.core.api.messages import (
     ProbeAccount,
     Receipt,
 )
-from provisioner.core.engine.plan import Work
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.gateways.gateway import TARGET_HOOKS
 from provisioner.core.gateways.health import TargetHealth
@@ -47,7 +47,7 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 MANY = 40
@@ -123,7 +123,9 @@ def test_what_the_engine_answers_is_what_the_store_has(world: World, harness: Ha
 def test_nothing_is_written_when_something_is_down_before_the_first_write(
     world: World, harness: Harness, hook: str
 ) -> None:
-    for faults in [one.faults for one in world.targets.values()] + [one.faults for one in world.channels.values()]:
+    for faults in [target.faults for target in world.targets.values()] + [
+        channel.faults for channel in world.channels.values()
+    ]:
         faults.on(hook, Fault.CANNOT_CONNECT)
 
     with pytest.raises(NotReadyError) as caught:
@@ -172,7 +174,7 @@ def test_nothing_is_written_when_somebody_cannot_be_reached(harness: Harness) ->
 
     with pytest.raises(InputError) as caught:
         harness.open(codes())
-    assert {one.subject for one in caught.value.problems} == {"p3", "p7"}
+    assert {problem.subject for problem in caught.value.problems} == {"p3", "p7"}
     assert harness.store.accounts(["birim0"]) == {}
 
 
@@ -184,8 +186,10 @@ def test_a_target_that_dies_in_the_middle_leaves_each_operation_with_a_next_try(
     operations = harness.open(codes())
 
     assert states(operations) == {OperationState.DONE, OperationState.INCOMPLETE}
-    assert all(one.next_try_at for one in operations if one.state is OperationState.INCOMPLETE)
-    left_alone = [one for one in operations if one.error and one.error.name == "LeftAloneError"]
+    assert all(operation.next_try_at for operation in operations if operation.state is OperationState.INCOMPLETE)
+    left_alone = [
+        operation for operation in operations if operation.error and operation.error.name == "CircuitOpenError"
+    ]
     assert left_alone, "a dead target must not cost every operation its time-outs"
 
 
@@ -461,7 +465,7 @@ def test_two_rotations_at_once_end_with_one_password_and_the_last_message_carrie
 
 def test_what_somebody_else_was_faster_with_keeps_nothing_else_of_a_run_back(world: World, harness: Harness) -> None:
     harness.open(codes(3))
-    plan = harness.planner.rotate([harness.account(f"birim{number}") for number in range(3)], cause=CAUSE)
+    plan = harness.planner.rotate([harness.account(f"birim{number}") for number in range(3)], initiator=INITIATOR)
     harness.close_accounts(["birim2"])
     operations = {one.login: one for one in harness.run(plan)}
 
@@ -525,7 +529,7 @@ def test_a_defect_at_one_operation_is_that_operations(world: World, harness: Har
 
     harness.on_record = fail
     for operations in (harness.open(codes(3)), harness.open(codes(3))):
-        broken = {one.login: one for one in operations if one.error}
+        broken = {operation.login: operation for operation in operations if operation.error}
         assert set(broken) == {"birim1"}
         assert broken["birim1"].error
         assert broken["birim1"].error.name == "DefectError"
@@ -549,7 +553,7 @@ def test_a_defect_while_work_is_taken_up_again_is_that_operations(
     harness.clock.advance(timedelta(days=1))  # type: ignore[attr-defined]
     again = Planner.again
 
-    def fail(planner: Planner, operation: Operation) -> Work:
+    def fail(planner: Planner, operation: Operation) -> PlannedOperation:
         if operation.login == "birim1":
             raise ZeroDivisionError
         return again(planner, operation)
@@ -557,8 +561,13 @@ def test_a_defect_while_work_is_taken_up_again_is_that_operations(
     monkeypatch.setattr(Planner, "again", fail)
     operations = harness.resume()
 
-    assert sorted(one.login for one in operations if one.state is OperationState.DONE) == ["birim0", "birim2"]
-    assert [one.error and one.error.name for one in operations if one.login == "birim1"] == ["DefectError"]
+    assert sorted(operation.login for operation in operations if operation.state is OperationState.DONE) == [
+        "birim0",
+        "birim2",
+    ]
+    assert [operation.error and operation.error.name for operation in operations if operation.login == "birim1"] == [
+        "DefectError"
+    ]
 
 
 def test_a_target_that_ends_the_program_ends_one_operation(world: World) -> None:
@@ -573,7 +582,10 @@ def test_a_target_that_ends_the_program_ends_one_operation(world: World) -> None
         harness.know(units=UNITS[:3], persons=PERSONS[:3])
         operations = harness.open(codes(3))
 
-    assert sorted(one.login for one in operations if one.state is OperationState.DONE) == ["birim0", "birim2"]
+    assert sorted(operation.login for operation in operations if operation.state is OperationState.DONE) == [
+        "birim0",
+        "birim2",
+    ]
     assert SECRET not in repr(operations)
 
 
@@ -629,7 +641,7 @@ def test_the_trail_tells_all_that_happened(harness: Harness) -> None:
             seen.append(event)
 
     harness.plugins.add("observer", Observer())
-    harness.run(harness.planner.open_units(UNITS[:1], cause=CAUSE))
+    harness.run(harness.planner.open_units(UNITS[:1], initiator=INITIATOR))
 
     told = [type(event).__name__ for event in seen]
     changed, proved, sent = ["StepBegun", "StepEnded"], ["StepEnded"], ["StepBegun", "StepEnded"]

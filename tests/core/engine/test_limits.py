@@ -16,7 +16,7 @@ from provisioner.core.api.errors import InputError, NotAuthorizedError
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.engine import engine
 from provisioner.core.engine.limits import IN_TOTAL, Guard, MassChangeLimit, Share, Shut
-from provisioner.core.engine.plan import Cause, Work
+from provisioner.core.engine.plan import Initiator, PlannedOperation
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import (
@@ -31,7 +31,7 @@ from provisioner.core.model import (
 )
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 NOW = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
@@ -94,7 +94,7 @@ class TestGuard:
 
     def test_counts_nothing_that_is_under_way_already(self) -> None:
         """What was let go once must be finished, whatever else has happened meanwhile."""
-        assert guard(open_=100).excess([attrs.evolve(one, recorded=True) for one in closings(50)]) is None
+        assert guard(open_=100).excess([attrs.evolve(closing, recorded=True) for closing in closings(50)]) is None
 
     def test_counts_on_each_target(self) -> None:
         there = {f"a{n}": {"pys": TargetState.OPEN} for n in range(30)}
@@ -151,14 +151,14 @@ def guard(
     return Guard(limit=limit or MassChangeLimit(), census=census, now=lambda: NOW)
 
 
-def closings(count: int) -> list[Work]:
+def closings(count: int) -> list[PlannedOperation]:
     return [made(OperationKind.CLOSE, AccountState.OPEN, number) for number in range(count)]
 
 
-def made(kind: OperationKind, state: AccountState, number: int) -> Work:
+def made(kind: OperationKind, state: AccountState, number: int) -> PlannedOperation:
     account = Account(login=f"a{number}", domain="meb.gov.tr", unit="u", state=state)
     operation = Operation(id=str(number), kind=kind, login=account.login, actor="tester", created_at=NOW)
-    return Work(operation=operation, account=account, unit=Unit(code="u", name="U", kind="office"))
+    return PlannedOperation(operation=operation, account=account, unit=Unit(code="u", name="U", kind="office"))
 
 
 class World:
@@ -212,7 +212,7 @@ class PowerCut(BaseException):
     """The end of a process."""
 
 
-def trail(harness: Harness, kind: str) -> list[dict[str, object]]:
+def audit_log(harness: Harness, kind: str) -> list[dict[str, object]]:
     return [json.loads(entry.body) for entry in harness.store.events() if entry.kind == kind]
 
 
@@ -234,7 +234,7 @@ class TestStaging:
 
         [run] = harness.store.staged_runs()
         assert (run.affected, run.out_of, run.percent, run.operations) == (5, MANY, 20, 5)
-        assert (run.actor, run.reason, run.target) == (CAUSE.actor, CAUSE.reason, IN_TOTAL)
+        assert (run.actor, run.reason, run.target) == (INITIATOR.actor, INITIATOR.reason, IN_TOTAL)
         assert operation.error is not None
         assert operation.staging == run.id
         assert operation.error.message == "held back: 5 of 20 accounts would be closed, and 20 % is the limit"
@@ -243,16 +243,16 @@ class TestStaging:
     def test_is_in_the_trail_as_a_whole(self, harness: Harness) -> None:
         operations = close(harness, *range(5))
 
-        [staged] = trail(harness, "run_staged")
-        assert staged["actor"] == CAUSE.actor
-        assert {one.staging for one in operations} == {staged["run"]["id"]}  # type: ignore[index]
+        [staged] = audit_log(harness, "run_staged")
+        assert staged["actor"] == INITIATOR.actor
+        assert {operation.staging for operation in operations} == {staged["run"]["id"]}  # type: ignore[index]
         assert harness.store.verify_chain() is None
 
     def test_holds_back_all_of_the_run(self, harness: Harness) -> None:
         """A run of which a half was done is the hardest one to understand."""
         accounts = [harness.account(login) for login in logins(*range(6))]
-        closing = harness.planner.close(accounts[:5], cause=CAUSE)
-        renewal = harness.planner.rotate(accounts[5:], cause=CAUSE)
+        closing = harness.planner.close(accounts[:5], initiator=INITIATOR)
+        renewal = harness.planner.rotate(accounts[5:], initiator=INITIATOR)
 
         operations = harness.run(attrs.evolve(closing, work=(*closing.work, *renewal.work)))
 
@@ -302,10 +302,10 @@ class TestStaging:
 
     def test_does_not_count_what_was_never_open(self, world: World, harness: Harness) -> None:
         """Nobody loses anything by it, neither in this run nor for the ones after it."""
-        units = [attrs.evolve(one, code=f"v{one.code}", login=f"x{one.login}") for one in UNITS]
+        units = [attrs.evolve(unit, code=f"v{unit.code}", login=f"x{unit.login}") for unit in UNITS]
         world.target.faults.on("account_create", Fault.REFUSE)
         harness.know(units=units)
-        assert states(harness.open([one.code for one in units])) == {OperationState.FAILED}
+        assert states(harness.open([unit.code for unit in units])) == {OperationState.FAILED}
 
         operations = harness.close_accounts(["birim0", *(f"xbirim{number}" for number in range(MANY))])
 
@@ -349,8 +349,8 @@ class TestStaging:
         close(harness, *range(5))
         work = harness.engine.releasable(held(harness), actor="releaser")
 
-        operations = [one.operation if isinstance(one, Work) else one for one in work]
-        assert {(one.state, one.error) for one in operations} == {(OperationState.PLANNED, None)}
+        operations = [one.operation if isinstance(one, PlannedOperation) else one for one in work]
+        assert {(operation.state, operation.error) for operation in operations} == {(OperationState.PLANNED, None)}
 
     def test_is_seen_by_other_processes(self, world: World, harness: Harness) -> None:
         close(harness, *range(5))
@@ -426,7 +426,7 @@ class TestRelease:
         assert states(operations) == {OperationState.DONE}
         assert not any(world.logs_in(number) for number in range(5))
         assert harness.store.staged_runs() == []
-        [released] = trail(harness, "run_released")
+        [released] = audit_log(harness, "run_released")
         assert released["actor"] == "müdür"
         assert harness.store.verify_chain() is None
 
@@ -461,7 +461,7 @@ class TestRelease:
         operations = harness.release(held(harness))
 
         assert renewed.state is OperationState.DONE
-        assert {one.login for one in operations} == set(logins(1, 2, 3, 4))
+        assert {operation.login for operation in operations} == set(logins(1, 2, 3, 4))
         assert world.logs_in(0)
 
     def test_needs_another_person_where_four_eyes_are_wanted(self, world: World, harness: Harness) -> None:
@@ -470,7 +470,7 @@ class TestRelease:
         close(harness, *range(5))
 
         with pytest.raises(NotAuthorizedError, match="tester asked for it, and cannot release it too"):
-            harness.release(held(harness), actor=CAUSE.actor)
+            harness.release(held(harness), actor=INITIATOR.actor)
         assert all(world.logs_in(number) for number in range(5))
         assert states(harness.release(held(harness), actor="müdür")) == {OperationState.DONE}
 
@@ -493,7 +493,7 @@ class TestDiscard:
         assert {one.error.message for one in ended if one.error} == {"discarded by müdür: a wrong list"}
         assert all(world.logs_in(number) for number in range(5))
         assert harness.store.staged_runs() == []
-        assert len(trail(harness, "run_discarded")) == 1
+        assert len(audit_log(harness, "run_discarded")) == 1
 
     def test_lets_the_same_accounts_be_closed_later(self, harness: Harness) -> None:
         close(harness, *range(5))
@@ -520,6 +520,6 @@ class TestGivingWay:
         """The nightly list of units must neither renew their passwords nor forget what is held back."""
         close(harness, *range(5))
 
-        plan = harness.planner.open_units(UNITS, cause=Cause(actor="cron"))
+        plan = harness.planner.open_units(UNITS, initiator=Initiator(actor="cron"))
 
         assert (len(plan.work), len(plan.unchanged)) == (0, MANY)

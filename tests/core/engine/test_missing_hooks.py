@@ -19,7 +19,7 @@ from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.clearance import reservations
 from provisioner.core.model import AccountState, Operation, OperationState, Person, TargetState, Unit
 from provisioner.testing.clock import FakeClock
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from tests.core.conftest import ORIGIN
 
@@ -71,11 +71,11 @@ def _office(tmp_path: Path) -> Office:
 def planned(harness: Harness, hook: str) -> Plan:
     account, planner = harness.account("birim0"), harness.planner
     if hook == "account_handover":
-        return planner.hand_over(account, to="2", cause=CAUSE)
+        return planner.hand_over(account, to="2", initiator=INITIATOR)
     if hook == "account_create":
-        return planner.open_units([UNITS[1]], cause=CAUSE)
+        return planner.open_units([UNITS[1]], initiator=INITIATOR)
     make = {"account_rotate": planner.rotate, "account_close": planner.close, "account_delete": planner.delete}
-    return make[hook]([account], CAUSE)
+    return make[hook]([account], INITIATOR)
 
 
 class TestUndeclared:
@@ -112,7 +112,7 @@ class TestUndeclared:
             assert harness.account("birim0").state is AccountState.INCOMPLETE
             assert harness.store.target_states("birim0") == {"posta": TargetState.CLOSED, "kapi": TargetState.OPEN}
             blocks = harness.plugins.clearance_blocks(AskClearance(person_id="1", passage=Passage.LEAVING))
-            assert [one.subject for one in blocks] == ["birim0"]
+            assert [block.subject for block in blocks] == ["birim0"]
         assert office.let_in_by(office.passwords[0]) == {"kapi"}
 
     def test_what_is_left_is_done_when_the_hook_is_there(self, office: Office) -> None:
@@ -259,7 +259,7 @@ class TestChannels:
         target = MemoryTarget()
         with Harness(tmp_path / "x.sqlite", targets={"posta": target}, channels=channels) as harness:
             harness.know(units=UNITS, persons=PERSONS)
-            [refused] = harness.planner.open_units(UNITS[:1], cause=CAUSE).refused
+            [refused] = harness.planner.open_units(UNITS[:1], initiator=INITIATOR).refused
 
         assert "board has no secret_deliver" in str(refused.reason)
         assert "[channels.board]" in str(refused.cure)

@@ -16,7 +16,7 @@ from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.rules.passwords import RenewOrClose
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 UNITS = [Unit(code=f"u{n}", name=f"Birim {n}", kind="office", login=f"birim{n}", custodian="p") for n in range(3)]
@@ -70,7 +70,7 @@ def wrong_credentials(office: Harness, target: FaultTarget) -> None:
 
 def quarantined(office: Harness, target: FaultTarget) -> None:
     assert isinstance(office.clock, FakeClock)
-    breaker = next(one.breaker for one in office.planner.targets if one.name == "pys")
+    breaker = next(target.breaker for target in office.planner.targets if target.name == "pys")
     error = StepError(name="UnavailableError", message="down for an hour")
     ill = TargetHealth(name="pys", failing_since=office.clock(), error=error, quarantined_at=office.clock())
     breaker.health.change_health("pys", lambda _: ill)
@@ -104,7 +104,7 @@ def test_who_must_be_locked_out_now_is_locked_out_where_it_can_be(
     operations = office.close_accounts(LOGINS)
 
     assert states(operations) == {OperationState.INCOMPLETE}
-    assert all(one.next_try_at for one in operations)
+    assert all(operation.next_try_at for operation in operations)
     assert [world.let_in_by(login) for login in LOGINS] == [{"pys"}] * 3
     known = office.store.target_states("birim0")
     assert (known["posta"], known["wifi"]) == (TargetState.CLOSED, TargetState.CLOSED)
@@ -221,7 +221,7 @@ def test_a_rule_closes_what_is_due_while_a_target_is_down(world: World) -> None:
 def test_what_cannot_be_used_is_told_before_a_closing(world: World, office: Harness) -> None:
     """A dry run says which doors stay open for now."""
     unreachable(office, world.targets["pys"])
-    plan = office.planner.close([office.account("birim0")], cause=CAUSE)
+    plan = office.planner.close([office.account("birim0")], initiator=INITIATOR)
 
     assert [error.target for error in office.engine.preflight(plan.work)] == ["pys"]
 

@@ -43,7 +43,7 @@ def test_default_passwords_carry_at_least_72_bits(maker: PasswordMaker) -> None:
 
 
 def test_default_passwords_have_no_look_alikes_and_fit_the_basic_gsm_alphabet(maker: PasswordMaker) -> None:
-    alphabet = set("".join(one.characters for one in maker.policy.classes))
+    alphabet = set("".join(cls.characters for cls in maker.policy.classes))
 
     assert not alphabet & set("0Oo1lI|5S") - set("oS5")
     assert alphabet <= GSM_BASIC
@@ -121,7 +121,7 @@ def test_forbidden_words_are_never_made() -> None:
     ],
 )
 def test_objections_say_what_is_wrong_without_quoting(maker: PasswordMaker, password: str, objection: str) -> None:
-    found = [str(one) for one in maker.objections(Secret(password))]
+    found = [str(objection) for objection in maker.objections(Secret(password))]
 
     assert objection in found
     assert not any(password in one for one in found)

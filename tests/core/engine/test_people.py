@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from provisioner.core.api.errors import (
+    CircuitOpenError,
     ForbiddenError,
     InMaintenanceError,
-    LeftAloneError,
     MisconfiguredError,
     TargetError,
     TransientError,
@@ -58,7 +58,7 @@ def test_the_store_does_not_answer_for_one_who_cannot_be_asked_about() -> None:
     assert found.look_up(["3", "x"]).persons == {"x": Person(id="x", name="X")}
 
 
-@pytest.mark.parametrize("error", [UnavailableError("down"), LeftAloneError("down"), MisconfiguredError("wrong key")])
+@pytest.mark.parametrize("error", [UnavailableError("down"), CircuitOpenError("down"), MisconfiguredError("wrong key")])
 def test_a_system_that_answers_about_nobody_is_no_matter_of_persons(error: TargetError) -> None:
     found = people(dict.fromkeys(IDS, error)).look_up(IDS)
 

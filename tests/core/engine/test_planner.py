@@ -15,7 +15,7 @@ from provisioner.core.model import AccountState, OperationKind, OperationState, 
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 SCHOOL = Unit(code="712345", name="Atatürk Ortaokulu", kind="school", custodian="1001")
@@ -35,24 +35,24 @@ def _harness(tmp_path: Path, target: FaultTarget) -> Iterator[Harness]:
 
 
 def problems(error: InputError) -> set[tuple[str | None, str, str]]:
-    return {(one.subject, one.field, str(one.message)) for one in error.problems}
+    return {(problem.subject, problem.field, str(problem.message)) for problem in error.problems}
 
 
 def test_the_manifests_name_wins_over_every_rule(harness: Harness) -> None:
-    plan = harness.planner.open_units([samples.UNIT], cause=CAUSE)
+    plan = harness.planner.open_units([samples.UNIT], initiator=INITIATOR)
 
     assert plan.work[0].account.mail == "temelegitim46@meb.gov.tr"
 
 
 def test_a_school_is_named_by_its_code_and_an_office_by_its_name_and_the_plate_code(harness: Harness) -> None:
     """000 m.4/f and m.4/h."""
-    plan = harness.planner.open_units([SCHOOL, OFFICE], cause=CAUSE)
+    plan = harness.planner.open_units([SCHOOL, OFFICE], initiator=INITIATOR)
 
     assert [work.account.login for work in plan.work] == ["712345", "hukuksubemudurlugu46"]
 
 
 def test_a_plan_shows_its_steps_and_stores_nothing(harness: Harness) -> None:
-    plan = harness.planner.open_units([samples.UNIT], cause=CAUSE)
+    plan = harness.planner.open_units([samples.UNIT], initiator=INITIATOR)
     operation = plan.work[0].operation
 
     assert operation.state is OperationState.PLANNED
@@ -67,7 +67,7 @@ def test_a_plan_shows_its_steps_and_stores_nothing(harness: Harness) -> None:
 def test_what_is_open_is_left_alone_and_said_so(harness: Harness, target: FaultTarget) -> None:
     harness.open([samples.UNIT.code])
     calls = target.faults.calls.copy()
-    plan = harness.planner.open_units([samples.UNIT], cause=CAUSE)
+    plan = harness.planner.open_units([samples.UNIT], initiator=INITIATOR)
 
     assert plan.work == ()
     assert [(one.login, str(one.reason)) for one in plan.unchanged] == [("temelegitim46", "it is open already")]
@@ -79,7 +79,7 @@ def test_a_closed_unit_is_reopened(harness: Harness) -> None:
     harness.open([samples.UNIT.code])
     harness.close_accounts(["temelegitim46"])
 
-    plan = harness.planner.open_units([samples.UNIT], cause=CAUSE)
+    plan = harness.planner.open_units([samples.UNIT], initiator=INITIATOR)
     assert [work.operation.kind for work in plan.work] == [OperationKind.REOPEN]
 
 
@@ -90,7 +90,7 @@ def test_every_problem_is_named_in_one_go(harness: Harness) -> None:
         attrs.evolve(OFFICE, custodian="9999"),
     ]
     with pytest.raises(InputError) as caught:
-        harness.planner.open_units(units, cause=CAUSE)
+        harness.planner.open_units(units, initiator=INITIATOR)
 
     assert problems(caught.value) == {
         ("46-TEM", "login", "kötü giriş is not a login of ours"),
@@ -101,15 +101,15 @@ def test_every_problem_is_named_in_one_go(harness: Harness) -> None:
 
 def test_two_units_cannot_share_a_login(harness: Harness) -> None:
     with pytest.raises(InputError) as caught:
-        harness.planner.open_units([samples.UNIT, attrs.evolve(OFFICE, login="temelegitim46")], cause=CAUSE)
+        harness.planner.open_units([samples.UNIT, attrs.evolve(OFFICE, login="temelegitim46")], initiator=INITIATOR)
 
-    assert {one[0] for one in problems(caught.value)} == {"46-TEM", "46-HUK"}
+    assert {problem[0] for problem in problems(caught.value)} == {"46-TEM", "46-HUK"}
 
 
 def test_a_login_that_is_taken_is_refused(harness: Harness) -> None:
     harness.open([samples.UNIT.code])
     with pytest.raises(InputError, match="belongs to another unit"):
-        harness.planner.open_units([attrs.evolve(OFFICE, login="temelegitim46")], cause=CAUSE)
+        harness.planner.open_units([attrs.evolve(OFFICE, login="temelegitim46")], initiator=INITIATOR)
 
 
 def test_a_closed_account_is_not_created_and_an_unopened_one_not_reopened(harness: Harness) -> None:
@@ -118,9 +118,9 @@ def test_a_closed_account_is_not_created_and_an_unopened_one_not_reopened(harnes
     closed = harness.account("temelegitim46")
 
     with pytest.raises(InputError, match="it is closed; reopen it"):
-        harness.planner.create([closed], cause=CAUSE)
+        harness.planner.create([closed], initiator=INITIATOR)
     with pytest.raises(InputError, match="it was never opened; create it"):
-        harness.planner.reopen([attrs.evolve(closed, state=AccountState.PLANNED)], cause=CAUSE)
+        harness.planner.reopen([attrs.evolve(closed, state=AccountState.PLANNED)], initiator=INITIATOR)
 
 
 def test_a_closed_account_is_not_rotated(harness: Harness) -> None:
@@ -185,8 +185,8 @@ def test_a_handover_to_somebody_else_takes_the_place_of_one_that_is_stuck(
 
 def test_an_open_account_whose_renewal_has_not_ended_is_not_left_alone(harness: Harness) -> None:
     harness.open([samples.UNIT.code])
-    harness.engine.apply(harness.planner.rotate([harness.account("temelegitim46")], cause=CAUSE))
-    plan = harness.planner.open_units([samples.UNIT], cause=CAUSE)
+    harness.engine.apply(harness.planner.rotate([harness.account("temelegitim46")], initiator=INITIATOR))
+    plan = harness.planner.open_units([samples.UNIT], initiator=INITIATOR)
 
     assert [(work.operation.kind, work.recorded) for work in plan.work] == [(OperationKind.ROTATE, True)]
 
@@ -211,7 +211,7 @@ def test_what_is_deleted_is_left_alone_until_it_was_open_again(harness: Harness)
     harness.close_accounts(["temelegitim46"])
     clock.advance(timedelta(seconds=1))
     harness.delete(["temelegitim46"])
-    plan = harness.planner.delete([harness.account("temelegitim46")], cause=CAUSE)
+    plan = harness.planner.delete([harness.account("temelegitim46")], initiator=INITIATOR)
     assert plan.work == ()
     assert [str(one.reason) for one in plan.unchanged] == ["it was deleted already"]
 
@@ -240,7 +240,7 @@ def test_a_target_that_cannot_do_it_is_shown_as_not_attempted(tmp_path: Path) ->
     with Harness(tmp_path / "s.sqlite", targets=targets, channels=channels, cannot={"half": others}) as harness:
         harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
         operation = harness.open([samples.UNIT.code])[0]
-        plan = harness.planner.close([harness.account("temelegitim46")], cause=CAUSE)
+        plan = harness.planner.close([harness.account("temelegitim46")], initiator=INITIATOR)
 
     assert operation.state is OperationState.DONE
     step = plan.work[0].operation.steps[0]
@@ -259,7 +259,7 @@ def test_the_personnel_system_knows_better_than_the_store(harness: Harness) -> N
 
     harness.plugins.add("personnel", Personnel())
 
-    assert harness.planner.open_units([samples.UNIT], cause=CAUSE).work[0].holder == newer
+    assert harness.planner.open_units([samples.UNIT], initiator=INITIATOR).work[0].holder == newer
 
 
 def test_nothing_is_planned_when_the_personnel_system_cannot_tell(harness: Harness) -> None:
@@ -271,4 +271,4 @@ def test_nothing_is_planned_when_the_personnel_system_cannot_tell(harness: Harne
     harness.plugins.add("personnel", Personnel())
 
     with pytest.raises(UnavailableError):
-        harness.planner.open_units([samples.UNIT], cause=CAUSE)
+        harness.planner.open_units([samples.UNIT], initiator=INITIATOR)

@@ -10,6 +10,7 @@ import pytest
 
 from provisioner import hookimpl
 from provisioner.core.api.errors import (
+    Denial,
     ForbiddenError,
     MisconfiguredError,
     NotAuthorizedError,
@@ -17,10 +18,10 @@ from provisioner.core.api.errors import (
     TransientError,
     UnavailableError,
 )
-from provisioner.core.api.messages import AuthorizeOperation, Denial, FindPerson
+from provisioner.core.api.messages import AuthorizeOperation, FindPerson
 from provisioner.core.model import AccountState, OperationKind, OperationState, Person, Unit
 from provisioner.testing.faults import Fault, FaultTarget
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 UNITS = [
@@ -35,7 +36,7 @@ class Staff:
     """A personnel system that knows everybody until somebody leaves."""
 
     def __init__(self) -> None:
-        self.known = {one.id: one for one in PERSONS}
+        self.known = {person.id: person for person in PERSONS}
         self.errors: dict[str, TargetError] = {}
 
     @hookimpl
@@ -89,7 +90,7 @@ def test_a_handover_to_somebody_who_left_keeps_no_list_back(stuck: Harness, staf
     del staff.known["9"]
     units = stuck.store.units(CODES)
 
-    plan = stuck.planner.open_units([units[code] for code in CODES], cause=CAUSE)
+    plan = stuck.planner.open_units([units[code] for code in CODES], initiator=INITIATOR)
 
     assert [one.account.login for one in plan.work] == ["birim3"]
     assert [one.login for one in plan.unchanged] == ["birim1", "birim2"]
@@ -112,7 +113,7 @@ def test_reopening_goes_on_beside_a_handover_that_is_stuck(stuck: Harness, staff
     stuck.close_accounts(["birim1", "birim2"])
     del staff.known["9"]
 
-    plan = stuck.planner.reopen([stuck.account(login) for login in LOGINS[:3]], cause=CAUSE)
+    plan = stuck.planner.reopen([stuck.account(login) for login in LOGINS[:3]], initiator=INITIATOR)
 
     assert [one.login for one in plan.refused] == ["birim0"]
     assert {one.state for one in stuck.run(plan)} == {OperationState.DONE}
@@ -125,7 +126,7 @@ def test_a_holder_who_left_keeps_nobody_else_from_a_password(office: Harness, st
         office.close_accounts(LOGINS[:3])
     del staff.known["2"]
 
-    plan = getattr(office.planner, kind)([office.account(login) for login in LOGINS[:3]], cause=CAUSE)
+    plan = getattr(office.planner, kind)([office.account(login) for login in LOGINS[:3]], initiator=INITIATOR)
 
     assert [(one.login, str(one.reason)) for one in plan.refused] == [("birim1", "2, who holds it, is unknown")]
     assert {one.login for one in office.run(plan)} == {"birim0", "birim2"}
@@ -136,7 +137,7 @@ def test_what_has_not_ended_keeps_only_its_own_account(office: Harness, target: 
     office.close_accounts(["birim1"])
     target.faults.clear()
 
-    plan = office.planner.rotate([office.account(login) for login in LOGINS[:3]], cause=CAUSE)
+    plan = office.planner.rotate([office.account(login) for login in LOGINS[:3]], initiator=INITIATOR)
 
     assert [(one.login, str(one.reason)) for one in plan.refused] == [("birim1", "its close has not ended")]
     assert str(plan.refused[0].cure) == "run 'provisioner resume' first"
@@ -148,7 +149,7 @@ def test_one_who_cannot_be_looked_up_keeps_no_list_back(office: Harness, staff: 
     units = [attrs.evolve(UNITS[3], code=f"n{n}", login=f"yeni{n}", custodian=str(n)) for n in range(5, 9)]
     office.know(units=units)
     staff.errors["6"] = error
-    plan = office.planner.open_units(units, cause=CAUSE)
+    plan = office.planner.open_units(units, initiator=INITIATOR)
 
     assert [one.login for one in plan.refused] == ["yeni6"]
     assert str(plan.refused[0].reason) == f"6, who holds it or is to receive it, cannot be looked up: {error}"
@@ -161,13 +162,13 @@ def test_a_personnel_system_that_answers_about_nobody_refuses_the_list(office: H
     staff.errors |= dict.fromkeys(staff.known, MisconfiguredError("wrong key"))
 
     with pytest.raises(MisconfiguredError):
-        office.planner.open_units(UNITS[3:], cause=CAUSE)
+        office.planner.open_units(UNITS[3:], initiator=INITIATOR)
 
 
 def test_closing_asks_the_personnel_system_about_nobody(stuck: Harness, staff: Staff) -> None:
     staff.errors |= dict.fromkeys(staff.known, UnavailableError("down"))
 
-    assert [one.state for one in stuck.close_accounts(LOGINS[:3])] == [OperationState.DONE] * 3
+    assert [account.state for account in stuck.close_accounts(LOGINS[:3])] == [OperationState.DONE] * 3
 
 
 def test_an_account_is_handed_over_by_one_of_whom_the_personnel_system_says_nothing(

@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from provisioner.core.api.errors import (
+    CircuitOpenError,
     ForbiddenError,
     ItemMisconfiguredError,
-    LeftAloneError,
     MisconfiguredError,
     QuarantinedError,
     RefusedError,
@@ -78,7 +78,7 @@ def succeed(breaker: Breaker) -> None:
 def test_it_opens_when_failures_come_in_a_row(breaker: Breaker, error: Exception) -> None:
     fail(breaker, error, times=3)
 
-    with pytest.raises(LeftAloneError, match="posta failed 3 times"):
+    with pytest.raises(CircuitOpenError, match="posta failed 3 times"):
         succeed(breaker)
 
 
@@ -118,7 +118,7 @@ def test_a_failed_probe_opens_it_for_another_pause(breaker: Breaker, clock: Fake
     fail(breaker, TransientError("still down"))
     clock.advance(timedelta(seconds=29))
 
-    with pytest.raises(LeftAloneError):
+    with pytest.raises(CircuitOpenError):
         succeed(breaker)
 
 
@@ -141,7 +141,7 @@ def test_only_one_of_many_callers_gets_through_after_the_pause(breaker: Breaker,
         try:
             with breaker.call():
                 time.sleep(0.1)
-        except LeftAloneError:
+        except CircuitOpenError:
             return False
         return True
 
@@ -526,7 +526,7 @@ class TestNotice:
 
         [notice] = world.notices
         assert (notice.target, notice.error.name, notice.error.message) == ("posta", "TransientError", "down")
-        assert [one["event"] for one in logs] == ["target_quarantined"]
+        assert [log["event"] for log in logs] == ["target_quarantined"]
 
     def test_is_given_by_one_of_many_processes(self, world: World) -> None:
         """Each had a call under way when the hour was over."""
@@ -569,7 +569,7 @@ class TestMemory:
 
         fail(breaker, DOWN, times=3)
         for _ in range(100):
-            with pytest.raises(LeftAloneError):
+            with pytest.raises(CircuitOpenError):
                 succeed(breaker)
         assert (world.health.reads, world.health.writes) == (1, 1)
 

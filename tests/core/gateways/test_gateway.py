@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import (
+    CircuitOpenError,
     DryRunError,
-    LeftAloneError,
     PluginDefectError,
     RefusedError,
     TargetError,
@@ -201,7 +201,7 @@ def test_an_interruption_in_a_thread_is_the_plug_ins_own(plugins: Plugins) -> No
 
 @pytest.mark.parametrize("spell", SPELLED)
 def test_no_answer_brings_a_secret_out(plugins: Plugins, spell: Callable[[str], str]) -> None:
-    """A receipt is written into the store and the trail."""
+    """A receipt is written into the store and the audit log."""
     said = spell(CLEAR)
     target = scripted(plugins, lambda _: Receipt(outcome=Outcome.APPLIED, reference=f"id={said}", detail=said))
 
@@ -327,7 +327,7 @@ def test_a_target_that_is_down_is_left_alone(plugins: Plugins) -> None:
             target.change(samples.create())
 
     assert len(calls) == target.breaker.threshold
-    with pytest.raises(LeftAloneError) as caught:
+    with pytest.raises(CircuitOpenError) as caught:
         target.change(samples.create())
     assert caught.value.target == "posta"
 

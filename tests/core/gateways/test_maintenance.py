@@ -148,7 +148,7 @@ class TestPasswords:
         operations = harness.open(CODES)
 
         assert states(operations) == {OperationState.PLANNED}
-        assert {(one.next_try_at, one.tries) for one in operations} == {(end, 0)}
+        assert {(operation.next_try_at, operation.tries) for operation in operations} == {(end, 0)}
         assert world.calls(name) == 0
         assert world.phones.inbox(PERSON.mobile or "") == []
         for operation in operations:
@@ -201,7 +201,7 @@ class TestPasswords:
         harness.end_maintenance("posta")
         operations = harness.resume()
 
-        assert {(one.state, one.next_try_at) for one in operations} == {(OperationState.PLANNED, end)}
+        assert {(operation.state, operation.next_try_at) for operation in operations} == {(OperationState.PLANNED, end)}
         assert harness.resume() == []
         world.clock.advance(HOUR)
         assert states(harness.resume()) == {OperationState.DONE}
@@ -251,7 +251,7 @@ class TestChannels:
 
         operations = harness.open(CODES)
 
-        assert {(one.state, one.next_try_at) for one in operations} == {(OperationState.PLANNED, end)}
+        assert {(operation.state, operation.next_try_at) for operation in operations} == {(OperationState.PLANNED, end)}
         world.clock.advance(HOUR)
         assert states(harness.resume()) == {OperationState.DONE}
 
@@ -366,7 +366,7 @@ class TestSweep:
         assert all(world.logs_in(name, login) for name in world.targets for login in LOGINS)
 
     def test_asks_no_target_for_its_certificate(self, world: World) -> None:
-        rule_set = RuleSet(name="certificates", watches=(Certificates(targets=("pys",)),))
+        rule_set = RuleSet(name="certificates", monitors=(Certificates(targets=("pys",)),))
         with world.start(Policy(rule_sets=(rule_set,), fingerprint="1")) as harness:
             harness.maintain("pys", world.end)
 
@@ -406,7 +406,7 @@ class TestCalendar:
         clock.advance(REFRESH)
         with structlog.testing.capture_logs() as logs:
             assert calendar.maintenance("pys")
-        assert [one["event"] for one in logs] == ["maintenance_not_known"]
+        assert [log["event"] for log in logs] == ["maintenance_not_known"]
 
     def test_ends_by_itself(self) -> None:
         clock = FakeClock()

@@ -13,6 +13,7 @@ import pytest
 
 from provisioner.core.api.errors import (
     ConfigurationError,
+    Denial,
     MisconfiguredError,
     PluginDefectError,
     PluginError,
@@ -24,13 +25,12 @@ from provisioner.core.api.messages import (
     AskClearance,
     AuthorizeOperation,
     ClearanceBlock,
-    Denial,
     FindPerson,
     Passage,
     TargetReport,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
-from provisioner.core.api.rules import Reports, Rule, Sighting, Watch
+from provisioner.core.api.rules import Monitor, Observation, Reports, Rule
 from provisioner.core.gateways import plugins as plugins_module
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import OperationKind, Person
@@ -81,8 +81,8 @@ def registering(*objects: tuple[str, object]) -> dict[str, object]:
 def test_two_targets_of_one_plug_in_come_free(plugins: Plugins, install: Install) -> None:
     @hookimpl
     def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
-        for one in settings.targets:
-            register.target(one.name, MemoryTarget())
+        for target in settings.targets:
+            register.target(target.name, MemoryTarget())
 
     install("memory", {"provisioner_register": provisioner_register})
     plugins.load([settings("memory", "staff", "guests")])
@@ -105,7 +105,10 @@ def test_a_plug_in_sees_its_own_settings_only(plugins: Plugins, install: Install
         install(name, {"provisioner_register": hookimpl(provisioner_register)})
     plugins.load([settings("one", "a"), settings("other", "b")])
 
-    assert {name: [one.plugin for one in calls] for name, calls in seen.items()} == {"one": ["one"], "other": ["other"]}
+    assert {name: [call.plugin for call in calls] for name, calls in seen.items()} == {
+        "one": ["one"],
+        "other": ["other"],
+    }
 
 
 def test_a_plug_in_that_is_not_installed_stops_the_program(plugins: Plugins, install: Install) -> None:
@@ -291,21 +294,21 @@ def test_no_reason_of_a_plug_in_brings_its_password_out(plugins: Plugins) -> Non
     assert set(map(str, texts)) == {"the server refused <secret>"}
 
 
-class QuotingWatch(Watch):
+class QuotingWatch(Monitor):
     def __init__(self, key: Secret) -> None:
         self.said = Text("the server refused {key}", {"key": key.reveal()})
 
-    def look(self, reports: Reports, time_zone: ZoneInfo) -> list[Sighting]:
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> list[Observation]:
         assert reports("posta")
-        return [Sighting(subject=f"clock in {time_zone}", message=self.said)]
+        return [Observation(subject=f"clock in {time_zone}", message=self.said)]
 
 
 def test_no_sight_of_a_watch_brings_its_password_out() -> None:
     key = Secret("api-key-4f81c2")
 
-    [sighting] = seen(QuotingWatch(key), lambda _: TargetReport(), ZoneInfo("Europe/Istanbul"), "clocks")
+    [observation] = seen(QuotingWatch(key), lambda _: TargetReport(), ZoneInfo("Europe/Istanbul"), "clocks")
 
-    assert str(sighting.message) == "the server refused <secret>"
+    assert str(observation.message) == "the server refused <secret>"
 
 
 def test_nobody_knows(plugins: Plugins) -> None:

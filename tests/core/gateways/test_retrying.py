@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from provisioner.core.api.errors import (
-    LeftAloneError,
+    CircuitOpenError,
     MisconfiguredError,
     NotAppliedError,
     RefusedError,
@@ -49,7 +49,7 @@ def test_what_may_pass_is_tried_again(retry: Retry, error: type[TargetError]) ->
     assert script.attempts == [1, 2]
 
 
-@pytest.mark.parametrize("error", [RefusedError, MisconfiguredError, UnknownOutcomeError, LeftAloneError])
+@pytest.mark.parametrize("error", [RefusedError, MisconfiguredError, UnknownOutcomeError, CircuitOpenError])
 def test_what_will_not_pass_is_not_tried_again(retry: Retry, error: type[TargetError]) -> None:
     """Sending again after an unknown outcome, or against a policy, is how passwords are lost."""
     script = Script(error("once"))

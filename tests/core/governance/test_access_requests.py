@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from provisioner.core.governance.access_requests import FormState, RequestForm
+from provisioner.core.governance.access_requests import AccessRequest, FormState
 from provisioner.core.model import OperationKind
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-FORM = RequestForm(
+FORM = AccessRequest(
     id="f1",
     kind=OperationKind.ROTATE,
     login="arge46",
@@ -27,7 +27,7 @@ class TestArchive:
     """The copy that is kept for good."""
 
     def test_is_canonical_json_with_its_hash(self) -> None:
-        """Whoever keeps the copy can show that it is the one in the trail, with any JSON library."""
+        """Whoever keeps the copy can show that it is the one in the audit log, with any JSON library."""
         form = FORM.archived(NOW + timedelta(hours=1))
 
         assert form.archive is not None
@@ -62,7 +62,7 @@ class TestMark:
         assert FORM.mark_of("+905337654321") != attrs.evolve(FORM, id="f2").mark_of("+905337654321")
 
     def test_takes_too_long_to_try_all_numbers(self) -> None:
-        """There are a thousand million of them, and the trail goes to others."""
+        """There are a thousand million of them, and the audit log goes to others."""
         began = time.process_time()
         FORM.mark_of("+905337654321")
 

@@ -9,11 +9,11 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.api.errors import DeniedError
+from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.events import OperationPlanned
-from provisioner.core.api.messages import AuthorizeOperation, Denial
-from provisioner.core.governance.access_requests import FormState, RequestForm
-from provisioner.core.governance.authority import ActedForAnother, Authority, Grant, Role
+from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.governance.access_requests import AccessRequest, FormState
+from provisioner.core.governance.authority import ActedForAnother, Authority, Role, RoleAssignment
 from provisioner.core.model import Account, Operation, OperationKind, Person, Unit
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -27,27 +27,27 @@ UNITS = {unit.code: unit for unit in (PROVINCE, DISTRICT, SCHOOL, OTHER)}
 ACCOUNT = Account(login="715959", domain="meb.k12.tr", unit=SCHOOL.code)
 
 
-def role(person: str, what: Role, unit: str | None = None, **more: object) -> Grant:
+def role(person: str, what: Role, unit: str | None = None, **more: object) -> RoleAssignment:
     fields = {"id": f"{person}-{what}-{unit}", "granted_by": "admin", "granted_at": NOW}
-    return Grant(person=person, role=what, unit=unit, **fields, **more)  # type: ignore[arg-type]
+    return RoleAssignment(person=person, role=what, unit=unit, **fields, **more)  # type: ignore[arg-type]
 
 
 @attrs.define
 class Known:
     """What is known, in memory."""
 
-    grants: list[Grant] = attrs.field(factory=list)
-    forms: dict[str, RequestForm] = attrs.field(factory=dict)
+    grants: list[RoleAssignment] = attrs.field(factory=list)
+    forms: dict[str, AccessRequest] = attrs.field(factory=dict)
     #: How often something was looked up.
     lookups: int = 0
     #: Who named the custodian of an account's unit, by login.
     named_by: dict[str, str] = attrs.field(factory=dict)
 
-    def grants_of(self, person: str, /) -> Sequence[Grant]:
+    def grants_of(self, person: str, /) -> Sequence[RoleAssignment]:
         self.lookups += 1
         return [grant for grant in self.grants if grant.person == person]
 
-    def all_grants(self) -> Sequence[Grant]:
+    def all_grants(self) -> Sequence[RoleAssignment]:
         return self.grants
 
     def unit_path(self, code: str, /) -> Sequence[Unit]:
@@ -62,7 +62,7 @@ class Known:
     def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
         return {one: Person(id=one, name="Ayşe Işık") for one in ids if one == "officer"}
 
-    def form(self, form_id: str, /) -> RequestForm | None:
+    def form(self, form_id: str, /) -> AccessRequest | None:
         return self.forms.get(form_id)
 
     def custodian_named_by(self, login: str, /) -> str | None:
@@ -169,7 +169,7 @@ class TestHandover:
     def test_needs_a_form_with_the_same_receiver(
         self, authority: Authority, known: Known, recipient: str, is_allowed: bool
     ) -> None:
-        known.forms["f1"] = RequestForm(
+        known.forms["f1"] = AccessRequest(
             id="f1",
             kind=OperationKind.HANDOVER,
             login=ACCOUNT.login,
@@ -188,8 +188,8 @@ class TestForm:
     """Rotations and reopenings by hand are for those who carry out a form."""
 
     @pytest.fixture(name="form")
-    def _form(self, known: Known) -> RequestForm:
-        form = RequestForm(
+    def _form(self, known: Known) -> AccessRequest:
+        form = AccessRequest(
             id="f1",
             kind=OperationKind.ROTATE,
             login=ACCOUNT.login,
@@ -223,7 +223,7 @@ class TestForm:
 
     @pytest.mark.parametrize("state", [FormState.APPROVED, FormState.EXECUTING])
     def test_allows_what_it_asks_for(
-        self, authority: Authority, known: Known, form: RequestForm, state: FormState
+        self, authority: Authority, known: Known, form: AccessRequest, state: FormState
     ) -> None:
         known.forms["f1"] = attrs.evolve(form, state=state)
 
@@ -241,13 +241,13 @@ class TestForm:
         ids=lambda wrong: str(*wrong.values()),
     )
     def test_allows_nothing_else(
-        self, authority: Authority, known: Known, form: RequestForm, wrong: dict[str, Any]
+        self, authority: Authority, known: Known, form: AccessRequest, wrong: dict[str, Any]
     ) -> None:
         known.forms["f1"] = attrs.evolve(form, **wrong)
 
         assert "does not allow" in denial(authority, OperationKind.ROTATE, "officer", request="f1")
 
-    def test_does_not_make_an_officer(self, authority: Authority, form: RequestForm) -> None:
+    def test_does_not_make_an_officer(self, authority: Authority, form: AccessRequest) -> None:
         assert "not an officer" in denial(authority, OperationKind.ROTATE, "stranger", request=form.id)
 
 
@@ -371,7 +371,7 @@ class TestDelegation:
     """Somebody acts for another, who stays answerable (003 m.10)."""
 
     @pytest.fixture(name="delegation")
-    def _delegation(self, known: Known) -> Grant:
+    def _delegation(self, known: Known) -> RoleAssignment:
         grant = role("deputy", Role.OFFICER, delegator="officer", starts_at=NOW - DAY, ends_at=NOW + DAY)
         known.grants.append(grant)
         return grant

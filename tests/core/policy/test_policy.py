@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from provisioner.core.api.errors import ConfigurationError, PluginError
 from provisioner.core.api.messages import TargetReport
-from provisioner.core.api.rules import Action, Deadline, Facts, Mark, Reports, Rule, Sighting, Watch
+from provisioner.core.api.rules import Action, Deadline, Facts, MetDeadline, Monitor, Observation, Reports, Rule
 from provisioner.core.model import Account, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.policy.policy import Policy, RuleSet, Scope
@@ -212,7 +212,7 @@ class TestDeadlines:
 
     def test_that_were_met_are_over_and_all_before_them(self) -> None:
         found = policy(rule_set("one", None, Says(name="one", at=(NOW, NOW + DAY, NOW + 2 * DAY))))
-        mark = Mark(rule_set="one", action=Action.WARN, at=NOW + DAY, met_at=NOW + 5 * DAY)
+        mark = MetDeadline(rule_set="one", action=Action.WARN, at=NOW + DAY, met_at=NOW + 5 * DAY)
 
         assert [one.at for one in found.deadlines(ACCOUNT, SCHOOL, [mark])] == [NOW + 2 * DAY]
         assert found.next_deadline(ACCOUNT, SCHOOL, [mark]) == NOW + 2 * DAY
@@ -220,7 +220,7 @@ class TestDeadlines:
     @pytest.mark.parametrize(("name", "action"), [("other", Action.WARN), ("one", Action.CLOSE)])
     def test_are_not_met_by_what_was_done_for_another_rule_set_or_action(self, name: str, action: Action) -> None:
         found = policy(rule_set("one"))
-        mark = Mark(rule_set=name, action=action, at=NOW + DAY, met_at=NOW)
+        mark = MetDeadline(rule_set=name, action=action, at=NOW + DAY, met_at=NOW)
 
         assert found.next_deadline(ACCOUNT, SCHOOL, [mark]) == NOW
 
@@ -252,7 +252,7 @@ class TestDeadlines:
 
     def test_follow_from_what_is_known(self) -> None:
         rule = Remembers()
-        mine = Mark(rule_set="mine", action=Action.DUTY, at=NOW, met_at=NOW)
+        mine = MetDeadline(rule_set="mine", action=Action.DUTY, at=NOW, met_at=NOW)
         other = attrs.evolve(mine, rule_set="other")
         found = Policy(
             rule_sets=[rule_set("mine", None, rule)],
@@ -280,24 +280,24 @@ class TestDeadlines:
         assert looked_up == ["district"]
 
 
-class Sees(Watch):
+class Sees(Monitor):
     """Sees one thing."""
 
-    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Observation]:
         message = Text("{warnings}", {"warnings": reports("posta").warnings})
-        return [Sighting(subject="thing", message=message, deadlines=(deadline("thing"),))]
+        return [Observation(subject="thing", message=message, deadlines=(deadline("thing"),))]
 
 
 def test_what_watches_see_is_told_with_the_name_of_their_rule_set() -> None:
-    found = Policy(rule_sets=[RuleSet(name="things", watches=(Sees(),))])
+    found = Policy(rule_sets=[RuleSet(name="things", monitors=(Sees(),))])
 
-    [sighting] = found.sightings(lambda name: TargetReport(warnings=(name,)))
+    [observation] = found.observations(lambda name: TargetReport(warnings=(name,)))
 
-    assert str(sighting.message) == "('posta',)"
-    assert [one.rule_set for one in sighting.deadlines] == ["things"]
-    mark = Mark(rule_set="things", action=Action.WARN, at=NOW, met_at=NOW)
-    assert Policy.unmet(sighting.deadlines, []) == list(sighting.deadlines)
-    assert Policy.unmet(sighting.deadlines, [mark]) == []
+    assert str(observation.message) == "('posta',)"
+    assert [one.rule_set for one in observation.deadlines] == ["things"]
+    mark = MetDeadline(rule_set="things", action=Action.WARN, at=NOW, met_at=NOW)
+    assert Policy.unmet(observation.deadlines, []) == list(observation.deadlines)
+    assert Policy.unmet(observation.deadlines, [mark]) == []
 
 
 @attrs.define(eq=False)
@@ -311,13 +311,13 @@ class Answers(Rule):
         return answer
 
 
-class Fails(Rule, Watch):
+class Fails(Rule, Monitor):
     """A defect."""
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
         raise ZeroDivisionError
 
-    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Sighting]:
+    def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Observation]:
         raise ZeroDivisionError
 
 
@@ -351,7 +351,9 @@ def test_a_rule_whose_answer_cannot_be_used_has_failed(answer: Any, message: str
     found = policy(rule_set("bad", None, Answers(answer)), rule_set("good")).evaluate(ACCOUNT, SCHOOL, [])
 
     assert [one.rule_set for one in found.deadlines] == ["good"]
-    assert [(one.login, one.rule_set, str(one.message)) for one in found.failures] == [("okul", "bad", message)]
+    assert [(failure.login, failure.rule_set, str(failure.message)) for failure in found.failures] == [
+        ("okul", "bad", message)
+    ]
 
 
 def test_an_account_at_which_a_rule_fails_is_due_until_the_rule_works() -> None:
@@ -374,9 +376,9 @@ def test_a_rule_that_cannot_be_compared_is_named() -> None:
 
 
 def test_a_watch_that_fails_keeps_no_other_from_looking() -> None:
-    found = Policy(rule_sets=[RuleSet(name="bad", watches=(Fails(),)), RuleSet(name="things", watches=(Sees(),))])
+    found = Policy(rule_sets=[RuleSet(name="bad", monitors=(Fails(),)), RuleSet(name="things", monitors=(Sees(),))])
 
-    bad, good = found.sightings(lambda _: TargetReport())
+    bad, good = found.observations(lambda _: TargetReport())
 
     assert (bad.subject, str(bad.error)) == ("rules.bad", "rule set bad raised ZeroDivisionError")
     assert good.subject == "thing"

@@ -14,7 +14,7 @@ from provisioner.core.api.errors import ClockError, ForbiddenError, TargetError,
 from provisioner.core.api.events import DeadlineMet, Event, OperationPlanned, RulesChanged
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import FindPerson
-from provisioner.core.api.rules import Action, Deadline, Facts, Reports, Rule, Sighting, Watch
+from provisioner.core.api.rules import Action, Deadline, Facts, Monitor, Observation, Reports, Rule
 from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.engine.planner import Planner
@@ -30,7 +30,7 @@ from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
-from provisioner.testing.harness import CAUSE, Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 DAY = timedelta(days=1)
@@ -75,15 +75,15 @@ class World:
     def told(self, person: Person) -> list[str]:
         """The texts of the notices on a phone."""
         assert person.mobile
-        return [one.text for one in self.phones.inner.notices(person.mobile)]
+        return [notice.text for notice in self.phones.inner.notices(person.mobile)]
 
 
 @pytest.fixture(name="world")
 def _world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
     yield world
-    for one in world.processes:
-        one.close()
+    for process in world.processes:
+        process.close()
 
 
 @pytest.fixture(name="town")
@@ -117,7 +117,7 @@ def staffed(world: World, *rule_sets: RuleSet) -> tuple[Staff, Harness]:
     units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}", custodian=f"p{n}") for n in range(10)]
     harness.know(units=units)
     sweep(harness)
-    harness.open([one.code for one in units])
+    harness.open([unit.code for unit in units])
     return staff, harness
 
 
@@ -232,7 +232,7 @@ class TestWhatIsDue:
         world.clock.advance(90 * DAY)
 
         operations = [one for one in sweep(town) if isinstance(one, Operation) and one.login == "okul46"]
-        assert [one.kind for one in operations] == [OperationKind.ROTATE]
+        assert [operation.kind for operation in operations] == [OperationKind.ROTATE]
         assert town.account("okul46").state is AccountState.OPEN
 
     def test_a_renewal_that_does_not_work_is_followed_by_the_warning(self, town: Harness, world: World) -> None:
@@ -472,14 +472,14 @@ class TestWhatDoesNotWork:
             world.clock.advance(day * DAY)
             swept = sweep(harness)
             failures = [one for one in swept if isinstance(one, RuleFailure)]
-            assert [(one.login, one.rule_set) for one in failures] == [("okul46", "broken")]
+            assert [(failure.login, failure.rule_set) for failure in failures] == [("okul46", "broken")]
         assert [one.subject for one in swept if isinstance(one, Notice)] == ["okul46", "sube46"]
 
     def test_a_defect_in_a_part_of_the_sweep_is_told_after_the_rest_was_done(
         self, town: Harness, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run_out(town, world)
-        monkeypatch.setattr(Policy, "sightings", lambda *_: 1 / 0)
+        monkeypatch.setattr(Policy, "observations", lambda *_: 1 / 0)
 
         with pytest.raises(ZeroDivisionError):
             sweep(town)
@@ -490,7 +490,7 @@ class TestWhatDoesNotWork:
         units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(120)]
         harness.know(units=units, persons=[AYSE])
         sweep(harness)
-        harness.open([one.code for one in units])
+        harness.open([unit.code for unit in units])
         run_out(harness, world)
 
         states = [one.state for one in sweep(harness) if isinstance(one, Operation)]
@@ -526,7 +526,9 @@ class TestWhatDoesNotWork:
 
         assert said(sweep(harness)) == [("close", "okul46")]
         assert staged.staging
-        assert [one.kind for one in harness.store.staged_operations(staged.staging)] == [OperationKind.CLOSE]
+        assert [operation.kind for operation in harness.store.staged_operations(staged.staging)] == [
+            OperationKind.CLOSE
+        ]
 
 
 class TestWhenAskedToStop:
@@ -543,7 +545,7 @@ class TestWhenAskedToStop:
         harness = world.start(RENEWAL)
         harness.know(units=units, persons=[AYSE])
         sweep(harness)
-        harness.open([one.code for one in units])
+        harness.open([unit.code for unit in units])
         world.clock.advance(23 * DAY)
         harness.on_record = lambda _: harness.stop.set()
         first = sweep(harness)
@@ -567,7 +569,7 @@ class TestWhenAskedToStop:
 
 
 def _stop_when_planned(harness: Harness, events: Sequence[Event]) -> None:
-    if any(isinstance(one, OperationPlanned) for one in events):
+    if any(isinstance(event, OperationPlanned) for event in events):
         harness.stop.set()
 
 
@@ -576,7 +578,7 @@ class TestTwoAtOnce:
         """Two machines sweep at the same time; the second one planned with what it read before."""
         world.clock.advance(28 * DAY)
         other = world.start(RENEWAL, SCHOOLS)
-        stale = other.planner.rotate([other.account("okul46")], cause=CAUSE)
+        stale = other.planner.rotate([other.account("okul46")], initiator=INITIATOR)
         sweep(town)
         changed_at = town.account("okul46").password_changed_at
 
@@ -590,7 +592,7 @@ class TestTwoAtOnce:
         other = world.start(RENEWAL, SCHOOLS)
 
         def overtake(events: Sequence[Event]) -> None:
-            if any(isinstance(one, OperationPlanned) for one in events):
+            if any(isinstance(event, OperationPlanned) for event in events):
                 town.on_record = lambda _: None
                 sweep(other)
 
@@ -639,13 +641,13 @@ class TestRescheduling:
         harness.on_record = events.extend
         sweep(harness)
 
-        assert [one for one in events if isinstance(one, RulesChanged)] == []
+        assert [event for event in events if isinstance(event, RulesChanged)] == []
 
     def test_a_crash_in_the_middle_goes_on_from_there(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         harness = world.start(RENEWAL)
         units = [attrs.evolve(OFFICE, code=f"o{n:03}", login=f"sube{n:03}") for n in range(20)]
         harness.know(units=units, persons=[AYSE])
-        harness.open([one.code for one in units])
+        harness.open([unit.code for unit in units])
         monkeypatch.setattr("provisioner.store.records.CHUNK", 5)
         saved: list[str] = []
         save = harness.store.save_deadlines
@@ -667,9 +669,9 @@ class TestRescheduling:
         events: list[Event] = []
         successor.on_record = events.extend
         sweep(successor)
-        assert [one for one in events if isinstance(one, RulesChanged)] == []
+        assert [event for event in events if isinstance(event, RulesChanged)] == []
         assert successor.store.schedule().cursor is None
-        deadlines = {one.next_deadline for one in successor.store.find_accounts()}
+        deadlines = {account.next_deadline for account in successor.store.find_accounts()}
         assert deadlines == {world.clock() + 7 * DAY}
 
     def test_a_unit_of_another_kind_gets_other_deadlines(self, town: Harness, world: World) -> None:
@@ -744,7 +746,7 @@ class TestOtherRules:
         harness = world.start(old)
         harness.know(units=units, persons=[AYSE])
         sweep(harness)
-        harness.open([one.code for one in units])
+        harness.open([unit.code for unit in units])
         harness.close_accounts(["sube0"])
         world.clock.advance(181 * DAY)
         limited = world.start(old, limit=MassChangeLimit(from_accounts=3))
@@ -790,7 +792,7 @@ class TestOtherRules:
         assert len(world.told(CAN)) == 1
 
     def test_a_certificate_that_runs_out_is_told_once(self, world: World) -> None:
-        harness = world.start(RuleSet(name="tls", watches=(Looks(at=world.clock()),)))
+        harness = world.start(RuleSet(name="tls", monitors=(Looks(at=world.clock()),)))
         harness.know(persons=[AYSE])
 
         assert said(sweep(harness)) == [("unseen", ""), ("warn", "ldap.pem")]
@@ -821,16 +823,16 @@ class Nag(Rule):
 
 
 @attrs.frozen(kw_only=True)
-class Looks(Watch):
+class Looks(Monitor):
     """Sees one certificate that runs out, and one that it cannot see."""
 
     at: datetime
 
-    def look(self, reports: Reports, time_zone: object) -> Sequence[Sighting]:
+    def look(self, reports: Reports, time_zone: object) -> Sequence[Observation]:
         from provisioner.core.api.errors import UnavailableError
 
         warning = Deadline(action=Action.WARN, at=self.at, reason=Text("renew it"), source="004 m.12/d")
         return [
-            Sighting(subject="ldap.pem", message=Text("runs out"), deadlines=(warning,), tell="1"),
-            Sighting(subject="pys.pem", message=Text("not found"), error=UnavailableError("not found")),
+            Observation(subject="ldap.pem", message=Text("runs out"), deadlines=(warning,), tell="1"),
+            Observation(subject="pys.pem", message=Text("not found"), error=UnavailableError("not found")),
         ]

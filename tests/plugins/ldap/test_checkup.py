@@ -13,7 +13,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import checkup, ppolicy
-from provisioner_ldap.client import PASSWORD_MODIFY, Session
+from provisioner_ldap.client import PASSWORD_MODIFY, LdapSession
 from provisioner_ldap.entry import Entry
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from tests.plugins.ldap.conftest import MakeDirectory
@@ -154,7 +154,7 @@ def _settings() -> LdapSettings:
 )
 def test_a_server_that_lacks_something_is_refused(settings: LdapSettings, root: Any, words: str) -> None:
     with pytest.raises(MisconfiguredError, match=words):
-        checkup.check(cast("Session", Sparse(**root)), settings)
+        checkup.check(cast("LdapSession", Sparse(**root)), settings)
 
 
 def test_another_product_is_named_as_it_names_itself(settings: LdapSettings) -> None:
@@ -165,6 +165,6 @@ def test_another_product_is_named_as_it_names_itself(settings: LdapSettings) -> 
         vendorversion=(b"2.3.1",),
     )
 
-    report = checkup.check(cast("Session", session), settings)
+    report = checkup.check(cast("LdapSession", session), settings)
 
     assert report.capabilities.facts["product"] == "389 Project 2.3.1"

@@ -22,8 +22,8 @@ from provisioner_ldap.errors import (
     POLICY_ERRORS,
     RESULTS,
     SUCCESS,
-    Answer,
-    Meaning,
+    ErrorMeaning,
+    LdapResult,
     from_answer,
     from_exception,
     meaning,
@@ -77,7 +77,7 @@ def test_every_result_code_has_a_meaning(code: int) -> None:
 
 
 def test_a_result_code_that_nobody_knows_is_no_success() -> None:
-    assert isinstance(from_answer(Answer(server="ldap://a", code=4711, message="")), TransientError)
+    assert isinstance(from_answer(LdapResult(server="ldap://a", code=4711, message="")), TransientError)
 
 
 @pytest.mark.parametrize("error", PolicyError)
@@ -90,19 +90,22 @@ def test_every_policy_error_has_a_meaning(error: PolicyError) -> None:
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (Answer(server="a", code=19, message="quality", policy=PolicyError.PASSWORD_TOO_SHORT), SecretRefusedError),
-        (Answer(server="a", code=19, message="young", policy=PolicyError.PASSWORD_TOO_YOUNG), RefusedError),
-        (Answer(server="a", code=50, message="old", policy=PolicyError.MUST_SUPPLY_OLD_PASSWORD), MisconfiguredError),
-        (Answer(server="a", code=19, message="no control came with it"), SecretRefusedError),
-        (Answer(server="a", code=50, message="no rights"), ForbiddenError),
+        (LdapResult(server="a", code=19, message="quality", policy=PolicyError.PASSWORD_TOO_SHORT), SecretRefusedError),
+        (LdapResult(server="a", code=19, message="young", policy=PolicyError.PASSWORD_TOO_YOUNG), RefusedError),
+        (
+            LdapResult(server="a", code=50, message="old", policy=PolicyError.MUST_SUPPLY_OLD_PASSWORD),
+            MisconfiguredError,
+        ),
+        (LdapResult(server="a", code=19, message="no control came with it"), SecretRefusedError),
+        (LdapResult(server="a", code=50, message="no rights"), ForbiddenError),
     ],
 )
-def test_the_policy_speaks_louder_than_the_result_code(answer: Answer, kind: type[TargetError]) -> None:
+def test_the_policy_speaks_louder_than_the_result_code(answer: LdapResult, kind: type[TargetError]) -> None:
     assert type(from_answer(answer, to_password=True)) is kind
 
 
 def test_an_answer_says_all_it_knows() -> None:
-    answer = Answer(server="ldap://a", code=19, message="Password fails", policy=PolicyError.PASSWORD_TOO_SHORT)
+    answer = LdapResult(server="ldap://a", code=19, message="Password fails", policy=PolicyError.PASSWORD_TOO_SHORT)
 
     assert str(from_answer(answer)) == "ldap://a answered: constraintViolation: Password fails: password too short"
 
@@ -114,13 +117,13 @@ class TestMixedExceptions:
         for cls in (native.LDAPSocketOpenError, native.LDAPStartTLSError):
             mixed = type("Mixed", (cls, ssl.SSLCertVerificationError), {})
 
-            assert meaning(raised(mixed)) is Meaning.CERTIFICATE
+            assert meaning(raised(mixed)) is ErrorMeaning.CERTIFICATE
 
     def test_starttls_that_the_network_broke_is_no_wrong_setting(self) -> None:
         mixed = type("Mixed", (native.LDAPStartTLSError, TimeoutError), {})
 
-        assert meaning(raised(mixed)) is Meaning.LOST
-        assert meaning(raised(native.LDAPStartTLSError)) is Meaning.SETTINGS
+        assert meaning(raised(mixed)) is ErrorMeaning.LOST
+        assert meaning(raised(native.LDAPStartTLSError)) is ErrorMeaning.SETTINGS
 
 
 @pytest.mark.parametrize(

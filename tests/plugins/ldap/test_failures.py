@@ -34,7 +34,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.client import Client, Session
+from provisioner_ldap.client import LdapClient, LdapSession
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.settings import TlsMode
 from tests.plugins.ldap.conftest import (
@@ -481,7 +481,7 @@ def test_no_request_that_changes_something_goes_out_after_the_lease(
     ids=["add", "modify", "delete", "set_password"],
 )
 def test_a_process_that_is_stopped_while_a_request_is_encoded_does_not_send_it(
-    slapd: Slapd, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, change: Callable[[Session, str], object]
+    slapd: Slapd, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, change: Callable[[LdapSession, str], object]
 ) -> None:
     left = [1.0]
     encode = Encoder.__call__
@@ -490,7 +490,7 @@ def test_a_process_that_is_stopped_while_a_request_is_encoded_does_not_send_it(
         left[0] = 0.0
         return encode(encoder, *arguments, **options)
 
-    session = Client(settings_of(slapd, urls=(proxy.url,), tls=TlsMode.NONE)).connect_service(proxy.url)
+    session = LdapClient(settings_of(slapd, urls=(proxy.url,), tls=TlsMode.NONE)).connect_service(proxy.url)
     with closing(session):
         with monkeypatch.context() as patch, fenced("temel@x", Lease(left=lambda: left[0])):
             patch.setattr(Encoder, "__call__", stopped)

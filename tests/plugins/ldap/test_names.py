@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.client import Client, Session
+from provisioner_ldap.client import LdapClient, LdapSession
 from provisioner_ldap.names import entry_dn, escaped
 from tests.plugins.ldap.conftest import settings_of
 
@@ -48,7 +48,7 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=
 @example(value=" #a ")
 @example(value='",+;<>\\=')
 @example(value="\\2c")
-def test_every_name_comes_back_from_the_server_as_it_was(slapd: Slapd, service: Session, value: str) -> None:
+def test_every_name_comes_back_from_the_server_as_it_was(slapd: Slapd, service: LdapSession, value: str) -> None:
     dn = entry_dn("uid", value, slapd.base_dn)
 
     made = service.add(dn, {"objectClass": (b"account",), "uid": (value.encode(),)})
@@ -60,6 +60,6 @@ def test_every_name_comes_back_from_the_server_as_it_was(slapd: Slapd, service: 
 
 
 @pytest.fixture(name="service")
-def _service(slapd: Slapd) -> Iterator[Session]:
-    with closing(Client(settings_of(slapd)).connect_service(slapd.ldaps_url)) as session:
+def _service(slapd: Slapd) -> Iterator[LdapSession]:
+    with closing(LdapClient(settings_of(slapd)).connect_service(slapd.ldaps_url)) as session:
         yield session

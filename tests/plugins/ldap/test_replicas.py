@@ -17,7 +17,7 @@ from provisioner.testing import samples
 from provisioner.testing.proxy import TcpProxy, WireFault
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.client import Client
+from provisioner_ldap.client import LdapClient
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.errors import ReadOnlyServerError
 from tests.plugins.ldap.conftest import Administrator, MakeDirectory, settings_of
@@ -192,7 +192,7 @@ class TestNoProvider:
 
     def test_a_password_that_is_set_on_a_replica_gets_a_referral(self, provider: Slapd, replica: Slapd) -> None:
         """ldap3 raises ``KeyError: 3`` for one; and an unknown outcome would never end."""
-        client = Client(settings_of(provider, ca_file=replica.ca_file))
+        client = LdapClient(settings_of(provider, ca_file=replica.ca_file))
 
         with closing(client.connect_service(replica.ldaps_url)) as session, pytest.raises(ReadOnlyServerError):
             session.set_password(f"uid=a,{provider.base_dn}", SECRET)
@@ -250,13 +250,13 @@ def test_a_replica_is_not_asked_each_time(
     both: Directory, account: Account, replica: Slapd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected: list[str] = []
-    real = Client.connect
+    real = LdapClient.connect
 
-    def connect(client: Client, url: str) -> Any:
+    def connect(client: LdapClient, url: str) -> Any:
         connected.append(url)
         return real(client, url)
 
-    monkeypatch.setattr(Client, "connect", connect)
+    monkeypatch.setattr(LdapClient, "connect", connect)
     both.create(samples.create(account))
     both.rotate(samples.rotate(account))
     both.probe(samples.probe(OTHER_SECRET, account))

@@ -13,7 +13,7 @@ import pytest
 from provisioner.core.api.errors import MisconfiguredError, UnavailableError
 from provisioner.testing import samples
 from provisioner.testing.slapd import Slapd, make_certificate
-from provisioner_ldap.client import Client
+from provisioner_ldap.client import LdapClient
 from provisioner_ldap.settings import TlsMode
 from tests.plugins.ldap.conftest import BIND, EXTENDED, MakeDirectory, Proxy, settings_of
 
@@ -53,7 +53,7 @@ def test_without_tls_there_is_no_certificate(make_directory: MakeDirectory, slap
 @pytest.mark.parametrize("tls", TlsMode)
 def test_small_messages_do_not_wait(slapd: Slapd, url: str, tls: TlsMode) -> None:
     """Otherwise each new connection costs 40 ms."""
-    with closing(Client(settings_of(slapd, tls=tls)).connect(url)) as session:
+    with closing(LdapClient(settings_of(slapd, tls=tls)).connect(url)) as session:
         assert session._connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 

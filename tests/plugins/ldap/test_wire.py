@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.api.errors import TargetError, UnavailableError
 from provisioner.core.model.secret import Secret
-from provisioner_ldap.client import Client
+from provisioner_ldap.client import LdapClient
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from provisioner_ldap.wire import LONGEST_ANSWER, message_length
 
@@ -99,7 +99,7 @@ def _settings(url: str) -> LdapSettings:
 
 
 def _bind(url: str) -> None:
-    with closing(Client(_settings(url)).connect_service(url)):
+    with closing(LdapClient(_settings(url)).connect_service(url)):
         pass
 
 
@@ -144,7 +144,7 @@ def test_what_announces_too_much_is_not_waited_for(
 
 def test_an_answer_of_very_many_messages_is_given_up(served: Callable[[Serve], Server]) -> None:
     server = served(flood)
-    client = Client(_settings(f"ldap://{server.address}"))
+    client = LdapClient(_settings(f"ldap://{server.address}"))
 
     with (
         closing(client.connect(f"ldap://{server.address}")) as session,

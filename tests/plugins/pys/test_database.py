@@ -17,7 +17,7 @@ import pytest
 from provisioner.core.model.secret import Secret
 from provisioner_pys.client import PysClient
 from provisioner_pys.mock import DatabaseError, PysMock
-from provisioner_pys.mock.database import Database, StoredAccount, UndoGoneError
+from provisioner_pys.mock.database import MockDatabase, StoredAccount, UndoGoneError
 from provisioner_pys.mock.documents import Change
 
 
@@ -27,7 +27,7 @@ def stored(password_hash: str = "hash-1") -> StoredAccount:  # noqa: S107 - no p
     )
 
 
-def set_hash(database: Database, password_hash: str, operation: str = "op-1") -> Change:
+def set_hash(database: MockDatabase, password_hash: str, operation: str = "op-1") -> Change:
     return database.change("okul", operation, lambda _: stored(password_hash=password_hash))
 
 
@@ -42,20 +42,20 @@ class TestFiles:
         (tmp_path / "folder").mkdir()
 
         with pytest.raises(DatabaseError):
-            Database.open(tmp_path / place)
+            MockDatabase.open(tmp_path / place)
 
     def test_that_are_something_else_are_left_alone(self, file: Path) -> None:
         file.write_text("name,unit\n" * 200)
 
         with pytest.raises(DatabaseError, match="not a database"):
-            Database.open(file)
+            MockDatabase.open(file)
         assert file.read_text().startswith("name,unit")
 
     def test_that_another_process_is_setting_up_are_waited_for(self, file: Path) -> None:
         """SQLite's own time-out does not hold here: it refuses the switch at once while another process may write."""
         with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor(1) as pool:
             other.execute("BEGIN IMMEDIATE")
-            opening = pool.submit(Database.open, file)
+            opening = pool.submit(MockDatabase.open, file)
             time.sleep(0.2)
             assert not opening.done()
             other.execute("COMMIT")
@@ -65,7 +65,7 @@ class TestFiles:
 
 class TestUndo:
     def test_it_works_once(self, file: Path) -> None:
-        with closing(Database.open(file)) as database:
+        with closing(MockDatabase.open(file)) as database:
             token = set_hash(database, "hash-1").undo_token
             assert token is not None
             database.undo("okul", token)
@@ -74,7 +74,7 @@ class TestUndo:
                 database.undo("okul", token)
 
     def test_it_runs_out(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        with closing(Database.open(file)) as database:
+        with closing(MockDatabase.open(file)) as database:
             monkeypatch.setattr("provisioner_pys.mock.database.UNDO_SECONDS", -1)
             token = set_hash(database, "hash-1").undo_token
             assert token is not None
@@ -87,14 +87,14 @@ class TestUndo:
         self, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A repeated attempt must not offer the state between the attempts as the one before the operation."""
-        with closing(Database.open(file)) as database:
+        with closing(MockDatabase.open(file)) as database:
             monkeypatch.setattr("provisioner_pys.mock.database.UNDO_SECONDS", -1)
             set_hash(database, "hash-1")
 
             assert set_hash(database, "hash-2").undo_token is None
 
     def test_changes_without_an_operation_do_not_belong_together(self, file: Path) -> None:
-        with closing(Database.open(file)) as database:
+        with closing(MockDatabase.open(file)) as database:
             set_hash(database, "hash-1", operation="")
             token = set_hash(database, "hash-2", operation="").undo_token
             assert token is not None
@@ -108,7 +108,7 @@ class TestTransactions:
         def fail(_: StoredAccount | None) -> StoredAccount:
             raise LookupError
 
-        with closing(Database.open(file)) as database:
+        with closing(MockDatabase.open(file)) as database:
             with pytest.raises(LookupError):
                 database.change("okul", "op-1", fail)
             set_hash(database, "hash-1")
@@ -119,7 +119,7 @@ class TestTransactions:
         def count(former: StoredAccount | None) -> StoredAccount:
             return stored(password_hash=str(int(former.password_hash) + 1 if former else 1))
 
-        with closing(Database.open(file)) as database, ThreadPoolExecutor(8) as pool:
+        with closing(MockDatabase.open(file)) as database, ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: database.change("okul", "", count), range(200)))
             account = database.account("okul")
 
@@ -130,7 +130,7 @@ class TestTransactions:
 COUNT = """
 import sys
 from pathlib import Path
-from provisioner_pys.mock.database import Database, StoredAccount
+from provisioner_pys.mock.database import MockDatabase, StoredAccount
 
 def count(former):
     number = int(former.password_hash) + 1 if former else 1
@@ -138,7 +138,7 @@ def count(former):
         login="okul", unit="u", holder=None, enabled=True, password_hash=str(number), changed_at="2026-01-01"
     )
 
-database = Database.open(Path(sys.argv[1]))
+database = MockDatabase.open(Path(sys.argv[1]))
 for _ in range(int(sys.argv[2])):
     database.change("okul", "", count)
     print("one more", flush=True)
@@ -156,7 +156,7 @@ class TestProcesses:
         for process in processes:
             process.communicate()
 
-        with closing(Database.open(file)) as database:
+        with closing(MockDatabase.open(file)) as database:
             account = database.account("okul")
         assert [process.returncode for process in processes] == [0] * 4
         assert account is not None
@@ -170,7 +170,7 @@ class TestProcesses:
         process.send_signal(signal.SIGKILL)
         acknowledged = 50 + process.communicate()[0].count("\n")
 
-        with closing(Database.open(file)) as database:
+        with closing(MockDatabase.open(file)) as database:
             account = database.account("okul")
         assert account is not None
         assert int(account.password_hash) >= acknowledged

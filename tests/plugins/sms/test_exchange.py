@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from provisioner import Secret
 from provisioner.core.api.errors import ConfigurationError
-from provisioner_sms.exchange import Exchange, Meaning, Reply, fill
+from provisioner_sms.exchange import Exchange, ReplyMeaning, ReplyRule, fill
 
-GOOD = Reply(means=Meaning.ACCEPTED)
+GOOD = ReplyRule(means=ReplyMeaning.ACCEPTED)
 
 
 def exchange(**fields: Any) -> Exchange:
@@ -47,8 +47,8 @@ def test_braces_that_are_no_place_stay() -> None:
         ({"url": "https://provider/?to={to}"}, "{to} cannot be filled here"),
         ({"url": "https://provider/?k={secret:key}"}, "{secret:key} cannot be filled here"),
         ({"headers": {"X-Text": "{text}"}}, "{text} cannot be filled here"),
-        ({"replies": (GOOD, Reply(means=Meaning.REJECTED, body="("))}, "( is no regular expression"),
-        ({"replies": (Reply(means=Meaning.REJECTED),)}, "no rule says which answer is a good one"),
+        ({"replies": (GOOD, ReplyRule(means=ReplyMeaning.REJECTED, body="("))}, "( is no regular expression"),
+        ({"replies": (ReplyRule(means=ReplyMeaning.REJECTED),)}, "no rule says which answer is a good one"),
     ],
 )
 def test_a_request_that_cannot_work_or_would_leak_stops_the_program_at_start(
@@ -64,15 +64,15 @@ def test_a_request_that_cannot_work_or_would_leak_stops_the_program_at_start(
 def test_the_first_rule_that_fits_decides() -> None:
     rules = exchange(
         replies=(
-            Reply(means=Meaning.REJECTED, body='"code": *20', detail="text"),
-            Reply(means=Meaning.ACCEPTED, status=(200, 202)),
-            Reply(means=Meaning.UNAVAILABLE),
+            ReplyRule(means=ReplyMeaning.REJECTED, body='"code": *20', detail="text"),
+            ReplyRule(means=ReplyMeaning.ACCEPTED, status=(200, 202)),
+            ReplyRule(means=ReplyMeaning.UNAVAILABLE),
         )
     )
 
-    assert rules.meaning(200, '{"code": 20}') == (Meaning.REJECTED, "text")
-    assert rules.meaning(202, "") == (Meaning.ACCEPTED, "")
-    assert rules.meaning(500, "") == (Meaning.UNAVAILABLE, "")
+    assert rules.meaning(200, '{"code": 20}') == (ReplyMeaning.REJECTED, "text")
+    assert rules.meaning(202, "") == (ReplyMeaning.ACCEPTED, "")
+    assert rules.meaning(500, "") == (ReplyMeaning.UNAVAILABLE, "")
 
 
 @pytest.mark.parametrize(

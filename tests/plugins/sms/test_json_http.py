@@ -12,8 +12,8 @@ import pytest
 
 from provisioner import DeliveryState, Person, Secret
 from provisioner.core.api.errors import (
+    CircuitOpenError,
     ForbiddenError,
-    LeftAloneError,
     MisconfiguredError,
     RefusedError,
     SystemMisconfiguredError,
@@ -25,11 +25,11 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.messages import CheckChannel, DeliverNotice, DeliverSecret
 from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.gateway import Origin
+from provisioner.core.gateways.gateway import PluginOrigin
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.testing.ports import free_ports
-from provisioner_sms.exchange import Exchange, Meaning, Reply
-from provisioner_sms.gateway import Message
+from provisioner_sms.exchange import Exchange, ReplyMeaning, ReplyRule
+from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.json_http import JsonGateway
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.settings import JsonSettings
@@ -37,7 +37,7 @@ from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest
 from tests.raw_http import MakeServer, RawServer, answering
 
 README = Path(__file__).parents[3] / "plugins/sms/README.md"
-GOOD = Reply(status=(200,), body="ok", means=Meaning.ACCEPTED)
+GOOD = ReplyRule(status=(200,), body="ok", means=ReplyMeaning.ACCEPTED)
 
 Open = Callable[..., JsonGateway]
 
@@ -56,8 +56,8 @@ def _gateway() -> Iterator[Open]:
         one.close()
 
 
-def message(text: str = "merhaba") -> Message:
-    return Message(delivery_id="op-1-sms", to=NUMBER, text=Secret(text), sender="KURUM")
+def message(text: str = "merhaba") -> SmsMessage:
+    return SmsMessage(delivery_id="op-1-sms", to=NUMBER, text=Secret(text), sender="KURUM")
 
 
 def sent(request: bytes) -> Any:
@@ -147,7 +147,7 @@ def test_a_probe_without_an_answer_can_be_repeated(gateway: Open, server: MakeSe
 
 def test_a_probe_names_our_id_and_nothing_else(gateway: Open, server: MakeServer) -> None:
     provider = server(answering(200, '{"s": "DLVRD"}'))
-    delivered = Reply(body='"DLVRD"', means=Meaning.DELIVERED)
+    delivered = ReplyRule(body='"DLVRD"', means=ReplyMeaning.DELIVERED)
     probe = Exchange(method="GET", url=provider.url + "?id={id}", replies=(delivered,))
 
     assert gateway(provider.url, probe=probe).probe("op/1 ş").state is DeliveryState.DELIVERED
@@ -267,12 +267,12 @@ def test_a_provider_without_credit_for_us_is_left_alone_although_its_check_passe
 ) -> None:
     sms, provider = sample("Verimor", 400, "INSUFFICIENT_CREDITS; bulunamadı")
     plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=lambda: datetime.now(UTC)))
-    channel = plugins.add_channel("sms", sms, Origin(plugin="sms", distribution="unit-provisioner", version="0"))
+    channel = plugins.add_channel("sms", sms, PluginOrigin(plugin="sms", distribution="unit-provisioner", version="0"))
     channel.check(CheckChannel())
 
     with pytest.raises(SystemMisconfiguredError, match="no credit"):
         channel.deliver(request_to())
-    with pytest.raises(LeftAloneError):
+    with pytest.raises(CircuitOpenError):
         channel.deliver(request_to())
 
     assert len(provider.requests) == 2

@@ -19,7 +19,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.messages import DeliverNotice
 from provisioner.testing.kannel import Kannel, wait_until
 from provisioner.testing.ports import free_ports
-from provisioner_sms.gateway import Message
+from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.kannel import KannelGateway
 from provisioner_sms.settings import KannelSettings
 from provisioner_sms.texts import BASIC, EXTENDED
@@ -54,8 +54,8 @@ def _canned(gateway: Open, server: MakeServer) -> Callable[..., KannelGateway]:
     return make
 
 
-def message(text: str = "merhaba", *, delivery_id: str = "op-1-sms", **fields: Any) -> Message:
-    return Message(**{"delivery_id": delivery_id, "to": NUMBER, "text": Secret(text), "sender": "KURUM", **fields})
+def message(text: str = "merhaba", *, delivery_id: str = "op-1-sms", **fields: Any) -> SmsMessage:
+    return SmsMessage(**{"delivery_id": delivery_id, "to": NUMBER, "text": Secret(text), "sender": "KURUM", **fields})
 
 
 def received(kannel: Kannel, count: int = 1) -> list[str]:

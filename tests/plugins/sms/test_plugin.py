@@ -17,7 +17,7 @@ from provisioner.core.api.messages import CheckChannel, DeliverNotice, DeliveryR
 from provisioner.core.api.registration import LONGEST_CALL, PluginSettings
 from provisioner.core.model.secret import Secret
 from provisioner_sms import plugin
-from provisioner_sms.gateway import Gateway, Message, masked
+from provisioner_sms.gateway import SmsGateway, SmsMessage, masked
 from provisioner_sms.json_http import JsonGateway
 from provisioner_sms.kannel import KannelGateway
 from provisioner_sms.plugin import SmsChannel
@@ -36,10 +36,10 @@ TABLE: dict[str, Any] = {
 class Recording:
     """A gateway that remembers."""
 
-    sent: list[Message] = attrs.field(factory=list)
+    sent: list[SmsMessage] = attrs.field(factory=list)
     closed: int = 0
 
-    def send(self, message: Message) -> DeliveryReceipt:
+    def send(self, message: SmsMessage) -> DeliveryReceipt:
         self.sent.append(message)
         return DeliveryReceipt(state=DeliveryState.ACCEPTED)
 
@@ -65,7 +65,7 @@ def make_notice(text: str = "merhaba", *, mobile: str | None = "0555 123 45 67")
 
 
 def test_every_gateway_keeps_the_seam() -> None:
-    classes: list[type[Gateway]] = [KannelGateway, JsonGateway, SimulatorGateway, Recording]
+    classes: list[type[SmsGateway]] = [KannelGateway, JsonGateway, SimulatorGateway, Recording]
 
     assert len(classes) == 4
 
@@ -257,7 +257,7 @@ def test_a_channel_that_was_never_used_has_nothing_to_close(channel: MakeChannel
 def test_a_message_shows_no_more_than_the_end_of_its_number() -> None:
     from provisioner import Secret
 
-    shown = repr(Message(delivery_id="d", to=NUMBER, text=Secret("canary")))
+    shown = repr(SmsMessage(delivery_id="d", to=NUMBER, text=Secret("canary")))
 
     assert masked(NUMBER) in shown
     assert NUMBER not in shown
@@ -276,4 +276,4 @@ def test_the_command_is_declared_without_being_imported() -> None:
 def test_no_gateway_is_handed_anything_but_one_number_in_e164(to: str) -> None:
     """Kannel takes a blank for the space between two receivers, and sends the password to both."""
     with pytest.raises(RefusedError, match="not in the form"):
-        Message(delivery_id="d", to=to, text=Secret("canary"))
+        SmsMessage(delivery_id="d", to=to, text=Secret("canary"))

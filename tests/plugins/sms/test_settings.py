@@ -8,8 +8,8 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import ConfigurationError
-from provisioner_sms.exchange import Exchange, Reply
-from provisioner_sms.settings import JsonSettings, KannelSettings, Settings, SimulatorSettings, Texts, protected
+from provisioner_sms.exchange import Exchange, ReplyRule
+from provisioner_sms.settings import JsonSettings, KannelSettings, Settings, SimulatorSettings, SmsTexts, protected
 from tests.plugins.sms.conftest import make_section
 from tests.plugins.sms.test_json_http import README, samples
 
@@ -116,7 +116,9 @@ def test_every_sample_of_the_readme_is_a_configuration(name: str, monkeypatch: p
     assert settings(samples()[name]).help_desk
 
 
-@pytest.mark.parametrize("cls", [Settings, Texts, KannelSettings, JsonSettings, Exchange, Reply, SimulatorSettings])
+@pytest.mark.parametrize(
+    "cls", [Settings, SmsTexts, KannelSettings, JsonSettings, Exchange, ReplyRule, SimulatorSettings]
+)
 def test_every_setting_is_in_the_readme(cls: type) -> None:
     readme = README.read_text(encoding="utf-8")
 

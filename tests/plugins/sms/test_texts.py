@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from provisioner import Account, Secret
 from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
-from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings, Texts
+from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings, SmsTexts
 from provisioner_sms.texts import (
     BASIC,
     EXTENDED,
@@ -43,7 +43,7 @@ def settings(**texts: str) -> Settings:
     return Settings(
         gateway=GatewayKind.SIMULATOR,
         help_desk=HELP,
-        texts=Texts(**texts),
+        texts=SmsTexts(**texts),
         simulator=SimulatorSettings(embedded=Path("sms.sqlite")),
     )
 

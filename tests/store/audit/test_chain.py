@@ -1,4 +1,4 @@
-"""The trail shows what was done to it."""
+"""The audit log shows what was done to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from provisioner.core.api.errors import BusyError, LeaseLostError, StoreError
 from provisioner.core.api.events import Event
 from provisioner.core.model import TargetState
 from provisioner.store import Store
-from provisioner.store.audit.chain import canonical, link
+from provisioner.store.audit.chain import canonical, entry_hash
 from tests.planted import plant
 from tests.store.conftest import Story
 
@@ -37,7 +37,7 @@ def test_canonical_json_is_a_promise(story: type[Story]) -> None:
 
 
 def test_hash_covers_the_hash_before_and_the_body() -> None:
-    assert link("0" * 64, b'{"a":1}') == "fc6cee09194dd2578bd7664604fcb72a539066fd34544cea0009c43eb6cdc289"
+    assert entry_hash("0" * 64, b'{"a":1}') == "fc6cee09194dd2578bd7664604fcb72a539066fd34544cea0009c43eb6cdc289"
 
 
 def concrete(cls: type[Event]) -> list[type[Event]]:
@@ -107,7 +107,7 @@ def test_first_event_that_was_tampered_with_is_found(
 def test_new_event_that_was_forged_at_the_end_is_found(lived: Store, tamper: Callable[..., None]) -> None:
     """Somebody computes the hash of a new event properly, and forgets the head."""
     *_, last = lived.events()
-    forged = link(last.hash, last.body.encode())
+    forged = entry_hash(last.hash, last.body.encode())
 
     tamper("INSERT INTO events SELECT 8, at, kind, operation_id, login, actor, body, ? FROM events LIMIT 1", forged)
 

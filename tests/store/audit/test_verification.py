@@ -1,4 +1,4 @@
-"""Whatever is done to the trail behind the program's back is found, and said."""
+"""Whatever is done to the audit log behind the program's back is found, and said."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event
 from provisioner.core.model import AccountState, OperationState, StepError
 from provisioner.store import Store
-from provisioner.store.audit.chain import GENESIS, Head, link
-from provisioner.store.audit.reader import StoredTrail
-from provisioner.store.audit.verification import Fault, Finding, Walk
+from provisioner.store.audit.chain import GENESIS, Head, entry_hash
+from provisioner.store.audit.reader import AuditLogReader
+from provisioner.store.audit.verification import ChainFault, ChainFinding, ChainVerifier
 from provisioner.store.db.database import Database
 from tests.planted import plant
 from tests.store.conftest import NOON, Story
@@ -68,7 +68,7 @@ class Shell:
         """Compute all hashes from one entry on anew, and the end too."""
         digest = self.row(first - 1)[-1] if first > 1 else GENESIS
         for seq, body in self("SELECT seq, body FROM events WHERE seq >= ? ORDER BY seq", first):
-            digest = link(digest, body.encode())
+            digest = entry_hash(digest, body.encode())
             self("UPDATE events SET hash = ? WHERE seq = ?", digest, seq)
         self("UPDATE chain_head SET (seq, hash) = (SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1)")
 
@@ -80,12 +80,12 @@ def shell(path: Path) -> Iterator[Shell]:
         yield Shell(connection)
 
 
-def verified(path: Path, *anchors: Head) -> Walk:
+def verified(path: Path, *anchors: Head) -> ChainVerifier:
     with closing(Database(f"sqlite:///{path}")) as database:
-        return StoredTrail(database).verify(anchors)
+        return AuditLogReader(database).verify(anchors)
 
 
-def found(path: Path, *anchors: Head) -> Finding:
+def found(path: Path, *anchors: Head) -> ChainFinding:
     finding = verified(path, *anchors).finding
     assert finding
     return finding
@@ -118,9 +118,9 @@ def _copy(original: Path, tmp_path: Path) -> Path:
 
 
 def test_untouched_trail_is_whole(original: Path) -> None:
-    walk = verified(original)
+    verifier = verified(original)
 
-    assert (walk.finding, walk.head.seq) == (None, 30)
+    assert (verifier.finding, verifier.head.seq) == (None, 30)
 
 
 # -- whatever is done to it ----------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def insert(run: Shell, data: st.DataObject) -> None:
 def insert_with_a_hash_that_fits(run: Shell, data: st.DataObject) -> None:
     seq, model = data.draw(st.integers(1, 31)), data.draw(SEQS)
     row = run.row(model)
-    row[-1] = link(run.row(seq - 1)[-1] if seq > 1 else GENESIS, row[-2].encode())
+    row[-1] = entry_hash(run.row(seq - 1)[-1] if seq > 1 else GENESIS, row[-2].encode())
     run.shift(seq, 1)
     run.put(seq, row)
 
@@ -288,25 +288,25 @@ def test_changed_byte_of_the_file_is_found_or_changes_nothing(original: Path, da
 @pytest.mark.parametrize(
     ("statements", "seq", "fault"),
     [
-        (["UPDATE events SET body = replace(body, 'p1', 'p7') WHERE seq = 3"], 3, Fault.CHANGED),
-        (["UPDATE events SET actor = 'p7' WHERE seq = 4"], 4, Fault.CHANGED),
-        (["UPDATE events SET actor = CAST(actor AS BLOB) WHERE seq = 4"], 4, Fault.CHANGED),
-        (["UPDATE events SET hash = upper(hash) WHERE seq = 5"], 5, Fault.CHANGED),
-        (["DELETE FROM events WHERE seq = 1"], 1, Fault.MISSING),
-        (["DELETE FROM events WHERE seq BETWEEN 7 AND 9"], 7, Fault.MISSING),
-        (["DELETE FROM events WHERE seq = 9", "UPDATE events SET seq = 9 WHERE seq = 12"], 9, Fault.MISSING),
-        (["DELETE FROM events WHERE seq > 20"], 21, Fault.CUT),
-        (["DELETE FROM events"], 1, Fault.CUT),
-        (["UPDATE events SET seq = 0 WHERE seq = 12"], 0, Fault.INSERTED),
-        (["UPDATE events SET seq = 99 WHERE seq = 12"], 12, Fault.REORDERED),
-        (["UPDATE chain_head SET seq = 20"], 21, Fault.HEAD),
-        (["UPDATE chain_head SET hash = upper(hash)"], 30, Fault.HEAD),
-        (["UPDATE chain_head SET seq = -1"], 30, Fault.HEAD),
-        (["UPDATE chain_head SET seq = 20.5"], 30, Fault.HEAD),
-        (["DELETE FROM chain_head"], 30, Fault.HEAD),
+        (["UPDATE events SET body = replace(body, 'p1', 'p7') WHERE seq = 3"], 3, ChainFault.CHANGED),
+        (["UPDATE events SET actor = 'p7' WHERE seq = 4"], 4, ChainFault.CHANGED),
+        (["UPDATE events SET actor = CAST(actor AS BLOB) WHERE seq = 4"], 4, ChainFault.CHANGED),
+        (["UPDATE events SET hash = upper(hash) WHERE seq = 5"], 5, ChainFault.CHANGED),
+        (["DELETE FROM events WHERE seq = 1"], 1, ChainFault.MISSING),
+        (["DELETE FROM events WHERE seq BETWEEN 7 AND 9"], 7, ChainFault.MISSING),
+        (["DELETE FROM events WHERE seq = 9", "UPDATE events SET seq = 9 WHERE seq = 12"], 9, ChainFault.MISSING),
+        (["DELETE FROM events WHERE seq > 20"], 21, ChainFault.CUT),
+        (["DELETE FROM events"], 1, ChainFault.CUT),
+        (["UPDATE events SET seq = 0 WHERE seq = 12"], 0, ChainFault.INSERTED),
+        (["UPDATE events SET seq = 99 WHERE seq = 12"], 12, ChainFault.REORDERED),
+        (["UPDATE chain_head SET seq = 20"], 21, ChainFault.HEAD),
+        (["UPDATE chain_head SET hash = upper(hash)"], 30, ChainFault.HEAD),
+        (["UPDATE chain_head SET seq = -1"], 30, ChainFault.HEAD),
+        (["UPDATE chain_head SET seq = 20.5"], 30, ChainFault.HEAD),
+        (["DELETE FROM chain_head"], 30, ChainFault.HEAD),
     ],
 )
-def test_finding_says_where_and_what(copy: Path, statements: list[str], seq: int, fault: Fault) -> None:
+def test_finding_says_where_and_what(copy: Path, statements: list[str], seq: int, fault: ChainFault) -> None:
     with shell(copy) as run:
         for statement in statements:
             run(statement)
@@ -314,7 +314,7 @@ def test_finding_says_where_and_what(copy: Path, statements: list[str], seq: int
     finding = found(copy)
 
     assert (finding.seq, finding.fault) == (seq, fault)
-    assert str(seq if fault not in {Fault.CUT, Fault.HEAD} else "") in str(finding.text)
+    assert str(seq if fault not in {ChainFault.CUT, ChainFault.HEAD} else "") in str(finding.text)
 
 
 def test_swapped_entries_are_called_reordered(copy: Path) -> None:
@@ -323,7 +323,7 @@ def test_swapped_entries_are_called_reordered(copy: Path) -> None:
         run.put(11, other)
         run.put(17, one)
 
-    assert found(copy).fault is Fault.REORDERED
+    assert found(copy).fault is ChainFault.REORDERED
     assert str(found(copy).text) == "entry 11 stands at place 17"
 
 
@@ -334,14 +334,14 @@ def test_entry_that_was_put_in_is_called_inserted(copy: Path) -> None:
         run.shift(8, 1)
         run.put(8, [*row[:-2], row[-2].replace("p1", "p9"), row[-1]])
 
-    assert (found(copy).seq, found(copy).fault) == (8, Fault.INSERTED)
+    assert (found(copy).seq, found(copy).fault) == (8, ChainFault.INSERTED)
 
 
 def test_entry_behind_the_end_is_called_inserted(copy: Path) -> None:
     with shell(copy) as run:
         run.put(31, run.row(3))
 
-    assert (found(copy).seq, found(copy).fault) == (31, Fault.INSERTED)
+    assert (found(copy).seq, found(copy).fault) == (31, ChainFault.INSERTED)
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -359,10 +359,10 @@ def test_any_value_in_any_column_is_a_finding_and_no_defect(
         run("ALTER TABLE other RENAME TO events")
         run(f"UPDATE events SET {column} = ? WHERE seq = 30", value)  # noqa: S608
         if column == "body" and isinstance(value, str):
-            run("UPDATE events SET hash = ? WHERE seq = 30", link(run.row(29)[-1], value.encode()))
+            run("UPDATE events SET hash = ? WHERE seq = 30", entry_hash(run.row(29)[-1], value.encode()))
             run("UPDATE chain_head SET hash = (SELECT hash FROM events WHERE seq = 30)")
 
-    assert (found(path).seq, found(path).fault) == (30, Fault.CHANGED)
+    assert (found(path).seq, found(path).fault) == (30, ChainFault.CHANGED)
 
 
 @pytest.mark.parametrize("value", [None, "x", b"\xff", 1.5])
@@ -373,9 +373,9 @@ def test_place_that_is_no_number_is_found(copy: Path, value: object) -> None:
         run("ALTER TABLE other RENAME TO events")
         run("UPDATE events SET seq = ? WHERE seq = 12", value)
 
-    assert found(copy).fault in {Fault.MISSING, Fault.INSERTED, Fault.REORDERED}
+    assert found(copy).fault in {ChainFault.MISSING, ChainFault.INSERTED, ChainFault.REORDERED}
     with closing(Database(f"sqlite:///{copy}")) as database:
-        assert len(list(StoredTrail(database).find())) >= 29
+        assert len(list(AuditLogReader(database).find())) >= 29
 
 
 # -- anchors -------------------------------------------------------------------------------------------------------
@@ -383,7 +383,7 @@ def test_place_that_is_no_number_is_found(copy: Path, value: object) -> None:
 
 def head(path: Path) -> Head:
     with closing(Database(f"sqlite:///{path}")) as database:
-        found = StoredTrail(database).head()
+        found = AuditLogReader(database).head()
     assert found
     return found
 
@@ -395,7 +395,7 @@ def test_tail_that_was_cut_together_with_the_end_is_found_by_an_anchor_alone(cop
         run.rewrite(25)
 
     assert verified(copy).finding is None
-    assert (found(copy, anchor).seq, found(copy, anchor).fault) == (26, Fault.CUT)
+    assert (found(copy, anchor).seq, found(copy, anchor).fault) == (26, ChainFault.CUT)
 
 
 @settings(max_examples=40, deadline=None)
@@ -415,26 +415,26 @@ def test_tail_that_was_written_anew_is_found_by_any_anchor_in_it_alone(
         finding = verified(path, *anchors).finding
 
         assert (finding is not None) == (first <= anchored)
-        assert finding is None or finding.fault is Fault.REWRITTEN
+        assert finding is None or finding.fault is ChainFault.REWRITTEN
 
 
 def test_anchors_that_contradict_each_other_are_never_both_true(copy: Path) -> None:
-    assert found(copy, head(copy), Head(seq=30, hash=GENESIS)).fault is Fault.REWRITTEN
+    assert found(copy, head(copy), Head(seq=30, hash=GENESIS)).fault is ChainFault.REWRITTEN
 
 
 def test_anchor_of_the_empty_trail_holds_for_ever(copy: Path) -> None:
     assert verified(copy, Head()).finding is None
-    assert found(copy, Head(seq=0, hash="f" * 64)).fault is Fault.REWRITTEN
+    assert found(copy, Head(seq=0, hash="f" * 64)).fault is ChainFault.REWRITTEN
 
 
 # -- reading on ----------------------------------------------------------------------------------------------------
 
 
-def read_on(path: Path, seq: int, known: str | None = None) -> tuple[list[int], Fault | None]:
+def read_on(path: Path, seq: int, known: str | None = None) -> tuple[list[int], ChainFault | None]:
     with closing(Database(f"sqlite:///{path}")) as database:
-        walk = StoredTrail(database).after(seq, known)
-        read = [one.seq for one in walk]
-    return read, walk.finding.fault if walk.finding else None
+        verifier = AuditLogReader(database).after(seq, known)
+        read = [one.seq for one in verifier]
+    return read, verifier.finding.fault if verifier.finding else None
 
 
 def test_reading_on_begins_after_the_place_and_ends_with_the_trail(original: Path) -> None:
@@ -453,16 +453,16 @@ def test_trail_longer_than_a_page_is_read_to_its_end(original: Path, monkeypatch
 def test_period_begins_with_its_first_moment_and_ends_before_its_last(original: Path) -> None:
     second = NOON + timedelta(minutes=1, microseconds=1)
     with closing(Database(f"sqlite:///{original}")) as database:
-        trail = StoredTrail(database)
-        assert list(trail.find(until=NOON)) == []
-        assert [one.seq for one in trail.find(since=NOON, until=second)] == list(range(1, 7))
+        audit_log = AuditLogReader(database)
+        assert list(audit_log.find(until=NOON)) == []
+        assert [one.seq for one in audit_log.find(since=NOON, until=second)] == list(range(1, 7))
 
 
 def test_reading_on_stops_before_what_is_wrong(copy: Path) -> None:
     with shell(copy) as run:
         run("UPDATE events SET actor = 'p7' WHERE seq = 28")
 
-    assert read_on(copy, 25) == ([26, 27], Fault.CHANGED)
+    assert read_on(copy, 25) == ([26, 27], ChainFault.CHANGED)
     assert read_on(copy, 28) == ([29, 30], None)
 
 
@@ -471,36 +471,36 @@ def test_reading_on_from_a_place_that_is_no_more_shows_the_cut(copy: Path) -> No
         run("DELETE FROM events WHERE seq > 20")
         run.rewrite(20)
 
-    assert read_on(copy, 25) == ([], Fault.CUT)
-    assert read_on(copy, 25, GENESIS) == ([], Fault.CUT)
+    assert read_on(copy, 25) == ([], ChainFault.CUT)
+    assert read_on(copy, 25, GENESIS) == ([], ChainFault.CUT)
 
 
 def test_reading_on_from_a_place_that_was_written_anew_is_refused(copy: Path) -> None:
     known = head(copy).hash
 
     assert read_on(copy, 30, known) == ([], None)
-    assert read_on(copy, 30, GENESIS) == ([], Fault.REWRITTEN)
+    assert read_on(copy, 30, GENESIS) == ([], ChainFault.REWRITTEN)
 
 
 def test_reading_on_from_an_entry_that_is_missing_is_refused(copy: Path) -> None:
     with shell(copy) as run:
         run("DELETE FROM events WHERE seq = 20")
 
-    assert read_on(copy, 20) == ([], Fault.MISSING)
+    assert read_on(copy, 20) == ([], ChainFault.MISSING)
 
 
 def test_reading_on_from_an_end_that_is_missing_is_refused(copy: Path) -> None:
     with shell(copy) as run:
         run("DELETE FROM events WHERE seq = 30")
 
-    assert read_on(copy, 30) == ([], Fault.MISSING)
+    assert read_on(copy, 30) == ([], ChainFault.MISSING)
 
 
 def test_reading_on_without_an_end_is_refused(copy: Path) -> None:
     with shell(copy) as run:
         run("DELETE FROM chain_head")
 
-    assert read_on(copy, 20) == ([], Fault.HEAD)
+    assert read_on(copy, 20) == ([], ChainFault.HEAD)
 
 
 def test_heads_seen_while_others_write_are_all_on_one_chain(tmp_path: Path) -> None:
@@ -524,7 +524,7 @@ def test_heads_seen_while_others_write_are_all_on_one_chain(tmp_path: Path) -> N
         heads.append(head(path))
         assert verified(path).finding is None
 
-    walk = verified(path, *heads)
+    verifier = verified(path, *heads)
 
     assert len(set(heads)) > 3
-    assert (walk.finding, walk.head.seq) == (None, 6 * 5 * 7)
+    assert (verifier.finding, verifier.head.seq) == (None, 6 * 5 * 7)

@@ -94,8 +94,8 @@ class TestCorrection:
     def test_what_has_not_come_was_not_met_and_a_duty_that_was_done_is_done(self, ahead: Store) -> None:
         marks = ahead.marks(["right", "wrong"])
 
-        assert [one.at for one in marks["right"]] == [NOON]
-        assert [(one.action, one.confirmed_at) for one in marks["wrong"]] == [(Action.DUTY, NOON + MINUTE)]
+        assert [mark.at for mark in marks["right"]] == [NOON]
+        assert [(mark.action, mark.confirmed_at) for mark in marks["wrong"]] == [(Action.DUTY, NOON + MINUTE)]
 
     def test_what_waits_is_tried_now(self, ahead: Store) -> None:
         assert [one.login for one in ahead.resumable(NOON + MINUTE)] == ["stuck"]

@@ -156,13 +156,13 @@ class TestTakingOver:
 
 def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story]) -> None:
     """They share a transaction, so what one of them would have changed must not be seen by the next."""
-    standings = Standings(owner="me", now=NOON, expires_at=NOON + MINUTE, safe_until=0, by_login={})
+    snapshots = Standings(owner="me", now=NOON, expires_at=NOON + MINUTE, safe_until=0, by_login={})
 
     with pytest.raises(LeaseLostError):
-        standings.admit([story("a", id="op1").planned(), story("b").begun()])
+        snapshots.admit([story("a", id="op1").planned(), story("b").begun()])
 
-    standings.admit([story("a", id="op2").planned()])
-    assert standings.hold("a") == Hold("op2")
+    snapshots.admit([story("a", id="op2").planned()])
+    assert snapshots.hold("a") == Hold("op2")
 
 
 HOLDER = """

@@ -266,7 +266,7 @@ class RotateWantsAnotherSecret(Reference):
 class RotateHitsAllThatBeginAlike(Reference):
     def rotate(self, request: RotateSecret) -> Receipt:
         receipt = super().rotate(request)
-        for login in [one for one in self.entries if one.startswith(request.account.login)]:
+        for login in [entry for entry in self.entries if entry.startswith(request.account.login)]:
             self.put(login, attrs.evolve(self.entries[login], password=request.secret.reveal()))
         return receipt
 

@@ -93,7 +93,9 @@ class ReferenceChannel:
         return DeliveryState.DELIVERED if delivery_id in self.ids else DeliveryState.MISSING
 
     def check(self, request: CheckChannel) -> ChannelReport:
-        return ChannelReport(unreachable={one.id: "no number" for one in request.recipients if not one.mobile})
+        return ChannelReport(
+            unreachable={recipient.id: "no number" for recipient in request.recipients if not recipient.mobile}
+        )
 
     def inbox(self, number: str) -> list[str]:
         return list(self.phones[number])
@@ -129,8 +131,8 @@ class NamesNobody(ReferenceChannel):
 @turns_red("check_sends_nothing")
 class SendsWhileChecking(ReferenceChannel):
     def check(self, request: CheckChannel) -> ChannelReport:
-        for one in request.recipients:
-            self.phones[one.mobile or ""].append("test")
+        for recipient in request.recipients:
+            self.phones[recipient.mobile or ""].append("test")
         return super().check(request)
 
 

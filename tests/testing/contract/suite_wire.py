@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from provisioner.testing.contract import TargetContract
-from provisioner.testing.contract.sandbox import People
+from provisioner.testing.contract.sandbox import SandboxPeople
 from provisioner.testing.proxy import TcpProxy
 from provisioner_pys.mock import PysMock
 from provisioner_pys.plugin import Pys
@@ -30,7 +30,7 @@ class TestSubject(TargetContract):
             yield proxy
 
     @pytest.fixture
-    def wired_target(self, subject: type[Wired], mock: PysMock, wire: TcpProxy, people: People) -> Iterator[Pys]:
+    def wired_target(self, subject: type[Wired], mock: PysMock, wire: TcpProxy, people: SandboxPeople) -> Iterator[Pys]:
         mock.seed(people=[people.holder, people.successor], units=[people.unit])
         url = f"http://127.0.0.1:{wire.port}"
         with closing(subject(settings=PysSettings(url=url, api_key=mock.api_key, timeout=subject.timeout))) as pys:

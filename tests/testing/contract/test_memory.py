@@ -33,5 +33,5 @@ class TestMemoryChannel(ChannelContract):
     def inbox(self, channel: MemoryChannel) -> Callable[[str], Sequence[str]]:
         return lambda number: [
             *(f"{one.login} {one.password}" for one in channel.inbox(number)),
-            *(one.text for one in channel.notices(number)),
+            *(notice.text for notice in channel.notices(number)),
         ]

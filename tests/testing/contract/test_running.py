@@ -38,7 +38,7 @@ def test_each_case_has_its_verdict_and_its_reason(suite: Path) -> None:
     results = run(suite, tell=told.append)
 
     assert told == results
-    assert [(one.check, one.case, one.verdict, one.reason, one.tag) for one in results] == [
+    assert [(result.check, result.case, result.verdict, result.reason, result.tag) for result in results] == [
         ("it", "good", Verdict.OK, "", Tag.CORE),
         ("it", "bad", Verdict.FAILED, "it is bad", Tag.CORE),
         ("it", "odd", Verdict.SKIPPED, "it is odd", Tag.CORE),
@@ -123,7 +123,7 @@ def test_the_report_of_a_leak_does_not_leak(tmp_path: Path) -> None:
 
     results = run(suite, junit=report)
 
-    failed = {one.check for one in results if one.verdict is Verdict.FAILED}
+    failed = {result.check for result in results if result.verdict is Verdict.FAILED}
     assert failed == {"no_secret_in_the_representation", "no_secret_is_kept"}
     said = unescape(report.read_text()) + repr(results)
-    assert not [one for one in passwords.read_text().splitlines() if len(one) > 2 and one in said]
+    assert not [line for line in passwords.read_text().splitlines() if len(line) > 2 and line in said]

@@ -60,7 +60,7 @@ class StoredAccount:
 
 
 @attrs.define(eq=False)
-class Database:
+class MockDatabase:
     """One SQLite file, and as many connections to it as there are threads at work."""
 
     _file: Path
@@ -69,7 +69,7 @@ class Database:
     _writing: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     @classmethod
-    def open(cls, file: Path) -> Database:
+    def open(cls, file: Path) -> MockDatabase:
         """Open the file, and make it if it is not there.
 
         Raises:

@@ -19,9 +19,9 @@ from provisioner.core.api.errors import raised_at
 from provisioner.core.model.secret import Secret
 from provisioner_pys.mock.documents import read_document
 from provisioner_pys.mock.faults import Fault, Faults, Misbehaviour
-from provisioner_pys.mock.problems import Problem
+from provisioner_pys.mock.problems import MockProblem
 from provisioner_pys.mock.routes import ENDPOINTS, ROUTES, Route
-from provisioner_pys.mock.service import Service
+from provisioner_pys.mock.service import MockService
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Delivery(Enum):
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class MockAnswer:
     """What is sent back."""
 
     status: HTTPStatus = HTTPStatus.OK
@@ -83,14 +83,14 @@ class Dispatcher:
         wait: Waits for so many seconds; returns at once, and true, when the server ends.
     """
 
-    service: Service
+    service: MockService
     api_key: Secret
-    pages: Mapping[str, Answer]
+    pages: Mapping[str, MockAnswer]
     wait: Callable[[float], bool]
     faults: Faults = attrs.field(factory=lambda: Faults(ENDPOINTS), init=False)
 
-    def answer(self, method: str, path: str, key: str, body: bytes) -> Answer:
-        """Answer one request.
+    def answer(self, method: str, path: str, key: str, body: bytes) -> MockAnswer:
+        """MockAnswer one request.
 
         Args:
 
@@ -106,29 +106,31 @@ class Dispatcher:
             return self.pages[path]
         try:
             route, parameters = find_route(method, path)
-        except Problem as problem:
+        except MockProblem as problem:
             return problem_answer(problem)
         answer = self._answer(route, parameters, key, body)
         log.info("pys_mock_call", endpoint=route.name, status=int(answer.status), delivery=answer.delivery.name)
         return answer
 
-    def _answer(self, route: Route, parameters: tuple[str, ...], key: str, body: bytes) -> Answer:
+    def _answer(self, route: Route, parameters: tuple[str, ...], key: str, body: bytes) -> MockAnswer:
         record = unquote(parameters[0]) if parameters else None
         fault = None if route.control else self.faults.called(route.name, record)
         try:
             self._authenticate(key)
             self._misbehave_before(fault)
             answer = json_answer(self._run(route, parameters, body))
-        except Problem as problem:
+        except MockProblem as problem:
             answer = problem_answer(problem)
         except Exception as error:
             log.error("pys_mock_defect", error=type(error).__name__, at=raised_at(error))
-            answer = problem_answer(Problem("internal", "see the log of the service"))
+            answer = problem_answer(MockProblem("internal", "see the log of the service"))
         return self._misbehave_after(fault, answer)
 
     def _authenticate(self, key: str) -> None:
         if not hmac.compare_digest(key.encode(), self.api_key.reveal().encode()):
-            raise Problem("unauthenticated", "the API key is missing or wrong", headers={"WWW-Authenticate": "Bearer"})
+            raise MockProblem(
+                "unauthenticated", "the API key is missing or wrong", headers={"WWW-Authenticate": "Bearer"}
+            )
 
     def _run(self, route: Route, parameters: tuple[str, ...], body: bytes) -> object:
         receiver = self.faults if route.control else self.service
@@ -141,14 +143,14 @@ class Dispatcher:
         if fault is None:
             return
         if fault.do is Misbehaviour.DELAY and self.wait(fault.seconds):
-            raise Problem("internal", "the service ends")
+            raise MockProblem("internal", "the service ends")
         if fault.do in REFUSALS:
             throttled = fault.do is Misbehaviour.THROTTLE
-            raise Problem(
+            raise MockProblem(
                 *REFUSALS[fault.do], headers={"Retry-After": str(math.ceil(fault.seconds))} if throttled else {}
             )
 
-    def _misbehave_after(self, fault: Fault | None, answer: Answer) -> Answer:
+    def _misbehave_after(self, fault: Fault | None, answer: MockAnswer) -> MockAnswer:
         if fault is None:
             return answer
         if fault.do is Misbehaviour.ANSWER_LATE:
@@ -161,7 +163,7 @@ def find_route(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
 
     Raises:
 
-        Problem: There is no such path, or not with this method.
+        MockProblem: There is no such path, or not with this method.
     """
     matches = [(route, parameters) for route in ROUTES if (parameters := route.match(path)) is not None]
     for route, parameters in matches:
@@ -169,18 +171,18 @@ def find_route(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
             return route, parameters
     if matches:
         allowed = ", ".join(route.method for route, _ in matches)
-        raise Problem("method_unknown", f"this path knows {allowed}", headers={"Allow": allowed})
-    raise Problem("route_missing", "there is no such path")
+        raise MockProblem("method_unknown", f"this path knows {allowed}", headers={"Allow": allowed})
+    raise MockProblem("route_missing", "there is no such path")
 
 
-def json_answer(document: object) -> Answer:
+def json_answer(document: object) -> MockAnswer:
     """Return *document* as a successful answer."""
-    return Answer(body=_json(document))
+    return MockAnswer(body=_json(document))
 
 
-def problem_answer(problem: Problem) -> Answer:
+def problem_answer(problem: MockProblem) -> MockAnswer:
     """Return *problem* as an answer."""
-    return Answer(
+    return MockAnswer(
         status=problem.status,
         body=_json(problem.document()),
         content_type="application/problem+json",
@@ -192,10 +194,10 @@ def _read(cls: type, body: bytes) -> object:
     try:
         value = json.loads(body)
     except ValueError:
-        raise Problem("body_invalid", "the body is not JSON") from None
+        raise MockProblem("body_invalid", "the body is not JSON") from None
     document = read_document(cls, value)
     if isinstance(document, list):
-        raise Problem("body_invalid", f"missing, unknown or of the wrong type: {', '.join(document)}")
+        raise MockProblem("body_invalid", f"missing, unknown or of the wrong type: {', '.join(document)}")
     return document
 
 

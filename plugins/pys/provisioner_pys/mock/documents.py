@@ -37,7 +37,7 @@ JSON_TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 @attrs.frozen(kw_only=True)
-class Status:
+class MockStatus:
     """How the service is."""
 
     service: str

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from provisioner_pys.mock.dispatch import Answer
+from provisioner_pys.mock.dispatch import MockAnswer
 from provisioner_pys.mock.documents import ProblemDocument, Schema, object_schema, schema_of
 from provisioner_pys.mock.problems import CODES
 from provisioner_pys.mock.routes import ROUTES, Route
@@ -52,11 +52,11 @@ def openapi() -> Schema:
 
 
 @cache
-def pages() -> Mapping[str, Answer]:
+def pages() -> Mapping[str, MockAnswer]:
     """Return what everybody may read, by path."""
     return {
-        "/openapi.json": Answer(body=json.dumps(openapi()).encode()),
-        "/docs": Answer(body=_page(openapi()).encode(), content_type="text/html; charset=utf-8"),
+        "/openapi.json": MockAnswer(body=json.dumps(openapi()).encode()),
+        "/docs": MockAnswer(body=_page(openapi()).encode(), content_type="text/html; charset=utf-8"),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from passlib.hash import pbkdf2_sha256
 
 from provisioner.core.model.secret import Secret
-from provisioner_pys.mock.problems import Problem
+from provisioner_pys.mock.problems import MockProblem
 
 SHORTEST, LONGEST = 8, 128
 
@@ -20,11 +20,11 @@ def hash_password(password: Secret) -> str:
 
     Raises:
 
-        Problem: It is no good password.
+        MockProblem: It is no good password.
     """
     value = password.reveal()
     if not _is_good(value):
-        raise Problem("password_refused", f"a password has {SHORTEST} to {LONGEST} printable characters")
+        raise MockProblem("password_refused", f"a password has {SHORTEST} to {LONGEST} printable characters")
     hashed: str = _hasher.hash(value)
     return hashed
 

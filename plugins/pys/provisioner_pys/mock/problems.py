@@ -31,7 +31,7 @@ CODES = MappingProxyType(
 )
 
 
-class Problem(Exception):  # noqa: N818 - the RFC's own word
+class MockProblem(Exception):  # noqa: N818 - the RFC's own word
     """A request was not carried out.
 
     Args:

@@ -15,16 +15,16 @@ from provisioner_pys.mock.documents import (
     HolderData,
     LoginAnswer,
     LoginData,
+    MockStatus,
     OperationData,
     PasswordData,
     PersonDocument,
-    Status,
     UndoData,
     UnitDocument,
 )
 from provisioner_pys.mock.faults import Fault, Faults
-from provisioner_pys.mock.problems import Problem
-from provisioner_pys.mock.service import Service
+from provisioner_pys.mock.problems import MockProblem
+from provisioner_pys.mock.service import MockService
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +62,7 @@ def _order(faults: Faults, fault: Fault) -> Mapping[str, object]:
     try:
         faults.order(fault)
     except ValueError as error:
-        raise Problem("body_invalid", str(error)) from None
+        raise MockProblem("body_invalid", str(error)) from None
     return attrs.asdict(fault, filter=lambda _, value: value is not None)
 
 
@@ -79,15 +79,15 @@ ROUTES = (
         method="GET",
         path="/status",
         summary="Tell how the service is. It also shows whether the caller's key is good.",
-        run=Service.status,
-        answer=Status,
+        run=MockService.status,
+        answer=MockStatus,
     ),
     Route(
         name="person.get",
         method="GET",
         path="/persons/{id}",
         summary="Tell who a person is, which unit they work in and which mobile number is registered.",
-        run=Service.person,
+        run=MockService.person,
         answer=PersonDocument,
         problems=("person_missing",),
     ),
@@ -96,7 +96,7 @@ ROUTES = (
         method="GET",
         path="/units/{code}",
         summary="Tell what a unit is called and which unit is above it.",
-        run=Service.unit,
+        run=MockService.unit,
         answer=UnitDocument,
         problems=("unit_missing",),
     ),
@@ -105,7 +105,7 @@ ROUTES = (
         method="GET",
         path="/accounts/{login}",
         summary="Tell what is known of an account.",
-        run=Service.account,
+        run=MockService.account,
         answer=AccountDocument,
         problems=(_MISSING,),
     ),
@@ -114,7 +114,7 @@ ROUTES = (
         method="PUT",
         path="/accounts/{login}",
         summary="Make or update an account, set its password and enable it. It may be repeated.",
-        run=Service.put_account,
+        run=MockService.put_account,
         body=AccountData,
         answer=Change,
         problems=(_BAD_PASSWORD,),
@@ -124,7 +124,7 @@ ROUTES = (
         method="PUT",
         path="/accounts/{login}/password",
         summary="Set a password and nothing else. A disabled account stays disabled.",
-        run=Service.set_password,
+        run=MockService.set_password,
         body=PasswordData,
         answer=Change,
         problems=(_MISSING, _BAD_PASSWORD),
@@ -134,7 +134,7 @@ ROUTES = (
         method="PUT",
         path="/accounts/{login}/holder",
         summary="Set a holder and a password, both or neither. A disabled account stays disabled.",
-        run=Service.set_holder,
+        run=MockService.set_holder,
         body=HolderData,
         answer=Change,
         problems=(_MISSING, _BAD_PASSWORD),
@@ -144,7 +144,7 @@ ROUTES = (
         method="POST",
         path="/accounts/{login}/disable",
         summary="Let nobody log in to an account. It is kept.",
-        run=Service.disable,
+        run=MockService.disable,
         body=OperationData,
         answer=Change,
         problems=(_MISSING,),
@@ -154,7 +154,7 @@ ROUTES = (
         method="DELETE",
         path="/accounts/{login}",
         summary="Forget an account and its password, for good. Its holder remains known as a person.",
-        run=Service.delete,
+        run=MockService.delete,
         answer=Change,
         problems=(_MISSING,),
     ),
@@ -163,7 +163,7 @@ ROUTES = (
         method="POST",
         path="/accounts/{login}/undo",
         summary="Put an account back to where it was before the change that gave out the token, password included.",
-        run=Service.undo,
+        run=MockService.undo,
         body=UndoData,
         answer=Change,
         problems=("undo_gone",),
@@ -173,7 +173,7 @@ ROUTES = (
         method="POST",
         path="/login",
         summary="Try to log in, as on the log-in page.",
-        run=Service.log_in,
+        run=MockService.log_in,
         body=LoginData,
         answer=LoginAnswer,
     ),

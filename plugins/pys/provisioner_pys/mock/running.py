@@ -16,14 +16,14 @@ import attrs
 from provisioner import files
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.secret import Secret
-from provisioner_pys.mock.database import Database
+from provisioner_pys.mock.database import MockDatabase
 from provisioner_pys.mock.dispatch import Dispatcher
 from provisioner_pys.mock.documents import AccountDocument, LoginData, PersonDocument, UnitDocument
 from provisioner_pys.mock.faults import Fault
 from provisioner_pys.mock.openapi import pages
-from provisioner_pys.mock.problems import Problem
+from provisioner_pys.mock.problems import MockProblem
 from provisioner_pys.mock.server import Server
-from provisioner_pys.mock.service import Service
+from provisioner_pys.mock.service import MockService
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -40,7 +40,7 @@ class PysMock:
     url: str
     #: The key it wants to be shown.
     api_key: Secret
-    _database: Database
+    _database: MockDatabase
     _dispatcher: Dispatcher
     _folder: Path
     _exit: ExitStack = attrs.field(repr=False)
@@ -74,11 +74,11 @@ class PysMock:
         """
         with ExitStack() as exit_stack:
             folder = Path(exit_stack.enter_context(tempfile.TemporaryDirectory(prefix="pys-mock-")))
-            opened = Database.open(database or folder / "pys.sqlite")
+            opened = MockDatabase.open(database or folder / "pys.sqlite")
             exit_stack.callback(opened.close)
             ending = threading.Event()
             dispatcher = Dispatcher(
-                service=Service(opened),
+                service=MockService(opened),
                 api_key=api_key or Secret(secrets.token_urlsafe(32)),
                 pages=pages(),
                 wait=ending.wait,
@@ -152,7 +152,7 @@ class PysMock:
         """Return an account as it is now, without asking over HTTP."""
         try:
             return self._dispatcher.service.account(login)
-        except Problem:
+        except MockProblem:
             return None
 
     def logs_in(self, login: str, password: Secret | str) -> bool:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from provisioner_pys.mock.dispatch import Answer, Delivery, Dispatcher, problem_answer
-from provisioner_pys.mock.problems import Problem
+from provisioner_pys.mock.dispatch import Delivery, Dispatcher, MockAnswer, problem_answer
+from provisioner_pys.mock.problems import MockProblem
 
 #: The largest body that is read.
 BODY_LIMIT = 64 * 1024
@@ -33,7 +33,7 @@ class Server(ThreadingHTTPServer):
         self.dispatcher = dispatcher
         self._open: dict[socket.socket, threading.Thread] = {}
         self._open_lock = threading.Lock()
-        super().__init__(address, _Handler)
+        super().__init__(address, _MockHandler)
         # Daemons, like the threads of the connections: a program that ends without stopping us must not hang.
         self._thread = threading.Thread(target=self.serve_forever, args=(POLL_SECONDS,), name="pys-mock", daemon=True)
 
@@ -73,7 +73,7 @@ class Server(ThreadingHTTPServer):
         """Say nothing: the caller went away. Defects are logged by the dispatcher."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _MockHandler(BaseHTTPRequestHandler):
     """Reads requests from one connection and writes their answers, each in one piece."""
 
     server: Server
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         try:
             body = self._read_body()
-        except Problem as problem:
+        except MockProblem as problem:
             self.close_connection = True
             self._send(problem_answer(problem))
             return
@@ -97,16 +97,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
-            raise Problem("length_required", "send Content-Length, and the body in one piece")
+            raise MockProblem("length_required", "send Content-Length, and the body in one piece")
         if int(length) > BODY_LIMIT:
-            raise Problem("body_too_large", f"a body has {BODY_LIMIT} bytes at most")
+            raise MockProblem("body_too_large", f"a body has {BODY_LIMIT} bytes at most")
         return self.rfile.read(int(length))
 
     def _key(self) -> str:
         scheme, _, key = self.headers.get("Authorization", "").partition(" ")
         return key.strip() if scheme.lower() == "bearer" else self.headers.get("X-Api-Key", "")
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: MockAnswer) -> None:
         if answer.delivery is not Delivery.WHOLE:
             self.close_connection = True
         if answer.delivery is Delivery.LOST:
@@ -126,9 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(head.encode() + answer.body[:cut])
 
     def send_error(self, *_: object) -> None:
-        """Answer what is not even HTTP, without quoting it as the standard library would."""
+        """MockAnswer what is not even HTTP, without quoting it as the standard library would."""
         self.close_connection = True
-        self._send(problem_answer(Problem("request_invalid", "this is not an HTTP request known here")))
+        self._send(problem_answer(MockProblem("request_invalid", "this is not an HTTP request known here")))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the overridden method
         """Write nothing: the dispatcher logs each call, without the path, in which anything may stand."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from provisioner_pys.mock.database import Database, StoredAccount, UndoGoneError
+from provisioner_pys.mock.database import MockDatabase, StoredAccount, UndoGoneError
 from provisioner_pys.mock.documents import (
     AccountData,
     AccountDocument,
@@ -14,42 +14,42 @@ from provisioner_pys.mock.documents import (
     HolderData,
     LoginAnswer,
     LoginData,
+    MockStatus,
     OperationData,
     PasswordData,
     PersonDocument,
-    Status,
     UndoData,
     UnitDocument,
 )
 from provisioner_pys.mock.passwords import fits, hash_password
-from provisioner_pys.mock.problems import Problem
+from provisioner_pys.mock.problems import MockProblem
 
 #: The version of the interface.
 VERSION = "1.0"
 
 
 @attrs.define(eq=False)
-class Service:
+class MockService:
     """The personnel system: one method for each thing it can be asked."""
 
-    database: Database
+    database: MockDatabase
 
-    def status(self) -> Status:
+    def status(self) -> MockStatus:
         """Tell how the service is."""
-        return Status(service="PYS mock", version=VERSION, undo=True)
+        return MockStatus(service="PYS mock", version=VERSION, undo=True)
 
     def person(self, person_id: str) -> PersonDocument:
         """Return a person."""
         person = self.database.person(person_id)
         if person is None:
-            raise Problem("person_missing", "there is no such person")
+            raise MockProblem("person_missing", "there is no such person")
         return person
 
     def unit(self, code: str) -> UnitDocument:
         """Return a unit."""
         unit = self.database.unit(code)
         if unit is None:
-            raise Problem("unit_missing", "there is no such unit")
+            raise MockProblem("unit_missing", "there is no such unit")
         return unit
 
     def account(self, login: str) -> AccountDocument:
@@ -102,7 +102,7 @@ class Service:
     def delete(self, login: str) -> Change:
         """Forget an account."""
         if not self.database.delete(login):
-            raise Problem("account_missing", "there is no such account")
+            raise MockProblem("account_missing", "there is no such account")
         return Change(changed=True)
 
     def undo(self, login: str, data: UndoData) -> Change:
@@ -110,7 +110,7 @@ class Service:
         try:
             return self.database.undo(login, data.token)
         except UndoGoneError:
-            raise Problem("undo_gone", "this change cannot be taken back any more") from None
+            raise MockProblem("undo_gone", "this change cannot be taken back any more") from None
 
     def log_in(self, data: LoginData) -> LoginAnswer:
         """Tell whether somebody gets in."""
@@ -121,7 +121,7 @@ class Service:
 
 def _existing(account: StoredAccount | None) -> StoredAccount:
     if account is None:
-        raise Problem("account_missing", "there is no such account")
+        raise MockProblem("account_missing", "there is no such account")
     return account
 
 

@@ -28,7 +28,7 @@ import attrs
 
 from provisioner.core.model import mobile
 from provisioner.core.model.secret import Secret
-from provisioner_sms.service import Call, Reply
+from provisioner_sms.service import Call, HttpReply
 from provisioner_sms.simulator.faults import Fault, Misbehaviour, Script
 from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage, canonical
 
@@ -43,7 +43,7 @@ class Api:
     #: Set when the simulator ends, so that no delay outlives it.
     stopping: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
-    def answer(self, call: Call) -> Reply:
+    def answer(self, call: Call) -> HttpReply:
         """Answer one request."""
         if not self._authorized(call):
             return _json(401, {"error": "the API key is missing or wrong"})
@@ -59,7 +59,7 @@ class Api:
         expected = f"Bearer {self.api_key.reveal()}"
         return hmac.compare_digest(call.headers.get("Authorization", "").encode(), expected.encode())
 
-    def _take(self, call: Call) -> Reply:
+    def _take(self, call: Call) -> HttpReply:
         try:
             document = json.loads(call.body)
             message_id, to, sender, text = (str(document[key]) for key in ("id", "to", "sender", "text"))
@@ -76,16 +76,16 @@ class Api:
         self.inbox.deliver(message_id)
         return _damaged(_json(202, {"id": message_id, "state": "accepted"}), planned)
 
-    def _status(self, _: Call, message_id: str) -> Reply:
+    def _status(self, _: Call, message_id: str) -> HttpReply:
         message = self.inbox.find(message_id)
         if message is None:
             return _json(404, {"error": "there is no such message"})
         return _json(200, {"id": message.id, "state": "delivered" if message.received_at else "pending"})
 
-    def _messages(self, _: Call, number: str | None = None) -> Reply:
+    def _messages(self, _: Call, number: str | None = None) -> HttpReply:
         return _json(200, listed(self.inbox.messages(number)))
 
-    def _misbehave(self, call: Call) -> Reply:
+    def _misbehave(self, call: Call) -> HttpReply:
         try:
             wanted = json.loads(call.body)
             planned = Misbehaviour(
@@ -98,17 +98,17 @@ class Api:
         self.script.play(planned)
         return _json(200, {})
 
-    def _behave(self, _: Call) -> Reply:
+    def _behave(self, _: Call) -> HttpReply:
         self.script.play(None)
         return _json(200, {})
 
-    def _counters(self, _: Call) -> Reply:
+    def _counters(self, _: Call) -> HttpReply:
         return _json(200, {"calls": self.script.calls, "messages": len(self.inbox.messages())})
 
-    def _greet(self, _: Call) -> Reply:
+    def _greet(self, _: Call) -> HttpReply:
         return _json(200, {"service": "sms-simulator"})
 
-    _ROUTES: ClassVar[tuple[tuple[str, str, Callable[..., Reply]], ...]] = (
+    _ROUTES: ClassVar[tuple[tuple[str, str, Callable[..., HttpReply]], ...]] = (
         ("POST", "/messages", _take),
         ("GET", "/messages/([^/]+)", _status),
         ("GET", "/inbox", _messages),
@@ -136,7 +136,7 @@ def listed(messages: Iterable[ReceivedMessage]) -> dict[str, Any]:
     }
 
 
-def _refusal(planned: Misbehaviour | None) -> Reply | None:
+def _refusal(planned: Misbehaviour | None) -> HttpReply | None:
     match planned:
         case Misbehaviour(fault=Fault.REFUSE):
             return _json(422, {"error": "the number is blocked"})
@@ -147,7 +147,7 @@ def _refusal(planned: Misbehaviour | None) -> Reply | None:
     return None
 
 
-def _damaged(reply: Reply, planned: Misbehaviour | None) -> Reply:
+def _damaged(reply: HttpReply, planned: Misbehaviour | None) -> HttpReply:
     match planned:
         case Misbehaviour(fault=Fault.APPLY_THEN_LOSE_ANSWER):
             return attrs.evolve(reply, cut_after=0)
@@ -156,5 +156,5 @@ def _damaged(reply: Reply, planned: Misbehaviour | None) -> Reply:
     return reply
 
 
-def _json(status: int, document: object, headers: dict[str, str] | None = None) -> Reply:
-    return Reply(status=status, headers=headers or {}, body=json.dumps(document).encode())
+def _json(status: int, document: object, headers: dict[str, str] | None = None) -> HttpReply:
+    return HttpReply(status=status, headers=headers or {}, body=json.dumps(document).encode())

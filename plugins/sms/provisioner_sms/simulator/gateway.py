@@ -10,8 +10,8 @@ import attrs
 from provisioner.core.api.errors import MisconfiguredError
 from provisioner.core.api.messages import DeliveryReceipt
 from provisioner.core.model.secret import Secret
-from provisioner_sms.exchange import Exchange, Meaning, Reply
-from provisioner_sms.gateway import Message
+from provisioner_sms.exchange import Exchange, ReplyMeaning, ReplyRule
+from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.json_http import JsonGateway
 from provisioner_sms.settings import JsonSettings, SimulatorSettings
 from provisioner_sms.simulator.simulator import SmsSimulator
@@ -46,7 +46,7 @@ class SimulatorGateway:
             ) from None
         return cls(gateway=_gateway(embedded.url, key, settings.timeout), embedded=embedded)
 
-    def send(self, message: Message) -> DeliveryReceipt:
+    def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand one message to the simulator."""
         return self._gateway.send(attrs.evolve(message, sender=message.sender or SENDER))
 
@@ -75,23 +75,23 @@ def _gateway(url: str, api_key: Secret | None, timeout: float) -> JsonGateway:
             headers=headers,
             body={"id": "{id}", "to": "{to}", "sender": "{sender}", "text": "{text}"},
             reference="id",
-            replies=(Reply(status=(202,), body='"accepted"', means=Meaning.ACCEPTED),),
+            replies=(ReplyRule(status=(202,), body='"accepted"', means=ReplyMeaning.ACCEPTED),),
         ),
         probe=Exchange(
             method="GET",
             url=f"{url}/messages/{{id}}",
             headers=headers,
             replies=(
-                Reply(status=(200,), body='"delivered"', means=Meaning.DELIVERED),
-                Reply(status=(200,), body='"pending"', means=Meaning.ACCEPTED),
-                Reply(status=(404,), body="no such message", means=Meaning.MISSING),
+                ReplyRule(status=(200,), body='"delivered"', means=ReplyMeaning.DELIVERED),
+                ReplyRule(status=(200,), body='"pending"', means=ReplyMeaning.ACCEPTED),
+                ReplyRule(status=(404,), body="no such message", means=ReplyMeaning.MISSING),
             ),
         ),
         check=Exchange(
             method="GET",
             url=f"{url}/",
             headers=headers,
-            replies=(Reply(status=(200,), body='"sms-simulator"', means=Meaning.ACCEPTED),),
+            replies=(ReplyRule(status=(200,), body='"sms-simulator"', means=ReplyMeaning.ACCEPTED),),
         ),
     )
     return JsonGateway.open(settings)

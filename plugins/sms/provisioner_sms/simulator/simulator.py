@@ -12,7 +12,7 @@ from typing import Any, Self
 import attrs
 
 from provisioner.core.model.secret import Secret
-from provisioner_sms.service import Service
+from provisioner_sms.service import SimulatorService
 from provisioner_sms.simulator.api import Api
 from provisioner_sms.simulator.faults import Fault, Misbehaviour
 from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage
@@ -23,7 +23,7 @@ class SmsSimulator:
     """A simulated phone network that is running. :meth:`stop` ends it."""
 
     _api: Api
-    _service: Service
+    _service: SimulatorService
 
     @classmethod
     def start(cls, database: Path, *, host: str = "127.0.0.1", port: int = 0, api_key: Secret | None = None) -> Self:
@@ -44,7 +44,7 @@ class SmsSimulator:
             OSError: The address cannot be used.
         """
         api = Api(inbox=Inbox(database), api_key=api_key)
-        return cls(api=api, service=Service.start(api.answer, host=host, port=port))
+        return cls(api=api, service=SimulatorService.start(api.answer, host=host, port=port))
 
     @classmethod
     @contextmanager
