@@ -12,9 +12,8 @@ from provisioner.cli.table import COMMANDS
 from provisioner.core.api.errors import PluginError
 from provisioner.core.api.messages import CliCommand
 from provisioner.core.api.registration import PluginSettings
-from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP, Plugins
-from provisioner.services.bootstrap import utc_now
+from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP
+from provisioner.services.parts import plugins_only
 
 #: The name under which the product is installed.
 DISTRIBUTION = "unit-provisioner"
@@ -62,7 +61,7 @@ def commands(plugin: str) -> list[CliCommand]:
 
         PluginError: It cannot be imported, or wants a name that is taken.
     """
-    plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=utc_now))
+    plugins = plugins_only(dry_run=False)
     plugins.load([PluginSettings(plugin=plugin)])
     found = plugins.cli_commands()
     for command in found:

@@ -208,16 +208,16 @@ class Session:
 
             StoreError: The store cannot be opened.
         """
-        from provisioner.store import Store
+        from provisioner.services.parts import open_store
 
         self.set_up_logs()
-        with Store.open(self.configuration.store_url) as store:
+        with open_store(self.configuration) as store:
             yield store
 
     def privacy(self, store: Store) -> Privacy:
         """Return what masks personal data that the actor may not read."""
         from provisioner.core.governance.privacy import Privacy
-        from provisioner.services.bootstrap import authority_of
+        from provisioner.services.parts import authority_of
 
         return Privacy(authority_of(self.configuration, store), self.actor)
 

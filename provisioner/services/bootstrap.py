@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 import attrs
 import structlog
@@ -30,6 +30,7 @@ from provisioner.core.gateways.retrying import Retry, RetryPolicy
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.clearance import HandoverDuties
 from provisioner.core.governance.directives import Defaults
+from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.protection import ProtectedAccounts
 from provisioner.core.governance.request_service import RequestService
 from provisioner.core.governance.separation import SeparationOfDuties
@@ -37,17 +38,14 @@ from provisioner.core.model import Person, Unit
 from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
+from provisioner.services.parts import Clock, authority_of, open_store, plugins_only, utc_now
 from provisioner.services.rule_sets import make_policy
+from provisioner.services.targets import Targets
 from provisioner.store import Store
 
 log = structlog.stdlib.get_logger(__name__)
 
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)
+__all__ = ["Application", "Clock", "application", "authority_of", "open_store", "plugins_only", "utc_now"]
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -63,6 +61,31 @@ class Application:
     authority: Authority
     request_service: RequestService
     policy: Policy
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return self.engine.context.now()
+
+    def privacy(self, reader: str) -> Privacy:
+        """Return what masks personal data that a person may not read.
+
+        Args:
+
+            reader: The id of the person.
+        """
+        return Privacy(self.authority, reader)
+
+    @property
+    def targets(self) -> Targets:
+        """Suspends targets and channels, and resumes them."""
+        return Targets(
+            config=self.config,
+            store=self.store,
+            authority=self.authority,
+            record=self.record,
+            make_plugins=lambda: plugins_only(self.config, now=self.now),
+            now=self.now,
+        )
 
     def save_units(self, units: Iterable[Unit], *, actor: str) -> None:
         """Write units that are new or changed, and tell the observers; see :meth:`~provisioner.store.Store.save_units`.
@@ -153,7 +176,7 @@ def application(
         StoreError: The store cannot be opened.
     """
     retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
-    with Store.open(config.store_url, now=now) as store:
+    with open_store(config, now) as store:
         calendar = Calendar(read=store.all_maintenance, now=now)
         plugins = _plugins(config, store, now, calendar, dry_run=dry_run)
         try:
@@ -255,13 +278,6 @@ def _planner(config: LoadedConfiguration, store: Store, plugins: Plugins, people
         now=now,
         authorize=plugins.denials,
     )
-
-
-def authority_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Authority:
-    """Return what tells who may do what."""
-    settings = config.content.authority
-    administrators = settings.administrators if settings else ()
-    return Authority(records=store, administrators=administrators, enforced=settings is not None, now=now)
 
 
 def _login(plugins: Plugins, unit: Unit) -> str:

@@ -1,0 +1,68 @@
+"""The parts that are of use alone: for what runs without the store, or without what the configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.maintenance import Maintenance
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.directives import Defaults
+from provisioner.store import Store
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def open_store(config: LoadedConfiguration, now: Clock = utc_now) -> Store:
+    """Open the store of a configuration.
+
+    Raises:
+
+        StoreError: It cannot be opened.
+    """
+    return Store.open(config.store_url, now=now)
+
+
+def authority_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Authority:
+    """Return what tells who may do what."""
+    settings = config.content.authority
+    administrators = settings.administrators if settings else ()
+    return Authority(records=store, administrators=administrators, enforced=settings is not None, now=now)
+
+
+def plugins_only(
+    config: LoadedConfiguration | None = None,
+    *,
+    now: Clock = utc_now,
+    maintenance: Callable[[str], Maintenance | None] = lambda _: None,
+    dry_run: bool = True,
+) -> Plugins:
+    """Return a place for plug-ins that remembers nothing: no failure and no quarantine.
+
+    No plug-in is loaded yet. Close it in the end.
+
+    Args:
+
+        config: The configuration, for the product's own answers; ``None`` if there is none.
+
+        now: The clock.
+
+        maintenance: Returns the maintenance of a target or channel.
+
+        dry_run: Refuse, at the gateways, every call that would change another system.
+    """
+    plugins = Plugins(
+        make_breaker=lambda name: Breaker(name=name, now=now, maintenance=maintenance),
+        dry_run=dry_run,
+    )
+    if config:
+        plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
+    return plugins

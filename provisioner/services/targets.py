@@ -1,0 +1,252 @@
+"""Targets and channels: which are called, which are not, and who changes that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+import structlog
+
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.errors import InputError, NotReadyError, Problem, TargetError
+from provisioner.core.api.events import TargetResumed
+from provisioner.core.api.messages import CheckChannel
+from provisioner.core.gateways.health import TargetHealth
+from provisioner.core.gateways.maintenance import Calendar, Maintenance, MaintenanceBegan, MaintenanceEnded
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.model.text import Text
+from provisioner.services.parts import Clock
+from provisioner.store import Store
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class SystemKind(StrEnum):
+    """What it is."""
+
+    TARGET = "target"
+    CHANNEL = "channel"
+
+
+class Condition(StrEnum):
+    """Whether a target or channel is called."""
+
+    WORKS = "works"
+    #: It failed the last time, and is tried again.
+    FAILING = "failing"
+    #: It failed for so long that somebody has to resume it.
+    QUARANTINED = "quarantined"
+    #: Somebody is working on it.
+    MAINTENANCE = "maintenance"
+
+
+@attrs.frozen(kw_only=True)
+class System:
+    """A target or channel, and what is known of it."""
+
+    name: str
+    kind: SystemKind
+    #: The name of the plug-in that serves it.
+    plugin: str
+    health: TargetHealth | None = None
+    maintenance: Maintenance | None = None
+
+    @property
+    def condition(self) -> Condition:
+        """Whether it is called."""
+        if self.maintenance:
+            return Condition.MAINTENANCE
+        if self.health is None:
+            return Condition.WORKS
+        return Condition.QUARANTINED if self.health.quarantined_at else Condition.FAILING
+
+    @property
+    def reason(self) -> str:
+        """Why it is in maintenance, or how it failed the last time."""
+        if self.maintenance:
+            return self.maintenance.reason
+        return self.health.error.message if self.health else ""
+
+
+def systems(config: LoadedConfiguration, store: Store, now: Clock) -> list[System]:
+    """Return all targets and channels in the order in which they are used. None of them is called.
+
+    Args:
+
+        config: Names them.
+
+        store: What is known.
+
+        now: The clock.
+
+    Raises:
+
+        StoreError: The store cannot be read.
+    """
+    health = {known.name: known for known in store.all_health()}
+    calendar = Calendar(read=store.all_maintenance, now=now)
+    kinds = {SystemKind.TARGET: config.content.targets, SystemKind.CHANNEL: config.content.channels}
+    return [
+        System(
+            name=name,
+            kind=kind,
+            plugin=str(table["plugin"]),
+            health=health.get(name),
+            maintenance=calendar.maintenance(name),
+        )
+        for kind, tables in kinds.items()
+        for name, table in tables.items()
+    ]
+
+
+@attrs.frozen(kw_only=True)
+class Targets:
+    """Suspends targets and channels, and resumes them.
+
+    Args:
+
+        config: Names them.
+
+        store: What is known.
+
+        authority: Tells who may do it.
+
+        record: Writes events into the audit log, and tells the observers.
+
+        make_plugins: Returns a place for plug-ins that knows of no quarantine; see
+            :func:`~provisioner.services.parts.plugins_only`.
+
+        now: The clock.
+    """
+
+    config: LoadedConfiguration
+    store: Store
+    authority: Authority
+    record: Callable[..., None]
+    make_plugins: Callable[[], Plugins]
+    now: Clock
+
+    def systems(self) -> Sequence[System]:
+        """Return all targets and channels in the order in which they are used; see :func:`systems`."""
+        return systems(self.config, self.store, self.now)
+
+    def suspend(self, name: str, until: datetime, *, actor: str, reason: str = "", dry_run: bool = False) -> None:
+        """Let operations wait that need a target or channel, until somebody has worked on it.
+
+        Args:
+
+            name: The target or channel.
+
+            until: When the maintenance ends.
+
+            actor: Who says so.
+
+            reason: Why, for the record.
+
+            dry_run: Only see whether it can be done.
+
+        Raises:
+
+            DeniedError: The actor is no administrator.
+
+            InputError: There is no such target or channel, or the time is over.
+        """
+        self._require(name, actor)
+        if until <= self.now():
+            raise InputError([Problem(field="until", message=Text("{text} is over already", {"text": until}))])
+        if not dry_run:
+            self.record(MaintenanceBegan(at=self.now(), actor=actor, target=name, until=until, reason=reason))
+
+    def end_maintenance(self, name: str, *, actor: str, dry_run: bool = False) -> bool:
+        """End the maintenance of a target or channel before its time.
+
+        Args:
+
+            name: The target or channel.
+
+            actor: Who says so.
+
+            dry_run: Only see whether it can be done.
+
+        Returns:
+
+            Whether it was in maintenance.
+
+        Raises:
+
+            DeniedError: The actor is no administrator.
+
+            InputError: There is no such target or channel.
+        """
+        self._require(name, actor)
+        known = Calendar(read=self.store.all_maintenance, now=self.now).maintenance(name)
+        if known and not dry_run:
+            self.record(MaintenanceEnded(at=self.now(), actor=actor, target=name))
+        return known is not None
+
+    def resume(self, name: str, *, actor: str, force: bool = False, dry_run: bool = False) -> bool:
+        """End the quarantine of a target or channel, if it passes a check.
+
+        Args:
+
+            name: The target or channel.
+
+            actor: Who says so.
+
+            force: Do not check it.
+
+            dry_run: Only see whether it can be done.
+
+        Returns:
+
+            Whether it was quarantined.
+
+        Raises:
+
+            DeniedError: The actor is no administrator.
+
+            InputError: There is no such target or channel.
+
+            NotReadyError: It does not work.
+        """
+        self._require(name, actor)
+        known = self.store.health(name)
+        if known is None or known.quarantined_at is None:
+            return False
+        if not force:
+            self._check(name)
+        if not dry_run:
+            self.record(TargetResumed(at=self.now(), actor=actor, target=name, forced=force))
+            self.store.change_health(name, lambda _: None)
+            log.info("target_resumed", target=name, actor=actor, forced=force)
+        return True
+
+    def _require(self, name: str, actor: str) -> None:
+        known = [*self.config.content.targets, *self.config.content.channels]
+        if name not in known:
+            values = {"name": name, "known": ", ".join(known)}
+            message = Text("there is no target or channel {name}; there are {known}", values)
+            raise InputError([Problem(field="name", message=message)])
+        self.authority.require(actor, {Role.ADMINISTRATOR})
+
+    def _check(self, name: str) -> None:
+        """See whether it works, by breakers that know of no quarantine.
+
+        Raises:
+
+            NotReadyError: It does not.
+        """
+        with closing(self.make_plugins()) as plugins:
+            plugins.load(self.config.plugin_settings())
+            target, channel = plugins.targets.get(name), plugins.channels.get(name)
+            try:
+                if target and "target_check" in target.hooks:
+                    target.check()
+                elif channel and "channel_check" in channel.hooks:
+                    channel.check(CheckChannel())
+            except TargetError as error:
+                raise NotReadyError([error]) from None
