@@ -26,7 +26,7 @@ def is_safe(text: str) -> bool:
 
 @pytest.fixture(name="handed_over")
 def _handed_over(office: Office) -> Office:
-    """An office in whose trail is a handover with a hostile reason, to somebody with a hostile name."""
+    """An office whose audit log has a handover with a hostile reason, to somebody with a hostile name."""
     with office.open() as store:
         store.save_persons([Person(id="1009", name="Ayşe\u202e\nrow", title="\x9b", mobile="+905321234599")])
         store.save_units([Unit(code="tem", name="Birim\u2028x", kind="office", login="tem46", custodian="1001")])

@@ -203,7 +203,7 @@ def _audit_log(session: Session) -> Iterator[AuditLogReader]:
 
 @contextmanager
 def _store(session: Session) -> Iterator[Store]:
-    """Open the store for somebody to read its audit log. Every command that reads the store's trail comes through here.
+    """Open the store for somebody to read its audit log. Every command that reads it comes through here.
 
     Raises:
 

@@ -1,4 +1,4 @@
-"""The desk where request forms are handed in, decided on and carried out (001 ¶4).
+"""Takes access requests in, has them decided on and carried out (001 ¶4).
 
 Its methods check a rule and answer with the event that says what happens; whoever calls them records it.
 """
@@ -37,7 +37,7 @@ FormEventT = TypeVar("FormEventT", bound=FormEvent)
 
 
 class FormRecords(Protocol):
-    """What the desk has to know."""
+    """What the service reads."""
 
     def form(self, form_id: str, /) -> AccessRequest | None:
         """Return a request form."""

@@ -94,7 +94,7 @@ def found(path: Path, *anchors: Head) -> ChainFinding:
 @pytest.fixture(scope="module", name="original")
 def _original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with some tens of events, also of what went wrong, and in Turkish."""
-    path = tmp_path_factory.mktemp("trail") / "store.db"
+    path = tmp_path_factory.mktemp("audit") / "store.db"
     with Store.create(f"sqlite:///{path}") as store:
         plant(f"sqlite:///{path}")
         for number, login in enumerate(("746123", "ab46", "mutemet46", "şube", "kmarasmem")):
