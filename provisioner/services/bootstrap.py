@@ -40,6 +40,7 @@ from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
 from provisioner.services.parts import Clock, authority_of, open_store, plugins_only, utc_now
 from provisioner.services.rule_sets import make_policy
+from provisioner.services.runs import Runs
 from provisioner.services.targets import Targets
 from provisioner.store import Store
 
@@ -86,6 +87,11 @@ class Application:
             make_plugins=lambda: plugins_only(self.config, now=self.now),
             now=self.now,
         )
+
+    @property
+    def runs(self) -> Runs:
+        """Carries out plans, and resumes operations."""
+        return Runs(engine=self.engine, store=self.store, authority=self.authority)
 
     def save_units(self, units: Iterable[Unit], *, actor: str) -> None:
         """Write units that are new or changed, and tell the observers; see :meth:`~provisioner.store.Store.save_units`.

@@ -13,7 +13,6 @@ from provisioner.cli.commands.handovers import STDOUT
 from provisioner.cli.commands.persons import masked
 from provisioner.cli.commands.runs import started
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.ids import find_id
 from provisioner.cli.options import PERSON, dry_run_option, json_option, reason_option, recording
 from provisioner.cli.render.documents import form_document
 from provisioner.cli.render.pages import write_page
@@ -27,6 +26,7 @@ from provisioner.core.governance.request_service import AccessRequestDraft
 from provisioner.core.model import Account, OperationKind
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
+from provisioner.services.ids import find_id
 from provisioner.store.ids import Named
 
 _ID = click.argument("form_id", metavar="ID")

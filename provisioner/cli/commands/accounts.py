@@ -11,7 +11,6 @@ from provisioner.cli.commands.forms import carry_out, require_request_of
 from provisioner.cli.commands.runs import run, started
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.ids import find_id
 from provisioner.cli.options import DAY, changing, json_option
 from provisioner.cli.render.documents import account_document
 from provisioner.cli.session import Session
@@ -20,6 +19,7 @@ from provisioner.core.engine.plan import Naming, Plan
 from provisioner.core.model import Account, AccountState, OperationKind, TargetState, Unit
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
+from provisioner.services.ids import find_id
 from provisioner.store import Store
 from provisioner.store.ids import Named
 

@@ -19,13 +19,13 @@ from provisioner.audit.jsonl import Exported, jsonl
 from provisioner.audit.syslog import DOCUMENTATION_NUMBER, Syslog
 from provisioner.catalogue import Catalogue
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.ids import find_id
 from provisioner.cli.options import DAY, json_option
 from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
 from provisioner.core.governance.authority import Role
 from provisioner.services.bootstrap import authority_of
+from provisioner.services.ids import find_id
 from provisioner.store import Store
 from provisioner.store.audit.chain import Head
 from provisioner.store.audit.reader import AuditLogReader, StoredEntry

@@ -15,6 +15,7 @@ from provisioner.core.governance.access_requests import AccessRequest, FormState
 from provisioner.core.model import Account, Operation, OperationKind, OperationState
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
+from provisioner.services.runs import Run
 
 
 def carry_out(session: Session, app: Application, form: AccessRequest, *, dry_run: bool) -> ExitCode:
@@ -65,12 +66,12 @@ def _operation_of(app: Application, form: AccessRequest) -> Operation | None:
 
 def _done_already(session: Session, app: Application, form: AccessRequest) -> ExitCode:
     reason = Text("request {id} was carried out already", {"id": form.id})
-    return follow(session, app, (), [Unchanged(login=form.login, reason=reason)], total=0)
+    return follow(session, app, Run((), unchanged=[Unchanged(login=form.login, reason=reason)], total=0))
 
 
 def _drive_on(session: Session, app: Application, operation: Operation, *, dry_run: bool) -> ExitCode:
     if operation.state is OperationState.STAGED:
-        return follow(session, app, [operation])
+        return follow(session, app, Run([operation]))
     return run(session, app, Plan(work=(app.planner.again(operation),)), dry_run=dry_run)
 
 

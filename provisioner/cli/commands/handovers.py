@@ -9,7 +9,6 @@ import click
 from provisioner.cli.commands.accounts import known_accounts
 from provisioner.cli.commands.runs import run, started
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.ids import find_id
 from provisioner.cli.options import PERSON, changing, json_option
 from provisioner.cli.render.documents import handover_document
 from provisioner.cli.render.pages import write_page
@@ -22,6 +21,7 @@ from provisioner.core.governance.authority import Role
 from provisioner.core.model import Handover, Outcome
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
+from provisioner.services.ids import find_id
 from provisioner.store import Store
 from provisioner.store.ids import Named
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 import click
 
-from provisioner.cli.commands.runs import follow, show_again, started
+from provisioner.cli.commands.runs import follow, show_preview, started
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.ids import find_id
 from provisioner.cli.options import changing, json_option
 from provisioner.cli.render.documents import Document, iso, operation_document
 from provisioner.cli.session import Session
@@ -16,6 +15,8 @@ from provisioner.core.engine.limits import IN_TOTAL, StagedRun
 from provisioner.core.governance.authority import Role
 from provisioner.core.model import Operation
 from provisioner.services.bootstrap import Application
+from provisioner.services.ids import find_id
+from provisioner.services.runs import Run
 from provisioner.store.ids import Named
 
 
@@ -65,8 +66,9 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     with started(session, dry_run=dry_run) as app:
         run_id = find_id(app.store, Named.RUN, run_id)
         if not dry_run:
-            return follow(session, app, app.engine.release(run_id, actor=session.actor, reason=reason))
-        return show_again(session, app, app.engine.releasable(run_id, actor=session.actor))
+            return follow(session, app, Run(app.engine.release(run_id, actor=session.actor, reason=reason)))
+        again = app.engine.releasable(run_id, actor=session.actor)
+        return show_preview(session, app.runs.preview_again(again, viewer=session.actor))
 
 
 @click.command("discard")

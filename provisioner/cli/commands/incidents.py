@@ -11,7 +11,6 @@ import click
 
 from provisioner.cli.commands.accounts import known_accounts
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.ids import find_id
 from provisioner.cli.options import json_option, recording
 from provisioner.cli.render.documents import trouble_document
 from provisioner.cli.session import Session
@@ -30,6 +29,7 @@ from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import Unit
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
+from provisioner.services.ids import find_id
 from provisioner.store import Store
 from provisioner.store.ids import Named
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from provisioner.cli.commands.runs import carry_on, started
+from provisioner.cli.commands.runs import follow, show_preview, started
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.ids import find_id
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import iso, operation_document
 from provisioner.cli.session import Session
@@ -17,6 +16,7 @@ from provisioner.core.engine.plan import Unchanged
 from provisioner.core.model import Operation, OperationState
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import utc_now
+from provisioner.services.ids import find_id
 from provisioner.store import Store
 from provisioner.store.ids import Named
 
@@ -104,7 +104,9 @@ def retry(session: Session, ids: tuple[str, ...], *, dry_run: bool) -> ExitCode:
         done = [operation for operation in operations if operation.state is OperationState.DONE]
         unchanged = [Unchanged(login=one.login, reason=Text("operation {id} is done", {"id": one.id})) for one in done]
         left = [operation for operation in operations if not operation.state.ended]
-        return carry_on(session, app, left, unchanged, dry_run=dry_run)
+        if dry_run:
+            return show_preview(session, app.runs.preview_retry(left, unchanged, viewer=session.actor))
+        return follow(session, app, app.runs.retry(left, unchanged))
 
 
 def _known(store: Store, given: Sequence[str]) -> list[Operation]:

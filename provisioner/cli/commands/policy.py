@@ -34,6 +34,7 @@ from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day, Simulation
 from provisioner.core.policy.sweep import Swept
 from provisioner.services.bootstrap import Application
+from provisioner.services.runs import Run
 
 #: Which operation a deadline asks for; the others ask for none.
 _KINDS = {
@@ -148,7 +149,7 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
             return _show_days(session, *_simulated(session, app, 1))
         told: list[_Told] = []
         operations = _operations(sweep.run(), told)
-        code = follow(session, app, operations, more=lambda: _told(session.output, _shown(session, app, told)))
+        code = follow(session, app, Run(operations), more=lambda: _told(session.output, _shown(session, app, told)))
         _tell(session.output, _shown(session, app, told))
         if sweep.is_stopped:
             session.output.note("the sweep was asked to stop; the next one does what is left")
