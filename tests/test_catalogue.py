@@ -14,7 +14,6 @@ import attrs
 import pytest
 
 from provisioner.catalogue import PARTS, Catalogue
-from provisioner.cli.commands.check import CheckStatus
 from provisioner.cli.commands.plugins import PluginState
 from provisioner.cli.commands.runs import _COUNTED
 from provisioner.cli.help import paragraphs
@@ -23,6 +22,7 @@ from provisioner.core.governance.access_requests import FormState
 from provisioner.core.governance.authority import Role
 from provisioner.core.governance.incidents import TroubleState, TroubleStep
 from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
+from provisioner.services.health_check import CheckStatus
 from provisioner.services.targets import Condition
 from provisioner.testing.contract.results import Verdict
 

@@ -55,7 +55,12 @@ def exit_code(error: BaseException) -> ExitCode:
     if isinstance(error, NotReadyError):
         # One that is down is worth another try, whatever is wrong with the others.
         return max(exit_code(one) for one in error.errors)
-    return next(CODES[cls] for cls in type(error).__mro__ if cls in CODES)
+    return code_of(type(error))
+
+
+def code_of(kind: type[BaseException]) -> ExitCode:
+    """Return what a class of errors means to a script."""
+    return next(CODES[cls] for cls in kind.__mro__ if cls in CODES)
 
 
 def report(error: Exception, session: Session) -> ExitCode:

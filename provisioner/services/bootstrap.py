@@ -38,6 +38,7 @@ from provisioner.core.model import Person, Unit
 from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
+from provisioner.services.health_check import HealthCheck
 from provisioner.services.parts import Clock, authority_of, open_store, plugins_only, utc_now
 from provisioner.services.rule_sets import make_policy
 from provisioner.services.runs import Runs
@@ -75,6 +76,11 @@ class Application:
             reader: The id of the person.
         """
         return Privacy(self.authority, reader)
+
+    @property
+    def health_check(self) -> HealthCheck:
+        """Checks every part. To check a configuration that may be wrong, make a ``HealthCheck`` of your own."""
+        return HealthCheck(load=lambda: self.config, now=self.now)
 
     @property
     def targets(self) -> Targets:

@@ -1,0 +1,35 @@
+"""Checks that somebody can give roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.errors import ConfigurationError, StoreError
+from provisioner.core.governance.authority import Role
+from provisioner.core.model.text import Text
+from provisioner.services.health_check.results import CheckResult, CheckStatus
+from provisioner.services.parts import Clock, authority_of, open_store
+
+
+def check_authority(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
+    """See that authority is enforced, and that there are administrators."""
+    settings = config.content.authority
+    cure = Text("name administrators under [authority]")
+    if settings is None:
+        message = Text("authority is not enforced: everybody may do everything")
+        yield CheckResult(name="authority", status=CheckStatus.WARNING, message=message, cure=cure)
+        return
+    with suppress(StoreError), open_store(config) as store:
+        given = len(store.all_grants())
+        administrators = len(authority_of(config, store, now).who({Role.ADMINISTRATOR}))
+        if administrators:
+            counts = {"administrators": administrators, "given": given}
+            message = Text("{administrators} administrator(s), {given} role(s) given", counts)
+            yield CheckResult(name="authority", message=message)
+        else:
+            message = Text("nobody is an administrator, so nobody can give roles")
+            yield CheckResult(
+                name="authority", status=CheckStatus.PROBLEM, message=message, cure=cure, error=ConfigurationError
+            )

@@ -1,0 +1,67 @@
+"""Runs the whole health check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import attrs
+
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.registration import PluginSettings
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.model.text import Text
+from provisioner.services.health_check.authority import check_authority
+from provisioner.services.health_check.configuration import check_libraries, check_passwords, check_secrets
+from provisioner.services.health_check.results import CheckResult, problem
+from provisioner.services.health_check.rules import check_rule_sets
+from provisioner.services.health_check.storage import check_store
+from provisioner.services.health_check.systems import calendar_of, check_hooks, check_quarantine, check_systems
+from provisioner.services.parts import Clock, plugins_only, utc_now
+
+
+@attrs.frozen(kw_only=True)
+class HealthCheck:
+    """Checks every part, whatever is wrong with the others.
+
+    Args:
+
+        load: Returns the configuration, or raises a :class:`~provisioner.core.api.errors.ConfigurationError`.
+
+        now: The clock.
+    """
+
+    load: Callable[[], LoadedConfiguration]
+    now: Clock = utc_now
+
+    def run(self) -> Iterator[CheckResult]:
+        """Yield the results, part by part, as they are found out. Nothing is changed."""
+        try:
+            config = self.load()
+            settings = config.plugin_settings()
+        except ConfigurationError as error:
+            yield problem("config", error)
+            yield check_libraries()
+            return
+        yield CheckResult(name="config", message=Text("{file}", {"file": config.file}))
+        yield from check_secrets(config)
+        yield check_libraries()
+        yield from check_store(config, self.now)
+        calendar = calendar_of(config, self.now)
+        with closing(plugins_only(config, now=self.now, maintenance=calendar.maintenance)) as plugins:
+            for setting in settings:
+                yield from _load(plugins, setting)
+            yield check_passwords(plugins)
+            yield from check_authority(config, self.now)
+            yield from check_rule_sets(config, plugins, self.now)
+            yield from check_systems(config, plugins, self.now)
+            yield from check_hooks(plugins)
+        yield from check_quarantine(config, self.now)
+
+
+def _load(plugins: Plugins, setting: PluginSettings) -> Iterator[CheckResult]:
+    try:
+        plugins.load([setting])
+    except ConfigurationError as error:
+        yield problem(f"plugins.{setting.plugin}", error)

@@ -1,0 +1,89 @@
+"""Checks the store, the clock and the operations that have not ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.errors import ProvisionerError, StoreError
+from provisioner.core.engine.clock import KnownTimes
+from provisioner.core.model import OperationState
+from provisioner.core.model.text import Text
+from provisioner.services.health_check.results import CheckResult, CheckStatus, problem
+from provisioner.services.parts import Clock, open_store
+from provisioner.store import Store
+from provisioner.store.db.schema import REVISION
+
+
+def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
+    """Check the store, and the clock and the operations by what it knows."""
+    try:
+        open_store(config).close()
+        with Store.create(config.store_url) as store:  # it is there, so this only shows that it can be written
+            lost, head_file = store.lost_tail(), store.head_file
+            known = store.known_times()
+    except ProvisionerError as error:
+        yield problem("store", error)
+        return
+    yield CheckResult(name="store", message=Text("version {version}, can be written", {"version": REVISION}))
+    if lost:
+        yield _restored(lost.seq, head_file)
+    yield _clock(known, now())
+    yield from _operations(config, now())
+
+
+def _operations(config: LoadedConfiguration, now: datetime) -> Iterator[CheckResult]:
+    """Count the operations that have not ended. Those on which a process works need nobody's attention."""
+    with suppress(StoreError), open_store(config) as store:
+        found = store.count_unended()
+        if not found:
+            return
+        counts = {state.value: found.get(state, 0) for state in OperationState}
+        message = Text("{incomplete} incomplete, {planned} planned, {running} running, {staged} held back", counts)
+        if found.keys() - {OperationState.RUNNING} or any(store.resumable(now)):
+            cure = Text("see 'provisioner operation list', then run 'provisioner resume'")
+            yield CheckResult(name="operations", status=CheckStatus.WARNING, message=message, cure=cure)
+        else:
+            yield CheckResult(name="operations", message=message)
+
+
+def _restored(seq: int, head_file: Path) -> CheckResult:
+    return CheckResult(
+        name="store",
+        status=CheckStatus.PROBLEM,
+        message=Text(
+            "the store is older than it was, as after the restoring of a backup: it knows nothing of what led to event "
+            "{seq} of the audit log, so passwords and states of accounts may be others than it says",
+            {"seq": seq},
+        ),
+        cure=Text(
+            "verify the accounts that may have been changed since, and give them new passwords with 'provisioner "
+            "account rotate'; then remove {file}",
+            {"file": head_file},
+        ),
+    )
+
+
+def _clock(known: KnownTimes | None, now: datetime) -> CheckResult:
+    """Compare the clock with what the store remembers."""
+    if known and (error := known.objection(now)):
+        return problem("clock", error)
+    if known and known.has_future(now):
+        return CheckResult(
+            name="clock",
+            status=CheckStatus.WARNING,
+            message=Text("the clock was ahead: times up to {time} are stored", {"time": known.latest_at}),
+            cure=Text("the next sweep corrects them; run 'provisioner policy sweep'"),
+        )
+    ahead = (known.latest_at - now).total_seconds() if known else 0
+    if ahead > 0:
+        return CheckResult(
+            name="clock",
+            status=CheckStatus.WARNING,
+            message=Text("the clock is {seconds} seconds behind the last operation", {"seconds": round(ahead)}),
+            cure=Text("set the clock, and keep it right by NTP"),
+        )
+    return CheckResult(name="clock", message=Text("{time}", {"time": now}))

@@ -1,0 +1,62 @@
+"""The health check, without a command line."""
+
+from __future__ import annotations
+
+from provisioner.config.load import LoadedConfiguration, load
+from provisioner.core.api.errors import ConfigurationError, StoreError
+from provisioner.services.bootstrap import Application
+from provisioner.services.health_check import CheckStatus, HealthCheck
+
+
+def statuses(check: HealthCheck) -> dict[str, CheckStatus]:
+    return {result.name: result.status for result in check.run()}
+
+
+def test_of_an_application_finds_every_part(app: Application) -> None:
+    found = statuses(app.health_check)
+
+    assert list(found) == [
+        "config", "libraries", "store", "clock", "passwords", "authority", "targets.directory", "channels.sms",
+    ]  # fmt: skip
+    assert set(found.values()) == {CheckStatus.OK}
+
+
+def test_of_a_broken_configuration_says_so(office_config: LoadedConfiguration) -> None:
+    """The check is wanted most when no application can be made."""
+    office_config.file.write_text("[accounts]\ndomain = 1\n")
+
+    first, *_ = HealthCheck(load=lambda: load(office_config.file)).run()
+
+    assert (first.name, first.status, first.error) == ("config", CheckStatus.PROBLEM, ConfigurationError)
+
+
+def test_without_a_store_still_checks_the_targets(office_config: LoadedConfiguration) -> None:
+    (office_config.file.parent / "provisioner.sqlite").unlink()
+
+    found = {result.name: result for result in HealthCheck(load=lambda: office_config).run()}
+
+    assert found["store"].error is StoreError
+    assert found["targets.directory"].status is CheckStatus.OK
+
+
+def test_of_a_configuration_without_administrators_names_the_cure(office_config: LoadedConfiguration) -> None:
+    text = office_config.file.read_text().replace('["9000"]', "[]")
+    office_config.file.write_text(text)
+
+    [found] = [
+        result for result in HealthCheck(load=lambda: load(office_config.file)).run() if result.name == "authority"
+    ]
+
+    assert (found.status, found.error) == (CheckStatus.PROBLEM, ConfigurationError)
+    assert found.cure.template == "name administrators under [authority]"
+
+
+def test_keeps_to_the_clock_that_it_is_given(app: Application, office_config: LoadedConfiguration) -> None:
+    """A caller that plays another time would otherwise be told of the time of the machine."""
+    now = app.now().replace(year=2031)
+
+    [clock] = [
+        result for result in HealthCheck(load=lambda: office_config, now=lambda: now).run() if result.name == "clock"
+    ]
+
+    assert clock.message.values["time"] == now
