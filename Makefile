@@ -11,7 +11,7 @@ PYTEST := $(ROOMY) $(BIN)/pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .NOTPARALLEL:
-.PHONY: demo test test-slow check servers clean
+.PHONY: demo test test-slow check docs servers clean
 
 ## The whole story, on this machine. Installs nothing outside .venv.
 demo: $(VENV)/.installed
@@ -28,12 +28,17 @@ test: servers $(VENV)/.installed-dev
 test-slow: servers $(VENV)/.installed-dev
 	@$(PYTEST) -m slow
 
-## What needs no server: style, types and layers.
+## What needs no server: style, types, layers and the documentation.
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
+
+## The documentation as a site, in build/site. A broken link is an error.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 servers:
 	@bash .ci/servers
@@ -51,5 +56,5 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 # Dependency groups need pip 25.1.
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(PIP) install --upgrade 'pip>=25.1'
-	$(PIP) install --editable . --group dev
+	$(PIP) install --editable . --group dev --group docs
 	@touch $@ $(VENV)/.installed

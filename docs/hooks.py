@@ -1,25 +1,22 @@
-"""Makes ``docs/hooks.md`` from the docstrings of the hooks and of what they are given and answer.
-
-``python -m docs.hooks`` writes the page anew; a test holds it equal to the code.
-"""
+"""Generates ``docs/reference/hooks.md`` from the docstrings of the hooks, their messages and their errors."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from enum import Enum
 from typing import Any
 
 import attrs
 
+from docs.docstrings import comments, enum_members, markdown, paragraphs, prose, summary, table
 from provisioner.core import model
-from provisioner.core.api import events, hookspecs, messages, registration
-
-PAGE = Path(__file__).with_name("hooks.md")
+from provisioner.core.api import errors, events, hookspecs, messages, registration, rules
+from provisioner.core.model.secret import Secret
 
 #: Where the classes in the hooks' signatures are, in the order in which they are shown.
-MODULES = (registration, messages, model, events)
+MODULES = (registration, messages, model, rules, errors, events)
 
 Hook = Callable[..., Any]
 
@@ -33,23 +30,22 @@ def page() -> str:
     """Return the whole page."""
     parts = [
         "# Hooks",
-        "<!-- Made from the docstrings by `python -m docs.hooks`; change those. -->",
-        *_paragraphs(inspect.getdoc(hookspecs) or ""),
+        "<!-- Generated from the docstrings by `python -m docs`; change those. -->",
+        *paragraphs(inspect.getdoc(hookspecs) or ""),
         _contents(),
         *(part for name, hook in hooks().items() for part in _hook(name, hook)),
-        "# What they are given, and what they answer",
-        "Fields that come later have defaults, so that a plug-in written today keeps working.",
+        "# Messages",
+        "The hooks take and return these classes. New fields have defaults, so that existing plug-ins keep working.",
         *(part for cls in _classes() for part in _class(cls)),
+        *_secret(),
+        *_errors(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _contents() -> str:
-    rows = [
-        f"| [`{name}`](#{name}) | {_answers(hook)} | {_markdown(_sections(hook)[''].split(chr(10) * 2)[0])} |"
-        for name, hook in hooks().items()
-    ]
-    return "\n".join(["| hook | whose answer counts | what |", "| --- | --- | --- |", *rows])
+    rows = [(f"[`{name}`](#{name})", _answers(hook), summary(hook)) for name, hook in hooks().items()]
+    return table(("hook", "whose answer counts", "what"), *rows)
 
 
 def _answers(hook: Hook) -> str:
@@ -66,7 +62,7 @@ def _hook(name: str, hook: Hook) -> Iterator[str]:
     signature = str(inspect.signature(hook)).replace("'", "")
     yield f"## {name}"
     yield f"```python\ndef {name}{signature}\n```"
-    yield from _paragraphs(sections[""])
+    yield from paragraphs(sections[""])
     for title in ("Args", "Returns", "Raises", "Called"):
         if text := sections.get(title, "").strip():
             yield f"**{title}:**{_entries(text)}"
@@ -83,22 +79,8 @@ def _entries(text: str) -> str:
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
     named = [re.fullmatch(r"(\w+): (.+)", part) for part in paragraphs]
     if not all(named):
-        return " " + _markdown(" ".join(paragraphs))
-    return "\n\n" + "\n".join(f"- `{found[1]}`: {_markdown(found[2])}" for found in named if found)
-
-
-def _paragraphs(text: str) -> Iterator[str]:
-    """Yield running text and blocks of code as Markdown has them."""
-    for part in re.split(r"\n\n(?=\S)", text.strip()):
-        prose, is_code, code = part.partition("::\n\n")
-        yield _markdown(" ".join(prose.split())) + (":" if is_code else "")
-        if is_code:
-            yield f"```python\n{inspect.cleandoc(code)}\n```"
-
-
-def _markdown(text: str) -> str:
-    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", " ".join(text.split()))
-    return text.replace("``", "`")
+        return " " + markdown(" ".join(paragraphs))
+    return "\n\n" + "\n".join(f"- `{found[1]}`: {markdown(found[2])}" for found in named if found)
 
 
 def _classes() -> Iterator[type]:
@@ -111,35 +93,61 @@ def _classes() -> Iterator[type]:
 
 
 def _is_shown(value: object) -> bool:
-    return isinstance(value, type) and attrs.has(value) and value.__module__.startswith("provisioner.core")
+    if not isinstance(value, type) or not value.__module__.startswith("provisioner.core"):
+        return False
+    return attrs.has(value) or issubclass(value, Enum)
 
 
 def _words(cls: type) -> set[str]:
+    if not attrs.has(cls):
+        return set()
     return {word for field in attrs.fields(cls) for word in re.findall(r"\w+", str(field.type))}
 
 
 def _class(cls: type) -> Iterator[str]:
     yield f"## {cls.__name__}"
-    yield from _paragraphs((inspect.getdoc(cls) or "").partition("\nArgs:\n")[0])
-    comments = _comments(cls)
-    fields = [
-        f"- `{field.name}: {field.type}`{comments.get(field.name, '')}"
+    yield from paragraphs(prose(cls))
+    if issubclass(cls, Enum):
+        yield enum_members(cls)
+    elif fields := _fields(cls):
+        yield fields
+
+
+def _fields(cls: type) -> str:
+    described = comments(cls)
+    return "\n".join(
+        f"- `{field.name}: {field.type}`{_after(described.get(field.name, ''))}"
         for field in attrs.fields(cls)
         if not field.name.startswith("_")
-    ]
-    if fields:
-        yield "\n".join(fields)
+    )
 
 
-def _comments(cls: type) -> dict[str, str]:
-    """Return what is said of each field: in the comment above it, or among the class's arguments."""
-    source = inspect.getsource(cls)
-    above = re.findall(r"((?:^    #: .*\n)+)    (\w+):", source, re.MULTILINE)
-    said = {name: " ".join(line.strip()[3:] for line in lines.splitlines()) for lines, name in above}
-    arguments = (inspect.getdoc(cls) or "").partition("\nArgs:\n")[2]
-    said |= dict(re.findall(r"^ {4}(\w+): ((?:.|\n(?!\n))+)", arguments, re.MULTILINE))
-    return {name: f": {_markdown(text)}" for name, text in said.items()}
+def _after(text: str) -> str:
+    return f": {text}" if text else ""
 
 
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+def _secret() -> Iterator[str]:
+    yield "## Secret"
+    yield from paragraphs(prose(Secret))
+    yield "\n".join(f"- `{name}`: {summary(getattr(Secret, name))}" for name in ("reveal", "around", "scrub"))
+
+
+def _errors() -> Iterator[str]:
+    """Yield the tree of errors, and what a plug-in says with each of those it may raise."""
+    yield "# Errors"
+    tree, _, rest = (inspect.getdoc(errors) or "").partition(".. code-block:: text\n\n")[2].partition("\n\n")
+    yield "The class of an error decides what happens next."
+    yield f"```text\n{inspect.cleandoc(tree)}\n```"
+    yield from paragraphs(rest)
+    yield table(
+        ("error", "what it says"), *((f"`{cls.__name__}`", summary(cls)) for cls in _raised(errors.TargetError))
+    )
+
+
+def _raised(cls: type) -> Iterator[type]:
+    """Yield a class and those below it, in the order of the tree."""
+    yield cls
+    children: list[type] = cls.__subclasses__()
+    for below in children:
+        if below.__module__ == errors.__name__:
+            yield from _raised(below)

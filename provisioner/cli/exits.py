@@ -10,15 +10,15 @@ class ExitCode(IntEnum):
 
     #: Done, or nothing to do.
     DONE = 0
-    #: A defect of ours.
+    #: A defect of the program.
     DEFECT = 1
     #: Usage, configuration or an input file is wrong; nothing was changed.
     WRONG = 2
     #: Denied or blocked: authority, a missing request, clearance, a protected account.
     DENIED = 3
-    #: Some operations are incomplete or failed; ``resume`` or the next sweep drives them on.
+    #: Some operations are incomplete or failed; the rest are done. ``resume`` or the next sweep continues.
     UNFINISHED = 4
-    #: A target or channel is unavailable or left alone; nothing was changed.
+    #: A target or channel is unavailable or quarantined; nothing was changed.
     UNAVAILABLE = 5
-    #: The run would exceed the mass-change limit and waits for its release.
+    #: The run exceeds the mass-change limit and is held until it is released.
     STAGED = 6

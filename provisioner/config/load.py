@@ -45,13 +45,13 @@ def _identifiers(_: object, __: object, value: Iterable[str]) -> None:
 
 @attrs.frozen(kw_only=True)
 class Accounts:
-    """How accounts are named: the table ``[accounts]``."""
+    """How accounts are named, and which of them are protected."""
 
     #: The mail domain.
     domain: str
     #: The mail domain of units of a certain kind, where they have their own.
     domain_of_kind: dict[str, str] = attrs.field(factory=dict)
-    #: The province's number, which ends the login of an office (000 m.4/h).
+    #: The number of the province, which ends the login of an office (000 m.4/h).
     plate_code: str = ""
     #: The code of the IT unit, whose custodian keeps an account while nobody is in the post.
     it_unit: str = ""
@@ -80,9 +80,9 @@ class Accounts:
 
 @attrs.frozen(kw_only=True)
 class BreakerSettings:
-    """When a target or channel that fails is given up: the table ``[breaker]``."""
+    """When a target or channel that keeps failing is quarantined."""
 
-    #: After how many minutes without a success it is quarantined, until somebody resumes it.
+    #: The minutes without a success after which a target or channel is quarantined until somebody resumes it.
     quarantine_after_minutes: int = attrs.field(default=60, validator=[ge(1), le(60 * 24 * 366)])
 
     @property
@@ -97,13 +97,13 @@ _LIMIT = MassChangeLimit()
 
 @attrs.frozen(kw_only=True)
 class LimitSettings:
-    """Which runs are held back until somebody releases them: the table ``[limits]``."""
+    """Which runs are held until somebody releases them."""
 
-    #: How many of the open accounts may be closed or deleted within the window, in percent; 100 for all of them.
+    #: The share of the open accounts, in percent, that may be closed or deleted within the window; 100 is no limit.
     mass_change_percent: int = attrs.field(default=_LIMIT.percent, validator=[ge(1), le(100)])
-    #: From how many open accounts on, in total and for each target, there is a limit.
+    #: The number of open accounts, in total or on one target, from which the limit applies.
     mass_change_from: int = attrs.field(default=_LIMIT.from_accounts, validator=[ge(1), le(10_000_000)])
-    #: How far back is counted what was closed or deleted before.
+    #: The window in which earlier closings and deletions count, in hours.
     mass_change_window_hours: int = attrs.field(
         default=_LIMIT.window // timedelta(hours=1), validator=[ge(1), le(24 * 366)]
     )
@@ -120,9 +120,9 @@ class LimitSettings:
 
 @attrs.frozen(kw_only=True)
 class AuthoritySettings:
-    """Who may do what is enforced: the table ``[authority]``."""
+    """Who may do what. Without this table, nothing is denied to anybody."""
 
-    #: The ids of those who may do everything, and give roles to others.
+    #: The ids of the persons who may do everything and grant roles.
     administrators: tuple[str, ...] = attrs.field(default=(), validator=_identifiers)
 
 
@@ -170,10 +170,10 @@ class LoadedConfiguration:
             ConfigurationError: A table names no plug-in, or one of the product's own keys in it is wrong.
         """
         sections: dict[str, dict[str, list[Section]]] = {}
-        for family, head_class in _HEADS.items():
+        for family, head_class in HEADS.items():
             for name, table in getattr(self.content, family).items():
                 head, section = self._section(family, name, table, head_class)
-                sections.setdefault(head.plugin, {head: [] for head in _HEADS})[family].append(section)
+                sections.setdefault(head.plugin, {head: [] for head in HEADS})[family].append(section)
         return [
             PluginSettings(
                 plugin=plugin,
@@ -222,6 +222,7 @@ class LoadedConfiguration:
 class _TableHead:
     """The keys of a table that are the product's own; the others are the plug-in's."""
 
+    #: The name of the plug-in. The other keys of the table belong to it.
     plugin: str
 
 
@@ -242,7 +243,7 @@ def _hooks(expected: Sequence[str]) -> Callable[[object, object, Iterable[str]],
 
 @attrs.frozen(kw_only=True)
 class _SystemHead(_TableHead):
-    """Those of a target or channel."""
+    """The keys of a target or channel."""
 
     #: How many calls may run at once.
     parallel: int = attrs.field(default=8, validator=[ge(1), le(256)])
@@ -250,34 +251,36 @@ class _SystemHead(_TableHead):
 
 @attrs.frozen(kw_only=True)
 class _TargetHead(_SystemHead):
-    """Those of a target."""
+    """A system that has the accounts."""
 
-    #: The hooks that its plug-in does not have. What they are for is not done there, and not taken for done.
+    #: The hooks that the plug-in does not implement. Their work is not done on this target and not reported as done.
     cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(TARGET_HOOKS))
 
 
 @attrs.frozen(kw_only=True)
 class _ChannelHead(_SystemHead):
-    """Those of a channel."""
+    """A way to bring a password to its owner."""
 
-    #: The hooks that its plug-in does not have.
+    #: The hooks that the plug-in does not implement.
     cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(CHANNEL_HOOKS))
 
 
 @attrs.frozen(kw_only=True)
 class _RuleSetHead(_TableHead):
-    """Those of a rule set."""
+    """A rule set of the policy."""
 
+    #: The name of the plug-in that makes the rule set. The other keys of the table belong to it.
     plugin: str = RULES_PLUGIN
-    #: The kinds of the units for which it holds; all if it names none.
+    #: The kinds of the units to which the rule set applies; empty for all.
     kinds: tuple[str, ...] = ()
-    #: The codes of the units below which it holds, themselves included; everywhere if it names none.
+    #: The codes of the units to which the rule set applies, with all units below them; empty for all.
     under: tuple[str, ...] = ()
 
 
 HeadT = TypeVar("HeadT", bound=_TableHead)
 
-_HEADS: Mapping[str, type[_TableHead]] = {"targets": _TargetHead, "channels": _ChannelHead, "rules": _RuleSetHead}
+#: The class of the keys that are the product's own, for each family of tables.
+HEADS: Mapping[str, type[_TableHead]] = {"targets": _TargetHead, "channels": _ChannelHead, "rules": _RuleSetHead}
 
 
 def find_file(given: Path | None) -> Path:

@@ -45,7 +45,7 @@ def test_whole_export_is_whole(export: list[bytes]) -> None:
 
 
 def test_line_is_json_and_its_hash_can_be_computed_by_anybody(export: list[bytes]) -> None:
-    """docs/audit.md promises it: the hash before, then the event as canonical JSON."""
+    """docs/reference/audit.md promises it: the hash before, then the event as canonical JSON."""
     previous = GENESIS
     for seq, line in enumerate(export, start=1):
         one = json.loads(line)

@@ -15,7 +15,7 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
 from provisioner.core.policy.policy import Scope
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 MINIMAL = '[accounts]\ndomain = "meb.gov.tr"\n'
 
@@ -325,7 +325,7 @@ class TestStructure:
             self._structure({"password": "env:NO_SUCH"})
 
 
-@pytest.mark.parametrize("page", ["docs/limits.md", "provisioner/cli/template.toml"])
+@pytest.mark.parametrize("page", ["docs/explanation/limits.md", "provisioner/cli/template.toml"])
 def test_the_limits_that_are_documented_are_those_of_the_code(page: str) -> None:
     """Administrators of a small province read there whether a truncated list can close it."""
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -89,7 +89,7 @@ def _are_parts(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
 
 @attrs.frozen(kw_only=True)
 class SmsTexts:
-    """SmsTexts instead of the plug-in's own. Places: ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``."""
+    """Texts that replace those of the plug-in. Places: ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``."""
 
     #: For the first message about a password.
     first: str | None = None
@@ -103,7 +103,9 @@ class KannelSettings:
 
     #: The address of its sendsms service, for example ``http://127.0.0.1:13013/cgi-bin/sendsms``.
     url: str = attrs.field(validator=_is_address)
+    #: The user of the sendsms service.
     username: str
+    #: The password of that user.
     password: Secret
     #: The seconds one request may take.
     timeout: float = attrs.field(default=10.0, validator=is_timeout)
@@ -137,9 +139,11 @@ class JsonSettings:
     check: Exchange | None = None
     #: For HTTP Basic authentication.
     username: str | None = None
+    #: The password of that user.
     password: Secret | None = None
     #: What ``{secret:NAME}`` stands for in headers and bodies.
     secrets: Mapping[str, Secret] = attrs.field(factory=dict)
+    #: How the provider expects numbers: ``+905321234567``, ``905321234567`` or ``5321234567``.
     number_format: NumberFormat = NumberFormat.E164
     #: The seconds one request may take.
     timeout: float = attrs.field(default=20.0, validator=is_timeout)
@@ -199,8 +203,9 @@ def _are_regions(_: object, attribute: attrs.Attribute[Any], regions: tuple[str,
 class Settings:
     """One SMS channel."""
 
+    #: The gateway that sends the messages. Its settings are in the table of the same name.
     gateway: GatewayKind
-    #: The number, or a few words, under which help is to be had (001 ¶8).
+    #: The phone number of the help desk, or a few words that say where to get help (001 ¶8).
     help_desk: str
     #: Who the message comes from: up to 11 letters and digits, or a number.
     sender: str | None = attrs.field(default=None, validator=_is_sender)

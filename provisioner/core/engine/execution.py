@@ -1,6 +1,6 @@
 """Carries out one operation: apply and prove on each target, deliver, commit; or take back, or leave a next try.
 
-The order is what keeps passwords from being lost (docs/why.md). The secret is made here and lives as long
+The order is what keeps passwords from being lost (docs/explanation/why.md). The secret is made here and lives as long
 as :meth:`Execution.run`. The journal is written before each call that may change something and after each call, so that
 whoever takes over after a crash knows that something was begun; what exactly happened is never guessed but asked of the
 target.

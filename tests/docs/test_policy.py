@@ -1,4 +1,4 @@
-"""What docs/policy.md shows works, and its tables are complete."""
+"""What docs/explanation/policy.md shows works, and its tables are complete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from provisioner.rules.plugin import RULES, RuleName
 from provisioner.services.bootstrap import application
 from provisioner.store import Store
 
-PAGE = (Path(__file__).parents[1] / "docs" / "policy.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "policy.md").read_text(encoding="utf-8")
 
 CONFIG = """\
 [accounts]

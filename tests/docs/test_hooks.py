@@ -1,13 +1,10 @@
-"""The hook reference is what the code says."""
+"""The hook reference has what plug-in authors look for."""
 
 from __future__ import annotations
 
-from docs.hooks import PAGE, hooks, page
+import pytest
 
-
-def test_it_is_up_to_date() -> None:
-    """Run ``python -m docs.hooks`` after a change of a hook or of what it is given."""
-    assert PAGE.read_text(encoding="utf-8") == page()
+from docs.hooks import hooks, page
 
 
 def test_each_hook_has_a_section_with_all_its_parts() -> None:
@@ -26,6 +23,18 @@ def test_what_the_hooks_are_given_is_there_with_its_fields() -> None:
 
     assert "- `operation_id: str`: The operation this is a part of; the same one on every attempt." in section
     assert "- `secret: Secret`" in section
+
+
+@pytest.mark.parametrize("name", ["Denial", "Outcome", "Presence", "Secret"])
+def test_denials_enumerations_and_the_secret_are_there(name: str) -> None:
+    assert f"\n## {name}\n" in page()
+
+
+def test_the_tree_of_errors_is_there() -> None:
+    _, _, section = page().partition("\n# Errors\n")
+
+    assert "└── ItemMisconfiguredError" in section
+    assert "| `UnknownOutcomeError` | " in section
 
 
 def test_no_markup_of_docstrings_is_left() -> None:

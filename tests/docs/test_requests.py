@@ -16,7 +16,7 @@ from provisioner.core.governance.authority import Role, RoleAssignment
 from provisioner.core.governance.incidents import Trouble
 from provisioner.core.model import OperationKind
 
-PAGE = (Path(__file__).parents[1] / "docs" / "requests.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "requests.md").read_text(encoding="utf-8")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DOCUMENTS = {
     "A grant": grant_document(RoleAssignment(id="1", person="1", role=Role.OFFICER, granted_by="1", granted_at=NOW)),

@@ -1,0 +1,43 @@
+"""Generates ``docs/reference/cli.md`` from the click commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from docs.commands import DocumentedCommand, documented, options
+from docs.docstrings import comments, table
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.root import root
+
+
+def page() -> str:
+    """Return the whole page."""
+    meanings = comments(ExitCode)
+    parts = [
+        "# Command line",
+        "<!-- Generated from the commands by `python -m docs`; change those. -->",
+        "`provisioner [OPTIONS] COMMAND …`",
+        (
+            "Names, exit codes and JSON are a promise to scripts. [JSON](json.md) describes the documents that "
+            "`--json` prints. Commands that change something are safe to repeat."
+        ),
+        "## Options before the command",
+        _table(options(root)),
+        "## Exit codes",
+        table(("code", "meaning"), *((str(code.value), meanings[code.name]) for code in ExitCode)),
+        *(part for command in documented() for part in _command(command)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _command(command: DocumentedCommand) -> Iterator[str]:
+    level = "##" if " " not in command.path else "###"
+    yield f"{level} {command.path}"
+    yield from command.description
+    yield f"```text\n{command.usage}\n```"
+    if command.options:
+        yield _table(command.options)
+
+
+def _table(rows: list[tuple[str, str]]) -> str:
+    return table(("option", "meaning"), *((f"`{names}`", text) for names, text in rows))
