@@ -73,6 +73,8 @@ class SeparationOfDuties:
     def require_for_units(self, actor: str, known: Mapping[str, Unit], changed: Iterable[Unit]) -> None:
         """Make sure that only administrators name themselves as custodians.
 
+        The roles are read once, however many units there are.
+
         Args:
 
             actor: Who changes the units.
@@ -88,12 +90,11 @@ class SeparationOfDuties:
         if not self._authority.enforced:
             return
         linked = self._linked(actor)
-        for unit in changed:
-            before = known.get(unit.code)
-            if unit.custodian not in linked or (before and before.custodian == unit.custodian):
-                continue
-            place = unit.code if before else unit.parent
-            if not self._authority.effective_role(actor, {Role.ADMINISTRATOR}, place):
+        named = [unit for unit in changed if unit.custodian in linked and not _keeps_custodian(unit, known)]
+        places = {unit.code: unit.code if unit.code in known else unit.parent for unit in named}
+        permitted = self._authority.covered(actor, {Role.ADMINISTRATOR}, places.values())
+        for unit in named:
+            if places[unit.code] not in permitted:
                 raise DeniedError(
                     "{actor} may not name {other} the custodian of {unit}: it is the same person, or one of them acts "
                     "for the other",
@@ -101,7 +102,7 @@ class SeparationOfDuties:
                     actor=actor,
                     other=unit.custodian,
                     unit=unit.code,
-                    people=self._others(linked, _WORKERS, place),
+                    people=self._others(linked, _WORKERS, places[unit.code]),
                 )
 
     def _received(self, request: AuthorizeOperation, incoming: str) -> Denial:
@@ -136,6 +137,11 @@ def _released(actor: str, asked_by: str) -> Denial:
         return Denial(reason=Text("{actor} asked for it, and cannot release it too", values), cure=cure)
     reason = Text("{actor} asked for it, and {other} cannot release it: one of them acts for the other", values)
     return Denial(reason=reason, cure=cure)
+
+
+def _keeps_custodian(unit: Unit, known: Mapping[str, Unit]) -> bool:
+    """Whether a unit is known with the custodian that it is to have."""
+    return unit.code in known and known[unit.code].custodian == unit.custodian
 
 
 def _reach(person: Person) -> tuple[str | None, str | None]:
