@@ -198,7 +198,8 @@ class Output:
         self.answered = True
 
     def _stream_table(self, names: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
-        page = list(islice(rows, PAGE))
+        shown = ([visible(cell) for cell in row] for row in rows)
+        page = list(islice(shown, PAGE))
         widths = _widths([names, *page])
         if not sys.stdout.isatty():
             self.line(_columns(names, widths))
@@ -206,8 +207,8 @@ class Output:
             if sys.stdout.isatty():
                 _draw(names, page)
             for cells in () if sys.stdout.isatty() else page:
-                self.line(_columns([visible(cell) for cell in cells], widths))
-            page = list(islice(rows, PAGE))
+                self.line(_columns(cells, widths))
+            page = list(islice(shown, PAGE))
 
     def progress(self, items: Iterable[ItemT], total: int | None, template: str) -> Iterator[ItemT]:
         """Yield the items, with a progress bar on stderr if that is a terminal."""

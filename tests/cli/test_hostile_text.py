@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.cli.failures import lines
 from provisioner.cli.output import Output
 from provisioner.cli.session import Session
+from provisioner.core.api.errors import Denial, Denied, InputError, NotAuthorizedError, Problem
 from provisioner.core.model import Person, Unit
+from provisioner.core.model.text import Text
 from tests.cli.conftest import Office
 
 #: A reason that forges a row, turns text around, clears a terminal in two ways, and ends lines in three.
@@ -193,3 +196,42 @@ def test_lines_of_an_answer_are_shown_whoever_made_them(capsys: pytest.CaptureFi
     said = capsys.readouterr()
     assert said.out == "one \\u202e\ntwo \\x1b[2J\n"
     assert said.err == "three \\x9b\nfour \\u2028\n"
+
+
+def test_cells_of_a_long_list_stay_in_their_row_and_column(capsys: pytest.CaptureFixture[str]) -> None:
+    """An escape is longer than what it stands for, and its column is as wide as what is shown."""
+    Output(Session()).stream(["code", "state"], ["a\nb\u202e", "c"], str, lambda item: [item, "open"])
+
+    assert capsys.readouterr().out == "code        state\na\\nb\\u202e  open\nc           open\n"
+
+
+def test_a_value_of_a_sentence_adds_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(Session())
+
+    output.say("{login} is open", login="a\n1001: forged")
+    output.note("{login} is open", login="a\nerror: forged")
+
+    said = capsys.readouterr()
+    assert said.out == "a\\n1001: forged is open\n"
+    assert said.err == "a\\nerror: forged is open\n"
+
+
+FORGED = "a\nerror: forged"
+MESSAGE = Text("it is wrong")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError([Problem(field=FORGED, message=MESSAGE)]), "  a\\nerror: forged: it is wrong"),
+        (InputError([Problem(file=FORGED, field="id", message=MESSAGE)]), "  a\\nerror: forged:id: it is wrong"),
+        (InputError([Problem(subject=FORGED, field="id", message=MESSAGE)]), "  id: a\\nerror: forged: it is wrong"),
+        (
+            NotAuthorizedError([Denied(login=FORGED, denial=Denial(reason=MESSAGE, cure=Text("wait")))]),
+            "  a\\nerror: forged: it is wrong",
+        ),
+    ],
+    ids=["field", "file", "subject", "login"],
+)
+def test_the_place_of_an_error_adds_no_line(error: Exception, line: str) -> None:
+    assert lines(error, Session())[1] == line
