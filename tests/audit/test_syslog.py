@@ -98,6 +98,11 @@ def test_control_characters_do_not_end_a_line() -> None:
     assert escaped('a\n"b"\0\x7f]\\') == 'a#012\\"b\\"#000#177\\]\\\\'
 
 
+def test_characters_without_a_shape_are_shown() -> None:
+    """A parameter is RFC 5424's UTF-8, and the viewer of a collector would turn the line around."""
+    assert escaped("1001\u202e\x9b\u2028") == r"1001\\u202e\\x9b\\u2028"
+
+
 @pytest.mark.parametrize(
     ("event", "expected"),
     [

@@ -36,6 +36,13 @@ def test_canonical_json_is_a_promise(story: type[Story]) -> None:
     )
 
 
+def test_an_entry_has_nothing_that_is_not_shown(story: type[Story]) -> None:
+    """It is exported as it is stored."""
+    event = attrs.evolve(story("746123").ended(1, TargetState.OPEN), actor="1001\u202e\n\x9b")
+
+    assert '"actor":"1001\\u202e\\n\\u009b"' in canonical(event)
+
+
 def test_hash_covers_the_hash_before_and_the_body() -> None:
     assert entry_hash("0" * 64, b'{"a":1}') == "fc6cee09194dd2578bd7664604fcb72a539066fd34544cea0009c43eb6cdc289"
 
