@@ -6,7 +6,14 @@ They wrap another target or channel, by default one in memory, and count every c
     faults.on("account_create", Fault.APPLY_AND_LOSE_ANSWER, calls={1})
     target = FaultTarget(MemoryTarget(), faults)
 
-In a configuration they are the plug-in ``faults``, around a target or a channel in memory.
+In a configuration they are the plug-in ``faults`` around another plug-in, so that a script that runs in processes of
+its own can be tested against systems that fail. Every key but ``inner`` and ``faults`` is for the plug-in inside::
+
+    [targets.directory]
+    plugin = "faults"
+    inner = "local"
+    database = "directory.sqlite"
+    faults = [{ hook = "account_create", fault = "apply_and_lose_answer", calls = [1] }]
 """
 
 from __future__ import annotations
@@ -14,7 +21,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -48,9 +56,9 @@ from provisioner.core.api.messages import (
     RotateSecret,
     TargetReport,
 )
-from provisioner.core.api.registration import PluginSettings, Registrar
+from provisioner.core.api.registration import LONGEST_CALL, PluginSettings, Registrar, Section
 from provisioner.core.gateways.gateway import MUTATING
-from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from provisioner.core.gateways.plugins import find_entry_point
 
 
 class Fault(StrEnum):
@@ -286,10 +294,78 @@ class FaultChannel:
         return receipt
 
 
+@attrs.frozen(kw_only=True)
+class FaultRule:
+    """One entry of ``faults``: which calls of a hook fail, and how."""
+
+    #: The name of the hook, or ``undo``.
+    hook: str
+    fault: Fault
+    #: The numbers of the calls that fail, counted from 1 since the process started; all if there are none.
+    calls: tuple[int, ...] = ()
+    #: The login of the account, or the id of the person, that the calls are about; any by default.
+    item: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class FaultSettings:
+    """The keys of a table with ``plugin = "faults"`` that are not for the plug-in inside."""
+
+    #: The name of the plug-in inside.
+    inner: str = "memory"
+    faults: tuple[FaultRule, ...] = ()
+
+    def make_faults(self) -> Faults:
+        """Return faults that follow the rules."""
+        faults = Faults()
+        for rule in self.faults:
+            faults.on(rule.hook, rule.fault, rule.calls or EVERY_CALL, item=rule.item)
+        return faults
+
+
+_OWN = frozenset(field.name for field in attrs.fields(FaultSettings))
+
+
+@attrs.frozen
+class _FaultRegistrar:
+    """Takes what the plug-in inside registers, and registers it with faults around it."""
+
+    register: Registrar
+    faults: Faults
+
+    def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        self.register.target(name, FaultTarget(plugin, self.faults), longest_call=longest_call)
+
+    def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        self.register.channel(name, FaultChannel(plugin, self.faults), longest_call=longest_call)
+
+    def rule_set(self, name: str, plugin: object, /) -> None:
+        self.register.rule_set(name, plugin)
+
+    def on_close(self, callback: Callable[[], object], /) -> None:
+        self.register.on_close(callback)
+
+
 @hookimpl
 def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
-    """Make a target or channel that works until it is told otherwise, for each that is configured."""
+    """Register the targets and channels of the plug-ins inside, with faults around them."""
     for section in settings.targets:
-        register.target(section.name, FaultTarget(MemoryTarget()))
+        _register_inner(attrs.evolve(settings, targets=(_inner(section),), channels=()), section, register)
     for section in settings.channels:
-        register.channel(section.name, FaultChannel(MemoryChannel()))
+        _register_inner(attrs.evolve(settings, targets=(), channels=(_inner(section),)), section, register)
+
+
+def _register_inner(settings: PluginSettings, section: Section, register: Registrar) -> None:
+    own = attrs.evolve(section, table=_part(section.table, own=True)).settings(FaultSettings)
+    entry, _ = find_entry_point(own.inner)
+    entry.load().provisioner_register(
+        attrs.evolve(settings, plugin=own.inner), _FaultRegistrar(register, own.make_faults())
+    )
+
+
+def _inner(section: Section) -> Section:
+    return attrs.evolve(section, table=_part(section.table, own=False))
+
+
+def _part(table: Mapping[str, object], *, own: bool) -> dict[str, object]:
+    return {key: value for key, value in table.items() if (key in _OWN) is own}

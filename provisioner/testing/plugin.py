@@ -33,8 +33,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from provisioner.config.load import LoadedConfiguration
     from provisioner.services.bootstrap import Application
     from provisioner.testing.clock import FakeClock
+    from provisioner.testing.command_line import CommandLine
     from provisioner.testing.faults import FaultTarget
     from provisioner.testing.memory import MemoryTarget
     from provisioner.testing.slapd import Slapd
@@ -108,18 +113,28 @@ def provisioner_app(
     provisioner_config: str, fake_clock: FakeClock, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Application]:
     """The whole product, joined, with an empty store in a folder of its own."""
-    from provisioner import files
-    from provisioner.config.load import load
     from provisioner.services.bootstrap import application
-    from provisioner.store import Store
     from provisioner.testing.harness import QUICK
 
-    file = tmp_path_factory.mktemp("provisioner") / "provisioner.toml"
-    files.write(file, provisioner_config)
-    config = load(file)
-    Store.create(config.store_url, now=fake_clock).close()
+    config = _office(tmp_path_factory.mktemp("provisioner"), provisioner_config, now=fake_clock)
     with application(config, now=fake_clock, retry_policy=QUICK) as app:
         yield app
+
+
+@pytest.fixture
+def provisioner_cli(
+    provisioner_config: str,
+    pys_mock: PysMock,  # noqa: ARG001 - its address is in the configuration
+    sms_inbox: SmsSimulator,  # noqa: ARG001 - likewise
+    tmp_path_factory: pytest.TempPathFactory,
+) -> CommandLine:
+    """The commands, each in a process of its own, against a personnel system and a phone network on loopback."""
+    from provisioner.services.bootstrap import utc_now
+    from provisioner.testing.command_line import CommandLine
+
+    folder = tmp_path_factory.mktemp("office")
+    _office(folder, provisioner_config, now=utc_now)
+    return CommandLine(folder=folder)
 
 
 @pytest.fixture
@@ -150,6 +165,18 @@ def require_server(name: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
+
+
+def _office(folder: Path, config: str, *, now: Callable[[], datetime]) -> LoadedConfiguration:
+    """Write a configuration and make an empty store, in a folder of their own."""
+    from provisioner import files
+    from provisioner.config.load import load
+    from provisioner.store import Store
+
+    files.write(folder / "provisioner.toml", config)
+    loaded = load(folder / "provisioner.toml")
+    Store.create(loaded.store_url, now=now).close()
+    return loaded
 
 
 def _memory(_: pytest.FixtureRequest) -> Table:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from provisioner.core.api.errors import (
@@ -14,7 +17,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.messages import Presence
 from provisioner.core.model import Outcome
-from provisioner.testing import samples
+from provisioner.testing import faults, samples
 from provisioner.testing.faults import Fault, FaultTarget
 from provisioner.testing.memory import MemoryTarget
 
@@ -66,3 +69,9 @@ def test_calls_are_counted_and_those_fail_that_were_named(target: FaultTarget) -
     target.account_create(samples.create())
 
     assert target.faults.calls["account_create"] == 3
+
+
+def test_each_fault_is_in_the_table_of_the_readme() -> None:
+    readme = Path(faults.__file__).with_name("README.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^\| `(\w+)` \| (?:.*)\. \|$", readme, re.MULTILINE) == [fault.value for fault in Fault]
