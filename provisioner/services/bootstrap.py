@@ -39,6 +39,8 @@ from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
 from provisioner.services.health_check import HealthCheck
+from provisioner.services.held_runs import HeldRuns
+from provisioner.services.operations import Operations
 from provisioner.services.parts import Clock, authority_of, open_store, plugins_only, utc_now
 from provisioner.services.rule_sets import make_policy
 from provisioner.services.runs import Runs
@@ -81,6 +83,16 @@ class Application:
     def health_check(self) -> HealthCheck:
         """Checks every part. To check a configuration that may be wrong, make a ``HealthCheck`` of your own."""
         return HealthCheck(load=lambda: self.config, now=self.now)
+
+    @property
+    def operations(self) -> Operations:
+        """Finds operations."""
+        return Operations(store=self.store, authority=self.authority, now=self.now)
+
+    @property
+    def held_runs(self) -> HeldRuns:
+        """Releases and discards runs that the mass-change limit holds back."""
+        return HeldRuns(engine=self.engine, store=self.store, authority=self.authority, runs=self.runs)
 
     @property
     def targets(self) -> Targets:

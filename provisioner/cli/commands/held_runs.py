@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import click
 
 from provisioner.cli.commands.runs import follow, show_preview, started
@@ -12,12 +10,8 @@ from provisioner.cli.options import changing, json_option
 from provisioner.cli.render.documents import Document, iso, operation_document
 from provisioner.cli.session import Session
 from provisioner.core.engine.limits import IN_TOTAL, StagedRun
-from provisioner.core.governance.authority import Role
-from provisioner.core.model import Operation
-from provisioner.services.bootstrap import Application
-from provisioner.services.ids import find_id
-from provisioner.services.runs import Run
-from provisioner.store.ids import Named
+from provisioner.services.held_runs import held_runs
+from provisioner.services.parts import authority_of
 
 
 def _named(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -42,13 +36,10 @@ def staged(session: Session) -> ExitCode:
     These runs would close too many accounts.
     """
     with session.store() as store:
-        waiting = {run: store.staged_operations(run.id) for run in store.staged_runs()}
-        privacy = session.privacy(store)
-        shown = [(privacy.shown_run(run, left, store.accounts), left) for run, left in waiting.items()]
-    items = [_document(run) | {"logins": [operation.login for operation in left]} for run, left in shown]
-    session.output.document({"items": items})
+        waiting = held_runs(store, authority_of(session.configuration, store), viewer=session.actor)
+    session.output.document({"items": [_document(held.run) | {"logins": list(held.logins)} for held in waiting]})
     session.output.table(
-        ("id", "held back", "actor", "reason", "operations", "share"), [_row(session, run) for run, _ in shown]
+        ("id", "held back", "actor", "reason", "operations", "share"), [_row(session, held.run) for held in waiting]
     )
     return ExitCode.DONE
 
@@ -64,11 +55,9 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     The actor is recorded in the audit log. Later operations on the same accounts replace their part of the run.
     """
     with started(session, dry_run=dry_run) as app:
-        run_id = find_id(app.store, Named.RUN, run_id)
-        if not dry_run:
-            return follow(session, app, Run(app.engine.release(run_id, actor=session.actor, reason=reason)))
-        again = app.engine.releasable(run_id, actor=session.actor)
-        return show_preview(session, app.runs.preview_again(again, viewer=session.actor))
+        if dry_run:
+            return show_preview(session, app.held_runs.preview_release(run_id, actor=session.actor))
+        return follow(session, app, app.held_runs.release(run_id, actor=session.actor, reason=reason))
 
 
 @click.command("discard")
@@ -82,14 +71,10 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     No account is changed.
     """
     with session.application(dry_run=dry_run) as app:
-        staging = app.engine.staging
-        run_id = find_id(app.store, Named.RUN, run_id)
-        ended = staging.operations(run_id)
-        _require_right(session, app, ended)
-        if not dry_run:
-            ended = staging.discard(run_id, actor=session.actor, reason=reason)
-        ended = list(session.privacy(app.store).shown_operations(ended, app.store.accounts))
-    session.output.document({"operations": [operation_document(one, session.output.translated) for one in ended]})
+        ended = app.held_runs.discard(run_id, actor=session.actor, reason=reason, dry_run=dry_run)
+    session.output.document(
+        {"operations": [operation_document(operation, session.output.translated) for operation in ended]}
+    )
     if dry_run:
         session.output.say("{count} operations would end; this is a dry run, nothing was changed", count=len(ended))
     else:
@@ -97,28 +82,21 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     return ExitCode.DONE
 
 
-def _require_right(session: Session, app: Application, operations: Iterable[Operation]) -> None:
-    """Make sure that somebody may take these back: who asked for them, or an officer of their units."""
-    logins = [operation.login for operation in operations if operation.actor != session.actor]
-    for unit in sorted({account.unit for account in app.store.accounts(logins).values()}):
-        app.authority.require(session.actor, {Role.OFFICER}, unit)
-
-
-def _document(one: StagedRun) -> Document:
+def _document(run: StagedRun) -> Document:
     return {
-        "id": one.id,
-        "staged_at": iso(one.at),
-        "actor": one.actor,
-        "reason": one.reason,
-        "target": None if one.target == IN_TOTAL else one.target,
-        "affected": one.affected,
-        "out_of": one.out_of,
-        "percent": one.percent,
-        "operations": one.operations,
+        "id": run.id,
+        "staged_at": iso(run.at),
+        "actor": run.actor,
+        "reason": run.reason,
+        "target": None if run.target == IN_TOTAL else run.target,
+        "affected": run.affected,
+        "out_of": run.out_of,
+        "percent": run.percent,
+        "operations": run.operations,
     }
 
 
-def _row(session: Session, one: StagedRun) -> tuple[str, ...]:
-    share = f"{one.affected}/{one.out_of}"
-    where = f"{one.target}: {share}" if one.target != IN_TOTAL else share
-    return (one.id, session.local_day(one.at), one.actor, one.reason, str(one.operations), where)
+def _row(session: Session, run: StagedRun) -> tuple[str, ...]:
+    share = f"{run.affected}/{run.out_of}"
+    where = f"{run.target}: {share}" if run.target != IN_TOTAL else share
+    return (run.id, session.local_day(run.at), run.actor, run.reason, str(run.operations), where)

@@ -11,17 +11,9 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import iso, operation_document
 from provisioner.cli.session import Session
-from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.engine.plan import Unchanged
 from provisioner.core.model import Operation, OperationState
-from provisioner.core.model.text import Text
-from provisioner.services.bootstrap import utc_now
-from provisioner.services.ids import find_id
-from provisioner.store import Store
-from provisioner.store.ids import Named
-
-#: The ends after which there is something to do, but not by the operation itself.
-_FAILED = frozenset({OperationState.FAILED, OperationState.UNDONE})
+from provisioner.services.operations import Operations
+from provisioner.services.parts import authority_of, utc_now
 
 
 @click.command("list")
@@ -36,13 +28,11 @@ def list_(session: Session, *, state: str | None, ended_too: bool, unit: str | N
     The latest comes first.
     """
     with session.store() as store:
-        if unit and unit not in store.units([unit]):
-            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
+        operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
         wanted = OperationState(state) if state else None
-        found = store.find_operations(state=wanted, under=unit, unended=not (ended_too or wanted))
         session.output.stream(
             ("id", "login", "kind", "state", "since", "waits until", "why"),
-            session.privacy(store).shown_operations(found, store.accounts),
+            operations.find(viewer=session.actor, state=wanted, unit=unit, ended_too=ended_too),
             document=lambda operation: operation_document(operation, session.output.translated),
             row=lambda operation: _row(session, operation),
         )
@@ -59,8 +49,9 @@ def show(session: Session, operation_id: str) -> ExitCode:
     It also shows why the operation is stuck, and until when it waits.
     """
     with session.store() as store:
-        [operation] = session.privacy(store).shown_operations(_known(store, [operation_id]), store.accounts)
-        held_until = store.held_until(operation, utc_now())
+        operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
+        operation = operations.operation(operation_id, viewer=session.actor)
+        held_until = operations.held_until(operation)
     content = operation_document(operation, session.output.translated)
     session.output.document({**content, "held_until": iso(held_until)})
     if held_until:
@@ -99,49 +90,10 @@ def retry(session: Session, ids: tuple[str, ...], *, dry_run: bool) -> ExitCode:
     It continues only these operations, as 'resume' does, and does not wait for their next try.
     """
     with started(session, dry_run=dry_run) as app:
-        operations = _known(app.store, ids)
-        _require_retriable(operations)
-        done = [operation for operation in operations if operation.state is OperationState.DONE]
-        unchanged = [Unchanged(login=one.login, reason=Text("operation {id} is done", {"id": one.id})) for one in done]
-        left = [operation for operation in operations if not operation.state.ended]
+        found = app.operations.retriable(ids)
         if dry_run:
-            return show_preview(session, app.runs.preview_retry(left, unchanged, viewer=session.actor))
-        return follow(session, app, app.runs.retry(left, unchanged))
-
-
-def _known(store: Store, given: Sequence[str]) -> list[Operation]:
-    """Return the operations with these ids, each once.
-
-    Raises:
-
-        InputError: Some are unknown; all of them are named.
-    """
-    ids = list(dict.fromkeys(find_id(store, Named.OPERATION, one) for one in given))
-    found = store.operations(ids)
-    unknown = [one for one in ids if one not in found]
-    if unknown:
-        problems = [Text("there is no operation {id}", {"id": one}) for one in unknown]
-        raise InputError([Problem(field="id", message=message) for message in problems])
-    return [found[one] for one in ids]
-
-
-def _require_retriable(operations: Sequence[Operation]) -> None:
-    """Make sure that none of these operations failed for good.
-
-    Raises:
-
-        InputError: Some did; all of them are named.
-    """
-    failed = [operation for operation in operations if operation.state in _FAILED]
-    problems = [
-        Text(
-            "operation {id} on {login} has ended: {state}; run the original command again",
-            {"id": operation.id, "login": operation.login, "state": operation.state.value},
-        )
-        for operation in failed
-    ]
-    if problems:
-        raise InputError([Problem(field="id", message=message) for message in problems])
+            return show_preview(session, app.runs.preview_retry(found.left, found.unchanged, viewer=session.actor))
+        return follow(session, app, app.runs.retry(found.left, found.unchanged))
 
 
 def _row(session: Session, operation: Operation) -> Sequence[str]:

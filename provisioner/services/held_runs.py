@@ -1,0 +1,137 @@
+"""Runs that the mass-change limit holds back: who may release or discard them, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from provisioner.core.engine.engine import Engine
+from provisioner.core.engine.limits import StagedRun
+from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.privacy import Privacy
+from provisioner.core.model import Operation
+from provisioner.services.ids import Named, find_id
+from provisioner.services.runs import Run, RunPreview, Runs
+from provisioner.store import Store
+
+
+@attrs.frozen
+class HeldRun:
+    """A run that waits for its release."""
+
+    run: StagedRun
+    #: What is left of it: later operations on the same accounts replace their part.
+    logins: Sequence[str]
+
+
+def held_runs(store: Store, authority: Authority, *, viewer: str) -> list[HeldRun]:
+    """Return the runs that wait for a release.
+
+    Args:
+
+        store: What is known.
+
+        authority: Says who may read personal data.
+
+        viewer: Who reads the answer. Personal data that this person may not read are masked.
+
+    Raises:
+
+        StoreError: The store cannot be read.
+    """
+    privacy = Privacy(authority, viewer)
+    waiting = {run: store.staged_operations(run.id) for run in store.staged_runs()}
+    return [
+        HeldRun(privacy.shown_run(run, left, store.accounts), [operation.login for operation in left])
+        for run, left in waiting.items()
+    ]
+
+
+@attrs.frozen(kw_only=True)
+class HeldRuns:
+    """Releases and discards runs that wait for a release.
+
+    Args:
+
+        engine: Carries out what is released.
+
+        store: What is known.
+
+        authority: Tells who may do it.
+
+        runs: Previews what would be carried out.
+    """
+
+    engine: Engine
+    store: Store
+    authority: Authority
+    runs: Runs
+
+    def waiting(self, *, viewer: str) -> list[HeldRun]:
+        """Return the runs that wait for a release; see :func:`held_runs`."""
+        return held_runs(self.store, self.authority, viewer=viewer)
+
+    def release(self, run_id: str, *, actor: str, reason: str = "") -> Run:
+        """Carry out what is left of a run.
+
+        Args:
+
+            run_id: The id of the run, or the beginning of it.
+
+            actor: Who says that the run is meant.
+
+            reason: Why, for the record.
+
+        Raises:
+
+            InputError: Nothing of such a run is held back.
+
+            NotAuthorizedError: The actor may not release it. Nothing was changed.
+
+            NotReadyError: Targets or channels cannot be used now. Nothing was changed.
+        """
+        return Run(self.engine.release(self._id(run_id), actor=actor, reason=reason))
+
+    def preview_release(self, run_id: str, *, actor: str) -> RunPreview:
+        """Return what a release would carry out; see :meth:`release`."""
+        return self.runs.preview_again(self.engine.releasable(self._id(run_id), actor=actor), viewer=actor)
+
+    def discard(self, run_id: str, *, actor: str, reason: str = "", dry_run: bool = False) -> list[Operation]:
+        """End what is left of a run. No account is changed.
+
+        Args:
+
+            run_id: The id of the run, or the beginning of it.
+
+            actor: Who says that the run is not meant.
+
+            reason: Why, for the record.
+
+            dry_run: Only return what would end.
+
+        Returns:
+
+            The operations that ended, without personal data that the actor may not read.
+
+        Raises:
+
+            DeniedError: The actor neither asked for all of it nor is an officer of the units.
+
+            InputError: Nothing of such a run is held back.
+        """
+        run_id = self._id(run_id)
+        ended = self.engine.staging.operations(run_id)
+        self._require_right(ended, actor)
+        if not dry_run:
+            ended = self.engine.staging.discard(run_id, actor=actor, reason=reason)
+        return self.runs.shown(ended, viewer=actor)
+
+    def _id(self, given: str) -> str:
+        return find_id(self.store, Named.RUN, given)
+
+    def _require_right(self, operations: Iterable[Operation], actor: str) -> None:
+        """Make sure that somebody may take these back: who asked for them, or an officer of their units."""
+        logins = [operation.login for operation in operations if operation.actor != actor]
+        for unit in sorted({account.unit for account in self.store.accounts(logins).values()}):
+            self.authority.require(actor, {Role.OFFICER}, unit)
