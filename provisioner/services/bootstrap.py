@@ -38,10 +38,12 @@ from provisioner.core.model import Person, Unit
 from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
+from provisioner.services.audit_log import AuditLog
 from provisioner.services.health_check import HealthCheck
 from provisioner.services.held_runs import HeldRuns
 from provisioner.services.operations import Operations
 from provisioner.services.parts import Clock, authority_of, open_store, plugins_only, utc_now
+from provisioner.services.policy import Deadlines
 from provisioner.services.rule_sets import make_policy
 from provisioner.services.runs import Runs
 from provisioner.services.targets import Targets
@@ -93,6 +95,25 @@ class Application:
     def held_runs(self) -> HeldRuns:
         """Releases and discards runs that the mass-change limit holds back."""
         return HeldRuns(engine=self.engine, store=self.store, authority=self.authority, runs=self.runs)
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """Finds, verifies and exports the entries of the audit log."""
+        naming = self.config.content.accounts.naming
+        return AuditLog(store=self.store, authority=self.authority, naming=naming, now=self.now)
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """Tells what the rules want, does it, and takes the confirmation of duties."""
+        return Deadlines(
+            policy=self.policy,
+            planner=self.planner,
+            store=self.store,
+            authority=self.authority,
+            record=self.record,
+            make_sweep=lambda confirmed_by: self.sweep(clock_confirmed_by=confirmed_by),
+            now=self.now,
+        )
 
     @property
     def targets(self) -> Targets:

@@ -6,31 +6,37 @@ Exit code 4 means that the audit log is not as it was written, in every command 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from provisioner.audit.anchors import anchor_line, append_anchor, parse_anchor, read_anchors
-from provisioner.audit.jsonl import Exported, jsonl
-from provisioner.audit.syslog import DOCUMENTATION_NUMBER, Syslog
 from provisioner.catalogue import Catalogue
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, json_option
 from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
-from provisioner.core.governance.authority import Role
-from provisioner.services.bootstrap import authority_of
-from provisioner.services.ids import find_id
-from provisioner.store import Store
-from provisioner.store.audit.chain import Head
-from provisioner.store.audit.reader import AuditLogReader, StoredEntry
-from provisioner.store.audit.verification import Anchors, ChainEntry, ChainFinding, ChainVerifier
-from provisioner.store.ids import Named
+from provisioner.services.audit_log import (
+    DOCUMENTATION_NUMBER,
+    AuditLog,
+    ChainEntry,
+    ChainFinding,
+    Head,
+    Line,
+    StoredEntry,
+    Syslog,
+    Verification,
+    jsonl,
+    parse_anchor,
+    read_anchors,
+    verify_exports,
+)
+from provisioner.services.parts import authority_of, utc_now
 
 
 class _Place(click.ParamType[Head]):
@@ -55,9 +61,6 @@ class _Place(click.ParamType[Head]):
 
 
 _SEQ = re.compile(r"[0-9]{1,18}")
-#: Makes one line of an entry and the hash before it.
-Line = Callable[[ChainEntry, str], bytes]
-
 _FILE = click.Path(path_type=Path)
 
 
@@ -88,22 +91,21 @@ def list_(
 
     Nothing is verified here.
     """
-    with _store(session) as store:
-        found = list(
-            store.audit_log.find(
-                login=_login(session, login) if login else None,
-                operation_id=find_id(store, Named.OPERATION, operation_id) if operation_id else None,
-                actor=actor,
-                kind=kind,
-                person=person,
-                unit=unit,
-                since=session.start_of(since) if since else None,
-                until=session.start_of(until + timedelta(days=1)) if until else None,
-            )
+    with _audit_log(session) as audit_log:
+        found = audit_log.find(
+            viewer=session.actor,
+            login=login,
+            operation_id=operation_id,
+            actor=actor,
+            kind=kind,
+            person=person,
+            unit=unit,
+            since=session.start_of(since) if since else None,
+            until=session.start_of(until + timedelta(days=1)) if until else None,
         )
-    session.output.document({"items": [{"seq": one.seq, "hash": one.hash, "event": one.event} for one in found]})
+    session.output.document({"items": [{**_head(entry), "event": entry.event} for entry in found]})
     session.output.table(
-        ("place", "time", "actor", "login", "event", "what", "operation"), [_row(one, session) for one in found]
+        ("place", "time", "actor", "login", "event", "what", "operation"), [_row(entry, session) for entry in found]
     )
     return ExitCode.DONE
 
@@ -125,14 +127,14 @@ def verify(
     Several exports are verified as one, in their order. The exit code is 4 if something is wrong.
     """
     known = [*given, *(anchor for file in files for anchor in read_anchors(file))]
+    watch = partial(_watched, session)
     if exports:
-        start, verifier = Exported(exports).verify(Anchors.of(known), _watched(session, None))
+        found = verify_exports(exports, anchors=known, watch=watch)
     else:
         with _audit_log(session) as audit_log:
-            end = audit_log.head() or Head()
-            start, verifier = Head(), audit_log.verify(known, _watched(session, end.seq))
-    _tell(session, start, verifier, known)
-    return ExitCode.UNFINISHED if verifier.finding else ExitCode.DONE
+            found = audit_log.verify(viewer=session.actor, anchors=known, watch=watch)
+    _tell(session, found)
+    return ExitCode.UNFINISHED if found.finding else ExitCode.DONE
 
 
 @click.command("anchor")
@@ -145,16 +147,11 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
     Keep the line where nobody can change it together with the store.
     """
     with _audit_log(session) as audit_log:
-        end = audit_log.head() or Head()
-        verifier = audit_log.after(max(end.seq - 1, 0)).to_the_end()
-    now = datetime.now(UTC)
-    line = anchor_line(verifier.head, now)
-    if file and not verifier.finding:
-        append_anchor(file, line)
-    session.output.document({**_head(verifier.head), "at": iso(now), "finding": _finding(session, verifier.finding)})
-    if verifier.finding:
-        return _complain(session, verifier.finding)
-    session.output.line(line)
+        found = audit_log.anchor(viewer=session.actor, file=file)
+    session.output.document({**_head(found.head), "at": iso(found.at), "finding": _finding(session, found.finding)})
+    if found.finding:
+        return _complain(session, found.finding)
+    session.output.line(found.line)
     return ExitCode.DONE
 
 
@@ -188,49 +185,27 @@ def export(session: Session, *, form: str, after: Head, enterprise_number: int) 
         raise click.UsageError(session.output.text("Give either --json or --format syslog."))
     line: Line = jsonl if form == "jsonl" else Syslog(enterprise_number=enterprise_number).message
     with _audit_log(session) as audit_log:
-        verifier = audit_log.after(after.seq, after.hash or None)
-        taken = write_lines(_lines(verifier, line))
-    if verifier.finding:
-        return _complain(session, verifier.finding)
+        exported = audit_log.export(viewer=session.actor, after=after, line=line)
+        taken = write_lines(exported)
+    if exported.finding:
+        return _complain(session, exported.finding)
     return ExitCode.DONE if taken else ExitCode.UNFINISHED
 
 
 @contextmanager
-def _audit_log(session: Session) -> Iterator[AuditLogReader]:
-    with _store(session) as store:
-        yield store.audit_log
-
-
-@contextmanager
-def _store(session: Session) -> Iterator[Store]:
-    """Open the store for somebody to read its audit log. Every command that reads it comes through here.
-
-    Raises:
-
-        ConfigurationError: The configuration is wrong.
-
-        DeniedError: The actor is no auditor.
-
-        StoreError: The store cannot be opened.
-    """
+def _audit_log(session: Session) -> Iterator[AuditLog]:
+    config = session.configuration
     with session.store() as store:
-        authority_of(session.configuration, store).require(session.actor, {Role.AUDITOR})
-        yield store
+        yield AuditLog(
+            store=store, authority=authority_of(config, store), naming=config.content.accounts.naming, now=utc_now
+        )
 
 
-def _login(session: Session, given: str) -> str:
-    """Return a login without its domain. It need not be known any more, nor be one that would be given today."""
-    try:
-        return session.configuration.content.accounts.naming.login(given)
-    except ValueError:
-        return given
-
-
-def _row(one: StoredEntry, session: Session) -> tuple[str, ...]:
-    event = one.event or {}
+def _row(entry: StoredEntry, session: Session) -> tuple[str, ...]:
+    event = entry.event or {}
     shown = (str(event.get(name, "?")) for name in ("actor", "login", "kind"))
     what = session.output.translated(_what(event, session.catalogue))
-    return (str(one.seq), _local(event.get("at"), session), *shown, what, str(event.get("operation_id", "?")))
+    return (str(entry.seq), _local(event.get("at"), session), *shown, what, str(event.get("operation_id", "?")))
 
 
 def _local(text: object, session: Session) -> str:
@@ -263,35 +238,34 @@ def _step(step: Mapping[Any, Any], recipient: object, word: Catalogue) -> str:
     return f"{what}: {word(str(step['outcome']))}" if step.get("outcome") else what
 
 
-def _watched(session: Session, total: int | None) -> Callable[[Iterable[ChainEntry]], Iterable[ChainEntry]]:
-    return lambda links: session.output.progress(links, total, "verifying the audit log")
+def _watched(session: Session, entries: Iterable[ChainEntry], total: int | None) -> Iterable[ChainEntry]:
+    return session.output.progress(entries, total, "verifying the audit log")
 
 
-def _tell(session: Session, start: Head, verifier: ChainVerifier, known: list[Head]) -> None:
+def _tell(session: Session, found: Verification) -> None:
     output = session.output
-    unused = sum(one.seq < start.seq for one in known)
     output.document(
         {
-            "whole": verifier.finding is None,
-            "after": start.seq,
-            **_head(verifier.head),
-            "anchors": {"compared": len(known) - unused, "before": unused},
-            "finding": _finding(session, verifier.finding),
+            "whole": found.finding is None,
+            "after": found.start.seq,
+            **_head(found.head),
+            "anchors": {"compared": found.compared, "before": found.before},
+            "finding": _finding(session, found.finding),
         }
     )
-    if unused:
-        output.note("{count} anchor(s) lie before the export and could not be compared", count=unused)
-    if verifier.finding:
-        _complain(session, verifier.finding)
-        output.note("{count} entries before that are as they were written", count=verifier.head.seq - start.seq)
+    if found.before:
+        output.note("{count} anchor(s) lie before the export and could not be compared", count=found.before)
+    if found.finding:
+        _complain(session, found.finding)
+        output.note("{count} entries before that are as they were written", count=found.count)
         return
     output.say(
         "the audit log is whole from entry {first} on: {count} entries",
-        first=start.seq + 1,
-        count=verifier.head.seq - start.seq,
+        first=found.start.seq + 1,
+        count=found.count,
     )
-    output.say("it ends with {seq}:{hash}", **_head(verifier.head))
-    output.say("{count} anchor(s) agree", count=len(known) - unused)
+    output.say("it ends with {seq}:{hash}", **_head(found.head))
+    output.say("{count} anchor(s) agree", count=found.compared)
 
 
 def _head(head: Head) -> Document:
@@ -310,10 +284,3 @@ def _complain(session: Session, finding: ChainFinding) -> ExitCode:
     output.error_line(f"{output.text('error')}: {output.said(finding.text)}")
     output.error_line(f"  -> {cure}")
     return ExitCode.UNFINISHED
-
-
-def _lines(verifier: ChainVerifier, line: Line) -> Iterator[bytes]:
-    previous = verifier.head.hash
-    for one in verifier:
-        yield line(one, previous)
-        previous = one.hash

@@ -1,0 +1,272 @@
+"""What the rules want: what is due, what would become due, sweeps, and duties that somebody confirms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+import attrs
+
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.api.events import DutyConfirmed
+from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.api.rules import Action, Deadline, Observation
+from provisioner.core.engine.plan import POLICY_ACTOR
+from provisioner.core.engine.planner import Planner
+from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.privacy import Privacy
+from provisioner.core.model import Account, Operation, OperationKind, Unit
+from provisioner.core.model.text import Text
+from provisioner.core.policy.evaluation import Evaluation, RuleFailure
+from provisioner.core.policy.notifier import Notice
+from provisioner.core.policy.policy import Policy
+from provisioner.core.policy.policy_run import Refusal
+from provisioner.core.policy.simulation import Day, Simulation
+from provisioner.core.policy.sweep import Sweep, Swept
+from provisioner.services.parts import Clock
+from provisioner.services.runs import Run
+from provisioner.store import Store
+
+#: What a sweep reports besides operations.
+Report = Notice | Refusal | Observation | RuleFailure
+
+#: Which operation a deadline asks for; the others ask for none.
+_KINDS = {
+    Action.ROTATE: OperationKind.ROTATE,
+    Action.CLOSE: OperationKind.CLOSE,
+    Action.DELETE: OperationKind.DELETE,
+}
+
+
+@attrs.frozen
+class DueList:
+    """What is due."""
+
+    #: The accounts, each with what is due; the most urgent comes first.
+    items: Sequence[tuple[Account, Deadline]]
+    #: The rules that could not say what they want.
+    failures: Sequence[RuleFailure]
+
+
+@attrs.frozen
+class Forecast:
+    """What would happen in the days to come."""
+
+    days: Sequence[Day]
+    #: The rules that could not say what they want.
+    failures: Collection[RuleFailure]
+
+
+@attrs.define(eq=False)
+class SweepRun:
+    """A sweep that is under way. Its operations are a run; what it reports besides is known once they have ended.
+
+    Args:
+
+        sweep: The sweep.
+
+        authority: Says who may read personal data.
+
+        store: What is known.
+    """
+
+    _sweep: Sweep
+    _authority: Authority
+    _store: Store
+    _reports: list[Report] = attrs.field(factory=list, init=False)
+    #: The operations. Iterate over it, or wait for it: the work is done meanwhile.
+    run: Run = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.run = Run(self._operations(self._sweep.run()))
+
+    def reports(self, *, viewer: str) -> list[Report]:
+        """Return what the sweep reported so far, without personal data that the viewer may not read."""
+        privacy, accounts = Privacy(self._authority, viewer), self._store.accounts
+        notices = privacy.shown_notices((found for found in self._reports if isinstance(found, Notice)), accounts)
+        refusals = privacy.shown_refusals((found for found in self._reports if isinstance(found, Refusal)), accounts)
+        return [
+            next(notices) if isinstance(found, Notice) else next(refusals) if isinstance(found, Refusal) else found
+            for found in self._reports
+        ]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the sweep was asked to stop; the next one does what is left."""
+        return self._sweep.is_stopped
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the sweep was not stopped, and every person was told of what is due."""
+        return not self.is_stopped and all(isinstance(found, Notice) and not found.error for found in self._reports)
+
+    def _operations(self, swept: Iterable[Swept]) -> Iterator[Operation]:
+        for found in swept:
+            if isinstance(found, Operation):
+                yield found
+            else:
+                self._reports.append(found)
+
+
+@attrs.frozen(kw_only=True)
+class Deadlines:
+    """Tells what the rules want, does it, and takes the confirmation of duties.
+
+    Args:
+
+        policy: The rules.
+
+        planner: Knows what is protected.
+
+        store: What is known.
+
+        authority: Tells who may confirm a duty.
+
+        record: Writes events into the audit log, and tells the observers.
+
+        make_sweep: Returns a sweep; the argument is who says that the clock is right.
+
+        now: The clock.
+    """
+
+    policy: Policy
+    planner: Planner
+    store: Store
+    authority: Authority
+    record: Callable[..., None]
+    make_sweep: Callable[[str | None], Sweep]
+    now: Clock
+
+    def due(self, *, before: datetime | None = None, unit: str | None = None) -> DueList:
+        """Return what is due.
+
+        Args:
+
+            before: Also what is due before this time; by default, what is due now.
+
+            unit: Only accounts of this unit and of the units below it.
+
+        Raises:
+
+            InputError: There is no such unit.
+        """
+        end = before or self.now() + timedelta(microseconds=1)
+        if unit and unit not in self.store.units([unit]):
+            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
+        evaluated = list(self._evaluated(list(self.store.find_accounts(due_before=end, under=unit))))
+        items = [(account, deadline) for account, found in evaluated for deadline in found.deadlines]
+        due = sorted(
+            (item for item in items if item[1].at < end),
+            key=lambda item: (item[1].at, item[0].login),
+        )
+        return DueList(due, [failure for _, found in evaluated for failure in found.failures])
+
+    def sweep(self, *, clock_confirmed_by: str | None = None) -> SweepRun:
+        """Do what is due.
+
+        Args:
+
+            clock_confirmed_by: Who says that the clock is right, whatever the store remembers.
+
+        Raises:
+
+            ClockError: The clock cannot be believed, and nobody has confirmed it.
+        """
+        sweep = self.make_sweep(clock_confirmed_by)
+        sweep.require_clock()
+        return SweepRun(sweep, self.authority, self.store)
+
+    def preview_sweep(self, *, clock_confirmed_by: str | None = None) -> Forecast:
+        """Return what a sweep would do now.
+
+        Args:
+
+            clock_confirmed_by: Who says that the clock is right, whatever the store remembers.
+
+        Raises:
+
+            ClockError: The clock cannot be believed, and nobody has confirmed it.
+        """
+        self.make_sweep(clock_confirmed_by).require_clock()
+        return self.simulate(days=1)
+
+    def simulate(self, *, days: int) -> Forecast:
+        """Return what one sweep a day would do, if every action succeeded. Nothing is changed.
+
+        Args:
+
+            days: How many days, today included.
+        """
+        simulation = Simulation(policy=self.policy, time_zone=self.policy.time_zone, may=self._may)
+        for accounts in self.store.accounts_after(""):
+            units = self.store.units({account.unit for account in accounts})
+            simulation.add(accounts, units, self.store.marks([account.login for account in accounts]))
+        found = list(simulation.days(self.now(), days))
+        return Forecast(found, simulation.failures.values())
+
+    def confirm(self, account: Account, rule_set: str, *, actor: str, dry_run: bool = False) -> Account:
+        """Confirm that the duty was done which a rule set has for an account.
+
+        Args:
+
+            account: The account.
+
+            rule_set: The name of the rule set.
+
+            actor: Who confirms it: the holder of the account, or an officer.
+
+            dry_run: Only see whether it can be done.
+
+        Returns:
+
+            The account, with what is due next.
+
+        Raises:
+
+            DeniedError: The actor is neither.
+
+            InputError: There is no such rule set, or it has no duty for the account.
+        """
+        if rule_set not in {known.name for known in self.policy.rule_sets}:
+            raise _wrong(Text("there is no rule set {name}", {"name": rule_set}))
+        if actor != account.holder:
+            self.authority.require(actor, {Role.OFFICER}, account.unit)
+        self._require_duty(account, rule_set)
+        return account if dry_run else self._confirmed(account, rule_set, actor)
+
+    def _require_duty(self, account: Account, rule_set: str) -> None:
+        """Make sure that a rule set has a duty for an account, now or later."""
+        [(_, found)] = self._evaluated([account])
+        if not any((deadline.action, deadline.rule_set) == (Action.DUTY, rule_set) for deadline in found.deadlines):
+            values = {"name": rule_set, "login": account.login}
+            raise _wrong(Text("rule set {name} has no duty for {login} to confirm", values))
+
+    def _confirmed(self, account: Account, rule_set: str, actor: str) -> Account:
+        login = account.login
+        self.record(DutyConfirmed(at=self.now(), actor=actor, login=login, subject=login, rule_set=rule_set))
+        self.make_sweep(None).plan_ahead([account])
+        return self.store.accounts([login])[login]
+
+    def _evaluated(self, accounts: Sequence[Account]) -> Iterator[tuple[Account, Evaluation]]:
+        units = self.store.units({account.unit for account in accounts})
+        marks = self.store.marks([account.login for account in accounts])
+        for account in accounts:
+            yield account, self.policy.evaluate(account, units[account.unit], marks.get(account.login, ()))
+
+    def _may(self, account: Account, unit: Unit, action: Action) -> bool:
+        """Say whether a policy may do this at all: protected accounts are left alone."""
+        if action not in _KINDS:
+            return True
+        question = AuthorizeOperation(
+            kind=_KINDS[action],
+            account=account,
+            unit=unit,
+            actor=POLICY_ACTOR,
+            by_policy=True,
+            at=self.now(),
+        )
+        return not self.planner.authorize(question)
+
+
+def _wrong(message: Text) -> InputError:
+    return InputError([Problem(field="rule-set", message=message)])
