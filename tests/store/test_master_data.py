@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -90,58 +87,3 @@ def test_import_that_fails_leaves_no_trace(store: Store) -> None:
         store.save_units([SCHOOL, Unit(code="a", name="a", kind="office", parent="none")])
 
     assert audit_log(store) == before
-
-
-class TestMarks:
-    """What stands for a number in the audit log."""
-
-    def test_no_number_is_in_the_trail(self, store: Store) -> None:
-        store.save_persons([AYSE])
-        store.save_persons([attrs.evolve(AYSE, mobile=OTHER_NUMBER)])
-
-        text = "".join(event.body for event in store.events())
-        assert "1112233" not in text
-        assert "9998877" not in text
-
-    def test_marks_of_another_store_say_nothing_here(self, store: Store, tmp_path: Path) -> None:
-        """A mark that everybody can compute can be tried on all numbers: there are few of them."""
-        with Store.create(f"sqlite:///{tmp_path}/other.db") as other:
-            assert other.mobile_mark(AYSE.mobile) != store.mobile_mark(AYSE.mobile)
-
-    def test_mark_is_the_same_in_every_process(self, store: Store, url: str) -> None:
-        with Store.open(url) as again:
-            assert again.mobile_mark(AYSE.mobile) == store.mobile_mark(AYSE.mobile)
-        assert store.mobile_mark(None) is None
-
-    def test_key_is_beside_the_store_and_for_nobody_else_to_read(self, store: Store, tmp_path: Path) -> None:
-        """In the store, it would be in each backup together with the marks."""
-        mask = os.umask(0)
-        try:
-            store.mobile_mark(AYSE.mobile)
-        finally:
-            os.umask(mask)
-
-        key = tmp_path / "store.db.key"
-        assert stat.S_IMODE(key.stat().st_mode) == 0o600
-        assert key.read_bytes().strip() not in (tmp_path / "store.db").read_bytes()
-        assert sorted(path.name for path in tmp_path.glob("*key*")) == ["store.db.key"]
-
-    def test_lost_key_shows_in_the_marks(self, store: Store, url: str, tmp_path: Path) -> None:
-        """An auditor must not take another key for another number."""
-        first = store.mobile_mark(AYSE.mobile) or ""
-        (tmp_path / "store.db.key").unlink()
-        with Store.open(url) as again:
-            second = again.mobile_mark(AYSE.mobile) or ""
-
-        assert first.partition(":")[0] != second.partition(":")[0]
-
-    @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64])
-    def test_damaged_key_is_named_and_not_replaced(self, store: Store, tmp_path: Path, content: bytes) -> None:
-        key = tmp_path / "store.db.key"
-        key.write_bytes(content)
-
-        with pytest.raises(StoreError, match=r"store\.db\.key"):
-            store.save_persons([AYSE])
-
-        assert key.read_bytes() == content
-        assert store.persons(["p1"]) == {}

@@ -19,7 +19,7 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.store import Store
-from provisioner.store.db.chunks import CHUNK, chunks
+from provisioner.store.db.chunks import CHUNK
 
 if TYPE_CHECKING:
     from tests.store.conftest import Clock, Story
@@ -62,14 +62,6 @@ class TestBulk:
         assert not store.accounts(["none"])
         assert not store.persons(["none"])
         assert not store.operations(["none"])
-
-    def test_chunks_keep_the_order_and_everything(self) -> None:
-        values = [str(number) for number in range(MANY)]
-
-        pieces = list(chunks(values))
-
-        assert [len(piece) for piece in pieces] == [CHUNK, CHUNK, 7]
-        assert [value for piece in pieces for value in piece] == values
 
 
 class TestUnitAccounts:

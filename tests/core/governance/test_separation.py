@@ -1,4 +1,4 @@
-"""Separation of duties over long lists; tests/cli/test_separation.py has what is denied."""
+"""Nobody has two parts in one matter, and neither has who acts for them; administrators are no exception."""
 
 from __future__ import annotations
 
@@ -8,13 +8,84 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import DeniedError
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.governance.authority import Authority, Role, RoleAssignment
 from provisioner.core.governance.separation import SeparationOfDuties
-from provisioner.core.model import Unit
+from provisioner.core.model import Account, OperationKind, Person, Unit
+from tests.core.governance.offices import NOW, Office, assignment
 from tests.core.governance.test_authority import Known, role
 
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+UNIT = Unit(code="46", name="Kahramanmaraş", kind="province", custodian="p5")
+REQUEST = AuthorizeOperation(
+    kind=OperationKind.HANDOVER,
+    account=Account(login="a", domain="meb.gov.tr", unit="46"),
+    unit=UNIT,
+    actor="admin",
+    by_policy=False,
+    at=datetime(2026, 11, 22, 12, tzinfo=UTC),
+)
 NEW = Unit(code="n", name="Yeni Okul", kind="school", parent="46-1", custodian="local")
+PERSON = Person(id="admin", name="Ayşe Işık", mobile="+905320000001", supervisor="boss")
+
+ADMINISTRATORS = [assignment(name, Role.ADMINISTRATOR) for name in ("admin", "second")]
+STAND_IN = assignment("deputy", Role.OFFICER, delegator="admin", starts_at=NOW)
+
+
+def duties(*grants: RoleAssignment, enforced: bool = True) -> SeparationOfDuties:
+    known = Office([*ADMINISTRATORS, *grants])
+    return SeparationOfDuties(Authority(records=known, now=lambda: NOW, enforced=enforced))
+
+
+@pytest.mark.parametrize("releaser", ["admin", "deputy"])
+def test_a_run_is_not_released_by_who_asked_for_it(releaser: str) -> None:
+    request = attrs.evolve(REQUEST, kind=OperationKind.CLOSE, actor=releaser, asked_by="admin")
+
+    assert duties(STAND_IN).operation_authorize(request)
+    assert not duties(STAND_IN).operation_authorize(attrs.evolve(request, actor="second"))
+
+
+@pytest.mark.parametrize("receiver", ["admin", "deputy"])
+def test_an_account_is_not_handed_over_to_who_does_it(receiver: str) -> None:
+    denial = duties(STAND_IN).operation_authorize(attrs.evolve(REQUEST, incoming=receiver))
+
+    assert denial
+    assert "second" in str(denial.cure)
+    assert "admin" not in str(denial.cure)
+    assert not duties(STAND_IN).operation_authorize(attrs.evolve(REQUEST, incoming="p7"))
+
+
+def test_policies_and_sites_without_roles_are_free() -> None:
+    own = attrs.evolve(REQUEST, incoming="admin")
+
+    assert not duties().operation_authorize(attrs.evolve(own, by_policy=True))
+    assert not duties(enforced=False).operation_authorize(own)
+
+
+@pytest.mark.parametrize(("field", "value"), [("mobile", "+905320000002"), ("supervisor", "friend")])
+@pytest.mark.parametrize("actor", ["admin", "deputy"])
+def test_nobody_changes_where_the_own_passwords_go(actor: str, field: str, value: str) -> None:
+    changed = [attrs.evolve(PERSON, **{field: value})]
+
+    with pytest.raises(DeniedError, match="may not change the mobile number or supervisor of admin"):
+        duties(STAND_IN).require_for_persons(actor, {"admin": PERSON}, changed)
+    duties(STAND_IN).require_for_persons("second", {"admin": PERSON}, changed)
+
+
+def test_the_own_other_data_and_new_staff_may_be_imported() -> None:
+    changed = attrs.evolve(PERSON, name="Ayşe Yılmaz")
+
+    duties().require_for_persons("admin", {"admin": PERSON}, [changed])
+    duties().require_for_persons("admin", {}, [PERSON])
+
+
+def test_an_officer_does_not_name_themselves_as_custodian() -> None:
+    officer = assignment("officer", Role.OFFICER, unit="46")
+    named = attrs.evolve(UNIT, custodian="officer")
+
+    with pytest.raises(DeniedError, match="may not name officer the custodian of 46"):
+        duties(officer).require_for_units("officer", {"46": UNIT}, [named])
+    duties(officer).require_for_units("officer", {"46": named}, [attrs.evolve(named, name="İl MEM")])
+    duties(officer).require_for_units("admin", {"46": UNIT}, [attrs.evolve(UNIT, custodian="admin")])
 
 
 def test_rights_are_looked_up_once_for_a_list_and_not_for_each_unit() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.core.api.events import ClockConfirmed, DeadlineMet, DutyConfirmed, RulesChanged, TimesCorrected
 from provisioner.core.api.rules import Action, Deadline
-from provisioner.core.engine.clock import FURTHEST_BACK, LONGEST_REST, KnownTimes
+from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import AccountState, StepError
 from provisioner.core.model.text import Text
@@ -26,16 +26,6 @@ MINUTE = timedelta(minutes=1)
 
 
 class TestKnownTimes:
-    @pytest.mark.parametrize("away", [LONGEST_REST, -FURTHEST_BACK])
-    def test_it_goes_on_up_to_a_limit(self, away: timedelta) -> None:
-        known = KnownTimes(trusted_at=NOON, latest_at=NOON)
-        beyond = NOON + away + (MINUTE if away > timedelta(0) else -MINUTE)
-
-        assert known.objection(NOON + away) is None
-        assert known.after(NOON + away).trusted_at == max(NOON, NOON + away)
-        assert known.objection(beyond) is not None
-        assert known.after(beyond).trusted_at == NOON
-
     def test_a_store_that_is_used_remembers_when(self, store: Store, story: type[Story]) -> None:
         assert store.known_times() is None
         for days in (0, 40, 80, 1000, 81):

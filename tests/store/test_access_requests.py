@@ -1,11 +1,10 @@
-"""Roles, request forms and reports of trouble in the store."""
+"""Request forms in the store."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 
-import attrs
 import pytest
 
 from provisioner.core.api.errors import BusyError
@@ -17,19 +16,10 @@ from provisioner.core.governance.access_requests import (
     RequestRejected,
     RequestSubmitted,
 )
-from provisioner.core.governance.authority import Granted, Revoked, Role, RoleAssignment
-from provisioner.core.governance.incidents import (
-    Trouble,
-    TroubleEscalated,
-    TroubleReported,
-    TroubleResolved,
-    TroubleState,
-)
 from provisioner.core.model import OperationKind
 from provisioner.store import Store
 from tests.store.conftest import NOON, Story
 
-GRANT = RoleAssignment(id="g1", person="p1", role=Role.PERSONNEL_OFFICE, unit="46", granted_by="root", granted_at=NOON)
 FORM = AccessRequest(
     id="f1", kind=OperationKind.ROTATE, login="ab46", unit="46", requester="p2", reason="x", submitted_at=NOON
 )
@@ -41,26 +31,6 @@ def told(make: type[FormEvent], form: AccessRequest) -> FormEvent:
 
 def kinds(store: Store) -> Sequence[str]:
     return [entry.kind for entry in store.events()]
-
-
-class TestGrants:
-    """Who has which role."""
-
-    def test_are_read_as_they_were_given(self, store: Store) -> None:
-        delegated = attrs.evolve(GRANT, id="g2", person="p2", unit=None, delegator="p1", ends_at=NOON)
-        store.write(*(Granted(at=NOON, actor="root", grant=one) for one in (GRANT, delegated)))
-
-        assert (store.grants_of("p1"), store.grants_of("p3")) == ([GRANT], [])
-        assert store.find_grants(delegator="p1") == [delegated]
-
-    def test_are_gone_when_revoked_and_live_on_in_the_trail(self, store: Store) -> None:
-        store.write(Granted(at=NOON, actor="root", grant=GRANT))
-        for _ in range(2):
-            store.write(Revoked(at=NOON, actor="root", grant=GRANT))
-
-        assert store.all_grants() == []
-        assert kinds(store) == ["authority_granted", "authority_revoked", "authority_revoked"]
-        assert store.verify_chain() is None
 
 
 class TestForms:
@@ -126,23 +96,3 @@ class TestForms:
         store.write(one.ended(), one.finished())
 
         assert store.forms_carried_out() == [begun]
-
-
-class TestTroubles:
-    """Reports of trouble."""
-
-    def test_are_read_as_they_stand(self, store: Store, story: type[Story]) -> None:
-        store.write(story("ab46").planned())
-        trouble = Trouble(id="t1", login="ab46", text="x", reporter="p1", reported_at=NOON, unit="46")
-        make = {"at": NOON, "actor": "p1", "login": "ab46"}
-        store.write(TroubleReported(trouble=trouble, **make))  # type: ignore[arg-type]
-        assert store.trouble("t1") == trouble
-        assert list(store.find_troubles(state=TroubleState.OPEN, under="46")) == [trouble]
-
-        moved = trouble.moved_to("46")
-        store.write(TroubleEscalated(trouble=moved, **make))  # type: ignore[arg-type]
-        with pytest.raises(BusyError):
-            store.write(TroubleResolved(trouble=trouble.resolved("late"), **make))  # type: ignore[arg-type]
-        store.write(TroubleResolved(trouble=moved.resolved("done"), **make))  # type: ignore[arg-type]
-
-        assert list(store.find_troubles(state=TroubleState.OPEN)) == []

@@ -9,7 +9,6 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import BusyError, LeaseLostError
-from provisioner.core.engine.ports import Journal, Records
 from provisioner.core.model import (
     Account,
     AccountKind,
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
     from tests.store.conftest import Clock, Story
 
 HOUR = timedelta(hours=1)
-
-
-def test_store_is_what_the_engine_needs(store: Store) -> None:
-    journal: Journal = store
-    records: Records = store
-
-    assert (journal, records) == (store, store)
 
 
 class TestPlanned:

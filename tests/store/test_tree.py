@@ -1,4 +1,4 @@
-"""Imports of units and persons, and the tree that units make."""
+"""The tree that units make."""
 
 from __future__ import annotations
 
