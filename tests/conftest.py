@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from provisioner.testing.plugin import require_server
 
@@ -33,3 +35,13 @@ def _server() -> Iterator[MakeServer]:
     yield make
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Take back what a command does to the logs of this process: the next test may look for a line."""
+    handlers, level, configured = logging.root.handlers[:], logging.root.level, structlog.get_config()
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.configure(**configured)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from shutil import copy
@@ -12,7 +11,6 @@ from typing import Any
 
 import attrs
 import pytest
-import structlog
 from click.testing import CliRunner
 
 from provisioner import hookimpl
@@ -198,13 +196,3 @@ def _office(bare_office: Office, stores: Path) -> Office:
     """Return an office that knows its units and people."""
     copy(stores / "filled.sqlite", bare_office.config.parent / "provisioner.sqlite")
     return bare_office
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Take back what commands do to the logs of this process."""
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
