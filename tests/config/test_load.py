@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from provisioner.config.load import LimitSettings, LoadedConfiguration, find_file, load, structure
 from provisioner.config.secrets import REFERENCES
 from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.model.secret import Secret
 from provisioner.core.policy.policy import Scope
 
@@ -343,3 +344,10 @@ def test_the_limits_that_are_told_are_those_of_the_code(page: str) -> None:
     )
 
     assert told in text
+
+
+def test_each_limit_reaches_the_engine() -> None:
+    """A value that is read and not handed over leaves the default, and a small site without protection."""
+    settings = LimitSettings(mass_change_percent=7, mass_change_from=3, mass_change_window_hours=5)
+
+    assert settings.mass_change == MassChangeLimit(percent=7, from_accounts=3, window=timedelta(hours=5))

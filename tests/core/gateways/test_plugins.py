@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import sys
 import types
 from collections.abc import Callable
@@ -398,3 +399,17 @@ def test_a_target_is_asked_by_its_name(plugins: Plugins) -> None:
     assert plugins.report("posta").warnings == ()
     with pytest.raises(MisconfiguredError, match="there is no target post; there are posta"):
         plugins.report("post")
+
+
+def test_records_of_all_loggers_are_masked_before_a_plug_in_is_loaded(make_plugins: Callable[..., Plugins]) -> None:
+    """A library of a plug-in may log to a file of its own, where nothing else looks for secrets."""
+    former = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(logging.LogRecord)
+    try:
+        make_plugins()
+        args = (samples.SECRET.reveal(),)
+        record = logging.getLogRecordFactory()("library", logging.INFO, "library.py", 1, "sent %s", args, None)
+    finally:
+        logging.setLogRecordFactory(former)
+
+    assert record.getMessage() == "sent <secret>"
