@@ -52,7 +52,8 @@ def page() -> str:
         (
             "The configuration is one TOML file. `provisioner` reads the file of `--config`, else that of "
             "`$PROVISIONER_CONFIG`, else `./provisioner.toml`. Unknown keys and wrong types are errors that name the "
-            "file, the key and the cure; `provisioner check` reports them. Relative paths start at the folder of the file."
+            "file, the key and the cure; `provisioner check` reports them. Relative paths start at the folder of the "
+            "file."
         ),
         f"A secret is given by reference: {secrets.REFERENCES}.",
         "## Top level",
