@@ -33,6 +33,10 @@ def page() -> str:
             "The journal stores these events, the [audit log](audit.md) chains them, and the hook "
             "[`operation_event`](hooks.md#operation_event) observes them. In JSON, every event has `kind` and `at`."
         ),
+        (
+            "The `message` and the `cure` of a `StepError` are objects with an English `template` and its `values`, "
+            "which may be such objects themselves. Entries of earlier versions have the finished sentence instead."
+        ),
         table(("kind", "what happened"), *((f"[`{cls.kind}`](#{cls.kind})", summary(cls)) for cls in found.values())),
         "## Common fields",
         f"Every event has these fields; events of operations always have all of them.\n\n{_fields(Event, Event)}",

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
@@ -16,13 +16,10 @@ import attrs
 #: Where the product's own messages are: those of its parts that have a file of their own, and all others.
 PARTS = (".", "store", "demo", "rules")
 
-#: How many characters of its own a template needs to be recognised in a message that was filled in.
-LEAST_TELLING = 8
-
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)[^{}]*\}")
 
 
-@attrs.frozen(eq=False, slots=False)
+@attrs.frozen(eq=False)
 class Catalogue:
     """Looks up message templates in one language; what it does not know stays English.
 
@@ -49,21 +46,9 @@ class Catalogue:
         """Return the template in this language."""
         return self.templates.get(template, template)
 
-    def again(self, message: str) -> str:
-        """Return a message that was filled in and stored in English, such as a step's error, in this language."""
-        for pattern, template in self._patterns:
-            if found := pattern.fullmatch(message):
-                return template.format_map({name: self.again(value) for name, value in found.groupdict().items()})
-        return message
-
-    @cached_property
-    def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
-        """What each filled-in template looks like, the most telling first. A single word may be a name."""
-        telling = {template: len(_PLACE.sub("", template)) for template in self.templates if " " in template}
-        ordered = sorted(
-            (one for one in telling if telling[one] >= LEAST_TELLING), key=telling.__getitem__, reverse=True
-        )
-        return [(_pattern(english), self.templates[english]) for english in ordered]
+    def sentence(self, text: str) -> str:
+        """Return a sentence in this language. A single word stays: it may be a name."""
+        return self(text) if " " in text else text
 
 
 @cache
@@ -96,23 +81,3 @@ def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
 
 def _places(template: str) -> set[str]:
     return {place.group() for place in _PLACE.finditer(template)}
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    pieces: list[str] = []
-    names: set[str] = set()
-    end = 0
-    for place in _PLACE.finditer(template):
-        pieces += [re.escape(template[end : place.start()]), _place_pattern(place, names)]
-        end = place.end()
-    return re.compile("".join([*pieces, re.escape(template[end:])]), re.DOTALL)
-
-
-def _place_pattern(place: re.Match[str], names: set[str]) -> str:
-    name = place.group(1)
-    if name is None:
-        return re.escape(place.group()[0])
-    if name in names:
-        return f"(?P={name})"
-    names.add(name)
-    return f"(?P<{name}>.*)"

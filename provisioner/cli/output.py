@@ -124,9 +124,9 @@ class Output:
             return self._session.time(value)
         return visible(catalogue(str(value)) if name in _WORDS else self.translated(str(value)))
 
-    def translated(self, message: str) -> str:
-        """Return a message that was stored in English in the language asked for, with times where people are."""
-        said = self._session.catalogue.again(message)
+    def translated(self, sentence: str) -> str:
+        """Return a sentence that a message quotes in the language asked for, with times where people are."""
+        said = self._session.catalogue.sentence(sentence)
         return _TIME.sub(lambda time: self._session.time(datetime.fromisoformat(time.group())), said)
 
     def word(self, value: StrEnum) -> str:

@@ -27,6 +27,7 @@ from provisioner.core.engine.plan import Naming
 from provisioner.core.gateways.gateway import CHANNEL_HOOKS, TARGET_HOOKS
 from provisioner.core.governance.protection import Pattern
 from provisioner.core.model.identifiers import name_objection
+from provisioner.core.model.quotations import bound, toml_problem
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text, Texts, visible
 from provisioner.core.policy.policy import Scope
@@ -310,7 +311,7 @@ def load(path: Path) -> LoadedConfiguration:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # the latter also for an integer of thousands of digits
-        raise ConfigurationError("{path} cannot be read: {error}", path=path, error=error) from None
+        raise ConfigurationError("{path} cannot be read: {error}", path=path, error=toml_problem(error)) from None
     return LoadedConfiguration(file=path, content=structure(table, Configuration, "", file=path))
 
 
@@ -386,9 +387,9 @@ def _kind(cls: Any) -> Text:
     return _TABLE if attrs.has(cls) or _is_mapping(cls) else _NAMES.get(cls, _NAMES[str])
 
 
-def _bound(error: BaseException) -> str:
+def _bound(error: BaseException) -> Text:
     """Return a validator's own words: they name the attribute and the bound, before what was found."""
-    return str(error.args[0]).split(":")[0].split(" (got")[0] if error.args else type(error).__name__
+    return bound(str(error.args[0]).split(":")[0].split(" (got")[0] if error.args else type(error).__name__)
 
 
 _LIST, _TABLE = Text("a list"), Text("a table")

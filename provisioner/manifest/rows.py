@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from provisioner.core.model.quotations import toml_problem
 from provisioner.core.model.text import Text
 from provisioner.manifest.encoding import decode
 from provisioner.manifest.findings import WHOLE_FILE, WHOLE_LINE, Findings
@@ -78,7 +79,9 @@ def _toml_rows(text: str, shape: Shape, findings: Findings) -> Iterator[Row]:
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place.group(1)) if place else None
-        raise findings.stop(line, WHOLE_LINE, Text("it is no TOML: {reason}", {"reason": error})) from None
+        raise findings.stop(
+            line, WHOLE_LINE, Text("it is no TOML: {reason}", {"reason": toml_problem(error)})
+        ) from None
     for name in content.keys() - {shape.table}:
         findings.add(None, name, Text("there is no such table; write each as [[{table}]]", {"table": shape.table}))
     tables = content.get(shape.table, [])

@@ -22,7 +22,6 @@ from provisioner.core.engine.preview import Preview, preview
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import Operation, OperationState, StepError
-from provisioner.core.model.text import Text
 from provisioner.store import Store
 
 #: Errors that are raised before an operation begins.
@@ -297,5 +296,4 @@ class Runs:
 
 def _refused(operation: Operation) -> Refused:
     error = operation.error or StepError(name="", message="")
-    reason, cure = Text("{why}", {"why": error.message}), Text("{cure}", {"cure": error.cure})
-    return Refused(login=operation.login, reason=reason, cure=cure)
+    return Refused(login=operation.login, reason=error.message, cure=error.cure)

@@ -18,7 +18,7 @@ from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.gateways.maintenance import Calendar, Maintenance, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.authority import Authority, Role
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, literal
 from provisioner.services.parts import Clock
 from provisioner.store import Store
 
@@ -65,11 +65,11 @@ class System:
         return Condition.QUARANTINED if self.health.quarantined_at else Condition.FAILING
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Text:
         """Why it is in maintenance, or how it failed the last time."""
         if self.maintenance:
-            return self.maintenance.reason
-        return self.health.error.message if self.health else ""
+            return literal(self.maintenance.reason)
+        return self.health.error.message if self.health else Text("")
 
 
 def systems(config: LoadedConfiguration, store: Store, now: Clock) -> list[System]:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import time_machine
 
+from provisioner.testing.faults import Fault
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Office
 
@@ -48,6 +50,24 @@ def items(office: Office, *options: object) -> list[dict[str, Any]]:
 
 class TestList:
     """``audit list``."""
+
+    def test_says_why_something_failed_in_the_language_of_the_reader(self, office: Office) -> None:
+        office.faults("pys").on("account_create", Fault.CANNOT_CONNECT)
+        office.type("unit", "open", "il-mem")
+        office.type("target", "maintenance", "pys", "--until", "2099-01-01T00:00:00Z")
+        office.type("resume")
+
+        [error] = [item["event"]["error"] for item in items(office) if item["event"]["kind"] == "operation_put_off"]
+
+        assert error["message"]["template"] == "{target} is in maintenance until {end}"
+        assert error["message"]["values"] == {"target": "pys", "end": "2099-01-01 00:00:00+00:00"}
+        assert "2099-01-01 03:00:00+03:00 anına kadar bakımda" in office.type("--lang", "tr", "audit", "list").out
+
+    def test_says_why_something_failed_when_an_earlier_version_wrote_it(self, lived: Office) -> None:
+        """Then it is a finished sentence, in which braces mean nothing."""
+        tamper(lived, """UPDATE events SET body = '{"error": {"message": "{pys} is down"}}' WHERE seq = 2""")
+
+        assert "{pys} is down" in lived.type("audit", "list").out
 
     def test_whole_event_is_there_for_scripts(self, lived: Office) -> None:
         first, *_ = items(lived)

@@ -44,7 +44,7 @@ OPERATION = Operation(
 
 
 def test_operation() -> None:
-    document = operation_document(OPERATION, str.upper)
+    document = operation_document(OPERATION, lambda text: str(text).upper())
 
     assert document == {
         "id": "4f",

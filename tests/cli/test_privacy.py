@@ -15,7 +15,7 @@ from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import StepError
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, Texts
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.services.bootstrap import utc_now
 from provisioner.testing.faults import Fault
@@ -294,6 +294,20 @@ class TestOperations:
 
         expected = StepError(name="MissingError", message="10023 of ***: nobody knows ***", cure="look for ***")
         assert (shown.error, shown.steps[0].error) == (expected, expected)
+
+    def test_do_not_name_persons_in_messages_of_a_plugin(self, office: Office) -> None:
+        """A plug-in may have written an id into its template, or into a message inside its message."""
+        by(office, ADMINISTRATOR, "account", "rotate", "arge46", "--reason", "illness")
+        [operation] = [operation for operation in office.operations() if operation.kind == "rotate"]
+        why = Texts([Text("nobody knows {id}", {"id": "1002"})])
+        message = Text("{{x}} of 1002 to {login}: {why}", {"login": "1002", "why": why})
+        with office.open() as store:
+            privacy = Privacy(Authority(records=store, now=utc_now), STRANGER)
+            error = StepError(name="MissingError", message=message)
+            [shown] = privacy.shown_operations([attrs.evolve(operation, error=error)], store.accounts)
+
+        assert shown.error is not None
+        assert str(shown.error.message) == "{x} of *** to ***: nobody knows ***"
 
 
 class TestForeseenChanges:

@@ -385,7 +385,7 @@ def test_the_refusal_of_one_item_stops_no_other(
         operations = harness.run(plan)
 
     left = {operation.login: operation for operation in operations if operation.state is not OperationState.DONE}
-    named = {login: operation.error.message if operation.error else "" for login, operation in left.items()}
+    named = {login: str(operation.error.message) if operation.error else "" for login, operation in left.items()}
     named |= {refused.login: str(refused.reason) for refused in plan.refused}
     assert len(operations) + len(plan.refused) == len(LIST)
     assert list(named) == ([] if refusal.overcome else [REFUSED.login])

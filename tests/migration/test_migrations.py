@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from provisioner.core.api.errors import StoreError
-from provisioner.core.model import Unit
+from provisioner.core.gateways.health import TargetHealth
+from provisioner.core.model import StepError, Unit
+from provisioner.core.model.text import Text, Texts
 from provisioner.store import Store
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
@@ -122,6 +126,46 @@ def test_deadlines_of_an_old_store_are_computed_again(database: Database, url: s
 
     with Store.open(url) as store:
         assert store.schedule().fingerprint == ""
+
+
+def test_errors_of_an_old_store_are_read(database: Database, url: str) -> None:
+    """They are finished sentences, and braces in them mean nothing."""
+    upgrade(database, "0003")
+    keep_health(database, '{"name": "UnavailableError", "message": "{pys} is down", "cure": "start it"}')
+
+    Store.migrate(url)
+
+    with Store.open(url) as store:
+        [health] = store.all_health()
+    assert (str(health.error.message), str(health.error.cure)) == ("{pys} is down", "start it")
+
+
+def test_errors_become_sentences_for_an_earlier_version(database: Database, url: str) -> None:
+    lines = Texts([Text("{count} failed", {"count": 2}), Text("it is gone")])
+    message = Text("{target}: {why}", {"target": "pys", "why": lines})
+    error = StepError(name="UnavailableError", message=message, cure=Text("start {target}", {"target": "pys"}))
+    Store.create(url).close()
+    with Store.open(url) as store:
+        now = datetime(2026, 3, 1, tzinfo=UTC)
+        store.change_health("pys", lambda _: TargetHealth(name="pys", failing_since=now, error=error))
+
+    downgrade(database, "0003")
+
+    with database.read() as connection:
+        kept = connection.exec_driver_sql("SELECT error FROM target_health").scalar_one()
+    assert json.loads(kept) == {
+        "name": "UnavailableError",
+        "message": "pys: 2 failed\nit is gone",
+        "cure": "start pys",
+    }
+
+
+def keep_health(database: Database, error: str) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO target_health (name, failing_since, noticed, error) VALUES ('pys', '2026-03-01 00:00', '', ?)",
+            (error,),
+        )
 
 
 def test_store_that_is_up_to_date_stays_as_it_is(url: str, tmp_path: Path) -> None:

@@ -152,8 +152,8 @@ def _number(policy: Entry, name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _not_usable(error: TargetError) -> str:
-    return str(Text("not every server can be used: {error}; {cure}", {"error": error.text, "cure": error.cure}))
+def _not_usable(error: TargetError) -> Text:
+    return Text("not every server can be used: {error}; {cure}", {"error": error.text, "cure": error.cure})
 
 
 def _expect_switch(session: LdapSession, name: str) -> None:

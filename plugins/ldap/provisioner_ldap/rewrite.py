@@ -52,7 +52,7 @@ class Undo:
                 "the former password of {dn} cannot be restored: {reason}",
                 cure="set pwdCheckQuality to 1 in the password policy, so that hashed passwords can be restored",
                 dn=self.former.dn,
-                reason=str(error),
+                reason=error.text,
             ) from None
 
 
@@ -86,8 +86,8 @@ class Rewrite:
             raise UnknownOutcomeError(
                 "{dn} is half changed: {error}; and it could not be taken back: {second}",
                 dn=self.former.dn,
-                error=str(error),
-                second=str(second),
+                error=error.text,
+                second=second.text,
             ) from None
 
     def add(self, attributes: Attributes) -> bool:

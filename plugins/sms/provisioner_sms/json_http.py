@@ -78,7 +78,7 @@ class JsonGateway:
             receipt = self._perform(self._settings.check, {}, harmless=True)
         except ForbiddenError as error:
             raise MisconfiguredError(
-                "the provider does not accept our credentials: {reason}", reason=str(error)
+                "the provider does not accept our credentials: {reason}", reason=error.text
             ) from None
         if receipt.state in {DeliveryState.ACCEPTED, DeliveryState.DELIVERED}:
             return ()

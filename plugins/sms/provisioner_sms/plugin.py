@@ -72,7 +72,7 @@ class SmsChannel:
             try:
                 self._number(person)
             except RefusedError as error:
-                unreachable[person.id] = str(error)
+                unreachable[person.id] = error.text
         return ChannelReport(unreachable=unreachable, warnings=self._open().check())
 
     @hookimpl

@@ -21,6 +21,7 @@ from provisioner.cli.options import DAY, json_option
 from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
+from provisioner.core.model.text import as_text
 from provisioner.services.audit_log import (
     DOCUMENTATION_NUMBER,
     AuditLog,
@@ -204,7 +205,7 @@ def _audit_log(session: Session) -> Iterator[AuditLog]:
 def _row(entry: StoredEntry, session: Session) -> tuple[str, ...]:
     event = entry.event or {}
     shown = (str(event.get(name, "?")) for name in ("actor", "login", "kind"))
-    what = session.output.translated(_what(event, session.catalogue))
+    what = session.output.translated(_what(event, session))
     return (str(entry.seq), _local(event.get("at"), session), *shown, what, str(event.get("operation_id", "?")))
 
 
@@ -215,17 +216,17 @@ def _local(text: object, session: Session) -> str:
         return "?"
 
 
-def _what(event: Document, word: Catalogue) -> str:
+def _what(event: Document, session: Session) -> str:
     """Return what an event says beside who and when, in short, with our own words in the reader's language."""
     match event:
         case {"error": {"message": message}} | {"step": {"error": {"message": message}}}:
-            return str(message)
+            return session.output.said(as_text(message))
         case {"before": {**before}, "after": {**after}}:
             return ", ".join(f"{name}: {before.get(name) or '-'} → {value or '-'}" for name, value in after.items())
         case {"step": {**step}}:
-            return _step(step, event.get("recipient"), word)
+            return _step(step, event.get("recipient"), session.catalogue)
         case {"state": what} | {"operation": {"kind": what}}:
-            return word(str(what))
+            return session.catalogue(str(what))
     return ""
 
 

@@ -72,9 +72,7 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     """
     with session.application(dry_run=dry_run) as app:
         ended = app.held_runs.discard(run_id, actor=session.actor, reason=reason, dry_run=dry_run)
-    session.output.document(
-        {"operations": [operation_document(operation, session.output.translated) for operation in ended]}
-    )
+    session.output.document({"operations": [operation_document(operation, session.output.said) for operation in ended]})
     if dry_run:
         session.output.say("{count} operations would end; this is a dry run, nothing was changed", count=len(ended))
     else:

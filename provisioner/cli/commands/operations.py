@@ -33,7 +33,7 @@ def list_(session: Session, *, state: str | None, ended_too: bool, unit: str | N
         session.output.stream(
             ("id", "login", "kind", "state", "since", "waits until", "why"),
             operations.find(viewer=session.actor, state=wanted, unit=unit, ended_too=ended_too),
-            document=lambda operation: operation_document(operation, session.output.translated),
+            document=lambda operation: operation_document(operation, session.output.said),
             row=lambda operation: _row(session, operation),
         )
     return ExitCode.DONE
@@ -52,7 +52,7 @@ def show(session: Session, operation_id: str) -> ExitCode:
         operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
         operation = operations.operation(operation_id, viewer=session.actor)
         held_until = operations.held_until(operation)
-    content = operation_document(operation, session.output.translated)
+    content = operation_document(operation, session.output.said)
     session.output.document({**content, "held_until": iso(held_until)})
     if held_until:
         next_step = session.output.text("a process works on it, and holds it until {time}", time=held_until)
@@ -70,8 +70,8 @@ def show(session: Session, operation_id: str) -> ExitCode:
         ("since", session.local_time(operation.created_at)),
         ("ended", session.local_time(operation.finished_at)),
         ("waits until", session.local_time(operation.next_try_at)),
-        ("why", output.translated(error.message) if error else ""),
-        ("cure", output.translated(error.cure) if error else ""),
+        ("why", output.said(error.message) if error else ""),
+        ("cure", output.said(error.cure) if error else ""),
         ("next", next_step),
     ]
     output.fields((name, value) for name, value in fields if value)
@@ -105,7 +105,7 @@ def _row(session: Session, operation: Operation) -> Sequence[str]:
         output.word(operation.state),
         session.local_time(operation.created_at),
         session.local_time(operation.next_try_at),
-        output.translated(error.message) if error else "",
+        output.said(error.message) if error else "",
     )
 
 
@@ -117,7 +117,7 @@ def _steps(session: Session, operation: Operation) -> Sequence[Sequence[str]]:
             step.hook,
             output.word(step.outcome) if step.outcome else "",
             str(step.attempts),
-            output.translated(step.error.message) if step.error else "",
+            output.said(step.error.message) if step.error else "",
         )
         for step in operation.steps
     ]

@@ -10,6 +10,7 @@ from functools import partial
 import attrs
 import click
 
+from provisioner.cli.commands.accounts import known_accounts
 from provisioner.cli.commands.runs import follow, started
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
@@ -159,7 +160,7 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
     A duty is, for example, a backup.
     """
     with session.application() as app:
-        [account] = app.accounts.find([login])
+        [account] = known_accounts(app.store, app.planner.naming, [login])
         after = app.deadlines.confirm(account, rule_set, actor=session.actor, dry_run=dry_run)
     shown = account_document(after, {})
     session.output.document(

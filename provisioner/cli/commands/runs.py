@@ -69,16 +69,6 @@ def run(
     return follow(session, app, app.runs.start(plan, prepare=prepare))
 
 
-def answer(session: Session, app: Application, result: Run | RunPreview) -> ExitCode:
-    """Follow a run, or show a preview.
-
-    Raises:
-
-        ProvisionerError: Nothing was changed.
-    """
-    return show_preview(session, result) if isinstance(result, RunPreview) else follow(session, app, result)
-
-
 def follow(
     session: Session, app: Application, run: Run, *, more: Callable[[], Mapping[str, object]] = dict
 ) -> ExitCode:
@@ -111,10 +101,10 @@ def follow(
             raise
         failure = error  # what has been done until then is to be said all the same
     shown = app.runs.shown(run.ended, viewer=session.actor)
-    document = {**_document(session, shown, run.unchanged, run.refused), **more()}
+    answer = {**_document(session, shown, run.unchanged, run.refused), **more()}
     if failure:
-        document["error"] = failures.document(failure, session)
-    session.output.document(document)
+        answer["error"] = failures.document(failure, session)
+    session.output.document(answer)
     _tell(session, shown, run)
     if failure:
         for line in failures.lines(failure, session):
@@ -134,9 +124,9 @@ def show_preview(session: Session, preview: RunPreview) -> ExitCode:
     """Show what would be done, whether it would be held back, and what could not be done now."""
     plan = preview.plan
     operations = [work.operation for work in plan.work]
-    document = _document(session, operations, plan.unchanged, plan.refused)
+    answer = _document(session, operations, plan.unchanged, plan.refused)
     more = {"staged": preview.excess is not None, "unusable": _unusable(session, preview.unusable)}
-    session.output.document({**document, **more, "changes": preview_document(preview.changes)})
+    session.output.document({**answer, **more, "changes": preview_document(preview.changes)})
     _tell_planned(session, operations, preview.changes)
     _tell_unchanged(session, plan.unchanged)
     _tell_refused(session, plan.refused)
@@ -169,7 +159,7 @@ def _document(
 ) -> dict[str, object]:
     said = session.output.said
     answer: dict[str, object] = {
-        "operations": [operation_document(operation, session.output.translated) for operation in operations],
+        "operations": [operation_document(operation, session.output.said) for operation in operations],
         "unchanged": [{"login": account.login, "reason": said(account.reason)} for account in unchanged],
     }
     left = [{"login": account.login, "reason": said(account.reason), "cure": said(account.cure)} for account in refused]
@@ -201,13 +191,13 @@ def _tell(session: Session, operations: Sequence[Operation], run: Run) -> None:
 def _tell_lacking(session: Session, operation: Operation, names: Container[str]) -> None:
     """Say what is not done, or not proved, because a target has no hook for it."""
     for error in dict.fromkeys(step.error for step in operation.steps if step.error and step.error.name in names):
-        session.output.say("  not done: {why}", why=session.output.translated(error.message))
+        session.output.say("  not done: {why}", why=session.output.said(error.message))
 
 
 def _tell_error(session: Session, error: StepError) -> None:
-    session.output.line(f"  {session.output.translated(error.message)}")
-    if error.cure:
-        session.output.line(f"  -> {session.output.translated(error.cure)}")
+    session.output.line(f"  {session.output.said(error.message)}")
+    if error.cure.template:
+        session.output.line(f"  -> {session.output.said(error.cure)}")
 
 
 def _tell_unchanged(session: Session, unchanged: Iterable[Unchanged]) -> None:

@@ -117,7 +117,7 @@ def _document(system: System) -> Document:
         "plugin": system.plugin,
         "state": system.condition.value,
         "until": iso(system.maintenance.until) if system.maintenance else None,
-        "reason": system.reason,
+        "reason": str(system.reason),
     }
 
 
@@ -125,4 +125,4 @@ def _row(session: Session, system: System) -> tuple[str, ...]:
     output = session.output
     until = session.local_time(system.maintenance.until) if system.maintenance else ""
     kind, state = output.word(system.kind), output.word(system.condition)
-    return (system.name, kind, system.plugin, state, until, output.translated(system.reason))
+    return (system.name, kind, system.plugin, state, until, output.said(system.reason))

@@ -10,18 +10,19 @@ from provisioner.core.governance.authority import RoleAssignment
 from provisioner.core.governance.incidents import Trouble
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit, canonical
+from provisioner.core.model.text import Text
 
 Document = dict[str, object]
 
 
-def operation_document(operation: Operation, translated: Callable[[str], str]) -> Document:
+def operation_document(operation: Operation, said: Callable[[Text], str]) -> Document:
     """Return an operation, with its steps.
 
     Args:
 
         operation: The operation.
 
-        translated: Returns what the journal says in English in the language asked for.
+        said: Returns a message in the language asked for.
     """
     return {
         "id": operation.id,
@@ -34,8 +35,8 @@ def operation_document(operation: Operation, translated: Callable[[str], str]) -
         "created_at": iso(operation.created_at),
         "finished_at": iso(operation.finished_at),
         "next_try_at": iso(operation.next_try_at),
-        "error": _error(operation.error, translated),
-        "steps": [_step(step, translated) for step in operation.steps],
+        "error": _error(operation.error, said),
+        "steps": [_step(step, said) for step in operation.steps],
     }
 
 
@@ -165,17 +166,17 @@ def iso(time: datetime | None) -> str | None:
     return canonical.iso(time) if time else None
 
 
-def _step(step: Step, translated: Callable[[str], str]) -> Document:
+def _step(step: Step, said: Callable[[Text], str]) -> Document:
     return {
         "name": step.name,
         "hook": step.hook,
         "outcome": step.outcome.value if step.outcome else None,
         "attempts": step.attempts,
-        "error": _error(step.error, translated),
+        "error": _error(step.error, said),
     }
 
 
-def _error(error: StepError | None, translated: Callable[[str], str]) -> Document | None:
+def _error(error: StepError | None, said: Callable[[Text], str]) -> Document | None:
     if error is None:
         return None
-    return {"class": error.name, "message": translated(error.message), "cure": translated(error.cure)}
+    return {"class": error.name, "message": said(error.message), "cure": said(error.cure)}

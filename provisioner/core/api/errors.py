@@ -49,14 +49,14 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Self
 
 import attrs
 
 from provisioner.core.model import StepError
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, Texts, storable
 
 #: The longest time for which a target can ask not to be called.
 LONGEST_REST = timedelta(days=1)
@@ -79,8 +79,13 @@ class ProvisionerError(Exception):
         self.cure = Text(cure, values)
         super().__init__(message)
 
+    @property
+    def message(self) -> Text:
+        """All that it says, with everything that it carries."""
+        return self.text
+
     def __str__(self) -> str:
-        return str(self.text)
+        return str(self.message)
 
 
 class ConfigurationError(ProvisionerError):
@@ -106,9 +111,14 @@ class Problem:
     #: What is wrong with it.
     message: Text
 
-    def __str__(self) -> str:
+    @property
+    def placed(self) -> Text:
+        """What is wrong, after its place."""
         place = ":".join(str(part) for part in (self.file, self.line, self.subject, self.field) if part is not None)
-        return f"{place}: {self.message}"
+        return Text("{place}: {message}", {"place": place, "message": self.message})
+
+    def __str__(self) -> str:
+        return str(self.placed)
 
 
 class InputError(ProvisionerError):
@@ -125,8 +135,10 @@ class InputError(ProvisionerError):
         self.problems, self.warnings = tuple(problems), tuple(warnings)
         super().__init__("{count} problem(s) in the input", count=len(self.problems))
 
-    def __str__(self) -> str:
-        return "\n".join([f"{self.text}:", *map(str, self.problems)])
+    @property
+    def message(self) -> Text:
+        """How many problems there are, and one line for each."""
+        return _listed(self.text, [problem.placed for problem in self.problems])
 
 
 class DeniedError(ProvisionerError):
@@ -164,8 +176,16 @@ class NotAuthorizedError(DeniedError):
         self.denials = tuple(denials)
         super().__init__("{count} operation(s) denied", count=len(self.denials))
 
-    def __str__(self) -> str:
-        return "\n".join([f"{self.text}:", *(f"{denial.login}: {denial.denial.reason}" for denial in self.denials)])
+    @property
+    def message(self) -> Text:
+        """How many operations are denied, and one line for each."""
+        return _listed(
+            self.text,
+            [
+                Text("{login}: {reason}", {"login": denial.login, "reason": denial.denial.reason})
+                for denial in self.denials
+            ],
+        )
 
 
 class BusyError(ProvisionerError):
@@ -356,8 +376,17 @@ class NotReadyError(ProvisionerError):
         self.errors = tuple(errors)
         super().__init__("not ready: {targets}", targets=", ".join(error.target for error in errors))
 
-    def __str__(self) -> str:
-        return "\n".join([f"{self.text}:", *(f"{error.target}: {error}" for error in self.errors)])
+    @property
+    def message(self) -> Text:
+        """Which targets and channels are not ready, and one line for each."""
+        return _listed(
+            self.text,
+            [Text("{target}: {error}", {"target": error.target, "error": error.message}) for error in self.errors],
+        )
+
+
+def _listed(heading: Text, lines: Iterable[Text]) -> Text:
+    return Text("{heading}:\n{lines}", {"heading": heading, "lines": Texts(lines)})
 
 
 def known_or_defect(error: Exception) -> ProvisionerError:
@@ -373,4 +402,4 @@ def raised_at(error: BaseException) -> str:
 
 def step_error(error: ProvisionerError) -> StepError:
     """Return *error* as it is stored."""
-    return StepError(name=type(error).__name__, message=str(error), cure=str(error.cure))
+    return StepError(name=type(error).__name__, message=storable(error.message), cure=storable(error.cure))

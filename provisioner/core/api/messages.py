@@ -253,7 +253,7 @@ class TargetReport:
 
     capabilities: Capabilities = Capabilities()
     #: What works today and may not tomorrow, or is unwise, with the cure; one sentence each.
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str | Text, ...] = ()
     #: Until when the certificates that its servers show are good, in UTC, by the server's name.
     certificates: Mapping[str, datetime] = attrs.field(factory=dict)
     #: What it demands of passwords; ``provisioner check`` compares it with the passwords that are made and the rules.
@@ -267,8 +267,8 @@ class ChannelReport:
     """The answer of a channel that works."""
 
     #: For each recipient of the request who cannot be reached: the person's id, and why.
-    unreachable: Mapping[str, str] = attrs.field(factory=dict)
-    warnings: tuple[str, ...] = ()
+    unreachable: Mapping[str, str | Text] = attrs.field(factory=dict)
+    warnings: tuple[str | Text, ...] = ()
 
 
 class DeliveryState(StrEnum):
@@ -294,7 +294,7 @@ class DeliveryReceipt:
     #: The provider's own id of the message.
     reference: str | None = None
     #: Why, without any secret and without the message's text.
-    detail: str = ""
+    detail: str | Text = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@ from provisioner.core.api.errors import NotAppliedError, RefusedError, TargetErr
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.gateways.retrying import Retry
+from provisioner.core.model.text import Text
 
 
 def deliver(send: Callable[[], DeliveryReceipt], channel: Channel, delivery_id: str, retry: Retry) -> DeliveryReceipt:
@@ -37,11 +38,11 @@ def deliver(send: Callable[[], DeliveryReceipt], channel: Channel, delivery_id: 
 
         TargetError: What the channel raised.
     """
-    lost = ""
+    lost: Text | None = None
     try:
         receipt = send()
     except UnknownOutcomeError as error:
-        lost = str(error)
+        lost = error.text
         receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=lost)
     if receipt.state is DeliveryState.UNKNOWN and "delivery_probe" in channel.hooks:
         receipt = _probed(channel, delivery_id, retry)
@@ -61,4 +62,4 @@ def _probed(channel: Channel, delivery_id: str, retry: Retry) -> DeliveryReceipt
     try:
         return retry.call(lambda _: channel.probe(probe))
     except TargetError as error:
-        return DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=str(error))
+        return DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=error.text)

@@ -225,7 +225,7 @@ class Engine:
 
     def _check_channels(self, recipients: tuple[Person, ...]) -> list[Problem]:
         """Say who cannot be reached over any channel that works; one working channel is enough."""
-        unreachable: list[dict[str, str]] = []
+        unreachable: list[dict[str, str | Text]] = []
         errors: list[TargetError] = []
         channels = [deliverer for deliverer in self.context.deliverers if deliverer.maintenance() is None]
         if not channels:
@@ -432,7 +432,7 @@ def _broken_off(operation: Operation, error: Exception) -> Operation:
     return attrs.evolve(operation, error=step_error(failure))
 
 
-def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str]:
+def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str | Text]:
     """Return who cannot be reached over a channel, by id; one that has no check may reach everybody."""
     if "channel_check" not in channel.hooks:
         channel.expect_no_quarantine()
@@ -445,11 +445,11 @@ def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, 
         return _told_apart(channel, recipients, error)
 
 
-def _refused_by(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str]:
+def _refused_by(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str | Text]:
     return dict(channel.check(CheckChannel(recipients=recipients)).unreachable)
 
 
-def _told_apart(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str]:
+def _told_apart(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str | Text]:
     """Return who cannot be reached over a channel whose check fails, if it fails for some of these people only.
 
     Raises:
@@ -465,11 +465,11 @@ def _told_apart(channel: Channel, recipients: tuple[Person, ...], error: TargetE
     return found
 
 
-def _searched(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str]:
+def _searched(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str | Text]:
     """Halve the recipients until those are found for whom the check fails."""
     if len(recipients) == 1:
-        return {recipients[0].id: str(error)}
-    middle, found = len(recipients) // 2, dict[str, str]()
+        return {recipients[0].id: error.text}
+    middle, found = len(recipients) // 2, dict[str, str | Text]()
     for half in (recipients[:middle], recipients[middle:]):
         try:
             found |= _refused_by(channel, half)

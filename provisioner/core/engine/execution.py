@@ -282,7 +282,7 @@ class Execution:
             return Receipt(outcome=Outcome.APPLIED, detail="found by a probe, after the answer was lost")
         if proved is None:
             raise error
-        raise NotAppliedError("{error}; a probe showed that nothing had changed", error=str(error))
+        raise NotAppliedError("{error}; a probe showed that nothing had changed", error=error.text)
 
     def _prove(self, target: Target, proof: Callable[[], bool | None], state: TargetState) -> None:
         """Prove that the change is there, with a log-in where there is a password."""

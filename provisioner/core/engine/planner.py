@@ -360,7 +360,7 @@ class Planner:
         try:
             text = unit.login or self.choose_login(unit)
         except (ConfigurationError, TargetError) as error:
-            problems.append(_unit_problem(unit, "login", "no login can be chosen: {why}", why=str(error)))
+            problems.append(_unit_problem(unit, "login", "no login can be chosen: {why}", why=error.text))
             return None
         try:
             return self.naming.login(text)
@@ -418,7 +418,7 @@ class Planner:
         try:
             return self.authorize(question)
         except TargetError as error:
-            reason = Text("it cannot be told whether this is allowed: {why}", {"why": str(error)})
+            reason = Text("it cannot be told whether this is allowed: {why}", {"why": error.text})
             return [Denial(reason=reason, cure=error.cure)]
 
     def _question(self, intent: _Intent, initiator: Initiator) -> AuthorizeOperation:
@@ -555,7 +555,7 @@ def _unanswered(operation: Operation, people: LookUp) -> TargetError | None:
 
 
 def _not_looked_up(operation: Operation, error: TargetError) -> Refused:
-    values = {"person": operation.holder or "", "why": str(error)}
+    values = {"person": operation.holder or "", "why": error.text}
     return Refused(
         login=operation.login,
         reason=Text("{person}, who holds it or is to receive it, cannot be looked up: {why}", values),

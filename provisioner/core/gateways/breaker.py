@@ -187,7 +187,7 @@ class Breaker:
                     cure="mend it, then run 'provisioner target resume {target}'",
                     target=self.name,
                     since=self._known.failing_since,
-                    error=self._known.error.message or self._known.error.name,
+                    error=self._known.error.message if self._known.error.message.template else self._known.error.name,
                 )
 
     def _admit(self) -> None:
@@ -256,7 +256,9 @@ class Breaker:
             elif self.state is BreakerState.HALF_OPEN:
                 self._open()  # the probe was interrupted and told nothing
         if notice:
-            log.warning("target_quarantined", target=self.name, error=notice.error.name, reason=notice.error.message)
+            log.warning(
+                "target_quarantined", target=self.name, error=notice.error.name, reason=str(notice.error.message)
+            )
             self.notify(notice)
 
     def _worked(self) -> None:
@@ -351,7 +353,7 @@ def _of_item(error: Exception, target: str, item: str | None) -> Exception:
         cure="see what {target} has of {item}, and whether we may read and change it",
         target=target,
         item=item or "this call",
-        reason=str(error),
+        reason=error.text,
     )
     if error.cure.template:
         refusal.cure = error.cure

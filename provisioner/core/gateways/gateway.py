@@ -332,7 +332,7 @@ class Channel(Gateway):
     def check(self, request: CheckChannel) -> ChannelReport:
         """Call ``channel_check``, and add to the persons who cannot be reached those without one phone number."""
         report = self.call("channel_check", request, ChannelReport)
-        unusable = {person.id: str(why) for person in request.recipients if (why := _number_objection(person))}
+        unusable = {person.id: why for person in request.recipients if (why := _number_objection(person))}
         return attrs.evolve(report, unreachable={**report.unreachable, **unusable})
 
     def _require_number(self, recipient: Person) -> None:

@@ -47,7 +47,7 @@ class Practice:
                 limit=limits.maximum_length,
             )
 
-    def warnings(self, limits: PasswordLimits) -> list[str]:
+    def warnings(self, limits: PasswordLimits) -> list[Text]:
         """Say, with the cure, if passwords end on a target before the rules do anything about it."""
         if limits.maximum_age is None:
             return []
@@ -59,7 +59,7 @@ class Practice:
                 " longer, or configure a rule set under [rules]",
                 {"there": there},
             )
-            return [str(text)]
+            return [text]
         if age >= self.life:
             return []
         text = Text(
@@ -67,4 +67,4 @@ class Practice:
             " locked out without a warning; allow them for longer there, or lower the days of the rules",
             {"there": there, "days": math.ceil(self.life / _DAY)},
         )
-        return [str(text)]
+        return [text]

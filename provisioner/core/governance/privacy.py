@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from string import Formatter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -18,7 +19,7 @@ from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.incidents import Trouble
 from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, Texts
 
 if TYPE_CHECKING:
     from provisioner.core.engine.preview import Preview
@@ -311,7 +312,7 @@ def _masked_operation(operation: Operation) -> Operation:
 def _masked_error(error: StepError | None, hidden: Collection[str | None]) -> StepError | None:
     if error is None:
         return None
-    return attrs.evolve(error, message=_without(error.message, hidden), cure=_without(error.cure, hidden))
+    return attrs.evolve(error, message=_masked_text(error.message, hidden), cure=_masked_text(error.cure, hidden))
 
 
 def _masked_failure(error: ProvisionerError, hidden: Collection[str | None]) -> ProvisionerError:
@@ -322,12 +323,24 @@ def _masked_failure(error: ProvisionerError, hidden: Collection[str | None]) -> 
 
 def _masked_text(text: Text, hidden: Collection[str | None]) -> Text:
     values = {name: _masked_value(value, hidden) for name, value in text.values.items()}
-    return attrs.evolve(text, values=values)
+    return Text(_masked_template(text.template, hidden), values)
+
+
+def _masked_template(template: str, hidden: Collection[str | None]) -> str:
+    """Return a template without these ids; a plug-in may have written some into it."""
+    pieces = [(_without(piece, hidden), name) for piece, name, *_ in Formatter().parse(template)]
+    return "".join(_escaped(piece) + ("" if name is None else f"{{{name}}}") for piece, name in pieces)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _masked_value(value: object, hidden: Collection[str | None]) -> object:
     if isinstance(value, Text):
         return _masked_text(value, hidden)
+    if isinstance(value, Texts):
+        return Texts(_masked_text(line, hidden) for line in value)
     return _without(value, hidden) if isinstance(value, str) else value
 
 

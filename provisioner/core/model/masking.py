@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, Texts
 
 if TYPE_CHECKING:
     from provisioner.core.model.secret import Secret
@@ -134,7 +134,7 @@ def _rebuilt(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str) and not isinstance(value, Enum):
         rebuilt: Any = change(value)
     elif isinstance(value, Text):
-        values = {key: change(str(one)) for key, one in value.values.items()}
+        values = {key: _rebuilt_value(one, change) for key, one in value.values.items()}
         rebuilt = attrs.evolve(value, template=change(value.template), values=values)
     elif isinstance(value, Mapping):
         rebuilt = {_rebuilt(key, change): _rebuilt(one, change) for key, one in value.items()}
@@ -148,6 +148,10 @@ def _rebuilt(value: Any, change: Callable[[str], str]) -> Any:
     else:
         rebuilt = value
     return rebuilt
+
+
+def _rebuilt_value(value: object, change: Callable[[str], str]) -> object:
+    return _rebuilt(value, change) if isinstance(value, (Text, Texts)) else change(str(value))
 
 
 _COLLECTIONS = (list, tuple, set, frozenset)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import attrs
 
+from provisioner.core.model.text import Text, as_text
 from provisioner.core.model.validators import require_utc
 
 
@@ -68,12 +69,12 @@ class Outcome(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class StepError:
-    """Why a step or an operation did not do what it should, as it is stored and shown."""
+    """Why a step or an operation did not do what it should, as it is stored. A sentence may stand for a message."""
 
     #: The name of the error's class in :mod:`provisioner.core.api.errors`.
     name: str
-    message: str
-    cure: str = ""
+    message: Text = attrs.field(converter=as_text)
+    cure: Text = attrs.field(default=Text(""), converter=as_text)
 
 
 @attrs.frozen(kw_only=True)

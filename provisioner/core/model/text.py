@@ -3,16 +3,29 @@
 Text that other systems and people supply may hold characters that a terminal, a log collector or a browser obeys
 instead of showing them: control characters, directional marks, line separators. :func:`visible` and
 :func:`printable_json` replace them wherever text leaves the program.
+
+A message is stored as its template and its values, so that it can be shown in any language later; :func:`storable`
+prepares it, and :func:`as_text` reads it back.
 """
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol, Self
 
 import attrs
+
+#: How many characters of a value are stored.
+LONGEST_VALUE = 2000
+
+#: How many levels of messages inside messages are stored as messages; deeper ones become plain text.
+DEEPEST = 4
+
+#: JSON readers may not keep integers beyond this exact.
+_LARGEST = 2**53
 
 
 class Translator(Protocol):
@@ -33,7 +46,7 @@ class Text:
     #: An English sentence with ``{named}`` places, without a final full stop.
     template: str
     #: What fills the places. Never a secret.
-    values: Mapping[str, object] = attrs.field(factory=dict)
+    values: Mapping[str, object] = attrs.field(factory=dict, hash=False)
 
     def said(self, catalogue: Translator) -> str:
         """Return the sentence in the language of *catalogue*."""
@@ -59,6 +72,84 @@ def in_zone(time: datetime, zone: tzinfo = UTC) -> str:
 
 def _stated(values: Mapping[str, object]) -> Mapping[str, object]:
     return {name: in_zone(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def as_text(message: str | Text | Mapping[str, object]) -> Text:
+    """Return a message that was stored.
+
+    Args:
+
+        message: A template and its values, as JSON has them, or a finished sentence, as earlier versions stored it.
+            Braces in a sentence mean nothing.
+    """
+    match message:
+        case Text():
+            return message
+        case {"template": str(template), "values": dict(values)}:
+            text = Text(template, {str(name): _read(value) for name, value in values.items()})
+            return text if _is_complete(text) else literal(template)
+        case _:
+            return literal(str(message))
+
+
+def literal(sentence: str) -> Text:
+    """Return a finished sentence as a message; there is nothing in it to fill."""
+    return Text("{sentence}", {"sentence": sentence}) if sentence else Text("")
+
+
+def storable(text: Text, depth: int = DEEPEST) -> Text:
+    """Return *text* as JSON can hold it: its values are numbers, bounded strings, and messages of the same form.
+
+    Args:
+
+        text: The message.
+
+        depth: How many levels of messages inside it are stored as messages.
+    """
+    if len(text.template) > LONGEST_VALUE:
+        return literal(_shortened(str(text)))
+    return Text(text.template, {name: _storable(value, depth) for name, value in text.values.items()})
+
+
+def _storable(value: object, depth: int) -> object:
+    match value:
+        case Text() if depth:
+            return storable(value, depth - 1)
+        case Texts() if depth:
+            return Texts(storable(line, depth - 1) for line in value)
+        case datetime():
+            return in_zone(value)
+        case int() | float() if math.isfinite(value) and abs(value) <= _LARGEST:
+            return value
+    return _shortened(str(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def _read(value: object) -> object:
+    match value:
+        case dict():
+            return _as_line(value)
+        case list():
+            return Texts(map(_as_line, value))
+        case str() | int() | float():
+            return value
+    return str(value)
+
+
+def _as_line(value: object) -> Text:
+    return as_text(value if isinstance(value, dict) else str(value))
+
+
+def _is_complete(text: Text) -> bool:
+    """Whether every place of the template can be filled."""
+    try:
+        str(text)
+    except (LookupError, ValueError, TypeError, AttributeError):
+        return False
+    return True
 
 
 class Lines(str):

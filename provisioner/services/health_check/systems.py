@@ -52,7 +52,7 @@ def _practice(config: LoadedConfiguration, plugins: Plugins, now: Clock) -> Prac
 def check_systems(config: LoadedConfiguration, plugins: Plugins, now: Clock) -> Iterator[CheckResult]:
     """Check every target and channel, at the same time, because each may make us wait for a while."""
     practice = _practice(config, plugins, now)
-    looks: list[tuple[str, Callable[[], tuple[Text, Sequence[str]]]]] = [
+    looks: list[tuple[str, Callable[[], tuple[Text, Sequence[str | Text]]]]] = [
         *((f"targets.{name}", partial(_target, target, practice)) for name, target in plugins.targets.items()),
         *((f"channels.{name}", partial(_channel, channel)) for name, channel in plugins.channels.items()),
     ]
@@ -83,7 +83,7 @@ def check_quarantine(config: LoadedConfiguration, now: Clock) -> Iterator[CheckR
                 yield problem(f"{family}.{name}", error)
 
 
-def _system(name: str, look: Callable[[], tuple[Text, Sequence[str]]]) -> list[CheckResult]:
+def _system(name: str, look: Callable[[], tuple[Text, Sequence[str | Text]]]) -> list[CheckResult]:
     try:
         message, warnings = look()
     except UnsupportedError:
@@ -99,7 +99,7 @@ def _system(name: str, look: Callable[[], tuple[Text, Sequence[str]]]) -> list[C
     return [CheckResult(name=name, message=message), *warned]
 
 
-def _target(target: Target, practice: Practice) -> tuple[Text, Sequence[str]]:
+def _target(target: Target, practice: Practice) -> tuple[Text, Sequence[str | Text]]:
     report = target.check()
     practice.require_acceptance(report.passwords)
     facts = ", ".join(f"{key} {value}" for key, value in report.capabilities.facts.items())
@@ -107,5 +107,5 @@ def _target(target: Target, practice: Practice) -> tuple[Text, Sequence[str]]:
     return message, [*report.warnings, *practice.warnings(report.passwords)]
 
 
-def _channel(channel: Channel) -> tuple[Text, Sequence[str]]:
+def _channel(channel: Channel) -> tuple[Text, Sequence[str | Text]]:
     return Text("reachable"), channel.check(CheckChannel()).warnings

@@ -15,6 +15,7 @@ from provisioner.core.api.errors import (
     ThrottledError,
     TransientError,
     UnavailableError,
+    step_error,
 )
 from provisioner.core.model.text import Text
 
@@ -64,6 +65,15 @@ def test_an_input_error_lists_every_problem_with_its_place() -> None:
     )
 
     assert str(error).splitlines()[1:] == ["units.csv:3:parent: unknown unit X", "46001:login: empty"]
+
+
+def test_an_error_is_stored_with_all_that_it_lists() -> None:
+    error = InputError([Problem(field="login", message=Text("{login} is taken", {"login": "a"}))])
+
+    stored = step_error(error).message
+
+    assert str(stored) == str(error) == "1 problem(s) in the input:\nlogin: a is taken"
+    assert stored.said({"{heading}:\n{lines}": "{lines}"}.__getitem__) == "login: a is taken"
 
 
 DAY = LONGEST_REST.total_seconds()

@@ -533,7 +533,7 @@ def test_a_defect_at_one_operation_is_that_operations(world: World, harness: Har
         assert set(broken) == {"birim1"}
         assert broken["birim1"].error
         assert broken["birim1"].error.name == "DefectError"
-        assert "KeyError" in broken["birim1"].error.message
+        assert "KeyError" in str(broken["birim1"].error.message)
         assert SECRET not in repr(broken)
     assert world.proved(0)
     assert world.proved(2)

@@ -88,7 +88,7 @@ def test_all_that_is_new_of_a_run_is_held(books: Books, staging: Staging) -> Non
     assert (staged.run.operations, staged.run.percent, staged.run.affected) == (1, 7, 30)
     assert (new.operation.state, new.operation.staging) == (OperationState.STAGED, staged.run.id)
     assert new.operation.error
-    assert "30 of 40" in new.operation.error.message
+    assert "30 of 40" in str(new.operation.error.message)
     assert known == planned("b", recorded=True)
 
 
@@ -128,4 +128,4 @@ def test_a_discarded_run_says_who_and_why(books: Books, staging: Staging, reason
     assert staging.discard("r1", actor="p2", reason=reason) == list(books.held.values())
     [discarded] = books.events
     assert isinstance(discarded, RunDiscarded)
-    assert discarded.error.message == said
+    assert str(discarded.error.message) == said

@@ -237,8 +237,8 @@ class TestStaging:
         assert (run.actor, run.reason, run.target) == (INITIATOR.actor, INITIATOR.reason, IN_TOTAL)
         assert operation.error is not None
         assert operation.staging == run.id
-        assert operation.error.message == "held back: 5 of 20 accounts would be closed, and 20 % is the limit"
-        assert f"policy release {run.id}" in operation.error.cure
+        assert str(operation.error.message) == "held back: 5 of 20 accounts would be closed, and 20 % is the limit"
+        assert f"policy release {run.id}" in str(operation.error.cure)
 
     def test_is_in_the_trail_as_a_whole(self, harness: Harness) -> None:
         operations = close(harness, *range(5))
@@ -490,7 +490,7 @@ class TestDiscard:
         ended = harness.engine.staging.discard(held(harness), actor="müdür", reason="a wrong list")
 
         assert states(ended) == {OperationState.FAILED}
-        assert {one.error.message for one in ended if one.error} == {"discarded by müdür: a wrong list"}
+        assert {str(one.error.message) for one in ended if one.error} == {"discarded by müdür: a wrong list"}
         assert all(world.logs_in(number) for number in range(5))
         assert harness.store.staged_runs() == []
         assert len(audit_log(harness, "run_discarded")) == 1

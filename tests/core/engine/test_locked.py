@@ -86,9 +86,9 @@ def test_a_renewal_ends_and_names_the_lock(office: Office, change: Callable[[Off
     assert operation.error is not None
     assert operation.error.name == "LockedError"
     named = "nsAccountLock=true" if isinstance(office.directory, Directory) else "not by this program"
-    assert "posta" in operation.error.message
-    assert named in operation.error.message
-    assert "an administrator of posta" in operation.error.cure
+    assert "posta" in str(operation.error.message)
+    assert named in str(operation.error.message)
+    assert "an administrator of posta" in str(operation.error.cure)
     assert office.harness.resume() == []
 
 
@@ -145,7 +145,7 @@ def test_a_lock_that_an_opening_does_not_lift_ends_it(tmp_path: Path) -> None:
 
     assert operation.state is OperationState.UNDONE
     assert operation.error is not None
-    assert "nsRoleDN=cn=locked" in operation.error.message
+    assert "nsRoleDN=cn=locked" in str(operation.error.message)
     assert office.messages == []
     office.harness.close()
 

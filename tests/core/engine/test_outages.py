@@ -170,7 +170,7 @@ def test_what_makes_a_password_waits_beside_a_closing_that_goes_on(world: World,
     assert found["birim1"].state is OperationState.INCOMPLETE
     assert found["birim1"].error is not None
     assert found["birim1"].error.name == "NotReadyError"
-    assert "pys" in found["birim1"].error.message
+    assert "pys" in str(found["birim1"].error.message)
     assert world.targets["posta"].faults.calls["account_rotate"] == before
     assert found["birim0"].tries == 2
 

@@ -246,7 +246,7 @@ def test_a_target_that_cannot_do_it_is_shown_as_not_attempted(tmp_path: Path) ->
     step = plan.work[0].operation.steps[0]
     assert step.outcome is Outcome.NOT_APPLIED
     assert step.error
-    assert step.error.message == "half cannot do account_close, as the configuration says"
+    assert str(step.error.message) == "half cannot do account_close, as the configuration says"
 
 
 def test_the_personnel_system_knows_better_than_the_store(harness: Harness) -> None:

@@ -91,7 +91,7 @@ def test_a_step_keeps_what_was_known_at_its_beginning(journal: Journal, recorder
     assert isinstance(ended, StepEnded)
     assert (ended.step.reference, ended.step.attempts, begun.step.attempts) == ("d1", 3, 1)
     assert ended.step.error
-    assert (ended.step.error.name, ended.step.error.message) == ("RefusedError", "no credit")
+    assert (ended.step.error.name, str(ended.step.error.message)) == ("RefusedError", "no credit")
 
 
 @pytest.mark.parametrize("state", [OperationState.DONE, OperationState.INCOMPLETE])

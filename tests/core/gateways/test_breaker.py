@@ -525,7 +525,7 @@ class TestNotice:
                     succeed(breaker)
 
         [notice] = world.notices
-        assert (notice.target, notice.error.name, notice.error.message) == ("posta", "TransientError", "down")
+        assert (notice.target, notice.error.name, str(notice.error.message)) == ("posta", "TransientError", "down")
         assert [log["event"] for log in logs] == ["target_quarantined"]
 
     def test_is_given_by_one_of_many_processes(self, world: World) -> None:
@@ -542,7 +542,7 @@ class TestNotice:
         fail(other, DOWN, times=2)
         fail_after(world.quarantined, other.call(), MisconfiguredError("wrong password"))
 
-        assert [notice.error.message for notice in world.notices] == ["down", "wrong password"]
+        assert [str(notice.error.message) for notice in world.notices] == ["down", "wrong password"]
 
     def test_is_not_given_again_for_another_number_in_the_text(self, world: World) -> None:
         late, later = (TransientError("no answer within {seconds} s", seconds=seconds) for seconds in (3, 4))

@@ -132,7 +132,10 @@ class TestOperations:
 
         assert shown.error
         assert (shown.actor, shown.reason) == (MASK, MASK)
-        assert (shown.error.message, shown.error.cure) == (f"{MASK} has no number, p11 has one", f"ask {MASK}")
+        assert (str(shown.error.message), str(shown.error.cure)) == (
+            f"{MASK} has no number, p11 has one",
+            f"ask {MASK}",
+        )
 
     def test_of_a_policy_are_personal_to_nobody(self) -> None:
         by_policy = attrs.evolve(OPERATION, actor="policy:renewal", reason="001 ¶2", error=None)

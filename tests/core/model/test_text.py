@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.core.model.text import Lines, printable_json, visible
+from provisioner.core.model.text import (
+    DEEPEST,
+    LONGEST_VALUE,
+    Lines,
+    Text,
+    Texts,
+    as_text,
+    printable_json,
+    storable,
+    visible,
+)
 
 ANYTHING = st.text(st.characters(codec=None))
 
@@ -50,3 +62,77 @@ def test_json_means_the_same_and_is_one_line(value: object) -> None:
 
 def test_lines_keep_their_own_line_feeds_only() -> None:
     assert Lines.of(["a\nb", "c"]) == "a\\nb\nc"
+
+
+def restored(text: Text) -> Text:
+    """Return *text* after it was stored as JSON and read again."""
+    document: dict[str, object] = json.loads(json.dumps(attrs.asdict(storable(text))))
+    return as_text(document)
+
+
+class TestStoredMessages:
+    """A message as it is kept in tables and in the audit log."""
+
+    def test_keep_the_template_and_the_values(self) -> None:
+        text = Text("{count} of {login}", {"count": 3, "login": "birim0"})
+
+        assert restored(text) == text
+
+    def test_keep_messages_inside_them(self) -> None:
+        text = Text("{error}: {lines}", {"error": Text("{a} is down", {"a": "pys"}), "lines": Texts([Text("x y")])})
+
+        assert restored(text) == text
+
+    def test_say_the_same_as_before(self) -> None:
+        at = datetime(2026, 3, 1, 12, 30, 0, 999, tzinfo=UTC)
+        text = Text("{at} {none} {yes} {none!s}", {"at": at, "none": None, "yes": True})
+
+        assert str(restored(text)) == str(text) == "2026-03-01 12:30:00+00:00 None True None"
+
+    @given(ANYTHING)
+    @settings(deadline=None)
+    def test_of_earlier_versions_are_finished_sentences(self, sentence: str) -> None:
+        """Braces in them come from another system, and are no places."""
+        assert str(as_text(sentence)) == sentence
+
+    def test_do_not_grow_with_what_another_system_says(self) -> None:
+        text = storable(Text("{detail}", {"detail": "x" * 10_000_000}))
+
+        assert len(str(text)) == LONGEST_VALUE
+        assert str(text).endswith("x…")
+
+    def test_do_not_grow_with_a_template_that_a_plugin_fills_itself(self) -> None:
+        text = storable(Text("x{{" * 5000))
+
+        assert len(str(text)) == LONGEST_VALUE
+        assert str(restored(text)) == str(text)
+
+    def test_have_no_endless_depth(self) -> None:
+        text = Text("a place")
+        for _ in range(50):
+            text = Text("in {place}", {"place": text})
+
+        depth, kept = 0, storable(text)
+        while isinstance(place := kept.values["place"], Text):
+            depth, kept = depth + 1, place
+        assert (depth, str(storable(text))) == (DEEPEST, str(text))
+
+    @pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**400 // 10**100, -(2**60)])
+    def test_have_no_number_that_json_readers_change(self, value: float) -> None:
+        assert storable(Text("{value}", {"value": value})).values == {"value": str(value)}
+
+    @pytest.mark.parametrize(
+        "stored",
+        [
+            {"template": "{lost} place", "values": {}},
+            {"template": "{open", "values": {"open": 1}},
+            {"template": "{a.b.c}", "values": {"a": "x"}},
+        ],
+    )
+    def test_that_cannot_be_filled_are_shown_as_they_are(self, stored: dict[str, object]) -> None:
+        """A list of operations must not fail at one row."""
+        assert str(as_text(stored)) == stored["template"]
+
+    @pytest.mark.parametrize("stored", [{"template": 1, "values": {}}, {"values": {}}, {}])
+    def test_of_an_unknown_form_are_shown_all_the_same(self, stored: dict[str, object]) -> None:
+        assert str(as_text(stored)) == str(stored)

@@ -39,7 +39,7 @@ def test_the_lock_is_named_and_the_former_password_is_good_once_it_is_lifted(
 
         assert operation.state is OperationState.UNDONE
         assert operation.error is not None
-        assert f"{attribute}={LOCKS[attribute]}" in operation.error.message
+        assert f"{attribute}={LOCKS[attribute]}" in str(operation.error.message)
         assert administrator.text(dn, attribute) == LOCKS[attribute]
         assert harness.resume() == []
         assert harness.account(account.login).state is AccountState.OPEN

@@ -365,7 +365,7 @@ class TestCheck:
         monkeypatch.setattr(PysSettings, "in_the_clear", property(lambda _: True))
         settings = PysSettings(url=mock.url, api_key=mock.api_key, insecure=True)
         with closing(Pys(settings=settings)) as pys:
-            assert "unencrypted" in pys.target_check(CheckTarget()).warnings[0]
+            assert "unencrypted" in str(pys.target_check(CheckTarget()).warnings[0])
 
 
 class TestMisbehaviour:

@@ -101,7 +101,7 @@ class TestSend:
         kannel.network.connect()
 
         assert receipt.state is DeliveryState.ACCEPTED
-        assert "queued" in receipt.detail
+        assert "queued" in str(receipt.detail)
         assert received(kannel) == ["wait"]
 
     @pytest.mark.parametrize("to", ["abc", "90 532 123 45 67", f"{NUMBER} +905339999999"])

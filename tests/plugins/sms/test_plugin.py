@@ -211,7 +211,7 @@ def test_a_check_names_everybody_who_cannot_be_reached(channel: MakeChannel, rec
 
     report = channel(TABLE).channel_check(CheckChannel(recipients=people))
 
-    assert report.unreachable == {
+    assert {person: str(why) for person, why in report.unreachable.items()} == {
         "2": "no mobile number is registered",
         "3": "the registered number is a landline",
         "4": "the registered number is not a mobile number",
