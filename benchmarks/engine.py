@@ -100,7 +100,7 @@ def rotate(harness: Harness, portion: range) -> None:
     logins = [f"unit{number}" for number in portion]
     found = harness.store.accounts(logins)
     plan = harness.planner.rotate([found[login] for login in logins], initiator=INITIATOR)
-    for operation in harness.engine.apply(plan):
+    for operation in harness.engine.iter_apply(plan):
         if operation.state is not OperationState.DONE:
             sys.exit(f"{operation}")
 

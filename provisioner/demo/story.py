@@ -86,7 +86,7 @@ class Story:
 
     def carry_out(self, plan: Plan) -> Sequence[Operation]:
         """Carry a plan out, with a progress bar where somebody watches."""
-        running = self.stage.app.engine.apply(plan)
+        running = self.stage.app.engine.iter_apply(plan)
         return list(self.output.progress(running, len(plan.work), "accounts"))
 
     def accounts(self) -> list[Account]:

@@ -91,7 +91,7 @@ class HeldRuns:
 
             NotReadyError: Targets or channels cannot be used now. Nothing was changed.
         """
-        return Run(self.engine.release(self._id(run_id), actor=actor, reason=reason))
+        return Run(self.engine.iter_release(self._id(run_id), actor=actor, reason=reason))
 
     def preview_release(self, run_id: str, *, actor: str) -> RunPreview:
         """Return what a release would carry out; see :meth:`release`."""

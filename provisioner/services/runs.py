@@ -203,7 +203,7 @@ class Runs:
         if prepare:
             prepare()
         # After the preparation something is changed, so errors of the engine belong to the run.
-        operations = self._applied(plan) if prepare else self.engine.apply(plan)
+        operations = self._applied(plan) if prepare else self.engine.iter_apply(plan)
         return Run(operations, unchanged=plan.unchanged, refused=plan.refused, total=len(plan.work))
 
     def resume(self, *, only_due: bool = False) -> Run:
@@ -240,7 +240,7 @@ class Runs:
 
             StoreError: The store failed.
         """
-        return Run(self.engine.retry(operations), unchanged=unchanged)
+        return Run(self.engine.iter_retry(operations), unchanged=unchanged)
 
     def preview_retry(
         self, operations: Iterable[Operation], unchanged: Sequence[Unchanged] = (), *, viewer: str
@@ -278,7 +278,7 @@ class Runs:
         return list(Privacy(self.authority, viewer).shown_operations(operations, self.store.accounts))
 
     def _applied(self, plan: Plan) -> Iterator[Operation]:
-        yield from self.engine.apply(plan)
+        yield from self.engine.iter_apply(plan)
 
     def _left(self, *, only_due: bool) -> Iterator[Operation]:
         """Yield the operations that have not ended, each once: first what is due, then what waits for its next try."""

@@ -205,11 +205,11 @@ class Harness:
 
     def run(self, plan: Plan) -> list[Operation]:
         """Carry a plan out."""
-        return list(self.engine.apply(plan))
+        return self.engine.apply(plan)
 
     def release(self, run: str, actor: str = "releaser") -> list[Operation]:
         """Carry out a run that was held back."""
-        return list(self.engine.release(run, actor=actor))
+        return self.engine.release(run, actor=actor)
 
     def maintain(self, name: str, until: datetime) -> None:
         """Let a target or channel be in maintenance until then."""
@@ -234,7 +234,7 @@ class Harness:
 
     def resume(self) -> list[Operation]:
         """Carry out what is left."""
-        return list(self.engine.resume())
+        return self.engine.resume()
 
     def _record(self, *events: Event) -> None:
         self.on_record(events)

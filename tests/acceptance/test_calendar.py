@@ -98,7 +98,7 @@ def open_over_four_weeks(app: Application, clock: FakeClock) -> None:
     to_open = units()[1:]
     for day in range(28):
         some = to_open[day::28]
-        operations = list(app.engine.apply(app.planner.open_units(some, Initiator(actor="p0"))))
+        operations = app.engine.apply(app.planner.open_units(some, Initiator(actor="p0")))
         assert {operation.state for operation in operations} == {OperationState.DONE}
         clock.advance(timedelta(days=1))
     assert clock() == START

@@ -247,7 +247,7 @@ def test_a_plan_that_was_overtaken_by_a_crash_is_not_carried_out(world: World) -
     """It does not know that a message is out; with the same id, its own message would be taken for that one."""
     prepare(world, OperationKind.ROTATE)
     dying, stale = world.start(), world.start()
-    begun = dying.engine.apply(dying.planner.rotate([dying.account(LOGIN)], initiator=INITIATOR))
+    begun = dying.engine.iter_apply(dying.planner.rotate([dying.account(LOGIN)], initiator=INITIATOR))
     plan = stale.planner.rotate([stale.account(LOGIN)], initiator=INITIATOR)
     dying.on_record = Crashing(at=WRITES[OperationKind.ROTATE] - 1)
     with pytest.raises(CrashError):

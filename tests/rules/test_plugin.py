@@ -176,7 +176,7 @@ class TestApplication:
             app.store.save_persons([samples.HOLDER])
             app.store.save_units([samples.UNIT])
 
-            list(app.engine.apply(app.planner.open_units([samples.UNIT], Initiator(actor="tester"))))
+            app.engine.apply(app.planner.open_units([samples.UNIT], Initiator(actor="tester")))
 
             account = app.store.accounts([samples.ACCOUNT.login])[samples.ACCOUNT.login]
             [first, *_] = app.policy.deadlines(account, samples.UNIT, [])

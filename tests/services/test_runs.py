@@ -105,7 +105,7 @@ class TestStart:
         def fail(_: Engine, __: Plan) -> Iterator[Operation]:
             raise StoreError("no space")
 
-        monkeypatch.setattr(Engine, "apply", fail)
+        monkeypatch.setattr(Engine, "iter_apply", fail)
         run = app.runs.start(make_plan(app), prepare=lambda: None)
 
         with pytest.raises(StoreError):
@@ -119,7 +119,7 @@ class TestResume:
     def _left(self, app: Application) -> Sequence[Operation]:
         """Return operations that were planned and not begun."""
         app.engine.context.retry.stop.set()
-        left = list(app.engine.apply(make_plan(app)))
+        left = app.engine.apply(make_plan(app))
         app.engine.context.retry.stop.clear()
         return left
 

@@ -111,11 +111,16 @@ class Engine:
             raise InputError(problems)
         return errors
 
-    def apply(self, plan: Plan) -> Iterator[Operation]:
-        """Carry a plan out. Each operation is yielded as it ends or stops, in the order in which they do.
+    def apply(self, plan: Plan) -> list[Operation]:
+        """Carry a plan out, and return its operations as they ended; see :meth:`iter_apply`."""
+        return list(self.iter_apply(plan))
 
-        The plan is in the journal when this returns; the work is done while the answer is iterated. When the program
-        is asked to stop, the operations that were not begun are yielded as they are, planned, for ``resume``.
+    def iter_apply(self, plan: Plan) -> Iterator[Operation]:
+        """Carry a plan out while the answer is iterated.
+
+        The plan is in the journal when this returns. Each operation is yielded as it ends or stops, in the order in
+        which they do. When the program is asked to stop, the operations that were not begun are yielded as they are,
+        planned, for ``resume``.
 
         A run that exceeds the mass-change limit is held back as a whole: its operations are yielded as they are,
         staged, and so are later those of a run that wishes the same again. An operation that makes a password waits,
@@ -155,8 +160,12 @@ class Engine:
         self.planner.require_release(operations, actor)
         return [_released(found) for found in self._again(operations)]
 
-    def release(self, run: str, *, actor: str, reason: str = "") -> Iterator[Operation]:
-        """Carry out what is left of a run that was held back; see :meth:`apply`.
+    def release(self, run: str, *, actor: str, reason: str = "") -> list[Operation]:
+        """Carry out what is left of a held run, and return its operations; see :meth:`iter_release`."""
+        return list(self.iter_release(run, actor=actor, reason=reason))
+
+    def iter_release(self, run: str, *, actor: str, reason: str = "") -> Iterator[Operation]:
+        """Carry out what is left of a held run while the answer is iterated; see :meth:`iter_apply`.
 
         Args:
 
@@ -179,12 +188,18 @@ class Engine:
         self.staging.release(run, actor=actor, reason=reason)
         return self._run(work)
 
-    def resume(self) -> Iterator[Operation]:
-        """Carry out what was planned and not begun, left by a crash, or is due for its next try; see :meth:`retry`."""
-        return self.retry(self.records.resumable(self.context.now()))
+    def resume(self) -> list[Operation]:
+        """Finish what was planned, interrupted or is due for its next try, and return it; see :meth:`iter_retry`."""
+        return list(self.iter_resume())
 
-    def retry(self, operations: Iterable[Operation]) -> Iterator[Operation]:
-        """Carry out operations from the journal that have not ended, whenever their next try is due.
+    def iter_resume(self) -> Iterator[Operation]:
+        """Finish the same while the answer is iterated."""
+        return self.iter_retry(self.records.resumable(self.context.now()))
+
+    def iter_retry(self, operations: Iterable[Operation]) -> Iterator[Operation]:
+        """Carry out operations from the journal that have not ended, while the answer is iterated.
+
+        It does not matter when their next try is due.
 
         Those that cannot go on now are yielded as they are, with the reason; see :meth:`startable`.
 

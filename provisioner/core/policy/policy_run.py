@@ -95,7 +95,7 @@ class PolicyRun:
         """Carry a plan out, without the accounts of people who are out of reach."""
         while work and not self.engine.context.retry.stop.is_set():
             try:
-                operations = self.engine.apply(Plan(work=tuple(work)))
+                operations = self.engine.iter_apply(Plan(work=tuple(work)))
             except InputError as error:
                 reasons = {problem.subject: problem.message for problem in error.problems}
                 beyond = {

@@ -330,7 +330,7 @@ class Sweep:
         return moved
 
     def _left(self) -> Iterator[Operation]:
-        for one in self.engine.resume():
+        for one in self.engine.iter_resume():
             self._driven_on.add(one.id)
             yield one
 

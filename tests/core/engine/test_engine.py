@@ -109,6 +109,14 @@ def test_many_are_opened_and_each_password_is_proved(world: World, harness: Harn
     assert len({world.messages(number)[-1] for number in range(MANY)}) == MANY
 
 
+def test_a_caller_who_ignores_the_answer_has_everything_done(harness: Harness) -> None:
+    units = list(harness.store.units(codes(3)).values())
+
+    harness.engine.apply(harness.planner.open_units(units, initiator=INITIATOR))
+
+    assert {account.state for account in harness.store.find_accounts()} == {AccountState.OPEN}
+
+
 @pytest.mark.parametrize("fault", [None, Fault.CANNOT_CONNECT, Fault.REFUSE])
 def test_what_the_engine_answers_is_what_the_store_has(world: World, harness: Harness, fault: Fault | None) -> None:
     if fault:

@@ -440,7 +440,7 @@ class TestRelease:
         close(harness, *range(5))
         run = held(harness)
 
-        harness.engine.release(run, actor="müdür")  # nobody waits for what it yields
+        harness.engine.iter_release(run, actor="müdür")  # nobody waits for what it yields
 
         with world.start() as other:
             assert states(other.resume()) == {OperationState.DONE}

@@ -157,7 +157,7 @@ class TestUndeclared:
 
     def test_an_operation_that_was_planned_before_is_not_carried_out(self, office: Office) -> None:
         with office.running() as harness:
-            harness.engine.apply(planned(harness, "account_rotate"))
+            harness.engine.iter_apply(planned(harness, "account_rotate"))
         with office.running("account_rotate") as harness:
             [operation] = harness.resume()
 

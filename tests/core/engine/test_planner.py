@@ -185,7 +185,7 @@ def test_a_handover_to_somebody_else_takes_the_place_of_one_that_is_stuck(
 
 def test_an_open_account_whose_renewal_has_not_ended_is_not_left_alone(harness: Harness) -> None:
     harness.open([samples.UNIT.code])
-    harness.engine.apply(harness.planner.rotate([harness.account("temelegitim46")], initiator=INITIATOR))
+    harness.engine.iter_apply(harness.planner.rotate([harness.account("temelegitim46")], initiator=INITIATOR))
     plan = harness.planner.open_units([samples.UNIT], initiator=INITIATOR)
 
     assert [(work.operation.kind, work.recorded) for work in plan.work] == [(OperationKind.ROTATE, True)]
