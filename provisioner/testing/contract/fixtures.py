@@ -193,7 +193,7 @@ class ChannelFixtures(SharedFixtures):
 
     @pytest.fixture
     def unreachable_people(self) -> Sequence[Person]:
-        """SandboxPeople whom no message can reach: by default one without a number, and one whose number is empty."""
+        """People whom no message can reach: by default one without a number, and one whose number is empty."""
         return [Person(id="nobody-1", name="Numarasız"), Person(id="nobody-2", name="Boş Numara", mobile="")]
 
     @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -18,14 +17,11 @@ from tests.plugins.ldap.conftest import Administrator
 
 @pytest.mark.server("slapd")
 class TestServer:
-    def test_it_is_there_quickly_and_gone_completely(self) -> None:
-        began = time.monotonic()
+    def test_it_is_gone_completely(self) -> None:
         with Slapd() as server:
-            took = time.monotonic() - began
             folder = server.folder
 
             assert folder.exists()
-        assert took < 1.5
         assert not folder.exists()
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", server.port))
