@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
 import attrs
 import phonenumbers
@@ -100,24 +104,61 @@ class Command:
     """A command that a page shows."""
 
     line: int
-    arguments: tuple[str, ...]
+    #: What is typed, without the prompt.
+    text: str
     #: What the page says it answers; all of it stands in the answer.
-    answer: tuple[str, ...]
+    answer: tuple[str, ...] = ()
+    #: The exit code that ``echo $?`` shows below it.
+    code: int = 0
 
 
-def _commands(page: Path) -> Iterator[Command]:
-    """The commands in the console blocks of a page, in their order."""
+@attrs.frozen
+class Setting:
+    """A table that a page adds to the configuration."""
+
+    text: str
+
+
+BLOCK = re.compile(r'^ *```(console|toml title="provisioner.toml")\n(.*?)^ *```', re.MULTILINE | re.DOTALL)
+
+
+def _steps(page: Path) -> Iterator[Command | Setting]:
+    """The commands in the console blocks of a page and what it adds to the configuration, in their order."""
     text = page.read_text(encoding="utf-8")
-    for block in re.finditer(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        first = text.count("\n", 0, block.start()) + 2
-        lines = block[1].splitlines()
-        starts = [number for number, line in enumerate(lines) if line.startswith("$ provisioner ")]
-        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-            arguments = shlex.split(lines[start])[2:]
-            yield Command(first + start, tuple(arguments), tuple(lines[start + 1 : end]))
+    for block in BLOCK.finditer(text):
+        if block[1] == "console":
+            yield from _commands(dedent(block[2]).splitlines(), text.count("\n", 0, block.start()) + 2)
+        else:
+            yield Setting(block[2])
 
 
-PAGES = [page for page in (ROOT / "README.md", *sorted(ROOT.glob("examples/**/README.md"))) if any(_commands(page))]
+def _commands(lines: list[str], first: int) -> Iterator[Command]:
+    starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
+    found: Command | None = None
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        text, answer = lines[start].removeprefix("$ "), tuple(lines[start + 1 : end])
+        if text == "echo $?":
+            assert found
+            found = attrs.evolve(found, code=int(answer[0]))
+            continue
+        if found:
+            yield found
+        found = Command(first + start, text, answer)
+    if found:
+        yield found
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("examples/**/README.md")), *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [page for page in DOCUMENTS if any(_steps(page))]
+
+#: Where the ids come from for which a page writes ``ID``.
+LISTS = {
+    "handover": ("handover", "list"),
+    "operation": ("operation", "list"),
+    "policy": ("policy", "staged"),
+    "request": ("request", "list"),
+    "trouble": ("trouble", "list"),
+}
 
 
 @pytest.fixture(name="forks", scope="module")
@@ -126,19 +167,70 @@ def _forks() -> Iterator[ForkServer]:
         yield forks
 
 
+@pytest.fixture(name="sites", scope="module")
+def _sites(forks: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return the sites that how-to guides start from, one for each language."""
+
+    @cache
+    def site(language: str) -> Path:
+        folder = tmp_path_factory.mktemp(language)
+        for file in EXAMPLE.glob("*.csv"):
+            shutil.copy(file, folder)
+        for line in (f"--lang {language} init", "person import persons.csv", "unit open units.csv"):
+            assert forks.run(folder, *line.split())[0] == 0
+        return folder
+
+    return site
+
+
+@attrs.frozen
+class Reader:
+    """Somebody who types what a page shows."""
+
+    folder: Path
+    forks: ForkServer
+
+    def type(self, command: Command) -> tuple[int, str, str]:
+        """Run one command."""
+        if command.text.startswith("provisioner "):
+            return self._provisioner(shlex.split(command.text)[1:])
+        done = subprocess.run(
+            ["bash", "-c", command.text], cwd=self.folder, check=False, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def _provisioner(self, words: list[str]) -> tuple[int, str, str]:
+        if "ID" in words:
+            words[words.index("ID")] = self._first_id(LISTS[words[0]])
+        return self.forks.run(self.folder, *words)
+
+    def _first_id(self, listing: tuple[str, ...]) -> str:
+        _, answer, _ = self.forks.run(self.folder, "--json", *listing)
+        return str(json.loads(answer)["items"][0]["id"])
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_commands_of_a_page_work_one_after_the_other(page: Path, forks: ForkServer, tmp_path: Path) -> None:
-    for file in EXAMPLE.glob("*.csv"):
-        shutil.copy(file, tmp_path)
+def test_the_commands_of_a_page_work_one_after_the_other(
+    page: Path, forks: ForkServer, sites: Callable[[str], Path], tmp_path: Path
+) -> None:
+    steps = list(_steps(page))
+    starts_empty = any(isinstance(step, Command) and re.search(r"--lang .. init", step.text) for step in steps)
+    language = "tr" if page.parent.name == "tr" else "en"
+    shutil.copytree(EXAMPLE if starts_empty else sites(language), tmp_path, dirs_exist_ok=True)
+    reader = Reader(tmp_path, forks)
 
-    for command in _commands(page):
-        code, stdout, stderr = forks.run(tmp_path, *command.arguments)
-        place = f"{page.name}:{command.line}"
-        assert code == 0, f"{place}: {stderr}"
-        assert set(command.answer) <= set(stdout.splitlines()), f"{place}: {stdout}"
-        if "--help" in command.arguments:
-            assert list(command.answer) == stdout.splitlines(), f"{place}: it is not the whole of it"
+    for step in steps:
+        if isinstance(step, Setting):
+            with (tmp_path / "provisioner.toml").open("a", encoding="utf-8") as configuration:
+                configuration.write(f"\n{step.text}")
+            continue
+        code, stdout, stderr = reader.type(step)
+        place = f"{page.name}:{step.line}"
+        assert code == step.code, f"{place}: {stderr}{stdout}"
+        assert set(step.answer) <= set(stdout.splitlines()), f"{place}: {stdout}"
+        if step.text.endswith("--help"):
+            assert list(step.answer) == stdout.splitlines(), f"{place}: it is not the whole of it"
 
 
-def test_the_readme_is_among_the_pages() -> None:
-    assert ROOT / "README.md" in PAGES
+def test_the_pages_are_found() -> None:
+    assert {ROOT / "README.md", ROOT / "docs/tutorial/first-rotation.md", ROOT / "docs/how-to/upgrade.md"} <= {*PAGES}

@@ -38,9 +38,13 @@ from provisioner.core.model import Person, Unit
 from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
+from provisioner.services.access_requests import AccessRequests
+from provisioner.services.accounts import Accounts
 from provisioner.services.audit_log import AuditLog
+from provisioner.services.delegation import Delegation
 from provisioner.services.health_check import HealthCheck
 from provisioner.services.held_runs import HeldRuns
+from provisioner.services.incidents import Incidents
 from provisioner.services.operations import Operations
 from provisioner.services.parts import Clock, authority_of, open_store, plugins_only, utc_now
 from provisioner.services.policy import Deadlines
@@ -112,6 +116,41 @@ class Application:
             authority=self.authority,
             record=self.record,
             make_sweep=lambda confirmed_by: self.sweep(clock_confirmed_by=confirmed_by),
+            now=self.now,
+        )
+
+    @property
+    def accounts(self) -> Accounts:
+        """Looks accounts up, and plans what is done with them."""
+        return Accounts(store=self.store, planner=self.planner)
+
+    @property
+    def access_requests(self) -> AccessRequests:
+        """Takes access requests through their life."""
+        return AccessRequests(
+            store=self.store,
+            rules=self.request_service,
+            accounts=self.accounts,
+            planner=self.planner,
+            runs=self.runs,
+            authority=self.authority,
+            record=self.record,
+        )
+
+    @property
+    def delegation(self) -> Delegation:
+        """Gives roles and takes them away."""
+        return Delegation(store=self.store, authority=self.authority, record=self.record, now=self.now)
+
+    @property
+    def incidents(self) -> Incidents:
+        """Takes reports of trouble, passes them on, and closes them."""
+        return Incidents(
+            store=self.store,
+            authority=self.authority,
+            naming=self.planner.naming,
+            it_unit=self.config.content.accounts.it_unit,
+            record=self.record,
             now=self.now,
         )
 

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.commands.accounts import known_accounts, known_or_future_account
-from provisioner.cli.commands.forms import carry_out
 from provisioner.cli.commands.handovers import STDOUT
 from provisioner.cli.commands.persons import masked
-from provisioner.cli.commands.runs import started
+from provisioner.cli.commands.runs import answer, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import PERSON, dry_run_option, json_option, reason_option, recording
 from provisioner.cli.render.documents import form_document
@@ -20,14 +18,10 @@ from provisioner.cli.render.request_page import page, rows
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
 from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.governance.access_requests import KINDS, AccessRequest, FormEvent, FormState
-from provisioner.core.governance.privacy import MASK
-from provisioner.core.governance.request_service import AccessRequestDraft
-from provisioner.core.model import Account, OperationKind
+from provisioner.core.governance.access_requests import KINDS, AccessRequest, FormState
+from provisioner.core.model import OperationKind
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
-from provisioner.services.ids import find_id
-from provisioner.store.ids import Named
 
 _ID = click.argument("form_id", metavar="ID")
 
@@ -67,20 +61,17 @@ def submit(
     if (wanted is OperationKind.HANDOVER) is (incoming is None):
         raise click.UsageError(session.output.text("A handover needs --to PERSON, and nothing else does."))
     with session.application() as app:
-        account = _account(app, wanted, login)
-        draft = AccessRequestDraft(
-            kind=wanted,
-            account=account,
-            requester=session.actor,
+        form = app.access_requests.submit(
+            login,
+            wanted,
+            actor=session.actor,
             reason=reason,
-            recipient=incoming or (None if wanted is OperationKind.CLOSE else account.holder),
+            recipient=incoming,
             officer=officer,
             scan_sha256=_sha256(scan) if scan else None,
+            dry_run=dry_run,
         )
-        answer = app.request_service.submit(draft)
-        if isinstance(answer, AccessRequest):
-            return _tell(session, app, answer, dry_run=dry_run)
-        return _record(session, app, answer, dry_run=dry_run)
+        return _tell(session, app, form, dry_run=dry_run)
 
 
 @click.command("approve")
@@ -94,12 +85,9 @@ def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool)
     A delegate of the supervisor can also approve it.
     """
     with session.application() as app:
-        form = _find(app, form_id)
-        paper = _sha256(scan) if scan else form.scan_sha256
-        if (form.state, form.approver, form.scan_sha256) == (FormState.APPROVED, session.actor, paper):
-            return _tell(session, app, form, dry_run=dry_run)
-        event = app.request_service.approve(form, session.actor, paper)
-        return _record(session, app, event, dry_run=dry_run)
+        paper = _sha256(scan) if scan else None
+        form = app.access_requests.approve(form_id, actor=session.actor, scan_sha256=paper, dry_run=dry_run)
+        return _tell(session, app, form, dry_run=dry_run)
 
 
 @click.command("reject")
@@ -113,10 +101,8 @@ def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> Exi
     A delegate of the supervisor can also reject it.
     """
     with session.application() as app:
-        form = _find(app, form_id)
-        if form.state is FormState.REJECTED and form.approver == session.actor:
-            return _tell(session, app, form, dry_run=dry_run)
-        return _record(session, app, app.request_service.reject(form, session.actor, reason), dry_run=dry_run)
+        form = app.access_requests.reject(form_id, actor=session.actor, reason=reason, dry_run=dry_run)
+        return _tell(session, app, form, dry_run=dry_run)
 
 
 @click.command("confirm-mobile")
@@ -129,11 +115,10 @@ def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode
     An officer confirms the number that the personnel system has now.
     """
     with session.application() as app:
-        event = app.request_service.confirm_mobile(_find(app, form_id), session.actor)
-        people = app.planner.people.find_all([event.form.recipient or ""])
-        for person in people.values():
+        confirmation = app.access_requests.confirm_mobile(form_id, actor=session.actor, dry_run=dry_run)
+        if person := confirmation.recipient:
             session.output.line(f"{person.id}: {masked(person.mobile) or '-'}")
-        return _record(session, app, event, dry_run=dry_run)
+        return _tell(session, app, confirmation.request, dry_run=dry_run)
 
 
 @click.command("execute")
@@ -147,7 +132,7 @@ def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
     You can repeat the command: it continues what was begun, and does not repeat what is done.
     """
     with started(session, dry_run=dry_run) as app:
-        return carry_out(session, app, _find(app, form_id), dry_run=dry_run)
+        return answer(session, app, app.access_requests.execute(form_id, actor=session.actor, dry_run=dry_run))
 
 
 @click.command("list")
@@ -161,10 +146,8 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
     The latest comes first. Requests that have been carried out are archived.
     """
     with session.application() as app:
-        app.request_service.settle()
-        wanted = app.planner.naming.login(login) if login else None
-        found = app.store.find_forms(state=FormState(state) if state else None, login=wanted)
-        forms = list(session.privacy(app.store).shown(found))
+        wanted = FormState(state) if state else None
+        forms = app.access_requests.listed(viewer=session.actor, state=wanted, login=login)
     session.output.document({"items": [form_document(form) for form in forms]})
     session.output.table(
         ("day", "id", "kind", "login", "requested by", "state"),
@@ -197,28 +180,18 @@ def show(session: Session, form_id: str, *, archived: bool, file: str | None) ->
     if file and (archived or (session.json and file == STDOUT)):
         raise click.UsageError(session.output.text("Give one of --archived, --json and --html -."))
     with session.application() as app:
-        app.request_service.settle()
-        form = _find(app, form_id)
-        shown = _shown(session, app, form)
-        if (archived and shown != form) or (file and shown.requester == MASK):
-            session.privacy(app.store).require(form)
+        form = app.access_requests.current(form_id)
         if file:
-            return _print(session, app, shown, file)
+            return _print(session, app, form, file)
         if not archived:
             return _tell(session, app, form, dry_run=False)
-    if form.archive is None:
-        raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
-    write_lines([form.archive.encode()])
+        copy = app.access_requests.archive_of(form, viewer=session.actor)
+    write_lines([copy.encode()])
     return ExitCode.DONE
 
 
-def _shown(session: Session, app: Application, form: AccessRequest) -> AccessRequest:
-    """Return a form as the actor may read it. Whoever may decide on it reads it."""
-    [shown] = session.privacy(app.store).shown([form])
-    return form if shown != form and app.request_service.may_decide(form, session.actor) else shown
-
-
 def _print(session: Session, app: Application, form: AccessRequest, file: str) -> ExitCode:
+    form = app.access_requests.printable(form, viewer=session.actor)
     text = page(form, lambda ids: app.planner.people.look_up(ids).persons, session)
     session.output.document(form_document(form))
     if file == STDOUT:
@@ -229,17 +202,6 @@ def _print(session: Session, app: Application, form: AccessRequest, file: str) -
     return ExitCode.DONE
 
 
-def _find(app: Application, form_id: str) -> AccessRequest:
-    return app.request_service.find(find_id(app.store, Named.REQUEST, form_id))
-
-
-def _account(app: Application, kind: OperationKind, login: str) -> Account:
-    """Return what a form is about; an opening may be asked for before the account is there."""
-    if kind is OperationKind.CREATE:
-        return known_or_future_account(app, login)
-    return known_accounts(app.store, app.planner.naming, [login])[0]
-
-
 def _sha256(file: Path) -> str:
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -248,14 +210,8 @@ def _sha256(file: Path) -> str:
         raise InputError([Problem(field="scan", message=message)]) from None
 
 
-def _record(session: Session, app: Application, event: FormEvent, *, dry_run: bool) -> ExitCode:
-    if not dry_run:
-        app.request_service.record(event)
-    return _tell(session, app, event.form, dry_run=dry_run)
-
-
 def _tell(session: Session, app: Application, form: AccessRequest, *, dry_run: bool) -> ExitCode:
-    form = _shown(session, app, form)
+    form = app.access_requests.shown(form, viewer=session.actor)
     session.output.document(form_document(form))
     session.output.table(("field", "value"), rows(form, {}, session))
     if dry_run:

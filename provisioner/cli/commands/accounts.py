@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import click
 
-from provisioner.cli.commands.forms import carry_out, require_request_of
-from provisioner.cli.commands.runs import run, started
+from provisioner.cli.commands.runs import answer, run, started
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, changing, json_option
 from provisioner.cli.render.documents import account_document
 from provisioner.cli.session import Session
-from provisioner.core.api.errors import ConfigurationError, InputError, Problem
-from provisioner.core.engine.plan import Naming, Plan
-from provisioner.core.model import Account, AccountState, OperationKind, TargetState, Unit
-from provisioner.core.model.text import Text
+from provisioner.core.model import Account, AccountState, OperationKind, TargetState
+from provisioner.services.accounts import known_accounts, list_accounts
 from provisioner.services.bootstrap import Application
-from provisioner.services.ids import find_id
-from provisioner.store import Store
-from provisioner.store.ids import Named
 
 request_option = click.option("--request", metavar="ID", help="The approved request that this carries out.")
 
@@ -38,10 +32,9 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
     """List accounts."""
     due = session.start_of(due_before) if due_before else None
     with session.store() as store:
-        if unit and unit not in store.units([unit]):
-            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
         wanted = AccountState(state) if state else None
-        accounts = list(session.privacy(store).shown(store.find_accounts(state=wanted, under=unit, due_before=due)))
+        found = list_accounts(store, state=wanted, unit=unit, due_before=due)
+        accounts = list(session.privacy(store).shown(found))
         targets = store.all_target_states([account.login for account in accounts])
     shown = [account_document(account, targets.get(account.login, {})) for account in accounts]
     session.output.document({"items": shown})
@@ -112,17 +105,7 @@ def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
     Give logins that units have, or would get.
     """
     with started(session, dry_run=dry_run) as app:
-        wanted = _logins(logins, app.planner.naming)
-        known = app.store.accounts(wanted)
-        units = _units_of([login for login in wanted if login not in known], app)
-        plan = app.planner.create([known[login] for login in wanted if login in known], session.initiator(reason))
-        new = app.planner.open_units(units, session.initiator(reason))
-        both = Plan(
-            work=(*plan.work, *new.work),
-            unchanged=(*plan.unchanged, *new.unchanged),
-            refused=(*plan.refused, *new.refused),
-        )
-        return run(session, app, both, dry_run=dry_run)
+        return run(session, app, app.accounts.plan_creation(logins, session.initiator(reason)), dry_run=dry_run)
 
 
 @click.command("close")
@@ -135,8 +118,7 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
     Nobody can log in after that.
     """
     with started(session, dry_run=dry_run) as app:
-        accounts = known_accounts(app.store, app.planner.naming, logins)
-        return run(session, app, app.planner.close(accounts, session.initiator(reason)), dry_run=dry_run)
+        return run(session, app, app.accounts.plan_closing(logins, session.initiator(reason)), dry_run=dry_run)
 
 
 @click.command("reopen")
@@ -150,10 +132,10 @@ def reopen(session: Session, logins: tuple[str, ...], *, request: str | None, re
     Each account gets a new password.
     """
     with started(session, dry_run=dry_run) as app:
-        accounts = known_accounts(app.store, app.planner.naming, logins)
         if request:
-            return _by_request(session, app, OperationKind.REOPEN, accounts, request, dry_run=dry_run)
-        return run(session, app, app.planner.reopen(accounts, session.initiator(reason)), dry_run=dry_run)
+            return _by_request(session, app, OperationKind.REOPEN, logins, request, dry_run=dry_run)
+        plan = app.accounts.plan_reopening(logins, session.initiator(reason))
+        return run(session, app, plan, dry_run=dry_run)
 
 
 @click.command("rotate")
@@ -167,95 +149,17 @@ def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, re
     The passwords go to the holders of the accounts.
     """
     with started(session, dry_run=dry_run) as app:
-        accounts = known_accounts(app.store, app.planner.naming, logins)
         if request:
-            return _by_request(session, app, OperationKind.ROTATE, accounts, request, dry_run=dry_run)
-        return run(session, app, app.planner.rotate(accounts, initiator=session.initiator(reason)), dry_run=dry_run)
+            return _by_request(session, app, OperationKind.ROTATE, logins, request, dry_run=dry_run)
+        plan = app.accounts.plan_rotation(logins, session.initiator(reason))
+        return run(session, app, plan, dry_run=dry_run)
 
 
 def _by_request(
-    session: Session, app: Application, kind: OperationKind, accounts: list[Account], request: str, *, dry_run: bool
+    session: Session, app: Application, kind: OperationKind, logins: tuple[str, ...], request: str, *, dry_run: bool
 ) -> ExitCode:
+    accounts = app.accounts.find(logins)
     if len(accounts) > 1:
         raise click.UsageError(session.output.text("A request is for one LOGIN."))
-    form = app.request_service.find(find_id(app.store, Named.REQUEST, request))
-    require_request_of(form, kind, accounts[0].login)
-    return carry_out(session, app, form, dry_run=dry_run)
-
-
-def known_or_future_account(app: Application, given: str) -> Account:
-    """Return the account with this login, or the one that a unit would get under it.
-
-    Raises:
-
-        InputError: There is neither.
-    """
-    [login] = _logins([given], app.planner.naming)
-    known = app.store.accounts([login]).get(login)
-    if known:
-        return known
-    [unit] = _units_of([login], app)
-    return Account(login=login, domain=app.planner.naming.domain_for(unit), unit=unit.code, holder=unit.custodian)
-
-
-def known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[Account]:
-    """Return the accounts with these logins.
-
-    Raises:
-
-        InputError: Some are unknown; all of them are named.
-    """
-    logins = _logins(given, naming)
-    found = store.accounts(logins)
-    _require_all(logins, found)
-    return [found[login] for login in logins]
-
-
-def _logins(given: Iterable[str], naming: Naming) -> list[str]:
-    """Return the logins in what was given, with or without their domains, each once.
-
-    Raises:
-
-        InputError: Some are no logins of ours; all of them are named.
-    """
-    problems: list[Problem] = []
-    logins: dict[str, None] = {}
-    for one in given:
-        try:
-            logins[naming.login(one)] = None
-        except ValueError:
-            problems.append(_problem(Text("{login} is not a login of ours", {"login": one})))
-    if problems:
-        raise InputError(problems)
-    return list(logins)
-
-
-def _units_of(logins: list[str], app: Application) -> list[Unit]:
-    """Return the units whose accounts would get these logins.
-
-    Raises:
-
-        InputError: There is none for some; all of them are named.
-    """
-    units = dict(_future_logins(app)) if logins else {}
-    _require_all(logins, units)
-    return [units[login] for login in logins]
-
-
-def _future_logins(app: Application) -> Iterator[tuple[str, Unit]]:
-    """Yield every unit with the login that its account would get, where that can be told."""
-    for unit in app.store.all_units():
-        try:
-            yield app.planner.naming.login(unit.login or app.planner.choose_login(unit)), unit
-        except (ValueError, ConfigurationError):
-            continue
-
-
-def _require_all(logins: Iterable[str], found: Container[str]) -> None:
-    unknown = [login for login in logins if login not in found]
-    if unknown:
-        raise InputError([_problem(Text("{login} is unknown", {"login": login})) for login in unknown])
-
-
-def _problem(message: Text) -> Problem:
-    return Problem(field="login", message=message)
+    result = app.access_requests.execute_for(request, kind, accounts[0].login, actor=session.actor, dry_run=dry_run)
+    return answer(session, app, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import click
@@ -11,11 +11,9 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, PERSON, json_option, recording
 from provisioner.cli.render.documents import grant_document
 from provisioner.cli.session import Session
-from provisioner.core.api.errors import DeniedError, InputError, Problem
-from provisioner.core.governance.authority import Granted, Revoked, Role, RoleAssignment
-from provisioner.core.model.text import Text
-from provisioner.services.bootstrap import Application
-from provisioner.store import Store
+from provisioner.core.governance.authority import Role, RoleAssignment
+from provisioner.services.delegation import Grant, list_roles, roles_of
+from provisioner.services.parts import authority_of
 
 _ROLE = click.Choice([role.value for role in Role])
 
@@ -34,11 +32,8 @@ def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run
     The role has no end date.
     """
     with session.application() as app:
-        app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
-        _require_unit(app.store, unit)
-        wanted = _grant(session, app, person=person, role=Role(role), unit=unit)
-        same = [one for one in app.store.grants_of(person) if _key(one) == _key(wanted)]
-        return _keep(session, app, same or [wanted], is_new=not same, dry_run=dry_run)
+        granted = app.delegation.grant(person, Role(role), unit=unit, actor=session.actor, dry_run=dry_run)
+    return _tell_granted(session, granted, dry_run=dry_run)
 
 
 @click.command("revoke")
@@ -56,19 +51,12 @@ def revoke(
     Without --unit, the role that applies everywhere is taken away.
     """
     with session.application() as app:
-        if session.actor != delegator:
-            app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
-        held = [
-            one
-            for one in app.store.grants_of(person)
-            if (one.role, one.unit, one.delegator) == (Role(role), unit, delegator)
-        ]
-        if not dry_run:
-            now = app.engine.context.now()
-            app.request_service.record(*(Revoked(at=now, actor=session.actor, grant=one) for one in held))
-    session.output.document({"items": [grant_document(one) for one in held]})
-    for one in held:
-        session.output.say("{grant}: taken away", grant=_line(session, one))
+        held = app.delegation.revoke(
+            person, Role(role), unit=unit, delegator=delegator, actor=session.actor, dry_run=dry_run
+        )
+    session.output.document({"items": [grant_document(assignment) for assignment in held]})
+    for assignment in held:
+        session.output.say("{grant}: taken away", grant=_line(session, assignment))
     if not held:
         session.output.say("{person} does not have this role", person=person)
     return _end(session, dry_run=dry_run)
@@ -107,15 +95,17 @@ def delegate(
     supervisor needs no role for it, because the personnel system names the supervisors.
     """
     with session.application() as app:
-        _require_delegable(session, app, delegator=delegator, person=person, role=Role(role), unit=unit)
-        starts_at = session.start_of(from_date) if from_date else app.engine.context.now()
-        ends_at = session.start_of(until + timedelta(days=1))
-        if ends_at <= starts_at:
-            raise InputError([Problem(field="until", message=Text("it would end before it begins"))])
-        period = {"starts_at": starts_at, "ends_at": ends_at}
-        wanted = _grant(session, app, person=person, role=Role(role), unit=unit, delegator=delegator, **period)
-        same = [one for one in app.store.grants_of(person) if _is_same_delegation(one, wanted, from_date)]
-        return _keep(session, app, same or [wanted], is_new=not same, dry_run=dry_run)
+        granted = app.delegation.delegate(
+            Role(role),
+            delegator=delegator,
+            person=person,
+            unit=unit,
+            starts_at=session.start_of(from_date) if from_date else None,
+            ends_at=session.start_of(until + timedelta(days=1)),
+            actor=session.actor,
+            dry_run=dry_run,
+        )
+    return _tell_granted(session, granted, dry_run=dry_run)
 
 
 @click.command("list")
@@ -126,14 +116,8 @@ def delegate(
 def list_(session: Session, *, unit: str | None, person: str | None) -> ExitCode:
     """List who has which role."""
     with session.store() as store:
-        _require_unit(store, unit)
-        path = {one.code for one in store.unit_path(unit)} if unit else set()
-        grants = [
-            one
-            for one in store.all_grants()
-            if (unit is None or one.covers(path)) and (person is None or person in {one.person, one.delegator})
-        ]
-    session.output.document({"items": [grant_document(one) for one in grants]})
+        grants = list_roles(store, unit=unit, person=person)
+    session.output.document({"items": [grant_document(assignment) for assignment in grants]})
     _table(session, grants)
     return ExitCode.DONE
 
@@ -147,82 +131,33 @@ def show(session: Session, person: str) -> ExitCode:
 
     It also shows who acts for this person.
     """
-    settings = session.configuration.content.authority
-    named = settings is not None and person in settings.administrators
     with session.store() as store:
-        held, given = store.grants_of(person), store.find_grants(delegator=person)
+        authority = authority_of(session.configuration, store)
+        roles = roles_of(store, authority, person)
     session.output.document(
         {
             "person": person,
-            "enforced": settings is not None,
-            "administrator_by_configuration": named,
-            "grants": [grant_document(one) for one in held],
-            "delegated": [grant_document(one) for one in given],
+            "enforced": authority.enforced,
+            "administrator_by_configuration": roles.is_configured_administrator,
+            "grants": [grant_document(assignment) for assignment in roles.held],
+            "delegated": [grant_document(assignment) for assignment in roles.delegated],
         }
     )
-    if settings is None:
+    if not authority.enforced:
         session.output.say("authority is not enforced: everybody may do everything")
-    if named:
+    if roles.is_configured_administrator:
         session.output.say("{person} is an administrator by the configuration", person=person)
-    _table(session, [*held, *given])
+    _table(session, [*roles.held, *roles.delegated])
     return ExitCode.DONE
 
 
-def _grant(session: Session, app: Application, *, person: str, role: Role, **more: object) -> RoleAssignment:
-    fields = {"id": str(uuid.uuid4()), "granted_by": session.actor, "granted_at": app.engine.context.now()}
-    return RoleAssignment(person=person, role=role, **fields, **more)  # type: ignore[arg-type]
-
-
-def _key(grant: RoleAssignment) -> tuple[object, ...]:
-    return grant.person, grant.role, grant.unit, grant.delegator, grant.ends_at
-
-
-def _is_same_delegation(held: RoleAssignment, wanted: RoleAssignment, from_date: datetime | None) -> bool:
-    """Whether a delegation is there already; one that was to begin at once has begun."""
-    begun = from_date is None and held.holds(wanted.granted_at)
-    return _key(held) == _key(wanted) and (begun or held.starts_at == wanted.starts_at)
-
-
-def _require_unit(store: Store, code: str | None) -> None:
-    if code is not None and code not in store.units([code]):
-        raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": code}))])
-
-
-def _require_delegable(
-    session: Session, app: Application, *, delegator: str, person: str, role: Role, unit: str | None
-) -> None:
-    """Make sure that a role can be delegated, and that the actor may do it.
-
-    Raises:
-
-        DeniedError: The actor is neither the delegator nor an administrator, or the delegator does not have the role.
-
-        InputError: There is no such unit, or somebody would act for himself.
-    """
-    _require_unit(app.store, unit)
-    if delegator == person:
-        raise InputError([Problem(field="to", message=Text("nobody acts for himself"))])
-    if session.actor != delegator:
-        app.authority.require_own(session.actor, Role.ADMINISTRATOR, unit)
-    own = app.authority.effective_role(delegator, {role}, unit)
-    if app.authority.enforced and role is not Role.SUPERVISOR and (own is None or own.delegator):
-        raise DeniedError(
-            "{person} does not have this role, or has it by delegation only",
-            cure="it can be delegated by {people}",
-            person=delegator,
-            people=", ".join(app.authority.who({role}, unit)) or "-",
-        )
-
-
-def _keep(session: Session, app: Application, grants: list[RoleAssignment], *, is_new: bool, dry_run: bool) -> ExitCode:
-    if is_new and not dry_run:
-        app.request_service.record(*(Granted(at=one.granted_at, actor=session.actor, grant=one) for one in grants))
-    session.output.document({"items": [grant_document(one) for one in grants]})
-    for one in grants:
-        if is_new:
-            session.output.say("{grant}: given", grant=_line(session, one))
+def _tell_granted(session: Session, granted: Grant, *, dry_run: bool) -> ExitCode:
+    session.output.document({"items": [grant_document(assignment) for assignment in granted.assignments]})
+    for assignment in granted.assignments:
+        if granted.is_new:
+            session.output.say("{grant}: given", grant=_line(session, assignment))
         else:
-            session.output.say("{grant}: had it already", grant=_line(session, one))
+            session.output.say("{grant}: had it already", grant=_line(session, assignment))
     return _end(session, dry_run=dry_run)
 
 
@@ -237,18 +172,18 @@ def _line(session: Session, grant: RoleAssignment) -> str:
     return f"{who}: {session.output.word(grant.role)}: {grant.unit or '*'}"
 
 
-def _table(session: Session, grants: list[RoleAssignment]) -> None:
+def _table(session: Session, grants: Iterable[RoleAssignment]) -> None:
     session.output.table(
         ("person", "role", "unit", "acts for", "from", "until"),
         [
             (
-                one.person,
-                session.output.word(one.role),
-                one.unit or "*",
-                one.delegator or "",
-                session.local_day(one.starts_at),
-                session.local_day(one.ends_at and one.ends_at - timedelta(seconds=1)),
+                assignment.person,
+                session.output.word(assignment.role),
+                assignment.unit or "*",
+                assignment.delegator or "",
+                session.local_day(assignment.starts_at),
+                session.local_day(assignment.ends_at and assignment.ends_at - timedelta(seconds=1)),
             )
-            for one in grants
+            for assignment in grants
         ],
     )

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
-from provisioner.cli.commands.accounts import known_accounts
 from provisioner.cli.commands.runs import run, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import PERSON, changing, json_option
@@ -20,6 +19,7 @@ from provisioner.core.gateways.gateway import HOOKS
 from provisioner.core.governance.authority import Role
 from provisioner.core.model import Handover, Outcome
 from provisioner.core.model.text import Text
+from provisioner.services.accounts import known_accounts
 from provisioner.services.bootstrap import Application
 from provisioner.services.ids import find_id
 from provisioner.store import Store

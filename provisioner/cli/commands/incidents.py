@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import uuid
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-
 import click
 
-from provisioner.cli.commands.accounts import known_accounts
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option, recording
-from provisioner.cli.render.documents import trouble_document
+from provisioner.cli.render.documents import Document, iso, trouble_document
 from provisioner.cli.session import Session
-from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.governance.authority import Role
-from provisioner.core.governance.incidents import (
-    Trouble,
-    TroubleEscalated,
-    TroubleEvent,
-    TroubleReported,
-    TroubleResolved,
-    TroubleState,
-    TroubleStep,
+from provisioner.core.governance.incidents import TroubleState
+from provisioner.services.incidents import (
+    HandledTrouble,
+    PastStep,
+    find_trouble,
+    shown_troubles,
+    shown_with_steps,
 )
-from provisioner.core.governance.privacy import MASK
-from provisioner.core.model import Unit
-from provisioner.core.model.text import Text
-from provisioner.services.bootstrap import Application
-from provisioner.services.ids import find_id
-from provisioner.store import Store
-from provisioner.store.ids import Named
 
 _ID = click.argument("trouble_id", metavar="ID")
-_STEPS = frozenset(TroubleStep)
 
 
 @click.command("report")
@@ -51,19 +34,9 @@ def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCod
     unit above. If the actor has already made the same report and it is open, that report is shown.
     """
     with session.application() as app:
-        [account] = known_accounts(app.store, app.planner.naming, [login])
-        for known in app.store.find_troubles(state=TroubleState.OPEN, login=account.login):
-            if (known.reporter, known.text) == (session.actor, text):
-                return _tell(session, app.store, known, dry_run=dry_run)
-        trouble = Trouble(
-            id=str(uuid.uuid4()),
-            login=account.login,
-            text=text,
-            reporter=session.actor,
-            reported_at=app.engine.context.now(),
-            unit=account.unit,
-        )
-        return _record(session, app, TroubleReported, trouble, dry_run=dry_run)
+        trouble = app.incidents.report(login, text, actor=session.actor, dry_run=dry_run)
+        found = shown_with_steps(app.store, app.privacy(session.actor), trouble)
+    return _tell(session, found, dry_run=dry_run)
 
 
 @click.command("escalate")
@@ -77,11 +50,9 @@ def escalate(session: Session, trouble_id: str, *, dry_run: bool) -> ExitCode:
     configuration names one.
     """
     with session.application() as app:
-        trouble = _open(app.store, trouble_id)
-        if session.actor != trouble.reporter:
-            _require_hold(session, app, trouble)
-        moved = trouble.moved_to(_above(app, trouble))
-        return _record(session, app, TroubleEscalated, moved, dry_run=dry_run)
+        trouble = app.incidents.escalate(trouble_id, actor=session.actor, dry_run=dry_run)
+        found = shown_with_steps(app.store, app.privacy(session.actor), trouble)
+    return _tell(session, found, dry_run=dry_run)
 
 
 @click.command("resolve")
@@ -92,12 +63,9 @@ def escalate(session: Session, trouble_id: str, *, dry_run: bool) -> ExitCode:
 def resolve(session: Session, trouble_id: str, *, text: str, dry_run: bool) -> ExitCode:
     """Close a report, and say what helped."""
     with session.application() as app:
-        trouble = _find(app.store, trouble_id)
-        if (trouble.state, trouble.resolution) == (TroubleState.RESOLVED, text):
-            return _tell(session, app.store, trouble, dry_run=dry_run)
-        _require_open(trouble)
-        _require_hold(session, app, trouble)
-        return _record(session, app, TroubleResolved, trouble.resolved(text), dry_run=dry_run)
+        trouble = app.incidents.resolve(trouble_id, text, actor=session.actor, dry_run=dry_run)
+        found = shown_with_steps(app.store, app.privacy(session.actor), trouble)
+    return _tell(session, found, dry_run=dry_run)
 
 
 @click.command("list")
@@ -111,21 +79,21 @@ def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
     The latest comes first.
     """
     with session.store() as store:
-        troubles = list(store.find_troubles(state=TroubleState(state) if state else None, under=unit))
-        found, units = _shown(session, store, troubles)
-    session.output.document({"items": [trouble_document(one, units[one.unit].custodian) for one in found]})
+        troubles = store.find_troubles(state=TroubleState(state) if state else None, under=unit)
+        found = shown_troubles(store, session.privacy(store), troubles)
+    session.output.document({"items": [trouble_document(item.trouble, item.unit.custodian) for item in found]})
     session.output.table(
         ("day", "id", "login", "state", "in hand of", "custodian"),
         [
             (
-                session.local_day(one.reported_at),
-                one.id,
-                one.login,
-                session.output.word(one.state),
-                units[one.unit].name,
-                units[one.unit].custodian or "",
+                session.local_day(item.trouble.reported_at),
+                item.trouble.id,
+                item.trouble.login,
+                session.output.word(item.trouble.state),
+                item.unit.name,
+                item.unit.custodian or "",
             )
-            for one in found
+            for item in found
         ],
     )
     return ExitCode.DONE
@@ -138,101 +106,28 @@ def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
 def show(session: Session, trouble_id: str) -> ExitCode:
     """Show one report with all its steps."""
     with session.store() as store:
-        return _tell(session, store, _find(store, trouble_id), dry_run=False)
+        found = shown_with_steps(store, session.privacy(store), find_trouble(store, trouble_id))
+    return _tell(session, found, dry_run=False)
 
 
-def _find(store: Store, trouble_id: str) -> Trouble:
-    trouble = store.trouble(find_id(store, Named.TROUBLE, trouble_id))
-    if trouble is None:
-        message = Text("there is no report of trouble {id}", {"id": trouble_id})
-        raise InputError([Problem(field="id", message=message)])
-    return trouble
-
-
-def _open(store: Store, trouble_id: str) -> Trouble:
-    trouble = _find(store, trouble_id)
-    _require_open(trouble)
-    return trouble
-
-
-def _require_open(trouble: Trouble) -> None:
-    if trouble.state is not TroubleState.OPEN:
-        raise InputError([Problem(subject=trouble.id, field="id", message=Text("the trouble is resolved already"))])
-
-
-def _require_hold(session: Session, app: Application, trouble: Trouble) -> None:
-    """Make sure that the actor looks after the report: the unit's custodian, or an officer for the unit.
-
-    Raises:
-
-        DeniedError: The actor does not; the cure says who does.
-    """
-    if session.actor != app.store.units([trouble.unit])[trouble.unit].custodian:
-        app.authority.require(session.actor, {Role.OFFICER}, trouble.unit)
-
-
-def _above(app: Application, trouble: Trouble) -> str:
-    """Return the code of the unit that is to look after the report next.
-
-    Raises:
-
-        InputError: There is none.
-    """
-    it_unit = app.config.content.accounts.it_unit
-    parent = app.store.units([trouble.unit])[trouble.unit].parent
-    if parent and trouble.unit != it_unit:
-        return parent
-    if it_unit and trouble.unit != it_unit and app.store.units([it_unit]):
-        return it_unit
-    raise InputError([Problem(subject=trouble.id, field="id", message=Text("there is no unit above"))])
-
-
-def _record(
-    session: Session, app: Application, make: type[TroubleEvent], trouble: Trouble, *, dry_run: bool
-) -> ExitCode:
-    if not dry_run:
-        now = app.engine.context.now()
-        app.request_service.record(make(at=now, actor=session.actor, login=trouble.login, trouble=trouble))
-    return _tell(session, app.store, trouble, dry_run=dry_run)
-
-
-def _tell(session: Session, store: Store, trouble: Trouble, *, dry_run: bool) -> ExitCode:
-    steps = _steps(store, trouble)
-    [trouble], units = _shown(session, store, [trouble])
-    unit = units[trouble.unit]
-    if trouble.reporter == MASK:
-        steps = [step | {"actor": MASK} for step in steps]
-    session.output.document({**trouble_document(trouble, unit.custodian), "steps": steps})
-    _draw(session, trouble, unit, steps)
+def _tell(session: Session, found: HandledTrouble, *, dry_run: bool) -> ExitCode:
+    document = trouble_document(found.trouble, found.unit.custodian)
+    session.output.document({**document, "steps": [_step_document(step) for step in found.steps]})
+    _draw(session, found)
     if dry_run:
         session.output.say("this is a dry run, nothing was changed")
     return ExitCode.DONE
 
 
-def _shown(session: Session, store: Store, troubles: Sequence[Trouble]) -> tuple[Sequence[Trouble], Mapping[str, Unit]]:
-    """Return reports, and the units that handle them by code, as the actor may read them."""
-    privacy, units = session.privacy(store), store.units({trouble.unit for trouble in troubles})
-    shown = privacy.shown(troubles, readers=lambda trouble: (units[trouble.unit].custodian,))
-    return list(shown), {unit.code: unit for unit in privacy.shown(units.values())}
+def _step_document(step: PastStep) -> Document:
+    return {"at": iso(step.at), "kind": step.kind.value, "actor": step.actor, "unit": step.unit}
 
 
-def _steps(store: Store, trouble: Trouble) -> list[dict[str, str]]:
-    """Return what happened to a report, from the audit log."""
-    bodies = [json.loads(event.body) for event in store.events(login=trouble.login) if event.kind in _STEPS]
-    return [
-        {"at": body["at"], "kind": body["kind"], "actor": body["actor"], "unit": body["trouble"]["unit"]}
-        for body in bodies
-        if body["trouble"]["id"] == trouble.id
-    ]
-
-
-def _draw(session: Session, trouble: Trouble, unit: Unit, steps: Sequence[dict[str, str]]) -> None:
+def _draw(session: Session, found: HandledTrouble) -> None:
+    trouble, unit = found.trouble, found.unit
     happened = [
-        (
-            session.local_time(datetime.fromisoformat(step["at"])),
-            f"{session.output.word(TroubleStep(step['kind']))}: {step['unit']}: {step['actor']}",
-        )
-        for step in steps
+        (session.local_time(step.at), f"{session.output.word(step.kind)}: {step.unit}: {step.actor}")
+        for step in found.steps
     ]
     session.output.fields(
         [

@@ -10,7 +10,6 @@ from functools import partial
 import attrs
 import click
 
-from provisioner.cli.commands.accounts import known_accounts
 from provisioner.cli.commands.runs import follow, started
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
@@ -160,7 +159,7 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
     A duty is, for example, a backup.
     """
     with session.application() as app:
-        [account] = known_accounts(app.store, app.planner.naming, [login])
+        [account] = app.accounts.find([login])
         after = app.deadlines.confirm(account, rule_set, actor=session.actor, dry_run=dry_run)
     shown = account_document(after, {})
     session.output.document(

@@ -69,6 +69,16 @@ def run(
     return follow(session, app, app.runs.start(plan, prepare=prepare))
 
 
+def answer(session: Session, app: Application, result: Run | RunPreview) -> ExitCode:
+    """Follow a run, or show a preview.
+
+    Raises:
+
+        ProvisionerError: Nothing was changed.
+    """
+    return show_preview(session, result) if isinstance(result, RunPreview) else follow(session, app, result)
+
+
 def follow(
     session: Session, app: Application, run: Run, *, more: Callable[[], Mapping[str, object]] = dict
 ) -> ExitCode:
@@ -101,10 +111,10 @@ def follow(
             raise
         failure = error  # what has been done until then is to be said all the same
     shown = app.runs.shown(run.ended, viewer=session.actor)
-    answer = {**_document(session, shown, run.unchanged, run.refused), **more()}
+    document = {**_document(session, shown, run.unchanged, run.refused), **more()}
     if failure:
-        answer["error"] = failures.document(failure, session)
-    session.output.document(answer)
+        document["error"] = failures.document(failure, session)
+    session.output.document(document)
     _tell(session, shown, run)
     if failure:
         for line in failures.lines(failure, session):
@@ -124,9 +134,9 @@ def show_preview(session: Session, preview: RunPreview) -> ExitCode:
     """Show what would be done, whether it would be held back, and what could not be done now."""
     plan = preview.plan
     operations = [work.operation for work in plan.work]
-    answer = _document(session, operations, plan.unchanged, plan.refused)
+    document = _document(session, operations, plan.unchanged, plan.refused)
     more = {"staged": preview.excess is not None, "unusable": _unusable(session, preview.unusable)}
-    session.output.document({**answer, **more, "changes": preview_document(preview.changes)})
+    session.output.document({**document, **more, "changes": preview_document(preview.changes)})
     _tell_planned(session, operations, preview.changes)
     _tell_unchanged(session, plan.unchanged)
     _tell_refused(session, plan.refused)

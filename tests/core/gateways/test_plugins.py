@@ -413,3 +413,25 @@ def test_records_of_all_loggers_are_masked_before_a_plug_in_is_loaded(make_plugi
         logging.setLogRecordFactory(former)
 
     assert record.getMessage() == "sent <secret>"
+
+
+def test_what_a_plug_in_prints_before_its_first_call_stays_off_stdout(
+    plugins: Plugins, install: Install, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program that uses the package without the command line has no other guard."""
+    load = EntryPoint.load
+
+    def printing_load(entry: EntryPoint) -> object:
+        print("import")
+        return load(entry)
+
+    @hookimpl
+    def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
+        print("register")
+
+    install("noisy", {"provisioner_register": provisioner_register})
+    monkeypatch.setattr(EntryPoint, "load", printing_load)
+    plugins.load([settings("noisy")])
+
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "import\nregister\n")

@@ -1,0 +1,379 @@
+"""Access requests: submitted, decided on, and carried out (001 ¶4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import attrs
+
+from provisioner.core.api.errors import DeniedError, InputError, Problem
+from provisioner.core.engine.plan import Initiator, Plan, Unchanged
+from provisioner.core.engine.planner import Planner
+from provisioner.core.governance.access_requests import AccessRequest, FormEvent, FormState
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.privacy import MASK, Privacy
+from provisioner.core.governance.request_service import AccessRequestDraft, RequestService
+from provisioner.core.model import Account, Operation, OperationKind, OperationState, Person
+from provisioner.core.model.text import Text
+from provisioner.services.accounts import Accounts
+from provisioner.services.ids import find_id
+from provisioner.services.runs import Run, RunPreview, Runs
+from provisioner.store import Store
+from provisioner.store.ids import Named
+
+
+@attrs.frozen(kw_only=True)
+class MobileConfirmation:
+    """A request with the number that was confirmed."""
+
+    request: AccessRequest
+    #: The recipient, as the personnel system knows the person now.
+    recipient: Person | None
+
+
+@attrs.frozen(kw_only=True)
+class AccessRequests:
+    """Takes access requests through their life.
+
+    Requests are named by their ids, or by the first characters of an id. With ``dry_run``, a method returns the request
+    as it would be, and records nothing.
+
+    Args:
+
+        store: What is known.
+
+        rules: Knows who may do what with a request.
+
+        accounts: Looks accounts up.
+
+        planner: Plans what a request asks for.
+
+        runs: Carries plans out.
+
+        authority: Says who may read personal data.
+
+        record: Writes events into the audit log, and tells the observers.
+    """
+
+    store: Store
+    rules: RequestService
+    accounts: Accounts
+    planner: Planner
+    runs: Runs
+    authority: Authority
+    record: Callable[..., None]
+
+    def find(self, request_id: str) -> AccessRequest:
+        """Return a request.
+
+        Raises:
+
+            InputError: There is none, or several ids begin like this.
+        """
+        return self.rules.find(find_id(self.store, Named.REQUEST, request_id))
+
+    def submit(
+        self,
+        login: str,
+        kind: OperationKind,
+        *,
+        actor: str,
+        reason: str,
+        recipient: str | None = None,
+        officer: str | None = None,
+        scan_sha256: str | None = None,
+        dry_run: bool = False,
+    ) -> AccessRequest:
+        """Request an action on an account. An open request of the same person for the same action is returned instead.
+
+        Args:
+
+            login: The login of the account; for an opening also one that a unit would get.
+
+            kind: The action.
+
+            actor: Who requests it.
+
+            reason: Why.
+
+            recipient: For a handover: who receives the account.
+
+            officer: Who carries it out; by default any officer of the unit.
+
+            scan_sha256: The SHA-256 of the signed paper.
+
+            dry_run: Only see whether it can be done.
+
+        Raises:
+
+            InputError: There is no such account, or a recipient is given or missing although it must not.
+
+            DeniedError: The personnel system does not know the requester, or one person would have two parts.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        if (kind is OperationKind.HANDOVER) is (recipient is None):
+            message = Text("a handover needs the person who receives the account, and no other action does")
+            raise InputError([Problem(field="to", message=message)])
+        account = self._account(login, kind)
+        draft = AccessRequestDraft(
+            kind=kind,
+            account=account,
+            requester=actor,
+            reason=reason,
+            recipient=recipient or (None if kind is OperationKind.CLOSE else account.holder),
+            officer=officer,
+            scan_sha256=scan_sha256,
+        )
+        answer = self.rules.submit(draft)
+        return answer if isinstance(answer, AccessRequest) else self._recorded(answer, dry_run=dry_run)
+
+    def approve(
+        self, request_id: str, *, actor: str, scan_sha256: str | None = None, dry_run: bool = False
+    ) -> AccessRequest:
+        """Approve a request; see :meth:`~provisioner.core.governance.request_service.RequestService.approve`.
+
+        Raises:
+
+            InputError: There is no such request, or it was decided already, not in this way.
+
+            DeniedError: The actor is not the one to decide.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        form = self.find(request_id)
+        paper = scan_sha256 or form.scan_sha256
+        if (form.state, form.approver, form.scan_sha256) == (FormState.APPROVED, actor, paper):
+            return form
+        return self._recorded(self.rules.approve(form, actor, paper), dry_run=dry_run)
+
+    def reject(self, request_id: str, *, actor: str, reason: str, dry_run: bool = False) -> AccessRequest:
+        """Reject a request; see :meth:`~provisioner.core.governance.request_service.RequestService.reject`.
+
+        Raises:
+
+            InputError: There is no such request, or it was decided already, not in this way.
+
+            DeniedError: The actor is not the one to decide.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        form = self.find(request_id)
+        if form.state is FormState.REJECTED and form.approver == actor:
+            return form
+        return self._recorded(self.rules.reject(form, actor, reason), dry_run=dry_run)
+
+    def confirm_mobile(self, request_id: str, *, actor: str, dry_run: bool = False) -> MobileConfirmation:
+        """Confirm the recipient's mobile number as the personnel system has it now.
+
+        Raises:
+
+            InputError: There is no such request, or nothing to confirm.
+
+            DeniedError: The actor is no officer for the unit, or has a part in the request.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        event = self.rules.confirm_mobile(self.find(request_id), actor)
+        recipient = event.form.recipient or ""
+        person = self.planner.people.find_all([recipient]).get(recipient)
+        return MobileConfirmation(request=self._recorded(event, dry_run=dry_run), recipient=person)
+
+    def execute(self, request_id: str, *, actor: str, dry_run: bool = False) -> Run | RunPreview:
+        """Carry out an approved request. What was begun is continued, and what is done is not repeated.
+
+        Returns:
+
+            The run. In a dry run, its preview, unless the request is done or its operation is held.
+
+        Raises:
+
+            InputError: There is no such request, or it was not approved.
+
+            DeniedError: The actor may not do it, or something has changed since it was approved.
+
+            NotReadyError: Targets or channels cannot be used now.
+
+            TargetError: The personnel system cannot be asked.
+        """
+        form = self.find(request_id)
+        operation = self._operation_of(form)
+        if form.state is FormState.ARCHIVED or (operation and operation.state is OperationState.DONE):
+            if operation and form.state is FormState.EXECUTING and not dry_run:
+                self.rules.archive(attrs.evolve(form, operation=operation.id))
+            return _done_already(form)
+        account = self.store.accounts([form.login]).get(form.login)
+        self.rules.require_ready(form, actor, self._recipient(form, account))
+        if operation and not operation.state.ended:
+            return self._continue(operation, actor, dry_run=dry_run)
+        plan = self._plan(form, account, Initiator(actor=actor, reason=form.reason, request=form.id))
+        if dry_run:
+            return self.runs.preview(plan, viewer=actor)
+        return self.runs.start(plan, prepare=partial(self._begin, form, plan, actor))
+
+    def execute_for(
+        self, request_id: str, kind: OperationKind, login: str, *, actor: str, dry_run: bool = False
+    ) -> Run | RunPreview:
+        """Carry out an approved request, if it is for this action; see :meth:`execute`.
+
+        Raises:
+
+            InputError: It is for another action, or for another account.
+        """
+        form = self.find(request_id)
+        if (form.kind, form.login) != (kind, login):
+            values = {"id": form.id, "kind": form.kind.value, "login": form.login}
+            message = Text("request {id} asks for '{kind}' of {login}", values)
+            raise InputError([Problem(field="request", message=message)])
+        return self.execute(form.id, actor=actor, dry_run=dry_run)
+
+    def listed(self, *, viewer: str, state: FormState | None = None, login: str | None = None) -> list[AccessRequest]:
+        """Return requests as a person may read them, the latest first.
+
+        Args:
+
+            viewer: The person.
+
+            state: Only those in this state.
+
+            login: Only those about this account.
+        """
+        self.rules.settle()
+        wanted = self.planner.naming.login(login) if login else None
+        return list(Privacy(self.authority, viewer).shown(self.store.find_forms(state=state, login=wanted)))
+
+    def current(self, request_id: str) -> AccessRequest:
+        """Return a request, which is archived if its operation is done by now.
+
+        Raises:
+
+            InputError: There is none, or several ids begin like this.
+        """
+        self.rules.settle()
+        return self.find(request_id)
+
+    def shown(self, form: AccessRequest, *, viewer: str) -> AccessRequest:
+        """Return a request as a person may read it. Those who may decide on it read all of it."""
+        [shown] = Privacy(self.authority, viewer).shown([form])
+        return form if shown != form and self.rules.may_decide(form, viewer) else shown
+
+    def printable(self, form: AccessRequest, *, viewer: str) -> AccessRequest:
+        """Return a request as a person may print it.
+
+        Raises:
+
+            DeniedError: The person may not read who submitted it.
+        """
+        shown = self.shown(form, viewer=viewer)
+        if shown.requester == MASK:
+            Privacy(self.authority, viewer).require(form)
+        return shown
+
+    def archive_of(self, form: AccessRequest, *, viewer: str) -> str:
+        """Return the archived copy of a request, exactly as it was hashed.
+
+        Raises:
+
+            DeniedError: The person may not read all of the request.
+
+            InputError: It is not archived yet.
+        """
+        if self.shown(form, viewer=viewer) != form:
+            Privacy(self.authority, viewer).require(form)
+        if form.archive is None:
+            raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
+        return form.archive
+
+    def _account(self, login: str, kind: OperationKind) -> Account:
+        """Return what a request is about; an opening may be asked for before the account is there."""
+        if kind is OperationKind.CREATE:
+            return self.accounts.find_or_future(login)
+        return self.accounts.find([login])[0]
+
+    def _recorded(self, event: FormEvent, *, dry_run: bool) -> AccessRequest:
+        if not dry_run:
+            self.record(event)
+        return event.form
+
+    def _operation_of(self, form: AccessRequest) -> Operation | None:
+        """Return the operation that carries a request out, if it was begun.
+
+        Two officers may have begun at once. Then the request names the later operation, and the journal has the earlier
+        one.
+        """
+        named = self.store.operations([form.operation]).get(form.operation) if form.operation else None
+        if named or form.state is not FormState.EXECUTING:
+            return named
+        operations = self.store.find_operations(login=form.login)
+        return next((operation for operation in operations if operation.request == form.id), None)
+
+    def _continue(self, operation: Operation, actor: str, *, dry_run: bool) -> Run | RunPreview:
+        if operation.state is OperationState.STAGED:
+            return Run([operation])
+        plan = Plan(work=(self.planner.again(operation),))
+        return self.runs.preview(plan, viewer=actor) if dry_run else self.runs.start(plan)
+
+    def _begin(self, form: AccessRequest, plan: Plan, actor: str) -> None:
+        """Record by which operation a request is carried out; one for which nothing is left to do is archived."""
+        if plan.refused:
+            return
+        for work in plan.work:
+            if work.holder:  # the personnel system was asked again since the request was checked
+                self.rules.require_number(form, work.holder)
+        operation_id = plan.work[0].operation.id if plan.work else None
+        begun = self.rules.begin(form, actor, operation_id)
+        if operation_id is None:
+            self.rules.archive(begun)
+
+    def _plan(self, form: AccessRequest, account: Account | None, initiator: Initiator) -> Plan:
+        """Plan what a request asks for; an account that nobody knows is one that its unit is to get."""
+        if account is None:
+            plan = self.planner.open_units(list(self.store.units([form.unit]).values()), initiator)
+            _require_login(form, plan)
+            return plan
+        match form.kind:
+            case OperationKind.CREATE:
+                return self.planner.create([account], initiator)
+            case OperationKind.ROTATE:
+                return self.planner.rotate([account], initiator=initiator)
+            case OperationKind.REOPEN:
+                return self.planner.reopen([account], initiator)
+            case OperationKind.HANDOVER:
+                return self.planner.hand_over(account, to=form.recipient or "", initiator=initiator)
+            case _:
+                return self.planner.close([account], initiator)
+
+    def _recipient(self, form: AccessRequest, account: Account | None) -> str | None:
+        """Return who would receive the password today."""
+        match form.kind:
+            case OperationKind.CLOSE:
+                return None
+            case OperationKind.HANDOVER:
+                return form.recipient
+        return account.holder if account else self.store.units([form.unit])[form.unit].custodian
+
+
+def _done_already(form: AccessRequest) -> Run:
+    reason = Text("request {id} was carried out already", {"id": form.id})
+    return Run((), unchanged=[Unchanged(login=form.login, reason=reason)], total=0)
+
+
+def _require_login(form: AccessRequest, plan: Plan) -> None:
+    """Make sure that the account that would be opened is the one that was approved.
+
+    Raises:
+
+        DeniedError: The unit has got another login in the meantime.
+    """
+    planned = [work.account.login for work in plan.work]
+    others = [*(account.login for account in plan.unchanged), *(account.login for account in plan.refused)]
+    for login in (*planned, *others):
+        if login != form.login:
+            raise DeniedError(
+                "the unit {unit} has another login than when request {id} was submitted: {login}",
+                cure="submit a new request",
+                unit=form.unit,
+                id=form.id,
+                login=login,
+            )

@@ -1,0 +1,200 @@
+"""Accounts: looked up by their logins, and the plans that open, close and renew them."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from datetime import datetime
+
+import attrs
+
+from provisioner.core.api.errors import ConfigurationError, InputError, Problem
+from provisioner.core.engine.plan import Initiator, Naming, Plan
+from provisioner.core.engine.planner import Planner
+from provisioner.core.model import Account, AccountState, Unit
+from provisioner.core.model.text import Text
+from provisioner.services.units import require_unit
+from provisioner.store import Store
+
+
+def known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[Account]:
+    """Return the accounts with these logins.
+
+    Args:
+
+        store: What is known.
+
+        naming: How logins are written.
+
+        given: The logins, with or without their domains.
+
+    Raises:
+
+        InputError: Some are unknown; all of them are named.
+    """
+    logins = _logins(given, naming)
+    found = store.accounts(logins)
+    _require_all(logins, found)
+    return [found[login] for login in logins]
+
+
+def list_accounts(
+    store: Store,
+    *,
+    state: AccountState | None = None,
+    unit: str | None = None,
+    due_before: datetime | None = None,
+) -> list[Account]:
+    """Return accounts.
+
+    Args:
+
+        store: What is known.
+
+        state: Only those in this state.
+
+        unit: Only those of this unit and of the units below it.
+
+        due_before: Only those with a deadline before this time.
+
+    Raises:
+
+        InputError: There is no such unit.
+    """
+    require_unit(store, unit or None)
+    return list(store.find_accounts(state=state, under=unit, due_before=due_before))
+
+
+@attrs.frozen(kw_only=True)
+class Accounts:
+    """Looks accounts up, and plans what is done with them.
+
+    The plans are carried out by :class:`~provisioner.services.runs.Runs`. Logins are given with or without their
+    domains.
+
+    Args:
+
+        store: What is known.
+
+        planner: Makes the plans.
+    """
+
+    store: Store
+    planner: Planner
+
+    def find(self, logins: Iterable[str]) -> list[Account]:
+        """Return the accounts with these logins; see :func:`known_accounts`."""
+        return known_accounts(self.store, self.planner.naming, logins)
+
+    def find_or_future(self, login: str) -> Account:
+        """Return the account with this login, or the one that a unit would get under it.
+
+        Raises:
+
+            InputError: There is neither.
+        """
+        [login] = _logins([login], self.planner.naming)
+        known = self.store.accounts([login]).get(login)
+        if known:
+            return known
+        [unit] = self._units_of([login])
+        domain = self.planner.naming.domain_for(unit)
+        return Account(login=login, domain=domain, unit=unit.code, holder=unit.custodian)
+
+    def plan_creation(self, logins: Iterable[str], initiator: Initiator) -> Plan:
+        """Return the plan that opens accounts that were never open.
+
+        Args:
+
+            logins: Logins that units have, or would get.
+
+            initiator: Who asks for it.
+
+        Raises:
+
+            InputError: Some are unknown, or cannot be opened; all of them are named.
+        """
+        wanted = _logins(logins, self.planner.naming)
+        known = self.store.accounts(wanted)
+        units = self._units_of([login for login in wanted if login not in known])
+        plan = self.planner.create([known[login] for login in wanted if login in known], initiator)
+        new = self.planner.open_units(units, initiator)
+        return Plan(
+            work=(*plan.work, *new.work),
+            unchanged=(*plan.unchanged, *new.unchanged),
+            refused=(*plan.refused, *new.refused),
+        )
+
+    def plan_closing(self, logins: Iterable[str], initiator: Initiator) -> Plan:
+        """Return the plan that closes accounts.
+
+        Raises:
+
+            InputError: Some are unknown; all of them are named.
+        """
+        return self.planner.close(self.find(logins), initiator)
+
+    def plan_reopening(self, logins: Iterable[str], initiator: Initiator) -> Plan:
+        """Return the plan that opens closed accounts again, with new passwords.
+
+        Raises:
+
+            InputError: Some are unknown, or cannot be opened; all of them are named.
+        """
+        return self.planner.reopen(self.find(logins), initiator)
+
+    def plan_rotation(self, logins: Iterable[str], initiator: Initiator) -> Plan:
+        """Return the plan that gives open accounts new passwords.
+
+        Raises:
+
+            InputError: Some are unknown, or not open; all of them are named.
+        """
+        return self.planner.rotate(self.find(logins), initiator=initiator)
+
+    def _units_of(self, logins: list[str]) -> list[Unit]:
+        """Return the units whose accounts would get these logins.
+
+        Raises:
+
+            InputError: There is none for some; all of them are named.
+        """
+        units = dict(self._future_logins()) if logins else {}
+        _require_all(logins, units)
+        return [units[login] for login in logins]
+
+    def _future_logins(self) -> Iterator[tuple[str, Unit]]:
+        """Yield every unit with the login that its account would get, where that can be told."""
+        for unit in self.store.all_units():
+            try:
+                yield self.planner.naming.login(unit.login or self.planner.choose_login(unit)), unit
+            except (ValueError, ConfigurationError):
+                continue
+
+
+def _logins(given: Iterable[str], naming: Naming) -> list[str]:
+    """Return the logins in what was given, with or without their domains, each once.
+
+    Raises:
+
+        InputError: Some are no logins of ours; all of them are named.
+    """
+    problems: list[Problem] = []
+    logins: dict[str, None] = {}
+    for text in given:
+        try:
+            logins[naming.login(text)] = None
+        except ValueError:
+            problems.append(_problem(Text("{login} is not a login of ours", {"login": text})))
+    if problems:
+        raise InputError(problems)
+    return list(logins)
+
+
+def _require_all(logins: Iterable[str], found: Container[str]) -> None:
+    unknown = [login for login in logins if login not in found]
+    if unknown:
+        raise InputError([_problem(Text("{login} is unknown", {"login": login})) for login in unknown])
+
+
+def _problem(message: Text) -> Problem:
+    return Problem(field="login", message=message)
