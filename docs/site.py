@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 #: Where the pages outside ``docs`` are on the site, by their path in the repository.
 OUTSIDE: Mapping[str, str] = {
     "README.md": "index.md",
+    "README.tr.md": "project/tr.md",
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
     "examples/dovecot-passwd/README.md": "project/examples/dovecot-passwd.md",
