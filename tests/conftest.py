@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from provisioner.testing.plugin import require_server
 
 if TYPE_CHECKING:
     from tests.raw_http import MakeServer, RawServer
+
+# How long an example takes depends on what else the machine does. In CI the same examples are tried each time, so that
+# no change is blamed for what another one has left; developers find new examples.
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

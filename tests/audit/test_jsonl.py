@@ -57,7 +57,7 @@ def test_line_is_json_and_its_hash_can_be_computed_by_anybody(export: list[bytes
         previous = one["hash"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_byte_is_found(export: list[bytes], data: st.DataObject) -> None:
     content = b"".join(export)
@@ -70,7 +70,7 @@ def test_changed_byte_is_found(export: list[bytes], data: st.DataObject) -> None
     assert finding(changed)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.lists(st.integers(0, 13), max_size=16))
 def test_lines_that_are_missing_moved_or_repeated_are_found(export: list[bytes], order: list[int]) -> None:
     """Nothing but a piece of the whole is whole, and whether it is all of it an anchor tells."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.model.identifiers import code_objection, name_objection
@@ -58,7 +58,6 @@ def test_the_objection_says_which_character_it_is() -> None:
     assert "U+0085" not in str(code_objection("ok\u0085"))  # a line feed of its own: the value is no single word
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_what_is_accepted_is_shown_as_it_is_and_its_refusal_can_be_shown(value: str) -> None:
     for objection in (code_objection(value), name_objection(value)):

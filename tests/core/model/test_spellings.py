@@ -8,7 +8,7 @@ import urllib.parse
 import xml.sax.saxutils
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from provisioner.core.model.spellings import FORMS, HINT, find, hints, masked, spellings
@@ -63,7 +63,6 @@ def test_what_windows_programs_write_is_found(form: str) -> None:
     assert find(clear, f"user: {clear}\r\n".encode(form)) == {form}
 
 
-@settings(deadline=None)
 @given(PASSWORDS, st.text(), st.text())
 @example("abcdefg\u0301h", "", "")
 def test_every_spelling_is_masked_inside_any_text(clear: str, before: str, after: str) -> None:
@@ -75,7 +74,6 @@ def test_every_spelling_is_masked_inside_any_text(clear: str, before: str, after
             assert not find(clear, masked(clear, text, MASK).encode(errors="surrogatepass"))
 
 
-@settings(deadline=None)
 @given(PASSWORDS)
 @example("aaaa-bbbb-cccc")
 @example("abcdefg\u0301h")

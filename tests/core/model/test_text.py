@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.model.text import (
@@ -40,7 +40,6 @@ def test_what_has_no_shape_is_written_as_an_escape(text: str, shown: str) -> Non
     assert visible(text) == shown
 
 
-@settings(deadline=None)
 @given(ANYTHING)
 def test_shown_text_is_one_line_of_characters_that_can_be_encoded(text: str) -> None:
     shown = visible(text)
@@ -50,7 +49,6 @@ def test_shown_text_is_one_line_of_characters_that_can_be_encoded(text: str) -> 
     assert visible(shown) == shown
 
 
-@settings(deadline=None)
 @given(st.dictionaries(ANYTHING, ANYTHING, max_size=2))
 def test_json_means_the_same_and_is_one_line(value: object) -> None:
     document = printable_json(json.dumps(value, ensure_ascii=False))

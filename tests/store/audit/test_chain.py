@@ -124,7 +124,7 @@ def test_new_event_that_was_forged_at_the_end_is_found(lived: Store, tamper: Cal
 ACTS = st.sampled_from(["planned", "started", "begun", "ended", "finished"])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scripts=st.lists(st.lists(st.lists(ACTS, min_size=1, max_size=3), max_size=6), min_size=2, max_size=6))
 def test_threads_never_fork_the_chain(story: type[Story], scripts: list[list[list[str]]]) -> None:
     """Whatever threads write at once on two accounts, refused or not, every event has one place in one chain."""

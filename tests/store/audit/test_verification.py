@@ -246,7 +246,7 @@ def rewrite_without_the_rest(run: Shell, data: st.DataObject) -> None:
         rewrite_without_the_rest,
     ],
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_tampering_is_found(
     original: Path, tamper: Callable[[Shell, st.DataObject], None], data: st.DataObject
@@ -262,7 +262,7 @@ def test_tampering_is_found(
         assert verified(path).finding
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_changed_byte_of_the_file_is_found_or_changes_nothing(original: Path, data: st.DataObject) -> None:
     """Whatever SQLite makes of it; never is it a defect of ours."""
@@ -398,7 +398,7 @@ def test_tail_that_was_cut_together_with_the_end_is_found_by_an_anchor_alone(cop
     assert (found(copy, anchor).seq, found(copy, anchor).fault) == (26, ChainFault.CUT)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(first=SEQS, anchored=SEQS)
 def test_tail_that_was_written_anew_is_found_by_any_anchor_in_it_alone(
     original: Path, first: int, anchored: int
