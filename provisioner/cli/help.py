@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -119,11 +119,3 @@ def error_message(error: click.ClickException, translate: Translate) -> str:
 def paragraphs(text: str) -> Sequence[str]:
     """Return the paragraphs of a text, each on one line."""
     return [" ".join(one.split()) for one in text.split("\n\n") if one.strip()]
-
-
-def load_texts(language: str) -> Mapping[str, str]:
-    """Return the texts of help in a language, by their English texts."""
-    import tomllib
-    from pathlib import Path
-
-    return tomllib.loads(Path(__file__).with_name(f"help.{language}.toml").read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from provisioner.cli.streams import indifferent
 from provisioner.core.model.text import Lines, Text, Texts, printable_json, visible
 
 if TYPE_CHECKING:
-    from provisioner.cli.session import Session
+    from provisioner.catalogue import Catalogue
     from provisioner.core.api.errors import Problem
 
 ItemT = TypeVar("ItemT")
@@ -40,11 +40,23 @@ class Output:
 
     Args:
 
-        session: Says which one is asked for, and in which language.
+        is_json: Says whether scripts read the answer.
+
+        catalogue: Returns the messages in the language that is asked for.
+
+        time: Returns a time as people write it where they are.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(
+        self,
+        *,
+        is_json: Callable[[], bool],
+        catalogue: Callable[[], Catalogue],
+        time: Callable[[datetime], str],
+    ) -> None:
+        self._is_json = is_json
+        self._catalogue = catalogue
+        self._time = time
         #: Whether the JSON document was printed, or its beginning was.
         self.answered = False
         self._warnings: list[dict[str, object]] = []
@@ -54,7 +66,7 @@ class Output:
 
         Warnings about a list that was read are in it.
         """
-        if self._session.json and not self.answered:
+        if self._is_json() and not self.answered:
             self.answered = True
             if self._warnings and isinstance(content, dict):
                 content = {**content, "warnings": self._warnings}
@@ -70,7 +82,7 @@ class Output:
 
     def lines(self, text: str) -> None:
         """Print text for people that needs no translation; the line feeds in it are the product's own."""
-        if not self._session.json:
+        if not self._is_json():
             _write(Lines.of(text.split("\n")), sys.stdout)
 
     def note(self, template: str, /, **values: object) -> None:
@@ -91,7 +103,7 @@ class Output:
             {"file": warning.file, "line": warning.line, "field": warning.field, "message": self.said(warning.message)}
             for warning in warnings
         ]
-        if self._session.json:
+        if self._is_json():
             return
         for warning in warnings[:SHOWN_WARNINGS]:
             place = ":".join(str(part) for part in (warning.file, warning.line, warning.field) if part is not None)
@@ -102,18 +114,18 @@ class Output:
     def text(self, template: str, /, **values: object) -> str:
         """Return a sentence in the language asked for. What the values hold is made visible."""
         shown = {name: one if isinstance(one, (int, float)) else self._shown(one) for name, one in values.items()}
-        return Text(template, shown).said(self._session.catalogue)
+        return Text(template, shown).said(self._catalogue())
 
     def _shown(self, value: object) -> str:
-        return self._session.time(value) if isinstance(value, datetime) else visible(str(value))
+        return self._time(value) if isinstance(value, datetime) else visible(str(value))
 
     def said(self, text: Text) -> str:
         """Return *text* in the language asked for, with what it quotes of our own. Its values are made visible."""
         values = {name: self._said_value(name, value) for name, value in text.values.items()}
-        return Text(text.template, values).said(self._session.catalogue)
+        return Text(text.template, values).said(self._catalogue())
 
     def _said_value(self, name: str, value: object) -> str:
-        catalogue = self._session.catalogue
+        catalogue = self._catalogue()
         if isinstance(value, Lines):
             return Lines.of(map(self.translated, value.split("\n")))
         if isinstance(value, Texts):
@@ -121,17 +133,17 @@ class Output:
         if isinstance(value, Text):
             return self.said(value)
         if isinstance(value, datetime):
-            return self._session.time(value)
+            return self._time(value)
         return visible(catalogue(str(value)) if name in _WORDS else self.translated(str(value)))
 
     def translated(self, sentence: str) -> str:
         """Return a sentence that a message quotes in the language asked for, with times where people are."""
-        said = self._session.catalogue.sentence(sentence)
-        return _TIME.sub(lambda time: self._session.time(datetime.fromisoformat(time.group())), said)
+        said = self._catalogue().sentence(sentence)
+        return _TIME.sub(lambda time: self._time(datetime.fromisoformat(time.group())), said)
 
     def word(self, value: StrEnum) -> str:
         """Return a state or a kind in the language asked for."""
-        return self._session.catalogue(value.value)
+        return self._catalogue()(value.value)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table for people: drawn on a terminal, plain columns elsewhere.
@@ -142,7 +154,7 @@ class Output:
 
             rows: The cells.
         """
-        if self._session.json:
+        if self._is_json():
             return
         names = [self.text(header) for header in headers]
         if sys.stdout.isatty():
@@ -183,7 +195,7 @@ class Output:
 
             row: Returns the cells of an item.
         """
-        if self._session.json:
+        if self._is_json():
             self._stream_document(map(document, items))
         else:
             self._stream_table([self.text(header) for header in headers], map(row, items))

@@ -101,7 +101,7 @@ class Session:
 
     @cached_property
     def _help_texts(self) -> Mapping[str, str]:
-        from provisioner.cli.help import load_texts
+        from provisioner.cli.help_texts import load_texts
 
         return load_texts(self.language)
 
@@ -134,7 +134,7 @@ class Session:
         """Where answers go."""
         from provisioner.cli.output import Output
 
-        return Output(self)
+        return Output(is_json=lambda: self.json, catalogue=lambda: self.catalogue, time=self.time)
 
     @property
     def actor(self) -> str:

@@ -45,7 +45,7 @@ def _identifiers(_: object, __: object, value: Iterable[str]) -> None:
 
 
 @attrs.frozen(kw_only=True)
-class Accounts:
+class AccountSettings:
     """How accounts are named, and which of them are protected."""
 
     #: The mail domain.
@@ -137,7 +137,7 @@ class Configuration:
     language: str = attrs.field(default=DEFAULT_LANGUAGE, validator=in_(LANGUAGES))
     #: The time zone of days and dates, by its name in the IANA database.
     time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
-    accounts: Accounts
+    accounts: AccountSettings
     breaker: BreakerSettings = attrs.field(factory=BreakerSettings)
     limits: LimitSettings = attrs.field(factory=LimitSettings)
     #: Who may do everything. Without this table everybody may, and nothing is denied.

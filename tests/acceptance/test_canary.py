@@ -12,9 +12,8 @@ import pytest
 from provisioner.core.model.spellings import FORMS
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.slapd import Slapd
-from provisioner_pys.mock import Fault, Misbehaviour, PysMock
-from provisioner_sms.simulator import Fault as SmsFault
-from provisioner_sms.simulator import SmsSimulator
+from provisioner_pys.mock import PysFault, PysFaultOrder, PysMock
+from provisioner_sms.simulator import SmsFault, SmsSimulator
 from tests.acceptance import leaks
 from tests.acceptance.province import UNITS, Province, Run, password_in, persons
 
@@ -97,19 +96,19 @@ def test_nothing_but_the_phones_holds_a_password(tmp_path: Path, directory: Slap
 
 
 #: What goes wrong with PYS. A password that is refused for good is delivered to nobody, and so cannot be looked for.
-FAULTS: Sequence[Fault] = [
-    *(Fault(endpoint="account.put", call=call, do=Misbehaviour.ERROR_500) for call in (1, 9)),
-    *(Fault(endpoint="account.put", call=call, do=Misbehaviour.APPLY_THEN_LOSE_ANSWER) for call in (2, 10)),
-    *(Fault(endpoint="account.put", call=call, do=Misbehaviour.CUT_MID_REPLY) for call in (3, 11)),
-    *(Fault(endpoint="account.put", call=call, do=Misbehaviour.THROTTLE, seconds=0.1) for call in (4, 12)),
-    *(Fault(endpoint="account.put", call=call, do=Misbehaviour.LOSE_REQUEST) for call in (5, 13)),
-    *(Fault(endpoint="login", call=call, do=Misbehaviour.ERROR_500) for call in (2, 6)),
-    Fault(endpoint="login", call=4, do=Misbehaviour.CUT_MID_REPLY),
+FAULTS: Sequence[PysFaultOrder] = [
+    *(PysFaultOrder(endpoint="account.put", call=call, do=PysFault.ERROR_500) for call in (1, 9)),
+    *(PysFaultOrder(endpoint="account.put", call=call, do=PysFault.APPLY_AND_LOSE_ANSWER) for call in (2, 10)),
+    *(PysFaultOrder(endpoint="account.put", call=call, do=PysFault.CUT_ANSWER) for call in (3, 11)),
+    *(PysFaultOrder(endpoint="account.put", call=call, do=PysFault.THROTTLE, seconds=0.1) for call in (4, 12)),
+    *(PysFaultOrder(endpoint="account.put", call=call, do=PysFault.LOSE_REQUEST) for call in (5, 13)),
+    *(PysFaultOrder(endpoint="login", call=call, do=PysFault.ERROR_500) for call in (2, 6)),
+    PysFaultOrder(endpoint="login", call=4, do=PysFault.CUT_ANSWER),
 ]
 
 
 @pytest.mark.server("slapd")
-@pytest.mark.parametrize("sms_fault", [SmsFault.APPLY_THEN_LOSE_ANSWER, SmsFault.ERROR_500])
+@pytest.mark.parametrize("sms_fault", [SmsFault.APPLY_AND_LOSE_ANSWER, SmsFault.ERROR_500])
 def test_no_error_on_the_way_holds_a_password(tmp_path: Path, directory: Slapd, sms_fault: SmsFault) -> None:
     """Answers are lost, cut and refused while the passwords are under way; the phones receive them in the end."""
     with (

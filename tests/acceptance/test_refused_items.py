@@ -11,7 +11,7 @@ import pytest
 from provisioner.core.model import Person
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.slapd import Slapd
-from provisioner_pys.mock import Fault, Misbehaviour, PysMock
+from provisioner_pys.mock import PysFault, PysFaultOrder, PysMock
 from tests.acceptance.province import Province, Run
 
 pytestmark = [pytest.mark.slow, pytest.mark.server("slapd"), pytest.mark.server("kannel")]
@@ -56,17 +56,17 @@ def people() -> Iterator[Person]:
         yield Person(id=f"p{name}", name=f"Kişi {name}", unit=f"u{name}", mobile=mobile(name))
 
 
-def faults() -> Iterator[Fault]:
+def faults() -> Iterator[PysFaultOrder]:
     for name in PERSON_FORBIDDEN:
-        yield Fault(endpoint="person.get", do=Misbehaviour.FORBID, record=f"p{name}")
+        yield PysFaultOrder(endpoint="person.get", do=PysFault.FORBID, record=f"p{name}")
     for name in PERSON_FAILS:
-        yield Fault(endpoint="person.get", do=Misbehaviour.ERROR_500, record=f"p{name}")
+        yield PysFaultOrder(endpoint="person.get", do=PysFault.ERROR_500, record=f"p{name}")
     for name in ACCOUNT_FORBIDDEN:
-        yield Fault(endpoint="account.put", do=Misbehaviour.FORBID, record=login(name))
+        yield PysFaultOrder(endpoint="account.put", do=PysFault.FORBID, record=login(name))
     for name in ACCOUNT_FAILS:
-        yield Fault(endpoint="account.put", do=Misbehaviour.ERROR_500, record=login(name))
+        yield PysFaultOrder(endpoint="account.put", do=PysFault.ERROR_500, record=login(name))
     for name in ACCOUNT_THROTTLED:
-        yield Fault(endpoint="account.put", do=Misbehaviour.THROTTLE, record=login(name), seconds=FOREVER)
+        yield PysFaultOrder(endpoint="account.put", do=PysFault.THROTTLE, record=login(name), seconds=FOREVER)
 
 
 @pytest.fixture(name="kannel", scope="module")

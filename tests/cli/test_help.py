@@ -13,7 +13,8 @@ import click
 import pytest
 
 from provisioner.catalogue import Catalogue
-from provisioner.cli.help import _VALUE_NAMES, load_texts, paragraphs
+from provisioner.cli.help import _VALUE_NAMES, paragraphs
+from provisioner.cli.help_texts import load_texts
 from provisioner.cli.lazy import CommandGroup, CommandSpec, load
 from provisioner.cli.root import root
 from provisioner.cli.table import COMMANDS

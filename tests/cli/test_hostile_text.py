@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.failures import lines
-from provisioner.cli.output import Output
 from provisioner.cli.session import Session
 from provisioner.core.api.errors import Denial, Denied, InputError, NotAuthorizedError, Problem
 from provisioner.core.model import Person, Unit
@@ -176,7 +175,7 @@ def test_a_user_without_a_name_acts_under_the_number(office: Office, monkeypatch
 
 
 def test_a_line_of_an_answer_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    output = Output(Session())
+    output = Session().output
 
     output.line("1001: a\n1002: forged \u2028 \u202e")
     output.error_line("1001: a\nerror: forged \x9b")
@@ -188,7 +187,7 @@ def test_a_line_of_an_answer_stays_one_line(capsys: pytest.CaptureFixture[str]) 
 
 def test_lines_of_an_answer_are_shown_whoever_made_them(capsys: pytest.CaptureFixture[str]) -> None:
     """The last net below each command: only line feeds are the product's own."""
-    output = Output(Session())
+    output = Session().output
 
     output.lines("one \u202e\ntwo \x1b[2J")
     output.error_lines("three \x9b\nfour \u2028")
@@ -200,13 +199,13 @@ def test_lines_of_an_answer_are_shown_whoever_made_them(capsys: pytest.CaptureFi
 
 def test_cells_of_a_long_list_stay_in_their_row_and_column(capsys: pytest.CaptureFixture[str]) -> None:
     """An escape is longer than what it stands for, and its column is as wide as what is shown."""
-    Output(Session()).stream(["code", "state"], ["a\nb\u202e", "c"], str, lambda item: [item, "open"])
+    Session().output.stream(["code", "state"], ["a\nb\u202e", "c"], str, lambda item: [item, "open"])
 
     assert capsys.readouterr().out == "code        state\na\\nb\\u202e  open\nc           open\n"
 
 
 def test_a_value_of_a_sentence_adds_no_line(capsys: pytest.CaptureFixture[str]) -> None:
-    output = Output(Session())
+    output = Session().output
 
     output.say("{login} is open", login="a\n1001: forged")
     output.note("{login} is open", login="a\nerror: forged")

@@ -14,7 +14,7 @@ from provisioner.testing.contract import TargetContract
 from provisioner.testing.ports import free_ports
 from provisioner.testing.proxy import TcpProxy
 from provisioner_pys.mock import PysMock
-from provisioner_pys.mock.faults import Fault, Misbehaviour
+from provisioner_pys.mock.faults import PysFault, PysFaultOrder
 from provisioner_pys.plugin import Pys
 from provisioner_pys.settings import PysSettings
 
@@ -52,7 +52,7 @@ class TestPys(TargetContract):
     @pytest.fixture
     def throttled_target(self, mock: PysMock) -> Iterator[Pys]:
         with PysMock.running() as throttled, closing(made(throttled.url, throttled.api_key)) as pys:
-            throttled.misbehave(Fault(endpoint="*", do=Misbehaviour.THROTTLE))
+            throttled.misbehave(PysFaultOrder(endpoint="*", do=PysFault.THROTTLE))
             yield pys
 
     @pytest.fixture

@@ -21,7 +21,7 @@ from provisioner.testing.plugin import require_server
 from provisioner.testing.ports import free_ports
 from provisioner.testing.proxy import TcpProxy
 from provisioner_sms.plugin import SmsChannel
-from provisioner_sms.simulator import Fault, SmsSimulator
+from provisioner_sms.simulator import SmsFault, SmsSimulator
 
 _numbers = itertools.count(1_000_000)
 
@@ -92,7 +92,7 @@ class TestSimulator(SmsContract):
     @pytest.fixture
     def throttled_channel(self) -> Iterator[SmsChannel]:
         with SmsSimulator.running() as throttled, closing(made(throttled.settings())) as channel:
-            throttled.misbehave(Fault.THROTTLE)
+            throttled.misbehave(SmsFault.THROTTLE)
             yield channel
 
     @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, assert_never
+from typing import Protocol
 
 import attrs
 
@@ -10,7 +10,6 @@ from provisioner.core.api.errors import RefusedError
 from provisioner.core.api.messages import DeliveryReceipt
 from provisioner.core.model.mobile import E164
 from provisioner.core.model.secret import Secret
-from provisioner_sms.settings import GatewayKind, JsonSettings, KannelSettings, Settings, SimulatorSettings
 
 
 def masked(number: str) -> str:
@@ -89,25 +88,3 @@ class SmsGateway(Protocol):
 
     def close(self) -> None:
         """Let go of everything."""
-
-
-def open_gateway(settings: Settings) -> SmsGateway:
-    """Return the gateway that verified *settings* choose. Nothing is sent to it.
-
-    The imports are here because a program that sends no message should not wait for an HTTP library.
-    """
-    chosen: KannelSettings | JsonSettings | SimulatorSettings = getattr(settings, GatewayKind(settings.gateway))
-    match chosen:
-        case KannelSettings():
-            from provisioner_sms.kannel import KannelGateway
-
-            return KannelGateway.open(chosen)
-        case JsonSettings():
-            from provisioner_sms.json_http import JsonGateway
-
-            return JsonGateway.open(chosen)
-        case SimulatorSettings():
-            from provisioner_sms.simulator.gateway import SimulatorGateway
-
-            return SimulatorGateway.open(chosen)
-    assert_never(chosen)

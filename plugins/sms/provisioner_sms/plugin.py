@@ -25,7 +25,8 @@ from provisioner.core.api.messages import (
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
 from provisioner.core.model import Person
 from provisioner.core.model.secret import Secret
-from provisioner_sms.gateway import SmsGateway, SmsMessage, masked, open_gateway
+from provisioner_sms.gateway import SmsGateway, SmsMessage, masked
+from provisioner_sms.opening import open_gateway
 from provisioner_sms.settings import Settings
 from provisioner_sms.texts import UNSENDABLE, Templates, notice
 
@@ -96,8 +97,7 @@ class SmsChannel:
 
     def _open(self) -> SmsGateway:
         with self._lock:
-            if self._gateway is None:
-                self._gateway = open_gateway(self.settings)
+            self._gateway = self._gateway or open_gateway(self.settings)
             return self._gateway
 
     def _number(self, person: Person) -> str:

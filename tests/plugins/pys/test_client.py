@@ -31,7 +31,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.model.secret import Secret
 from provisioner_pys.client import PysClient
-from provisioner_pys.mock import Fault, PysMock
+from provisioner_pys.mock import PysFaultOrder, PysMock
 from tests.raw_http import read_request
 
 PASSWORD = Secret("canary-Zt7!q")
@@ -362,7 +362,7 @@ class TestAnswers:
 class TestSecrets:
     def test_are_not_in_an_error_or_anything_it_is_chained_to(self, mock: PysMock, client: PysClient) -> None:
         """The frames of the library hold the request, and the request its body."""
-        mock.misbehave(Fault(endpoint="account.put", do="lose_request"))
+        mock.misbehave(PysFaultOrder(endpoint="account.put", do="lose_request"))
 
         with pytest.raises(UnknownOutcomeError) as caught:
             client.put_account("okul", unit="u", holder=None, password=PASSWORD, operation="op-1")

@@ -18,7 +18,7 @@ import pytest
 from provisioner.core.model import Person
 from provisioner.core.model.secret import Secret
 from provisioner.testing.samples import HOLDER, UNIT
-from provisioner_pys.mock import Fault, PysMock
+from provisioner_pys.mock import PysFaultOrder, PysMock
 from provisioner_pys.mock.routes import ENDPOINTS
 
 ACCOUNT = {"unit": "46-TEM", "holder": "1001", "password": "Kx7!mPq2"}
@@ -208,7 +208,7 @@ class TestFaultsOverHttp:
 
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     def test_every_endpoint_can_be_named(self, mock: PysMock, endpoint: str) -> None:
-        mock.misbehave(Fault(endpoint=endpoint, do="refuse"))
+        mock.misbehave(PysFaultOrder(endpoint=endpoint, do="refuse"))
         mock.behave()
 
 
@@ -238,7 +238,7 @@ class TestEnd:
         assert [file.name for file in tmp_path.iterdir() if "pys" in file.name] == ["pys.sqlite"]
 
     def test_a_request_that_waits_does_not_hold_it_up(self, mock: PysMock) -> None:
-        mock.misbehave(Fault(endpoint="account.put", do="delay", seconds=60))
+        mock.misbehave(PysFaultOrder(endpoint="account.put", do="delay", seconds=60))
         key = {"X-Api-Key": mock.api_key.reveal()}
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(httpx.put, f"{mock.url}/accounts/okul", json=ACCOUNT, headers=key, trust_env=False)

@@ -29,7 +29,7 @@ from provisioner.core.model import Outcome, Person
 from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import ACCOUNT, HOLDER, OTHER_SECRET, SECRET, SUCCESSOR
-from provisioner_pys.mock import Fault, Misbehaviour, PysMock
+from provisioner_pys.mock import PysFault, PysFaultOrder, PysMock
 from provisioner_pys.plugin import CHANGES, Pys
 from provisioner_pys.settings import PysSettings
 
@@ -223,7 +223,7 @@ class TestUndo:
     def test_it_leads_past_an_attempt_whose_answer_was_lost(self, pys: Pys, mock: PysMock) -> None:
         """The account must not be left with the password of the first attempt, which nobody has."""
         pys.account_create(attrs.evolve(samples.create(), operation_id="op-0"))
-        mock.misbehave(Fault(endpoint="account.password", do=Misbehaviour.APPLY_THEN_LOSE_ANSWER, call=1))
+        mock.misbehave(PysFaultOrder(endpoint="account.password", do=PysFault.APPLY_AND_LOSE_ANSWER, call=1))
         with pytest.raises(UnknownOutcomeError):
             pys.account_rotate(samples.rotate())
         take_back(pys.account_rotate(samples.rotate(secret=Secret("a-third-password"))))
@@ -242,7 +242,7 @@ class TestUndo:
 
     def test_a_lost_answer_is_unknown(self, pys: Pys, mock: PysMock) -> None:
         receipt = pys.account_create(samples.create())
-        mock.misbehave(Fault(endpoint="account.undo", do="lose_request"))
+        mock.misbehave(PysFaultOrder(endpoint="account.undo", do="lose_request"))
 
         with pytest.raises(UnknownOutcomeError):
             take_back(receipt)
@@ -368,7 +368,7 @@ class TestCheck:
             assert "unencrypted" in str(pys.target_check(CheckTarget()).warnings[0])
 
 
-class TestMisbehaviour:
+class TestFaults:
     """Whatever goes wrong, one request was sent, and the error says whether it may have been applied."""
 
     @pytest.mark.parametrize("hook", HOOKS)
@@ -376,12 +376,12 @@ class TestMisbehaviour:
         ("do", "error", "applied"),
         [
             ("refuse", RefusedError, False),
-            ("policy_refuse", SecretRefusedError, False),
+            ("refuse_secret", SecretRefusedError, False),
             ("throttle", ThrottledError, False),
             ("error_500", UnknownOutcomeError, False),
             ("lose_request", UnknownOutcomeError, False),
-            ("apply_then_lose_answer", UnknownOutcomeError, True),
-            ("cut_mid_reply", UnknownOutcomeError, True),
+            ("apply_and_lose_answer", UnknownOutcomeError, True),
+            ("cut_answer", UnknownOutcomeError, True),
         ],
     )
     def test_of_a_change(
@@ -391,7 +391,7 @@ class TestMisbehaviour:
         pys.account_create(samples.create())
         before, calls = mock.account(LOGIN), mock.calls().get(endpoint, 0)
         time.sleep(0.002)  # a new password shows in the time of the change only, which is kept in milliseconds
-        mock.misbehave(Fault(endpoint=endpoint, do=do, seconds=7))
+        mock.misbehave(PysFaultOrder(endpoint=endpoint, do=do, seconds=7))
 
         with pytest.raises(error) as caught:
             call(pys)
@@ -407,7 +407,7 @@ class TestMisbehaviour:
         with closing(Pys(settings=PysSettings(url=mock.url, api_key=mock.api_key, timeout=0.3))) as pys:
             pys.account_create(samples.create())
             calls = mock.calls().get(endpoint, 0)
-            mock.misbehave(Fault(endpoint=endpoint, do=do, seconds=30))
+            mock.misbehave(PysFaultOrder(endpoint=endpoint, do=do, seconds=30))
 
             with pytest.raises(UnknownOutcomeError):
                 call(pys)
@@ -422,13 +422,13 @@ class TestMisbehaviour:
             ("throttle", ThrottledError),
             ("error_500", TransientError),
             ("lose_request", UnavailableError),
-            ("apply_then_lose_answer", UnavailableError),
-            ("cut_mid_reply", UnavailableError),
+            ("apply_and_lose_answer", UnavailableError),
+            ("cut_answer", UnavailableError),
         ],
     )
     def test_of_a_question(self, pys: Pys, mock: PysMock, endpoint: str, do: str, error: type[TargetError]) -> None:
         pys.account_create(samples.create())
-        mock.misbehave(Fault(endpoint=endpoint, do=do))
+        mock.misbehave(PysFaultOrder(endpoint=endpoint, do=do))
 
         with pytest.raises(error) as caught:
             pys.account_probe(samples.probe(SECRET if endpoint == "login" else None))
@@ -437,7 +437,7 @@ class TestMisbehaviour:
         assert mock.calls()[endpoint] == 1
 
     def test_throttling_says_for_how_long(self, pys: Pys, mock: PysMock) -> None:
-        mock.misbehave(Fault(endpoint="account.put", do="throttle", seconds=7))
+        mock.misbehave(PysFaultOrder(endpoint="account.put", do="throttle", seconds=7))
 
         with pytest.raises(ThrottledError) as caught:
             pys.account_create(samples.create())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.config.load import structure
-from provisioner_pys.mock import Misbehaviour
-from provisioner_pys.mock.faults import Fault
+from provisioner_pys.mock import PysFault
+from provisioner_pys.mock.faults import PysFaultOrder
 from provisioner_pys.mock.routes import ENDPOINTS, ROUTES
 from provisioner_pys.settings import PysSettings
 
@@ -36,13 +36,13 @@ def test_the_tables_are_taken(snippet: str, tmp_path: Path) -> None:
     structure(table, PysSettings, "targets.pys", file=tmp_path / "provisioner.toml")
 
 
-def test_the_misbehaviours_are_all_told() -> None:
-    section = README[README.index("### Misbehaviour") :]
+def test_the_faults_are_all_told() -> None:
+    section = README[README.index("### Faults to order") :]
 
-    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == {"do", *Misbehaviour}
+    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == {"do", *PysFault}
     for name in (*ENDPOINTS, "call", "seconds", "always"):
         assert name in section
-    assert Fault(endpoint="login", do="refuse").seconds == 1
+    assert PysFaultOrder(endpoint="login", do="refuse").seconds == 1
 
 
 def test_the_requests_are_all_told() -> None:

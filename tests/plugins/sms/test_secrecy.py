@@ -16,7 +16,7 @@ from provisioner.core.api.messages import CheckChannel, ProbeDelivery
 from provisioner.testing.kannel import Kannel, wait_until
 from provisioner.testing.ports import free_ports
 from provisioner_sms.plugin import SmsChannel
-from provisioner_sms.simulator import Fault, SmsSimulator
+from provisioner_sms.simulator import SmsFault, SmsSimulator
 from tests.plugins.sms.conftest import NUMBER, PASSWORD, MakeChannel, MakeRequest
 from tests.raw_http import MakeServer, answering
 
@@ -131,8 +131,8 @@ def test_a_gateway_that_is_gone_makes_nobody_talk(hear: Hear, gateway: str) -> N
     assert_clean(hear(TABLES[gateway](f"http://127.0.0.1:{free_ports(1)[0]}/sms")))
 
 
-@pytest.mark.parametrize("fault", Fault)
-def test_the_simulator_makes_nobody_talk(hear: Hear, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", SmsFault)
+def test_the_simulator_makes_nobody_talk(hear: Hear, fault: SmsFault) -> None:
     with SmsSimulator.running() as sms:
         sms.misbehave(fault, seconds=0.1)
         heard = hear(sms.settings())

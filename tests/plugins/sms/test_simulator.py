@@ -24,7 +24,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.messages import CheckChannel, DeliverNotice, ProbeDelivery
 from provisioner.testing.kannel import wait_until
 from provisioner_sms.plugin import SmsChannel
-from provisioner_sms.simulator import Fault, Inbox, SmsSimulator
+from provisioner_sms.simulator import Inbox, SmsFault, SmsSimulator
 from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest
 
 PROBE = ProbeDelivery(delivery_id="op-1-sms")
@@ -144,7 +144,7 @@ class TestFaults:
     def test_a_refused_number_is_rejected_and_received_nothing(
         self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest
     ) -> None:
-        sms.misbehave(Fault.REFUSE)
+        sms.misbehave(SmsFault.REFUSE)
 
         assert to_simulator.secret_deliver(request_to()).state is DeliveryState.REJECTED
         assert to_simulator.delivery_probe(PROBE).state is DeliveryState.MISSING
@@ -153,16 +153,16 @@ class TestFaults:
     def test_a_busy_network_says_when_to_come_back(
         self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest
     ) -> None:
-        sms.misbehave(Fault.THROTTLE, seconds=7)
+        sms.misbehave(SmsFault.THROTTLE, seconds=7)
 
         with pytest.raises(ThrottledError) as throttled:
             to_simulator.secret_deliver(request_to())
         assert throttled.value.retry_after == 7
         assert sms.inbox() == []
 
-    @pytest.mark.parametrize("fault", [Fault.APPLY_THEN_LOSE_ANSWER, Fault.CUT_MID_REPLY])
+    @pytest.mark.parametrize("fault", [SmsFault.APPLY_AND_LOSE_ANSWER, SmsFault.CUT_ANSWER])
     def test_a_lost_answer_is_found_again(
-        self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest, fault: Fault
+        self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest, fault: SmsFault
     ) -> None:
         sms.misbehave(fault)
 
@@ -173,7 +173,7 @@ class TestFaults:
     def test_a_failing_network_leaves_it_open_until_it_is_asked(
         self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest
     ) -> None:
-        sms.misbehave(Fault.ERROR_500)
+        sms.misbehave(SmsFault.ERROR_500)
 
         with pytest.raises(UnknownOutcomeError):
             to_simulator.secret_deliver(request_to())
@@ -185,7 +185,7 @@ class TestFaults:
         """Else a second password would be made, and the first would arrive after it."""
         table = sms.settings()
         hasty, patient = channel(table | {"simulator": table["simulator"] | {"timeout": 0.3}}), channel(table)
-        sms.misbehave(Fault.DELAY, seconds=0.8)
+        sms.misbehave(SmsFault.DELAY, seconds=0.8)
 
         with pytest.raises(UnknownOutcomeError):
             hasty.secret_deliver(request_to())
@@ -199,7 +199,7 @@ class TestFaults:
         self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest
     ) -> None:
         to_simulator.secret_deliver(request_to(delivery_id="before"))
-        sms.misbehave(Fault.REFUSE, calls=[2, 3])
+        sms.misbehave(SmsFault.REFUSE, calls=[2, 3])
 
         states = [to_simulator.secret_deliver(request_to(delivery_id=str(n))).state for n in range(4)]
 
@@ -210,7 +210,7 @@ class TestFaults:
     def test_it_behaves_again_when_told_to(
         self, sms: SmsSimulator, to_simulator: SmsChannel, request_to: MakeRequest
     ) -> None:
-        sms.misbehave(Fault.REFUSE)
+        sms.misbehave(SmsFault.REFUSE)
         sms.behave()
 
         assert to_simulator.secret_deliver(request_to()).state is DeliveryState.ACCEPTED
@@ -218,7 +218,7 @@ class TestFaults:
     def test_a_delay_ends_when_the_simulator_does(self, channel: MakeChannel, request_to: MakeRequest) -> None:
         began = time.monotonic()
         with SmsSimulator.running() as sms, ThreadPoolExecutor(1) as pool:
-            sms.misbehave(Fault.DELAY, seconds=60)
+            sms.misbehave(SmsFault.DELAY, seconds=60)
             sending = pool.submit(channel(sms.settings()).secret_deliver, request_to())
             wait_until(lambda: sms.calls == 1)
             sms.stop()
@@ -275,7 +275,7 @@ class TestHttp:
         answer = http("PUT", "/_misbehave", document)
 
         assert answer.status_code == 400
-        assert "cut_mid_reply" in answer.json()["error"]
+        assert "cut_answer" in answer.json()["error"]
 
     @pytest.mark.parametrize(("method", "path"), [("GET", "/inbox"), ("POST", "/messages"), ("PUT", "/_misbehave")])
     @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])

@@ -4,7 +4,7 @@ It is a mock: it hashes passwords cheaply, speaks plain HTTP, and misbehaves whe
 """
 
 from provisioner_pys.mock.database import DatabaseError
-from provisioner_pys.mock.faults import Fault, Misbehaviour
+from provisioner_pys.mock.faults import PysFault, PysFaultOrder
 from provisioner_pys.mock.running import PysMock
 
-__all__ = ["DatabaseError", "Fault", "Misbehaviour", "PysMock"]
+__all__ = ["DatabaseError", "PysFault", "PysFaultOrder", "PysMock"]

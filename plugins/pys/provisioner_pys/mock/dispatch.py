@@ -18,7 +18,7 @@ import structlog
 from provisioner.core.api.errors import raised_at
 from provisioner.core.model.secret import Secret
 from provisioner_pys.mock.documents import read_document
-from provisioner_pys.mock.faults import Fault, Faults, Misbehaviour
+from provisioner_pys.mock.faults import PysFault, PysFaultOrder, PysFaultOrders
 from provisioner_pys.mock.problems import MockProblem
 from provisioner_pys.mock.routes import ENDPOINTS, ROUTES, Route
 from provisioner_pys.mock.service import MockService
@@ -48,22 +48,22 @@ class MockAnswer:
 
 
 #: What is answered, instead of doing it, to a call that goes wrong before it has begun.
-REFUSALS: Mapping[Misbehaviour, tuple[str, str]] = MappingProxyType(
+REFUSALS: Mapping[PysFault, tuple[str, str]] = MappingProxyType(
     {
-        Misbehaviour.REFUSE: ("refused", "refused, as ordered"),
-        Misbehaviour.POLICY_REFUSE: ("password_refused", "the password is refused, as ordered"),
-        Misbehaviour.FORBID: ("forbidden", "the key may not do this, as ordered"),
-        Misbehaviour.THROTTLE: ("throttled", "throttled, as ordered"),
-        Misbehaviour.ERROR_500: ("internal", "failed, as ordered"),
-        Misbehaviour.LOSE_REQUEST: ("internal", "lost, as ordered"),
+        PysFault.REFUSE: ("refused", "refused, as ordered"),
+        PysFault.REFUSE_SECRET: ("password_refused", "the password is refused, as ordered"),
+        PysFault.FORBID: ("forbidden", "the key may not do this, as ordered"),
+        PysFault.THROTTLE: ("throttled", "throttled, as ordered"),
+        PysFault.ERROR_500: ("internal", "failed, as ordered"),
+        PysFault.LOSE_REQUEST: ("internal", "lost, as ordered"),
     }
 )
 
-DELIVERIES: Mapping[Misbehaviour, Delivery] = MappingProxyType(
+DELIVERIES: Mapping[PysFault, Delivery] = MappingProxyType(
     {
-        Misbehaviour.LOSE_REQUEST: Delivery.LOST,
-        Misbehaviour.APPLY_THEN_LOSE_ANSWER: Delivery.LOST,
-        Misbehaviour.CUT_MID_REPLY: Delivery.CUT,
+        PysFault.LOSE_REQUEST: Delivery.LOST,
+        PysFault.APPLY_AND_LOSE_ANSWER: Delivery.LOST,
+        PysFault.CUT_ANSWER: Delivery.CUT,
     }
 )
 
@@ -87,7 +87,7 @@ class Dispatcher:
     api_key: Secret
     pages: Mapping[str, MockAnswer]
     wait: Callable[[float], bool]
-    faults: Faults = attrs.field(factory=lambda: Faults(ENDPOINTS), init=False)
+    faults: PysFaultOrders = attrs.field(factory=lambda: PysFaultOrders(ENDPOINTS), init=False)
 
     def answer(self, method: str, path: str, key: str, body: bytes) -> MockAnswer:
         """MockAnswer one request.
@@ -139,21 +139,21 @@ class Dispatcher:
             arguments.append(_read(route.body, body))
         return route.run(receiver, *arguments)
 
-    def _misbehave_before(self, fault: Fault | None) -> None:
+    def _misbehave_before(self, fault: PysFaultOrder | None) -> None:
         if fault is None:
             return
-        if fault.do is Misbehaviour.DELAY and self.wait(fault.seconds):
+        if fault.do is PysFault.DELAY and self.wait(fault.seconds):
             raise MockProblem("internal", "the service ends")
         if fault.do in REFUSALS:
-            throttled = fault.do is Misbehaviour.THROTTLE
+            throttled = fault.do is PysFault.THROTTLE
             raise MockProblem(
                 *REFUSALS[fault.do], headers={"Retry-After": str(math.ceil(fault.seconds))} if throttled else {}
             )
 
-    def _misbehave_after(self, fault: Fault | None, answer: MockAnswer) -> MockAnswer:
+    def _misbehave_after(self, fault: PysFaultOrder | None, answer: MockAnswer) -> MockAnswer:
         if fault is None:
             return answer
-        if fault.do is Misbehaviour.ANSWER_LATE:
+        if fault.do is PysFault.ANSWER_LATE:
             self.wait(fault.seconds)
         return attrs.evolve(answer, delivery=DELIVERIES.get(fault.do, Delivery.WHOLE))
 

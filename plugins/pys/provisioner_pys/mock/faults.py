@@ -1,4 +1,4 @@
-"""Misbehaviour to order: what can go wrong between a client and a service, call by call."""
+"""Faults to order: what can go wrong between a client and a service, call by call."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Literal
 import attrs
 
 
-class Misbehaviour(StrEnum):
+class PysFault(StrEnum):
     """What the service does instead of a proper answer."""
 
     #: Refuse for good, with 422 ``refused``. Nothing is changed.
     REFUSE = "refuse"
     #: Refuse the password for good, with 422 ``password_refused``. Nothing is changed.
-    POLICY_REFUSE = "policy_refuse"
+    REFUSE_SECRET = "refuse_secret"  # noqa: S105 - the name of a fault
     #: Say that the key may not do this, with 403 ``forbidden``. Nothing is changed.
     FORBID = "forbid"
     #: Ask for patience, with 429 and ``Retry-After``. Nothing is changed.
@@ -31,18 +31,18 @@ class Misbehaviour(StrEnum):
     #: Do what was asked at once, and answer late.
     ANSWER_LATE = "answer_late"
     #: Do what was asked, and close the connection without an answer.
-    APPLY_THEN_LOSE_ANSWER = "apply_then_lose_answer"
+    APPLY_AND_LOSE_ANSWER = "apply_and_lose_answer"
     #: Do what was asked, and close the connection in the middle of the answer.
-    CUT_MID_REPLY = "cut_mid_reply"
+    CUT_ANSWER = "cut_answer"
 
 
 @attrs.frozen(kw_only=True)
-class Fault:
+class PysFaultOrder:
     """One order to misbehave. A second one for the same endpoint, call and record replaces the first."""
 
     #: The name of an endpoint, for example ``account.password``, or ``*`` for all.
     endpoint: str
-    do: Misbehaviour = attrs.field(converter=Misbehaviour)
+    do: PysFault = attrs.field(converter=PysFault)
     #: Which call from now on, counted from 1, or ``always``.
     call: int | Literal["always"] = "always"
     #: How long to wait, or what ``Retry-After`` says.
@@ -56,7 +56,7 @@ _Key = tuple[str, int | str, str | None]
 
 
 @attrs.define(eq=False)
-class Faults:
+class PysFaultOrders:
     """Counts the calls and knows which of them go wrong.
 
     Args:
@@ -65,13 +65,13 @@ class Faults:
     """
 
     _endpoints: Collection[str]
-    _orders: dict[_Key, Fault] = attrs.field(factory=dict, init=False)
+    _orders: dict[_Key, PysFaultOrder] = attrs.field(factory=dict, init=False)
     _calls: Counter[str] = attrs.field(factory=Counter, init=False)
     #: For each order, how many calls of its endpoint came before it was given.
     _before: dict[_Key, int] = attrs.field(factory=dict, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
-    def order(self, fault: Fault) -> None:
+    def order(self, fault: PysFaultOrder) -> None:
         """Misbehave like this from now on.
 
         Raises:
@@ -94,7 +94,7 @@ class Faults:
         with self._lock:
             self._orders.clear()
 
-    def called(self, endpoint: str, record: str | None = None) -> Fault | None:
+    def called(self, endpoint: str, record: str | None = None) -> PysFaultOrder | None:
         """Count a call of *endpoint* and return what goes wrong with it; an order for one call goes before the rest."""
         with self._lock:
             self._calls[endpoint] += 1

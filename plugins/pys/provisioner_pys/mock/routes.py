@@ -22,7 +22,7 @@ from provisioner_pys.mock.documents import (
     UndoData,
     UnitDocument,
 )
-from provisioner_pys.mock.faults import Fault, Faults
+from provisioner_pys.mock.faults import PysFaultOrder, PysFaultOrders
 from provisioner_pys.mock.problems import MockProblem
 from provisioner_pys.mock.service import MockService
 
@@ -58,7 +58,7 @@ class Route:
         return found.groups() if found else None
 
 
-def _order(faults: Faults, fault: Fault) -> Mapping[str, object]:
+def _order(faults: PysFaultOrders, fault: PysFaultOrder) -> Mapping[str, object]:
     try:
         faults.order(fault)
     except ValueError as error:
@@ -66,7 +66,7 @@ def _order(faults: Faults, fault: Fault) -> Mapping[str, object]:
     return attrs.asdict(fault, filter=lambda _, value: value is not None)
 
 
-def _clear(faults: Faults) -> Mapping[str, int]:
+def _clear(faults: PysFaultOrders) -> Mapping[str, int]:
     faults.clear()
     return faults.counts()
 
@@ -183,8 +183,8 @@ ROUTES = (
         path="/_misbehave",
         summary="Misbehave from now on. An order for the same endpoint and call replaces the one before.",
         run=_order,
-        body=Fault,
-        answer=Fault,
+        body=PysFaultOrder,
+        answer=PysFaultOrder,
         problems=("body_invalid",),
         control=True,
     ),
@@ -202,7 +202,7 @@ ROUTES = (
         method="GET",
         path="/_counters",
         summary="Return the number of calls by endpoint.",
-        run=Faults.counts,
+        run=PysFaultOrders.counts,
         answer=dict[str, int],
         control=True,
     ),

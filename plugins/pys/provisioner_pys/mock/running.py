@@ -19,7 +19,7 @@ from provisioner.core.model.secret import Secret
 from provisioner_pys.mock.database import MockDatabase
 from provisioner_pys.mock.dispatch import Dispatcher
 from provisioner_pys.mock.documents import AccountDocument, LoginData, PersonDocument, UnitDocument
-from provisioner_pys.mock.faults import Fault
+from provisioner_pys.mock.faults import PysFaultOrder
 from provisioner_pys.mock.openapi import pages
 from provisioner_pys.mock.problems import MockProblem
 from provisioner_pys.mock.server import Server
@@ -160,7 +160,7 @@ class PysMock:
         secret = password if isinstance(password, Secret) else Secret(password)
         return self._dispatcher.service.log_in(LoginData(login=login, password=secret.reveal())).accepted
 
-    def misbehave(self, *faults: Fault) -> None:
+    def misbehave(self, *faults: PysFaultOrder) -> None:
         """Misbehave from now on, in these ways besides those ordered before."""
         for fault in faults:
             self._dispatcher.faults.order(fault)

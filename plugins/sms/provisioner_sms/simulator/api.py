@@ -29,7 +29,7 @@ import attrs
 from provisioner.core.model import mobile
 from provisioner.core.model.secret import Secret
 from provisioner_sms.service import Call, HttpReply
-from provisioner_sms.simulator.faults import Fault, Misbehaviour, Script
+from provisioner_sms.simulator.faults import Script, SmsFault, SmsFaultOrder
 from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage, canonical
 
 
@@ -71,7 +71,7 @@ class Api:
         if refusal := _refusal(planned):
             return refusal
         self.inbox.take(message_id=message_id, to=canonical(to), sender=sender, text=text)
-        if planned is not None and planned.fault is Fault.DELAY:
+        if planned is not None and planned.fault is SmsFault.DELAY:
             self.stopping.wait(planned.seconds)
         self.inbox.deliver(message_id)
         return _damaged(_json(202, {"id": message_id, "state": "accepted"}), planned)
@@ -88,13 +88,13 @@ class Api:
     def _misbehave(self, call: Call) -> HttpReply:
         try:
             wanted = json.loads(call.body)
-            planned = Misbehaviour(
-                fault=Fault(wanted["fault"]),
+            planned = SmsFaultOrder(
+                fault=SmsFault(wanted["fault"]),
                 calls=frozenset(map(int, wanted.get("calls", ()))),
                 seconds=float(wanted.get("seconds", 1)),
             )
         except (ValueError, LookupError, TypeError, AttributeError):
-            return _json(400, {"error": f"expected a fault, one of {', '.join(Fault)}"})
+            return _json(400, {"error": f"expected a fault, one of {', '.join(SmsFault)}"})
         self.script.play(planned)
         return _json(200, {})
 
@@ -136,22 +136,22 @@ def listed(messages: Iterable[ReceivedMessage]) -> dict[str, Any]:
     }
 
 
-def _refusal(planned: Misbehaviour | None) -> HttpReply | None:
+def _refusal(planned: SmsFaultOrder | None) -> HttpReply | None:
     match planned:
-        case Misbehaviour(fault=Fault.REFUSE):
+        case SmsFaultOrder(fault=SmsFault.REFUSE):
             return _json(422, {"error": "the number is blocked"})
-        case Misbehaviour(fault=Fault.THROTTLE, seconds=seconds):
+        case SmsFaultOrder(fault=SmsFault.THROTTLE, seconds=seconds):
             return _json(429, {"error": "too many messages"}, {"Retry-After": f"{seconds:.0f}"})
-        case Misbehaviour(fault=Fault.ERROR_500):
+        case SmsFaultOrder(fault=SmsFault.ERROR_500):
             return _json(500, {"error": "something went wrong"})
     return None
 
 
-def _damaged(reply: HttpReply, planned: Misbehaviour | None) -> HttpReply:
+def _damaged(reply: HttpReply, planned: SmsFaultOrder | None) -> HttpReply:
     match planned:
-        case Misbehaviour(fault=Fault.APPLY_THEN_LOSE_ANSWER):
+        case SmsFaultOrder(fault=SmsFault.APPLY_AND_LOSE_ANSWER):
             return attrs.evolve(reply, cut_after=0)
-        case Misbehaviour(fault=Fault.CUT_MID_REPLY):
+        case SmsFaultOrder(fault=SmsFault.CUT_ANSWER):
             return attrs.evolve(reply, cut_after=len(reply.encoded()) - len(reply.body) // 2)
     return reply
 

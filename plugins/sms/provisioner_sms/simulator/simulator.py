@@ -14,7 +14,7 @@ import attrs
 from provisioner.core.model.secret import Secret
 from provisioner_sms.service import SimulatorService
 from provisioner_sms.simulator.api import Api
-from provisioner_sms.simulator.faults import Fault, Misbehaviour
+from provisioner_sms.simulator.faults import SmsFault, SmsFaultOrder
 from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage
 
 
@@ -94,7 +94,7 @@ class SmsSimulator:
         msg = "this phone received no password"
         raise LookupError(msg)
 
-    def misbehave(self, fault: Fault, *, calls: Iterable[int] = (), seconds: float = 1) -> None:
+    def misbehave(self, fault: SmsFault, *, calls: Iterable[int] = (), seconds: float = 1) -> None:
         """Let something go wrong with the next messages.
 
         Args:
@@ -105,7 +105,7 @@ class SmsSimulator:
 
             seconds: The length of the delay, or what ``Retry-After`` says.
         """
-        self._api.script.play(Misbehaviour(fault=fault, calls=frozenset(calls), seconds=seconds))
+        self._api.script.play(SmsFaultOrder(fault=fault, calls=frozenset(calls), seconds=seconds))
 
     def behave(self) -> None:
         """Let everything go well again."""
