@@ -23,7 +23,7 @@ from provisioner_sms.settings import Settings as SmsSettings
 
 #: The tables of the file, with the class of each.
 TABLES: dict[str, type] = {
-    "[accounts]": load.Accounts,
+    "[accounts]": load.AccountSettings,
     "[limits]": load.LimitSettings,
     "[breaker]": load.BreakerSettings,
     "[authority]": load.AuthoritySettings,

@@ -88,7 +88,6 @@ class TestStoredMessages:
         assert str(restored(text)) == str(text) == "2026-03-01 12:30:00+00:00 None True None"
 
     @given(ANYTHING)
-    @settings(deadline=None)
     def test_of_earlier_versions_are_finished_sentences(self, sentence: str) -> None:
         """Braces in them come from another system, and are no places."""
         assert str(as_text(sentence)) == sentence
