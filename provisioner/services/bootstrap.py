@@ -41,16 +41,20 @@ from provisioner.core.policy.sweep import Sweep
 from provisioner.services.access_requests import AccessRequests
 from provisioner.services.accounts import Accounts
 from provisioner.services.audit_log import AuditLog
+from provisioner.services.clearance import Clearance
 from provisioner.services.delegation import Delegation
+from provisioner.services.handovers import Handovers
 from provisioner.services.health_check import HealthCheck
 from provisioner.services.held_runs import HeldRuns
 from provisioner.services.incidents import Incidents
 from provisioner.services.operations import Operations
 from provisioner.services.parts import Clock, authority_of, open_store, plugins_only, utc_now
+from provisioner.services.persons import Persons
 from provisioner.services.policy import Deadlines
 from provisioner.services.rule_sets import make_policy
 from provisioner.services.runs import Runs
 from provisioner.services.targets import Targets
+from provisioner.services.units import Units
 from provisioner.store import Store
 
 log = structlog.stdlib.get_logger(__name__)
@@ -152,6 +156,41 @@ class Application:
             it_unit=self.config.content.accounts.it_unit,
             record=self.record,
             now=self.now,
+        )
+
+    @property
+    def units(self) -> Units:
+        """Imports units, opens them and closes them."""
+        return Units(
+            store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, save=self.save_units
+        )
+
+    @property
+    def persons(self) -> Persons:
+        """Looks staff up, and imports them."""
+        people = self.planner.people
+        return Persons(store=self.store, authority=self.authority, people=people, save=self.save_persons)
+
+    @property
+    def handovers(self) -> Handovers:
+        """Plans handovers."""
+        return Handovers(
+            store=self.store,
+            authority=self.authority,
+            accounts=self.accounts,
+            planner=self.planner,
+            it_unit=self.config.content.accounts.it_unit,
+        )
+
+    @property
+    def clearance(self) -> Clearance:
+        """Answers the personnel office."""
+        return Clearance(
+            store=self.store,
+            authority=self.authority,
+            people=self.planner.people,
+            plugins=self.plugins,
+            retry=self.engine.context.retry,
         )
 
     @property

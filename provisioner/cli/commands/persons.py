@@ -10,12 +10,9 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import person_document
 from provisioner.cli.session import Session
-from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.governance.authority import Role
-from provisioner.core.governance.separation import SeparationOfDuties
-from provisioner.core.model.text import Text
 from provisioner.manifest import read_persons
-from provisioner.services.bootstrap import authority_of
+from provisioner.services.parts import authority_of
+from provisioner.services.persons import changed_persons, require_importer
 
 #: How many digits of a number are shown.
 SHOWN_DIGITS = 2
@@ -34,15 +31,13 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """
     with session.store() as store:
         authority = authority_of(session.configuration, store)
-        authority.require(session.actor, {Role.ADMINISTRATOR})
+        require_importer(authority, session.actor)
         manifest = read_persons(file, store)
         session.output.warn(manifest.warnings)
-        known = store.persons(manifest.lines)
-        changed = [person for person in manifest.items if known.get(person.id) != person]
-        SeparationOfDuties(authority).require_for_persons(session.actor, known, changed)
+        changed = changed_persons(store, authority, manifest, actor=session.actor)
     if changed and not dry_run:
         with session.application() as app:
-            app.save_persons(changed, actor=session.actor)
+            changed = app.persons.import_list(manifest, actor=session.actor)
     session.output.document({"items": [person_document(person, masked(person.mobile)) for person in changed]})
     tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
     return ExitCode.DONE
@@ -59,10 +54,7 @@ def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
     The data comes from the personnel system or the store.
     """
     with session.application() as app:
-        find = app.planner.people.find_all
-        person = session.privacy(app.store).person(person_id, lambda wanted: find([wanted]).get(wanted))
-    if person is None:
-        raise InputError([Problem(field="id", message=Text("nobody knows {person}", {"person": person_id}))])
+        person = app.persons.find(person_id, viewer=session.actor)
     content = person_document(person, person.mobile if full else masked(person.mobile))
     session.output.document(content)
     session.output.fields([(name, str(value or "")) for name, value in content.items()])

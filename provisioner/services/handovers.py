@@ -1,0 +1,169 @@
+"""Accounts that pass from one person to the next, and the records of it (000 m.5/e)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from provisioner.core.api.errors import ConfigurationError, InputError, Problem
+from provisioner.core.api.messages import HandOver
+from provisioner.core.engine.plan import Initiator, Plan
+from provisioner.core.engine.planner import Planner
+from provisioner.core.gateways.gateway import HOOKS
+from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.privacy import Privacy
+from provisioner.core.model import Handover, Outcome
+from provisioner.core.model.text import Text
+from provisioner.services.accounts import Accounts
+from provisioner.services.ids import find_id
+from provisioner.store import Store
+from provisioner.store.ids import Named
+
+
+@attrs.frozen(kw_only=True)
+class HandoverRecord:
+    """The record that both sides keep, as one person may read it."""
+
+    handover: Handover
+    #: The targets on which the account was not handed over.
+    not_on: tuple[str, ...]
+
+
+def list_handovers(
+    store: Store, privacy: Privacy, *, login: str | None = None, person: str | None = None
+) -> list[HandoverRecord]:
+    """Return the records of handovers, the latest first.
+
+    Args:
+
+        store: What is known.
+
+        privacy: Says what may be read.
+
+        login: Only those of this account.
+
+        person: Only those from or to this person, as far as they may be read.
+    """
+    records = store.find_handovers(login=login, person=person)
+    # Of a masked record, the filter would still tell who is in it.
+    found = list(privacy.shown(record for record in records if person is None or privacy.may_read(record)))
+    not_on = _not_handed_over(store, found)
+    return [HandoverRecord(handover=record, not_on=tuple(not_on[record.operation_id])) for record in found]
+
+
+def find_handover(store: Store, privacy: Privacy, operation_id: str, *, whole: bool = False) -> HandoverRecord:
+    """Return the record of one handover.
+
+    Args:
+
+        store: What is known.
+
+        privacy: Says what may be read.
+
+        operation_id: The id of the operation, or the first characters of it.
+
+        whole: Whether a record with masked fields is of no use.
+
+    Raises:
+
+        InputError: There is none, or several ids begin like this.
+
+        DeniedError: All of it is wanted, and not all of it may be read.
+    """
+    handover_id = find_id(store, Named.HANDOVER, operation_id)
+    handover = store.handovers([handover_id]).get(handover_id)
+    if handover is None:
+        problem = Text("there is no record of a handover {id}", {"id": operation_id})
+        raise InputError([Problem(field="id", message=problem)])
+    if whole:
+        privacy.require(handover)
+    [shown] = privacy.shown([handover])
+    return HandoverRecord(handover=shown, not_on=tuple(_not_handed_over(store, [shown])[handover_id]))
+
+
+@attrs.frozen(kw_only=True)
+class Handovers:
+    """Plans handovers.
+
+    Args:
+
+        store: What is known.
+
+        authority: Says who may do it.
+
+        accounts: Looks accounts up.
+
+        planner: Makes the plans.
+
+        it_unit: The code of the unit whose custodian keeps accounts while a post is vacant; empty if there is none.
+    """
+
+    store: Store
+    authority: Authority
+    accounts: Accounts
+    planner: Planner
+    it_unit: str
+
+    def plan(self, login: str, *, to: str | None, outgoing: str | None = None, initiator: Initiator) -> Plan:
+        """Return the plan that hands an account over.
+
+        Args:
+
+            login: The login of the account.
+
+            to: Who receives it; ``None`` for the custodian of the IT unit, if the post is vacant.
+
+            outgoing: Who hands it over, if that is to be checked.
+
+            initiator: Who asks for it, and why.
+
+        Raises:
+
+            InputError: The account is unknown or not open, or somebody else holds it.
+
+            DeniedError: The initiator is no officer for the unit.
+
+            ConfigurationError: There is no IT unit, or nobody is its custodian.
+        """
+        [account] = self.accounts.find([login])
+        self.authority.require(initiator.actor, {Role.OFFICER}, account.unit)
+        receiver = to or self._it_custodian()
+        return self.planner.hand_over(account, to=receiver, outgoing=outgoing, initiator=initiator)
+
+    def recorded(self, plan: Plan) -> list[str]:
+        """Return the ids of those operations of a plan of which there is a record by now."""
+        return list(self.store.handovers(work.operation.id for work in plan.work))
+
+    def _it_custodian(self) -> str:
+        """Return who keeps accounts whose post is vacant.
+
+        Raises:
+
+            ConfigurationError: The configuration names no IT unit, or nobody is its custodian.
+        """
+        if not self.it_unit:
+            raise ConfigurationError(
+                "the configuration names no IT unit",
+                cure="write its code under [accounts] as it_unit, or use --to PERSON",
+            )
+        unit = self.store.units([self.it_unit]).get(self.it_unit)
+        if unit is None or unit.custodian is None:
+            raise ConfigurationError(
+                "the IT unit {code} is unknown or has no custodian",
+                cure="import it with its custodian, or correct it_unit under [accounts]",
+                code=self.it_unit,
+            )
+        return unit.custodian
+
+
+def _not_handed_over(store: Store, found: Iterable[Handover]) -> Mapping[str, Sequence[str]]:
+    """Return on which targets accounts were not handed over, by the operation."""
+    operations = store.operations([record.operation_id for record in found])
+    hook = HOOKS[HandOver]
+    return {
+        operation.id: [
+            step.name for step in operation.steps if step.hook == hook and step.outcome is Outcome.NOT_APPLIED
+        ]
+        for operation in operations.values()
+    }
