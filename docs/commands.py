@@ -10,6 +10,7 @@ import click
 from provisioner.cli import extensions
 from provisioner.cli.lazy import CommandGroup, CommandSpec, load
 from provisioner.cli.table import COMMANDS
+from provisioner.services.installed_plugins import installed
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +55,7 @@ def documented() -> Iterator[DocumentedCommand]:
     """Yield every command of the product and of the plug-ins that come with it, groups before their commands."""
     for name, entry in COMMANDS.items():
         yield from _of_group(name, entry) if isinstance(entry, CommandGroup) else [_of_spec(name, entry)]
-    for plugin in filter(extensions.is_ours, extensions.installed()):
+    for plugin in filter(extensions.is_ours, installed()):
         for command in extensions.commands(plugin.name):
             yield from _of_click(command.name, load(command.location))
 

@@ -14,7 +14,6 @@ import attrs
 import pytest
 
 from provisioner.catalogue import PARTS, Catalogue
-from provisioner.cli.commands.plugins import PluginState
 from provisioner.cli.commands.runs import _COUNTED
 from provisioner.cli.help import paragraphs
 from provisioner.core.api import errors
@@ -25,6 +24,7 @@ from provisioner.core.model import AccountState, OperationKind, OperationState, 
 from provisioner.core.model.quotations import bound, toml_problem
 from provisioner.core.model.text import Text
 from provisioner.services.health_check import CheckStatus
+from provisioner.services.installed_plugins import PluginState
 from provisioner.services.targets import Condition
 from provisioner.testing.contract.results import Verdict
 

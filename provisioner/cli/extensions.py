@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 import click
 
@@ -12,7 +12,7 @@ from provisioner.cli.table import COMMANDS
 from provisioner.core.api.errors import PluginError
 from provisioner.core.api.messages import CliCommand
 from provisioner.core.api.registration import PluginSettings
-from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP
+from provisioner.services.installed_plugins import installed
 from provisioner.services.parts import plugins_only
 
 #: The name under which the product is installed.
@@ -42,11 +42,6 @@ def usable(session: Session) -> list[str]:
         ConfigurationError: The configuration is wrong.
     """
     return session.named_plugins() if session.has_configuration else [one.name for one in installed() if is_ours(one)]
-
-
-def installed() -> list[EntryPoint]:
-    """Return the entry points of all installed plug-ins, by name."""
-    return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
 
 
 def is_ours(entry: EntryPoint) -> bool:

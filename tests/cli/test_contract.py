@@ -145,7 +145,7 @@ def test_an_unknown_unit_is_an_error_before_anything_is_made(office: Office) -> 
 
 
 def test_without_pytest_the_cure_is_named(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provisioner.cli.commands.contract.find_spec", lambda _: None)
+    monkeypatch.setattr("provisioner.services.contract.find_spec", lambda _: None)
 
     answer = office.type("contract", "posta")
 

@@ -174,8 +174,8 @@ def _install_faulty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the list of what is installed know the plug-in of the tests, too."""
     from importlib.metadata import EntryPoint
 
-    from provisioner.cli.commands import plugins
     from provisioner.core.gateways.plugins import find_entry_point
+    from provisioner.services import installed_plugins
 
     class Faulty(EntryPoint):
         """An entry point that loads what the tests have put in its place."""
@@ -185,4 +185,4 @@ def _install_faulty(monkeypatch: pytest.MonkeyPatch) -> None:
         def load(self) -> object:
             return find_entry_point("faulty")[0].load()
 
-    monkeypatch.setattr(plugins, "installed", lambda: [Faulty("faulty", "faulty", "provisioner.plugins")])
+    monkeypatch.setattr(installed_plugins, "installed", lambda: [Faulty("faulty", "faulty", "provisioner.plugins")])

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.extensions import installed
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
 from provisioner.core.api.errors import ConfigurationError, InputError, Problem
 from provisioner.core.model.text import Text
 from provisioner.scaffold import Project
+from provisioner.services.installed_plugins import installed
 
 #: What a plug-in may be called: it becomes the name of a Python package and of a distribution.
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
