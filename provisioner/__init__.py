@@ -5,20 +5,49 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from provisioner.config.load import load as load_configuration
+    from provisioner.core.api.errors import (
+        ConfigurationError,
+        DeniedError,
+        InputError,
+        NotReadyError,
+        ProvisionerError,
+        StoreError,
+        TargetError,
+    )
     from provisioner.core.api.fencing import require_lease
     from provisioner.core.api.hookspecs import hookimpl
     from provisioner.core.api.messages import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
-    from provisioner.core.model import Account, Outcome, Person, Unit
+    from provisioner.core.engine.plan import Initiator, Plan
+    from provisioner.core.model import Account, OperationKind, OperationState, Outcome, Person, Unit
     from provisioner.core.model.secret import Secret
+    from provisioner.services.bootstrap import Application, application
+    from provisioner.services.health_check import CheckResult, HealthCheck
+    from provisioner.services.runs import Run, RunPreview, RunSummary
+    from provisioner.services.setup import prepare_store
 else:
     # The names are imported when they are first used: the command line imports this package too, and is to be quick.
 
     _HOMES = {
-        "api.fencing": ("require_lease",),
-        "api.hookspecs": ("hookimpl",),
-        "model": ("Account", "Outcome", "Person", "Unit"),
-        "api.messages": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
-        "model.secret": ("Secret",),
+        "core.api.errors": (
+            "ConfigurationError",
+            "DeniedError",
+            "InputError",
+            "NotReadyError",
+            "ProvisionerError",
+            "StoreError",
+            "TargetError",
+        ),
+        "core.api.fencing": ("require_lease",),
+        "core.api.hookspecs": ("hookimpl",),
+        "core.api.messages": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
+        "core.engine.plan": ("Initiator", "Plan"),
+        "core.model": ("Account", "OperationKind", "OperationState", "Outcome", "Person", "Unit"),
+        "core.model.secret": ("Secret",),
+        "services.bootstrap": ("Application", "application"),
+        "services.health_check": ("CheckResult", "HealthCheck"),
+        "services.runs": ("Run", "RunPreview", "RunSummary"),
+        "services.setup": ("prepare_store",),
     }
 
     def __getattr__(name: str) -> object:
@@ -26,8 +55,11 @@ else:
 
         for home, names in _HOMES.items():
             if name in names:
-                value = globals()[name] = getattr(import_module(f"provisioner.core.{home}"), name)
+                value = globals()[name] = getattr(import_module(f"provisioner.{home}"), name)
                 return value
+        if name == "load_configuration":
+            value = globals()[name] = import_module("provisioner.config.load").load
+            return value
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
 
@@ -38,14 +70,34 @@ else:
 __all__ = [
     "Account",
     "AccountReport",
+    "Application",
+    "CheckResult",
+    "ConfigurationError",
     "DeliveryReceipt",
     "DeliveryState",
+    "DeniedError",
+    "HealthCheck",
+    "Initiator",
+    "InputError",
+    "NotReadyError",
+    "OperationKind",
+    "OperationState",
     "Outcome",
     "Person",
+    "Plan",
     "Presence",
+    "ProvisionerError",
     "Receipt",
+    "Run",
+    "RunPreview",
+    "RunSummary",
     "Secret",
+    "StoreError",
+    "TargetError",
     "Unit",
+    "application",
     "hookimpl",
+    "load_configuration",
+    "prepare_store",
     "require_lease",
 ]

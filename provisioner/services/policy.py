@@ -23,6 +23,7 @@ from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day, Simulation
 from provisioner.core.policy.sweep import Sweep, Swept
+from provisioner.services.accounts import known_accounts
 from provisioner.services.parts import Clock
 from provisioner.services.runs import Run
 from provisioner.store import Store
@@ -204,12 +205,12 @@ class Deadlines:
         found = list(simulation.days(self.now(), days))
         return Forecast(found, simulation.failures.values())
 
-    def confirm(self, account: Account, rule_set: str, *, actor: str, dry_run: bool = False) -> Account:
+    def confirm(self, login: str, rule_set: str, *, actor: str, dry_run: bool = False) -> Account:
         """Confirm that the duty was done which a rule set has for an account.
 
         Args:
 
-            account: The account.
+            login: The login of the account.
 
             rule_set: The name of the rule set.
 
@@ -225,10 +226,11 @@ class Deadlines:
 
             DeniedError: The actor is neither.
 
-            InputError: There is no such rule set, or it has no duty for the account.
+            InputError: There is no such rule set or account, or the rule set has no duty for the account.
         """
         if rule_set not in {known.name for known in self.policy.rule_sets}:
             raise _wrong(Text("there is no rule set {name}", {"name": rule_set}))
+        [account] = known_accounts(self.store, self.planner.naming, [login])
         if actor != account.holder:
             self.authority.require(actor, {Role.OFFICER}, account.unit)
         self._require_duty(account, rule_set)

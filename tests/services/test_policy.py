@@ -105,28 +105,28 @@ def test_a_simulation_plays_every_day(ruled: Application) -> None:
 class TestConfirm:
     """A duty was done."""
 
-    def test_by_the_holder_puts_off_the_next_one(self, ruled: Application, account: Account, clock: FakeClock) -> None:
+    def test_by_the_holder_puts_off_the_next_one(self, ruled: Application, clock: FakeClock) -> None:
         observer = Observer()
         ruled.plugins.add("test:observer", observer)
         clock.advance(timedelta(days=200))
 
-        after = ruled.deadlines.confirm(account, "backup", actor=HOLDER)
+        after = ruled.deadlines.confirm("arge46", "backup", actor=HOLDER)
 
         assert [(event.kind, event.actor) for event in observer.seen] == [("duty_confirmed", HOLDER)]
         assert after.next_deadline is not None
         assert after.next_deadline > clock()
 
-    def test_by_others_is_denied(self, ruled: Application, account: Account) -> None:
+    def test_by_others_is_denied(self, ruled: Application) -> None:
         with pytest.raises(DeniedError):
-            ruled.deadlines.confirm(account, "backup", actor=NOBODY_SPECIAL)
+            ruled.deadlines.confirm("arge46", "backup", actor=NOBODY_SPECIAL)
 
-    def test_needs_a_rule_set_that_is_there(self, ruled: Application, account: Account) -> None:
+    def test_needs_a_rule_set_that_is_there(self, ruled: Application) -> None:
         with pytest.raises(InputError, match="there is no rule set yok"):
-            ruled.deadlines.confirm(account, "yok", actor=HOLDER)
+            ruled.deadlines.confirm("arge46", "yok", actor=HOLDER)
 
     def test_as_a_dry_run_records_nothing(self, ruled: Application, account: Account) -> None:
         observer = Observer()
         ruled.plugins.add("test:observer", observer)
 
-        assert ruled.deadlines.confirm(account, "backup", actor=HOLDER, dry_run=True) == account
+        assert ruled.deadlines.confirm("arge46", "backup", actor=HOLDER, dry_run=True) == account
         assert observer.seen == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.session import Session
 from provisioner.config.early import DEFAULT_FILE, configuration_file
 from provisioner.core.api.errors import ConfigurationError
-from provisioner.store import Store
-from provisioner.store.db.database import Database
+from provisioner.services.setup import prepare_store
 
 
 @click.command("init")
@@ -37,7 +35,8 @@ def command(session: Session, folder: Path | None, *, dry_run: bool) -> ExitCode
     parts = [_Part("configuration", str(file), is_new=is_new)]
     if not dry_run:
         session.config_file = file
-        parts.append(_prepare(session.configuration.store_url))
+        store = prepare_store(session.configuration)
+        parts.append(_Part("store", store.place, is_new=store.is_new))
     session.output.document({"items": [part.document() for part in parts]})
     for part in parts:
         part.tell(session)
@@ -81,14 +80,3 @@ def _write(file: Path, language: str) -> None:
             file=file,
             reason=error.strerror,
         ) from None
-
-
-def _prepare(url: str) -> _Part:
-    """Make the store, or bring it up to date."""
-    with closing(Database(url)) as database:
-        is_new, place = not database.exists, database.place
-    if is_new:
-        Store.create(url).close()
-    else:
-        Store.migrate(url)
-    return _Part("store", place, is_new=is_new)

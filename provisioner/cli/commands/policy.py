@@ -159,8 +159,7 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
     A duty is, for example, a backup.
     """
     with session.application() as app:
-        [account] = app.accounts.find([login])
-        after = app.deadlines.confirm(account, rule_set, actor=session.actor, dry_run=dry_run)
+        after = app.deadlines.confirm(login, rule_set, actor=session.actor, dry_run=dry_run)
     shown = account_document(after, {})
     session.output.document(
         {"rule_set": rule_set, **{name: shown[name] for name in ("login", "next_deadline", "next_action", "closes_at")}}

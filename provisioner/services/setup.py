@@ -1,0 +1,40 @@
+"""Makes the store of a configuration."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import attrs
+
+from provisioner.config.load import LoadedConfiguration
+from provisioner.store import Store
+from provisioner.store.db.database import Database
+
+
+@attrs.frozen
+class PreparedStore:
+    """A store that can be opened."""
+
+    #: Where it is.
+    place: str
+    is_new: bool = attrs.field(kw_only=True)
+
+
+def prepare_store(config: LoadedConfiguration) -> PreparedStore:
+    """Create the store of a configuration, or bring it up to date.
+
+    Args:
+
+        config: The configuration.
+
+    Raises:
+
+        StoreError: The store cannot be created or written.
+    """
+    with closing(Database(config.store_url)) as database:
+        is_new, place = not database.exists, database.place
+    if is_new:
+        Store.create(config.store_url).close()
+    else:
+        Store.migrate(config.store_url)
+    return PreparedStore(place, is_new=is_new)
