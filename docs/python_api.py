@@ -52,7 +52,8 @@ def page() -> str:
         (
             "A script can do what the command line does: open an application, and call its services. The services "
             "check the rights of the `actor`, or of the initiator of a plan, and raise errors of the product. Methods "
-            "with a `viewer` mask the personal data that this person may not read. Nothing is printed."
+            "with a `viewer` mask the personal data that this person may not read. Logs go to structlog, which prints "
+            "them on stdout unless you configure it."
         ),
         EXAMPLE,
         "`examples/python-api` opens accounts, renews one with an access request and hands one over.",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from provisioner.core.api.hookspecs import hookimpl
     from provisioner.core.api.messages import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
     from provisioner.core.engine.plan import Initiator, Plan
+    from provisioner.core.governance.authority import Role
     from provisioner.core.model import Account, OperationKind, OperationState, Outcome, Person, Unit
     from provisioner.core.model.secret import Secret
     from provisioner.services.bootstrap import Application, application
@@ -42,6 +43,7 @@ else:
         "core.api.hookspecs": ("hookimpl",),
         "core.api.messages": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
         "core.engine.plan": ("Initiator", "Plan"),
+        "core.governance.authority": ("Role",),
         "core.model": ("Account", "OperationKind", "OperationState", "Outcome", "Person", "Unit"),
         "core.model.secret": ("Secret",),
         "services.bootstrap": ("Application", "application"),
@@ -88,6 +90,7 @@ __all__ = [
     "Presence",
     "ProvisionerError",
     "Receipt",
+    "Role",
     "Run",
     "RunPreview",
     "RunSummary",

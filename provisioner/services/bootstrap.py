@@ -80,14 +80,14 @@ class Application:
         """Return the time, in UTC."""
         return self.engine.context.now()
 
-    def privacy(self, reader: str) -> Privacy:
+    def privacy(self, viewer: str) -> Privacy:
         """Return what masks personal data that a person may not read.
 
         Args:
 
-            reader: The id of the person.
+            viewer: The id of the person.
         """
-        return Privacy(self.authority, reader)
+        return Privacy(self.authority, viewer)
 
     @property
     def health_check(self) -> HealthCheck:

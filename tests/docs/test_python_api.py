@@ -34,14 +34,18 @@ def test_the_services_are_those_of_the_page() -> None:
         "access_requests",
         "accounts",
         "audit_log",
+        "clearance",
         "deadlines",
         "delegation",
+        "handovers",
         "health_check",
         "held_runs",
         "incidents",
         "operations",
+        "persons",
         "runs",
         "targets",
+        "units",
     ]
 
 
