@@ -11,9 +11,11 @@ prepares it, and :func:`as_text` reads it back.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
+from string import Formatter
 from typing import Protocol, Self
 
 import attrs
@@ -50,10 +52,11 @@ class Text:
 
     def said(self, catalogue: Translator) -> str:
         """Return the sentence in the language of *catalogue*."""
-        return catalogue(self.template).format_map(_stated(self.values))
+        values = {name: _said(value, catalogue) for name, value in self.values.items()}
+        return catalogue(self.template).format_map(values)
 
     def __str__(self) -> str:
-        return self.template.format_map(_stated(self.values))
+        return self.said(str)
 
 
 class Texts(tuple[Text, ...]):
@@ -70,8 +73,15 @@ def in_zone(time: datetime, zone: tzinfo = UTC) -> str:
     return time.astimezone(zone).isoformat(sep=" ", timespec="seconds")
 
 
-def _stated(values: Mapping[str, object]) -> Mapping[str, object]:
-    return {name: in_zone(value) if isinstance(value, datetime) else value for name, value in values.items()}
+def _said(value: object, catalogue: Translator) -> object:
+    match value:
+        case Text():
+            return value.said(catalogue)
+        case Texts():
+            return Lines.of(line.said(catalogue) for line in value)
+        case datetime():
+            return in_zone(value)
+    return value
 
 
 def as_text(message: str | Text | Mapping[str, object]) -> Text:
@@ -98,7 +108,9 @@ def literal(sentence: str) -> Text:
 
 
 def storable(text: Text, depth: int = DEEPEST) -> Text:
-    """Return *text* as JSON can hold it: its values are numbers, bounded strings, and messages of the same form.
+    """Return *text* as JSON can hold it.
+
+    The values that its template names are kept, as numbers, bounded strings and messages of the same form.
 
     Args:
 
@@ -108,7 +120,12 @@ def storable(text: Text, depth: int = DEEPEST) -> Text:
     """
     if len(text.template) > LONGEST_VALUE:
         return literal(_shortened(str(text)))
-    return Text(text.template, {name: _storable(value, depth) for name, value in text.values.items()})
+    places = _places(text.template)
+    return Text(text.template, {name: _storable(text.values[name], depth) for name in text.values if name in places})
+
+
+def _places(template: str) -> set[str]:
+    return {re.split(r"[.\[]", field)[0] for _, field, *_ in Formatter().parse(template) if field}
 
 
 def _storable(value: object, depth: int) -> object:

@@ -29,7 +29,7 @@ from provisioner.core.api.messages import (
 from provisioner.core.model import Outcome, masking
 from provisioner.core.model.masking import mask, masked
 from provisioner.core.model.secret import Secret
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, Texts
 
 CLEAR = 'n"T7&x<9+/%Q~z4'
 
@@ -125,6 +125,7 @@ class _Own:
         TargetReport(capabilities=Capabilities(facts={"key": CLEAR}), warnings=(CLEAR,)),
         ChannelReport(unreachable={"1001": CLEAR}, warnings=(CLEAR,)),
         Text("{word} in {other}", {"word": CLEAR, "unused": CLEAR, "other": 1}),
+        Text("it said {why}", {"why": Text("{word} is bad", {"word": CLEAR})}),
         [_Own({"a": (CLEAR,)})],
         frozenset({CLEAR}),
     ],
@@ -136,6 +137,16 @@ def test_every_answer_is_masked_and_otherwise_the_same(value: Any) -> None:
     assert CLEAR not in repr(said)
     assert "<secret>" in repr(said)
     assert type(said) is type(value)
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_message_inside_a_masked_message_can_still_be_translated() -> None:
+    why = Text("{word} is bad", {"word": CLEAR})
+
+    said = masked(Text("it said {lines}: {why}", {"why": why, "lines": Texts([why])}))
+
+    hidden = Text("{word} is bad", {"word": "<secret>"})
+    assert said == Text("it said {lines}: {why}", {"why": hidden, "lines": Texts([hidden])})
 
 
 @pytest.mark.usefixtures("secret")

@@ -68,6 +68,13 @@ def restored(text: Text) -> Text:
     return as_text(document)
 
 
+def test_a_message_inside_a_message_is_said_in_the_same_language() -> None:
+    turkish = {"{a}: {b}": "{a}; {b}", "it is gone": "gitmiş", "no way": "yol yok"}
+    text = Text("{a}: {b}", {"a": Text("it is gone"), "b": Texts([Text("no way"), Text("no way")])})
+
+    assert text.said(turkish.__getitem__) == "gitmiş; yol yok\nyol yok"
+
+
 class TestStoredMessages:
     """A message as it is kept in tables and in the audit log."""
 
@@ -91,6 +98,12 @@ class TestStoredMessages:
     def test_of_earlier_versions_are_finished_sentences(self, sentence: str) -> None:
         """Braces in them come from another system, and are no places."""
         assert str(as_text(sentence)) == sentence
+
+    def test_keep_no_value_that_they_do_not_show(self) -> None:
+        """A cure has the values of its message too, which may be long."""
+        text = Text("start {host}", {"host": "a", "detail": "a long answer"})
+
+        assert storable(text).values == {"host": "a"}
 
     def test_do_not_grow_with_what_another_system_says(self) -> None:
         text = storable(Text("{detail}", {"detail": "x" * 10_000_000}))
