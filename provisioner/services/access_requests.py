@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal, overload
 
 import attrs
 
@@ -179,6 +180,12 @@ class AccessRequests:
         recipient = event.form.recipient or ""
         person = self.planner.people.find_all([recipient]).get(recipient)
         return MobileConfirmation(request=self._recorded(event, dry_run=dry_run), recipient=person)
+
+    @overload
+    def execute(self, request_id: str, *, actor: str, dry_run: Literal[False] = False) -> Run: ...
+
+    @overload
+    def execute(self, request_id: str, *, actor: str, dry_run: bool) -> Run | RunPreview: ...
 
     def execute(self, request_id: str, *, actor: str, dry_run: bool = False) -> Run | RunPreview:
         """Carry out an approved request. What was begun is continued, and what is done is not repeated.

@@ -15,6 +15,7 @@ from provisioner.core.model import Operation, OperationState
 from provisioner.core.model.text import Text
 from provisioner.services.ids import Named, find_id
 from provisioner.services.parts import Clock
+from provisioner.services.units import require_unit
 from provisioner.store import Store
 
 #: The ends after which there is something to do, but not by the operation itself.
@@ -67,8 +68,7 @@ class Operations:
 
             InputError: There is no such unit.
         """
-        if unit and unit not in self.store.units([unit]):
-            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
+        require_unit(self.store, unit or None)
         found = self.store.find_operations(state=state, under=unit, unended=not (ended_too or state))
         return Privacy(self.authority, viewer).shown_operations(found, self.store.accounts)
 

@@ -26,6 +26,7 @@ from provisioner.core.policy.sweep import Sweep, Swept
 from provisioner.services.accounts import known_accounts
 from provisioner.services.parts import Clock
 from provisioner.services.runs import Run
+from provisioner.services.units import require_unit
 from provisioner.store import Store
 
 #: What a sweep reports besides operations.
@@ -152,8 +153,7 @@ class Deadlines:
             InputError: There is no such unit.
         """
         end = before or self.now() + timedelta(microseconds=1)
-        if unit and unit not in self.store.units([unit]):
-            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": unit}))])
+        require_unit(self.store, unit or None)
         evaluated = list(self._evaluated(list(self.store.find_accounts(due_before=end, under=unit))))
         items = [(account, deadline) for account, found in evaluated for deadline in found.deadlines]
         due = sorted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Literal, overload
 
 import attrs
 
@@ -162,6 +163,26 @@ class Units:
         if changed and not dry_run:
             self.save(changed, actor=actor)
         return changed
+
+    @overload
+    def open(
+        self,
+        codes: Iterable[str],
+        *,
+        listed: Manifest[Unit] | None = None,
+        initiator: Initiator,
+        dry_run: Literal[False] = False,
+    ) -> Run: ...
+
+    @overload
+    def open(
+        self,
+        codes: Iterable[str],
+        *,
+        listed: Manifest[Unit] | None = None,
+        initiator: Initiator,
+        dry_run: bool,
+    ) -> Run | RunPreview: ...
 
     def open(
         self,
