@@ -11,7 +11,7 @@ PYTEST := $(ROOMY) $(BIN)/pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .NOTPARALLEL:
-.PHONY: demo test test-slow check docs servers clean
+.PHONY: demo test test-slow check coverage types lowest matrix docs servers clean
 
 ## The whole story, on this machine. Installs nothing outside .venv.
 demo: $(VENV)/.installed
@@ -34,17 +34,36 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/pymarkdown scan --respect-gitignore --recurse .
 	@$(MAKE) --no-print-directory docs
 
 ## The documentation as a site, in build/site. A broken link is an error.
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+## How much of the core and the store their own tests reach; less than before is an error.
+coverage: $(VENV)/.installed-dev
+	@$(PYTEST) -m 'not slow' --cov --cov-report= tests/core tests/store
+	$(BIN)/coverage report
+
+## What the editors of plug-in authors see. The first time, pyright comes with a Node.js of some 60 MB.
+types: $(VENV)/.installed-dev
+	$(PIP) install --group types
+	$(BIN)/basedpyright
+
+## The core with the lowest dependencies that are allowed, and with each Python of this machine.
+lowest:
+	@bash .ci/lowest
+
+matrix:
+	@bash .ci/matrix
+
 servers:
 	@bash .ci/servers
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-lowest .venv-3.* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 
 $(BIN)/python:
 	@bash .ci/venv $(VENV)

@@ -101,6 +101,25 @@ def test_the_wheel_works_without_the_working_copy(installed: Path, tmp_path: Pat
     assert (tmp_path / "provisioner.toml").is_file()
 
 
+def test_the_tests_pass_on_what_is_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """A file that only the working copy has, or an import of it, is found here."""
+    guard = f"import provisioner\nassert provisioner.__file__.startswith({str(installed)!r}), provisioner.__file__\n"
+    (tmp_path / "guard.py").write_text(guard, encoding="utf-8")
+    pytest_itself = Path(sys.executable).with_name("pytest")
+    names = ("core/api", "core/model", "core/engine/test_engine.py", "store/db", "manifest")
+    command = [pytest_itself, "-q", "-p", "guard", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml"]
+    done = subprocess.run(
+        [*map(str, command), *(str(ROOT / "tests" / name) for name in names)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{installed}{os.pathsep}{tmp_path}"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_layers_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter, "--no-cache"], cwd=ROOT, check=False, capture_output=True, text=True)
