@@ -15,7 +15,16 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "provisioner"
 
 #: Folders of which every module has a test in the same place under tests.
-MIRRORED = ["core/model", "core/api", "core/gateways", "core/engine", "core/policy", "core/governance", "store"]
+MIRRORED = [
+    "core/model",
+    "core/api",
+    "core/gateways",
+    "core/engine",
+    "core/policy",
+    "core/governance",
+    "store",
+    "services",
+]
 
 #: The folders that packages are in.
 SOURCES = [ROOT, *(ROOT / "plugins").iterdir()]

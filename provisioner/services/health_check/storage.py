@@ -21,7 +21,7 @@ from provisioner.store.db.schema import REVISION
 def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
     """Check the store, and the clock and the operations by what it knows."""
     try:
-        open_store(config).close()
+        open_store(config, now).close()
         with Store.create(config.store_url) as store:  # it is there, so this only shows that it can be written
             lost, head_file = store.lost_tail(), store.head_file
             known = store.known_times()

@@ -1,0 +1,37 @@
+"""The rule sets."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from provisioner.config.load import LoadedConfiguration, load
+from provisioner.services.health_check.results import CheckResult, CheckStatus
+from provisioner.services.health_check.rules import check_rule_sets
+from provisioner.services.parts import plugins_only, utc_now
+
+
+def checked(config: LoadedConfiguration, rules: str) -> list[CheckResult]:
+    config.file.write_text(config.file.read_text() + rules)
+    ruled = load(config.file)
+    with closing(plugins_only(ruled)) as plugins:
+        plugins.load(ruled.plugin_settings())
+        return list(check_rule_sets(ruled, plugins, utc_now))
+
+
+def test_a_rule_set_says_where_it_holds(office_config: LoadedConfiguration) -> None:
+    [found] = checked(office_config, '[rules.backup]\nrule = "backup-duty"\nkinds = ["school"]\n')
+
+    assert (found.name, found.status, found.message.values["kinds"]) == ("rules.backup", CheckStatus.OK, "school")
+
+
+def test_a_rule_set_for_a_unit_that_is_not_known_is_a_warning(office_config: LoadedConfiguration) -> None:
+    """A misspelt code would let it hold nowhere, silently."""
+    [found] = checked(office_config, '[rules.backup]\nrule = "backup-duty"\nunder = ["yok"]\n')
+
+    assert (found.status, found.message.values["code"]) == (CheckStatus.WARNING, "yok")
+
+
+def test_without_a_store_says_nothing_a_second_time(office_config: LoadedConfiguration) -> None:
+    (office_config.file.parent / "provisioner.sqlite").unlink()
+
+    assert checked(office_config, '[rules.backup]\nrule = "backup-duty"\n') == []
