@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from docs import commands, configuration, events
-from docs.__main__ import PAGES
+from docs import commands, configuration, events, json_documents
+from docs.__main__ import PAGES, ROOT
 from provisioner.cli.lazy import CommandGroup
 from provisioner.cli.table import COMMANDS
+
+#: Commands that the page describes in its text.
+IN_TEXT = {"audit export", "request confirm-mobile", "pys-mock serve", "sms-simulator serve"}
 
 
 @pytest.mark.parametrize(("path", "page"), PAGES.items(), ids=[path.name for path in PAGES])
@@ -52,3 +56,20 @@ def test_the_man_page_is_good_roff() -> None:
     done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", path], check=False, capture_output=True, text=True)
 
     assert done.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_json_documents_are_those_of_the_commands() -> None:
+    """Run ``python -m docs.json_documents`` after a change of a document."""
+    page = (ROOT / "reference" / "json.md").read_text(encoding="utf-8")
+
+    assert json_documents.page() == page
+
+
+def test_every_command_with_json_has_its_document() -> None:
+    shown = {re.sub(r"--actor \w+ ", "", line.strip("()")) for line in json_documents.LINES.strip().splitlines()}
+    with_json = {
+        command.path for command in commands.documented() if any("--json" in names for names, _ in command.options)
+    }
+
+    assert {path for path in with_json if not any(f"{line} ".startswith(f"{path} ") for line in shown)} == IN_TEXT
