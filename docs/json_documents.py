@@ -125,7 +125,7 @@ def _run(site: Path, command: str) -> str:
     output = TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True)
     with chdir(site), redirect_stdout(output), redirect_stderr(StringIO()), suppress(SystemExit):
         root.main(["--lang", "en", "--json", *command.split()])
-    return output.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return output.buffer.getvalue().decode()
 
 
 def _first_id(document: dict[str, object]) -> str | None:
