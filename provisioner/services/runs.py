@@ -172,7 +172,7 @@ class Runs:
         )
 
     def start(self, plan: Plan, *, prepare: Callable[[], None] | None = None) -> Run:
-        """Carry a plan out.
+        """Carry a plan out while the run is iterated.
 
         Args:
 

@@ -146,16 +146,17 @@ class TestDelegate:
 
         assert (second.assignments, second.is_new) == (first.assignments, False)
 
-    def test_with_another_beginning_is_another_delegation(
+    def test_that_begins_later_is_another_delegation(
         self, app: Application, officer: Grant, tomorrow: datetime
     ) -> None:
-        for hours in (1, 2):
+        """The one that has begun may be revoked before the other one begins."""
+        for starts_at in (None, tomorrow - timedelta(hours=2), tomorrow - timedelta(hours=1)):
             granted = app.delegation.delegate(
                 Role.OFFICER,
                 delegator=OFFICER,
                 person=DEPUTY,
                 unit="ar-ge",
-                starts_at=tomorrow - timedelta(hours=hours),
+                starts_at=starts_at,
                 ends_at=tomorrow,
                 actor=OFFICER,
             )

@@ -106,9 +106,13 @@ class TestOpen:
         assert [work.operation.login for work in preview.plan.work] == ["istatistik46"]
         assert not app.store.units(["istatistik"])
 
-    def test_of_a_list_is_denied_to_who_may_not_change_its_units(self, app: Application) -> None:
-        with pytest.raises(DeniedError):
-            app.units.open([], listed=listed(NEW), initiator=Initiator(actor=OTHER))
+    @pytest.mark.parametrize("dry_run", [False, True])
+    def test_of_a_list_is_denied_to_who_may_not_change_its_units(self, app: Application, *, dry_run: bool) -> None:
+        """Officers may open the account, and not make themselves its custodian by the way."""
+        app.delegation.grant(OTHER, Role.OFFICER, unit="ar-ge", actor=ADMINISTRATOR)
+
+        with pytest.raises(DeniedError, match="custodian"):
+            app.units.open([], listed=listed(NEW), initiator=Initiator(actor=OTHER), dry_run=dry_run)
 
     def test_tells_the_line_of_a_unit_that_cannot_be_opened(self, app: Application) -> None:
         with pytest.raises(InputError) as caught:
