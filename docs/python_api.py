@@ -29,7 +29,7 @@ FOR_PLUGINS = frozenset(
 )
 
 #: The methods of an application itself that are stable.
-OWN_METHODS = ("now", "privacy", "save_units", "save_persons")
+OWN_METHODS = ("now", "privacy")
 
 EXAMPLE = """\
 ```python

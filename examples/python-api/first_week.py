@@ -38,8 +38,8 @@ UNITS = [
 
 def open_accounts(app: Application) -> RunSummary:
     """Open the accounts of two units. Each holder receives the password by SMS."""
-    app.save_persons(PERSONS, actor=ADMINISTRATOR)
-    app.save_units(UNITS, actor=ADMINISTRATOR)
+    app.persons.save(PERSONS, actor=ADMINISTRATOR)
+    app.units.save(UNITS, actor=ADMINISTRATOR)
     initiator = Initiator(actor=ADMINISTRATOR, reason="a new office")
     return app.units.open(["il-mem", "ar-ge"], initiator=initiator).wait()
 

@@ -141,7 +141,7 @@ def open_the_units(story: Story) -> Iterator[Proof]:
     app, units = story.stage.app, _units(story)
     story.output.line("")
     story.output.say("{count} units of the province open, each with an account.", count=len(units))
-    app.save_units(units, actor=INITIATOR.actor)
+    app.units.save(units, actor=INITIATOR.actor)
     began = perf_counter()
     operations = story.carry_out(app.planner.open_units(units, INITIATOR))
     done = sum(operation.state is OperationState.DONE for operation in operations)

@@ -160,16 +160,16 @@ class Application:
 
     @property
     def units(self) -> Units:
-        """Imports units, opens them and closes them."""
+        """Writes units, opens them and closes them."""
         return Units(
-            store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, save=self.save_units
+            store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, write=self._save_units
         )
 
     @property
     def persons(self) -> Persons:
-        """Looks staff up, and imports them."""
+        """Looks staff up, and writes them."""
         people = self.planner.people
-        return Persons(store=self.store, authority=self.authority, people=people, save=self.save_persons)
+        return Persons(store=self.store, authority=self.authority, people=people, write=self._save_persons)
 
     @property
     def handovers(self) -> Handovers:
@@ -210,24 +210,6 @@ class Application:
         """Carries out plans, and resumes operations."""
         return Runs(engine=self.engine, store=self.store, authority=self.authority)
 
-    def save_units(self, units: Iterable[Unit], *, actor: str) -> None:
-        """Write units that are new or changed, and tell the observers; see :meth:`~provisioner.store.Store.save_units`.
-
-        Raises:
-
-            StoreError: Nothing was written.
-        """
-        self._tell(self.store.save_units(units, actor=actor))
-
-    def save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
-        """Write persons who are new or changed, and tell the observers, as for units.
-
-        Raises:
-
-            StoreError: Nothing was written.
-        """
-        self._tell(self.store.save_persons(persons, actor=actor))
-
     def record(self, *events: Event) -> None:
         """Put events into the audit log, and tell the observers.
 
@@ -236,6 +218,12 @@ class Application:
             StoreError: Nothing was written.
         """
         self.engine.context.record(*events)
+
+    def _save_units(self, units: Iterable[Unit], *, actor: str) -> None:
+        self._tell(self.store.save_units(units, actor=actor))
+
+    def _save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
+        self._tell(self.store.save_persons(persons, actor=actor))
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:

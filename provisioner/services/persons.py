@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -13,7 +13,6 @@ from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Person
 from provisioner.core.model.text import Text
-from provisioner.manifest import Manifest
 from provisioner.store import Store
 
 
@@ -27,8 +26,8 @@ def require_importer(authority: Authority, actor: str) -> None:
     authority.require(actor, {Role.ADMINISTRATOR})
 
 
-def changed_persons(store: Store, authority: Authority, listed: Manifest[Person], *, actor: str) -> list[Person]:
-    """Return the persons of a list who are new, or not known as they stand there.
+def changed_persons(store: Store, authority: Authority, persons: Iterable[Person], *, actor: str) -> list[Person]:
+    """Return those of these persons who are new, or not known as they are here.
 
     Args:
 
@@ -36,7 +35,7 @@ def changed_persons(store: Store, authority: Authority, listed: Manifest[Person]
 
         authority: Says who may change them.
 
-        listed: The list.
+        persons: The persons.
 
         actor: Who wants to change them.
 
@@ -46,15 +45,16 @@ def changed_persons(store: Store, authority: Authority, listed: Manifest[Person]
             own requests.
     """
     require_importer(authority, actor)
-    known = store.persons(listed.lines)
-    changed = [person for person in listed.items if known.get(person.id) != person]
+    given = {person.id: person for person in persons}
+    known = store.persons(given)
+    changed = [person for person_id, person in given.items() if known.get(person_id) != person]
     SeparationOfDuties(authority).require_for_persons(actor, known, changed)
     return changed
 
 
 @attrs.frozen(kw_only=True)
 class Persons:
-    """Looks staff up, and imports them.
+    """Looks staff up, and writes them.
 
     Args:
 
@@ -64,22 +64,22 @@ class Persons:
 
         people: Asks the personnel system, and then the store.
 
-        save: Writes persons who are new or changed for an ``actor``, and tells the observers.
+        write: Writes persons who are new or changed for an ``actor``, and tells the observers.
     """
 
     store: Store
     authority: Authority
     people: People
-    save: Callable[..., None]
+    write: Callable[..., None]
 
-    def import_list(self, listed: Manifest[Person], *, actor: str, dry_run: bool = False) -> list[Person]:
-        """Add the persons of a list, and write them over those who are known.
+    def save(self, persons: Iterable[Person], *, actor: str, dry_run: bool = False) -> list[Person]:
+        """Add persons, or write them over those with the same id.
 
         Args:
 
-            listed: The list.
+            persons: The persons.
 
-            actor: Who imports it.
+            actor: Who writes them.
 
             dry_run: Only see whether it can be done.
 
@@ -93,9 +93,9 @@ class Persons:
 
             StoreError: Nothing was written.
         """
-        changed = changed_persons(self.store, self.authority, listed, actor=actor)
+        changed = changed_persons(self.store, self.authority, persons, actor=actor)
         if changed and not dry_run:
-            self.save(changed, actor=actor)
+            self.write(changed, actor=actor)
         return changed
 
     def find(self, person_id: str, *, viewer: str) -> Person:

@@ -91,8 +91,8 @@ def unit_details(store: Store, privacy: Privacy, code: str) -> UnitDetails:
     )
 
 
-def changed_units(store: Store, authority: Authority, listed: Manifest[Unit], *, actor: str) -> list[Unit]:
-    """Return the units of a list that are new, or not known as they stand there.
+def changed_units(store: Store, authority: Authority, units: Iterable[Unit], *, actor: str) -> list[Unit]:
+    """Return those of these units that are new, or not known as they are here.
 
     Args:
 
@@ -100,7 +100,7 @@ def changed_units(store: Store, authority: Authority, listed: Manifest[Unit], *,
 
         authority: Says who may change them.
 
-        listed: The list.
+        units: The units.
 
         actor: Who wants to change them.
 
@@ -108,16 +108,17 @@ def changed_units(store: Store, authority: Authority, listed: Manifest[Unit], *,
 
         DeniedError: The actor may not; the cure says who may.
     """
-    known = store.units(listed.lines)
-    changed = [unit for unit in listed.items if known.get(unit.code) != unit]
+    given = {unit.code: unit for unit in units}
+    known = store.units(given)
+    changed = [unit for code, unit in given.items() if known.get(code) != unit]
     authority.require_for_units(actor, changed)
-    SeparationOfDuties(authority).require_for_units(actor, store.units(unit.code for unit in changed), changed)
+    SeparationOfDuties(authority).require_for_units(actor, known, changed)
     return changed
 
 
 @attrs.frozen(kw_only=True)
 class Units:
-    """Imports units, opens them and closes them.
+    """Writes units, opens them and closes them.
 
     Args:
 
@@ -129,23 +130,23 @@ class Units:
 
         runs: Carries them out.
 
-        save: Writes units that are new or changed for an ``actor``, and tells the observers.
+        write: Writes units that are new or changed for an ``actor``, and tells the observers.
     """
 
     store: Store
     authority: Authority
     planner: Planner
     runs: Runs
-    save: Callable[..., None]
+    write: Callable[..., None]
 
-    def import_list(self, listed: Manifest[Unit], *, actor: str, dry_run: bool = False) -> list[Unit]:
-        """Add the units of a list, and write them over those that are known. No account is changed.
+    def save(self, units: Iterable[Unit], *, actor: str, dry_run: bool = False) -> list[Unit]:
+        """Add units, or write them over those with the same code. No account is changed.
 
         Args:
 
-            listed: The list.
+            units: The units.
 
-            actor: Who imports it.
+            actor: Who writes them.
 
             dry_run: Only see whether it can be done.
 
@@ -159,9 +160,9 @@ class Units:
 
             StoreError: Nothing was written.
         """
-        changed = changed_units(self.store, self.authority, listed, actor=actor)
+        changed = changed_units(self.store, self.authority, units, actor=actor)
         if changed and not dry_run:
-            self.save(changed, actor=actor)
+            self.write(changed, actor=actor)
         return changed
 
     @overload
@@ -218,11 +219,11 @@ class Units:
         known = known_units(self.store, [code for code in codes if code not in units])
         if listed is None:
             return self._start(self.planner.open_units(known, initiator), initiator, dry_run=dry_run)
-        changed_units(self.store, self.authority, listed, actor=initiator.actor)
-        save = partial(self.save, listed.items, actor=initiator.actor)
+        changed_units(self.store, self.authority, listed.items, actor=initiator.actor)
+        write = partial(self.write, listed.items, actor=initiator.actor)
         with _located(listed):
             plan = self.planner.open_units([*units.values(), *known], initiator)
-            return self._start(plan, initiator, dry_run=dry_run, prepare=save)
+            return self._start(plan, initiator, dry_run=dry_run, prepare=write)
 
     def plan_closing(self, codes: Iterable[str], initiator: Initiator, *, with_subtree: bool = False) -> Plan:
         """Return the plan that closes the accounts of units.

@@ -40,9 +40,11 @@ class TestPlan:
 
         assert app.handovers.recorded(plan) == [plan.work[0].operation.id]
 
-    def test_is_denied_to_everybody_else(self, app: Application) -> None:
+    @pytest.mark.parametrize("to", [INCOMING, None])
+    def test_is_denied_to_everybody_else(self, app: Application, to: str | None) -> None:
+        """Before anybody is told what the configuration lacks."""
         with pytest.raises(DeniedError):
-            app.handovers.plan("arge46", to=INCOMING, initiator=Initiator(actor=OUTGOING))
+            app.handovers.plan("arge46", to=to, initiator=Initiator(actor=OUTGOING))
 
     def test_from_somebody_who_does_not_hold_it_is_refused(self, app: Application) -> None:
         with pytest.raises(InputError):

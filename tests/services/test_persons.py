@@ -8,7 +8,6 @@ import pytest
 from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.governance.authority import Role
 from provisioner.core.model import Person
-from provisioner.manifest import Manifest
 from provisioner.services.bootstrap import Application
 from tests.services.conftest import PERSONS, Observer
 
@@ -16,15 +15,11 @@ ADMINISTRATOR, OFFICER, OTHER = "9000", "1001", "1003"
 NEW = Person(id="1005", name="Yeni", unit="ar-ge", mobile="+905337654325")
 
 
-def listed(*persons: Person) -> Manifest[Person]:
-    return Manifest(file="persons.csv", items=persons, lines={person.id: None for person in persons})
-
-
-class TestImport:
-    """Lists of staff."""
+class TestSave:
+    """Staff are written."""
 
     def test_writes_who_is_new_or_changed(self, app: Application, observer: Observer) -> None:
-        assert app.persons.import_list(listed(*PERSONS, NEW), actor=ADMINISTRATOR) == [NEW]
+        assert app.persons.save([*PERSONS, NEW], actor=ADMINISTRATOR) == [NEW]
         assert len(observer.seen) == 1
         assert app.store.persons(["1005"]) == {"1005": NEW}
 
@@ -33,16 +28,16 @@ class TestImport:
         app.delegation.grant(OFFICER, Role.OFFICER, actor=ADMINISTRATOR)
 
         with pytest.raises(DeniedError):
-            app.persons.import_list(listed(NEW), actor=OFFICER)
+            app.persons.save([NEW], actor=OFFICER)
 
     def test_does_not_change_the_own_mobile_number(self, app: Application) -> None:
         own = attrs.evolve(PERSONS[0], mobile="+905321230000")
 
         with pytest.raises(DeniedError, match="mobile number or supervisor"):
-            app.persons.import_list(listed(own), actor=ADMINISTRATOR)
+            app.persons.save([own], actor=ADMINISTRATOR)
 
     def test_in_a_dry_run_writes_nothing(self, app: Application) -> None:
-        assert app.persons.import_list(listed(NEW), actor=ADMINISTRATOR, dry_run=True) == [NEW]
+        assert app.persons.save([NEW], actor=ADMINISTRATOR, dry_run=True) == [NEW]
         assert not app.store.persons(["1005"])
 
 

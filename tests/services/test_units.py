@@ -15,7 +15,7 @@ from provisioner.manifest import Manifest
 from provisioner.services.bootstrap import Application
 from provisioner.services.runs import Run, RunPreview
 from provisioner.services.units import known_units, require_unit, unit_details
-from tests.services.conftest import UNITS, Observer
+from tests.services.conftest import PERSONS, UNITS, Observer
 
 ADMINISTRATOR, OFFICER, OTHER = "9000", "1001", "1003"
 INITIATOR = Initiator(actor=ADMINISTRATOR)
@@ -50,11 +50,11 @@ class TestKnown:
             require_unit(app.store, "nosuch")
 
 
-class TestImport:
-    """Lists of units."""
+class TestSave:
+    """Units are written."""
 
     def test_writes_what_is_new_or_changed(self, app: Application, observer: Observer) -> None:
-        changed = app.units.import_list(listed(*UNITS, NEW), actor=ADMINISTRATOR)
+        changed = app.units.save([*UNITS, NEW], actor=ADMINISTRATOR)
 
         assert changed == [NEW]
         assert len(observer.seen) == 1
@@ -62,19 +62,19 @@ class TestImport:
 
     def test_is_denied_outside_the_own_units(self, app: Application) -> None:
         app.delegation.grant(OFFICER, Role.OFFICER, unit="ar-ge", actor=ADMINISTRATOR)
-        app.units.import_list(listed(NEW), actor=OFFICER)
+        app.units.save([NEW], actor=OFFICER)
 
         with pytest.raises(DeniedError):
-            app.units.import_list(listed(attrs.evolve(UNITS[0], name="Başka")), actor=OFFICER)
+            app.units.save([attrs.evolve(UNITS[0], name="Başka")], actor=OFFICER)
 
     def test_does_not_make_an_officer_the_custodian(self, app: Application) -> None:
         app.delegation.grant(OTHER, Role.OFFICER, unit="ar-ge", actor=ADMINISTRATOR)
 
         with pytest.raises(DeniedError):
-            app.units.import_list(listed(NEW), actor=OTHER)
+            app.units.save([NEW], actor=OTHER)
 
     def test_in_a_dry_run_writes_nothing(self, app: Application) -> None:
-        assert app.units.import_list(listed(NEW), actor=ADMINISTRATOR, dry_run=True) == [NEW]
+        assert app.units.save([NEW], actor=ADMINISTRATOR, dry_run=True) == [NEW]
         assert not app.store.units(["istatistik"])
 
 
@@ -127,6 +127,15 @@ class TestOpen:
         [problem] = caught.value.problems
         assert (problem.line, problem.field) == (2, "custodian")
 
+    def test_tells_the_line_of_a_custodian_who_cannot_be_reached(self, app: Application) -> None:
+        app.store.save_persons([attrs.evolve(PERSONS[3], mobile=None)])
+
+        with pytest.raises(InputError) as caught:
+            app.units.open([], listed=listed(UNITS[0], NEW), initiator=INITIATOR)
+
+        [problem] = caught.value.problems
+        assert (problem.subject, problem.line, problem.field) == ("1003", 3, "custodian")
+
 
 class TestClose:
     """The accounts of units are closed."""
@@ -150,7 +159,7 @@ class TestClose:
         assert len(app.units.plan_closing(["il-mem", "ar-ge"], INITIATOR).work) == 2
 
     def test_names_units_without_an_account(self, app: Application) -> None:
-        app.units.import_list(listed(NEW), actor=ADMINISTRATOR)
+        app.units.save([NEW], actor=ADMINISTRATOR)
 
         plan = app.units.plan_closing(["istatistik"], INITIATOR)
 

@@ -34,10 +34,10 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         require_importer(authority, session.actor)
         manifest = read_persons(file, store)
         session.output.warn(manifest.warnings)
-        changed = changed_persons(store, authority, manifest, actor=session.actor)
+        changed = changed_persons(store, authority, manifest.items, actor=session.actor)
     if changed and not dry_run:
         with session.application() as app:
-            changed = app.persons.import_list(manifest, actor=session.actor)
+            changed = app.persons.save(manifest.items, actor=session.actor)
     session.output.document({"items": [person_document(person, masked(person.mobile)) for person in changed]})
     tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
     return ExitCode.DONE

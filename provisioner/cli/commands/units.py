@@ -34,10 +34,11 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     with session.store() as store:
         manifest = read_units(file, session.configuration.content.accounts.naming, store)
         session.output.warn(manifest.warnings)
-        changed = changed_units(store, authority_of(session.configuration, store), manifest, actor=session.actor)
+        authority = authority_of(session.configuration, store)
+        changed = changed_units(store, authority, manifest.items, actor=session.actor)
     if changed and not dry_run:
         with session.application() as app:
-            changed = app.units.import_list(manifest, actor=session.actor)
+            changed = app.units.save(manifest.items, actor=session.actor)
     session.output.document({"items": [unit_document(unit) for unit in changed]})
     tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
     return ExitCode.DONE
