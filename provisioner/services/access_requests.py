@@ -339,17 +339,9 @@ class AccessRequests:
             plan = self.planner.open_units(list(self.store.units([form.unit]).values()), initiator)
             _require_login(form, plan)
             return plan
-        match form.kind:
-            case OperationKind.CREATE:
-                return self.planner.create([account], initiator)
-            case OperationKind.ROTATE:
-                return self.planner.rotate([account], initiator=initiator)
-            case OperationKind.REOPEN:
-                return self.planner.reopen([account], initiator)
-            case OperationKind.HANDOVER:
-                return self.planner.hand_over(account, to=form.recipient or "", initiator=initiator)
-            case _:
-                return self.planner.close([account], initiator)
+        if form.kind is OperationKind.HANDOVER:
+            return self.planner.hand_over(account, to=form.recipient or "", initiator=initiator)
+        return self.planner.plan(form.kind, [account], initiator)
 
     def _recipient(self, form: AccessRequest, account: Account | None) -> str | None:
         """Return who would receive the password today."""

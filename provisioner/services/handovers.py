@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from provisioner.core.api.errors import ConfigurationError, InputError, Problem
-from provisioner.core.api.messages import HandOver
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.engine.planner import Planner
-from provisioner.core.gateways.gateway import HOOKS
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.privacy import Privacy
-from provisioner.core.model import Handover, Outcome
+from provisioner.core.model import Handover, OperationKind, Outcome
 from provisioner.core.model.text import Text
 from provisioner.services.accounts import Accounts
 from provisioner.services.ids import find_id
@@ -160,7 +159,7 @@ class Handovers:
 def _not_handed_over(store: Store, found: Iterable[Handover]) -> Mapping[str, Sequence[str]]:
     """Return on which targets accounts were not handed over, by the operation."""
     operations = store.operations([record.operation_id for record in found])
-    hook = HOOKS[HandOver]
+    hook = KINDS[OperationKind.HANDOVER].hook
     return {
         operation.id: [
             step.name for step in operation.steps if step.hook == hook and step.outcome is Outcome.NOT_APPLIED

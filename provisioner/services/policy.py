@@ -9,13 +9,14 @@ import attrs
 
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.api.events import DutyConfirmed
+from provisioner.core.api.kinds import KIND_OF_ACTION
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.api.rules import Action, Deadline, Observation
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.engine.planner import Planner
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.privacy import Privacy
-from provisioner.core.model import Account, Operation, OperationKind, Unit
+from provisioner.core.model import Account, Operation, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import Evaluation, RuleFailure
 from provisioner.core.policy.notifier import Notice
@@ -31,13 +32,6 @@ from provisioner.store import Store
 
 #: What a sweep reports besides operations.
 Report = Notice | Refusal | Observation | RuleFailure
-
-#: Which operation a deadline asks for; the others ask for none.
-_KINDS = {
-    Action.ROTATE: OperationKind.ROTATE,
-    Action.CLOSE: OperationKind.CLOSE,
-    Action.DELETE: OperationKind.DELETE,
-}
 
 
 @attrs.frozen
@@ -257,10 +251,10 @@ class Deadlines:
 
     def _may(self, account: Account, unit: Unit, action: Action) -> bool:
         """Say whether a policy may do this at all: protected accounts are left alone."""
-        if action not in _KINDS:
+        if action not in KIND_OF_ACTION:
             return True
         question = AuthorizeOperation(
-            kind=_KINDS[action],
+            kind=KIND_OF_ACTION[action],
             account=account,
             unit=unit,
             actor=POLICY_ACTOR,

@@ -26,7 +26,7 @@ from provisioner.core.model import (
     TargetState,
 )
 from provisioner.store.db.rows import Change, add, as_row
-from provisioner.store.db.tables import SHUTTING, account_targets, accounts, operations, staged_runs
+from provisioner.store.db.tables import CLOSINGS, account_targets, accounts, operations, staged_runs
 from provisioner.store.records import StoredRecords
 
 _KEEP = add(staged_runs)
@@ -128,12 +128,12 @@ def _shut_since(since: datetime) -> Subquery:
         .where(operations.c.staging.is_(None), accounts.c.opened_at.is_not(None))
     )
     ended: Select[Any] = ours.where(
-        SHUTTING,
+        CLOSINGS,
         operations.c.finished_at > since,
         operations.c.state == OperationState.DONE,
         accounts.c.state == AccountState.CLOSED,
     )
-    under_way: Select[Any] = ours.where(SHUTTING, operations.c.finished_at.is_(None))
+    under_way: Select[Any] = ours.where(CLOSINGS, operations.c.finished_at.is_(None))
     return ended.union_all(under_way).subquery()
 
 

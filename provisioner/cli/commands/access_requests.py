@@ -18,7 +18,7 @@ from provisioner.cli.render.request_page import page, rows
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
 from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.governance.access_requests import KINDS, AccessRequest, FormState
+from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest, FormState
 from provisioner.core.model import OperationKind
 from provisioner.core.model.text import Text
 from provisioner.services.bootstrap import Application
@@ -32,7 +32,7 @@ scan_option = click.option(
 
 @click.command("submit")
 @click.argument("login")
-@click.option("--kind", type=click.Choice([kind.value for kind in KINDS]), required=True, help="The action.")
+@click.option("--kind", type=click.Choice([kind.value for kind in REQUESTABLE]), required=True, help="The action.")
 @click.option("--reason", metavar="TEXT", required=True, help="The reason, for the supervisor and the record.")
 @click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="For a handover: who receives the account.")
 @click.option(

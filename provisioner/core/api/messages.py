@@ -72,6 +72,10 @@ class DeleteAccount:
     unit: Unit
 
 
+#: What changes an account.
+AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | DeleteAccount
+
+
 @attrs.frozen(kw_only=True)
 class PlannedChange:
     """A change of an account that is planned and not begun."""

@@ -27,6 +27,7 @@ from provisioner.core.api.errors import (
     step_error,
 )
 from provisioner.core.api.events import Event, OperationPlanned
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import CheckChannel
 from provisioner.core.engine.execution import EngineContext, Execution
 from provisioner.core.engine.holds import Staging
@@ -38,7 +39,7 @@ from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.waiting import obstacle
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
-from provisioner.core.model import SHUTTING, Account, AccountState, Operation, OperationState, Person
+from provisioner.core.model import Account, AccountState, Operation, OperationState, Person
 from provisioner.core.model.text import Text
 
 log = structlog.stdlib.get_logger(__name__)
@@ -426,7 +427,7 @@ def _operations(work: Iterable[PlannedOperation | Operation]) -> list[Operation]
 
 
 def _shuts(operation: Operation) -> bool:
-    return operation.kind in SHUTTING
+    return KINDS[operation.kind].closes
 
 
 def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operation:

@@ -37,7 +37,9 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.events import Recipient
 from provisioner.core.api.fencing import Lease, fenced
+from provisioner.core.api.kinds import KINDS, KindSpec
 from provisioner.core.api.messages import (
+    AccountChange,
     CloseAccount,
     CreateAccount,
     DeleteAccount,
@@ -55,10 +57,9 @@ from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.recorder import OperationRecorder
-from provisioner.core.gateways.gateway import DELIVER, HOOKS, PROBE, AccountChange, Channel, Target, able
+from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import (
-    RENEWING,
     Account,
     AccountState,
     Handover,
@@ -142,10 +143,10 @@ class Execution:
 
     def _carry_out(self) -> Operation:
         try:
-            if self._kind in _SHUTTING:
-                self._shut()
-            else:
+            if self._spec.delivers:
                 self._give_new_secret(self.context.passwords.make())
+            else:
+                self._shut()
         except (TargetError, StoppedError) as error:
             return self._stop(error)
         return self._done()
@@ -160,6 +161,10 @@ class Execution:
         return self.work.operation.kind
 
     @property
+    def _spec(self) -> KindSpec:
+        return KINDS[self._kind]
+
+    @property
     def _lease(self) -> Lease:
         return self.context.lease(self.work.account.login, self.work.operation.id)
 
@@ -168,13 +173,13 @@ class Execution:
     def _give_new_secret(self, secret: Secret) -> None:
         request = self._request(secret)
         probe = ProbeAccount(account=self.work.account, secret=secret)
-        able, missing = self._able(HOOKS[type(request)])
+        able, missing = self._able(self._spec.hook)
         if missing:
             raise missing[0]
         for target in able:
-            proof = _proof(target, partial(_takes_secret, target, probe, reopens=self._kind not in RENEWING))
+            proof = _proof(target, partial(_takes_secret, target, probe, reopens=self._spec.opens))
             self._change(target, request, proof)
-            self._prove(target, proof, TargetState.OPEN)
+            self._prove(target, proof)
         self._deliver(secret)
 
     def _shut(self) -> None:
@@ -182,15 +187,15 @@ class Execution:
 
         Targets that do not work come last, so that their time-outs keep no other door open.
         """
-        make, is_shut, state = _SHUTTING[self._kind]
+        make, is_shut = _SHUTTING[self._spec.leaves]
         request = make(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
-        able, missing = self._able(HOOKS[make])
+        able, missing = self._able(self._spec.hook)
         errors: list[TargetError] = [*missing]
         for target in sorted(able, key=lambda one: one.breaker.failing):
             proof = _proof(target, partial(is_shut, target, ProbeAccount(account=self.work.account)))
             try:
                 self._change(target, request, proof)
-                self._prove(target, proof, state)
+                self._prove(target, proof)
             except TargetError as error:
                 errors.append(error)
         if errors:
@@ -234,9 +239,9 @@ class Execution:
 
     def _state_without(self, target: Target) -> TargetState | None:
         """Return what the account is on a target that is left as it is; ``None`` if that is not known better now."""
-        if self._kind in RENEWING:
+        if self._spec.renews:
             return TargetState.INCOMPLETE
-        if self._kind not in _SHUTTING:
+        if self._spec.opens:
             return None
         try:
             return _PRESENT[target.probe(ProbeAccount(account=self.work.account)).presence]
@@ -247,7 +252,7 @@ class Execution:
 
     def _change(self, target: Target, request: AccountChange, proof: Callable[[], bool | None]) -> None:
         """Make a change on one target, and find out what happened when the answer was lost."""
-        position = self._begin(target.name, HOOKS[type(request)])
+        position = self._begin(target.name, self._spec.hook)
         doubtful = False
 
         def attempt(number: int) -> Receipt:
@@ -284,7 +289,7 @@ class Execution:
             raise error
         raise NotAppliedError("{error}; a probe showed that nothing had changed", error=error.text)
 
-    def _prove(self, target: Target, proof: Callable[[], bool | None], state: TargetState) -> None:
+    def _prove(self, target: Target, proof: Callable[[], bool | None]) -> None:
         """Prove that the change is there, with a log-in where there is a password."""
         position = self._log.begin_to_look(target.name, PROBE)
         if error := target.lacks(PROBE):
@@ -304,7 +309,7 @@ class Execution:
         except TargetError as error:
             self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.INCOMPLETE)
             raise
-        self._log.end(position, Outcome.APPLIED, target_state=state if proved else TargetState.UNPROVED)
+        self._log.end(position, Outcome.APPLIED, target_state=self._spec.leaves if proved else TargetState.UNPROVED)
 
     def _deliver(self, secret: Secret) -> None:
         """Bring the secret to its owner over the first channel that takes it."""
@@ -396,9 +401,9 @@ class Execution:
 
     def _account_after(self) -> Account:
         account, at = self.work.account, self._changed_at or self.context.now()
-        if self._kind in _SHUTTING:
+        if self._spec.closes:
             return attrs.evolve(account, state=AccountState.CLOSED, closed_at=account.closed_at or at)
-        opened_at = account.opened_at if self._kind in RENEWING else at
+        opened_at = account.opened_at if self._spec.renews else at
         return attrs.evolve(
             account,
             state=AccountState.OPEN,
@@ -454,7 +459,7 @@ class Execution:
     @property
     def _may_unwind(self) -> bool:
         """Closing is never taken back, and neither is a password that its owner may have read."""
-        return self._kind not in _SHUTTING and not self._secret_may_be_out
+        return self._spec.delivers and not self._secret_may_be_out
 
     def _next_try_at(self, error: ProvisionerError) -> datetime:
         if isinstance(error, InMaintenanceError):
@@ -523,11 +528,8 @@ def _is_absent(target: Target, probe: ProbeAccount) -> bool:
     return target.probe(probe).presence is Presence.ABSENT
 
 
-#: Operations after which nobody can log in: what is asked of each target, the proof, and what the account is then.
-_SHUTTING: Mapping[
-    OperationKind,
-    tuple[type[CloseAccount | DeleteAccount], Callable[[Target, ProbeAccount], bool], TargetState],
-] = {
-    OperationKind.CLOSE: (CloseAccount, _is_shut, TargetState.CLOSED),
-    OperationKind.DELETE: (DeleteAccount, _is_absent, TargetState.ABSENT),
+#: How an operation is asked for and proved after which nobody can log in, by what it leaves on a target.
+_SHUTTING: Mapping[TargetState, tuple[type[CloseAccount | DeleteAccount], Callable[[Target, ProbeAccount], bool]]] = {
+    TargetState.CLOSED: (CloseAccount, _is_shut),
+    TargetState.ABSENT: (DeleteAccount, _is_absent),
 }

@@ -14,9 +14,9 @@ import attrs
 
 from provisioner.core.api.errors import StagedError
 from provisioner.core.api.events import Event
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.model import (
-    SHUTTING,
     Account,
     AccountState,
     OperationKind,
@@ -181,7 +181,7 @@ class Guard:
             written: Whether the journal has the rest of it too by now.
         """
         admitted = _is_recorded if written else _is_admitted
-        shutting = [one for one in work if one.operation.kind in SHUTTING and not admitted(one)]
+        shutting = [one for one in work if KINDS[one.operation.kind].closes and not admitted(one)]
         if not shutting:
             return None
         lately = self.census.shut_since(self.now() - self.limit.window)
@@ -219,7 +219,7 @@ def _is_admitted(work: PlannedOperation) -> bool:
 
 def _affected(kind: OperationKind, account: Account, states: Mapping[str, TargetState]) -> Iterator[str]:
     """Yield where something would be closed or deleted that is there."""
-    deletes = kind is OperationKind.DELETE
+    deletes = KINDS[kind].leaves is TargetState.ABSENT
     if deletes or account.state in _MAY_BE_OPEN:
         yield IN_TOTAL
     for target, state in states.items():

@@ -24,21 +24,13 @@ from provisioner.core.api.errors import (
     UnsupportedError,
     step_error,
 )
-from provisioner.core.api.messages import (
-    AuthorizeOperation,
-    CloseAccount,
-    CreateAccount,
-    DeleteAccount,
-    HandOver,
-    RotateSecret,
-)
+from provisioner.core.api.kinds import KINDS
+from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.engine.people import LookUp, People
 from provisioner.core.engine.plan import Initiator, Naming, Plan, PlannedOperation, Refused, Unchanged
 from provisioner.core.engine.ports import Records
-from provisioner.core.gateways.gateway import DELIVER, HOOKS, PROBE, Channel, Target, able
+from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
 from provisioner.core.model import (
-    RENEWING,
-    SHUTTING,
     Account,
     AccountState,
     Operation,
@@ -50,31 +42,6 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.model.text import Text
-
-#: The hook that carries out an operation on each target.
-HOOK_OF = {
-    OperationKind.CREATE: HOOKS[CreateAccount],
-    OperationKind.REOPEN: HOOKS[CreateAccount],
-    OperationKind.CLOSE: HOOKS[CloseAccount],
-    OperationKind.ROTATE: HOOKS[RotateSecret],
-    OperationKind.HANDOVER: HOOKS[HandOver],
-    OperationKind.DELETE: HOOKS[DeleteAccount],
-}
-
-
-_OPENING = frozenset({OperationKind.CREATE, OperationKind.REOPEN})
-
-#: Which operations that are stuck half-way give way to a new one of a kind. A rotation or a handover cannot take the
-#: place of an opening or a closing, because there may be no account to rotate.
-_GIVES_WAY: Mapping[OperationKind, frozenset[OperationKind]] = {
-    OperationKind.CREATE: _OPENING | SHUTTING,
-    OperationKind.REOPEN: _OPENING | SHUTTING,
-    OperationKind.CLOSE: frozenset(OperationKind),
-    OperationKind.ROTATE: frozenset({OperationKind.ROTATE}),
-    OperationKind.HANDOVER: RENEWING,
-    OperationKind.DELETE: frozenset({OperationKind.DELETE}),
-}
-
 
 #: What an account is on a target where it is shown that nobody can log in.
 _SHUT = frozenset({TargetState.CLOSED, TargetState.ABSENT})
@@ -96,12 +63,12 @@ class _Intent:
 
     @property
     def recipient(self) -> str | None:
-        return self.holder if _delivers(self.kind) else None
+        return self.holder if KINDS[self.kind].delivers else None
 
     def is_served_by(self, stuck: Operation) -> bool:
         """Whether bringing *stuck* to its end is what is wanted: an account in a handover will be open after it."""
         same = stuck.kind is self.kind and stuck.holder == self.recipient
-        return same or (self.kind in _OPENING and stuck.kind in RENEWING)
+        return same or (KINDS[self.kind].opens and KINDS[stuck.kind].renews)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -278,6 +245,26 @@ class Planner:
             raise InputError(problems)
         return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
 
+    def plan(self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator) -> Plan:
+        """Plan operations of a kind that needs to know no more than the accounts: each but a handover.
+
+        Raises:
+
+            InputError: The state of an account does not allow it.
+
+            NotAuthorizedError: The actor may not do it.
+
+            TargetError: The personnel system as a whole cannot be asked.
+        """
+        plans = {
+            OperationKind.CREATE: self.create,
+            OperationKind.REOPEN: self.reopen,
+            OperationKind.CLOSE: self.close,
+            OperationKind.ROTATE: self.rotate,
+            OperationKind.DELETE: self.delete,
+        }
+        return plans[kind](accounts, initiator)
+
     def again(self, operation: Operation) -> PlannedOperation:
         """Return the work of an operation from the journal, with people and accounts as they are today.
 
@@ -450,7 +437,7 @@ class Planner:
             return _impossible(intent, missing)
         operation = self._operation(intent, stuck, initiator)
         mine = operation is stuck
-        if stuck and not mine and _is_under_way(stuck) and stuck.kind not in _GIVES_WAY[intent.kind]:
+        if stuck and not mine and _is_under_way(stuck) and stuck.kind not in KINDS[intent.kind].supersedes:
             return _unended(stuck)
         if error := _unanswered(operation, people):
             return _not_looked_up(operation, error)
@@ -463,7 +450,7 @@ class Planner:
 
     def _left_open(self, logins: Sequence[str]) -> set[str]:
         """Return which closed accounts may be open on a target that can close them now, and could not then."""
-        closers = {target.name for target in able(able(self.targets, HOOK_OF[OperationKind.CLOSE]), PROBE)}
+        closers = {target.name for target in able(able(self.targets, KINDS[OperationKind.CLOSE].hook), PROBE)}
         return {
             login
             for login, states in self.records.all_target_states(logins).items()
@@ -475,9 +462,9 @@ class Planner:
 
         Closings and deletions are carried out all the same where they can be; they are not done before the rest is.
         """
-        if not _delivers(kind):
+        if not KINDS[kind].delivers:
             return None
-        needed = [(target, hook) for target in self.targets for hook in (HOOK_OF[kind], PROBE)]
+        needed = [(target, hook) for target in self.targets for hook in (KINDS[kind].hook, PROBE)]
         wanted = [*needed, *((channel, DELIVER) for channel in self.channels)]
         found = (gateway.lacks(hook) for gateway, hook in wanted)
         return next((error for error in found if error and not isinstance(error, OmittedError)), None)
@@ -507,9 +494,9 @@ class Planner:
 
             ConfigurationError: A password would be made and there is no channel to deliver it.
         """
-        hook = HOOK_OF[kind]
-        steps = [step for target in self.targets for step in _target_steps(target, hook)]
-        if _delivers(kind):
+        spec = KINDS[kind]
+        steps = [step for target in self.targets for step in _target_steps(target, spec.hook)]
+        if spec.delivers:
             deliverers = able(self.channels, DELIVER)
             if not deliverers:
                 raise ConfigurationError(
@@ -534,7 +521,7 @@ def _concerned(intents: Iterable[tuple[_Intent, Operation | None]]) -> set[str]:
 
     A closing needs nobody, so it does not depend on the personnel system.
     """
-    intents = [(intent, stuck) for intent, stuck in intents if _delivers(intent.kind)]
+    intents = [(intent, stuck) for intent, stuck in intents if KINDS[intent.kind].delivers]
     ids = {intent.recipient for intent, _ in intents} | {intent.outgoing for intent, _ in intents}
     ids |= {one for _, stuck in intents if stuck for one in (stuck.holder, stuck.outgoing)}
     return {one for one in ids if one}
@@ -546,7 +533,7 @@ def _unanswered(operation: Operation, people: LookUp) -> TargetError | None:
     During a maintenance it waits without knowing them. Of one who only hands over, no more than the name is needed, and
     the personnel system may have nothing to say of somebody who has left.
     """
-    if not _delivers(operation.kind):
+    if not KINDS[operation.kind].delivers:
         return None
     incoming, outgoing = (people.errors.get(one or "") for one in (operation.holder, operation.outgoing))
     if incoming is not None and not isinstance(incoming, InMaintenanceError):
@@ -566,7 +553,7 @@ def _not_looked_up(operation: Operation, error: TargetError) -> Refused:
 def _without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Problem | None:
     """Return what is wrong if a password would be made and there is nobody to send it to."""
     holder = operation.holder
-    if not _delivers(operation.kind) or holder in people.persons or holder in people.errors:
+    if not KINDS[operation.kind].delivers or holder in people.persons or holder in people.errors:
         return None
     if operation.holder is None:
         return _unit_problem(unit, "custodian", "the unit has no custodian to send the password to")
@@ -609,10 +596,6 @@ def _may_be_deleted(account: Account, unended: Mapping[str, Operation]) -> bool:
     """Whether it is closed, or stuck in being deleted."""
     stuck = unended.get(account.login)
     return account.state is AccountState.CLOSED or (stuck is not None and stuck.kind is OperationKind.DELETE)
-
-
-def _delivers(kind: OperationKind) -> bool:
-    return kind not in SHUTTING
 
 
 def _target_steps(target: Target, hook: str) -> Iterable[Step]:

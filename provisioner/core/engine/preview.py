@@ -9,10 +9,10 @@ from itertools import product
 import attrs
 
 from provisioner.core.api.errors import TargetError
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import AttributeChange, PlannedChange, ProbeAccount
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.gateways.gateway import Target
-from provisioner.core.model import SHUTTING, OperationKind
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +46,7 @@ def preview(work: Sequence[PlannedOperation], targets: Sequence[Target]) -> Iter
 
 
 def _touches_attributes(work: PlannedOperation) -> bool:
-    return work.operation.kind not in {*SHUTTING, OperationKind.ROTATE} and work.holder is not None
+    return KINDS[work.operation.kind].sets_attributes and work.holder is not None
 
 
 def _foreseen(work: PlannedOperation, target: Target) -> Preview:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provisioner.core.api.errors import InMaintenanceError
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.execution import EngineContext
-from provisioner.core.engine.planner import HOOK_OF
 from provisioner.core.gateways.gateway import Gateway
 from provisioner.core.gateways.maintenance import Maintenance
-from provisioner.core.model import SHUTTING, Operation
+from provisioner.core.model import Operation
 
 
 def obstacle(operation: Operation, context: EngineContext) -> InMaintenanceError | None:
@@ -18,9 +18,10 @@ def obstacle(operation: Operation, context: EngineContext) -> InMaintenanceError
     One that makes a password needs every target, the personnel system, and one channel. A closing needs nothing,
     because fewer open doors are better than none; what is left of it then waits.
     """
-    hooks = {HOOK_OF[operation.kind], *(() if operation.kind in SHUTTING else ("person_find",))}
+    spec = KINDS[operation.kind]
+    hooks = {spec.hook, *(("person_find",) if spec.delivers else ())}
     found = _maintenance([target for target in context.targets if hooks & target.hooks])
-    if operation.kind in SHUTTING:
+    if spec.closes:
         found = [one for one in found if one.until == operation.next_try_at]
     else:
         silent = _maintenance(context.deliverers)

@@ -30,23 +30,20 @@ from provisioner.core.api.errors import (
     UnsupportedError,
 )
 from provisioner.core.api.fencing import require_lease
+from provisioner.core.api.kinds import HOOKS
 from provisioner.core.api.messages import (
+    AccountChange,
     AccountReport,
     ChannelReport,
     CheckChannel,
     CheckTarget,
-    CloseAccount,
-    CreateAccount,
-    DeleteAccount,
     DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
     FindPerson,
-    HandOver,
     ProbeAccount,
     ProbeDelivery,
     Receipt,
-    RotateSecret,
     TargetReport,
 )
 from provisioner.core.api.registration import LONGEST_CALL
@@ -62,17 +59,6 @@ log = structlog.stdlib.get_logger(__name__)
 AnswerT = TypeVar("AnswerT")
 GatewayT = TypeVar("GatewayT", bound="Gateway")
 ErrorT = TypeVar("ErrorT", bound=ProvisionerError)
-
-AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | DeleteAccount
-
-#: The hook that carries out a request.
-HOOKS: Mapping[type[AccountChange], str] = {
-    CreateAccount: "account_create",
-    CloseAccount: "account_close",
-    RotateSecret: "account_rotate",
-    HandOver: "account_handover",
-    DeleteAccount: "account_delete",
-}
 
 #: The hook that shows what was done on a target, and the one that brings a password to its owner.
 PROBE, DELIVER = "account_probe", "secret_deliver"

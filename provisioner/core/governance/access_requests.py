@@ -11,18 +11,12 @@ from typing import Any
 import attrs
 
 from provisioner.core.api.events import Event
+from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.model import OperationKind
 from provisioner.core.model.canonical import canonical, iso, sha256
 
-#: What a form may ask for.
-KINDS = (
-    OperationKind.CREATE,
-    OperationKind.ROTATE,
-    OperationKind.REOPEN,
-    OperationKind.CLOSE,
-    OperationKind.HANDOVER,
-)
-
+#: What a form may ask for: all that officers carry out.
+REQUESTABLE = tuple(kind for kind, spec in KINDS.items() if spec.officer is not OfficerRight.NEVER)
 
 #: How much work it is to try one number; some tens of milliseconds.
 _SLOWLY = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 32}

@@ -14,14 +14,12 @@ import attrs
 from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.governance.access_requests import AccessRequest, FormState
-from provisioner.core.model import Operation, OperationKind, Person, Unit
+from provisioner.core.model import Operation, Person, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import covering
-
-#: What an officer always does only with a form that was approved (001 ¶4).
-BY_FORM = frozenset({OperationKind.ROTATE, OperationKind.REOPEN})
 
 #: How many of those who could do something are named.
 NAMED = 10
@@ -164,7 +162,7 @@ class Authority:
         path = self._path_of(request.unit)
         if self._standing(request.actor, {Role.ADMINISTRATOR}, path, request.at):
             return None
-        if request.kind is OperationKind.DELETE:
+        if KINDS[request.kind].officer is OfficerRight.NEVER:
             return self._not_deletable(path)
         if not self._standing(request.actor, {Role.OFFICER}, path, request.at):
             return self._not_an_officer(request, path)
@@ -301,10 +299,15 @@ class Authority:
 
     def _needs_form(self, request: AuthorizeOperation) -> bool:
         """Whether an officer needs a form for it: for whatever gives an account that was open a new password."""
-        if request.kind is OperationKind.HANDOVER:
-            return not self._follows_custodian(request)
-        was_open = request.account.opened_at is not None
-        return request.kind in BY_FORM or (request.kind is OperationKind.CREATE and was_open)
+        match KINDS[request.kind].officer:
+            case OfficerRight.WITH_REQUEST:
+                return True
+            case OfficerRight.WITH_REQUEST_ONCE_OPENED:
+                return request.account.opened_at is not None
+            case OfficerRight.WITH_REQUEST_UNLESS_CUSTODIAN:
+                return not self._follows_custodian(request)
+            case _:
+                return False
 
     def _follows_custodian(self, request: AuthorizeOperation) -> bool:
         """Whether a handover only carries out that somebody else has named another custodian in the unit's data."""
@@ -419,8 +422,9 @@ class Authority:
 
 def _roles_for(operation: Operation) -> Collection[Role]:
     """Return the roles of which one is needed for an operation that a person asks for."""
-    without_form = operation.kind in BY_FORM and operation.request is None
-    if without_form or operation.kind is OperationKind.DELETE:
+    right = KINDS[operation.kind].officer
+    without_form = right is OfficerRight.WITH_REQUEST and operation.request is None
+    if without_form or right is OfficerRight.NEVER:
         return {Role.ADMINISTRATOR}
     return {Role.OFFICER, Role.ADMINISTRATOR}
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from provisioner.core.model.accounts import Account, AccountKind, AccountState, Action, Person, TargetState, Unit
 from provisioner.core.model.operations import (
-    RENEWING,
-    SHUTTING,
     Handover,
     Operation,
     OperationKind,
@@ -21,8 +19,6 @@ from provisioner.core.model.operations import (
 )
 
 __all__ = [
-    "RENEWING",
-    "SHUTTING",
     "Account",
     "AccountKind",
     "AccountState",

@@ -23,13 +23,6 @@ class OperationKind(StrEnum):
     DELETE = "delete"
 
 
-#: Operations that give an open account a new password, and keep it open.
-RENEWING = frozenset({OperationKind.ROTATE, OperationKind.HANDOVER})
-
-#: Operations after which nobody can log in.
-SHUTTING = frozenset({OperationKind.CLOSE, OperationKind.DELETE})
-
-
 class OperationState(StrEnum):
     """Where an operation stands."""
 

@@ -7,14 +7,12 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from provisioner.core.api.kinds import KIND_OF_ACTION, KINDS
 from provisioner.core.api.rules import Action, Deadline, MetDeadline
 from provisioner.core.model import Account, Unit
 
 #: For so long a closing is put off of which nobody could be warned.
 LAST_CALL = timedelta(days=7)
-
-#: After these, nobody can log in.
-_SHUTTING = frozenset({Action.CLOSE, Action.DELETE})
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +51,7 @@ class DueAction:
         """
         due = [deadline for deadline in deadlines if deadline.at <= now]
         rotate = next((one for one in due if one.action is Action.ROTATE), None)
-        shut = next((one for one in due if one.action in _SHUTTING), None)
+        shut = next((one for one in due if (kind := KIND_OF_ACTION.get(one.action)) and KINDS[kind].closes), None)
         unannounced = shut is not None and _is_unannounced(shut, due, account, marks)
         if shut and unannounced and now < shut.at + LAST_CALL:
             shut = None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from provisioner.core.api.errors import InputError, NotAuthorizedError
+from provisioner.core.api.kinds import KIND_OF_ACTION
 from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.plan import POLICY_ACTOR, Initiator, Plan, PlannedOperation, Unchanged
-from provisioner.core.model import Account, Operation
+from provisioner.core.model import Operation, OperationKind
 from provisioner.core.model.text import Text
 from provisioner.core.policy.due import DueAction
 
@@ -57,7 +58,7 @@ class PolicyRun:
         """
         work: list[PlannedOperation] = []
         for (action, initiator), demands in self._by_initiator().items():
-            plan, refused = self._planned(self._makers[action], demands, initiator)
+            plan, refused = self._planned(KIND_OF_ACTION[action], demands, initiator)
             work += plan.work
             yield from plan.unchanged
             yield from self._refusals(refused)
@@ -70,19 +71,14 @@ class PolicyRun:
             groups[deadline.action, Initiator(actor=actor, reason=deadline.source, by_policy=True)].append(demand)
         return groups
 
-    @property
-    def _makers(self) -> Mapping[Action, Callable[[Sequence[Account], Initiator], Plan]]:
-        planner = self.engine.planner
-        return {Action.ROTATE: planner.rotate, Action.CLOSE: planner.close, Action.DELETE: planner.delete}
-
     def _planned(
-        self, make: Callable[[Sequence[Account], Initiator], Plan], demands: Sequence[DueAction], initiator: Initiator
+        self, kind: OperationKind, demands: Sequence[DueAction], initiator: Initiator
     ) -> tuple[Plan, Mapping[str, Text]]:
         """Plan a change; returns the plan, and by login why it cannot be planned for the others."""
         refused: dict[str, Text] = {}
         while left := [demand.account for demand in demands if demand.account.login not in refused]:
             try:
-                plan = make(left, initiator)
+                plan = self.engine.planner.plan(kind, left, initiator)
                 return plan, refused | {one.login: one.reason for one in plan.refused}
             except (InputError, NotAuthorizedError) as error:
                 more = _refused(demands, error)

@@ -19,11 +19,12 @@ from provisioner.core.api.errors import (
     StoreError,
 )
 from provisioner.core.api.events import ClockConfirmed, DeadlineMet, RulesChanged, TimesCorrected
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.rules import Deadline, Observation, Reports
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged
 from provisioner.core.engine.ports import Agenda
-from provisioner.core.model import RENEWING, Account, Operation, OperationState, Unit
+from provisioner.core.model import Account, Operation, OperationState, Unit
 from provisioner.core.policy.due import DueAction, latest
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.notifier import Notice, Notifier
@@ -346,7 +347,7 @@ class Sweep:
 
 def _is_stuck_in_renewal(operation: Operation | None) -> bool:
     """Whether an account has a renewal that stopped half-way. That is no renewal, and puts off no closing."""
-    return operation is not None and operation.state is OperationState.INCOMPLETE and operation.kind in RENEWING
+    return operation is not None and operation.state is OperationState.INCOMPLETE and KINDS[operation.kind].renews
 
 
 def _is_in_other_hands(operation: Operation) -> bool:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     bindparam,
 )
 
-from provisioner.core import model
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.governance.access_requests import FormState
 from provisioner.core.governance.authority import Role
 from provisioner.core.governance.incidents import TroubleState
@@ -142,14 +142,20 @@ Index(
 )
 
 #: What the mass-change limit reads: the closings and deletions that have ended lately.
-SHUTTING = operations.c.kind.in_(
-    bindparam("shutting", [one.value for one in sorted(model.SHUTTING)], String, expanding=True, literal_execute=True)
+CLOSINGS = operations.c.kind.in_(
+    bindparam(
+        "closings",
+        sorted(kind.value for kind, spec in KINDS.items() if spec.closes),
+        String,
+        expanding=True,
+        literal_execute=True,
+    )
 )
 Index(
     "ix_operations_shut",
     operations.c.finished_at,
-    sqlite_where=SHUTTING,
-    postgresql_where=SHUTTING,
+    sqlite_where=CLOSINGS,
+    postgresql_where=CLOSINGS,
 )
 
 #: The operations of a run that was held back. Most are part of none.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from provisioner.core.api.messages import Presence
-from provisioner.core.gateways.gateway import HOOKS, AccountChange
+from provisioner.core.api.kinds import HOOKS
+from provisioner.core.api.messages import AccountChange, Presence
 from provisioner.core.model import Account
 from provisioner.testing.contract.sandbox import Sandbox, Situation
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 import pytest
 
 from provisioner.core.api.errors import MissingError
-from provisioner.core.api.messages import TargetReport
-from provisioner.core.gateways.gateway import AccountChange, Gateway
+from provisioner.core.api.messages import AccountChange, TargetReport
+from provisioner.core.gateways.gateway import Gateway
 from provisioner.core.model import Account, AccountKind, Outcome
 from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect
 from provisioner.testing.contract.tags import Tag, tagged

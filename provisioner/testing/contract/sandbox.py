@@ -17,7 +17,9 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import PluginDefectError, RefusedError, TargetError, TransientError
+from provisioner.core.api.kinds import HOOKS
 from provisioner.core.api.messages import (
+    AccountChange,
     AccountReport,
     Capabilities,
     CloseAccount,
@@ -30,7 +32,7 @@ from provisioner.core.api.messages import (
     RotateSecret,
 )
 from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.gateway import HOOKS, PROBE, AccountChange, Channel, PluginOrigin, Target
+from provisioner.core.gateways.gateway import PROBE, Channel, PluginOrigin, Target
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, AccountKind, Person, Unit
 from provisioner.core.model.secret import Secret

@@ -19,8 +19,9 @@ import pytest
 import structlog
 
 from provisioner.core.api.errors import TargetError
-from provisioner.core.api.messages import DeliverSecret, ProbeAccount, Receipt
-from provisioner.core.gateways.gateway import HOOKS, AccountChange, Gateway
+from provisioner.core.api.kinds import HOOKS
+from provisioner.core.api.messages import AccountChange, DeliverSecret, ProbeAccount, Receipt
+from provisioner.core.gateways.gateway import Gateway
 from provisioner.core.model import spellings
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, prepared

@@ -7,7 +7,6 @@ from datetime import datetime
 import pytest
 
 from provisioner.core.model import Operation, OperationKind, OperationState, Outcome
-from provisioner.core.model.operations import RENEWING, SHUTTING
 
 
 @pytest.mark.parametrize(
@@ -27,11 +26,6 @@ def test_only_what_is_over_has_ended() -> None:
     ended = {state for state in OperationState if state.ended}
 
     assert ended == {OperationState.DONE, OperationState.UNDONE, OperationState.FAILED}
-
-
-def test_no_operation_both_renews_and_shuts() -> None:
-    assert frozenset({OperationKind.CLOSE, OperationKind.DELETE}) == SHUTTING
-    assert frozenset({OperationKind.ROTATE, OperationKind.HANDOVER}) == RENEWING
 
 
 def test_an_operation_without_a_time_zone_cannot_be_made() -> None:

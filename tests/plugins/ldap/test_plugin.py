@@ -17,9 +17,10 @@ import pytest
 import provisioner_ldap
 from provisioner.config.load import load
 from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.api.kinds import HOOKS
 from provisioner.core.api.messages import Presence
 from provisioner.core.gateways.breaker import Breaker
-from provisioner.core.gateways.gateway import HOOKS, Target
+from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, Outcome
 from provisioner.core.model.secret import Secret

@@ -1,0 +1,139 @@
+"""The kinds of operation: one table of all that follows from the kind alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from types import MappingProxyType
+
+import attrs
+
+from provisioner.core.api.messages import (
+    AccountChange,
+    CloseAccount,
+    CreateAccount,
+    DeleteAccount,
+    HandOver,
+    RotateSecret,
+)
+from provisioner.core.model import Action, OperationKind, TargetState
+
+
+class OfficerRight(Enum):
+    """What an officer needs for an operation that a person asks for (001 ¶4). An administrator needs nothing."""
+
+    #: Nothing else.
+    ALONE = auto()
+    #: An approved access request.
+    WITH_REQUEST = auto()
+    #: An approved access request, if the account was open before.
+    WITH_REQUEST_ONCE_OPENED = auto()
+    #: An approved access request, unless somebody else has named the new custodian in the unit's data.
+    WITH_REQUEST_UNLESS_CUSTODIAN = auto()
+    #: Nothing suffices: only an administrator may do it.
+    NEVER = auto()
+
+
+@attrs.frozen(kw_only=True)
+class KindSpec:
+    """What follows from the kind of an operation."""
+
+    #: What each target is asked.
+    message: type[AccountChange]
+    #: The hook that carries the message out.
+    hook: str
+    #: What an account is on each target afterwards. It decides what the engine proves: ``OPEN`` by a log-in with the
+    #: new password, ``CLOSED`` by a probe that no log-in is possible, ``ABSENT`` by a probe that nothing is left.
+    leaves: TargetState
+    #: Whether the account is open before, too.
+    renews: bool = False
+    #: Whether it sets attributes of the account, and so may change what is there.
+    sets_attributes: bool = False
+    #: The unfinished operations of which kinds it takes the place of.
+    supersedes: frozenset[OperationKind]
+    #: What an officer needs for it.
+    officer: OfficerRight
+    #: The action of a rule that asks for it, if there is one.
+    action: Action | None = None
+
+    @property
+    def delivers(self) -> bool:
+        """Whether a new password is made, proved and delivered."""
+        return self.leaves is TargetState.OPEN
+
+    @property
+    def closes(self) -> bool:
+        """Whether nobody can log in afterwards."""
+        return not self.delivers
+
+    @property
+    def opens(self) -> bool:
+        """Whether it opens an account that is not open."""
+        return self.delivers and not self.renews
+
+
+_NOT_RENEWING = frozenset({OperationKind.CREATE, OperationKind.REOPEN, OperationKind.CLOSE, OperationKind.DELETE})
+
+#: Each kind with what follows from it. A new kind needs an entry here, its message and its hook in this package, and
+#: its step in the engine. A rotation or a handover takes the place of no opening and no closing, because there may be
+#: no account to rotate.
+KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
+    {
+        OperationKind.CREATE: KindSpec(
+            message=CreateAccount,
+            hook="account_create",
+            leaves=TargetState.OPEN,
+            sets_attributes=True,
+            supersedes=_NOT_RENEWING,
+            officer=OfficerRight.WITH_REQUEST_ONCE_OPENED,
+        ),
+        OperationKind.ROTATE: KindSpec(
+            message=RotateSecret,
+            hook="account_rotate",
+            leaves=TargetState.OPEN,
+            renews=True,
+            supersedes=frozenset({OperationKind.ROTATE}),
+            officer=OfficerRight.WITH_REQUEST,
+            action=Action.ROTATE,
+        ),
+        OperationKind.REOPEN: KindSpec(
+            message=CreateAccount,
+            hook="account_create",
+            leaves=TargetState.OPEN,
+            sets_attributes=True,
+            supersedes=_NOT_RENEWING,
+            officer=OfficerRight.WITH_REQUEST,
+        ),
+        OperationKind.CLOSE: KindSpec(
+            message=CloseAccount,
+            hook="account_close",
+            leaves=TargetState.CLOSED,
+            supersedes=frozenset(OperationKind),
+            officer=OfficerRight.ALONE,
+            action=Action.CLOSE,
+        ),
+        OperationKind.HANDOVER: KindSpec(
+            message=HandOver,
+            hook="account_handover",
+            leaves=TargetState.OPEN,
+            renews=True,
+            sets_attributes=True,
+            supersedes=frozenset({OperationKind.ROTATE, OperationKind.HANDOVER}),
+            officer=OfficerRight.WITH_REQUEST_UNLESS_CUSTODIAN,
+        ),
+        OperationKind.DELETE: KindSpec(
+            message=DeleteAccount,
+            hook="account_delete",
+            leaves=TargetState.ABSENT,
+            supersedes=frozenset({OperationKind.DELETE}),
+            officer=OfficerRight.NEVER,
+            action=Action.DELETE,
+        ),
+    }
+)
+
+#: The hook that carries out a message.
+HOOKS: Mapping[type[AccountChange], str] = {spec.message: spec.hook for spec in KINDS.values()}
+
+#: The kind of operation that the action of a rule asks for; the other actions ask for none.
+KIND_OF_ACTION: Mapping[Action, OperationKind] = {spec.action: kind for kind, spec in KINDS.items() if spec.action}
