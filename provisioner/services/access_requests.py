@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Literal, overload
 
@@ -11,6 +10,7 @@ import attrs
 from provisioner.core.api.errors import DeniedError, InputError, Problem
 from provisioner.core.engine.plan import Initiator, Plan, Unchanged
 from provisioner.core.engine.planner import Planner
+from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.access_requests import AccessRequest, FormEvent, FormState
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import MASK, Privacy
@@ -63,7 +63,7 @@ class AccessRequests:
     planner: Planner
     runs: Runs
     authority: Authority
-    record: Callable[..., None]
+    record: Recorder
 
     def find(self, request_id: str) -> AccessRequest:
         """Return a request.

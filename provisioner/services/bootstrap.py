@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from provisioner.core.engine.limits import Guard
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.people import People
 from provisioner.core.engine.planner import Planner
+from provisioner.core.engine.ports import Journal, Recorder
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.health import MemoryHealth
 from provisioner.core.gateways.maintenance import Calendar
@@ -403,10 +404,10 @@ def _write_down(store: Store, event: Event) -> None:
         log.warning("notice_not_kept", kind=event.kind, reason=str(error))
 
 
-def _recorder(store: Store, plugins: Plugins, authority: Authority) -> Callable[..., None]:
+def _recorder(journal: Journal, plugins: Plugins, authority: Authority) -> Recorder:
     def record(*events: Event) -> None:
         all_events = [*events, *authority.answerable(events)]
-        store.write(*all_events)
+        journal.write(*all_events)
         for event in all_events:
             plugins.observe(event)
 

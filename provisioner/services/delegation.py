@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime
 
 import attrs
 
 from provisioner.core.api.errors import DeniedError, InputError, Problem
+from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority, Granted, Revoked, Role, RoleAssignment
 from provisioner.core.model.text import Text
 from provisioner.services.parts import Clock
@@ -88,7 +88,7 @@ class Delegation:
 
     store: Store
     authority: Authority
-    record: Callable[..., None]
+    record: Recorder
     now: Clock
 
     def grant(self, person: str, role: Role, *, unit: str | None = None, actor: str, dry_run: bool = False) -> Grant:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 import attrs
 
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.engine.plan import Naming
+from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.incidents import (
     Trouble,
@@ -118,7 +119,7 @@ class Incidents:
     authority: Authority
     naming: Naming
     it_unit: str
-    record: Callable[..., None]
+    record: Recorder
     now: Clock
 
     def report(self, login: str, text: str, *, actor: str, dry_run: bool = False) -> Trouble:

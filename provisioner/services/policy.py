@@ -14,6 +14,7 @@ from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.api.rules import Action, Deadline, Observation
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.engine.planner import Planner
+from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import Account, Operation, Unit
@@ -129,7 +130,7 @@ class Deadlines:
     planner: Planner
     store: Store
     authority: Authority
-    record: Callable[..., None]
+    record: Recorder
     make_sweep: Callable[[str | None], Sweep]
     now: Clock
 

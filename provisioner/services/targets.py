@@ -14,6 +14,7 @@ from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import InputError, NotReadyError, Problem, TargetError
 from provisioner.core.api.events import TargetResumed
 from provisioner.core.api.messages import CheckChannel
+from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.gateways.maintenance import Calendar, Maintenance, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.gateways.plugins import Plugins
@@ -126,7 +127,7 @@ class Targets:
     config: LoadedConfiguration
     store: Store
     authority: Authority
-    record: Callable[..., None]
+    record: Recorder
     make_plugins: Callable[[], Plugins]
     now: Clock
 

@@ -9,15 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, case, func, literal, select, update
 
 from provisioner.core.api.events import Event
-from provisioner.core.engine.limits import (
-    IN_TOTAL,
-    OperationStaged,
-    RunDiscarded,
-    RunReleased,
-    RunStaged,
-    Shut,
-    StagedRun,
-)
+from provisioner.core.engine.limits import IN_TOTAL, OperationStaged, RunDiscarded, RunReleased, RunStaged, StagedRun
+from provisioner.core.engine.ports import Shut
 from provisioner.core.model import (
     AccountState,
     Operation,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from provisioner.core.engine.limits import OperationStaged, RunDiscarded, RunReleased, RunStaged, Shut, StagedRun
+from provisioner.core.engine.limits import OperationStaged, RunDiscarded, RunReleased, RunStaged, StagedRun
+from provisioner.core.engine.ports import Shut
 from provisioner.core.model import AccountState, OperationKind, OperationState, StepError, TargetState
 from provisioner.store import Store
 from tests.store.conftest import NOON, Story

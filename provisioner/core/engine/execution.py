@@ -56,6 +56,7 @@ from provisioner.core.engine.delivery import deliver
 from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.ports import Recorder
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
 from provisioner.core.gateways.retrying import Retry
@@ -84,7 +85,7 @@ class EngineContext:
     retry: Retry
     now: Callable[[], datetime]
     #: Makes events durable and shows them to the observers.
-    record: Callable[..., None]
+    record: Recorder
     #: Returns the lease of an operation that this process has begun, by its login and id.
     lease: Callable[[str, str], Lease]
     #: How long to wait after an operation was taken from a process that may still be alive: until its own clock has

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import attrs
 
@@ -20,18 +19,9 @@ from provisioner.core.engine.limits import (
     StagedRun,
 )
 from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.ports import Held, Recorder
 from provisioner.core.model import Operation, OperationState
 from provisioner.core.model.text import Text
-
-
-class Held(Protocol):
-    """Reads what is held back."""
-
-    def operations(self, ids: Iterable[str], /) -> Mapping[str, Operation]:
-        """Return the operations with these ids."""
-
-    def staged_operations(self, run: str, /) -> Sequence[Operation]:
-        """Return the operations that still wait of a run that was held back, the oldest first."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +41,7 @@ class Staging:
 
     guard: Guard
     records: Held
-    record: Callable[..., None]
+    record: Recorder
     now: Callable[[], datetime]
 
     def excess(self, work: Sequence[PlannedOperation], *, written: bool = False) -> Share | None:

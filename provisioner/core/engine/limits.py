@@ -6,9 +6,8 @@ What was closed or deleted lately counts too, so that a run that is split into m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import attrs
 
@@ -16,6 +15,7 @@ from provisioner.core.api.errors import StagedError
 from provisioner.core.api.events import Event
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.ports import Census, Shut
 from provisioner.core.model import (
     Account,
     AccountState,
@@ -53,28 +53,6 @@ class Share:
     affected: int
     #: How many were open when the window began.
     out_of: int
-
-
-@attrs.frozen(kw_only=True)
-class Shut:
-    """What was closed or deleted lately, or is about to be, without what somebody has released."""
-
-    accounts: int = 0
-    #: How many of them were open and are not any more.
-    gone: int = 0
-
-
-class Census(Protocol):
-    """Counts accounts."""
-
-    def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
-        """Return what was closed or deleted since then or is about to be, by target and :data:`IN_TOTAL`."""
-
-    def count_open(self, target: str, at_most: int, /) -> int:
-        """Return how many accounts are open on a target, or :data:`IN_TOTAL`; no more than *at_most* are counted."""
-
-    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
-        """Return what is known of these accounts on each target, by login and by the target's name."""
 
 
 @attrs.frozen(kw_only=True)

@@ -29,6 +29,15 @@ class Schedule:
     cursor: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Shut:
+    """What was closed or deleted lately, or is about to be, without what somebody has released."""
+
+    accounts: int = 0
+    #: How many of them were open and are not any more.
+    gone: int = 0
+
+
 class Journal(Protocol):
     """Takes events and makes them durable.
 
@@ -54,6 +63,22 @@ class Journal(Protocol):
 
     def lease(self, login: str, operation_id: str, /) -> Lease:
         """Return the lease of an operation that this process has begun. Called once for each try of an operation."""
+
+
+class Recorder(Protocol):
+    """Makes events durable, then shows them to the observers. The store alone does not: it knows no observers."""
+
+    def __call__(self, *events: Event) -> None:
+        """Write events into the journal, and show each to the observers.
+
+        Raises:
+
+            BusyError: The operation cannot start, because somebody else holds the account.
+
+            LeaseLostError: The operation is no longer ours. Nothing of these events was stored.
+
+            StoreError: The store failed. Nothing of these events was stored.
+        """
 
 
 class Records(Protocol):
@@ -132,3 +157,26 @@ class Agenda(Records, Protocol):
 
     def end_rescheduling(self) -> None:
         """Note that all deadlines are computed."""
+
+
+class Census(Protocol):
+    """Counts accounts."""
+
+    def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
+        """Return what was closed or deleted since then or is about to be, by target and ``IN_TOTAL``."""
+
+    def count_open(self, target: str, at_most: int, /) -> int:
+        """Return how many accounts are open on a target, or ``IN_TOTAL``; no more than *at_most* are counted."""
+
+    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
+        """Return what is known of these accounts on each target, by login and by the target's name."""
+
+
+class Held(Protocol):
+    """Reads what is held back."""
+
+    def operations(self, ids: Iterable[str], /) -> Mapping[str, Operation]:
+        """Return the operations with these ids."""
+
+    def staged_operations(self, run: str, /) -> Sequence[Operation]:
+        """Return the operations that still wait of a run that was held back, the oldest first."""

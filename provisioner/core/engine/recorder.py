@@ -10,6 +10,7 @@ import attrs
 
 from provisioner.core.api.errors import ProvisionerError, step_error
 from provisioner.core.api.events import Event, OperationEnded, OperationStarted, Recipient, StepBegun, StepEnded
+from provisioner.core.engine.ports import Recorder
 from provisioner.core.model import (
     Account,
     Handover,
@@ -39,7 +40,7 @@ class OperationRecorder:
     """
 
     _operation: Operation
-    _record: Callable[..., None]
+    _record: Recorder
     _now: Callable[[], datetime]
     _steps: list[Step] = attrs.field(factory=list, init=False)
     _pending: list[Event] = attrs.field(factory=list, init=False)

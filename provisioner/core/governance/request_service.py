@@ -18,6 +18,7 @@ from provisioner.core.api.events import Event, OperationEnded
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.engine.people import People
 from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.access_requests import (
     AccessRequest,
     FormEvent,
@@ -89,7 +90,7 @@ class RequestService:
     records: FormRecords
     people: People
     authority: Authority
-    record: Callable[..., None]
+    record: Recorder
     now: Callable[[], datetime]
     #: The operations at whose end there is something to archive, as far as this process has to know.
     _awaited: set[str] | None = attrs.field(default=None, init=False)

@@ -19,9 +19,9 @@ from provisioner.core.engine.limits import (
     RunReleased,
     RunStaged,
     Share,
-    Shut,
 )
 from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.ports import Shut
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, TargetState, Unit
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

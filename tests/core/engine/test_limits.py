@@ -15,8 +15,9 @@ from sqlalchemy import event
 from provisioner.core.api.errors import InputError, NotAuthorizedError
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.engine import engine
-from provisioner.core.engine.limits import IN_TOTAL, Guard, MassChangeLimit, Share, Shut
+from provisioner.core.engine.limits import IN_TOTAL, Guard, MassChangeLimit, Share
 from provisioner.core.engine.plan import Initiator, PlannedOperation
+from provisioner.core.engine.ports import Shut
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.engine.ports import Agenda, Journal, Records, Schedule
+from provisioner.core.engine.ports import Agenda, Census, Held, Journal, Records, Schedule
 from provisioner.store import Store
 
 
@@ -16,7 +16,7 @@ def methods(port: type) -> dict[str, inspect.Signature]:
     return {name: inspect.signature(method) for name, method in found if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("port", [Journal, Records, Agenda])
+@pytest.mark.parametrize("port", [Journal, Records, Agenda, Census, Held])
 def test_a_method_of_the_port_that_the_store_lacks_is_found(port: type) -> None:
     asked, had = methods(port), methods(Store)
 
@@ -31,8 +31,10 @@ def test_the_store_satisfies_the_types_of_the_ports(tmp_path: Path) -> None:
     journal: Journal = store
     records: Records = store
     agenda: Agenda = store
+    census: Census = store
+    held: Held = store
 
-    assert (journal, records, agenda) == (store, store, store)
+    assert (journal, records, agenda, census, held) == (store, store, store, store, store)
 
 
 def test_a_store_without_rule_sets_has_nothing_to_compute() -> None:
