@@ -148,7 +148,12 @@ def _commands(lines: list[str], first: int) -> Iterator[Command]:
         yield found
 
 
-DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("examples/**/README.md")), *sorted(ROOT.glob("docs/**/*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "README.tr.md",
+    *sorted(ROOT.glob("examples/**/README.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 PAGES = [page for page in DOCUMENTS if any(_steps(page))]
 
 #: Where the ids come from for which a page writes ``ID``.
