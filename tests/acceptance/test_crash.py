@@ -93,7 +93,7 @@ class Scene:
 @pytest.fixture(name="made", scope="module")
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with nothing in it but the units, to be copied."""
-    province = Province(folder=tmp_path_factory.mktemp("made"), targets={}, channel={"plugin": "sms"})
+    province = Province(folder=tmp_path_factory.mktemp("made"), targets={}, channel={"plugin": "memory"})
     assert province.run("init").code == 0
     assert province.run("unit", "import", str(UNITS)).code == 0
     return province.store

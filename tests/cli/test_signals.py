@@ -39,6 +39,10 @@ plugin = "memory"
 """
 
 
+#: A signal that is ignored where the tests run would be ignored in the program, too.
+UNIGNORED = ("env", "--default-signal")
+
+
 @pytest.fixture(name="folder")
 def _folder(tmp_path: Path) -> Path:
     (tmp_path / "provisioner.toml").write_text(CONFIG)
@@ -51,8 +55,7 @@ def _folder(tmp_path: Path) -> Path:
 @contextmanager
 def running(folder: Path, *prefix: str) -> Iterator[subprocess.Popen[str]]:
     """Start to open all units, and yield the process when the first one is open."""
-    # A signal that is ignored where the tests run would be ignored there, too.
-    command = ["env", "--default-signal", *prefix, *_command(folder, "unit", "open", *(unit.code for unit in UNITS))]
+    command = [*UNIGNORED, *prefix, *_command(folder, "unit", "open", *(unit.code for unit in UNITS))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         _wait_for(lambda: any(operation.state.ended for operation in _operations(folder)))
@@ -142,7 +145,7 @@ timeout = 600
 """
     local = 'plugin = "local"\ndatabase = "directory.sqlite"\n'
     (folder / "provisioner.toml").write_text(CONFIG.replace(local, settings))
-    command = _command(folder, "unit", "open", UNITS[0].code)
+    command = [*UNIGNORED, *_command(folder, "unit", "open", UNITS[0].code)]
     environment = {**os.environ, "PASSWORD": "Gizli.1234"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:

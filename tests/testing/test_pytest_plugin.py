@@ -56,7 +56,8 @@ class TestExamples:
         result.assert_outcomes(passed=examples)
 
     def test_each_fixture_is_in_the_table(self) -> None:
-        documented = re.findall(r"^\| `(\w+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+        table, _, _ = README.read_text(encoding="utf-8").partition("## ")
+        documented = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
         fixtures = [name for name, value in vars(plugin).items() if type(value).__name__ == "FixtureFunctionDefinition"]
 
         assert sorted(documented) == sorted(fixtures)
