@@ -41,7 +41,11 @@ def usable(session: Session) -> list[str]:
 
         ConfigurationError: The configuration is wrong.
     """
-    return session.named_plugins() if session.has_configuration else [one.name for one in installed() if is_ours(one)]
+    return (
+        session.named_plugins()
+        if session.has_configuration
+        else [plugin.name for plugin in installed() if is_ours(plugin)]
+    )
 
 
 def is_ours(entry: EntryPoint) -> bool:

@@ -54,7 +54,7 @@ def exit_code(error: BaseException) -> ExitCode:
     """Return what *error* means to a script."""
     if isinstance(error, NotReadyError):
         # One that is down is worth another try, whatever is wrong with the others.
-        return max(exit_code(one) for one in error.errors)
+        return max(exit_code(failure) for failure in error.errors)
     return code_of(type(error))
 
 
@@ -79,7 +79,8 @@ def document(error: Exception, session: Session) -> dict[str, object]:
     """Return *error* as JSON shows it."""
     message, cure, items = _parts(error, session)
     shown: list[dict[str, object]] = [
-        {"file": one.file, "line": one.line, "field": one.field, "message": _message(one, session)} for one in items
+        {"file": problem.file, "line": problem.line, "field": problem.field, "message": _message(problem, session)}
+        for problem in items
     ]
     if isinstance(error, NotAuthorizedError):
         for item, one in zip(shown, error.denials, strict=True):
@@ -94,7 +95,7 @@ def _parts(error: Exception, session: Session) -> tuple[str, str, Sequence[Probl
         case InputError() | NotAuthorizedError():
             return said(error.text), "", _single(error)
         case NotReadyError():
-            problems = [Problem(field=one.target, message=one.text) for one in error.errors]
+            problems = [Problem(field=failure.target, message=failure.text) for failure in error.errors]
             return said(error.text), "\n".join(dict.fromkeys(_cures(error.errors, session))), problems
         case ProvisionerError():
             return said(error.text), said(error.cure), ()

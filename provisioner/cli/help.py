@@ -118,4 +118,4 @@ def error_message(error: click.ClickException, translate: Translate) -> str:
 
 def paragraphs(text: str) -> Sequence[str]:
     """Return the paragraphs of a text, each on one line."""
-    return [" ".join(one.split()) for one in text.split("\n\n") if one.strip()]
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]

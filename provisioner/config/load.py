@@ -381,7 +381,7 @@ def _kind(cls: Any) -> Text:
     if cls is Secret:
         return Text("a secret, as {references}", {"references": secrets.REFERENCES})
     if isinstance(cls, type) and issubclass(cls, Enum):
-        return Text("one of {values}", {"values": ", ".join(str(one.value) for one in cls)})
+        return Text("one of {values}", {"values": ", ".join(str(member.value) for member in cls)})
     if _is_list(cls):
         return _LIST
     return _TABLE if attrs.has(cls) or _is_mapping(cls) else _NAMES.get(cls, _NAMES[str])
@@ -446,7 +446,7 @@ def _list(converter: cattrs.Converter, value: object, cls: Any) -> object:
     if not isinstance(value, list):
         raise _WrongTypeError(_LIST, value)
     item = cls.__args__[0]
-    items = [converter.structure(one, item) for one in value]
+    items = [converter.structure(element, item) for element in value]
     return tuple(items) if get_origin(cls) is tuple else items
 
 

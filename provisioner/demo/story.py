@@ -183,7 +183,7 @@ def open_again(story: Story) -> Iterator[Proof]:
 def let_a_month_pass(story: Story) -> Iterator[Proof]:
     """Every day a sweep warns, renews and closes: a password lives 30 days (001 ¶2)."""
     app, before, former = story.stage.app, story.accounts(), dict(story.passwords)
-    asking = [one for one in before if one.unit in ASKING]
+    asking = [account for account in before if account.unit in ASKING]
     story.output.line("")
     story.output.say("A month passes, with a sweep a day.")
     counts = Counter[object]()
@@ -192,11 +192,11 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
         if day == DAY_OF_ASKING:
             story.carry_out(app.planner.rotate(asking, INITIATOR))
         swept = list(app.sweep(clock_confirmed_by=INITIATOR.actor).run())
-        held = [one for one in swept if isinstance(one, Operation) and one.state is OperationState.STAGED]
+        held = [item for item in swept if isinstance(item, Operation) and item.state is OperationState.STAGED]
         if held:
             yield _look_at_held(story, held)
             swept += _release(story)
-        counts.update(_kind(one) for one in swept if one not in held)
+        counts.update(_kind(item) for item in swept if item not in held)
     story.output.say(
         "  {told} warnings by SMS, {renewed} passwords renewed in time, {closed} accounts closed.",
         told=counts[Notice],
@@ -206,8 +206,8 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
     renewed = story.accounts()
     for account in renewed:
         story.read_phone(account)
-    logins = {one.login for one in renewed}
-    closed = [one for one in before if one.login not in logins]
+    logins = {operation.login for operation in renewed}
+    closed = [account for account in before if account.login not in logins]
     yield Proof(
         claim="accounts that nobody renewed are refused everywhere",
         expected=counts[OperationKind.CLOSE],

@@ -63,7 +63,7 @@ class Certificates(Monitor):
         """Look at all of them at the same time, because each may make us wait for a while."""
         places = list(self._places(reports))
         with ThreadPoolExecutor(min(PARALLEL, len(places)), thread_name_prefix="certificates") as pool:
-            found = pool.map(lambda one: self._seen(one[0], one[1], time_zone), places)
+            found = pool.map(lambda place: self._seen(place[0], place[1], time_zone), places)
             return [observation for seen in found for observation in seen]
 
     def _places(self, reports: Reports) -> Iterable[tuple[str, _Look]]:

@@ -64,8 +64,8 @@ def fingerprint(config: LoadedConfiguration) -> str:
 
 
 def _rule_set(name: str, given: Sequence[Rule | Monitor], scope: Scope) -> RuleSet:
-    rules = tuple(one for one in given if isinstance(one, Rule))
-    monitors = tuple(one for one in given if isinstance(one, Monitor))
+    rules = tuple(part for part in given if isinstance(part, Rule))
+    monitors = tuple(part for part in given if isinstance(part, Monitor))
     return RuleSet(name=name, rules=rules, monitors=monitors, scope=scope)
 
 

@@ -187,7 +187,7 @@ def _items(request: object) -> list[str]:
     """Return what a request is about: the login of an account, the ids of a person and of a message."""
     account, person = getattr(request, "account", None), getattr(request, "recipient", None)
     ids = [getattr(request, name, None) for name in ("person_id", "delivery_id")]
-    return [one for one in (account and account.login, person and person.id, *ids) if one]
+    return [item for item in (account and account.login, person and person.id, *ids) if item]
 
 
 @attrs.define(eq=False)

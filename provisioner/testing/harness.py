@@ -124,7 +124,9 @@ class Harness:
         )
         self.plugins.add("core:defaults", Defaults(plate_code="46"))
         self.plugins.add("core:clearance", HandoverDuties(self.store))
-        self.plugins.add("core:protected", ProtectedAccounts([Pattern.of(one, [NAMING.domain]) for one in protected]))
+        self.plugins.add(
+            "core:protected", ProtectedAccounts([Pattern.of(pattern, [NAMING.domain]) for pattern in protected])
+        )
         retry = Retry(retry_policy, self.stop)
         gateways = [self.plugins.add_target(name, plugin, ORIGIN) for name, plugin in targets.items()]
         ways = [self.plugins.add_channel(name, plugin, ORIGIN) for name, plugin in channels.items()]

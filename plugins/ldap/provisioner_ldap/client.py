@@ -141,9 +141,12 @@ class LdapSession:
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             return Entry(dn)
         _succeeded(answer)
-        values = [one["raw_attributes"] for one in found if one["type"] == "searchResEntry"]
+        values = [result["raw_attributes"] for result in found if result["type"] == "searchResEntry"]
         return Entry(
-            dn, self._as_asked({name.lower(): tuple(held) for one in values for name, held in one.items()}, wanted)
+            dn,
+            self._as_asked(
+                {name.lower(): tuple(held) for attributes in values for name, held in attributes.items()}, wanted
+            ),
         )
 
     def find(self, base: str, attributes: Attributes) -> str | None:
@@ -160,7 +163,7 @@ class LdapSession:
         )
         if answer.code != results.RESULT_SIZE_LIMIT_EXCEEDED:
             _succeeded(answer)
-        return next((one["dn"] for one in found if one["type"] == "searchResEntry"), None)
+        return next((result["dn"] for result in found if result["type"] == "searchResEntry"), None)
 
     def schema(self) -> Schema:
         """Return what the server calls things. It is read once.

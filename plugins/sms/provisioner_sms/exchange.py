@@ -183,7 +183,7 @@ def _verify_places(template: Any, key: str, known: AbstractSet[str]) -> None:
                 cure="possible here: {known}",
                 key=key,
                 name=name,
-                known=", ".join(f"{{{one}}}" for one in sorted(known)) or "-",
+                known=", ".join(f"{{{name}}}" for name in sorted(known)) or "-",
             )
 
 

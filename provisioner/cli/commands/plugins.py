@@ -47,7 +47,7 @@ def _document(plugin: InstalledPlugin, session: Session) -> Document:
         "state": plugin.state.value,
         "hooks": list(plugin.hooks),
         "used_by": list(plugin.used_by),
-        "serves": [_served_document(one, session) for one in plugin.serves],
+        "serves": [_served_document(part, session) for part in plugin.serves],
         "commands": list(plugin.commands),
         "reason": session.output.said(plugin.reason) if plugin.reason else None,
     }
@@ -63,7 +63,8 @@ def _served_document(served: Served, session: Session) -> Document:
         "hooks": list(served.hooks),
         "cannot": list(served.cannot),
         "missing": [
-            {"reason": session.output.said(one.text), "cure": session.output.said(one.cure)} for one in served.missing
+            {"reason": session.output.said(error.text), "cure": session.output.said(error.cure)}
+            for error in served.missing
         ],
         "capabilities": capabilities,
         "reason": session.output.said(served.reason) if served.reason else None,

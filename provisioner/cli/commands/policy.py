@@ -42,13 +42,13 @@ def show(session: Session) -> ExitCode:
         policy = app.policy
     shown = [
         {
-            "name": one.name,
-            "rules": [_parameters(rule) for rule in _parts(one)],
-            "kinds": sorted(one.scope.kinds),
-            "under": sorted(one.scope.under),
-            "since": iso(policy.since.get(one.name)),
+            "name": rule_set.name,
+            "rules": [_parameters(rule) for rule in _parts(rule_set)],
+            "kinds": sorted(rule_set.scope.kinds),
+            "under": sorted(rule_set.scope.under),
+            "since": iso(policy.since.get(rule_set.name)),
         }
-        for one in policy.rule_sets
+        for rule_set in policy.rule_sets
     ]
     session.output.document({"items": shown, "fingerprint": policy.fingerprint})
     everywhere = session.output.text("everywhere")
@@ -56,13 +56,13 @@ def show(session: Session) -> ExitCode:
         ("rule set", "rules", "kinds", "under", "since"),
         [
             (
-                one.name,
-                ", ".join(name_of(rule) for rule in _parts(one)),
-                ", ".join(sorted(one.scope.kinds)) or everywhere,
-                ", ".join(sorted(one.scope.under)) or everywhere,
-                session.local_day(policy.since.get(one.name)),
+                rule_set.name,
+                ", ".join(name_of(rule) for rule in _parts(rule_set)),
+                ", ".join(sorted(rule_set.scope.kinds)) or everywhere,
+                ", ".join(sorted(rule_set.scope.under)) or everywhere,
+                session.local_day(policy.since.get(rule_set.name)),
             )
-            for one in policy.rule_sets
+            for rule_set in policy.rule_sets
         ],
     )
     return ExitCode.DONE
@@ -185,7 +185,7 @@ def _parameters(rule: Rule | Monitor) -> Document:
 
 def _plain(value: object) -> object:
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value if isinstance(value, (int, str, bool, type(None))) else str(value)
 
 
@@ -260,8 +260,10 @@ def _show_days(session: Session, forecast: Forecast) -> ExitCode:
             "failed_rules": _failed_rules(output, failures),
         }
     )
-    rows = [[day.date.isoformat(), *(str(day.count(one) or "") for one in Action)] for day in days if day.happenings]
-    total = [output.text("total"), *(str(totals[one]) for one in Action)]
+    rows = [
+        [day.date.isoformat(), *(str(day.count(action) or "") for action in Action)] for day in days if day.happenings
+    ]
+    total = [output.text("total"), *(str(totals[action]) for action in Action)]
     output.table(("day", "warn", "rotate", "close", "duty", "delete"), [*rows, total])
     _tell(output, failures)
     output.say("nothing was changed")

@@ -97,7 +97,7 @@ class Engine:
             InputError: Somebody who is to receive a password cannot be reached; all of them are named.
         """
         self.calendar.look()
-        recipients = tuple({one.holder.id: one.holder for one in work if one.holder}.values())
+        recipients = tuple({planned.holder.id: planned.holder for planned in work if planned.holder}.values())
         checks: list[Callable[[], Sequence[Problem]]] = [
             partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
             for target in self.context.targets
@@ -106,7 +106,7 @@ class Engine:
         if recipients:
             checks.append(partial(self._check_channels, recipients))
         problems, errors = _all(checks)
-        if errors and not (work and all(_shuts(one.operation) for one in work)):
+        if errors and not (work and all(_shuts(planned.operation) for planned in work)):
             raise NotReadyError(errors)
         if problems:
             raise InputError(problems)
@@ -185,7 +185,7 @@ class Engine:
             NotReadyError: Targets or channels cannot be used now, and a password is to be made. Nothing was changed.
         """
         work = self.releasable(run, actor=actor)
-        self.preflight([one for one in work if isinstance(one, PlannedOperation)])
+        self.preflight([planned for planned in work if isinstance(planned, PlannedOperation)])
         self.staging.release(run, actor=actor, reason=reason)
         return self._run(work)
 
@@ -232,10 +232,10 @@ class Engine:
             self.preflight(())
         except NotReadyError as error:
             waiting = list(found)
-            shutting = [one for one in waiting if _shuts(one)]
+            shutting = [planned for planned in waiting if _shuts(planned)]
             if not shutting:
                 raise
-            others = [attrs.evolve(one, error=step_error(error)) for one in waiting if not _shuts(one)]
+            others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if not _shuts(planned)]
             return chain(self._again(shutting), others)
         return self._again(found)
 
@@ -253,7 +253,7 @@ class Engine:
                 errors.append(error)
         if not unreachable:
             raise NotReadyError(errors)
-        nowhere = set.intersection(*(set(one) for one in unreachable))
+        nowhere = set.intersection(*(set(persons) for persons in unreachable))
         return [
             Problem(subject=person.id, field="mobile", message=Text("{why}", {"why": unreachable[0][person.id]}))
             for person in recipients
@@ -262,7 +262,7 @@ class Engine:
 
     def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
         """Stage a run that only together with another one, planned at the same time, exceeds the limit."""
-        new = [one.operation for one in work if isinstance(one, PlannedOperation) and not one.recorded]
+        new = [planned.operation for planned in work if isinstance(planned, PlannedOperation) and not planned.recorded]
         held = self.staging.stage_planned(new, share)
         return [held.get(operation.id, operation) for operation in _operations(work)]
 
@@ -273,8 +273,8 @@ class Engine:
 
             StoreError: Nothing of it could be written.
         """
-        work = [one if one.recorded else self._waiting(one) for one in work]
-        new = [one for one in work if not one.recorded]
+        work = [planned if planned.recorded else self._waiting(planned) for planned in work]
+        new = [planned for planned in work if not planned.recorded]
         written: dict[str, Operation] = {}
         for start in range(0, len(new), CHUNK):
             try:
@@ -282,10 +282,10 @@ class Engine:
             except StoreError as error:
                 if start == 0:
                     raise
-                unwritten = [attrs.evolve(one.operation, error=step_error(error)) for one in new[start:]]
-                written |= {one.id: one for one in unwritten}
+                unwritten = [attrs.evolve(planned.operation, error=step_error(error)) for planned in new[start:]]
+                written |= {operation.id: operation for operation in unwritten}
                 break
-        return [written.get(one.operation.id, one) for one in work]
+        return [written.get(planned.operation.id, planned) for planned in work]
 
     def _waiting(self, work: PlannedOperation) -> PlannedOperation:
         """Return work that waits for the end of a maintenance as it is written down."""
@@ -294,18 +294,18 @@ class Engine:
 
     def _write_chunk(self, work: Sequence[PlannedOperation]) -> dict[str, Operation]:
         """Write down these operations; answers those that somebody else was faster with, by id."""
-        plain = [one for one in work if not one.superseded]
-        alone = [one for one in work if one.superseded]
+        plain = [planned for planned in work if not planned.superseded]
+        alone = [planned for planned in work if planned.superseded]
         refused = {}
         try:
-            self.context.record(*(self._planned(one.operation, one.account) for one in plain))
+            self.context.record(*(self._planned(planned.operation, planned.account) for planned in plain))
         except BusyError:
             alone += plain
-        for one in alone:
+        for planned in alone:
             try:
-                self._write_alone(one)
+                self._write_alone(planned)
             except (BusyError, LeaseLostError) as error:
-                refused[one.operation.id] = attrs.evolve(one.operation, error=step_error(error))
+                refused[planned.operation.id] = attrs.evolve(planned.operation, error=step_error(error))
         return refused
 
     def _write_alone(self, work: PlannedOperation) -> None:
@@ -355,11 +355,11 @@ class Engine:
         failures: list[StoreError] = []
         running = 0
         try:
-            for one in _until_failure(work, failures):
-                if isinstance(one, Operation):
-                    yield one
+            for planned in _until_failure(work, failures):
+                if isinstance(planned, Operation):
+                    yield planned
                     continue
-                pool.submit(self._carry_out, one, failures).add_done_callback(ended.put)
+                pool.submit(self._carry_out, planned, failures).add_done_callback(ended.put)
                 running += 1
                 if running == 2 * workers:
                     yield ended.get().result()
@@ -423,7 +423,7 @@ def _until_failure(
 
 
 def _operations(work: Iterable[PlannedOperation | Operation]) -> list[Operation]:
-    return [one.operation if isinstance(one, PlannedOperation) else one for one in work]
+    return [planned.operation if isinstance(planned, PlannedOperation) else planned for planned in work]
 
 
 def _shuts(operation: Operation) -> bool:

@@ -192,7 +192,7 @@ class Execution:
         request = make(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
         able, missing = self._able(self._spec.hook)
         errors: list[TargetError] = [*missing]
-        for target in sorted(able, key=lambda one: one.breaker.failing):
+        for target in sorted(able, key=lambda candidate: candidate.breaker.failing):
             proof = _proof(target, partial(is_shut, target, ProbeAccount(account=self.work.account)))
             try:
                 self._change(target, request, proof)

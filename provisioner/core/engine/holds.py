@@ -50,23 +50,25 @@ class Staging:
 
     def stage(self, work: Sequence[PlannedOperation], share: Share) -> list[PlannedOperation]:
         """Return a run as it is to be written down when it is held back: all that is new of it is staged."""
-        new = [one.operation for one in work if not one.recorded]
+        new = [item.operation for item in work if not item.recorded]
         if not new:
             return list(work)
         run = self._run(new, share)
         self.record(RunStaged(at=run.at, actor=run.actor, run=run))
-        return [one if one.recorded else attrs.evolve(one, operation=_staged(one.operation, run)) for one in work]
+        return [item if item.recorded else attrs.evolve(item, operation=_staged(item.operation, run)) for item in work]
 
     def stage_planned(self, planned: Sequence[Operation], share: Share) -> Mapping[str, Operation]:
         """Hold a run back that is in the journal already; returns its operations as they then stand, by id."""
         run = self._run(planned, share)
         error = step_error(run.error())
         held = [
-            OperationStaged(at=run.at, actor=run.actor, login=one.login, operation_id=one.id, run=run.id, error=error)
-            for one in planned
+            OperationStaged(
+                at=run.at, actor=run.actor, login=operation.login, operation_id=operation.id, run=run.id, error=error
+            )
+            for operation in planned
         ]
         self.record(RunStaged(at=run.at, actor=run.actor, run=run), *held)
-        return self.records.operations([one.id for one in planned])
+        return self.records.operations([operation.id for operation in planned])
 
     def operations(self, run: str) -> list[Operation]:
         """Return what still waits of a run.

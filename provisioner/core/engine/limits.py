@@ -159,7 +159,7 @@ class Guard:
             written: Whether the journal has the rest of it too by now.
         """
         admitted = _is_recorded if written else _is_admitted
-        shutting = [one for one in work if KINDS[one.operation.kind].closes and not admitted(one)]
+        shutting = [planned for planned in work if KINDS[planned.operation.kind].closes and not admitted(planned)]
         if not shutting:
             return None
         lately = self.census.shut_since(self.now() - self.limit.window)
@@ -169,11 +169,11 @@ class Guard:
         return max(over, key=lambda share: share.affected / share.out_of, default=None)
 
     def _counts(self, shutting: Sequence[PlannedOperation]) -> Counter[str]:
-        states = self.census.all_target_states([one.account.login for one in shutting])
+        states = self.census.all_target_states([planned.account.login for planned in shutting])
         return Counter(
             place
-            for one in shutting
-            for place in _affected(one.operation.kind, one.account, states.get(one.account.login, {}))
+            for planned in shutting
+            for place in _affected(planned.operation.kind, planned.account, states.get(planned.account.login, {}))
         )
 
     def _share(self, target: str, count: int, lately: Mapping[str, Shut]) -> Share:

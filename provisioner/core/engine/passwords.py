@@ -68,9 +68,9 @@ def combine(policies: Sequence[PasswordPolicy]) -> PasswordPolicy:
 def _combine_classes(policies: Sequence[PasswordPolicy], excluded: set[str]) -> tuple[CharacterClass, ...]:
     characters: dict[str, set[str]] = {}
     at_least: dict[str, int] = {}
-    for one in (cls for policy in policies for cls in policy.classes):
-        characters[one.name] = characters.get(one.name, set(one.characters)) & set(one.characters)
-        at_least[one.name] = max(at_least.get(one.name, 0), one.at_least)
+    for kind in (kind for policy in policies for kind in policy.classes):
+        characters[kind.name] = characters.get(kind.name, set(kind.characters)) & set(kind.characters)
+        at_least[kind.name] = max(at_least.get(kind.name, 0), kind.at_least)
     seen: dict[str, str] = {}
     for name, allowed in characters.items():
         allowed.difference_update(excluded)

@@ -53,7 +53,7 @@ class PlannedOperation:
     @property
     def begun_before(self) -> bool:
         """Whether an earlier try, or an operation that gives way, may have left something behind on the targets."""
-        crashed = {one.state for one in (self.operation, self.superseded) if one}
+        crashed = {operation.state for operation in (self.operation, self.superseded) if operation}
         return OperationState.RUNNING in crashed or self.account.state is AccountState.INCOMPLETE
 
 

@@ -180,7 +180,7 @@ class Planner:
         logins = [account.login for account in accounts]
         deleted, unended = self.records.deleted(logins), self.records.unended(logins)
         left = [account for account in accounts if account.login not in deleted]
-        problems = [_problem(one, "it is not closed") for one in left if not _may_be_deleted(one, unended)]
+        problems = [_problem(account, "it is not closed") for account in left if not _may_be_deleted(account, unended)]
         wanted = self._as_they_are(OperationKind.DELETE, left)
         plan = self._plan(wanted, problems, already=None, initiator=initiator)
         nothing = Text("it was deleted already")
@@ -280,7 +280,7 @@ class Planner:
         unit = self.records.units([account.unit]).get(account.unit) if account else None
         if account is None or unit is None:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
-        people = self.people.look_up([one for one in (operation.holder, operation.outgoing) if one])
+        people = self.people.look_up([person for person in (operation.holder, operation.outgoing) if person])
         if error := _unanswered(operation, people):
             raise error
         if problem := _without_recipient(operation, unit, people):
@@ -372,12 +372,12 @@ class Planner:
         if problems:
             raise InputError(problems)
         self._require_authority([intent for intent, _ in active], initiator)
-        work = [one for one in planned if isinstance(one, PlannedOperation)]
-        marks = self.records.marks([one.account.login for one in work])
+        work = [item for item in planned if isinstance(item, PlannedOperation)]
+        marks = self.records.marks([item.account.login for item in work])
         return Plan(
-            work=tuple(attrs.evolve(one, marks=tuple(marks.get(one.account.login, ()))) for one in work),
+            work=tuple(attrs.evolve(item, marks=tuple(marks.get(item.account.login, ()))) for item in work),
             unchanged=tuple(_unchanged(intent.account) for intent in intents if intent.account.login in idle),
-            refused=tuple(one for one in planned if isinstance(one, Refused)),
+            refused=tuple(item for item in planned if isinstance(item, Refused)),
         )
 
     def _people(self, intents: Sequence[tuple[_Intent, Operation | None]]) -> LookUp:
@@ -523,8 +523,8 @@ def _concerned(intents: Iterable[tuple[_Intent, Operation | None]]) -> set[str]:
     """
     intents = [(intent, stuck) for intent, stuck in intents if KINDS[intent.kind].delivers]
     ids = {intent.recipient for intent, _ in intents} | {intent.outgoing for intent, _ in intents}
-    ids |= {one for _, stuck in intents if stuck for one in (stuck.holder, stuck.outgoing)}
-    return {one for one in ids if one}
+    ids |= {person for _, stuck in intents if stuck for person in (stuck.holder, stuck.outgoing)}
+    return {person for person in ids if person}
 
 
 def _unanswered(operation: Operation, people: LookUp) -> TargetError | None:
@@ -535,7 +535,7 @@ def _unanswered(operation: Operation, people: LookUp) -> TargetError | None:
     """
     if not KINDS[operation.kind].delivers:
         return None
-    incoming, outgoing = (people.errors.get(one or "") for one in (operation.holder, operation.outgoing))
+    incoming, outgoing = (people.errors.get(person or "") for person in (operation.holder, operation.outgoing))
     if incoming is not None and not isinstance(incoming, InMaintenanceError):
         return incoming
     return None if isinstance(outgoing, (InMaintenanceError, ItemMisconfiguredError, RefusedError)) else outgoing

@@ -22,12 +22,12 @@ def obstacle(operation: Operation, context: EngineContext) -> InMaintenanceError
     hooks = {spec.hook, *(("person_find",) if spec.delivers else ())}
     found = _maintenance([target for target in context.targets if hooks & target.hooks])
     if spec.closes:
-        found = [one for one in found if one.until == operation.next_try_at]
+        found = [maintenance for maintenance in found if maintenance.until == operation.next_try_at]
     else:
         silent = _maintenance(context.deliverers)
         if silent and len(silent) == len(context.deliverers):
-            found.append(min(silent, key=lambda one: one.until))
-    return max(found, key=lambda one: one.until).error() if found else None
+            found.append(min(silent, key=lambda maintenance: maintenance.until))
+    return max(found, key=lambda maintenance: maintenance.until).error() if found else None
 
 
 def _maintenance(gateways: Sequence[Gateway]) -> list[Maintenance]:

@@ -59,7 +59,7 @@ class MemoryHealth:
     """
 
     def __init__(self, known: Iterable[TargetHealth] = ()) -> None:
-        self._known = {one.name: one for one in known}
+        self._known = {health.name: health for health in known}
 
     def health(self, name: str, /) -> TargetHealth | None:
         """Return what is known of one target or channel."""

@@ -97,7 +97,7 @@ class Calendar:
         with self._lock:
             self._known_at = self._now()
             try:
-                self._known = {one.name: one for one in self._read()}
+                self._known = {maintenance.name: maintenance for maintenance in self._read()}
             except StoreError as error:
                 log.warning("maintenance_not_known", reason=str(error))
 

@@ -83,7 +83,7 @@ def redacted(value: object) -> str:
             pairs = (f"{redacted(key)}: {redacted(one)}" for key, one in value.items())
             return f"{{{', '.join(pairs)}}}"
         case list() | tuple() | frozenset():
-            return f"[{', '.join(redacted(one) for one in value)}]"
+            return f"[{', '.join(redacted(item) for item in value)}]"
     return _object(value)
 
 

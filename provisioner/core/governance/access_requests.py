@@ -88,7 +88,7 @@ class AccessRequest:
     @property
     def deciders(self) -> Collection[str]:
         """Who decided, and who is answerable for that."""
-        return {one for one in (self.approver, self.approver_for) if one}
+        return {person for person in (self.approver, self.approver_for) if person}
 
     def mark_of(self, mobile: str | None) -> str | None:
         """Return what is remembered of a number: enough to see that it has changed.

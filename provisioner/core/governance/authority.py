@@ -348,7 +348,7 @@ class Authority:
         fitting = [
             grant for grant in grants_of(person) if grant.role in roles and grant.holds(at) and grant.covers(path)
         ]
-        for grant in sorted(fitting, key=lambda one: one.delegator is not None):
+        for grant in sorted(fitting, key=lambda assignment: assignment.delegator is not None):
             if grant.delegator is None or self._has_own(grant.delegator, grant.role, path, at, grants_of):
                 return EffectiveRole(role=grant.role, delegator=grant.delegator)
         return None
@@ -398,7 +398,9 @@ class Authority:
         for grant in self.records.all_grants():
             held[grant.person].append(grant)
         at = self.now()
-        able = [one for one in held if self._standing(one, roles, path, at, lambda person: held.get(person, ()))]
+        able = [
+            holder for holder in held if self._standing(holder, roles, path, at, lambda person: held.get(person, ()))
+        ]
         more = self.administrators if Role.ADMINISTRATOR in roles else ()
         return list(dict.fromkeys([*able, *more]))
 
@@ -406,15 +408,15 @@ class Authority:
         """Return people as they are named in a message."""
         shown = ids[:NAMED]
         known = self.records.persons(shown)
-        return ", ".join(f"{known[one].name} ({one})" if one in known else one for one in shown) or "-"
+        return ", ".join(f"{known[person].name} ({person})" if person in known else person for person in shown) or "-"
 
     def _path_of(self, unit: Unit) -> Collection[str]:
         """Return the codes of a unit and of those above it: above both places, if it is new or is moved."""
         stored = self.records.unit_path(unit.code)
         if stored and stored[-1].parent == unit.parent:
-            return {one.code for one in stored}
+            return {unit.code for unit in stored}
         above = self._path(unit.parent)
-        return {one.code for one in stored[:-1] if one.code in above} if stored else above
+        return {unit.code for unit in stored[:-1] if unit.code in above} if stored else above
 
     def _path(self, code: str | None) -> Collection[str]:
         return {unit.code for unit in self.records.unit_path(code)} if code else frozenset()
@@ -432,7 +434,7 @@ def _roles_for(operation: Operation) -> Collection[Role]:
 def _units_of_rights(person: str, grants_of: GrantsOf) -> set[str | None]:
     """Return the units for which a person, or somebody for whom the person acts, has a role."""
     behind = {grant.delegator for grant in grants_of(person) if grant.delegator}
-    return {grant.unit for one in (person, *behind) for grant in grants_of(one)}
+    return {grant.unit for holder in (person, *behind) for grant in grants_of(holder)}
 
 
 def _ask(values: Mapping[str, object]) -> Text:

@@ -32,7 +32,7 @@ class HandoverDuties:
         blocks = self._held(request.person_id) if leaving else self._awaited(request.person_id)
         subjects = {block.subject for block in blocks}
         unended = self._records.unended_handovers(request.person_id)
-        return blocks + [_unended(one.login) for one in unended if one.login not in subjects]
+        return blocks + [_unended(operation.login) for operation in unended if operation.login not in subjects]
 
     def _held(self, person_id: str) -> list[ClearanceBlock]:
         return [

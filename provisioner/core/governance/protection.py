@@ -47,7 +47,7 @@ class Pattern:
                 cure="write a login such as postmaster, or a pattern such as *46-mutemet",
                 pattern=repr(text),
             )
-        if domain and not any(fnmatchcase(one.casefold(), domain) for one in domains):
+        if domain and not any(fnmatchcase(name.casefold(), domain) for name in domains):
             raise ConfigurationError(
                 "{pattern} in 'protected' has a domain that no account has; there are {domains}",
                 cure="correct the domain, or leave it out",

@@ -391,9 +391,9 @@ class RequestService:
 
             DeniedError: It does not know one of them any more.
         """
-        wanted = [one for one in ids if one]
+        wanted = [person for person in ids if person]
         found = self.people.find_all(wanted)
-        missing = [one for one in wanted if one not in found]
+        missing = [person for person in wanted if person not in found]
         if missing:
             raise DeniedError(
                 "the personnel system does not know {person}",

@@ -46,11 +46,11 @@ class _Living:
 
     def lasting(self) -> list[Secret]:
         """Return the secrets that belong to no operation."""
-        return [secret for one in list(self._lasting.values()) if (secret := one())]
+        return [secret for reference in list(self._lasting.values()) if (secret := reference())]
 
     def all(self) -> list[Secret]:
         """Return all."""
-        return [*self.lasting(), *(secret for one in list(self._passing.values()) if (secret := one()))]
+        return [*self.lasting(), *(secret for reference in list(self._passing.values()) if (secret := reference()))]
 
 
 _living = _Living()
@@ -83,7 +83,7 @@ def masked(value: ValueT, secret: Secret | None = None) -> ValueT:
     if not texts:
         return value
     data = "\n".join(texts).encode(errors="surrogatepass").lower()
-    found = [one for one in (*_living.lasting(), secret) if one and one.may_be_in(data)]
+    found = [known for known in (*_living.lasting(), secret) if known and known.may_be_in(data)]
     return _rebuilt(value, partial(_without, found)) if found else value
 
 
@@ -139,7 +139,7 @@ def _rebuilt(value: Any, change: Callable[[str], str]) -> Any:
     elif isinstance(value, Mapping):
         rebuilt = {_rebuilt(key, change): _rebuilt(one, change) for key, one in value.items()}
     elif isinstance(value, _COLLECTIONS):
-        rebuilt = type(value)(_rebuilt(one, change) for one in value)
+        rebuilt = type(value)(_rebuilt(item, change) for item in value)
     elif attrs.has(type(value)):
         fields = [field for field in attrs.fields(type(value)) if field.init]
         rebuilt = attrs.evolve(

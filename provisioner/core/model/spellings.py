@@ -45,7 +45,7 @@ def _base64(data: bytes) -> Iterator[bytes]:
 
 def _json(text: str) -> set[str]:
     spelled = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
-    return spelled | {one.replace("/", "\\/") for one in spelled}
+    return spelled | {spelling.replace("/", "\\/") for spelling in spelled}
 
 
 def _html(text: str) -> Iterator[str]:
@@ -84,8 +84,8 @@ def _url(text: str) -> Iterator[str]:
 
 
 def _cases(text: str) -> Iterator[str]:
-    for one in (text, text.lower(), text.upper(), text.swapcase()):
-        yield from (one, unicodedata.normalize("NFC", one), unicodedata.normalize("NFD", one))
+    for variant in (text, text.lower(), text.upper(), text.swapcase()):
+        yield from (variant, unicodedata.normalize("NFC", variant), unicodedata.normalize("NFD", variant))
 
 
 def _bytes(text: str) -> bytes:
@@ -105,7 +105,9 @@ FORMS: Mapping[str, Spell] = {
     "utf-8": lambda text: _utf_8(_cases(text)),
     "utf-16-le": lambda text: [_wide(text)],
     "utf-16-be": lambda text: [text.encode("utf-16-be", "surrogatepass")],
-    "base64": lambda text: {one for data in {*_utf_8([text, *_json(text)]), _wide(text)} for one in _base64(data)},
+    "base64": lambda text: {
+        spelling for data in {*_utf_8([text, *_json(text)]), _wide(text)} for spelling in _base64(data)
+    },
     "hex": lambda text: [_bytes(text).hex().encode(), _wide(text).hex().encode()],
     "url": lambda text: _utf_8(_url(text)),
     "json": lambda text: _utf_8(_json(text)),
@@ -121,13 +123,16 @@ _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 def spellings(clear: str) -> dict[str, set[bytes]]:
     """Return the spellings of a text that are long enough to be looked for, in lower case, by their forms."""
-    return {form: {one.lower() for one in spell(clear) if len(one) >= SHORTEST} for form, spell in FORMS.items()}
+    return {
+        form: {spelling.lower() for spelling in spell(clear) if len(spelling) >= SHORTEST}
+        for form, spell in FORMS.items()
+    }
 
 
 def find(clear: str, data: bytes) -> set[str]:
     """Return the forms in which a text is in *data*."""
     lowered = data.lower()
-    found = {form for form, spelled in spellings(clear).items() if any(one in lowered for one in spelled)}
+    found = {form for form, spelled in spellings(clear).items() if any(spelling in lowered for spelling in spelled)}
     return found | {"utf-8"} if len(clear) >= SHORTEST_CLEAR and _bytes(clear) in data else found
 
 
@@ -146,8 +151,8 @@ def masked(clear: str, text: str, mask: str) -> str:
     if len(clear) >= SHORTEST_CLEAR:
         data = data.replace(_bytes(clear), mask.encode())
     for form, spelled in spellings(clear).items():
-        for one in sorted(spelled, key=len, reverse=True):
-            data = _without(one, data, mask.encode(), whole_word=form in _IN_WORDS)
+        for spelling in sorted(spelled, key=len, reverse=True):
+            data = _without(spelling, data, mask.encode(), whole_word=form in _IN_WORDS)
     return data.decode(errors="surrogatepass")
 
 
@@ -173,7 +178,7 @@ def hints(clear: str) -> tuple[bytes, ...]:
     data = _bytes(clear if clear.isascii() else unicodedata.normalize("NFC", clear))
     run = max(_RUN.findall(data), key=len, default=b"")
     if len(run) < HINT:
-        pieces = {one for spelled in spellings(clear).values() for one in spelled}
+        pieces = {spelling for spelled in spellings(clear).values() for spelling in spelled}
     else:
         wide = b"\0".join(run[start : start + 1] for start in range(len(run)))
         pieces = {run, wide, run.hex().encode(), wide.hex().encode()}

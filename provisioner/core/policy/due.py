@@ -50,8 +50,10 @@ class DueAction:
             marks: Those that were.
         """
         due = [deadline for deadline in deadlines if deadline.at <= now]
-        rotate = next((one for one in due if one.action is Action.ROTATE), None)
-        shut = next((one for one in due if (kind := KIND_OF_ACTION.get(one.action)) and KINDS[kind].closes), None)
+        rotate = next((deadline for deadline in due if deadline.action is Action.ROTATE), None)
+        shut = next(
+            (deadline for deadline in due if (kind := KIND_OF_ACTION.get(deadline.action)) and KINDS[kind].closes), None
+        )
         unannounced = shut is not None and _is_unannounced(shut, due, account, marks)
         if shut and unannounced and now < shut.at + LAST_CALL:
             shut = None
@@ -60,8 +62,10 @@ class DueAction:
             unit=unit,
             rotate=rotate,
             shut=shut,
-            duties=latest(one for one in due if one.action is Action.DUTY),
-            warnings=() if shut and not unannounced else latest(one for one in due if one.action is Action.WARN),
+            duties=latest(deadline for deadline in due if deadline.action is Action.DUTY),
+            warnings=()
+            if shut and not unannounced
+            else latest(deadline for deadline in due if deadline.action is Action.WARN),
         )
 
 
@@ -71,7 +75,7 @@ def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account
     That is so when no sweep ran for long, when a rule set was made stricter, and when a unit came under a stricter one.
     """
     since = account.password_set_at
-    warns = any(one.action is Action.WARN and one.rule_set == closing.rule_set for one in due)
+    warns = any(deadline.action is Action.WARN and deadline.rule_set == closing.rule_set for deadline in due)
     return warns and not any(
         mark.action is Action.WARN and mark.rule_set == closing.rule_set and (since is None or mark.met_at > since)
         for mark in marks

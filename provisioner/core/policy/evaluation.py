@@ -66,19 +66,19 @@ def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tup
         PluginDefectError: They are no deadlines, not in UTC, or their reasons cannot be said.
     """
     deadlines, names = [], _names(rule, rule_set)
-    for one in answer:
-        if not isinstance(one, Deadline):
-            found = type(one).__name__
+    for deadline in answer:
+        if not isinstance(deadline, Deadline):
+            found = type(deadline).__name__
             raise PluginDefectError("{rule} of rule set {rule_set} answered {found}, no deadline", found=found, **names)
-        if one.at.utcoffset() != timedelta(0):
+        if deadline.at.utcoffset() != timedelta(0):
             raise PluginDefectError("{rule} of rule set {rule_set} answered a time that is not in UTC", **names)
         try:
-            str(one.reason)
+            str(deadline.reason)
         except LookupError:
             raise PluginDefectError(
                 "{rule} of rule set {rule_set} answered a reason with a place that nothing fills", **names
             ) from None
-        deadlines.append(one)
+        deadlines.append(deadline)
     return tuple(deadlines)
 
 
@@ -126,7 +126,10 @@ def seen(monitor: Monitor, reports: Reports, time_zone: ZoneInfo, rule_set: str)
     try:
         with entered():
             found = masked(monitor.look(reports, time_zone))
-            return [attrs.evolve(one, deadlines=usable(one.deadlines, monitor, rule_set)) for one in found]
+            return [
+                attrs.evolve(observation, deadlines=usable(observation.deadlines, monitor, rule_set))
+                for observation in found
+            ]
     except (Exception, SystemExit) as error:
         name = type(error).__name__
         log.error("plugin_defect", rule_set=rule_set, error=name, at=raised_at(error))

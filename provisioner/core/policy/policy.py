@@ -195,13 +195,13 @@ class Policy:
             facts = Facts(account=account, unit=Unit(code="", name="", kind=kind), time_zone=self.time_zone)
             with suppress(Exception, SystemExit), entered():
                 found += usable(rule.deadlines(facts), rule, rule_set.name)
-        ends = [one.at for one in found if one.action in {Action.ROTATE, Action.CLOSE}]
+        ends = [deadline.at for deadline in found if deadline.action in {Action.ROTATE, Action.CLOSE}]
         return min(ends) - now if ends else None
 
     def _kinds_of_units(self) -> Iterable[tuple[str, Sequence[str]]]:
         """Yield one unit, as its kind and path, for each way in which scopes can meet."""
-        kinds = {kind for one in self.rule_sets for kind in one.scope.kinds} | {""}
-        tops = {code for one in self.rule_sets for code in one.scope.under}
+        kinds = {kind for rules in self.rule_sets for kind in rules.scope.kinds} | {""}
+        tops = {code for rules in self.rule_sets for code in rules.scope.under}
         return product(sorted(kinds), [(), *(tuple(self.path_of(code)) for code in sorted(tops))])
 
     def _require_harmony(self, kind: str, path: Sequence[str]) -> None:
@@ -234,7 +234,7 @@ _Met = Mapping[str, Mapping[Action, MetDeadline]]
 
 
 def _unmet(deadlines: Iterable[Deadline], met: _Met) -> list[Deadline]:
-    return sorted((deadline for deadline in deadlines if _is_open(deadline, met)), key=lambda one: one.at)
+    return sorted((deadline for deadline in deadlines if _is_open(deadline, met)), key=lambda deadline: deadline.at)
 
 
 def _without_needless_warnings(deadlines: list[Deadline]) -> list[Deadline]:

@@ -79,7 +79,7 @@ class PolicyRun:
         while left := [demand.account for demand in demands if demand.account.login not in refused]:
             try:
                 plan = self.engine.planner.plan(kind, left, initiator)
-                return plan, refused | {one.login: one.reason for one in plan.refused}
+                return plan, refused | {refusal.login: refusal.reason for refusal in plan.refused}
             except (InputError, NotAuthorizedError) as error:
                 more = _refused(demands, error)
                 if not more:
@@ -95,12 +95,14 @@ class PolicyRun:
             except InputError as error:
                 reasons = {problem.subject: problem.message for problem in error.problems}
                 beyond = {
-                    one.account.login: reasons[one.holder.id] for one in work if one.holder and one.holder.id in reasons
+                    planned.account.login: reasons[planned.holder.id]
+                    for planned in work
+                    if planned.holder and planned.holder.id in reasons
                 }
                 if not beyond:
                     raise
                 yield from self._refusals(beyond)
-                work = [one for one in work if one.account.login not in beyond]
+                work = [planned for planned in work if planned.account.login not in beyond]
             else:
                 yield from operations
                 return

@@ -85,7 +85,7 @@ class Simulation:
             marks: Which of their deadlines were met, by login.
         """
         for account in accounts:
-            known = {(one.rule_set, one.action): one for one in marks.get(account.login, ())}
+            known = {(mark.rule_set, mark.action): mark for mark in marks.get(account.login, ())}
             self._lives[account.login] = _Life(account, units[account.unit], known)
             self._plan_ahead(account.login)
 
@@ -100,7 +100,7 @@ class Simulation:
         """
         for number in range(count):
             at = days_after(start, number, self.time_zone)
-            happenings = sorted(self._sweep(at), key=lambda one: one.login)
+            happenings = sorted(self._sweep(at), key=lambda happening: happening.login)
             yield Day(date=at.astimezone(self.time_zone).date(), at=at, happenings=tuple(happenings))
 
     def _sweep(self, now: datetime) -> Iterator[Happening]:

@@ -99,7 +99,7 @@ class Sweep:
                 return
             yield from self._on_page(page, shut)
         yield from self._trying(self._close(shut))
-        self.plan_ahead([one.account for one in shut])
+        self.plan_ahead([demand.account for demand in shut])
         if self._failures:
             raise self._failures[0]
 
@@ -165,7 +165,7 @@ class Sweep:
         return self.engine.context.retry.stop.is_set()
 
     def _note_rules(self) -> None:
-        names = {one.name for one in self.policy.rule_sets}
+        names = {rules.name for rules in self.policy.rule_sets}
         known = self.agenda.rule_sets_since()
         event = RulesChanged(
             at=self._now(),
@@ -200,26 +200,26 @@ class Sweep:
     def _on_page(self, accounts: Sequence[Account], shut: list[DueAction]) -> Iterator[Swept]:
         """Do what is due of these accounts, and put aside what has to be closed."""
         waiting = self._waiting(accounts)
-        yield from (one for one in waiting.values() if one.id not in self._driven_on)
+        yield from (operation for operation in waiting.values() if operation.id not in self._driven_on)
         demands, failures = self.demands(accounts)
         yield from failures
         stuck = [demand for demand in demands if _is_stuck_in_renewal(waiting.get(demand.account.login))]
         demands = [demand for demand in demands if demand.account.login not in waiting]
-        yield from self._trying(self._tell(demands, lambda one: one.duties))
+        yield from self._trying(self._tell(demands, lambda item: item.duties))
         settled = set()
         due = {demand.account.login: (demand, demand.rotate) for demand in demands if demand.rotate}
-        for one in self._trying(self._change(due)):
-            if isinstance(one, Operation) and (one.state is OperationState.DONE or _is_in_other_hands(one)):
-                settled.add(one.login)
-            yield one
+        for item in self._trying(self._change(due)):
+            if isinstance(item, Operation) and (item.state is OperationState.DONE or _is_in_other_hands(item)):
+                settled.add(item.login)
+            yield item
         left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
-        last_calls, unreachable = {one.account.login for one in left if one.shut and one.warnings}, set()
-        for notice in self._trying(self._tell(left, lambda one: one.warnings)):
+        last_calls, unreachable = {demand.account.login for demand in left if demand.shut and demand.warnings}, set()
+        for notice in self._trying(self._tell(left, lambda item: item.warnings)):
             if notice.error is not None and notice.tried:
                 unreachable.add(notice.login)
             if notice.login not in last_calls & unreachable:  # of these the closing is told
                 yield notice
-        shut += [one for one in left if one.shut and one.account.login not in last_calls - unreachable]
+        shut += [demand for demand in left if demand.shut and demand.account.login not in last_calls - unreachable]
         self.plan_ahead(accounts)
 
     def _close(self, demands: Sequence[DueAction]) -> Iterator[Swept]:
@@ -292,13 +292,13 @@ class Sweep:
     def _change(self, changes: Changes) -> Iterator[Operation | Refusal]:
         """Carry out what these deadlines ask for, in one run."""
         run = PolicyRun(engine=self.engine, changes=changes)
-        for one in run.carry_out():
-            if isinstance(one, Unchanged):
-                self._meet(one.login, changes[one.login][1], login=one.login)
+        for outcome in run.carry_out():
+            if isinstance(outcome, Unchanged):
+                self._meet(outcome.login, changes[outcome.login][1], login=outcome.login)
                 continue
-            if isinstance(one, Operation) and one.state is OperationState.DONE:
-                self._meet(one.login, changes[one.login][1], login=one.login, operation_id=one.id)
-            yield one
+            if isinstance(outcome, Operation) and outcome.state is OperationState.DONE:
+                self._meet(outcome.login, changes[outcome.login][1], login=outcome.login, operation_id=outcome.id)
+            yield outcome
 
     def _meet(
         self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
@@ -324,16 +324,16 @@ class Sweep:
         units = self.agenda.units({account.unit for account in accounts})
         marks = self.agenda.marks([account.login for account in accounts])
         moved = []
-        for one in accounts:
-            planned = self.policy.planned(one, units[one.unit], marks.get(one.login, ()))
-            if planned != one:
+        for account in accounts:
+            planned = self.policy.planned(account, units[account.unit], marks.get(account.login, ()))
+            if planned != account:
                 moved.append(planned)
         return moved
 
     def _left(self) -> Iterator[Operation]:
-        for one in self.engine.iter_resume():
-            self._driven_on.add(one.id)
-            yield one
+        for operation in self.engine.iter_resume():
+            self._driven_on.add(operation.id)
+            yield operation
 
     def _trying(self, work: Iterator[SweptT]) -> Iterator[SweptT]:
         """Go on with the rest of the sweep if this part of it fails, unless the store does."""

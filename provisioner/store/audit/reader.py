@@ -224,7 +224,7 @@ def _names(fact: object, keys: Collection[str], value: str) -> bool:
     """Whether *value* stands under one of these keys, at any depth."""
     if isinstance(fact, dict):
         return any((key in keys and one == value) or _names(one, keys, value) for key, one in fact.items())
-    return isinstance(fact, list) and any(_names(one, keys, value) for one in fact)
+    return isinstance(fact, list) and any(_names(item, keys, value) for item in fact)
 
 
 def _head(connection: Connection) -> Head | None:

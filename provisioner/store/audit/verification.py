@@ -134,12 +134,12 @@ class ChainVerifier:
         self.finding = self.finding or self._anchors.compare(self.head)
         if self.finding:
             return
-        for one in self._watch(self._links()):
-            self.finding = self._wrong(one) or self._anchors.compare(one)
+        for entry in self._watch(self._links()):
+            self.finding = self._wrong(entry) or self._anchors.compare(entry)
             if self.finding:
                 return
-            self.head = one
-            yield one
+            self.head = entry
+            yield entry
         self.finding = self._wrong_end() or self._anchors.beyond(self.head)
 
     def to_the_end(self) -> Self:

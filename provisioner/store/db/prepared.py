@@ -60,7 +60,7 @@ class Prepared:
         """Run the statement for each row; answers how many rows of its table it touched."""
         values = [self._values_of(row) for row in rows]
         if not self._places:
-            return connection.exec_driver_sql(self._text, [tuple(one) for one in values]).rowcount
+            return connection.exec_driver_sql(self._text, [tuple(row) for row in values]).rowcount
         return sum(self._insert(connection, values[start : start + ROWS]) for start in range(0, len(values), ROWS))
 
     def _insert(self, connection: Connection, rows: Sequence[_Values]) -> int:

@@ -55,4 +55,4 @@ class ErrorText(TypeDecorator[StepError]):
 
 def words(values: type[WordT]) -> Enum:
     """Return a column type for *values*: stored as the words themselves, without a constraint on the column."""
-    return Enum(values, native_enum=False, length=16, values_callable=lambda enum: [one.value for one in enum])
+    return Enum(values, native_enum=False, length=16, values_callable=lambda enum: [member.value for member in enum])

@@ -52,7 +52,7 @@ def tables(contract: type) -> str:
     """Return the fixtures and the checks of a contract as two tables of Markdown, as they stand in the README."""
     found = list(checks(contract))
     rows = [f"| `{name}` | {summary} |" for name, summary in fixtures(contract).items()]
-    checked = [f"| `{one.name}` | {one.tag.removeprefix('contract_')} | {one.summary} |" for one in found]
+    checked = [f"| `{check.name}` | {check.tag.removeprefix('contract_')} | {check.summary} |" for check in found]
     return "\n".join(
         [
             "| fixture | what it gives |",

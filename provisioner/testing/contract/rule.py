@@ -219,21 +219,21 @@ def _times(deadlines: Iterable[Deadline]) -> list[tuple[Action, datetime]]:
 
 
 def _due(rule: Rule, facts: Facts, now: datetime) -> list[Deadline]:
-    return [one for one in Policy.unmet(rule.deadlines(facts), facts.marks.values()) if one.at <= now]
+    return [deadline for deadline in Policy.unmet(rule.deadlines(facts), facts.marks.values()) if deadline.at <= now]
 
 
 def _after(facts: Facts, due: Iterable[Deadline], now: datetime) -> Facts:
     """Return what is known when everything was done that is due."""
     marks, account = dict(facts.marks), facts.account
-    for one in due:
-        before = marks.get(one.action)
+    for deadline in due:
+        before = marks.get(deadline.action)
         confirmed_at = before.confirmed_at if before else None
-        marks[one.action] = MetDeadline(
-            rule_set="", action=one.action, at=one.at, met_at=now, confirmed_at=confirmed_at
+        marks[deadline.action] = MetDeadline(
+            rule_set="", action=deadline.action, at=deadline.at, met_at=now, confirmed_at=confirmed_at
         )
-        if one.action is Action.ROTATE:
+        if deadline.action is Action.ROTATE:
             account = attrs.evolve(account, password_changed_at=now - SKEW)
-        elif one.action is Action.CLOSE:
+        elif deadline.action is Action.CLOSE:
             account = attrs.evolve(account, state=AccountState.CLOSED, closed_at=now)
     return attrs.evolve(facts, account=account, marks=marks)
 

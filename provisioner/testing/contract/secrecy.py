@@ -58,7 +58,12 @@ class Listener:
         ):
             warnings.simplefilter("always")
             yield heard
-        heard += [repr(events), self._caplog.text, *(str(one.message) for one in warned), *self._capfd.readouterr()]
+        heard += [
+            repr(events),
+            self._caplog.text,
+            *(str(warning.message) for warning in warned),
+            *self._capfd.readouterr(),
+        ]
 
     def printed(self, call: Callable[[], object]) -> str:
         """Return what a call prints on stdout, whatever else comes of it."""
@@ -141,7 +146,7 @@ class SecrecyChecks(ListenerFixtures):
         wrong = sandbox.make_secret()
 
         with listener.listening() as heard:
-            probes = [ProbeAccount(account=account, secret=one) for one in (None, secret, wrong)]
+            probes = [ProbeAccount(account=account, secret=candidate) for candidate in (None, secret, wrong)]
             reports = [call_past_masking(sandbox.target, probe) for probe in probes]
 
         expect_unsaid((secret, wrong), "a report", *map(repr, reports))

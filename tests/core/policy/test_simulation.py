@@ -56,7 +56,7 @@ def played(
     """Return on which day, from 0, what happens."""
     simulated.add(accounts or [ACCOUNT], {"46": UNIT}, {"a": list(marks)})
     days: list[Day] = list(simulated.days(START, count))
-    return [(number, one.deadline.action) for number, day in enumerate(days) for one in day.happenings]
+    return [(number, happening.deadline.action) for number, day in enumerate(days) for happening in day.happenings]
 
 
 def test_a_renewal_comes_again_and_again() -> None:
@@ -100,5 +100,5 @@ def test_a_day_is_that_of_the_people_and_counts_by_action() -> None:
     [day] = simulated.days(START.replace(hour=22), 1)
 
     assert day.date == date(2026, 3, 3)
-    assert [one.login for one in day.happenings] == ["a", "b"]
+    assert [happening.login for happening in day.happenings] == ["a", "b"]
     assert (day.count(Action.CLOSE), day.count(Action.WARN)) == (2, 0)
