@@ -8,6 +8,7 @@ from typing import Literal, overload
 import attrs
 
 from provisioner.core.api.errors import DeniedError, InputError, Problem
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import Initiator, Plan, Unchanged
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Recorder
@@ -123,7 +124,7 @@ class AccessRequests:
             account=account,
             requester=actor,
             reason=reason,
-            recipient=recipient or (None if kind is OperationKind.CLOSE else account.holder),
+            recipient=recipient or (account.holder if KINDS[kind].delivers else None),
             officer=officer,
             scan_sha256=scan_sha256,
         )
@@ -345,11 +346,10 @@ class AccessRequests:
 
     def _recipient(self, form: AccessRequest, account: Account | None) -> str | None:
         """Return who would receive the password today."""
-        match form.kind:
-            case OperationKind.CLOSE:
-                return None
-            case OperationKind.HANDOVER:
-                return form.recipient
+        if not KINDS[form.kind].delivers:
+            return None
+        if form.kind is OperationKind.HANDOVER:
+            return form.recipient
         return account.holder if account else self.store.units([form.unit])[form.unit].custodian
 
 

@@ -79,13 +79,13 @@ class HeldRuns:
 
             run_id: The id of the run, or the beginning of it.
 
-            actor: Who says that the run is meant.
+            actor: The ID of the person who releases the run.
 
             reason: Why, for the record.
 
         Raises:
 
-            InputError: Nothing of such a run is held back.
+            InputError: There is no such held run.
 
             NotAuthorizedError: The actor may not release it. Nothing was changed.
 
@@ -104,7 +104,7 @@ class HeldRuns:
 
             run_id: The id of the run, or the beginning of it.
 
-            actor: Who says that the run is not meant.
+            actor: The ID of the person who discards the run.
 
             reason: Why, for the record.
 
@@ -118,7 +118,7 @@ class HeldRuns:
 
             DeniedError: The actor neither asked for all of it nor is an officer of the units.
 
-            InputError: Nothing of such a run is held back.
+            InputError: There is no such held run.
         """
         run_id = self._id(run_id)
         ended = self.engine.staging.operations(run_id)

@@ -116,7 +116,7 @@ class StoredRecords:
         return {row.login for row in self._among(query, operations.c.login, logins)}
 
     def resumable(self, now: datetime, /) -> Iterator[Operation]:
-        """Yield the operations that somebody should drive on, the oldest first."""
+        """Yield resumable operations, oldest first."""
         is_due = operations.c.next_try_at <= now
         to_drive = or_(
             operations.c.state == OperationState.RUNNING,

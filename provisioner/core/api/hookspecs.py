@@ -430,7 +430,7 @@ def account_login(request: ChooseLogin) -> str | None:
 
 @hookspec
 def password_policy() -> PasswordPolicy:
-    """Declare which passwords are good. All policies together decide (000 m.4/g).
+    """Declare password requirements. All policies apply together (000 m.4/g).
 
     Returns:
 
@@ -471,11 +471,11 @@ def operation_authorize(request: AuthorizeOperation) -> Denial | None:
 
     Returns:
 
-        Why not, and who could; ``None`` if this plug-in has nothing against it.
+        The reason and who is allowed, or ``None`` to abstain.
 
     Raises:
 
-        TransientError: It cannot be told now. That is not a permission.
+        TransientError: The answer isn't available now. The operation is not permitted.
 
     Called: once for each operation that is planned, before anything is written; and once more, with ``asked_by``, if
     the operation was held back with its run and somebody wants to release it. It changes nothing.

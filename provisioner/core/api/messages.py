@@ -312,7 +312,7 @@ class CharacterClass:
 
 @attrs.frozen(kw_only=True)
 class PasswordPolicy:
-    """Declares which passwords are good. It serves to generate as well as to check.
+    """Declares password requirements, for generating passwords and for checking them.
 
     Several policies hold at once: classes of the same name are intersected, the larger minimum wins, and everything
     forbidden by one is forbidden.

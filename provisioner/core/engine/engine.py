@@ -153,7 +153,7 @@ class Engine:
 
         Raises:
 
-            InputError: Nothing of such a run is held back.
+            InputError: There is no such held run.
 
             NotAuthorizedError: The person may not release it.
         """
@@ -172,13 +172,13 @@ class Engine:
 
             run: The id of the run.
 
-            actor: Who says that it is meant.
+            actor: The ID of the person who releases the run.
 
             reason: Why.
 
         Raises:
 
-            InputError: Nothing of such a run is held back.
+            InputError: There is no such held run.
 
             NotAuthorizedError: The actor may not release it. Nothing was changed.
 

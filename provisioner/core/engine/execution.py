@@ -88,10 +88,10 @@ class EngineContext:
     record: Recorder
     #: Returns the lease of an operation that this process has begun, by its login and id.
     lease: Callable[[str, str], Lease]
-    #: How long to wait after an operation was taken from a process that may still be alive: until its own clock has
-    #: told it so, and its last call has ended.
+    #: How long to wait after taking an operation over from a process that may still be alive: until its own clock
+    #: has ended its lease, and its last call has ended.
     takeover_wait: timedelta
-    #: Returns an account of this unit, of which these deadlines were met, with the deadlines that come next.
+    #: Returns the account with its next deadlines, given the deadlines already met.
     plan_ahead: Callable[[Account, Unit, Sequence[MetDeadline]], Account] = lambda account, *_: attrs.evolve(
         account, next_deadline=None, next_action=None, closes_at=None
     )

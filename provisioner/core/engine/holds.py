@@ -1,4 +1,4 @@
-"""Holds runs back that exceed the mass-change limit, until somebody releases or discards them."""
+"""Holds runs that exceed the mass-change limit until they are released or discarded."""
 
 from __future__ import annotations
 

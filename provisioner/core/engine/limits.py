@@ -102,7 +102,7 @@ class RunStaged(Event):
 
 @attrs.frozen(kw_only=True)
 class RunReleased(Event):
-    """Somebody said that a run that was held back is meant: those of its operations that still wait are planned."""
+    """A held run was released. Its pending operations are planned again."""
 
     kind = "run_released"
 
@@ -112,7 +112,7 @@ class RunReleased(Event):
 
 @attrs.frozen(kw_only=True)
 class RunDiscarded(Event):
-    """Somebody said that a run that was held back is not meant: those of its operations that still wait have failed."""
+    """A held run was discarded. Its pending operations have failed."""
 
     kind = "run_discarded"
 

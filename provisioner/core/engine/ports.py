@@ -23,9 +23,9 @@ from provisioner.core.model import Account, Operation, Person, TargetState, Unit
 class Schedule:
     """Which rule sets the stored deadlines were computed with."""
 
-    #: What stands for these rule sets; empty if there were none.
+    #: A fingerprint of these rule sets; empty if there were none.
     fingerprint: str = ""
-    #: While all deadlines are computed anew: the login up to which they are.
+    #: During a full recomputation, the last login processed; otherwise ``None``.
     cursor: str | None = None
 
 
@@ -109,7 +109,7 @@ class Records(Protocol):
         """Return those of these accounts that were deleted since they were closed."""
 
     def resumable(self, now: datetime, /) -> Iterator[Operation]:
-        """Yield the operations that somebody should drive on, the oldest first.
+        """Yield resumable operations, oldest first.
 
         These are the planned ones, unless they wait for something, the running ones whose lease is free to take, and
         the incomplete ones whose next try is due at *now*.

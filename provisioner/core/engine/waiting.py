@@ -1,4 +1,4 @@
-"""For what an operation has to wait as a whole, before it is begun."""
+"""Determines whether an operation must wait before it starts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from provisioner.core.model import Operation
 
 
 def obstacle(operation: Operation, context: EngineContext) -> InMaintenanceError | None:
-    """Return the maintenance for whose end an operation has to wait; ``None`` if it may begin.
+    """Return the maintenance that an operation must wait for, or ``None`` if it can start.
 
-    One that makes a password needs every target, the personnel system, and one channel. A closing needs nothing,
-    because fewer open doors are better than none; what is left of it then waits.
+    An operation that makes a password needs every target, the personnel system and one channel. A closure doesn't wait,
+    because a partial closure is better than none; its remaining steps wait.
     """
     spec = KINDS[operation.kind]
     hooks = {spec.hook, *(("person_find",) if spec.delivers else ())}

@@ -53,7 +53,7 @@ class RoleAssignment:
     role: Role
     #: The code of the unit for which it holds, with all units below it; ``None`` for everywhere.
     unit: str | None = None
-    #: For whom the person acts. This one stays answerable (003 m.10), and what he may not do, the person may not do.
+    #: The delegator, who remains accountable (003 m.10). The delegate never has more rights than the delegator.
     delegator: str | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None

@@ -99,9 +99,9 @@ class Account:
     closed_at: datetime | None = attrs.field(default=None, validator=require_utc)
     #: When the password in force was set.
     password_changed_at: datetime | None = attrs.field(default=None, validator=require_utc)
-    #: When a rule next wants something of this account.
+    #: The next deadline that a rule sets for this account.
     next_deadline: datetime | None = attrs.field(default=None, validator=require_utc)
-    #: What it then wants.
+    #: What that deadline asks for.
     next_action: Action | None = None
     #: When a rule closes the account unless something happens before.
     closes_at: datetime | None = attrs.field(default=None, validator=require_utc)

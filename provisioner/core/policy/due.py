@@ -11,7 +11,7 @@ from provisioner.core.api.kinds import KIND_OF_ACTION, KINDS
 from provisioner.core.api.rules import Action, Deadline, MetDeadline
 from provisioner.core.model import Account, Unit
 
-#: For so long a closing is put off of which nobody could be warned.
+#: How long a closure is postponed when the holder can't be warned.
 LAST_CALL = timedelta(days=7)
 
 

@@ -123,7 +123,7 @@ class Policy:
         return self.evaluate(account, unit, marks).deadlines
 
     def next_deadline(self, account: Account, unit: Unit, marks: Iterable[MetDeadline]) -> datetime | None:
-        """Return when a rule next wants something of one account; ``None`` if none does."""
+        """Return the next deadline of one account, or ``None`` if no rule sets one."""
         return self.planned(account, unit, marks).next_deadline
 
     def planned(self, account: Account, unit: Unit, marks: Iterable[MetDeadline]) -> Account:

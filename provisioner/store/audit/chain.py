@@ -2,10 +2,10 @@
 
 Each event is kept as canonical JSON: keys sorted, no spaces, UTF-8, times in ISO 8601 and UTC, and characters that have
 no shape of their own, such as U+202E, as escapes. Its hash is the SHA-256 of the hash before it followed by that text.
-So nothing can be changed, taken out or put in without changing every hash after it, and the head of the chain, which is
-kept apart, tells a tail that was cut off.
+So nothing can be changed, removed or inserted without changing every hash after it. The chain head is stored separately
+so that truncation is detected.
 
-Here the chain grows; :mod:`provisioner.store.audit.verification` goes along it.
+This module appends to the chain; :mod:`provisioner.store.audit.verification` verifies it.
 """
 
 from __future__ import annotations

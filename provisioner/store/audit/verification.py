@@ -1,6 +1,6 @@
-"""Goes along a chain of hashes, and says where it is no longer as it was written, and what is wrong there.
+"""Verifies a hash chain and reports the first inconsistency.
 
-It knows nothing of databases or files: whoever reads a chain gives its links, and nothing in them is believed.
+It knows no databases or files: the caller supplies the entries, and none of their contents is trusted.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Anchors:
 
 @attrs.define(eq=False, kw_only=True)
 class ChainVerifier:
-    """Yields the links of a chain as far as they are as they were written, and then knows why it stopped.
+    """Iterates over the valid prefix of a chain; ``finding`` holds the first error.
 
     Args:
 
