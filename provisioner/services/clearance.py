@@ -104,6 +104,6 @@ class Clearance:
         """
         blocks = self.retry.call(lambda _: self.plugins.clearance_blocks(request))
         if not blocks and not self.people.find_all([request.person_id]):
-            problem = Text("nobody knows {person}", {"person": request.person_id})
+            problem = Text("person {person} not found", {"person": request.person_id})
             raise InputError([Problem(field="person", message=problem)])
         return blocks

@@ -241,7 +241,7 @@ class Delegation:
         """
         require_unit(self.store, unit)
         if delegator == person:
-            raise InputError([Problem(field="to", message=Text("nobody acts for himself"))])
+            raise InputError([Problem(field="to", message=Text("nobody can act for themselves"))])
         if actor != delegator:
             self.authority.require_own(actor, Role.ADMINISTRATOR, unit)
         own = self.authority.effective_role(delegator, {role}, unit)

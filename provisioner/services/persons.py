@@ -118,5 +118,5 @@ class Persons:
         find = self.people.find_all
         person = Privacy(self.authority, viewer).person(person_id, lambda wanted: find([wanted]).get(wanted))
         if person is None:
-            raise InputError([Problem(field="id", message=Text("nobody knows {person}", {"person": person_id}))])
+            raise InputError([Problem(field="id", message=Text("person {person} not found", {"person": person_id}))])
         return person

@@ -134,7 +134,7 @@ class TestNoAnswer:
         answer = office.type("--json", "clearance", "9999", "--leaving")
 
         assert answer.code == 2
-        assert answer.json["error"]["items"][0]["message"] == "nobody knows 9999"
+        assert answer.json["error"]["items"][0]["message"] == "person 9999 not found"
 
     def test_of_neither_passage_exits_with_2(self, office: Office) -> None:
         assert office.type("clearance", "1003").code == 2

@@ -159,7 +159,7 @@ class TestHandover:
         answer = open_office.type("--json", "handover", "arge46", "--to", "9999")
 
         assert answer.code == 2
-        assert "nobody knows 9999" in answer.json["error"]["items"][0]["message"]
+        assert "person 9999 not found" in answer.json["error"]["items"][0]["message"]
 
     def test_to_somebody_without_a_number_exits_with_2(self, open_office: Office) -> None:
         """Found before the first write: otherwise the account would be left with a password that nobody has."""

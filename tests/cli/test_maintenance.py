@@ -57,7 +57,7 @@ class TestMaintenance:
 
         assert answer.out.count("pys is in maintenance until") == 1
         assert "nothing needs to be done" in answer.out
-        assert "drive on" not in answer.out
+        assert "finish incomplete" not in answer.out
         assert answer.err == ""
 
     def test_speaks_turkish(self, maintained: Office) -> None:

@@ -32,7 +32,7 @@ class TestImport:
         people = office.write("people.csv", PEOPLE)
         office.type("person", "import", people)
 
-        assert "0 taken over, 1 were known" in office.type("person", "import", people).out
+        assert "0 imported, 1 unchanged" in office.type("person", "import", people).out
 
 
 class TestShow:
@@ -57,7 +57,7 @@ class TestShow:
         answer = office.type("--json", "person", "show", "9999")
 
         assert answer.code == 2
-        assert answer.json["error"]["items"][0]["message"] == "nobody knows 9999"
+        assert answer.json["error"]["items"][0]["message"] == "person 9999 not found"
 
 
 def test_masked_hides_all_but_the_last_digits() -> None:

@@ -129,7 +129,7 @@ class TestPersons:
 
     @pytest.mark.parametrize("actor", [ADMINISTRATOR, "7777"])
     def test_that_do_not_exist_are_told_to_who_may_read_everything(self, office: Office, actor: str) -> None:
-        assert "nobody knows 7777" in by(office, actor, "person", "show", "7777").out
+        assert "person 7777 not found" in by(office, actor, "person", "show", "7777").out
 
     @pytest.mark.parametrize("actor", HIDDEN_FROM)
     @pytest.mark.parametrize("ids", [("1002", "7777"), ("1001", "7777")])

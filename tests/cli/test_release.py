@@ -143,7 +143,7 @@ class TestRelease:
         answer = office.type("--json", "policy", way, "yok", "--actor", "müdür")
 
         assert answer.code == 2
-        assert answer.json["error"]["items"][0]["message"] == "nothing of a run yok is held back"
+        assert answer.json["error"]["items"][0]["message"] == "there is no held run yok"
 
     def test_by_the_one_who_asked_is_denied_where_authority_is_enforced(self, office: Office) -> None:
         office.config.write_text(office.config.read_text() + '[authority]\nadministrators = ["1001", "1002"]\n')

@@ -219,7 +219,7 @@ class TestResume:
         answer = office.type("--json", "resume")
 
         assert (answer.code, answer.states) == (4, {"kmarasmem": "incomplete"})
-        assert "nobody knows 1001" in answer.json["operations"][0]["error"]["message"]
+        assert "person 1001 not found" in answer.json["operations"][0]["error"]["message"]
 
     def test_as_a_dry_run_shows_what_it_would_do(self, office: Office) -> None:
         office.faults("pys").on("account_create", Fault.MISCONFIGURED)

@@ -68,7 +68,9 @@ class TestQuarantine:
         answer = office.type("--json", "unit", "open", "ar-ge")
 
         assert (answer.code, answer.json["error"]["class"]) == (5, "NotReadyError")
-        assert answer.json["error"]["cure"] == (f"mend it, then run 'provisioner target resume {quarantined.name}'")
+        assert answer.json["error"]["cure"] == (
+            f"fix the cause, then run 'provisioner target resume {quarantined.name}'"
+        )
         assert office.faults(quarantined.name).calls.total() == before
 
     def test_holds_for_a_dry_run_too(self, office: Office, quarantined: Down) -> None:

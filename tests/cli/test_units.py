@@ -41,7 +41,7 @@ class TestImport:
         answer = office.type("unit", "import", "--dry-run", manifest)
 
         assert answer.code == 0
-        assert "2 would be taken over" in answer.out
+        assert "2 would be imported" in answer.out
         assert "hukuk" not in office.units()
 
     def test_of_a_wrong_file_stores_nothing_and_names_every_problem(self, office: Office) -> None:
@@ -138,7 +138,7 @@ class TestOpen:
 
         assert answer.code == 2
         assert answer.json["error"]["items"] == [
-            {"file": str(manifest), "line": 4, "field": "custodian", "message": "nobody knows 9999"}
+            {"file": str(manifest), "line": 4, "field": "custodian", "message": "person 9999 not found"}
         ]
         assert "hukuk" not in office.units()
 

@@ -46,5 +46,5 @@ class TestAsk:
         """Most likely the id is wrong, and another person may not leave."""
         app.delegation.grant(OFFICE, Role.PERSONNEL_OFFICE, actor="9000")
 
-        with pytest.raises(InputError, match="nobody knows 4711"):
+        with pytest.raises(InputError, match="person 4711 not found"):
             app.clearance.ask("4711", Passage.STARTING, actor=OFFICE)

@@ -125,7 +125,7 @@ class TestDelegate:
         assert granted.is_new
 
     def test_to_oneself_is_refused(self, app: Application, officer: Grant, tomorrow: datetime) -> None:
-        with pytest.raises(InputError, match="nobody acts for himself"):
+        with pytest.raises(InputError, match="nobody can act for themselves"):
             app.delegation.delegate(
                 Role.OFFICER, delegator=OFFICER, person=OFFICER, unit="ar-ge", ends_at=tomorrow, actor=OFFICER
             )

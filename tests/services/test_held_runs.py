@@ -69,7 +69,7 @@ class TestRelease:
         assert states(limited) == {AccountState.OPEN}
 
     def test_of_an_unknown_run_is_an_error(self, limited: Application) -> None:
-        with pytest.raises(InputError, match="nothing of a run yok is held back"):
+        with pytest.raises(InputError, match="there is no held run yok"):
             limited.held_runs.release("yok", actor=ANOTHER)
 
 

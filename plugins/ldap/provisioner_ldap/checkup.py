@@ -23,8 +23,8 @@ CHANGES_WITHOUT_PASSWORD = frozenset({"account_close"})
 
 UNENCRYPTED = "passwords cross the network in clear text; use ldaps:// servers, or remove tls = 'none'"
 NOT_POLICED = (
-    "no password policy watches over the service account, so it cannot be seen whether one watches over the accounts,"
-    " and without one a closed account can still log in; use an ordinary entry of the same database as service account"
+    "cannot determine whether a password policy applies to the accounts, because none applies to the service account;"
+    " without one, closed accounts can still log in; use an ordinary entry of the same database as service account"
 )
 POLICY_UNREADABLE = "the password policy that policy_dn names cannot be read; correct the name, or allow it"
 NOT_RESTORABLE = (

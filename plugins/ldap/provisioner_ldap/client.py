@@ -95,7 +95,7 @@ class LdapSession:
     _settings: LdapSettings = attrs.field(repr=False)
     #: Whether every request so far was answered.
     usable: bool = attrs.field(default=True, init=False)
-    #: Whether a password policy watches over the name that was bound last.
+    #: Whether a password policy applies to the name that was bound last.
     policed: bool = attrs.field(default=False, init=False)
     _schema: Schema | None = attrs.field(default=None, init=False, repr=False)
     #: Below which entries the server has shown that it takes changes. What it does not have there is not there.

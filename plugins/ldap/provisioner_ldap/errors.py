@@ -36,7 +36,7 @@ SUCCESS = 0
 class ErrorMeaning(Enum):
     """What an exception says of the request that was under way."""
 
-    #: The certificate does not stand up to verification.
+    #: Certificate verification fails.
     CERTIFICATE = auto()
     #: The request did not leave this machine as a whole.
     NOT_SENT = auto()
@@ -280,7 +280,7 @@ def _ours(found: ErrorMeaning, error: Exception, server: str, detail: str) -> Ta
     match found:
         case ErrorMeaning.CERTIFICATE:
             return MisconfiguredError(
-                "the certificate of {server} does not stand up to verification: {detail}",
+                "certificate verification failed for {server}: {detail}",
                 cure="set ca_file to the certificates it is signed with, and name the server as its certificate does",
                 server=server,
                 detail=detail,

@@ -76,9 +76,7 @@ def from_answer(answer: Response, *, writing: bool, about_us: bool = False) -> T
         )
     overloaded = status == HTTPStatus.SERVICE_UNAVAILABLE and "retry-after" in answer.headers
     if status == HTTPStatus.TOO_MANY_REQUESTS or overloaded:
-        return ThrottledError(
-            "PYS asks to be left alone for a while (HTTP {status})", retry_after=answer.retry_after, status=status
-        )
+        return ThrottledError("PYS asks clients to wait (HTTP {status})", retry_after=answer.retry_after, status=status)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return MisconfiguredError(
             "PYS is not at 'url': it answers with a redirection (HTTP {status})",

@@ -70,6 +70,6 @@ def tell_imported(session: Session, *, changed: int, unchanged: int, dry_run: bo
     """Say how much of a file was taken over, or would be."""
     counts = {"changed": changed, "unchanged": unchanged}
     if dry_run:
-        session.output.say("{changed} would be taken over, {unchanged} are known as they are", **counts)
+        session.output.say("{changed} would be imported, {unchanged} unchanged", **counts)
     else:
-        session.output.say("{changed} taken over, {unchanged} were known as they are", **counts)
+        session.output.say("{changed} imported, {unchanged} unchanged", **counts)

@@ -235,7 +235,7 @@ def _summarise(session: Session, operations: Sequence[Operation], summary: RunSu
         not operation.state.ended and not (operation.error and operation.error.name in _SAID_ONCE)
         for operation in operations
     ):
-        output.say("run 'provisioner resume' to drive on what is not done")
+        output.say("run 'provisioner resume' to finish incomplete operations")
 
 
 @click.command("resume")

@@ -62,7 +62,9 @@ def maintenance(session: Session, name: str, *, until: str | None, off: bool, re
             "{target} is left alone until {end}; what needs it waits", target=name, end=session.local_time(end)
         )
     elif is_changed:
-        session.output.say("{target} is called again; 'provisioner resume' drives on what waits for it", target=name)
+        session.output.say(
+            "{target} is back in service; run 'provisioner resume' to continue pending operations", target=name
+        )
     else:
         session.output.say("{target} is not in maintenance", target=name)
     return ExitCode.DONE
@@ -87,7 +89,9 @@ def resume(session: Session, name: str, *, force: bool, dry_run: bool) -> ExitCo
     elif dry_run:
         session.output.say("{target} would be called again; this is a dry run, nothing was changed", target=name)
     else:
-        session.output.say("{target} is called again; 'provisioner resume' drives on what waits for it", target=name)
+        session.output.say(
+            "{target} is back in service; run 'provisioner resume' to continue pending operations", target=name
+        )
     return ExitCode.DONE
 
 

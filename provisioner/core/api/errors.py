@@ -24,7 +24,7 @@
         │   │   └── CircuitOpenError  it failed too often in a row and is given a rest
         │   │       ├── QuarantinedError    it failed for so long that somebody has to look at it
         │   │       └── InMaintenanceError  somebody is working on it
-        │   ├── ThrottledError      it asked to be left alone for a while
+        │   ├── ThrottledError      it asked clients to wait
         │   └── NotAppliedError     a probe showed that the change did not happen
         ├── UnknownOutcomeError     it was sent and no answer came: probe before anything else
         │   └── PluginDefectError   the plug-in raised something that is not a TargetError
@@ -281,7 +281,7 @@ class InMaintenanceError(CircuitOpenError):
 
 
 class ThrottledError(TransientError):
-    """The target asked to be left alone for a while.
+    """The target asked clients to wait.
 
     Args:
 

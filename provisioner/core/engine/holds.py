@@ -79,7 +79,7 @@ class Staging:
         """
         found = list(self.records.staged_operations(run))
         if not found:
-            message = Text("nothing of a run {run} is held back", {"run": run})
+            message = Text("there is no held run {run}", {"run": run})
             raise InputError([Problem(field="id", message=message)])
         return found
 

@@ -557,7 +557,7 @@ def _without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Prob
         return None
     if operation.holder is None:
         return _unit_problem(unit, "custodian", "the unit has no custodian to send the password to")
-    return _unit_problem(unit, "custodian", "nobody knows {person}", person=operation.holder)
+    return _unit_problem(unit, "custodian", "person {person} not found", person=operation.holder)
 
 
 def _impossible(intent: _Intent, missing: UnsupportedError) -> Refused:

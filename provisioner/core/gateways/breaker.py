@@ -184,7 +184,7 @@ class Breaker:
             if self.state is BreakerState.QUARANTINED and self._known:
                 raise QuarantinedError(
                     "{target} has not worked since {since} and is quarantined: {error}",
-                    cure="mend it, then run 'provisioner target resume {target}'",
+                    cure="fix the cause, then run 'provisioner target resume {target}'",
                     target=self.name,
                     since=self._known.failing_since,
                     error=self._known.error.message if self._known.error.message.template else self._known.error.name,
@@ -199,7 +199,7 @@ class Breaker:
                 self.state = BreakerState.HALF_OPEN
             elif self.state is not BreakerState.CLOSED:
                 raise CircuitOpenError(
-                    "{target} failed {count} times in a row and is left alone for a while",
+                    "{target} failed {count} consecutive times; calls are suspended",
                     cure="see what is wrong with it, then run 'provisioner resume'",
                     target=self.name,
                     count=len(self._failing),

@@ -249,7 +249,7 @@ class Privacy:
             if person is None and (is_own or self._authority.covered(self._viewer, _READERS, [None])):
                 return None
         raise DeniedError(
-            "{viewer} may not read the data of {person}, or nobody knows {person}",
+            "{viewer} may not read the data of {person}, or person {person} is unknown",
             cure="it can be read by {people}, by officers of the person's unit, and by the person",
             viewer=self._viewer,
             person=person_id,

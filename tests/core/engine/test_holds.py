@@ -111,7 +111,7 @@ def test_operations_that_are_in_the_journal_are_held_in_one_submission(books: Bo
 
 @pytest.mark.parametrize("ask", ["operations", "discard"])
 def test_a_run_of_which_nothing_waits_is_named(staging: Staging, ask: str) -> None:
-    with pytest.raises(InputError, match="nothing of a run r1 is held back"):
+    with pytest.raises(InputError, match="there is no held run r1"):
         _ = staging.operations("r1") if ask == "operations" else staging.discard("r1", actor="p2", reason="")
 
 

@@ -452,7 +452,7 @@ class TestRelease:
         run = held(harness)
         harness.release(run)
 
-        with pytest.raises(InputError, match=f"nothing of a run {run} is held back"):
+        with pytest.raises(InputError, match=f"there is no held run {run}"):
             _ = harness.release(run) if way == "release" else harness.engine.staging.discard(run, actor="x", reason="")
 
     def test_leaves_out_what_was_wished_otherwise_meanwhile(self, world: World, harness: Harness) -> None:

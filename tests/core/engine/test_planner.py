@@ -95,7 +95,7 @@ def test_every_problem_is_named_in_one_go(harness: Harness) -> None:
     assert problems(caught.value) == {
         ("46-TEM", "login", "kötü giriş is not a login of ours"),
         ("712345", "custodian", "the unit has no custodian to send the password to"),
-        ("46-HUK", "custodian", "nobody knows 9999"),
+        ("46-HUK", "custodian", "person 9999 not found"),
     }
 
 
