@@ -520,7 +520,7 @@ class TestUnfinished:
     ) -> None:
         form_id = approved(desk)
         with monkeypatch.context() as patch:
-            patch.setattr("provisioner.core.engine.engine.Engine.apply", crash)
+            patch.setattr("provisioner.core.engine.engine.Engine.iter_apply", crash)
             assert act(desk, "2001", "execute", form_id).code == 1
         assert shown(desk, form_id)["state"] == "executing"
 

@@ -19,6 +19,8 @@ from provisioner_sms.simulator import SmsSimulator
 from tests.testing.contract import broken, broken_channels, broken_wire, broken_wire_channels
 from tests.testing.contract.reference import Reference
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent
 
 #: What checks are made with here, where they are made with many things that differ for real systems only.
