@@ -78,7 +78,7 @@ def succeed(breaker: Breaker) -> None:
 def test_it_opens_when_failures_come_in_a_row(breaker: Breaker, error: Exception) -> None:
     fail(breaker, error, times=3)
 
-    with pytest.raises(CircuitOpenError, match="posta failed 3 times"):
+    with pytest.raises(CircuitOpenError, match="posta failed 3 consecutive times"):
         succeed(breaker)
 
 
