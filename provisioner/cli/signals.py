@@ -15,6 +15,9 @@ URGENT = (signal.SIGINT, signal.SIGTERM)
 #: shell in it both send one, and systemd sends one right after SIGTERM.
 SIGNALS = (*URGENT, signal.SIGHUP)
 
+#: Wakes the main thread. By default, the system ignores it, and so does the program once nothing is stopped any more.
+WAKE = signal.SIGURG
+
 
 @contextmanager
 def stop_between_steps(message: str) -> Iterator[threading.Event]:
@@ -45,7 +48,38 @@ def stop_between_steps(message: str) -> Iterator[threading.Event]:
     for number in handled:
         signal.signal(number, asked)
     try:
-        yield stop
+        with _main_thread_woken():
+            yield stop
     finally:
         for number in handled:
             signal.signal(number, former[number])
+
+
+@contextmanager
+def _main_thread_woken() -> Iterator[None]:
+    """Wake the main thread when a signal reaches another one.
+
+    Only the main thread runs handlers. The system hands the second of two signals that come together to any thread, and
+    the main one, which waits for the others, would not notice it.
+    """
+    receiver, sender = os.pipe()
+    os.set_blocking(sender, False)
+    former_handler = signal.signal(WAKE, lambda *_: None)
+    former_fd = signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+    waker = threading.Thread(target=_wake_main_thread, args=(receiver,), name="signals", daemon=True)
+    waker.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(former_fd)
+        os.close(sender)
+        waker.join()
+        os.close(receiver)
+        signal.signal(WAKE, former_handler)
+
+
+def _wake_main_thread(receiver: int) -> None:
+    """Send :data:`WAKE` to the main thread after each other signal, until the other end of the pipe is closed."""
+    while numbers := os.read(receiver, 64):
+        if set(numbers) != {WAKE}:
+            signal.pthread_kill(threading.main_thread().ident or 0, WAKE)

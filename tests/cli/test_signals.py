@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.cli.signals import stop_between_steps
 from provisioner.core.model import Operation, Unit
 from provisioner.store import Store
 from tests.cli.conftest import PERSONS
@@ -115,15 +117,31 @@ def test_a_second_signal_ends_the_program_at_once(folder: Path, numbers: tuple[s
             connection.recv(1)  # the program has sent its request, and waits
             assert process.stderr is not None
             *first, last = numbers
-            process.send_signal(first[0])
+            for number in first:
+                process.send_signal(number)
             assert process.stderr.readline() == "\n"
             assert "stopping between two steps" in process.stderr.readline()
-            for number in first[1:]:
-                process.send_signal(number)
             _wait_for(lambda: not _catches(process, last))
             assert process.poll() is None
             process.send_signal(last)
             assert process.wait(timeout=30) == -last
+
+
+def test_a_signal_that_reaches_another_thread_is_noticed_while_the_main_one_waits() -> None:
+    noticed: list[bool] = []
+
+    with stop_between_steps("stopping") as stop:
+
+        def signalled() -> None:
+            time.sleep(0.2)  # until the main thread waits
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+            noticed.append(stop.wait(10))
+
+        thread = threading.Thread(target=signalled)
+        thread.start()
+        thread.join()
+
+    assert noticed == [True]
 
 
 def _catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:
