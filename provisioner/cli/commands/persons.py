@@ -37,7 +37,7 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         changed = changed_persons(store, authority, manifest.items, actor=session.actor)
     if changed and not dry_run:
         with session.application() as app:
-            changed = app.persons.save(manifest.items, actor=session.actor)
+            changed = app.persons.save(changed, actor=session.actor)
     session.output.document({"items": [person_document(person, masked(person.mobile)) for person in changed]})
     tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
     return ExitCode.DONE
@@ -67,7 +67,7 @@ def masked(mobile: str | None) -> str | None:
 
 
 def tell_imported(session: Session, *, changed: int, unchanged: int, dry_run: bool) -> None:
-    """Say how much of a file was taken over, or would be."""
+    """Say how much of a file was imported, or would be."""
     counts = {"changed": changed, "unchanged": unchanged}
     if dry_run:
         session.output.say("{changed} would be imported, {unchanged} unchanged", **counts)

@@ -38,7 +38,7 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         changed = changed_units(store, authority, manifest.items, actor=session.actor)
     if changed and not dry_run:
         with session.application() as app:
-            changed = app.units.save(manifest.items, actor=session.actor)
+            changed = app.units.save(changed, actor=session.actor)
     session.output.document({"items": [unit_document(unit) for unit in changed]})
     tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
     return ExitCode.DONE
