@@ -30,7 +30,7 @@ from provisioner.core.api.messages import ChannelReport, CreateAccount, Delivery
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.model import AccountState, OperationState, Person, Unit
 from provisioner.core.model.secret import Secret
-from provisioner.services.bootstrap import utc_now
+from provisioner.services.parts import utc_now
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryTarget
 

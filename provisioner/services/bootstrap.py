@@ -60,8 +60,6 @@ from provisioner.store import Store
 
 log = structlog.stdlib.get_logger(__name__)
 
-__all__ = ["Application", "Clock", "application", "authority_of", "open_store", "plugins_only", "utc_now"]
-
 
 @attrs.define(eq=False, kw_only=True)
 class Application:

@@ -11,7 +11,7 @@ import pytest
 
 from provisioner.cli import output
 from provisioner.core.model import Operation, OperationState
-from provisioner.services.bootstrap import utc_now
+from provisioner.services.parts import utc_now
 from provisioner.store import Store
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, Office

@@ -17,7 +17,7 @@ from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import StepError
 from provisioner.core.model.text import Text, Texts
 from provisioner.core.policy.policy_run import Refusal
-from provisioner.services.bootstrap import utc_now
+from provisioner.services.parts import utc_now
 from provisioner.testing.faults import Fault
 from provisioner.testing.memory import MemoryTarget
 from tests.cli.conftest import CONFIG, PERSONS, Answer, Office

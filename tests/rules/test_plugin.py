@@ -18,7 +18,8 @@ from provisioner.core.policy.policy import Policy, Scope
 from provisioner.rules.certificates import Certificates
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.plugin import RULES, RuleName
-from provisioner.services.bootstrap import application, utc_now
+from provisioner.services.bootstrap import application
+from provisioner.services.parts import utc_now
 from provisioner.services.rule_sets import fingerprint, make_policy
 from provisioner.store import Store
 from provisioner.testing import samples

@@ -14,7 +14,8 @@ from provisioner.core.api.events import Event, TargetQuarantined
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationState, Person, StepError, Unit
-from provisioner.services.bootstrap import application, utc_now
+from provisioner.services.bootstrap import application
+from provisioner.services.parts import utc_now
 from provisioner.store import Store
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock

@@ -36,7 +36,7 @@ from provisioner.core.gateways.gateway import PROBE, Channel, PluginOrigin, Targ
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, AccountKind, Person, Unit
 from provisioner.core.model.secret import Secret
-from provisioner.services.bootstrap import utc_now
+from provisioner.services.parts import utc_now
 
 ORIGIN = PluginOrigin(plugin="contract", distribution="provisioner.testing", version="0")
 
