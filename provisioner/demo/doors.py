@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 import attrs
-import httpx
 
+from provisioner.core.api.errors import UnavailableError
 from provisioner.core.api.messages import ProbeAccount
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import Account
 from provisioner.core.model.secret import Secret
 from provisioner.demo.services import DemoService
+from provisioner.net.http import HttpClient
 from provisioner.testing.slapd import Slapd
 
 #: Tells whether somebody gets in.
@@ -25,6 +30,43 @@ _PASSWORD = re.compile(r": (\S+) -")
 
 #: The seconds one answer may take.
 _TIMEOUT = 10
+
+#: How many bytes one answer may have: the messages of all phones are one.
+_LONGEST_ANSWER = 1 << 24
+
+
+@attrs.frozen
+class DemoClient:
+    """Asks one service."""
+
+    _service: DemoService
+    _http: HttpClient
+
+    @classmethod
+    @contextmanager
+    def connected(cls, service: DemoService) -> Iterator[DemoClient]:
+        """Return a client until the end of the block."""
+        with closing(HttpClient.open(timeout=_TIMEOUT, longest_body=_LONGEST_ANSWER)) as http:
+            yield cls(service, http)
+
+    def ask(self, method: str, path: str, document: object = None) -> Any:
+        """Return the document that the service answers.
+
+        Raises:
+
+            UnavailableError: It does not answer, or refuses.
+        """
+        answer = self._http.call(
+            method,
+            f"{self._service.url}{path}",
+            headers={"Authorization": Secret.around(f"Bearer {self._service.key}")},
+            content=Secret.around(json.dumps(document)) if document else None,
+            harmless=True,
+        )
+        if answer.status != HTTPStatus.OK:
+            name, status = self._service.name, answer.status
+            raise UnavailableError("{service} answers with HTTP {status}", service=name, status=status)
+        return json.loads(answer.body)
 
 
 @attrs.frozen
@@ -67,19 +109,19 @@ class LocalDoor:
 class PysDoor:
     """The log-in page of the personnel system."""
 
-    _client: httpx.Client
+    _client: DemoClient
 
     def __call__(self, account: Account, password: Secret) -> bool:
         """Log in once."""
         form = {"login": account.login, "password": password.reveal()}
-        return bool(self._client.post("/login", json=form).raise_for_status().json()["accepted"])
+        return bool(self._client.ask("POST", "/login", form)["accepted"])
 
 
 @attrs.frozen
 class Phones:
     """What the phones received."""
 
-    _client: httpx.Client
+    _client: DemoClient
 
     def count(self) -> int:
         """Return how many messages all phones received together."""
@@ -100,11 +142,4 @@ class Phones:
         raise LookupError(msg)
 
     def _items(self, path: str) -> list[str]:
-        items = self._client.get(path).raise_for_status().json()["items"]
-        return [item["text"] for item in items]
-
-
-def client(service: DemoService) -> httpx.Client:
-    """Return a client that shows a service its key, in either of the ways that services want to see it."""
-    headers = {"X-Api-Key": service.key, "Authorization": f"Bearer {service.key}"}
-    return httpx.Client(base_url=service.url, headers=headers, timeout=_TIMEOUT, trust_env=False)
+        return [item["text"] for item in self._client.ask("GET", path)["items"]]

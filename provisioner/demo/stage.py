@@ -15,7 +15,7 @@ from provisioner import files
 from provisioner.config.load import load
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.text import Text
-from provisioner.demo.doors import DirectoryDoor, Door, LocalDoor, Phones, PysDoor, client
+from provisioner.demo.doors import DemoClient, DirectoryDoor, Door, LocalDoor, Phones, PysDoor
 from provisioner.demo.examples import example
 from provisioner.demo.services import DemoService, running
 from provisioner.services.bootstrap import Application, application
@@ -153,9 +153,9 @@ def stage_in(folder: Path, language: str) -> Iterator[Stage]:
         app = _join(stack, config, clock)
         doors: dict[str, Door] = {
             "directory": directory.door(app),
-            "pys": PysDoor(stack.enter_context(client(pys))),
+            "pys": PysDoor(stack.enter_context(DemoClient.connected(pys))),
         }
-        phones = Phones(stack.enter_context(client(sms)))
+        phones = Phones(stack.enter_context(DemoClient.connected(sms)))
         yield Stage(
             folder=folder, app=app, directory=directory, pys=pys, sms=sms, phones=phones, doors=doors, clock=clock
         )

@@ -39,7 +39,7 @@ from provisioner.net.tls import is_idle, seconds_left, trusting
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-#: How many bytes of an answer are read; the rest is not for us.
+#: How many bytes of an answer a client reads, unless it is opened with another number.
 LONGEST_BODY = 65536
 
 #: Where servers listen if their address does not say.
@@ -57,7 +57,7 @@ class Response:
     status: int
     #: By lower-case name.
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    #: It may quote what was sent, and is cut off after :data:`LONGEST_BODY` bytes.
+    #: It may quote what was sent, and is cut off where the client stops reading.
     body: bytes = attrs.field(default=b"", repr=False)
 
     @property
@@ -176,14 +176,14 @@ class _Connection:
         fields = {name: _encoded(value) for name, value in headers.items()}
         self._http.request(method, target, _encoded(content) if content else None, fields)
 
-    def exchange(self, deadline: float, *, harmless: bool) -> Response:
+    def exchange(self, deadline: float, *, longest_body: int, harmless: bool) -> Response:
         """Send what was prepared, and read the answer."""
         self._wire.deadline, self._wire.changing = deadline, not harmless
         with self._http.getresponse() as response:
             if self._wire.ended:  # the library takes half a head for a whole one
                 raise IncompleteRead(b"")
-            body = response.read(LONGEST_BODY)
-            if response.length and len(body) < LONGEST_BODY:
+            body = response.read(longest_body)
+            if response.length and len(body) < longest_body:
                 raise IncompleteRead(b"")
             finished = response.isclosed() and self._http.sock is not None
         if not finished:
@@ -205,11 +205,19 @@ class HttpClient:
     _timeout: float
     _proxy: Origin | None
     _trust: ssl.SSLContext
+    _longest_body: int
     #: The one that was used last comes last.
     _idle: deque[_Connection] = attrs.field(factory=deque, init=False)
 
     @classmethod
-    def open(cls, *, timeout: float, ca_file: Path | None = None, proxy: str | None = None) -> Self:
+    def open(
+        cls,
+        *,
+        timeout: float,
+        ca_file: Path | None = None,
+        proxy: str | None = None,
+        longest_body: int = LONGEST_BODY,
+    ) -> Self:
         """Return a client that trusts the system's certificates, or those in *ca_file* and no others.
 
         Nothing is connected yet.
@@ -222,6 +230,8 @@ class HttpClient:
 
             proxy: The address of a proxy.
 
+            longest_body: How many bytes of an answer are read; the rest is ignored.
+
         Raises:
 
             MisconfiguredError: The file has no certificates, or the address is not that of a proxy.
@@ -229,7 +239,7 @@ class HttpClient:
         way = _split(proxy)[1] if proxy else None
         if way and way.scheme != "http":
             raise MisconfiguredError("{proxy} is no HTTP proxy", cure="write it as http://HOST:PORT", proxy=proxy)
-        return cls(timeout=timeout, proxy=way, trust=trusting(ca_file))
+        return cls(timeout=timeout, proxy=way, trust=trusting(ca_file), longest_body=longest_body)
 
     def call(
         self,
@@ -276,7 +286,7 @@ class HttpClient:
                 failure = _unwritable(origin, error)
             else:
                 try:
-                    return connection.exchange(deadline, harmless=harmless)
+                    return connection.exchange(deadline, longest_body=self._longest_body, harmless=harmless)
                 except LeaseLostError as error:
                     failure = error.with_traceback(None)
                 except (OSError, HTTPException) as error:

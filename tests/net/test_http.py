@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -162,6 +162,15 @@ def test_an_answer_is_read_up_to_a_limit(client: HttpClient, server: MakeServer)
     answer = client.call("POST", server(answering(200, "x" * (3 * LONGEST_BODY))).url)
 
     assert len(answer.body) == LONGEST_BODY
+
+
+def test_a_client_for_long_answers_reads_them_to_the_end(server: MakeServer) -> None:
+    """All messages of a simulated phone network are one answer."""
+    body = "x" * (3 * LONGEST_BODY)
+    with closing(HttpClient.open(timeout=5, longest_body=len(body) + 1)) as client:
+        answer = client.call("POST", server(answering(200, body)).url)
+
+    assert answer.text == body
 
 
 def test_an_answer_that_is_no_text_is_still_an_answer(client: HttpClient, server: MakeServer) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +19,15 @@ from provisioner.cli.options import json_option
 from provisioner.cli.session import Session
 from provisioner.config import secrets
 from provisioner.core.api.errors import ConfigurationError, UnavailableError
+from provisioner.core.model.secret import Secret
+from provisioner.net.http import HttpClient
 from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings
 from provisioner_sms.simulator.api import listed
 from provisioner_sms.simulator.inbox import Inbox
 from provisioner_sms.simulator.simulator import SmsSimulator
+
+#: How many bytes of an inbox are read.
+LONGEST_INBOX = 1 << 30
 
 key_option = click.option(
     "--api-key", metavar="REFERENCE", help="Where the API key is: env:NAME, file:PATH or keyring:SERVICE/USER."
@@ -121,15 +129,12 @@ def _read(database: Path | None, number: str | None) -> Sequence[dict[str, Any]]
 
 
 def _fetch(where: SimulatorSettings, number: str | None) -> Sequence[dict[str, Any]]:
-    import httpx
-
-    headers = {"Authorization": f"Bearer {where.api_key.reveal()}"} if where.api_key else {}
+    headers = {"Authorization": Secret.around(f"Bearer {where.api_key.reveal()}")} if where.api_key else {}
     path = f"/inbox/{quote(number, safe='')}" if number else "/inbox"
-    try:
-        answer = httpx.get(f"{where.url}{path}", headers=headers, timeout=where.timeout, trust_env=False)
-        items: Sequence[dict[str, Any]] = answer.raise_for_status().json()["items"]
-    except httpx.HTTPError as error:
-        raise UnavailableError(
-            "the simulator at {url} does not answer: {reason}", url=where.url, reason=type(error).__name__
-        ) from None
+    with closing(HttpClient.open(timeout=where.timeout, longest_body=LONGEST_INBOX)) as client:
+        answer = client.call("GET", f"{where.url}{path}", headers=headers, harmless=True)
+    if answer.status != HTTPStatus.OK:
+        reason = f"HTTP {answer.status}"
+        raise UnavailableError("the simulator at {url} does not answer: {reason}", url=where.url, reason=reason)
+    items: Sequence[dict[str, Any]] = json.loads(answer.body)["items"]
     return items

@@ -126,6 +126,18 @@ def test_an_inbox_is_read_from_a_running_network(monkeypatch: pytest.MonkeyPatch
     assert isinstance(refused.exception, UnavailableError)
 
 
+def test_a_full_inbox_is_read_to_its_end() -> None:
+    """An answer that is cut off is no JSON."""
+    with SmsSimulator.running() as sms:
+        sms._api.api_key = None
+        for number in range(100):
+            sms._api.inbox.take(message_id=str(number), to=NUMBER, sender="ILMEM", text="x" * 1000)
+            sms._api.inbox.deliver(str(number))
+        shown = CliRunner().invoke(group, ["inbox", "--url", sms.url, "--json"])
+
+    assert len(json.loads(shown.output)["items"]) == 100
+
+
 def test_an_inbox_is_found_through_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "provisioner.toml").write_text(CONFIGURATION, encoding="utf-8")
     monkeypatch.setenv("PROVISIONER_CONFIG", str(tmp_path / "provisioner.toml"))
