@@ -11,7 +11,7 @@ import attrs
 
 import provisioner
 from docs.docstrings import comments, markdown, prose, summary, table
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 
 #: Which of the public names are for plug-ins; the hooks page describes them.
 FOR_PLUGINS = frozenset(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from provisioner.core.governance.authority import Role
     from provisioner.core.model import Account, OperationKind, OperationState, Outcome, Person, Unit
     from provisioner.core.model.secret import Secret
-    from provisioner.services.bootstrap import Application, application
+    from provisioner.services.application import Application
+    from provisioner.services.bootstrap import application
     from provisioner.services.health_check import CheckResult, HealthCheck
     from provisioner.services.runs import Run, RunPreview, RunSummary
     from provisioner.services.setup import prepare_store
@@ -46,7 +47,8 @@ else:
         "core.governance.authority": ("Role",),
         "core.model": ("Account", "OperationKind", "OperationState", "Outcome", "Person", "Unit"),
         "core.model.secret": ("Secret",),
-        "services.bootstrap": ("Application", "application"),
+        "services.application": ("Application",),
+        "services.bootstrap": ("application",),
         "services.health_check": ("CheckResult", "HealthCheck"),
         "services.runs": ("Run", "RunPreview", "RunSummary"),
         "services.setup": ("prepare_store",),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from provisioner.config.load import LoadedConfiguration
     from provisioner.core.engine.plan import Initiator
     from provisioner.core.governance.privacy import Privacy
-    from provisioner.services.bootstrap import Application
+    from provisioner.services.application import Application
     from provisioner.store import Store
 
 

@@ -18,7 +18,8 @@ from provisioner.core.model.text import Text
 from provisioner.demo.doors import DemoClient, DirectoryDoor, Door, LocalDoor, Phones, PysDoor
 from provisioner.demo.examples import example
 from provisioner.demo.services import DemoService, running
-from provisioner.services.bootstrap import Application, application
+from provisioner.services.application import Application
+from provisioner.services.bootstrap import application
 from provisioner.services.parts import utc_now
 from provisioner.store import Store
 from provisioner.testing.slapd import Slapd

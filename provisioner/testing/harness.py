@@ -14,31 +14,30 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+import attrs
+
+from provisioner.config.load import (
+    AccountSettings,
+    AuthoritySettings,
+    Configuration,
+    LimitSettings,
+    LoadedConfiguration,
+)
 from provisioner.core.api.events import Event
-from provisioner.core.api.fencing import elapsed
-from provisioner.core.api.messages import ChooseLogin
-from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.execution import EngineContext
-from provisioner.core.engine.holds import Staging
-from provisioner.core.engine.limits import Guard, MassChangeLimit
-from provisioner.core.engine.passwords import PasswordMaker
-from provisioner.core.engine.people import People
+from provisioner.core.api.fencing import Lease, elapsed
+from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.engine.plan import Initiator, Naming, Plan
-from provisioner.core.engine.planner import Planner
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import PluginOrigin
 from provisioner.core.gateways.maintenance import Calendar, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
-from provisioner.core.governance.clearance import HandoverDuties
-from provisioner.core.governance.directives import Defaults
-from provisioner.core.governance.protection import Pattern, ProtectedAccounts
 from provisioner.core.model import Account, Operation, Person, Unit
-from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
+from provisioner.services.composition import Composition
 from provisioner.store import LEASE_TTL, Store
 from provisioner.testing.clock import FakeClock
 
@@ -76,6 +75,8 @@ class Harness:
 
         protected: Logins, or patterns of logins, that nobody may touch.
 
+        administrators: Who may do everything, if there are rules on who may do what; by default, nothing is denied.
+
         lease_ttl: How long an account stays held when its process stops renewing the lease.
 
         takeover_wait: How long to wait after an operation was taken from a process that may still be alive.
@@ -100,6 +101,7 @@ class Harness:
         policy: Policy | None = None,
         limit: MassChangeLimit | None = None,
         protected: Sequence[str] = (),
+        administrators: Sequence[str] | None = None,
         lease_ttl: timedelta = LEASE_TTL,
         takeover_wait: timedelta = timedelta(0),
         elapsed: Callable[[], float] = elapsed,
@@ -111,54 +113,39 @@ class Harness:
         self.stop = threading.Event()
         self.policy = policy or Policy()
         self.store = _open(file, self.clock, lease_ttl, elapsed)
-        self.calendar = Calendar(read=self.store.all_maintenance, now=self.clock)
+        calendar = Calendar(read=self.store.all_maintenance, now=self.clock)
         # A clock that is moved by hours must not quarantine what failed just before.
         self.plugins = Plugins(
             make_breaker=lambda name: Breaker(
                 name=name,
                 now=self.clock,
                 quarantine_after=timedelta.max,
-                maintenance=self.calendar.maintenance,
+                maintenance=calendar.maintenance,
             ),
             cannot=dict(cannot or {}),
         )
-        self.plugins.add("core:defaults", Defaults(plate_code="46"))
-        self.plugins.add("core:clearance", HandoverDuties(self.store))
-        self.plugins.add(
-            "core:protected", ProtectedAccounts([Pattern.of(pattern, [NAMING.domain]) for pattern in protected])
+        accounts = AccountSettings(domain=NAMING.domain, plate_code="46", protected=tuple(protected))
+        content = Configuration(
+            language="en",
+            accounts=accounts,
+            limits=_limits(limit or MassChangeLimit()),
+            authority=None if administrators is None else AuthoritySettings(administrators=tuple(administrators)),
+            targets=_tables(targets),
+            channels=_tables(channels),
         )
-        retry = Retry(retry_policy, self.stop)
-        gateways = [self.plugins.add_target(name, plugin, ORIGIN) for name, plugin in targets.items()]
-        ways = [self.plugins.add_channel(name, plugin, ORIGIN) for name, plugin in channels.items()]
-        self.planner = Planner(
-            records=self.store,
-            people=People(self.plugins.find_person, self.store.persons, retry),
-            targets=gateways,
-            channels=ways,
-            naming=NAMING,
-            choose_login=lambda unit: self.plugins.choose_login(ChooseLogin(unit=unit)) or unit.code,
+        self.app = Composition(
+            config=LoadedConfiguration(file=file.with_suffix(".toml"), content=content),
+            store=self.store,
+            plugins=self.plugins,
+            load=lambda: self._load(targets, channels),
+            retry=Retry(retry_policy, self.stop),
             now=self.clock,
-            authorize=self.plugins.denials,
-        )
-        context = EngineContext(
-            targets=gateways,
-            channels=ways,
-            passwords=PasswordMaker.of(self.plugins.password_policies()),
-            retry=retry,
-            now=self.clock,
-            record=self._record,
-            plan_ahead=self.policy.planned,
-            lease=self.store.lease,
+            calendar=calendar,
+            journal=WatchedJournal(self),
+            policy=self.policy,
             takeover_wait=takeover_wait,
-        )
-        guard = Guard(limit=limit or MassChangeLimit(), census=self.store, now=self.clock)
-        self.engine = Engine(
-            context=context,
-            planner=self.planner,
-            records=self.store,
-            staging=Staging(guard=guard, records=self.store, record=self._record, now=self.clock),
-            calendar=self.calendar,
-        )
+        ).application()
+        self.planner, self.engine = self.app.planner, self.app.engine
 
     def __enter__(self) -> Self:
         return self
@@ -223,27 +210,47 @@ class Harness:
 
     def sweep(self) -> Sweep:
         """Return a sweep over everything that is due now, however far the clock was moved. Notices are in English."""
-        context = self.engine.context
-        notifier = Notifier(people=self.planner.people, channels=context.channels, retry=context.retry, say=str)
-        return Sweep(
-            agenda=self.store,
-            policy=self.policy,
-            engine=self.engine,
-            notifier=notifier,
-            reports=self.plugins.report,
-            clock_confirmed_by=INITIATOR.actor,
-        )
+        return self.app.sweep(clock_confirmed_by=INITIATOR.actor)
 
     def resume(self) -> list[Operation]:
         """Carry out what is left."""
         return self.engine.resume()
 
-    def _record(self, *events: Event) -> None:
-        self.on_record(events)
-        self.store.write(*events)
-        self.after_record(events)
-        for event in events:
-            self.plugins.observe(event)
+    def _load(self, targets: Mapping[str, object], channels: Mapping[str, object]) -> None:
+        for name, plugin in targets.items():
+            self.plugins.add_target(name, plugin, ORIGIN)
+        for name, plugin in channels.items():
+            self.plugins.add_channel(name, plugin, ORIGIN)
+
+
+@attrs.frozen
+class WatchedJournal:
+    """The store's journal, each write of which a harness can watch."""
+
+    _harness: Harness
+
+    def write(self, *events: Event) -> None:
+        """Store events, and tell the harness before and after."""
+        self._harness.on_record(events)
+        self._harness.store.write(*events)
+        self._harness.after_record(events)
+
+    def lease(self, login: str, operation_id: str, /) -> Lease:
+        """Return the lease that the store holds."""
+        return self._harness.store.lease(login, operation_id)
+
+
+def _limits(limit: MassChangeLimit) -> LimitSettings:
+    return LimitSettings(
+        mass_change_percent=limit.percent,
+        mass_change_from=limit.from_accounts,
+        mass_change_window_hours=limit.window // timedelta(hours=1),
+    )
+
+
+def _tables(plugins: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return tables that only say the order: what is called are the objects."""
+    return {name: {"plugin": "memory"} for name in plugins}
 
 
 def _open(file: Path, clock: Callable[[], datetime], lease_ttl: timedelta, elapsed: Callable[[], float]) -> Store:

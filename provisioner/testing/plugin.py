@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.config.load import LoadedConfiguration
-    from provisioner.services.bootstrap import Application
+    from provisioner.services.application import Application
     from provisioner.testing.clock import FakeClock
     from provisioner.testing.command_line import CommandLine
     from provisioner.testing.faults import FaultTarget

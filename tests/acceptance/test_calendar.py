@@ -18,7 +18,8 @@ from provisioner.core.model.days import days_after
 from provisioner.core.policy.notifier import Notice
 from provisioner.core.policy.simulation import Simulation
 from provisioner.core.policy.sweep import Swept
-from provisioner.services.bootstrap import Application, application
+from provisioner.services.application import Application
+from provisioner.services.bootstrap import application
 from provisioner.store import Store
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.slapd import Slapd

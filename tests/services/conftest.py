@@ -11,7 +11,8 @@ import pytest
 from provisioner import Person, Unit, hookimpl
 from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.events import Event
-from provisioner.services.bootstrap import Application, application
+from provisioner.services.application import Application
+from provisioner.services.bootstrap import application
 from provisioner.store import Store
 
 CONFIG = """\

@@ -9,7 +9,7 @@ from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.governance.access_requests import AccessRequest, FormState, RequestBegun
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import OperationKind, OperationState
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.runs import Run, RunPreview
 from tests.services.conftest import PERSONS, UNITS, Observer
 

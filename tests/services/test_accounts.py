@@ -8,7 +8,7 @@ from provisioner.core.api.errors import InputError
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import AccountState, OperationKind
 from provisioner.services.accounts import list_accounts
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 
 INITIATOR = Initiator(actor="9000")
 

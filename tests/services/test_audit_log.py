@@ -8,8 +8,8 @@ import pytest
 
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.engine.plan import Initiator
+from provisioner.services.application import Application
 from provisioner.services.audit_log import read_anchors, verify_exports
-from provisioner.services.bootstrap import Application
 from tests.services.conftest import UNITS
 
 AUDITOR = "9000"  # administrators are

@@ -1,24 +1,22 @@
-"""Joining the parts."""
+"""Opening an application on the store and the plug-ins of a configuration."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import attrs
 import pytest
 
 from provisioner.config.load import LoadedConfiguration, load
-from provisioner.core.api.errors import ConfigurationError, DryRunError, InputError, StoreError
+from provisioner.core.api.errors import ConfigurationError, DryRunError, StoreError
 from provisioner.core.api.events import Event, TargetQuarantined
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.engine.plan import Initiator
-from provisioner.core.model import OperationState, Person, StepError, Unit
+from provisioner.core.model import StepError
 from provisioner.services.bootstrap import application
 from provisioner.services.parts import utc_now
 from provisioner.store import Store
 from provisioner.testing import samples
-from provisioner.testing.clock import FakeClock
 
 CONFIG = """\
 [accounts]
@@ -31,8 +29,6 @@ parallel = 3
 [channels.sms]
 plugin = "memory"
 """
-
-INITIATOR = Initiator(actor="tester")
 
 
 @attrs.define(eq=False)
@@ -55,47 +51,7 @@ def _config(tmp_path: Path) -> LoadedConfiguration:
 
 
 class TestApplication:
-    """Everything a command needs."""
-
-    def test_opens_a_unit_from_end_to_end(self, config: LoadedConfiguration) -> None:
-        with application(config) as app:
-            app.store.save_persons([samples.HOLDER])
-            app.store.save_units([samples.UNIT])
-
-            [operation] = app.engine.apply(app.planner.open_units([samples.UNIT], INITIATOR))
-
-        assert operation.state is OperationState.DONE
-        assert [step.name for step in operation.steps] == ["directory", "directory", "sms"]
-
-    def test_takes_its_time_from_the_clock_that_is_given(self, config: LoadedConfiguration) -> None:
-        clock = FakeClock(datetime(2031, 5, 1, tzinfo=UTC))
-        with application(config, now=clock) as app:
-            app.store.save_persons([samples.HOLDER])
-            app.store.save_units([samples.UNIT])
-
-            [operation] = app.engine.apply(app.planner.open_units([samples.UNIT], INITIATOR))
-
-        assert operation.created_at == clock()
-
-    def test_makes_logins_with_the_provinces_number(self, config: LoadedConfiguration) -> None:
-        """000 m.4/h."""
-        unit = Unit(code="x", name="Temel Eğitim", kind="branch", custodian="1001")
-        with application(config) as app:
-            app.store.save_persons([samples.HOLDER])
-
-            plan = app.planner.open_units([unit], INITIATOR)
-
-        assert [work.account.mail for work in plan.work] == ["temelegitim46@meb.gov.tr"]
-
-    def test_reports_problems_of_a_plan(self, config: LoadedConfiguration) -> None:
-        with application(config) as app, pytest.raises(InputError):
-            app.planner.open_units([Unit(code="x", name="X", kind="branch")], INITIATOR)
-
-    def test_knows_the_people_of_the_store(self, config: LoadedConfiguration) -> None:
-        with application(config) as app:
-            app.store.save_persons([Person(id="7", name="Yedi")])
-
-            assert app.planner.people.find_all(["7", "8"]) == {"7": Person(id="7", name="Yedi")}
+    """What a configuration opens."""
 
     def test_limits_calls_as_configured(self, config: LoadedConfiguration) -> None:
         with application(config) as app:

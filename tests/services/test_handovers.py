@@ -9,7 +9,7 @@ from provisioner.core.api.errors import ConfigurationError, DeniedError, InputEr
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import Operation
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.handovers import find_handover, list_handovers
 
 ADMINISTRATOR, OUTGOING, INCOMING, OTHER = "9000", "1002", "1003", "1004"

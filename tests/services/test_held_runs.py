@@ -10,7 +10,8 @@ from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import DeniedError, InputError, NotAuthorizedError
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import AccountState, OperationState
-from provisioner.services.bootstrap import Application, application
+from provisioner.services.application import Application
+from provisioner.services.bootstrap import application
 from provisioner.services.held_runs import HeldRun
 from tests.services.conftest import PERSONS, UNITS
 

@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.core.api.errors import InputError
 from provisioner.core.engine.plan import Initiator
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.ids import find_id
 from provisioner.store.ids import Named
 from tests.services.conftest import UNITS

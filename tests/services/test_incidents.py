@@ -10,7 +10,7 @@ from provisioner.core.engine.plan import Initiator
 from provisioner.core.governance.authority import Role
 from provisioner.core.governance.incidents import Trouble, TroubleReported, TroubleState, TroubleStep
 from provisioner.core.governance.privacy import MASK
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.incidents import Incidents, find_trouble, shown_with_steps
 from tests.services.conftest import Observer
 

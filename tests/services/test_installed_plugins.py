@@ -8,7 +8,7 @@ from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import PluginError
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import StepError
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.installed_plugins import PluginState, describe_plugins
 
 

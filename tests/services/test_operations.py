@@ -10,7 +10,7 @@ from provisioner.core.api.errors import InputError
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import OperationState
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from tests.services.conftest import UNITS
 
 ADMINISTRATOR = "9000"

@@ -8,7 +8,7 @@ import pytest
 from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.governance.authority import Role
 from provisioner.core.model import Person
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from tests.services.conftest import PERSONS, Observer
 
 ADMINISTRATOR, OFFICER, OTHER = "9000", "1001", "1003"

@@ -13,7 +13,8 @@ from provisioner.core.api.errors import ClockError, DeniedError, InputError
 from provisioner.core.api.rules import Action
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.policy.notifier import Notice
-from provisioner.services.bootstrap import Application, application
+from provisioner.services.application import Application
+from provisioner.services.bootstrap import application
 from provisioner.testing.clock import FakeClock
 from tests.services.conftest import PERSONS, UNITS, Observer
 

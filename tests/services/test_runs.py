@@ -13,7 +13,7 @@ from provisioner.core.engine.plan import Initiator, Plan, PlannedOperation, Refu
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import Operation, OperationState
 from provisioner.core.model.text import Text
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.runs import Run
 from tests.services.conftest import UNITS
 

@@ -11,7 +11,7 @@ from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import DeniedError, InputError, NotReadyError
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import StepError
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.targets import Condition, systems
 from tests.services.conftest import Observer
 

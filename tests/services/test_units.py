@@ -12,7 +12,7 @@ from provisioner.core.governance.authority import Role
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import AccountState, Unit
 from provisioner.manifest import Manifest
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.runs import Run, RunPreview
 from provisioner.services.units import known_units, require_unit, unit_details
 from tests.services.conftest import PERSONS, UNITS, Observer

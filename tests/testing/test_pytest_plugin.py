@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.engine.plan import Initiator
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.testing import plugin
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import FaultTarget

@@ -21,7 +21,7 @@ from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest, FormState
 from provisioner.core.model import OperationKind
 from provisioner.core.model.text import Text
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 
 _ID = click.argument("form_id", metavar="ID")
 

@@ -15,7 +15,7 @@ from provisioner.cli.render.documents import account_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Account, AccountState, OperationKind, TargetState
 from provisioner.services.accounts import known_accounts, list_accounts
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 
 request_option = click.option("--request", metavar="ID", help="The approved request that this carries out.")
 

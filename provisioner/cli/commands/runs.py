@@ -24,7 +24,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.engine.plan import Plan, Refused, Unchanged
 from provisioner.core.engine.preview import Preview
 from provisioner.core.model import Operation, OperationState, StepError
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.runs import Run, RunPreview, RunSummary
 
 #: How the states are counted for people, in this order.

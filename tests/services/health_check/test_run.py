@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import ConfigurationError, StoreError
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.health_check import CheckStatus, HealthCheck
 
 

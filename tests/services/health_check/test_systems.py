@@ -11,7 +11,7 @@ from provisioner.core.api.errors import QuarantinedError, UnavailableError
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.model import StepError
-from provisioner.services.bootstrap import Application
+from provisioner.services.application import Application
 from provisioner.services.health_check.results import CheckResult, CheckStatus
 from provisioner.services.health_check.systems import calendar_of, check_hooks, check_quarantine, check_systems
 from provisioner.services.parts import plugins_only

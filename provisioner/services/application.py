@@ -1,0 +1,233 @@
+"""Everything that can be done, as one object: the services of the product on one store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import attrs
+
+from provisioner.catalogue import Catalogue
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.events import Event
+from provisioner.core.engine.engine import Engine
+from provisioner.core.engine.planner import Planner
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.request_service import RequestService
+from provisioner.core.model import Person, Unit
+from provisioner.core.policy.notifier import Notifier
+from provisioner.core.policy.policy import Policy
+from provisioner.core.policy.sweep import Sweep
+from provisioner.services.access_requests import AccessRequests
+from provisioner.services.accounts import Accounts
+from provisioner.services.audit_log import AuditLog
+from provisioner.services.clearance import Clearance
+from provisioner.services.delegation import Delegation
+from provisioner.services.handovers import Handovers
+from provisioner.services.health_check import HealthCheck
+from provisioner.services.held_runs import HeldRuns
+from provisioner.services.incidents import Incidents
+from provisioner.services.operations import Operations
+from provisioner.services.parts import plugins_only
+from provisioner.services.persons import Persons
+from provisioner.services.policy import Deadlines
+from provisioner.services.runs import Runs
+from provisioner.services.targets import Targets
+from provisioner.services.units import Units
+from provisioner.store import Store
+
+
+@attrs.define(eq=False, kw_only=True)
+class Application:
+    """Everything a command needs, joined."""
+
+    config: LoadedConfiguration
+    store: Store
+    plugins: Plugins
+    planner: Planner
+    engine: Engine
+    authority: Authority
+    policy: Policy
+    _request_service: RequestService
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return self.engine.context.now()
+
+    def privacy(self, viewer: str) -> Privacy:
+        """Return what masks personal data that a person may not read.
+
+        Args:
+
+            viewer: The id of the person.
+        """
+        return Privacy(self.authority, viewer)
+
+    @property
+    def health_check(self) -> HealthCheck:
+        """Checks every part. To check a configuration that may be wrong, make a ``HealthCheck`` of your own."""
+        return HealthCheck(load=lambda: self.config, now=self.now)
+
+    @property
+    def operations(self) -> Operations:
+        """Finds operations."""
+        return Operations(store=self.store, authority=self.authority, now=self.now)
+
+    @property
+    def held_runs(self) -> HeldRuns:
+        """Releases and discards runs that the mass-change limit holds back."""
+        return HeldRuns(engine=self.engine, store=self.store, authority=self.authority, runs=self.runs)
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """Finds, verifies and exports the entries of the audit log."""
+        naming = self.config.content.accounts.naming
+        return AuditLog(store=self.store, authority=self.authority, naming=naming, now=self.now)
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """Tells what the rules want, does it, and takes the confirmation of duties."""
+        return Deadlines(
+            policy=self.policy,
+            planner=self.planner,
+            store=self.store,
+            authority=self.authority,
+            record=self.record,
+            make_sweep=lambda confirmed_by: self.sweep(clock_confirmed_by=confirmed_by),
+            now=self.now,
+        )
+
+    @property
+    def accounts(self) -> Accounts:
+        """Looks accounts up, and plans what is done with them."""
+        return Accounts(store=self.store, planner=self.planner)
+
+    @property
+    def access_requests(self) -> AccessRequests:
+        """Takes access requests through their life."""
+        return AccessRequests(
+            store=self.store,
+            rules=self._request_service,
+            accounts=self.accounts,
+            planner=self.planner,
+            runs=self.runs,
+            authority=self.authority,
+            record=self.record,
+        )
+
+    @property
+    def delegation(self) -> Delegation:
+        """Gives roles and takes them away."""
+        return Delegation(store=self.store, authority=self.authority, record=self.record, now=self.now)
+
+    @property
+    def incidents(self) -> Incidents:
+        """Takes reports of trouble, passes them on, and closes them."""
+        return Incidents(
+            store=self.store,
+            authority=self.authority,
+            naming=self.planner.naming,
+            it_unit=self.config.content.accounts.it_unit,
+            record=self.record,
+            now=self.now,
+        )
+
+    @property
+    def units(self) -> Units:
+        """Writes units, opens them and closes them."""
+        return Units(
+            store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, write=self._save_units
+        )
+
+    @property
+    def persons(self) -> Persons:
+        """Looks staff up, and writes them."""
+        people = self.planner.people
+        return Persons(store=self.store, authority=self.authority, people=people, write=self._save_persons)
+
+    @property
+    def handovers(self) -> Handovers:
+        """Plans handovers."""
+        return Handovers(
+            store=self.store,
+            authority=self.authority,
+            accounts=self.accounts,
+            planner=self.planner,
+            it_unit=self.config.content.accounts.it_unit,
+        )
+
+    @property
+    def clearance(self) -> Clearance:
+        """Answers the personnel office."""
+        return Clearance(
+            store=self.store,
+            authority=self.authority,
+            people=self.planner.people,
+            plugins=self.plugins,
+            retry=self.engine.context.retry,
+        )
+
+    @property
+    def targets(self) -> Targets:
+        """Suspends targets and channels, and resumes them."""
+        return Targets(
+            config=self.config,
+            store=self.store,
+            authority=self.authority,
+            record=self.record,
+            make_plugins=lambda: plugins_only(self.config, now=self.now),
+            now=self.now,
+        )
+
+    @property
+    def runs(self) -> Runs:
+        """Carries out plans, and resumes operations."""
+        return Runs(engine=self.engine, store=self.store, authority=self.authority)
+
+    def record(self, *events: Event) -> None:
+        """Put events into the audit log, and tell the observers.
+
+        Raises:
+
+            StoreError: Nothing was written.
+        """
+        self.engine.context.record(*events)
+
+    def _save_units(self, units: Iterable[Unit], *, actor: str) -> None:
+        self._tell(self.store.save_units(units, actor=actor))
+
+    def _save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
+        self._tell(self.store.save_persons(persons, actor=actor))
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.plugins.observe(event)
+
+    def sweep(self, *, clock_confirmed_by: str | None = None) -> Sweep:
+        """Return a sweep over everything that is due now.
+
+        Args:
+
+            clock_confirmed_by: Who says that the clock is right, whatever the store remembers.
+        """
+        context = self.engine.context
+        catalogue = Catalogue.of(
+            self.config.content.language, [setting.plugin for setting in self.config.plugin_settings()]
+        )
+        notifier = Notifier(
+            people=self.planner.people,
+            channels=context.channels,
+            retry=context.retry,
+            say=lambda text: text.said(catalogue),
+        )
+        return Sweep(
+            agenda=self.store,
+            policy=self.policy,
+            engine=self.engine,
+            notifier=notifier,
+            reports=self.plugins.report,
+            it_unit=self.config.content.accounts.it_unit,
+            clock_confirmed_by=clock_confirmed_by,
+        )

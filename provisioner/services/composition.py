@@ -1,0 +1,166 @@
+"""Composes an application of its parts. The product and the test harness compose theirs here; nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import attrs
+
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.events import Event
+from provisioner.core.api.messages import ChooseLogin
+from provisioner.core.engine.engine import Engine
+from provisioner.core.engine.execution import EngineContext
+from provisioner.core.engine.holds import Staging
+from provisioner.core.engine.limits import Guard
+from provisioner.core.engine.passwords import PasswordMaker
+from provisioner.core.engine.people import People
+from provisioner.core.engine.planner import Planner
+from provisioner.core.engine.ports import Journal, Recorder
+from provisioner.core.gateways.maintenance import Calendar
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.gateways.retrying import Retry
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.clearance import HandoverDuties
+from provisioner.core.governance.directives import Defaults
+from provisioner.core.governance.protection import ProtectedAccounts
+from provisioner.core.governance.request_service import RequestService
+from provisioner.core.governance.separation import SeparationOfDuties
+from provisioner.core.model import Unit
+from provisioner.core.policy.policy import Policy
+from provisioner.services.application import Application
+from provisioner.services.parts import Clock, authority_of
+from provisioner.services.rule_sets import make_policy
+from provisioner.store import Store
+
+
+@attrs.frozen(kw_only=True)
+class Composition:
+    """The parts that differ between the product and a test.
+
+    Args:
+
+        config: What is configured.
+
+        store: What is known.
+
+        plugins: The place for the plug-ins, empty.
+
+        load: Puts the targets, channels and rule sets there.
+
+        retry: How patiently targets are tried, and what stops the work.
+
+        now: The clock.
+
+        calendar: Knows which targets and channels are in maintenance, as their breakers do.
+
+        journal: Makes events durable and holds the leases; by default, the store.
+
+        policy: The policy; by default, that of the configuration.
+
+        takeover_wait: How long to wait after an operation was taken from a process that may still be alive; by default
+            as long as its lease and its last call may last.
+    """
+
+    config: LoadedConfiguration
+    store: Store
+    plugins: Plugins
+    load: Callable[[], object]
+    retry: Retry
+    now: Clock
+    calendar: Calendar
+    journal: Journal = attrs.field(default=attrs.Factory(lambda self: self.store, takes_self=True))
+    policy: Policy | None = None
+    takeover_wait: timedelta | None = None
+
+    def application(self) -> Application:
+        """Load the plug-ins and return the application.
+
+        Raises:
+
+            ConfigurationError: Something in the configuration is wrong.
+        """
+        authority = authority_of(self.config, self.store, self.now)
+        self._add_own_hooks(authority)
+        self.load()
+        policy = self.policy or make_policy(self.config, self.plugins, self.store, self.now())
+        planner = self._planner()
+        record = self._recorder(authority)
+        request_service = RequestService(
+            records=self.store, people=planner.people, authority=authority, record=record, now=self.now
+        )
+        self.plugins.add("core:requests", request_service)
+        return Application(
+            config=self.config,
+            store=self.store,
+            plugins=self.plugins,
+            planner=planner,
+            engine=self._engine(planner, policy, record, request_service),
+            authority=authority,
+            policy=policy,
+            request_service=request_service,
+        )
+
+    def _add_own_hooks(self, authority: Authority) -> None:
+        """Let the product's own rules speak through the same hooks as a plug-in's."""
+        accounts = self.config.content.accounts
+        self.plugins.add("core:defaults", Defaults(plate_code=accounts.plate_code))
+        self.plugins.add("core:clearance", HandoverDuties(self.store))
+        if authority.enforced:
+            self.plugins.add("core:separation", SeparationOfDuties(authority))
+        self.plugins.add("core:protected", ProtectedAccounts(accounts.protected_patterns))
+        self.plugins.add("core:authority", authority)
+
+    def _planner(self) -> Planner:
+        content, plugins = self.config.content, self.plugins
+        return Planner(
+            records=self.store,
+            people=People(plugins.find_person, self.store.persons, self.retry),
+            targets=[plugins.targets[name] for name in content.targets],
+            channels=[plugins.channels[name] for name in content.channels],
+            naming=content.accounts.naming,
+            choose_login=self._choose_login,
+            now=self.now,
+            authorize=plugins.denials,
+        )
+
+    def _choose_login(self, unit: Unit) -> str:
+        return self.plugins.choose_login(ChooseLogin(unit=unit)) or unit.code
+
+    def _recorder(self, authority: Authority) -> Recorder:
+        def record(*events: Event) -> None:
+            all_events = [*events, *authority.answerable(events)]
+            self.journal.write(*all_events)
+            for event in all_events:
+                self.plugins.observe(event)
+
+        return record
+
+    def _engine(self, planner: Planner, policy: Policy, record: Recorder, request_service: RequestService) -> Engine:
+        guard = Guard(limit=self.config.content.limits.mass_change, census=self.store, now=self.now)
+        return Engine(
+            context=self._context(planner, policy, record),
+            planner=planner,
+            records=self.store,
+            staging=Staging(guard=guard, records=self.store, record=record, now=self.now),
+            calendar=self.calendar,
+            require_current=request_service.require_current,
+        )
+
+    def _context(self, planner: Planner, policy: Policy, record: Recorder) -> EngineContext:
+        takeover_wait = self.takeover_wait
+        if takeover_wait is None:
+            takeover_wait = self.store.lease_ttl + self.plugins.longest_call
+        return EngineContext(
+            targets=planner.targets,
+            channels=planner.channels,
+            passwords=PasswordMaker.of(self.plugins.password_policies()),
+            retry=self.retry,
+            now=self.now,
+            record=record,
+            plan_ahead=policy.planned,
+            mobile_mark=self.store.mobile_mark,
+            lease=self.journal.lease,
+            takeover_wait=takeover_wait,
+        )
