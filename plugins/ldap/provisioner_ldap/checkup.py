@@ -8,42 +8,15 @@ from contextlib import closing
 import attrs
 
 from provisioner.core.api.errors import ConflictError, MisconfiguredError, TargetError
-from provisioner.core.api.messages import Capabilities, PasswordLimits, TargetReport
+from provisioner.core.api.messages import Capabilities, TargetReport
 from provisioner.core.model.text import Text
-from provisioner_ldap import ppolicy
-from provisioner_ldap.client import PASSWORD_MODIFY, LdapSession
+from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
-from provisioner_ldap.family import FAMILIES
+from provisioner_ldap.families import ROOT
 from provisioner_ldap.settings import LdapSettings
 
-ALL_CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
-
-#: The changes that can be taken back where a password cannot.
-CHANGES_WITHOUT_PASSWORD = frozenset({"account_close"})
-
 UNENCRYPTED = "passwords cross the network in clear text; use ldaps:// servers, or remove tls = 'none'"
-NOT_POLICED = (
-    "cannot determine whether a password policy applies to the accounts, because none applies to the service account;"
-    " without one, closed accounts can still log in; use an ordinary entry of the same database as service account"
-)
 POLICY_UNREADABLE = "the password policy that policy_dn names cannot be read; correct the name, or allow it"
-NOT_RESTORABLE = (
-    "the password policy takes no hashed passwords, so a former password cannot be restored if another target refuses"
-    " the new one; set pwdCheckQuality to 1"
-)
-
-TOO_YOUNG = (
-    "the password policy refuses a new password for some time after the last one, so a password that did not arrive"
-    " cannot be replaced at once; remove pwdMinAge"
-)
-
-#: What a password policy calls its demand that new passwords come in clear text, so that they can be judged.
-_QUALITY, _ONLY_CLEAR_TEXT = "pwdCheckQuality", "2"
-
-#: What else is read of a password policy.
-_MINIMUM_LENGTH, _MAXIMUM_LENGTH = "pwdMinLength", "pwdMaxLength"
-_MINIMUM_AGE, _MAXIMUM_AGE, _OLD_PASSWORD = "pwdMinAge", "pwdMaxAge", "pwdSafeModify"
-_POLICY = (_QUALITY, _MINIMUM_LENGTH, _MAXIMUM_LENGTH, _MINIMUM_AGE, _MAXIMUM_AGE, _OLD_PASSWORD)
 
 
 class UnfitServerError(MisconfiguredError):
@@ -76,7 +49,7 @@ def check_all(settings: LdapSettings, connect: Callable[[str], LdapSession]) -> 
     for url in settings.urls:
         try:
             with closing(connect(url)) as session:
-                _expect_switch(session, FAMILIES[settings.family].switch)
+                _expect_switch(session, session.family.switch)
                 _expect_different_attributes(session, settings)
                 for base in settings.bases:
                     session.expect_changes(base)
@@ -102,54 +75,26 @@ def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
 
         MisconfiguredError: Something is not there.
     """
-    root = session.read("", ["supportedExtension", "supportedControl", "vendorName", "vendorVersion"])
-    _expect_support(root, session)
+    root, family = session.read("", ROOT), session.family
+    family.expect_support(root, session.server)
     for base in settings.bases:
         _expect_base(base, session)
-    policy = session.read(settings.policy_dn, _POLICY) if settings.policy_dn else Entry("")
-    _expect_no_old_password(policy, session)
-    restores = policy.text(_QUALITY) != _ONLY_CLEAR_TEXT
+    place = family.policy_place(settings.policy_dn, root)
+    policy = session.read(place, family.policy) if place else Entry("")
+    judgement = family.judge(policy, session.server, policed=session.policed)
     concerns = {
         UNENCRYPTED: session.tls_version is None,
-        NOT_POLICED: not session.policed,
         POLICY_UNREADABLE: settings.policy_dn is not None and not policy.exists,
-        NOT_RESTORABLE: not restores,
-        TOO_YOUNG: _number(policy, _MINIMUM_AGE) > 0,
     }
     facts = {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}
     until = session.certificate_until
     return TargetReport(
-        capabilities=Capabilities(undoes=ALL_CHANGES if restores else CHANGES_WITHOUT_PASSWORD, facts=facts),
-        warnings=tuple(warning for warning, concerns_us in concerns.items() if concerns_us),
+        capabilities=Capabilities(undoes=judgement.undoes, facts=facts),
+        warnings=(*(warning for warning, concerns_us in concerns.items() if concerns_us), *judgement.warnings),
         certificates={session.server: until} if until else {},
-        passwords=_limits(policy),
+        passwords=judgement.passwords,
         foresees=True,
     )
-
-
-def _expect_no_old_password(policy: Entry, session: LdapSession) -> None:
-    if policy.text(_OLD_PASSWORD) == "TRUE":
-        raise MisconfiguredError(
-            "{server} sets no password without the old one, which nobody keeps",
-            cure="set pwdSafeModify to FALSE in the password policy",
-            server=session.server,
-        )
-
-
-def _limits(policy: Entry) -> PasswordLimits:
-    """Return what a password policy demands. Lengths count only where passwords are judged."""
-    judged = _number(policy, _QUALITY) > 0
-    return PasswordLimits(
-        minimum_length=_number(policy, _MINIMUM_LENGTH) if judged else 0,
-        maximum_length=_number(policy, _MAXIMUM_LENGTH) or None if judged else None,
-        maximum_age=_number(policy, _MAXIMUM_AGE) or None,
-    )
-
-
-def _number(policy: Entry, name: str) -> int:
-    """Return a number of a password policy; 0 if it is not there, which means that nothing is demanded."""
-    text = policy.text(name) or ""
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _not_usable(error: TargetError) -> Text:
@@ -180,19 +125,6 @@ def _expect_different_attributes(session: LdapSession, settings: LdapSettings) -
                 one=other,
                 other=name,
             )
-
-
-def _expect_support(root: Entry, session: LdapSession) -> None:
-    if PASSWORD_MODIFY.encode() not in root["supportedExtension"]:
-        raise MisconfiguredError(
-            "{server} cannot set passwords: it has no Password Modify operation (RFC 3062)", server=session.server
-        )
-    if ppolicy.OID.encode() not in root["supportedControl"]:
-        raise MisconfiguredError(
-            "{server} cannot close accounts: it has no password policy",
-            cure="load the module ppolicy, and put its overlay on the database of the accounts",
-            server=session.server,
-        )
 
 
 def _expect_base(base: str, session: LdapSession) -> None:

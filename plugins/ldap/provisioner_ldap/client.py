@@ -41,14 +41,14 @@ from provisioner.core.model.secret import Secret
 from provisioner.net.tls import trusting
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
-from provisioner_ldap.errors import REFUSES_CHANGES, LdapResult, from_answer, from_exception, read_only
+from provisioner_ldap.errors import REFUSES_CHANGES, LdapResult, TakenError, from_answer, from_exception, read_only
+from provisioner_ldap.families import ROOT, load, recognised
+from provisioner_ldap.families.base import Family
 from provisioner_ldap.names import entry_dn
+from provisioner_ldap.ppolicy import PASSWORD_MODIFY
 from provisioner_ldap.schema import Schema
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from provisioner_ldap.wire import Wire
-
-#: The Password Modify extended operation (RFC 3062).
-PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"  # noqa: S105 - an object identifier
 
 #: Where servers listen if their URL does not say.
 _PORTS = {"ldap": 389, "ldaps": 636}
@@ -60,15 +60,6 @@ _SUBSCHEMA, _ATTRIBUTE_TYPES, _OBJECT_CLASSES = "subschemaSubentry", "attributeT
 
 #: The login of no account. How a server answers a change of its entry shows whether it takes changes.
 _NAMELESS = "provisioner asks whether this server takes changes"
-
-#: The results of a bind that say "this name and this password do not log in".
-_NOT_ACCEPTED = frozenset(
-    {
-        results.RESULT_INVALID_CREDENTIALS,
-        results.RESULT_INAPPROPRIATE_AUTHENTICATION,
-        results.RESULT_NO_SUCH_OBJECT,
-    }
-)
 
 
 class _StrictTls(ldap3.Tls):  # type: ignore[misc] # ldap3 has no types
@@ -93,6 +84,8 @@ class LdapSession:
     _connection: Any = attrs.field(repr=False)
     _wire: Wire = attrs.field(repr=False)
     _settings: LdapSettings = attrs.field(repr=False)
+    #: What kind of directory it is, once that is known.
+    _family: Family | None = attrs.field(default=None, repr=False)
     #: Whether every request so far was answered.
     usable: bool = attrs.field(default=True, init=False)
     #: Whether a password policy applies to the name that was bound last.
@@ -114,6 +107,18 @@ class LdapSession:
         shown: Any = wrapped.getpeercert() if isinstance(wrapped, ssl.SSLSocket) else None
         return datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC) if shown else None
 
+    @property
+    def family(self) -> Family:
+        """What kind of directory it is. The server is asked once.
+
+        Raises:
+
+            MisconfiguredError: It does not show that.
+        """
+        if self._family is None:
+            self._family = recognised(self.read("", ROOT), self.server)
+        return self._family
+
     def bind(self, dn: str, password: Secret) -> LdapResult:
         """Log in. The answer says whether this name and this password are accepted.
 
@@ -121,7 +126,7 @@ class LdapSession:
 
             SecretRefusedError: The password cannot be sent.
 
-            TargetError: The server cannot tell.
+            TransientError: The server does not answer.
         """
         connection = self._connection
         connection.user, connection.authentication = dn, ldap3.SIMPLE
@@ -130,7 +135,7 @@ class LdapSession:
             answer, _ = self._ask(connection.bind, read_server_info=False, controls=_POLICY_CONTROL)
         finally:
             connection.password = None
-        return answer if answer.code in _NOT_ACCEPTED else _succeeded(answer)
+        return answer
 
     def read(self, dn: str, attributes: Iterable[str]) -> Entry:
         """Read one entry. One that is not there, or not for us to see, holds nothing."""
@@ -140,7 +145,7 @@ class LdapSession:
         )
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             return Entry(dn)
-        _succeeded(answer)
+        self._succeeded(answer)
         values = [result["raw_attributes"] for result in found if result["type"] == "searchResEntry"]
         return Entry(
             dn,
@@ -162,7 +167,7 @@ class LdapSession:
             size_limit=1,
         )
         if answer.code != results.RESULT_SIZE_LIMIT_EXCEEDED:
-            _succeeded(answer)
+            self._succeeded(answer)
         return next((result["dn"] for result in found if result["type"] == "searchResEntry"), None)
 
     def schema(self) -> Schema:
@@ -214,11 +219,11 @@ class LdapSession:
         if answer.code in REFUSES_CHANGES:
             raise read_only(answer)
         if answer.code != results.RESULT_NO_SUCH_OBJECT:
-            raise from_answer(answer)
+            raise self.family.explain(answer)
         self._changeable.add(base)
 
     def add(self, dn: str, attributes: Attributes) -> bool:
-        """Make an entry. Return ``False`` if there is one of this name already."""
+        """Make an entry. Return ``False`` if its name, or a value that only one may have, is taken."""
         present = {name: list(values) for name, values in attributes.items() if values}
         answer = self._change(dn, self._connection.add, dn, attributes=present)
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
@@ -228,17 +233,17 @@ class LdapSession:
                 server=self.server,
                 dn=dn,
             )
-        return answer.code != results.RESULT_ENTRY_ALREADY_EXISTS and _kept(answer, attributes).ok
+        return not self._is_taken(answer) and self._kept(answer, attributes).ok
 
     def modify(self, dn: str, attributes: Attributes) -> None:
         """Replace the values of attributes, all of them or none."""
         changes = {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
-        _kept(self._change(dn, self._connection.modify, dn, changes, controls=_POLICY_CONTROL), attributes)
+        self._kept(self._change(dn, self._connection.modify, dn, changes, controls=_POLICY_CONTROL), attributes)
 
     def delete(self, dn: str) -> bool:
         """Remove an entry. Return ``False`` if it is not there."""
         answer = self._change(dn, self._connection.delete, dn)
-        return answer.code != results.RESULT_NO_SUCH_OBJECT and _succeeded(answer).ok
+        return answer.code != results.RESULT_NO_SUCH_OBJECT and self._succeeded(answer).ok
 
     def set_password(self, dn: str, password: Secret) -> LdapResult:
         """Let the server set and hash a password. The answer says whether it did.
@@ -286,6 +291,27 @@ class LdapSession:
             self._changeable.add(base)
         return answer
 
+    def _is_taken(self, answer: LdapResult) -> bool:
+        return not answer.ok and isinstance(self.family.explain(answer), TakenError)
+
+    def _succeeded(self, answer: LdapResult) -> LdapResult:
+        if not answer.ok:
+            raise self._family.explain(answer) if self._family else from_answer(answer)
+        return answer
+
+    def _kept(self, answer: LdapResult, attributes: Attributes) -> LdapResult:
+        """See that an entry was written. If a value that it must have is blank, that is about this entry alone."""
+        blank = [name for name, values in attributes.items() if not values]
+        if answer.code == results.RESULT_OBJECT_CLASS_VIOLATION and blank:
+            raise RefusedError(
+                "{server} answered: {answer}; without a value are {blank}",
+                cure="give the unit and its holder the names that the attributes of the target are made of",
+                server=answer.server,
+                answer=str(answer),
+                blank=", ".join(blank),
+            )
+        return self._succeeded(answer)
+
     def _ask_for_no_change(self, base: str) -> LdapResult:
         rdn = self._settings.rdn
         return self._ask(self._connection.modify_dn, entry_dn(rdn, _NAMELESS, base), f"{rdn}={_NAMELESS}")[0]
@@ -332,6 +358,12 @@ class LdapClient:
     """Opens sessions. Safe to share between threads."""
 
     settings: LdapSettings
+    #: What kind of directory it is, once that is known.
+    family: Family | None = attrs.field(init=False)
+
+    @family.default
+    def _family(self) -> Family | None:
+        return load(self.settings.family) if self.settings.family else None
 
     def connect(self, url: str) -> LdapSession:
         """Return a session in which nobody is logged in, encrypted if the settings ask for it.
@@ -367,6 +399,7 @@ class LdapClient:
             answer = session.bind(self.settings.bind_dn, self.settings.bind_password)
             if not answer.ok:
                 raise from_answer(answer)
+            self.family = session.family
             stack.pop_all()
         return session
 
@@ -405,7 +438,7 @@ class LdapClient:
             if not isinstance(error, Exception):
                 raise
             raise _translated(error, connection, server=url, changing=False) from None
-        session = LdapSession(url, connection, wire, self.settings)
+        session = LdapSession(url, connection, wire, self.settings, self.family)
         if server.tls and not session.tls_version:
             session.close()
             raise MisconfiguredError("{server} does not encrypt", server=url)
@@ -437,26 +470,6 @@ def _close_socket(connection: Any) -> None:
     """Close what ldap3 leaves open after a failure."""
     if connection.socket is not None:
         connection.socket.close()
-
-
-def _succeeded(answer: LdapResult) -> LdapResult:
-    if not answer.ok:
-        raise from_answer(answer)
-    return answer
-
-
-def _kept(answer: LdapResult, attributes: Attributes) -> LdapResult:
-    """See that an entry was written. If a value that it must have is blank, that is about this entry alone."""
-    blank = [name for name, values in attributes.items() if not values]
-    if answer.code == results.RESULT_OBJECT_CLASS_VIOLATION and blank:
-        raise RefusedError(
-            "{server} answered: {answer}; without a value are {blank}",
-            cure="give the unit and its holder the names that the attributes of the target are made of",
-            server=answer.server,
-            answer=str(answer),
-            blank=", ".join(blank),
-        )
-    return _succeeded(answer)
 
 
 def _translated(error: Exception, connection: Any, *, server: str, changing: bool) -> TargetError:

@@ -27,15 +27,12 @@ from provisioner.core.model.secret import Secret
 from provisioner_ldap.checkup import check_all
 from provisioner_ldap.client import LdapClient, LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry, placeholders, rendered
-from provisioner_ldap.family import FAMILIES, Family
-from provisioner_ldap.names import entry_dn, expect_unmistakable
+from provisioner_ldap.families.base import STRUCTURAL_CLASS, Family
+from provisioner_ldap.names import entry_dn
 from provisioner_ldap.pool import Pool, Servers
 from provisioner_ldap.ppolicy import PolicyError
 from provisioner_ldap.rewrite import Rewrite, Undo
 from provisioner_ldap.settings import LdapSettings
-
-#: Operational: which class an entry was made with, for good.
-STRUCTURAL_CLASS = "structuralObjectClass"
 
 
 def utc_now() -> datetime:
@@ -59,7 +56,7 @@ class Directory:
 
     settings: LdapSettings
     now: Callable[[], datetime] = utc_now
-    _family: Family = attrs.field(init=False)
+    _client: LdapClient = attrs.field(init=False)
     _servers: Servers[LdapSession] = attrs.field(init=False)
     #: Sessions of the service account.
     _sessions: Pool[LdapSession] = attrs.field(init=False)
@@ -67,11 +64,10 @@ class Directory:
     _trials: Pool[LdapSession] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        client = LdapClient(self.settings)
-        self._family = FAMILIES[self.settings.family]
-        self._servers = Servers(urls=self.settings.urls, connect=client.connect_service)
+        self._client = LdapClient(self.settings)
+        self._servers = Servers(urls=self.settings.urls, connect=self._client.connect_service)
         self._sessions = self._pool(self._servers)
-        self._trials = self._pool(attrs.evolve(self._servers, connect=client.connect))
+        self._trials = self._pool(attrs.evolve(self._servers, connect=self._client.connect))
 
     def close(self) -> None:
         """Close all connections."""
@@ -184,7 +180,7 @@ class Directory:
         entry = self._read(session, self._dn(request.account))
         planned = request.planned
         differences = self._handed_over(session, entry, request.account, planned) if planned and entry.exists else {}
-        shown = ("pwdChangedTime", *self._family.locks, *self.settings.attributes)
+        shown = (*self._family.shown, *self._family.locks, *self.settings.attributes)
         report = AccountReport(
             presence=self._family.presence(entry, self.now()),
             secret_accepted=False if request.secret else None,
@@ -194,11 +190,19 @@ class Directory:
         )
         return session.server, report
 
+    @property
+    def _family(self) -> Family:
+        """What kind of directory it is. The first session of the service account finds out."""
+        if self._client.family:
+            return self._client.family
+        with self._sessions.lend() as session:
+            return session.family
+
     def _pool(self, servers: Servers[LdapSession]) -> Pool[LdapSession]:
         return Pool(servers=servers, size=self.settings.connections, patience=self.settings.timeout)
 
     def _dn(self, account: Account) -> str:
-        expect_unmistakable(account.login)
+        self._family.expect_login(account.login)
         return entry_dn(self.settings.rdn, account.login, self.settings.base(account.kind))
 
     def _wanted(self, account: Account, unit: Unit, holder: Person) -> dict[str, tuple[bytes, ...]]:
@@ -208,7 +212,8 @@ class Directory:
 
     def _read(self, session: LdapSession, dn: str) -> Entry:
         """Read what an undo, a comparison or a report needs."""
-        operational = [STRUCTURAL_CLASS, "pwdChangedTime", *self._family.locks, *self._family.reset_with_password]
+        family = self._family
+        operational = [STRUCTURAL_CLASS, *family.shown, *family.locks, *family.reset_with_password]
         return session.read(dn, dict.fromkeys([self.settings.rdn, *self.settings.attributes, PASSWORD, *operational]))
 
     def _expect_there(self, session: LdapSession, account: Account) -> Entry:
@@ -221,7 +226,7 @@ class Directory:
     def _expect_ours(self, session: LdapSession, entry: Entry, account: Account) -> None:
         """See that an entry that was there before us is this account."""
         schema = session.schema
-        kind = entry.text(STRUCTURAL_CLASS) or schema().structural(entry.texts(OBJECT_CLASS)) or ""
+        kind = self._family.kind(entry, schema)
         classes = self.settings.object_classes
         known = kind.lower() in map(str.lower, classes) or schema().object_class(kind) in map(
             schema().object_class, classes
@@ -271,6 +276,8 @@ class Directory:
         """Try to log in, once."""
         with self._trials.lend() as session:
             answer = session.bind(dn, secret)
+        if not answer.ok and not self._family.refuses_login(answer):
+            raise self._family.explain(answer)
         if not answer.ok:
             return _Trial(session.server)
         attributes = {"pwdReset": "TRUE"} if answer.policy is PolicyError.CHANGE_AFTER_RESET else {}

@@ -114,6 +114,11 @@ _CREDENTIALS = "correct bind_dn and bind_password"
 _WRITABLE = "name only servers that take changes in urls"
 _POLICY = "change the password policy of the directory for these accounts"
 
+
+class TakenError(ConflictError):
+    """An entry has this name, or another entry has a value that only one may have."""
+
+
 #: What each result code means that is not a success (RFC 4511, appendix A), and the cure where we know one.
 RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_OPERATIONS_ERROR: (RefusedError, ""),
@@ -154,7 +159,7 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_OBJECT_CLASS_VIOLATION: (MisconfiguredError, _SCHEMA),
     results.RESULT_NOT_ALLOWED_ON_NON_LEAF: (ConflictError, "move or remove the entries below it"),
     results.RESULT_NOT_ALLOWED_ON_RDN: (MisconfiguredError, _SCHEMA),
-    results.RESULT_ENTRY_ALREADY_EXISTS: (ConflictError, ""),
+    results.RESULT_ENTRY_ALREADY_EXISTS: (TakenError, ""),
     results.RESULT_OBJECT_CLASS_MODS_PROHIBITED: (ConflictError, ""),
     results.RESULT_AFFECT_MULTIPLE_DSAS: (RefusedError, ""),
     results.RESULT_OTHER: (TransientError, "look at the log of the directory"),
@@ -171,6 +176,15 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_AUTHORIZATION_DENIED: (MisconfiguredError, _RIGHTS),
     results.RESULT_E_SYNC_REFRESH_REQUIRED: (TransientError, ""),
 }
+
+#: The results of a bind that say "this name and this password do not log in", whatever the directory.
+NOT_ACCEPTED = frozenset(
+    {
+        results.RESULT_INVALID_CREDENTIALS,
+        results.RESULT_INAPPROPRIATE_AUTHENTICATION,
+        results.RESULT_NO_SUCH_OBJECT,
+    }
+)
 
 #: How a server that takes no changes answers one. One entry alone may be refused in the same words.
 REFUSES_CHANGES = frozenset({results.RESULT_REFERRAL, results.RESULT_UNWILLING_TO_PERFORM})

@@ -11,6 +11,9 @@ from pyasn1.type import namedtype, tag, univ
 #: The object identifier of the control, in requests and answers alike.
 OID = "1.3.6.1.4.1.42.2.27.8.5.1"
 
+#: The Password Modify extended operation (RFC 3062).
+PASSWORD_MODIFY = "1.3.6.1.4.1.4203.1.11.1"  # noqa: S105 - an object identifier
+
 #: The longest value that is looked at. That of a server that tells every length in five octets has less than 40.
 LONGEST = 256
 

@@ -11,9 +11,7 @@ from provisioner.core.api.errors import RefusedError, SecretRefusedError, Target
 from provisioner.core.model.secret import Secret
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import PASSWORD, Attributes, Entry
-from provisioner_ldap.errors import from_answer
-from provisioner_ldap.family import Family
-from provisioner_ldap.ppolicy import PolicyError
+from provisioner_ldap.families.base import Family
 
 
 @attrs.define(eq=False)
@@ -29,7 +27,7 @@ class Undo:
     @property
     def possible(self) -> bool:
         """Whether enough is known: a password that we may not read cannot be restored."""
-        return not self.former.exists or PASSWORD not in self.touched or bool(self.former[PASSWORD])
+        return not self.former.exists or PASSWORD not in self.touched or self.family.restores_password(self.former)
 
     def run(self, session: LdapSession) -> None:
         """Restore the former values, or remove an entry that was not there.
@@ -48,12 +46,7 @@ class Undo:
             if PASSWORD in self.touched and (locks := self.family.relocking(self.former)):
                 session.modify(self.former.dn, locks)
         except SecretRefusedError as error:
-            raise RefusedError(
-                "the former password of {dn} cannot be restored: {reason}",
-                cure="set pwdCheckQuality to 1 in the password policy, so that hashed passwords can be restored",
-                dn=self.former.dn,
-                reason=error.text,
-            ) from None
+            raise self.family.not_restored(self.former.dn, error.text) from None
 
 
 @attrs.define(eq=False)
@@ -106,8 +99,7 @@ class Rewrite:
     def set_password(self, secret: Secret) -> None:
         """Set the password. One that the entry has already is fine, whatever the policy says of using it again."""
         answer = self.session.set_password(self.former.dn, secret)
-        same = answer.policy is PolicyError.PASSWORD_IN_HISTORY and answer.message == self.family.same_password
-        if not answer.ok and not same:
-            raise from_answer(answer, to_password=True)
+        if not answer.ok and not self.family.same_password(answer):
+            raise self.family.explain(answer, to_password=True)
         if answer.ok:
             self.undo.touched.update({PASSWORD, *self.family.reset_with_password})

@@ -16,6 +16,7 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
 from provisioner.core.model.secret import Secret
 from provisioner_ldap.entry import OBJECT_CLASS, unknown_places
+from provisioner_ldap.families import known
 
 #: What the name of an attribute or object class looks like (RFC 4512, section 1.4), with options.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*(;[A-Za-z0-9-]+)*")
@@ -28,12 +29,6 @@ class TlsMode(StrEnum):
     REQUIRED = "required"
     #: ``ldap://`` servers in clear text, passwords included.
     NONE = "none"
-
-
-class FamilyName(StrEnum):
-    """Which kind of directory it is; it decides how an account is disabled."""
-
-    OPENLDAP = "openldap"
 
 
 #: The attributes of a mailbox, for the object class inetOrgPerson.
@@ -62,8 +57,8 @@ class LdapSettings:
     base_dn: str
     #: Another such entry for accounts of one kind, ``unit`` or ``personal``.
     base_of_kind: Mapping[AccountKind, str] = attrs.field(factory=dict)
-    #: Which kind of directory it is.
-    family: FamilyName = FamilyName.OPENLDAP
+    #: Which kind of directory it is, if it does not show it itself.
+    family: str | None = None
     #: Whether connections are encrypted.
     tls: TlsMode = TlsMode.REQUIRED
     #: The certificates that servers are verified with; the system's own if it is not given.
@@ -116,6 +111,10 @@ class LdapSettings:
                 raise ConfigurationError(
                     "{place}: {name} is no name of an attribute or object class", place=place, name=repr(name)
                 )
+        if self.family is not None and self.family not in known():
+            raise ConfigurationError(
+                "{place}: expected one of {names}", place=f"{place}.family", names=", ".join(sorted(known()))
+            )
         for name, template in self.attributes.items():
             self._verify_template(f"{place}.attributes.{name}", name, template)
 

@@ -13,8 +13,11 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import checkup, ppolicy
-from provisioner_ldap.client import PASSWORD_MODIFY, LdapSession
+from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import Entry
+from provisioner_ldap.families import openldap
+from provisioner_ldap.families.openldap import OpenLdap
+from provisioner_ldap.ppolicy import PASSWORD_MODIFY
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from tests.plugins.ldap.conftest import MakeDirectory
 
@@ -67,7 +70,7 @@ class TestRealServer:
         """No policy binds the server's own administrator, so weak passwords would pass."""
         report = make_directory(bind_dn=slapd.admin_dn, bind_password=slapd.admin_password).check()
 
-        assert report.warnings == (checkup.NOT_POLICED,)
+        assert report.warnings == (openldap.NOT_POLICED,)
 
     def test_an_unreadable_policy_is_warned_of(self, make_directory: MakeDirectory) -> None:
         report = make_directory(policy_dn="cn=nowhere,dc=directory,dc=test").check()
@@ -81,7 +84,7 @@ class TestRealServer:
         with Slapd(policy={"pwdCheckQuality": "2"}) as strict:
             report = make_directory(strict).check()
 
-        assert report.warnings == (checkup.NOT_RESTORABLE,)
+        assert report.warnings == (openldap.NOT_RESTORABLE,)
         assert report.capabilities.undoes == {"account_close"}
 
 
@@ -100,7 +103,7 @@ class TestPolicies:
 
     def test_one_that_wants_passwords_to_be_kept_is_warned_of(self, make_directory: MakeDirectory) -> None:
         with Slapd(policy={"pwdMinAge": "3600"}) as strict:
-            assert make_directory(strict).check().warnings == (checkup.TOO_YOUNG,)
+            assert make_directory(strict).check().warnings == (openldap.TOO_YOUNG,)
 
     def test_lengths_and_age_are_reported(self, make_directory: MakeDirectory) -> None:
         lengths = {"pwdMinLength": "14", "pwdMaxLength": "20"}
@@ -130,6 +133,7 @@ class Sparse:
     tls_version = None
     certificate_until = None
     policed = False
+    family = OpenLdap()
 
     def __init__(self, **root: tuple[bytes, ...]) -> None:
         self._root = Entry("", {"objectclass": (b"top",), **root})

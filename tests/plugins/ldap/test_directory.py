@@ -62,7 +62,7 @@ class TestCreate:
         assert (administrator.text(administrator.dn(account), "userPassword") or "").startswith("{SSHA}")
 
     def test_it_takes_two_requests(self, make_directory: MakeDirectory, account: Account, proxy: Proxy) -> None:
-        make_directory(urls=(proxy.url,), tls=TlsMode.NONE).create(samples.create(account))
+        make_directory(urls=(proxy.url,), tls=TlsMode.NONE, family="openldap").create(samples.create(account))
 
         assert proxy.seen == {BIND: 1, ADD: 1, EXTENDED: 1}
 

@@ -28,6 +28,7 @@ from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import checkup, errors
+from provisioner_ldap.families import openldap
 
 FILE = """\
 [accounts]
@@ -122,7 +123,7 @@ def places(template: str) -> set[str | None]:
 def templates_in_the_code() -> set[str]:
     """Return the first argument and the cure of everything that is raised with literals."""
     found: set[str] = set()
-    for path in Path(provisioner_ldap.__file__).parent.glob("*.py"):
+    for path in Path(provisioner_ldap.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith(("Error", "kind", "Text")):
                 wanted = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "cure")]
@@ -137,8 +138,8 @@ def cures_in_the_tables() -> set[str]:
 def warnings() -> set[str]:
     return {
         checkup.UNENCRYPTED,
-        checkup.NOT_POLICED,
+        openldap.NOT_POLICED,
         checkup.POLICY_UNREADABLE,
-        checkup.NOT_RESTORABLE,
-        checkup.TOO_YOUNG,
+        openldap.NOT_RESTORABLE,
+        openldap.TOO_YOUNG,
     }

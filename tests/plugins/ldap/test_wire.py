@@ -92,6 +92,7 @@ def _settings(url: str) -> LdapSettings:
         bind_dn="cn=a,dc=test",
         bind_password=Secret("Gizli.1234"),
         base_dn="dc=test",
+        family="openldap",
         tls=TlsMode.NONE,
         timeout=1,
         connect_timeout=1,

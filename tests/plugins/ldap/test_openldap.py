@@ -6,8 +6,7 @@ import pytest
 
 from provisioner.core.api.messages import Presence
 from provisioner_ldap.entry import Entry
-from provisioner_ldap.family import FAMILIES, LOCKED_FOR_GOOD, OpenLdap, generalized_time
-from provisioner_ldap.settings import FamilyName
+from provisioner_ldap.families.openldap import LOCKED_FOR_GOOD, OpenLdap, generalized_time
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FAMILY = OpenLdap()
@@ -15,10 +14,6 @@ FAMILY = OpenLdap()
 
 def entry(**locks: str) -> Entry:
     return Entry("uid=a", {"uid": (b"a",), **{name.lower(): (value.encode(),) for name, value in locks.items()}})
-
-
-def test_every_family_is_there() -> None:
-    assert FAMILIES.keys() == set(FamilyName)
 
 
 @pytest.mark.parametrize(

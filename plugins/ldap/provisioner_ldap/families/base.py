@@ -1,0 +1,161 @@
+"""What directories of one kind have of their own.
+
+A family only computes: it is given entries and answers, and returns what to change and what was read. Requests are
+sent by the client.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+import attrs
+
+from provisioner.core.api.errors import RefusedError, TargetError
+from provisioner.core.api.messages import PasswordLimits, Presence
+from provisioner.core.model.text import Text
+from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry
+from provisioner_ldap.errors import NOT_ACCEPTED, LdapResult, from_answer
+from provisioner_ldap.names import expect_unmistakable
+from provisioner_ldap.schema import Schema
+
+#: Operational: which class an entry was made with, for good.
+STRUCTURAL_CLASS = "structuralObjectClass"
+
+#: All changes that a receipt may offer to take back.
+ALL_CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+
+#: The changes that can be taken back where a password cannot.
+CHANGES_WITHOUT_PASSWORD = frozenset({"account_close"})
+
+
+@attrs.frozen(kw_only=True)
+class Judgement:
+    """What a password policy means for us."""
+
+    #: What is to be put right, each a text of the catalogue.
+    warnings: tuple[str, ...] = ()
+    #: What the policy demands of passwords.
+    passwords: PasswordLimits = attrs.field(factory=PasswordLimits)
+    #: The hooks whose changes can be taken back.
+    undoes: frozenset[str] = ALL_CHANGES
+
+
+class Family(ABC):
+    """One kind of directory. What most directories do is the default."""
+
+    #: The attribute that closes an account. Every server must know it.
+    switch: ClassVar[str]
+    #: The operational attributes that tell whether an account is enabled.
+    locks: ClassVar[tuple[str, ...]]
+    #: The attributes that the directory itself changes when a password is set.
+    reset_with_password: ClassVar[tuple[str, ...]] = ()
+    #: The attributes that a report shows besides those that are configured.
+    shown: ClassVar[tuple[str, ...]] = ()
+    #: The attributes that no template may fill, in lower case.
+    reserved: ClassVar[frozenset[str]] = frozenset({PASSWORD.lower()})
+    #: What is read of a password policy.
+    policy: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def recognises(self, root: Entry) -> bool:
+        """Tell whether a server with this root DSE is of this kind."""
+
+    @abstractmethod
+    def lock(self, entry: Entry, now: datetime) -> str:
+        """Return what keeps the account from logging in, as the directory writes it; empty if nothing does."""
+
+    @abstractmethod
+    def disabling(self, entry: Entry, now: datetime) -> Attributes:
+        """Return what to replace so that nobody can log in; nothing if that is so already."""
+
+    @abstractmethod
+    def enabling(self, entry: Entry) -> Attributes:
+        """Return what to replace so that the account may log in; nothing if that is so already."""
+
+    def presence(self, entry: Entry, now: datetime) -> Presence:
+        """Tell whether the account is there, and whether it may log in."""
+        if not entry.exists:
+            return Presence.ABSENT
+        return Presence.DISABLED if self.lock(entry, now) else Presence.ENABLED
+
+    def relocking(self, entry: Entry) -> Attributes:  # noqa: ARG002 - most directories lift no lock
+        """Return what to put back after a password was set, so that a closed account stays closed."""
+        return {}
+
+    def same_password(self, answer: LdapResult) -> bool:  # noqa: ARG002 - most directories do not say it
+        """Tell whether a refusal says that the account has this password already."""
+        return False
+
+    def refuses_login(self, answer: LdapResult) -> bool:
+        """Tell whether an answer to a bind says "this name and this password do not log in"."""
+        return answer.code in NOT_ACCEPTED
+
+    def explain(self, answer: LdapResult, *, to_password: bool = False) -> TargetError:
+        """Return the error for an answer that is not a success.
+
+        Args:
+
+            answer: The answer.
+
+            to_password: Whether nothing but a password was to be set.
+        """
+        return from_answer(answer, to_password=to_password)
+
+    def restores_password(self, former: Entry) -> bool:
+        """Tell whether the password that an entry had can be put back."""
+        return bool(former[PASSWORD])
+
+    def not_restored(self, dn: str, reason: Text) -> TargetError:
+        """Return the error for a former password that the directory does not take back."""
+        return RefusedError("the former password of {dn} cannot be restored: {reason}", dn=dn, reason=reason)
+
+    def kind(self, entry: Entry, schema: Callable[[], Schema]) -> str:
+        """Return the object class that says what an entry is; empty if none does."""
+        return entry.text(STRUCTURAL_CLASS) or schema().structural(entry.texts(OBJECT_CLASS)) or ""
+
+    def expect_login(self, login: str) -> None:
+        """See that an account of this directory can have this login, and is mistaken for no other.
+
+        Raises:
+
+            RefusedError: It cannot.
+        """
+        expect_unmistakable(login)
+
+    def policy_place(self, policy_dn: str | None, root: Entry) -> str | None:  # noqa: ARG002 - some have a fixed place
+        """Return the name of the entry that holds the password policy, if there is one to look at."""
+        return policy_dn
+
+    def expect_support(self, root: Entry, server: str) -> None:  # noqa: B027 - most need nothing special
+        """See that a server offers what the changes need.
+
+        Raises:
+
+            MisconfiguredError: It does not.
+        """
+
+    def judge(self, policy: Entry, server: str, *, policed: bool) -> Judgement:  # noqa: ARG002 - the default is none
+        """Say what a password policy means for us.
+
+        Args:
+
+            policy: The policy, as far as it can be read.
+
+            server: The URL of the server.
+
+            policed: Whether the server has shown that a policy applies to the service account.
+
+        Raises:
+
+            MisconfiguredError: No password could be set.
+        """
+        return Judgement()
+
+
+def number(policy: Entry, name: str) -> int:
+    """Return a number of a password policy; 0 if it is not there, which means that nothing is demanded."""
+    text = policy.text(name) or ""
+    return int(text) if text.isascii() and text.isdigit() else 0
