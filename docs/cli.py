@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import dedent
 
 from docs.commands import DocumentedCommand, documented, options
 from docs.docstrings import comments, table
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.help import is_example, paragraphs
 from provisioner.cli.root import root
 
 
@@ -16,7 +18,8 @@ def page() -> str:
     parts = [
         "# Command line",
         "<!-- Generated from the commands by `python -m docs`; change those. -->",
-        "`provisioner [OPTIONS] COMMAND …`",
+        *paragraphs(root.help or ""),
+        _code("provisioner [OPTIONS] COMMAND …"),
         (
             "Names, exit codes and JSON are a promise to scripts. [JSON](json.md) describes the documents that "
             "`--json` prints. Commands that change something are safe to repeat."
@@ -33,10 +36,18 @@ def page() -> str:
 def _command(command: DocumentedCommand) -> Iterator[str]:
     level = "##" if " " not in command.path else "###"
     yield f"{level} {command.path}"
-    yield from command.description
-    yield f"```text\n{command.usage}\n```"
+    yield from (_example(text) if is_example(text) else text for text in command.description)
+    yield _code(command.usage)
     if command.options:
         yield _table(command.options)
+
+
+def _example(paragraph: str) -> str:
+    return _code(dedent(paragraph))
+
+
+def _code(text: str) -> str:
+    return f"```text\n{text}\n```"
 
 
 def _table(rows: list[tuple[str, str]]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 import click
 
 from provisioner.cli import extensions
+from provisioner.cli.help import paragraphs
 from provisioner.cli.lazy import CommandGroup, CommandSpec, load
 from provisioner.cli.table import COMMANDS
 from provisioner.services.installed_plugins import installed
@@ -33,10 +34,9 @@ class DocumentedCommand:
         return " ".join(["provisioner", self.path, *pieces])
 
     @property
-    def description(self) -> list[str]:
+    def description(self) -> Sequence[str]:
         """The paragraphs of its help."""
-        text = (self.click.help if self.click else None) or self.summary
-        return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
+        return paragraphs((self.click.help if self.click else None) or self.summary)
 
     @property
     def options(self) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from docs.commands import DocumentedCommand, documented, options
 from docs.docstrings import comments
 from provisioner.cli.exits import ExitCode
+from provisioner.cli.help import is_example, paragraphs
 from provisioner.cli.root import root
 
 
@@ -20,7 +21,9 @@ def _lines() -> Iterator[str]:
     yield '.TH PROVISIONER 1 "" "provisioner" "User Commands"'
     yield from _section("NAME", ["provisioner \\- manage the accounts of organisational units on several systems"])
     yield from _section("SYNOPSIS", [".B provisioner", "[OPTIONS] COMMAND [ARGS]..."])
-    yield from _section("DESCRIPTION", [_text(root.help or "")])
+    yield from _section(
+        "DESCRIPTION", [line for text in paragraphs(root.help or "") for line in (*_paragraph(text), ".PP")]
+    )
     yield from _section("OPTIONS", _list(options(root)))
     yield from _section("COMMANDS", [line for command in documented() for line in _command(command)])
     yield from _section("EXIT STATUS", _list((str(code.value), comments(ExitCode)[code.name]) for code in ExitCode))
@@ -36,8 +39,15 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 def _command(command: DocumentedCommand) -> Iterator[str]:
     yield f'.SS "{_text(command.usage)}"'
     for paragraph in command.description:
-        yield from (_text(paragraph), ".PP")
+        yield from (*_paragraph(paragraph), ".PP")
     yield from _list(command.options)
+
+
+def _paragraph(paragraph: str) -> Iterator[str]:
+    if is_example(paragraph):
+        yield from (".EX", *(f"  {_text(line)}" for line in paragraph.splitlines()), ".EE")
+    else:
+        yield _text(paragraph)
 
 
 def _list(rows: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from inspect import cleandoc
 from typing import Any
 
 import click
@@ -28,6 +29,9 @@ _MODULES = (
     click.termui,
     click.types,
 )
+
+#: What tells click to keep the lines of a paragraph.
+_UNWRAPPED = "\b\n"
 
 #: A text that click keeps once it was asked for. The formatter translates it.
 _KEPT = "Show this message and exit."
@@ -54,13 +58,16 @@ class Formatter(click.HelpFormatter):
         super().write_heading(self._translate(heading))
 
     def write_text(self, text: str) -> None:
-        """Write paragraphs, each of which is one text of the catalogue."""
-        super().write_text("\n\n".join(self._translate(paragraph) for paragraph in paragraphs(text)))
+        """Write paragraphs, each of which is one text of the catalogue, and examples as they are."""
+        super().write_text("\n\n".join(self._paragraph(paragraph) for paragraph in paragraphs(text)))
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write options or commands with their help."""
         said = [(value_names(names, self._translate), self._help(text)) for names, text in rows]
         super().write_dl(said, col_max, col_spacing)
+
+    def _paragraph(self, text: str) -> str:
+        return f"{_UNWRAPPED}{text}" if is_example(text) else self._translate(text)
 
     def _help(self, text: str) -> str:
         """Return a help text; what click added to it in brackets is translated already."""
@@ -117,5 +124,14 @@ def error_message(error: click.ClickException, translate: Translate) -> str:
 
 
 def paragraphs(text: str) -> Sequence[str]:
-    """Return the paragraphs of a text, each on one line."""
-    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
+    """Return the paragraphs of a help text, each on one line. Indented paragraphs are examples and keep their lines."""
+    return [
+        paragraph if is_example(paragraph) else " ".join(paragraph.split())
+        for paragraph in cleandoc(text).split("\n\n")
+        if paragraph.strip()
+    ]
+
+
+def is_example(paragraph: str) -> bool:
+    """Tell whether a paragraph consists of command lines, which are the same in every language."""
+    return paragraph.startswith(" ")

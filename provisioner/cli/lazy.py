@@ -108,6 +108,10 @@ class DefaultGroup(LazyGroup):
         formatter.write_usage(ctx.command_path, " ".join(load(self._default.location).collect_usage_pieces(ctx)))
         super().format_usage(ctx, formatter)
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Describe the default."""
+        load(self._default.location).format_help_text(ctx, formatter)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options of the default before the commands."""
         load(self._default.location).format_options(ctx, formatter)

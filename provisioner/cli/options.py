@@ -67,12 +67,18 @@ json_option = click.option(
     expose_value=False,
     is_eager=True,
     callback=_json_too,
-    help="Print exactly one JSON document on stdout, and everything else on stderr.",
+    help="Print one JSON document to stdout and everything else to stderr.",
 )
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Show what the command would do, without changing anything."
+)
 
-reason_option = click.option("--reason", metavar="TEXT", default="", help="The reason, for the record.")
+printable_option = click.option(
+    "--html", "file", metavar="FILE", help="Write a printable page for signature to FILE. Use '-' for stdout."
+)
+
+reason_option = click.option("--reason", metavar="TEXT", default="", help="Reason, for the audit log.")
 
 
 def changing(command: FunctionT) -> FunctionT:

@@ -120,45 +120,45 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     table=COMMANDS,
     find_other=_plugin_command,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Plug-ins add commands of their own; 'provisioner plugins' lists them.",
+    epilog="Plug-ins can add commands. To list them, run 'provisioner plugins'.",
 )
 @click.option(
     "--config",
     metavar="FILE",
     callback=_keep_path,
-    help="The configuration file; by default $PROVISIONER_CONFIG or ./provisioner.toml.",
+    help="Configuration file. Default: $PROVISIONER_CONFIG, then ./provisioner.toml.",
 )
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
     callback=_kept("json"),
-    help="Print exactly one JSON document on stdout, and everything else on stderr.",
+    help="Print one JSON document to stdout and everything else to stderr.",
 )
 @click.option(
     "--actor",
     metavar="ID",
     callback=_kept("given_actor"),
-    help="Who runs the command, for the record; by default the user of the operating system.",
+    help="ID of the person who runs the command, for the audit log. Default: the operating system user.",
 )
 @click.option(
     "--lang",
     type=click.Choice(["tr", "en"]),
     callback=_kept("given_language"),
-    help="The language of messages and help; by default that of the configuration.",
+    help="Language of messages and help. Default: the language in the configuration.",
 )
 @click.option(
     "-v",
     "--verbose",
     is_flag=True,
     callback=_kept("verbose"),
-    help="Log every action on stderr.",
+    help="Log every action to stderr.",
 )
 @click.option(
     "--trace-hooks",
     is_flag=True,
     callback=_kept("trace_hooks"),
-    help="Log each hook call on stderr: arguments and results without secrets, and the duration.",
+    help="Log every hook call to stderr, with its arguments, result and duration. Secrets are masked.",
 )
 @click.option(
     "--version",
@@ -169,4 +169,8 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     help="Show the version and exit.",
 )
 def root(**_: object) -> None:
-    """Open, close, rotate and hand over the accounts of organisational units on several systems at once."""
+    """Manage the accounts of organisational units on several systems.
+
+    Open, close and hand over accounts and rotate their passwords, on all systems in one step. The audit log records
+    every change.
+    """

@@ -5,145 +5,147 @@ from __future__ import annotations
 from provisioner.cli.lazy import CommandGroup, CommandSpec
 
 _UNIT = CommandGroup(
-    "Organisational units and their accounts.",
+    "Manage units and their accounts.",
     {
         "import": CommandSpec("Import units from a CSV, TOML or Excel file.", "provisioner.cli.commands.units:import_"),
-        "open": CommandSpec("Open the accounts of units, or reopen them.", "provisioner.cli.commands.units:open_"),
+        "open": CommandSpec("Open or reopen the accounts of units.", "provisioner.cli.commands.units:open_"),
         "close": CommandSpec("Close the accounts of units.", "provisioner.cli.commands.units:close"),
-        "list": CommandSpec("List the units as a tree.", "provisioner.cli.commands.units:list_"),
-        "show": CommandSpec("Show one unit.", "provisioner.cli.commands.units:show"),
+        "list": CommandSpec("List units as a tree.", "provisioner.cli.commands.units:list_"),
+        "show": CommandSpec(
+            "Show a unit, its accounts and the units directly below it.", "provisioner.cli.commands.units:show"
+        ),
     },
 )
 
 _PERSON = CommandGroup(
-    "Staff, if no personnel system provides them.",
+    "Import and show staff.",
     {
         "import": CommandSpec(
             "Import staff from a CSV, TOML or Excel file.", "provisioner.cli.commands.persons:import_"
         ),
-        "show": CommandSpec("Show one member of staff.", "provisioner.cli.commands.persons:show"),
+        "show": CommandSpec("Show a member of staff.", "provisioner.cli.commands.persons:show"),
     },
 )
 
 _ACCOUNT = CommandGroup(
-    "Individual accounts.",
+    "Manage individual accounts.",
     {
         "list": CommandSpec("List accounts.", "provisioner.cli.commands.accounts:list_"),
-        "show": CommandSpec("Show one account.", "provisioner.cli.commands.accounts:show"),
-        "create": CommandSpec("Open accounts that were never open.", "provisioner.cli.commands.accounts:create"),
+        "show": CommandSpec("Show an account and its state on each target.", "provisioner.cli.commands.accounts:show"),
+        "create": CommandSpec("Open accounts for the first time.", "provisioner.cli.commands.accounts:create"),
         "close": CommandSpec("Close accounts.", "provisioner.cli.commands.accounts:close"),
-        "reopen": CommandSpec("Open closed accounts again.", "provisioner.cli.commands.accounts:reopen"),
-        "rotate": CommandSpec("Give open accounts new passwords.", "provisioner.cli.commands.accounts:rotate"),
+        "reopen": CommandSpec("Reopen closed accounts.", "provisioner.cli.commands.accounts:reopen"),
+        "rotate": CommandSpec("Set new passwords for open accounts.", "provisioner.cli.commands.accounts:rotate"),
     },
 )
 
 _HANDOVER = CommandGroup(
-    "Hand an account over to another person, and keep the record.",
+    "Hand an account over to another person.",
     {
-        "list": CommandSpec("List the records of handovers.", "provisioner.cli.commands.handovers:list_"),
-        "show": CommandSpec("Show the record that both sides keep.", "provisioner.cli.commands.handovers:show"),
+        "list": CommandSpec("List handover records, latest first.", "provisioner.cli.commands.handovers:list_"),
+        "show": CommandSpec("Show a handover record.", "provisioner.cli.commands.handovers:show"),
     },
     default=CommandSpec("Hand an account over to another person.", "provisioner.cli.commands.handovers:hand_over"),
 )
 
 _REQUEST = CommandGroup(
-    "Request forms: submitted, approved by the supervisor, carried out by an officer, archived.",
+    "Submit, approve and execute access requests.",
     {
         "submit": CommandSpec("Request an action on an account.", "provisioner.cli.commands.access_requests:submit"),
-        "approve": CommandSpec(
-            "Approve a request, as the requester's supervisor.", "provisioner.cli.commands.access_requests:approve"
-        ),
-        "reject": CommandSpec(
-            "Reject a request, as the requester's supervisor.", "provisioner.cli.commands.access_requests:reject"
-        ),
+        "approve": CommandSpec("Approve an access request.", "provisioner.cli.commands.access_requests:approve"),
+        "reject": CommandSpec("Reject an access request.", "provisioner.cli.commands.access_requests:reject"),
         "execute": CommandSpec(
-            "Carry out an approved request, as an officer.", "provisioner.cli.commands.access_requests:execute"
+            "Execute an approved access request.", "provisioner.cli.commands.access_requests:execute"
         ),
         "confirm-mobile": CommandSpec(
-            "Confirm a mobile number that has changed.", "provisioner.cli.commands.access_requests:confirm_mobile"
+            "Confirm a changed mobile number.", "provisioner.cli.commands.access_requests:confirm_mobile"
         ),
-        "list": CommandSpec("List requests.", "provisioner.cli.commands.access_requests:list_"),
-        "show": CommandSpec("Show one request or its archived copy.", "provisioner.cli.commands.access_requests:show"),
+        "list": CommandSpec("List access requests, latest first.", "provisioner.cli.commands.access_requests:list_"),
+        "show": CommandSpec("Show an access request.", "provisioner.cli.commands.access_requests:show"),
     },
 )
 
 _AUTHORITY = CommandGroup(
-    "Roles: who may do what, in which units.",
+    "Grant, delegate and show roles.",
     {
-        "grant": CommandSpec("Give a person a role.", "provisioner.cli.commands.authority:grant"),
-        "revoke": CommandSpec("Take a role away from a person.", "provisioner.cli.commands.authority:revoke"),
-        "delegate": CommandSpec("Delegate a role for a period.", "provisioner.cli.commands.authority:delegate"),
-        "list": CommandSpec("List who has which role.", "provisioner.cli.commands.authority:list_"),
-        "show": CommandSpec("Show what one person may do, and for whom.", "provisioner.cli.commands.authority:show"),
+        "grant": CommandSpec("Grant a role to a person.", "provisioner.cli.commands.authority:grant"),
+        "revoke": CommandSpec("Revoke a role from a person.", "provisioner.cli.commands.authority:revoke"),
+        "delegate": CommandSpec("Delegate a role for a limited period.", "provisioner.cli.commands.authority:delegate"),
+        "list": CommandSpec("List roles and the people who have them.", "provisioner.cli.commands.authority:list_"),
+        "show": CommandSpec(
+            "Show what a person may do, and on whose behalf.", "provisioner.cli.commands.authority:show"
+        ),
     },
 )
 
 _TROUBLE = CommandGroup(
-    "Reports of trouble with a login, passed up until someone resolves them.",
+    "Report and resolve login problems.",
     {
-        "report": CommandSpec("Report that a login does not work.", "provisioner.cli.commands.incidents:report"),
-        "escalate": CommandSpec("Pass a report on to the unit above.", "provisioner.cli.commands.incidents:escalate"),
-        "resolve": CommandSpec("Close a report, and say what helped.", "provisioner.cli.commands.incidents:resolve"),
-        "list": CommandSpec("List reports and the units that handle them.", "provisioner.cli.commands.incidents:list_"),
-        "show": CommandSpec("Show one report with all its steps.", "provisioner.cli.commands.incidents:show"),
+        "report": CommandSpec("Report a problem with a login.", "provisioner.cli.commands.incidents:report"),
+        "escalate": CommandSpec(
+            "Escalate an incident to the unit above.", "provisioner.cli.commands.incidents:escalate"
+        ),
+        "resolve": CommandSpec("Resolve an incident.", "provisioner.cli.commands.incidents:resolve"),
+        "list": CommandSpec(
+            "List incidents and the units that handle them, latest first.", "provisioner.cli.commands.incidents:list_"
+        ),
+        "show": CommandSpec("Show an incident and its history.", "provisioner.cli.commands.incidents:show"),
     },
 )
 
 _OPERATION = CommandGroup(
-    "Operations: what is under way, stuck or failed.",
+    "Show and retry operations.",
     {
-        "list": CommandSpec("List the operations that have not ended.", "provisioner.cli.commands.operations:list_"),
-        "show": CommandSpec("Show one operation with its steps.", "provisioner.cli.commands.operations:show"),
-        "retry": CommandSpec("Retry operations now.", "provisioner.cli.commands.operations:retry"),
+        "list": CommandSpec("List unfinished operations, latest first.", "provisioner.cli.commands.operations:list_"),
+        "show": CommandSpec("Show an operation and its steps.", "provisioner.cli.commands.operations:show"),
+        "retry": CommandSpec("Retry operations immediately.", "provisioner.cli.commands.operations:retry"),
     },
 )
 
 _TARGET = CommandGroup(
-    "Targets and channels.",
+    "Show, suspend and resume targets and channels.",
     {
         "list": CommandSpec("List targets and channels and their state.", "provisioner.cli.commands.targets:list_"),
         "maintenance": CommandSpec(
-            "Suspend a target or channel during maintenance.", "provisioner.cli.commands.targets:maintenance"
+            "Suspend a target or channel for maintenance.", "provisioner.cli.commands.targets:maintenance"
         ),
-        "resume": CommandSpec("Use a quarantined target or channel again.", "provisioner.cli.commands.targets:resume"),
+        "resume": CommandSpec("Resume a quarantined target or channel.", "provisioner.cli.commands.targets:resume"),
     },
 )
 
 _POLICY = CommandGroup(
-    "The rules: what they require, and what they would do.",
+    "Show, simulate and apply the policy.",
     {
-        "show": CommandSpec("Show the rule sets.", "provisioner.cli.commands.policy:show"),
-        "due": CommandSpec("List what is due.", "provisioner.cli.commands.policy:due"),
-        "sweep": CommandSpec("Do what is due: warn, renew, close.", "provisioner.cli.commands.policy:sweep"),
+        "show": CommandSpec(
+            "Show the rule sets, where they apply and since when.", "provisioner.cli.commands.policy:show"
+        ),
+        "due": CommandSpec("List what is due, most urgent first.", "provisioner.cli.commands.policy:due"),
+        "sweep": CommandSpec(
+            "Carry out what is due: warnings, rotations and closures.", "provisioner.cli.commands.policy:sweep"
+        ),
         "simulate": CommandSpec(
-            "Show who would be warned, renewed and closed.", "provisioner.cli.commands.policy:simulate"
+            "Show what the policy would do on each of the next days.", "provisioner.cli.commands.policy:simulate"
         ),
-        "confirm": CommandSpec("Confirm that a duty was done.", "provisioner.cli.commands.policy:confirm"),
-        "staged": CommandSpec("List the runs that wait for a release.", "provisioner.cli.commands.held_runs:staged"),
-        "release": CommandSpec(
-            "Carry out a run that waits for a release.", "provisioner.cli.commands.held_runs:release"
-        ),
-        "discard": CommandSpec("End a run that waits for a release.", "provisioner.cli.commands.held_runs:discard"),
+        "confirm": CommandSpec("Confirm that a duty is done.", "provisioner.cli.commands.policy:confirm"),
+        "staged": CommandSpec("List held runs.", "provisioner.cli.commands.held_runs:staged"),
+        "release": CommandSpec("Release a held run and carry it out.", "provisioner.cli.commands.held_runs:release"),
+        "discard": CommandSpec("Discard a held run.", "provisioner.cli.commands.held_runs:discard"),
     },
 )
 
 _AUDIT = CommandGroup(
-    "The audit log.",
+    "Show, verify and export the audit log.",
     {
-        "list": CommandSpec("List what happened.", "provisioner.cli.commands.audit:list_"),
+        "list": CommandSpec("List the events in the audit log.", "provisioner.cli.commands.audit:list_"),
         "verify": CommandSpec("Verify that the audit log is unchanged.", "provisioner.cli.commands.audit:verify"),
-        "anchor": CommandSpec(
-            "Print where the audit log ends, to keep elsewhere.", "provisioner.cli.commands.audit:anchor"
-        ),
+        "anchor": CommandSpec("Print an anchor of the audit log.", "provisioner.cli.commands.audit:anchor"),
         "export": CommandSpec("Export the audit log as JSON Lines or syslog.", "provisioner.cli.commands.audit:export"),
     },
 )
 
 COMMANDS: dict[str, CommandSpec | CommandGroup] = {
-    "demo": CommandSpec("Show the whole product on a private example.", "provisioner.demo:command"),
-    "init": CommandSpec(
-        "Write a configuration that works, and create the store.", "provisioner.cli.commands.init:command"
-    ),
+    "demo": CommandSpec("Run a complete demonstration on this machine.", "provisioner.demo:command"),
+    "init": CommandSpec("Create a configuration and the store.", "provisioner.cli.commands.init:command"),
     "check": CommandSpec("Check that every component works.", "provisioner.cli.commands.check:command"),
     "unit": _UNIT,
     "person": _PERSON,
@@ -152,14 +154,16 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     "request": _REQUEST,
     "authority": _AUTHORITY,
     "trouble": _TROUBLE,
-    "clearance": CommandSpec("Say whether a person may leave or start.", "provisioner.cli.commands.clearance:command"),
+    "clearance": CommandSpec(
+        "Check whether a person is cleared to leave or start.", "provisioner.cli.commands.clearance:command"
+    ),
     "policy": _POLICY,
     "operation": _OPERATION,
     "resume": CommandSpec("Finish interrupted operations.", "provisioner.cli.commands.runs:resume"),
     "target": _TARGET,
     "audit": _AUDIT,
     "plugins": CommandSpec(
-        "List plug-ins, their abilities and their commands.", "provisioner.cli.commands.plugins:command"
+        "List plug-ins, their capabilities and their commands.", "provisioner.cli.commands.plugins:command"
     ),
     "contract": CommandSpec("Run the conformance tests against a target.", "provisioner.cli.commands.contract:command"),
     "new-plugin": CommandSpec("Create a project for a new plug-in.", "provisioner.cli.commands.new_plugin:command"),

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Keep the files in DIR, which must be empty or absent: configuration, store, received messages.",
+    help="Keep the configuration, the store and the received messages in DIR, which must be empty or must not exist.",
 )
 @click.pass_obj
 def command(session: Session, *, keep: Path | None) -> int:
-    """Show the whole product on a private example.
+    """Run a complete demonstration on this machine.
 
-    It opens the units of a province on a directory, a personnel system and a phone network of their own. All of them
-    run on this machine and end with the demonstration. No password is shown.
+    The demonstration opens the units of a province in its own directory, personnel system and phone network, and
+    simulates a month. Everything runs on this machine and stops at the end. No password is displayed.
     """
     from provisioner.demo.stage import folder_for, stage_in
     from provisioner.demo.story import Story

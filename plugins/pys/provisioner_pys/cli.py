@@ -23,37 +23,39 @@ from provisioner_pys.settings import is_loopback
 @click.group()
 @click.pass_context
 def group(ctx: click.Context) -> None:
-    """A mock of PYS, for tests and demonstrations."""
+    """Run a mock of PYS for tests and demonstrations."""
     ctx.ensure_object(Session).set_up_logs()
 
 
 @group.command()
-@click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", metavar="PORT", default=8460, show_default=True, help="The port; 0 chooses a free one.")
+@click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", metavar="PORT", default=8460, show_default=True, help="Port to listen on. 0 selects a free port."
+)
 @click.option(
     "--database",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The SQLite file; without it, nothing is stored.",
+    help="SQLite file. Default: data is kept in memory only.",
 )
 @click.option(
     "--api-key",
     required=True,
     metavar="REFERENCE",
-    help="Where the API key is that callers must send: env:NAME, file:PATH or keyring:SERVICE/USER.",
+    help="Where to read the API key that clients must send: env:NAME, file:PATH or keyring:SERVICE/USER.",
 )
 @click.option(
     "--seed",
     metavar="FILE",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="A CSV file of people (id,name,unit,title,mobile,supervisor) or units (code,name,kind,parent). Repeatable.",
+    help="CSV file of people (id,name,unit,title,mobile,supervisor) or units (code,name,kind,parent). Repeatable.",
 )
 @click.option(
     "--ready-file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The file that holds the URL while the service runs.",
+    help="File that contains the URL while the service runs.",
 )
 @json_option
 @click.pass_obj
@@ -67,7 +69,10 @@ def serve(
     seed: tuple[Path, ...],
     ready_file: Path | None,
 ) -> None:
-    """Serve PYS until SIGTERM or SIGINT, and print the URL when it is ready."""
+    """Serve the PYS mock until SIGTERM or SIGINT.
+
+    When the service is ready, the command prints its URL.
+    """
     seeds, key = read_seeds(*seed), secrets.find(api_key, Path())
     output = session.output
     if not is_loopback(host):

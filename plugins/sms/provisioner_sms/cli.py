@@ -30,33 +30,38 @@ from provisioner_sms.simulator.simulator import SmsSimulator
 LONGEST_INBOX = 1 << 30
 
 key_option = click.option(
-    "--api-key", metavar="REFERENCE", help="Where the API key is: env:NAME, file:PATH or keyring:SERVICE/USER."
+    "--api-key", metavar="REFERENCE", help="Where to read the API key: env:NAME, file:PATH or keyring:SERVICE/USER."
 )
 
 
 @click.group()
 @click.pass_context
 def group(ctx: click.Context) -> None:
-    """A simulated phone network, and what its phones received."""
+    """Simulate a phone network and read its messages."""
     ctx.ensure_object(Session).set_up_logs()
 
 
 @group.command()
-@click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", metavar="PORT", default=8045, show_default=True, help="The port; 0 chooses a free one.")
+@click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", metavar="PORT", default=8045, show_default=True, help="Port to listen on. 0 selects a free port."
+)
 @click.option(
     "--database",
     metavar="FILE",
     type=click.Path(path_type=Path),
     default=Path("sms.sqlite"),
     show_default=True,
-    help="The SQLite file.",
+    help="SQLite file.",
 )
 @key_option
 @json_option
 @click.pass_obj
 def serve(session: Session, host: str, port: int, database: Path, api_key: str | None) -> None:
-    """Serve until SIGTERM or SIGINT, and print the URL when it is ready."""
+    """Serve the SMS simulator until SIGTERM or SIGINT.
+
+    When the service is ready, the command prints its URL.
+    """
     if api_key is None and host not in {"127.0.0.1", "::1", "localhost"}:
         raise click.UsageError(session.output.text("a simulator that others can reach needs --api-key"))
     key = secrets.find(api_key, Path.cwd()) if api_key else None
@@ -83,16 +88,17 @@ def serve(session: Session, host: str, port: int, database: Path, api_key: str |
     "--database",
     metavar="FILE",
     type=click.Path(path_type=Path, exists=True),
-    help="The file of an embedded simulator.",
+    help="File of an embedded simulator.",
 )
-@click.option("--url", metavar="URL", help="The address of a running simulator.")
+@click.option("--url", metavar="URL", help="URL of a running simulator.")
 @key_option
 @json_option
 @click.pass_obj
 def inbox(session: Session, number: str | None, database: Path | None, url: str | None, api_key: str | None) -> None:
-    """Show what the phone with NUMBER received, or what all phones received.
+    """Show the messages that phones received.
 
-    By default, it asks the simulator that the configuration sends to.
+    With NUMBER, the command shows only the messages to this phone. By default, it reads from the simulator in the
+    configuration.
     """
     if database and url:
         raise click.UsageError(session.output.text("--database and --url exclude each other"))

@@ -11,7 +11,7 @@ from provisioner.cli.commands.handovers import STDOUT
 from provisioner.cli.commands.persons import masked
 from provisioner.cli.commands.runs import answer, started
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import PERSON, dry_run_option, json_option, reason_option, recording
+from provisioner.cli.options import PERSON, dry_run_option, json_option, printable_option, reason_option, recording
 from provisioner.cli.render.documents import form_document
 from provisioner.cli.render.pages import write_page
 from provisioner.cli.render.request_page import page, rows
@@ -26,17 +26,27 @@ from provisioner.services.application import Application
 _ID = click.argument("form_id", metavar="ID")
 
 scan_option = click.option(
-    "--scan", metavar="FILE", type=click.Path(path_type=Path), help="The scanned, signed form; its hash is kept."
+    "--scan",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Scan of the signed request. Only its SHA-256 hash is stored.",
 )
 
 
 @click.command("submit")
 @click.argument("login")
-@click.option("--kind", type=click.Choice([kind.value for kind in REQUESTABLE]), required=True, help="The action.")
-@click.option("--reason", metavar="TEXT", required=True, help="The reason, for the supervisor and the record.")
-@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="For a handover: who receives the account.")
 @click.option(
-    "--officer", type=PERSON, metavar="PERSON", help="Who carries it out; by default any officer of the unit."
+    "--kind", type=click.Choice([kind.value for kind in REQUESTABLE]), required=True, help="Action to request."
+)
+@click.option("--reason", metavar="TEXT", required=True, help="Reason, for the supervisor and the audit log.")
+@click.option(
+    "--to", "incoming", type=PERSON, metavar="PERSON", help="Person who receives the account, for a handover."
+)
+@click.option(
+    "--officer",
+    type=PERSON,
+    metavar="PERSON",
+    help="Officer who executes the request. Default: any officer of the unit.",
 )
 @scan_option
 @recording
@@ -54,8 +64,12 @@ def submit(
 ) -> ExitCode:
     """Request an action on an account.
 
-    The actor is the requester. The supervisor that the personnel system names for the actor decides. If the actor has
-    already made the same request and it is open, that request is shown.
+    The actor is the requester. The actor's supervisor in the personnel system decides on the request. If the actor
+    already has an identical open request, the command shows that one.
+
+    Example:
+
+        provisioner --actor 460017 request submit arge46 --kind rotate --reason "Password forgotten"
     """
     wanted = OperationKind(kind)
     if (wanted is OperationKind.HANDOVER) is (incoming is None):
@@ -80,9 +94,9 @@ def submit(
 @recording
 @click.pass_obj
 def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool) -> ExitCode:
-    """Approve a request, as the requester's supervisor.
+    """Approve an access request.
 
-    A delegate of the supervisor can also approve it.
+    The actor must be the requester's supervisor or a delegate of the supervisor.
     """
     with session.application() as app:
         paper = _sha256(scan) if scan else None
@@ -96,9 +110,9 @@ def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool)
 @recording
 @click.pass_obj
 def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> ExitCode:
-    """Reject a request, as the requester's supervisor.
+    """Reject an access request.
 
-    A delegate of the supervisor can also reject it.
+    The actor must be the requester's supervisor or a delegate of the supervisor.
     """
     with session.application() as app:
         form = app.access_requests.reject(form_id, actor=session.actor, reason=reason, dry_run=dry_run)
@@ -110,9 +124,10 @@ def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> Exi
 @recording
 @click.pass_obj
 def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
-    """Confirm a mobile number that has changed.
+    """Confirm a changed mobile number.
 
-    An officer confirms the number that the personnel system has now.
+    If the recipient's mobile number has changed since the request was submitted, an officer must confirm the number
+    that is now in the personnel system.
     """
     with session.application() as app:
         confirmation = app.access_requests.confirm_mobile(form_id, actor=session.actor, dry_run=dry_run)
@@ -127,23 +142,24 @@ def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode
 @json_option
 @click.pass_obj
 def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
-    """Carry out an approved request, as an officer.
+    """Execute an approved access request.
 
-    You can repeat the command: it continues what was begun, and does not repeat what is done.
+    The actor must be an officer of the unit. You can repeat the command: it continues an incomplete operation and does
+    not repeat completed steps.
     """
     with started(session, dry_run=dry_run) as app:
         return answer(session, app, app.access_requests.execute(form_id, actor=session.actor, dry_run=dry_run))
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice([state.value for state in FormState]), help="Only those in this state.")
-@click.option("--login", metavar="LOGIN", help="Only those of this account.")
+@click.option("--state", type=click.Choice([state.value for state in FormState]), help="Filter by state.")
+@click.option("--login", metavar="LOGIN", help="Filter by account.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode:
-    """List requests.
+    """List access requests, latest first.
 
-    The latest comes first. Requests that have been carried out are archived.
+    Executed requests have the state archived.
     """
     with session.application() as app:
         wanted = FormState(state) if state else None
@@ -169,13 +185,13 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
 @click.command("show")
 @_ID
 @click.option("--archived", is_flag=True, help="Print only the archived copy, exactly as it was hashed.")
-@click.option("--html", "file", metavar="FILE", help="Write the form as a page to print and sign; '-' is stdout.")
+@printable_option
 @json_option
 @click.pass_obj
 def show(session: Session, form_id: str, *, archived: bool, file: str | None) -> ExitCode:
-    """Show one request or its archived copy.
+    """Show an access request.
 
-    The archived copy is canonical JSON; its SHA-256 is in the audit log.
+    An executed request has an archived copy in canonical JSON. The SHA-256 hash of the copy is in the audit log.
     """
     if file and (archived or (session.json and file == STDOUT)):
         raise click.UsageError(session.output.text("Give one of --archived, --json and --html -."))

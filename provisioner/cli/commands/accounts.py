@@ -17,15 +17,13 @@ from provisioner.core.model import Account, AccountState, OperationKind, TargetS
 from provisioner.services.accounts import known_accounts, list_accounts
 from provisioner.services.application import Application
 
-request_option = click.option("--request", metavar="ID", help="The approved request that this carries out.")
+request_option = click.option("--request", metavar="ID", help="ID of the approved access request to execute.")
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice([state.value for state in AccountState]), help="Only those in this state.")
-@click.option("--unit", metavar="CODE", help="Only those of this unit and of the units below it.")
-@click.option(
-    "--due-before", metavar="DATE", type=DAY, help="Only those with a deadline before this day; a warning is one too."
-)
+@click.option("--state", type=click.Choice([state.value for state in AccountState]), help="Filter by state.")
+@click.option("--unit", metavar="CODE", help="Filter by unit, including the units below it.")
+@click.option("--due-before", metavar="DATE", type=DAY, help="Filter by deadline or warning before this day.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None, due_before: datetime | None) -> ExitCode:
@@ -61,10 +59,7 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
 @json_option
 @click.pass_obj
 def show(session: Session, login: str) -> ExitCode:
-    """Show one account.
-
-    It shows the state of the account on each target.
-    """
+    """Show an account and its state on each target."""
     with session.store() as store:
         known = known_accounts(store, session.configuration.content.accounts.naming, [login])
         [account] = session.privacy(store).shown(known)
@@ -100,9 +95,10 @@ def state_of(account: Account, targets: Mapping[str, TargetState], session: Sess
 @changing
 @click.pass_obj
 def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
-    """Open accounts that were never open.
+    """Open accounts for the first time.
 
-    Give logins that units have, or would get.
+    LOGIN is the login that a unit has or is to get. Each account gets a password, which is sent to its holder. To open
+    a closed account, use 'account reopen'.
     """
     with started(session, dry_run=dry_run) as app:
         return run(session, app, app.accounts.plan_creation(logins, session.initiator(reason)), dry_run=dry_run)
@@ -115,7 +111,10 @@ def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
 def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
     """Close accounts.
 
-    Nobody can log in after that.
+    Nobody can log in to a closed account. Its data is kept.
+
+    All accounts are closed in one run. A run that exceeds the mass-change limit is held, with exit code 6: see 'policy
+    staged'.
     """
     with started(session, dry_run=dry_run) as app:
         return run(session, app, app.accounts.plan_closing(logins, session.initiator(reason)), dry_run=dry_run)
@@ -127,9 +126,9 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
 @changing
 @click.pass_obj
 def reopen(session: Session, logins: tuple[str, ...], *, request: str | None, reason: str, dry_run: bool) -> ExitCode:
-    """Open closed accounts again.
+    """Reopen closed accounts.
 
-    Each account gets a new password.
+    Each account gets a new password, which is sent to its holder.
     """
     with started(session, dry_run=dry_run) as app:
         if request:
@@ -144,9 +143,13 @@ def reopen(session: Session, logins: tuple[str, ...], *, request: str | None, re
 @changing
 @click.pass_obj
 def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, reason: str, dry_run: bool) -> ExitCode:
-    """Give open accounts new passwords.
+    """Set new passwords for open accounts.
 
-    The passwords go to the holders of the accounts.
+    Each account gets the same new password on every target. The password is sent to the account holder.
+
+    Example:
+
+        provisioner account rotate arge46 --reason "Password disclosed"
     """
     with started(session, dry_run=dry_run) as app:
         if request:

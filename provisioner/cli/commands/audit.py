@@ -66,14 +66,14 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command("list")
-@click.option("--login", metavar="LOGIN", help="Only events of this account.")
-@click.option("--operation", "operation_id", metavar="ID", help="Only events of this operation.")
-@click.option("--actor", metavar="ID", help="Only events that this person or policy caused.")
-@click.option("--person", metavar="ID", help="Only events about this person: data, accounts, passwords, forms, roles.")
-@click.option("--unit", metavar="CODE", help="Only events about this unit.")
-@click.option("--since", metavar="DATE", type=DAY, help="Only from this day on.")
-@click.option("--until", metavar="DATE", type=DAY, help="Only up to the end of this day.")
-@click.option("--kind", metavar="KIND", help="Only events of this kind, such as step_ended.")
+@click.option("--login", metavar="LOGIN", help="Filter by account.")
+@click.option("--operation", "operation_id", metavar="ID", help="Filter by operation.")
+@click.option("--actor", metavar="ID", help="Filter by the person or policy that caused the event.")
+@click.option("--person", metavar="PERSON", help="Filter by the person that the event is about.")
+@click.option("--unit", metavar="CODE", help="Filter by unit.")
+@click.option("--since", metavar="DATE", type=DAY, help="First day to include.")
+@click.option("--until", metavar="DATE", type=DAY, help="Last day to include.")
+@click.option("--kind", metavar="KIND", help="Filter by kind of event, for example step_ended.")
 @json_option
 @click.pass_obj
 def list_(
@@ -88,9 +88,9 @@ def list_(
     until: datetime | None,
     kind: str | None,
 ) -> ExitCode:
-    """List what happened.
+    """List the events in the audit log.
 
-    Nothing is verified here.
+    The command does not verify the audit log; 'audit verify' does.
     """
     with _audit_log(session) as audit_log:
         found = audit_log.find(
@@ -112,9 +112,30 @@ def list_(
 
 
 @click.command("verify")
-@click.option("--anchor", "given", type=_Place(needs_hash=True), multiple=True, metavar="SEQ:HASH", help="An anchor.")
-@click.option("--anchor-file", "files", type=_FILE, multiple=True, metavar="FILE", help="A file with anchors.")
-@click.option("--export", "exports", type=_FILE, multiple=True, metavar="FILE", help="Verify exports, not the store.")
+@click.option(
+    "--anchor",
+    "given",
+    type=_Place(needs_hash=True),
+    multiple=True,
+    metavar="SEQ:HASH",
+    help="Anchor to compare with. Repeatable.",
+)
+@click.option(
+    "--anchor-file",
+    "files",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="File with anchors to compare with. Repeatable.",
+)
+@click.option(
+    "--export",
+    "exports",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Export to verify instead of the store. Repeatable.",
+)
 @json_option
 @click.pass_obj
 def verify(
@@ -122,10 +143,14 @@ def verify(
 ) -> ExitCode:
     """Verify that the audit log is unchanged.
 
-    It shows the first entry that was changed. If the end of the audit log was cut off or rewritten together with the
-    record of its end, only an anchor from before shows it.
+    The command reports the first changed entry, with exit code 4. If the end of the audit log was removed or rewritten
+    together with the stored record of its end, only an earlier anchor reveals it.
 
-    Several exports are verified as one, in their order. The exit code is 4 if something is wrong.
+    If you specify several exports, the command verifies them in this order as one audit log.
+
+    Example:
+
+        provisioner audit verify --anchor-file anchors.txt
     """
     known = [*given, *(anchor for file in files for anchor in read_anchors(file))]
     watch = partial(_watched, session)
@@ -139,13 +164,14 @@ def verify(
 
 
 @click.command("anchor")
-@click.option("--file", type=_FILE, metavar="FILE", help="Append it to this file.")
+@click.option("--file", type=_FILE, metavar="FILE", help="Append the anchor to FILE.")
 @json_option
 @click.pass_obj
 def anchor(session: Session, *, file: Path | None) -> ExitCode:
-    """Print where the audit log ends, to keep elsewhere.
+    """Print an anchor of the audit log.
 
-    Keep the line where nobody can change it together with the store.
+    An anchor is a line that records where the audit log ends. Keep it where nobody can change it together with the
+    store; 'audit verify --anchor' compares the audit log with it.
     """
     with _audit_log(session) as audit_log:
         found = audit_log.anchor(viewer=session.actor, file=file)
@@ -158,29 +184,38 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
 
 @click.command("export")
 @click.option(
-    "--format", "form", type=click.Choice(["jsonl", "syslog"]), default="jsonl", help="The format; by default jsonl."
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "syslog"]),
+    default="jsonl",
+    show_default=True,
+    help="Output format.",
 )
 @click.option(
     "--after",
     type=_Place(needs_hash=False),
     default="0",
     metavar="SEQ[:HASH]",
-    help="Only what comes after this entry; with its hash, the export fails if that entry was changed.",
+    help="Export only entries after this one. With HASH, the export fails if this entry has changed.",
 )
 @click.option(
     "--enterprise-number",
     type=click.IntRange(1, 0xFFFFFFFF),
     default=DOCUMENTATION_NUMBER,
     metavar="N",
-    help=f"Yours, for the structured data of syslog; by default {DOCUMENTATION_NUMBER}, the one for documentation.",
+    help=f"Private enterprise number for syslog. Default: {DOCUMENTATION_NUMBER}, reserved for documentation.",
 )
 @json_option
 @click.pass_obj
 def export(session: Session, *, form: str, after: Head, enterprise_number: int) -> ExitCode:
     """Export the audit log as JSON Lines or syslog.
 
-    It writes one entry per line to stdout, and verifies the audit log on the way. The export ends with exit code 4 at
-    the first entry that was changed.
+    The command writes one line per entry to stdout and verifies the audit log at the same time. At the first changed
+    entry, it stops with exit code 4.
+
+    Example:
+
+        provisioner audit export --format syslog --after 1200
     """
     if session.json and form == "syslog":
         raise click.UsageError(session.output.text("Give either --json or --format syslog."))

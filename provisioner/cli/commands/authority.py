@@ -17,19 +17,23 @@ from provisioner.services.parts import authority_of
 
 _ROLE = click.Choice([role.value for role in Role])
 
-unit_option = click.option("--unit", metavar="CODE", help="For this unit and those below it; by default, everywhere.")
+unit_option = click.option(
+    "--unit", metavar="CODE", help="Unit in which the role applies, including the units below it. Default: everywhere."
+)
 
 
 @click.command("grant")
 @click.argument("person", type=PERSON)
-@click.argument("role", type=_ROLE)
+@click.argument("role", metavar="ROLE", type=_ROLE)
 @unit_option
 @recording
 @click.pass_obj
 def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run: bool) -> ExitCode:
-    """Give a person a role.
+    """Grant a role to a person.
 
-    The role has no end date.
+    ROLE is officer, supervisor, administrator, auditor or personnel_office.
+
+    The role has no end date. To grant a role for a limited period, use 'authority delegate'.
     """
     with session.application() as app:
         granted = app.delegation.grant(person, Role(role), unit=unit, actor=session.actor, dry_run=dry_run)
@@ -38,17 +42,19 @@ def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run
 
 @click.command("revoke")
 @click.argument("person")
-@click.argument("role", type=_ROLE)
+@click.argument("role", metavar="ROLE", type=_ROLE)
 @unit_option
-@click.option("--from", "delegator", metavar="PERSON", help="Take away the role that this person delegated.")
+@click.option("--from", "delegator", metavar="PERSON", help="Revoke the role that this person delegated.")
 @recording
 @click.pass_obj
 def revoke(
     session: Session, person: str, role: str, *, unit: str | None, delegator: str | None, dry_run: bool
 ) -> ExitCode:
-    """Take a role away from a person.
+    """Revoke a role from a person.
 
-    Without --unit, the role that applies everywhere is taken away.
+    ROLE is officer, supervisor, administrator, auditor or personnel_office.
+
+    Without --unit, the command revokes the role that applies everywhere.
     """
     with session.application() as app:
         held = app.delegation.revoke(
@@ -69,13 +75,19 @@ def revoke(
     type=PERSON,
     metavar="PERSON",
     required=True,
-    help="Who has the role and stays accountable.",
+    help="Person who has the role and remains accountable.",
 )
-@click.option("--to", "person", type=PERSON, metavar="PERSON", required=True, help="Who acts during the period.")
-@click.option("--role", type=_ROLE, required=True, help="The role.")
+@click.option("--to", "person", type=PERSON, metavar="PERSON", required=True, help="Person who acts during the period.")
+@click.option(
+    "--role",
+    metavar="ROLE",
+    type=_ROLE,
+    required=True,
+    help="Role to delegate: officer, supervisor, administrator, auditor or personnel_office.",
+)
 @unit_option
-@click.option("--from-date", metavar="DATE", type=DAY, help="The first day; by default it begins immediately.")
-@click.option("--until", metavar="DATE", type=DAY, required=True, help="The last day.")
+@click.option("--from-date", metavar="DATE", type=DAY, help="First day. Default: effective immediately.")
+@click.option("--until", metavar="DATE", type=DAY, required=True, help="Last day.")
 @recording
 @click.pass_obj
 def delegate(
@@ -89,10 +101,11 @@ def delegate(
     until: datetime,
     dry_run: bool,
 ) -> ExitCode:
-    """Delegate a role for a period.
+    """Delegate a role for a limited period.
 
-    The delegator stays accountable and is recorded with each action. A delegated role cannot be delegated again. A
-    supervisor needs no role for it, because the personnel system names the supervisors.
+    The delegator remains accountable and is recorded with every action of the delegate. A delegated role cannot be
+    delegated again. A supervisor can delegate without a granted role, because the personnel system names the
+    supervisors.
     """
     with session.application() as app:
         granted = app.delegation.delegate(
@@ -109,12 +122,12 @@ def delegate(
 
 
 @click.command("list")
-@click.option("--unit", metavar="CODE", help="Only those that apply to this unit.")
-@click.option("--person", metavar="ID", help="Only roles of this person, and those of people who act for this person.")
+@click.option("--unit", metavar="CODE", help="Filter by unit in which the role applies.")
+@click.option("--person", metavar="PERSON", help="Filter by person, including the people who act for this person.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, unit: str | None, person: str | None) -> ExitCode:
-    """List who has which role."""
+    """List roles and the people who have them."""
     with session.store() as store:
         grants = list_roles(store, unit=unit, person=person)
     session.output.document({"items": [grant_document(assignment) for assignment in grants]})
@@ -127,9 +140,9 @@ def list_(session: Session, *, unit: str | None, person: str | None) -> ExitCode
 @json_option
 @click.pass_obj
 def show(session: Session, person: str) -> ExitCode:
-    """Show what one person may do, and for whom.
+    """Show what a person may do, and on whose behalf.
 
-    It also shows who acts for this person.
+    The output also lists the people who act for this person.
     """
     with session.store() as store:
         authority = authority_of(session.configuration, store)

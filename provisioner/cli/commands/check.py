@@ -17,7 +17,8 @@ from provisioner.services.health_check import CheckResult, CheckStatus, HealthCh
 def command(session: Session) -> ExitCode:
     """Check that every component works.
 
-    It checks the configuration, the store, the clock, the rules, and every target and channel.
+    The command checks the configuration, the store, the clock, the rules, and every target and channel. For each
+    problem, it prints how to fix it. The exit code is 0 if there is no problem.
     """
     session.set_up_logs()
     results = list(HealthCheck(load=lambda: session.configuration).run())

@@ -13,15 +13,23 @@ from provisioner.services.clearance import ClearanceAnswer
 
 @click.command("clearance")
 @click.argument("person_id", metavar="PERSON")
-@click.option("--leaving", "passage", flag_value=Passage.LEAVING.value, help="May the person leave?")
-@click.option("--starting", "passage", flag_value=Passage.STARTING.value, help="May the person take up the post?")
+@click.option(
+    "--leaving", "passage", flag_value=Passage.LEAVING.value, help="Check whether the person is cleared to leave."
+)
+@click.option(
+    "--starting", "passage", flag_value=Passage.STARTING.value, help="Check whether the person is cleared to start."
+)
 @json_option
 @click.pass_obj
 def command(session: Session, person_id: str, *, passage: str | None) -> ExitCode:
-    """Say whether a person may leave or start.
+    """Check whether a person is cleared to leave or start.
 
-    If the person may not, the command shows what must be done first. If something cannot be determined, there is no
-    answer, and that is not a permission.
+    The exit code is 0 if the person is cleared. Otherwise it is 3, and the command lists what blocks the person and how
+    to resolve it. If something cannot be determined, the command fails.
+
+    Example:
+
+        provisioner clearance 460017 --leaving
     """
     if passage is None:
         raise click.UsageError(session.output.text("Give --leaving or --starting."))

@@ -22,17 +22,20 @@ from provisioner.testing.contract.results import Result, Verdict
     "--junit",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the results as JUnit XML.",
+    help="Also write the results to FILE as JUnit XML.",
 )
-@click.option("--unit", metavar="CODE", help="The unit of the accounts, if the target must know its units.")
+@click.option("--unit", metavar="CODE", help="Unit of the accounts, if the target accepts only units that it knows.")
 @dry_run_option
 @json_option
 @click.pass_obj
 def command(session: Session, target: str, *, junit: Path | None, unit: str | None, dry_run: bool) -> ExitCode:
     """Run the conformance tests against a target.
 
-    The tests create accounts and remove them at the end. Their logins begin with 'sozlesme'. The tests need a few
-    hundred of them, one after the other. A target that cannot delete keeps them, closed.
+    The tests create a few hundred accounts, one after another, and delete them at the end. The logins of these accounts
+    begin with 'sozlesme'. If the target cannot delete accounts, they remain as closed accounts. The exit code is 4 if a
+    test fails.
+
+    With --dry-run, the command lists the tests. Their descriptions are in English.
     """
     contract = Contract(config=session.configuration, target=target)
     if dry_run:

@@ -6,7 +6,7 @@ import click
 
 from provisioner.cli.commands.runs import run, started
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import PERSON, changing, json_option
+from provisioner.cli.options import PERSON, changing, json_option, printable_option
 from provisioner.cli.render.documents import handover_document
 from provisioner.cli.render.pages import write_page
 from provisioner.cli.render.record import page, rows
@@ -20,10 +20,17 @@ STDOUT = "-"
 
 @click.command("handover")
 @click.argument("login")
-@click.option("--to", "incoming", type=PERSON, metavar="PERSON", help="Who receives the account and the new password.")
-@click.option("--to-it-unit", is_flag=True, help="Hand it over to the custodian of the IT unit, if the post is vacant.")
 @click.option(
-    "--from", "outgoing", metavar="PERSON", help="Who hands it over; refused if somebody else holds the account."
+    "--to", "incoming", type=PERSON, metavar="PERSON", help="Person who receives the account and the new password."
+)
+@click.option(
+    "--to-it-unit", is_flag=True, help="Hand the account over to the custodian of the IT unit, if the post is vacant."
+)
+@click.option(
+    "--from",
+    "outgoing",
+    metavar="PERSON",
+    help="Person who hands the account over. The command fails if another person holds the account.",
 )
 @changing
 @click.pass_obj
@@ -39,8 +46,12 @@ def hand_over(
 ) -> ExitCode:
     """Hand an account over to another person.
 
-    The account must be open, and gets a new password. The password of the outgoing person stops working before the new
-    one is sent.
+    The account must be open. It gets a new password. The old password stops working before the new one is sent. The
+    command also creates a handover record for both sides.
+
+    Example:
+
+        provisioner handover arge46 --to 460001 --reason "Transfer"
     """
     if bool(incoming) == to_it_unit:
         raise click.UsageError(session.output.text("Give either --to PERSON or --to-it-unit."))
@@ -54,15 +65,12 @@ def hand_over(
 
 
 @click.command("list")
-@click.option("--login", metavar="LOGIN", help="Only those of this account.")
-@click.option("--person", metavar="ID", help="Only those from or to this person.")
+@click.option("--login", metavar="LOGIN", help="Filter by account.")
+@click.option("--person", metavar="PERSON", help="Filter by outgoing or incoming person.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, login: str | None, person: str | None) -> ExitCode:
-    """List the records of handovers.
-
-    The latest comes first.
-    """
+    """List handover records, latest first."""
     naming = session.configuration.content.accounts.naming
     with session.store() as store:
         wanted = known_accounts(store, naming, [login])[0].login if login else None
@@ -74,13 +82,13 @@ def list_(session: Session, *, login: str | None, person: str | None) -> ExitCod
 
 @click.command("show")
 @click.argument("operation_id", metavar="ID")
-@click.option("--html", "file", metavar="FILE", help="Write a page to print and sign; '-' is stdout.")
+@printable_option
 @json_option
 @click.pass_obj
 def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
-    """Show the record that both sides keep.
+    """Show a handover record.
 
-    ID is the id of the operation.
+    ID is the ID of the operation, as 'handover list' prints it.
     """
     if session.json and file == STDOUT:
         raise click.UsageError(session.output.text("With --json, give --html a FILE."))

@@ -23,7 +23,11 @@ def _named(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
 
 
 actor_option = click.option(
-    "--actor", metavar="ID", expose_value=False, callback=_named, help="Who decides, for the record; required."
+    "--actor",
+    metavar="ID",
+    expose_value=False,
+    callback=_named,
+    help="ID of the person who decides, for the audit log. Required here or before the command.",
 )
 
 
@@ -31,9 +35,10 @@ actor_option = click.option(
 @json_option
 @click.pass_obj
 def staged(session: Session) -> ExitCode:
-    """List the runs that wait for a release.
+    """List held runs.
 
-    These runs would close too many accounts.
+    A run is held if it would close or delete too many accounts. To decide on it, use 'policy release' or 'policy
+    discard'.
     """
     with session.store() as store:
         waiting = held_runs(store, authority_of(session.configuration, store), viewer=session.actor)
@@ -50,9 +55,9 @@ def staged(session: Session) -> ExitCode:
 @changing
 @click.pass_obj
 def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> ExitCode:
-    """Carry out a run that waits for a release.
+    """Release a held run and carry it out.
 
-    The actor is recorded in the audit log. Later operations on the same accounts replace their part of the run.
+    The audit log records the actor. If an account has a later operation, that operation takes precedence over the run.
     """
     with started(session, dry_run=dry_run) as app:
         if dry_run:
@@ -66,9 +71,9 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
 @changing
 @click.pass_obj
 def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> ExitCode:
-    """End a run that waits for a release.
+    """Discard a held run.
 
-    No account is changed.
+    No account changes.
     """
     with session.application(dry_run=dry_run) as app:
         ended = app.held_runs.discard(run_id, actor=session.actor, reason=reason, dry_run=dry_run)

@@ -23,15 +23,15 @@ _ID = click.argument("trouble_id", metavar="ID")
 @click.command("report")
 @click.argument("login")
 @click.option(
-    "--text", required=True, help="What does not work. Never write a password here: the text is kept permanently."
+    "--text", required=True, help="Description of the problem. Do not include a password: the text is kept permanently."
 )
 @recording
 @click.pass_obj
 def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCode:
-    """Report that a login does not work.
+    """Report a problem with a login.
 
-    The actor is the reporter. The unit of the account handles the report first; 'trouble escalate' passes it on to the
-    unit above. If the actor has already made the same report and it is open, that report is shown.
+    The actor is the reporter. The unit of the account handles the incident first; to pass it on to the unit above, use
+    'trouble escalate'. If the actor already has an identical open incident, the command shows that one.
     """
     with session.application() as app:
         trouble = app.incidents.report(login, text, actor=session.actor, dry_run=dry_run)
@@ -44,10 +44,10 @@ def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCod
 @recording
 @click.pass_obj
 def escalate(session: Session, trouble_id: str, *, dry_run: bool) -> ExitCode:
-    """Pass a report on to the unit above.
+    """Escalate an incident to the unit above.
 
-    It goes from a school to its district, and from there to the province. At the top it goes to the IT unit, if the
-    configuration names one.
+    An incident goes from the school to the district, and from there to the province. From the province, it goes to the
+    IT unit, if the configuration names one.
     """
     with session.application() as app:
         trouble = app.incidents.escalate(trouble_id, actor=session.actor, dry_run=dry_run)
@@ -57,11 +57,15 @@ def escalate(session: Session, trouble_id: str, *, dry_run: bool) -> ExitCode:
 
 @click.command("resolve")
 @_ID
-@click.option("--text", required=True, help="What helped. Never write a password here: the text is kept permanently.")
+@click.option(
+    "--text",
+    required=True,
+    help="Description of the solution. Do not include a password: the text is kept permanently.",
+)
 @recording
 @click.pass_obj
 def resolve(session: Session, trouble_id: str, *, text: str, dry_run: bool) -> ExitCode:
-    """Close a report, and say what helped."""
+    """Resolve an incident."""
     with session.application() as app:
         trouble = app.incidents.resolve(trouble_id, text, actor=session.actor, dry_run=dry_run)
         found = shown_with_steps(app.store, app.privacy(session.actor), trouble)
@@ -69,15 +73,12 @@ def resolve(session: Session, trouble_id: str, *, text: str, dry_run: bool) -> E
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice([state.value for state in TroubleState]), help="Only those in this state.")
-@click.option("--unit", metavar="CODE", help="Only those that this unit, or a unit below it, handles.")
+@click.option("--state", type=click.Choice([state.value for state in TroubleState]), help="Filter by state.")
+@click.option("--unit", metavar="CODE", help="Filter by handling unit, including the units below it.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
-    """List reports and the units that handle them.
-
-    The latest comes first.
-    """
+    """List incidents and the units that handle them, latest first."""
     with session.store() as store:
         troubles = store.find_troubles(state=TroubleState(state) if state else None, under=unit)
         found = shown_troubles(store, session.privacy(store), troubles)
@@ -104,7 +105,7 @@ def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
 @json_option
 @click.pass_obj
 def show(session: Session, trouble_id: str) -> ExitCode:
-    """Show one report with all its steps."""
+    """Show an incident and its history."""
     with session.store() as store:
         found = shown_with_steps(store, session.privacy(store), find_trouble(store, trouble_id))
     return _tell(session, found, dry_run=False)

@@ -23,10 +23,10 @@ from provisioner.services.setup import prepare_store
 @json_option
 @click.pass_obj
 def command(session: Session, folder: Path | None, *, dry_run: bool) -> ExitCode:
-    """Write a configuration that works, and create the store.
+    """Create a configuration and the store.
 
-    The commented configuration is written into DIR. You can repeat the command: an existing configuration stays as it
-    is, and the store is updated.
+    The command writes a commented configuration to provisioner.toml in DIR. Without DIR, it writes the file that
+    --config names. You can repeat the command: it keeps an existing configuration and updates the store.
     """
     file = folder / DEFAULT_FILE if folder else _default_file(session)
     is_new = not file.exists()

@@ -31,8 +31,9 @@ LONGEST = 40
 def command(session: Session, name: str, folder: Path | None, *, dry_run: bool) -> ExitCode:
     """Create a project for a new plug-in.
 
-    The target plug-in NAME is written into DIR, by default into a new folder ./provisioner-NAME. It works as it is,
-    with an example system that shows where the calls of the real one go. Nothing is overwritten.
+    The command writes the target plug-in NAME to DIR, which must be empty or must not exist. Without DIR, it writes to
+    ./provisioner-NAME. The project works without changes: it comes with an example system, which you replace with calls
+    to your own system.
     """
     _expect_usable(name)
     project = Project(name)

@@ -17,16 +17,13 @@ from provisioner.services.parts import authority_of, utc_now
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice([state.value for state in OperationState]), help="Only those in this state.")
-@click.option("--all", "ended_too", is_flag=True, help="All operations, including those that have ended.")
-@click.option("--unit", metavar="CODE", help="Only those of this unit and of the units below it.")
+@click.option("--state", type=click.Choice([state.value for state in OperationState]), help="Filter by state.")
+@click.option("--all", "ended_too", is_flag=True, help="Include finished operations.")
+@click.option("--unit", metavar="CODE", help="Filter by unit, including the units below it.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, ended_too: bool, unit: str | None) -> ExitCode:
-    """List the operations that have not ended.
-
-    The latest comes first.
-    """
+    """List unfinished operations, latest first."""
     with session.store() as store:
         operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
         wanted = OperationState(state) if state else None
@@ -44,9 +41,9 @@ def list_(session: Session, *, state: str | None, ended_too: bool, unit: str | N
 @json_option
 @click.pass_obj
 def show(session: Session, operation_id: str) -> ExitCode:
-    """Show one operation with its steps.
+    """Show an operation and its steps.
 
-    It also shows why the operation is stuck, and until when it waits.
+    For an unfinished operation, the output also shows why it is waiting and until when.
     """
     with session.store() as store:
         operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
@@ -85,9 +82,9 @@ def show(session: Session, operation_id: str) -> ExitCode:
 @json_option
 @click.pass_obj
 def retry(session: Session, ids: tuple[str, ...], *, dry_run: bool) -> ExitCode:
-    """Retry operations now.
+    """Retry operations immediately.
 
-    It continues only these operations, as 'resume' does, and does not wait for their next try.
+    The command continues only these operations and does not wait for their next scheduled retry.
     """
     with started(session, dry_run=dry_run) as app:
         found = app.operations.retriable(ids)

@@ -26,8 +26,8 @@ SHOWN_DIGITS = 2
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """Import staff from a CSV, TOML or Excel file.
 
-    FILE has the columns id,name,unit,title,mobile,supervisor. Known persons are overwritten. Data of a personnel system
-    takes precedence.
+    FILE has the columns id,name,unit,title,mobile,supervisor. Existing records are updated. If a personnel system is
+    connected, its data takes precedence.
     """
     with session.store() as store:
         authority = authority_of(session.configuration, store)
@@ -44,14 +44,14 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
 
 
 @click.command("show")
-@click.argument("person_id", metavar="ID")
-@click.option("--full", is_flag=True, help="Show the whole mobile number.")
+@click.argument("person_id", metavar="PERSON")
+@click.option("--full", is_flag=True, help="Show the complete mobile number.")
 @json_option
 @click.pass_obj
 def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
-    """Show one member of staff.
+    """Show a member of staff.
 
-    The data comes from the personnel system or the store.
+    The data comes from the personnel system or from the store.
     """
     with session.application() as app:
         person = app.persons.find(person_id, viewer=session.actor)

@@ -19,13 +19,15 @@ from provisioner.services.installed_plugins import InstalledPlugin, Served, desc
 
 
 @click.command("plugins")
-@click.option("--check", "ask", is_flag=True, help="Ask each target and channel whether it works and what it can do.")
+@click.option(
+    "--check", "ask", is_flag=True, help="Ask every target and channel whether it works and what it supports."
+)
 @json_option
 @click.pass_obj
 def command(session: Session, *, ask: bool) -> ExitCode:
-    """List plug-ins, their abilities and their commands.
+    """List plug-ins, their capabilities and their commands.
 
-    Plug-ins that the configuration does not name are not imported.
+    The command does not load plug-ins that the configuration does not name.
     """
     session.set_up_logs()
     config = session.configuration if session.has_configuration else None

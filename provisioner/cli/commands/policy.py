@@ -34,10 +34,7 @@ _MOST_DAYS = 3660
 @json_option
 @click.pass_obj
 def show(session: Session) -> ExitCode:
-    """Show the rule sets.
-
-    It shows where each rule set applies, and since when.
-    """
+    """Show the rule sets, where they apply and since when."""
     with session.application() as app:
         policy = app.policy
     shown = [
@@ -70,16 +67,13 @@ def show(session: Session) -> ExitCode:
 
 @click.command("due")
 @click.option(
-    "--until", metavar="DATE", type=DAY, help="Also what is due before this day; by default, what is due now."
+    "--until", metavar="DATE", type=DAY, help="Include what becomes due before this day. Default: only what is due now."
 )
-@click.option("--unit", metavar="CODE", help="Only accounts of this unit and of the units below it.")
+@click.option("--unit", metavar="CODE", help="Filter by unit, including the units below it.")
 @json_option
 @click.pass_obj
 def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCode:
-    """List what is due.
-
-    The most urgent comes first.
-    """
+    """List what is due, most urgent first."""
     with session.application() as app:
         found = app.deadlines.due(before=session.start_of(until) if until else None, unit=unit)
     items = [_deadline(session.output, account.login, deadline) for account, deadline in found.items]
@@ -105,15 +99,20 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
 @click.option(
     "--clock-is-right",
     is_flag=True,
-    help="Go on although the clock does not fit with when the store was used before; this is recorded.",
+    help="Continue even if the clock does not match the last use of the store. The audit log records this.",
 )
 @dry_run_option
 @json_option
 @click.pass_obj
 def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
-    """Do what is due: warn, renew, close.
+    """Carry out what is due: warnings, rotations and closures.
 
-    The next sweep tries again what does not work now.
+    Run this command regularly, for example hourly. It also continues incomplete operations. The next sweep retries what
+    fails.
+
+    Example:
+
+        provisioner policy sweep --dry-run
     """
     with started(session, dry_run=dry_run) as app:
         confirmed_by = session.actor if clock_is_right else None
@@ -130,16 +129,20 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
 
 @click.command("simulate")
 @click.option(
-    "--days", metavar="N", type=click.IntRange(1, _MOST_DAYS), default=30, show_default=True, help="The number of days."
+    "--days", metavar="N", type=click.IntRange(1, _MOST_DAYS), default=30, show_default=True, help="Number of days."
 )
-@click.option("--html", "file", metavar="FILE", help="Write a calendar as an HTML page.")
+@click.option("--html", "file", metavar="FILE", help="Write a calendar to FILE as an HTML page.")
 @json_option
 @click.pass_obj
 def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
-    """Show who would be warned, renewed and closed.
+    """Show what the policy would do on each of the next days.
 
-    Nothing is changed. The command runs one sweep a day on a copy of the data, at the present time of day, and assumes
-    that every action succeeds.
+    Nothing changes. The command simulates one sweep a day, at the current time of day, and assumes that every action
+    succeeds.
+
+    Example:
+
+        provisioner policy simulate --days 90 --html calendar.html
     """
     with session.application(dry_run=True) as app:
         forecast = app.deadlines.simulate(days=days)
@@ -154,9 +157,10 @@ def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
 @recording
 @click.pass_obj
 def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> ExitCode:
-    """Confirm that a duty was done.
+    """Confirm that a duty is done.
 
-    A duty is, for example, a backup.
+    A duty is something that a person must do, for example a backup. 'policy due' lists the duties with their logins and
+    rule sets.
     """
     with session.application() as app:
         after = app.deadlines.confirm(login, rule_set, actor=session.actor, dry_run=dry_run)

@@ -239,14 +239,14 @@ def _summarise(session: Session, operations: Sequence[Operation], summary: RunSu
 
 
 @click.command("resume")
-@click.option("--due", is_flag=True, help="Skip operations that wait for a later try.")
+@click.option("--due", is_flag=True, help="Skip operations that wait for a later retry.")
 @dry_run_option
 @json_option
 @click.pass_obj
 def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
     """Finish interrupted operations.
 
-    These are operations that were planned and not begun, that a crash interrupted, or that did not work the last time.
+    The command continues operations that are planned, incomplete, or interrupted by a crash.
     """
     with started(session, dry_run=dry_run) as app:
         if dry_run:

@@ -23,7 +23,7 @@ from provisioner.services.targets import System, systems
 def list_(session: Session) -> ExitCode:
     """List targets and channels and their state.
 
-    They are listed in the order in which they are used. None of them is called.
+    The list is in the order of use. The command does not contact the systems; 'check' does.
     """
     with session.store() as store:
         found = systems(session.configuration, store, utc_now)
@@ -36,16 +36,24 @@ def list_(session: Session) -> ExitCode:
 
 @click.command("maintenance")
 @click.argument("name")
-@click.option("--until", metavar="TIME", help="When it ends, such as 2026-03-01T18:00; local time, or with an offset.")
+@click.option(
+    "--until",
+    metavar="TIME",
+    help="End of the maintenance, for example 2026-03-01T18:00, in local time or with a UTC offset.",
+)
 @click.option("--off", is_flag=True, help="End the maintenance now.")
 @reason_option
 @dry_run_option
 @json_option
 @click.pass_obj
 def maintenance(session: Session, name: str, *, until: str | None, off: bool, reason: str, dry_run: bool) -> ExitCode:
-    """Suspend a target or channel during maintenance.
+    """Suspend a target or channel for maintenance.
 
-    Operations that need it wait, and nobody is alarmed.
+    During the maintenance, operations that need the target or channel wait, and no alarm is raised.
+
+    Example:
+
+        provisioner target maintenance posta --until 2026-03-01T18:00
     """
     if off is (until is not None):
         raise click.UsageError(session.output.text("Give either --until TIME or --off."))
@@ -72,14 +80,14 @@ def maintenance(session: Session, name: str, *, until: str | None, off: bool, re
 
 @click.command("resume")
 @click.argument("name")
-@click.option("--force", is_flag=True, help="Use it again even if the check fails.")
+@click.option("--force", is_flag=True, help="Resume even if the check fails.")
 @dry_run_option
 @json_option
 @click.pass_obj
 def resume(session: Session, name: str, *, force: bool, dry_run: bool) -> ExitCode:
-    """Use a quarantined target or channel again.
+    """Resume a quarantined target or channel.
 
-    It must pass a check first.
+    The command checks the target or channel first. If the check fails, the quarantine remains.
     """
     with session.application() as app:
         is_quarantined = app.targets.resume(name, actor=session.actor, force=force, dry_run=dry_run)

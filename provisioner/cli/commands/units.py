@@ -29,7 +29,12 @@ from provisioner.services.units import changed_units, unit_details
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """Import units from a CSV, TOML or Excel file.
 
-    FILE has the columns code,name,kind,parent,login,custodian. Known units are overwritten. No account is changed.
+    FILE has the columns code,name,kind,parent,login,custodian. Existing units are updated. No account changes; to open
+    accounts, use 'unit open'.
+
+    Example:
+
+        provisioner unit import units.csv --dry-run
     """
     with session.store() as store:
         manifest = read_units(file, session.configuration.content.accounts.naming, store)
@@ -49,10 +54,15 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
 @changing
 @click.pass_obj
 def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
-    """Open the accounts of units, or reopen them.
+    """Open or reopen the accounts of units.
 
-    Give the codes of units, or one CSV, TOML or .xlsx FILE, which is imported first. All accounts are opened in
-    one run.
+    Specify unit codes, or one CSV, TOML or Excel FILE, which is imported first. All accounts are opened in one run.
+    Each account gets a new password, which is sent to its holder.
+
+    Examples:
+
+        provisioner unit open il-mem ar-ge
+        provisioner unit open units.csv --dry-run
     """
     lists = [text for text in given if _is_list(text)]
     if len(lists) > 1:
@@ -68,13 +78,20 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
 
 @click.command("close")
 @click.argument("codes", metavar="CODE...", nargs=-1, required=True)
-@click.option("--with-subtree", is_flag=True, help="Also close the units below.")
+@click.option("--with-subtree", is_flag=True, help="Include the units below.")
 @changing
 @click.pass_obj
 def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reason: str, dry_run: bool) -> ExitCode:
     """Close the accounts of units.
 
-    Nobody can log in after that. All accounts are closed in one run.
+    Nobody can log in to a closed account. Its data is kept.
+
+    All accounts are closed in one run. A run that exceeds the mass-change limit is held, with exit code 6: see 'policy
+    staged'.
+
+    Example:
+
+        provisioner unit close ar-ge --with-subtree --dry-run
     """
     with started(session, dry_run=dry_run) as app:
         plan = app.units.plan_closing(codes, session.initiator(reason), with_subtree=with_subtree)
@@ -85,7 +102,7 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
 @json_option
 @click.pass_obj
 def list_(session: Session) -> ExitCode:
-    """List the units as a tree."""
+    """List units as a tree."""
     with session.store() as store:
         rows = list(_tree(session.privacy(store).shown(store.all_units())))
     session.output.document({"items": [unit_document(unit) for _, unit in rows]})
@@ -104,10 +121,7 @@ def list_(session: Session) -> ExitCode:
 @json_option
 @click.pass_obj
 def show(session: Session, code: str) -> ExitCode:
-    """Show one unit.
-
-    It shows its accounts and the units directly below it.
-    """
+    """Show a unit, its accounts and the units directly below it."""
     with session.store() as store:
         details = unit_details(store, session.privacy(store), code)
     shown = [account_document(account, targets) for account, targets in details.accounts]
