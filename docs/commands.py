@@ -8,7 +8,7 @@ import attrs
 import click
 
 from provisioner.cli import extensions
-from provisioner.cli.help import paragraphs
+from provisioner.cli.help import paragraphs, speak
 from provisioner.cli.lazy import CommandGroup, CommandSpec, load
 from provisioner.cli.table import COMMANDS
 from provisioner.services.installed_plugins import installed
@@ -45,7 +45,8 @@ class DocumentedCommand:
 
 
 def options(command: click.Command) -> list[tuple[str, str]]:
-    """Return the options of a command with their help, as ``--help`` shows them."""
+    """Return the options of a command with their help, as ``--help`` shows them in English."""
+    speak(str)
     context = click.Context(command)
     records = [option.get_help_record(context) for option in command.params if isinstance(option, click.Option)]
     return [record for record in records if record]
