@@ -21,7 +21,7 @@ from tests.cli.conftest import Office, typed
 
 #: What must not be imported to say what there is.
 HEAVY = {
-    "alembic", "attrs", "cattrs", "httpx", "importlib.metadata", "ldap3", "phonenumbers", "pluggy", "rich",
+    "alembic", "attrs", "cattrs", "httpx", "importlib.metadata", "jinja2", "ldap3", "phonenumbers", "pluggy", "rich",
     "sqlalchemy", "structlog", "tenacity", "tomllib", "provisioner.core.api.errors", "provisioner.services.bootstrap",
 }  # fmt: skip
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from provisioner.cli.render.pages import filled, tag
+import attrs
+
+from provisioner import templates
 from provisioner.cli.session import Session
 from provisioner.core.api.rules import Action
 from provisioner.core.model.text import Text
@@ -15,44 +17,52 @@ from provisioner.core.policy.simulation import Day
 SHADES = 5
 
 
+@attrs.frozen
+class CalendarDay:
+    """One day of one action."""
+
+    date: date
+    #: To how many accounts it happens; ``None`` outside the simulation.
+    count: int | None
+    #: The count of the day on which most happens.
+    _most: int
+
+    @property
+    def shade(self) -> int:
+        """How dark the day is, from 0 to :data:`SHADES`."""
+        return -(-SHADES * (self.count or 0) // self._most)
+
+
 def page(days: Sequence[Day], session: Session) -> str:
     """Return a page with one calendar for each action that occurs."""
-    text = session.output.text
+    output = session.output
     actions = [action for action in Action if any(day.count(action) for day in days)]
-    return filled(
+    return templates.render(
+        __package__,
         "heatmap.html",
         language=session.language,
-        title=tag("h1", text("What the rules would do from {first} to {last}", first=days[0].date, last=days[-1].date)),
-        calendars="\n".join(_calendar(action, days, session) for action in actions),
-        note=tag("p", text("nothing was changed")),
+        title=output.text("What the rules would do from {first} to {last}", first=days[0].date, last=days[-1].date),
+        weekdays=[output.said(name) for name in _WEEKDAYS],
+        calendars=[
+            {
+                "action": output.word(action),
+                "total": sum(day.count(action) for day in days),
+                "weeks": _weeks(action, days),
+            }
+            for action in actions
+        ],
+        note=output.text("nothing was changed"),
     )
 
 
-def _calendar(action: Action, days: Sequence[Day], session: Session) -> str:
+def _weeks(action: Action, days: Sequence[Day]) -> Iterator[list[CalendarDay]]:
+    """Yield the weeks from Monday to Sunday that contain these days."""
     counts = {day.date: day.count(action) for day in days}
-    most, total = max(counts.values()), sum(counts.values())
-    weekdays = "".join(tag("th", session.output.said(name), scope="col") for name in _WEEKDAYS)
-    rows = "\n".join(
-        f"<tr>{tag('th', week[0].isoformat(), scope='row')}{''.join(_cell(day, counts, most) for day in week)}</tr>"
-        for week in _weeks(days[0].date, days[-1].date)
-    )
-    heading = tag("h2", f"{session.output.word(action)}: {total}")
-    return f"<section>{heading}<table><tr><th></th>{weekdays}</tr>\n{rows}</table></section>"
-
-
-def _cell(day: date, counts: dict[date, int], most: int) -> str:
-    if day not in counts:
-        return "<td></td>"
-    count = counts[day]
-    shade = -(-SHADES * count // most)
-    return tag("td", count or "·", class_=f"shade{shade}", title=day.isoformat())
-
-
-def _weeks(first: date, last: date) -> Iterator[list[date]]:
-    """Yield the weeks from Monday to Sunday that hold these days."""
-    monday = first - timedelta(days=first.weekday())
-    while monday <= last:
-        yield [monday + timedelta(days=number) for number in range(7)]
+    most = max(counts.values())
+    monday = days[0].date - timedelta(days=days[0].date.weekday())
+    while monday <= days[-1].date:
+        dates = [monday + timedelta(days=number) for number in range(7)]
+        yield [CalendarDay(day, counts.get(day), most) for day in dates]
         monday += timedelta(weeks=1)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from provisioner import templates
 from provisioner.cli.render.documents import handover_document
-from provisioner.cli.render.pages import escape, filled
 from provisioner.cli.session import Session
 from provisioner.core.model import Handover
 
@@ -31,23 +31,20 @@ def rows(handover: Handover, not_on: Sequence[str], session: Session) -> list[tu
 def page(handover: Handover, not_on: Sequence[str], session: Session) -> str:
     """Return the record as one HTML page that needs no other file, with a line for each signature."""
     text = session.output.text
-    below = text("date, signature")
     signatures = [
-        (text("handed over by"), handover.outgoing_name or handover.outgoing or "", below),
-        (text("received by"), handover.incoming_name, below),
+        (text("handed over by"), handover.outgoing_name or handover.outgoing or ""),
+        (text("received by"), handover.incoming_name),
     ]
-    return filled(
+    return templates.render(
+        __package__,
         "record.html",
         language=session.language,
-        title=escape(text("Record of handover")),
-        rows=_joined('<tr><th scope="row">{}</th><td>{}</td></tr>', rows(handover, not_on, session)),
-        signatures=_joined("<div><p>{}</p><p>{}</p><hr><p>{}</p></div>", signatures),
-        note=escape(text("The password went by SMS to the one who received the account; nobody else has seen it.")),
+        title=text("Record of handover"),
+        rows=rows(handover, not_on, session),
+        signatures=signatures,
+        below=text("date, signature"),
+        note=text("The password went by SMS to the one who received the account; nobody else has seen it."),
     )
-
-
-def _joined(pattern: str, filling: Iterable[tuple[str, ...]]) -> str:
-    return "\n".join(pattern.format(*map(escape, texts)) for texts in filling)
 
 
 def _person(person_id: str | None, name: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from provisioner.cli.render.pages import escape, filled, tag
+from provisioner import templates
 from provisioner.cli.session import Session
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.privacy import MASK
@@ -37,13 +37,15 @@ def page(form: AccessRequest, find: Callable[[Collection[str]], Mapping[str, Per
         (text("officer"), _named(form.officer, people)),
     )
     note = text("Requester, supervisor and officer are three persons. The form stays in the archive of the unit.")
-    return filled(
+    return templates.render(
+        __package__,
         "record.html",
         language=session.language,
-        title=escape(text("User request form")),
-        rows="\n".join(_row(*row) for row in rows(form, people, session)),
-        signatures="\n".join(_signature(*signature, text("date, signature")) for signature in signatures),
-        note=escape(note),
+        title=text("User request form"),
+        rows=rows(form, people, session),
+        signatures=signatures,
+        below=text("date, signature"),
+        note=note,
     )
 
 
@@ -51,14 +53,6 @@ def _parts(form: AccessRequest) -> Collection[str]:
     """Return the ids of all who have a part in a form."""
     parts = (form.requester, form.recipient, form.approver, form.approver_for, form.officer, form.officer_for)
     return {part for part in parts if part and part != MASK}
-
-
-def _row(name: str, value: str) -> str:
-    return f"<tr>{tag('th', name, scope='row')}{tag('td', value)}</tr>"
-
-
-def _signature(part: str, name: str, below: str) -> str:
-    return f"<div>{tag('p', part)}{tag('p', name)}<hr>{tag('p', below)}</div>"
 
 
 def rows(form: AccessRequest, people: Mapping[str, Person], session: Session) -> list[tuple[str, str]]:
