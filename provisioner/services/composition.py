@@ -10,8 +10,8 @@ import attrs
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.events import Event
 from provisioner.core.api.messages import ChooseLogin
+from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.execution import EngineContext
 from provisioner.core.engine.holds import Staging
 from provisioner.core.engine.limits import Guard
 from provisioner.core.engine.passwords import PasswordMaker

@@ -75,8 +75,8 @@ class KindSpec:
 _NOT_RENEWING = frozenset({OperationKind.CREATE, OperationKind.REOPEN, OperationKind.CLOSE, OperationKind.DELETE})
 
 #: Each kind with what follows from it. A new kind needs an entry here, its message and its hook in this package, and
-#: its step in the engine. A rotation or a handover takes the place of no opening and no closing, because there may be
-#: no account to rotate.
+#: its method in the planner. A rotation or a handover takes the place of no opening and no closing, because there may
+#: be no account to rotate.
 KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
     {
         OperationKind.CREATE: KindSpec(

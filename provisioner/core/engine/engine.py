@@ -29,7 +29,8 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import CheckChannel
-from provisioner.core.engine.execution import EngineContext, Execution
+from provisioner.core.engine.context import EngineContext
+from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.holds import Staging
 from provisioner.core.engine.limits import Share
 from provisioner.core.engine.plan import Plan, PlannedOperation

@@ -9,9 +9,8 @@ target.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 
 import attrs
 
@@ -20,7 +19,6 @@ from provisioner.core.api.errors import (
     InMaintenanceError,
     ItemMisconfiguredError,
     LeaseLostError,
-    LockedError,
     MisconfiguredError,
     NotAppliedError,
     OmittedError,
@@ -40,26 +38,18 @@ from provisioner.core.api.fencing import Lease, fenced
 from provisioner.core.api.kinds import KINDS, KindSpec
 from provisioner.core.api.messages import (
     AccountChange,
-    CloseAccount,
-    CreateAccount,
-    DeleteAccount,
     DeliverSecret,
     DeliveryReceipt,
-    HandOver,
     Presence,
     ProbeAccount,
     Receipt,
-    RotateSecret,
 )
-from provisioner.core.api.rules import MetDeadline
+from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.delivery import deliver
-from provisioner.core.engine.master_data import MobileMark
-from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.engine.ports import Recorder
+from provisioner.core.engine.proofs import Proof, proof
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
-from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import (
     Account,
     AccountState,
@@ -72,36 +62,6 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.model.secret import Secret
-
-
-@attrs.frozen(kw_only=True)
-class EngineContext:
-    """What every operation of a run shares."""
-
-    targets: Sequence[Target]
-    #: In the order in which they are tried.
-    channels: Sequence[Channel]
-    passwords: PasswordMaker
-    retry: Retry
-    now: Callable[[], datetime]
-    #: Makes events durable and shows them to the observers.
-    record: Recorder
-    #: Returns the lease of an operation that this process has begun, by its login and id.
-    lease: Callable[[str, str], Lease]
-    #: How long to wait after taking an operation over from a process that may still be alive: until its own clock
-    #: has ended its lease, and its last call has ended.
-    takeover_wait: timedelta
-    #: Returns the account with its next deadlines, given the deadlines already met.
-    plan_ahead: Callable[[Account, Unit, Sequence[MetDeadline]], Account] = lambda account, *_: attrs.evolve(
-        account, next_deadline=None, next_action=None, closes_at=None
-    )
-    #: Returns what stands for a mobile number in the audit log.
-    mobile_mark: MobileMark = lambda _: None
-
-    @property
-    def deliverers(self) -> Sequence[Channel]:
-        """The channels that bring passwords to their owners, in the order in which they are tried."""
-        return able(self.channels, DELIVER)
 
 
 @attrs.define(eq=False)
@@ -172,15 +132,12 @@ class Execution:
     # -- the two courses -------------------------------------------------------------------------------------------
 
     def _give_new_secret(self, secret: Secret) -> None:
-        request = self._request(secret)
-        probe = ProbeAccount(account=self.work.account, secret=secret)
+        request = self.work.request(secret)
         able, missing = self._able(self._spec.hook)
         if missing:
             raise missing[0]
         for target in able:
-            proof = _proof(target, partial(_takes_secret, target, probe, reopens=self._spec.opens))
-            self._change(target, request, proof)
-            self._prove(target, proof)
+            self._change(target, request, self._proof(target, secret))
         self._deliver(secret)
 
     def _shut(self) -> None:
@@ -188,40 +145,19 @@ class Execution:
 
         Targets that do not work come last, so that their time-outs keep no other door open.
         """
-        make, is_shut = _SHUTTING[self._spec.leaves]
-        request = make(operation_id=self.work.operation.id, account=self.work.account, unit=self.work.unit)
+        request = self.work.request()
         able, missing = self._able(self._spec.hook)
         errors: list[TargetError] = [*missing]
         for target in sorted(able, key=lambda candidate: candidate.breaker.failing):
-            proof = _proof(target, partial(is_shut, target, ProbeAccount(account=self.work.account)))
             try:
-                self._change(target, request, proof)
-                self._prove(target, proof)
+                self._change(target, request, self._proof(target))
             except TargetError as error:
                 errors.append(error)
         if errors:
             raise min(errors, key=_how_far_off)
 
-    def _request(self, secret: Secret) -> AccountChange:
-        work = self.work
-        if self._kind is OperationKind.ROTATE:
-            return RotateSecret(operation_id=work.operation.id, account=work.account, unit=work.unit, secret=secret)
-        if self._kind is OperationKind.HANDOVER:
-            return HandOver(
-                operation_id=work.operation.id,
-                account=work.account,
-                unit=work.unit,
-                outgoing=work.outgoing,
-                holder=work.recipient,
-                secret=secret,
-            )
-        return CreateAccount(
-            operation_id=work.operation.id,
-            account=work.account,
-            unit=work.unit,
-            holder=work.recipient,
-            secret=secret,
-        )
+    def _proof(self, target: Target, secret: Secret | None = None) -> Proof:
+        return proof(self._spec, target, ProbeAccount(account=self.work.account, secret=secret))
 
     def _able(self, hook: str) -> tuple[list[Target], list[UnsupportedError]]:
         """Return the targets that have the hook, and what keeps the operation from being done on the others.
@@ -251,7 +187,12 @@ class Execution:
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
-    def _change(self, target: Target, request: AccountChange, proof: Callable[[], bool | None]) -> None:
+    def _change(self, target: Target, request: AccountChange, proof: Proof) -> None:
+        """Make a change on one target and prove it."""
+        self._apply(target, request, proof)
+        self._prove(target, proof)
+
+    def _apply(self, target: Target, request: AccountChange, proof: Proof) -> None:
         """Make a change on one target, and find out what happened when the answer was lost."""
         position = self._begin(target.name, self._spec.hook)
         doubtful = False
@@ -282,7 +223,7 @@ class Execution:
         self._changed.insert(0, (target, request, receipt.undo))
         self._log.end(position, receipt.outcome, reference=receipt.reference)
 
-    def _find_out(self, proof: Callable[[], bool | None], error: TargetError) -> Receipt:
+    def _find_out(self, proof: Proof, error: TargetError) -> Receipt:
         proved = self.context.retry.call(lambda _: proof())
         if proved:
             return Receipt(outcome=Outcome.APPLIED, detail="found by a probe, after the answer was lost")
@@ -290,7 +231,7 @@ class Execution:
             raise error
         raise NotAppliedError("{error}; a probe showed that nothing had changed", error=error.text)
 
-    def _prove(self, target: Target, proof: Callable[[], bool | None]) -> None:
+    def _prove(self, target: Target, proof: Proof) -> None:
         """Prove that the change is there, with a log-in where there is a password."""
         position = self._log.begin_to_look(target.name, PROBE)
         if error := target.lacks(PROBE):
@@ -490,47 +431,3 @@ _STATE_BEFORE = {
 def _how_far_off(error: TargetError) -> int:
     """Rank the errors of several targets: what may work soon comes first, and what will never work last."""
     return 2 if isinstance(error, RefusedError) else 1 if isinstance(error, InMaintenanceError) else 0
-
-
-def _proof(target: Target, look: Callable[[], bool | None]) -> Callable[[], bool | None]:
-    """Return what shows whether something was done; it tells nothing on a target that cannot be looked at."""
-    return (lambda: None) if target.lacks(PROBE) else look
-
-
-def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool | None:
-    """Look whether the secret logs in.
-
-    Raises:
-
-        LockedError: Nothing does, because somebody else locked the account.
-    """
-    report = target.probe(probe)
-    if report.presence is Presence.DISABLED and (report.lock or not reopens):
-        raise _locked(target, probe.account, report.lock)
-    return report.secret_accepted if report.presence is Presence.ENABLED else False
-
-
-def _locked(target: Target, account: Account, lock: str) -> LockedError:
-    return LockedError(
-        "{login} is locked on {target}: {lock}",
-        cure="ask an administrator of {target} to unlock it, then run the command again; or close it everywhere with"
-        " 'provisioner account close {login}'",
-        target=target.name,
-        login=account.login,
-        lock=lock or "not by this program",
-    )
-
-
-def _is_shut(target: Target, probe: ProbeAccount) -> bool:
-    return target.probe(probe).presence is not Presence.ENABLED
-
-
-def _is_absent(target: Target, probe: ProbeAccount) -> bool:
-    return target.probe(probe).presence is Presence.ABSENT
-
-
-#: How an operation is asked for and proved after which nobody can log in, by what it leaves on a target.
-_SHUTTING: Mapping[TargetState, tuple[type[CloseAccount | DeleteAccount], Callable[[Target, ProbeAccount], bool]]] = {
-    TargetState.CLOSED: (CloseAccount, _is_shut),
-    TargetState.ABSENT: (DeleteAccount, _is_absent),
-}

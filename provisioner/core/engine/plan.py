@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
+from provisioner.core.api.kinds import KINDS
+from provisioner.core.api.messages import AccountChange
 from provisioner.core.api.rules import MetDeadline
 from provisioner.core.model import (
     Account,
@@ -16,6 +19,7 @@ from provisioner.core.model import (
     Person,
     Unit,
 )
+from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
 #: A user name: one word of letters and digits (000 m.4/f), with the three signs that mailboxes have inside it.
@@ -49,6 +53,24 @@ class PlannedOperation:
             msg = f"{self.operation.kind} of {self.account.login} has nobody to receive a password"
             raise ValueError(msg)
         return self.holder
+
+    def request(self, secret: Secret | None = None) -> AccountChange:
+        """Return what each target is asked: the message of the kind, with as much of this as it carries.
+
+        Args:
+
+            secret: The new password, for operations that make one.
+        """
+        spec = KINDS[self.operation.kind]
+        values: dict[str, Any] = {
+            "operation_id": self.operation.id,
+            "account": self.account,
+            "unit": self.unit,
+            "outgoing": self.outgoing,
+            "holder": self.recipient if spec.delivers else None,
+            "secret": secret,
+        }
+        return spec.message(**{name: values[name] for name in attrs.fields_dict(spec.message)})
 
     @property
     def begun_before(self) -> bool:

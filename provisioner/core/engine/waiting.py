@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from provisioner.core.api.errors import InMaintenanceError
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.engine.execution import EngineContext
+from provisioner.core.engine.context import EngineContext
 from provisioner.core.gateways.gateway import Gateway
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.model import Operation

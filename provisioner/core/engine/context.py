@@ -1,0 +1,47 @@
+"""What all operations of a run share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import attrs
+
+from provisioner.core.api.fencing import Lease
+from provisioner.core.api.rules import MetDeadline
+from provisioner.core.engine.master_data import MobileMark
+from provisioner.core.engine.passwords import PasswordMaker
+from provisioner.core.engine.ports import Recorder
+from provisioner.core.gateways.gateway import DELIVER, Channel, Target, able
+from provisioner.core.gateways.retrying import Retry
+from provisioner.core.model import Account, Unit
+
+
+@attrs.frozen(kw_only=True)
+class EngineContext:
+    """What every operation of a run shares."""
+
+    targets: Sequence[Target]
+    #: In the order in which they are tried.
+    channels: Sequence[Channel]
+    passwords: PasswordMaker
+    retry: Retry
+    now: Callable[[], datetime]
+    #: Makes events durable and shows them to the observers.
+    record: Recorder
+    #: Returns the lease of an operation that this process has begun, by its login and id.
+    lease: Callable[[str, str], Lease]
+    #: How long to wait after taking an operation over from a process that may still be alive: until its own clock
+    #: has ended its lease, and its last call has ended.
+    takeover_wait: timedelta
+    #: Returns the account with its next deadlines, given the deadlines already met.
+    plan_ahead: Callable[[Account, Unit, Sequence[MetDeadline]], Account] = lambda account, *_: attrs.evolve(
+        account, next_deadline=None, next_action=None, closes_at=None
+    )
+    #: Returns what stands for a mobile number in the audit log.
+    mobile_mark: MobileMark = lambda _: None
+
+    @property
+    def deliverers(self) -> Sequence[Channel]:
+        """The channels that bring passwords to their owners, in the order in which they are tried."""
+        return able(self.channels, DELIVER)

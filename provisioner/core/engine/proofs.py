@@ -1,0 +1,55 @@
+"""Proves on a target what an operation leaves there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from provisioner.core.api.errors import LockedError
+from provisioner.core.api.kinds import KindSpec
+from provisioner.core.api.messages import Presence, ProbeAccount
+from provisioner.core.gateways.gateway import PROBE, Target
+from provisioner.core.model import Account, TargetState
+
+#: Tells whether an operation did its work on a target; ``None`` if that cannot be told.
+Proof = Callable[[], bool | None]
+
+
+def proof(spec: KindSpec, target: Target, probe: ProbeAccount) -> Proof:
+    """Return what shows whether an operation did its work. It tells nothing on a target that has no probe.
+
+    Calling it raises a :class:`~provisioner.core.api.errors.LockedError` if the account accepts no password, because
+    somebody else locked it, and other target errors if the target cannot tell.
+
+    Args:
+
+        spec: What follows from the kind of the operation.
+
+        target: The target.
+
+        probe: The account, and the new password if there is one.
+    """
+    if target.lacks(PROBE):
+        return lambda: None
+    if spec.delivers:
+        return lambda: _takes_secret(target, probe, reopens=spec.opens)
+    if spec.leaves is TargetState.ABSENT:
+        return lambda: target.probe(probe).presence is Presence.ABSENT
+    return lambda: target.probe(probe).presence is not Presence.ENABLED
+
+
+def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool | None:
+    report = target.probe(probe)
+    if report.presence is Presence.DISABLED and (report.lock or not reopens):
+        raise _locked(target, probe.account, report.lock)
+    return report.secret_accepted if report.presence is Presence.ENABLED else False
+
+
+def _locked(target: Target, account: Account, lock: str) -> LockedError:
+    return LockedError(
+        "{login} is locked on {target}: {lock}",
+        cure="ask an administrator of {target} to unlock it, then run the command again; or close it everywhere with"
+        " 'provisioner account close {login}'",
+        target=target.name,
+        login=account.login,
+        lock=lock or "not by this program",
+    )
