@@ -11,25 +11,28 @@ PYTEST := $(ROOMY) $(BIN)/pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .NOTPARALLEL:
-.PHONY: demo test test-slow check coverage types lowest matrix docs servers clean
+.PHONY: demo test test-slow check coverage types lowest matrix docs messages servers clean
+
+TRANSLATIONS := $(wildcard provisioner/locale/*/LC_MESSAGES/*.po plugins/*/*/locale/*/LC_MESSAGES/*.po)
+READY := $(VENV)/.installed-dev $(TRANSLATIONS:.po=.mo)
 
 ## The whole story, on this machine. Installs nothing outside .venv.
 demo: $(VENV)/.installed
 	@$(BIN)/provisioner demo
 
 ## Every check, and the tests whatever the checks find; installs the servers' Debian packages where it may.
-test: servers $(VENV)/.installed-dev
+test: servers $(READY)
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=$$?; \
 	$(PYTEST) -m 'not slow' || status=$$?; \
 	exit $$status
 
 ## The tests that start, kill or wait for whole programs.
-test-slow: servers $(VENV)/.installed-dev
+test-slow: servers $(READY)
 	@$(PYTEST) -m slow
 
 ## What needs no server: style, types, layers and the documentation.
-check: $(VENV)/.installed-dev
+check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -39,16 +42,19 @@ check: $(VENV)/.installed-dev
 	@$(MAKE) --no-print-directory docs
 
 ## The documentation as a site, in build/site. A broken link is an error.
-docs: $(VENV)/.installed-dev
+docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+## The translations, compiled for the program.
+messages: $(READY)
+
 ## How much of the core and the store their own tests reach; less than before is an error.
-coverage: $(VENV)/.installed-dev
+coverage: $(READY)
 	@$(PYTEST) -m 'not slow' --cov --cov-report= tests/core tests/store
 	$(BIN)/coverage report
 
 ## What the editors of plug-in authors see. The first time, pyright comes with a Node.js of some 60 MB.
-types: $(VENV)/.installed-dev
+types: $(READY)
 	$(PIP) install --group types
 	$(BIN)/basedpyright
 
@@ -68,12 +74,16 @@ clean:
 $(BIN)/python:
 	@bash .ci/venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
+# The installation compiles the translations; developers need not install anew for each change of one.
+$(VENV)/.installed: pyproject.toml compile_messages.py $(TRANSLATIONS) | $(BIN)/python
 	$(PIP) install --editable .
 	@touch $@
 
 # Dependency groups need pip 25.1.
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/.installed-dev: pyproject.toml compile_messages.py | $(BIN)/python
 	$(PIP) install --upgrade 'pip>=25.1'
 	$(PIP) install --editable . --group dev --group docs
 	@touch $@ $(VENV)/.installed
+
+%.mo: %.po | $(VENV)/.installed-dev
+	$(BIN)/pybabel --quiet compile --input-file $< --output-file $@

@@ -1,20 +1,16 @@
-"""Messages in the reader's language. English is in the code, Turkish in the ``tr.toml`` of each package."""
+"""Messages in the reader's language. English is in the code, Turkish in the ``locale`` folder of each package."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from functools import cache
+from gettext import GNUTranslations, NullTranslations
 from importlib import resources
-from importlib.resources.abc import Traversable
 from importlib.util import find_spec
+from typing import Self
 
 import attrs
-
-#: Where the product's own messages are: those of its parts that have a file of their own, and all others.
-PARTS = (".", "store", "demo", "rules")
 
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)[^{}]*\}")
 
@@ -25,14 +21,14 @@ class Catalogue:
 
     Args:
 
-        templates: The translations, by English template.
+        translations: Where it looks.
     """
 
-    templates: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    translations: NullTranslations = attrs.field(factory=NullTranslations, repr=False)
 
     @classmethod
-    def of(cls, language: str, plugins: Iterable[str] = ()) -> Catalogue:
-        """Return the catalogue of a language.
+    def of(cls, language: str, plugins: Iterable[str] = ()) -> Self:
+        """Return the messages of the product in a language.
 
         Args:
 
@@ -40,32 +36,53 @@ class Catalogue:
 
             plugins: The plug-ins whose messages are wanted too, by the names of their entry points.
         """
-        return _load(language, tuple(plugins))
+        return cls(_messages(language, tuple(plugins)))
 
-    def __call__(self, template: str, /) -> str:
+    @classmethod
+    def of_help(cls, language: str) -> Self:
+        """Return the texts of ``--help`` and of usage errors in a language, those of click included."""
+        return cls(_help_texts(language))
+
+    def gettext(self, template: str, /) -> str:
         """Return the template in this language."""
-        return self.templates.get(template, template)
+        said = self.translations.gettext(template) if template else ""
+        return said if _places(said) == _places(template) else template
+
+    def ngettext(self, singular: str, plural: str, count: int, /) -> str:
+        """Return the template in this language that fits *count*."""
+        said = self.translations.ngettext(singular, plural, count)
+        english = singular if count == 1 else plural
+        return said if _places(said) <= _places(plural) else english
 
     def sentence(self, text: str) -> str:
         """Return a sentence in this language. A single word stays: it may be a name."""
-        return self(text) if " " in text else text
+        return self.gettext(text) if " " in text else text
 
 
 @cache
-def _load(language: str, plugins: tuple[str, ...]) -> Catalogue:
-    if language == "en":
-        return Catalogue()
-    own = resources.files("provisioner")
-    folders = [*(own / part for part in PARTS), *map(resources.files, _packages(plugins))]
-    return Catalogue({english: said for folder in folders for english, said in _read(folder / f"{language}.toml")})
+def _messages(language: str, plugins: tuple[str, ...]) -> NullTranslations:
+    found = _read("provisioner", "provisioner", language)
+    for package in _packages(plugins) if language != "en" else ():
+        found.add_fallback(_read(package, package, language))
+    return found
 
 
-def _read(file: Traversable) -> Iterator[tuple[str, str]]:
-    """Yield what can be used of a file: whoever is being told of an error must not meet another one in its words."""
-    with suppress(OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        for english, said in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            if isinstance(said, str) and _places(english) == _places(said):
-                yield english, said
+@cache
+def _help_texts(language: str) -> NullTranslations:
+    return _read("provisioner", "help", language)
+
+
+def _read(package: str, domain: str, language: str) -> NullTranslations:
+    """Return what a package has in a language: nothing, where there is no file or it is damaged.
+
+    Somebody is being told of an error, and another one must not hide it.
+    """
+    try:
+        folder = resources.files(package) / "locale" / language / "LC_MESSAGES"
+        with (folder / f"{domain}.mo").open("rb") as stream:
+            return GNUTranslations(stream)
+    except Exception:
+        return NullTranslations()
 
 
 def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
@@ -75,7 +92,7 @@ def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
 
     for entry in entry_points(group=ENTRY_POINT_GROUP) if plugins else ():
         package = entry.module.partition(".")[0]
-        if entry.name in plugins and find_spec(package):
+        if entry.name in plugins and package != "provisioner" and find_spec(package):
             yield package
 
 

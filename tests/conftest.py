@@ -6,6 +6,8 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_configure() -> None:
+    """Compile the translations that have changed, where the tool for that is installed."""
+    with suppress(ImportError):
+        from compile_messages import compile_stale
+
+        compile_stale(Path(__file__).parents[1])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

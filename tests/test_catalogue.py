@@ -8,12 +8,15 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from inspect import cleandoc
+from io import BytesIO
 from pathlib import Path
 
 import attrs
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
 
-from provisioner.catalogue import PARTS, Catalogue
+from provisioner.catalogue import Catalogue
 from provisioner.cli.commands.runs import _COUNTED
 from provisioner.cli.help import paragraphs
 from provisioner.core.api import errors
@@ -27,11 +30,12 @@ from provisioner.services.health_check import CheckStatus
 from provisioner.services.installed_plugins import PluginState
 from provisioner.services.targets import Condition
 from provisioner.testing.contract.results import Verdict
+from tests.translations import Spoken, turkish
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "provisioner"
-#: Each folder with a catalogue of its own; a file belongs to the innermost one.
-FOLDERS = [*(OWN / part for part in PARTS), *sorted(ROOT.glob("plugins/*/provisioner_*"))]
+#: Each folder with a catalogue of its own.
+FOLDERS = [OWN, *sorted(ROOT.glob("plugins/*/provisioner_*"))]
 
 #: Errors whose first argument is a template.
 ERRORS = {
@@ -199,13 +203,8 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
 FOUND = [found for file in _sources() for found in _calls(file)]
 
 
-def _catalogue(folder: Path) -> dict[str, str]:
-    file = folder / "tr.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-
-
 def _home(file: Path) -> Path:
-    return max((folder for folder in FOLDERS if file.is_relative_to(folder)), key=lambda folder: len(folder.parts))
+    return next(folder for folder in FOLDERS if file.is_relative_to(folder))
 
 
 def _places(template: str) -> set[str]:
@@ -237,13 +236,13 @@ def test_templates_are_literals() -> None:
 
 
 def test_every_message_is_there_in_turkish() -> None:
-    product = {template for part in PARTS for template in _catalogue(OWN / part)}
+    product = turkish(OWN).keys()
     missing = [
         f"{found.name}: {found.template}"
         for found in FOUND
         if found.template
         and _says_something(found.template)
-        and found.template not in product | set(_catalogue(_home(found.file)))
+        and found.template not in product | turkish(_home(found.file)).keys()
     ]
 
     assert missing == []
@@ -261,7 +260,7 @@ def _parts(text: object) -> Iterator[str]:
 @pytest.mark.parametrize(("template", "example"), QUOTED.items())
 def test_what_messages_quote_is_there_in_turkish(template: str, example: str) -> None:
     assert template in {*_parts(bound(example)), *_parts(toml_problem(ValueError(example)))}
-    assert template in _catalogue(OWN)
+    assert template in turkish(OWN)
 
 
 def test_every_reason_of_the_toml_reader_is_known() -> None:
@@ -277,7 +276,7 @@ def test_every_reason_of_the_toml_reader_is_known() -> None:
 
 
 def test_every_word_is_there_in_turkish() -> None:
-    assert set() == (WORDS | set(_COUNTED)) - _catalogue(OWN).keys()
+    assert set() == (WORDS | set(_COUNTED)) - turkish(OWN).keys()
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -296,53 +295,93 @@ class TestCatalogues:
         quoted = set(QUOTED) if folder == OWN else set()
         helps = {paragraph for literal in literals for paragraph in paragraphs(cleandoc(literal))}
 
-        assert set() == _catalogue(folder).keys() - literals - helps - quoted - WORDS
+        assert set() == turkish(folder).keys() - literals - helps - quoted - WORDS
 
     def test_keeps_the_places(self, folder: Path) -> None:
         """A place that is missing or misspelt would lose a value, or fail while an error is being told."""
-        differing = [english for english, turkish in _catalogue(folder).items() if _places(english) != _places(turkish)]
+        differing = [english for english, said in turkish(folder).items() if _places(english) != _places(said)]
 
         assert differing == []
+
+
+def compiled(english: str, said: str) -> bytes:
+    """Return the file that a translation is read from."""
+    catalog = Catalog(locale="tr", fuzzy=False)
+    catalog.add(english, said)
+    file = BytesIO()
+    write_mo(file, catalog)
+    return file.getvalue()
+
+
+def _install(folder: Path, content: bytes | None) -> None:
+    """Write a package with this file of translations, if any."""
+    package = folder / "provisioner_wrong"
+    messages = package / "locale" / "tr" / "LC_MESSAGES"
+    messages.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").touch()
+    if content is not None:
+        (messages / "provisioner_wrong.mo").write_bytes(content)
 
 
 class TestCatalogue:
     """Looking messages up."""
 
     def test_english_stays_as_it_is(self) -> None:
-        assert Catalogue.of("en")("the file is empty") == "the file is empty"
+        assert Catalogue.of("en").gettext("the file is empty") == "the file is empty"
 
     def test_turkish_is_found(self) -> None:
-        assert Catalogue.of("tr")("the file is empty") == "dosya boş"
+        assert Catalogue.of("tr").gettext("the file is empty") == "dosya boş"
 
     def test_what_is_not_translated_stays_english(self) -> None:
-        assert Catalogue.of("tr")("no such message") == "no such message"
+        assert Catalogue.of("tr").gettext("no such message") == "no such message"
 
     def test_messages_of_a_plugin_are_found_when_it_is_named(self) -> None:
-        [english, *_] = _catalogue(ROOT / "plugins/pys/provisioner_pys")
+        [english, *_] = turkish(ROOT / "plugins/pys/provisioner_pys").keys() - turkish(OWN).keys()
 
-        assert Catalogue.of("tr")(english) == english
-        assert Catalogue.of("tr", ["pys"])(english) != english
+        assert Catalogue.of("tr").gettext(english) == english
+        assert Catalogue.of("tr", ["pys"]).gettext(english) != english
 
-    @pytest.mark.parametrize("content", ['"it is gone" = ', '"it is {gone}" = "gitmiş: {yok}"', '"a" = 1', "\udcff"])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            None,
+            b"",
+            b"no such format",
+            compiled("it is {gone}", "gitmiş: {yok}"),
+            compiled("it is {gone}", "gitmiş")[:40],
+            compiled("it is {gone}", "gitmiş").replace("ş".encode(), b"\xff\xff"),
+            compiled("it is {gone}", "gitmiş").replace(b"utf-8", b"utf-0"),
+            compiled("it is {gone}", "gitmiş").replace(b"plural=0", b"plural=x"),
+        ],
+    )
     def test_a_file_that_is_wrong_costs_its_translations_only(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
     ) -> None:
         """An error is being told; another one in the middle of that would hide it."""
-        package = tmp_path / "provisioner_wrong"
-        package.mkdir()
-        (package / "__init__.py").touch()
-        (package / "tr.toml").write_text(content, errors="surrogateescape")
+        _install(tmp_path, content)
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.setattr("provisioner.catalogue._packages", lambda _: ["provisioner_wrong"])
 
         catalogue = Catalogue.of("tr", [str(tmp_path)])
 
-        assert catalogue("it is {gone}") == "it is {gone}"
-        assert catalogue("the file is empty") == "dosya boş"
+        assert catalogue.gettext("it is {gone}") == "it is {gone}"
+        assert catalogue.gettext("the file is empty") == "dosya boş"
+
+    def test_no_damage_of_a_file_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr("provisioner.catalogue._packages", lambda _: ["provisioner_wrong"])
+        sound = compiled("it is {gone}", "{gone} gitmiş")
+        for place in range(len(sound)):
+            _install(tmp_path, sound[:place] + bytes([sound[place] ^ 0xFF]) + sound[place + 1 :])
+
+            catalogue = Catalogue.of("tr", [str(place)])
+
+            assert Text("it is {gone}", {"gone": "x"}).said(catalogue)
+            assert catalogue.gettext("the file is empty") == "dosya boş"
 
     def test_a_sentence_that_is_quoted_is_found(self) -> None:
-        assert Catalogue({"it is gone": "gitmiş"}).sentence("it is gone") == "gitmiş"
+        assert Catalogue(Spoken({"it is gone": "gitmiş"})).sentence("it is gone") == "gitmiş"
 
     def test_a_single_word_is_taken_for_a_name(self) -> None:
         """The table "accounts" of the configuration is no message."""
-        assert Catalogue({"accounts": "hesaplar"}).sentence("accounts") == "accounts"
+        assert Catalogue(Spoken({"accounts": "hesaplar"})).sentence("accounts") == "accounts"

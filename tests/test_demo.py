@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,13 @@ import httpx
 import pytest
 
 from provisioner_sms.simulator import Inbox
+from tests.translations import turkish
 
 pytestmark = pytest.mark.slow
 
 DEMO = Path(__file__).parents[1] / "provisioner" / "demo"
 
-TURKISH = tomllib.loads((DEMO / "tr.toml").read_text(encoding="utf-8"))
+TURKISH = turkish(DEMO.parent)
 
 #: How many claims the story makes.
 CLAIMS = 17

@@ -73,7 +73,7 @@ def test_nothing_else_is_in_the_wheel(wheel: Path) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_each_package_is_typed_and_speaks_turkish(installed: Path, package: str) -> None:
     assert (installed / package / "py.typed").is_file()
-    assert (installed / package / "tr.toml").is_file()
+    assert (installed / package / "locale/tr/LC_MESSAGES" / f"{package}.mo").is_file()
 
 
 def test_each_entry_point_leads_somewhere(distribution: Distribution) -> None:

@@ -134,7 +134,7 @@ class Output:
             return self.said(value)
         if isinstance(value, datetime):
             return self._time(value)
-        return visible(catalogue(str(value)) if name in _WORDS else self.translated(str(value)))
+        return visible(catalogue.gettext(str(value)) if name in _WORDS else self.translated(str(value)))
 
     def translated(self, sentence: str) -> str:
         """Return a sentence that a message quotes in the language asked for, with times where people are."""
@@ -143,7 +143,7 @@ class Output:
 
     def word(self, value: StrEnum) -> str:
         """Return a state or a kind in the language asked for."""
-        return self._catalogue()(value.value)
+        return self._catalogue().gettext(value.value)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table for people: drawn on a terminal, plain columns elsewhere.

@@ -18,7 +18,6 @@ from provisioner.config.early import (
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -95,15 +94,14 @@ class Session:
 
     def help_text(self, english: str) -> str:
         """Return a text of help, or of click, in that language."""
-        if self.language == "en":
-            return english
-        return self._help_texts.get(english) or (self.catalogue(english) if self.plugin_of_command else english)
+        said = self._help_texts.gettext(english)
+        return self.catalogue.gettext(english) if said == english and self.plugin_of_command else said
 
-    @cached_property
-    def _help_texts(self) -> Mapping[str, str]:
-        from provisioner.cli.help_texts import load_texts
+    @property
+    def _help_texts(self) -> Catalogue:
+        from provisioner.catalogue import Catalogue
 
-        return load_texts(self.language)
+        return Catalogue.of_help(self.language)
 
     @property
     def _is_configured(self) -> bool:

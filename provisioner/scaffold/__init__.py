@@ -41,7 +41,7 @@ class Project:
             "version": version("unit-provisioner"),
         }
         for path, file in _templates(resources.files(__name__) / "project", PurePosixPath()):
-            parts = [self.package if part == "package" else part for part in path.parts]
+            parts = [part.replace("package", self.package) for part in path.parts]
             yield PurePosixPath(*parts), Template(file.read_text(encoding="utf-8")).substitute(places)
 
 

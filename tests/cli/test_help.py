@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,13 +12,13 @@ import pytest
 
 from provisioner.catalogue import Catalogue
 from provisioner.cli.help import _VALUE_NAMES, is_example, paragraphs
-from provisioner.cli.help_texts import load_texts
 from provisioner.cli.lazy import CommandGroup, CommandSpec, load
 from provisioner.cli.root import root
 from provisioner.cli.table import COMMANDS
 from tests.cli.conftest import CONFIG, Office, typed
+from tests.translations import turkish
 
-TEXTS = load_texts("tr")
+TEXTS = turkish(Path(str(import_module("provisioner").__file__)).parent, "help")
 
 #: The commands of plug-ins, by the plug-in.
 PLUGINS = {"pys": "provisioner_pys.cli:group", "sms": "provisioner_sms.cli:group"}
@@ -144,7 +143,7 @@ class TestTexts:
         names = {name for command in commands(load(PLUGINS[plugin])) for name in value_names(command)}
 
         assert len(shown) > 5
-        assert [text for text in shown if catalogue(text) == text] == []
+        assert [text for text in shown if catalogue.gettext(text) == text] == []
         assert names <= TEXTS.keys()
 
     @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.location)
@@ -260,9 +259,3 @@ def test_errors_of_the_configuration_are_in_turkish(tmp_path: Path, content: str
     assert message in people
     assert any(message in item["message"] for item in items)
     assert not {"expected", "unknown", "missing", "allowed", "known"} & set(people.replace(";", "").split())
-
-
-def test_the_file_of_help_is_shipped_beside_the_code() -> None:
-    assert tomllib.loads(
-        (Path(str(import_module("provisioner.cli").__file__)).parent / "help.tr.toml").read_text("utf-8")
-    )

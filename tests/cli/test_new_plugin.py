@@ -6,7 +6,6 @@ import ast
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,6 +13,7 @@ import attrs
 import pytest
 
 from tests.cli.conftest import typed
+from tests.translations import turkish
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +103,7 @@ class TestProject:
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
 
-        assert tomllib.loads((package / "tr.toml").read_text(encoding="utf-8")).keys() <= literals
+        assert turkish(package).keys() <= literals
 
 
 class TestInstalled:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from provisioner.catalogue import Catalogue
+import provisioner
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, Office
+from tests.translations import turkish
+
+ROOT = Path(provisioner.__file__).parent
 
 #: Names that scripts know too, and that stay as they are: of plug-ins, and of kinds of events.
 NAMES = {"rules", "trouble_reported"}
-ENGLISH = {english for english, turkish in Catalogue.of("tr").templates.items() if english != turkish} - NAMES
+ENGLISH = {english for english, said in turkish(ROOT).items() if english != said} - NAMES
 
 RULES = """
 [rules.renewal]

@@ -261,17 +261,17 @@ def _what(event: Document, session: Session) -> str:
         case {"step": {**step}}:
             return _step(step, event.get("recipient"), session.catalogue)
         case {"state": what} | {"operation": {"kind": what}}:
-            return session.catalogue(str(what))
+            return session.catalogue.gettext(str(what))
     return ""
 
 
-def _step(step: Mapping[Any, Any], recipient: object, word: Catalogue) -> str:
+def _step(step: Mapping[Any, Any], recipient: object, catalogue: Catalogue) -> str:
     """Return what a step does, to whom a password goes, and how the step ended."""
     what = f"{step.get('hook')} {step.get('name')}"
     match recipient:
         case {"person": person, "mobile_mark": mark}:
             what += f" → {person} ({mark or '-'})"
-    return f"{what}: {word(str(step['outcome']))}" if step.get("outcome") else what
+    return f"{what}: {catalogue.gettext(str(step['outcome']))}" if step.get("outcome") else what
 
 
 def _watched(session: Session, entries: Iterable[ChainEntry], total: int | None) -> Iterable[ChainEntry]:

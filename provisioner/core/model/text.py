@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
+from gettext import NullTranslations
 from string import Formatter
 from typing import Protocol, Self
 
@@ -26,15 +27,20 @@ LONGEST_VALUE = 2000
 #: How many levels of messages inside messages are stored as messages; deeper ones become plain text.
 DEEPEST = 4
 
+_ENGLISH = NullTranslations()
+
 #: JSON readers may not keep integers beyond this exact.
 _LARGEST = 2**53
 
 
 class Translator(Protocol):
-    """Looks up a message template in one language."""
+    """Looks up message templates in one language, as the classes of :mod:`gettext` do."""
 
-    def __call__(self, template: str, /) -> str:
-        """Return the template in the catalogue's language, or *template* itself if it has none."""
+    def gettext(self, template: str, /) -> str:
+        """Return the template in that language, or *template* itself if it is not translated."""
+
+    def ngettext(self, singular: str, plural: str, count: int, /) -> str:
+        """Return the template that fits *count* in that language, or else the English one."""
 
 
 @attrs.frozen
@@ -53,10 +59,10 @@ class Text:
     def said(self, catalogue: Translator) -> str:
         """Return the sentence in the language of *catalogue*."""
         values = {name: _said(value, catalogue) for name, value in self.values.items()}
-        return catalogue(self.template).format_map(values)
+        return (self.template and catalogue.gettext(self.template)).format_map(values)
 
     def __str__(self) -> str:
-        return self.said(str)
+        return self.said(_ENGLISH)
 
 
 class Texts(tuple[Text, ...]):

@@ -18,6 +18,7 @@ from provisioner.core.api.errors import (
     step_error,
 )
 from provisioner.core.model.text import Text
+from tests.translations import Spoken
 
 CLASSES = [
     var
@@ -53,7 +54,7 @@ def test_message_and_cure_are_filled_with_the_values() -> None:
 def test_message_and_cure_can_be_said_in_another_language() -> None:
     error = TransientError("{host} is down", host="posta")
 
-    assert error.text.said({"{host} is down": "{host} kapalı"}.__getitem__) == "posta kapalı"
+    assert error.text.said(Spoken({"{host} is down": "{host} kapalı"})) == "posta kapalı"
 
 
 def test_an_input_error_lists_every_problem_with_its_place() -> None:
@@ -73,7 +74,7 @@ def test_an_error_is_stored_with_all_that_it_lists() -> None:
     stored = step_error(error).message
 
     assert str(stored) == str(error) == "1 problem(s) in the input:\nlogin: a is taken"
-    assert stored.said(lambda template: template.removesuffix("{lines}")) == "1 problem(s) in the input:\n"
+    assert stored.said(Spoken({"{heading}:\n{lines}": "{heading}:\n"})) == "1 problem(s) in the input:\n"
 
 
 DAY = LONGEST_REST.total_seconds()

@@ -21,6 +21,7 @@ from provisioner.core.model.text import (
     storable,
     visible,
 )
+from tests.translations import Spoken
 
 ANYTHING = st.text(st.characters(codec=None))
 
@@ -72,7 +73,7 @@ def test_a_message_inside_a_message_is_said_in_the_same_language() -> None:
     turkish = {"{a}: {b}": "{a}; {b}", "it is gone": "gitmiş", "no way": "yol yok"}
     text = Text("{a}: {b}", {"a": Text("it is gone"), "b": Texts([Text("no way"), Text("no way")])})
 
-    assert text.said(turkish.__getitem__) == "gitmiş; yol yok\nyol yok"
+    assert text.said(Spoken(turkish)) == "gitmiş; yol yok\nyol yok"
 
 
 class TestStoredMessages:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -29,6 +27,7 @@ from provisioner.testing.clock import FakeClock
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import checkup, errors
 from provisioner_ldap.families import openldap
+from tests.translations import turkish
 
 FILE = """\
 [accounts]
@@ -105,7 +104,7 @@ class TestTranslations:
 
     @pytest.fixture(name="turkish")
     def _turkish(self) -> dict[str, str]:
-        return tomllib.loads(resources.files(provisioner_ldap).joinpath("tr.toml").read_text(encoding="utf-8"))
+        return turkish(Path(provisioner_ldap.__file__).parent)
 
     def test_every_template_is_translated_and_no_other(self, turkish: dict[str, str]) -> None:
         assert set(turkish) == {*templates_in_the_code(), *cures_in_the_tables(), *warnings()}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import string
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import provisioner_pys
+from tests.translations import turkish
 
 PACKAGE = Path(provisioner_pys.__file__).parent
-CATALOGUE: dict[str, str] = tomllib.loads((PACKAGE / "tr.toml").read_text(encoding="utf-8"))
+CATALOGUE = turkish(PACKAGE)
 
 
 def templates() -> Iterator[str]:

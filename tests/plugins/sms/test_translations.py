@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import ast
 import string
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import pytest
 
 import provisioner_sms
 from provisioner.core.api import errors
+from tests.translations import turkish
 
 PACKAGE = Path(provisioner_sms.__file__).parent
-TRANSLATIONS: dict[str, str] = tomllib.loads((PACKAGE / "tr.toml").read_text(encoding="utf-8"))
+TRANSLATIONS = turkish(PACKAGE)
 
 
 def literals(node: ast.AST) -> list[str]:
