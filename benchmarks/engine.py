@@ -98,7 +98,7 @@ def opened(work: PlannedOperation) -> Iterator[Event]:
 
 def rotate(harness: Harness, portion: range) -> None:
     logins = [f"unit{number}" for number in portion]
-    found = harness.store.accounts(logins)
+    found = harness.store.accounts.get_many(logins)
     plan = harness.planner.rotate([found[login] for login in logins], initiator=INITIATOR)
     for operation in harness.engine.iter_apply(plan):
         if operation.state is not OperationState.DONE:

@@ -58,7 +58,7 @@ def measured(folder: Path, count: int, above: Callable[[int], int], actor: str) 
     (folder / "provisioner.toml").write_text(CONFIG)
     (folder / "units.csv").write_text("code,name,kind,parent\n" + "".join(lines(count, above)))
     with Store.create(f"sqlite:///{folder / 'store.sqlite'}") as store:
-        store.save_units([Unit(code="district", name="District", kind="district")])
+        store.units.save([Unit(code="district", name="District", kind="district")])
         at = datetime(2026, 1, 5, tzinfo=UTC)
         grant = RoleAssignment(
             id="1", person="officer", role=Role.OFFICER, unit="district", granted_by="admin", granted_at=at

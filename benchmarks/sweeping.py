@@ -80,7 +80,7 @@ def fill(harness: Harness, file: Path, accounts: int) -> None:
     harness.store.write(
         RulesChanged(at=NOW - timedelta(days=400), actor="", fingerprint="benchmark", rule_sets=("renewal", "schools"))
     )
-    harness.store.end_rescheduling()
+    harness.store.schedule.finish()
     with sqlite3.connect(file) as database:
         database.executemany(
             "INSERT INTO accounts"

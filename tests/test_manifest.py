@@ -30,20 +30,47 @@ class Known:
     known_accounts: tuple[Account, ...] = ()
     known_persons: tuple[Person, ...] = ()
 
-    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
-        return {person.id: person for person in self.known_persons if person.id in set(ids)}
+    @property
+    def persons(self) -> KnownPersons:
+        return KnownPersons(self.known_persons)
 
-    def has_units(self) -> bool:
-        return bool(self.known_units)
+    @property
+    def units(self) -> KnownUnits:
+        return KnownUnits(self.known_units)
 
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        return {unit.code: unit for unit in self.known_units if unit.code in set(codes)}
+    @property
+    def accounts(self) -> KnownAccounts:
+        return KnownAccounts(self.known_accounts)
 
-    def accounts(self, logins: Iterable[str], /) -> Mapping[str, Account]:
-        return {account.login: account for account in self.known_accounts if account.login in set(logins)}
 
-    def unit_accounts(self, codes: Iterable[str], /) -> Mapping[str, Account]:
-        return {account.unit: account for account in self.known_accounts if account.unit in set(codes)}
+@attrs.frozen
+class KnownPersons:
+    known: tuple[Person, ...]
+
+    def get_many(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        return {person.id: person for person in self.known if person.id in set(ids)}
+
+
+@attrs.frozen
+class KnownUnits:
+    known: tuple[Unit, ...]
+
+    def exist(self) -> bool:
+        return bool(self.known)
+
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        return {unit.code: unit for unit in self.known if unit.code in set(codes)}
+
+
+@attrs.frozen
+class KnownAccounts:
+    known: tuple[Account, ...]
+
+    def get_many(self, logins: Iterable[str], /) -> Mapping[str, Account]:
+        return {account.login: account for account in self.known if account.login in set(logins)}
+
+    def of_units(self, codes: Iterable[str], /) -> Mapping[str, Account]:
+        return {account.unit: account for account in self.known if account.unit in set(codes)}
 
 
 @pytest.fixture(name="file")
@@ -457,9 +484,20 @@ class Counting(Known):
 
     asked: list[int] = attrs.field(factory=list)
 
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+    @property
+    def units(self) -> CountedUnits:
+        return CountedUnits(self.known_units, self.asked)
+
+
+@attrs.frozen
+class CountedUnits(KnownUnits):
+    """Units that count how often they are looked up."""
+
+    asked: list[int]
+
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
         self.asked.append(1)
-        return super().units(codes)
+        return super().get_many(codes)
 
 
 class Followed(dict[str, str]):

@@ -91,7 +91,7 @@ class Story:
 
     def accounts(self) -> list[Account]:
         """Return the accounts that are open."""
-        return list(self.stage.app.store.find_accounts(state=AccountState.OPEN))
+        return list(self.stage.app.store.accounts.find(state=AccountState.OPEN))
 
     def read_phone(self, account: Account) -> str:
         """Let the custodian read the last message with a password, and return it with the password masked."""
@@ -225,7 +225,7 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
 def _look_at_held(story: Story, held: Sequence[Operation]) -> Proof:
     """See that a run that would close more than the limit allows has closed nothing."""
     story.output.say("  {count} would be closed in one run: more than the limit allows, so it waits.", count=len(held))
-    accounts = list(story.stage.app.store.accounts([operation.login for operation in held]).values())
+    accounts = list(story.stage.app.store.accounts.get_many([operation.login for operation in held]).values())
     inside = set.intersection(*(_who_get_in(story, name, accounts) for name in story.stage.doors))
     return Proof(
         claim="accounts stay open everywhere while their run waits for its release",
@@ -237,7 +237,7 @@ def _look_at_held(story: Story, held: Sequence[Operation]) -> Proof:
 def _release(story: Story) -> list[Operation]:
     """Release what is held back, as an officer does after a look at the list, and return what was done."""
     app = story.stage.app
-    runs = app.store.staged_runs()
+    runs = app.store.held_runs.all()
     story.output.say("  Somebody looks at the list and releases it with 'provisioner policy release'.")
     return [
         operation
@@ -253,14 +253,14 @@ def _kind(swept: object) -> object:
 def hand_one_over(story: Story) -> Iterator[Proof]:
     """A custodian leaves, and may not before the account is handed over (000 m.5/e-f)."""
     app, former = story.stage.app, dict(story.passwords)
-    account = app.store.unit_accounts([HANDED_OVER])[HANDED_OVER]
+    account = app.store.accounts.of_units([HANDED_OVER])[HANDED_OVER]
     question = AskClearance(person_id=account.holder or "", passage=Passage.LEAVING)
     story.output.line("")
     story.output.say("The custodian of {mail} leaves.", mail=account.mail)
     blocked = bool(app.plugins.clearance_blocks(question))
     story.carry_out(app.planner.hand_over(account, to=SUCCESSOR, initiator=INITIATOR))
     story.output.say("  Clearance is refused before the handover, and given after it.")
-    [account] = app.store.accounts([account.login]).values()
+    [account] = app.store.accounts.get_many([account.login]).values()
     story.read_phone(account)
     inside = sum(len(_who_get_in(story, name, [account])) for name in story.stage.doors)
     yield Proof(
@@ -279,8 +279,8 @@ def hand_one_over(story: Story) -> Iterator[Proof]:
 def close_one(story: Story) -> Iterator[Proof]:
     """A unit closes: its password opens nothing any more (000 m.5/h)."""
     app = story.stage.app
-    account = app.store.unit_accounts([CLOSING])[CLOSING]
-    unit = app.store.units([CLOSING])[CLOSING]
+    account = app.store.accounts.of_units([CLOSING])[CLOSING]
+    unit = app.store.units.get_many([CLOSING])[CLOSING]
     story.output.line("")
     story.output.say("{unit} closes.", unit=unit.name)
     story.carry_out(app.planner.close([account], INITIATOR))
@@ -297,8 +297,8 @@ def look_for_secrets(story: Story) -> Iterator[Proof]:
     written = b"".join(path.read_bytes() for path in files)
     hidden = sum(password.reveal().encode() not in written for password in story.ever)
     store = story.stage.app.store
-    events = sum(1 for _ in store.events())
-    broken = store.verify_chain()
+    events = sum(1 for _ in store.audit_log.entries())
+    broken = store.audit_log.verify_chain()
     story.output.line("")
     story.output.say("{count} files are searched for the passwords, and the audit log is verified.", count=len(files))
     yield Proof(claim="passwords are in no file but the phones' own", expected=len(story.ever), found=hidden)

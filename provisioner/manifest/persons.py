@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from provisioner.core.model import Person, Unit, mobile
+from provisioner.core.engine.ports import PersonRecords
+from provisioner.core.model import Person, mobile
 from provisioner.core.model.text import Text
+from provisioner.core.model.unit_paths import UnitLookup
 from provisioner.manifest import cross_checks
 from provisioner.manifest.findings import Findings
 from provisioner.manifest.manifest import Manifest
@@ -27,17 +29,23 @@ PERSONS = Shape(
 )
 
 
+class KnownUnits(UnitLookup, Protocol):
+    """What is known of units."""
+
+    def exist(self) -> bool:
+        """Whether there is any unit."""
+
+
 class KnownPeople(Protocol):
     """What is known of units and persons."""
 
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        """Return the units with these codes."""
+    @property
+    def units(self) -> KnownUnits:
+        """The units."""
 
-    def has_units(self) -> bool:
-        """Whether there is any unit."""
-
-    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
-        """Return the persons with these ids, as imported."""
+    @property
+    def persons(self) -> PersonRecords:
+        """The persons."""
 
 
 def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Person]:
@@ -87,10 +95,10 @@ def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Per
 
 def _compare(rows: Sequence[Row], in_file: Iterable[str], records: KnownPeople, findings: Findings) -> None:
     """Warn of what refers to nothing that is known. A list may be a part of the staff, so it is not refused."""
-    cross_checks.warn_of_same_but_zeros(rows, "id", records.persons, findings)
+    cross_checks.warn_of_same_but_zeros(rows, "id", records.persons.get_many, findings)
     supervisors = {row.values["supervisor"] for row in rows} - {""}
-    known = [*records.persons(supervisors), *in_file]
+    known = [*records.persons.get_many(supervisors), *in_file]
     cross_checks.warn_of_unknown(rows, "supervisor", known, cross_checks.no_person, findings)
-    if records.has_units():
-        units = records.units({row.values["unit"] for row in rows} - {""})
+    if records.units.exist():
+        units = records.units.get_many({row.values["unit"] for row in rows} - {""})
         cross_checks.warn_of_unknown(rows, "unit", units, cross_checks.no_unit, findings)

@@ -85,9 +85,9 @@ def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
 def _look_for_doubts(rows: Sequence[Row], records: Records, findings: Findings) -> None:
     """Warn of what may be right and looks as if a spreadsheet had changed it."""
     cross_checks.warn_of_lost_zeros(rows, ("code", "parent", "custodian"), findings)
-    cross_checks.warn_of_same_but_zeros(rows, "code", records.units, findings)
+    cross_checks.warn_of_same_but_zeros(rows, "code", records.units.get_many, findings)
     cross_checks.warn_of_gaps(rows, "parent", findings)
-    known = records.persons({row.values["custodian"] for row in rows} - {""})
+    known = records.persons.get_many({row.values["custodian"] for row in rows} - {""})
     if known:  # otherwise a personnel system knows them, or persons are imported later
         cross_checks.warn_of_unknown(rows, "custodian", known, cross_checks.no_person, findings)
 
@@ -115,8 +115,8 @@ def _logins(rows: Iterable[Row], naming: Naming, findings: Findings) -> dict[str
 
 def _check_known_logins(rows: Iterable[Row], logins: Mapping[str, str], records: Records, findings: Findings) -> None:
     """See that no account would be renamed, and none taken from another unit."""
-    mine = records.unit_accounts(logins)
-    others = records.accounts(logins.values())
+    mine = records.accounts.of_units(logins)
+    others = records.accounts.get_many(logins.values())
     for row in rows:
         code = row.values["code"]
         login = logins.get(code)
@@ -134,7 +134,7 @@ def _check_tree(rows: Sequence[Row], in_file: set[str], records: Records, findin
     Units that are only known may hang below units of the file, so those above are followed up to the top.
     """
     parents = {row.values["code"]: row.values["parent"] for row in rows}
-    above = with_all_above(set(parents.values()) - {""}, records, apart_from=in_file)
+    above = with_all_above(set(parents.values()) - {""}, records.units, apart_from=in_file)
     known = {code: unit.parent or "" for code, unit in above.items()}
     for row in rows:
         parent = row.values["parent"]

@@ -211,7 +211,7 @@ class AccessRequests:
             if operation and form.state is FormState.EXECUTING and not dry_run:
                 self.rules.archive(attrs.evolve(form, operation=operation.id))
             return _done_already(form)
-        account = self.store.accounts([form.login]).get(form.login)
+        account = self.store.accounts.get_many([form.login]).get(form.login)
         self.rules.require_ready(form, actor, self._recipient(form, account))
         if operation and not operation.state.ended:
             return self._continue(operation, actor, dry_run=dry_run)
@@ -249,7 +249,7 @@ class AccessRequests:
         """
         self.rules.settle()
         wanted = self.planner.naming.login(login) if login else None
-        return list(Privacy(self.authority, viewer).shown(self.store.find_forms(state=state, login=wanted)))
+        return list(Privacy(self.authority, viewer).shown(self.store.access_requests.find(state=state, login=wanted)))
 
     def current(self, request_id: str) -> AccessRequest:
         """Return a request, which is archived if its operation is done by now.
@@ -310,10 +310,10 @@ class AccessRequests:
         Two officers may have begun at once. Then the request names the later operation, and the journal has the earlier
         one.
         """
-        named = self.store.operations([form.operation]).get(form.operation) if form.operation else None
+        named = self.store.operations.get_many([form.operation]).get(form.operation) if form.operation else None
         if named or form.state is not FormState.EXECUTING:
             return named
-        operations = self.store.find_operations(login=form.login)
+        operations = self.store.operations.find(login=form.login)
         return next((operation for operation in operations if operation.request == form.id), None)
 
     def _continue(self, operation: Operation, actor: str, *, dry_run: bool) -> Run | RunPreview:
@@ -337,7 +337,7 @@ class AccessRequests:
     def _plan(self, form: AccessRequest, account: Account | None, initiator: Initiator) -> Plan:
         """Plan what a request asks for; an account that nobody knows is one that its unit is to get."""
         if account is None:
-            plan = self.planner.open_units(list(self.store.units([form.unit]).values()), initiator)
+            plan = self.planner.open_units(list(self.store.units.get_many([form.unit]).values()), initiator)
             _require_login(form, plan)
             return plan
         if form.kind is OperationKind.HANDOVER:
@@ -350,7 +350,7 @@ class AccessRequests:
             return None
         if form.kind is OperationKind.HANDOVER:
             return form.recipient
-        return account.holder if account else self.store.units([form.unit])[form.unit].custodian
+        return account.holder if account else self.store.units.get_many([form.unit])[form.unit].custodian
 
 
 def _done_already(form: AccessRequest) -> Run:

@@ -32,7 +32,7 @@ def known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[A
         InputError: Some are unknown; all of them are named.
     """
     logins = _logins(given, naming)
-    found = store.accounts(logins)
+    found = store.accounts.get_many(logins)
     _require_all(logins, found)
     return [found[login] for login in logins]
 
@@ -61,7 +61,7 @@ def list_accounts(
         InputError: There is no such unit.
     """
     require_unit(store, unit or None)
-    return list(store.find_accounts(state=state, under=unit, due_before=due_before))
+    return list(store.accounts.find(state=state, under=unit, due_before=due_before))
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +93,7 @@ class Accounts:
             InputError: There is neither.
         """
         [login] = _logins([login], self.planner.naming)
-        known = self.store.accounts([login]).get(login)
+        known = self.store.accounts.get_many([login]).get(login)
         if known:
             return known
         [unit] = self._units_of([login])
@@ -114,7 +114,7 @@ class Accounts:
             InputError: Some are unknown, or cannot be opened; all of them are named.
         """
         wanted = _logins(logins, self.planner.naming)
-        known = self.store.accounts(wanted)
+        known = self.store.accounts.get_many(wanted)
         units = self._units_of([login for login in wanted if login not in known])
         plan = self.planner.create([known[login] for login in wanted if login in known], initiator)
         new = self.planner.open_units(units, initiator)
@@ -164,7 +164,7 @@ class Accounts:
 
     def _future_logins(self) -> Iterator[tuple[str, Unit]]:
         """Yield every unit with the login that its account would get, where that can be told."""
-        for unit in self.store.all_units():
+        for unit in self.store.units.all():
             try:
                 yield self.planner.naming.login(unit.login or self.planner.choose_login(unit)), unit
             except (ValueError, ConfigurationError):

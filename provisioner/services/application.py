@@ -196,10 +196,10 @@ class Application:
         self.engine.context.record(*events)
 
     def _save_units(self, units: Iterable[Unit], *, actor: str) -> None:
-        self._tell(self.store.save_units(units, actor=actor))
+        self._tell(self.store.units.save(units, actor=actor))
 
     def _save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
-        self._tell(self.store.save_persons(persons, actor=actor))
+        self._tell(self.store.persons.save(persons, actor=actor))
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:

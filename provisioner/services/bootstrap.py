@@ -55,7 +55,7 @@ def application(
     """
     retry = Retry(retry_policy or RetryPolicy(), stop or threading.Event())
     with open_store(config, now) as store:
-        calendar = Calendar(read=store.all_maintenance, now=now)
+        calendar = Calendar(read=store.maintenance.all, now=now)
         plugins = _plugins(config, store, now, calendar, dry_run=dry_run)
         composition = Composition(
             config=config,
@@ -74,7 +74,7 @@ def application(
 
 def _plugins(config: LoadedConfiguration, store: Store, now: Clock, calendar: Calendar, *, dry_run: bool) -> Plugins:
     """Return the place for the plug-ins, whose breakers share their memory with every other process."""
-    health = MemoryHealth(store.all_health()) if dry_run else store
+    health = MemoryHealth(store.health.all()) if dry_run else store.health
 
     def breaker(name: str) -> Breaker:
         quarantine_after = config.content.breaker.quarantine_after

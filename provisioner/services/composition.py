@@ -88,7 +88,11 @@ class Composition:
         planner = self._planner()
         record = self._recorder(authority)
         request_service = RequestService(
-            records=self.store, people=planner.people, authority=authority, record=record, now=self.now
+            access_requests=self.store.access_requests,
+            people=planner.people,
+            authority=authority,
+            record=record,
+            now=self.now,
         )
         self.plugins.add("core:requests", request_service)
         return Application(
@@ -116,7 +120,7 @@ class Composition:
         content, plugins = self.config.content, self.plugins
         return Planner(
             records=self.store,
-            people=People(plugins.find_person, self.store.persons, self.retry),
+            people=People(plugins.find_person, self.store.persons.get_many, self.retry),
             targets=[plugins.targets[name] for name in content.targets],
             channels=[plugins.channels[name] for name in content.channels],
             naming=content.accounts.naming,
@@ -138,7 +142,8 @@ class Composition:
         return record
 
     def _engine(self, planner: Planner, policy: Policy, record: Recorder, request_service: RequestService) -> Engine:
-        guard = Guard(limit=self.config.content.limits.mass_change, census=self.store, now=self.now)
+        limit = self.config.content.limits.mass_change
+        guard = Guard(limit=limit, census=self.store.census, accounts=self.store.accounts, now=self.now)
         return Engine(
             context=self._context(planner, policy, record),
             planner=planner,

@@ -147,7 +147,7 @@ class Contract:
             custodians = dict.fromkeys(unit.custodian for unit in units if unit.custodian)
             # Each is asked once, so that it shows at once if the personnel system does not answer.
             retry = Retry(RetryPolicy(attempts=1), threading.Event())
-            found = Staff(plugins.find_person, store.persons, retry).find_all(custodians)
+            found = Staff(plugins.find_person, store.persons.get_many, retry).find_all(custodians)
         known = [found[custodian] for custodian in custodians if custodian in found]
         holder, successor, *_ = [*known, people.holder, people.successor]
         return attrs.evolve(people, unit=units[0], holder=holder, successor=successor)
@@ -194,7 +194,7 @@ def _upwards(store: Store, code: str) -> Iterator[Unit]:
     """Yield a unit and those above it."""
     wanted: str | None = code
     while wanted is not None:
-        unit = store.units([wanted]).get(wanted)
+        unit = store.units.get_many([wanted]).get(wanted)
         if unit is None:
             message = Text("there is no unit {code}", {"code": wanted})
             raise InputError([Problem(field="--unit", message=message)])

@@ -53,10 +53,10 @@ def list_roles(store: Store, *, unit: str | None = None, person: str | None = No
         InputError: There is no such unit.
     """
     require_unit(store, unit)
-    path = {above.code for above in store.unit_path(unit)} if unit else set()
+    path = {above.code for above in store.units.path(unit)} if unit else set()
     return [
         assignment
-        for assignment in store.all_grants()
+        for assignment in store.role_assignments.all()
         if (unit is None or assignment.covers(path))
         and (person is None or person in {assignment.person, assignment.delegator})
     ]
@@ -65,8 +65,8 @@ def list_roles(store: Store, *, unit: str | None = None, person: str | None = No
 def roles_of(store: Store, authority: Authority, person: str) -> PersonRoles:
     """Return what one person may do, and for whom."""
     return PersonRoles(
-        held=tuple(store.grants_of(person)),
-        delegated=tuple(store.find_grants(delegator=person)),
+        held=tuple(store.role_assignments.of(person)),
+        delegated=tuple(store.role_assignments.find(delegator=person)),
         is_configured_administrator=authority.enforced and person in authority.administrators,
     )
 
@@ -118,7 +118,7 @@ class Delegation:
         wanted = RoleAssignment(
             id=str(uuid.uuid4()), person=person, role=role, unit=unit, granted_by=actor, granted_at=now
         )
-        held = [assignment for assignment in self.store.grants_of(person) if _key(assignment) == _key(wanted)]
+        held = [assignment for assignment in self.store.role_assignments.of(person) if _key(assignment) == _key(wanted)]
         return self._granted(held, wanted, actor, dry_run=dry_run)
 
     def revoke(
@@ -160,7 +160,7 @@ class Delegation:
         wanted = (role, unit, delegator)
         held = [
             assignment
-            for assignment in self.store.grants_of(person)
+            for assignment in self.store.role_assignments.of(person)
             if (assignment.role, assignment.unit, assignment.delegator) == wanted
         ]
         if not dry_run:
@@ -224,7 +224,7 @@ class Delegation:
             raise InputError([Problem(field="until", message=Text("it would end before it begins"))])
         held = [
             assignment
-            for assignment in self.store.grants_of(person)
+            for assignment in self.store.role_assignments.of(person)
             if _is_same_delegation(assignment, wanted, begins_now=starts_at is None)
         ]
         return self._granted(held, wanted, actor, dry_run=dry_run)

@@ -44,7 +44,7 @@ def list_handovers(
 
         person: Only those from or to this person, as far as they may be read.
     """
-    records = store.find_handovers(login=login, person=person)
+    records = store.handovers.find(login=login, person=person)
     # Of a masked record, the filter would still tell who is in it.
     found = list(privacy.shown(record for record in records if person is None or privacy.may_read(record)))
     not_on = _not_handed_over(store, found)
@@ -71,7 +71,7 @@ def find_handover(store: Store, privacy: Privacy, operation_id: str, *, whole: b
         DeniedError: All of it is wanted, and not all of it may be read.
     """
     handover_id = find_id(store, Named.HANDOVER, operation_id)
-    handover = store.handovers([handover_id]).get(handover_id)
+    handover = store.handovers.get_many([handover_id]).get(handover_id)
     if handover is None:
         problem = Text("there is no record of a handover {id}", {"id": operation_id})
         raise InputError([Problem(field="id", message=problem)])
@@ -132,7 +132,7 @@ class Handovers:
 
     def recorded(self, plan: Plan) -> list[str]:
         """Return the ids of those operations of a plan of which there is a record by now."""
-        return list(self.store.handovers(work.operation.id for work in plan.work))
+        return list(self.store.handovers.get_many(work.operation.id for work in plan.work))
 
     def _it_custodian(self) -> str:
         """Return who keeps accounts whose post is vacant.
@@ -146,7 +146,7 @@ class Handovers:
                 "the configuration names no IT unit",
                 cure="write its code under [accounts] as it_unit, or use --to PERSON",
             )
-        unit = self.store.units([self.it_unit]).get(self.it_unit)
+        unit = self.store.units.get_many([self.it_unit]).get(self.it_unit)
         if unit is None or unit.custodian is None:
             raise ConfigurationError(
                 "the IT unit {code} is unknown or has no custodian",
@@ -158,7 +158,7 @@ class Handovers:
 
 def _not_handed_over(store: Store, found: Iterable[Handover]) -> Mapping[str, Sequence[str]]:
     """Return on which targets accounts were not handed over, by the operation."""
-    operations = store.operations([record.operation_id for record in found])
+    operations = store.operations.get_many([record.operation_id for record in found])
     hook = KINDS[OperationKind.HANDOVER].hook
     return {
         operation.id: [

@@ -41,9 +41,9 @@ def held_runs(store: Store, authority: Authority, *, viewer: str) -> list[HeldRu
         StoreError: The store cannot be read.
     """
     privacy = Privacy(authority, viewer)
-    waiting = {run: store.staged_operations(run.id) for run in store.staged_runs()}
+    waiting = {run: store.held_runs.operations(run.id) for run in store.held_runs.all()}
     return [
-        HeldRun(privacy.shown_run(run, left, store.accounts), [operation.login for operation in left])
+        HeldRun(privacy.shown_run(run, left, store.accounts.get_many), [operation.login for operation in left])
         for run, left in waiting.items()
     ]
 
@@ -133,5 +133,5 @@ class HeldRuns:
     def _require_right(self, operations: Iterable[Operation], actor: str) -> None:
         """Make sure that somebody may take these back: who asked for them, or an officer of their units."""
         logins = [operation.login for operation in operations if operation.actor != actor]
-        for unit in sorted({account.unit for account in self.store.accounts(logins).values()}):
+        for unit in sorted({account.unit for account in self.store.accounts.get_many(logins).values()}):
             self.authority.require(actor, {Role.OFFICER}, unit)

@@ -25,7 +25,7 @@ def find_id(store: Store, kind: Named, given: str) -> str:
 
         InputError: Several ids begin with it, or it is too short to tell.
     """
-    found = store.ids(kind, given, at_most=MOST_NAMED + 1)
+    found = store.ids.starting_with(kind, given, at_most=MOST_NAMED + 1)
     if given in found or not found:
         return given
     if len(given) < SHORTEST:

@@ -68,7 +68,7 @@ def find_trouble(store: Store, trouble_id: str) -> Trouble:
 
         InputError: There is none, or several ids begin like this.
     """
-    trouble = store.trouble(find_id(store, Named.TROUBLE, trouble_id))
+    trouble = store.incidents.get(find_id(store, Named.TROUBLE, trouble_id))
     if trouble is None:
         message = Text("there is no report of trouble {id}", {"id": trouble_id})
         raise InputError([Problem(field="id", message=message)])
@@ -78,7 +78,7 @@ def find_trouble(store: Store, trouble_id: str) -> Trouble:
 def shown_troubles(store: Store, privacy: Privacy, troubles: Iterable[Trouble]) -> list[HandledTrouble]:
     """Return reports and the units that handle them, as somebody may read them."""
     given = list(troubles)
-    units = store.units({trouble.unit for trouble in given})
+    units = store.units.get_many({trouble.unit for trouble in given})
     shown_units = {unit.code: unit for unit in privacy.shown(units.values())}
     shown = privacy.shown(given, readers=lambda trouble: (units[trouble.unit].custodian,))
     return [HandledTrouble(trouble=trouble, unit=shown_units[trouble.unit]) for trouble in shown]
@@ -140,7 +140,7 @@ class Incidents:
             InputError: There is no such account.
         """
         [account] = known_accounts(self.store, self.naming, [login])
-        for known in self.store.find_troubles(state=TroubleState.OPEN, login=account.login):
+        for known in self.store.incidents.find(state=TroubleState.OPEN, login=account.login):
             if (known.reporter, known.text) == (actor, text):
                 return known
         trouble = Trouble(
@@ -214,12 +214,12 @@ class Incidents:
         parent = self._unit(trouble).parent
         if parent and trouble.unit != self.it_unit:
             return parent
-        if self.it_unit and trouble.unit != self.it_unit and self.store.units([self.it_unit]):
+        if self.it_unit and trouble.unit != self.it_unit and self.store.units.get_many([self.it_unit]):
             return self.it_unit
         raise InputError([Problem(subject=trouble.id, field="id", message=Text("there is no unit above"))])
 
     def _unit(self, trouble: Trouble) -> Unit:
-        return self.store.units([trouble.unit])[trouble.unit]
+        return self.store.units.get_many([trouble.unit])[trouble.unit]
 
     def _recorded(self, make: type[TroubleEvent], trouble: Trouble, actor: str, *, dry_run: bool) -> Trouble:
         if not dry_run:
@@ -234,7 +234,7 @@ def _require_open(trouble: Trouble) -> None:
 
 def _steps(store: Store, trouble: Trouble) -> list[PastStep]:
     """Return what happened to a report, from the audit log."""
-    bodies = [json.loads(event.body) for event in store.events(login=trouble.login) if event.kind in _STEPS]
+    bodies = [json.loads(event.body) for event in store.audit_log.entries(login=trouble.login) if event.kind in _STEPS]
     return [
         PastStep(
             at=datetime.fromisoformat(body["at"]),

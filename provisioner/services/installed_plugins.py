@@ -107,7 +107,7 @@ def describe_plugins(
 def _quarantined(config: LoadedConfiguration) -> frozenset[str]:
     """Return the names of the targets and channels that are quarantined; none where there is no store yet."""
     with suppress(StoreError), open_store(config) as store:
-        return frozenset(known.name for known in store.all_health() if known.quarantined_at)
+        return frozenset(known.name for known in store.health.all() if known.quarantined_at)
     return frozenset()
 
 

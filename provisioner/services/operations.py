@@ -69,8 +69,8 @@ class Operations:
             InputError: There is no such unit.
         """
         require_unit(self.store, unit or None)
-        found = self.store.find_operations(state=state, under=unit, unended=not (ended_too or state))
-        return Privacy(self.authority, viewer).shown_operations(found, self.store.accounts)
+        found = self.store.operations.find(state=state, under=unit, unended=not (ended_too or state))
+        return Privacy(self.authority, viewer).shown_operations(found, self.store.accounts.get_many)
 
     def operation(self, operation_id: str, *, viewer: str) -> Operation:
         """Return one operation.
@@ -85,12 +85,14 @@ class Operations:
 
             InputError: There is none, or several begin so.
         """
-        [operation] = Privacy(self.authority, viewer).shown_operations(self._known([operation_id]), self.store.accounts)
+        [operation] = Privacy(self.authority, viewer).shown_operations(
+            self._known([operation_id]), self.store.accounts.get_many
+        )
         return operation
 
     def held_until(self, operation: Operation) -> datetime | None:
         """Return until when a process holds an operation; ``None`` if none works on it."""
-        return self.store.held_until(operation, self.now())
+        return self.store.operations.held_until(operation, self.now())
 
     def retriable(self, ids: Sequence[str]) -> Retriable:
         """Return the operations with these ids, for :meth:`Runs.retry() <provisioner.services.runs.Runs.retry>`.
@@ -117,7 +119,7 @@ class Operations:
     def _known(self, given: Sequence[str]) -> list[Operation]:
         """Return the operations with these ids, each once."""
         ids = list(dict.fromkeys(find_id(self.store, Named.OPERATION, beginning) for beginning in given))
-        found = self.store.operations(ids)
+        found = self.store.operations.get_many(ids)
         problems = [Text("there is no operation {id}", {"id": unknown}) for unknown in ids if unknown not in found]
         if problems:
             raise InputError([Problem(field="id", message=message) for message in problems])

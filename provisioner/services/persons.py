@@ -46,7 +46,7 @@ def changed_persons(store: Store, authority: Authority, persons: Iterable[Person
     """
     require_importer(authority, actor)
     given = {person.id: person for person in persons}
-    known = store.persons(given)
+    known = store.persons.get_many(given)
     changed = [person for person_id, person in given.items() if known.get(person_id) != person]
     SeparationOfDuties(authority).require_for_persons(actor, known, changed)
     return changed

@@ -79,7 +79,7 @@ class SweepRun:
 
     def reports(self, *, viewer: str) -> list[Report]:
         """Return what the sweep reported so far, without personal data that the viewer may not read."""
-        privacy, accounts = Privacy(self._authority, viewer), self._store.accounts
+        privacy, accounts = Privacy(self._authority, viewer), self._store.accounts.get_many
         notices = privacy.shown_notices((found for found in self._reports if isinstance(found, Notice)), accounts)
         refusals = privacy.shown_refusals((found for found in self._reports if isinstance(found, Refusal)), accounts)
         return [
@@ -149,7 +149,7 @@ class Deadlines:
         """
         end = before or self.now() + timedelta(microseconds=1)
         require_unit(self.store, unit or None)
-        evaluated = list(self._evaluated(list(self.store.find_accounts(due_before=end, under=unit))))
+        evaluated = list(self._evaluated(list(self.store.accounts.find(due_before=end, under=unit))))
         items = [(account, deadline) for account, found in evaluated for deadline in found.deadlines]
         due = sorted(
             (item for item in items if item[1].at < end),
@@ -194,9 +194,9 @@ class Deadlines:
             days: How many days, today included.
         """
         simulation = Simulation(policy=self.policy, time_zone=self.policy.time_zone, may=self._may)
-        for accounts in self.store.accounts_after(""):
-            units = self.store.units({account.unit for account in accounts})
-            simulation.add(accounts, units, self.store.marks([account.login for account in accounts]))
+        for accounts in self.store.schedule.accounts_after(""):
+            units = self.store.units.get_many({account.unit for account in accounts})
+            simulation.add(accounts, units, self.store.marks.get_many([account.login for account in accounts]))
         found = list(simulation.days(self.now(), days))
         return Forecast(found, simulation.failures.values())
 
@@ -242,11 +242,11 @@ class Deadlines:
         login = account.login
         self.record(DutyConfirmed(at=self.now(), actor=actor, login=login, subject=login, rule_set=rule_set))
         self.make_sweep(None).plan_ahead([account])
-        return self.store.accounts([login])[login]
+        return self.store.accounts.get_many([login])[login]
 
     def _evaluated(self, accounts: Sequence[Account]) -> Iterator[tuple[Account, Evaluation]]:
-        units = self.store.units({account.unit for account in accounts})
-        marks = self.store.marks([account.login for account in accounts])
+        units = self.store.units.get_many({account.unit for account in accounts})
+        marks = self.store.marks.get_many([account.login for account in accounts])
         for account in accounts:
             yield account, self.policy.evaluate(account, units[account.unit], marks.get(account.login, ()))
 

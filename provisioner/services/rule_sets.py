@@ -41,7 +41,7 @@ def make_policy(config: LoadedConfiguration, plugins: Plugins, store: Store, now
     return Policy(
         rule_sets=[_rule_set(name, plugins.rule_sets[name], scope) for name, scope in scopes.items()],
         path_of=_paths(store),
-        since={**dict.fromkeys(scopes, now), **store.rule_sets_since()},
+        since={**dict.fromkeys(scopes, now), **store.schedule.rule_sets_since()},
         time_zone=config.content.time_zone,
         fingerprint=fingerprint(config),
     )
@@ -74,7 +74,7 @@ def _paths(store: Store) -> Callable[[str], Sequence[str]]:
 
     @lru_cache(REMEMBERED)
     def parent(code: str) -> str | None:
-        unit = store.units([code]).get(code)
+        unit = store.units.get_many([code]).get(code)
         return unit.parent if unit else None
 
     def path(code: str) -> Sequence[str]:

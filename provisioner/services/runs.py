@@ -161,14 +161,14 @@ class Runs:
         """
         unusable = self.engine.preflight(plan.work) if plan.work else ()
         privacy, operations = Privacy(self.authority, viewer), [work.operation for work in plan.work]
-        shown = privacy.shown_operations(operations, self.store.accounts)
+        shown = privacy.shown_operations(operations, self.store.accounts.get_many)
         work = [attrs.evolve(work, operation=operation) for work, operation in zip(plan.work, shown, strict=True)]
         changes = preview(plan.work, self.engine.context.targets)
         return RunPreview(
             plan=attrs.evolve(plan, work=tuple(work)),
             excess=self.engine.staging.excess(plan.work),
             unusable=tuple(unusable),
-            changes=tuple(privacy.shown_foreseen(list(changes), operations, self.store.accounts)),
+            changes=tuple(privacy.shown_foreseen(list(changes), operations, self.store.accounts.get_many)),
         )
 
     def start(self, plan: Plan, *, prepare: Callable[[], None] | None = None) -> Run:
@@ -275,7 +275,7 @@ class Runs:
 
     def shown(self, operations: Iterable[Operation], *, viewer: str) -> list[Operation]:
         """Return operations without the personal data that the viewer may not read."""
-        return list(Privacy(self.authority, viewer).shown_operations(operations, self.store.accounts))
+        return list(Privacy(self.authority, viewer).shown_operations(operations, self.store.accounts.get_many))
 
     def _applied(self, plan: Plan) -> Iterator[Operation]:
         yield from self.engine.iter_apply(plan)
@@ -283,7 +283,7 @@ class Runs:
     def _left(self, *, only_due: bool) -> Iterator[Operation]:
         """Yield the operations that have not ended, each once: first what is due, then what waits for its next try."""
         seen = set()
-        for operation in self.store.resumable(self.engine.context.now()):
+        for operation in self.store.operations.resumable(self.engine.context.now()):
             seen.add(operation.id)
             yield operation
         if not only_due:
@@ -291,7 +291,7 @@ class Runs:
 
     def _waiting(self) -> list[Operation]:
         """Return the operations that did not work and have a next try, the oldest first."""
-        return list(self.store.find_operations(state=OperationState.INCOMPLETE))[::-1]
+        return list(self.store.operations.find(state=OperationState.INCOMPLETE))[::-1]
 
 
 def _refused(operation: Operation) -> Refused:

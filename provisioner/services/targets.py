@@ -88,8 +88,8 @@ def systems(config: LoadedConfiguration, store: Store, now: Clock) -> list[Syste
 
         StoreError: The store cannot be read.
     """
-    health = {known.name: known for known in store.all_health()}
-    calendar = Calendar(read=store.all_maintenance, now=now)
+    health = {known.name: known for known in store.health.all()}
+    calendar = Calendar(read=store.maintenance.all, now=now)
     kinds = {SystemKind.TARGET: config.content.targets, SystemKind.CHANNEL: config.content.channels}
     return [
         System(
@@ -184,7 +184,7 @@ class Targets:
             InputError: There is no such target or channel.
         """
         self._require(name, actor)
-        known = Calendar(read=self.store.all_maintenance, now=self.now).maintenance(name)
+        known = Calendar(read=self.store.maintenance.all, now=self.now).maintenance(name)
         if known and not dry_run:
             self.record(MaintenanceEnded(at=self.now(), actor=actor, target=name))
         return known is not None
@@ -215,14 +215,14 @@ class Targets:
             NotReadyError: It does not work.
         """
         self._require(name, actor)
-        known = self.store.health(name)
+        known = self.store.health.get(name)
         if known is None or known.quarantined_at is None:
             return False
         if not force:
             self._check(name)
         if not dry_run:
             self.record(TargetResumed(at=self.now(), actor=actor, target=name, forced=force))
-            self.store.change_health(name, lambda _: None)
+            self.store.health.change(name, lambda _: None)
             log.info("target_resumed", target=name, actor=actor, forced=force)
         return True
 

@@ -52,7 +52,7 @@ def known_units(store: Store, codes: Iterable[str], *, field: str = "code") -> l
         InputError: Some are unknown; all of them are named.
     """
     wanted = list(dict.fromkeys(codes))
-    found = store.units(wanted)
+    found = store.units.get_many(wanted)
     unknown = [
         Problem(field=field, message=Text("there is no unit {code}", {"code": code}))
         for code in wanted
@@ -82,11 +82,11 @@ def unit_details(store: Store, privacy: Privacy, code: str) -> UnitDetails:
         InputError: There is no such unit.
     """
     [unit] = privacy.shown(known_units(store, [code]))
-    accounts = list(privacy.shown(store.find_accounts(unit=code)))
-    targets = store.all_target_states([account.login for account in accounts])
+    accounts = list(privacy.shown(store.accounts.find(unit=code)))
+    targets = store.accounts.all_target_states([account.login for account in accounts])
     return UnitDetails(
         unit=unit,
-        children=tuple(child.code for child in store.children(code)),
+        children=tuple(child.code for child in store.units.children(code)),
         accounts=tuple((account, targets.get(account.login, {})) for account in accounts),
     )
 
@@ -109,7 +109,7 @@ def changed_units(store: Store, authority: Authority, units: Iterable[Unit], *, 
         DeniedError: The actor may not; the cure says who may.
     """
     given = {unit.code: unit for unit in units}
-    known = store.units(given)
+    known = store.units.get_many(given)
     changed = [unit for code, unit in given.items() if known.get(code) != unit]
     authority.require_for_units(actor, changed)
     SeparationOfDuties(authority).require_for_units(actor, known, changed)
@@ -244,7 +244,7 @@ class Units:
         """
         wanted = list(dict.fromkeys(codes))
         known_units(self.store, wanted)
-        under = self.store.accounts_under(wanted)
+        under = self.store.accounts.under(wanted)
         own = [account for account in under.values() if account.unit in wanted]
         if not with_subtree:
             _require_closed(account for account in under.values() if account.unit not in wanted)

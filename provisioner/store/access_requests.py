@@ -1,4 +1,4 @@
-"""Request forms: what the events change, and what is read of them."""
+"""Access requests: what the events change, and what is read of them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from provisioner.core.governance.access_requests import (
     RequestSubmitted,
 )
 from provisioner.core.model import OperationState
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, as_row, revise
 from provisioner.store.db.tables import operations, requests
-from provisioner.store.records import StoredRecords
 
 _OPEN = [state for state in FormState if state.is_open]
 
@@ -48,35 +49,43 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
 }
 
 
-class StoredForms(StoredRecords):
-    """What is read of request forms."""
+class StoredAccessRequests:
+    """The access requests of one store.
 
-    def form(self, form_id: str, /) -> AccessRequest | None:
-        """Return a request form."""
-        found = self._forms(select(requests).where(requests.c.id == form_id))
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._reader = Reader(database)
+
+    def get(self, request_id: str, /) -> AccessRequest | None:
+        """Return the request with this id; ``None`` if there is none."""
+        found = self._requests(select(requests).where(requests.c.id == request_id))
         return found[0] if found else None
 
-    def open_forms(self, login: str, /) -> Sequence[AccessRequest]:
-        """Return the forms about this account to which something is still to happen, the oldest first."""
+    def open_for(self, login: str, /) -> Sequence[AccessRequest]:
+        """Return the requests about this account that are neither archived nor rejected, the oldest first."""
         query = select(requests).where(requests.c.login == login, requests.c.state.in_(_OPEN))
-        return self._forms(query.order_by(requests.c.submitted_at, requests.c.id))
+        return self._requests(query.order_by(requests.c.submitted_at, requests.c.id))
 
-    def operations_of_forms(self) -> Collection[str]:
-        """Return the ids of the operations that carry out forms which are not archived."""
+    def executing_operations(self) -> Collection[str]:
+        """Return the ids of the operations that carry out requests which are not archived."""
         query = select(requests.c.operation).where(requests.c.state == FormState.EXECUTING)
-        return {row.operation for row in self._all(query) if row.operation}
+        return {row.operation for row in self._reader.all(query) if row.operation}
 
-    def forms_carried_out(self) -> Sequence[AccessRequest]:
-        """Return the forms whose operation is done and that are not archived."""
+    def carried_out(self) -> Sequence[AccessRequest]:
+        """Return the requests whose operation is done and that are not archived."""
         query = (
             select(requests)
             .join(operations, operations.c.id == requests.c.operation)
             .where(requests.c.state == FormState.EXECUTING, operations.c.state == OperationState.DONE)
         )
-        return self._forms(query)
+        return self._requests(query)
 
-    def find_forms(self, *, state: FormState | None = None, login: str | None = None) -> Iterator[AccessRequest]:
-        """Yield forms, the latest first.
+    def find(self, *, state: FormState | None = None, login: str | None = None) -> Iterator[AccessRequest]:
+        """Yield requests, the latest first.
 
         Args:
 
@@ -89,8 +98,8 @@ class StoredForms(StoredRecords):
             query = query.where(requests.c.state == state)
         if login is not None:
             query = query.where(requests.c.login == login)
-        for page in self._pages(query, requests.c.submitted_at, requests.c.id, latest_first=True):
+        for page in self._reader.pages(query, requests.c.submitted_at, requests.c.id, latest_first=True):
             yield from (AccessRequest(**row._asdict()) for row in page)
 
-    def _forms(self, query: Select[Any]) -> list[AccessRequest]:
-        return [AccessRequest(**row._asdict()) for row in self._all(query)]
+    def _requests(self, query: Select[Any]) -> list[AccessRequest]:
+        return [AccessRequest(**row._asdict()) for row in self._reader.all(query)]

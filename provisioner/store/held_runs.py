@@ -1,26 +1,23 @@
-"""Runs that are held back, and what the mass-change limit counts."""
+"""Held runs: what the events change, and what is read of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, case, func, literal, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 
 from provisioner.core.api.events import Event
-from provisioner.core.engine.limits import IN_TOTAL, OperationStaged, RunDiscarded, RunReleased, RunStaged, StagedRun
-from provisioner.core.engine.ports import Shut
+from provisioner.core.engine.limits import OperationStaged, RunDiscarded, RunReleased, RunStaged, StagedRun
 from provisioner.core.model import (
-    AccountState,
     Operation,
-    OperationKind,
     OperationState,
-    TargetState,
 )
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, add, as_row
-from provisioner.store.db.tables import CLOSINGS, account_targets, accounts, operations, staged_runs
-from provisioner.store.records import StoredRecords
+from provisioner.store.db.tables import operations, staged_runs
+from provisioner.store.operations import with_steps
 
 _KEEP = add(staged_runs)
 _WAITING = and_(operations.c.staging == bindparam("run"), operations.c.state == OperationState.STAGED)
@@ -60,79 +57,34 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     OperationStaged: _staged,
 }
 
-_OPEN = accounts.c.state.in_([AccountState.OPEN, AccountState.INCOMPLETE])
-_OPEN_THERE = account_targets.c.state.in_([TargetState.OPEN, TargetState.INCOMPLETE, TargetState.UNPROVED])
 
+class StoredHeldRuns:
+    """The runs that the mass-change limit holds, in one store.
 
-class StoredStaging(StoredRecords):
-    """What is read of runs that are held back; and the :class:`~provisioner.core.engine.limits.Census`."""
+    Args:
 
-    def staged_operations(self, run: str, /) -> Sequence[Operation]:
-        """Return the operations that still wait of a run that was held back, the oldest first."""
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._reader = Reader(database)
+
+    def operations(self, run: str, /) -> Sequence[Operation]:
+        """Return the operations of a held run that still wait, the oldest first."""
         query = (
             select(operations)
             .where(operations.c.staging == run, operations.c.state == OperationState.STAGED)
             .order_by(operations.c.created_at, operations.c.id)
         )
-        return list(self._with_steps(self._all(query)))
+        return list(with_steps(self._reader, self._reader.all(query)))
 
-    def staged_runs(self) -> Sequence[StagedRun]:
-        """Return the runs of which something still waits, the oldest first, with how much that is."""
+    def all(self) -> Sequence[StagedRun]:
+        """Return the runs of which operations still wait, the oldest first, with how many they are."""
         held = and_(operations.c.staging == staged_runs.c.id, operations.c.state == OperationState.STAGED)
         waiting = select(func.count()).select_from(operations).where(held).scalar_subquery().label("waiting")
         query = select(staged_runs, waiting).order_by(staged_runs.c.at, staged_runs.c.id)
-        return [_staged_run(**row._asdict()) for row in self._all(query.where(waiting > 0))]
-
-    def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
-        """Return what was closed or deleted since then or is about to be, by target and in total.
-
-        An account that is open again or never was does not count, and neither does what somebody has released.
-        """
-        shut = _shut_since(since)
-        total = _counted(literal(IN_TOTAL), shut, shut.c.state == AccountState.CLOSED).select_from(shut)
-        there = (
-            _counted(account_targets.c.target, shut, account_targets.c.state == TargetState.CLOSED)
-            .join_from(shut, account_targets, account_targets.c.login == shut.c.login)
-            .group_by(account_targets.c.target)
-        )
-        rows = [row for query in (total, there) for row in self._all(query)]
-        return {row.target: Shut(accounts=row.accounts, gone=row.gone) for row in rows}
-
-    def count_open(self, target: str, at_most: int, /) -> int:
-        """Return how many accounts are open on a target, or in total; no more than *at_most* are counted."""
-        if target == IN_TOTAL:
-            found = select(accounts.c.login).where(_OPEN)
-        else:
-            found = select(account_targets.c.login).where(account_targets.c.target == target, _OPEN_THERE)
-        [row] = self._all(select(func.count().label("total")).select_from(found.limit(at_most).subquery()))
-        return int(row.total)
+        return [_staged_run(**row._asdict()) for row in self._reader.all(query.where(waiting > 0))]
 
 
 def _staged_run(*, waiting: int, **fields: Any) -> StagedRun:
     return StagedRun(**{**fields, "operations": waiting})
-
-
-def _shut_since(since: datetime) -> Subquery:
-    """Select the closings and deletions that count: those that ended since then, and those that are under way."""
-    columns = (operations.c.login, operations.c.kind, accounts.c.state)
-    ours = (
-        select(*columns)
-        .join(accounts, accounts.c.login == operations.c.login)
-        .where(operations.c.staging.is_(None), accounts.c.opened_at.is_not(None))
-    )
-    ended: Select[Any] = ours.where(
-        CLOSINGS,
-        operations.c.finished_at > since,
-        operations.c.state == OperationState.DONE,
-        accounts.c.state == AccountState.CLOSED,
-    )
-    under_way: Select[Any] = ours.where(CLOSINGS, operations.c.finished_at.is_(None))
-    return ended.union_all(under_way).subquery()
-
-
-def _counted(place: ColumnElement[str], shut: Subquery, closed: ColumnElement[bool]) -> Select[Any]:
-    """Select a place, how many accounts there are, and how many of them were open and are not any more."""
-    gone = case((and_(shut.c.kind == OperationKind.CLOSE, closed), shut.c.login))
-    counts = {"accounts": func.count(shut.c.login.distinct()), "gone": func.count(gone.distinct())}
-    columns: Any = [place.label("target"), *(count.label(name) for name, count in counts.items())]
-    return select(*columns)

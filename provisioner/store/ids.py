@@ -33,9 +33,20 @@ _COLUMNS: Mapping[Named, Column[str]] = {
 _LAST = "\U0010ffff"
 
 
-def find(database: Database, kind: Named, beginning: str, at_most: int) -> Sequence[str]:
-    """Return the ids of a kind with this beginning, in their order; the index finds them without reading others."""
-    column = _COLUMNS[kind]
-    query = select(column).where(column >= beginning, column < beginning + _LAST).order_by(column).limit(at_most)
-    with database.read() as connection:
-        return connection.execute(query).scalars().all()
+class StoredIds:
+    """Looks up the ids in one store.
+
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def starting_with(self, kind: Named, beginning: str, *, at_most: int) -> Sequence[str]:
+        """Return the ids of a kind with this beginning, in their order; the index finds them without reading others."""
+        column = _COLUMNS[kind]
+        query = select(column).where(column >= beginning, column < beginning + _LAST).order_by(column).limit(at_most)
+        with self._database.read() as connection:
+            return connection.execute(query).scalars().all()

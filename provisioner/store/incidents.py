@@ -1,4 +1,4 @@
-"""Reports of trouble: what the events change, and what is read of them."""
+"""Incidents: what the events change, and what is read of them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from provisioner.core.governance.incidents import (
     TroubleResolved,
     TroubleState,
 )
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, as_row, revise
 from provisioner.store.db.tables import troubles
-from provisioner.store.records import StoredRecords
 from provisioner.store.tree import codes_under
 
 _REPORT = insert(troubles)
@@ -40,18 +41,26 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
 }
 
 
-class StoredTroubles(StoredRecords):
-    """What is read of reports of trouble."""
+class StoredIncidents:
+    """The incidents of one store.
 
-    def trouble(self, trouble_id: str, /) -> Trouble | None:
-        """Return a report."""
-        found = self._all(select(troubles).where(troubles.c.id == trouble_id))
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._reader = Reader(database)
+
+    def get(self, incident_id: str, /) -> Trouble | None:
+        """Return the incident with this id; ``None`` if there is none."""
+        found = self._reader.all(select(troubles).where(troubles.c.id == incident_id))
         return Trouble(**found[0]._asdict()) if found else None
 
-    def find_troubles(
+    def find(
         self, *, state: TroubleState | None = None, login: str | None = None, under: str | None = None
     ) -> Iterator[Trouble]:
-        """Yield reports, the latest first.
+        """Yield incidents, the latest first.
 
         Args:
 
@@ -68,5 +77,5 @@ class StoredTroubles(StoredRecords):
             query = query.where(troubles.c.login == login)
         if under is not None:
             query = query.where(troubles.c.unit.in_(codes_under([under])))
-        for page in self._pages(query, troubles.c.reported_at, troubles.c.id, latest_first=True):
+        for page in self._reader.pages(query, troubles.c.reported_at, troubles.c.id, latest_first=True):
             yield from (Trouble(**row._asdict()) for row in page)

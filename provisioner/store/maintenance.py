@@ -10,9 +10,10 @@ from sqlalchemy import bindparam, delete, select, update
 from provisioner.core.api.events import Event
 from provisioner.core.gateways.maintenance import Maintenance, MaintenanceBegan, MaintenanceEnded, OperationPutOff
 from provisioner.core.model import OperationState
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, put
 from provisioner.store.db.tables import maintenance, operations
-from provisioner.store.records import StoredRecords
 
 _BEGIN = put(maintenance)
 _END = delete(maintenance).where(maintenance.c.name == bindparam("this"))
@@ -56,10 +57,18 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
 }
 
 
-class StoredMaintenance(StoredRecords):
-    """What is read of maintenance."""
+class StoredMaintenance:
+    """The maintenance of targets and channels in one store.
 
-    def all_maintenance(self) -> Sequence[Maintenance]:
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._reader = Reader(database)
+
+    def all(self) -> Sequence[Maintenance]:
         """Return what was last said of each target and channel, by name; also if its time is over."""
-        rows = self._all(select(maintenance).order_by(maintenance.c.name))
+        rows = self._reader.all(select(maintenance).order_by(maintenance.c.name))
         return [Maintenance(**row._asdict()) for row in rows]

@@ -1,12 +1,17 @@
-"""What the events of the policy change."""
+"""Which deadlines were met: what the events change, and what is read of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
+from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
 
 from provisioner.core.api.events import DeadlineMet, DutyConfirmed
+from provisioner.core.api.rules import MetDeadline
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change
 from provisioner.store.db.tables import marks
 
@@ -28,3 +33,23 @@ def confirmed(event: DutyConfirmed) -> Iterable[Change]:
     """Remember when the duty was done, also if that was before anybody asked for it."""
     key = {"subject": event.subject, "rule_set": event.rule_set, "action": event.action}
     yield _CONFIRM, key | {"at": event.at, "met_at": event.at, "confirmed_at": event.at}
+
+
+class StoredMarks:
+    """The deadlines that were met, in one store.
+
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._reader = Reader(database)
+
+    def get_many(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[MetDeadline]]:
+        """Return which deadlines of these accounts or other subjects were met, by subject."""
+        found: dict[str, list[MetDeadline]] = defaultdict(list)
+        for row in self._reader.among(select(marks), marks.c.subject, subjects):
+            fields = row._asdict()
+            found[fields.pop("subject")].append(MetDeadline(**fields))
+        return found

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, delete, select, update
 
 from provisioner.core.api.events import RulesChanged
-from provisioner.store.db.rows import Change, add, put
+from provisioner.core.model import Account
+from provisioner.core.policy.ports import ScheduleState
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
+from provisioner.store.db.rows import Change, Row, add, put
 from provisioner.store.db.tables import accounts, rule_sets, schedule
 
 _KEEP_RULE_SET = add(rule_sets)
 _DROP_RULE_SET = delete(rule_sets).where(rule_sets.c.name == bindparam("this"))
 _BEGIN = put(schedule)
 
-#: Set the deadline of an account that is still as it was when the deadline was computed.
-SET_DEADLINE = (
+#: Sets the deadline of an account that is still as it was when the deadline was computed.
+_SET_DEADLINE = (
     update(accounts)
     .where(
         accounts.c.login == bindparam("this"),
@@ -24,7 +29,7 @@ SET_DEADLINE = (
     )
     .values(next_deadline=bindparam("deadline"), next_action=bindparam("action"), closes_at=bindparam("closes"))
 )
-MOVE_CURSOR = update(schedule).values(cursor=bindparam("reached"))
+_MOVE_CURSOR = update(schedule).values(cursor=bindparam("reached"))
 #: Let the next sweep compute all deadlines anew.
 FORGET = update(schedule).values(fingerprint="")
 
@@ -36,3 +41,77 @@ def changed(event: RulesChanged) -> Iterable[Change]:
     for name in event.gone:
         yield _DROP_RULE_SET, {"this": name}
     yield _BEGIN, {"id": 1, "fingerprint": event.fingerprint, "cursor": ""}
+
+
+class StoredSchedule:
+    """The deadlines in one store, and which rule sets they were computed with.
+
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reader = Reader(database)
+
+    def rule_sets_since(self) -> Mapping[str, datetime]:
+        """Return since when each rule set holds, by its name."""
+        return {row.name: row.since for row in self._reader.all(select(rule_sets))}
+
+    def state(self) -> ScheduleState:
+        """Return which rule sets the stored deadlines were computed with."""
+        found = self._reader.all(select(schedule.c.fingerprint, schedule.c.cursor))
+        return ScheduleState(**found[0]._asdict()) if found else ScheduleState()
+
+    def due(self, now: datetime, /) -> Iterator[Account]:
+        """Yield the accounts whose deadline has come, the most urgent first. It costs what is due, not what exists."""
+        query = select(accounts).where(accounts.c.next_deadline <= now)
+        for page in self._reader.pages(query, accounts.c.next_deadline, accounts.c.login):
+            yield from (Account(**row._asdict()) for row in page)
+
+    def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
+        """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
+        for page in self._reader.pages(select(accounts).where(accounts.c.login > login), accounts.c.login):
+            yield [Account(**row._asdict()) for row in page]
+
+    def save(self, planned: Iterable[Account], /, *, reached: str | None = None) -> None:
+        """Store the next deadline of each of these accounts, unless it was changed since it was read.
+
+        Args:
+
+            planned: Accounts as they were read, with the deadline that follows from that.
+
+            reached: The login up to which all deadlines are computed again, while that is going on.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        rows = [_as_deadline(account) for account in planned]
+        with self._database.write() as connection:
+            if rows:
+                connection.execute(_SET_DEADLINE, rows)
+            if reached is not None:
+                connection.execute(_MOVE_CURSOR, {"reached": reached})
+
+    def finish(self) -> None:
+        """Note that all deadlines are computed.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        with self._database.write() as connection:
+            connection.execute(_MOVE_CURSOR, {"reached": None})
+
+
+def _as_deadline(account: Account) -> Row:
+    return {
+        "this": account.login,
+        "as_state": account.state,
+        "as_changed": account.password_changed_at,
+        "deadline": account.next_deadline,
+        "action": account.next_action,
+        "closes": account.closes_at,
+    }

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import bindparam, delete, select
-
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease, elapsed
-from provisioner.core.gateways.health import Change, TargetHealth
-from provisioner.core.model import Account, Person, Unit
-from provisioner.store import master_data, schedule
-from provisioner.store.access_requests import StoredForms
+from provisioner.store.access_requests import StoredAccessRequests
+from provisioner.store.accounts import StoredAccounts
 from provisioner.store.audit.chain import Head
 from provisioner.store.audit.continuity import Continuity, HeadFile, goes_back_to
-from provisioner.store.authority import StoredAuthority
+from provisioner.store.audit.reader import AuditLogReader
+from provisioner.store.census import StoredCensus
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
-from provisioner.store.db.rows import Row, as_row, put
-from provisioner.store.db.tables import target_health
-from provisioner.store.held_runs import StoredStaging
-from provisioner.store.incidents import StoredTroubles
-from provisioner.store.journal.clock import Times
+from provisioner.store.handovers import StoredHandovers
+from provisioner.store.health import StoredHealth
+from provisioner.store.held_runs import StoredHeldRuns
+from provisioner.store.ids import StoredIds
+from provisioner.store.incidents import StoredIncidents
+from provisioner.store.journal.clock import StoredClock
 from provisioner.store.journal.leases import Leases
 from provisioner.store.journal.owners import new_owner
 from provisioner.store.journal.writer import Writer
 from provisioner.store.maintenance import StoredMaintenance
+from provisioner.store.marks import StoredMarks
 from provisioner.store.mobile_marks import MobileMarks
+from provisioner.store.operations import StoredOperations
+from provisioner.store.persons import StoredPersons
+from provisioner.store.role_assignments import StoredRoleAssignments
+from provisioner.store.schedule import StoredSchedule
+from provisioner.store.units import StoredUnits
 
 #: How long an account stays held when its process stops renewing the lease.
 LEASE_TTL = timedelta(seconds=60)
@@ -39,17 +43,11 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-_HEALTH = select(target_health).where(target_health.c.name == bindparam("this"))
-_PUT_HEALTH = put(target_health)
-_FORGET_HEALTH = delete(target_health).where(target_health.c.name == bindparam("this"))
-
-
-class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, StoredTroubles):
+class Store:
     """A database with all that the product knows, for any number of threads and processes.
 
-    It is the engine's :class:`~provisioner.core.engine.ports.Journal` and
-    :class:`~provisioner.core.engine.ports.Records`, and the :class:`~provisioner.core.gateways.health.Health` of its
-    breakers. Use it as a context manager, or close it: that frees the accounts that are still held.
+    It is the engine's :class:`~provisioner.core.engine.ports.Journal`; each attribute reads, and some write, the
+    records of one noun. Use it as a context manager, or close it: that frees the accounts that are still held.
 
     Args:
 
@@ -70,10 +68,26 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
     ) -> None:
-        super().__init__(database)
-        self._now = now
+        self._database = database
         #: Returns the mark of a mobile number.
         self.mobile_mark = MobileMarks(database.key_file)
+        self.units = StoredUnits(database, now)
+        self.persons = StoredPersons(database, now, self.mobile_mark)
+        self.accounts = StoredAccounts(database)
+        self.operations = StoredOperations(database)
+        self.handovers = StoredHandovers(database)
+        self.held_runs = StoredHeldRuns(database)
+        self.census = StoredCensus(database)
+        self.access_requests = StoredAccessRequests(database)
+        self.role_assignments = StoredRoleAssignments(database)
+        self.incidents = StoredIncidents(database)
+        self.schedule = StoredSchedule(database)
+        self.marks = StoredMarks(database)
+        self.clock = StoredClock(database)
+        self.health = StoredHealth(database)
+        self.maintenance = StoredMaintenance(database)
+        self.ids = StoredIds(database)
+        self.audit_log = AuditLogReader(database)
         self._leases = Leases(owner=new_owner(), now=now, ttl=lease_ttl, clock=elapsed)
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))
@@ -176,108 +190,6 @@ class Store(StoredAuthority, StoredForms, StoredMaintenance, StoredStaging, Stor
         """Return the lease of an operation that this process has begun."""
         return self._leases.lease(login, operation_id)
 
-    def save_units(self, saved: Iterable[Unit], *, actor: str = "") -> Sequence[Event]:
-        """Add these units, or write them over those with the same code, each change with its event; all or none.
-
-        Args:
-
-            saved: The units. Those that are known as they are change nothing.
-
-            actor: Who changes them.
-
-        Returns:
-
-            The events, for the observers.
-
-        Raises:
-
-            StoreError: A parent does not exist, a unit would be above itself, or the store failed.
-        """
-        given = {unit.code: unit for unit in saved}
-        if not given:
-            return ()
-        with self._database.write() as connection:
-            return master_data.save_units(connection, given, at=self._now(), actor=actor)
-
-    def save_persons(self, saved: Iterable[Person], *, actor: str = "") -> Sequence[Event]:
-        """Add these persons, or write them over those with the same id, each change with its event; all or none.
-
-        Args:
-
-            saved: The persons. Those who are known as they are change nothing.
-
-            actor: Who changes them.
-
-        Returns:
-
-            The events, for the observers.
-
-        Raises:
-
-            StoreError: The store, or the key for marks of numbers, failed.
-        """
-        given = {person.id: person for person in saved}
-        if not given:
-            return ()
-        with self._database.write() as connection:
-            return master_data.save_persons(connection, given, at=self._now(), actor=actor, mark=self.mobile_mark)
-
-    def save_deadlines(self, planned: Iterable[Account], *, reached: str | None = None) -> None:
-        """Store the next deadline of each of these accounts, unless it was changed since it was read.
-
-        Args:
-
-            planned: Accounts as they were read, with the deadline that follows from that.
-
-            reached: The login up to which all deadlines are computed anew, while that is going on.
-
-        Raises:
-
-            StoreError: The store failed.
-        """
-        rows = [_as_deadline(account) for account in planned]
-        with self._database.write() as connection:
-            if rows:
-                connection.execute(schedule.SET_DEADLINE, rows)
-            if reached is not None:
-                connection.execute(schedule.MOVE_CURSOR, {"reached": reached})
-
-    def note_time(self, now: datetime) -> None:
-        """Remember that the store was used now, whether anything was written or not.
-
-        Raises:
-
-            StoreError: The store failed.
-        """
-        with self._database.write() as connection:
-            Times().note(connection, now)
-
-    def end_rescheduling(self) -> None:
-        """Note that all deadlines are computed.
-
-        Raises:
-
-            StoreError: The store failed.
-        """
-        with self._database.write() as connection:
-            connection.execute(schedule.MOVE_CURSOR, {"reached": None})
-
-    def change_health(self, name: str, change: Change, /) -> TargetHealth | None:
-        """Change what is known of one target or channel, with nobody else in between, and return it.
-
-        Raises:
-
-            StoreError: The store failed. Nothing was changed.
-        """
-        with self._database.write() as connection:
-            row = connection.execute(_HEALTH, {"this": name}).one_or_none()
-            after = change(TargetHealth(**row._asdict()) if row else None)
-            if after:
-                connection.execute(_PUT_HEALTH, as_row(after))
-            elif row:
-                connection.execute(_FORGET_HEALTH, {"this": name})
-        return after
-
     def close(self) -> None:
         """Finish what was handed over, free the accounts that are still held, and close the database."""
         self._writer.close()
@@ -298,14 +210,3 @@ def _prepare(database: Database, prepare: Callable[[Database], None]) -> None:
     except BaseException:
         database.close()
         raise
-
-
-def _as_deadline(account: Account) -> Row:
-    return {
-        "this": account.login,
-        "as_state": account.state,
-        "as_changed": account.password_changed_at,
-        "deadline": account.next_deadline,
-        "action": account.next_action,
-        "closes": account.closes_at,
-    }

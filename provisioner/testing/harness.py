@@ -113,7 +113,7 @@ class Harness:
         self.stop = threading.Event()
         self.policy = policy or Policy()
         self.store = _open(file, self.clock, lease_ttl, elapsed)
-        calendar = Calendar(read=self.store.all_maintenance, now=self.clock)
+        calendar = Calendar(read=self.store.maintenance.all, now=self.clock)
         # A clock that is moved by hours must not quarantine what failed just before.
         self.plugins = Plugins(
             make_breaker=lambda name: Breaker(
@@ -160,16 +160,16 @@ class Harness:
 
     def know(self, *, units: Iterable[Unit] = (), persons: Iterable[Person] = ()) -> None:
         """Put units and persons into the store."""
-        self.store.save_units(list(units))
-        self.store.save_persons(list(persons))
+        self.store.units.save(list(units))
+        self.store.persons.save(list(persons))
 
     def account(self, login: str) -> Account:
         """Return an account as it is in the store."""
-        return self.store.accounts([login])[login]
+        return self.store.accounts.get_many([login])[login]
 
     def open(self, codes: Sequence[str]) -> list[Operation]:
         """Open the accounts of these units."""
-        units = self.store.units(codes)
+        units = self.store.units.get_many(codes)
         return self.run(self.planner.open_units([units[code] for code in codes], initiator=INITIATOR))
 
     def close_accounts(self, logins: Sequence[str]) -> list[Operation]:

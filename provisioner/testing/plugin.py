@@ -9,8 +9,8 @@ They are there wherever the product and pytest are installed, and import nothing
     BRANCH = Unit(code="tem", name="Temel Eğitim", kind="branch", login="temelegitim46", custodian="1001")
 
     def test_the_password_that_arrives_logs_in(provisioner_app, memory_target, sms_inbox):
-        provisioner_app.store.save_persons([AYSE])
-        provisioner_app.store.save_units([BRANCH])
+        provisioner_app.store.persons.save([AYSE])
+        provisioner_app.store.units.save([BRANCH])
 
         plan = provisioner_app.planner.open_units([BRANCH], initiator=Initiator(actor="test"))
         [operation] = provisioner_app.engine.apply(plan)

@@ -89,7 +89,7 @@ def _app(tmp_path_factory: pytest.TempPathFactory, directory: Slapd, clock: Fake
         )
         Store.create(f"sqlite:///{province.store}").close()
         with application(load(folder / "provisioner.toml"), now=clock) as app:
-            app.store.save_units(units())
+            app.store.units.save(units())
             assert not list(app.sweep().run())  # from here on the rules hold
             open_over_four_weeks(app, clock)
             yield app
@@ -108,8 +108,8 @@ def open_over_four_weeks(app: Application, clock: FakeClock) -> None:
 @pytest.fixture(name="simulated", scope="module")
 def _simulated(app: Application, clock: FakeClock) -> Calendar:
     simulation = Simulation(policy=app.policy, time_zone=ISTANBUL)
-    for accounts in app.store.accounts_after(""):
-        simulation.add(accounts, app.store.units({account.unit for account in accounts}), {})
+    for accounts in app.store.schedule.accounts_after(""):
+        simulation.add(accounts, app.store.units.get_many({account.unit for account in accounts}), {})
     return {
         day.date.isoformat(): sorted([one.deadline.action.value, one.login] for one in day.happenings)
         for day in simulation.days(clock(), DAYS)
@@ -168,7 +168,7 @@ def test_nobody_is_closed_who_was_not_warned_and_no_school_is_closed(lived: Cale
 
 
 def test_at_the_end_every_office_is_closed_and_every_school_open(app: Application, lived: Calendar) -> None:
-    accounts = list(app.store.find_accounts())
+    accounts = list(app.store.accounts.find())
 
     assert lived
     assert {account.state for account in accounts if int(account.login.removeprefix("birim")) % 2} == {

@@ -158,7 +158,7 @@ class Outcome:
 def _crash(scene: Scene, event: int, pause: float) -> Outcome:
     killed = scene.open_and_kill(event, pause)
     with Store.open(f"sqlite:///{scene.province.store}") as store:
-        open_at_crash = store.count_accounts().get(AccountState.OPEN, 0)
+        open_at_crash = store.accounts.count().get(AccountState.OPEN, 0)
     scene.resume()
     return Outcome(
         killed=killed,
@@ -169,15 +169,15 @@ def _crash(scene: Scene, event: int, pause: float) -> Outcome:
 
 def _wrong_in_store(scene: Scene) -> Iterator[str]:
     with Store.open(f"sqlite:///{scene.province.store}") as store:
-        accounts = {account.login: account for account in store.find_accounts()}
+        accounts = {account.login: account for account in store.accounts.find()}
         everywhere = dict.fromkeys(scene.province.targets, TargetState.OPEN)
         for login in scene.province.numbers:
             if login not in accounts or accounts[login].state is not AccountState.OPEN:
                 yield f"{login} is not open"
-            if store.target_states(login) != everywhere:
-                yield f"{login}: {store.target_states(login)}"
-        yield from (f"{login} has work left" for login in store.unended(accounts))
-        if (broken := store.verify_chain()) is not None:
+            if store.accounts.target_states(login) != everywhere:
+                yield f"{login}: {store.accounts.target_states(login)}"
+        yield from (f"{login} has work left" for login in store.operations.unended(accounts))
+        if (broken := store.audit_log.verify_chain()) is not None:
             yield f"the audit log is broken at {broken}"
 
 

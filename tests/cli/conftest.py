@@ -122,17 +122,17 @@ class Office:
     def states(self) -> dict[str, str]:
         """Return the state of every account, by login."""
         with self.open() as store:
-            return {account.login: account.state.value for account in store.find_accounts()}
+            return {account.login: account.state.value for account in store.accounts.find()}
 
     def operations(self) -> list[Operation]:
         """Return every operation, the latest first."""
         with self.open() as store:
-            return list(store.find_operations())
+            return list(store.operations.find())
 
     def units(self) -> set[str]:
         """Return the codes of all units."""
         with self.open() as store:
-            return {unit.code for unit in store.all_units()}
+            return {unit.code for unit in store.units.all()}
 
     def faults(self, name: str) -> Faults:
         """Return what fails on one target or channel."""

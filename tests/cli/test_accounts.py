@@ -45,9 +45,9 @@ class TestList:
     def test_due_before_a_day_means_that_day_where_people_are(self, open_office: Office) -> None:
         """Midnight in Istanbul is 21:00 UTC of the day before."""
         with open_office.open() as store:
-            known = store.accounts(["arge46", "kmarasmem"])
+            known = store.accounts.get_many(["arge46", "kmarasmem"])
             early, late = (datetime(2026, 3, 9, *time, tzinfo=UTC) for time in ((20, 59), (21, 0)))
-            store.save_deadlines(
+            store.schedule.save(
                 [
                     attrs.evolve(known["arge46"], next_deadline=early),
                     attrs.evolve(known["kmarasmem"], next_deadline=late),
@@ -61,8 +61,8 @@ class TestList:
 
     def test_shows_people_the_day_where_they_are(self, open_office: Office) -> None:
         with open_office.open() as store:
-            account = store.accounts(["kmarasmem"])["kmarasmem"]
-            store.save_deadlines([attrs.evolve(account, next_deadline=datetime(2026, 3, 9, 21, 0, tzinfo=UTC))])
+            account = store.accounts.get_many(["kmarasmem"])["kmarasmem"]
+            store.schedule.save([attrs.evolve(account, next_deadline=datetime(2026, 3, 9, 21, 0, tzinfo=UTC))])
 
         assert "2026-03-10" in open_office.type("account", "list").out
 

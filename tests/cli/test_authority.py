@@ -48,7 +48,7 @@ def cure(answer: Answer) -> str:
 
 def audit_log(office: Office) -> list[Any]:
     with office.open() as store:
-        return [json.loads(entry.body) for entry in store.events()]
+        return [json.loads(entry.body) for entry in store.audit_log.entries()]
 
 
 class TestGrant:

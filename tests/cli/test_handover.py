@@ -100,8 +100,8 @@ class TestHandover:
         assert open_office.plugin.targets["posta"].logs_in("arge46", message.password)
         assert open_office.plugin.targets["pys"].logs_in("arge46", message.password)
         with open_office.open() as store:
-            assert store.accounts(["arge46"])["arge46"].holder == "1001"
-            assert store.units(["ar-ge"])["ar-ge"].custodian == "1001"
+            assert store.accounts.get_many(["arge46"])["arge46"].holder == "1001"
+            assert store.units.get_many(["ar-ge"])["ar-ge"].custodian == "1001"
 
     def test_takes_its_options_before_the_login_too(self, open_office: Office) -> None:
         assert open_office.type("--json", "handover", "--to", "1001", "arge46").states == {"arge46": "done"}
@@ -215,7 +215,7 @@ class TestToTheItUnit:
     @pytest.mark.parametrize("code", ["yok", "bos"])
     def test_that_is_unknown_or_has_no_custodian_exits_with_2(self, open_office: Office, code: str) -> None:
         with open_office.open() as store:
-            store.save_units([Unit(code="bos", name="Boş", kind="office")])
+            store.units.save([Unit(code="bos", name="Boş", kind="office")])
         _name_it_unit(open_office, code)
 
         answer = open_office.type("--json", "handover", "arge46", "--to-it-unit")
@@ -270,7 +270,7 @@ class TestShow:
 
     def test_keeps_names_as_they_were(self, handed_over: Office) -> None:
         with handed_over.open() as store:
-            store.save_persons([Person(id="1001", name="Ayşe Yıldız", mobile=NEW)])
+            store.persons.save([Person(id="1001", name="Ayşe Yıldız", mobile=NEW)])
 
         assert "Ayşe Işık (1001)" in handed_over.type("handover", "show", _id(handed_over)).out
 

@@ -30,8 +30,8 @@ def is_safe(text: str) -> bool:
 def _handed_over(office: Office) -> Office:
     """An office whose audit log has a handover with a hostile reason, to somebody with a hostile name."""
     with office.open() as store:
-        store.save_persons([Person(id="1009", name="Ayşe\u202e\nrow", title="\x9b", mobile="+905321234599")])
-        store.save_units([Unit(code="tem", name="Birim\u2028x", kind="office", login="tem46", custodian="1001")])
+        store.persons.save([Person(id="1009", name="Ayşe\u202e\nrow", title="\x9b", mobile="+905321234599")])
+        store.units.save([Unit(code="tem", name="Birim\u2028x", kind="office", login="tem46", custodian="1001")])
     assert office.type("unit", "open", "tem").code == 0
     assert office.type("handover", "tem46", "--to", "1009", "--reason", REASON).code == 0
     return office

@@ -89,7 +89,7 @@ def test_a_decimal_number_of_a_phone_stops_the_import(office: Office) -> None:
     assert answer.code == 2
     assert [(one["line"], one["field"]) for one in answer.json["error"]["items"]] == [(2, "mobile")]
     with office.open() as store:
-        assert store.persons(["1001"])["1001"].mobile == "+905321234567"
+        assert store.persons.get_many(["1001"])["1001"].mobile == "+905321234567"
 
 
 #: A list with something that looks wrong in one line and something that is wrong in another.

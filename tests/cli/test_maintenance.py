@@ -101,7 +101,7 @@ class TestMaintenance:
         maintained.type("--actor", "1002", "target", "maintenance", "pys", "--off")
 
         with maintained.open() as store:
-            said = [(event.kind, event.actor) for event in store.events()]
+            said = [(event.kind, event.actor) for event in store.audit_log.entries()]
         assert said == [("maintenance_began", "1001"), ("maintenance_ended", "1002")]
 
     def test_as_a_dry_run_changes_nothing(self, office: Office, end: datetime) -> None:

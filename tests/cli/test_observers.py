@@ -45,7 +45,7 @@ def typed(office: Office, *command: str, more: tuple[str, ...] = ()) -> int:
 
 def recorded(office: Office) -> list[str]:
     with office.open() as store:
-        return [event.kind for event in store.events()]
+        return [event.kind for event in store.audit_log.entries()]
 
 
 @pytest.mark.parametrize(("command", "kinds"), COMMANDS)

@@ -52,10 +52,10 @@ def test_tables_are_drawn(config: Path) -> None:
 def test_a_drawn_table_obeys_nothing_that_others_wrote(config: Path, office: Office, command: tuple[str, str]) -> None:
     """A name from a list would turn a line around, clear the screen or add a row."""
     with office.open() as store:
-        store.save_units(
+        store.units.save(
             [Unit(code="tem", name="B\u202e\x1b[2J\x9b\nrow", kind="office", login="tem46", custodian="1001")]
         )
-        store.save_persons([Person(id="1001", name="A\u202e\x1b[2J\x9b\nrow", mobile="+905321234599")])
+        store.persons.save([Person(id="1001", name="A\u202e\x1b[2J\x9b\nrow", mobile="+905321234599")])
     if command[0] == "account":
         assert office.type("unit", "open", "tem").code == 0
 
@@ -93,7 +93,7 @@ def test_a_stream_that_is_closed_or_full_changes_nothing_else(config: Path, offi
     assert not result.stdout or set(json.loads(result.stdout)) == {"operations", "unchanged"}
     assert set(office.states().values()) == {"open"}
     with office.open() as store:
-        assert store.verify_chain() is None
+        assert store.audit_log.verify_chain() is None
 
 
 @pytest.mark.parametrize("arguments", ["--help", "--version", "unit list", "unit open"])

@@ -15,7 +15,7 @@ class TestImport:
         assert answer.code == 0
         assert [person["id"] for person in answer.json["items"]] == ["2001"]
         with office.open() as store:
-            assert store.persons(["2001"])["2001"].mobile == "0532 765 43 21"
+            assert store.persons.get_many(["2001"])["2001"].mobile == "0532 765 43 21"
 
     def test_does_not_print_numbers(self, office: Office) -> None:
         answer = office.type("--json", "person", "import", office.write("people.csv", PEOPLE))
@@ -26,7 +26,7 @@ class TestImport:
         office.type("person", "import", "--dry-run", office.write("people.csv", PEOPLE))
 
         with office.open() as store:
-            assert store.persons(["2001"]) == {}
+            assert store.persons.get_many(["2001"]) == {}
 
     def test_may_be_repeated(self, office: Office) -> None:
         people = office.write("people.csv", PEOPLE)

@@ -154,7 +154,7 @@ class TestServed:
             name="pys", failing_since=now, error=StepError(name="UnavailableError", message="gone"), quarantined_at=now
         )
         with office.open() as store:
-            store.change_health("pys", lambda _: known)
+            store.health.change("pys", lambda _: known)
 
         answer = office.type("--json", "plugins", "--check")
 

@@ -399,7 +399,7 @@ class TestClock:
         accounts = ruled.type("--json", "account", "list").json["items"]
         assert all(account["next_deadline"] < "2026-05" for account in accounts if account["state"] == "open")
         with ruled.open() as store:
-            confirmed = [event.actor for event in store.events() if event.kind == "clock_confirmed"]
+            confirmed = [event.actor for event in store.audit_log.entries() if event.kind == "clock_confirmed"]
         assert confirmed == ["1001", "1001"]
 
     def test_that_went_on_during_the_holidays_needs_no_confirmation(

@@ -288,7 +288,7 @@ class TestOperations:
         error = StepError(name="MissingError", message="10023 of 1002: nobody knows 1002", cure="look for 1002")
         masked = attrs.evolve(operation, error=error, steps=(attrs.evolve(operation.steps[0], error=error),))
         with office.open() as store:
-            accounts = store.accounts
+            accounts = store.accounts.get_many
             privacy = Privacy(Authority(records=store, now=utc_now), STRANGER)
             [shown] = privacy.shown_operations([masked], accounts)
 
@@ -304,7 +304,7 @@ class TestOperations:
         with office.open() as store:
             privacy = Privacy(Authority(records=store, now=utc_now), STRANGER)
             error = StepError(name="MissingError", message=message)
-            [shown] = privacy.shown_operations([attrs.evolve(operation, error=error)], store.accounts)
+            [shown] = privacy.shown_operations([attrs.evolve(operation, error=error)], store.accounts.get_many)
 
         assert shown.error is not None
         assert str(shown.error.message) == "{x} of *** to ***: nobody knows ***"
@@ -384,7 +384,7 @@ class TestNotices:
         refusal = Refusal(login="arge46", deadline=deadline, reason=reason, holder="1002")
         with office.open() as store:
             privacy = Privacy(Authority(records=store, now=utc_now), STRANGER)
-            [shown] = privacy.shown_refusals([refusal], store.accounts)
+            [shown] = privacy.shown_refusals([refusal], store.accounts.get_many)
 
         assert str(shown.reason) == "*** cannot be looked up"
 

@@ -23,7 +23,7 @@ def _small_limit(office: Office) -> Office:
         Unit(code=login, name=login, kind="office", parent="il-mem", login=login, custodian="1002") for login in LOGINS
     ]
     with office.open() as store:
-        store.save_units(units)
+        store.units.save(units)
     assert office.type("unit", "open", *LOGINS).code == 0
     return office
 
@@ -116,7 +116,7 @@ class TestRelease:
         assert (answer.code, answer.states) == (0, dict.fromkeys(LOGINS[:3], "done"))
         assert office.type("--json", "policy", "staged").json == {"items": []}
         with office.open() as store:
-            [event] = [event for event in store.events() if event.kind == "run_released"]
+            [event] = [event for event in store.audit_log.entries() if event.kind == "run_released"]
         assert event.actor == "müdür"
 
     def test_takes_the_actor_before_the_command_too(self, office: Office, run_id: str) -> None:

@@ -16,7 +16,7 @@ from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import Granted, Role, RoleAssignment
 from provisioner.core.governance.request_service import RequestService
 from provisioner.core.model import Person
-from provisioner.store.records import StoredRecords
+from provisioner.store.persons import StoredPersons
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, PERSONS, UNITS, Answer, Office
 
@@ -39,7 +39,7 @@ def _desk(office: Office) -> Office:
     """Return an office with authority, an officer for everything below the province, and an open account."""
     office.config.write_text(ENFORCED)
     with office.open() as store:
-        store.save_persons(PEOPLE)
+        store.persons.save(PEOPLE)
         store.write(Granted(at=BEGINNING, actor="3001", grant=OFFICER))
     assert office.type("--actor", "2001", "unit", "open", "ar-ge").code == 0
     return office
@@ -107,9 +107,11 @@ class TestWholeLife:
         assert json.loads(copy)["approver"] == "1001"
         with desk.open() as store:
             bodies = [
-                json.loads(event.body) for event in store.events(login="arge46") if event.kind == "request_archived"
+                json.loads(event.body)
+                for event in store.audit_log.entries(login="arge46")
+                if event.kind == "request_archived"
             ]
-            assert store.verify_chain() is None
+            assert store.audit_log.verify_chain() is None
         assert [body["form"]["archive"] for body in bodies] == [copy]
 
     def test_keeps_the_hash_of_the_signed_paper(self, desk: Office) -> None:
@@ -123,7 +125,7 @@ class TestWholeLife:
 
         with desk.open() as store:
             audit_log = "".join(
-                event.body for event in store.events(login="arge46") if event.kind.startswith("request_")
+                event.body for event in store.audit_log.entries(login="arge46") if event.kind.startswith("request_")
             )
         assert "5337654321" not in audit_log + json.dumps(shown(desk, form_id))
 
@@ -155,7 +157,7 @@ class TestWholeLife:
         form_id = str(submit(desk, kind="create", login="kmarasmem")["id"])
         desk.type("--actor", "1001", "request", "approve", form_id)
         with desk.open() as store:
-            store.save_units([attrs.evolve(UNITS[0], login="ilmem46")])
+            store.units.save([attrs.evolve(UNITS[0], login="ilmem46")])
 
         assert "has another login" in refusal(act(desk, "2001", "execute", form_id))
         assert set(desk.states()) == {"arge46"}
@@ -355,7 +357,7 @@ class TestApproval:
 
     def test_is_for_the_supervisor_of_the_unit_where_the_personnel_system_names_none(self, desk: Office) -> None:
         with desk.open() as store:
-            store.save_persons([PERSONS[1]])
+            store.persons.save([PERSONS[1]])
         form_id = str(submit(desk)["id"])
         assert "is not the supervisor" in refusal(act(desk, "1001", "approve", form_id))
 
@@ -393,7 +395,7 @@ class TestOfficer:
         with desk.open() as store:
             [acted] = [
                 json.loads(event.body)
-                for event in store.events(operation_id=form["operation"])
+                for event in store.audit_log.entries(operation_id=form["operation"])
                 if "acted" in event.kind
             ]
         assert (acted["actor"], acted["delegator"]) == ("1003", "2001")
@@ -417,7 +419,7 @@ class TestCurrentData:
 
         assert act(desk, "2001", "execute", form_id).code == 0
         with desk.open() as store:
-            kinds = [event.kind for event in store.events(login="arge46")]
+            kinds = [event.kind for event in store.audit_log.entries(login="arge46")]
         assert "request_mobile_confirmed" in kinds
 
     def test_a_number_that_changes_again_blocks_again(self, desk: Office) -> None:
@@ -457,7 +459,7 @@ class TestCurrentData:
 
     def test_somebody_who_has_left_blocks(self, desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         form_id = approved(desk)
-        monkeypatch.setattr(StoredRecords, "persons", forgets("1002"))
+        monkeypatch.setattr(StoredPersons, "get_many", forgets("1002"))
 
         assert "does not know 1002" in refusal(act(desk, "2001", "execute", form_id))
 
@@ -484,7 +486,7 @@ class TestUnfinished:
         assert desk.type("--json", "resume").states == {"arge46": "done"}
 
         with desk.open() as store:
-            form = store.form(stuck)
+            form = store.access_requests.get(stuck)
         assert form is not None
         assert form.state.value == "archived"
 
@@ -540,7 +542,7 @@ class TestUnfinished:
         """Each has read the form while it was approved; the second one must not make a second password."""
         form_id = approved(desk)
         with desk.open() as store:
-            seen = store.form(form_id)
+            seen = store.access_requests.get(form_id)
         act(desk, "2001", "execute", form_id)
         with monkeypatch.context() as patch:
             patch.setattr("provisioner.core.governance.request_service.RequestService.find", lambda *_: seen)
@@ -548,7 +550,7 @@ class TestUnfinished:
 
         assert (late.code, messages(desk)) == (3, 2)
         with desk.open() as store:
-            assert [event.kind for event in store.events(login="arge46")].count("request_begun") == 1
+            assert [event.kind for event in store.audit_log.entries(login="arge46")].count("request_begun") == 1
 
     def test_of_two_officers_who_begin_at_once_makes_one_password(
         self, desk: Office, monkeypatch: pytest.MonkeyPatch
@@ -663,12 +665,12 @@ def delegate(
 
 def change_mobile(desk: Office, number: str = "+905330000042") -> None:
     with desk.open() as store:
-        store.save_persons([attrs.evolve(PEOPLE[1], mobile=number)])
+        store.persons.save([attrs.evolve(PEOPLE[1], mobile=number)])
 
 
-def forgets(person_id: str) -> Callable[[StoredRecords, Iterable[str]], Mapping[str, Person]]:
+def forgets(person_id: str) -> Callable[[StoredPersons, Iterable[str]], Mapping[str, Person]]:
     """Return what somebody's data is read with once they are gone."""
-    known = StoredRecords.persons
+    known = StoredPersons.get_many
     return lambda store, ids: known(store, set(ids) - {person_id})
 
 

@@ -154,7 +154,7 @@ class TestForm:
 
         assert by(office, "2001", "request", "execute", form_id).code == 0
         with office.open() as store:
-            assert store.accounts(["arge46"])["arge46"].holder == "1003"
+            assert store.accounts.get_many(["arge46"])["arge46"].holder == "1003"
 
 
 class TestLists:

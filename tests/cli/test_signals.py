@@ -49,8 +49,8 @@ UNIGNORED = ("env", "--default-signal")
 def _folder(tmp_path: Path) -> Path:
     (tmp_path / "provisioner.toml").write_text(CONFIG)
     with Store.create(f"sqlite:///{tmp_path / 'provisioner.sqlite'}") as store:
-        store.save_persons(PERSONS)
-        store.save_units(UNITS)
+        store.persons.save(PERSONS)
+        store.units.save(UNITS)
     return tmp_path
 
 
@@ -73,7 +73,7 @@ def _command(folder: Path, *args: str) -> list[str]:
 
 def _operations(folder: Path) -> list[Operation]:
     with Store.open(f"sqlite:///{folder / 'provisioner.sqlite'}") as store:
-        return list(store.find_operations())
+        return list(store.operations.find())
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

@@ -18,8 +18,8 @@ HOUR = timedelta(hours=1)
 def audit_log(office: Office) -> list[tuple[str, str]]:
     """Return what the audit log has, each with who did it."""
     with office.open() as store:
-        assert store.verify_chain() is None
-        return [(entry.kind, entry.actor) for entry in store.events()]
+        assert store.audit_log.verify_chain() is None
+        return [(entry.kind, entry.actor) for entry in store.audit_log.entries()]
 
 
 @attrs.define(eq=False)
@@ -32,7 +32,7 @@ class Down:
 
     def known(self) -> TargetHealth | None:
         with self.office.open() as store:
-            return store.health(self.name)
+            return store.health.get(self.name)
 
     def lasts(self, time: timedelta) -> None:
         """Let two runs find it down, with this time in between."""

@@ -157,7 +157,7 @@ class TestOpen:
 
     def test_names_the_person_where_there_is_no_line(self, office: Office) -> None:
         with office.open() as store:
-            store.save_persons([Person(id="1001", name="Ayşe Işık")])
+            store.persons.save([Person(id="1001", name="Ayşe Işık")])
 
         answer = office.type("unit", "open", "il-mem")
 

@@ -30,7 +30,7 @@ def quarantine(office: Office) -> None:
     with office.open() as store:
         error = StepError(name="UnavailableError", message="x")
         health = TargetHealth(name="pys", failing_since=START, error=error, quarantined_at=START, noticed="x")
-        store.change_health("pys", lambda _: health)
+        store.health.change("pys", lambda _: health)
 
 
 class TestErrors:

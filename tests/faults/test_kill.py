@@ -60,11 +60,11 @@ class Scene(Stage):
     def check(self) -> None:
         """Check what must be true when nothing is left to do."""
         with self.store() as store:
-            accounts = store.accounts(LOGINS)
-            assert not store.unended(LOGINS)
-            assert all(operation.state.ended for operation in store.find_operations())
-            assert store.verify_chain() is None
-            persons = store.persons({account.holder or "" for account in accounts.values()})
+            accounts = store.accounts.get_many(LOGINS)
+            assert not store.operations.unended(LOGINS)
+            assert all(operation.state.ended for operation in store.operations.find())
+            assert store.audit_log.verify_chain() is None
+            persons = store.persons.get_many({account.holder or "" for account in accounts.values()})
         for login, account in accounts.items():
             assert account.state is AccountState.OPEN
             last = self.passwords(login, persons[account.holder or ""].mobile)[-1]
@@ -118,7 +118,7 @@ def test_killed_at_any_write_it_is_brought_to_its_end(scene: Scene, kind: str, *
             next(persons)
         elif kind == "handover":
             with scene.store() as store:
-                assert store.accounts([login])[login].holder == heir.id
+                assert store.accounts.get_many([login])[login].holder == heir.id
 
     assert write == WRITES + 1
     scene.check()
@@ -146,7 +146,7 @@ def test_killed_at_random_instants_among_others_it_is_brought_to_its_end(
         scene.check()
     scene.check_secrecy()
     with scene.store() as store:
-        tries = [operation.tries for operation in store.find_operations()]
+        tries = [operation.tries for operation in store.operations.find()]
     with capsys.disabled():
         print(f"\n{KILLS} kills in {len(tries)} operations, {sum(n > 1 for n in tries)} resumed, seed {SEED}")
     assert sum(n > 1 for n in tries) > KILLS / 50

@@ -331,9 +331,9 @@ class Openings(MemoryHealth):
         super().__init__()
         self.names: list[str] = []
 
-    def change_health(self, name: str, change: Change, /) -> TargetHealth | None:
+    def change(self, name: str, change: Change, /) -> TargetHealth | None:
         self.names.append(name)
-        return super().change_health(name, change)
+        return super().change(name, change)
 
 
 @pytest.fixture(name="lists", scope="module")

@@ -155,8 +155,8 @@ def test_what_was_paused_for_longer_than_its_lease_sends_nothing_old(
         scene.resume()
         stale += scene.stale()
     with scene.store() as store:
-        tries = [operation.tries for operation in store.find_operations()]
-        assert store.verify_chain() is None
+        tries = [operation.tries for operation in store.operations.find()]
+        assert store.audit_log.verify_chain() is None
     with capsys.disabled():
         print(f"\n{PAUSES} pauses in {len(tries)} operations, {sum(n > 1 for n in tries)} resumed, {len(stale)} stale")
     assert stale == [], scene.output()

@@ -122,7 +122,7 @@ class Accounts(RuleBasedStateMachine):
         self.exit.close()
 
     def account(self, unit: Unit) -> Account | None:
-        return self.harness.store.accounts([unit.login or ""]).get(unit.login or "")
+        return self.harness.store.accounts.get_many([unit.login or ""]).get(unit.login or "")
 
     def attempt(self, hook: str, troubles: Troubles, do: Callable[..., object], *arguments: object) -> None:
         """Do something in trouble; that it is not possible in this state, or not now, is an answer too."""
@@ -177,7 +177,11 @@ class Accounts(RuleBasedStateMachine):
         self.heal()
         self.open(unit, None)
         account = self.account(unit)
-        if account is None or account.state is not AccountState.OPEN or self.harness.store.unended([account.login]):
+        if (
+            account is None
+            or account.state is not AccountState.OPEN
+            or self.harness.store.operations.unended([account.login])
+        ):
             return
         self.directories[0].lock(account.login)
         assert self.valid(account.login)[0] == set()
@@ -253,7 +257,7 @@ class Accounts(RuleBasedStateMachine):
         login = unit.login or ""
         if account is None:
             return
-        assert not self.harness.store.unended([login])
+        assert not self.harness.store.operations.unended([login])
         valid = self.valid(login)
         if account.state is AccountState.OPEN:
             assert len(valid[0]) == 1
@@ -278,14 +282,14 @@ class Accounts(RuleBasedStateMachine):
         for unit in UNITS:
             unended = [
                 operation
-                for operation in self.harness.store.find_operations(login=unit.login)
+                for operation in self.harness.store.operations.find(login=unit.login)
                 if not operation.state.ended
             ]
             assert len(unended) <= 1
 
     @invariant()
     def whatever_is_incomplete_has_a_reason_and_a_next_try(self) -> None:
-        for operation in self.harness.store.find_operations(state=OperationState.INCOMPLETE):
+        for operation in self.harness.store.operations.find(state=OperationState.INCOMPLETE):
             assert operation.error is not None
             assert operation.next_try_at is not None
 
@@ -293,27 +297,31 @@ class Accounts(RuleBasedStateMachine):
     def what_is_closed_lets_nobody_in(self) -> None:
         for unit in UNITS:
             account = self.account(unit)
-            if account and account.state is AccountState.CLOSED and not self.harness.store.unended([account.login]):
+            if (
+                account
+                and account.state is AccountState.CLOSED
+                and not self.harness.store.operations.unended([account.login])
+            ):
                 words = self.passwords(account.login)
                 assert not any(d.logs_in(account.login, word) for d in self.directories for word in words)
 
     @invariant()
     def of_what_is_deleted_nothing_is_left(self) -> None:
         for account in filter(None, map(self.account, UNITS)):
-            states = self.harness.store.target_states(account.login)
-            if states and not self.harness.store.unended([account.login]):
+            states = self.harness.store.accounts.target_states(account.login)
+            if states and not self.harness.store.operations.unended([account.login]):
                 for name, directory in zip(self.targets, self.directories, strict=True):
                     if states.get(name) is TargetState.ABSENT:
                         assert directory.account_probe(ProbeAccount(account=account)).presence is Presence.ABSENT
 
     @invariant()
     def the_trail_is_whole(self) -> None:
-        assert self.harness.store.verify_chain() is None
+        assert self.harness.store.audit_log.verify_chain() is None
 
     @invariant()
     def every_operation_is_told_from_plan_to_end(self) -> None:
-        for operation in self.harness.store.find_operations():
-            kinds = [entry.kind for entry in self.harness.store.events(operation_id=operation.id)]
+        for operation in self.harness.store.operations.find():
+            kinds = [entry.kind for entry in self.harness.store.audit_log.entries(operation_id=operation.id)]
             assert kinds[0] == "operation_planned"
             assert kinds.count("operation_started") == operation.tries
             assert (kinds[-1] in {"operation_ended", "deadline_met"}) >= operation.state.ended
@@ -342,7 +350,11 @@ class AccountsInDirectory(Accounts):
         self.open(unit, None)
         self.close(unit, None)
         account, secret = self.account(unit), Secret(f"hidden-{next(self.numbers)}")
-        if account is None or account.state is not AccountState.CLOSED or self.harness.store.unended([account.login]):
+        if (
+            account is None
+            or account.state is not AccountState.CLOSED
+            or self.harness.store.operations.unended([account.login])
+        ):
             return
         with suppress(MissingError):
             self.targets["first"].inner.account_rotate(

@@ -240,7 +240,7 @@ class Stage:
         for _ in range(5):
             assert self.victims.wait(self.victims.start("resume")) == 0, self.output()
             with self.store() as store:
-                if not store.unended(self.logins):
+                if not store.operations.unended(self.logins):
                     return
         raise AssertionError(f"there is always something left: {self.output()}")
 

@@ -113,7 +113,7 @@ def test_old_store_is_brought_up_to_date(database: Database, url: str) -> None:
     Store.migrate(url)
 
     with Store.open(url) as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        store.units.save([Unit(code="46", name="Kahramanmaraş", kind="province")])
 
 
 def test_deadlines_of_an_old_store_are_computed_again(database: Database, url: str) -> None:
@@ -125,7 +125,7 @@ def test_deadlines_of_an_old_store_are_computed_again(database: Database, url: s
     Store.migrate(url)
 
     with Store.open(url) as store:
-        assert store.schedule().fingerprint == ""
+        assert store.schedule.state().fingerprint == ""
 
 
 def test_errors_of_an_old_store_are_read(database: Database, url: str) -> None:
@@ -136,7 +136,7 @@ def test_errors_of_an_old_store_are_read(database: Database, url: str) -> None:
     Store.migrate(url)
 
     with Store.open(url) as store:
-        [health] = store.all_health()
+        [health] = store.health.all()
     assert (str(health.error.message), str(health.error.cure)) == ("{pys} is down", "start it")
 
 
@@ -147,7 +147,7 @@ def test_errors_become_sentences_for_an_earlier_version(database: Database, url:
     Store.create(url).close()
     with Store.open(url) as store:
         now = datetime(2026, 3, 1, tzinfo=UTC)
-        store.change_health("pys", lambda _: TargetHealth(name="pys", failing_since=now, error=error))
+        store.health.change("pys", lambda _: TargetHealth(name="pys", failing_since=now, error=error))
 
     downgrade(database, "0003")
 

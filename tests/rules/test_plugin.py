@@ -174,12 +174,12 @@ class TestApplication:
     def test_an_opened_account_knows_when_a_rule_next_wants_something(self, file: Path) -> None:
         clock = FakeClock()
         with application(loaded(file, '[rules.one]\nrule = "renew-or-close"\n'), now=clock) as app:
-            app.store.save_persons([samples.HOLDER])
-            app.store.save_units([samples.UNIT])
+            app.store.persons.save([samples.HOLDER])
+            app.store.units.save([samples.UNIT])
 
             app.engine.apply(app.planner.open_units([samples.UNIT], Initiator(actor="tester")))
 
-            account = app.store.accounts([samples.ACCOUNT.login])[samples.ACCOUNT.login]
+            account = app.store.accounts.get_many([samples.ACCOUNT.login])[samples.ACCOUNT.login]
             [first, *_] = app.policy.deadlines(account, samples.UNIT, [])
         assert (first.action, first.rule_set) == (Action.WARN, "one")
         assert account.next_deadline == first.at
@@ -198,8 +198,8 @@ class TestApplication:
         read: list[str] = []
 
         with application(config) as app:
-            app.store.save_units([province, district, *schools])
-            monkeypatch.setattr(app.store, "units", _noting(app.store.units, read))
+            app.store.units.save([province, district, *schools])
+            monkeypatch.setattr(app.store.units.get_many, "get_many", _noting(app.store.units.get_many, read))
             found = make_policy(config, app.plugins, app.store, utc_now())
             for school in schools:
                 found.deadlines(samples.ACCOUNT, school, [])

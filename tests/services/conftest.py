@@ -62,8 +62,8 @@ def _office_config(tmp_path: Path) -> LoadedConfiguration:
 @pytest.fixture(name="app")
 def _app(office_config: LoadedConfiguration) -> Iterator[Application]:
     with application(office_config) as app:
-        app.store.save_persons(PERSONS)
-        app.store.save_units(UNITS)
+        app.store.persons.save(PERSONS)
+        app.store.units.save(UNITS)
         yield app
 
 

@@ -96,7 +96,7 @@ class TestConfirmMobile:
     """An officer answers for a number that has changed."""
 
     def test_lets_the_request_be_carried_out(self, app: Application, approved: AccessRequest) -> None:
-        app.store.save_persons([attrs.evolve(PERSONS[2], mobile="+905337650000")])
+        app.store.persons.save([attrs.evolve(PERSONS[2], mobile="+905337650000")])
         with pytest.raises(DeniedError, match="has changed"):
             app.access_requests.execute(approved.id, actor=OFFICER)
 
@@ -145,13 +145,13 @@ class TestExecute:
         assert app.access_requests.find(approved.id).state is FormState.APPROVED
 
     def test_opens_no_other_account_than_the_approved_one(self, app: Application, approved: AccessRequest) -> None:
-        app.store.save_units([attrs.evolve(UNITS[1], login="baska46")])
+        app.store.units.save([attrs.evolve(UNITS[1], login="baska46")])
 
         with pytest.raises(DeniedError, match="another login"):
             app.access_requests.execute(approved.id, actor=OFFICER)
 
     def test_does_not_serve_another_holder(self, app: Application, approved: AccessRequest) -> None:
-        app.store.save_units([attrs.evolve(UNITS[1], custodian="1003")])
+        app.store.units.save([attrs.evolve(UNITS[1], custodian="1003")])
 
         with pytest.raises(DeniedError, match="another holder"):
             app.access_requests.execute(approved.id, actor=OFFICER)

@@ -51,8 +51,8 @@ class TestOfAConfiguration:
 
     def test_opens_a_unit_from_end_to_end(self, config: LoadedConfiguration) -> None:
         with application(config) as app:
-            app.store.save_persons([samples.HOLDER])
-            app.store.save_units([samples.UNIT])
+            app.store.persons.save([samples.HOLDER])
+            app.store.units.save([samples.UNIT])
 
             [operation] = app.engine.apply(app.planner.open_units([samples.UNIT], INITIATOR))
 
@@ -70,8 +70,8 @@ class TestOfAConfiguration:
     def test_takes_its_time_from_the_clock_that_is_given(self, config: LoadedConfiguration) -> None:
         clock = FakeClock(datetime(2031, 5, 1, tzinfo=UTC))
         with application(config, now=clock) as app:
-            app.store.save_persons([samples.HOLDER])
-            app.store.save_units([samples.UNIT])
+            app.store.persons.save([samples.HOLDER])
+            app.store.units.save([samples.UNIT])
 
             [operation] = app.engine.apply(app.planner.open_units([samples.UNIT], INITIATOR))
 
@@ -81,7 +81,7 @@ class TestOfAConfiguration:
         """000 m.4/h."""
         unit = Unit(code="x", name="Temel Eğitim", kind="branch", custodian="1001")
         with application(config) as app:
-            app.store.save_persons([samples.HOLDER])
+            app.store.persons.save([samples.HOLDER])
 
             plan = app.planner.open_units([unit], INITIATOR)
 
@@ -89,7 +89,7 @@ class TestOfAConfiguration:
 
     def test_knows_the_people_of_the_store(self, config: LoadedConfiguration) -> None:
         with application(config) as app:
-            app.store.save_persons([Person(id="7", name="Yedi")])
+            app.store.persons.save([Person(id="7", name="Yedi")])
 
             assert app.planner.people.find_all(["7", "8"]) == {"7": Person(id="7", name="Yedi")}
 

@@ -33,7 +33,7 @@ class TestGrant:
 
         assert granted.is_new
         assert [event.kind for event in observer.seen] == [Granted.kind]
-        assert list(app.store.grants_of(OFFICER)) == list(granted.assignments)
+        assert list(app.store.role_assignments.of(OFFICER)) == list(granted.assignments)
 
     def test_twice_gives_it_once(self, app: Application, officer: Grant) -> None:
         again = app.delegation.grant(OFFICER, Role.OFFICER, unit="il-mem", actor=ADMINISTRATOR)
@@ -51,7 +51,7 @@ class TestGrant:
 
     def test_in_a_dry_run_gives_nothing(self, app: Application) -> None:
         assert app.delegation.grant(OFFICER, Role.OFFICER, actor=ADMINISTRATOR, dry_run=True).is_new
-        assert not app.store.grants_of(OFFICER)
+        assert not app.store.role_assignments.of(OFFICER)
 
 
 class TestRevoke:
@@ -62,11 +62,11 @@ class TestRevoke:
 
         assert tuple(held) == officer.assignments
         assert [event.kind for event in observer.seen] == [Revoked.kind]
-        assert not app.store.grants_of(OFFICER)
+        assert not app.store.role_assignments.of(OFFICER)
 
     def test_of_another_unit_leaves_the_role(self, app: Application, officer: Grant) -> None:
         assert not app.delegation.revoke(OFFICER, Role.OFFICER, unit="ar-ge", actor=ADMINISTRATOR)
-        assert list(app.store.grants_of(OFFICER)) == list(officer.assignments)
+        assert list(app.store.role_assignments.of(OFFICER)) == list(officer.assignments)
 
     def test_is_denied_to_the_person(self, app: Application, officer: Grant) -> None:
         with pytest.raises(DeniedError):
@@ -80,7 +80,7 @@ class TestRevoke:
         held = app.delegation.revoke(DEPUTY, Role.OFFICER, unit="il-mem", delegator=OFFICER, actor=OFFICER)
 
         assert [assignment.delegator for assignment in held] == [OFFICER]
-        assert not app.store.grants_of(DEPUTY)
+        assert not app.store.role_assignments.of(DEPUTY)
 
 
 class TestDelegate:

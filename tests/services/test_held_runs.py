@@ -26,10 +26,10 @@ def _limited(office_config: LoadedConfiguration) -> Iterator[Application]:
     text = office_config.file.read_text().replace('["9000"]', '["9000", "9001"]')
     office_config.file.write_text(f"{text}[limits]\nmass_change_from = 1\n")
     with application(load(office_config.file)) as app:
-        app.store.save_persons(PERSONS)
-        app.store.save_units(UNITS)
+        app.store.persons.save(PERSONS)
+        app.store.units.save(UNITS)
         app.runs.start(app.planner.open_units(UNITS, Initiator(actor=ADMINISTRATOR))).wait()
-        accounts = list(app.store.find_accounts())
+        accounts = list(app.store.accounts.find())
         app.runs.start(app.planner.close(accounts, Initiator(actor=ADMINISTRATOR))).wait()
         yield app
 
@@ -41,7 +41,7 @@ def _held(limited: Application) -> HeldRun:
 
 
 def states(app: Application) -> set[AccountState]:
-    return {account.state for account in app.store.find_accounts()}
+    return {account.state for account in app.store.accounts.find()}
 
 
 def test_waiting_runs_name_their_accounts(held: HeldRun) -> None:

@@ -37,7 +37,7 @@ def test_that_are_asked_say_what_they_can_do(office_config: LoadedConfiguration)
 def test_that_serve_a_quarantined_target_are_quarantined(app: Application) -> None:
     error = StepError(name="UnavailableError", message="no answer")
     health = TargetHealth(name="directory", failing_since=app.now(), error=error, quarantined_at=app.now())
-    app.store.change_health("directory", lambda _: health)
+    app.store.health.change("directory", lambda _: health)
 
     assert states(app.config)["local"] is PluginState.QUARANTINED
 

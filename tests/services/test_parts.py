@@ -39,9 +39,9 @@ class TestPluginsOnly:
 def test_the_store_takes_its_time_from_the_clock_that_is_given(office_config: LoadedConfiguration) -> None:
     at = datetime(2031, 5, 1, tzinfo=UTC)
     with open_store(office_config, lambda: at) as store:
-        store.note_time(at)
+        store.clock.note(at)
 
-        assert (known := store.known_times())
+        assert (known := store.clock.known_times())
         assert known.latest_at == at
 
 

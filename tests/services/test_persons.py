@@ -21,7 +21,7 @@ class TestSave:
     def test_writes_who_is_new_or_changed(self, app: Application, observer: Observer) -> None:
         assert app.persons.save([*PERSONS, NEW], actor=ADMINISTRATOR) == [NEW]
         assert len(observer.seen) == 1
-        assert app.store.persons(["1005"]) == {"1005": NEW}
+        assert app.store.persons.get_many(["1005"]) == {"1005": NEW}
 
     def test_is_denied_to_an_officer(self, app: Application) -> None:
         """Who sets mobile numbers decides where passwords go."""
@@ -38,7 +38,7 @@ class TestSave:
 
     def test_in_a_dry_run_writes_nothing(self, app: Application) -> None:
         assert app.persons.save([NEW], actor=ADMINISTRATOR, dry_run=True) == [NEW]
-        assert not app.store.persons(["1005"])
+        assert not app.store.persons.get_many(["1005"])
 
 
 class TestFind:

@@ -38,15 +38,15 @@ def _ruled(office_config: LoadedConfiguration, clock: FakeClock) -> Iterator[App
     """Yield an application in which two accounts are to be backed up from time to time."""
     office_config.file.write_text(office_config.file.read_text() + RULES)
     with application(load(office_config.file), now=clock) as app:
-        app.store.save_persons(PERSONS)
-        app.store.save_units(UNITS)
+        app.store.persons.save(PERSONS)
+        app.store.units.save(UNITS)
         app.runs.start(app.planner.open_units(UNITS, Initiator(actor=ADMINISTRATOR))).wait()
         yield app
 
 
 @pytest.fixture(name="account")
 def _account(ruled: Application) -> Account:
-    return ruled.store.accounts(["arge46"])["arge46"]
+    return ruled.store.accounts.get_many(["arge46"])["arge46"]
 
 
 class TestDue:

@@ -42,7 +42,7 @@ class TestPreview:
 
         assert [work.operation.login for work in preview.plan.work] == ["kmarasmem", "arge46"]
         assert preview.is_complete
-        assert not list(app.store.find_operations())
+        assert not list(app.store.operations.find())
 
     def test_masks_what_the_viewer_may_not_read(self, app: Application) -> None:
         preview = app.runs.preview(make_plan(app), viewer=NOBODY_SPECIAL)
@@ -75,7 +75,7 @@ class TestStart:
     def test_prepares_before_the_first_change(self, app: Application) -> None:
         found: list[int] = []
 
-        app.runs.start(make_plan(app), prepare=lambda: found.append(len(list(app.store.find_operations())))).wait()
+        app.runs.start(make_plan(app), prepare=lambda: found.append(len(list(app.store.operations.find())))).wait()
 
         assert found == [0]
 
@@ -132,12 +132,12 @@ class TestResume:
         preview = app.runs.preview_resume(viewer=ADMINISTRATOR)
 
         assert {work.operation.id for work in preview.plan.work} == {operation.id for operation in left}
-        assert {operation.state for operation in app.store.find_operations()} == {OperationState.PLANNED}
+        assert {operation.state for operation in app.store.operations.find()} == {OperationState.PLANNED}
 
     def test_of_some_operations_leaves_the_others(self, app: Application, left: Sequence[Operation]) -> None:
         app.runs.retry(left[:1]).wait()
 
-        states = {operation.id: operation.state for operation in app.store.find_operations()}
+        states = {operation.id: operation.state for operation in app.store.operations.find()}
         assert states == {left[0].id: OperationState.DONE, left[1].id: OperationState.PLANNED}
 
 

@@ -21,4 +21,4 @@ def test_a_store_is_made_once_and_kept(tmp_path: Path) -> None:
     assert (first.is_new, second.is_new) == (True, False)
     assert Path(first.place).exists()
     with application(config) as app:
-        assert not list(app.store.all_units())
+        assert not list(app.store.units.all())

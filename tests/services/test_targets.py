@@ -27,7 +27,7 @@ def _quarantined(app: Application) -> Application:
         error=StepError(name="UnavailableError", message="no answer"),
         quarantined_at=app.now(),
     )
-    app.store.change_health("directory", lambda _: health)
+    app.store.health.change("directory", lambda _: health)
     return app
 
 

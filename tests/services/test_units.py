@@ -27,7 +27,7 @@ def listed(*units: Unit) -> Manifest[Unit]:
 
 
 def states(app: Application) -> dict[str, AccountState]:
-    return {account.unit: account.state for account in app.store.find_accounts()}
+    return {account.unit: account.state for account in app.store.accounts.find()}
 
 
 class TestKnown:
@@ -58,7 +58,7 @@ class TestSave:
 
         assert changed == [NEW]
         assert len(observer.seen) == 1
-        assert app.store.units(["istatistik"])
+        assert app.store.units.get_many(["istatistik"])
 
     def test_is_denied_outside_the_own_units(self, app: Application) -> None:
         app.delegation.grant(OFFICER, Role.OFFICER, unit="ar-ge", actor=ADMINISTRATOR)
@@ -75,7 +75,7 @@ class TestSave:
 
     def test_in_a_dry_run_writes_nothing(self, app: Application) -> None:
         assert app.units.save([NEW], actor=ADMINISTRATOR, dry_run=True) == [NEW]
-        assert not app.store.units(["istatistik"])
+        assert not app.store.units.get_many(["istatistik"])
 
 
 class TestOpen:
@@ -97,14 +97,14 @@ class TestOpen:
         with pytest.raises(NotReadyError):
             app.units.open([], listed=listed(NEW), initiator=INITIATOR)
 
-        assert not app.store.units(["istatistik"])
+        assert not app.store.units.get_many(["istatistik"])
 
     def test_in_a_dry_run_only_shows_the_plan(self, app: Application) -> None:
         preview = app.units.open([], listed=listed(NEW), initiator=INITIATOR, dry_run=True)
 
         assert isinstance(preview, RunPreview)
         assert [work.operation.login for work in preview.plan.work] == ["istatistik46"]
-        assert not app.store.units(["istatistik"])
+        assert not app.store.units.get_many(["istatistik"])
 
     @pytest.mark.parametrize("dry_run", [False, True])
     def test_of_a_list_is_denied_to_who_may_not_change_its_units(self, app: Application, *, dry_run: bool) -> None:
@@ -128,7 +128,7 @@ class TestOpen:
         assert (problem.line, problem.field) == (2, "custodian")
 
     def test_tells_the_line_of_a_custodian_who_cannot_be_reached(self, app: Application) -> None:
-        app.store.save_persons([attrs.evolve(PERSONS[3], mobile=None)])
+        app.store.persons.save([attrs.evolve(PERSONS[3], mobile=None)])
 
         with pytest.raises(InputError) as caught:
             app.units.open([], listed=listed(UNITS[0], NEW), initiator=INITIATOR)

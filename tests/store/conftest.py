@@ -19,6 +19,7 @@ from provisioner.core.api.events import (
 from provisioner.core.model import (
     Account,
     AccountState,
+    Handover,
     Operation,
     OperationKind,
     OperationState,
@@ -26,6 +27,7 @@ from provisioner.core.model import (
     Step,
     StepError,
     TargetState,
+    Unit,
 )
 from provisioner.store import Store
 from tests.planted import plant
@@ -129,3 +131,35 @@ def store(url: str, clock: Clock) -> Iterator[Store]:
     with Store.create(url, now=clock) as store:
         plant(url)
         yield store
+
+
+@pytest.fixture
+def town(store: Store) -> Store:
+    """46 has the districts 46.1 and 46.2; 46.1 has two schools."""
+    parents = {"46.1": "46", "46.2": "46", "46.1.b": "46.1", "46.1.a": "46.1"}
+    store.units.save(Unit(code=code, name=code, kind="office", parent=parent) for code, parent in parents.items())
+    return store
+
+
+@pytest.fixture
+def record(store: Store, story: type[Story], clock: Clock) -> Handover:
+    """The record of a handover from p1 to p2 that was carried out."""
+    tale = story("a")
+    record = Handover(
+        operation_id=tale.id,
+        login="a",
+        mail="a@meb.gov.tr",
+        unit="46",
+        unit_name="Kahramanmaraş",
+        outgoing="p1",
+        outgoing_name="Ayşe",
+        incoming="p2",
+        incoming_name="Işıl",
+        actor="p9",
+        reason="atama",
+        begun_at=clock(),
+        finished_at=clock() + timedelta(hours=1),
+    )
+    store.write(tale.planned())
+    store.write(tale.started(), tale.finished(handover=record))
+    return record

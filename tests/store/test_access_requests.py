@@ -30,7 +30,7 @@ def told(make: type[FormEvent], form: AccessRequest) -> FormEvent:
 
 
 def kinds(store: Store) -> Sequence[str]:
-    return [entry.kind for entry in store.events()]
+    return [entry.kind for entry in store.audit_log.entries()]
 
 
 class TestForms:
@@ -41,18 +41,18 @@ class TestForms:
         store.write(told(RequestSubmitted, FORM))
 
     def test_are_read_as_they_were_submitted(self, store: Store) -> None:
-        assert store.form("f1") == FORM
-        assert list(store.find_forms(state=FormState.SUBMITTED, login="ab46")) == [FORM]
-        assert list(store.open_forms("ab46")) == [FORM]
+        assert store.access_requests.get("f1") == FORM
+        assert list(store.access_requests.find(state=FormState.SUBMITTED, login="ab46")) == [FORM]
+        assert list(store.access_requests.open_for("ab46")) == [FORM]
 
     def test_of_others_are_not_found(self, store: Store) -> None:
-        assert store.form("f2") is None
-        assert list(store.find_forms(login="cd46")) == []
+        assert store.access_requests.get("f2") is None
+        assert list(store.access_requests.find(login="cd46")) == []
 
     def test_that_are_over_are_not_open(self, store: Store) -> None:
         store.write(told(RequestRejected, FORM.changed(state=FormState.REJECTED)))
 
-        assert list(store.open_forms("ab46")) == []
+        assert list(store.access_requests.open_for("ab46")) == []
 
     def test_are_not_changed_by_who_read_them_too_early(self, store: Store) -> None:
         """Neither the table nor the audit log may say that a decision was taken back by somebody who never saw it."""
@@ -62,9 +62,9 @@ class TestForms:
         with pytest.raises(BusyError):
             store.write(told(RequestRejected, FORM.changed(state=FormState.REJECTED)))
 
-        assert store.form("f1") == approved
+        assert store.access_requests.get("f1") == approved
         assert kinds(store) == ["request_submitted", "request_approved"]
-        assert store.verify_chain() is None
+        assert store.audit_log.verify_chain() is None
 
     def test_are_decided_on_once_when_many_decide_at_once(self, store: Store) -> None:
         """Writes that arrive together share a transaction, and the losers must not spoil it for the winner."""
@@ -90,9 +90,9 @@ class TestForms:
         one = story("ab46")
         begun = FORM.changed(state=FormState.EXECUTING, operation=one.id)
         store.write(told(RequestApproved, begun), one.planned())
-        assert (store.operations_of_forms(), store.forms_carried_out()) == ({one.id}, [])
+        assert (store.access_requests.executing_operations(), store.access_requests.carried_out()) == ({one.id}, [])
 
         store.write(one.started(), one.begun())
         store.write(one.ended(), one.finished())
 
-        assert store.forms_carried_out() == [begun]
+        assert store.access_requests.carried_out() == [begun]

@@ -32,53 +32,53 @@ def _ill(clock: Clock) -> TargetHealth:
 
 
 def test_what_works_is_not_remembered(store: Store) -> None:
-    assert store.health("posta") is None
-    assert store.all_health() == []
+    assert store.health.get("posta") is None
+    assert store.health.all() == []
 
 
 def test_it_is_read_as_it_was_written(store: Store, url: str, ill: TargetHealth) -> None:
     later = attrs.evolve(ill, quarantined_at=ill.failing_since + timedelta(hours=1), noticed="UnavailableError: {x}")
 
-    assert store.change_health("posta", lambda _: ill) == ill
-    assert store.change_health("posta", lambda known: later if known == ill else None) == later
+    assert store.health.change("posta", lambda _: ill) == ill
+    assert store.health.change("posta", lambda known: later if known == ill else None) == later
 
     with Store.open(url) as other:
-        assert other.health("posta") == later
-        assert other.health("pys") is None
+        assert other.health.get("posta") == later
+        assert other.health.get("pys") is None
 
 
 def test_all_come_by_name(store: Store, ill: TargetHealth) -> None:
     for name in ("sms", "posta", "pys"):
-        store.change_health(name, lambda _, name=name: attrs.evolve(ill, name=name))  # type: ignore[misc]
+        store.health.change(name, lambda _, name=name: attrs.evolve(ill, name=name))  # type: ignore[misc]
 
-    assert [one.name for one in store.all_health()] == ["posta", "pys", "sms"]
+    assert [one.name for one in store.health.all()] == ["posta", "pys", "sms"]
 
 
 def test_it_is_forgotten(store: Store, ill: TargetHealth) -> None:
-    store.change_health("posta", lambda _: ill)
+    store.health.change("posta", lambda _: ill)
 
-    assert store.change_health("posta", lambda _: None) is None
-    assert store.health("posta") is None
+    assert store.health.change("posta", lambda _: None) is None
+    assert store.health.get("posta") is None
 
 
 def test_a_change_that_fails_changes_nothing(store: Store, ill: TargetHealth) -> None:
-    store.change_health("posta", lambda _: ill)
+    store.health.change("posta", lambda _: ill)
 
     def broken(_: TargetHealth | None) -> None:
         raise KeyError
 
     with pytest.raises(KeyError):
-        store.change_health("posta", broken)
-    assert store.health("posta") == ill
+        store.health.change("posta", broken)
+    assert store.health.get("posta") == ill
 
 
 def test_a_closed_store_says_so(store: Store) -> None:
     store.close()
 
     with pytest.raises(StoreError, match="closed"):
-        store.health("posta")
+        store.health.get("posta")
     with pytest.raises(StoreError, match="closed"):
-        store.change_health("posta", lambda _: None)
+        store.health.change("posta", lambda _: None)
 
 
 def test_one_of_many_processes_gives_the_notice(store: Store, url: str, clock: Clock) -> None:
@@ -87,7 +87,7 @@ def test_one_of_many_processes_gives_the_notice(store: Store, url: str, clock: C
     barrier = threading.Barrier(4, timeout=10)
 
     def failing(health: Store, wait: Callable[[], object] = lambda: None) -> None:
-        breaker = Breaker(name="posta", now=clock, health=health, notify=notices.append)
+        breaker = Breaker(name="posta", now=clock, health=health.health, notify=notices.append)
         with suppress(TransientError), breaker.probe():
             wait()
             raise DOWN
@@ -102,11 +102,11 @@ def test_one_of_many_processes_gives_the_notice(store: Store, url: str, clock: C
 
 
 def test_a_quarantine_survives_the_process(store: Store, url: str, clock: Clock) -> None:
-    breaker = Breaker(name="posta", now=clock, health=store)
+    breaker = Breaker(name="posta", now=clock, health=store.health)
     for _ in range(2):
         with pytest.raises(TransientError), breaker.probe():
             raise DOWN
         clock.move(timedelta(hours=1))
 
     with Store.open(url, now=clock) as other, pytest.raises(QuarantinedError, match="connection refused"):
-        Breaker(name="posta", now=clock, health=other).expect_no_quarantine()
+        Breaker(name="posta", now=clock, health=other.health).expect_no_quarantine()

@@ -24,8 +24,8 @@ class TestTroubles:
         trouble = Trouble(id="t1", login="ab46", text="x", reporter="p1", reported_at=NOON, unit="46")
         make = {"at": NOON, "actor": "p1", "login": "ab46"}
         store.write(TroubleReported(trouble=trouble, **make))  # type: ignore[arg-type]
-        assert store.trouble("t1") == trouble
-        assert list(store.find_troubles(state=TroubleState.OPEN, under="46")) == [trouble]
+        assert store.incidents.get("t1") == trouble
+        assert list(store.incidents.find(state=TroubleState.OPEN, under="46")) == [trouble]
 
         moved = trouble.moved_to("46")
         store.write(TroubleEscalated(trouble=moved, **make))  # type: ignore[arg-type]
@@ -33,4 +33,4 @@ class TestTroubles:
             store.write(TroubleResolved(trouble=trouble.resolved("late"), **make))  # type: ignore[arg-type]
         store.write(TroubleResolved(trouble=moved.resolved("done"), **make))  # type: ignore[arg-type]
 
-        assert list(store.find_troubles(state=TroubleState.OPEN)) == []
+        assert list(store.incidents.find(state=TroubleState.OPEN)) == []

@@ -40,14 +40,14 @@ def put_off(store: Store, login: str, hours: int) -> None:
 
 
 def hours(store: Store, login: str) -> float | None:
-    at = store.unended([login])[login].next_try_at
+    at = store.operations.unended([login])[login].next_try_at
     return (at - NOON) / HOUR if at else None
 
 
 def test_it_is_read_as_it_was_said_last(waiting: Store) -> None:
     began(waiting, NOON + 5 * HOUR)
 
-    assert waiting.all_maintenance() == [
+    assert waiting.maintenance.all() == [
         Maintenance(name="posta", since=NOON, until=NOON + 5 * HOUR, actor="p1", reason="update")
     ]
 
@@ -62,13 +62,13 @@ def test_an_early_end_lets_what_waits_go_on_at_once(waiting: Store) -> None:
     waiting.write(MaintenanceEnded(at=NOON + HOUR, actor="p1", target="posta"))
 
     assert (hours(waiting, "waits"), hours(waiting, "retries")) == (1, 3)
-    assert waiting.all_maintenance() == []
+    assert waiting.maintenance.all() == []
 
 
 def test_an_operation_that_somebody_has_begun_is_not_put_off(store: Store, story: type[Story]) -> None:
     told = story("a")
     store.write(told.planned(), told.started(), told.begun())
     put_off(store, "a", 2)
-    operation = store.unended(["a"])["a"]
+    operation = store.operations.unended(["a"])["a"]
 
     assert (operation.state, operation.next_try_at, operation.error) == (OperationState.RUNNING, None, None)

@@ -38,19 +38,19 @@ def test_the_last_deadline_of_a_kind_takes_the_place_of_the_one_before(store: St
     met(store, 2, action=Action.WARN)
     met(store, 3, subject="b")
 
-    assert set(map(repr, store.marks(["a"])["a"])) == {repr(mark(5, 6)), repr(mark(2, 3, action=Action.WARN))}
+    assert set(map(repr, store.marks.get_many(["a"])["a"])) == {repr(mark(5, 6)), repr(mark(2, 3, action=Action.WARN))}
 
 
 def test_a_confirmation_stays_when_the_holder_is_reminded_again(store: Store) -> None:
     met(store, 1)
     confirmed(store, 3)
-    assert list(store.marks(["a"])["a"]) == [mark(1, 2, 3)]
+    assert list(store.marks.get_many(["a"])["a"]) == [mark(1, 2, 3)]
 
     met(store, 5)
-    assert list(store.marks(["a"])["a"]) == [mark(5, 6, 3)]
+    assert list(store.marks.get_many(["a"])["a"]) == [mark(5, 6, 3)]
 
 
 def test_a_duty_may_be_confirmed_before_anybody_asked(store: Store) -> None:
     confirmed(store, 3)
 
-    assert list(store.marks(["a"])["a"]) == [mark(3, 3, 3)]
+    assert list(store.marks.get_many(["a"])["a"]) == [mark(3, 3, 3)]

@@ -19,14 +19,14 @@ OTHER_NUMBER = "+905339998877"
 
 
 def audit_log(store: Store, *kinds: str) -> list[dict[str, Any]]:
-    return [json.loads(event.body) for event in store.events() if not kinds or event.kind in kinds]
+    return [json.loads(event.body) for event in store.audit_log.entries() if not kinds or event.kind in kinds]
 
 
 def test_number_that_is_changed_and_changed_back_leaves_a_trace(store: Store) -> None:
     """Somebody diverts one password and puts the old number back."""
-    store.save_persons([AYSE], actor="admin")
-    store.save_persons([attrs.evolve(AYSE, mobile=OTHER_NUMBER)], actor="mallory")
-    store.save_persons([AYSE], actor="mallory")
+    store.persons.save([AYSE], actor="admin")
+    store.persons.save([attrs.evolve(AYSE, mobile=OTHER_NUMBER)], actor="mallory")
+    store.persons.save([AYSE], actor="mallory")
 
     added, diverted, restored = audit_log(store, "person_added", "person_changed")
 
@@ -36,13 +36,13 @@ def test_number_that_is_changed_and_changed_back_leaves_a_trace(store: Store) ->
     assert first != second
     assert diverted["before"] == {"mobile_mark": first}
     assert (restored["before"], restored["after"]) == ({"mobile_mark": second}, {"mobile_mark": first})
-    assert store.verify_chain() is None
+    assert store.audit_log.verify_chain() is None
 
 
 @pytest.mark.parametrize("field", ["name", "unit", "title", "supervisor"])
 def test_each_change_of_a_person_says_what_was_and_what_is(store: Store, field: str) -> None:
-    store.save_persons([AYSE])
-    store.save_persons([attrs.evolve(AYSE, **{field: "new"})], actor="admin")
+    store.persons.save([AYSE])
+    store.persons.save([attrs.evolve(AYSE, **{field: "new"})], actor="admin")
 
     [event] = audit_log(store, "person_changed")
 
@@ -51,8 +51,8 @@ def test_each_change_of_a_person_says_what_was_and_what_is(store: Store, field: 
 
 @pytest.mark.parametrize("field", ["name", "kind", "parent", "login", "custodian"])
 def test_each_change_of_a_unit_says_what_was_and_what_is(store: Store, field: str) -> None:
-    store.save_units([SCHOOL, attrs.evolve(SCHOOL, code="new")], actor="admin")
-    store.save_units([attrs.evolve(SCHOOL, **{field: "new"})], actor="officer")
+    store.units.save([SCHOOL, attrs.evolve(SCHOOL, code="new")], actor="admin")
+    store.units.save([attrs.evolve(SCHOOL, **{field: "new"})], actor="officer")
 
     assert [one["unit"] for one in audit_log(store, "unit_added")][-2:] == ["746123", "new"]
     [event] = audit_log(store, "unit_changed")
@@ -63,20 +63,20 @@ def test_each_change_of_a_unit_says_what_was_and_what_is(store: Store, field: st
 def test_change_of_a_unit_is_found_by_its_account(store: Store, story: type[Story]) -> None:
     """Whoever looks at an account sees that its custodian was changed."""
     store.write(story("ilmem46").planned())
-    store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province", custodian="p9")], actor="officer")
+    store.units.save([Unit(code="46", name="Kahramanmaraş", kind="province", custodian="p9")], actor="officer")
 
-    [event] = [event for event in store.events(login="ilmem46") if event.kind == "unit_changed"]
+    [event] = [event for event in store.audit_log.entries(login="ilmem46") if event.kind == "unit_changed"]
 
     assert event.actor == "officer"
 
 
 def test_rows_that_stay_as_they_are_write_nothing(store: Store) -> None:
-    store.save_persons([AYSE])
-    store.save_units([SCHOOL])
+    store.persons.save([AYSE])
+    store.units.save([SCHOOL])
     before = len(audit_log(store))
 
-    store.save_persons([AYSE])
-    store.save_units([SCHOOL])
+    store.persons.save([AYSE])
+    store.units.save([SCHOOL])
 
     assert len(audit_log(store)) == before
 
@@ -84,6 +84,6 @@ def test_rows_that_stay_as_they_are_write_nothing(store: Store) -> None:
 def test_import_that_fails_leaves_no_trace(store: Store) -> None:
     before = audit_log(store)
     with pytest.raises(StoreError, match="does not exist"):
-        store.save_units([SCHOOL, Unit(code="a", name="a", kind="office", parent="none")])
+        store.units.save([SCHOOL, Unit(code="a", name="a", kind="office", parent="none")])
 
     assert audit_log(store) == before

@@ -21,17 +21,17 @@ OTHER_NUMBER = "+905339998877"
 
 
 def audit_log(store: Store, *kinds: str) -> list[dict[str, Any]]:
-    return [json.loads(event.body) for event in store.events() if not kinds or event.kind in kinds]
+    return [json.loads(event.body) for event in store.audit_log.entries() if not kinds or event.kind in kinds]
 
 
 class TestMarks:
     """What stands for a number in the audit log."""
 
     def test_no_number_is_in_the_trail(self, store: Store) -> None:
-        store.save_persons([AYSE])
-        store.save_persons([attrs.evolve(AYSE, mobile=OTHER_NUMBER)])
+        store.persons.save([AYSE])
+        store.persons.save([attrs.evolve(AYSE, mobile=OTHER_NUMBER)])
 
-        text = "".join(event.body for event in store.events())
+        text = "".join(event.body for event in store.audit_log.entries())
         assert "1112233" not in text
         assert "9998877" not in text
 
@@ -73,7 +73,7 @@ class TestMarks:
         key.write_bytes(content)
 
         with pytest.raises(StoreError, match=r"store\.db\.key"):
-            store.save_persons([AYSE])
+            store.persons.save([AYSE])
 
         assert key.read_bytes() == content
-        assert store.persons(["p1"]) == {}
+        assert store.persons.get_many(["p1"]) == {}

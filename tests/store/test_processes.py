@@ -60,9 +60,9 @@ def test_processes_that_write_at_once_lose_nothing(store: Store, url: str) -> No
     outputs = [process.communicate(timeout=60) for process in processes]
 
     assert [errors for _, errors in outputs] == [""] * 4
-    assert store.count_operations() == {OperationState.DONE: 4 * 3 * 8}
-    assert len(list(store.events())) == 4 * 3 * 8 * sum(EVENTS)
-    assert store.verify_chain() is None
+    assert store.operations.count() == {OperationState.DONE: 4 * 3 * 8}
+    assert len(list(store.audit_log.entries())) == 4 * 3 * 8 * sum(EVENTS)
+    assert store.audit_log.verify_chain() is None
 
 
 def test_killed_process_leaves_whole_submissions_and_a_whole_chain(url: str, tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_killed_process_leaves_whole_submissions_and_a_whole_chain(url: str, tmp
         connection.close()
 
     with Store.open(url) as store:
-        assert store.verify_chain() is None
+        assert store.audit_log.verify_chain() is None
         stored: dict[str, int] = defaultdict(int)
-        for entry in store.events():
+        for entry in store.audit_log.entries():
             stored[entry.login] += 1
     whole = {sum(EVENTS[:submissions]) for submissions in range(1, 5)}
     assert set(stored.values()) <= whole
@@ -101,7 +101,7 @@ def test_what_a_killed_process_left_is_driven_on(store: Store, url: str) -> None
             process.stdout.readline()
         process.kill()
 
-    left = list(store.resumable(store.find_operations().__next__().created_at))
+    left = list(store.operations.resumable(store.operations.find().__next__().created_at))
 
     assert 1 <= len(left) <= 4
     assert {operation.state for operation in left} <= {OperationState.PLANNED, OperationState.RUNNING}

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import attrs
+import pytest
+
 from provisioner.core.api.events import RulesChanged
-from provisioner.core.engine.ports import Schedule
+from provisioner.core.model import AccountState
+from provisioner.core.policy.ports import ScheduleState
 from provisioner.store import Store
-from tests.store.conftest import NOON
+from provisioner.store.db.chunks import CHUNK
+from tests.store.conftest import NOON, Clock, Story
+from tests.store.towns import account, logins, plan
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+#: More than two pages.
+MANY = 2 * CHUNK + 7
 
 
 def change(store: Store, *names: str, gone: tuple[str, ...] = (), days: int = 0) -> None:
@@ -20,7 +29,7 @@ def test_a_rule_set_holds_since_it_was_first_there(store: Store) -> None:
     change(store, "a")
     change(store, "a", "b", days=1)
 
-    assert store.rule_sets_since() == {"a": NOON, "b": NOON + DAY}
+    assert store.schedule.rule_sets_since() == {"a": NOON, "b": NOON + DAY}
 
 
 def test_one_that_was_gone_begins_anew(store: Store) -> None:
@@ -28,15 +37,55 @@ def test_one_that_was_gone_begins_anew(store: Store) -> None:
     change(store, "b", gone=("a",), days=1)
     change(store, "a", gone=("b",), days=2)
 
-    assert store.rule_sets_since() == {"a": NOON + 2 * DAY}
+    assert store.schedule.rule_sets_since() == {"a": NOON + 2 * DAY}
 
 
 def test_a_change_computes_from_the_first_login_on(store: Store) -> None:
-    assert store.schedule() == Schedule()
+    assert store.schedule.state() == ScheduleState()
     change(store, "a")
-    assert store.schedule() == Schedule(fingerprint="a", cursor="")
+    assert store.schedule.state() == ScheduleState(fingerprint="a", cursor="")
 
-    store.save_deadlines([], reached="m")
-    assert store.schedule().cursor == "m"
-    store.end_rescheduling()
-    assert store.schedule() == Schedule(fingerprint="a", cursor=None)
+    store.schedule.save([], reached="m")
+    assert store.schedule.state().cursor == "m"
+    store.schedule.finish()
+    assert store.schedule.state() == ScheduleState(fingerprint="a", cursor=None)
+
+
+class TestDeadlines:
+    @pytest.fixture(autouse=True)
+    def _accounts(self, town: Store, story: type[Story], clock: Clock) -> None:
+        plan(
+            town,
+            story,
+            account("d", "46", state=AccountState.OPEN, next_deadline=clock() + 2 * HOUR),
+            account("b", "46.1", state=AccountState.CLOSED, holder="p1"),
+            account("c", "46.1.a", state=AccountState.OPEN, next_deadline=clock(), holder="p1"),
+            account("a", "46.2", state=AccountState.OPEN, next_deadline=clock() + HOUR),
+        )
+
+    def test_due_ones_come_by_urgency(self, town: Store, clock: Clock) -> None:
+        assert logins(town.schedule.due(clock() + 2 * HOUR)) == ["c", "a", "d"]
+        assert logins(town.schedule.due(clock() - HOUR)) == []
+
+    def test_deadlines_can_be_set_again(self, town: Store, clock: Clock) -> None:
+        known = town.accounts.get_many(["b", "c"])
+        town.schedule.save([attrs.evolve(known["b"], next_deadline=clock())])
+        town.schedule.save([attrs.evolve(known["c"], next_deadline=None)])
+        town.schedule.save([])
+
+        assert logins(town.schedule.due(clock() + HOUR)) == ["b", "a"]
+
+    def test_a_deadline_of_an_account_that_was_changed_meanwhile_is_not_set(self, town: Store, clock: Clock) -> None:
+        """It was computed from a password that is not in force any more."""
+        known = town.accounts.get_many(["a", "b"])
+        town.schedule.save([attrs.evolve(known["b"], password_changed_at=clock() - HOUR, next_deadline=clock())])
+        town.schedule.save([attrs.evolve(known["a"], state=AccountState.INCOMPLETE, next_deadline=None)])
+
+        assert town.accounts.get_many(["a", "b"]) == known
+
+
+def test_due_accounts_with_the_same_deadline_come_once_each(store: Store, story: type[Story], clock: Clock) -> None:
+    names = [f"a{number:05}" for number in range(MANY)]
+    plan(store, story, *(account(name, next_deadline=clock()) for name in names))
+
+    assert logins(store.schedule.due(clock())) == names

@@ -31,20 +31,20 @@ def execute(path: Path, statement: str) -> None:
 def test_what_was_stored_is_there_when_it_is_opened_again(url: str, story: type[Story]) -> None:
     unit = Unit(code="46", name="Kahramanmaraş", kind="province")
     with Store.create(url) as store:
-        store.save_units([unit])
+        store.units.save([unit])
         store.write(story("a").planned())
 
     with Store.open(url) as store:
-        assert store.units(["46"]) == {"46": unit}
-        assert list(store.unended(["a"])) == ["a"]
+        assert store.units.get_many(["46"]) == {"46": unit}
+        assert list(store.operations.unended(["a"])) == ["a"]
 
 
 def test_making_a_store_twice_changes_nothing(url: str) -> None:
     with Store.create(url) as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        store.units.save([Unit(code="46", name="Kahramanmaraş", kind="province")])
 
     with Store.create(url) as store:
-        assert set(store.units(["46"])) == {"46"}
+        assert set(store.units.get_many(["46"])) == {"46"}
 
 
 def test_many_may_make_the_same_store_at_once(url: str) -> None:
@@ -60,7 +60,7 @@ def test_many_may_make_the_same_store_at_once(url: str) -> None:
 def test_nobody_else_may_read_a_new_store(url: str, tmp_path: Path, story: type[Story]) -> None:
     """It holds people's mobile numbers; the log files beside it hold the same."""
     with Store.create(url) as store:
-        store.save_units([Unit(code="46", name="Kahramanmaraş", kind="province")])
+        store.units.save([Unit(code="46", name="Kahramanmaraş", kind="province")])
         store.write(story("a").planned())
 
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
@@ -140,9 +140,9 @@ def test_store_that_may_only_be_read_can_be_read(store: Store, story: type[Story
     with pytest.raises(StoreError, match="cannot be written"):
         store.write(story("b").planned())
     with pytest.raises(StoreError, match="cannot be written"):
-        store.save_units([Unit(code="b", name="b", kind="office")])
+        store.units.save([Unit(code="b", name="b", kind="office")])
 
-    assert set(store.accounts(["a", "b"])) == {"a"}
+    assert set(store.accounts.get_many(["a", "b"])) == {"a"}
 
 
 def test_damage_is_found_when_it_is_read(store: Store, story: type[Story], url: str, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_damage_is_found_when_it_is_read(store: Store, story: type[Story], url: 
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
 
     with pytest.raises(StoreError, match="is damaged"), Store.open(url) as broken:
-        list(broken.find_accounts())
+        list(broken.accounts.find())
 
 
 def test_damaged_schema_is_no_defect_of_ours(store: Store, url: str, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ import sys
 from provisioner.store import Store
 Store.create(sys.argv[1]).close()
 with Store.open(sys.argv[1]) as store:
-    list(store.find_accounts())
+    list(store.accounts.find())
 print(" ".join(sorted({name.partition(".")[0] for name in sys.modules} & {"alembic", "cattrs", "mako", "psycopg"})))
 """
 

@@ -78,7 +78,7 @@ class TestApplication:
     ) -> None:
         """One password, on a directory, a personnel system and in memory, as it is on the phone."""
         pys_mock.seed(people=[HOLDER], units=[UNIT])
-        provisioner_app.store.save_units([UNIT])
+        provisioner_app.store.units.save([UNIT])
 
         plan = provisioner_app.planner.open_units([UNIT], initiator=Initiator(actor="test"))
         [operation] = provisioner_app.engine.apply(plan)

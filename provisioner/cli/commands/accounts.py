@@ -33,7 +33,7 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
         wanted = AccountState(state) if state else None
         found = list_accounts(store, state=wanted, unit=unit, due_before=due)
         accounts = list(session.privacy(store).shown(found))
-        targets = store.all_target_states([account.login for account in accounts])
+        targets = store.accounts.all_target_states([account.login for account in accounts])
     shown = [account_document(account, targets.get(account.login, {})) for account in accounts]
     session.output.document({"items": shown})
     session.output.table(
@@ -63,7 +63,7 @@ def show(session: Session, login: str) -> ExitCode:
     with session.store() as store:
         known = known_accounts(store, session.configuration.content.accounts.naming, [login])
         [account] = session.privacy(store).shown(known)
-        targets = store.target_states(account.login)
+        targets = store.accounts.target_states(account.login)
     session.output.document(account_document(account, targets))
     session.output.fields(
         [

@@ -80,7 +80,7 @@ def resolve(session: Session, trouble_id: str, *, text: str, dry_run: bool) -> E
 def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
     """List incidents and the units that handle them, latest first."""
     with session.store() as store:
-        troubles = store.find_troubles(state=TroubleState(state) if state else None, under=unit)
+        troubles = store.incidents.find(state=TroubleState(state) if state else None, under=unit)
         found = shown_troubles(store, session.privacy(store), troubles)
     session.output.document({"items": [trouble_document(item.trouble, item.unit.custodian) for item in found]})
     session.output.table(

@@ -104,7 +104,7 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
 def list_(session: Session) -> ExitCode:
     """List units as a tree."""
     with session.store() as store:
-        rows = list(_tree(session.privacy(store).shown(store.all_units())))
+        rows = list(_tree(session.privacy(store).shown(store.units.all())))
     session.output.document({"items": [unit_document(unit) for _, unit in rows]})
     session.output.table(
         ("code", "name", "kind", "login", "custodian"),

@@ -196,7 +196,7 @@ class Engine:
 
     def iter_resume(self) -> Iterator[Operation]:
         """Finish the same while the answer is iterated."""
-        return self.iter_retry(self.records.resumable(self.context.now()))
+        return self.iter_retry(self.records.operations.resumable(self.context.now()))
 
     def iter_retry(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Carry out operations from the journal that have not ended, while the answer is iterated.

@@ -19,7 +19,7 @@ from provisioner.core.engine.limits import (
     StagedRun,
 )
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.engine.ports import Held, Recorder
+from provisioner.core.engine.ports import HeldRecords, Recorder
 from provisioner.core.model import Operation, OperationState
 from provisioner.core.model.text import Text
 
@@ -40,7 +40,7 @@ class Staging:
     """
 
     guard: Guard
-    records: Held
+    records: HeldRecords
     record: Recorder
     now: Callable[[], datetime]
 
@@ -68,7 +68,7 @@ class Staging:
             for operation in planned
         ]
         self.record(RunStaged(at=run.at, actor=run.actor, run=run), *held)
-        return self.records.operations([operation.id for operation in planned])
+        return self.records.operations.get_many([operation.id for operation in planned])
 
     def operations(self, run: str) -> list[Operation]:
         """Return what still waits of a run.
@@ -77,7 +77,7 @@ class Staging:
 
             InputError: Nothing does.
         """
-        found = list(self.records.staged_operations(run))
+        found = list(self.records.held_runs.operations(run))
         if not found:
             message = Text("there is no held run {run}", {"run": run})
             raise InputError([Problem(field="id", message=message)])
@@ -97,7 +97,7 @@ class Staging:
         ids = [operation.id for operation in self.operations(run)]
         error = step_error(_discarded(actor, reason))
         self.record(RunDiscarded(at=self.now(), actor=actor, run=run, reason=reason, error=error))
-        return list(self.records.operations(ids).values())
+        return list(self.records.operations.get_many(ids).values())
 
     def _run(self, operations: Sequence[Operation], share: Share) -> StagedRun:
         first = operations[0]

@@ -15,7 +15,7 @@ from provisioner.core.api.errors import StagedError
 from provisioner.core.api.events import Event
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.engine.ports import Census, Shut
+from provisioner.core.engine.ports import Census, Closings, TargetStateRecords
 from provisioner.core.model import (
     Account,
     AccountState,
@@ -142,11 +142,14 @@ class Guard:
 
         census: Counts the accounts.
 
+        accounts: Tells what is known of them on each target.
+
         now: The clock.
     """
 
     limit: MassChangeLimit
     census: Census
+    accounts: TargetStateRecords
     now: Callable[[], datetime]
 
     def excess(self, work: Sequence[PlannedOperation], *, written: bool = False) -> Share | None:
@@ -159,28 +162,28 @@ class Guard:
             written: Whether the journal has the rest of it too by now.
         """
         admitted = _is_recorded if written else _is_admitted
-        shutting = [planned for planned in work if KINDS[planned.operation.kind].closes and not admitted(planned)]
-        if not shutting:
+        closing = [planned for planned in work if KINDS[planned.operation.kind].closes and not admitted(planned)]
+        if not closing:
             return None
-        lately = self.census.shut_since(self.now() - self.limit.window)
-        counts = self._counts(shutting)
+        lately = self.census.closed_since(self.now() - self.limit.window)
+        counts = self._counts(closing)
         shares = [self._share(target, 0 if written else counts[target], lately) for target in counts]
         over = [share for share in shares if self._is_exceeded(share)]
         return max(over, key=lambda share: share.affected / share.out_of, default=None)
 
-    def _counts(self, shutting: Sequence[PlannedOperation]) -> Counter[str]:
-        states = self.census.all_target_states([planned.account.login for planned in shutting])
+    def _counts(self, closing: Sequence[PlannedOperation]) -> Counter[str]:
+        states = self.accounts.all_target_states([planned.account.login for planned in closing])
         return Counter(
             place
-            for planned in shutting
+            for planned in closing
             for place in _affected(planned.operation.kind, planned.account, states.get(planned.account.login, {}))
         )
 
-    def _share(self, target: str, count: int, lately: Mapping[str, Shut]) -> Share:
-        shut = lately.get(target, Shut())
-        affected = count + shut.accounts
+    def _share(self, target: str, count: int, lately: Mapping[str, Closings]) -> Share:
+        closed = lately.get(target, Closings())
+        affected = count + closed.accounts
         enough = max(self.limit.from_accounts, affected * 100 // self.limit.percent + 1)
-        return Share(target=target, affected=affected, out_of=self.census.count_open(target, enough) + shut.gone)
+        return Share(target=target, affected=affected, out_of=self.census.count_open(target, enough) + closed.gone)
 
     def _is_exceeded(self, share: Share) -> bool:
         return share.out_of >= self.limit.from_accounts and share.affected * 100 > share.out_of * self.limit.percent

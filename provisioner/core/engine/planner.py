@@ -178,7 +178,7 @@ class Planner:
             NotAuthorizedError: The actor may not do it.
         """
         logins = [account.login for account in accounts]
-        deleted, unended = self.records.deleted(logins), self.records.unended(logins)
+        deleted, unended = self.records.accounts.deleted(logins), self.records.operations.unended(logins)
         left = [account for account in accounts if account.login not in deleted]
         problems = [_problem(account, "it is not closed") for account in left if not _may_be_deleted(account, unended)]
         wanted = self._as_they_are(OperationKind.DELETE, left)
@@ -228,8 +228,8 @@ class Planner:
         if outgoing and outgoing != account.holder:
             text = Text("it is held by {holder}", {"holder": account.holder or "nobody"})
             problems.append(Problem(subject=account.login, field="from", message=text))
-        units = self.records.units([account.unit])
-        stuck = self.records.unended([account.login]).get(account.login)
+        units = self.records.units.get_many([account.unit])
+        stuck = self.records.operations.unended([account.login]).get(account.login)
         if account.holder == to and not stuck and not problems:
             text = Text("{person} holds it already", {"person": to})
             return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
@@ -276,8 +276,8 @@ class Planner:
 
             TargetError: The personnel system cannot be asked about the person.
         """
-        account = self.records.accounts([operation.login]).get(operation.login)
-        unit = self.records.units([account.unit]).get(account.unit) if account else None
+        account = self.records.accounts.get_many([operation.login]).get(operation.login)
+        unit = self.records.units.get_many([account.unit]).get(account.unit) if account else None
         if account is None or unit is None:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
         people = self.people.look_up([person for person in (operation.holder, operation.outgoing) if person])
@@ -298,8 +298,8 @@ class Planner:
 
             NotAuthorizedError: Some are not for them to release; all of them are named.
         """
-        accounts = self.records.accounts([operation.login for operation in operations])
-        units = self.records.units({account.unit for account in accounts.values()})
+        accounts = self.records.accounts.get_many([operation.login for operation in operations])
+        units = self.records.units.get_many({account.unit for account in accounts.values()})
         denials = [
             Denied(login=account.login, denial=denial)
             for operation in operations
@@ -323,9 +323,9 @@ class Planner:
         )
 
     def _unit_accounts(self, units: Sequence[Unit], problems: list[Problem]) -> dict[str, Account]:
-        known = self.records.unit_accounts([unit.code for unit in units])
+        known = self.records.accounts.of_units([unit.code for unit in units])
         logins = {unit.code: self._login(unit, known.get(unit.code), problems) for unit in units}
-        holders = self.records.accounts([login for login in logins.values() if login])
+        holders = self.records.accounts.get_many([login for login in logins.values() if login])
         counts = Counter(login for login in logins.values() if login)
         accounts = {}
         for unit in units:
@@ -356,13 +356,13 @@ class Planner:
             return None
 
     def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[_Intent]:
-        units = self.records.units([account.unit for account in accounts])
+        units = self.records.units.get_many([account.unit for account in accounts])
         return [_Intent(kind, account, units[account.unit], account.holder) for account in accounts]
 
     def _plan(
         self, intents: Sequence[_Intent], problems: list[Problem], *, already: AccountState | None, initiator: Initiator
     ) -> Plan:
-        unended = self.records.unended([intent.account.login for intent in intents])
+        unended = self.records.operations.unended([intent.account.login for intent in intents])
         settled = [intent.account.login for intent in intents if intent.account.state is already]
         left_open = self._left_open(settled) if already is AccountState.CLOSED else set()
         idle = {login for login in settled if login not in left_open and not _is_under_way(unended.get(login))}
@@ -373,7 +373,7 @@ class Planner:
             raise InputError(problems)
         self._require_authority([intent for intent, _ in active], initiator)
         work = [item for item in planned if isinstance(item, PlannedOperation)]
-        marks = self.records.marks([item.account.login for item in work])
+        marks = self.records.marks.get_many([item.account.login for item in work])
         return Plan(
             work=tuple(attrs.evolve(item, marks=tuple(marks.get(item.account.login, ()))) for item in work),
             unchanged=tuple(_unchanged(intent.account) for intent in intents if intent.account.login in idle),
@@ -422,7 +422,7 @@ class Planner:
 
     def _marked(self, work: PlannedOperation) -> PlannedOperation:
         login = work.account.login
-        return attrs.evolve(work, marks=tuple(self.records.marks([login]).get(login, ())))
+        return attrs.evolve(work, marks=tuple(self.records.marks.get_many([login]).get(login, ())))
 
     def _intended(
         self,
@@ -453,7 +453,7 @@ class Planner:
         closers = {target.name for target in able(able(self.targets, KINDS[OperationKind.CLOSE].hook), PROBE)}
         return {
             login
-            for login, states in self.records.all_target_states(logins).items()
+            for login, states in self.records.accounts.all_target_states(logins).items()
             if any(state not in _SHUT for name, state in states.items() if name in closers)
         }
 

@@ -15,22 +15,12 @@ import attrs
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease
 from provisioner.core.api.rules import MetDeadline
-from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.model import Account, Operation, Person, TargetState, Unit
+from provisioner.core.model.unit_paths import UnitLookup
 
 
 @attrs.frozen(kw_only=True)
-class Schedule:
-    """Which rule sets the stored deadlines were computed with."""
-
-    #: A fingerprint of these rule sets; empty if there were none.
-    fingerprint: str = ""
-    #: During a full recomputation, the last login processed; otherwise ``None``.
-    cursor: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Shut:
+class Closings:
     """What was closed or deleted lately, or is about to be, without what somebody has released."""
 
     accounts: int = 0
@@ -81,32 +71,64 @@ class Recorder(Protocol):
         """
 
 
-class Records(Protocol):
-    """Reads what is known. The mappings leave out what does not exist."""
+class UnitRecords(UnitLookup, Protocol):
+    """Reads units."""
 
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        """Return the units with these codes."""
+    def exist(self) -> bool:
+        """Whether there is any unit."""
 
-    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
-        """Return the persons with these ids, as imported; a personnel system may know better."""
+    def of_custodian(self, person_id: str, /) -> Sequence[Unit]:
+        """Return the units whose custodian this person is."""
 
-    def accounts(self, logins: Iterable[str], /) -> Mapping[str, Account]:
-        """Return the accounts with these logins."""
 
-    def unit_accounts(self, codes: Iterable[str], /) -> Mapping[str, Account]:
-        """Return the unit accounts of the units with these codes, by code."""
+class PersonRecords(Protocol):
+    """Reads persons."""
 
-    def target_states(self, login: str, /) -> Mapping[str, TargetState]:
-        """Return what is known of one account on each target, by the target's name."""
+    def get_many(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        """Return the persons with these ids, by id, as imported; a personnel system may know better."""
+
+
+class TargetStateRecords(Protocol):
+    """Reads what is known of accounts on targets."""
 
     def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
         """Return what is known of these accounts on each target, by login and by the target's name."""
 
-    def unended(self, logins: Iterable[str], /) -> Mapping[str, Operation]:
-        """Return the operation of each of these accounts that has not ended, by login. There is at most one."""
+
+class AccountRecords(TargetStateRecords, Protocol):
+    """Reads accounts."""
+
+    def get_many(self, logins: Iterable[str], /) -> Mapping[str, Account]:
+        """Return the accounts with these logins, by login. What does not exist is left out."""
+
+    def of_units(self, codes: Iterable[str], /) -> Mapping[str, Account]:
+        """Return the unit accounts of the units with these codes, by code."""
+
+    def of_holder(self, person_id: str, /) -> Sequence[Account]:
+        """Return the accounts that this person holds and that are not closed."""
+
+    def target_states(self, login: str, /) -> Mapping[str, TargetState]:
+        """Return what is known of one account on each target, by the target's name."""
 
     def deleted(self, logins: Iterable[str], /) -> Collection[str]:
         """Return those of these accounts that were deleted since they were closed."""
+
+
+class OperationLookup(Protocol):
+    """Looks up operations."""
+
+    def get_many(self, ids: Iterable[str], /) -> Mapping[str, Operation]:
+        """Return the operations with these ids, by id. What does not exist is left out."""
+
+
+class OperationRecords(OperationLookup, Protocol):
+    """Reads operations."""
+
+    def unended(self, logins: Iterable[str], /) -> Mapping[str, Operation]:
+        """Return the operation of each of these accounts that has not ended, by login. There is at most one."""
+
+    def unended_handovers(self, person_id: str, /) -> Sequence[Operation]:
+        """Return the handovers from or to this person that were begun and have not ended."""
 
     def resumable(self, now: datetime, /) -> Iterator[Operation]:
         """Yield resumable operations, oldest first.
@@ -115,68 +137,66 @@ class Records(Protocol):
         the incomplete ones whose next try is due at *now*.
         """
 
-    def marks(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[MetDeadline]]:
+
+class MarkRecords(Protocol):
+    """Reads which deadlines were met."""
+
+    def get_many(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[MetDeadline]]:
         """Return which deadlines of these accounts or other subjects were met, by subject."""
 
-    def accounts_of_holder(self, person_id: str, /) -> Sequence[Account]:
-        """Return the accounts that this person holds and that are not closed."""
 
-    def units_of_custodian(self, person_id: str, /) -> Sequence[Unit]:
-        """Return the units whose custodian this person is."""
+class HeldRunRecords(Protocol):
+    """Reads runs that the mass-change limit holds."""
 
-    def unended_handovers(self, person_id: str, /) -> Sequence[Operation]:
-        """Return the handovers from or to this person that were begun and have not ended."""
+    def operations(self, run: str, /) -> Sequence[Operation]:
+        """Return the operations of a held run that still wait, the oldest first."""
 
 
-class Agenda(Records, Protocol):
-    """Reads and writes deadlines: what a sweep needs."""
+class HeldRecords(Protocol):
+    """Reads what the mass-change limit holds."""
 
-    def known_times(self) -> KnownTimes | None:
-        """Return when the store was used; ``None`` if it never was."""
+    @property
+    def operations(self) -> OperationLookup:
+        """The operations."""
 
-    def note_time(self, now: datetime, /) -> None:
-        """Remember that the store was used now, whether anything was written or not."""
+    @property
+    def held_runs(self) -> HeldRunRecords:
+        """The held runs."""
 
-    def rule_sets_since(self) -> Mapping[str, datetime]:
-        """Return since when each rule set holds, by its name."""
 
-    def schedule(self) -> Schedule:
-        """Return which rule sets the stored deadlines were computed with."""
+class Records(Protocol):
+    """Reads what is known, one attribute for each noun."""
 
-    def due_accounts(self, now: datetime, /) -> Iterator[Account]:
-        """Yield the accounts whose deadline has come, the most urgent first."""
+    @property
+    def units(self) -> UnitRecords:
+        """The units."""
 
-    def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
-        """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
+    @property
+    def persons(self) -> PersonRecords:
+        """The persons."""
 
-    def save_deadlines(self, planned: Iterable[Account], /, *, reached: str | None = None) -> None:
-        """Store the next deadline of each of these accounts, unless it was changed since it was read.
+    @property
+    def accounts(self) -> AccountRecords:
+        """The accounts."""
 
-        With *reached*, also note that all deadlines up to that login are computed anew.
-        """
+    @property
+    def operations(self) -> OperationRecords:
+        """The operations."""
 
-    def end_rescheduling(self) -> None:
-        """Note that all deadlines are computed."""
+    @property
+    def held_runs(self) -> HeldRunRecords:
+        """The held runs."""
+
+    @property
+    def marks(self) -> MarkRecords:
+        """The deadlines that were met."""
 
 
 class Census(Protocol):
     """Counts accounts."""
 
-    def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
+    def closed_since(self, since: datetime, /) -> Mapping[str, Closings]:
         """Return what was closed or deleted since then or is about to be, by target and ``IN_TOTAL``."""
 
     def count_open(self, target: str, at_most: int, /) -> int:
         """Return how many accounts are open on a target, or ``IN_TOTAL``; no more than *at_most* are counted."""
-
-    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
-        """Return what is known of these accounts on each target, by login and by the target's name."""
-
-
-class Held(Protocol):
-    """Reads what is held back."""
-
-    def operations(self, ids: Iterable[str], /) -> Mapping[str, Operation]:
-        """Return the operations with these ids."""
-
-    def staged_operations(self, run: str, /) -> Sequence[Operation]:
-        """Return the operations that still wait of a run that was held back, the oldest first."""

@@ -318,10 +318,10 @@ class Breaker:
     def _look(self) -> None:
         """See what other processes found out, if it was not done lately."""
         if self._known_at is None or self.now() >= self._known_at + self.pause:
-            self._know(lambda: self.health.health(self.name))
+            self._know(lambda: self.health.get(self.name))
 
     def _remember(self, change: Change) -> TargetHealth | None:
-        self._know(lambda: self.health.change_health(self.name, change))
+        self._know(lambda: self.health.change(self.name, change))
         return self._known
 
     def _know(self, ask: Callable[[], TargetHealth | None]) -> None:

@@ -33,7 +33,7 @@ Change = Callable[[TargetHealth | None], TargetHealth | None]
 class Health(Protocol):
     """Remembers which targets and channels fail. Several processes may share one."""
 
-    def health(self, name: str, /) -> TargetHealth | None:
+    def get(self, name: str, /) -> TargetHealth | None:
         """Return what is known of one target or channel; ``None`` if it works.
 
         Raises:
@@ -41,7 +41,7 @@ class Health(Protocol):
             StoreError: It cannot be read.
         """
 
-    def change_health(self, name: str, change: Change, /) -> TargetHealth | None:
+    def change(self, name: str, change: Change, /) -> TargetHealth | None:
         """Change what is known, with nobody else in between, and return it.
 
         Raises:
@@ -61,11 +61,11 @@ class MemoryHealth:
     def __init__(self, known: Iterable[TargetHealth] = ()) -> None:
         self._known = {health.name: health for health in known}
 
-    def health(self, name: str, /) -> TargetHealth | None:
+    def get(self, name: str, /) -> TargetHealth | None:
         """Return what is known of one target or channel."""
         return self._known.get(name)
 
-    def change_health(self, name: str, change: Change, /) -> TargetHealth | None:
+    def change(self, name: str, change: Change, /) -> TargetHealth | None:
         """Change what is known, and return it."""
         after = change(self._known.pop(name, None))
         if after:

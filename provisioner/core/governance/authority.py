@@ -16,10 +16,11 @@ from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.engine.ports import PersonRecords
 from provisioner.core.governance.access_requests import AccessRequest, FormState
-from provisioner.core.model import Operation, Person, Unit
+from provisioner.core.model import Operation, Unit
 from provisioner.core.model.text import Text
-from provisioner.core.model.unit_paths import covering
+from provisioner.core.model.unit_paths import UnitLookup, covering
 
 #: How many of those who could do something are named.
 NAMED = 10
@@ -100,29 +101,51 @@ class ActedForAnother(Event):
 GrantsOf = Callable[[str], Sequence[RoleAssignment]]
 
 
-class AuthorityRecords(Protocol):
-    """What has to be known to tell who may do what."""
+class RoleRecords(Protocol):
+    """Reads who has which role."""
 
-    def grants_of(self, person: str, /) -> Sequence[RoleAssignment]:
+    def of(self, person: str, /) -> Sequence[RoleAssignment]:
         """Return the roles of this person, those that are over or have not begun included."""
 
-    def all_grants(self) -> Sequence[RoleAssignment]:
+    def all(self) -> Sequence[RoleAssignment]:
         """Return all roles of all persons."""
 
-    def unit_path(self, code: str, /) -> Sequence[Unit]:
+
+class UnitPlaces(UnitLookup, Protocol):
+    """Reads units, where they stand, and who named their custodians."""
+
+    def path(self, code: str, /) -> Sequence[Unit]:
         """Return the units from the top down to the one with this code."""
-
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        """Return the units with these codes."""
-
-    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
-        """Return the persons with these ids, as far as the store knows them."""
-
-    def form(self, form_id: str, /) -> AccessRequest | None:
-        """Return a request form."""
 
     def custodian_named_by(self, login: str, /) -> str | None:
         """Return who last named another custodian for the unit of this account in a list, since it has the account."""
+
+
+class AccessRequestLookup(Protocol):
+    """Looks up access requests."""
+
+    def get(self, request_id: str, /) -> AccessRequest | None:
+        """Return the request with this id; ``None`` if there is none."""
+
+
+class AuthorityRecords(Protocol):
+    """What has to be known to tell who may do what."""
+
+    @property
+    def role_assignments(self) -> RoleRecords:
+        """The roles of persons."""
+
+    @property
+    def units(self) -> UnitPlaces:
+        """The units."""
+
+    @property
+    def persons(self) -> PersonRecords:
+        """The persons, as far as the store knows them."""
+
+    @property
+    def access_requests(self) -> AccessRequestLookup:
+        """The access requests."""
 
 
 @attrs.frozen(kw_only=True)
@@ -186,7 +209,7 @@ class Authority:
         path, at = self._path(unit), self.now()
         return any(
             grant.delegator == delegator and grant.role is role and grant.holds(at) and grant.covers(path)
-            for grant in self.records.grants_of(person)
+            for grant in self.records.role_assignments.of(person)
         )
 
     def covered(self, person: str, roles: Collection[Role], units: Iterable[str | None]) -> Collection[str | None]:
@@ -197,16 +220,18 @@ class Authority:
         codes = set(units)
         if self._may_everything(person):
             return codes
-        at, grants_of = self.now(), cache(self.records.grants_of)
+        at, grants_of = self.now(), cache(self.records.role_assignments.of)
         has_role = cache(lambda path: self._standing(person, roles, path, at, grants_of) is not None)
-        known = self.records.units(code for code in codes if code)
-        paths = covering(known, self.records, _units_of_rights(person, grants_of))
+        known = self.records.units.get_many(code for code in codes if code)
+        paths = covering(known, self.records.units, _units_of_rights(person, grants_of))
         return {code for code in codes if has_role(paths.get(code or "", frozenset()))}
 
     def acts_for(self, person: str, delegator: str) -> bool:
         """Whether a person may act for this delegator now, in any role."""
         at = self.now()
-        return any(grant.delegator == delegator and grant.holds(at) for grant in self.records.grants_of(person))
+        return any(
+            grant.delegator == delegator and grant.holds(at) for grant in self.records.role_assignments.of(person)
+        )
 
     def are_linked(self, person: str, other: str) -> bool:
         """Whether two ids are of one person, or one of the two may act for the other now, in any role."""
@@ -215,7 +240,7 @@ class Authority:
     def has_any(self, person: str, roles: Collection[Role]) -> bool:
         """Whether a person has one of these roles now, or is an administrator, for any unit at all."""
         wanted, at = {*roles, Role.ADMINISTRATOR}, self.now()
-        held = self.records.grants_of(person) if not self._may_everything(person) else ()
+        held = self.records.role_assignments.of(person) if not self._may_everything(person) else ()
         return self._may_everything(person) or any(grant.role in wanted and grant.holds(at) for grant in held)
 
     def require(self, person: str, roles: Collection[Role], unit: str | None = None) -> EffectiveRole | None:
@@ -268,12 +293,12 @@ class Authority:
         if self._may_everything(person):
             return
         listed = {unit.code: unit for unit in units}
-        at, grants_of = self.now(), cache(self.records.grants_of)
+        at, grants_of = self.now(), cache(self.records.role_assignments.of)
         may_write = cache(lambda path: self._standing(person, _WRITERS, path, at, grants_of) is not None)
-        for code, path in covering(listed, self.records, _units_of_rights(person, grants_of)).items():
+        for code, path in covering(listed, self.records.units, _units_of_rights(person, grants_of)).items():
             if not may_write(path):
-                every_unit = {grant.unit for grant in self.records.all_grants()}
-                able = self._who(_WRITERS, covering(listed, self.records, every_unit)[code])
+                every_unit = {grant.unit for grant in self.records.role_assignments.all()}
+                able = self._who(_WRITERS, covering(listed, self.records.units, every_unit)[code])
                 raise DeniedError(
                     "{person} is not an officer of {unit} or of a unit above it",
                     cure="it can be done by {people}",
@@ -313,7 +338,7 @@ class Authority:
         """Whether a handover only carries out that somebody else has named another custodian in the unit's data."""
         if request.incoming != request.unit.custodian or request.incoming == request.account.holder:
             return False
-        named_by = self.records.custodian_named_by(request.account.login)
+        named_by = self.records.units.custodian_named_by(request.account.login)
         return named_by is not None and not self.are_linked(request.actor, named_by)
 
     def _may_everything(self, person: str) -> bool:
@@ -322,7 +347,7 @@ class Authority:
 
     def _has_delegated_rights(self, person: str, known: dict[str, bool]) -> bool:
         if person not in known:
-            known[person] = any(grant.delegator for grant in self.records.grants_of(person))
+            known[person] = any(grant.delegator for grant in self.records.role_assignments.of(person))
         return known[person]
 
     def _standing(
@@ -342,7 +367,7 @@ class Authority:
 
             of: Gives the roles of a person; by default, as they are in the records.
         """
-        grants_of = of or self.records.grants_of
+        grants_of = of or self.records.role_assignments.of
         if Role.ADMINISTRATOR in roles and person in self.administrators:
             return EffectiveRole(role=Role.ADMINISTRATOR)
         fitting = [
@@ -367,7 +392,7 @@ class Authority:
         if request.request is None:
             values |= {"people": self.named(self._who({Role.ADMINISTRATOR}, path)), "incoming": request.incoming}
             return Denial(reason=Text("'{kind}' by hand needs an approved request form", values), cure=_ask(values))
-        form = self.records.form(request.request)
+        form = self.records.access_requests.get(request.request)
         fitting = form and (form.kind, form.login) == (request.kind, request.account.login)
         if form and request.incoming:
             fitting = fitting and form.recipient == request.incoming
@@ -395,7 +420,7 @@ class Authority:
 
     def _who(self, roles: Collection[Role], path: Collection[str]) -> list[str]:
         held: dict[str, list[RoleAssignment]] = defaultdict(list)
-        for grant in self.records.all_grants():
+        for grant in self.records.role_assignments.all():
             held[grant.person].append(grant)
         at = self.now()
         able = [
@@ -407,19 +432,19 @@ class Authority:
     def named(self, ids: Sequence[str]) -> str:
         """Return people as they are named in a message."""
         shown = ids[:NAMED]
-        known = self.records.persons(shown)
+        known = self.records.persons.get_many(shown)
         return ", ".join(f"{known[person].name} ({person})" if person in known else person for person in shown) or "-"
 
     def _path_of(self, unit: Unit) -> Collection[str]:
         """Return the codes of a unit and of those above it: above both places, if it is new or is moved."""
-        stored = self.records.unit_path(unit.code)
+        stored = self.records.units.path(unit.code)
         if stored and stored[-1].parent == unit.parent:
             return {unit.code for unit in stored}
         above = self._path(unit.parent)
         return {unit.code for unit in stored[:-1] if unit.code in above} if stored else above
 
     def _path(self, code: str | None) -> Collection[str]:
-        return {unit.code for unit in self.records.unit_path(code)} if code else frozenset()
+        return {unit.code for unit in self.records.units.path(code)} if code else frozenset()
 
 
 def _roles_for(operation: Operation) -> Collection[Role]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Protocol
 
 import attrs
 
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AskClearance, ClearanceBlock, Passage
-from provisioner.core.engine.ports import Records
+from provisioner.core.engine.ports import Records, TargetStateRecords
 from provisioner.core.model import Account, AccountKind, AccountState, Handover, TargetState, Unit
 from provisioner.core.model.text import Text
 
@@ -31,7 +31,7 @@ class HandoverDuties:
         leaving = request.passage is Passage.LEAVING
         blocks = self._held(request.person_id) if leaving else self._awaited(request.person_id)
         subjects = {block.subject for block in blocks}
-        unended = self._records.unended_handovers(request.person_id)
+        unended = self._records.operations.unended_handovers(request.person_id)
         return blocks + [_unended(operation.login) for operation in unended if operation.login not in subjects]
 
     def _held(self, person_id: str) -> list[ClearanceBlock]:
@@ -41,13 +41,13 @@ class HandoverDuties:
                 reason=Text("the account {login} is still held", {"login": account.login}),
                 cure=Text("run 'provisioner handover {login} --to PERSON'", {"login": account.login}),
             )
-            for account in self._records.accounts_of_holder(person_id)
+            for account in self._records.accounts.of_holder(person_id)
             if account.kind is AccountKind.UNIT
         ]
 
     def _awaited(self, person_id: str) -> list[ClearanceBlock]:
-        units = self._records.units_of_custodian(person_id)
-        accounts = self._records.unit_accounts([unit.code for unit in units])
+        units = self._records.units.of_custodian(person_id)
+        accounts = self._records.accounts.of_units([unit.code for unit in units])
         return [
             _awaited(unit, account.login if account else unit.code, person_id)
             for unit in units
@@ -56,17 +56,30 @@ class HandoverDuties:
         ]
 
 
+class AccountEndings(TargetStateRecords, Protocol):
+    """Reads what became of accounts."""
+
+    def find(self, *, holder: str, state: AccountState) -> Iterable[Account]:
+        """Return the accounts in this state that this person holds."""
+
+
+class HandoverRecords(Protocol):
+    """Reads the records of handovers."""
+
+    def find(self, *, person: str) -> Iterable[Handover]:
+        """Return the records of handovers from or to this person."""
+
+
 class Endings(Protocol):
     """Reads what became of accounts that somebody held."""
 
-    def find_accounts(self, *, holder: str, state: AccountState) -> Iterable[Account]:
-        """Return the accounts in this state that this person holds."""
+    @property
+    def accounts(self) -> AccountEndings:
+        """The accounts."""
 
-    def find_handovers(self, *, person: str) -> Iterable[Handover]:
-        """Return the records of handovers from or to this person."""
-
-    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
-        """Return what is known of accounts on each target."""
+    @property
+    def handovers(self) -> HandoverRecords:
+        """The records of handovers."""
 
 
 def reservations(records: Endings, person_id: str) -> list[Text]:
@@ -80,11 +93,11 @@ def reservations(records: Endings, person_id: str) -> list[Text]:
 
         person_id: Who leaves.
     """
-    closed = {account.login for account in records.find_accounts(holder=person_id, state=AccountState.CLOSED)}
+    closed = {account.login for account in records.accounts.find(holder=person_id, state=AccountState.CLOSED)}
     passed_on = {
-        handover.login for handover in records.find_handovers(person=person_id) if handover.outgoing == person_id
+        handover.login for handover in records.handovers.find(person=person_id) if handover.outgoing == person_id
     }
-    states = records.all_target_states(closed | passed_on)
+    states = records.accounts.all_target_states(closed | passed_on)
     return [
         Text(
             "{login} on {target}: nothing has shown that this person cannot log in any more",

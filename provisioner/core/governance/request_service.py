@@ -30,27 +30,24 @@ from provisioner.core.governance.access_requests import (
     RequestRejected,
     RequestSubmitted,
 )
-from provisioner.core.governance.authority import Authority, EffectiveRole, Role
+from provisioner.core.governance.authority import AccessRequestLookup, Authority, EffectiveRole, Role
 from provisioner.core.model import Account, OperationKind, OperationState, Person
 from provisioner.core.model.text import Text
 
 FormEventT = TypeVar("FormEventT", bound=FormEvent)
 
 
-class FormRecords(Protocol):
-    """What the service reads."""
+class AccessRequestRecords(AccessRequestLookup, Protocol):
+    """Reads access requests."""
 
-    def form(self, form_id: str, /) -> AccessRequest | None:
-        """Return a request form."""
+    def open_for(self, login: str, /) -> Sequence[AccessRequest]:
+        """Return the requests about this account that are neither archived nor rejected, the oldest first."""
 
-    def open_forms(self, login: str, /) -> Sequence[AccessRequest]:
-        """Return the forms about this account to which something is still to happen."""
+    def executing_operations(self) -> Collection[str]:
+        """Return the ids of the operations that carry out requests which are not archived."""
 
-    def operations_of_forms(self) -> Collection[str]:
-        """Return the ids of the operations that carry out forms which are not archived."""
-
-    def forms_carried_out(self) -> Sequence[AccessRequest]:
-        """Return the forms whose operation is done and that are not archived."""
+    def carried_out(self) -> Sequence[AccessRequest]:
+        """Return the requests whose operation is done and that are not archived."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +73,7 @@ class RequestService:
 
     Args:
 
-        records: What is known.
+        access_requests: The requests that are known.
 
         people: Asks the personnel system, so that what is decided rests on current data.
 
@@ -87,7 +84,7 @@ class RequestService:
         now: The clock.
     """
 
-    records: FormRecords
+    access_requests: AccessRequestRecords
     people: People
     authority: Authority
     record: Recorder
@@ -102,7 +99,7 @@ class RequestService:
 
             InputError: There is none.
         """
-        form = self.records.form(form_id)
+        form = self.access_requests.get(form_id)
         if form is None:
             raise InputError([Problem(field="id", message=Text("there is no request {id}", {"id": form_id}))])
         return form
@@ -124,7 +121,7 @@ class RequestService:
             raise DeniedError("{person} cannot be requester and officer of one form", person=draft.requester)
         if draft.officer and draft.officer == draft.recipient:
             raise DeniedError("{person} cannot be officer of a form and receive its password", person=draft.officer)
-        for form in self.records.open_forms(draft.account.login):
+        for form in self.access_requests.open_for(draft.account.login):
             if (form.kind, form.requester, form.recipient) == (draft.kind, draft.requester, draft.recipient):
                 return form
         found = self._known([draft.requester, draft.recipient])
@@ -239,7 +236,7 @@ class RequestService:
             DeniedError: The number has changed.
         """
         request = work.operation.request
-        form = self.records.form(request) if request and work.holder else None
+        form = self.access_requests.get(request) if request and work.holder else None
         if form and work.holder:
             self.require_number(form, work.holder)
 
@@ -291,7 +288,7 @@ class RequestService:
 
     def settle(self) -> None:
         """Archive the forms whose operation is done by now, whoever brought it to its end."""
-        for form in self.records.forms_carried_out():
+        for form in self.access_requests.carried_out():
             with suppress(BusyError):  # another process was faster
                 self.archive(form)
 
@@ -303,7 +300,7 @@ class RequestService:
         """
         if isinstance(event, OperationEnded) and event.state is OperationState.DONE:
             if self._awaited is None:
-                self._awaited = set(self.records.operations_of_forms())
+                self._awaited = set(self.access_requests.executing_operations())
             if event.operation_id in self._awaited:
                 self.settle()
 

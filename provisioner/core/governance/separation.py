@@ -119,7 +119,7 @@ class SeparationOfDuties:
     def _linked(self, person: str) -> set[str]:
         """Return the ids of a person, of those who act for this person now, and of those for whom the person acts."""
         at = self._authority.now()
-        grants = self._authority.records.all_grants()
+        grants = self._authority.records.role_assignments.all()
         pairs = [(grant.person, grant.delegator) for grant in grants if grant.delegator and grant.holds(at)]
         return {person}.union(*(pair for pair in pairs if person in pair))
 

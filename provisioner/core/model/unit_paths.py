@@ -10,38 +10,34 @@ from provisioner.core.model import Unit
 _NOTHING: frozenset[str] = frozenset()
 
 
-class UnitRecords(Protocol):
+class UnitLookup(Protocol):
     """Reads units."""
 
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        """Return the units with these codes."""
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes, by code. What does not exist is left out."""
 
 
-def with_all_above(
-    codes: Collection[str], records: UnitRecords, *, apart_from: Collection[str] = ()
-) -> dict[str, Unit]:
+def with_all_above(codes: Collection[str], units: UnitLookup, *, apart_from: Collection[str] = ()) -> dict[str, Unit]:
     """Return the known units among *codes* and all known units above them, by code.
 
     Args:
 
         codes: Where to begin.
 
-        records: What is known.
+        units: The known units.
 
         apart_from: Codes that are not looked up, and neither is what is above them.
     """
     found: dict[str, Unit] = {}
     wanted = set(codes) - set(apart_from)
     while wanted:
-        level = records.units(wanted)
+        level = units.get_many(wanted)
         found |= level
         wanted = {unit.parent for unit in level.values() if unit.parent} - found.keys() - set(apart_from)
     return found
 
 
-def covering(
-    listed: Mapping[str, Unit], records: UnitRecords, among: Container[str | None]
-) -> dict[str, frozenset[str]]:
+def covering(listed: Mapping[str, Unit], units: UnitLookup, among: Container[str | None]) -> dict[str, frozenset[str]]:
     """Return which units of interest cover each unit of a list, by its code.
 
     A unit covers itself and what is below it. A known unit that is moved is covered by what covers both places, and a
@@ -51,11 +47,11 @@ def covering(
 
         listed: Units as they are to be stored, by code. No unit is above itself.
 
-        records: What is known.
+        units: The known units.
 
         among: The codes of interest.
     """
-    stored = with_all_above({*listed, *(unit.parent for unit in listed.values() if unit.parent)}, records)
+    stored = with_all_above({*listed, *(unit.parent for unit in listed.values() if unit.parent)}, units)
     known = _covering_stored(stored, among)
     below = _known_parents(listed, stored)
     found = {}

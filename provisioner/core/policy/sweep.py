@@ -23,13 +23,13 @@ from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.rules import Deadline, Observation, Reports
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged
-from provisioner.core.engine.ports import Agenda
 from provisioner.core.model import Account, Operation, OperationState, Unit
 from provisioner.core.policy.due import DueAction, latest
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.notifier import Notice, Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Changes, PolicyRun, Refusal
+from provisioner.core.policy.ports import Agenda
 
 #: How many due accounts are looked at together.
 PAGE = 500
@@ -94,7 +94,7 @@ class Sweep:
         yield from self._trying(self._left())
         yield from self._trying(self._watch())
         shut: list[DueAction] = []
-        for page in _pages(_each_once(self.agenda.due_accounts(self._now()))):
+        for page in _pages(_each_once(self.agenda.schedule.due(self._now()))):
             if self.is_stopped:
                 return
             yield from self._on_page(page, shut)
@@ -110,43 +110,43 @@ class Sweep:
 
             ClockError: It cannot, and nobody has confirmed it.
         """
-        known = self.agenda.known_times()
+        known = self.agenda.clock.known_times()
         if known and self.clock_confirmed_by is None and (error := known.objection(self._now())):
             raise error
 
     def _settle_clock(self) -> None:
         """Go on only if the clock can be believed, and do not believe what was stored by one that was ahead."""
         self.require_clock()
-        now, known, record = self._now(), self.agenda.known_times(), self.engine.context.record
+        now, known, record = self._now(), self.agenda.clock.known_times(), self.engine.context.record
         if known and self.clock_confirmed_by is not None and known.objection(now):
             record(ClockConfirmed(at=now, actor=self.clock_confirmed_by, trusted_at=known.trusted_at))
         if known and known.has_future(now):
             actor = self.clock_confirmed_by or POLICY_ACTOR.removesuffix(":")
             record(TimesCorrected(at=now, actor=actor, latest_at=known.latest_at))
-            self.policy.since = self.agenda.rule_sets_since()
-        self.agenda.note_time(now)
+            self.policy.since = self.agenda.schedule.rule_sets_since()
+        self.agenda.clock.note(now)
 
     def reschedule(self) -> None:
         """Compute all deadlines anew, if the rule sets are not those that the stored ones were computed with.
 
         It goes page by page, and after a crash on from where it was.
         """
-        schedule = self.agenda.schedule()
+        schedule = self.agenda.schedule.state()
         if schedule.fingerprint != self.policy.fingerprint:
             self._note_rules()
-            schedule = self.agenda.schedule()
+            schedule = self.agenda.schedule.state()
         if schedule.cursor is None:
             return
-        for accounts in self.agenda.accounts_after(schedule.cursor):
+        for accounts in self.agenda.schedule.accounts_after(schedule.cursor):
             if self.is_stopped:
                 return
-            self.agenda.save_deadlines(self._rescheduled(accounts), reached=accounts[-1].login)
-        self.agenda.end_rescheduling()
+            self.agenda.schedule.save(self._rescheduled(accounts), reached=accounts[-1].login)
+        self.agenda.schedule.finish()
 
     def demands(self, accounts: Sequence[Account]) -> tuple[list[DueAction], list[RuleFailure]]:
         """Return what is due now of each of these accounts, and which rules could not say."""
-        now, units = self._now(), self.agenda.units({account.unit for account in accounts})
-        marks = self.agenda.marks([account.login for account in accounts])
+        now, units = self._now(), self.agenda.units.get_many({account.unit for account in accounts})
+        marks = self.agenda.marks.get_many([account.login for account in accounts])
         demands: list[DueAction] = []
         failures: list[RuleFailure] = []
         for account in accounts:
@@ -166,7 +166,7 @@ class Sweep:
 
     def _note_rules(self) -> None:
         names = {rules.name for rules in self.policy.rule_sets}
-        known = self.agenda.rule_sets_since()
+        known = self.agenda.schedule.rule_sets_since()
         event = RulesChanged(
             at=self._now(),
             fingerprint=self.policy.fingerprint,
@@ -174,12 +174,12 @@ class Sweep:
             gone=tuple(sorted(known.keys() - names)),
         )
         self.engine.context.record(event)
-        self.policy.since = self.agenda.rule_sets_since()
+        self.policy.since = self.agenda.schedule.rule_sets_since()
 
     def _watch(self) -> Iterator[Notice | Observation]:
         """Look after what is no account, and tell of what is due."""
         observations = self.policy.observations(self.reports)
-        marks = self.agenda.marks([observation.subject for observation in observations])
+        marks = self.agenda.marks.get_many([observation.subject for observation in observations])
         custodian = self._custodian(self.it_unit)
         for observation in observations:
             if observation.error:
@@ -194,7 +194,7 @@ class Sweep:
             )
 
     def _custodian(self, code: str) -> str | None:
-        unit = self.agenda.units([code]).get(code) if code else None
+        unit = self.agenda.units.get_many([code]).get(code) if code else None
         return unit.custodian if unit else None
 
     def _on_page(self, accounts: Sequence[Account], shut: list[DueAction]) -> Iterator[Swept]:
@@ -227,7 +227,7 @@ class Sweep:
 
         What an earlier sweep was held back with still waits, and does not hold back the rest.
         """
-        unended = self.agenda.unended([demand.account.login for demand in demands])
+        unended = self.agenda.operations.unended([demand.account.login for demand in demands])
         held = {login: one for login, one in unended.items() if one.state is OperationState.STAGED}
         yield from held.values()
         due = {
@@ -242,7 +242,7 @@ class Sweep:
 
         What was held back of a sweep is not among them: a renewal that works by now makes the closing unnecessary.
         """
-        now, unended = self._now(), self.agenda.unended([account.login for account in accounts])
+        now, unended = self._now(), self.agenda.operations.unended([account.login for account in accounts])
         return {
             login: one
             for login, one in unended.items()
@@ -272,11 +272,11 @@ class Sweep:
 
     def _is_due(self, notice: Notice) -> bool:
         """Whether a notice was not sent, and has not become needless, since the accounts were read."""
-        marks = self.agenda.marks([notice.subject]).get(notice.subject, ())
+        marks = self.agenda.marks.get_many([notice.subject]).get(notice.subject, ())
         if not notice.login:
             return bool(self.policy.unmet([notice.deadline], marks))
-        [account] = self.agenda.accounts([notice.login]).values()
-        [unit] = self.agenda.units([account.unit]).values()
+        [account] = self.agenda.accounts.get_many([notice.login]).values()
+        [unit] = self.agenda.units.get_many([account.unit]).values()
         return notice.deadline in self.policy.deadlines(account, unit, marks)
 
     def _note(self, notice: Notice) -> None:
@@ -286,7 +286,7 @@ class Sweep:
         """Return who holds the account, or the custodian of the nearest unit above that has one."""
         above: Unit | None = unit
         while account.holder is None and above and above.custodian is None:
-            above = self.agenda.units([above.parent]).get(above.parent) if above.parent else None
+            above = self.agenda.units.get_many([above.parent]).get(above.parent) if above.parent else None
         return account.holder or (above.custodian if above else None)
 
     def _change(self, changes: Changes) -> Iterator[Operation | Refusal]:
@@ -316,13 +316,13 @@ class Sweep:
 
     def plan_ahead(self, accounts: Sequence[Account]) -> None:
         """Store the next deadlines of accounts, as they are by now."""
-        known = self.agenda.accounts([account.login for account in accounts])
-        self.agenda.save_deadlines(self._rescheduled(list(known.values())))
+        known = self.agenda.accounts.get_many([account.login for account in accounts])
+        self.agenda.schedule.save(self._rescheduled(list(known.values())))
 
     def _rescheduled(self, accounts: Sequence[Account]) -> list[Account]:
         """Return those of these accounts whose deadlines have changed, with the new ones."""
-        units = self.agenda.units({account.unit for account in accounts})
-        marks = self.agenda.marks([account.login for account in accounts])
+        units = self.agenda.units.get_many({account.unit for account in accounts})
+        marks = self.agenda.marks.get_many([account.login for account in accounts])
         moved = []
         for account in accounts:
             planned = self.policy.planned(account, units[account.unit], marks.get(account.login, ()))

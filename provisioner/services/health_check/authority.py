@@ -22,7 +22,7 @@ def check_authority(config: LoadedConfiguration, now: Clock) -> Iterator[CheckRe
         yield CheckResult(name="authority", status=CheckStatus.WARNING, message=message, cure=cure)
         return
     with suppress(StoreError), open_store(config) as store:
-        given = len(store.all_grants())
+        given = len(store.role_assignments.all())
         administrators = len(authority_of(config, store, now).who({Role.ADMINISTRATOR}))
         if administrators:
             counts = {"administrators": administrators, "given": given}

@@ -39,7 +39,7 @@ def check_rule_sets(config: LoadedConfiguration, plugins: Plugins, now: Clock) -
 
 def _rule_set(rule_set: RuleSet, store: Store) -> CheckResult:
     name, scope = f"rules.{rule_set.name}", rule_set.scope
-    if unknown := scope.under - store.units(scope.under).keys():
+    if unknown := scope.under - store.units.get_many(scope.under).keys():
         return CheckResult(
             name=name,
             status=CheckStatus.WARNING,
@@ -57,10 +57,10 @@ def _failing_rules(policy: Policy, store: Store) -> Iterator[CheckResult]:
     """Ask every rule about every account it holds for, and name the first account at which a rule fails."""
     first: dict[tuple[str, str], RuleFailure] = {}
     counts: Counter[tuple[str, str]] = Counter()
-    for accounts in store.accounts_after(""):
+    for accounts in store.schedule.accounts_after(""):
         units, marks = (
-            store.units({account.unit for account in accounts}),
-            store.marks([account.login for account in accounts]),
+            store.units.get_many({account.unit for account in accounts}),
+            store.marks.get_many([account.login for account in accounts]),
         )
         for account in accounts:
             for failure in policy.evaluate(account, units[account.unit], marks.get(account.login, ())).failures:

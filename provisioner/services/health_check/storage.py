@@ -24,7 +24,7 @@ def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult
         open_store(config, now).close()
         with Store.create(config.store_url) as store:  # it is there, so this only shows that it can be written
             lost, head_file = store.lost_tail(), store.head_file
-            known = store.known_times()
+            known = store.clock.known_times()
     except ProvisionerError as error:
         yield problem("store", error)
         return
@@ -38,12 +38,12 @@ def check_store(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult
 def _operations(config: LoadedConfiguration, now: datetime) -> Iterator[CheckResult]:
     """Count the operations that have not ended. Those on which a process works need nobody's attention."""
     with suppress(StoreError), open_store(config) as store:
-        found = store.count_unended()
+        found = store.operations.count_unended()
         if not found:
             return
         counts = {state.value: found.get(state, 0) for state in OperationState}
         message = Text("{incomplete} incomplete, {planned} planned, {running} running, {staged} held back", counts)
-        if found.keys() - {OperationState.RUNNING} or any(store.resumable(now)):
+        if found.keys() - {OperationState.RUNNING} or any(store.operations.resumable(now)):
             cure = Text("see 'provisioner operation list', then run 'provisioner resume'")
             yield CheckResult(name="operations", status=CheckStatus.WARNING, message=message, cure=cure)
         else:

@@ -33,7 +33,7 @@ from provisioner.services.rule_sets import make_policy
 def calendar_of(config: LoadedConfiguration, now: Clock) -> Calendar:
     """Return what is in maintenance, so that it is not called; if the store cannot tell, all are."""
     with suppress(StoreError), open_store(config) as store:
-        return Calendar(read=partial(tuple, store.all_maintenance()), now=now)
+        return Calendar(read=partial(tuple, store.maintenance.all()), now=now)
     return Calendar(now=now)
 
 
@@ -78,7 +78,7 @@ def check_quarantine(config: LoadedConfiguration, now: Clock) -> Iterator[CheckR
     with suppress(StoreError), open_store(config) as store:
         for family, name in [(family, name) for family, tables in families.items() for name in tables]:
             try:
-                Breaker(name=name, now=now, health=store).expect_no_quarantine()
+                Breaker(name=name, now=now, health=store.health).expect_no_quarantine()
             except QuarantinedError as error:
                 yield problem(f"{family}.{name}", error)
 

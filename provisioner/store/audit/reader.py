@@ -15,10 +15,11 @@ from typing import Any
 import attrs
 from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
-from provisioner.store.audit.chain import Head
+from provisioner.store.audit.chain import AuditEntry, Head
 from provisioner.store.audit.verification import Anchors, ChainEntry, ChainVerifier, ProgressWatch, changed_end, missing
 from provisioner.store.db.chunks import CHUNK
 from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
 from provisioner.store.db.tables import chain_head, events
 
 #: The columns beside the body that say the same as the body.
@@ -92,6 +93,32 @@ class AuditLogReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def entries(
+        self, *, after: int = 0, login: str | None = None, operation_id: str | None = None
+    ) -> Iterator[AuditEntry]:
+        """Yield the entries in their order, as they were written.
+
+        Args:
+
+            after: Only what comes after this place.
+
+            login: Only what happened to this account.
+
+            operation_id: Only what happened in this operation.
+        """
+        query = select(events).where(events.c.seq > after)
+        if login is not None:
+            query = query.where(events.c.login == login)
+        if operation_id is not None:
+            query = query.where(events.c.operation_id == operation_id)
+        for page in Reader(self._database).pages(query, events.c.seq):
+            yield from (AuditEntry(**row._asdict()) for row in page)
+
+    def verify_chain(self) -> int | None:
+        """Return the place of the first event that is missing or was tampered with; ``None`` if all is as written."""
+        finding = self.verify().finding
+        return finding.seq if finding else None
 
     def head(self) -> Head | None:
         """Return where the audit log says it ends; ``None`` if it says nothing that can be true.

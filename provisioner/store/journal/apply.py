@@ -29,7 +29,7 @@ from provisioner.core.api.events import (
     TimesCorrected,
 )
 from provisioner.core.model import OperationState, Step
-from provisioner.store import access_requests, authority, held_runs, incidents, maintenance, marks, schedule
+from provisioner.store import access_requests, held_runs, incidents, maintenance, marks, role_assignments, schedule
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.db.tables import account_targets, accounts, handovers, leases, operations, steps, units
@@ -81,7 +81,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     RulesChanged: schedule.changed,
     ClockConfirmed: clock.confirmed,
     TimesCorrected: clock.corrected,
-    **authority.CHANGES,
+    **role_assignments.CHANGES,
     **access_requests.CHANGES,
     **maintenance.CHANGES,
     **held_runs.CHANGES,

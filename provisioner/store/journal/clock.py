@@ -11,6 +11,7 @@ from sqlalchemy.sql.dml import Update
 
 from provisioner.core.api.events import ClockConfirmed, TimesCorrected
 from provisioner.core.engine.clock import FURTHEST_BACK, KnownTimes
+from provisioner.store.db.database import Database
 from provisioner.store.db.rows import Change, put
 from provisioner.store.db.tables import accounts, clock, marks, operations, rule_sets, schedule, target_health
 from provisioner.store.db.types import UtcDateTime
@@ -47,6 +48,33 @@ class Times:
         if after != known:
             connection.execute(_PUT, {"id": 1, **attrs.asdict(after)})
         self._noted_at = time
+
+
+class StoredClock:
+    """When one store was used.
+
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known_times(self) -> KnownTimes | None:
+        """Return when the store was used; ``None`` if it never was."""
+        with self._database.read() as connection:
+            return read(connection)
+
+    def note(self, now: datetime, /) -> None:
+        """Remember that the store was used now, whether anything was written or not.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        with self._database.write() as connection:
+            Times().note(connection, now)
 
 
 def confirmed(event: ClockConfirmed) -> Iterable[Change]:

@@ -110,11 +110,11 @@ def test_many_are_opened_and_each_password_is_proved(world: World, harness: Harn
 
 
 def test_a_caller_who_ignores_the_answer_has_everything_done(harness: Harness) -> None:
-    units = list(harness.store.units(codes(3)).values())
+    units = list(harness.store.units.get_many(codes(3)).values())
 
     harness.engine.apply(harness.planner.open_units(units, initiator=INITIATOR))
 
-    assert {account.state for account in harness.store.find_accounts()} == {AccountState.OPEN}
+    assert {account.state for account in harness.store.accounts.find()} == {AccountState.OPEN}
 
 
 @pytest.mark.parametrize("fault", [None, Fault.CANNOT_CONNECT, Fault.REFUSE])
@@ -124,7 +124,7 @@ def test_what_the_engine_answers_is_what_the_store_has(world: World, harness: Ha
     operations = harness.open(codes(5))
 
     for operation in operations:
-        assert harness.store.operations([operation.id]) == {operation.id: operation}
+        assert harness.store.operations.get_many([operation.id]) == {operation.id: operation}
 
 
 @pytest.mark.parametrize("hook", ["target_check", "channel_check"])
@@ -139,7 +139,7 @@ def test_nothing_is_written_when_something_is_down_before_the_first_write(
     with pytest.raises(NotReadyError) as caught:
         harness.open(codes())
     assert {type(error) for error in caught.value.errors} == {UnavailableError}
-    assert harness.store.accounts(["birim0"]) == {}
+    assert harness.store.accounts.get_many(["birim0"]) == {}
     assert not any(world.targets["first"].faults.calls[name] for name in ("account_create", "account_probe"))
 
 
@@ -169,12 +169,12 @@ def test_a_target_without_a_check_is_looked_at_all_the_same(world: World) -> Non
             error=StepError(name="UnavailableError", message="no paper left"),
             quarantined_at=harness.clock(),
         )
-        harness.planner.targets[-1].breaker.health.change_health("paper", lambda _: ill)
+        harness.planner.targets[-1].breaker.health.change("paper", lambda _: ill)
 
         with pytest.raises(NotReadyError, match="no paper left") as caught:
             harness.open(codes(1))
         assert [error.target for error in caught.value.errors] == ["paper"]
-        assert harness.store.accounts(["birim0"]) == {}
+        assert harness.store.accounts.get_many(["birim0"]) == {}
 
 
 def test_nothing_is_written_when_somebody_cannot_be_reached(harness: Harness) -> None:
@@ -183,7 +183,7 @@ def test_nothing_is_written_when_somebody_cannot_be_reached(harness: Harness) ->
     with pytest.raises(InputError) as caught:
         harness.open(codes())
     assert {problem.subject for problem in caught.value.problems} == {"p3", "p7"}
-    assert harness.store.accounts(["birim0"]) == {}
+    assert harness.store.accounts.get_many(["birim0"]) == {}
 
 
 def test_a_target_that_dies_in_the_middle_leaves_each_operation_with_a_next_try(
@@ -213,7 +213,7 @@ def test_what_was_made_and_taken_back_is_known_to_be_absent(world: World, harnes
     world.channels["sms"].faults.on("secret_deliver", Fault.REFUSE)
     harness.open(codes(1))
 
-    assert set(harness.store.target_states("birim0").values()) == {TargetState.ABSENT}
+    assert set(harness.store.accounts.target_states("birim0").values()) == {TargetState.ABSENT}
 
 
 def test_undoing_goes_backwards_and_is_written_down(world: World, harness: Harness) -> None:
@@ -225,7 +225,7 @@ def test_undoing_goes_backwards_and_is_written_down(world: World, harness: Harne
     undone = [(step.name, step.outcome) for step in operation.steps if step.hook == "undo"]
     assert undone == [("second", Outcome.APPLIED), ("first", Outcome.APPLIED)]
     assert operation.state is OperationState.UNDONE
-    assert harness.store.target_states("birim0") == {"first": TargetState.OPEN, "second": TargetState.OPEN}
+    assert harness.store.accounts.target_states("birim0") == {"first": TargetState.OPEN, "second": TargetState.OPEN}
     assert all(directory.logs_in("birim0", old) for directory in world.directories)
 
 
@@ -364,7 +364,7 @@ def test_a_target_that_says_done_and_lies_is_found_out(world: World, harness: Ha
     ) as other:
         other.know(units=UNITS[:1], persons=PERSONS[:1])
         operation = other.open(codes(1))[0]
-        known = other.store.target_states("birim0")
+        known = other.store.accounts.target_states("birim0")
 
     assert operation.state is OperationState.INCOMPLETE
     assert known == {"liar": TargetState.INCOMPLETE}
@@ -628,7 +628,7 @@ def test_it_is_written_down_how_often_a_step_was_tried(world: World, harness: Ha
     world.targets["first"].faults.on("account_create", Fault.CANNOT_CONNECT, calls={1})
     operation = harness.open(codes(1))[0]
 
-    stored = harness.store.operations([operation.id])[operation.id]
+    stored = harness.store.operations.get_many([operation.id])[operation.id]
     assert [step.attempts for step in stored.steps] == [2, 1, 1, 1, 1]
 
 

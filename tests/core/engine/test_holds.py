@@ -21,7 +21,7 @@ from provisioner.core.engine.limits import (
     Share,
 )
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.engine.ports import Shut
+from provisioner.core.engine.ports import Closings
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, TargetState, Unit
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ SHARE = Share(target="", affected=30, out_of=40)
 class Nothing:
     """Counts no accounts."""
 
-    def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
+    def closed_since(self, since: datetime, /) -> Mapping[str, Closings]:
         return {}
 
     def count_open(self, target: str, at_most: int, /) -> int:
@@ -42,17 +42,39 @@ class Nothing:
 
 
 @attrs.define
+class HeldOperations:
+    """Operations by id."""
+
+    held: dict[str, Operation]
+
+    def get_many(self, ids: Iterable[str], /) -> Mapping[str, Operation]:
+        return {name: self.held[name] for name in ids}
+
+
+@attrs.define
+class HeldRuns:
+    """Operations by run."""
+
+    held: dict[str, Operation]
+
+    def operations(self, run: str, /) -> Sequence[Operation]:
+        return [operation for operation in self.held.values() if operation.staging == run]
+
+
+@attrs.define
 class Books:
     """What is held, and what was written."""
 
     held: dict[str, Operation] = attrs.field(factory=dict)
     events: list[Event] = attrs.field(factory=list)
 
-    def operations(self, ids: Iterable[str], /) -> Mapping[str, Operation]:
-        return {name: self.held[name] for name in ids}
+    @property
+    def operations(self) -> HeldOperations:
+        return HeldOperations(self.held)
 
-    def staged_operations(self, run: str, /) -> Sequence[Operation]:
-        return [operation for operation in self.held.values() if operation.staging == run]
+    @property
+    def held_runs(self) -> HeldRuns:
+        return HeldRuns(self.held)
 
     def record(self, *events: Event) -> None:
         self.events += events
@@ -76,7 +98,7 @@ def _books() -> Books:
 
 @pytest.fixture(name="staging")
 def _staging(books: Books) -> Staging:
-    guard = Guard(limit=MassChangeLimit(percent=7), census=Nothing(), now=lambda: NOON)
+    guard = Guard(limit=MassChangeLimit(percent=7), census=Nothing(), accounts=Nothing(), now=lambda: NOON)
     return Staging(guard=guard, records=books, record=books.record, now=lambda: NOON)
 
 

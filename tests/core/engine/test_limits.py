@@ -17,7 +17,7 @@ from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.engine import engine
 from provisioner.core.engine.limits import IN_TOTAL, Guard, MassChangeLimit, Share
 from provisioner.core.engine.plan import Initiator, PlannedOperation
-from provisioner.core.engine.ports import Shut
+from provisioner.core.engine.ports import Closings
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import (
@@ -113,7 +113,7 @@ class TestGuard:
         """A sweep must not cost what exists."""
         census = Counted(open_=1_000_000)
 
-        Guard(limit=MassChangeLimit(), census=census, now=lambda: NOW).excess(closings(10))
+        Guard(limit=MassChangeLimit(), census=census, accounts=census, now=lambda: NOW).excess(closings(10))
 
         assert max(census.asked) <= 100
 
@@ -128,9 +128,9 @@ class Counted:
     there: Mapping[str, Mapping[str, TargetState]] = attrs.field(factory=dict)
     asked: list[int] = attrs.field(factory=list)
 
-    def shut_since(self, since: datetime, /) -> Mapping[str, Shut]:
+    def closed_since(self, since: datetime, /) -> Mapping[str, Closings]:
         assert since == NOW - timedelta(hours=24)
-        return {IN_TOTAL: Shut(accounts=self.shut, gone=self.shut)}
+        return {IN_TOTAL: Closings(accounts=self.shut, gone=self.shut)}
 
     def count_open(self, target: str, at_most: int, /) -> int:
         self.asked.append(at_most)
@@ -149,7 +149,7 @@ def guard(
     limit: MassChangeLimit | None = None,
 ) -> Guard:
     census = Counted(open_, shut, on or {}, there or {})
-    return Guard(limit=limit or MassChangeLimit(), census=census, now=lambda: NOW)
+    return Guard(limit=limit or MassChangeLimit(), census=census, accounts=census, now=lambda: NOW)
 
 
 def closings(count: int) -> list[PlannedOperation]:
@@ -205,7 +205,7 @@ def close(harness: Harness, *numbers: int) -> list[Operation]:
 
 
 def held(harness: Harness) -> str:
-    [run] = harness.store.staged_runs()
+    [run] = harness.store.held_runs.all()
     return run.id
 
 
@@ -214,7 +214,7 @@ class PowerCut(BaseException):
 
 
 def audit_log(harness: Harness, kind: str) -> list[dict[str, object]]:
-    return [json.loads(entry.body) for entry in harness.store.events() if entry.kind == kind]
+    return [json.loads(entry.body) for entry in harness.store.audit_log.entries() if entry.kind == kind]
 
 
 class TestStaging:
@@ -233,7 +233,7 @@ class TestStaging:
     def test_says_what_it_would_do_and_how_to_go_on(self, harness: Harness) -> None:
         [operation, *_] = close(harness, *range(5))
 
-        [run] = harness.store.staged_runs()
+        [run] = harness.store.held_runs.all()
         assert (run.affected, run.out_of, run.percent, run.operations) == (5, MANY, 20, 5)
         assert (run.actor, run.reason, run.target) == (INITIATOR.actor, INITIATOR.reason, IN_TOTAL)
         assert operation.error is not None
@@ -247,7 +247,7 @@ class TestStaging:
         [staged] = audit_log(harness, "run_staged")
         assert staged["actor"] == INITIATOR.actor
         assert {operation.staging for operation in operations} == {staged["run"]["id"]}  # type: ignore[index]
-        assert harness.store.verify_chain() is None
+        assert harness.store.audit_log.verify_chain() is None
 
     def test_holds_back_all_of_the_run(self, harness: Harness) -> None:
         """A run of which a half was done is the hardest one to understand."""
@@ -296,7 +296,7 @@ class TestStaging:
 
             operations = close(both, 10, 11, 12)
 
-            [run] = both.store.staged_runs()
+            [run] = both.store.held_runs.all()
             assert states(operations) == {OperationState.STAGED}
             assert (run.target, run.affected, run.out_of) == ("pys", 3, 10)
             assert states(close(both, 0, 1, 2)) == {OperationState.DONE}
@@ -320,7 +320,7 @@ class TestStaging:
 
         assert {one.id for one in again} == {one.id for one in first}
         assert states(again) == {OperationState.STAGED}
-        assert len(harness.store.staged_runs()) == 1
+        assert len(harness.store.held_runs.all()) == 1
 
     def test_stays_held_back_when_a_part_of_it_is_wished(self, harness: Harness) -> None:
         close(harness, *range(5))
@@ -359,7 +359,7 @@ class TestStaging:
         with world.start() as other:
             assert states(close(other, *range(5))) == {OperationState.STAGED}
             assert states(other.release(held(other))) == {OperationState.DONE}
-        assert harness.store.staged_runs() == []
+        assert harness.store.held_runs.all() == []
 
     def test_survives_a_crash_in_the_middle_as_held_back(
         self, world: World, harness: Harness, monkeypatch: pytest.MonkeyPatch
@@ -403,7 +403,7 @@ class TestStaging:
         asked: list[tuple[str, Any]] = []
         reader = harness.store._database.reader
         event.listen(reader, "before_cursor_execute", lambda *args: asked.append(args[2:4]))
-        harness.store.shut_since(NOW)
+        harness.store.census.closed_since(NOW)
         queries = [query for query in asked if "operations" in query[0]]
 
         with reader.begin() as connection:
@@ -426,10 +426,10 @@ class TestRelease:
 
         assert states(operations) == {OperationState.DONE}
         assert not any(world.logs_in(number) for number in range(5))
-        assert harness.store.staged_runs() == []
+        assert harness.store.held_runs.all() == []
         [released] = audit_log(harness, "run_released")
         assert released["actor"] == "müdür"
-        assert harness.store.verify_chain() is None
+        assert harness.store.audit_log.verify_chain() is None
 
     def test_does_not_count_against_what_comes_after_it(self, harness: Harness) -> None:
         close(harness, *range(5))
@@ -493,7 +493,7 @@ class TestDiscard:
         assert states(ended) == {OperationState.FAILED}
         assert {str(one.error.message) for one in ended if one.error} == {"discarded by müdür: a wrong list"}
         assert all(world.logs_in(number) for number in range(5))
-        assert harness.store.staged_runs() == []
+        assert harness.store.held_runs.all() == []
         assert len(audit_log(harness, "run_discarded")) == 1
 
     def test_lets_the_same_accounts_be_closed_later(self, harness: Harness) -> None:
@@ -513,7 +513,7 @@ class TestGivingWay:
         [done] = harness.rotate([first.login]) if way == "rotate" else harness.hand_over(first.login, "p9")
 
         assert done.state is OperationState.DONE
-        left = harness.store.operations([first.id])[first.id]
+        left = harness.store.operations.get_many([first.id])[first.id]
         assert (left.state, left.error and left.error.name) == (OperationState.FAILED, "SupersededError")
         assert harness.account(first.login).state is AccountState.OPEN
 

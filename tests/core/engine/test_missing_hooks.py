@@ -113,7 +113,10 @@ class TestUndeclared:
                 "kapi has no account_close",
             )
             assert harness.account("birim0").state is AccountState.INCOMPLETE
-            assert harness.store.target_states("birim0") == {"posta": TargetState.CLOSED, "kapi": TargetState.OPEN}
+            assert harness.store.accounts.target_states("birim0") == {
+                "posta": TargetState.CLOSED,
+                "kapi": TargetState.OPEN,
+            }
             blocks = harness.plugins.clearance_blocks(AskClearance(person_id="1", passage=Passage.LEAVING))
             assert [block.subject for block in blocks] == ["birim0"]
         assert office.let_in_by(office.passwords[0]) == {"kapi"}
@@ -134,7 +137,7 @@ class TestUndeclared:
             [operation] = harness.close_accounts(["birim0"])
 
             assert operation.state is OperationState.INCOMPLETE
-            assert harness.store.target_states("birim0")["kapi"] is TargetState.UNPROVED
+            assert harness.store.accounts.target_states("birim0")["kapi"] is TargetState.UNPROVED
 
     def test_a_deletion_is_not_done(self, office: Office) -> None:
         with office.running("account_delete") as harness:
@@ -142,7 +145,7 @@ class TestUndeclared:
             [operation] = harness.delete(["birim0"])
 
             assert operation.state is OperationState.INCOMPLETE
-            assert not harness.store.deleted(["birim0"])
+            assert not harness.store.accounts.deleted(["birim0"])
 
     def test_a_closing_that_no_target_can_do_has_failed(self, tmp_path: Path) -> None:
         phones = MemoryChannel()
@@ -177,7 +180,10 @@ class TestDeclared:
 
             assert operation.state is OperationState.DONE
             assert left_out(operation) == {"kapi": f"kapi cannot do {hook}, as the configuration says"}
-            assert harness.store.target_states("birim0") == {"posta": TargetState.OPEN, "kapi": TargetState.INCOMPLETE}
+            assert harness.store.accounts.target_states("birim0") == {
+                "posta": TargetState.OPEN,
+                "kapi": TargetState.INCOMPLETE,
+            }
 
     def test_an_account_is_never_closed_where_nobody_closed_it(self, office: Office) -> None:
         with office.running("account_close", cannot=["account_close"]) as harness:
@@ -185,7 +191,10 @@ class TestDeclared:
 
             assert operation.state is OperationState.DONE
             assert left_out(operation) == {"kapi": "kapi cannot do account_close, as the configuration says"}
-            assert harness.store.target_states("birim0") == {"posta": TargetState.CLOSED, "kapi": TargetState.OPEN}
+            assert harness.store.accounts.target_states("birim0") == {
+                "posta": TargetState.CLOSED,
+                "kapi": TargetState.OPEN,
+            }
             [remark] = reservations(harness.store, "1")
             assert "birim0 on kapi" in str(remark)
         assert office.let_in_by(office.passwords[0]) == {"kapi"}
@@ -206,7 +215,7 @@ class TestDeclared:
         with office.running("account_close", cannot=["account_close"]) as harness:
             harness.close_accounts(["birim0"])
 
-            assert harness.store.target_states("birim0")["kapi"] is TargetState.CLOSED
+            assert harness.store.accounts.target_states("birim0")["kapi"] is TargetState.CLOSED
             assert reservations(harness.store, "1") == []
 
     def test_who_handed_over_may_still_log_in_there_and_that_is_said(self, office: Office) -> None:
@@ -224,7 +233,7 @@ class TestDeclared:
             [operation] = harness.run(planned(harness, hook))
 
             assert operation.state is OperationState.DONE
-            assert harness.store.target_states(operation.login)["kapi"] is TargetState.UNPROVED
+            assert harness.store.accounts.target_states(operation.login)["kapi"] is TargetState.UNPROVED
 
     @pytest.mark.parametrize("hook", [*RENEWING, "account_close"])
     def test_where_no_target_can_nothing_is_done(self, tmp_path: Path, hook: str) -> None:

@@ -73,7 +73,7 @@ def quarantined(office: Harness, target: FaultTarget) -> None:
     breaker = next(target.breaker for target in office.planner.targets if target.name == "pys")
     error = StepError(name="UnavailableError", message="down for an hour")
     ill = TargetHealth(name="pys", failing_since=office.clock(), error=error, quarantined_at=office.clock())
-    breaker.health.change_health("pys", lambda _: ill)
+    breaker.health.change("pys", lambda _: ill)
     office.clock.advance(breaker.pause)  # until then it is believed what was read before
 
 
@@ -106,7 +106,7 @@ def test_who_must_be_locked_out_now_is_locked_out_where_it_can_be(
     assert states(operations) == {OperationState.INCOMPLETE}
     assert all(operation.next_try_at for operation in operations)
     assert [world.let_in_by(login) for login in LOGINS] == [{"pys"}] * 3
-    known = office.store.target_states("birim0")
+    known = office.store.accounts.target_states("birim0")
     assert (known["posta"], known["wifi"]) == (TargetState.CLOSED, TargetState.CLOSED)
     assert known["pys"] is not TargetState.CLOSED
     assert office.account("birim0").state is AccountState.INCOMPLETE
@@ -197,8 +197,8 @@ def test_a_deletion_goes_on_where_it_can(
     operations = office.delete(["birim0"])
 
     assert states(operations) == {OperationState.INCOMPLETE}
-    assert office.store.target_states("birim0")["posta"] is TargetState.ABSENT
-    assert not office.store.deleted(["birim0"])
+    assert office.store.accounts.target_states("birim0")["posta"] is TargetState.ABSENT
+    assert not office.store.accounts.deleted(["birim0"])
 
 
 def test_a_rule_closes_what_is_due_while_a_target_is_down(world: World) -> None:

@@ -61,7 +61,7 @@ def test_a_plan_shows_its_steps_and_stores_nothing(harness: Harness) -> None:
         ("posta", "account_probe", None),
         ("sms", "secret_deliver", None),
     ]
-    assert harness.store.accounts(["temelegitim46"]) == {}
+    assert harness.store.accounts.get_many(["temelegitim46"]) == {}
 
 
 def test_what_is_open_is_left_alone_and_said_so(harness: Harness, target: FaultTarget) -> None:
@@ -164,7 +164,7 @@ def test_closing_takes_the_place_of_whatever_is_stuck(harness: Harness, target: 
     assert (stuck.state, closed.state) == (OperationState.INCOMPLETE, OperationState.DONE)
     assert harness.account("temelegitim46").state is AccountState.CLOSED
     assert harness.resume() == []
-    given_up = harness.store.operations([stuck.id])[stuck.id]
+    given_up = harness.store.operations.get_many([stuck.id])[stuck.id]
     assert given_up.error is not None
     assert (given_up.state, given_up.error.name) == (OperationState.FAILED, "SupersededError")
 

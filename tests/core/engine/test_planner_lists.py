@@ -88,7 +88,7 @@ def test_opening_a_list_carries_on_a_handover_that_is_stuck(stuck: Harness) -> N
 
 def test_a_handover_to_somebody_who_left_keeps_no_list_back(stuck: Harness, staff: Staff) -> None:
     del staff.known["9"]
-    units = stuck.store.units(CODES)
+    units = stuck.store.units.get_many(CODES)
 
     plan = stuck.planner.open_units([units[code] for code in CODES], initiator=INITIATOR)
 

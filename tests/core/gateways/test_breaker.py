@@ -355,13 +355,13 @@ class SharedHealth(MemoryHealth):
         self.reads = 0
         self.writes = 0
 
-    def health(self, name: str, /) -> TargetHealth | None:
+    def get(self, name: str, /) -> TargetHealth | None:
         self.reads += 1
-        return super().health(name)
+        return super().get(name)
 
-    def change_health(self, name: str, change: Change, /) -> TargetHealth | None:
+    def change(self, name: str, change: Change, /) -> TargetHealth | None:
         self.writes += 1
-        return super().change_health(name, change)
+        return super().change(name, change)
 
 
 @attrs.define(eq=False)
@@ -392,7 +392,7 @@ class World:
 
     def resume(self) -> None:
         """Do what ``target resume`` does."""
-        self.health.change_health("posta", lambda _: None)
+        self.health.change("posta", lambda _: None)
 
 
 @pytest.fixture(name="world")
@@ -440,7 +440,7 @@ class TestQuarantine:
             world.clock.advance(HOUR / 2)
 
         assert breaker.state is BreakerState.CLOSED
-        assert world.health.health("posta") is None
+        assert world.health.get("posta") is None
 
     def test_lets_no_probe_through_however_long_it_lasts(self, world: World) -> None:
         breaker = world.quarantined()
@@ -493,7 +493,7 @@ class TestQuarantine:
         with other.call():
             world.quarantined()
 
-        assert (known := world.health.health("posta")) is not None
+        assert (known := world.health.get("posta")) is not None
         assert known.quarantined_at
 
     def test_ends_in_a_running_process_within_a_pause_of_its_resumption(self, world: World) -> None:
@@ -555,7 +555,7 @@ class TestNotice:
         breaker = world.process()
         world.fail_for(breaker, HOUR, KeyError("hunter2"))
 
-        assert "hunter2" not in repr(world.notices) + repr(world.health.health("posta"))
+        assert "hunter2" not in repr(world.notices) + repr(world.health.get("posta"))
 
 
 class TestMemory:
@@ -584,7 +584,7 @@ class TestMemory:
         def fails(name: str, change: Change) -> None:
             raise StoreError("the disk is full")
 
-        world.health.change_health = fails  # type: ignore[method-assign]
+        world.health.change = fails  # type: ignore[method-assign]
         breaker = world.process()
         fail(breaker, DOWN, times=3)
 

@@ -17,7 +17,7 @@ ILL = TargetHealth(
 
 
 def test_what_works_is_not_remembered() -> None:
-    assert MemoryHealth().health("posta") is None
+    assert MemoryHealth().get("posta") is None
 
 
 def test_a_change_sees_what_is_known_and_is_remembered() -> None:
@@ -28,13 +28,13 @@ def test_a_change_sees_what_is_known_and_is_remembered() -> None:
         seen.append(known)
         return attrs.evolve(ILL, noticed="down")
 
-    assert health.change_health("posta", worse) == health.health("posta")
+    assert health.change("posta", worse) == health.get("posta")
     assert seen == [ILL]
-    assert health.health("pys") is None
+    assert health.get("pys") is None
 
 
 def test_a_target_that_works_again_is_forgotten() -> None:
     health = MemoryHealth([ILL])
 
-    assert health.change_health("posta", lambda _: None) is None
-    assert health.health("posta") is None
+    assert health.change("posta", lambda _: None) is None
+    assert health.get("posta") is None

@@ -117,7 +117,7 @@ class TestClosing:
 
         [again] = opened.close_accounts(["birim0"])
 
-        assert again == opened.store.operations([first.id])[first.id]
+        assert again == opened.store.operations.get_many([first.id])[first.id]
         assert (again.state, again.tries) == (OperationState.INCOMPLETE, 1)
 
     def test_that_fails_elsewhere_is_tried_again_before_the_end(self, world: World, opened: Harness) -> None:
@@ -152,7 +152,7 @@ class TestPasswords:
         assert world.calls(name) == 0
         assert world.phones.inbox(PERSON.mobile or "") == []
         for operation in operations:
-            assert harness.store.operations([operation.id]) == {operation.id: operation}
+            assert harness.store.operations.get_many([operation.id]) == {operation.id: operation}
 
     @pytest.mark.parametrize("way", ["rotate", "reopen", "hand_over"])
     def test_of_every_kind_wait(self, world: World, opened: Harness, way: str) -> None:
@@ -279,7 +279,7 @@ class TestQuiet:
             opened.close_accounts(LOGINS)
 
         assert logs == []
-        assert opened.store.all_health() == []
+        assert opened.store.health.all() == []
         world.clock.advance(HOUR)
         assert states(opened.resume()) == {OperationState.DONE}
 
@@ -292,12 +292,15 @@ class TestQuiet:
         assert world.calls("pys") == 0
 
     def test_it_is_in_the_trail(self, world: World, harness: Harness) -> None:
-        before = len(list(harness.store.events()))
+        before = len(list(harness.store.audit_log.entries()))
         harness.maintain("pys", world.end)
         harness.end_maintenance("pys")
 
-        assert [entry.kind for entry in harness.store.events()][before:] == ["maintenance_began", "maintenance_ended"]
-        assert harness.store.verify_chain() is None
+        assert [entry.kind for entry in harness.store.audit_log.entries()][before:] == [
+            "maintenance_began",
+            "maintenance_ended",
+        ]
+        assert harness.store.audit_log.verify_chain() is None
 
 
 class TestDuringARun:

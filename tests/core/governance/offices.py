@@ -23,30 +23,63 @@ def assignment(person: str, role: Role, unit: str | None = None, **more: Any) ->
 
 
 @attrs.define
+class Roles:
+    """Roles in memory."""
+
+    grants: list[RoleAssignment]
+
+    def of(self, person: str, /) -> Sequence[RoleAssignment]:
+        return [grant for grant in self.grants if grant.person == person]
+
+    def all(self) -> Sequence[RoleAssignment]:
+        return self.grants
+
+
+@attrs.define
+class Requests:
+    """Access requests in memory."""
+
+    forms: dict[str, AccessRequest]
+
+    def get(self, request_id: str, /) -> AccessRequest | None:
+        return self.forms.get(request_id)
+
+
+class Units:
+    """The two units."""
+
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        wanted = set(codes)
+        return {unit.code: unit for unit in (PROVINCE, SCHOOL) if unit.code in wanted}
+
+    def path(self, code: str, /) -> Sequence[Unit]:
+        return {"46": [PROVINCE], "s1": [PROVINCE, SCHOOL]}.get(code, [])
+
+    def custodian_named_by(self, login: str, /) -> str | None:
+        return None
+
+
+class Persons:
+    """Nobody."""
+
+    def get_many(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        return {}
+
+
+@attrs.define
 class Office:
     """Who has which role."""
 
     grants: list[RoleAssignment] = attrs.field(factory=list)
     forms: dict[str, AccessRequest] = attrs.field(factory=dict)
 
-    def grants_of(self, person: str, /) -> Sequence[RoleAssignment]:
-        return [grant for grant in self.grants if grant.person == person]
+    units: Units = attrs.field(factory=Units, init=False)
+    persons: Persons = attrs.field(factory=Persons, init=False)
 
-    def all_grants(self) -> Sequence[RoleAssignment]:
-        return self.grants
+    @property
+    def role_assignments(self) -> Roles:
+        return Roles(self.grants)
 
-    def unit_path(self, code: str, /) -> Sequence[Unit]:
-        return {"46": [PROVINCE], "s1": [PROVINCE, SCHOOL]}.get(code, [])
-
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        wanted = set(codes)
-        return {unit.code: unit for unit in (PROVINCE, SCHOOL) if unit.code in wanted}
-
-    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
-        return {}
-
-    def form(self, form_id: str, /) -> AccessRequest | None:
-        return self.forms.get(form_id)
-
-    def custodian_named_by(self, login: str, /) -> str | None:
-        return None
+    @property
+    def access_requests(self) -> Requests:
+        return Requests(self.forms)

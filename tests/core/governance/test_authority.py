@@ -15,6 +15,7 @@ from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.governance.access_requests import AccessRequest, FormState
 from provisioner.core.governance.authority import ActedForAnother, Authority, Role, RoleAssignment
 from provisioner.core.model import Account, Operation, OperationKind, Person, Unit
+from tests.core.governance.offices import Requests, Roles
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -43,30 +44,58 @@ class Known:
     #: Who named the custodian of an account's unit, by login.
     named_by: dict[str, str] = attrs.field(factory=dict)
 
-    def grants_of(self, person: str, /) -> Sequence[RoleAssignment]:
-        self.lookups += 1
-        return [grant for grant in self.grants if grant.person == person]
+    @property
+    def role_assignments(self) -> Roles:
+        return CountedRoles(self.grants, self)
 
-    def all_grants(self) -> Sequence[RoleAssignment]:
-        return self.grants
+    @property
+    def units(self) -> CountedUnits:
+        return CountedUnits(self)
 
-    def unit_path(self, code: str, /) -> Sequence[Unit]:
-        self.lookups += 1
+    @property
+    def persons(self) -> Staff:
+        return Staff()
+
+    @property
+    def access_requests(self) -> Requests:
+        return Requests(self.forms)
+
+
+@attrs.define
+class CountedRoles(Roles):
+    """Roles that count how often they are looked up."""
+
+    known: Known
+
+    def of(self, person: str, /) -> Sequence[RoleAssignment]:
+        self.known.lookups += 1
+        return super().of(person)
+
+
+@attrs.define
+class CountedUnits:
+    """Units that count how often they are looked up."""
+
+    known: Known
+
+    def path(self, code: str, /) -> Sequence[Unit]:
+        self.known.lookups += 1
         unit = UNITS.get(code)
-        return [*(self.unit_path(unit.parent) if unit.parent else ()), unit] if unit else []
+        return [*(self.path(unit.parent) if unit.parent else ()), unit] if unit else []
 
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        self.lookups += 1
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        self.known.lookups += 1
         return {code: UNITS[code] for code in codes if code in UNITS}
 
-    def persons(self, ids: Iterable[str], /) -> Mapping[str, Person]:
-        return {one: Person(id=one, name="Ayşe Işık") for one in ids if one == "officer"}
-
-    def form(self, form_id: str, /) -> AccessRequest | None:
-        return self.forms.get(form_id)
-
     def custodian_named_by(self, login: str, /) -> str | None:
-        return self.named_by.get(login)
+        return self.known.named_by.get(login)
+
+
+class Staff:
+    """One officer."""
+
+    def get_many(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        return {name: Person(id=name, name="Ayşe Işık") for name in ids if name == "officer"}
 
 
 @pytest.fixture(name="known")

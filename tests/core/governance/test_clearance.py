@@ -48,33 +48,77 @@ class Known:
     """What is known, in memory."""
 
     held: list[Account] = attrs.field(factory=list)
-    units: list[Unit] = attrs.field(factory=list)
-    accounts: dict[str, Account] = attrs.field(factory=dict)
+    custodies: list[Unit] = attrs.field(factory=list)
+    unit_accounts: dict[str, Account] = attrs.field(factory=dict)
     unended: list[Operation] = attrs.field(factory=list)
     closed: list[Account] = attrs.field(factory=list)
-    handovers: list[Handover] = attrs.field(factory=list)
+    records: list[Handover] = attrs.field(factory=list)
     states: dict[str, dict[str, TargetState]] = attrs.field(factory=dict)
 
-    def accounts_of_holder(self, _: str, /) -> list[Account]:
-        return self.held
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self)
 
-    def units_of_custodian(self, _: str, /) -> list[Unit]:
-        return self.units
+    @property
+    def units(self) -> Custodies:
+        return Custodies(self.custodies)
 
-    def unit_accounts(self, codes: Iterable[str], /) -> Mapping[str, Account]:
-        return {code: self.accounts[code] for code in codes if code in self.accounts}
+    @property
+    def operations(self) -> Unended:
+        return Unended(self.unended)
 
-    def unended_handovers(self, _: str, /) -> list[Operation]:
-        return self.unended
+    @property
+    def handovers(self) -> Handovers:
+        return Handovers(self.records)
 
-    def find_accounts(self, *, holder: str, state: AccountState) -> list[Account]:
-        return self.closed
 
-    def find_handovers(self, *, person: str) -> list[Handover]:
-        return self.handovers
+@attrs.define
+class Accounts:
+    """The accounts that are known."""
+
+    known: Known
+
+    def of_holder(self, _: str, /) -> list[Account]:
+        return self.known.held
+
+    def of_units(self, codes: Iterable[str], /) -> Mapping[str, Account]:
+        return {code: self.known.unit_accounts[code] for code in codes if code in self.known.unit_accounts}
+
+    def find(self, *, holder: str, state: AccountState) -> list[Account]:
+        return self.known.closed
 
     def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
-        return {login: self.states[login] for login in logins}
+        return {login: self.known.states[login] for login in logins}
+
+
+@attrs.define
+class Custodies:
+    """The units of a custodian."""
+
+    units: list[Unit]
+
+    def of_custodian(self, _: str, /) -> list[Unit]:
+        return self.units
+
+
+@attrs.define
+class Unended:
+    """Handovers that have not ended."""
+
+    operations: list[Operation]
+
+    def unended_handovers(self, _: str, /) -> list[Operation]:
+        return self.operations
+
+
+@attrs.define
+class Handovers:
+    """Handovers that have ended."""
+
+    records: list[Handover]
+
+    def find(self, *, person: str) -> list[Handover]:
+        return self.records
 
 
 def blocks(known: Any, passage: Passage) -> list[tuple[str, str]]:
@@ -99,7 +143,7 @@ def test_who_leaves_hands_over_what_is_held() -> None:
     ],
 )
 def test_who_starts_has_received_the_account_of_the_post(account: Account | None, subject: str) -> None:
-    known = Known(units=[UNIT], accounts={"46": account} if account else {})
+    known = Known(custodies=[UNIT], unit_accounts={"46": account} if account else {})
 
     assert blocks(known, Passage.STARTING) == [
         (subject, f"run 'provisioner handover {subject} --to p1', or open the unit")
@@ -107,7 +151,7 @@ def test_who_starts_has_received_the_account_of_the_post(account: Account | None
 
 
 def test_who_has_received_it_may_start() -> None:
-    assert blocks(Known(units=[UNIT], accounts={"46": ACCOUNT}), Passage.STARTING) == []
+    assert blocks(Known(custodies=[UNIT], unit_accounts={"46": ACCOUNT}), Passage.STARTING) == []
 
 
 @pytest.mark.parametrize("passage", list(Passage))
@@ -126,7 +170,7 @@ def test_targets_on_which_nothing_was_shown_are_named() -> None:
     every = {state.value: state for state in TargetState}
     known = Known(
         closed=[attrs.evolve(ACCOUNT, login="shut")],
-        handovers=[RECORD, attrs.evolve(RECORD, login="received", outgoing="p3", incoming="p1")],
+        records=[RECORD, attrs.evolve(RECORD, login="received", outgoing="p3", incoming="p1")],
         states={"shut": every, "passed": every},
     )
 

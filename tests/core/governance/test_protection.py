@@ -91,7 +91,7 @@ def test_protected_account_is_touched_by_nothing(harness: Harness, touch: Callab
     assert "*46-mutemet@meb.gov.tr" in str(denied.denial.cure)
     assert "[accounts]" in str(denied.denial.cure)
     assert harness.account("k46-mutemet") == before
-    assert harness.store.unended(["arge46", "k46-mutemet"]) == {}
+    assert harness.store.operations.unended(["arge46", "k46-mutemet"]) == {}
 
 
 def test_protected_account_is_not_opened_either(start: Callable[..., Harness]) -> None:

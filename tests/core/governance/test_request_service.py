@@ -54,17 +54,17 @@ class Desk:
     done: list[AccessRequest] = attrs.field(factory=list)
     asked: int = 0
 
-    def form(self, form_id: str, /) -> AccessRequest | None:
+    def get(self, form_id: str, /) -> AccessRequest | None:
         return self.forms.get(form_id)
 
-    def open_forms(self, login: str, /) -> Sequence[AccessRequest]:
+    def open_for(self, login: str, /) -> Sequence[AccessRequest]:
         return [form for form in self.forms.values() if form.login == login and form.state.is_open]
 
-    def operations_of_forms(self) -> set[str]:
+    def executing_operations(self) -> set[str]:
         self.asked += 1
         return {form.operation for form in self.forms.values() if form.operation}
 
-    def forms_carried_out(self) -> Sequence[AccessRequest]:
+    def carried_out(self) -> Sequence[AccessRequest]:
         return self.done
 
     def record(self, *events: Event) -> None:
@@ -79,7 +79,7 @@ class Desk:
             return self.staff.get(request.person_id)
 
         return RequestService(
-            records=self,
+            access_requests=self,
             people=People(find, lambda _: {}, Retry(QUICK, threading.Event())),
             authority=Authority(records=Office(GRANTS), now=lambda: NOW, enforced=True),
             record=self.record,

@@ -20,7 +20,7 @@ class Stored:
 
     all: Mapping[str, Unit]
 
-    def units(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
         return {code: self.all[code] for code in codes if code in self.all}
 
 

@@ -58,7 +58,7 @@ class World:
     def start(self, *rule_sets: RuleSet, fingerprint: str = "1", **options: object) -> Harness:
         """Start a process with these rules, as the configuration would say since its first sweep."""
         names = [one.name for one in rule_sets]
-        known = self.processes[-1].store.rule_sets_since() if self.processes else {}
+        known = self.processes[-1].store.schedule.rule_sets_since() if self.processes else {}
         since = {**dict.fromkeys(names, self.clock()), **known}
         policy = Policy(rule_sets=rule_sets, since=since, fingerprint=fingerprint)
         harness = Harness(
@@ -322,7 +322,7 @@ class TestWhatDoesNotWork:
         sweep(harness)
         harness.open(["o", "s"])
         harness.hand_over("sube46", to="2")
-        harness.store.save_persons([])
+        harness.store.persons.save([])
         account = attrs.evolve(harness.account("sube46"), holder="gone")
         with harness.store._database.write() as connection:
             connection.exec_driver_sql("UPDATE accounts SET holder = 'gone' WHERE login = ?", (account.login,))
@@ -512,7 +512,7 @@ class TestWhatDoesNotWork:
         harness.know(persons=[CAN])
 
         assert said(sweep(harness)) == [("rotate", "okul46")]
-        assert harness.store.staged_runs() == []
+        assert harness.store.held_runs.all() == []
         assert sweep(harness) == []
 
     def test_what_a_person_was_held_back_with_is_left_alone(self, world: World) -> None:
@@ -526,7 +526,7 @@ class TestWhatDoesNotWork:
 
         assert said(sweep(harness)) == [("close", "okul46")]
         assert staged.staging
-        assert [operation.kind for operation in harness.store.staged_operations(staged.staging)] == [
+        assert [operation.kind for operation in harness.store.held_runs.operations(staged.staging)] == [
             OperationKind.CLOSE
         ]
 
@@ -538,7 +538,7 @@ class TestWhenAskedToStop:
 
         assert said(sweep(town)) == [("rotate", "okul46")]
         assert world.told(CAN) == []
-        assert town.store.unended(["sube46"]) == {}
+        assert town.store.operations.unended(["sube46"]) == {}
 
     def test_of_many_notices_those_that_were_not_begun_are_left_for_the_next_sweep(self, world: World) -> None:
         units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(30)]
@@ -648,9 +648,9 @@ class TestRescheduling:
         units = [attrs.evolve(OFFICE, code=f"o{n:03}", login=f"sube{n:03}") for n in range(20)]
         harness.know(units=units, persons=[AYSE])
         harness.open([unit.code for unit in units])
-        monkeypatch.setattr("provisioner.store.records.CHUNK", 5)
+        monkeypatch.setattr("provisioner.store.db.reader.CHUNK", 5)
         saved: list[str] = []
-        save = harness.store.save_deadlines
+        save = harness.store.schedule.save
 
         def crash_at_the_third_page(accounts: Sequence[object], **more: str) -> None:
             if len(saved) == 2:
@@ -658,20 +658,20 @@ class TestRescheduling:
             saved.append(more["reached"])
             save(accounts, **more)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(harness.store, "save_deadlines", crash_at_the_third_page)
+        monkeypatch.setattr(harness.store.schedule, "save", crash_at_the_third_page)
         strict = RuleSet(name="renewal", rules=(RenewOrClose(days=10, warn_days=(3,)),))
         harness.policy.rule_sets, harness.policy.fingerprint = (strict,), "2"
         with pytest.raises(KeyboardInterrupt):
             sweep(harness)
-        assert harness.store.schedule().cursor == "sube009"
+        assert harness.store.schedule.state().cursor == "sube009"
 
         successor = world.start(strict, fingerprint="2")
         events: list[Event] = []
         successor.on_record = events.extend
         sweep(successor)
         assert [event for event in events if isinstance(event, RulesChanged)] == []
-        assert successor.store.schedule().cursor is None
-        deadlines = {account.next_deadline for account in successor.store.find_accounts()}
+        assert successor.store.schedule.state().cursor is None
+        deadlines = {account.next_deadline for account in successor.store.accounts.find()}
         assert deadlines == {world.clock() + 7 * DAY}
 
     def test_a_unit_of_another_kind_gets_other_deadlines(self, town: Harness, world: World) -> None:
@@ -688,7 +688,7 @@ class TestRescheduling:
         back = world.start(RENEWAL, SCHOOLS, fingerprint="3")
         sweep(back)
 
-        assert back.store.rule_sets_since()["schools"] == world.clock()
+        assert back.store.schedule.rule_sets_since()["schools"] == world.clock()
 
 
 class TestOtherRules:
@@ -751,11 +751,11 @@ class TestOtherRules:
         world.clock.advance(181 * DAY)
         limited = world.start(old, limit=MassChangeLimit(from_accounts=3))
         assert [one.state for one in sweep(limited) if isinstance(one, Operation)] == [OperationState.STAGED]
-        [run] = limited.store.staged_runs()
+        [run] = limited.store.held_runs.all()
         assert [one.state for one in limited.release(run.id)] == [OperationState.DONE]
 
         assert sweep(limited) == []
-        assert limited.store.staged_runs() == []
+        assert limited.store.held_runs.all() == []
         assert limited.account("sube0").next_deadline is None
 
     def test_a_custodian_who_is_imported_without_a_handover_is_reminded_of_it(self, world: World) -> None:

@@ -26,7 +26,7 @@ def test_a_store_that_is_not_there_is_a_problem(office_config: LoadedConfigurati
 
 def test_a_clock_that_stands_far_behind_is_a_problem(office_config: LoadedConfiguration) -> None:
     with open_store(office_config) as store:
-        store.note_time(utc_now())
+        store.clock.note(utc_now())
 
     _, clock = check_store(office_config, lambda: utc_now() - timedelta(days=200))
 

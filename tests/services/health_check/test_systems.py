@@ -55,7 +55,7 @@ def test_a_maintenance_is_no_problem(app: Application) -> None:
 def test_a_quarantine_is_a_problem_whatever_the_check_says(app: Application) -> None:
     error = StepError(name="UnavailableError", message="no answer")
     health = TargetHealth(name="directory", failing_since=app.now(), error=error, quarantined_at=app.now())
-    app.store.change_health("directory", lambda _: health)
+    app.store.health.change("directory", lambda _: health)
 
     [found] = check_quarantine(app.config, app.now)
 

@@ -80,7 +80,7 @@ def tamper(tmp_path: Path) -> Callable[..., None]:
 
 
 def test_trail_that_nobody_touched_is_whole(lived: Store) -> None:
-    assert lived.verify_chain() is None
+    assert lived.audit_log.verify_chain() is None
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,17 @@ def test_first_event_that_was_tampered_with_is_found(
 ) -> None:
     tamper(statement)
 
-    assert lived.verify_chain() == broken
+    assert lived.audit_log.verify_chain() == broken
 
 
 def test_new_event_that_was_forged_at_the_end_is_found(lived: Store, tamper: Callable[..., None]) -> None:
     """Somebody computes the hash of a new event properly, and forgets the head."""
-    *_, last = lived.events()
+    *_, last = lived.audit_log.entries()
     forged = entry_hash(last.hash, last.body.encode())
 
     tamper("INSERT INTO events SELECT 8, at, kind, operation_id, login, actor, body, ? FROM events LIMIT 1", forged)
 
-    assert lived.verify_chain() == 8
+    assert lived.audit_log.verify_chain() == 8
 
 
 ACTS = st.sampled_from(["planned", "started", "begun", "ended", "finished"])
@@ -147,5 +147,5 @@ def test_threads_never_fork_the_chain(story: type[Story], scripts: list[list[lis
         for thread in threads:
             thread.join()
 
-        assert store.verify_chain() is None
-        assert len(list(store.events())) == sum(stored)
+        assert store.audit_log.verify_chain() is None
+        assert len(list(store.audit_log.entries())) == sum(stored)

@@ -59,8 +59,8 @@ class TestWhileOpen:
         act(file_of(url), older)
         attempts: list[Callable[[], object]] = [
             lambda: store.write(second.planned()),
-            lambda: store.save_units([UNIT]),
-            lambda: store.accounts(["a"]),
+            lambda: store.units.save([UNIT]),
+            lambda: store.accounts.get_many(["a"]),
         ]
         for attempt in attempts:
             with pytest.raises(StoreError, match="was deleted, moved or replaced"):
@@ -81,7 +81,7 @@ class TestWhileOpen:
     def test_another_trail_that_is_longer_is_noticed(self, store: Store, url: str, story: type[Story]) -> None:
         longer = file_of(url).with_suffix(".longer")
         with Store.create(f"sqlite:///{longer}") as other:
-            other.save_units([UNIT])
+            other.units.save([UNIT])
             for login in "xyz":
                 other.write(story(login).planned())
         store.write(story("a").planned())
@@ -104,10 +104,10 @@ class TestWhileOpen:
         store._database.writer.dispose()  # whatever is opened from now on is the other file
 
         with pytest.raises(StoreError, match="was deleted, moved or replaced"):
-            store.save_units([attrs.evolve(UNIT, code="new")])
+            store.units.save([attrs.evolve(UNIT, code="new")])
 
         with Store.open(url) as other:
-            assert other.units(["new"]) == {}
+            assert other.units.get_many(["new"]) == {}
 
     def test_what_others_write_meanwhile_is_no_reason_to_stop(self, store: Store, url: str, story: type[Story]) -> None:
         with Store.open(url) as other:
@@ -115,7 +115,7 @@ class TestWhileOpen:
                 (store, other)[number % 2].write(story(f"a{number}").planned())
 
         assert store.lost_tail() is None
-        assert store.verify_chain() is None
+        assert store.audit_log.verify_chain() is None
 
 
 class TestRestoring:
@@ -130,7 +130,7 @@ class TestRestoring:
     ) -> None:
         url = f"sqlite:///{tmp_path / 'other.sqlite'}"
         with Store.create(url) as store:
-            store.save_units([UNIT])
+            store.units.save([UNIT])
             store.write(story("a").planned())
         older = copy(file_of(url), tmp_path / "older.sqlite")
         with Store.open(url) as store:
@@ -156,7 +156,7 @@ class TestRestoring:
 
         store.write(story("a").planned())
 
-        assert HeadFile(store.head_file).read() == Head(seq=1, hash=next(store.events()).hash)
+        assert HeadFile(store.head_file).read() == Head(seq=1, hash=next(store.audit_log.entries()).hash)
 
     def test_memory_is_for_the_owner_alone_and_no_place_to_follow_a_link_from(
         self, store: Store, tmp_path: Path, story: type[Story]

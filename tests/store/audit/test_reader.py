@@ -27,8 +27,8 @@ def _reader(store: Store, story: type[Story], clock: Clock, url: str) -> Iterato
     """Two operations, a list of persons and one of units."""
     store.write(story("a").planned(), story("b", at=NOON + HOUR).planned())
     clock.move(2 * HOUR)
-    store.save_persons([Person(id="p7", name="Ayşe p8", unit="46", supervisor="p9")], actor="p5")
-    store.save_units([Unit(code="s1", name="Okul", kind="school", parent="46", custodian="p7")], actor="p5")
+    store.persons.save([Person(id="p7", name="Ayşe p8", unit="46", supervisor="p9")], actor="p5")
+    store.units.save([Unit(code="s1", name="Okul", kind="school", parent="46", custodian="p7")], actor="p5")
     database = Database(url)
     yield AuditLogReader(database)
     database.close()

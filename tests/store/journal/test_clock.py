@@ -27,15 +27,15 @@ MINUTE = timedelta(minutes=1)
 
 class TestKnownTimes:
     def test_a_store_that_is_used_remembers_when(self, store: Store, story: type[Story]) -> None:
-        assert store.known_times() is None
+        assert store.clock.known_times() is None
         for days in (0, 40, 80, 1000, 81):
             store.write(story(f"a{days}", at=NOON + timedelta(days=days)).planned())
 
-        assert store.known_times() == KnownTimes(
+        assert store.clock.known_times() == KnownTimes(
             trusted_at=NOON + timedelta(days=81), latest_at=NOON + timedelta(days=1000)
         )
         store.write(ClockConfirmed(at=NOON, actor="p1", trusted_at=NOON))
-        known = store.known_times()
+        known = store.clock.known_times()
         assert known
         assert known.trusted_at == NOON
 
@@ -43,7 +43,7 @@ class TestKnownTimes:
         store.write(story("a").planned())
         store.write(story("b", at=NOON + MINUTE / 2).planned())
 
-        assert store.known_times() == KnownTimes(trusted_at=NOON, latest_at=NOON)
+        assert store.clock.known_times() == KnownTimes(trusted_at=NOON, latest_at=NOON)
 
 
 class TestCorrection:
@@ -60,21 +60,21 @@ class TestCorrection:
         store.write(wrong.finished(account=opened))
         store.write(stuck.stuck(next_try_at=NOON + YEAR))
         store.write(RulesChanged(at=NOON + YEAR, fingerprint="1", rule_sets=("renewal",)))
-        store.end_rescheduling()
+        store.schedule.finish()
         for at in (NOON, NOON + YEAR):
             deadline = Deadline(action=Action.WARN, at=at, reason=Text("renew"), source="", rule_set="renewal")
             name = "right" if at == NOON else "wrong"
             store.write(DeadlineMet(at=at, actor="p", login=name, subject=name, deadline=deadline))
         store.write(DutyConfirmed(at=NOON + YEAR, actor="p", login="wrong", subject="wrong", rule_set="backup"))
         error = StepError(name="UnavailableError", message="down")
-        store.change_health(
+        store.health.change(
             "mail", lambda _: TargetHealth(name="mail", failing_since=NOON + YEAR, error=error, quarantined_at=None)
         )
         store.write(TimesCorrected(at=NOON + MINUTE, actor="p", latest_at=NOON + YEAR))
         return store
 
     def test_accounts_were_changed_now_at_the_latest(self, ahead: Store) -> None:
-        accounts = ahead.accounts(["right", "wrong"])
+        accounts = ahead.accounts.get_many(["right", "wrong"])
         wrong = accounts["wrong"]
 
         assert accounts["right"].password_changed_at == NOON
@@ -82,33 +82,33 @@ class TestCorrection:
         assert wrong.state is AccountState.OPEN
 
     def test_what_has_not_come_was_not_met_and_a_duty_that_was_done_is_done(self, ahead: Store) -> None:
-        marks = ahead.marks(["right", "wrong"])
+        marks = ahead.marks.get_many(["right", "wrong"])
 
         assert [mark.at for mark in marks["right"]] == [NOON]
         assert [(mark.action, mark.confirmed_at) for mark in marks["wrong"]] == [(Action.DUTY, NOON + MINUTE)]
 
     def test_what_waits_is_tried_now(self, ahead: Store) -> None:
-        assert [one.login for one in ahead.resumable(NOON + MINUTE)] == ["stuck"]
+        assert [one.login for one in ahead.operations.resumable(NOON + MINUTE)] == ["stuck"]
 
     def test_rule_sets_and_failures_have_begun_by_now(self, ahead: Store) -> None:
-        health = ahead.health("mail")
+        health = ahead.health.get("mail")
 
-        assert ahead.rule_sets_since() == {"renewal": NOON + MINUTE}
+        assert ahead.schedule.rule_sets_since() == {"renewal": NOON + MINUTE}
         assert health
         assert health.failing_since == NOON + MINUTE
 
     def test_closings_do_not_count_as_just_made_for_a_year(self, ahead: Store) -> None:
-        assert ahead.operations(["op-wrong"])["op-wrong"].finished_at == NOON + MINUTE
+        assert ahead.operations.get_many(["op-wrong"])["op-wrong"].finished_at == NOON + MINUTE
 
     def test_all_deadlines_are_computed_again(self, ahead: Store) -> None:
-        assert ahead.schedule().cursor == ""
+        assert ahead.schedule.state().cursor == ""
 
     def test_nothing_is_ahead_any_more(self, ahead: Store) -> None:
-        known = ahead.known_times()
+        known = ahead.clock.known_times()
 
         assert known
         assert not known.has_future(NOON)
-        assert ahead.verify_chain() is None
+        assert ahead.audit_log.verify_chain() is None
 
 
 def test_a_lease_that_would_last_for_a_year_is_not_believed() -> None:

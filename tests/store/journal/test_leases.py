@@ -60,8 +60,8 @@ class TestTakingOver:
         with pytest.raises(BusyError, match="a is held by another process until 2026-11-22 12:01"):
             other.write(tale.started(tries=2))
 
-        assert list(other.resumable(clock())) == []
-        assert store.operations([tale.id])[tale.id].tries == 1
+        assert list(other.operations.resumable(clock())) == []
+        assert store.operations.get_many([tale.id])[tale.id].tries == 1
 
     def test_lease_that_ran_out_can_be_taken(
         self, store: Store, other: Store, story: type[Story], clock: Clock
@@ -72,7 +72,7 @@ class TestTakingOver:
 
         clock.move(MINUTE)
 
-        assert [operation.id for operation in other.resumable(clock())] == [tale.id]
+        assert [operation.id for operation in other.operations.resumable(clock())] == [tale.id]
         other.write(tale.started(tries=2), tale.begun(0))
 
     def test_process_that_slept_too_long_is_told(
@@ -84,13 +84,13 @@ class TestTakingOver:
         store.write(tale.started(), tale.begun(0))
         clock.move(MINUTE)
         other.write(tale.started(tries=2), tale.begun(0))
-        before = list(store.events())
+        before = list(store.audit_log.entries())
 
         for events in ([tale.ended(0)], [tale.finished()], [tale.ended(0), tale.finished()]):
             with pytest.raises(LeaseLostError):
                 store.write(*events)
 
-        assert list(store.events()) == before
+        assert list(store.audit_log.entries()) == before
         other.write(tale.ended(0), tale.finished())
 
     def test_process_that_slept_and_was_not_missed_goes_on(
@@ -110,11 +110,11 @@ class TestTakingOver:
         process = start_and_kill_a_holder(url)
         tale = story("a")
 
-        assert [operation.id for operation in store.resumable(clock())] == [tale.id]
+        assert [operation.id for operation in store.operations.resumable(clock())] == [tale.id]
         store.write(tale.started(tries=2))
 
         assert process.returncode == -9
-        assert store.operations([tale.id])[tale.id].tries == 2
+        assert store.operations.get_many([tale.id])[tale.id].tries == 2
 
     def test_other_machine_is_given_its_time(
         self, store: Store, other: Store, story: type[Story], clock: Clock
@@ -151,7 +151,7 @@ class TestTakingOver:
         store.write(done.planned())
         store.write(done.started(), done.finished(OperationState.UNDONE))
 
-        assert [operation.login for operation in other.resumable(clock())] == ["due", "planned"]
+        assert [operation.login for operation in other.operations.resumable(clock())] == ["due", "planned"]
 
 
 def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story]) -> None:

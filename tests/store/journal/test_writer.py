@@ -87,7 +87,7 @@ def test_callers_that_arrive_together_share_a_transaction(
     futures = write_together([[story(name).planned()] for name in names])
 
     assert [future.exception() for future in futures] == [None] * 24
-    assert set(store.accounts(names)) == set(names)
+    assert set(store.accounts.get_many(names)) == set(names)
     assert len(commits) <= 2
 
 
@@ -113,8 +113,8 @@ def test_submission_that_the_database_refuses_spoils_only_itself(
 
     assert [future.exception() for future in futures] == [None] * 8
     assert isinstance(refused.exception(), StoreError)
-    assert set(store.accounts([tale.login for tale in [*good, bad]])) == {tale.login for tale in good}
-    assert store.verify_chain() is None
+    assert set(store.accounts.get_many([tale.login for tale in [*good, bad]])) == {tale.login for tale in good}
+    assert store.audit_log.verify_chain() is None
 
 
 def test_submission_that_is_busy_spoils_only_itself(
@@ -150,12 +150,12 @@ def test_full_disk_fails_everybody_and_stores_nothing(store: Store, story: type[
         fill()
 
     assert "free some disk space" in str(caught.value.cure)
-    stored = len(list(store.events()))
-    assert stored == len(list(store.find_accounts())) == len(list(store.find_operations()))
+    stored = len(list(store.audit_log.entries()))
+    assert stored == len(list(store.accounts.find())) == len(list(store.operations.find()))
     pages.clear()
     store.write(story("later").planned())
-    assert len(list(store.events())) == stored + 1
-    assert store.verify_chain() is None
+    assert len(list(store.audit_log.entries())) == stored + 1
+    assert store.audit_log.verify_chain() is None
 
 
 def limit_pages(store: Store) -> list[int]:
@@ -182,7 +182,7 @@ def test_locked_database_fails_everybody_after_a_while(
 
         assert [type(error) for error in errors] == [StoreError] * 4
         assert "is locked by another process" in str(errors[0])
-        assert list(store.events()) == []
+        assert list(store.audit_log.entries()) == []
         store.write(story("a0").planned())
 
 
@@ -236,7 +236,7 @@ def test_closed_store_says_so(url: str, story: type[Story]) -> None:
     with pytest.raises(StoreError, match="the store is closed"):
         store.write(story("a").planned())
     with pytest.raises(StoreError, match="the store is closed"):
-        store.units(["46"])
+        store.units.get_many(["46"])
 
 
 def test_what_was_handed_over_before_the_end_is_stored(url: str, tmp_path: Path, story: type[Story]) -> None:
@@ -253,7 +253,7 @@ def test_what_was_handed_over_before_the_end_is_stored(url: str, tmp_path: Path,
 
     assert [write.exception() for write in writes] == [None] * 8
     with Store.open(url) as store:
-        assert len(list(store.find_accounts())) == 8
+        assert len(list(store.accounts.find())) == 8
 
 
 def test_thirty_two_threads_carry_out_operations(url: str, story: type[Story]) -> None:
@@ -270,5 +270,5 @@ def test_thirty_two_threads_carry_out_operations(url: str, story: type[Story]) -
             list(pool.map(live, [f"a{number}" for number in range(320)]))
 
         assert len(seen) < 4 * 320 / 2
-        assert {state.value: count for state, count in store.count_operations().items()} == {"done": 320}
-        assert store.verify_chain() is None
+        assert {state.value: count for state, count in store.operations.count().items()} == {"done": 320}
+        assert store.audit_log.verify_chain() is None

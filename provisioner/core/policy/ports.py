@@ -1,0 +1,70 @@
+"""What the policy needs of a store, beside the records that the engine reads: deadlines, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from provisioner.core.engine.clock import KnownTimes
+from provisioner.core.engine.ports import Records
+from provisioner.core.model import Account
+
+
+@attrs.frozen(kw_only=True)
+class ScheduleState:
+    """Which rule sets the stored deadlines were computed with."""
+
+    #: A fingerprint of these rule sets; empty if there were none.
+    fingerprint: str = ""
+    #: During a full recomputation, the last login processed; otherwise ``None``.
+    cursor: str | None = None
+
+
+class Schedule(Protocol):
+    """Reads and writes deadlines."""
+
+    def rule_sets_since(self) -> Mapping[str, datetime]:
+        """Return since when each rule set holds, by its name."""
+
+    def state(self) -> ScheduleState:
+        """Return which rule sets the stored deadlines were computed with."""
+
+    def due(self, now: datetime, /) -> Iterator[Account]:
+        """Yield the accounts whose deadline has come, the most urgent first."""
+
+    def accounts_after(self, login: str, /) -> Iterator[Sequence[Account]]:
+        """Yield all accounts whose logins come after this one, in the order of their logins, page by page."""
+
+    def save(self, planned: Iterable[Account], /, *, reached: str | None = None) -> None:
+        """Store the next deadline of each of these accounts, unless it was changed since it was read.
+
+        With *reached*, also note that all deadlines up to that login are computed again.
+        """
+
+    def finish(self) -> None:
+        """Note that all deadlines are computed."""
+
+
+class ClockRecords(Protocol):
+    """Remembers when the store was used."""
+
+    def known_times(self) -> KnownTimes | None:
+        """Return when the store was used; ``None`` if it never was."""
+
+    def note(self, now: datetime, /) -> None:
+        """Remember that the store was used now, whether anything was written or not."""
+
+
+class Agenda(Records, Protocol):
+    """What a sweep reads and writes."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """The deadlines."""
+
+    @property
+    def clock(self) -> ClockRecords:
+        """When the store was used."""

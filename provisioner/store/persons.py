@@ -1,0 +1,62 @@
+"""Persons, as lists brought them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from provisioner.core.api.events import Event
+from provisioner.core.engine.master_data import MobileMark
+from provisioner.core.model import Person
+from provisioner.store import master_data
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
+from provisioner.store.db.tables import persons
+
+
+class StoredPersons:
+    """The persons of one store.
+
+    Args:
+
+        database: An open store.
+
+        now: The clock.
+
+        mobile_mark: Returns the mark of a mobile number, which the audit log holds in its place.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], datetime], mobile_mark: MobileMark) -> None:
+        self._database = database
+        self._reader = Reader(database)
+        self._now = now
+        self._mobile_mark = mobile_mark
+
+    def get_many(self, ids: Iterable[str], /) -> Mapping[str, Person]:
+        """Return the persons with these ids, by id, as imported. What does not exist is left out."""
+        return {row.id: Person(**row._asdict()) for row in self._reader.among(select(persons), persons.c.id, ids)}
+
+    def save(self, saved: Iterable[Person], *, actor: str = "") -> Sequence[Event]:
+        """Add these persons, or write them over those with the same id, each change with its event; all or none.
+
+        Args:
+
+            saved: The persons. Those who are known as they are change nothing.
+
+            actor: Who changes them.
+
+        Returns:
+
+            The events, for the observers.
+
+        Raises:
+
+            StoreError: The store, or the key for marks of numbers, failed.
+        """
+        given = {person.id: person for person in saved}
+        if not given:
+            return ()
+        with self._database.write() as connection:
+            return master_data.save_persons(connection, given, at=self._now(), actor=actor, mark=self._mobile_mark)

@@ -1,0 +1,97 @@
+"""Units: what is read of them, and how lists change them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from provisioner.core.api.events import Event
+from provisioner.core.engine.master_data import UnitChanged
+from provisioner.core.model import Unit
+from provisioner.store import master_data, tree
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
+from provisioner.store.db.tables import events, units
+
+
+class StoredUnits:
+    """The units of one store.
+
+    Args:
+
+        database: An open store.
+
+        now: The clock.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._reader = Reader(database)
+        self._now = now
+
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes, by code. What does not exist is left out."""
+        return {row.code: Unit(**row._asdict()) for row in self._reader.among(select(units), units.c.code, codes)}
+
+    def of_custodian(self, person_id: str, /) -> Sequence[Unit]:
+        """Return the units whose custodian this person is, by code."""
+        return self._units(select(units).where(units.c.custodian == person_id).order_by(units.c.code))
+
+    def exist(self) -> bool:
+        """Whether there is any unit."""
+        return bool(self._reader.all(select(units.c.code).limit(1)))
+
+    def all(self) -> Iterator[Unit]:
+        """Yield every unit, by code."""
+        for page in self._reader.pages(select(units), units.c.code):
+            yield from (Unit(**row._asdict()) for row in page)
+
+    def children(self, code: str, /) -> Sequence[Unit]:
+        """Return the units right below the one with this code, by code."""
+        return self._units(select(units).where(units.c.parent == code).order_by(units.c.code))
+
+    def subtree(self, code: str, /) -> Sequence[Unit]:
+        """Return the unit with this code and all below it; each unit stands after its parent."""
+        return self._units(tree.subtree(code))
+
+    def path(self, code: str, /) -> Sequence[Unit]:
+        """Return the units from the top down to the one with this code."""
+        return self._units(tree.path(code))
+
+    def custodian_named_by(self, login: str, /) -> str | None:
+        """Return who last named another custodian for the unit of this account in a list, since it has the account."""
+        query = select(events.c.actor, events.c.body).where(events.c.login == login, events.c.kind == UnitChanged.kind)
+        for row in self._reader.all(query.order_by(events.c.seq.desc())):
+            if "custodian" in json.loads(row.body)["after"]:
+                return str(row.actor)
+        return None
+
+    def save(self, saved: Iterable[Unit], *, actor: str = "") -> Sequence[Event]:
+        """Add these units, or write them over those with the same code, each change with its event; all or none.
+
+        Args:
+
+            saved: The units. Those that are known as they are change nothing.
+
+            actor: Who changes them.
+
+        Returns:
+
+            The events, for the observers.
+
+        Raises:
+
+            StoreError: A parent does not exist, a unit would be above itself, or the store failed.
+        """
+        given = {unit.code: unit for unit in saved}
+        if not given:
+            return ()
+        with self._database.write() as connection:
+            return master_data.save_units(connection, given, at=self._now(), actor=actor)
+
+    def _units(self, query: Select[Any]) -> Sequence[Unit]:
+        return [Unit(**row._asdict()) for row in self._reader.all(query)]
