@@ -67,7 +67,7 @@ def commands(plugin: str) -> list[CliCommand]:
         if command.name in COMMANDS:
             raise PluginError(
                 "plug-in {plugin} adds a command {command}, and the product has one of this name",
-                cure="remove the plug-in from the configuration, and tell whoever wrote it",
+                cure="remove the plug-in from the configuration, and report this to its author",
                 plugin=plugin,
                 command=command.name,
             )

@@ -78,7 +78,7 @@ printable_option = click.option(
     "--html", "file", metavar="FILE", help="Write a printable page for signature to FILE. Use '-' for stdout."
 )
 
-reason_option = click.option("--reason", metavar="TEXT", default="", help="Reason, for the audit log.")
+reason_option = click.option("--reason", metavar="TEXT", default="", help="Reason to record in the audit log.")
 
 
 def changing(command: FunctionT) -> FunctionT:

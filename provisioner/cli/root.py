@@ -139,7 +139,7 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     "--actor",
     metavar="ID",
     callback=_kept("given_actor"),
-    help="ID of the person who runs the command, for the audit log. Default: the operating system user.",
+    help="ID of the person who runs the command. The audit log records it. Default: the operating system user.",
 )
 @click.option(
     "--lang",

@@ -121,7 +121,7 @@ _POLICY = CommandGroup(
         ),
         "due": CommandSpec("List what is due, most urgent first.", "provisioner.cli.commands.policy:due"),
         "sweep": CommandSpec(
-            "Carry out what is due: warnings, rotations and closures.", "provisioner.cli.commands.policy:sweep"
+            "Carry out what is due, such as warnings and rotations.", "provisioner.cli.commands.policy:sweep"
         ),
         "simulate": CommandSpec(
             "Show what the policy would do on each of the next days.", "provisioner.cli.commands.policy:simulate"

@@ -76,7 +76,7 @@ def serve(
     seeds, key = read_seeds(*seed), secrets.find(api_key, Path())
     output = session.output
     if not is_loopback(host):
-        output.note("the mock speaks plain HTTP; whoever is on the network can read the passwords")
+        output.note("the mock uses plain HTTP; anyone on the network can read the passwords")
     with (
         stop_between_steps(output.text("the mock is stopping")) as stop,
         closing(_start(host, port, database, key)) as mock,

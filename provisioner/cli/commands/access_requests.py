@@ -40,7 +40,7 @@ scan_option = click.option(
 )
 @click.option("--reason", metavar="TEXT", required=True, help="Reason, for the supervisor and the audit log.")
 @click.option(
-    "--to", "incoming", type=PERSON, metavar="PERSON", help="Person who receives the account, for a handover."
+    "--to", "incoming", type=PERSON, metavar="PERSON", help="Person who receives the account. Required for a handover."
 )
 @click.option(
     "--officer",
@@ -69,7 +69,7 @@ def submit(
 
     Example:
 
-        provisioner --actor 460017 request submit arge46 --kind rotate --reason "Password forgotten"
+        provisioner request submit hukuk46 --kind rotate --reason 2026/117
     """
     wanted = OperationKind(kind)
     if (wanted is OperationKind.HANDOVER) is (incoming is None):

@@ -97,8 +97,8 @@ def state_of(account: Account, targets: Mapping[str, TargetState], session: Sess
 def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
     """Open accounts for the first time.
 
-    LOGIN is the login that a unit has or is to get. Each account gets a password, which is sent to its holder. To open
-    a closed account, use 'account reopen'.
+    LOGIN is the login of a unit. Each account gets a password, which is sent to its holder. To open a closed account,
+    use 'account reopen'.
     """
     with started(session, dry_run=dry_run) as app:
         return run(session, app, app.accounts.plan_creation(logins, session.initiator(reason)), dry_run=dry_run)
@@ -149,7 +149,7 @@ def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, re
 
     Example:
 
-        provisioner account rotate arge46 --reason "Password disclosed"
+        provisioner account rotate arge46 hukuk46
     """
     with started(session, dry_run=dry_run) as app:
         if request:

@@ -35,7 +35,7 @@ def command(session: Session, target: str, *, junit: Path | None, unit: str | No
     begin with 'sozlesme'. If the target cannot delete accounts, they remain as closed accounts. The exit code is 4 if a
     test fails.
 
-    With --dry-run, the command lists the tests. Their descriptions are in English.
+    With --dry-run, the command lists the tests.
     """
     contract = Contract(config=session.configuration, target=target)
     if dry_run:

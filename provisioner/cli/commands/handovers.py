@@ -51,7 +51,7 @@ def hand_over(
 
     Example:
 
-        provisioner handover arge46 --to 460001 --reason "Transfer"
+        provisioner handover hukuk46 --to 460001 --dry-run
     """
     if bool(incoming) == to_it_unit:
         raise click.UsageError(session.output.text("Give either --to PERSON or --to-it-unit."))

@@ -27,7 +27,7 @@ actor_option = click.option(
     metavar="ID",
     expose_value=False,
     callback=_named,
-    help="ID of the person who decides, for the audit log. Required here or before the command.",
+    help="ID of the person who decides. The audit log records it. Required, here or before the command.",
 )
 
 

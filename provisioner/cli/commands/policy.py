@@ -105,7 +105,7 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
 @json_option
 @click.pass_obj
 def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
-    """Carry out what is due: warnings, rotations and closures.
+    """Carry out what is due, such as warnings and rotations.
 
     Run this command regularly, for example hourly. It also continues incomplete operations. The next sweep retries what
     fails.

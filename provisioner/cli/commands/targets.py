@@ -23,7 +23,7 @@ from provisioner.services.targets import System, systems
 def list_(session: Session) -> ExitCode:
     """List targets and channels and their state.
 
-    The list is in the order of use. The command does not contact the systems; 'check' does.
+    The list is in the order in which operations use the systems. The command does not contact them; 'check' does.
     """
     with session.store() as store:
         found = systems(session.configuration, store, utc_now)

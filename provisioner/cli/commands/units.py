@@ -29,8 +29,8 @@ from provisioner.services.units import changed_units, unit_details
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """Import units from a CSV, TOML or Excel file.
 
-    FILE has the columns code,name,kind,parent,login,custodian. Existing units are updated. No account changes; to open
-    accounts, use 'unit open'.
+    FILE has the columns code,name,kind,parent,login,custodian. Existing units are updated. Accounts do not change; to
+    open accounts, use 'unit open'.
 
     Example:
 
@@ -57,7 +57,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
     """Open or reopen the accounts of units.
 
     Specify unit codes, or one CSV, TOML or Excel FILE, which is imported first. All accounts are opened in one run.
-    Each account gets a new password, which is sent to its holder.
+    Each opened account gets a new password, which is sent to its holder.
 
     Examples:
 
