@@ -25,6 +25,7 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.clearance import HandoverDuties
 from provisioner.core.governance.directives import Defaults
 from provisioner.core.governance.protection import ProtectedAccounts
+from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.governance.request_service import RequestService
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Unit
@@ -90,7 +91,7 @@ class Composition:
         request_service = RequestService(
             access_requests=self.store.access_requests,
             people=planner.people,
-            authority=authority,
+            authority=RequestAuthority(authority),
             record=record,
             now=self.now,
         )

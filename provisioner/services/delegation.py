@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.core.api.errors import DeniedError, InputError, Problem
+from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority, Granted, Revoked, Role, RoleAssignment
 from provisioner.core.model.text import Text
@@ -244,14 +244,7 @@ class Delegation:
             raise InputError([Problem(field="to", message=Text("nobody can act for themselves"))])
         if actor != delegator:
             self.authority.require_own(actor, Role.ADMINISTRATOR, unit)
-        own = self.authority.effective_role(delegator, {role}, unit)
-        if self.authority.enforced and role is not Role.SUPERVISOR and (own is None or own.delegator):
-            raise DeniedError(
-                "{person} does not have this role, or has it by delegation only",
-                cure="it can be delegated by {people}",
-                person=delegator,
-                people=", ".join(self.authority.who({role}, unit)) or "-",
-            )
+        self.authority.require_delegable(role, delegator, unit)
 
     def _granted(self, held: list[RoleAssignment], wanted: RoleAssignment, actor: str, *, dry_run: bool) -> Grant:
         if held:

@@ -116,7 +116,7 @@ def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
         "not_handed_over_on": list(not_on),
     }
     is_masked = handover.incoming == MASK
-    return {**record, "sha256": None if is_masked else canonical.sha256(canonical.canonical(record))}
+    return {**record, "sha256": None if is_masked else canonical.sha256(canonical.canonical_json(record))}
 
 
 def grant_document(grant: RoleAssignment) -> Document:

@@ -13,7 +13,7 @@ import attrs
 from provisioner.core.api.events import Event
 from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.model import OperationKind
-from provisioner.core.model.canonical import canonical, iso, sha256
+from provisioner.core.model.canonical import canonical_json, iso, sha256
 
 #: What a form may ask for: all that officers carry out.
 REQUESTABLE = tuple(kind for kind, spec in KINDS.items() if spec.officer is not OfficerRight.NEVER)
@@ -104,7 +104,7 @@ class AccessRequest:
     def archived(self, at: datetime) -> AccessRequest:
         """Return the form as it is kept for good, with its canonical copy."""
         done = self.changed(state=FormState.ARCHIVED, archived_at=at)
-        copy = canonical(done.facts())
+        copy = canonical_json(done.facts())
         return attrs.evolve(done, archive=copy, archive_sha256=sha256(copy))
 
     def facts(self) -> dict[str, object]:

@@ -281,6 +281,26 @@ class Authority:
                 people=self.named([effective_role.delegator]),
             )
 
+    def require_delegable(self, role: Role, delegator: str, unit: str | None = None) -> None:
+        """Make sure that a role can be delegated: that the delegator has it himself, and not by delegation.
+
+        A supervisor needs no role, because the personnel system names the supervisors.
+
+        Raises:
+
+            DeniedError: The delegator has not; the cure says who has.
+        """
+        own = role is Role.SUPERVISOR or self._has_own(
+            delegator, role, self._path(unit), self.now(), self.records.role_assignments.of
+        )
+        if self.enforced and not own:
+            raise DeniedError(
+                "{person} does not have this role, or has it by delegation only",
+                cure="it can be delegated by {people}",
+                person=delegator,
+                people=", ".join(self.who({role}, unit)) or "-",
+            )
+
     def require_for_units(self, person: str, units: Iterable[Unit]) -> None:
         """Make sure that a person may write these units down: where they are now, and where they would hang.
 

@@ -30,7 +30,8 @@ from provisioner.core.governance.access_requests import (
     RequestRejected,
     RequestSubmitted,
 )
-from provisioner.core.governance.authority import AccessRequestLookup, Authority, EffectiveRole, Role
+from provisioner.core.governance.authority import AccessRequestLookup
+from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.model import Account, OperationKind, OperationState, Person
 from provisioner.core.model.text import Text
 
@@ -77,7 +78,7 @@ class RequestService:
 
         people: Asks the personnel system, so that what is decided rests on current data.
 
-        authority: Who is an officer, and who stands in for whom.
+        authority: Tells who may decide on a request and carry it out.
 
         record: Makes events durable.
 
@@ -86,7 +87,7 @@ class RequestService:
 
     access_requests: AccessRequestRecords
     people: People
-    authority: Authority
+    authority: RequestAuthority
     record: Recorder
     now: Callable[[], datetime]
     #: The operations at whose end there is something to archive, as far as this process has to know.
@@ -117,10 +118,7 @@ class RequestService:
 
             TargetError: The personnel system cannot be asked.
         """
-        if draft.officer == draft.requester:
-            raise DeniedError("{person} cannot be requester and officer of one form", person=draft.requester)
-        if draft.officer and draft.officer == draft.recipient:
-            raise DeniedError("{person} cannot be officer of a form and receive its password", person=draft.officer)
+        self.authority.require_submittable(draft.requester, recipient=draft.recipient, officer=draft.officer)
         for form in self.access_requests.open_for(draft.account.login):
             if (form.kind, form.requester, form.recipient) == (draft.kind, draft.requester, draft.recipient):
                 return form
@@ -178,7 +176,7 @@ class RequestService:
     def may_decide(self, form: AccessRequest, person: str) -> bool:
         """Whether a person is the one to decide on a form, as far as the personnel system can tell now."""
         try:
-            self._answerable_supervisor(form, person)
+            self._require_decider(form, person)
         except (DeniedError, TargetError):
             return False
         return True
@@ -196,10 +194,7 @@ class RequestService:
         """
         if not form.state.is_open or form.recipient is None:
             raise _wrong_state(form)
-        effective_role = self.authority.effective_role(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
-        if _behind(actor, effective_role) & {form.requester, form.recipient} or self._acts_for_party(actor, form):
-            raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
-        self.authority.require(actor, {Role.OFFICER}, form.unit)
+        self.authority.require_confirmer(form, actor)
         mobile = self._known([form.recipient])[form.recipient].mobile
         changes = {"mobile_mark": form.mark_of(mobile), "mobile_confirmed_at": self.now()}
         return self._event(MobileConfirmed, actor, form.changed(**changes, mobile_confirmed_by=actor))
@@ -225,7 +220,7 @@ class RequestService:
         """
         if form.state not in {FormState.APPROVED, FormState.EXECUTING}:
             raise _wrong_state(form)
-        self._require_officer(form, actor)
+        self.authority.require_officer(form, actor)
         self._require_current(form, recipient)
 
     def require_current(self, work: PlannedOperation) -> None:
@@ -262,11 +257,10 @@ class RequestService:
 
             BusyError: Somebody else has changed the form in the meantime.
         """
-        effective_role = self.authority.effective_role(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
         begun = form.changed(
             state=FormState.EXECUTING,
             officer=actor,
-            officer_for=effective_role.delegator if effective_role else None,
+            officer_for=self.authority.officer_for(form, actor),
             begun_at=self.now(),
             operation=operation_id,
         )
@@ -307,66 +301,13 @@ class RequestService:
     def _decided(self, make: type[FormEventT], form: AccessRequest, actor: str, **changes: object) -> FormEventT:
         if form.state is not FormState.SUBMITTED:
             raise _wrong_state(form)
-        answerable = self._answerable_supervisor(form, actor)
-        for person in {actor, answerable} - {None}:
-            if person in {form.requester, form.officer}:
-                raise DeniedError(
-                    "{person} has another part in request {id} and cannot decide on it",
-                    cure="requester, approver and officer have to be three persons",
-                    person=person,
-                    id=form.id,
-                )
+        answerable = self._require_decider(form, actor)
+        self.authority.require_no_other_part(form, actor, answerable)
         decided = form.changed(approver=actor, approver_for=answerable, decided_at=self.now(), **changes)
         return self._event(make, actor, decided)
 
-    def _answerable_supervisor(self, form: AccessRequest, actor: str) -> str | None:
-        """Return for whom the actor would decide; ``None`` for himself.
-
-        Raises:
-
-            DeniedError: He is not the one to decide.
-        """
-        requester = self._known([form.requester])[form.requester]
-        supervisor = requester.supervisor
-        if supervisor is None:
-            effective_role = self.authority.effective_role(actor, {Role.SUPERVISOR}, requester.unit)
-            if effective_role:
-                return effective_role.delegator
-        elif actor == supervisor:
-            return None
-        elif self.authority.delegates(actor, supervisor, Role.SUPERVISOR, requester.unit):
-            return supervisor
-        others = [supervisor] if supervisor else self.authority.who({Role.SUPERVISOR}, requester.unit)
-        raise DeniedError(
-            "{person} is not the supervisor of {requester}, and does not stand in for one",
-            cure="it can be decided by {people}, or whoever this one delegates it to",
-            person=actor,
-            requester=form.requester,
-            people=", ".join(others) or "-",
-        )
-
-    def _require_officer(self, form: AccessRequest, actor: str) -> None:
-        effective_role = self.authority.require(actor, {Role.OFFICER}, form.unit)
-        persons = _behind(actor, effective_role)
-        if persons & {form.requester, form.recipient, *form.deciders} or self._acts_for_party(actor, form):
-            raise DeniedError(
-                "{person} has another part in request {id} and cannot carry it out",
-                cure="requester, approver and officer have to be three persons, and the officer receives no password",
-                person=actor,
-                id=form.id,
-            )
-        is_administrator = effective_role and effective_role.role is Role.ADMINISTRATOR
-        if form.officer and form.officer not in persons and form.state is FormState.APPROVED and not is_administrator:
-            raise DeniedError(
-                "request {id} names another officer",
-                cure="it can be carried out by {officer}",
-                id=form.id,
-                officer=form.officer,
-            )
-
-    def _acts_for_party(self, actor: str, form: AccessRequest) -> bool:
-        """Whether an officer, in whatever right, stands in for who asks or for who receives the password."""
-        return any(self.authority.acts_for(actor, party) for party in (form.requester, form.recipient) if party)
+    def _require_decider(self, form: AccessRequest, actor: str) -> str | None:
+        return self.authority.require_decider(form, actor, self._known([form.requester])[form.requester])
 
     def _require_current(self, form: AccessRequest, recipient: str | None) -> None:
         found = self._known([form.requester, form.recipient])
@@ -401,11 +342,6 @@ class RequestService:
 
     def _event(self, make: type[FormEventT], actor: str, form: AccessRequest) -> FormEventT:
         return make(at=self.now(), actor=actor, login=form.login, operation_id=form.operation or "", form=form)
-
-
-def _behind(actor: str, effective_role: EffectiveRole | None) -> set[str]:
-    """Return who acts: the actor, and who is answerable for it."""
-    return {actor, effective_role.delegator} if effective_role and effective_role.delegator else {actor}
 
 
 def _wrong_state(form: AccessRequest) -> InputError:

@@ -10,7 +10,7 @@ from datetime import datetime
 from provisioner.core.model.text import printable_json
 
 
-def canonical(record: Mapping[str, object]) -> str:
+def canonical_json(record: Mapping[str, object]) -> str:
     """Return a record as JSON with sorted keys and no spaces, in the letters that people write.
 
     Only characters that have no shape of their own are written as escapes.

@@ -458,3 +458,36 @@ def planned(actor: str, kind: OperationKind = OperationKind.CLOSE) -> OperationP
     return OperationPlanned(
         at=NOW, actor=actor, login=ACCOUNT.login, operation_id="o1", operation=operation, account=ACCOUNT
     )
+
+
+class TestDelegable:
+    """Nobody passes on what was only lent."""
+
+    @pytest.fixture(name="lent")
+    def _lent(self, known: Known, authority: Authority) -> Authority:
+        known.grants.append(role("deputy", Role.OFFICER, "46-1", delegator="officer"))
+        return authority
+
+    @pytest.mark.parametrize("unit", ["46-1", SCHOOL.code])
+    def test_is_a_role_of_ones_own(self, authority: Authority, unit: str) -> None:
+        authority.require_delegable(Role.OFFICER, "officer", unit)
+
+    @pytest.mark.parametrize("unit", ["46", "46-2", None])
+    def test_is_no_role_for_more_units_than_it_holds(self, authority: Authority, unit: str | None) -> None:
+        with pytest.raises(DeniedError):
+            authority.require_delegable(Role.OFFICER, "officer", unit)
+
+    def test_is_no_role_that_was_delegated(self, lent: Authority) -> None:
+        with pytest.raises(DeniedError, match="by delegation only") as caught:
+            lent.require_delegable(Role.OFFICER, "deputy", "46-1")
+
+        assert "officer" in str(caught.value.cure)
+
+    def test_is_the_role_of_an_administrator_of_the_configuration(self, authority: Authority) -> None:
+        authority.require_delegable(Role.ADMINISTRATOR, "admin")
+
+    def test_is_what_a_supervisor_does_whom_the_personnel_system_names(self, authority: Authority) -> None:
+        authority.require_delegable(Role.SUPERVISOR, "stranger", SCHOOL.code)
+
+    def test_is_everything_where_authority_is_not_enforced(self, known: Known) -> None:
+        Authority(records=known, enforced=False, now=lambda: NOW).require_delegable(Role.OFFICER, "stranger")

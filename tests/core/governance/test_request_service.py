@@ -23,6 +23,7 @@ from provisioner.core.governance.access_requests import (
     RequestSubmitted,
 )
 from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.governance.request_service import AccessRequestDraft, RequestService
 from provisioner.core.model import Account, OperationKind, OperationState, Person
 from provisioner.testing.harness import QUICK
@@ -81,7 +82,7 @@ class Desk:
         return RequestService(
             access_requests=self,
             people=People(find, lambda _: {}, Retry(QUICK, threading.Event())),
-            authority=Authority(records=Office(GRANTS), now=lambda: NOW, enforced=True),
+            authority=RequestAuthority(Authority(records=Office(GRANTS), now=lambda: NOW, enforced=True)),
             record=self.record,
             now=lambda: NOW,
         )

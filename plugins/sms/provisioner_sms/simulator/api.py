@@ -30,7 +30,7 @@ from provisioner.core.model import mobile
 from provisioner.core.model.secret import Secret
 from provisioner_sms.service import Call, HttpReply
 from provisioner_sms.simulator.faults import Script, SmsFault, SmsFaultOrder
-from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage, canonical
+from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage, international
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -70,7 +70,7 @@ class Api:
         planned = self.script.next()
         if refusal := _refusal(planned):
             return refusal
-        self.inbox.take(message_id=message_id, to=canonical(to), sender=sender, text=text)
+        self.inbox.take(message_id=message_id, to=international(to), sender=sender, text=text)
         if planned is not None and planned.fault is SmsFault.DELAY:
             self.stopping.wait(planned.seconds)
         self.inbox.deliver(message_id)

@@ -105,7 +105,7 @@ class Inbox:
         arrived = "WHERE received_at IS NOT NULL"
         if number is None:
             return list(self._select(f"{arrived} ORDER BY number"))
-        return list(self._select(f"{arrived} AND recipient = ? ORDER BY number", canonical(number)))
+        return list(self._select(f"{arrived} AND recipient = ? ORDER BY number", international(number)))
 
     def _select(self, clause: str, *values: str) -> Iterator[ReceivedMessage]:
         with self._connection() as connection:
@@ -130,7 +130,7 @@ class Inbox:
             yield connection
 
 
-def canonical(number: str) -> str:
+def international(number: str) -> str:
     """Return *number* as ``+905321234567`` if it can be read as a Turkish mobile number, and as it is if not."""
     try:
         return parse(number, ("TR",))

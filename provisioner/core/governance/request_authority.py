@@ -1,0 +1,144 @@
+"""Who may decide on an access request and carry it out: requester, approver and officer are three persons (001 ¶4)."""
+
+from __future__ import annotations
+
+import attrs
+
+from provisioner.core.api.errors import DeniedError
+from provisioner.core.governance.access_requests import AccessRequest, FormState
+from provisioner.core.governance.authority import Authority, EffectiveRole, Role
+from provisioner.core.model import Person
+
+
+@attrs.frozen
+class RequestAuthority:
+    """Tells what somebody may do with an access request.
+
+    Args:
+
+        authority: Tells who has which role, and who acts for whom.
+    """
+
+    _authority: Authority
+
+    def require_submittable(self, requester: str, *, recipient: str | None, officer: str | None) -> None:
+        """Make sure that the officer whom a request names has no other part in it.
+
+        Raises:
+
+            DeniedError: The officer has.
+        """
+        if officer == requester:
+            raise DeniedError("{person} cannot be requester and officer of one form", person=requester)
+        if officer and officer == recipient:
+            raise DeniedError("{person} cannot be officer of a form and receive its password", person=officer)
+
+    def require_decider(self, form: AccessRequest, actor: str, requester: Person) -> str | None:
+        """Make sure that the actor is the requester's supervisor, or acts for this one.
+
+        Args:
+
+            form: The request.
+
+            actor: Who decides.
+
+            requester: Who submitted the request, as the personnel system knows the person now.
+
+        Returns:
+
+            For whom the actor decides; ``None`` for nobody else.
+
+        Raises:
+
+            DeniedError: The actor is not the one to decide; the cure says who is.
+        """
+        supervisor = requester.supervisor
+        if supervisor is None:
+            effective_role = self._authority.effective_role(actor, {Role.SUPERVISOR}, requester.unit)
+            if effective_role:
+                return effective_role.delegator
+        elif actor == supervisor:
+            return None
+        elif self._authority.delegates(actor, supervisor, Role.SUPERVISOR, requester.unit):
+            return supervisor
+        others = [supervisor] if supervisor else self._authority.who({Role.SUPERVISOR}, requester.unit)
+        raise DeniedError(
+            "{person} is not the supervisor of {requester}, and does not stand in for one",
+            cure="it can be decided by {people}, or whoever this one delegates it to",
+            person=actor,
+            requester=form.requester,
+            people=", ".join(others) or "-",
+        )
+
+    def require_no_other_part(self, form: AccessRequest, *deciders: str | None) -> None:
+        """Make sure that those who decide on a request neither submitted it nor are to carry it out.
+
+        Raises:
+
+            DeniedError: One of them did, or is.
+        """
+        for person in {*deciders} - {None}:
+            if person in {form.requester, form.officer}:
+                raise DeniedError(
+                    "{person} has another part in request {id} and cannot decide on it",
+                    cure="requester, approver and officer have to be three persons",
+                    person=person,
+                    id=form.id,
+                )
+
+    def require_confirmer(self, form: AccessRequest, actor: str) -> None:
+        """Make sure that the actor may answer for the recipient's mobile number.
+
+        Raises:
+
+            DeniedError: The actor is not an officer for the unit, or is who the password goes to.
+        """
+        if self._behind(form, actor) & {form.requester, form.recipient} or self._acts_for_party(form, actor):
+            raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
+        self._authority.require(actor, {Role.OFFICER}, form.unit)
+
+    def require_officer(self, form: AccessRequest, actor: str) -> None:
+        """Make sure that the actor may carry a request out.
+
+        Raises:
+
+            DeniedError: The actor is no officer for the unit, has another part in the request, or another officer is
+                named.
+        """
+        effective_role = self._authority.require(actor, {Role.OFFICER}, form.unit)
+        persons = _persons(actor, effective_role)
+        if persons & {form.requester, form.recipient, *form.deciders} or self._acts_for_party(form, actor):
+            raise DeniedError(
+                "{person} has another part in request {id} and cannot carry it out",
+                cure="requester, approver and officer have to be three persons, and the officer receives no password",
+                person=actor,
+                id=form.id,
+            )
+        is_administrator = effective_role and effective_role.role is Role.ADMINISTRATOR
+        if form.officer and form.officer not in persons and form.state is FormState.APPROVED and not is_administrator:
+            raise DeniedError(
+                "request {id} names another officer",
+                cure="it can be carried out by {officer}",
+                id=form.id,
+                officer=form.officer,
+            )
+
+    def officer_for(self, form: AccessRequest, actor: str) -> str | None:
+        """Return for whom an officer carries a request out; ``None`` for nobody else."""
+        effective_role = self._officers_role(form, actor)
+        return effective_role.delegator if effective_role else None
+
+    def _officers_role(self, form: AccessRequest, actor: str) -> EffectiveRole | None:
+        return self._authority.effective_role(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
+
+    def _behind(self, form: AccessRequest, actor: str) -> set[str]:
+        return _persons(actor, self._officers_role(form, actor))
+
+    def _acts_for_party(self, form: AccessRequest, actor: str) -> bool:
+        """Whether an officer, in any right, acts for the requester or for the recipient of the password."""
+        return any(self._authority.acts_for(actor, party) for party in (form.requester, form.recipient) if party)
+
+
+def _persons(actor: str, effective_role: EffectiveRole | None) -> set[str]:
+    """Return who acts: the actor, and who remains accountable."""
+    return {actor, effective_role.delegator} if effective_role and effective_role.delegator else {actor}

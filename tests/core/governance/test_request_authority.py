@@ -1,0 +1,121 @@
+"""Who may do what with an access request: three persons have three parts in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from provisioner.core.api.errors import DeniedError
+from provisioner.core.governance.access_requests import AccessRequest, FormState
+from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.request_authority import RequestAuthority
+from provisioner.core.model import OperationKind, Person
+from tests.core.governance.offices import NOW, Office, assignment
+
+ASKS = Person(id="asks", name="Ayşe Işık", unit="s1", supervisor="boss")
+GRANTS = [
+    assignment("officer", Role.OFFICER, unit="46"),
+    assignment("admin", Role.ADMINISTRATOR),
+    assignment("head", Role.SUPERVISOR, unit="s1"),
+    assignment("deputy", Role.SUPERVISOR, unit="s1", delegator="boss", starts_at=NOW),
+    assignment("relief", Role.OFFICER, unit="46", delegator="officer", starts_at=NOW),
+    assignment("friend", Role.OFFICER, unit="46"),
+    assignment("friend", Role.SUPERVISOR, unit="s1", delegator="holder", starts_at=NOW),
+]
+
+
+def form(**more: Any) -> AccessRequest:
+    facts: dict[str, Any] = {
+        "id": "f1",
+        "kind": OperationKind.ROTATE,
+        "login": "a",
+        "unit": "s1",
+        "requester": "asks",
+        "reason": "lost",
+        "recipient": "holder",
+        "submitted_at": NOW,
+    }
+    return AccessRequest(**{**facts, **more})
+
+
+APPROVED = form(state=FormState.APPROVED, approver="boss")
+
+
+@pytest.fixture(name="authority")
+def _authority() -> RequestAuthority:
+    return RequestAuthority(Authority(records=Office(GRANTS), now=lambda: NOW, enforced=True))
+
+
+@pytest.mark.parametrize("other", [{"recipient": "officer"}, {"requester": "officer"}])
+def test_an_officer_is_not_named_who_asks_or_receives(authority: RequestAuthority, other: dict[str, str]) -> None:
+    given = {"requester": "asks", "recipient": "holder", **other}
+    with pytest.raises(DeniedError, match="officer"):
+        authority.require_submittable(given["requester"], recipient=given["recipient"], officer="officer")
+
+
+def test_without_an_officer_nobody_has_two_parts(authority: RequestAuthority) -> None:
+    authority.require_submittable("asks", recipient=None, officer=None)
+
+
+@pytest.mark.parametrize(("actor", "decides_for"), [("boss", None), ("deputy", "boss")])
+def test_the_supervisor_decides_or_a_delegate(authority: RequestAuthority, actor: str, decides_for: str | None) -> None:
+    assert authority.require_decider(form(), actor, ASKS) == decides_for
+
+
+def test_where_no_supervisor_is_named_the_role_decides(authority: RequestAuthority) -> None:
+    assert authority.require_decider(form(), "head", Person(id="asks", name="Ayşe Işık", unit="s1")) is None
+
+
+@pytest.mark.parametrize("actor", ["asks", "head", "officer", "admin"])
+def test_nobody_else_decides_and_who_could_is_named(authority: RequestAuthority, actor: str) -> None:
+    with pytest.raises(DeniedError) as caught:
+        authority.require_decider(form(), actor, ASKS)
+
+    assert "boss" in str(caught.value.cure)
+
+
+@pytest.mark.parametrize("deciders", [("asks",), ("deputy", "officer")])
+def test_neither_the_requester_nor_the_named_officer_decides(
+    authority: RequestAuthority, deciders: tuple[str, ...]
+) -> None:
+    with pytest.raises(DeniedError, match="another part"):
+        authority.require_no_other_part(form(officer="officer"), *deciders)
+
+
+def test_of_who_decides_for_nobody_else_nothing_more_is_asked(authority: RequestAuthority) -> None:
+    authority.require_no_other_part(form(), "boss", None)
+
+
+@pytest.mark.parametrize("actor", ["officer", "relief", "admin"])
+def test_an_officer_confirms_a_number_and_carries_the_request_out(authority: RequestAuthority, actor: str) -> None:
+    authority.require_confirmer(APPROVED, actor)
+    authority.require_officer(APPROVED, actor)
+
+
+@pytest.mark.parametrize("actor", ["asks", "holder", "head", "friend"])
+def test_who_receives_the_password_or_acts_for_them_does_neither(authority: RequestAuthority, actor: str) -> None:
+    """They could let the password go to a number of their own."""
+    with pytest.raises(DeniedError):
+        authority.require_confirmer(APPROVED, actor)
+    with pytest.raises(DeniedError):
+        authority.require_officer(APPROVED, actor)
+
+
+def test_who_has_approved_does_not_carry_it_out(authority: RequestAuthority) -> None:
+    with pytest.raises(DeniedError, match="another part"):
+        authority.require_officer(form(state=FormState.APPROVED, approver="officer"), "officer")
+
+
+def test_another_officer_than_the_named_one_does_not_carry_it_out(authority: RequestAuthority) -> None:
+    named = form(state=FormState.APPROVED, approver="boss", officer="second")
+    with pytest.raises(DeniedError, match="names another officer"):
+        authority.require_officer(named, "officer")
+    authority.require_officer(named, "admin")
+
+
+@pytest.mark.parametrize(("actor", "officer"), [("officer", None), ("relief", "officer")])
+def test_for_whom_a_delegate_carries_it_out_is_known(
+    authority: RequestAuthority, actor: str, officer: str | None
+) -> None:
+    assert authority.officer_for(APPROVED, actor) == officer
