@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from provisioner.testing import dovecot, kannel, slapd
+from provisioner.testing import dirsrv389, dovecot, kannel, slapd
 
 #: What tells which Debian packages a server lacks, by the name of the module that starts it.
 SERVERS: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "slapd": slapd.missing_packages,
+    "dirsrv389": dirsrv389.missing_packages,
     "dovecot": dovecot.missing_packages,
     "kannel": kannel.missing_packages,
 }

@@ -12,41 +12,25 @@ Nothing of it survives :meth:`Slapd.stop`. The files are where Debian's packages
 
 from __future__ import annotations
 
-import os
-import pwd
 import secrets
-import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import ClassVar, Self, TypedDict
+from typing import ClassVar
 
 import attrs
 
-from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
-from provisioner.testing.ports import free_ports, is_open
+from provisioner.testing.ports import free_ports
+from provisioner.testing.private import OPENSSL, PrivateServer, give_away, identity, make_certificate, missing_of, run
 
 SLAPD = "/usr/sbin/slapd"
 SLAPADD = "/usr/sbin/slapadd"
-OPENSSL = "/usr/bin/openssl"
 
 #: What is used of each Debian package.
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "slapd": (SLAPD, SLAPADD, "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/inetorgperson.ldif"),
     "openssl": (OPENSSL,),
 }
-
-#: Who runs the server when the caller is root.
-UNPRIVILEGED = "nobody"
-
-#: How long the server may take to open its ports, in seconds.
-PATIENCE = 20.0
 
 CONFIG = """\
 dn: cn=config
@@ -151,11 +135,11 @@ pwdAttribute: userPassword
 
 def missing_packages() -> tuple[str, ...]:
     """Return the Debian packages without which no server can be started here."""
-    return tuple(name for name, files in PACKAGES.items() if not all(Path(file).exists() for file in files))
+    return missing_of(PACKAGES)
 
 
 @attrs.define(eq=False, kw_only=True)
-class Slapd:
+class Slapd(PrivateServer):
     """One private server. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
     Args:
@@ -183,6 +167,7 @@ class Slapd:
             interrupt the replication.
     """
 
+    name: ClassVar[str] = "slapd"
     suffix: ClassVar[str] = "dc=directory,dc=test"
     #: The container of the accounts.
     base_dn: ClassVar[str] = f"ou=units,{suffix}"
@@ -205,12 +190,8 @@ class Slapd:
     provider_port: int | None = None
     bind_password: Secret = attrs.field(init=False)
     admin_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
-    folder: Path = attrs.field(init=False)
     port: int = attrs.field(init=False)
     tls_port: int = attrs.field(init=False)
-    _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
-    _prepared: bool = attrs.field(default=False, init=False)
-    _exit: ExitStack = attrs.field(factory=ExitStack, init=False)
 
     @bind_password.default
     def _bind_password(self) -> Secret:
@@ -243,80 +224,27 @@ class Slapd:
             "policy_dn": self.policy_dn,
         }
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+    def _missing(self) -> Sequence[str]:
+        return missing_packages()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.stop()
+    def _ports(self) -> Sequence[int]:
+        return self.port, self.tls_port
 
-    def start(self) -> None:
-        """Start the server and wait until its ports are open; after :meth:`kill`, with the content it had.
-
-        Raises:
-
-            ConfigurationError: A Debian package is missing, or the server does not start.
-        """
-        try:
-            if not self._prepared:
-                self._prepare()
-            self._run()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End the server and remove all it had. May be called twice."""
-        self.kill()
-        self._exit.close()
-        self._prepared = False
-
-    def kill(self) -> None:
-        """End the server at once, as a crash does. :meth:`start` brings it back on the same ports."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        """Stop it from answering, while its ports stay open."""
-        if self._process:
-            self._process.send_signal(signal.SIGSTOP)
-            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-
-    def resume(self) -> None:
-        """Let it answer again."""
-        if self._process:
-            self._process.send_signal(signal.SIGCONT)
-
-    def _run(self) -> None:
+    def _command(self) -> Sequence[str]:
         listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"
-        with (self.folder / "slapd.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [SLAPD, "-d0", "-F", str(self.folder / "config"), "-h", listen], stdout=log, stderr=log, **_identity()
-            )
-        self._wait()
+        return [SLAPD, "-d0", "-F", str(self.folder / "config"), "-h", listen]
 
     def _prepare(self) -> None:
-        """Make the folder with the certificate, the configuration and the first entries."""
-        if missing := missing_packages():
-            raise ConfigurationError(
-                "a private directory needs {packages}",
-                cure="install it, for example with: apt-get install {packages}",
-                packages=" ".join(missing),
-            )
-        self.folder = Path(self._exit.enter_context(TemporaryDirectory(prefix="slapd-")))
         self.port, self.tls_port = free_ports(2)
         (self.folder / "bind.password").touch(mode=0o600)
         (self.folder / "bind.password").write_text(self.bind_password.reveal(), encoding="utf-8")
         (self.folder / "data").mkdir()
         (self.folder / "config").mkdir()
         make_certificate(self.folder / "server.pem", self.folder / "server.key")
-        _give_away(self.folder)
+        give_away(self.folder)
         self._load("-n0", "".join([CONFIG, PPOLICY if self.ppolicy else "", SYNCPROV if self.replicated else ""]))
         if not self.provider:
             self._load("-n1", CONTENT if self.ppolicy else CONTENT.partition("dn: {policy_dn}")[0])
-        self._prepared = True
 
     def _load(self, database: str, template: str) -> None:
         ldif = template.format(
@@ -336,7 +264,7 @@ class Slapd:
             restrictions="\n".join(self._restrictions()) or "# nothing is restricted",
             replica=self._replica(),
         )
-        _run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, _identity())
+        run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, identity())
 
     def _restrictions(self) -> Iterator[str]:
         yield from (f"olcAccess: to attrs={name} by * none" for name in self.hidden)
@@ -357,47 +285,3 @@ class Slapd:
             admin_dn=self.admin_dn,
             admin_password=self.provider.admin_password.reveal(),
         )
-
-    def _wait(self) -> None:
-        """Wait until both ports are open."""
-        deadline = time.monotonic() + PATIENCE
-        while not all(is_open(port) for port in (self.port, self.tls_port)):
-            if (self._process and self._process.poll() is not None) or time.monotonic() > deadline:
-                output = (self.folder / "slapd.log").read_text(encoding="utf-8", errors="replace")
-                raise ConfigurationError("the private directory does not start: {output}", output=output.strip())
-            time.sleep(0.01)
-
-
-def make_certificate(certificate: Path, key: Path) -> None:
-    """Make a certificate for ``localhost`` that signs itself, good for a week."""
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subject = ["-subj", "/CN=localhost", "-addext", names, "-days", "7"]
-    _run([OPENSSL, "req", "-x509", *curve, *subject, "-out", str(certificate), "-keyout", str(key)], "", {})
-
-
-class _Identity(TypedDict, total=False):
-    """Who a process runs as."""
-
-    user: str
-    group: int
-    extra_groups: list[int]
-
-
-def _run(command: list[str], stdin: str, identity: _Identity) -> None:
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, **identity)
-    if done.returncode:
-        raise ConfigurationError("{command} failed: {output}", command=command[0], output=done.stderr.strip())
-
-
-def _identity() -> _Identity:
-    """Give root's rights up, if we have them."""
-    if os.geteuid() != 0:
-        return {}
-    return {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid, "extra_groups": []}
-
-
-def _give_away(folder: Path) -> None:
-    if identity := _identity():
-        for path in (folder, *folder.rglob("*")):
-            shutil.chown(path, identity["user"], identity["group"])

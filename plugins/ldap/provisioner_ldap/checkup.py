@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable
 from contextlib import closing
 
@@ -79,12 +80,12 @@ def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
     family.expect_support(root, session.server)
     for base in settings.bases:
         _expect_base(base, session)
-    place = family.policy_place(settings.policy_dn, root)
-    policy = session.read(place, family.policy) if place else Entry("")
+    policies = [session.read(place, family.policy) for place in family.policy_places(settings.policy_dn, root)]
+    policy = Entry("", dict(ChainMap(*(dict(found.values) for found in policies))))
     judgement = family.judge(policy, session.server, policed=session.policed)
     concerns = {
         UNENCRYPTED: session.tls_version is None,
-        POLICY_UNREADABLE: settings.policy_dn is not None and not policy.exists,
+        POLICY_UNREADABLE: any(found.dn == settings.policy_dn and not found.exists for found in policies),
     }
     facts = {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}
     until = session.certificate_until

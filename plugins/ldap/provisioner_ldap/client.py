@@ -237,8 +237,8 @@ class LdapSession:
 
     def modify(self, dn: str, attributes: Attributes) -> None:
         """Replace the values of attributes, all of them or none."""
-        changes = {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
-        self._kept(self._change(dn, self._connection.modify, dn, changes, controls=_POLICY_CONTROL), attributes)
+        answer = self._change(dn, self._connection.modify, dn, _replacing(attributes), controls=_POLICY_CONTROL)
+        self._kept(answer, attributes)
 
     def delete(self, dn: str) -> bool:
         """Remove an entry. Return ``False`` if it is not there."""
@@ -246,7 +246,7 @@ class LdapSession:
         return answer.code != results.RESULT_NO_SUCH_OBJECT and self._succeeded(answer).ok
 
     def set_password(self, dn: str, password: Secret) -> LdapResult:
-        """Let the server set and hash a password. The answer says whether it did.
+        """Set a password, which the server hashes. The answer says whether it did.
 
         Raises:
 
@@ -254,9 +254,12 @@ class LdapSession:
 
             TargetError: The server cannot do it, or does not answer.
         """
-        connection = self._connection
+        connection, family = self._connection, self.family
 
         def send() -> None:
+            if attributes := family.written(password):
+                connection.modify(dn, _replacing(attributes), controls=_POLICY_CONTROL)
+                return
             request = PasswdModifyRequestValue()
             request["userIdentity"] = dn.encode()
             request["newPasswd"] = _encoded(password, self.server)
@@ -464,6 +467,10 @@ def _encoded(password: Secret, server: str) -> bytes:
     with suppress(UnicodeEncodeError):
         return password.reveal().encode()
     raise SecretRefusedError("the password cannot be sent to {server}", server=server)
+
+
+def _replacing(attributes: Attributes) -> dict[str, list[tuple[str, list[bytes]]]]:
+    return {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
 
 
 def _close_socket(connection: Any) -> None:

@@ -130,7 +130,7 @@ class Directory:
             adopted.modify(former.differences(wanted, schema=session.schema))
             adopted.set_password(request.secret)
             # Last, so that the account is never open with the password of its last holder.
-            adopted.modify(self._family.enabling(former))
+            adopted.enable(self.now())
         return self._applied(adopted.undo)
 
     def _shut(self, session: LdapSession, dn: str) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -95,6 +96,21 @@ class Rewrite:
         if attributes:
             self.session.modify(self.former.dn, attributes)
             self.undo.touched.update(attributes)
+
+    def enable(self, now: datetime) -> None:
+        """Remove what keeps the account from logging in, and see that nothing else does.
+
+        Raises:
+
+            ConflictError: Something does that is not the entry's own.
+        """
+        changes = self.family.enabling(self.former)
+        if not changes:
+            return
+        self.modify(changes)
+        enabled = self.session.read(self.former.dn, self.family.locks)
+        if lock := self.family.lock(enabled, now):
+            raise self.family.still_disabled(enabled, lock)
 
     def set_password(self, secret: Secret) -> None:
         """Set the password. One that the entry has already is fine, whatever the policy says of using it again."""

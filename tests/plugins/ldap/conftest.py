@@ -17,6 +17,7 @@ import pytest
 
 from provisioner.core.model import Account
 from provisioner.testing import samples
+from provisioner.testing.dirsrv389 import NsSlapd
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.settings import LdapSettings
@@ -87,7 +88,7 @@ def _account() -> Account:
 class Administrator:
     """Looks at a server, and changes things behind the plug-in's back, with ldap3 and nothing of ours."""
 
-    def __init__(self, server: Slapd) -> None:
+    def __init__(self, server: Slapd | NsSlapd) -> None:
         self._server = server
         self._connection = self._bound(server.admin_dn, server.admin_password.reveal())
 

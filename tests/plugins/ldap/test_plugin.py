@@ -26,7 +26,7 @@ from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import checkup, errors
-from provisioner_ldap.families import openldap
+from provisioner_ldap.families import dirsrv389, openldap
 from tests.translations import turkish
 
 FILE = """\
@@ -137,6 +137,9 @@ def cures_in_the_tables() -> set[str]:
 def warnings() -> set[str]:
     return {
         checkup.UNENCRYPTED,
+        dirsrv389.HASHES_REFUSED,
+        dirsrv389.POLICY_HIDDEN,
+        dirsrv389.TOO_YOUNG,
         openldap.NOT_POLICED,
         checkup.POLICY_UNREADABLE,
         openldap.NOT_RESTORABLE,

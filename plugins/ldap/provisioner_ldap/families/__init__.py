@@ -30,6 +30,7 @@ ROOT = (
 )
 
 _OWN: Mapping[str, str] = {
+    "389ds": "provisioner_ldap.families.dirsrv389:Dirsrv389",
     "openldap": "provisioner_ldap.families.openldap:OpenLdap",
 }
 

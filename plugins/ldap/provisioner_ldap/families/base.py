@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import ClassVar
 
 import attrs
 
-from provisioner.core.api.errors import RefusedError, TargetError
+from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefusedError, TargetError
 from provisioner.core.api.messages import PasswordLimits, Presence
+from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry
 from provisioner_ldap.errors import NOT_ACCEPTED, LdapResult, from_answer
@@ -85,6 +87,24 @@ class Family(ABC):
         """Return what to put back after a password was set, so that a closed account stays closed."""
         return {}
 
+    def still_disabled(self, entry: Entry, lock: str) -> TargetError:
+        """Return the error for an account that was enabled and is not."""
+        return ConflictError(
+            "{dn} cannot be enabled: {lock}",
+            cure="let an administrator of the directory remove what disables it",
+            dn=entry.dn,
+            lock=lock,
+        )
+
+    def written(self, secret: Secret) -> Attributes | None:  # noqa: ARG002 - the operation needs no help
+        """Return what to replace so that an entry has a password; ``None`` lets the Password Modify operation set it.
+
+        Raises:
+
+            SecretRefusedError: The directory would not keep it as it is.
+        """
+        return None
+
     def same_password(self, answer: LdapResult) -> bool:  # noqa: ARG002 - most directories do not say it
         """Tell whether a refusal says that the account has this password already."""
         return False
@@ -125,9 +145,9 @@ class Family(ABC):
         """
         expect_unmistakable(login)
 
-    def policy_place(self, policy_dn: str | None, root: Entry) -> str | None:  # noqa: ARG002 - some have a fixed place
-        """Return the name of the entry that holds the password policy, if there is one to look at."""
-        return policy_dn
+    def policy_places(self, policy_dn: str | None, root: Entry) -> tuple[str, ...]:  # noqa: ARG002 - some need it
+        """Return the names of the entries that hold the password policy. Of an attribute, the first entry counts."""
+        return (policy_dn,) if policy_dn else ()
 
     def expect_support(self, root: Entry, server: str) -> None:  # noqa: B027 - most need nothing special
         """See that a server offers what the changes need.
@@ -153,6 +173,18 @@ class Family(ABC):
             MisconfiguredError: No password could be set.
         """
         return Judgement()
+
+
+def encoded(secret: Secret, encoding: str = "utf-8") -> bytes:
+    """Return a password as an attribute holds it. The error for one that has no such form does not quote it.
+
+    Raises:
+
+        SecretRefusedError: It cannot be encoded.
+    """
+    with suppress(UnicodeEncodeError):
+        return secret.reveal().encode(encoding)
+    raise SecretRefusedError("the password has a form that the directory would not keep as it is")
 
 
 def number(policy: Entry, name: str) -> int:

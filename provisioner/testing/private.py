@@ -1,0 +1,180 @@
+"""What private servers for tests have in common: a temporary folder, ports on loopback, and one process."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import ClassVar, Self, TypedDict
+
+import attrs
+
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.testing.ports import is_open
+
+OPENSSL = "/usr/bin/openssl"
+
+#: Who runs a server when the caller is root.
+UNPRIVILEGED = "nobody"
+
+#: How long a server may take to open its ports, in seconds.
+PATIENCE = 60.0
+
+
+class Identity(TypedDict, total=False):
+    """Who a process runs as."""
+
+    user: str
+    group: int
+    extra_groups: list[int]
+
+
+@attrs.define(eq=False, kw_only=True)
+class PrivateServer(ABC):
+    """One private server. Use it as a context manager, or call :meth:`start` and :meth:`stop`."""
+
+    #: What its folder is called, and it in messages.
+    name: ClassVar[str]
+
+    folder: Path = attrs.field(init=False)
+    _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
+    _prepared: bool = attrs.field(default=False, init=False)
+    _exit: ExitStack = attrs.field(factory=ExitStack, init=False)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and wait until its ports are open; after :meth:`kill`, with the content it had.
+
+        Raises:
+
+            ConfigurationError: A Debian package is missing, or the server does not start.
+        """
+        try:
+            if not self._prepared:
+                self._expect_packages()
+                self.folder = Path(self._exit.enter_context(TemporaryDirectory(prefix=f"{self.name}-")))
+                self._prepare()
+                self._prepared = True
+            self._run()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the server and remove all it had. May be called twice."""
+        self.kill()
+        self._exit.close()
+        self._prepared = False
+
+    def kill(self) -> None:
+        """End the server at once, as a crash does. :meth:`start` brings it back on the same ports."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Stop it from answering, while its ports stay open."""
+        if self._process:
+            self._process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def resume(self) -> None:
+        """Let it answer again."""
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
+
+    @abstractmethod
+    def _missing(self) -> Sequence[str]:
+        """Return the Debian packages without which it cannot be started here."""
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Fill the folder with the certificate, the configuration and the first entries."""
+
+    @abstractmethod
+    def _command(self) -> Sequence[str]:
+        """Return what starts it in the foreground."""
+
+    @abstractmethod
+    def _ports(self) -> Sequence[int]:
+        """Return the ports that it opens."""
+
+    def _output(self) -> str:
+        """Return what it has said so far."""
+        return (self.folder / "output.log").read_text(encoding="utf-8", errors="replace").strip()
+
+    def _expect_packages(self) -> None:
+        if missing := self._missing():
+            raise ConfigurationError(
+                "a private directory needs {packages}",
+                cure="install it, for example with: apt-get install {packages}",
+                packages=" ".join(missing),
+            )
+
+    def _run(self) -> None:
+        with (self.folder / "output.log").open("wb") as log:
+            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, **identity())
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait until all ports are open."""
+        deadline = time.monotonic() + PATIENCE
+        while not all(map(is_open, self._ports())):
+            if (self._process and self._process.poll() is not None) or time.monotonic() > deadline:
+                raise ConfigurationError("the private directory does not start: {output}", output=self._output())
+            time.sleep(0.01)
+
+
+def missing_of(packages: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the packages of which a file is missing."""
+    return tuple(name for name, files in packages.items() if not all(Path(file).exists() for file in files))
+
+
+def make_certificate(certificate: Path, key: Path) -> None:
+    """Make a certificate for ``localhost`` that signs itself, good for a week."""
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", "/CN=localhost", "-addext", names, "-days", "7"]
+    run([OPENSSL, "req", "-x509", *curve, *subject, "-out", str(certificate), "-keyout", str(key)])
+
+
+def run(command: Sequence[str], stdin: str = "", who: Identity | None = None) -> None:
+    """Run a program to its end.
+
+    Raises:
+
+        ConfigurationError: It fails.
+    """
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, **(who or {}))
+    if done.returncode:
+        raise ConfigurationError("{command} failed: {output}", command=command[0], output=done.stderr.strip())
+
+
+def identity() -> Identity:
+    """Give root's rights up, if we have them."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid, "extra_groups": []}
+
+
+def give_away(folder: Path) -> None:
+    """Give a folder and all in it to who runs the server."""
+    if who := identity():
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, who["user"], who["group"])

@@ -1,0 +1,156 @@
+"""What the contract needs to know of a real directory, of whatever kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import ldap3
+import pytest
+
+from provisioner.core.model.secret import Secret
+from provisioner.testing.contract import TargetContract
+from provisioner.testing.ports import free_ports
+from provisioner.testing.proxy import TcpProxy
+from provisioner_ldap.names import entry_dn
+from provisioner_ldap.plugin import Ldap
+from provisioner_ldap.settings import LdapSettings, TlsMode
+
+
+class Server(Protocol):
+    """A private directory."""
+
+    port: int
+    bind_password: Secret
+    admin_password: Secret
+    bind_dn: ClassVar[str]
+    base_dn: ClassVar[str]
+    admin_dn: ClassVar[str]
+
+    @property
+    def ldaps_url(self) -> str: ...
+
+    @property
+    def ca_file(self) -> Path: ...
+
+
+def made(server: Server, **others: Any) -> Ldap:
+    settings = {
+        "urls": (server.ldaps_url,),
+        "bind_dn": server.bind_dn,
+        "bind_password": server.bind_password,
+        "base_dn": server.base_dn,
+        "ca_file": server.ca_file,
+        "policy_dn": getattr(server, "policy_dn", None),
+    }
+    return Ldap(settings=LdapSettings(**{**settings, **others}))
+
+
+def administrator(server: Server) -> ldap3.Connection:
+    """Return a client that has nothing to do with the plug-in, for a ``with`` statement."""
+    place = ldap3.Server("127.0.0.1", port=server.port, get_info=ldap3.NONE)
+    return ldap3.Connection(place, user=server.admin_dn, password=server.admin_password.reveal())
+
+
+class DirectoryContract(TargetContract):
+    """Over TLS, with a password policy, and with log-ins by a client that has nothing to do with the plug-in."""
+
+    @pytest.fixture
+    def server(self) -> Server:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def target(self, server: Server) -> Iterator[Ldap]:
+        with closing(made(server)) as ldap:
+            yield ldap
+
+    @pytest.fixture
+    def target_with_wrong_credentials(self, server: Server) -> Iterator[Ldap]:
+        with closing(made(server, bind_password=Secret("not the password"))) as ldap:
+            yield ldap
+
+    @pytest.fixture
+    def unreachable_target(self, server: Server) -> Iterator[Ldap]:
+        [port] = free_ports(1)
+        with closing(made(server, urls=(f"ldaps://localhost:{port}",))) as ldap:
+            yield ldap
+
+    @pytest.fixture
+    def wire(self, server: Server) -> Iterator[TcpProxy]:
+        with TcpProxy(("127.0.0.1", server.port)) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    def wired_target(self, server: Server, wire: TcpProxy) -> Iterator[Ldap]:
+        url = f"ldap://localhost:{wire.port}"
+        with closing(made(server, urls=(url,), tls=TlsMode.NONE, timeout=1, connect_timeout=1)) as ldap:
+            yield ldap
+
+    @pytest.fixture
+    def patience(self) -> float:
+        return 8.0
+
+    @pytest.fixture
+    def refused_secret(self) -> Secret:
+        return Secret("aB1-x")
+
+    @pytest.fixture
+    def log_in(self, server: Server) -> Callable[[str, str], bool]:
+        place = ldap3.Server("127.0.0.1", port=server.port, get_info=ldap3.NONE)
+
+        def log_in(login: str, password: str) -> bool:
+            dn = entry_dn("uid", login, server.base_dn)
+            connection = ldap3.Connection(place, user=dn, password=password.encode())
+            try:
+                return bool(connection.bind())
+            finally:
+                connection.unbind()
+
+        return log_in
+
+    @pytest.fixture
+    def open_session(self, server: Server) -> Iterator[Callable[[str, str], Callable[[], bool]]]:
+        """A connection that is bound as the account, as mail programs keep one for hours."""
+        place = ldap3.Server("127.0.0.1", port=server.port, get_info=ldap3.NONE)
+        with ExitStack() as stack:
+
+            def open_session(login: str, password: str) -> Callable[[], bool]:
+                dn = entry_dn("uid", login, server.base_dn)
+                connection = ldap3.Connection(place, user=dn, password=password.encode())
+                connection.bind()
+                stack.callback(connection.unbind)
+                # 389 Directory Server puts a blank behind the colon.
+                return lambda: connection.extend.standard.who_am_i().replace(": ", ":") == f"dn:{dn}"
+
+            yield open_session
+
+    @pytest.fixture
+    def grant(self, server: Server) -> Iterator[Callable[[str], Callable[[], bool]]]:
+        """A group, an attribute that the plug-in does not fill, and a further value of one that it fills."""
+        group = f"cn=wiki,{server.base_dn}"
+        with administrator(server) as connection:
+
+            def grant(login: str) -> Callable[[], bool]:
+                dn = entry_dn("uid", login, server.base_dn)
+                connection.add(group, ["groupOfNames"], {"member": [dn]})
+                given = {"description": "reads the wiki", "mail": "wiki@other.example"}
+                connection.modify(dn, {name: [(ldap3.MODIFY_ADD, [value])] for name, value in given.items()})
+
+                def is_there() -> bool:
+                    kept = [connection.compare(dn, name, value) for name, value in given.items()]
+                    return bool(connection.compare(group, "member", dn)) and all(kept)
+
+                return is_there
+
+            yield grant
+            connection.delete(group)
+
+    @pytest.fixture
+    def remove(self, server: Server) -> Callable[[str], None]:
+        def remove(login: str) -> None:
+            with administrator(server) as connection:
+                connection.delete(entry_dn("uid", login, server.base_dn))
+
+        return remove

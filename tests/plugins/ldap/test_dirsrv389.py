@@ -1,0 +1,277 @@
+"""What is different on 389 Directory Server, against a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefusedError
+from provisioner.core.api.messages import PasswordLimits, Presence
+from provisioner.core.model import Account, Outcome
+from provisioner.core.model.secret import Secret
+from provisioner.testing import samples
+from provisioner.testing.dirsrv389 import NsSlapd
+from provisioner_ldap.directory import Directory
+from provisioner_ldap.entry import Entry
+from provisioner_ldap.errors import LdapResult
+from provisioner_ldap.families import dirsrv389, recognised
+from provisioner_ldap.ppolicy import PolicyError
+from provisioner_ldap.settings import LdapSettings
+from tests.plugins.ldap.conftest import Administrator
+
+FAMILY = dirsrv389.Dirsrv389()
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+POLICY = {
+    "passwordCheckSyntax": "on",
+    "passwordMinLength": "6",
+    "passwordHistory": "on",
+    "passwordInHistory": "3",
+    "passwordLockout": "on",
+    "passwordMaxFailure": "3",
+    "passwordTrackUpdateTime": "on",
+}
+
+
+def entry(**values: str) -> Entry:
+    return Entry("uid=a", {"uid": (b"a",), **{name.lower(): (value.encode(),) for name, value in values.items()}})
+
+
+def answer(code: int, message: str = "", policy: PolicyError | None = None) -> LdapResult:
+    return LdapResult(server="ldap://a", code=code, message=message, policy=policy)
+
+
+def test_it_is_recognised_by_who_made_it() -> None:
+    root = Entry("", {"objectclass": (b"top",), "vendorname": (b"389 Project",)})
+
+    assert isinstance(recognised(root, "ldap://a"), dirsrv389.Dirsrv389)
+
+
+@pytest.mark.parametrize(
+    ("text", "presence"),
+    [
+        ("true", Presence.DISABLED),
+        ("TRUE", Presence.DISABLED),
+        ("false", Presence.ENABLED),
+        # The directory takes these, and lets the account log in all the same.
+        ("yes", Presence.ENABLED),
+        ("1", Presence.ENABLED),
+    ],
+)
+def test_only_the_word_true_locks(text: str, presence: Presence) -> None:
+    assert FAMILY.presence(entry(nsAccountLock=text), NOW) is presence
+
+
+@pytest.mark.parametrize("text", ["", "false", "yes"])
+def test_closing_writes_what_really_locks(text: str) -> None:
+    assert FAMILY.disabling(entry(**({"nsAccountLock": text} if text else {})), NOW) == {"nsAccountLock": (b"true",)}
+
+
+def test_a_closed_account_is_not_closed_again() -> None:
+    assert FAMILY.disabling(entry(nsAccountLock="TRUE"), NOW) == {}
+
+
+@pytest.mark.parametrize(
+    "secret", ["{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "{clear}x", "{}x", "aB1xyzQ7\0rest", "\ud800"]
+)
+def test_what_would_be_kept_otherwise_is_not_sent(secret: str) -> None:
+    with pytest.raises(SecretRefusedError) as caught:
+        FAMILY.written(Secret(secret))
+
+    assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "policy", "same"),
+    [
+        (19, "password in history", None, True),
+        (19, "password in history", PolicyError.PASSWORD_IN_HISTORY, False),
+        (19, "invalid password syntax", PolicyError.INSUFFICIENT_PASSWORD_QUALITY, False),
+        (53, "password in history", None, False),
+    ],
+)
+def test_the_same_password_is_told_from_an_older_one(
+    code: int, message: str, policy: PolicyError | None, same: bool
+) -> None:
+    assert FAMILY.same_password(answer(code, message, policy)) is same
+
+
+def test_without_a_look_at_the_policy_nothing_is_promised() -> None:
+    judgement = FAMILY.judge(Entry(""), "ldap://a", policed=False)
+
+    assert judgement.warnings == (dirsrv389.POLICY_HIDDEN,)
+    assert judgement.undoes == {"account_close"}
+
+
+class Dirsrv389Administrator(Administrator):
+    """Looks at a 389 Directory Server."""
+
+    def lock_by_role(self, dn: str, suffix: str) -> None:
+        """Disable an account by a role, as the server's own tools do it."""
+        lock = f"cn=nsManagedDisabledRole,{suffix}"
+        self.add(
+            lock,
+            ["ldapSubEntry", "nsRoleDefinition", "nsSimpleRoleDefinition", "nsManagedRoleDefinition"],
+            {"cn": "nsManagedDisabledRole"},
+        )
+        template = f"cn=nsAccountInactivationTmp,{suffix}"
+        self.add(template, ["nsContainer"], {})
+        name = lock.replace(",", r"\2C").replace("=", r"\3D")
+        self.add(
+            f"cn={name},{template}",
+            ["extensibleObject", "costemplate", "ldapsubentry"],
+            {"cosPriority": "1", "nsAccountLock": "true"},
+        )
+        self.add(
+            f"cn=nsAccountInactivation_cos,{suffix}",
+            ["ldapSubEntry", "cosSuperDefinition", "cosClassicDefinition"],
+            {"cosTemplateDn": template, "cosSpecifier": "nsRole", "cosAttribute": "nsAccountLock operational"},
+        )
+        self.replace(dn, nsRoleDN=lock)
+
+
+@pytest.fixture(scope="module", name="server")
+def _server() -> Iterator[NsSlapd]:
+    with NsSlapd(policy=POLICY) as server:
+        yield server
+
+
+def opened(server: NsSlapd, **others: Any) -> Directory:
+    settings = {
+        "urls": (server.ldaps_url,),
+        "bind_dn": server.bind_dn,
+        "bind_password": server.bind_password,
+        "base_dn": server.base_dn,
+        "ca_file": server.ca_file,
+    }
+    return Directory(settings=LdapSettings(**{**settings, **others}))
+
+
+@pytest.fixture(name="directory")
+def _directory(server: NsSlapd) -> Iterator[Directory]:
+    with closing(opened(server)) as directory:
+        yield directory
+
+
+@pytest.fixture(name="administrator")
+def _administrator(server: NsSlapd) -> Iterator[Dirsrv389Administrator]:
+    with closing(Dirsrv389Administrator(server)) as administrator:
+        yield administrator
+
+
+@pytest.mark.server("dirsrv389")
+class TestRealServer:
+    def test_check_reads_the_policy_that_holds_for_all(self, directory: Directory, server: NsSlapd) -> None:
+        report = directory.check()
+
+        assert report.warnings == ()
+        assert report.passwords == PasswordLimits(minimum_length=6)
+        assert report.capabilities.undoes == {
+            "account_create",
+            "account_close",
+            "account_rotate",
+            "account_handover",
+        }
+        assert report.capabilities.facts["product"].startswith("389 Project")
+
+    def test_an_account_is_closed_and_opened_again(
+        self, directory: Directory, account: Account, administrator: Dirsrv389Administrator
+    ) -> None:
+        directory.create(samples.create(account))
+        dn = administrator.dn(account)
+        closed = directory.shut(samples.close(account))
+
+        assert closed.outcome is Outcome.APPLIED
+        assert directory.probe(samples.probe(samples.SECRET, account)).presence is Presence.DISABLED
+        assert not administrator.logs_in(dn, samples.SECRET.reveal())
+
+        directory.create(samples.create(account, samples.OTHER_SECRET))
+
+        assert administrator.logs_in(dn, samples.OTHER_SECRET.reveal())
+        assert directory.probe(samples.probe(None, account)).lock == ""
+
+    def test_the_holder_need_not_change_the_password(
+        self, directory: Directory, account: Account, administrator: Dirsrv389Administrator, server: NsSlapd
+    ) -> None:
+        """``passwordMustChange`` would lock out whoever has a mail program that cannot change passwords."""
+        administrator.replace("cn=config", passwordMustChange="on")
+        try:
+            directory.create(samples.create(account))
+            directory.rotate(samples.rotate(account))
+
+            report = directory.probe(samples.probe(samples.rotate(account).secret, account))
+        finally:
+            administrator.replace("cn=config", passwordMustChange="off")
+
+        assert report.secret_accepted
+        assert "pwdReset" not in report.attributes
+
+    def test_an_account_that_a_role_disables_is_a_conflict(
+        self, directory: Directory, account: Account, administrator: Dirsrv389Administrator, server: NsSlapd
+    ) -> None:
+        """The directory says success, and the account stays disabled."""
+        directory.create(samples.create(account))
+        administrator.lock_by_role(administrator.dn(account), server.suffix)
+
+        with pytest.raises(ConflictError, match="comes from a role"):
+            directory.create(samples.create(account, samples.OTHER_SECRET))
+
+        assert directory.probe(samples.probe(None, account)).lock == "nsAccountLock=true"
+
+    def test_wrong_passwords_lock_for_a_while_and_a_rotation_opens(
+        self, directory: Directory, account: Account, administrator: Dirsrv389Administrator
+    ) -> None:
+        """The directory answers with the code of a violated constraint, which is no error of ours."""
+        directory.create(samples.create(account))
+        for _ in range(4):
+            report = directory.probe(samples.probe(Secret("not the password"), account))
+            assert report.secret_accepted is False
+        assert directory.probe(samples.probe(samples.SECRET, account)).secret_accepted is False
+
+        directory.rotate(samples.rotate(account))
+
+        assert administrator.logs_in(administrator.dn(account), samples.rotate(account).secret.reveal())
+
+    @pytest.mark.parametrize("secret", ["aB1-x", "okul-Temel9"])
+    def test_a_refused_password_is_told_from_a_refused_request(
+        self, directory: Directory, account: Account, secret: str
+    ) -> None:
+        """Too short, and made of the words of the entry."""
+        directory.create(samples.create(account))
+
+        with pytest.raises(SecretRefusedError):
+            directory.rotate(samples.rotate(account, Secret(secret)))
+
+    def test_an_entry_of_another_kind_is_left_alone(
+        self, directory: Directory, account: Account, administrator: Dirsrv389Administrator
+    ) -> None:
+        """The directory has no structural object class; a printer was taken over for that."""
+        administrator.add(administrator.dn(account), ["account"], {})
+
+        with pytest.raises(ConflictError, match="of another kind, account"):
+            directory.create(samples.create(account))
+
+    def test_where_hashes_are_refused_no_undo_of_passwords_is_promised(self, account: Account) -> None:
+        with NsSlapd(policy=POLICY, hashed=False) as strict, closing(opened(strict)) as directory:
+            report = directory.check()
+            directory.create(samples.create(account))
+            receipt = directory.rotate(samples.rotate(account))
+            assert receipt.undo is not None
+            with pytest.raises(RefusedError, match="cannot be restored") as caught:
+                receipt.undo()
+
+        assert report.warnings == (dirsrv389.HASHES_REFUSED,)
+        assert report.capabilities.undoes == {"account_close"}
+        assert "nsslapd-allow-hashed-passwords" in str(caught.value.cure)
+
+
+@pytest.mark.server("dirsrv389")
+@pytest.mark.usefixtures("server")
+def test_the_server_leaves_dev_null_alone() -> None:
+    """As root, it would take the right to write there from everybody else."""
+    assert Path("/dev/null").stat().st_mode & 0o666 == 0o666
