@@ -115,12 +115,19 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     return find_command(ctx.ensure_object(Session), name)
 
 
+_EPILOG = """\
+Plug-ins can add commands. To list them, run 'provisioner plugins'.
+
+Exit codes: 0 done, 1 program error, 2 wrong input, 3 denied, 4 incomplete, 5 unavailable, 6 held.
+"""
+
+
 @click.command(
     cls=Root,
     table=COMMANDS,
     find_other=_plugin_command,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Plug-ins can add commands. To list them, run 'provisioner plugins'.",
+    epilog=_EPILOG,
 )
 @click.option(
     "--config",
@@ -145,7 +152,7 @@ def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
     "--lang",
     type=click.Choice(["tr", "en"]),
     callback=_kept("given_language"),
-    help="Language of messages and help. Default: the language in the configuration.",
+    help="Language of messages and help. Default: from the configuration or the system.",
 )
 @click.option(
     "-v",

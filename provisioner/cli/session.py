@@ -94,6 +94,8 @@ class Session:
 
     def help_text(self, english: str) -> str:
         """Return a text of help, or of click, in that language."""
+        if self.language == "en":
+            return english
         said = self._help_texts.gettext(english)
         return self.catalogue.gettext(english) if said == english and self.plugin_of_command else said
 

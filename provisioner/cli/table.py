@@ -39,13 +39,15 @@ _ACCOUNT = CommandGroup(
     },
 )
 
+_HAND_OVER = CommandSpec("Hand an account over to another person.", "provisioner.cli.commands.handovers:hand_over")
+
 _HANDOVER = CommandGroup(
-    "Hand an account over to another person.",
+    _HAND_OVER.help,
     {
         "list": CommandSpec("List handover records, latest first.", "provisioner.cli.commands.handovers:list_"),
         "show": CommandSpec("Show a handover record.", "provisioner.cli.commands.handovers:show"),
     },
-    default=CommandSpec("Hand an account over to another person.", "provisioner.cli.commands.handovers:hand_over"),
+    default=_HAND_OVER,
 )
 
 _REQUEST = CommandGroup(

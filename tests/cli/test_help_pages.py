@@ -13,6 +13,7 @@ import click
 import pytest
 
 from docs.commands import documented
+from provisioner.cli.exits import ExitCode
 from provisioner.cli.help import is_example
 from provisioner.cli.root import root
 from tests.cli.conftest import typed
@@ -110,6 +111,13 @@ def test_begins_with_one_short_sentence(path: str) -> None:
     assert re.fullmatch(r"[A-Z][a-z]+,? [^.]+\.", summary)
     assert summary.split()[0] not in {"The", "It", "This", "These", "Each"}
     assert len(summary) <= 62, "one line in the list of commands"
+
+
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_the_front_page_names_every_exit_code(language: str, pages: Pages) -> None:
+    _, _, codes = pages[language, ""].rpartition(": 0")
+
+    assert [0, *map(int, re.findall(r"\d+", codes))] == [code.value for code in ExitCode]
 
 
 @pytest.mark.parametrize("option", SHARED)

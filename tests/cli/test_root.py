@@ -16,7 +16,7 @@ from provisioner.cli.table import COMMANDS
 from provisioner.core.api.errors import PluginError
 from provisioner.core.api.messages import CliCommand
 from provisioner.core.gateways.plugins import Plugins
-from provisioner.store import Store
+from provisioner.store.units import StoredUnits
 from tests.cli.conftest import Office, typed
 
 #: What must not be imported to say what there is.
@@ -134,7 +134,7 @@ class TestDefects:
             message = "geheim-1"
             raise RuntimeError(message)
 
-        monkeypatch.setattr(Store, "all_units", broken)
+        monkeypatch.setattr(StoredUnits, "all", broken)
 
     def test_exit_with_1_and_say_where_without_the_text(self, office: Office) -> None:
         """The text of a foreign exception may quote a password."""
@@ -167,7 +167,7 @@ class TestInterruption:
         def interrupted(_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(Store, "all_units", interrupted)
+        monkeypatch.setattr(StoredUnits, "all", interrupted)
 
         assert office.type("unit", "list").code == 4
 
