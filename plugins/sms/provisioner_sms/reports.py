@@ -9,13 +9,13 @@ import secrets
 import threading
 from collections import OrderedDict
 from typing import Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 import attrs
 
 from provisioner.core.api.errors import MisconfiguredError
 from provisioner.core.api.messages import DeliveryState
-from provisioner_sms.service import Call, HttpReply, SimulatorService
+from provisioner.net.http_service import HttpAnswer, HttpCall, HttpService
 
 #: What Kannel's numbers mean. It reports that the operator took a message, and later what became of it.
 _STATES = {
@@ -35,7 +35,7 @@ class Reports:
     """Listens for delivery reports and remembers the last one of each message."""
 
     _host: str
-    _service: SimulatorService = attrs.field(init=False)
+    _service: HttpService = attrs.field(init=False)
     #: Only who knows this may report.
     _token: str = attrs.field(factory=lambda: secrets.token_urlsafe(16), init=False, repr=False)
     _states: OrderedDict[str, DeliveryState] = attrs.field(factory=OrderedDict, init=False, repr=False)
@@ -52,7 +52,7 @@ class Reports:
         host, _, port = address.rpartition(":")
         reports = cls(host)
         try:
-            reports._service = SimulatorService.start(reports._take, host=host, port=int(port))
+            reports._service = HttpService.start(reports._take, name="sms-reports", host=host, port=int(port))
         except OSError as error:
             raise MisconfiguredError(
                 "cannot listen for delivery reports on {address}: {reason}", address=address, reason=error.strerror
@@ -74,14 +74,13 @@ class Reports:
         """Stop listening."""
         self._service.stop()
 
-    def _take(self, call: Call) -> HttpReply:
-        parts = urlsplit(call.path)
-        token, _, delivery_id = parts.path.lstrip("/").partition("/")
-        state = _STATES.get(parse_qs(parts.query).get("type", [""])[0])
+    def _take(self, call: HttpCall) -> HttpAnswer:
+        token, _, delivery_id = call.path.lstrip("/").partition("/")
+        state = _STATES.get(parse_qs(call.query).get("type", [""])[0])
         if not secrets.compare_digest(token.encode(), self._token.encode()) or state is None:
-            return HttpReply(status=404)
+            return HttpAnswer(status=404)
         self._note(unquote(delivery_id), state)
-        return HttpReply(status=200)
+        return HttpAnswer(status=200)
 
     def _note(self, delivery_id: str, state: DeliveryState) -> None:
         with self._news:

@@ -6,7 +6,6 @@ import hmac
 import json
 import math
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -17,34 +16,15 @@ import structlog
 
 from provisioner.core.api.errors import raised_at
 from provisioner.core.model.secret import Secret
+from provisioner.net.http_service import LONGEST_REQUEST, Delivery, HttpAnswer, HttpCall
+from provisioner.testing.fault_orders import DELIVERIES, FaultOrders
 from provisioner_pys.mock.documents import read_document
-from provisioner_pys.mock.faults import PysFault, PysFaultOrder, PysFaultOrders
+from provisioner_pys.mock.faults import PysFault, PysFaultOrder
 from provisioner_pys.mock.problems import MockProblem
 from provisioner_pys.mock.routes import ENDPOINTS, ROUTES, Route
 from provisioner_pys.mock.service import MockService
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-class Delivery(Enum):
-    """What becomes of an answer on its way."""
-
-    WHOLE = auto()
-    #: The connection is closed in the middle of it.
-    CUT = auto()
-    #: The connection is closed before it.
-    LOST = auto()
-
-
-@attrs.frozen(kw_only=True)
-class MockAnswer:
-    """What is sent back."""
-
-    status: HTTPStatus = HTTPStatus.OK
-    body: bytes
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    delivery: Delivery = Delivery.WHOLE
 
 
 #: What is answered, instead of doing it, to a call that goes wrong before it has begun.
@@ -59,11 +39,12 @@ REFUSALS: Mapping[PysFault, tuple[str, str]] = MappingProxyType(
     }
 )
 
-DELIVERIES: Mapping[PysFault, Delivery] = MappingProxyType(
+#: What is answered to what is not read as a request.
+REJECTIONS: Mapping[HTTPStatus, tuple[str, str]] = MappingProxyType(
     {
-        PysFault.LOSE_REQUEST: Delivery.LOST,
-        PysFault.APPLY_AND_LOSE_ANSWER: Delivery.LOST,
-        PysFault.CUT_ANSWER: Delivery.CUT,
+        HTTPStatus.BAD_REQUEST: ("request_invalid", "this is not an HTTP request known here"),
+        HTTPStatus.LENGTH_REQUIRED: ("length_required", "send Content-Length, and the body in one piece"),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body_too_large", f"a body has {LONGEST_REQUEST} bytes at most"),
     }
 )
 
@@ -85,40 +66,29 @@ class Dispatcher:
 
     service: MockService
     api_key: Secret
-    pages: Mapping[str, MockAnswer]
+    pages: Mapping[str, HttpAnswer]
     wait: Callable[[float], bool]
-    faults: PysFaultOrders = attrs.field(factory=lambda: PysFaultOrders(ENDPOINTS), init=False)
+    faults: FaultOrders[PysFaultOrder] = attrs.field(factory=lambda: FaultOrders(ENDPOINTS), init=False)
 
-    def answer(self, method: str, path: str, key: str, body: bytes) -> MockAnswer:
-        """MockAnswer one request.
-
-        Args:
-
-            method: Its method.
-
-            path: Its path, percent-encoded and without a query.
-
-            key: The key the caller shows.
-
-            body: Its body.
-        """
-        if method == "GET" and path in self.pages:
-            return self.pages[path]
+    def answer(self, call: HttpCall) -> HttpAnswer:
+        """Answer one request."""
+        if call.method == "GET" and call.path in self.pages:
+            return self.pages[call.path]
         try:
-            route, parameters = find_route(method, path)
+            route, parameters = find_route(call.method, call.path)
         except MockProblem as problem:
             return problem_answer(problem)
-        answer = self._answer(route, parameters, key, body)
+        answer = self._answer(route, parameters, call)
         log.info("pys_mock_call", endpoint=route.name, status=int(answer.status), delivery=answer.delivery.name)
         return answer
 
-    def _answer(self, route: Route, parameters: tuple[str, ...], key: str, body: bytes) -> MockAnswer:
+    def _answer(self, route: Route, parameters: tuple[str, ...], call: HttpCall) -> HttpAnswer:
         record = unquote(parameters[0]) if parameters else None
         fault = None if route.control else self.faults.called(route.name, record)
         try:
-            self._authenticate(key)
+            self._authenticate(call)
             self._misbehave_before(fault)
-            answer = json_answer(self._run(route, parameters, body))
+            answer = HttpAnswer.of_document(_plain(self._run(route, parameters, call.body)))
         except MockProblem as problem:
             answer = problem_answer(problem)
         except Exception as error:
@@ -126,7 +96,8 @@ class Dispatcher:
             answer = problem_answer(MockProblem("internal", "see the log of the service"))
         return self._misbehave_after(fault, answer)
 
-    def _authenticate(self, key: str) -> None:
+    def _authenticate(self, call: HttpCall) -> None:
+        key = call.bearer or call.headers.get("x-api-key", "")
         if not hmac.compare_digest(key.encode(), self.api_key.reveal().encode()):
             raise MockProblem(
                 "unauthenticated", "the API key is missing or wrong", headers={"WWW-Authenticate": "Bearer"}
@@ -150,7 +121,7 @@ class Dispatcher:
                 *REFUSALS[fault.do], headers={"Retry-After": str(math.ceil(fault.seconds))} if throttled else {}
             )
 
-    def _misbehave_after(self, fault: PysFaultOrder | None, answer: MockAnswer) -> MockAnswer:
+    def _misbehave_after(self, fault: PysFaultOrder | None, answer: HttpAnswer) -> HttpAnswer:
         if fault is None:
             return answer
         if fault.do is PysFault.ANSWER_LATE:
@@ -175,19 +146,19 @@ def find_route(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
     raise MockProblem("route_missing", "there is no such path")
 
 
-def json_answer(document: object) -> MockAnswer:
-    """Return *document* as a successful answer."""
-    return MockAnswer(body=_json(document))
-
-
-def problem_answer(problem: MockProblem) -> MockAnswer:
+def problem_answer(problem: MockProblem) -> HttpAnswer:
     """Return *problem* as an answer."""
-    return MockAnswer(
-        status=problem.status,
-        body=_json(problem.document()),
+    return HttpAnswer.of_document(
+        _plain(problem.document()),
+        problem.status,
         content_type="application/problem+json",
         headers=problem.headers,
     )
+
+
+def rejection(status: HTTPStatus) -> HttpAnswer:
+    """Return the answer to what is not read as a request."""
+    return problem_answer(MockProblem(*REJECTIONS[status]))
 
 
 def _read(cls: type, body: bytes) -> object:
@@ -201,6 +172,5 @@ def _read(cls: type, body: bytes) -> object:
     return document
 
 
-def _json(document: object) -> bytes:
-    plain = attrs.asdict(document) if attrs.has(type(document)) else document  # type: ignore[arg-type]
-    return json.dumps(plain, ensure_ascii=False).encode()
+def _plain(document: object) -> object:
+    return attrs.asdict(document) if attrs.has(type(document)) else document  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from functools import cache
 import attrs
 
 from provisioner import templates
-from provisioner_pys.mock.dispatch import MockAnswer
+from provisioner.net.http_service import HttpAnswer
 from provisioner_pys.mock.documents import ProblemDocument, Schema, object_schema, schema_of
 from provisioner_pys.mock.problems import CODES
 from provisioner_pys.mock.routes import ROUTES, Route
@@ -47,12 +47,12 @@ def openapi() -> Schema:
 
 
 @cache
-def pages() -> Mapping[str, MockAnswer]:
+def pages() -> Mapping[str, HttpAnswer]:
     """Return what everybody may read, by path."""
     page = templates.render(__package__, "docs.html", keys=KEYS, **openapi())
     return {
-        "/openapi.json": MockAnswer(body=json.dumps(openapi()).encode()),
-        "/docs": MockAnswer(body=page.encode(), content_type="text/html; charset=utf-8"),
+        "/openapi.json": HttpAnswer(body=json.dumps(openapi()).encode()),
+        "/docs": HttpAnswer(body=page.encode(), content_type="text/html; charset=utf-8"),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from provisioner.testing.fault_orders import FaultOrders
 from provisioner_pys.mock.documents import (
     AccountData,
     AccountDocument,
@@ -22,7 +23,7 @@ from provisioner_pys.mock.documents import (
     UndoData,
     UnitDocument,
 )
-from provisioner_pys.mock.faults import PysFaultOrder, PysFaultOrders
+from provisioner_pys.mock.faults import PysFaultOrder
 from provisioner_pys.mock.problems import MockProblem
 from provisioner_pys.mock.service import MockService
 
@@ -58,7 +59,7 @@ class Route:
         return found.groups() if found else None
 
 
-def _order(faults: PysFaultOrders, fault: PysFaultOrder) -> Mapping[str, object]:
+def _order(faults: FaultOrders[PysFaultOrder], fault: PysFaultOrder) -> Mapping[str, object]:
     try:
         faults.order(fault)
     except ValueError as error:
@@ -66,7 +67,7 @@ def _order(faults: PysFaultOrders, fault: PysFaultOrder) -> Mapping[str, object]
     return attrs.asdict(fault, filter=lambda _, value: value is not None)
 
 
-def _clear(faults: PysFaultOrders) -> Mapping[str, int]:
+def _clear(faults: FaultOrders[PysFaultOrder]) -> Mapping[str, int]:
     faults.clear()
     return faults.counts()
 
@@ -202,7 +203,7 @@ ROUTES = (
         method="GET",
         path="/_counters",
         summary="Return the number of calls by endpoint.",
-        run=PysFaultOrders.counts,
+        run=FaultOrders.counts,
         answer=dict[str, int],
         control=True,
     ),

@@ -16,13 +16,13 @@ import attrs
 from provisioner import files
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.secret import Secret
+from provisioner.net.http_service import HttpService
 from provisioner_pys.mock.database import MockDatabase
-from provisioner_pys.mock.dispatch import Dispatcher
+from provisioner_pys.mock.dispatch import Dispatcher, rejection
 from provisioner_pys.mock.documents import AccountDocument, LoginData, PersonDocument, UnitDocument
 from provisioner_pys.mock.faults import PysFaultOrder
 from provisioner_pys.mock.openapi import pages
 from provisioner_pys.mock.problems import MockProblem
-from provisioner_pys.mock.server import Server
 from provisioner_pys.mock.service import MockService
 
 
@@ -83,12 +83,11 @@ class PysMock:
                 pages=pages(),
                 wait=ending.wait,
             )
-            server = Server((host, port), dispatcher)
-            server.start()
-            exit_stack.callback(server.stop)
+            service = HttpService.start(dispatcher.answer, name="pys-mock", host=host, port=port, reject=rejection)
+            exit_stack.callback(service.stop)
             exit_stack.callback(ending.set)
             mock = cls(
-                url=f"http://{host}:{server.server_port}",
+                url=service.url,
                 api_key=dispatcher.api_key,
                 database=opened,
                 dispatcher=dispatcher,

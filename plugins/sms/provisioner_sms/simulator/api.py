@@ -28,8 +28,9 @@ import attrs
 
 from provisioner.core.model import mobile
 from provisioner.core.model.secret import Secret
-from provisioner_sms.service import Call, HttpReply
-from provisioner_sms.simulator.faults import Script, SmsFault, SmsFaultOrder
+from provisioner.net.http_service import Delivery, HttpAnswer, HttpCall
+from provisioner.testing.fault_orders import DELIVERIES, CallNumber, FaultOrders
+from provisioner_sms.simulator.faults import MESSAGES, SmsFault, SmsFaultOrder
 from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage, international
 
 
@@ -39,76 +40,88 @@ class Api:
 
     inbox: Inbox
     api_key: Secret | None
-    script: Script = attrs.field(factory=Script, init=False)
+    faults: FaultOrders[SmsFaultOrder] = attrs.field(factory=lambda: FaultOrders([MESSAGES]), init=False)
     #: Set when the simulator ends, so that no delay outlives it.
     stopping: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
-    def answer(self, call: Call) -> HttpReply:
+    def answer(self, call: HttpCall) -> HttpAnswer:
         """Answer one request."""
         if not self._authorized(call):
-            return _json(401, {"error": "the API key is missing or wrong"})
+            return _error("the API key is missing or wrong", 401)
         for method, path, handle in self._ROUTES:
             match = re.fullmatch(path, call.path)
             if match and method == call.method:
                 return handle(self, call, *map(unquote, match.groups()))
-        return _json(404, {"error": "there is no such resource"})
+        return _error("there is no such resource", 404)
 
-    def _authorized(self, call: Call) -> bool:
+    def misbehave(self, fault: SmsFault, *, calls: Iterable[int], seconds: float) -> None:
+        """Misbehave from now on in this way and no other.
+
+        Raises:
+
+            ValueError: There is no such call.
+        """
+        self.faults.clear()
+        numbers: frozenset[CallNumber] = frozenset(calls) or frozenset({"always"})
+        for call in numbers:
+            self.faults.order(SmsFaultOrder(fault=fault, call=call, seconds=seconds))
+
+    def calls(self) -> int:
+        """Return how many messages came, whatever became of them."""
+        return self.faults.counts().get(MESSAGES, 0)
+
+    def _authorized(self, call: HttpCall) -> bool:
         if self.api_key is None:
             return True
-        expected = f"Bearer {self.api_key.reveal()}"
-        return hmac.compare_digest(call.headers.get("Authorization", "").encode(), expected.encode())
+        return hmac.compare_digest(call.bearer.encode(), self.api_key.reveal().encode())
 
-    def _take(self, call: Call) -> HttpReply:
+    def _take(self, call: HttpCall) -> HttpAnswer:
         try:
             document = json.loads(call.body)
             message_id, to, sender, text = (str(document[key]) for key in ("id", "to", "sender", "text"))
         except (ValueError, LookupError, TypeError):
-            return _json(400, {"error": "expected a JSON object with id, to, sender and text"})
+            return _error("expected a JSON object with id, to, sender and text", 400)
         if mobile.objection(to):
-            return _json(422, {"error": "the receiver is not one phone number"})
-        planned = self.script.next()
+            return _error("the receiver is not one phone number", 422)
+        planned = self.faults.called(MESSAGES)
         if refusal := _refusal(planned):
             return refusal
         self.inbox.take(message_id=message_id, to=international(to), sender=sender, text=text)
         if planned is not None and planned.fault is SmsFault.DELAY:
             self.stopping.wait(planned.seconds)
         self.inbox.deliver(message_id)
-        return _damaged(_json(202, {"id": message_id, "state": "accepted"}), planned)
+        answer = HttpAnswer.of_document({"id": message_id, "state": "accepted"}, 202)
+        return attrs.evolve(answer, delivery=DELIVERIES.get(planned.fault, Delivery.WHOLE)) if planned else answer
 
-    def _status(self, _: Call, message_id: str) -> HttpReply:
+    def _status(self, _: HttpCall, message_id: str) -> HttpAnswer:
         message = self.inbox.find(message_id)
         if message is None:
-            return _json(404, {"error": "there is no such message"})
-        return _json(200, {"id": message.id, "state": "delivered" if message.received_at else "pending"})
+            return _error("there is no such message", 404)
+        return HttpAnswer.of_document({"id": message.id, "state": "delivered" if message.received_at else "pending"})
 
-    def _messages(self, _: Call, number: str | None = None) -> HttpReply:
-        return _json(200, listed(self.inbox.messages(number)))
+    def _messages(self, _: HttpCall, number: str | None = None) -> HttpAnswer:
+        return HttpAnswer.of_document(listed(self.inbox.messages(number)))
 
-    def _misbehave(self, call: Call) -> HttpReply:
+    def _misbehave(self, call: HttpCall) -> HttpAnswer:
         try:
             wanted = json.loads(call.body)
-            planned = SmsFaultOrder(
-                fault=SmsFault(wanted["fault"]),
-                calls=frozenset(map(int, wanted.get("calls", ()))),
-                seconds=float(wanted.get("seconds", 1)),
-            )
+            calls, seconds = [int(number) for number in wanted.get("calls", ())], float(wanted.get("seconds", 1))
+            self.misbehave(SmsFault(wanted["fault"]), calls=calls, seconds=seconds)
         except (ValueError, LookupError, TypeError, AttributeError):
-            return _json(400, {"error": f"expected a fault, one of {', '.join(SmsFault)}"})
-        self.script.play(planned)
-        return _json(200, {})
+            return _error(f"expected a fault, one of {', '.join(SmsFault)}", 400)
+        return HttpAnswer.of_document({})
 
-    def _behave(self, _: Call) -> HttpReply:
-        self.script.play(None)
-        return _json(200, {})
+    def _behave(self, _: HttpCall) -> HttpAnswer:
+        self.faults.clear()
+        return HttpAnswer.of_document({})
 
-    def _counters(self, _: Call) -> HttpReply:
-        return _json(200, {"calls": self.script.calls, "messages": len(self.inbox.messages())})
+    def _counters(self, _: HttpCall) -> HttpAnswer:
+        return HttpAnswer.of_document({"calls": self.calls(), "messages": len(self.inbox.messages())})
 
-    def _greet(self, _: Call) -> HttpReply:
-        return _json(200, {"service": "sms-simulator"})
+    def _greet(self, _: HttpCall) -> HttpAnswer:
+        return HttpAnswer.of_document({"service": "sms-simulator"})
 
-    _ROUTES: ClassVar[tuple[tuple[str, str, Callable[..., HttpReply]], ...]] = (
+    _ROUTES: ClassVar[tuple[tuple[str, str, Callable[..., HttpAnswer]], ...]] = (
         ("POST", "/messages", _take),
         ("GET", "/messages/([^/]+)", _status),
         ("GET", "/inbox", _messages),
@@ -136,25 +149,16 @@ def listed(messages: Iterable[ReceivedMessage]) -> dict[str, Any]:
     }
 
 
-def _refusal(planned: SmsFaultOrder | None) -> HttpReply | None:
+def _refusal(planned: SmsFaultOrder | None) -> HttpAnswer | None:
     match planned:
         case SmsFaultOrder(fault=SmsFault.REFUSE):
-            return _json(422, {"error": "the number is blocked"})
+            return _error("the number is blocked", 422)
         case SmsFaultOrder(fault=SmsFault.THROTTLE, seconds=seconds):
-            return _json(429, {"error": "too many messages"}, {"Retry-After": f"{seconds:.0f}"})
+            return _error("too many messages", 429, **{"Retry-After": f"{seconds:.0f}"})
         case SmsFaultOrder(fault=SmsFault.ERROR_500):
-            return _json(500, {"error": "something went wrong"})
+            return _error("something went wrong", 500)
     return None
 
 
-def _damaged(reply: HttpReply, planned: SmsFaultOrder | None) -> HttpReply:
-    match planned:
-        case SmsFaultOrder(fault=SmsFault.APPLY_AND_LOSE_ANSWER):
-            return attrs.evolve(reply, cut_after=0)
-        case SmsFaultOrder(fault=SmsFault.CUT_ANSWER):
-            return attrs.evolve(reply, cut_after=len(reply.encoded()) - len(reply.body) // 2)
-    return reply
-
-
-def _json(status: int, document: object, headers: dict[str, str] | None = None) -> HttpReply:
-    return HttpReply(status=status, headers=headers or {}, body=json.dumps(document).encode())
+def _error(message: str, status: int, **headers: str) -> HttpAnswer:
+    return HttpAnswer.of_document({"error": message}, status, headers=headers)

@@ -12,9 +12,9 @@ from typing import Any, Self
 import attrs
 
 from provisioner.core.model.secret import Secret
-from provisioner_sms.service import SimulatorService
+from provisioner.net.http_service import HttpService
 from provisioner_sms.simulator.api import Api
-from provisioner_sms.simulator.faults import SmsFault, SmsFaultOrder
+from provisioner_sms.simulator.faults import SmsFault
 from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage
 
 
@@ -23,7 +23,7 @@ class SmsSimulator:
     """A simulated phone network that is running. :meth:`stop` ends it."""
 
     _api: Api
-    _service: SimulatorService
+    _service: HttpService
 
     @classmethod
     def start(cls, database: Path, *, host: str = "127.0.0.1", port: int = 0, api_key: Secret | None = None) -> Self:
@@ -44,7 +44,7 @@ class SmsSimulator:
             OSError: The address cannot be used.
         """
         api = Api(inbox=Inbox(database), api_key=api_key)
-        return cls(api=api, service=SimulatorService.start(api.answer, host=host, port=port))
+        return cls(api=api, service=HttpService.start(api.answer, name="sms-simulator", host=host, port=port))
 
     @classmethod
     @contextmanager
@@ -58,7 +58,7 @@ class SmsSimulator:
                 simulator.stop()
 
     def stop(self) -> None:
-        """Hang up and end. Messages under way arrive at once."""
+        """Stop. Messages under way arrive at once."""
         self._api.stopping.set()
         self._service.stop()
 
@@ -105,13 +105,13 @@ class SmsSimulator:
 
             seconds: The length of the delay, or what ``Retry-After`` says.
         """
-        self._api.script.play(SmsFaultOrder(fault=fault, calls=frozenset(calls), seconds=seconds))
+        self._api.misbehave(fault, calls=calls, seconds=seconds)
 
     def behave(self) -> None:
         """Let everything go well again."""
-        self._api.script.play(None)
+        self._api.faults.clear()
 
     @property
     def calls(self) -> int:
         """How many messages came to this simulator so far, whatever became of them."""
-        return self._api.script.calls
+        return self._api.calls()

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import httpx
+import pytest
+import structlog
+
+from provisioner.net.http_service import LONGEST_REQUEST, Delivery, HttpAnswer, HttpCall, HttpService
+from provisioner.testing.kannel import wait_until
+from provisioner.testing.ports import is_open
+
+DELIVERIES = {"/cut": Delivery.CUT, "/lost": Delivery.LOST}
+
+
+def connected(service: HttpService) -> socket.socket:
+    host, port = service.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)))
+
+
+def answer(call: HttpCall) -> HttpAnswer:
+    if call.path == "/defect":
+        msg = "canary"
+        raise ValueError(msg)
+    if call.path in DELIVERIES:
+        return HttpAnswer(body=b"0123456789", delivery=DELIVERIES[call.path])
+    return HttpAnswer(body=f"{call.method} {call.path} {len(call.body)}".encode())
+
+
+@pytest.fixture(name="service")
+def _service() -> Iterator[HttpService]:
+    service = HttpService.start(answer, name="parrot")
+    yield service
+    service.stop()
+
+
+def test_it_answers_many_requests_over_one_connection(service: HttpService) -> None:
+    with httpx.Client() as client:
+        answers = [client.post(f"{service.url}/{n}", content=b"x" * n).text for n in range(3)]
+
+    assert answers == ["POST /0 0", "POST /1 1", "POST /2 2"]
+
+
+def test_an_answer_is_sent_in_one_piece(service: HttpService) -> None:
+    """Or Nagle's algorithm and delayed acknowledgements make it wait for 40 ms."""
+    with connected(service) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        first = connection.recv(65536)
+
+    assert first.endswith(b"GET / 0")
+
+
+@pytest.mark.parametrize(("path", "end"), [("/cut", b"\r\n\r\n01234"), ("/lost", b"")])
+def test_an_answer_ends_where_it_was_told_to(service: HttpService, path: str, end: bytes) -> None:
+    """What a plug-in makes of half an answer can only be tested with half an answer."""
+    with connected(service) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        received = b"".join(iter(partial(connection.recv, 65536), b""))
+
+    assert received.endswith(end)
+    assert bool(received) is bool(end)
+
+
+@pytest.mark.parametrize("request_line", [b"canary", b"GET canary HTTP/9.9", b"BREW /canary HTTP/1.1"])
+def test_what_is_no_request_is_not_quoted(service: HttpService, request_line: bytes) -> None:
+    with connected(service) as connection:
+        connection.sendall(request_line + b"\r\n\r\n")
+        received = b"".join(iter(partial(connection.recv, 65536), b""))
+
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"canary" not in received
+
+
+def test_a_request_under_way_is_answered_before_the_end() -> None:
+    """Or whoever stops a mock after the last request would lose its answer now and then."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(_: HttpCall) -> HttpAnswer:
+        begun.set()
+        go_on.wait(10)
+        return HttpAnswer(body=b"done")
+
+    service = HttpService.start(slowly, name="parrot")
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(httpx.get, service.url, trust_env=False)
+        assert begun.wait(10)
+        stopped = pool.submit(service.stop)
+        wait_until(lambda: not is_open(int(service.url.rpartition(":")[2])))
+        go_on.set()
+        stopped.result(10)
+
+        assert asked.result(10).text == "done"
+
+
+def test_a_defect_ends_one_connection_and_is_logged_without_its_words(service: HttpService) -> None:
+    with structlog.testing.capture_logs() as entries, pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{service.url}/defect")
+
+    assert [(entry["event"], entry["error"]) for entry in entries] == [("http_service_defect", "ValueError")]
+    assert "canary" not in repr(entries)
+    assert httpx.get(service.url).status_code == 200
+
+
+def test_a_body_that_is_too_long_is_not_read(service: HttpService) -> None:
+    with connected(service) as connection:
+        connection.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {LONGEST_REQUEST + 1}\r\n\r\n".encode())
+
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+        assert connection.recv(65536) == b""
+
+
+def test_it_ends_although_somebody_stays_connected() -> None:
+    before = threading.active_count()
+    service = HttpService.start(answer, name="parrot")
+    with connected(service) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.recv(65536)
+        service.stop()
+
+        assert threading.active_count() == before
