@@ -21,7 +21,7 @@ def test_each_hook_has_a_section_with_all_its_parts() -> None:
 def test_what_the_hooks_are_given_is_there_with_its_fields() -> None:
     [section] = [one for one in page().split("\n## ") if one.startswith("CreateAccount\n")]
 
-    assert "- `operation_id: str`: The operation this is a part of; the same one on every attempt." in section
+    assert "- `operation_id: str`: The ID of the operation; the same on every attempt." in section
     assert "- `secret: Secret`" in section
 
 

@@ -1,7 +1,7 @@
 """Bounds of numbers in settings, for the product and for plug-ins.
 
-A number that no calendar or clock can compute with must be refused where it is read, with its place. Where it is first
-used, it would fail a rule or a call.
+A number that no calendar or clock can calculate with must be refused where it is read, with its place. Otherwise, the
+rule or call that first uses it would fail.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from attrs.validators import and_, ge, le
 
 from provisioner.core.api.errors import ConfigurationError
 
-#: The most days that a rule can count: a century.
+#: The maximum number of days in a rule: a century.
 MOST_DAYS = 36_525
 
 #: A number of days: from 1 to :data:`MOST_DAYS`.
@@ -22,16 +22,16 @@ DAYS = and_(ge(1), le(MOST_DAYS))
 #: A number of months: from 1 to a century.
 MONTHS = and_(ge(1), le(1200))
 
-#: The most seconds for which a call can be waited for.
+#: The maximum timeout of a call, in seconds.
 LONGEST_TIMEOUT = 3600
 
 
 def is_timeout(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    """Make sure that a setting is a number of seconds for which something can be waited for.
+    """Check that a setting is a valid timeout in seconds.
 
     Raises:
 
-        ConfigurationError: It is not above 0, above :data:`LONGEST_TIMEOUT`, or no number.
+        ConfigurationError: The value is not above 0, is above :data:`LONGEST_TIMEOUT`, or is not a number.
     """
     if not 0 < value <= LONGEST_TIMEOUT:
         raise ConfigurationError(

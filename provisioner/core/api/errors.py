@@ -1,48 +1,48 @@
-"""Every error of the product. Its class decides what happens next.
+"""The errors of the product. The class of an error decides what happens next.
 
 .. code-block:: text
 
     ProvisionerError
     ├── ConfigurationError          a setting is wrong, missing or contradicts another
-    │   └── PluginError             a plug-in cannot be loaded or does not keep the contract of the hooks
-    ├── InputError                  a file or an argument is wrong; carries every problem found
+    │   └── PluginError             a plug-in can't be loaded or violates the contract of the hooks
+    ├── InputError                  a file or an argument is wrong; contains all problems
     ├── DeniedError                 the rules forbid it
-    │   └── NotAuthorizedError      an actor may not do this to these accounts; carries every denial
-    ├── NotReadyError               targets or channels cannot be used; found before the first write
+    │   └── NotAuthorizedError      an actor may not do this to these accounts; contains all denials
+    ├── NotReadyError               targets or channels can't be used; detected before the first change
     ├── BusyError                   another operation holds the account
-    ├── SupersededError             a later wish for the same account took the operation's place
-    ├── ClockError                  the clock does not fit with when the store was used before
-    ├── LeaseLostError              the account's lease ran out, and another process may have taken it over
+    ├── SupersededError             a later operation for the same account replaced this one
+    ├── ClockError                  the clock contradicts the last use of the store
+    ├── LeaseLostError              the lease of the account expired; another process may have taken it over
     ├── StagedError                 the run would close too many accounts and waits for its release
-    ├── StoppedError                the program was asked to stop between two steps
+    ├── StoppedError                the program was stopped between two steps
     ├── DryRunError                 something tried to change a system during a dry run
-    ├── StoreError                  the store cannot be opened, read or written
-    ├── DefectError                 the program failed at this operation; the others go on
-    └── TargetError                 a target or channel did not do what it was asked
+    ├── StoreError                  the store can't be opened, read or written
+    ├── DefectError                 the program failed at this operation; the others continue
+    └── TargetError                 a target or channel didn't do what it was asked
         ├── TransientError          it may work later: retried
-        │   ├── UnavailableError    it could not be reached; nothing was sent
-        │   │   └── CircuitOpenError  it failed too often in a row and is given a rest
-        │   │       ├── QuarantinedError    it failed for so long that somebody has to look at it
-        │   │       └── InMaintenanceError  somebody is working on it
-        │   ├── ThrottledError      it asked clients to wait
+        │   ├── UnavailableError    it couldn't be reached; nothing was sent
+        │   │   └── CircuitOpenError  it failed repeatedly; calls are suspended
+        │   │       ├── QuarantinedError    it failed for so long that a person has to resume it
+        │   │       └── InMaintenanceError  it is in maintenance
+        │   ├── ThrottledError      it limits the rate of requests
         │   └── NotAppliedError     a probe showed that the change did not happen
-        ├── UnknownOutcomeError     it was sent and no answer came: probe before anything else
+        ├── UnknownOutcomeError     the request was sent and no answer arrived: probe before anything else
         │   └── PluginDefectError   the plug-in raised something that is not a TargetError
-        ├── RefusedError            it said no, and will say no again
-        │   ├── SecretRefusedError  it does not like the password
-        │   ├── ConflictError       something else is in the way
-        │   ├── MissingError        the account is not there
-        │   ├── LockedError         somebody else locked the account there
-        │   ├── ForbiddenError      our credentials are good, and we may not do this to this account or person
-        │   └── UnsupportedError    it cannot do this at all
-        │       └── OmittedError    the configuration says so, and the operation goes on without it
-        ├── MisconfiguredError      our credentials or settings are wrong: the run stops for this target, if its
-        │   │                       check fails as well
-        │   └── SystemMisconfiguredError  or if it passes, because the answer says that it is about all
-        └── ItemMisconfiguredError  they do not do for one account, person or message; the check passes
+        ├── RefusedError            it refused the request, and would refuse it again
+        │   ├── SecretRefusedError  it doesn't accept the password
+        │   ├── ConflictError       another object is in the way
+        │   ├── MissingError        the account doesn't exist
+        │   ├── LockedError         another administrator locked the account there
+        │   ├── ForbiddenError      the credentials are valid, but don't allow this for this account or person
+        │   └── UnsupportedError    it can't do this at all
+        │       └── OmittedError    the configuration says so, and the operation continues without it
+        ├── MisconfiguredError      the product's credentials or settings are wrong: the run stops for this target,
+        │   │                       if its check fails as well
+        │   └── SystemMisconfiguredError  also if the check passes, because the answer concerns all requests
+        └── ItemMisconfiguredError  they are not sufficient for one account, person or message; the check passes
 
-Plug-ins raise the leaves below ``TargetError``. Nothing in a message may be a secret; the gateway that calls the
-plug-ins scrubs them all the same.
+Plug-ins raise the leaves below ``TargetError``. A message must not contain a secret. The gateway that calls the
+plug-ins also masks secrets in messages.
 """
 
 from __future__ import annotations
@@ -58,20 +58,20 @@ import attrs
 from provisioner.core.model import StepError
 from provisioner.core.model.text import Text, Texts, storable
 
-#: The longest time for which a target can ask not to be called.
+#: The longest pause that a target can request.
 LONGEST_REST = timedelta(days=1)
 
 
 class ProvisionerError(Exception):
-    """Base of all errors. Carries a message, and the cure where there is one, in a form that can be translated.
+    """Base of all errors. It contains a message and, if possible, a cure. Both can be translated.
 
     Args:
 
-        message: An English template with ``{named}`` places.
+        message: An English template with ``{named}`` placeholders.
 
-        cure: What the reader can do about it, in the same form.
+        cure: What the reader can do about it, as a template.
 
-        values: What fills the places of both. Never a secret.
+        values: The values of the placeholders in both. Never a secret.
     """
 
     def __init__(self, message: str, /, *, cure: str = "", **values: object) -> None:
@@ -81,7 +81,7 @@ class ProvisionerError(Exception):
 
     @property
     def message(self) -> Text:
-        """All that it says, with everything that it carries."""
+        """The complete message, including everything that the error contains."""
         return self.text
 
     def __str__(self) -> str:
@@ -89,31 +89,31 @@ class ProvisionerError(Exception):
 
 
 class ConfigurationError(ProvisionerError):
-    """A setting is wrong, is missing or contradicts another one."""
+    """A setting is wrong, missing or contradicts another one."""
 
 
 class PluginError(ConfigurationError):
-    """A plug-in cannot be loaded, or does not keep the contract of the hooks."""
+    """A plug-in can't be loaded or violates the contract of the hooks."""
 
 
 @attrs.frozen(kw_only=True)
 class Problem:
-    """One thing that is wrong with the input, and where."""
+    """One problem of the input, and its place."""
 
-    #: The file's name as it was given, or ``None`` for an argument of the command line.
+    #: The name of the file as it was given, or ``None`` for an argument of the command line.
     file: str | None = None
-    #: The line in that file, counted from 1.
+    #: The line in the file, counted from 1.
     line: int | None = None
-    #: The code, login or id of what it is about, where that is known.
+    #: The code, login or ID of the affected item, if known.
     subject: str | None = None
     #: The name of the column, key or argument.
     field: str
-    #: What is wrong with it.
+    #: What is wrong.
     message: Text
 
     @property
     def placed(self) -> Text:
-        """What is wrong, after its place."""
+        """The place, followed by what is wrong."""
         place = ":".join(str(part) for part in (self.file, self.line, self.subject, self.field) if part is not None)
         return Text("{place}: {message}", {"place": place, "message": self.message})
 
@@ -126,9 +126,9 @@ class InputError(ProvisionerError):
 
     Args:
 
-        problems: All that were found, so that they can be mended in one go.
+        problems: All problems that were found.
 
-        warnings: What may be right in the same file, and should be looked at.
+        warnings: Possible problems in the same file.
     """
 
     def __init__(self, problems: Sequence[Problem], /, *, warnings: Sequence[Problem] = ()) -> None:
@@ -137,17 +137,17 @@ class InputError(ProvisionerError):
 
     @property
     def message(self) -> Text:
-        """How many problems there are, and one line for each."""
+        """The number of problems, and one line for each."""
         return _listed(self.text, [problem.placed for problem in self.problems])
 
 
 class DeniedError(ProvisionerError):
-    """The rules forbid it: authority, a missing request, a clearance, a protected account."""
+    """The rules forbid it: authority, a missing access request, a clearance, a protected account."""
 
 
 @attrs.frozen(kw_only=True)
 class Denial:
-    """Why somebody may not do something."""
+    """The reason why an actor may not do something."""
 
     reason: Text
     #: Who could do it, or what has to be done first.
@@ -156,11 +156,11 @@ class Denial:
 
 @attrs.frozen(kw_only=True)
 class Denied:
-    """One thing that somebody may not do."""
+    """One denied action."""
 
     #: The login of the account.
     login: str
-    #: Why not, and who could.
+    #: The reason, and who is allowed.
     denial: Denial
 
 
@@ -169,7 +169,7 @@ class NotAuthorizedError(DeniedError):
 
     Args:
 
-        denials: All of them.
+        denials: All denials.
     """
 
     def __init__(self, denials: Sequence[Denied], /) -> None:
@@ -178,7 +178,7 @@ class NotAuthorizedError(DeniedError):
 
     @property
     def message(self) -> Text:
-        """How many operations are denied, and one line for each."""
+        """The number of denied operations, and one line for each."""
         return _listed(
             self.text,
             [
@@ -189,23 +189,23 @@ class NotAuthorizedError(DeniedError):
 
 
 class BusyError(ProvisionerError):
-    """Another operation holds the account; only one may run at a time."""
+    """Another operation holds the account. Only one can run at a time."""
 
 
 class SupersededError(ProvisionerError):
-    """A later wish for the same account took the operation's place."""
+    """A later operation for the same account replaced this one."""
 
 
 class LeaseLostError(ProvisionerError):
-    """This process was stopped for so long that another one took the operation over, or may have."""
+    """This process was suspended for so long that another one may have taken over the operation."""
 
 
 class ClockError(ProvisionerError):
-    """The clock does not fit with when the store was used before. Nothing was changed."""
+    """The clock contradicts the last use of the store. Nothing was changed."""
 
 
 class StagedError(ProvisionerError):
-    """The run would close or delete too many accounts. It is written down and waits for its release."""
+    """The run would close or delete too many accounts. It is recorded and waits for its release."""
 
 
 class StoppedError(ProvisionerError):
@@ -213,19 +213,19 @@ class StoppedError(ProvisionerError):
 
 
 class DryRunError(ProvisionerError):
-    """Something tried to change a system during a dry run. It was not called."""
+    """Something tried to change a system during a dry run. The system was not called."""
 
 
 class StoreError(ProvisionerError):
-    """The store cannot be opened, read or written."""
+    """The store can't be opened, read or written."""
 
 
 class DefectError(ProvisionerError):
-    """The program itself failed at one operation. The other operations of the run go on."""
+    """The program failed at one operation. The other operations of the run continue."""
 
     @classmethod
     def of(cls, error: Exception) -> Self:
-        """Return what is known of *error*: its class and its place. Its text may quote a secret."""
+        """Return an error with the class and place of *error*. Its text is left out, because it may quote a secret."""
         return cls(
             "the program failed: {error} at {place}",
             cure="please report it; 'provisioner resume' or the next sweep tries the operation again",
@@ -235,7 +235,7 @@ class DefectError(ProvisionerError):
 
 
 class TargetError(ProvisionerError):
-    """A target or channel did not do what it was asked.
+    """A target or channel didn't do what it was asked.
 
     Args:
 
@@ -244,48 +244,49 @@ class TargetError(ProvisionerError):
         cure: What an administrator can do about it.
     """
 
-    #: The name of the target or channel. The gateway fills it in; plug-ins need not.
+    #: The name of the target or channel. The gateway sets it; plug-ins don't have to.
     target: str = ""
-    #: Whether another attempt within seconds may help.
+    #: Whether another attempt within seconds may succeed.
     retryable: ClassVar[bool] = False
 
 
 class TransientError(TargetError):
-    """It did not work now and may work later; the account is as it was before the call."""
+    """It did not work now and may work later. The account is in the state before the call."""
 
     retryable = True
 
 
 class UnavailableError(TransientError):
-    """The target could not be reached, so nothing was sent to it; or a question was sent and no answer came."""
+    """The target couldn't be reached, so nothing was sent to it; or a query was sent and no answer arrived."""
 
-    #: Whether it was reached and did not answer. That can be about one account or person; no connection cannot.
+    #: Whether it was reached and gave no answer. This can concern one account or person only; a failed connection
+    #: can't.
     reached: bool = False
 
 
 class CircuitOpenError(UnavailableError):
-    """The target failed so often in a row that it is not called for a while."""
+    """The target failed repeatedly. Calls are suspended for a short time."""
 
     retryable = False
 
 
 class QuarantinedError(CircuitOpenError):
-    """The target failed for so long that it is not called before somebody has resumed it."""
+    """The target failed for so long that calls are suspended until a person resumes it."""
 
 
 class InMaintenanceError(CircuitOpenError):
-    """Somebody is working on the target, so it is not called. That is no failure, and alarms nobody."""
+    """The target is in maintenance and not called. This doesn't count as a failure and causes no alarm."""
 
-    #: When that will be over.
+    #: The end of the maintenance.
     until: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 class ThrottledError(TransientError):
-    """The target asked clients to wait.
+    """The target limits the rate of requests.
 
     Args:
 
-        retry_after: The seconds it asked for, or ``None`` if it did not say. No more than :data:`LONGEST_REST` is kept.
+        retry_after: The requested pause in seconds, or ``None`` if it named none. At most :data:`LONGEST_REST`.
     """
 
     def __init__(self, message: str, /, *, retry_after: float | None = None, cure: str = "", **values: object) -> None:
@@ -299,73 +300,73 @@ class NotAppliedError(TransientError):
 
 
 class UnknownOutcomeError(TargetError):
-    """The request was sent and no usable answer came: it may or may not have been applied."""
+    """The request was sent and no usable answer arrived. The change may or may not have been applied."""
 
 
 class PluginDefectError(UnknownOutcomeError):
-    """The plug-in raised something that is not a :class:`TargetError`, or returned something else than promised."""
+    """The plug-in raised an error that is not a :class:`TargetError`, or returned an invalid value."""
 
 
 class RefusedError(TargetError):
-    """The target said no and will say no again. The account is as it was before the call."""
+    """The target refused the request, and would refuse it again. The account is in the state before the call."""
 
 
 class SecretRefusedError(RefusedError):
-    """The target's own password rules do not accept this password."""
+    """The password violates the rules of the target."""
 
 
 class ConflictError(RefusedError):
-    """Something that is not this account is in the way."""
+    """An object that is not this account is in the way."""
 
 
 class MissingError(RefusedError):
-    """The account is not there."""
+    """The account doesn't exist on the target."""
 
 
 class LockedError(RefusedError):
-    """Somebody else locked the account there, and only an administrator of the target unlocks it."""
+    """Another administrator locked the account there. Only an administrator of the target can unlock it."""
 
 
 class ForbiddenError(RefusedError):
-    """Our credentials are good, and we may not do this to this account, person or message.
+    """The credentials are valid, but don't allow this for this account, person or message.
 
-    A plug-in raises it where an answer is about the rights to one item. The target's check is asked all the same; if
-    that fails, it becomes a :class:`MisconfiguredError`.
+    A plug-in raises it if an answer concerns the rights to one item. The core still runs the target's check; if that
+    fails, the error becomes a :class:`MisconfiguredError`.
     """
 
 
 class UnsupportedError(RefusedError):
-    """The target cannot do this at all."""
+    """The target can't do this at all."""
 
 
 class OmittedError(UnsupportedError):
-    """The configuration says that the target cannot do this. The operation goes on without it, and says so."""
+    """The configuration says that the target can't do this. The operation continues without it, and reports it."""
 
 
 class ItemMisconfiguredError(TargetError):
-    """Our rights or settings do not do for this account, person or message; the target's check passes.
+    """The rights or settings are not sufficient for this account, person or message. The target's check passes.
 
-    The core makes it of a :class:`MisconfiguredError`; plug-ins do not raise it. The others go on, and the operation
-    waits for somebody to correct that.
+    The core makes it from a :class:`MisconfiguredError`; plug-ins don't raise it. The other operations continue, and
+    this one waits until a person corrects the problem.
     """
 
 
 class MisconfiguredError(TargetError):
-    """Our own credentials or settings for the target are wrong. The run stops for it.
+    """The product's credentials or settings for the target are wrong. The run stops for it.
 
-    If the target's check passes, it is about one item, and becomes an :class:`ItemMisconfiguredError`.
+    If the target's check passes, the error concerns one item, and becomes an :class:`ItemMisconfiguredError`.
     """
 
 
 class SystemMisconfiguredError(MisconfiguredError):
-    """What is wrong on our side holds for everything that the target is asked, whatever its check says.
+    """The problem on the product's side concerns all requests to the target, regardless of its check.
 
-    A plug-in raises it where the answer says so plainly, for example that our account there has no credit left.
+    A plug-in raises it if the answer clearly says so, for example that the account has no credit.
     """
 
 
 class NotReadyError(ProvisionerError):
-    """Targets or channels cannot be used now. Nothing was changed.
+    """Targets or channels can't be used now. Nothing was changed.
 
     Args:
 
@@ -378,7 +379,7 @@ class NotReadyError(ProvisionerError):
 
     @property
     def message(self) -> Text:
-        """Which targets and channels are not ready, and one line for each."""
+        """The targets and channels that are not ready, and one line for each."""
         return _listed(
             self.text,
             [Text("{target}: {error}", {"target": error.target, "error": error.message}) for error in self.errors],
@@ -390,12 +391,12 @@ def _listed(heading: Text, lines: Iterable[Text]) -> Text:
 
 
 def known_or_defect(error: Exception) -> ProvisionerError:
-    """Return *error* if it is one of ours, whose text may be shown, or else a :class:`DefectError` in its place."""
+    """Return *error* if it is an error of the product, whose text can be shown; otherwise a :class:`DefectError`."""
     return error if isinstance(error, ProvisionerError) else DefectError.of(error)
 
 
 def raised_at(error: BaseException) -> str:
-    """Say where *error* was raised, without its text, which may quote a secret."""
+    """Return where *error* was raised, without its text, which may quote a secret."""
     frames = inspect.getinnerframes(error.__traceback__, context=0) if error.__traceback__ else []
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
 

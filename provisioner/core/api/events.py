@@ -1,6 +1,6 @@
-"""What happens to operations, as facts. The journal stores them; observers see them once they are durable.
+"""What happens to operations, as facts. The journal stores them; observers see them after they are stored.
 
-Each event says all that it changes, so that the state in the store is what the events made of it.
+Each event contains everything that it changes. The state in the store follows from the events.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from provisioner.core.model import Account, Handover, Operation, OperationState,
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something that happened."""
+    """A fact."""
 
-    #: The name under which it is kept; a promise to whoever reads the audit log.
+    #: The name under which it is stored; a promise to readers of the audit log.
     kind: ClassVar[str]
-    #: When, in UTC.
+    #: The time, in UTC.
     at: datetime
-    #: Who did it or asked for it: a person's id, or the name of a policy.
+    #: Who did or requested it: the ID of a person, or the name of a policy.
     actor: str = ""
-    #: The account it is about, if it is about one.
+    #: The login of the account, if the event concerns one.
     login: str = ""
-    #: The operation it belongs to, if it belongs to one.
+    #: The ID of the operation, if the event belongs to one.
     operation_id: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class OperationEvent(Event):
-    """Something that happened to an operation. Only who holds its account may write it."""
+    """A fact about an operation. Only the holder of the lease on its account may write it."""
 
     actor: str
     login: str
@@ -41,36 +41,36 @@ class OperationEvent(Event):
 
 @attrs.frozen(kw_only=True)
 class OperationPlanned(OperationEvent):
-    """An operation was written down, to be carried out."""
+    """An operation was recorded and will be carried out."""
 
     kind = "operation_planned"
 
     operation: Operation
-    #: The account it is about, as it is now.
+    #: The account in its current state.
     account: Account
 
 
 @attrs.frozen(kw_only=True)
 class OperationStarted(OperationEvent):
-    """A process began an operation or took it over, and holds the account from here on.
+    """A process started an operation or took it over, and now holds the account.
 
-    The operation's steps start anew; those of an earlier try live on in the audit log only.
+    The steps of the operation start again. Those of an earlier attempt are only in the audit log.
     """
 
     kind = "operation_started"
 
-    #: Counts the tries, from 1. It must be one more than the journal knows of; otherwise somebody else began the
-    #: operation after it was read, and it cannot be started with what was known then.
+    #: The number of the attempt, from 1. It must be one more than in the journal. Otherwise, another process started
+    #: the operation after it was read, and it can't be started with outdated data.
     tries: int
 
 
 @attrs.frozen(kw_only=True)
 class Recipient:
-    """To whom a password is sent, and a mark of the number that it is sent to."""
+    """The receiver of a password, and a mark of the mobile number."""
 
-    #: The id of the person.
+    #: The ID of the person.
     person: str
-    #: The same for the same number; see :mod:`provisioner.core.engine.master_data`.
+    #: The same mark stands for the same number; see :mod:`provisioner.core.engine.master_data`.
     mobile_mark: str | None
 
 
@@ -80,28 +80,28 @@ class StepBegun(OperationEvent):
 
     kind = "step_begun"
 
-    #: The place of the step in the operation, from 0.
+    #: The position of the step in the operation, from 0.
     position: int
     step: Step
-    #: If the step delivers a password, to whom.
+    #: The receiver, if the step delivers a password.
     recipient: Recipient | None = None
 
 
 @attrs.frozen(kw_only=True)
 class StepEnded(OperationEvent):
-    """A hook answered, or failed to."""
+    """A hook returned or raised an error."""
 
     kind = "step_ended"
 
     position: int
     step: Step
-    #: What the account is on this target now; ``None`` if the step says nothing of that.
+    #: The new state of the account on this target; ``None`` if the step doesn't show it.
     target_state: TargetState | None = None
 
 
 @attrs.frozen(kw_only=True)
 class TargetQuarantined(Event):
-    """A target or channel failed for so long that it is left alone until somebody resumes it."""
+    """A target or channel failed for so long that calls are suspended until a person resumes it."""
 
     kind = "target_quarantined"
 
@@ -113,72 +113,72 @@ class TargetQuarantined(Event):
 
 @attrs.frozen(kw_only=True)
 class TargetResumed(Event):
-    """Somebody had a quarantined target or channel called again."""
+    """A person resumed a quarantined target or channel."""
 
     kind = "target_resumed"
 
     actor: str
     #: The name of the target or channel.
     target: str
-    #: Whether it was not checked before.
+    #: Whether the check before was skipped.
     forced: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class OperationEnded(OperationEvent):
-    """An operation came to an end, or to a stop with a next try. The account is free again."""
+    """An operation ended, or stopped and has a time for its next attempt. The account is free again."""
 
     kind = "operation_ended"
 
     state: OperationState
-    #: The account as it is from now on.
+    #: The account in its new state.
     account: Account
     next_try_at: datetime | None = None
-    #: Why it is not done.
+    #: Why the operation is not done.
     error: StepError | None = None
-    #: The record of the handover that this was, if it was one and is done. The incoming person is the unit's
-    #: custodian from now on.
+    #: The record of the handover, if the operation was one and is done. The incoming person is now the unit's
+    #: custodian.
     handover: Handover | None = None
 
 
 @attrs.frozen(kw_only=True)
 class DeadlineMet(Event):
-    """What a deadline asked for was done."""
+    """The action of a deadline was done."""
 
     kind = "deadline_met"
 
-    #: What it is a deadline of: the login of an account, or the name of a certificate.
+    #: What the deadline concerns: the login of an account, or the name of a certificate.
     subject: str
     deadline: Deadline
-    #: What the other side calls the message that was sent, if one was.
+    #: The gateway's reference of the message that was sent, if there is one.
     reference: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class ClockConfirmed(Event):
-    """Somebody said that the clock is right, although it does not fit with when the store was used before."""
+    """A person confirmed that the clock is right, although it contradicts the last use of the store."""
 
     kind = "clock_confirmed"
 
     actor: str
-    #: When the store was used last, as far as that fitted with what came before.
+    #: The last time at which the store was used with a plausible clock.
     trusted_at: datetime
 
 
 @attrs.frozen(kw_only=True)
 class TimesCorrected(Event):
-    """Times that had not come were stored by a clock that was ahead. They count as the time of this event now."""
+    """A clock that was ahead stored times in the future. They were replaced with the time of this event."""
 
     kind = "times_corrected"
 
     actor: str
-    #: The latest of them.
+    #: The latest of these times.
     latest_at: datetime
 
 
 @attrs.frozen(kw_only=True)
 class DutyConfirmed(Event):
-    """Somebody says that a duty was done."""
+    """A person confirmed that a duty was done."""
 
     kind = "duty_confirmed"
 
@@ -189,13 +189,13 @@ class DutyConfirmed(Event):
 
 @attrs.frozen(kw_only=True)
 class RulesChanged(Event):
-    """The rule sets are not those that the stored deadlines were computed with. All are computed anew."""
+    """The rule sets differ from those of the stored deadlines. All deadlines are recalculated."""
 
     kind = "rules_changed"
 
-    #: Stands for everything that the deadlines depend on.
+    #: Identifies everything on which the deadlines depend.
     fingerprint: str
-    #: The names of the rule sets that hold from now on.
+    #: The names of the rule sets that apply now.
     rule_sets: tuple[str, ...]
-    #: The names of those that do not hold any more.
+    #: The names of the rule sets that no longer apply.
     gone: tuple[str, ...] = ()

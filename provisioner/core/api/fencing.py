@@ -1,10 +1,10 @@
-"""Keeps a process that was stopped for a while from sending what is no longer its to send.
+"""Keeps a process that was suspended from sending outdated requests.
 
-A process that is paused, or whose machine is suspended, does not notice. When it goes on, another process may have
-taken its operation over and sent a newer password, which the older one must not replace. So right before each call
-that changes something, and right before the bytes of it leave, the time that is left of the lease is compared with a
-clock that goes on during every pause. To ask the store instead is not enough: the process may be stopped between the
-answer and the call.
+A process that is suspended, alone or with its machine, doesn't notice. Meanwhile, another process may have taken over
+its operation and sent a newer password, which the older one must not replace. Therefore, immediately before each call
+that changes something, and before the bytes of its request are sent, the remaining time of the lease is compared with a
+clock that continues during every suspension. It is not enough to ask the store, because the process can be suspended
+between the answer and the call.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from provisioner.core.api.errors import LeaseLostError
 
 
 def elapsed() -> float:
-    """Return the seconds of a clock that nobody sets, and that goes on while the machine is suspended."""
+    """Return the seconds of a clock that nobody sets and that continues while the machine is suspended."""
     return time.clock_gettime(_CLOCK)
 
 
-#: The other systems have no clock that counts the time of a suspension.
+#: Other systems have no clock that includes the time of a suspension.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @attrs.frozen(kw_only=True)
 class Lease:
-    """What this process knows of its right to work on one account."""
+    """This process's right to work on one account."""
 
-    #: How many seconds are left of it at least; zero or less if it may be somebody else's.
+    #: The minimum remaining time in seconds; zero or less if another process may hold the account.
     left: Callable[[], float]
-    #: Whether it was taken from a process that did not renew it and may still be alive.
+    #: Whether it was taken over from a process that did not renew it and may still run.
     contested: bool = False
 
     @classmethod
     def of(cls, duration: timedelta, clock: Callable[[], float] = elapsed) -> Lease:
-        """Return a lease that begins now and is not renewed."""
+        """Return a lease that starts now and is not renewed."""
         until = clock() + duration.total_seconds()
         return cls(left=lambda: until - clock())
 
 
 @contextmanager
 def fenced(login: str, lease: Lease) -> Iterator[None]:
-    """Let :func:`require_lease` watch over this lease for the length of a ``with`` block, in this thread.
+    """Make :func:`require_lease` check this lease within a ``with`` block, in this thread.
 
     Args:
 
-        login: The account that it is on, for the message.
+        login: The login of the account, for the message.
 
         lease: The lease.
     """
@@ -63,17 +63,16 @@ def fenced(login: str, lease: Lease) -> Iterator[None]:
 
 
 def require_lease() -> None:
-    """Make sure that the account is still this process's to change.
+    """Check that this process still holds the account.
 
-    Call it in a plug-in right before the bytes of a request that changes something are sent: after connecting, after
-    logging in and after reading, and again before each further request. What uses :mod:`provisioner.net.http` need not:
-    it does so itself. It must be called in the thread in which the hook was called; it costs next to nothing, and
-    outside a hook it does nothing. What it raises must leave the hook as it is.
+    Call it in a plug-in immediately before a request that changes something is sent: after connecting, logging in and
+    reading, and again before each further request. :mod:`provisioner.net.http` calls it for you. Call it in the thread
+    in which the hook was called. It is cheap, and does nothing outside a hook. Don't catch its error in the hook.
 
     Raises:
 
-        LeaseLostError: The process was stopped for so long that another one may have taken the operation over. Nothing
-            more may be sent.
+        LeaseLostError: The process was suspended for so long that another one may have taken over the operation.
+        Nothing more may be sent.
     """
     fence = _current.get()
     if fence is None:

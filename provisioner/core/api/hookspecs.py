@@ -1,8 +1,8 @@
 """The hooks: everything a plug-in can do.
 
-A plug-in is a module named by an entry point in the group ``provisioner.plugins``. It implements
-``provisioner_register`` and makes one object for each configured target or channel; the other hooks are methods of
-these objects (or functions of the module, where there is nothing to configure)::
+A plug-in is a module that an entry point in the group ``provisioner.plugins`` names. It implements
+``provisioner_register`` and creates one object for each configured target or channel. The other hooks are methods of
+these objects, or functions of the module if there is nothing to configure::
 
     import attrs
     from provisioner import Outcome, Receipt, hookimpl
@@ -21,17 +21,18 @@ these objects (or functions of the module, where there is nothing to configure):
         for section in settings.targets:
             register.target(section.name, Paper(section.name))
 
-Something that has the name of a hook and is not marked with ``@hookimpl`` is refused when it is registered. A target
-needs all hooks that change or probe an account, and a channel ``secret_deliver`` and ``notice_deliver``. What one of
-them cannot do, the configuration names: ``cannot = ["account_close"]`` under ``[targets.NAME]``. A hook that is missing
-without that is never taken for done.
+If something has the name of a hook and is not marked with ``@hookimpl``, it is refused when it is registered. A target
+needs all hooks that change or probe an account, and a channel needs ``secret_deliver`` and ``notice_deliver``. If a
+target or channel can't do something, list the hook in the configuration: ``cannot = ["account_close"]`` under
+``[targets.NAME]``. The product never reports the work of a missing hook as done.
 
-Hooks marked *per target* or *per channel* are called for one object at a time, with the journal, the retry and the
-redaction around each call. They may be called from several threads at once, for different accounts.
+Hooks marked *per target* or *per channel* are called for one object at a time. The core adds the journal, the retries
+and the masking of secrets around each call. They can be called from several threads at the same time, for different
+accounts.
 
-A process may be stopped at any moment and go on later, when another one has taken its operation over. So a hook that
-changes something calls `provisioner.require_lease()` right before the bytes of each request leave, and lets the error
-that this raises pass; `provisioner.net.http` does so by itself.
+A process can be suspended at any moment and continue after another one has taken over its operation. Therefore a hook
+that changes something calls `provisioner.require_lease()` immediately before it sends each request, and doesn't catch
+the error that this raises. `provisioner.net.http` calls it for you.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     from provisioner.core.api.rules import Monitor, Rule
     from provisioner.core.model import Person
 
-#: The name under which pluggy knows the project.
+#: The name of the project in pluggy.
 PROJECT = "provisioner"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -82,13 +83,13 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
-    """Make and register one object for each configured target, channel and rule set of this plug-in.
+    """Create and register one object for each configured target, channel and rule set of this plug-in.
 
     Args:
 
-        settings: The plug-in's own sections of the configuration, and nothing of any other plug-in.
+        settings: The plug-in's own sections of the configuration.
 
-        register: Takes the objects.
+        register: Registers the objects.
 
     Returns:
 
@@ -99,13 +100,13 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
         ConfigurationError: A setting is wrong.
 
     Called: once for each plug-in and process, before any other hook, with its own settings. It must not connect to
-    anything: a target that is down must not keep the program from starting.
+    anything: the program must start even if a target is unavailable.
     """
 
 
 @hookspec(firstresult=True)
 def account_create(request: CreateAccount) -> Receipt:
-    """Ensure, per target, that the account exists, is enabled and takes this secret. So it also reopens.
+    """Ensure, per target, that the account exists, is enabled and has this secret. This also reopens a closed account.
 
     Args:
 
@@ -119,20 +120,20 @@ def account_create(request: CreateAccount) -> Receipt:
 
         TransientError: Nothing was changed and it may work later.
 
-        UnknownOutcomeError: The change was sent and no answer came.
+        UnknownOutcomeError: The change was sent and no answer arrived.
 
-        RefusedError: The target will not do it, now or later.
+        RefusedError: The target refuses the change permanently.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: once for each target and attempt. It must be safe to repeat, with the same secret or another one,
-    whatever an earlier attempt left behind.
+    Called: once for each target and attempt. It must be safe to repeat, with the same secret or another one, regardless
+    of what an earlier attempt changed.
     """
 
 
 @hookspec(firstresult=True)
 def account_close(request: CloseAccount) -> Receipt:
-    """Ensure, per target, that nobody can log in to the account. Disable it and keep what it holds.
+    """Ensure, per target, that nobody can log in to the account. Disable it and keep its data.
 
     Args:
 
@@ -140,26 +141,26 @@ def account_close(request: CloseAccount) -> Receipt:
 
     Returns:
 
-        ``APPLIED``, or ``UNCHANGED`` if it was closed already or is not there.
+        ``APPLIED``, or ``UNCHANGED`` if the account is closed already or doesn't exist.
 
     Raises:
 
         TransientError: Nothing was changed and it may work later.
 
-        UnknownOutcomeError: The change was sent and no answer came.
+        UnknownOutcomeError: The change was sent and no answer arrived.
 
-        RefusedError: The target will not do it, now or later.
+        RefusedError: The target refuses the change permanently.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: once for each target and attempt; must be safe to repeat. Deleting is no part of it: that is a rule's
-    business, after a grace period.
+    Called: once for each target and attempt; must be safe to repeat. It must not delete the account: a rule does that
+    after a grace period.
     """
 
 
 @hookspec(firstresult=True)
 def account_rotate(request: RotateSecret) -> Receipt:
-    """Set a new secret, per target. A closed account stays closed, and nothing else is touched.
+    """Set a new secret, per target. A closed account stays closed, and nothing else is changed.
 
     Args:
 
@@ -167,19 +168,19 @@ def account_rotate(request: RotateSecret) -> Receipt:
 
     Returns:
 
-        ``APPLIED``, if possible with an undo that brings the former secret back.
+        ``APPLIED``, if possible with an undo that restores the former secret.
 
     Raises:
 
-        MissingError: The account is not there.
+        MissingError: The account doesn't exist.
 
         TransientError: Nothing was changed and it may work later.
 
-        UnknownOutcomeError: The change was sent and no answer came.
+        UnknownOutcomeError: The change was sent and no answer arrived.
 
-        RefusedError: The target will not do it, now or later.
+        RefusedError: The target refuses the change permanently.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
     Called: once for each target and attempt; must be safe to repeat, with the same secret or another one.
     """
@@ -187,9 +188,9 @@ def account_rotate(request: RotateSecret) -> Receipt:
 
 @hookspec(firstresult=True)
 def account_handover(request: HandOver) -> Receipt:
-    """Give the account a new holder and a new secret in one step, per target.
+    """Set a new holder and a new secret for the account in one step, per target.
 
-    The outgoing holder's secret must not log in any more when this returns (000 m.5/e).
+    When this returns, the outgoing holder's secret must no longer log in (000 m.5/e).
 
     Args:
 
@@ -197,19 +198,19 @@ def account_handover(request: HandOver) -> Receipt:
 
     Returns:
 
-        ``APPLIED``, if possible with an undo that brings the former holder and secret back.
+        ``APPLIED``, if possible with an undo that restores the former holder and secret.
 
     Raises:
 
-        MissingError: The account is not there.
+        MissingError: The account doesn't exist.
 
         TransientError: Nothing was changed and it may work later.
 
-        UnknownOutcomeError: The change was sent and no answer came.
+        UnknownOutcomeError: The change was sent and no answer arrived.
 
-        RefusedError: The target will not do it, now or later.
+        RefusedError: The target refuses the change permanently.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
     Called: once for each target and attempt; must be safe to repeat, with the same secret or another one.
     """
@@ -217,113 +218,113 @@ def account_handover(request: HandOver) -> Receipt:
 
 @hookspec(firstresult=True)
 def account_delete(request: DeleteAccount) -> Receipt:
-    """Ensure, per target, that nothing is left of the account. It cannot be taken back.
+    """Delete the account completely, per target. This can't be undone.
 
     Args:
 
-        request: The account, which is closed, and its unit.
+        request: The closed account, and its unit.
 
     Returns:
 
-        ``APPLIED``, or ``UNCHANGED`` if it was not there.
+        ``APPLIED``, or ``UNCHANGED`` if the account doesn't exist.
 
     Raises:
 
         TransientError: Nothing was changed and it may work later.
 
-        UnknownOutcomeError: The change was sent and no answer came.
+        UnknownOutcomeError: The change was sent and no answer arrived.
 
-        RefusedError: The target will not do it, now or later.
+        RefusedError: The target refuses the change permanently.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: once for each target and attempt, when a retention rule says that the grace period is over; must be safe to
-    repeat. A target that keeps its closed accounts says ``cannot = ["account_delete"]`` in the configuration.
+    Called: once for each target and attempt, when the grace period of a retention rule is over; must be safe to repeat.
+    For a target that keeps its closed accounts, set ``cannot = ["account_delete"]`` in the configuration.
     """
 
 
 @hookspec(firstresult=True)
 def account_probe(request: ProbeAccount) -> AccountReport:
-    """Tell what one target has of an account and, if a secret is given, whether it logs in.
+    """Return the state of an account on one target and, if a secret is given, whether it logs in.
 
     Args:
 
-        request: The account, and the secret to try.
+        request: The account, and the secret to test.
 
     Returns:
 
-        What was found. A secret that is refused is an answer, not an error.
+        What was found. A refused secret is a result, not an error.
 
     Raises:
 
-        TransientError: The target cannot tell now.
+        TransientError: The target can't answer now.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: after every change, to prove it, and whenever an answer was lost; as often as it takes. It changes
-    nothing and must not lock the account: at most one log-in for each call.
+    Called: after every change, to verify it, and after every lost answer; repeatedly if necessary. It changes nothing
+    and must not lock the account: at most one log-in for each call.
     """
 
 
 @hookspec(firstresult=True)
 def target_check(request: CheckTarget) -> TargetReport:
-    """Tell whether one target can be reached, our credentials are good, and what it can do.
+    """Check that one target can be reached and that the credentials are valid, and return what it can do.
 
     Args:
 
-        request: Empty for now.
+        request: Empty at present.
 
     Returns:
 
-        The capabilities, and warnings worth an administrator's time.
+        The capabilities, and warnings for administrators.
 
     Raises:
 
-        UnavailableError: It cannot be reached, or does not answer in time.
+        UnavailableError: The target can't be reached, or doesn't answer in time.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: before the first write of every run, and by ``provisioner check``. It changes nothing and must end
-    within seconds, whatever the other side does.
+    Called: before the first change of every run, and by ``provisioner check``. It changes nothing and must return
+    within seconds in every case.
     """
 
 
 @hookspec(firstresult=True)
 def secret_deliver(request: DeliverSecret) -> DeliveryReceipt:
-    """Bring the secret to its owner, per channel.
+    """Send the secret to its owner, per channel.
 
     Args:
 
-        request: Who gets which secret for which account, and the id of the message.
+        request: The receiver, the secret, the account, and the ID of the message.
 
     Returns:
 
-        ``ACCEPTED``, ``DELIVERED``, ``REJECTED``, or ``UNKNOWN`` if the message was sent and no usable answer came.
+        ``ACCEPTED``, ``DELIVERED``, ``REJECTED``, or ``UNKNOWN`` if the message was sent and no usable answer arrived.
 
     Raises:
 
         TransientError: Nothing was sent and it may work later.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-        SystemMisconfiguredError: The answer says that this holds for every message: no credit is left, for example.
+        SystemMisconfiguredError: The answer concerns every message, for example: no credit is left.
 
-    Called: once for each message and attempt, after every target was proved. It is not repeated after ``UNKNOWN``;
-    the engine asks ``delivery_probe`` and, without an answer, makes a new secret and a new message.
+    Called: once for each message and attempt, after the password was tested on every target. After ``UNKNOWN`` it is
+    not repeated: the engine calls ``delivery_probe`` and, without an answer, generates a new secret and a new message.
     """
 
 
 @hookspec(firstresult=True)
 def notice_deliver(request: DeliverNotice) -> DeliveryReceipt:
-    """Bring a message without any secret to a person, per channel: a warning, or a reminder.
+    """Send a message without any secret to a person, per channel: a warning or a reminder.
 
     Args:
 
-        request: Who gets which text, and the id of the message.
+        request: The receiver, the text, and the ID of the message.
 
     Returns:
 
-        ``ACCEPTED``, ``DELIVERED``, ``REJECTED``, or ``UNKNOWN`` if the message was sent and no usable answer came.
+        ``ACCEPTED``, ``DELIVERED``, ``REJECTED``, or ``UNKNOWN`` if the message was sent and no usable answer arrived.
 
     Raises:
 
@@ -331,63 +332,63 @@ def notice_deliver(request: DeliverNotice) -> DeliveryReceipt:
 
         RefusedError: Nothing was sent, and this message never will be.
 
-        UnknownOutcomeError: The message was sent and no usable answer came; the same as answering ``UNKNOWN``.
+        UnknownOutcomeError: The message was sent and no usable answer arrived; the same as the answer ``UNKNOWN``.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-        SystemMisconfiguredError: The answer says that this holds for every message: no credit is left, for example.
+        SystemMisconfiguredError: The answer concerns every message, for example: no credit is left.
 
-    Called: once for each message and attempt. After a crash it may be called again with the same id; a gateway that
-    knows the id sends the message once.
+    Called: once for each message and attempt. After a crash it can be called again with the same ID; a gateway that
+    supports IDs sends the message once.
     """
 
 
 @hookspec(firstresult=True)
 def delivery_probe(request: ProbeDelivery) -> DeliveryReceipt:
-    """Tell what became of a message whose answer was lost, per channel.
+    """Return the state of a message whose answer was lost, per channel.
 
     Args:
 
-        request: The id that ``secret_deliver`` was given.
+        request: The ID that ``secret_deliver`` received.
 
     Returns:
 
-        What is known; ``MISSING`` if the gateway never got it, ``UNKNOWN`` if it cannot be asked about single
-        messages.
+        What is known; ``MISSING`` if the gateway never received the message, ``UNKNOWN`` if it can't be asked about
+        single messages.
 
     Raises:
 
-        TransientError: The gateway cannot tell now.
+        TransientError: The gateway can't answer now.
 
-    Called: after ``secret_deliver`` answered ``UNKNOWN`` or raised ``UnknownOutcomeError``; as often as it takes.
+    Called: after ``secret_deliver`` returned ``UNKNOWN`` or raised ``UnknownOutcomeError``; repeatedly if necessary.
     """
 
 
 @hookspec(firstresult=True)
 def channel_check(request: CheckChannel) -> ChannelReport:
-    """Tell whether one channel works and could reach these people.
+    """Check that one channel works and can reach these people.
 
     Args:
 
-        request: The people who are to receive something in this run.
+        request: The people who will receive a message in this run.
 
     Returns:
 
-        Who cannot be reached and why, for example because the number is a landline.
+        Who can't be reached and why, for example because the number is a landline.
 
     Raises:
 
-        UnavailableError: The gateway cannot be reached, or does not answer in time.
+        UnavailableError: The gateway can't be reached, or doesn't answer in time.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: before the first write of every run, and by ``provisioner check``. It sends nothing to anybody.
+    Called: before the first change of every run, and by ``provisioner check``. It sends no message.
     """
 
 
 @hookspec(firstresult=True)
 def person_find(request: FindPerson) -> Person | None:
-    """Tell who a person is, which unit they work in and which mobile number is registered (001 ¶5).
+    """Return a person's name, unit and registered mobile number (001 ¶5).
 
     Args:
 
@@ -395,15 +396,15 @@ def person_find(request: FindPerson) -> Person | None:
 
     Returns:
 
-        The person, or ``None`` to let the next plug-in answer; the store is asked last.
+        The person, or ``None`` to call the next plug-in; the store is used last.
 
     Raises:
 
-        TransientError: The personnel system cannot tell now.
+        TransientError: The personnel system can't answer now.
 
-        MisconfiguredError: Our own credentials or settings are wrong.
+        MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: for each operation that delivers something, while it is planned and again when it is resumed.
+    Called: for each operation that delivers something, when it is planned and again when it is resumed.
     """
 
 
@@ -417,14 +418,14 @@ def account_login(request: ChooseLogin) -> str | None:
 
     Returns:
 
-        The login without a domain, or ``None`` to let the next plug-in answer. A login named in the manifest
-        always wins, and then this is not called.
+        The login without a domain, or ``None`` to call the next plug-in. If the list names a login, this hook is not
+        called.
 
     Raises:
 
-        ConfigurationError: The rule cannot name this account.
+        ConfigurationError: The rule can't name this account.
 
-    Called: once when an account is planned; must give the same answer for the same request.
+    Called: once when an account is planned; must return the same login for the same request.
     """
 
 
@@ -434,24 +435,24 @@ def password_policy() -> PasswordPolicy:
 
     Returns:
 
-        A declaration from which passwords can be generated as well as checked.
+        The requirements, from which passwords can be generated as well as checked.
 
     Raises:
 
         ConfigurationError: The plug-in's settings contradict each other.
 
-    Called: once at start; policies that contradict each other stop the program there.
+    Called: once at start. If policies contradict each other, the program stops.
     """
 
 
 @hookspec
 def policy_rules() -> Sequence[Rule | Monitor]:
-    """Give the rules of one rule set.
+    """Return the rules of one rule set.
 
     Returns:
 
-        The rules, each of which answers for one account with its deadlines; and monitors, which look after what has
-        a date and is no account.
+        Rules, which return the deadlines of one account; and monitors, which observe things that have a date but are
+        not accounts.
 
     Raises:
 
@@ -463,11 +464,11 @@ def policy_rules() -> Sequence[Rule | Monitor]:
 
 @hookspec
 def operation_authorize(request: AuthorizeOperation) -> Denial | None:
-    """Say whether an actor may do something to an account. One denial is enough.
+    """Decide whether an actor may do something to an account. One denial is enough.
 
     Args:
 
-        request: Who wants to do what to which account, and when.
+        request: The actor, the operation, the account, and the time.
 
     Returns:
 
@@ -477,18 +478,18 @@ def operation_authorize(request: AuthorizeOperation) -> Denial | None:
 
         TransientError: The answer isn't available now. The operation is not permitted.
 
-    Called: once for each operation that is planned, before anything is written; and once more, with ``asked_by``, if
-    the operation was held back with its run and somebody wants to release it. It changes nothing.
+    Called: once for each planned operation, before anything is written; and again, with ``asked_by``, if the operation
+    was held with its run and an actor wants to release it. It changes nothing.
     """
 
 
 @hookspec
 def clearance_blocks(request: AskClearance) -> Sequence[ClearanceBlock]:
-    """Say what keeps a person from leaving or from taking up a post (000 m.5/f, m.6/f; 003 m.12/4).
+    """Return what prevents a person from leaving or starting (000 m.5/f, m.6/f; 003 m.12/4).
 
     Args:
 
-        request: Who, and which of the two.
+        request: The person, and whether they leave or start.
 
     Returns:
 
@@ -496,7 +497,7 @@ def clearance_blocks(request: AskClearance) -> Sequence[ClearanceBlock]:
 
     Raises:
 
-        TransientError: It cannot be told now. The personnel office then has no answer, which is not a permission.
+        TransientError: There is no answer now. This doesn't count as a permission.
 
     Called: once for each ``provisioner clearance``; it changes nothing.
     """
@@ -504,11 +505,11 @@ def clearance_blocks(request: AskClearance) -> Sequence[ClearanceBlock]:
 
 @hookspec
 def operation_event(event: Event) -> None:
-    """Observe what happens: one event for each operation and step that begins or ends, and for each quarantine.
+    """Observe events: one for each operation and step that starts or ends, for each quarantine, and so on.
 
     Args:
 
-        event: What happened. It carries no secret.
+        event: What happened. It contains no secret.
 
     Returns:
 
@@ -516,9 +517,9 @@ def operation_event(event: Event) -> None:
 
     Raises:
 
-        Exception: Whatever it raises is logged by class and otherwise ignored: an observer cannot stop the work.
+        Exception: Exceptions are logged by class and otherwise ignored: an observer can't stop the work.
 
-    Called: once for each event, after it is durable, by the thread that did the work; so it must be quick.
+    Called: once for each event, after it is stored, by the thread that did the work; so it must be quick.
     """
 
 
@@ -528,12 +529,12 @@ def cli_commands() -> Sequence[CliCommand]:
 
     Returns:
 
-        The commands, by name and location; a name that the product itself uses is an error.
+        The commands, by name and location. A name of the product's own commands is an error.
 
     Raises:
 
         ConfigurationError: Nothing else.
 
-    Called: when a command is looked up that is not the product's own, and for ``provisioner plugins``. It must not
-    import anything heavy.
+    Called: when a user enters a command that is not the product's own, and by ``provisioner plugins``. It must not
+    import large libraries.
     """

@@ -1,4 +1,4 @@
-"""The kinds of operation: one table of all that follows from the kind alone."""
+"""The kinds of operation: one table of everything that depends on the kind only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from provisioner.core.model import Action, OperationKind, TargetState
 
 
 class OfficerRight(Enum):
-    """What an officer needs for an operation that a person asks for (001 ¶4). An administrator needs nothing."""
+    """What an officer needs for an operation that a person requests (001 ¶4). An administrator needs nothing."""
 
     #: Nothing else.
     ALONE = auto()
@@ -28,37 +28,38 @@ class OfficerRight(Enum):
     WITH_REQUEST = auto()
     #: An approved access request, if the account was open before.
     WITH_REQUEST_ONCE_OPENED = auto()
-    #: An approved access request, unless somebody else has named the new custodian in the unit's data.
+    #: An approved access request, unless another person has named the new custodian in the unit's data.
     WITH_REQUEST_UNLESS_CUSTODIAN = auto()
-    #: Nothing suffices: only an administrator may do it.
+    #: Only an administrator may do it.
     NEVER = auto()
 
 
 @attrs.frozen(kw_only=True)
 class KindSpec:
-    """What follows from the kind of an operation."""
+    """The properties of a kind of operation."""
 
-    #: What each target is asked.
+    #: The message to each target.
     message: type[AccountChange]
-    #: The hook that carries the message out.
+    #: The hook that carries out the message.
     hook: str
-    #: What an account is on each target afterwards. It decides what the engine proves: ``OPEN`` by a log-in with the
-    #: new password, ``CLOSED`` by a probe that no log-in is possible, ``ABSENT`` by a probe that nothing is left.
+    #: The state of the account on each target afterwards. It determines what the engine verifies: ``OPEN`` by a log-in
+    #: with the new password, ``CLOSED`` by a probe that no log-in is possible, ``ABSENT`` by a probe that the account
+    #: is deleted.
     leaves: TargetState
-    #: Whether the account is open before, too.
+    #: Whether the account is open before as well.
     renews: bool = False
-    #: Whether it sets attributes of the account, and so may change what is there.
+    #: Whether it sets attributes of the account, and so may change existing values.
     sets_attributes: bool = False
-    #: The unfinished operations of which kinds it takes the place of.
+    #: The kinds of unfinished operations that it replaces.
     supersedes: frozenset[OperationKind]
     #: What an officer needs for it.
     officer: OfficerRight
-    #: The action of a rule that asks for it, if there is one.
+    #: The action of a rule that requires it, if there is one.
     action: Action | None = None
 
     @property
     def delivers(self) -> bool:
-        """Whether a new password is made, proved and delivered."""
+        """Whether a new password is generated, tested and delivered."""
         return self.leaves is TargetState.OPEN
 
     @property
@@ -74,9 +75,8 @@ class KindSpec:
 
 _NOT_RENEWING = frozenset({OperationKind.CREATE, OperationKind.REOPEN, OperationKind.CLOSE, OperationKind.DELETE})
 
-#: Each kind with what follows from it. A new kind needs an entry here, its message and its hook in this package, and
-#: its method in the planner. A rotation or a handover takes the place of no opening and no closing, because there may
-#: be no account to rotate.
+#: The properties of each kind. A new kind needs an entry here, its message and its hook in this package, and its method
+#: in the planner. A rotation or a handover doesn't replace an opening or a closure, because the account may not exist.
 KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
     {
         OperationKind.CREATE: KindSpec(
@@ -135,5 +135,5 @@ KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
 #: The hook that carries out a message.
 HOOKS: Mapping[type[AccountChange], str] = {spec.message: spec.hook for spec in KINDS.values()}
 
-#: The kind of operation that the action of a rule asks for; the other actions ask for none.
+#: The kind of operation that the action of a rule requires; the other actions require none.
 KIND_OF_ACTION: Mapping[Action, OperationKind] = {spec.action: kind for kind, spec in KINDS.items() if spec.action}

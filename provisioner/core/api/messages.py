@@ -1,6 +1,6 @@
-"""What the hooks are given, and what they answer.
+"""The arguments and results of the hooks.
 
-Every request is frozen. New fields get defaults, so that a plug-in written today keeps working.
+Every message is frozen. New fields get defaults, so that existing plug-ins keep working.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from provisioner.core.model.text import Text
 
 @attrs.frozen(kw_only=True)
 class CreateAccount:
-    """Ensure that the account exists, is enabled and takes this secret."""
+    """Ensure that the account exists, is enabled and has this secret."""
 
-    #: The operation this is a part of; the same one on every attempt.
+    #: The ID of the operation; the same on every attempt.
     operation_id: str
     account: Account
-    #: The unit the account belongs to.
+    #: The unit of the account.
     unit: Unit
-    #: Who will hold the account.
+    #: The holder of the account.
     holder: Person
     secret: Secret
 
@@ -41,7 +41,7 @@ class CloseAccount:
 
 @attrs.frozen(kw_only=True)
 class RotateSecret:
-    """Set a new secret and touch nothing else."""
+    """Set a new secret and change nothing else."""
 
     operation_id: str
     account: Account
@@ -51,103 +51,103 @@ class RotateSecret:
 
 @attrs.frozen(kw_only=True)
 class HandOver:
-    """Give the account a new holder and a new secret in one step."""
+    """Set a new holder and a new secret in one step."""
 
     operation_id: str
     account: Account
     unit: Unit
-    #: Who held it so far, if anybody did.
+    #: The former holder, if there is one.
     outgoing: Person | None
-    #: Who holds it from now on.
+    #: The new holder.
     holder: Person
     secret: Secret
 
 
 @attrs.frozen(kw_only=True)
 class DeleteAccount:
-    """Ensure that nothing is left of the account."""
+    """Delete the account completely."""
 
     operation_id: str
     account: Account
     unit: Unit
 
 
-#: What changes an account.
+#: The messages that change an account.
 AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | DeleteAccount
 
 
 @attrs.frozen(kw_only=True)
 class PlannedChange:
-    """A change of an account that is planned and not begun."""
+    """A change of an account that is planned and not started."""
 
     kind: OperationKind
-    #: The unit the account belongs to.
+    #: The unit of the account.
     unit: Unit
-    #: Who will hold the account.
+    #: The new holder of the account.
     holder: Person
-    #: Who holds it now, if that is known.
+    #: The current holder, if known.
     outgoing: Person | None = None
 
 
 @attrs.frozen(kw_only=True)
 class ProbeAccount:
-    """Tell what is there."""
+    """Return the state of the account."""
 
     account: Account
-    #: When given, also tell whether a log-in with it succeeds.
+    #: If given, also return whether it logs in.
     secret: Secret | None = None
-    #: When given, also tell what it would do to attributes that are there. It is given only to targets whose
-    #: :class:`TargetReport` says that they can tell.
+    #: If given, also return what it would do to existing attributes. Given only to targets whose :class:`TargetReport`
+    #: declares this.
     planned: PlannedChange | None = None
 
 
 @attrs.frozen(kw_only=True)
 class CheckTarget:
-    """Tell whether the target works and what it can do."""
+    """Check that the target works, and return what it can do."""
 
 
 @attrs.frozen(kw_only=True)
 class CheckChannel:
-    """Tell whether the channel works and could reach these people."""
+    """Check that the channel works and can reach these people."""
 
     recipients: tuple[Person, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class DeliverSecret:
-    """Bring the secret to its owner."""
+    """Send the secret to its owner."""
 
     operation_id: str
-    #: One id for each message; the same one when the same message is asked about again.
+    #: The ID of the message; the same when the channel is asked about the message again.
     delivery_id: str
     account: Account
     recipient: Person
     secret: Secret
-    #: Whether a message with another password for this account may have reached the recipient before.
+    #: Whether an earlier message with another password for this account may have reached the recipient.
     replaces_earlier: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class DeliverNotice:
-    """Bring a message without any secret to a person."""
+    """Send a message without any secret to a person."""
 
-    #: One id for each message; the same one on every attempt.
+    #: The ID of the message; the same on every attempt.
     delivery_id: str
     recipient: Person
-    #: What to say, in the language of messages to people.
+    #: The text, in the language of messages to people.
     text: str
 
 
 @attrs.frozen(kw_only=True)
 class ProbeDelivery:
-    """Tell what became of a message whose answer was lost."""
+    """Return the state of a message whose answer was lost."""
 
     delivery_id: str
 
 
 @attrs.frozen(kw_only=True)
 class FindPerson:
-    """Tell who this is."""
+    """Find a person."""
 
     #: The staff number.
     person_id: str
@@ -164,19 +164,19 @@ class ChooseLogin:
 
 @attrs.frozen(kw_only=True)
 class Receipt:
-    """What a call that changes an account did.
+    """The result of a call that changes an account.
 
     Args:
 
-        outcome: ``APPLIED`` or ``UNCHANGED``. A call that did not apply its change, or does not know, raises.
+        outcome: ``APPLIED`` or ``UNCHANGED``. A call that did not apply its change, or doesn't know, raises an error.
 
-        detail: A few words for the journal, without any secret.
+        detail: A short text for the journal, without any secret.
 
-        reference: What the target calls the account, for example a DN.
+        reference: The target's name of the account, for example a DN.
 
-        undo: Puts the account back to where it was before the call, without the engine knowing how. It lives in
-            memory only and is called at most once, soon, by the thread that holds the account. It raises a
-            :class:`~provisioner.core.api.errors.TargetError` if it cannot.
+        undo: Restores the state of the account before the call; the engine doesn't know how. It exists in memory only
+        and is called at most once, soon, by the thread that holds the account. It raises a
+        :class:`~provisioner.core.api.errors.TargetError` if it fails.
     """
 
     outcome: Outcome = attrs.field(validator=attrs.validators.in_((Outcome.APPLIED, Outcome.UNCHANGED)))
@@ -186,7 +186,7 @@ class Receipt:
 
 
 class Presence(StrEnum):
-    """Whether an account is there, and whether it may log in."""
+    """Whether an account exists, and whether it can log in."""
 
     ABSENT = "absent"
     ENABLED = "enabled"
@@ -195,115 +195,115 @@ class Presence(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class AttributeChange:
-    """What a planned change would do to one attribute of an account that is there."""
+    """What a planned change would do to one attribute of an existing account."""
 
     name: str
     removes: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
-    #: The other values, which stay.
+    #: The other values, which are kept.
     keeps: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class AccountReport:
-    """What a probe found."""
+    """The result of a probe."""
 
     presence: Presence
-    #: Whether a log-in with the secret of the request succeeded; ``None`` if none was given or it cannot be told.
+    #: Whether the secret of the request logged in; ``None`` if none was given or it can't be determined.
     secret_accepted: bool | None = None
     #: What the target knows of the account, for people and for reconciliation. Never a password or its hash.
     attributes: Mapping[str, str] = attrs.field(factory=dict)
-    #: What keeps the account from logging in, in the target's own words, for example ``nsAccountLock=true``; empty if
-    #: nothing does, or if the target cannot tell. It is shown to administrators, who lift it.
+    #: What prevents the account from logging in, in the target's own words, for example ``nsAccountLock=true``; empty
+    #: if nothing does, or if it can't be determined. It is shown to administrators, who remove the lock.
     lock: str = ""
-    #: What the planned change of the request would do, for attributes in which anything changes. Never a password.
+    #: The effect of the planned change in the request, for attributes that change. Never a password.
     changes: tuple[AttributeChange, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class Capabilities:
-    """What a target can do, as it says itself at run time.
+    """What a target can do, as it declares at run time.
 
-    Which hooks it has is not repeated here: the plug-in manager sees that from the plug-in object.
+    It doesn't include the hooks, which the plug-in manager reads from the plug-in object.
     """
 
-    #: A probe can tell absent, enabled and disabled apart.
+    #: A probe can distinguish absent, enabled and disabled.
     tells_presence: bool = True
-    #: A probe can tell whether a secret logs in.
+    #: A probe can determine whether a secret logs in.
     proves_secret: bool = True
-    #: A closing also ends open sessions. Where it does not, a person who is logged in stays logged in for a while.
+    #: A closure also ends open sessions. Otherwise, a person who is logged in stays logged in for a while.
     ends_sessions: bool = False
     #: The names of the hooks whose receipt carries an undo.
     undoes: frozenset[str] = frozenset()
-    #: Further facts worth showing, for example the server's name and version.
+    #: Further facts to show, for example the server's name and version.
     facts: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
 class PasswordLimits:
-    """What a target itself demands of passwords, as far as it says so."""
+    """The password requirements of a target, as far as they are known."""
 
-    #: The fewest characters it takes.
+    #: The minimum number of characters.
     minimum_length: int = 0
-    #: The most; ``None`` if it sets no limit.
+    #: The maximum number; ``None`` if there is no limit.
     maximum_length: int | None = None
-    #: After how many seconds it accepts a password no longer; ``None`` if it always does.
+    #: The number of seconds after which a password expires; ``None`` if it doesn't.
     maximum_age: int | None = None
 
 
 @attrs.frozen(kw_only=True)
 class TargetReport:
-    """The answer of a target that works."""
+    """The result of the check of a target that works."""
 
     capabilities: Capabilities = Capabilities()
-    #: What works today and may not tomorrow, or is unwise, with the cure; one sentence each.
+    #: Problems that may occur later, and inadvisable settings, with the cure; one sentence each.
     warnings: tuple[str | Text, ...] = ()
-    #: Until when the certificates that its servers show are good, in UTC, by the server's name.
+    #: When the certificates of its servers expire, in UTC, by the server's name.
     certificates: Mapping[str, datetime] = attrs.field(factory=dict)
-    #: What it demands of passwords; ``provisioner check`` compares it with the passwords that are made and the rules.
+    #: Its password requirements; ``provisioner check`` compares them with the generated passwords and the rules.
     passwords: PasswordLimits = PasswordLimits()
-    #: Whether a probe can tell what a planned change would do to attributes.
+    #: Whether a probe can determine what a planned change would do to attributes.
     foresees: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class ChannelReport:
-    """The answer of a channel that works."""
+    """The result of the check of a channel that works."""
 
-    #: For each recipient of the request who cannot be reached: the person's id, and why.
+    #: For each recipient of the request who can't be reached: the person's ID, and the reason.
     unreachable: Mapping[str, str | Text] = attrs.field(factory=dict)
     warnings: tuple[str | Text, ...] = ()
 
 
 class DeliveryState(StrEnum):
-    """How far a message got."""
+    """The state of a message."""
 
-    #: The gateway took it and answers for it from here.
+    #: The gateway accepted it and is responsible for it.
     ACCEPTED = "accepted"
     #: It is on the phone.
     DELIVERED = "delivered"
-    #: It will not be sent; nobody got it.
+    #: It will not be sent; nobody received it.
     REJECTED = "rejected"
-    #: The answer of a probe: the gateway never got it, so it may be handed over again.
+    #: The result of a probe: the gateway never received it, so it can be sent again.
     MISSING = "missing"
-    #: Nobody knows.
+    #: The state is unknown.
     UNKNOWN = "unknown"
 
 
 @attrs.frozen(kw_only=True)
 class DeliveryReceipt:
-    """What a channel says of one message."""
+    """What a channel returns for one message."""
 
     state: DeliveryState
-    #: The provider's own id of the message.
+    #: The provider's ID of the message.
     reference: str | None = None
-    #: Why, without any secret and without the message's text.
+    #: The reason, without any secret and without the message's text.
     detail: str | Text = ""
 
 
 @attrs.frozen(kw_only=True)
 class CharacterClass:
-    """A set of characters of which a password needs some."""
+    """A set of characters of which a password needs a minimum number."""
 
     name: str
     characters: str = attrs.field(validator=attrs.validators.min_len(1))
@@ -312,27 +312,27 @@ class CharacterClass:
 
 @attrs.frozen(kw_only=True)
 class PasswordPolicy:
-    """Declares password requirements, for generating passwords and for checking them.
+    """Password requirements, for generating and checking passwords.
 
-    Several policies hold at once: classes of the same name are intersected, the larger minimum wins, and everything
-    forbidden by one is forbidden.
+    Several policies apply together: classes of the same name are intersected, the larger minimum is used, and a
+    character or word that one policy forbids is forbidden.
     """
 
-    #: Where the policy comes from, for messages.
+    #: The origin of the policy, for messages.
     source: str
     classes: tuple[CharacterClass, ...] = ()
     minimum_length: int = 1
     maximum_length: int = 64
-    #: The least information a generated password carries.
+    #: The minimum entropy of a generated password, in bits.
     minimum_bits: float = 0
     #: Characters that must not occur.
     excluded: str = ""
-    #: Words that must not occur, whatever their case.
+    #: Words that must not occur, in any case.
     forbidden_words: tuple[str, ...] = ()
 
 
 class Passage(StrEnum):
-    """Which permission of the personnel office is asked for (000 m.5/f)."""
+    """The kind of clearance (000 m.5/f)."""
 
     LEAVING = "leaving"
     STARTING = "starting"
@@ -340,7 +340,7 @@ class Passage(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class AskClearance:
-    """May this person leave, or take up the post?"""
+    """Ask whether a person may leave or start."""
 
     person_id: str
     passage: Passage
@@ -348,33 +348,33 @@ class AskClearance:
 
 @attrs.frozen(kw_only=True)
 class ClearanceBlock:
-    """One thing that keeps a person from leaving or starting."""
+    """One thing that prevents a person from leaving or starting."""
 
-    #: The login, operation or other thing it is about.
+    #: The login, operation or other item that it concerns.
     subject: str
     reason: Text
-    #: What has to be done before the personnel office may go on.
+    #: What has to be done before the personnel office may continue.
     cure: Text
 
 
 @attrs.frozen(kw_only=True)
 class AuthorizeOperation:
-    """May this actor do this to this account, now?"""
+    """Ask whether an actor may do this to this account now."""
 
     kind: OperationKind
     account: Account
     unit: Unit
     #: A person's id, or the name of a policy.
     actor: str
-    #: Whether a policy asks, and no person.
+    #: Whether the actor is a policy and not a person.
     by_policy: bool
-    #: When, in UTC.
+    #: The time, in UTC.
     at: datetime
-    #: In a handover, the id of whoever is to receive the account.
+    #: In a handover, the ID of the person who receives the account.
     incoming: str | None = None
-    #: The id of the request form that is being carried out, if there is one.
+    #: The ID of the access request that is executed, if there is one.
     request: str | None = None
-    #: If the actor releases it from a run that was held back, who had asked for that run.
+    #: If the actor releases a held run, the person who started it.
     asked_by: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""What a plug-in sees while it registers its objects."""
+"""What a plug-in can use while it registers its objects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-#: How long the request of a plug-in may take that names no limit.
+#: The timeout of a request, for plug-ins that name none.
 LONGEST_CALL = timedelta(seconds=30)
 
 SettingsT = TypeVar("SettingsT")
 
 
 class Structure(Protocol):
-    """Turns one table of the configuration into a settings class, strictly."""
+    """Converts a table of the configuration into a settings class, strictly."""
 
     def __call__(self, table: Mapping[str, object], cls: type[SettingsT], place: str, /) -> SettingsT:
         """Return an instance of *cls*, or raise ConfigurationError with the file and the path of each problem."""
@@ -31,30 +31,30 @@ class Section:
     name: str
     #: Its path in the file, for messages.
     place: str
-    #: The folder of the configuration file; relative paths in settings start there.
+    #: The folder of the configuration file; relative paths start there.
     folder: Path
     table: Mapping[str, object] = attrs.field(repr=False)
-    #: The hooks of a target or channel that its plug-in does not have, as ``cannot`` in the table says.
+    #: The hooks that the plug-in of a target or channel doesn't have, according to ``cannot`` in the table.
     cannot: frozenset[str] = frozenset()
     _structure: Structure = attrs.field(repr=False, eq=False)
 
     def settings(self, cls: type[SettingsT]) -> SettingsT:
         """Return the table as an instance of the attrs class *cls*.
 
-        Fields of type :class:`~provisioner.core.model.secret.Secret` are given by reference in the file: ``env:NAME``,
+        Fields of type :class:`~provisioner.core.model.secret.Secret` are references in the file: ``env:NAME``,
         ``file:PATH`` or ``keyring:SERVICE/USER``. Fields of type :class:`~pathlib.Path` start at :attr:`folder`.
 
         Raises:
 
-            ConfigurationError: A key is unknown or missing, or a value has the wrong type; one line for each, with
-                the file, the path in it, what was expected and the cure.
+            ConfigurationError: A key is unknown or missing, or a value has the wrong type; one line for each, with the
+            file, the path in it, the expected type and the cure.
         """
         return self._structure(self.table, cls, self.place)
 
 
 @attrs.frozen(kw_only=True)
 class PluginSettings:
-    """All that the configuration says for one plug-in."""
+    """The configuration of one plug-in."""
 
     #: The name of the plug-in's entry point.
     plugin: str
@@ -68,10 +68,10 @@ class PluginSettings:
 
 
 class Registrar(Protocol):
-    """Takes the objects a plug-in makes."""
+    """Registers the objects of a plug-in."""
 
     def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
-        """Take the object that implements the account hooks for the target *name*.
+        """Register the object that implements the account hooks for the target *name*.
 
         Args:
 
@@ -79,15 +79,15 @@ class Registrar(Protocol):
 
             plugin: The object.
 
-            longest_call: The time limit of one request. A process that takes an operation over from one that may still
-                be alive waits for so long before its first request, because the other's last one may still arrive.
+            longest_call: The timeout of one request. A process that takes over an operation from one that may still run
+            waits this long before its first request, because the last request of the other process may still arrive.
         """
 
     def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
-        """Take the object that implements the channel hooks for the channel *name*; see :meth:`target`."""
+        """Register the object that implements the channel hooks for the channel *name*; see :meth:`target`."""
 
     def rule_set(self, name: str, plugin: object, /) -> None:
-        """Take the object that implements ``policy_rules`` for the rule set *name*."""
+        """Register the object that implements ``policy_rules`` for the rule set *name*."""
 
     def on_close(self, callback: Callable[[], object], /) -> None:
-        """Call *callback* once when the program ends; the last one given is called first."""
+        """Call *callback* once when the program ends; the last registered callback is called first."""

@@ -1,10 +1,10 @@
-"""Rules: what is to happen to an account, and when.
+"""Rules: what happens to an account, and when.
 
-A rule is a pure function of what is known of one account. It has no memory and no clock of its own: it answers with
-*all* deadlines that follow from what is known, past and future, and the product remembers which of them were met.
-That is what makes a policy that can be simulated, and one whose deadlines can be stored.
+A rule is a pure function of the facts of one account. It has no state and no clock. It returns *all* deadlines that
+follow from the facts, past and future, and the product stores which of them were met. Therefore a policy can be
+simulated, and its deadlines can be stored.
 
-What has a date and is no account, such as a certificate, has a :class:`Monitor` instead: it goes and looks.
+For things that have a date but are not accounts, such as a certificate, use a :class:`Monitor`.
 """
 
 from __future__ import annotations
@@ -24,64 +24,64 @@ from provisioner.core.model import Account, Unit, days
 from provisioner.core.model import Action as Action  # noqa: PLC0414 - rules are written with it
 from provisioner.core.model.text import Text
 
-#: Returns what the target with this name says of itself; raises a TargetError if it says nothing.
+#: Returns the report of the target with this name; raises a TargetError if there is none.
 Reports = Callable[[str], TargetReport]
 
 
 @attrs.frozen(kw_only=True)
 class Deadline:
-    """Something that is to happen to an account."""
+    """A time at which an action on an account is required."""
 
     action: Action
-    #: When, in UTC.
+    #: The time, in UTC.
     at: datetime
-    #: Why, for people: it is what a warning says, and what is written into the audit log.
+    #: The reason, for people: the text of a warning, and part of the audit log.
     reason: Text
-    #: Where the rule comes from, for example ``001 ¶2``.
+    #: The source of the rule, for example ``001 ¶2``.
     source: str
-    #: The name of the rule set. The product fills it in.
+    #: The name of the rule set. The product sets it.
     rule_set: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class MetDeadline:
-    """The last deadline of one kind that was met. Whatever came before it is met too."""
+    """The last deadline of one action that was met. All earlier ones count as met too."""
 
     rule_set: str
     action: Action
-    #: When the deadline was.
+    #: The time of the deadline.
     at: datetime
-    #: When it was met: the warning was sent, or the holder was told of the duty.
+    #: When it was met: the warning was sent, or the holder was reminded of the duty.
     met_at: datetime
-    #: When somebody confirmed that a duty was done.
+    #: When a person confirmed that a duty was done.
     confirmed_at: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Facts:
-    """What is known of one account."""
+    """The facts of one account."""
 
     account: Account
-    #: The unit it belongs to.
+    #: The unit of the account.
     unit: Unit
-    #: What was met of this rule set, by action.
+    #: The last deadlines of this rule set that were met, by action.
     marks: Mapping[Action, MetDeadline] = attrs.field(factory=dict)
-    #: Since when the rule set holds. A rule that would otherwise want something of every account on its first day
-    #: starts from here. ``None`` if that is not known.
+    #: When the rule set started to apply; ``None`` if unknown. A rule that would otherwise require something for every
+    #: account on its first day starts from here.
     since: datetime | None = None
-    #: Where days begin and end.
+    #: The time zone of days.
     time_zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("Europe/Istanbul"))
 
     def days_after(self, moment: datetime, count: int) -> datetime:
-        """Return the same time of day so many days later, where the people are; days before, if negative."""
+        """Return the same time of day *count* days later, in the time zone; earlier if negative."""
         return days.days_after(moment, count, self.time_zone)
 
     def months_after(self, moment: datetime, count: int) -> datetime:
-        """Return the same day and time so many months later, or the month's last day if it has no such day."""
+        """Return the same day and time *count* months later, or the last day of the month if it has no such day."""
         return days.months_after(moment, count, self.time_zone)
 
     def written_day(self, moment: datetime) -> str:
-        """Return the day of a moment, as people there write it."""
+        """Return the day of a moment, in local notation."""
         return days.written_day(moment, self.time_zone)
 
 
@@ -103,82 +103,82 @@ class Rule:
                 return [Deadline(action=Action.CLOSE, at=at, reason=reason, source="our own regulation, m.3")]
     """
 
-    #: What people call the rule; by default, ``CloseAfterYears`` is ``close-after-years``.
+    #: The name of the rule for people; by default, ``CloseAfterYears`` is ``close-after-years``.
     rule_name: ClassVar[str] = ""
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
-        """Return all deadlines that follow from what is known of one account.
+        """Return all deadlines that follow from the facts of one account.
 
         Args:
 
-            facts: What is known. The same facts always give the same answer.
+            facts: The facts. The same facts always give the same result.
 
         Returns:
 
-            Deadlines in any order, those that are over included. Of one that comes again and again until somebody
-            did something, the next one is enough: it follows from the mark of the last one.
+            Deadlines in any order, including past ones. If one recurs until a person acts, return only the next one; it
+            follows from the mark of the last one.
 
-        Called: whenever something about the account changed, for each account when the rule sets changed, and
-        thousands of times by a simulation; so it must be quick, and must not ask any other system.
+        Called: whenever an account changed, for each account when the rule sets changed, and thousands of times by a
+        simulation. It must be quick and must not call other systems.
         """
         raise NotImplementedError
 
     def conflict_with(self, _other: Rule, /) -> Text | None:
-        """Say why this rule makes no sense for an account for which the other one holds too; ``None`` if it does.
+        """Return why this rule can't apply to the same account as the other one; ``None`` if it can.
 
-        Called: once at start for each pair of rules that may hold for one account.
+        Called: once at start for each pair of rules that may apply to one account.
         """
         return None
 
 
 def share(*key: str) -> float:
-    """Return a number from 0 to 1, evenly spread, that depends on the key alone.
+    """Return a number from 0 to 1, evenly distributed, that depends on the key only.
 
-    A rule that would otherwise want the same thing of every account at the same moment spreads it with this.
+    Use it to spread deadlines that would otherwise be at the same time for every account.
     """
     return int.from_bytes(hashlib.sha256("\0".join(key).encode()).digest()[:6]) / 2**48
 
 
 @attrs.frozen(kw_only=True)
 class Observation:
-    """How one thing is that a monitor looked at."""
+    """The state of one thing that a monitor observes."""
 
-    #: What it is, always in the same words: what was met of it is remembered under this name.
+    #: Its name, always in the same words: met deadlines are stored under it.
     subject: str
-    #: How it is, for people.
+    #: Its state, for people.
     message: Text
     deadlines: tuple[Deadline, ...] = ()
-    #: The id of whoever is to be told; ``None`` for the custodian of the IT unit.
+    #: The ID of the person to warn; ``None`` for the custodian of the IT unit.
     tell: str | None = None
-    #: Why it could not be looked at.
+    #: Why it couldn't be observed.
     error: TargetError | None = None
 
 
 class Monitor:
-    """Looks after things with a date that are no accounts. Part of a rule set, like a rule; subclass it."""
+    """Observes things that have a date but are not accounts. Part of a rule set, like a rule; subclass it."""
 
-    #: What people call it; by default, ``MyWatch`` is ``my-watch``.
+    #: The name for people; by default, ``MyMonitor`` is ``my-monitor``.
     rule_name: ClassVar[str] = ""
 
     def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Observation]:
-        """Look at every thing, and return how each is.
+        """Observe every thing, and return the state of each.
 
         Args:
 
-            reports: Returns what a target says of itself.
+            reports: Returns the report of a target.
 
-            time_zone: Where days begin and end.
+            time_zone: The time zone of days.
 
         Returns:
 
-            One entry for each thing, also for those that could not be looked at. Their deadlines are warnings.
+            One entry for each thing, including those that couldn't be observed. Their deadlines are warnings.
 
-        Called: by each sweep and by ``provisioner check``. It may ask other systems, and must end within seconds
-        whatever they do.
+        Called: by each sweep and by ``provisioner check``. It may call other systems, and must return within seconds in
+        every case.
         """
         raise NotImplementedError
 
 
 def name_of(rule: Rule | Monitor) -> str:
-    """Return what people call a rule: the name that its class says, or else the words of the name of the class."""
+    """Return the name of a rule for people: the name that its class sets, or the words of the class name."""
     return rule.rule_name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(rule).__name__).lower()

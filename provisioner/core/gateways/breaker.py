@@ -1,10 +1,10 @@
-"""A circuit breaker: a target that is down is not called until a single call has shown that it is back.
+"""A circuit breaker: a target that fails is not called until a single call has shown that it works again.
 
-What one account, person or message causes says nothing of the target. Failures of the same item count once, and unless
-there was no connection at all, the target's own check has to fail as well before the circuit opens.
+A failure that concerns one account, person or message doesn't mean that the target fails. Failures of the same item
+count once. Unless there was no connection, the target's own check has to fail as well before the circuit opens.
 
-One that has not worked for a long time is quarantined: nothing is sent to it any more until somebody has looked at it
-and says ``provisioner target resume``.
+A target that has failed for a long time is quarantined: nothing is sent to it until a person runs ``provisioner target
+resume``.
 """
 
 from __future__ import annotations
@@ -42,63 +42,63 @@ from provisioner.core.model import StepError
 
 log = structlog.stdlib.get_logger(__name__)
 
-#: For so many seconds a check that found nothing wrong speaks for the calls that fail after it, so that hundreds of
-#: refused items do not cause hundreds of checks.
+#: For this number of seconds, a passed check also covers later failing calls, so that hundreds of refused items don't
+#: cause hundreds of checks.
 CHECK_HOLDS = 1.0
 
 
 class BreakerState(StrEnum):
-    """Whether calls go through."""
+    """Whether calls are made."""
 
-    #: They do.
+    #: They are made.
     CLOSED = "closed"
-    #: They do not; the target failed too often in a row.
+    #: They are suspended; the target failed repeatedly.
     OPEN = "open"
-    #: One does, as a probe.
+    #: One call is made as a probe.
     HALF_OPEN = "half_open"
-    #: They do not, until somebody resumes the target.
+    #: They are suspended until a person resumes the target.
     QUARANTINED = "quarantined"
 
 
 @attrs.define(eq=False, kw_only=True)
 class Breaker:
-    """Wraps the calls to one target: :meth:`call` around each one; threads may do so at once.
+    """Wraps the calls to one target: :meth:`call` around each one. Threads can share it.
 
-    A wrong credential or setting opens it as soon as a check or the answer itself confirms it: it will not get better,
-    and more tries may lock our account.
+    A wrong credential or setting opens the circuit as soon as a check or the answer itself confirms it: more attempts
+    don't help, and may lock the account.
 
-    The lock is held while the state changes and never during a call, so parallel calls stay parallel; when the time
-    to try again has come, exactly one caller gets through.
+    The lock is held while the state changes and never during a call, so parallel calls stay parallel. When the time for
+    the next attempt has come, exactly one caller makes a call.
 
-    What it remembers beyond the process is written when it opens, when a probe fails and when the target works again,
-    and read once in each pause; so a quarantine, and its end, reach every process.
+    Its state is stored when the circuit opens, when a probe fails and when the target works again, and read once in
+    each pause. So a quarantine, and its end, reaches every process.
     """
 
     #: The name of the target, for messages.
     name: str
     now: Callable[[], datetime]
-    #: At how many different items calls must fail in a row before the target is not called for a while. Without a
-    #: connection each call counts.
+    #: After this number of consecutive failures at different items, calls are suspended. Without a connection, each
+    #: call counts.
     threshold: int = 5
-    #: How long it is then left alone.
+    #: How long calls are then suspended.
     pause: timedelta = timedelta(seconds=30)
-    #: How long it may fail, without a success in between, before it is quarantined.
+    #: How long the target may fail, without a success in between, before it is quarantined.
     quarantine_after: timedelta = timedelta(hours=1)
     health: Health = attrs.field(factory=MemoryHealth)
-    #: Tells whether somebody is working on the target. Then no call goes through, and none is counted.
+    #: Returns the maintenance of the target, if there is one. During it, no call is made or counted.
     maintenance: Callable[[str], Maintenance | None] = lambda _: None
-    #: Told of a quarantine, once for each reason.
+    #: Called for a quarantine, once for each reason.
     notify: Callable[[TargetQuarantined], None] = attrs.field(default=lambda _: None)
     state: BreakerState = attrs.field(default=BreakerState.CLOSED, init=False)
-    #: The items at which calls failed since one worked.
+    #: The items at which calls failed since the last success.
     _failing: set[Hashable] = attrs.field(factory=set, init=False)
     _opened_at: datetime | None = attrs.field(default=None, init=False)
     _known: TargetHealth | None = attrs.field(default=None, init=False)
     _known_at: datetime | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
-    #: Held by the one thread that checks the target; never inside the lock above.
+    #: Held by the thread that checks the target; never inside the lock above.
     _checking: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
-    #: When a check last found nothing wrong, by the monotonic clock.
+    #: When a check last passed, by the monotonic clock.
     _good_at: float = attrs.field(default=-math.inf, init=False)
 
     @contextmanager
@@ -107,22 +107,22 @@ class Breaker:
 
         Args:
 
-            item: What the call is about: an account, a person or a message. ``None`` if it is about nothing alone.
+            item: What the call concerns: an account, a person or a message. ``None`` if it concerns no single item.
 
-            check: Asks the target whether it works, and raises if it does not. ``None`` if the target has no check:
-                then failures at different items decide.
+            check: Checks the target, and raises an error if it doesn't work. ``None`` if the target has no check; then
+            failures at different items decide.
 
         Raises:
 
-            CircuitOpenError: The target is not called now.
+            CircuitOpenError: Calls are suspended now.
 
             ItemMisconfiguredError: The call raised a :class:`~provisioner.core.api.errors.MisconfiguredError`, and the
-                check passed: it is about this item.
+            check passed: the error concerns this item.
 
             MisconfiguredError: The call raised a :class:`~provisioner.core.api.errors.ForbiddenError`, and the check
-                failed as well: it is not about this item.
+            failed as well: the error doesn't concern only this item.
 
-            SystemMisconfiguredError: The call raised it, so it is about all items; the check is not asked.
+            SystemMisconfiguredError: The call raised it, so it concerns all items; the check is not run.
         """
         self._admit()
         began = time.monotonic()
@@ -146,9 +146,9 @@ class Breaker:
 
     @contextmanager
     def probe(self) -> Iterator[None]:
-        """Wrap a call that finds out whether the target is back. It need not wait for the end of the pause.
+        """Wrap a call that tests whether the target works again. It doesn't wait for the end of the pause.
 
-        Its failure is remembered at once: a program that runs for a moment makes no second call.
+        Its failure is stored immediately, because a short program makes no second call.
         """
         with self._lock:
             if self.state is BreakerState.OPEN:
@@ -169,15 +169,15 @@ class Breaker:
 
     @property
     def failing(self) -> bool:
-        """Whether the last call failed, or none is let through."""
+        """Whether the last call failed, or calls are suspended."""
         return bool(self._failing) or self.state is not BreakerState.CLOSED or bool(self.maintenance(self.name))
 
     def expect_no_quarantine(self) -> None:
-        """Make sure that somebody still wants the target to be called.
+        """Check that the target is not quarantined.
 
         Raises:
 
-            QuarantinedError: Nobody does.
+            QuarantinedError: It is quarantined.
         """
         with self._lock:
             self._look()
@@ -206,7 +206,7 @@ class Breaker:
                 )
 
     def _is_suspicious(self, error: Exception, item: str | None) -> bool:
-        """Whether a failure may be the target's, so that its check has to decide."""
+        """Whether the target may be the cause of a failure, so that its check has to decide."""
         if isinstance(error, (MisconfiguredError, ForbiddenError)):
             return True
         if isinstance(error, (RefusedError, ThrottledError)) or _is_no_connection(error):
@@ -215,7 +215,7 @@ class Breaker:
             return self.state is BreakerState.HALF_OPEN or len({*self._failing, item or object()}) >= self.threshold
 
     def _examined(self, error: Exception, item: str | None, check: Callable[[], object], began: float) -> Exception:
-        """Let the check decide whether a failure is the target's or the item's, and return what it then is.
+        """Let the check decide whether a failure concerns the target or the item, and return the resulting error.
 
         Threads whose calls failed at the same time share one check.
         """
@@ -224,14 +224,14 @@ class Breaker:
         if found is None:
             self._note(None)
             return _of_item(error, self.name, item)
-        if isinstance(found, (RefusedError, ThrottledError)):  # that says nothing either way
+        if isinstance(found, (RefusedError, ThrottledError)):  # not conclusive
             self._note(found)
             return error
         self._note(found, item=item, confirmed=True)
         return _of_target(error)
 
     def _checked(self, check: Callable[[], object], error: Exception, began: float) -> Exception | None:
-        """Return how the check failed; ``None`` if it passed, now or when the call had begun, or just before."""
+        """Return how the check failed; ``None`` if it passed, now, or at or just before the start of the call."""
         if self._good_at >= began - CHECK_HOLDS:
             return None
         if self.state in {BreakerState.OPEN, BreakerState.QUARANTINED}:  # another thread has just found out
@@ -246,7 +246,7 @@ class Breaker:
     def _note(
         self, error: BaseException | None, *, item: str | None = None, probing: bool = False, confirmed: bool = False
     ) -> None:
-        """Draw the conclusion from how a call ended, and tell of it where that is due."""
+        """Update the state after a call, and notify if necessary."""
         notice = None
         with self._lock:
             if error is None or isinstance(error, (RefusedError, ThrottledError)):
@@ -254,7 +254,7 @@ class Breaker:
             elif isinstance(error, Exception) and not isinstance(error, LeaseLostError):
                 notice = self._failed(error, item, probing=probing, confirmed=confirmed)
             elif self.state is BreakerState.HALF_OPEN:
-                self._open()  # the probe was interrupted and told nothing
+                self._open()  # the probe was interrupted without a result
         if notice:
             log.warning(
                 "target_quarantined", target=self.name, error=notice.error.name, reason=str(notice.error.message)
@@ -285,10 +285,10 @@ class Breaker:
         self.state = BreakerState.OPEN
         self._opened_at = self.now()
 
-    # -- what is remembered beyond the process, under the lock -----------------------------------------------------
+    # -- stored state, under the lock -------------------------------------------------------------------------------
 
     def _remember_failure(self, error: Exception) -> TargetQuarantined | None:
-        """Write a failure down; returns the notice of a quarantine if nobody was told of this reason yet."""
+        """Store a failure. Return the event of a quarantine if there was none for this reason yet."""
         told = ""
 
         def change(known: TargetHealth | None) -> TargetHealth:
@@ -316,7 +316,7 @@ class Breaker:
         )
 
     def _look(self) -> None:
-        """See what other processes found out, if it was not done lately."""
+        """Read the results of other processes, if this was not done recently."""
         if self._known_at is None or self.now() >= self._known_at + self.pause:
             self._know(lambda: self.health.get(self.name))
 
@@ -325,7 +325,7 @@ class Breaker:
         return self._known
 
     def _know(self, ask: Callable[[], TargetHealth | None]) -> None:
-        """Take over what is known now. If it cannot be told, the calls decide, as in a process of its own."""
+        """Use the stored state. If it can't be read, this process decides by its own calls."""
         self._known_at = self.now()
         try:
             self._known = ask()
@@ -334,18 +334,18 @@ class Breaker:
             return
         if self._known and self._known.quarantined_at:
             self.state = BreakerState.QUARANTINED
-        elif self.state is BreakerState.QUARANTINED:  # somebody resumed it
+        elif self.state is BreakerState.QUARANTINED:  # a person resumed it
             self.state = BreakerState.CLOSED
             self._failing.clear()
 
 
 def _is_no_connection(error: Exception) -> bool:
-    """Whether a call failed before anything was said about its item."""
+    """Whether a call failed before anything was sent about its item."""
     return isinstance(error, UnavailableError) and not error.reached
 
 
 def _of_item(error: Exception, target: str, item: str | None) -> Exception:
-    """Return *error* as one of the item that the call was about."""
+    """Return *error* as an error of the item that the call concerned."""
     if not isinstance(error, MisconfiguredError):
         return error
     refusal = ItemMisconfiguredError(
@@ -361,7 +361,7 @@ def _of_item(error: Exception, target: str, item: str | None) -> Exception:
 
 
 def _of_target(error: Exception) -> Exception:
-    """Return *error* as one of the target as a whole."""
+    """Return *error* as an error of the whole target."""
     if not isinstance(error, ForbiddenError):
         return error
     found = MisconfiguredError(error.text.template, cure=error.cure.template, **error.text.values)
@@ -370,14 +370,14 @@ def _of_target(error: Exception) -> Exception:
 
 
 def _described(error: Exception) -> StepError:
-    """Return *error* as it is kept; the text of one that is not ours may quote a secret."""
+    """Return *error* as it is stored; the text of an external one may quote a secret."""
     return (
         step_error(error) if isinstance(error, ProvisionerError) else StepError(name=type(error).__name__, message="")
     )
 
 
 def _reason(error: Exception) -> str:
-    """Return what makes one failure the same as another, whatever numbers are in its text."""
+    """Return a key that is the same for equal failures, regardless of numbers in the text."""
     return (
         f"{type(error).__name__}: {error.text.template}"
         if isinstance(error, ProvisionerError)

@@ -1,9 +1,10 @@
-"""How one target or one channel is called.
+"""Calls of one target or one channel.
 
-pluggy's plain call reaches every plug-in, the last registered first, and stops at the first exception. Accounts are
-therefore changed through :class:`Target` and :class:`Channel`, each of which reaches one object. They also hold
-what must be true of *every* call: errors are ours and name the target, secrets are masked in errors and answers, a dry
-run changes nothing, no more calls run at once than the target allows, and a target that is down is left alone.
+pluggy's plain call reaches every plug-in, the last registered first, and stops at the first exception. Therefore
+accounts are changed through :class:`Target` and :class:`Channel`, each of which reaches one object. They also guarantee
+the following for *every* call: errors are errors of the product and name the target, secrets are masked in errors and
+answers, a dry run changes nothing, the number of simultaneous calls is limited, and calls to a failing target are
+suspended.
 """
 
 from __future__ import annotations
@@ -60,56 +61,57 @@ AnswerT = TypeVar("AnswerT")
 GatewayT = TypeVar("GatewayT", bound="Gateway")
 ErrorT = TypeVar("ErrorT", bound=ProvisionerError)
 
-#: The hook that shows what was done on a target, and the one that brings a password to its owner.
+#: The hook that shows what was done on a target, and the hook that sends a password to its owner.
 PROBE, DELIVER = "account_probe", "secret_deliver"
 
-#: The hooks of a target without which something is left undone or unproved: each is there, or stands in ``cannot``.
+#: The hooks of a target without which something would not be done or verified. Each must exist or be listed in
+#: ``cannot``.
 TARGET_HOOKS = (*HOOKS.values(), PROBE)
 
-#: The same of a channel.
+#: The same for a channel.
 CHANNEL_HOOKS = (DELIVER, "notice_deliver")
 
-#: Hooks that may be called although the target is being left alone: they find out whether it is back.
+#: Hooks that can be called while calls are suspended: they find out whether the target works again.
 CHECKS = frozenset({"target_check", "channel_check"})
 
-#: Hooks that change something outside; a dry run must not reach them.
+#: Hooks that change another system; a dry run must not call them.
 MUTATING = frozenset({*HOOKS.values(), "secret_deliver", "notice_deliver"})
 
 
 @attrs.frozen(kw_only=True)
 class PluginOrigin:
-    """Where a plug-in comes from."""
+    """The origin of a plug-in."""
 
     #: The name of its entry point.
     plugin: str
-    #: The distribution that ships it.
+    #: The distribution that contains it.
     distribution: str
     version: str
 
 
 @attrs.define(eq=False, kw_only=True)
 class Gateway:
-    """One target or channel, and everything that holds for each call to it."""
+    """One target or channel, and what applies to each call of it."""
 
-    #: The hook that tells whether it works, and its request.
+    #: The hook that checks it, and its request.
     _check: ClassVar[tuple[str, object]]
-    #: What its section of the configuration is called, without its name.
+    #: The name of its section in the configuration.
     family: ClassVar[str]
-    #: The hooks that have to be there, or to stand in ``cannot``.
+    #: The hooks that must exist or be listed in ``cannot``.
     expected: ClassVar[tuple[str, ...]]
 
     name: str
     origin: PluginOrigin
     hooks: frozenset[str]
-    #: The hooks that the configuration says it does not have.
+    #: The hooks that it doesn't have, according to the configuration.
     cannot: frozenset[str] = frozenset()
-    #: How many calls may run at once.
+    #: The maximum number of simultaneous calls.
     parallel: int
     breaker: Breaker
-    #: How long one request to it may take.
+    #: The timeout of one request.
     longest_call: timedelta = LONGEST_CALL
     dry_run: bool = False
-    #: Reaches this object, by hook; the plug-in manager keeps it right.
+    #: The callers of this object, by hook; the plug-in manager updates them.
     callers: Mapping[str, pluggy.HookCaller] = attrs.field(factory=dict, init=False, repr=False)
     _free: threading.BoundedSemaphore = attrs.field(init=False, repr=False)
 
@@ -117,7 +119,7 @@ class Gateway:
         self._free = threading.BoundedSemaphore(self.parallel)
 
     def call(self, hook: str, request: object, answer: type[AnswerT]) -> AnswerT:
-        """Call one hook of this object, and take no answer but one of this type.
+        """Call one hook of this object, and accept only answers of this type.
 
         Args:
 
@@ -125,16 +127,16 @@ class Gateway:
 
             request: Its request.
 
-            answer: The type it must answer with.
+            answer: The type of the answer.
 
         Raises:
 
-            TargetError: What the plug-in raised, with the target's name and without any secret; anything
-                else it raises, or answers, becomes a :class:`~provisioner.core.api.errors.PluginDefectError`.
+            TargetError: What the plug-in raised, with the target's name and without secrets. Any other exception or
+            answer becomes a :class:`~provisioner.core.api.errors.PluginDefectError`.
 
-            DryRunError: The hook would change something, and this is a dry run.
+            DryRunError: The hook would change something during a dry run.
 
-            LeaseLostError: The hook would change something, and the account may be another process's by now.
+            LeaseLostError: The hook would change something, and another process may hold the account.
         """
         if lacking := self.lacks(hook):
             raise lacking
@@ -145,11 +147,11 @@ class Gateway:
         return self._expected(result, hook, answer)
 
     def find_person(self, request: FindPerson) -> Person | None:
-        """Call ``person_find``; ``None`` if this object does not know the person.
+        """Call ``person_find``; ``None`` if this object doesn't know the person.
 
         Raises:
 
-            TargetError: It cannot tell; see :meth:`call`.
+            TargetError: It can't answer; see :meth:`call`.
         """
         hook = "person_find"
         result = self._guarded(lambda: self.callers[hook](request=request), hook, request)
@@ -169,12 +171,12 @@ class Gateway:
 
     @property
     def missing(self) -> list[UnsupportedError]:
-        """What it should be able to do and is not, with the cure, and what the configuration does not know of."""
+        """The required hooks that it doesn't have and that ``cannot`` doesn't list, with the cure."""
         found = [error for hook in self.expected if (error := self.lacks(hook))]
         return [error for error in found if not isinstance(error, OmittedError)]
 
     def lacks(self, hook: str) -> UnsupportedError | None:
-        """Return why a hook cannot be called; ``None`` if it is there."""
+        """Return why a hook can't be called; ``None`` if it exists."""
         if hook in self.hooks:
             return None
         values = {"target": self.name, "hook": hook}
@@ -192,11 +194,11 @@ class Gateway:
         return error
 
     def expect_no_quarantine(self) -> None:
-        """Make sure that it may be called at all, without calling it.
+        """Check that it is not quarantined, without a call.
 
         Raises:
 
-            QuarantinedError: Somebody has to resume it first.
+            QuarantinedError: A person has to resume it first.
         """
         try:
             self.breaker.expect_no_quarantine()
@@ -204,7 +206,7 @@ class Gateway:
             raise self._named(error) from None
 
     def maintenance(self) -> Maintenance | None:
-        """Return the maintenance that it is in, if it is in one; nothing is called then."""
+        """Return its current maintenance, if there is one. Calls are suspended during it."""
         return self.breaker.maintenance(self.name)
 
     def _guarded(self, function: Callable[[], object], hook: str, request: object) -> object:
@@ -220,12 +222,14 @@ class Gateway:
         return self.breaker.call(_item(request), self._confirm if self._check[0] in self.hooks else None)
 
     def _confirm(self) -> None:
-        """Ask the target whether it works, as a part of the call that has failed: it has a turn already."""
+        """Check the target as a part of the call that failed, which already counts as one of the simultaneous calls."""
         hook, request = self._check
         self._translated(lambda: self.callers[hook](request=request), hook, request)
 
     def _translated(self, function: Callable[[], object], hook: str, request: object) -> object:
-        """Call *function*, and let nothing out that is not ours or quotes a secret: the breaker remembers it."""
+        """Call *function*, and convert every exception to an error of the product without secrets: the breaker stores
+        it.
+        """
         try:
             return masked(contained(function), getattr(request, "secret", None))
         except TargetError as error:
@@ -234,7 +238,7 @@ class Gateway:
             raise
         except (ForeignError, ProvisionerError) as error:
             failure = self._defect(error, hook)
-        # Raised out here, so that the frames of the plug-in, which hold the secret, are not chained to it.
+        # Raised here, so that the frames of the plug-in, which contain the secret, are not chained to it.
         raise failure
 
     def _defect(self, error: ForeignError | ProvisionerError, hook: str) -> PluginDefectError:
@@ -257,7 +261,7 @@ class Gateway:
 class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
 
-    #: What the last check answered.
+    #: The result of the last check.
     report: TargetReport | None = attrs.field(default=None, init=False, repr=False)
 
     _check = ("target_check", CheckTarget())
@@ -265,17 +269,17 @@ class Target(Gateway):
     expected = TARGET_HOOKS
 
     def change(self, request: AccountChange) -> Receipt:
-        """Call the hook that belongs to the request: create, close, rotate, handover or delete."""
+        """Call the hook for the message: create, close, rotate, handover or delete."""
         return self.call(HOOKS[type(request)], request, Receipt)
 
     def undo(self, undo: Callable[[], None], request: AccountChange) -> None:
-        """Take back what :meth:`change` did with *request*, with the undo of its receipt.
+        """Undo what :meth:`change` did with *request*, with the undo of its receipt.
 
         Raises:
 
-            TargetError: It could not be taken back, or it is not known whether it was.
+            TargetError: It was not undone, or the outcome is unknown.
 
-            LeaseLostError: The account may be another process's by now.
+            LeaseLostError: Another process may hold the account.
         """
         self._guarded(partial(_fenced, undo), "undo", request)
 
@@ -291,10 +295,10 @@ class Target(Gateway):
 
 @attrs.define(eq=False, kw_only=True)
 class Channel(Gateway):
-    """One configured way to bring a secret to its owner, with a typed method for each hook.
+    """One configured channel, with a typed method for each hook.
 
-    No channel is asked to send to an entry with digits that is not one phone number: which of its digits it would take
-    is anybody's guess, and the password could reach a stranger.
+    No channel receives an entry with digits that is not a single phone number. It is unclear which of the digits it
+    would use, and the password could reach another person.
     """
 
     _check = ("channel_check", CheckChannel())
@@ -316,7 +320,7 @@ class Channel(Gateway):
         return self.call("delivery_probe", request, DeliveryReceipt)
 
     def check(self, request: CheckChannel) -> ChannelReport:
-        """Call ``channel_check``, and add to the persons who cannot be reached those without one phone number."""
+        """Call ``channel_check``, and add the persons without a single phone number to those who can't be reached."""
         report = self.call("channel_check", request, ChannelReport)
         unusable = {person.id: why for person in request.recipients if (why := _number_objection(person))}
         return attrs.evolve(report, unreachable={**report.unreachable, **unusable})
@@ -334,7 +338,7 @@ class Channel(Gateway):
 
 
 def _item(request: object) -> str | None:
-    """Return what a call is about: a recipient, an account, a person or a message."""
+    """Return what a call concerns: a recipient, an account, a person or a message."""
     recipient, account = getattr(request, "recipient", None), getattr(request, "account", None)
     if isinstance(recipient, Person):
         return recipient.id
@@ -344,13 +348,13 @@ def _item(request: object) -> str | None:
 
 
 def _number_objection(person: Person) -> Text | None:
-    """Return why no channel may get this person's number; ``None`` if it may, or if there is no number at all."""
+    """Return why no channel may use this person's number; ``None`` if it may, or if there is no number."""
     number = person.mobile or ""
     return mobile.objection(number) if any(map(str.isdigit, number)) else None
 
 
 def _fenced(call: Callable[[], object]) -> object:
-    """Make a call that changes something; it may have waited for its turn."""
+    """Make a call that changes something; it may have waited for a free slot."""
     require_lease()
     return call()
 
@@ -361,17 +365,17 @@ def able(gateways: Iterable[GatewayT], hook: str) -> list[GatewayT]:
 
 
 def discreet(error: ErrorT) -> ErrorT:
-    """Return *error* without the secrets in what it says, and without a way to the frames that it came from."""
+    """Return *error* with masked secrets, and without access to its stack frames."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     said = "\n".join((str(error), str(error.cure), repr(error.args), repr(vars(error))))
     if mask(said) == said:
         return error
-    # Not made by its class, which may want other arguments.
+    # Not created by its class, which may need other arguments.
     clean = type(error).__new__(type(error), mask(error.text.template))
     clean.__dict__.update({name: mask_all(value) for name, value in vars(error).items() if _is_plain(value)})
     return clean
 
 
 def _is_plain(value: object) -> bool:
-    """Whether nothing but what can be masked is in a value."""
+    """Whether a value contains only what can be masked."""
     return value is None or isinstance(value, (bool, int, float, datetime, str, Text, list, tuple, dict))

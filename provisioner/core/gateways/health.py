@@ -1,4 +1,4 @@
-"""What is remembered of targets and channels that fail, beyond the life of a process."""
+"""Stored failures of targets and channels, for all processes."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from provisioner.core.model import StepError
 
 @attrs.frozen(kw_only=True)
 class TargetHealth:
-    """A target or channel that does not work. Of one that works, nothing is remembered."""
+    """A target or channel that fails. Nothing is stored for one that works."""
 
     name: str
-    #: The first failure after which nothing has worked.
+    #: The first failure without a success since.
     failing_since: datetime
-    #: How it failed the last time that was remembered.
+    #: The last stored failure.
     error: StepError
-    #: Since when it is left alone until somebody resumes it; ``None`` if it still is tried.
+    #: Since when it is quarantined; ``None`` if it is not.
     quarantined_at: datetime | None = None
-    #: The reason of which somebody was told.
+    #: The reason for which an event was written.
     noticed: str = ""
 
 
-#: Turns what is known into what is known from now on; ``None`` stands for one that works.
+#: Returns the new state for a stored state; ``None`` is the state of a target that works.
 Change = Callable[[TargetHealth | None], TargetHealth | None]
 
 
 class Health(Protocol):
-    """Remembers which targets and channels fail. Several processes may share one."""
+    """Stores which targets and channels fail. Several processes can share it."""
 
     def get(self, name: str, /) -> TargetHealth | None:
         """Return what is known of one target or channel; ``None`` if it works.
 
         Raises:
 
-            StoreError: It cannot be read.
+            StoreError: The state can't be read.
         """
 
     def change(self, name: str, change: Change, /) -> TargetHealth | None:
@@ -46,16 +46,16 @@ class Health(Protocol):
 
         Raises:
 
-            StoreError: It cannot be written. Nothing was changed.
+            StoreError: The state can't be written. Nothing was changed.
         """
 
 
 class MemoryHealth:
-    """Remembers as long as the process lives.
+    """Keeps the state for the life of the process.
 
     Args:
 
-        known: What is known at the beginning.
+        known: The initial state.
     """
 
     def __init__(self, known: Iterable[TargetHealth] = ()) -> None:

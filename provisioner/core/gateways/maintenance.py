@@ -1,4 +1,4 @@
-"""Maintenance: somebody works on a target or channel, so it is not called until that is over, and nobody is alarmed."""
+"""Maintenance: a period in which a target or channel is not called, without alarms."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from provisioner.core.model import StepError
 
 log = structlog.stdlib.get_logger(__name__)
 
-#: How long a process relies on what it read of maintenance before it reads again.
+#: How long a process uses the maintenance data that it has read.
 REFRESH = timedelta(seconds=5)
 
 
 @attrs.frozen(kw_only=True)
 class Maintenance:
-    """One target or channel that is not to be called for a while."""
+    """The maintenance of one target or channel."""
 
     #: The name of the target or channel.
     name: str
     since: datetime
     until: datetime
-    #: Who said so.
+    #: Who started it.
     actor: str
     reason: str = ""
 
     def error(self) -> InMaintenanceError:
-        """Return what a call that is not made raises."""
+        """Return the error of a call during the maintenance."""
         error = InMaintenanceError(
             "{target} is in maintenance until {end}",
             cure="nothing needs to be done: 'provisioner resume' or the next sweep carries on after that",
@@ -45,7 +45,7 @@ class Maintenance:
 
 @attrs.frozen(kw_only=True)
 class MaintenanceBegan(Event):
-    """A target or channel is not to be called for a while, or for another while than was said before."""
+    """The maintenance of a target or channel started, or its end was changed."""
 
     kind = "maintenance_began"
 
@@ -57,7 +57,7 @@ class MaintenanceBegan(Event):
 
 @attrs.frozen(kw_only=True)
 class MaintenanceEnded(Event):
-    """A target or channel may be called again before the time that was given; what waits for it may go on."""
+    """The maintenance of a target or channel ended early. Operations that wait for it can continue."""
 
     kind = "maintenance_ended"
 
@@ -67,7 +67,7 @@ class MaintenanceEnded(Event):
 
 @attrs.frozen(kw_only=True)
 class OperationPutOff(Event):
-    """An operation that is in the journal waits for the end of a maintenance. Nobody holds its account meanwhile."""
+    """An operation in the journal waits for the end of a maintenance. Meanwhile, its account is free."""
 
     kind = "operation_put_off"
 
@@ -77,11 +77,11 @@ class OperationPutOff(Event):
 
 @attrs.define(eq=False, kw_only=True)
 class Calendar:
-    """Tells which targets and channels are in maintenance now. Threads may share one.
+    """Returns which targets and channels are in maintenance now. Threads can share it.
 
     Args:
 
-        read: Returns what was said of maintenance, in this process or another.
+        read: Returns the stored maintenance, of this process or another.
 
         now: The clock.
     """
@@ -93,7 +93,7 @@ class Calendar:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def look(self) -> None:
-        """Read what is known now. If it cannot be read, what was known holds."""
+        """Read the current data. If it can't be read, the previous data is used."""
         with self._lock:
             self._known_at = self._now()
             try:
@@ -102,7 +102,7 @@ class Calendar:
                 log.warning("maintenance_not_known", reason=str(error))
 
     def maintenance(self, name: str) -> Maintenance | None:
-        """Return the maintenance of a target or channel; ``None`` if it may be called."""
+        """Return the maintenance of a target or channel; ``None`` if it can be called."""
         now = self._now()
         if self._known_at is None or not self._known_at <= now < self._known_at + REFRESH:
             self.look()

@@ -1,4 +1,4 @@
-"""What the product does with passwords, compared with what a target demands of them."""
+"""Compares the passwords of the product with the requirements of a target."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _DAY = timedelta(days=1)
 
 @attrs.frozen(kw_only=True)
 class Practice:
-    """How passwords are made, and for how long they stay in force."""
+    """How passwords are generated, and how long they are used."""
 
-    #: How many characters they have; ``None`` if none can be made.
+    #: Their length; ``None`` if none can be generated.
     length: int | None = None
-    #: After how long the rules replace a password or close the account, at the latest; ``None`` if no rule does.
+    #: The time after which the rules replace a password or close the account at the latest; ``None`` if no rule does.
     life: timedelta | None = None
 
     def require_acceptance(self, limits: PasswordLimits) -> None:
-        """See that a target takes the passwords that are made.
+        """Check that a target accepts the generated passwords.
 
         Raises:
 
-            MisconfiguredError: It takes none of them.
+            MisconfiguredError: It accepts none of them.
         """
         if self.length is None:
             return
@@ -48,7 +48,7 @@ class Practice:
             )
 
     def warnings(self, limits: PasswordLimits) -> list[Text]:
-        """Say, with the cure, if passwords end on a target before the rules do anything about it."""
+        """Return a warning, with the cure, if passwords expire on a target before the rules act."""
         if limits.maximum_age is None:
             return []
         age = timedelta(seconds=limits.maximum_age)

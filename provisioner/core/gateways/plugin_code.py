@@ -1,4 +1,4 @@
-"""Runs code of plug-ins: what it raises cannot pass for anything of ours, and what it prints is known to be its own."""
+"""Runs code of plug-ins. Distinguishes its exceptions and its output from those of the product."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ResultT = TypeVar("ResultT")
 
 
 class ForeignError(Exception):
-    """Code of a plug-in raised something that is no error of ours.
+    """Code of a plug-in raised an exception that is not an error of the product.
 
-    What it said, and the frames that it came from, are not kept: either may have a secret.
+    Its text and its stack frames are not kept: both may contain a secret.
 
     Args:
 
-        name: The class.
+        name: The class of the exception.
 
         place: Where it was raised.
     """
@@ -31,7 +31,7 @@ class ForeignError(Exception):
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """Return what may be said of *error*."""
+        """Return the class and place of *error*."""
         return error if isinstance(error, cls) else cls(type(error).__name__, raised_at(error))
 
 
@@ -43,13 +43,13 @@ _depth = _Depth()
 
 
 def is_running() -> bool:
-    """Whether this thread is inside of a plug-in."""
+    """Whether this thread runs code of a plug-in."""
     return _depth.value > 0
 
 
 @contextmanager
 def entered() -> Iterator[None]:
-    """Say that this thread is inside of a plug-in, until the end of the block."""
+    """Mark this thread as running code of a plug-in, until the end of the block."""
     _depth.value += 1
     try:
         yield
@@ -58,15 +58,15 @@ def entered() -> Iterator[None]:
 
 
 def contained(function: Callable[[], ResultT]) -> ResultT:
-    """Run code of a plug-in, and return what it returns.
+    """Run code of a plug-in, and return its result.
 
     Raises:
 
-        ProvisionerError: What it raised, if that is one of ours.
+        ProvisionerError: The code raised an error of the product.
 
-        ForeignError: It raised anything else, also what would end the program or its thread.
+        ForeignError: The code raised any other exception, including those that would end the program or its thread.
 
-        KeyboardInterrupt: The user interrupted it.
+        KeyboardInterrupt: The user interrupted the code.
     """
     failure: BaseException
     with entered():

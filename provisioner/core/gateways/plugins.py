@@ -1,4 +1,4 @@
-"""Loads plug-ins and keeps what they registered."""
+"""Loads plug-ins and manages their registered objects."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from provisioner.core.model.masking import guard_logs, mask, masked
 
 ENTRY_POINT_GROUP = "provisioner.plugins"
 
-#: How many calls may run at once on a target or channel that is configured with no other number.
+#: The default for the maximum number of simultaneous calls of a target or channel.
 DEFAULT_PARALLEL = 8
 
 log = structlog.stdlib.get_logger(__name__)
@@ -83,18 +83,19 @@ class _Registrar:
 
 @attrs.define(eq=False, kw_only=True)
 class Plugins:
-    """The plug-ins of one run: their targets, their channels and the hooks that are asked of all.
+    """The plug-ins of one run: their targets, their channels and the hooks that all of them are called for.
 
-    Only plug-ins that are named are loaded, and one that does not load stops the program: code that holds an
-    administrator's credentials must not be whatever happens to be installed.
+    Only configured plug-ins are loaded, and a plug-in that can't be loaded stops the program: installed packages must
+    not get an administrator's credentials by default.
 
     Args:
 
-        make_breaker: Makes the breaker of the target or channel with this name.
+        make_breaker: Creates the breaker of the target or channel with this name.
 
-        parallel: How many calls may run at once on each target and channel, by its name, where it is not the default.
+        parallel: The maximum number of simultaneous calls of each target and channel, by name, if it is not the
+        default.
 
-        cannot: The hooks that the configuration says a target or channel does not have, by its name.
+        cannot: The hooks that a target or channel doesn't have according to the configuration, by name.
     """
 
     make_breaker: Callable[[str], Breaker]
@@ -116,14 +117,14 @@ class Plugins:
         tracing.trace(self._manager)
 
     def load(self, settings: Sequence[PluginSettings]) -> None:
-        """Load the named plug-ins and let each make its targets and channels. Called once.
+        """Load the configured plug-ins and let each create its targets and channels. Called once.
 
         Raises:
 
-            PluginError: A plug-in is not installed, cannot be imported, does not fit the hooks, or did not make
-                something that the configuration asks of it.
+            PluginError: A plug-in is not installed, can't be imported, violates the hooks, or didn't create a
+            configured object.
 
-            ConfigurationError: A plug-in does not like its settings.
+            ConfigurationError: A plug-in refuses its settings.
         """
         for setting in settings:
             self.cannot.update({section.name: section.cannot for section in (*setting.targets, *setting.channels)})
@@ -142,7 +143,7 @@ class Plugins:
 
     @property
     def longest_call(self) -> timedelta:
-        """How long a request to any target or channel may take."""
+        """The longest timeout of a request to any target or channel."""
         return max((gateway.longest_call for gateway in self._gateways.values()), default=timedelta(0))
 
     def add_target(
@@ -162,7 +163,7 @@ class Plugins:
         return channel
 
     def add_rule_set(self, name: str, plugin: object) -> None:
-        """Register *plugin* as the rule set *name*, and keep its rules."""
+        """Register *plugin* as the rule set *name*, and store its rules."""
         self._register(f"rules:{name}", plugin)
         answers = _set_up(
             self._manager.subset_hook_caller("policy_rules", self._all_but(f"rules:{name}")), f"rule set {name}"
@@ -177,11 +178,11 @@ class Plugins:
         self.rule_sets[name] = rules
 
     def report(self, name: str) -> TargetReport:
-        """Return what the target *name* says of itself.
+        """Return the report of the target *name*.
 
         Raises:
 
-            TargetError: It says nothing, or there is none.
+            TargetError: There is no report, or no such target.
         """
         if name not in self.targets:
             raise MisconfiguredError(
@@ -193,15 +194,15 @@ class Plugins:
         return self.targets[name].check()
 
     def add(self, name: str, plugin: object) -> None:
-        """Register an object that is neither target nor channel, for example a rule of the product itself."""
+        """Register an object that is neither target nor channel, for example a rule of the product."""
         self._register(name, plugin)
 
     def find_person(self, request: FindPerson) -> Person | None:
-        """Call ``person_find`` until one answers. A target that has it is called like for any other hook.
+        """Call ``person_find`` until a plug-in answers. A target with this hook is called as for any other hook.
 
         Raises:
 
-            TargetError: The personnel system cannot tell.
+            TargetError: The personnel system can't answer.
         """
         for implementation in reversed(self._manager.hook.person_find.get_hookimpls()):
             name = implementation.plugin_name
@@ -212,39 +213,39 @@ class Plugins:
         return None
 
     def choose_login(self, request: ChooseLogin) -> str | None:
-        """Call ``account_login`` until one answers."""
+        """Call ``account_login`` until a plug-in answers."""
         return cast("str | None", self._ask("account_login", request))
 
     def password_policies(self) -> list[PasswordPolicy]:
-        """Collect ``password_policy`` from all."""
+        """Collect ``password_policy`` from all plug-ins."""
         return list(_set_up(self._manager.hook.password_policy, "password_policy"))
 
     def clearance_blocks(self, request: AskClearance) -> list[ClearanceBlock]:
-        """Collect ``clearance_blocks`` from all.
+        """Collect ``clearance_blocks`` from all plug-ins.
 
         Raises:
 
-            TargetError: One of them cannot tell; there is no answer then.
+            TargetError: One of them can't answer, so there is no answer.
         """
         found = cast("list[Sequence[ClearanceBlock]]", self._ask("clearance_blocks", request))
         return masked([block for blocks in found for block in blocks])
 
     def denials(self, request: AuthorizeOperation) -> list[Denial]:
-        """Collect ``operation_authorize`` from all.
+        """Collect ``operation_authorize`` from all plug-ins.
 
         Raises:
 
-            TargetError: One of them cannot tell, which is not a permission.
+            TargetError: One of them can't answer, which is not a permission.
         """
         return masked(cast("list[Denial]", self._ask("operation_authorize", request)))
 
     def cli_commands(self) -> list[CliCommand]:
-        """Collect ``cli_commands`` from all."""
+        """Collect ``cli_commands`` from all plug-ins."""
         found = _set_up(self._manager.hook.cli_commands, "cli_commands")
         return [command for commands in found for command in commands]
 
     def observe(self, event: Event) -> None:
-        """Tell every observer, and keep going whatever they do."""
+        """Call every observer, and continue after errors."""
         for implementation in self._manager.hook.operation_event.get_hookimpls():
             try:
                 contained(partial(implementation.function, event))
@@ -258,7 +259,7 @@ class Plugins:
         self._exit.callback(partial(_closed, callback))
 
     def close(self) -> None:
-        """End what the plug-ins hold: connections, threads, embedded services. May be called twice."""
+        """Release the resources of the plug-ins: connections, threads, embedded services. Can be called twice."""
         self._exit.close()
 
     def _gateway(
@@ -299,7 +300,7 @@ class Plugins:
         return gateway
 
     def _aim(self) -> None:
-        """Make each gateway reach its own object and no other; needed again whenever something was registered."""
+        """Make each gateway reach only its own object. Call it after every registration."""
         for full_name, gateway in self._gateways.items():
             others = self._all_but(full_name)
             gateway.callers = {hook: self._manager.subset_hook_caller(hook, others) for hook in gateway.hooks}
@@ -322,11 +323,11 @@ class Plugins:
         self._aim()
 
     def _require_marked_hooks(self, name: str, plugin: object) -> None:
-        """Make sure that whatever has the name of a hook is one. An object in which something else has it is not kept.
+        """Check that every attribute with the name of a hook is a hook. Otherwise, unregister the object.
 
         Raises:
 
-            PluginError: Something has the name of a hook and is not marked as one, so nobody would call it.
+            PluginError: An attribute has the name of a hook and is not marked as one, so it would never be called.
         """
         marked = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
         known = {caller.name for caller in vars(self._manager.hook).values() if caller.has_spec()}
@@ -341,11 +342,11 @@ class Plugins:
                 )
 
     def _require_known_hooks(self, name: str, plugin: object) -> None:
-        """Make sure that an object has no hook that does not exist; one that has is not kept.
+        """Check that an object has no unknown hook. Otherwise, unregister it.
 
         Raises:
 
-            PluginError: It has some; all of them are named.
+            PluginError: It has unknown hooks; the error names all of them.
         """
         callers = self._manager.get_hookcallers(plugin) or ()
         unknown = sorted(
@@ -369,7 +370,7 @@ class Plugins:
         return [plugin for other, plugin in self._manager.list_name_plugin() if other != name and plugin is not None]
 
     def _ask(self, hook: str, request: object, plugin: str | None = None) -> object:
-        """Call a hook of every plug-in, or of the one with this name."""
+        """Call a hook of every plug-in, or of the plug-in with this name."""
         caller = self._manager.subset_hook_caller(hook, self._all_but(plugin) if plugin else ())
         try:
             return contained(partial(caller, request=request))
@@ -382,11 +383,11 @@ class Plugins:
 
 
 def find_entry_point(plugin: str) -> tuple[EntryPoint, PluginOrigin]:
-    """Return the entry point of an installed plug-in, and where it comes from.
+    """Return the entry point of an installed plug-in, and its origin.
 
     Raises:
 
-        PluginError: There is none of this name.
+        PluginError: No plug-in has this name.
     """
     installed = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
     if plugin not in installed:
@@ -420,11 +421,11 @@ def _load(entry: EntryPoint) -> object:
 
 
 def _set_up(function: Callable[[], ResultT], name: str) -> ResultT:
-    """Let a plug-in say what it has.
+    """Run the registration of a plug-in.
 
     Raises:
 
-        PluginError: It raised something that is no error of ours.
+        PluginError: It raised an exception that is not an error of the product.
     """
     try:
         with redirect_stdout(sys.stderr):
@@ -443,7 +444,7 @@ def _set_up(function: Callable[[], ResultT], name: str) -> ResultT:
 
 
 def _closed(callback: Callable[[], object]) -> None:
-    """Let a plug-in end what it holds. One that fails keeps nobody else from it."""
+    """Let a plug-in release its resources. If it fails, the others still do."""
     try:
         contained(callback)
     except ForeignError as error:

@@ -1,6 +1,6 @@
-"""The one retry policy. Plug-ins have none of their own.
+"""The retry policy. Plug-ins have none of their own.
 
-Only what may work within seconds is tried again here; anything longer is written into the journal as a next try.
+Only calls that may succeed within seconds are retried here. Otherwise, the journal gets a time for the next attempt.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ ResultT = TypeVar("ResultT")
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """How often, how fast and how long one call is tried.
+    """The number, frequency and total time of attempts.
 
-    The defaults bridge a restart of a server or a short overload. Whoever waits for the command is not kept longer
-    than ``total``: what has not worked by then is written down and driven on by ``resume`` or the next sweep.
+    The defaults cover the restart of a server or a short overload. A user waits no longer than ``total``. After that,
+    the operation is recorded, and ``resume`` or the next sweep continues it.
     """
 
     attempts: int = 4
     first_wait: timedelta = timedelta(seconds=0.2)
     longest_wait: timedelta = timedelta(seconds=5)
-    #: No wait is begun that would end later than this after the first attempt.
+    #: No wait is started that would end later than this after the first attempt.
     total: timedelta = timedelta(seconds=20)
-    #: The waits between the tries of a whole operation; the last one repeats.
+    #: The waits between the attempts of a whole operation; the last one repeats.
     next_tries: tuple[timedelta, ...] = (
         timedelta(minutes=1),
         timedelta(minutes=5),
@@ -41,7 +41,7 @@ class RetryPolicy:
     )
 
     def next_try_after(self, tries: int) -> timedelta:
-        """Return how long to wait after the try with this number, counted from 1."""
+        """Return how long to wait after the attempt with this number, counted from 1."""
         return self.next_tries[min(tries, len(self.next_tries)) - 1]
 
 
@@ -51,19 +51,19 @@ def _retryable(error: BaseException) -> bool:
 
 @attrs.define(eq=False)
 class Retry:
-    """Calls something until it works, the policy is used up or the program is asked to stop.
+    """Calls a function until it succeeds, the policy is exhausted or the program is stopped.
 
     Args:
 
-        policy: How often, how fast and how long.
+        policy: The number, frequency and total time of attempts.
 
-        stop: Ends every wait at once when it is set; the last error is raised then.
+        stop: Ends every wait immediately when it is set; the last error is then raised.
     """
 
     policy: RetryPolicy
     stop: threading.Event
     _backoff: tenacity.wait.wait_base = attrs.field(init=False)
-    #: What it remembers between attempts is each thread's own.
+    #: Its state between attempts belongs to each thread.
     _retrying: tenacity.Retrying = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -81,12 +81,12 @@ class Retry:
         )
 
     def call(self, function: Callable[[int], ResultT]) -> ResultT:
-        """Return what *function* returns. It is given the number of the attempt, from 1.
+        """Return the result of *function*. Its argument is the number of the attempt, from 1.
 
         Raises:
 
-            TargetError: The last error, when no further attempt is made. A target that asks for a longer rest than
-                the policy allows gets no further attempt now.
+            TargetError: The last error, if there is no further attempt. If a target requests a longer pause than the
+            policy allows, there is no further attempt now.
         """
         for attempt in self._retrying:
             with attempt:

@@ -1,6 +1,6 @@
-"""Tells of each call of a hook: what it was asked, what it answered, and how long it took. Never a secret.
+"""Logs each call of a hook: arguments, result and duration, without secrets.
 
-``--trace-hooks`` turns it on; so does the level ``DEBUG`` of the logger :data:`LOGGER` where the product is a library.
+``--trace-hooks`` enables it, and so does the level ``DEBUG`` of the logger :data:`LOGGER` in a library.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from provisioner.core.model.secret import Secret
 
 LOGGER = "provisioner.hooks"
 
-#: Where the classes are whose fields are shown. Of any other object, only the class is.
+#: The modules of classes whose fields are shown. For other objects, only the class is shown.
 SHOWN = frozenset(
     f"provisioner.core.{module}"
     for module in ("api.messages", "api.registration", "model.accounts", "model.operations", "model.text")
 )
 
-#: How much of one text is shown.
+#: The maximum length of a shown text.
 LONGEST = 200
 
 log = structlog.stdlib.get_logger(LOGGER)
 
 
 def trace(manager: pluggy.PluginManager) -> None:
-    """Tell of all calls of this manager from now on, if anybody listens."""
+    """Log all calls of this manager from now on, if the logger is enabled."""
     if logging.getLogger(LOGGER).isEnabledFor(logging.DEBUG):
         monitor = _Monitor()
         manager.add_hookcall_monitoring(monitor.before, monitor.after)
 
 
 class _Monitor(threading.local):
-    """Remembers when the calls of one thread began, the innermost one last."""
+    """Remembers when the calls of one thread started, the innermost one last."""
 
     def __init__(self) -> None:
         self._began: list[float] = []
@@ -71,7 +71,7 @@ class _Monitor(threading.local):
 
 
 def redacted(value: object) -> str:
-    """Return what may be shown of *value*. Every secret that is alive is masked in its texts."""
+    """Return what can be shown of *value*. Every existing secret is masked in its texts."""
     match value:
         case Secret():
             return MASK
@@ -96,7 +96,7 @@ def _object(value: object) -> str:
 
 
 def _field(name: str, value: object) -> str:
-    # A mobile number is the gateway's business only; that there is one may explain what happened.
+    # A mobile number is only for the gateway; that there is one may explain the result.
     return MASK if name == "mobile" and value else redacted(value)
 
 

@@ -1,4 +1,4 @@
-"""The nouns of the domain. All are frozen; a change makes a new one.
+"""The classes of the domain. All are frozen; a change creates a new object.
 
 Times are aware and in UTC. The Turkish terms and the rules behind these classes come from the directives cited as
 ``000`` (provincial directive on unit mailboxes), ``001`` (circular on passwords and PYS) and ``003`` (municipal

@@ -11,37 +11,37 @@ from provisioner.core.model.validators import require_utc
 
 
 class AccountKind(StrEnum):
-    """Whose mailbox it is."""
+    """The kind of holder: a unit or a person."""
 
     UNIT = "unit"
     PERSONAL = "personal"
 
 
 class AccountState(StrEnum):
-    """What the store knows of an account."""
+    """The state of an account in the store."""
 
-    #: Named, and never opened.
+    #: It has a login and was never opened.
     PLANNED = "planned"
-    #: Open, with one password that was proved by a log-in on every target that can prove it.
+    #: Open, with one password that was tested by a log-in on every target that can test it.
     OPEN = "open"
-    #: Closed on every target that can close accounts; the state on each target says where it is not.
+    #: Closed on every target that can close accounts. The state on each target shows exceptions.
     CLOSED = "closed"
-    #: An operation did not come to its end yet.
+    #: An operation is not finished.
     INCOMPLETE = "incomplete"
 
 
 class Action(StrEnum):
-    """What a deadline asks for."""
+    """The action that a deadline requires."""
 
-    #: Tell the holder what is going to happen.
+    #: Warn the holder.
     WARN = "warn"
-    #: Make a new password and bring it to the holder.
+    #: Generate a new password and send it to the holder.
     ROTATE = "rotate"
     #: Close the account.
     CLOSE = "close"
-    #: Somebody has to do something that no program can do, for example a backup. It stays until it is confirmed.
+    #: Remind a person of something that no program can do, such as a backup, until it is confirmed.
     DUTY = "duty"
-    #: Delete what the targets have of a closed account.
+    #: Delete a closed account from the targets.
     DELETE = "delete"
 
 
@@ -57,9 +57,9 @@ class Unit:
     kind: str
     #: The code of the unit above, or ``None`` at the top.
     parent: str | None = None
-    #: The login of the unit's account. A name given here wins over every name rule (000 m.4/f, m.4/h).
+    #: The login of the unit's account. It takes precedence over every name rule (000 m.4/f, m.4/h).
     login: str | None = None
-    #: The id of the person who holds the unit's account (000 m.5/b).
+    #: The ID of the person who holds the unit's account (000 m.5/b).
     custodian: str | None = None
 
 
@@ -67,43 +67,43 @@ class Unit:
 class Person:
     """A member of staff."""
 
-    #: The staff number, as the personnel system knows it.
+    #: The staff number in the personnel system.
     id: str
     name: str
-    #: The code of the unit the person works in.
+    #: The code of the unit in which the person works.
     unit: str | None = None
     title: str = ""
-    #: The registered mobile number; the only place a password is sent to (001 ¶5).
+    #: The registered mobile number. Passwords are sent only to this number (001 ¶5).
     mobile: str | None = None
-    #: The id of the person who approves this person's requests (001 ¶4).
+    #: The ID of the person who approves this person's requests (001 ¶4).
     supervisor: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """One login with one password on every target (001 ¶6)."""
+    """A login with the same password on every target (001 ¶6)."""
 
     #: The user name, without a domain: letters, digits, ``.``, ``-`` and ``_`` (000 m.4/f).
     login: str
-    #: The mail domain behind the login.
+    #: The mail domain after the login.
     domain: str
-    #: The code of the unit it belongs to.
+    #: The code of its unit.
     unit: str
     kind: AccountKind = AccountKind.UNIT
-    #: The id of the person who holds it today.
+    #: The ID of the current holder.
     holder: str | None = None
     state: AccountState = AccountState.PLANNED
     #: When it was last opened or reopened.
     opened_at: datetime | None = attrs.field(default=None, validator=require_utc)
-    #: Since when it is closed; ``None`` if it is not.
+    #: When it was closed; ``None`` if it is not closed.
     closed_at: datetime | None = attrs.field(default=None, validator=require_utc)
-    #: When the password in force was set.
+    #: When the current password was set.
     password_changed_at: datetime | None = attrs.field(default=None, validator=require_utc)
     #: The next deadline that a rule sets for this account.
     next_deadline: datetime | None = attrs.field(default=None, validator=require_utc)
-    #: What that deadline asks for.
+    #: The action of that deadline.
     next_action: Action | None = None
-    #: When a rule closes the account unless something happens before.
+    #: When a rule closes the account if nothing happens before.
     closes_at: datetime | None = attrs.field(default=None, validator=require_utc)
 
     @property
@@ -113,17 +113,17 @@ class Account:
 
     @property
     def password_set_at(self) -> datetime | None:
-        """When the password in force was set; when the account was opened, if nothing else is known."""
+        """When the current password was set, or else when the account was opened."""
         return self.password_changed_at or self.opened_at
 
 
 class TargetState(StrEnum):
-    """What the journal knows of one account on one target."""
+    """The state of one account on one target, according to the journal."""
 
     ABSENT = "absent"
     OPEN = "open"
     CLOSED = "closed"
-    #: Something that was asked for was not done there, or not yet.
+    #: A requested change was not made there, or not yet.
     INCOMPLETE = "incomplete"
-    #: The target says that it did what was asked, and nothing can show it.
+    #: The target reported the change as made, and it can't be verified.
     UNPROVED = "unproved"

@@ -1,4 +1,4 @@
-"""Records as text that is always the same for the same content, so that a hash shows whether it was changed."""
+"""Records as text that is always the same for the same content, so that a hash shows changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from provisioner.core.model.text import printable_json
 def canonical_json(record: Mapping[str, object]) -> str:
     """Return a record as JSON with sorted keys and no spaces, in the letters that people write.
 
-    Only characters that have no shape of their own are written as escapes.
+    Only invisible characters are escaped.
     """
     return printable_json(json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
@@ -24,5 +24,5 @@ def sha256(text: str) -> str:
 
 
 def iso(time: datetime) -> str:
-    """Return a time in UTC as scripts read it."""
+    """Return a time in UTC, in the format for scripts."""
     return time.isoformat().replace("+00:00", "Z")

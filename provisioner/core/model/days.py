@@ -1,7 +1,8 @@
-"""Arithmetic with days and months as people count them: by the calendar and the clock on the wall.
+"""Calculations with days and months according to the calendar and the local time.
 
-Three days after nine o'clock is nine o'clock, also if the clocks were changed meanwhile. A time that the clocks jumped
-over is taken as much later as they jumped; of a time that comes twice, the first one is meant.
+Three days after 09:00 is 09:00, even if daylight saving time starts or ends in between. If a local time doesn't exist
+because the clocks go forward, the result is later by the same amount. If a local time occurs twice, the first one is
+used.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 
 def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
-    """Return the same time of day so many days later, in UTC; days before, if negative."""
+    """Return the same time of day *days* days later, in UTC; earlier if negative."""
     return _in_utc(_wall(moment, zone) + timedelta(days=days), zone) if days else moment
 
 
 def months_after(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
-    """Return the same day and time so many months later, in UTC; the month's last day if it has no such day."""
+    """Return the same day and time *months* months later, in UTC; the last day of the month if it has no such day."""
     wall = _wall(moment, zone)
     years, month = divmod(wall.month - 1 + months, 12)
     year, month = wall.year + years, month + 1
@@ -26,12 +27,12 @@ def months_after(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
 
 
 def at_wall_time(year: int, month: int, day: int, zone: ZoneInfo, *, hour: int = 0) -> datetime:
-    """Return when it is that hour of that day, in UTC."""
+    """Return the time in UTC of a local day and hour."""
     return _in_utc(datetime(year, month, day, hour), zone)  # noqa: DTZ001
 
 
 def written_day(moment: datetime, zone: ZoneInfo) -> str:
-    """Return the day of a moment, as people write it in Turkey."""
+    """Return the day of a moment, in Turkish notation."""
     day = moment.astimezone(zone)
     return f"{day.day:02}.{day.month:02}.{day.year}"
 

@@ -1,9 +1,9 @@
-"""What may name a unit, a person, an actor, a target or a rule set. Every identifier is checked here.
+"""The names of units, persons, actors, targets and rule sets. Every identifier is validated here.
 
-An identifier is compared, typed and printed, so two that look alike must be the same. Only the letters of European
-Latin alphabets, Turkish included, and the digits 0 to 9 are accepted: a Cyrillic letter that looks like the ``i`` of
-``il-mem``, or an Arabic digit in a staff number, would name somebody else. Nothing invisible is accepted, so that no
-identifier can change how the text around it is shown.
+Identifiers are compared, typed and printed, so two that look alike must be the same. Only the letters of European Latin
+alphabets, including Turkish, and the digits 0 to 9 are allowed. A Cyrillic letter that looks like the ``i`` of
+``il-mem``, or an Arabic digit in a staff number, would name another unit or person. Invisible characters are not
+allowed, so that no identifier changes how the surrounding text is displayed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import unicodedata
 
 from provisioner.core.model.text import Text, visible
 
-#: The longest identifier.
+#: The maximum length of an identifier.
 LONGEST = 64
 
 #: ASCII letters, and those of Latin-1 Supplement and Latin Extended-A that are not two letters in one character.
@@ -25,7 +25,7 @@ _OTHER = re.compile(rf"[^\x00-\x7f{_LETTERS}]")
 
 
 def code_objection(value: str) -> Text | None:
-    """Return why *value* cannot be the code of a unit or the id of a person; ``None`` if it can."""
+    """Return why *value* can't be the code of a unit or the ID of a person; ``None`` if it can."""
     if not value:
         return Text("it is missing")
     if objection := _strangeness(value):
@@ -36,9 +36,9 @@ def code_objection(value: str) -> Text | None:
 
 
 def name_objection(value: str) -> Text | None:
-    r"""Return why *value* cannot name an actor, a target, a channel or a rule set; ``None`` if it can.
+    r"""Return why *value* can't name an actor, a target, a channel or a rule set; ``None`` if it can.
 
-    Names of users of an operating system may have more signs than codes, for example ``OFFICE\ayse``.
+    Names of users of an operating system may have more characters than codes, for example ``OFFICE\ayse``.
     """
     if not value:
         return Text("it is missing")
@@ -50,7 +50,7 @@ def name_objection(value: str) -> Text | None:
 
 
 def _strangeness(value: str) -> Text | None:
-    """Return what no identifier may have: too many characters, or one of another alphabet."""
+    """Return what is not allowed in any identifier: too many characters, or one of another alphabet."""
     if len(value) > LONGEST:
         return Text("it is longer than {longest} characters", {"longest": LONGEST})
     found = _OTHER.search(value)

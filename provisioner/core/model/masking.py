@@ -1,6 +1,6 @@
-"""Masks secrets in text while they are alive: in errors, answers and logs, whoever wrote them.
+"""Masks secrets in errors, answers and logs, regardless of who wrote them.
 
-A secret is known here from the moment it is made until nothing holds it any more.
+A secret is masked from its creation until no object refers to it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from provisioner.core.model.text import Text, Texts
 if TYPE_CHECKING:
     from provisioner.core.model.secret import Secret
 
-#: What stands in the place of a secret.
+#: Replaces a secret.
 MASK = "<secret>"
 
 ValueT = TypeVar("ValueT")
 
 
 class _Living:
-    """The secrets that are alive. Threads may share it: each change is one step of a dictionary.
+    """The secrets that exist. Threads can share it: each change is one step of a dictionary.
 
-    Those of one operation come and go with it, and many are alive at once. The others, such as the credentials of
-    plug-ins, last as long as the program.
+    Secrets of one operation exist only during it, and many exist at the same time. Other secrets, such as the
+    credentials of plug-ins, exist as long as the program.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class _Living:
         self._passing: dict[int, weakref.ref[Secret]] = {}
 
     def add(self, secret: Secret, *, passing: bool) -> None:
-        """Know a secret for as long as it lives."""
+        """Mask a secret for as long as it exists."""
         key, place = next(self._keys), self._passing if passing else self._lasting
         place[key] = weakref.ref(secret, lambda _: place.pop(key, None))
 
@@ -49,23 +49,23 @@ class _Living:
         return [secret for reference in list(self._lasting.values()) if (secret := reference())]
 
     def all(self) -> list[Secret]:
-        """Return all."""
+        """Return all secrets."""
         return [*self.lasting(), *(secret for reference in list(self._passing.values()) if (secret := reference()))]
 
 
 _living = _Living()
 
-#: Lets a secret be masked from now on.
+#: Masks a secret from now on.
 know = _living.add
 
 
 def mask(text: str) -> str:
-    """Return *text* with every secret that is alive masked, in whatever spelling it is there."""
+    """Return *text* with every existing secret masked, in every encoding."""
     return _without(_living.all(), text)
 
 
 def mask_all(value: ValueT) -> ValueT:
-    """Return *value* with every secret that is alive masked in its texts; see :func:`masked` for what it may be."""
+    """Return *value* with every existing secret masked in its texts; see :func:`masked` for allowed values."""
     rebuilt: ValueT = _rebuilt(value, mask)
     return rebuilt
 
@@ -75,9 +75,9 @@ def masked(value: ValueT, secret: Secret | None = None) -> ValueT:
 
     Args:
 
-        value: A text, or something that texts are in: a collection, a mapping, or an object of attrs.
+        value: A text, or something that contains texts: a collection, a mapping, or an object of attrs.
 
-        secret: The one of the operation at hand, which is masked beside those that belong to none.
+        secret: The secret of the current operation, which is masked in addition to those that belong to no operation.
     """
     texts = _texts(value)
     if not texts:
@@ -109,7 +109,7 @@ def _texts(value: object) -> list[str]:
 
 
 def _parts(value: Any) -> Collection[object]:
-    """Return what is in a value, one level down."""
+    """Return the content of a value, one level down."""
     if isinstance(value, str):
         parts: Collection[object] = (str(value),)
     elif isinstance(value, Text):
@@ -125,7 +125,7 @@ def _parts(value: Any) -> Collection[object]:
 
 @cache
 def _names(cls: type) -> tuple[str, ...]:
-    """Return the names of the fields of a class of attrs; of any other class, there are none."""
+    """Return the names of the fields of a class of attrs; other classes have none."""
     return tuple(field.name for field in attrs.fields(cls)) if attrs.has(cls) else ()
 
 
@@ -159,11 +159,11 @@ _PLAIN = (bool, int, float, datetime, Enum)
 
 
 class _MaskedRecords:
-    """Makes the records of all loggers, of libraries too, without the secrets that are alive.
+    """Creates the records of all loggers, including those of libraries, and masks the existing secrets.
 
     Args:
 
-        make: Makes a record.
+        make: Creates a record.
     """
 
     def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
@@ -196,7 +196,7 @@ class _MaskedRecords:
 
 
 def guard_logs() -> None:
-    """Mask secrets in every record that is logged in this process from now on. May be called again."""
+    """Mask secrets in every record that is logged in this process from now on. Can be called repeatedly."""
     make = logging.getLogRecordFactory()
     if not isinstance(make, _MaskedRecords):
         logging.setLogRecordFactory(_MaskedRecords(make))

@@ -1,8 +1,8 @@
-"""What counts as one phone number as people write it.
+"""Decides what is a single phone number in a usual notation.
 
-A registered number is text that somebody typed, or that a spreadsheet rewrote. ``532123456.0`` has the ten digits of a
-Turkish mobile number and is none: its password would go to a stranger. So a value is taken for a number only if its
-digits are grouped as people group them. Which country and which kind of phone it is, a channel finds out.
+A registered number is text that a person typed, or that a spreadsheet changed. ``532123456.0`` has the ten digits of a
+Turkish mobile number, but its password would go to another person. Therefore a value is a number only if its digits are
+grouped as people group them. The channel determines the country and the kind of phone.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from itertools import pairwise
 
 from provisioner.core.model.text import Text
 
-#: The form in which a number may reach a gateway (ITU-T E.164). A blank in it would make Kannel send to several phones.
+#: The form in which a gateway accepts a number (ITU-T E.164). With a space in it, Kannel would send to several phones.
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
-#: How many digits a number has, with its prefixes.
+#: The number of digits of a number, including prefixes.
 SHORTEST = 7
 LONGEST = 17
 
-#: How a country code or an area code begins: ``+90``, ``0``, ``(0532)``, ``+90 (0) 532``.
+#: The start of a country code or an area code: ``+90``, ``0``, ``(0532)``, ``+90 (0) 532``.
 _PARENTHESES = re.compile(r"\(\s*(\+?\d{1,5})\s*\)")
 _GROUPED = re.compile(r"\+?(\d+)((?:\s*[\s.–-]\s*\d+)*)")
 _GROUP = re.compile(r"\s*([\s.–-])\s*(\d+)")
-#: Between an area code and the rest, people write a slash too.
+#: A slash is also used between an area code and the rest.
 _AREA_SLASH = re.compile(r"^(\+?\d{3,4}) ?/ ?(?=\d)")
 
 _DECIMAL = re.compile(r"[+-]?\d+[.,]\d*(e[+-]?\d+)?|[+-]?\d+e[+-]?\d+", re.IGNORECASE)
 _LONG_RUN = re.compile(rf"\d(?:[\s()-]*\d){{{SHORTEST - 1},}}")
 
-#: How many digits stand before a dot between groups; before the only dot, as many as an area code has.
+#: The number of digits before a dot between groups; before the only dot, as many as an area code has.
 _BEFORE_DOTS = range(2, 5)
 _BEFORE_ONLY_DOT = range(3, 5)
 
 
 def objection(number: str) -> Text | None:
-    """Return why a value is not one phone number as people write it; ``None`` if it is one.
+    """Return why a value is not a single phone number in a usual notation; ``None`` if it is one.
 
-    The message does not quote the value. It may be called as often as needed.
+    The message doesn't quote the value. The function has no side effects.
     """
     text = " ".join(number.split())
     if _is_one(text):
@@ -61,7 +61,7 @@ def _is_one(text: str) -> bool:
 
 
 def _is_grouped(groups: Sequence[tuple[str, str]]) -> bool:
-    """Whether no group is the fraction of a decimal number: a single digit at the end, or the digits behind a dot."""
+    """Whether no group is the fraction of a decimal number: a single digit at the end, or the digits after a dot."""
     before_dots = [len(digits) for (_, digits), (separator, _) in pairwise(groups) if separator == "."]
     usual = _BEFORE_ONLY_DOT if len(before_dots) == 1 else _BEFORE_DOTS
     return len(groups[-1][1]) > 1 and all(count in usual for count in before_dots)

@@ -1,4 +1,4 @@
-"""What is done to accounts, step by step, and what became of it."""
+"""Operations on accounts, their steps and their results."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ from provisioner.core.model.validators import require_utc
 
 
 class OperationKind(StrEnum):
-    """What is done to an account."""
+    """What an operation does to an account."""
 
     CREATE = "create"
     CLOSE = "close"
     REOPEN = "reopen"
     ROTATE = "rotate"
     HANDOVER = "handover"
-    #: Delete what the targets have of a closed account. Only a retention rule asks for it.
+    #: Delete a closed account from the targets. Only a retention rule requires it.
     DELETE = "delete"
 
 
 class OperationState(StrEnum):
-    """Where an operation stands."""
+    """The state of an operation."""
 
-    #: Written down, not begun.
+    #: Recorded, and not started.
     PLANNED = "planned"
-    #: Begun; if its process is gone, ``resume`` takes it over.
+    #: Started. If its process ended, ``resume`` takes it over.
     RUNNING = "running"
-    #: Everything happened and was proved.
+    #: Everything is done and verified.
     DONE = "done"
-    #: Refused for good by one target, and taken back on the others.
+    #: Refused permanently by one target, and rolled back on the others.
     UNDONE = "undone"
-    #: Stuck half-way; it has a next try.
+    #: Not finished; it has a time for its next attempt.
     INCOMPLETE = "incomplete"
-    #: Refused for good before anything had changed.
+    #: Refused permanently before anything was changed.
     FAILED = "failed"
-    #: Held back by the mass-change limit until somebody releases it.
+    #: Held by the mass-change limit until it is released.
     STAGED = "staged"
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether it has nothing left to do."""
         return self in {OperationState.DONE, OperationState.UNDONE, OperationState.FAILED}
 
 
 class Outcome(StrEnum):
-    """What a call did to the system it was sent to."""
+    """The effect of a call on the system that it was sent to."""
 
     #: The change was made.
     APPLIED = "applied"
-    #: Everything was already as asked.
+    #: Everything was in the requested state already.
     UNCHANGED = "unchanged"
     #: The change was not made.
     NOT_APPLIED = "not_applied"
-    #: Nobody knows yet; a probe has to tell.
+    #: The effect is unknown; a probe has to find out.
     UNKNOWN = "unknown"
 
 
 @attrs.frozen(kw_only=True)
 class StepError:
-    """Why a step or an operation did not do what it should, as it is stored. A sentence may stand for a message."""
+    """Why a step or an operation failed, as it is stored. A message may be a sentence."""
 
     #: The name of the error's class in :mod:`provisioner.core.api.errors`.
     name: str
@@ -72,72 +72,72 @@ class StepError:
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """One hook called on one target or channel for one operation."""
+    """One call of a hook of one target or channel for one operation."""
 
     #: The name of the target or channel.
     name: str
     #: The name of the hook.
     hook: str
-    #: ``None`` while the step is under way.
+    #: ``None`` while the step is running.
     outcome: Outcome | None = None
-    #: How often it was tried so far.
+    #: The number of attempts.
     attempts: int = 0
     error: StepError | None = None
-    #: What the other side calls it, for example a gateway's message id.
+    #: The other system's reference, for example a gateway's message ID.
     reference: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Operation:
-    """One create, close, reopen, rotate or handover of one account, from plan to end."""
+    """One change of one account, from plan to end."""
 
     id: str
     kind: OperationKind
     login: str
-    #: Who asked for it: a person's id, or the name of the policy.
+    #: Who requested it: the ID of a person, or the name of the policy.
     actor: str
     created_at: datetime = attrs.field(validator=require_utc)
-    #: Why, in the words of whoever asked.
+    #: The reason that the person or policy gave.
     reason: str = ""
     state: OperationState = OperationState.PLANNED
-    #: Who holds the account when the operation is done; the password goes to this person.
+    #: The holder after the operation, to whom the password is sent.
     holder: str | None = None
-    #: In a handover, who held it before.
+    #: In a handover, the former holder.
     outgoing: str | None = None
-    #: The request form that it carries out, if there is one.
+    #: The access request that it executes, if there is one.
     request: str | None = None
-    #: The run that was held back by the mass-change limit, if it is a part of one.
+    #: The held run that it is a part of, if there is one.
     staging: str | None = None
-    #: How often it was begun.
+    #: The number of attempts.
     tries: int = 0
     finished_at: datetime | None = attrs.field(default=None, validator=require_utc)
     next_try_at: datetime | None = attrs.field(default=None, validator=require_utc)
     steps: tuple[Step, ...] = ()
-    #: Why it is not done, if it was tried.
+    #: Why it is not done, if it was attempted.
     error: StepError | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Handover:
-    """The record of a handover that took place, for both sides to keep (000 m.5/e; 003 m.12/4).
+    """The record of a handover, for both persons (000 m.5/e; 003 m.12/4).
 
-    Names are kept as they were on that day.
+    Names are those of that day.
     """
 
-    #: The operation that carried it out.
+    #: The ID of the operation that carried it out.
     operation_id: str
     login: str
     mail: str
     #: The code and the name of the unit.
     unit: str
     unit_name: str
-    #: Who held the account before; ``None`` if nobody did.
+    #: The former holder; ``None`` if there was none.
     outgoing: str | None
     outgoing_name: str | None
     incoming: str
     incoming_name: str
     actor: str
     reason: str
-    #: When it was asked for, and when the incoming person's password was proved and on its way.
+    #: When it was requested, and when the incoming person's password was tested and sent.
     begun_at: datetime = attrs.field(validator=require_utc)
     finished_at: datetime = attrs.field(validator=require_utc)

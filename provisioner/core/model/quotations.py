@@ -1,6 +1,6 @@
-"""What libraries say in English, as messages that can be translated.
+"""English sentences of libraries, as messages that can be translated.
 
-Their sentences arrive filled in. The part that varies becomes a value here, so that the rest is the key of a
+Their sentences are already formatted. The variable part becomes a value here, so that the rest is the key of a
 translation.
 """
 
@@ -17,7 +17,7 @@ _BOUND = re.compile(r"'(\w+)' must be (>=|<=|>|<|in) (.*)", re.DOTALL)
 
 
 def toml_problem(error: Exception) -> Text:
-    """Return why a file cannot be read as TOML, with the place where that is known."""
+    """Return why a file can't be read as TOML, with the place if it is known."""
     found = _PLACED.fullmatch(str(error))
     if found is None:
         return literal(str(error))
@@ -35,7 +35,7 @@ def _toml_reason(reason: str) -> Text:
 
 
 def bound(words: str) -> Text:
-    """Return what a validator of attrs says of a bound that a setting does not keep."""
+    """Return what a validator of attrs reports about a setting that is out of bounds."""
     found = _BOUND.fullmatch(words)
     if found is None:
         return literal(words)

@@ -1,4 +1,4 @@
-"""The one type that carries a password or another credential."""
+"""The only type for a password or another credential."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["MASK", "Secret"]
 
 @final
 class Secret:
-    """A password that cannot be shown, stored, copied or serialised by accident.
+    """A password that can't be shown, stored, copied or serialised by accident.
 
-    It prints as ``<secret>``, refuses pickling, copying and cattrs, and compares by identity, so that no
-    container, log line or traceback shows it. :meth:`reveal` is the only way to the clear text; every use of it
-    in the code base is a place to review. As long as it lives, it is masked in errors, answers and logs.
+    It prints as ``<secret>``, refuses pickling, copying and cattrs, and compares by identity, so that no container, log
+    line or traceback shows it. :meth:`reveal` is the only access to the clear text; review every use of it in the code.
+    As long as the object exists, it is masked in errors, answers and logs.
 
     Args:
 
         value: The clear text. It must not be empty.
 
-        passing: Whether it is made for one operation. What is said in many operations is looked through for those that
-            are not.
+        passing: Whether it is made for one operation. Texts of many operations are searched only for secrets that are
+        not.
 
     Raises:
 
@@ -39,9 +39,9 @@ class Secret:
 
     @classmethod
     def around(cls, text: str) -> Self:
-        """Return a text that has a secret in it, such as the body of a request, in the same wrapper.
+        """Return a text that contains a secret, such as the body of a request, in the same wrapper.
 
-        It is not masked as a whole: the secret in it is.
+        Not the whole text is masked, only the secret in it.
 
         Raises:
 
@@ -52,16 +52,16 @@ class Secret:
         return wrapper
 
     def reveal(self) -> str:
-        """Return the clear text, to hand it to the system it is meant for and to nothing else."""
+        """Return the clear text. Pass it only to the system that it is meant for."""
         return self._value
 
     def may_be_in(self, data: bytes) -> bool:
-        """Return whether it is worth looking for it in a text, which is given in UTF-8 and lower case."""
+        """Return whether a text may contain it, and must be searched. The text is in UTF-8 and lower case."""
         self._hints = self._hints or spellings.hints(self._value)
         return any(map(data.__contains__, self._hints))  # no generator: it would take three times as long
 
     def scrub(self, text: str) -> str:
-        """Return *text* with the clear text masked wherever it is, in whatever spelling."""
+        """Return *text* with the clear text masked wherever it occurs, in every encoding."""
         return spellings.masked(self._value, text, MASK)
 
     def __repr__(self) -> str:

@@ -1,10 +1,10 @@
-"""How a text looks after programs have quoted, escaped or encoded it.
+"""The forms of a text after programs have quoted, escaped or encoded it.
 
-The product masks secrets in these spellings, the contract looks for them in what plug-ins say, and the tests look for
-them in files, logs and processes: one list, so that what one of them finds is what the others find.
+The product masks secrets in these forms, the contract searches for them in the output of plug-ins, and the tests search
+for them in files, logs and processes. They use the same list, so that all of them find the same.
 
-Upper and lower case make no difference to a spelling. What no program produces, such as a text backwards, is not here:
-code that means to hide a secret cannot be kept from it.
+Upper and lower case make no difference. Forms that no program produces, such as a reversed text, are not included: code
+that hides a secret intentionally can't be detected.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-#: Derived spellings that are shorter are not looked for: they occur in texts by chance.
+#: Shorter derived forms are not searched for: they occur in texts by chance.
 SHORTEST = 8
 
-#: The same for the text itself, letter by letter.
+#: The same for the text itself.
 SHORTEST_CLEAR = 3
 
-#: No hint is shorter, but that of a text which is.
+#: No hint is shorter, except that of a text which is shorter itself.
 HINT = 4
 
 Spell = Callable[[str], Iterable[bytes]]
@@ -35,7 +35,7 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _base64(data: bytes) -> Iterator[bytes]:
-    """Yield the characters that stand for *data*, and for nothing else, wherever it begins in a longer text."""
+    """Yield the characters that represent only *data*, at each position at which it can start in a longer text."""
     for before in range(3):
         first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
         encoded = b2a_base64(bytes(before) + data, newline=False)[first:last]
@@ -57,7 +57,7 @@ def _html(text: str) -> Iterator[str]:
 
 
 def _numbered(text: str) -> Iterator[str]:
-    """Yield what has a number in the place of each sign."""
+    """Yield forms with a number in place of each character."""
     yield "".join(f"&#{ord(sign)};" for sign in text)
     yield "".join(f"&#x{ord(sign):x};" for sign in text)
     yield "".join(f"\\u{ord(sign):04x}" for sign in text)
@@ -73,7 +73,7 @@ def _backslashes(text: str) -> Iterator[str]:
 
 
 def _quoted(text: str) -> Iterator[str]:
-    """Yield what shells, databases and mails make of quotes."""
+    """Yield how shells, databases and mails quote quotes."""
     yield from (shlex.quote(text).strip("'"), text.replace("'", "''"), text.replace('"', '""'))
     yield quopri.encodestring(_bytes(text), quotetabs=True).decode().replace("=\n", "")
 
@@ -100,7 +100,7 @@ def _utf_8(texts: Iterable[str]) -> set[bytes]:
     return set(map(_bytes, texts))
 
 
-#: What a text may look like, by the name of the form.
+#: The forms of a text, by name.
 FORMS: Mapping[str, Spell] = {
     "utf-8": lambda text: _utf_8(_cases(text)),
     "utf-16-le": lambda text: [_wide(text)],
@@ -116,13 +116,13 @@ FORMS: Mapping[str, Spell] = {
     "quoted": lambda text: _utf_8(_quoted(text)),
 }
 
-#: Forms of which a spelling is a part of one word. Its neighbours in the word belong to what was encoded.
+#: Forms in which a text is a part of one word. The rest of the word belongs to what was encoded.
 _IN_WORDS = frozenset({"base64", "hex"})
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/=_-")
 
 
 def spellings(clear: str) -> dict[str, set[bytes]]:
-    """Return the spellings of a text that are long enough to be looked for, in lower case, by their forms."""
+    """Return the forms of a text that are long enough to search for, in lower case, by name."""
     return {
         form: {spelling.lower() for spelling in spell(clear) if len(spelling) >= SHORTEST}
         for form, spell in FORMS.items()
@@ -130,22 +130,22 @@ def spellings(clear: str) -> dict[str, set[bytes]]:
 
 
 def find(clear: str, data: bytes) -> set[str]:
-    """Return the forms in which a text is in *data*."""
+    """Return the names of the forms in which *data* contains a text."""
     lowered = data.lower()
     found = {form for form, spelled in spellings(clear).items() if any(spelling in lowered for spelling in spelled)}
     return found | {"utf-8"} if len(clear) >= SHORTEST_CLEAR and _bytes(clear) in data else found
 
 
 def masked(clear: str, text: str, mask: str) -> str:
-    """Return *text* with *mask* in the place of a text, in whatever spelling it is there.
+    """Return *text* with *mask* in place of a text, in every form.
 
     Args:
 
-        clear: What is masked, if it is long enough.
+        clear: The text to mask, if it is long enough.
 
-        text: Where.
+        text: The text to search.
 
-        mask: What stands in its place.
+        mask: The replacement.
     """
     data = _bytes(text)
     if len(clear) >= SHORTEST_CLEAR:
@@ -170,10 +170,10 @@ def _without(spelling: bytes, data: bytes, mask: bytes, *, whole_word: bool) -> 
 
 
 def hints(clear: str) -> tuple[bytes, ...]:
-    """Return a few pieces of which every spelling of a text has one, in lower case.
+    """Return a few substrings, in lower case, of which every form of a text contains at least one.
 
-    They are quick to make and to look for, so that few texts have to be looked through for all spellings. Most follow
-    from the longest run of ASCII letters and digits: programs quote, escape and encode around it.
+    They are fast to create and to search for, so that few texts have to be searched for all forms. Most are made from
+    the longest run of ASCII letters and digits, because programs quote, escape and encode the characters around it.
     """
     data = _bytes(clear if clear.isascii() else unicodedata.normalize("NFC", clear))
     run = max(_RUN.findall(data), key=len, default=b"")
@@ -189,7 +189,7 @@ def hints(clear: str) -> tuple[bytes, ...]:
 
 
 def _numbered_run(run: bytes) -> Iterator[bytes]:
-    """Yield what :func:`_numbered` does of ASCII letters and digits."""
+    """Yield the result of :func:`_numbered` for ASCII letters and digits."""
     percent = b"%" + run.hex("%").encode()
     yield percent
     for before in (b"\\x", b"\\u00", b";&#x"):

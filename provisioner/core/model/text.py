@@ -1,11 +1,11 @@
-"""Messages that can be said in more than one language, and text of others that is safe to show.
+"""Messages in several languages, and external text that is safe to display.
 
-Text that other systems and people supply may hold characters that a terminal, a log collector or a browser obeys
-instead of showing them: control characters, directional marks, line separators. :func:`visible` and
+Text from other systems and people can contain characters that a terminal, a log collector or a browser interprets
+instead of displaying: control characters, directional marks, line separators. :func:`visible` and
 :func:`printable_json` replace them wherever text leaves the program.
 
-A message is stored as its template and its values, so that it can be shown in any language later; :func:`storable`
-prepares it, and :func:`as_text` reads it back.
+A message is stored as its template and its values, so that it can be shown in any language later. :func:`storable`
+prepares it, and :func:`as_text` reads it.
 """
 
 from __future__ import annotations
@@ -21,39 +21,34 @@ from typing import Protocol, Self
 
 import attrs
 
-#: How many characters of a value are stored.
+#: The maximum number of characters of a stored value.
 LONGEST_VALUE = 2000
 
-#: How many levels of messages inside messages are stored as messages; deeper ones become plain text.
+#: The maximum number of levels of messages inside messages; deeper ones become plain text.
 DEEPEST = 4
 
-_ENGLISH = NullTranslations()
-
-#: JSON readers may not keep integers beyond this exact.
+#: JSON readers may not keep larger integers exactly.
 _LARGEST = 2**53
 
 
 class Translator(Protocol):
     """Looks up message templates in one language, as the classes of :mod:`gettext` do."""
 
-    def gettext(self, template: str, /) -> str:
-        """Return the template in that language, or *template* itself if it is not translated."""
-
-    def ngettext(self, singular: str, plural: str, count: int, /) -> str:
-        """Return the template that fits *count* in that language, or else the English one."""
+    def __call__(self, template: str, /) -> str:
+        """Return the template in the catalogue's language, or *template* itself if there is no translation."""
 
 
 @attrs.frozen
 class Text:
-    """An English template and the values that fill it.
+    """An English template and the values of its placeholders.
 
-    The template is the key of the translation, so it is always a literal in the code; everything that varies, above
-    all text that came from another system, is a value.
+    The template is the key of the translation, so it is always a literal in the code. Everything that varies,
+    especially text from another system, is a value.
     """
 
-    #: An English sentence with ``{named}`` places, without a final full stop.
+    #: An English sentence with ``{named}`` placeholders, without a final full stop.
     template: str
-    #: What fills the places. Never a secret.
+    #: The values of the placeholders. Never a secret.
     values: Mapping[str, object] = attrs.field(factory=dict, hash=False)
 
     def said(self, catalogue: Translator) -> str:
@@ -75,7 +70,7 @@ class Texts(tuple[Text, ...]):
 
 
 def in_zone(time: datetime, zone: tzinfo = UTC) -> str:
-    """Return a time as messages have it: to the second, and in UTC where nobody knows yet who reads it."""
+    """Return a time for messages: to the second, and in UTC if the reader is not known."""
     return time.astimezone(zone).isoformat(sep=" ", timespec="seconds")
 
 
@@ -95,8 +90,8 @@ def as_text(message: str | Text | Mapping[str, object]) -> Text:
 
     Args:
 
-        message: A template and its values, as JSON has them, or a finished sentence, as earlier versions stored it.
-            Braces in a sentence mean nothing.
+        message: A template and its values, as in JSON, or a formatted sentence, as earlier versions stored it. Braces
+        in a sentence have no meaning.
     """
     match message:
         case Text():
@@ -109,20 +104,20 @@ def as_text(message: str | Text | Mapping[str, object]) -> Text:
 
 
 def literal(sentence: str) -> Text:
-    """Return a finished sentence as a message; there is nothing in it to fill."""
+    """Return a formatted sentence as a message without placeholders."""
     return Text("{sentence}", {"sentence": sentence}) if sentence else Text("")
 
 
 def storable(text: Text, depth: int = DEEPEST) -> Text:
-    """Return *text* as JSON can hold it.
+    """Return *text* in a form that JSON can contain.
 
-    The values that its template names are kept, as numbers, bounded strings and messages of the same form.
+    Keeps the values that its template names, as numbers, bounded strings and messages of the same form.
 
     Args:
 
         text: The message.
 
-        depth: How many levels of messages inside it are stored as messages.
+        depth: The number of levels of messages inside it that are stored as messages.
     """
     if len(text.template) > LONGEST_VALUE:
         return literal(_shortened(str(text)))
@@ -167,7 +162,7 @@ def _as_line(value: object) -> Text:
 
 
 def _is_complete(text: Text) -> bool:
-    """Whether every place of the template can be filled."""
+    """Whether every placeholder of the template has a value."""
     try:
         str(text)
     except (LookupError, ValueError, TypeError, AttributeError):
@@ -176,30 +171,30 @@ def _is_complete(text: Text) -> bool:
 
 
 class Lines(str):
-    """Several lines of one message, whose line feeds are the product's own. Make it with :meth:`of`."""
+    """Several lines of one message, whose line feeds belong to the product. Create it with :meth:`of`."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> Self:
-        """Return these lines as one text; what is in them is made visible."""
+        """Return these lines as one text; their content is made visible."""
         return cls("\n".join(map(visible, lines)))
 
 
 def visible(text: str) -> str:
-    r"""Return *text* with each character that is not shown as itself written as an escape such as ``\u202e``.
+    r"""Return *text* with each invisible character as an escape such as ``\u202e``.
 
-    Blanks of all widths stay; line feeds, tabs and everything else that has no shape do not.
+    Spaces of all widths are kept; line feeds, tabs and all other invisible characters are not.
     """
     return text if text.isprintable() else "".join(map(_visible, text))
 
 
 def printable_json(document: str) -> str:
-    """Return a JSON document that means the same and has no character that is not shown as itself.
+    """Return an equivalent JSON document without invisible characters.
 
     Args:
 
-        document: JSON on one line, in which only strings hold such characters.
+        document: JSON on one line, in which only strings contain such characters.
     """
     return document if document.isprintable() else "".join(map(_json_escape, document))
 

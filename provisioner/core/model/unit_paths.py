@@ -1,4 +1,4 @@
-"""Which units are above others. It costs what is looked at and what is above it, and not what exists."""
+"""Finds the units above others. The cost depends on the given units and those above them, not on all units."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def with_all_above(codes: Collection[str], units: UnitLookup, *, apart_from: Col
 
     Args:
 
-        codes: Where to begin.
+        codes: Where to start.
 
         units: The known units.
 
-        apart_from: Codes that are not looked up, and neither is what is above them.
+        apart_from: Codes that are not looked up, and neither are the units above them.
     """
     found: dict[str, Unit] = {}
     wanted = set(codes) - set(apart_from)
@@ -40,16 +40,16 @@ def with_all_above(codes: Collection[str], units: UnitLookup, *, apart_from: Col
 def covering(listed: Mapping[str, Unit], units: UnitLookup, among: Container[str | None]) -> dict[str, frozenset[str]]:
     """Return which units of interest cover each unit of a list, by its code.
 
-    A unit covers itself and what is below it. A known unit that is moved is covered by what covers both places, and a
-    new one by what covers the known unit below which it would hang.
+    A unit covers itself and the units below it. A known unit that is moved is covered by units that cover both its old
+    and its new position. A new unit is covered by units that cover the nearest known unit above it.
 
     Args:
 
-        listed: Units as they are to be stored, by code. No unit is above itself.
+        listed: Units as they will be stored, by code. No unit is above itself.
 
         units: The known units.
 
-        among: The codes of interest.
+        among: The codes of the units that may cover others.
     """
     stored = with_all_above({*listed, *(unit.parent for unit in listed.values() if unit.parent)}, units)
     known = _covering_stored(stored, among)
@@ -81,7 +81,7 @@ def _covering_stored(stored: Mapping[str, Unit], among: Container[str | None]) -
 
 
 def _known_parents(listed: Mapping[str, Unit], stored: Container[str]) -> dict[str, str | None]:
-    """Return the nearest known unit above the place where each unit of a list would hang."""
+    """Return the nearest known unit above the position of each unit of a list."""
     found: dict[str, str | None] = {}
     for start in listed:
         branch = []

@@ -9,7 +9,7 @@ import attrs
 
 
 def require_utc(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Take only aware times in UTC, or `None`."""
+    """Accept only aware times in UTC, or `None`."""
     if value is not None and value.utcoffset() != timedelta(0):
         msg = f"{attribute.name} must be an aware datetime in UTC"
         raise ValueError(msg)
