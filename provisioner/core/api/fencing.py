@@ -72,7 +72,7 @@ def require_lease() -> None:
     Raises:
 
         LeaseLostError: The process was suspended for so long that another one may have taken over the operation.
-        Nothing more may be sent.
+            Nothing more may be sent.
     """
     fence = _current.get()
     if fence is None:

@@ -175,8 +175,8 @@ class Receipt:
         reference: The target's name of the account, for example a DN.
 
         undo: Restores the state of the account before the call; the engine doesn't know how. It exists in memory only
-        and is called at most once, soon, by the thread that holds the account. It raises a
-        :class:`~provisioner.core.api.errors.TargetError` if it fails.
+            and is called at most once, soon, by the thread that holds the account. It raises a
+            :class:`~provisioner.core.api.errors.TargetError` if it fails.
     """
 
     outcome: Outcome = attrs.field(validator=attrs.validators.in_((Outcome.APPLIED, Outcome.UNCHANGED)))

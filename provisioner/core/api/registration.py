@@ -47,7 +47,7 @@ class Section:
         Raises:
 
             ConfigurationError: A key is unknown or missing, or a value has the wrong type; one line for each, with the
-            file, the path in it, the expected type and the cure.
+                file, the path in it, the expected type and the cure.
         """
         return self._structure(self.table, cls, self.place)
 
@@ -80,7 +80,8 @@ class Registrar(Protocol):
             plugin: The object.
 
             longest_call: The timeout of one request. A process that takes over an operation from one that may still run
-            waits this long before its first request, because the last request of the other process may still arrive.
+                waits this long before its first request, because the last request of the other process may still
+                arrive.
         """
 
     def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:

@@ -110,17 +110,17 @@ class Breaker:
             item: What the call concerns: an account, a person or a message. ``None`` if it concerns no single item.
 
             check: Checks the target, and raises an error if it doesn't work. ``None`` if the target has no check; then
-            failures at different items decide.
+                failures at different items decide.
 
         Raises:
 
             CircuitOpenError: Calls are suspended now.
 
             ItemMisconfiguredError: The call raised a :class:`~provisioner.core.api.errors.MisconfiguredError`, and the
-            check passed: the error concerns this item.
+                check passed: the error concerns this item.
 
             MisconfiguredError: The call raised a :class:`~provisioner.core.api.errors.ForbiddenError`, and the check
-            failed as well: the error doesn't concern only this item.
+                failed as well: the error doesn't concern only this item.
 
             SystemMisconfiguredError: The call raised it, so it concerns all items; the check is not run.
         """

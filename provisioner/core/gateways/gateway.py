@@ -132,7 +132,7 @@ class Gateway:
         Raises:
 
             TargetError: What the plug-in raised, with the target's name and without secrets. Any other exception or
-            answer becomes a :class:`~provisioner.core.api.errors.PluginDefectError`.
+                answer becomes a :class:`~provisioner.core.api.errors.PluginDefectError`.
 
             DryRunError: The hook would change something during a dry run.
 

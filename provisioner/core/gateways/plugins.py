@@ -93,7 +93,7 @@ class Plugins:
         make_breaker: Creates the breaker of the target or channel with this name.
 
         parallel: The maximum number of simultaneous calls of each target and channel, by name, if it is not the
-        default.
+            default.
 
         cannot: The hooks that a target or channel doesn't have according to the configuration, by name.
     """
@@ -122,7 +122,7 @@ class Plugins:
         Raises:
 
             PluginError: A plug-in is not installed, can't be imported, violates the hooks, or didn't create a
-            configured object.
+                configured object.
 
             ConfigurationError: A plug-in refuses its settings.
         """

@@ -86,7 +86,7 @@ class Retry:
         Raises:
 
             TargetError: The last error, if there is no further attempt. If a target requests a longer pause than the
-            policy allows, there is no further attempt now.
+                policy allows, there is no further attempt now.
         """
         for attempt in self._retrying:
             with attempt:

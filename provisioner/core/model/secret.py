@@ -23,7 +23,7 @@ class Secret:
         value: The clear text. It must not be empty.
 
         passing: Whether it is made for one operation. Texts of many operations are searched only for secrets that are
-        not.
+            not.
 
     Raises:
 

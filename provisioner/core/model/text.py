@@ -27,6 +27,8 @@ LONGEST_VALUE = 2000
 #: The maximum number of levels of messages inside messages; deeper ones become plain text.
 DEEPEST = 4
 
+_ENGLISH = NullTranslations()
+
 #: JSON readers may not keep larger integers exactly.
 _LARGEST = 2**53
 
@@ -34,8 +36,11 @@ _LARGEST = 2**53
 class Translator(Protocol):
     """Looks up message templates in one language, as the classes of :mod:`gettext` do."""
 
-    def __call__(self, template: str, /) -> str:
-        """Return the template in the catalogue's language, or *template* itself if there is no translation."""
+    def gettext(self, template: str, /) -> str:
+        """Return the template in that language, or *template* itself if there is no translation."""
+
+    def ngettext(self, singular: str, plural: str, count: int, /) -> str:
+        """Return the plural form for *count* in that language, or else the English one."""
 
 
 @attrs.frozen
@@ -91,7 +96,7 @@ def as_text(message: str | Text | Mapping[str, object]) -> Text:
     Args:
 
         message: A template and its values, as in JSON, or a formatted sentence, as earlier versions stored it. Braces
-        in a sentence have no meaning.
+            in a sentence have no meaning.
     """
     match message:
         case Text():
