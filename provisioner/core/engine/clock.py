@@ -1,7 +1,7 @@
-"""Whether the clock can be believed, as far as that shows from when the store was used before.
+"""Decides whether the clock is plausible, compared with the last use of the store.
 
-A clock that is wrong for one moment must not renew, close or silence anything for a year. So a sweep goes on only if
-its time fits with what came before, and times that were stored by a clock that was ahead are not believed.
+A clock that is wrong for one moment must not rotate, close or suppress anything for a year. Therefore a sweep runs only
+if its time is plausible, and times that were stored while the clock was ahead are corrected.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ import attrs
 
 from provisioner.core.api.errors import ClockError
 
-#: How long nothing may have happened before somebody has to say that the clock is right. Monthly sweeps go on; a site
-#: that is switched off for longer, as a school's may be in summer, is asked once. What is stored by a clock that is
-#: ahead by less is corrected when it is right again.
+#: The maximum time without any activity before a person has to confirm the clock. Monthly sweeps are possible. A site
+#: that is switched off for longer, such as a school in summer, needs one confirmation. Times that were stored while the
+#: clock was ahead by less are corrected when it is right again.
 LONGEST_REST = timedelta(days=45)
 
-#: How far the clock may go back. Clocks of several machines differ by less, and so do time zones.
+#: The maximum time that the clock may go back. Clocks of several machines, and time zones, differ by less.
 FURTHEST_BACK = timedelta(days=1)
 
 
 @attrs.frozen(kw_only=True)
 class KnownTimes:
-    """When the store was used."""
+    """The times at which the store was used."""
 
-    #: The last time that fits with those before it, or that somebody has confirmed.
+    #: The last time that is plausible or that a person has confirmed.
     trusted_at: datetime
-    #: The latest time that anything was written with, whether it fits or not.
+    #: The latest time at which anything was written, plausible or not.
     latest_at: datetime
 
     def after(self, time: datetime) -> KnownTimes:
-        """Return what is known once something was written at *time*."""
+        """Return the times after a write at *time*."""
         trusted_at = self.trusted_at if self.objection(time) else max(self.trusted_at, time)
         return KnownTimes(trusted_at=trusted_at, latest_at=max(self.latest_at, time))
 
     def objection(self, now: datetime) -> ClockError | None:
-        """Return why a clock that says *now* is not believed; ``None`` if it is."""
+        """Return why the time *now* is not plausible; ``None`` if it is."""
         if now > self.trusted_at + LONGEST_REST:
             return ClockError(
                 "the clock is {days} days ahead of the last time that the store was used: {now}, {last}",
@@ -57,5 +57,5 @@ class KnownTimes:
         return None
 
     def has_future(self, now: datetime) -> bool:
-        """Whether something was written at a time that has not come yet."""
+        """Whether something was written at a time in the future."""
         return self.latest_at > now + FURTHEST_BACK

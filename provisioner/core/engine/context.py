@@ -1,4 +1,4 @@
-"""What all operations of a run share."""
+"""The shared objects of all operations of a run."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from provisioner.core.model import Account, Unit
 
 @attrs.frozen(kw_only=True)
 class EngineContext:
-    """What every operation of a run shares."""
+    """The shared objects of all operations of a run."""
 
     targets: Sequence[Target]
-    #: In the order in which they are tried.
+    #: The channels, in the order in which they are tried.
     channels: Sequence[Channel]
     passwords: PasswordMaker
     retry: Retry
     now: Callable[[], datetime]
-    #: Makes events durable and shows them to the observers.
+    #: Stores events and shows them to the observers.
     record: Recorder
-    #: Returns the lease of an operation that this process has begun, by its login and id.
+    #: Returns the lease of an operation that this process has started, by its login and ID.
     lease: Callable[[str, str], Lease]
-    #: How long to wait after taking an operation over from a process that may still be alive: until its own clock
-    #: has ended its lease, and its last call has ended.
+    #: How long to wait after taking over an operation from a process that may still run: until its lease has expired by
+    #: its own clock, and its last call has ended.
     takeover_wait: timedelta
     #: Returns the account with its next deadlines, given the deadlines already met.
     plan_ahead: Callable[[Account, Unit, Sequence[MetDeadline]], Account] = lambda account, *_: attrs.evolve(
         account, next_deadline=None, next_action=None, closes_at=None
     )
-    #: Returns what stands for a mobile number in the audit log.
+    #: Returns the mark of a mobile number in the audit log.
     mobile_mark: MobileMark = lambda _: None
 
     @property
     def deliverers(self) -> Sequence[Channel]:
-        """The channels that bring passwords to their owners, in the order in which they are tried."""
+        """The channels that deliver passwords, in the order in which they are tried."""
         return able(self.channels, DELIVER)

@@ -1,4 +1,4 @@
-"""What became of a message: the answer of a channel, or of its probe when the answer was lost."""
+"""Sends a message, and determines what happened to it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from provisioner.core.model.text import Text
 
 
 def deliver(send: Callable[[], DeliveryReceipt], channel: Channel, delivery_id: str, retry: Retry) -> DeliveryReceipt:
-    """Hand a message to a channel, and find out what became of it.
+    """Send a message over a channel, and determine what happened to it.
 
     Args:
 
-        send: Hands it over.
+        send: Sends the message.
 
-        channel: Where.
+        channel: The channel.
 
-        delivery_id: The id of the message.
+        delivery_id: The ID of the message.
 
-        retry: How patiently the channel is asked when its answer was lost.
+        retry: The retry policy for asking the channel after a lost answer.
 
     Returns:
 
-        The receipt of a message that was accepted or delivered.
+        The receipt of an accepted or delivered message.
 
     Raises:
 
-        NotAppliedError: The gateway never got it.
+        NotAppliedError: The gateway never received it.
 
         RefusedError: It will not be sent.
 
-        UnknownOutcomeError: Nobody knows.
+        UnknownOutcomeError: The outcome is unknown.
 
         TargetError: What the channel raised.
     """

@@ -1,4 +1,4 @@
-"""Carries out plans: preflight, then many operations at once, and what a crash left."""
+"""Carries out plans: the preflight, many operations at the same time, and unfinished operations of a crash."""
 
 from __future__ import annotations
 
@@ -45,33 +45,34 @@ from provisioner.core.model.text import Text
 
 log = structlog.stdlib.get_logger(__name__)
 
-#: How many operations are written down in one transaction.
+#: The number of operations that are recorded in one transaction.
 CHUNK = 500
 
-#: How many operations are under way for each call that the busiest target allows at once. Most of them wait: for a
-#: turn at a target, or for the journal, which is the cheaper the more of them it serves with one write.
+#: The number of running operations for each simultaneous call of the busiest target. Most of them wait for a target or
+#: for the journal, which is more efficient if it serves many with one write.
 WORKERS_PER_CALL = 8
 MOST_WORKERS = 64
 
 
 @attrs.define(eq=False, kw_only=True)
 class Engine:
-    """Carries out operations, several at once, and never two on one account.
+    """Carries out operations, several at the same time, and never two on one account.
 
     Args:
 
-        context: The targets, the channels and what every operation shares.
+        context: The targets, the channels and the other shared objects.
 
-        planner: Makes work of operations that are in the journal.
+        planner: Plans operations from the journal again.
 
-        records: What is known.
+        records: The stored data.
 
-        staging: Holds back what is too big to be carried out at once.
+        staging: Holds runs that exceed the mass-change limit.
 
-        calendar: Knows which targets and channels are in maintenance, as their breakers do.
+        calendar: Returns which targets and channels are in maintenance.
 
-        require_current: Raises a :class:`~provisioner.core.api.errors.DeniedError` if what an operation rests on has
-            changed since it was asked for. Called right before each try, whoever it is that drives it on.
+        require_current: Raises a :class:`~provisioner.core.api.errors.DeniedError` if the data on which an operation is
+            based has changed since it was requested. Called before each attempt, regardless of who continues the
+            operation. changed since it was asked for. Called right before each try, whoever it is that drives it on.
     """
 
     context: EngineContext
@@ -82,20 +83,21 @@ class Engine:
     require_current: Callable[[PlannedOperation], None] = lambda _: None
 
     def preflight(self, work: Sequence[PlannedOperation]) -> Sequence[TargetError]:
-        """Make sure that everything the work needs is there, before the first write.
+        """Check that everything that the operations need is available, before the first change.
 
-        What is in maintenance is not asked: the work waits for it. Closings and deletions need nothing: they shut the
-        doors that can be shut, and the rest of them waits.
+        Targets in maintenance are not called: the operations wait for them. Closures and deletions need nothing: they
+        are carried out where possible, and the rest waits.
 
         Returns:
 
-            What cannot be used now, if the work goes on without it.
+            The errors of targets that can't be used now, if the operations continue without them.
 
         Raises:
 
-            NotReadyError: Targets or channels cannot be used now, and a password is to be made; all of them are named.
+            NotReadyError: Targets or channels can't be used now, and a password has to be generated; the error names
+                all of them.
 
-            InputError: Somebody who is to receive a password cannot be reached; all of them are named.
+            InputError: A receiver of a password can't be reached; the error names all of them.
         """
         self.calendar.look()
         recipients = tuple({planned.holder.id: planned.holder for planned in work if planned.holder}.values())
@@ -114,27 +116,27 @@ class Engine:
         return errors
 
     def apply(self, plan: Plan) -> list[Operation]:
-        """Carry a plan out, and return its operations as they ended; see :meth:`iter_apply`."""
+        """Carry out a plan, and return its operations in their final state; see :meth:`iter_apply`."""
         return list(self.iter_apply(plan))
 
     def iter_apply(self, plan: Plan) -> Iterator[Operation]:
-        """Carry a plan out while the answer is iterated.
+        """Carry out a plan while the result is iterated.
 
-        The plan is in the journal when this returns. Each operation is yielded as it ends or stops, in the order in
-        which they do. When the program is asked to stop, the operations that were not begun are yielded as they are,
-        planned, for ``resume``.
+        The plan is in the journal when this returns. Each operation is yielded when it ends or stops. If the program is
+        stopped, the operations that were not started are yielded in the state planned, for ``resume``.
 
-        A run that exceeds the mass-change limit is held back as a whole: its operations are yielded as they are,
-        staged, and so are later those of a run that wishes the same again. An operation that makes a password waits,
-        planned, while a target is in maintenance.
+        A run that exceeds the mass-change limit is held as a whole: its operations are yielded in the state staged, and
+        so are later those of a run that requests the same again. While a target is in maintenance, an operation that
+        generates a password waits in the state planned.
 
         Raises:
 
-            NotReadyError: Targets or channels cannot be used now, and a password is to be made. Nothing was changed.
+            NotReadyError: Targets or channels can't be used now, and a password has to be generated. Nothing was
+                changed.
 
-            InputError: Somebody who is to receive a password cannot be reached. Nothing was changed.
+            InputError: A receiver of a password can't be reached. Nothing was changed.
 
-            StoreError: The journal cannot be written; also while the answer is iterated.
+            StoreError: The journal can't be written; also while the result is iterated.
         """
         if not plan.work:
             return iter(())
@@ -147,10 +149,10 @@ class Engine:
         return self._run(work)
 
     def releasable(self, run: str, *, actor: str) -> list[PlannedOperation | Operation]:
-        """Return what would be carried out of a run that was held back if this person released it.
+        """Return what a release of a held run by this person would carry out.
 
-        That is what is left of it: later wishes for the same accounts have taken the place of the rest. Operations that
-        cannot go on now, for example because somebody cannot be looked up, are returned as they are, with the reason.
+        Later operations on the same accounts have replaced the others. Operations that can't continue now, for example
+        because a person can't be looked up, are returned unchanged, with the reason.
 
         Raises:
 
@@ -163,19 +165,19 @@ class Engine:
         return [_released(found) for found in self._again(operations)]
 
     def release(self, run: str, *, actor: str, reason: str = "") -> list[Operation]:
-        """Carry out what is left of a held run, and return its operations; see :meth:`iter_release`."""
+        """Carry out the pending operations of a held run, and return them; see :meth:`iter_release`."""
         return list(self.iter_release(run, actor=actor, reason=reason))
 
     def iter_release(self, run: str, *, actor: str, reason: str = "") -> Iterator[Operation]:
-        """Carry out what is left of a held run while the answer is iterated; see :meth:`iter_apply`.
+        """Carry out the pending operations of a held run while the result is iterated; see :meth:`iter_apply`.
 
         Args:
 
-            run: The id of the run.
+            run: The ID of the run.
 
             actor: The ID of the person who releases the run.
 
-            reason: Why.
+            reason: The reason.
 
         Raises:
 
@@ -183,7 +185,8 @@ class Engine:
 
             NotAuthorizedError: The actor may not release it. Nothing was changed.
 
-            NotReadyError: Targets or channels cannot be used now, and a password is to be made. Nothing was changed.
+            NotReadyError: Targets or channels can't be used now, and a password has to be generated. Nothing was
+                changed.
         """
         work = self.releasable(run, actor=actor)
         self.preflight([planned for planned in work if isinstance(planned, PlannedOperation)])
@@ -191,38 +194,40 @@ class Engine:
         return self._run(work)
 
     def resume(self) -> list[Operation]:
-        """Finish what was planned, interrupted or is due for its next try, and return it; see :meth:`iter_retry`."""
+        """Finish operations that are planned, interrupted or due for their next attempt, and return them; see
+        :meth:`iter_retry`.
+        """
         return list(self.iter_resume())
 
     def iter_resume(self) -> Iterator[Operation]:
-        """Finish the same while the answer is iterated."""
+        """Finish the same operations while the result is iterated."""
         return self.iter_retry(self.records.operations.resumable(self.context.now()))
 
     def iter_retry(self, operations: Iterable[Operation]) -> Iterator[Operation]:
-        """Carry out operations from the journal that have not ended, while the answer is iterated.
+        """Carry out unfinished operations from the journal, while the result is iterated.
 
-        It does not matter when their next try is due.
+        The time of their next attempt doesn't matter.
 
-        Those that cannot go on now are yielded as they are, with the reason; see :meth:`startable`.
+        Operations that can't continue now are yielded unchanged, with the reason; see :meth:`startable`.
 
         Raises:
 
-            NotReadyError: Targets cannot be used now, and no operation can do without them. Nothing was changed.
+            NotReadyError: Targets can't be used now, and every operation needs them. Nothing was changed.
 
-            StoreError: The journal cannot be read or written.
+            StoreError: The journal can't be read or written.
         """
         return self._run(self.startable(operations))
 
     def startable(self, operations: Iterable[Operation]) -> Iterator[PlannedOperation | Operation]:
-        """Return the work of operations from the journal, and as they are those that cannot go on now.
+        """Return operations from the journal as planned operations, or unchanged if they can't continue now.
 
-        While a target cannot be used, closings and deletions go on without it, and the other operations wait.
+        While a target can't be used, closures and deletions continue without it, and the other operations wait.
 
         Raises:
 
-            NotReadyError: Targets cannot be used now, and no operation can do without them.
+            NotReadyError: Targets can't be used now, and every operation needs them.
 
-            StoreError: The journal cannot be read.
+            StoreError: The journal can't be read.
         """
         left = iter(operations)
         first = next(left, None)
@@ -241,7 +246,7 @@ class Engine:
         return self._again(found)
 
     def _check_channels(self, recipients: tuple[Person, ...]) -> list[Problem]:
-        """Say who cannot be reached over any channel that works; one working channel is enough."""
+        """Return who can't be reached over any working channel; one working channel is sufficient."""
         unreachable: list[dict[str, str | Text]] = []
         errors: list[TargetError] = []
         channels = [deliverer for deliverer in self.context.deliverers if deliverer.maintenance() is None]
@@ -262,17 +267,17 @@ class Engine:
         ]
 
     def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
-        """Stage a run that only together with another one, planned at the same time, exceeds the limit."""
+        """Hold a run that exceeds the limit only together with another one that was planned at the same time."""
         new = [planned.operation for planned in work if isinstance(planned, PlannedOperation) and not planned.recorded]
         held = self.staging.stage_planned(new, share)
         return [held.get(operation.id, operation) for operation in _operations(work)]
 
     def _write_down(self, work: Sequence[PlannedOperation]) -> list[PlannedOperation | Operation]:
-        """Write the plan into the journal; returns the work, or an operation that could not be planned.
+        """Write the plan into the journal. Return the planned operations, or an operation that could not be planned.
 
         Raises:
 
-            StoreError: Nothing of it could be written.
+            StoreError: The plan could not be written.
         """
         work = [planned if planned.recorded else self._waiting(planned) for planned in work]
         new = [planned for planned in work if not planned.recorded]
@@ -289,12 +294,12 @@ class Engine:
         return [written.get(planned.operation.id, planned) for planned in work]
 
     def _waiting(self, work: PlannedOperation) -> PlannedOperation:
-        """Return work that waits for the end of a maintenance as it is written down."""
+        """Return an operation that waits for the end of a maintenance, as it is recorded."""
         error = obstacle(work.operation, self.context) if work.operation.state is OperationState.PLANNED else None
         return attrs.evolve(work, operation=_put_off(work.operation, error)) if error else work
 
     def _write_chunk(self, work: Sequence[PlannedOperation]) -> dict[str, Operation]:
-        """Write down these operations; answers those that somebody else was faster with, by id."""
+        """Record these operations. Return those that another process recorded first, by ID."""
         plain = [planned for planned in work if not planned.superseded]
         alone = [planned for planned in work if planned.superseded]
         refused = {}
@@ -343,10 +348,10 @@ class Engine:
                 yield _broken_off(operation, error)
 
     def _run(self, work: Iterable[PlannedOperation | Operation]) -> Iterator[Operation]:
-        """Carry work out, several operations at once, and yield each as it ends.
+        """Carry out operations, several at the same time, and yield each when it ends.
 
-        When the store fails, what is under way is waited for, what was not begun is yielded as it is, and the failure
-        is raised last.
+        If the store fails, running operations are awaited, operations that were not started are yielded unchanged, and
+        the error is raised last.
         """
         workers = min(
             MOST_WORKERS, WORKERS_PER_CALL * max((target.parallel for target in self.context.targets), default=1)
@@ -373,7 +378,7 @@ class Engine:
             raise failures[0]
 
     def _carry_out(self, work: PlannedOperation, failures: list[StoreError]) -> Operation:
-        """Carry one operation out, unless the program is asked to stop or the store has failed."""
+        """Carry out one operation, unless the program is stopped or the store has failed."""
         if failures or self.context.retry.stop.is_set() or work.operation.state is OperationState.STAGED:
             return work.operation
         execution = Execution(work, self.context)
@@ -397,7 +402,7 @@ class Engine:
         return execution.run()
 
     def _wait(self, operation: Operation, error: InMaintenanceError) -> Operation:
-        """Leave an operation alone until the end of a maintenance, and see that the journal says so."""
+        """Postpone an operation until the end of a maintenance, and record it in the journal."""
         waiting = _put_off(operation, error)
         if operation.next_try_at == error.until or operation.state is OperationState.RUNNING:
             return waiting
@@ -416,7 +421,7 @@ class Engine:
 def _until_failure(
     work: Iterable[PlannedOperation | Operation], failures: list[StoreError]
 ) -> Iterator[PlannedOperation | Operation]:
-    """Yield the work as far as the store can tell it."""
+    """Yield operations until the store fails."""
     try:
         yield from work
     except StoreError as error:
@@ -432,7 +437,7 @@ def _shuts(operation: Operation) -> bool:
 
 
 def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operation:
-    """Return what was held back as it is after its release; the reason why it cannot go on stays."""
+    """Return a held operation after its release; the reason why it can't continue is kept."""
     if isinstance(found, Operation):
         return attrs.evolve(found, state=OperationState.PLANNED)
     return attrs.evolve(found, operation=attrs.evolve(found.operation, state=OperationState.PLANNED, error=None))
@@ -443,14 +448,14 @@ def _put_off(operation: Operation, error: InMaintenanceError) -> Operation:
 
 
 def _broken_off(operation: Operation, error: Exception) -> Operation:
-    """Return an operation at which the program failed before it could be written down that it did."""
+    """Return an operation at which the program failed before this could be recorded."""
     failure = known_or_defect(error)
     log.error("operation_broken_off", operation=operation.id, login=operation.login, reason=str(failure))
     return attrs.evolve(operation, error=step_error(failure))
 
 
 def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str | Text]:
-    """Return who cannot be reached over a channel, by id; one that has no check may reach everybody."""
+    """Return who can't be reached over a channel, by ID; a channel without a check may reach everybody."""
     if "channel_check" not in channel.hooks:
         channel.expect_no_quarantine()
         return {}
@@ -467,23 +472,23 @@ def _refused_by(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, s
 
 
 def _told_apart(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str | Text]:
-    """Return who cannot be reached over a channel whose check fails, if it fails for some of these people only.
+    """Return who can't be reached over a channel whose check fails only for some of these people.
 
     Raises:
 
-        TargetError: It fails without them, too: it is the channel that does not work.
+        TargetError: The check fails without them too, so the channel doesn't work.
     """
     try:
         channel.check(CheckChannel())
     except TargetError:
         raise error from None
     found = _searched(channel, recipients, error)
-    channel.check(CheckChannel())  # so that its breaker remembers that it works
+    channel.check(CheckChannel())  # so that the breaker stores that it works
     return found
 
 
 def _searched(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str | Text]:
-    """Halve the recipients until those are found for whom the check fails."""
+    """Split the recipients repeatedly until those for whom the check fails are found."""
     if len(recipients) == 1:
         return {recipients[0].id: error.text}
     middle, found = len(recipients) // 2, dict[str, str | Text]()
@@ -501,7 +506,7 @@ def _check_target(check: Callable[[], object]) -> list[Problem]:
 
 
 def _all(checks: Sequence[Callable[[], Sequence[Problem]]]) -> tuple[list[Problem], list[TargetError]]:
-    """Make all checks at once, and collect what they find and how they fail."""
+    """Run all checks at the same time, and collect their findings and errors."""
     problems: list[Problem] = []
     errors: list[TargetError] = []
     with ThreadPoolExecutor(len(checks) or 1, thread_name_prefix="preflight") as pool:

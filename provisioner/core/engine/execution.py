@@ -1,9 +1,8 @@
-"""Carries out one operation: apply and prove on each target, deliver, commit; or take back, or leave a next try.
+"""Carries out one operation: change and verify each target, deliver, finish; or roll back, or schedule another attempt.
 
-The order is what keeps passwords from being lost (docs/explanation/why.md). The secret is made here and lives as long
-as :meth:`Execution.run`. The journal is written before each call that may change something and after each call, so that
-whoever takes over after a crash knows that something was begun; what exactly happened is never guessed but asked of the
-target.
+The order prevents lost passwords (docs/explanation/why.md). The secret is generated here and exists as long as
+:meth:`Execution.run` runs. The journal is written before each call that may change something, and after each call.
+After a crash, the next process knows that a call was started, and asks the target what happened.
 """
 
 from __future__ import annotations
@@ -66,32 +65,32 @@ from provisioner.core.model.secret import Secret
 
 @attrs.define(eq=False)
 class Execution:
-    """One operation being carried out by one thread. Used once."""
+    """One operation, carried out by one thread. Used once."""
 
     work: PlannedOperation
     context: EngineContext
     _log: OperationRecorder = attrs.field(init=False)
-    #: Targets that have, or may have, something new; with the undo if there is one, the last one first.
+    #: Targets that have changed, or may have; with the undo if there is one, the last one first.
     _changed: list[tuple[Target, AccountChange, Callable[[], None] | None]] = attrs.field(factory=list, init=False)
-    #: Whether somebody may have read the new password.
+    #: Whether a person may have read the new password.
     _secret_may_be_out: bool = attrs.field(default=False, init=False)
     _changed_at: datetime | None = attrs.field(default=None, init=False)
-    #: Whether the beginning is in the journal, and the lease taken.
+    #: Whether the start is in the journal, and the lease is held.
     _begun: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._log = OperationRecorder(self.work.operation, self.context.record, self.context.now)
 
     def run(self) -> Operation:
-        """Carry the operation out and return it as it then stands.
+        """Carry out the operation and return it in its new state.
 
         Raises:
 
-            BusyError: Somebody else holds the account.
+            BusyError: Another operation holds the account.
 
-            LeaseLostError: Another process took the operation over, or may have. Nothing more was sent.
+            LeaseLostError: Another process took over the operation, or may have. Nothing more was sent.
 
-            StoreError: The journal cannot be written; nothing more was done.
+            StoreError: The journal can't be written. Nothing more was done.
         """
         self._log.start()
         try:
@@ -114,7 +113,7 @@ class Execution:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the journal has a beginning of this try."""
+        """Whether the journal has the start of this attempt."""
         return self._begun
 
     @property
@@ -141,9 +140,9 @@ class Execution:
         self._deliver(secret)
 
     def _shut(self) -> None:
-        """Close or delete on every target, also after one has failed: the fewer doors stay open, the better.
+        """Close or delete on every target, also after one has failed: a partial closure is better than none.
 
-        Targets that do not work come last, so that their time-outs keep no other door open.
+        Failing targets come last, so that their timeouts don't delay the others.
         """
         request = self.work.request()
         able, missing = self._able(self._spec.hook)
@@ -160,10 +159,10 @@ class Execution:
         return proof(self._spec, target, ProbeAccount(account=self.work.account, secret=secret))
 
     def _able(self, hook: str) -> tuple[list[Target], list[UnsupportedError]]:
-        """Return the targets that have the hook, and what keeps the operation from being done on the others.
+        """Return the targets that have the hook, and the errors that keep the operation from being done on the others.
 
-        Those that the configuration leaves out keep nothing from being done, unless no target is left. All of them are
-        noted as not attempted.
+        Targets that the configuration excludes are no reason for an incomplete operation, unless no target is left. All
+        of them are recorded as not attempted.
         """
         errors: list[UnsupportedError] = []
         for target in self.context.targets:
@@ -175,7 +174,7 @@ class Execution:
         return found, [error for error in errors if not found or not isinstance(error, OmittedError)]
 
     def _state_without(self, target: Target) -> TargetState | None:
-        """Return what the account is on a target that is left as it is; ``None`` if that is not known better now."""
+        """Return the state of the account on a target that is not changed; ``None`` if it isn't known better now."""
         if self._spec.renews:
             return TargetState.INCOMPLETE
         if self._spec.opens:
@@ -188,12 +187,12 @@ class Execution:
     # -- the steps -------------------------------------------------------------------------------------------------
 
     def _change(self, target: Target, request: AccountChange, proof: Proof) -> None:
-        """Make a change on one target and prove it."""
+        """Make a change on one target and verify it."""
         self._apply(target, request, proof)
         self._prove(target, proof)
 
     def _apply(self, target: Target, request: AccountChange, proof: Proof) -> None:
-        """Make a change on one target, and find out what happened when the answer was lost."""
+        """Make a change on one target, and find out what happened after a lost answer."""
         position = self._begin(target.name, self._spec.hook)
         doubtful = False
 
@@ -206,7 +205,7 @@ class Execution:
                 doubtful = True
                 return self._find_out(proof, error)
             except RefusedError as error:
-                # After a lost answer, a refusal may only mean that the earlier attempt did arrive.
+                # After a lost answer, a refusal may only mean that the earlier attempt arrived.
                 if doubtful:
                     return self._find_out(proof, error)
                 raise
@@ -232,7 +231,7 @@ class Execution:
         raise NotAppliedError("{error}; a probe showed that nothing had changed", error=error.text)
 
     def _prove(self, target: Target, proof: Proof) -> None:
-        """Prove that the change is there, with a log-in where there is a password."""
+        """Verify the change, with a log-in if there is a password."""
         position = self._log.begin_to_look(target.name, PROBE)
         if error := target.lacks(PROBE):
             self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.UNPROVED)
@@ -254,7 +253,7 @@ class Execution:
         self._log.end(position, Outcome.APPLIED, target_state=self._spec.leaves if proved else TargetState.UNPROVED)
 
     def _deliver(self, secret: Secret) -> None:
-        """Bring the secret to its owner over the first channel that takes it."""
+        """Deliver the secret to its owner over the first channel that accepts it."""
         channels = self.context.deliverers
         last = len(channels) - 1
         for number, channel in enumerate(channels):
@@ -277,7 +276,7 @@ class Execution:
         recipient = Recipient(
             person=request.recipient.id, mobile_mark=self.context.mobile_mark(request.recipient.mobile)
         )
-        # Whoever takes over knows by the id which message may be out.
+        # After a crash, the ID shows which message may have been sent.
         position = self._begin(channel.name, DELIVER, recipient, request.delivery_id)
 
         def attempt(number: int) -> DeliveryReceipt:
@@ -309,16 +308,17 @@ class Execution:
             raise StoppedError("the program was asked to stop", cure="run 'provisioner resume'")
 
     def _outwait_former_process(self) -> None:
-        """Let the last call of a process that lost the operation end before the first call here.
+        """Wait until the last call of a process that lost the operation has ended, before the first call here.
 
-        It is not told at once that it lost the operation, and a call that it has sent cannot be taken back.
+        That process doesn't know immediately that it lost the operation, and a request that it has sent can't be
+        stopped.
         """
         if self._lease.contested:
             self.context.retry.stop.wait(self.context.takeover_wait.total_seconds())
             self._expect_no_stop()
 
     def _unwind(self) -> bool:
-        """Take back what was changed, the last change first. Return whether everything is as it was before."""
+        """Roll back the changes, the last one first. Return whether everything is as it was before."""
         complete = not self.work.begun_before
         for target, request, undo in self._changed:
             complete = undo is not None and self._undo(target, request, undo) and complete
@@ -356,12 +356,12 @@ class Execution:
         )
 
     def _unit_after(self) -> Unit:
-        """Return the unit as the operation leaves it: whoever receives its account is its custodian."""
+        """Return the unit after the operation: the receiver of its account is its custodian."""
         unit, operation = self.work.unit, self.work.operation
         return attrs.evolve(unit, custodian=operation.holder) if self._kind is OperationKind.HANDOVER else unit
 
     def _handover(self) -> Handover | None:
-        """Return the record for both sides, if this was a handover."""
+        """Return the record for both persons, if this was a handover."""
         if self._kind is not OperationKind.HANDOVER:
             return None
         work, operation = self.work, self.work.operation
@@ -382,7 +382,9 @@ class Execution:
         )
 
     def _stop(self, error: ProvisionerError) -> Operation:
-        """End an operation that cannot be finished now: taken back if possible, and with a next try if it may work."""
+        """End an operation that can't be finished now: roll it back if possible, and schedule another attempt if it may
+        succeed.
+        """
         untouched = not self._changed and not self.work.begun_before
         whole = untouched or (self._may_unwind and self._unwind())
         for_good = isinstance(error, RefusedError) and whole
@@ -392,7 +394,7 @@ class Execution:
         return self._log.finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
 
     def _break_off(self, error: Exception) -> Operation:
-        """Leave an operation at which the program itself failed to its next try, which makes a new secret."""
+        """Stop an operation at which the program failed. Its next attempt generates a new secret."""
         whole = not self._log.has_begun and not self.work.begun_before
         account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
         failure = known_or_defect(error)
@@ -400,7 +402,7 @@ class Execution:
 
     @property
     def _may_unwind(self) -> bool:
-        """Closing is never taken back, and neither is a password that its owner may have read."""
+        """Whether a rollback is allowed: not for a closure, and not for a password that its owner may have read."""
         return self._spec.delivers and not self._secret_may_be_out
 
     def _next_try_at(self, error: ProvisionerError) -> datetime:
@@ -412,14 +414,14 @@ class Execution:
         return self.context.now() + max(asked, self.context.retry.policy.next_try_after(self._log.tries))
 
 
-#: What a probe says of an account on a target on which nothing was done.
+#: What a probe returns for an account on an unchanged target.
 _PRESENT = {
     Presence.ABSENT: TargetState.ABSENT,
     Presence.ENABLED: TargetState.OPEN,
     Presence.DISABLED: TargetState.CLOSED,
 }
 
-#: What an account was on a target before the change that is taken back.
+#: The state of an account on a target before the change that is rolled back.
 _STATE_BEFORE = {
     AccountState.PLANNED: TargetState.ABSENT,
     AccountState.OPEN: TargetState.OPEN,
@@ -429,5 +431,5 @@ _STATE_BEFORE = {
 
 
 def _how_far_off(error: TargetError) -> int:
-    """Rank the errors of several targets: what may work soon comes first, and what will never work last."""
+    """Rank the errors of several targets: errors that may pass soon come first, permanent ones last."""
     return 2 if isinstance(error, RefusedError) else 1 if isinstance(error, InMaintenanceError) else 0

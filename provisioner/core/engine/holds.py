@@ -26,15 +26,15 @@ from provisioner.core.model.text import Text
 
 @attrs.frozen(kw_only=True)
 class Staging:
-    """Writes down what becomes of runs that are held back.
+    """Records held runs, and what happens to them.
 
     Args:
 
-        guard: Says which runs are too big to be carried out at once.
+        guard: Compares runs with the limit.
 
-        records: What is known.
+        records: The stored data.
 
-        record: Makes events durable and shows them to the observers.
+        record: Stores events and shows them to the observers.
 
         now: The clock.
     """
@@ -49,7 +49,7 @@ class Staging:
         return self.guard.excess(work, written=written)
 
     def stage(self, work: Sequence[PlannedOperation], share: Share) -> list[PlannedOperation]:
-        """Return a run as it is to be written down when it is held back: all that is new of it is staged."""
+        """Return a run as it is recorded when it is held: all its new operations have the state staged."""
         new = [item.operation for item in work if not item.recorded]
         if not new:
             return list(work)
@@ -58,7 +58,7 @@ class Staging:
         return [item if item.recorded else attrs.evolve(item, operation=_staged(item.operation, run)) for item in work]
 
     def stage_planned(self, planned: Sequence[Operation], share: Share) -> Mapping[str, Operation]:
-        """Hold a run back that is in the journal already; returns its operations as they then stand, by id."""
+        """Hold a run that is in the journal already. Return its operations in their new state, by ID."""
         run = self._run(planned, share)
         error = step_error(run.error())
         held = [
@@ -71,11 +71,11 @@ class Staging:
         return self.records.operations.get_many([operation.id for operation in planned])
 
     def operations(self, run: str) -> list[Operation]:
-        """Return what still waits of a run.
+        """Return the pending operations of a run.
 
         Raises:
 
-            InputError: Nothing does.
+            InputError: It has none.
         """
         found = list(self.records.held_runs.operations(run))
         if not found:
@@ -84,15 +84,15 @@ class Staging:
         return found
 
     def release(self, run: str, *, actor: str, reason: str) -> None:
-        """Make what still waits of a run planned, all at once."""
+        """Plan the pending operations of a run, in one transaction."""
         self.record(RunReleased(at=self.now(), actor=actor, run=run, reason=reason))
 
     def discard(self, run: str, *, actor: str, reason: str) -> list[Operation]:
-        """End what still waits of a run, all at once, and return it. Nothing was changed by it.
+        """End the pending operations of a run, in one transaction, and return them. They have changed nothing.
 
         Raises:
 
-            InputError: Nothing does.
+            InputError: It has none.
         """
         ids = [operation.id for operation in self.operations(run)]
         error = step_error(_discarded(actor, reason))

@@ -1,6 +1,6 @@
-"""The mass-change limit: a run that would close or delete too many accounts waits until somebody releases it.
+"""The mass-change limit: a run that would close or delete too many accounts is held until it is released.
 
-What was closed or deleted lately counts too, so that a run that is split into many gets no further than a whole one.
+Recent closures and deletions count too, so that a run can't bypass the limit by splitting it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from provisioner.core.model import (
     TargetState,
 )
 
-#: Stands where the name of a target could stand.
+#: Used instead of the name of a target.
 IN_TOTAL = ""
 
 _MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
@@ -34,34 +34,34 @@ _MAY_BE_OPEN_THERE = frozenset({TargetState.OPEN, TargetState.INCOMPLETE, Target
 
 @attrs.frozen(kw_only=True)
 class MassChangeLimit:
-    """How many accounts may be closed or deleted before somebody has to say that it is meant."""
+    """How many accounts a run may close or delete without a release."""
 
-    #: The share of the open accounts that may be closed within the window.
+    #: The share of the open accounts that may be closed within the window, in percent.
     percent: int = 20
-    #: From how many open accounts on there is a limit.
+    #: The number of open accounts from which the limit applies.
     from_accounts: int = 10
-    #: How far back is counted what was closed already.
+    #: The period in which earlier closures count.
     window: timedelta = timedelta(hours=24)
 
 
 @attrs.frozen(kw_only=True)
 class Share:
-    """How many of the accounts there are would be closed or deleted, with those that were lately."""
+    """How many accounts would be closed or deleted, including recent closures."""
 
-    #: The target on which it was counted, or :data:`IN_TOTAL`.
+    #: The target for which it was counted, or :data:`IN_TOTAL`.
     target: str
     affected: int
-    #: How many were open when the window began.
+    #: How many were open when the window started.
     out_of: int
 
 
 @attrs.frozen(kw_only=True)
 class StagedRun:
-    """A run that was held back as a whole, before anything was changed."""
+    """A run that was held as a whole, before anything was changed."""
 
     id: str
     at: datetime
-    #: Who asked for it: a person's id, or the name of the policy.
+    #: Who started it: the ID of a person, or the name of the policy.
     actor: str
     reason: str
     #: The target on which the limit is exceeded most, or :data:`IN_TOTAL`.
@@ -70,7 +70,7 @@ class StagedRun:
     out_of: int
     #: The limit.
     percent: int
-    #: How many of its operations still wait.
+    #: The number of its pending operations.
     operations: int
 
     def error(self) -> StagedError:
@@ -93,7 +93,7 @@ class StagedRun:
 
 @attrs.frozen(kw_only=True)
 class RunStaged(Event):
-    """A run was held back. The events that follow write its operations down."""
+    """A run was held. The events that follow record its operations."""
 
     kind = "run_staged"
 
@@ -118,13 +118,13 @@ class RunDiscarded(Event):
 
     run: str
     reason: str
-    #: The same for the operations.
+    #: The error of its operations.
     error: StepError
 
 
 @attrs.frozen(kw_only=True)
 class OperationStaged(Event):
-    """An operation that was planned, and not begun, was held back with the run it belongs to."""
+    """A planned operation that was not started was held with its run."""
 
     kind = "operation_staged"
 
@@ -153,13 +153,13 @@ class Guard:
     now: Callable[[], datetime]
 
     def excess(self, work: Sequence[PlannedOperation], *, written: bool = False) -> Share | None:
-        """Return by how much a run exceeds the limit, where it does so most; ``None`` if it keeps it.
+        """Return by how much a run exceeds the limit, where it does so most; ``None`` if it doesn't.
 
         Args:
 
-            work: The whole run. What the journal has already counts with what is under way.
+            work: The whole run. Operations that are in the journal already count with the running ones.
 
-            written: Whether the journal has the rest of it too by now.
+            written: Whether the rest of the run is in the journal too.
         """
         admitted = _is_recorded if written else _is_admitted
         closing = [planned for planned in work if KINDS[planned.operation.kind].closes and not admitted(planned)]
@@ -194,12 +194,12 @@ def _is_recorded(work: PlannedOperation) -> bool:
 
 
 def _is_admitted(work: PlannedOperation) -> bool:
-    """Whether it was in the journal before, and not because it was held back."""
+    """Whether the operation was in the journal before, and not because it was held."""
     return work.recorded and work.operation.state is not OperationState.STAGED
 
 
 def _affected(kind: OperationKind, account: Account, states: Mapping[str, TargetState]) -> Iterator[str]:
-    """Yield where something would be closed or deleted that is there."""
+    """Yield the targets on which an existing account would be closed or deleted."""
     deletes = KINDS[kind].leaves is TargetState.ABSENT
     if deletes or account.state in _MAY_BE_OPEN:
         yield IN_TOTAL

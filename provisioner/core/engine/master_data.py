@@ -1,4 +1,6 @@
-"""Changes of units and persons, as facts for the audit log (001 ¶4: the officer answers for current personnel data)."""
+"""Changes of units and persons, as facts for the audit log (001 ¶4: the officer is accountable for current personnel
+data).
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ import attrs
 from provisioner.core.api.events import Event
 from provisioner.core.model import Person, Unit
 
-#: Fields by name, with a mark in the place of a mobile number.
+#: Fields by name, with a mark instead of a mobile number.
 Facts = Mapping[str, str | None]
 
-#: Returns the mark of a mobile number: the same for the same number, and nothing that the number can be found by.
+#: Returns the mark of a mobile number: the same for the same number. The number can't be derived from it.
 MobileMark = Callable[[str | None], str | None]
 
 
@@ -23,15 +25,15 @@ class UnitEvent(Event):
 
     #: The code of the unit.
     unit: str
-    #: The changed fields as they were.
+    #: The old values of the changed fields.
     before: Facts
-    #: The changed fields as they are from now on.
+    #: The new values of the changed fields.
     after: Facts
 
 
 @attrs.frozen(kw_only=True)
 class UnitAdded(UnitEvent):
-    """A list brought a new unit."""
+    """A list added a unit."""
 
     kind = "unit_added"
 
@@ -47,17 +49,17 @@ class UnitChanged(UnitEvent):
 class PersonEvent(Event):
     """A list changed a person."""
 
-    #: The id of the person.
+    #: The ID of the person.
     person: str
-    #: The changed fields as they were; ``mobile_mark`` stands for the number.
+    #: The old values of the changed fields; ``mobile_mark`` replaces the number.
     before: Facts
-    #: The changed fields as they are from now on.
+    #: The new values of the changed fields.
     after: Facts
 
 
 @attrs.frozen(kw_only=True)
 class PersonAdded(PersonEvent):
-    """A list brought a new person."""
+    """A list added a person."""
 
     kind = "person_added"
 
@@ -70,15 +72,15 @@ class PersonChanged(PersonEvent):
 
 
 def unit_event(before: Unit | None, after: Unit, *, at: datetime, actor: str, login: str = "") -> UnitEvent:
-    """Return what the audit log says of a unit that is new or changed.
+    """Return the event of a unit that was added or changed.
 
     Args:
 
-        before: The unit as it was; ``None`` if it is new.
+        before: The old unit; ``None`` if it is new.
 
-        after: The unit as it is from now on.
+        after: The new unit.
 
-        at: When.
+        at: The time.
 
         actor: Who changed it.
 
@@ -90,15 +92,15 @@ def unit_event(before: Unit | None, after: Unit, *, at: datetime, actor: str, lo
 
 
 def person_event(before: Person | None, after: Person, *, at: datetime, actor: str, mark: MobileMark) -> PersonEvent:
-    """Return what the audit log says of a person who is new or changed.
+    """Return the event of a person who was added or changed.
 
     Args:
 
-        before: The person as known so far; ``None`` if the person is new.
+        before: The old data of the person; ``None`` if the person is new.
 
-        after: The person as known from now on.
+        after: The new data.
 
-        at: When.
+        at: The time.
 
         actor: Who changed it.
 
@@ -130,7 +132,7 @@ def _person_facts(person: Person, mark: MobileMark) -> Facts:
 
 
 def _changes(before: Facts | None, after: Facts) -> tuple[Facts, Facts]:
-    """Return the changed fields as they were and as they are; of something new, all that it has."""
+    """Return the old and new values of the changed fields; for a new item, all its fields."""
     if before is None:
         return {}, {name: value for name, value in after.items() if value}
     changed = [name for name, value in after.items() if before[name] != value]

@@ -1,7 +1,7 @@
-"""Makes passwords that satisfy every policy, and says what is wrong with others.
+"""Generates passwords that satisfy every policy, and checks others.
 
-A policy is a declaration (:class:`~provisioner.core.api.messages.PasswordPolicy`), so that the same text generates and
-checks; two policies that cannot both hold are found when the program starts, not when a password is needed.
+A policy is a declaration (:class:`~provisioner.core.api.messages.PasswordPolicy`), used for generating and checking.
+Contradictions between two policies are found when the program starts, not when a password is needed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from provisioner.core.model.text import Text
 
 
 def count_words(length: int, classes: Sequence[CharacterClass]) -> int:
-    """Count the words of *length* that have enough characters of every class. The classes share no character.
+    """Count the words of *length* that have enough characters of every class. The classes have no characters in common.
 
-    The count grows class by class: of the places still free, *n* are chosen for the class at hand, each of which
-    holds any of its characters.
+    The count grows class by class: of the free positions, *n* are chosen for the current class, each with any of its
+    characters.
     """
     ways = [1] + [0] * length
     for cls in classes:
@@ -36,11 +36,11 @@ def count_words(length: int, classes: Sequence[CharacterClass]) -> int:
 
 
 def combine(policies: Sequence[PasswordPolicy]) -> PasswordPolicy:
-    """Return the one policy that holds when all of these do.
+    """Return one policy that requires what all these policies require.
 
     Raises:
 
-        ConfigurationError: They contradict each other; the message names the two sides.
+        ConfigurationError: They contradict each other; the message names the two origins.
     """
     if not policies:
         raise ConfigurationError("there is no password policy", cure="enable a plug-in that declares one")
@@ -93,13 +93,13 @@ def _combine_classes(policies: Sequence[PasswordPolicy], excluded: set[str]) -> 
 
 @attrs.frozen
 class PasswordMaker:
-    """Makes passwords from one policy.
+    """Generates passwords from one policy.
 
     Args:
 
-        policy: What a good password is.
+        policy: The password requirements.
 
-        length: How many characters a generated one has: the shortest that carries the policy's bits.
+        length: The length of a generated password: the shortest with the required entropy.
     """
 
     policy: PasswordPolicy
@@ -107,7 +107,7 @@ class PasswordMaker:
 
     @classmethod
     def of(cls, policies: Sequence[PasswordPolicy]) -> Self:
-        """Return a maker for all these policies together.
+        """Return a generator for all these policies together.
 
         Raises:
 
@@ -128,7 +128,7 @@ class PasswordMaker:
 
     @property
     def bits(self) -> float:
-        """The information in a generated password, in bits; words that are forbidden are too rare to count."""
+        """The entropy of a generated password, in bits. Forbidden words are too rare to count."""
         return math.log2(count_words(self.length, self.policy.classes))
 
     def make(self) -> Secret:
@@ -140,7 +140,7 @@ class PasswordMaker:
                 return secret
 
     def objections(self, secret: Secret) -> list[Text]:
-        """Return what the policy has against a password; nothing if it is good. The texts do not quote it."""
+        """Return which requirements a password violates, without quoting it."""
         word = secret.reveal()
         policy = self.policy
         found = []

@@ -1,4 +1,4 @@
-"""Who is who, asked of the personnel system at the time it matters (001 ¶4: the data must be current)."""
+"""Looks up persons in the personnel system when their data is needed (001 ¶4: the data must be current)."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from provisioner.core.api.messages import FindPerson
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Person
 
-#: How many look-ups run at once.
+#: The number of simultaneous look-ups.
 PARALLEL = 8
 
 
 @attrs.frozen(kw_only=True)
 class LookUp:
-    """What was found out about some persons."""
+    """The result of a look-up."""
 
-    #: Those who are known, by id.
+    #: The known persons, by ID.
     persons: Mapping[str, Person]
-    #: Why nothing can be said of others, by id.
+    #: The errors for other persons, by ID.
     errors: Mapping[str, TargetError] = attrs.field(factory=dict)
-    #: Whether the personnel system answered about anybody, were it only that it does not know them.
+    #: Whether the personnel system answered for at least one person, even if the person is unknown.
     answered: bool = True
 
     def raise_for_all(self) -> None:
-        """Raise what concerns the personnel system as a whole, and no single person.
+        """Raise the error if it concerns the personnel system as a whole, and not a single person.
 
         Raises:
 
-            TargetError: It answered about nobody, and cannot be reached or does not accept our credentials. One that is
-                in maintenance is waited for instead.
+            TargetError: It answered for nobody, and can't be reached or refuses the credentials. If it is in
+                maintenance, the operations wait instead.
         """
         for error in self.errors.values():
             if not self.answered and _is_of_all(error):
@@ -53,13 +53,13 @@ def _is_of_all(error: TargetError) -> bool:
 
 @attrs.define(eq=False)
 class People:
-    """Looks people up through the hook ``person_find``, and last in the store.
+    """Looks up persons with the hook ``person_find``, and last in the store.
 
     Args:
 
-        find: Asks the plug-ins.
+        find: Calls the plug-ins.
 
-        stored: Returns those of these persons who were imported, by id.
+        stored: Returns the imported persons among these, by ID.
 
         retry: The retry policy.
     """
@@ -69,11 +69,11 @@ class People:
     retry: Retry
 
     def look_up(self, ids: Iterable[str]) -> LookUp:
-        """Look these persons up. One who cannot be asked about keeps no other from being found.
+        """Look up these persons. An error for one doesn't affect the others.
 
         Raises:
 
-            StoreError: The store cannot be read.
+            StoreError: The store can't be read.
         """
         wanted = set(ids)
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="people") as pool:
@@ -84,13 +84,13 @@ class People:
         return LookUp(persons=persons, errors=errors, answered=len(errors) < len(wanted))
 
     def find_all(self, ids: Iterable[str]) -> Mapping[str, Person]:
-        """Return the persons with these ids, without those who are not known.
+        """Return the persons with these IDs, without those who are unknown.
 
         Raises:
 
-            StoreError: The store cannot be read.
+            StoreError: The store can't be read.
 
-            TargetError: One of them cannot be asked about.
+            TargetError: The look-up of one of them failed.
         """
         found = self.look_up(ids)
         for error in found.errors.values():

@@ -22,33 +22,34 @@ from provisioner.core.model import (
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
-#: A user name: one word of letters and digits (000 m.4/f), with the three signs that mailboxes have inside it.
+#: A user name: one word of letters and digits (000 m.4/f), with the three characters that mailboxes can contain inside
+#: it.
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
-#: What begins the name of a policy where a person's id could stand; so nobody's id begins with it.
+#: The prefix of the names of policies, which are used instead of a person's ID; so no ID may begin with it.
 POLICY_ACTOR = "policy:"
 
 
 @attrs.frozen(kw_only=True)
 class PlannedOperation:
-    """One operation with everything it needs to be carried out."""
+    """One operation with everything that is needed to carry it out."""
 
     operation: Operation
     account: Account
     unit: Unit
-    #: Which deadlines of the account were met.
+    #: The deadlines of the account that were met.
     marks: tuple[MetDeadline, ...] = ()
-    #: Who receives the password; ``None`` when there is none to receive.
+    #: The receiver of the password; ``None`` if there is no password.
     holder: Person | None = None
     outgoing: Person | None = None
     #: Whether the journal has the operation already.
     recorded: bool = False
-    #: An operation on the same account that did not end and gives way to this one.
+    #: An unfinished operation on the same account that this one replaces.
     superseded: Operation | None = None
 
     @property
     def recipient(self) -> Person:
-        """Who receives the password. Only for operations that make one."""
+        """The receiver of the password. Only for operations that generate one."""
         if self.holder is None:
             msg = f"{self.operation.kind} of {self.account.login} has nobody to receive a password"
             raise ValueError(msg)
@@ -74,27 +75,27 @@ class PlannedOperation:
 
     @property
     def begun_before(self) -> bool:
-        """Whether an earlier try, or an operation that gives way, may have left something behind on the targets."""
+        """Whether an earlier attempt, or a replaced operation, may have changed something on the targets."""
         crashed = {operation.state for operation in (self.operation, self.superseded) if operation}
         return OperationState.RUNNING in crashed or self.account.state is AccountState.INCOMPLETE
 
 
 @attrs.frozen(kw_only=True)
 class Initiator:
-    """Who asked for something, and why."""
+    """Who requested something, and why."""
 
-    #: A person's id, or the name of a policy.
+    #: The ID of a person, or the name of a policy.
     actor: str
     reason: str = ""
-    #: Whether a policy asks, and no person.
+    #: Whether the actor is a policy and not a person.
     by_policy: bool = False
-    #: The id of the request form that is being carried out, if there is one.
+    #: The ID of the access request that is executed, if there is one.
     request: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Unchanged:
-    """An account for which nothing needs to be done."""
+    """An account that needs no change."""
 
     login: str
     reason: Text
@@ -102,12 +103,12 @@ class Unchanged:
 
 @attrs.frozen(kw_only=True)
 class Refused:
-    """An account for which nothing can be done as it stands. The rest of the plan is carried out."""
+    """An account that can't be changed at present. The rest of the plan is carried out."""
 
     login: str
-    #: What stands in the way.
+    #: The obstacle.
     reason: Text
-    #: What somebody can do about it.
+    #: How to remove it.
     cure: Text
 
 
@@ -122,13 +123,13 @@ class Plan:
 
 @attrs.frozen(kw_only=True)
 class Naming:
-    """How mail addresses are made.
+    """How mail addresses are formed.
 
     Args:
 
-        domain: What follows the login of an account.
+        domain: The domain after the login of an account.
 
-        domain_of_kind: The same for units of a certain kind, where they have their own.
+        domain_of_kind: The same for units of certain kinds, if they have their own domain.
     """
 
     domain: str
@@ -139,11 +140,11 @@ class Naming:
         return self.domain_of_kind.get(unit.kind, self.domain)
 
     def login(self, text: str) -> str:
-        """Return the login in *text*, which may have one of our domains behind it, in lower case.
+        """Return the login in *text*, which may end with one of the domains, in lower case.
 
         Raises:
 
-            ValueError: It is not a login of ours.
+            ValueError: It is not a valid login.
         """
         login, _, domain = text.strip().lower().partition("@")
         if domain and domain not in {self.domain, *self.domain_of_kind.values()}:

@@ -1,4 +1,4 @@
-"""Turns what somebody wants into a plan."""
+"""Turns an intent into a plan."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ from provisioner.core.model import (
 )
 from provisioner.core.model.text import Text
 
-#: What an account is on a target where it is shown that nobody can log in.
+#: The states of an account on a target where a log-in is verified to be impossible.
 _SHUT = frozenset({TargetState.CLOSED, TargetState.ABSENT})
 
 
 @attrs.frozen
 class _Intent:
-    """What is wanted of one account."""
+    """The requested change of one account."""
 
     kind: OperationKind
     account: Account
     unit: Unit
-    #: The id of who will hold it.
+    #: The ID of the new holder.
     holder: str | None
-    #: In a handover, the id of who holds it now.
+    #: In a handover, the ID of the current holder.
     outgoing: str | None = None
-    #: Whether the caller names who will hold it. If nobody knows that person, the input is wrong, and not the account.
+    #: Whether the caller names the new holder. If that person is unknown, the input is wrong, and not the account.
     names_holder: bool = False
 
     @property
@@ -66,27 +66,27 @@ class _Intent:
         return self.holder if KINDS[self.kind].delivers else None
 
     def is_served_by(self, stuck: Operation) -> bool:
-        """Whether bringing *stuck* to its end is what is wanted: an account in a handover will be open after it."""
+        """Whether finishing *stuck* has the requested effect: an account in a handover will be open after it."""
         same = stuck.kind is self.kind and stuck.holder == self.recipient
         return same or (KINDS[self.kind].opens and KINDS[stuck.kind].renews)
 
 
 @attrs.define(eq=False, kw_only=True)
 class Planner:
-    """Turns what somebody wants into a plan. It reads, and changes nothing.
+    """Turns an intent into a plan. It reads, and changes nothing.
 
-    All problems of the input are reported together in one :class:`~provisioner.core.api.errors.InputError`. What is
-    wrong with one account in the store refuses that account, and the rest of the plan stands.
+    All problems of the input are reported together in one :class:`~provisioner.core.api.errors.InputError`. A problem
+    of one account in the store refuses that account, and the rest of the plan is kept.
 
     Args:
 
-        records: What is known.
+        records: The stored data.
 
-        people: Who is who.
+        people: Looks up persons.
 
-        choose_login: Names the account of a unit that the manifest does not name.
+        choose_login: Chooses the login of a unit's account if the list names none.
 
-        authorize: Says why something may not be done; nothing if it may.
+        authorize: Returns why something may not be done; nothing if it may.
     """
 
     records: Records
@@ -105,13 +105,13 @@ class Planner:
 
             units: Units as they are, or will be, in the store.
 
-            initiator: Who asks, and why.
+            initiator: Who requests it, and why.
 
         Raises:
 
             InputError: A unit has no valid login, shares one with another unit, or has no custodian.
 
-            TargetError: The personnel system as a whole cannot be asked.
+            TargetError: The personnel system as a whole can't be used.
         """
         problems: list[Problem] = []
         accounts = self._unit_accounts(units, problems)
@@ -125,13 +125,13 @@ class Planner:
         return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
     def create(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
-        """Plan to open accounts that were named and never opened, or did not come to be open.
+        """Plan to open accounts that have a login and were never opened, or whose opening did not finish.
 
         Raises:
 
             InputError: An account is closed.
 
-            TargetError: The personnel system as a whole cannot be asked.
+            TargetError: The personnel system as a whole can't be used.
         """
         problems = [
             _problem(account, "it is closed; reopen it") for account in accounts if account.state is AccountState.CLOSED
@@ -146,7 +146,7 @@ class Planner:
 
             InputError: An account was never opened.
 
-            TargetError: The personnel system as a whole cannot be asked.
+            TargetError: The personnel system as a whole can't be used.
         """
         problems = [
             _problem(account, "it was never opened; create it")
@@ -159,7 +159,7 @@ class Planner:
     def close(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to close accounts, so that nobody can log in (000 m.5/h; 001 ¶2).
 
-        An operation of another kind that is stuck half-way gives way to the closing.
+        An unfinished operation of another kind is replaced by the closure.
 
         Raises:
 
@@ -169,7 +169,7 @@ class Planner:
         return self._plan(wanted, [], already=AccountState.CLOSED, initiator=initiator)
 
     def delete(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
-        """Plan to delete what the targets have of closed accounts, once and for all.
+        """Plan to delete closed accounts from the targets permanently.
 
         Raises:
 
@@ -187,13 +187,13 @@ class Planner:
         return attrs.evolve(plan, unchanged=tuple(Unchanged(login=login, reason=nothing) for login in sorted(deleted)))
 
     def rotate(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
-        """Plan to give open accounts a new password each (001 ¶2).
+        """Plan a new password for each of these open accounts (001 ¶2).
 
         Raises:
 
             InputError: An account is not open.
 
-            TargetError: The personnel system as a whole cannot be asked.
+            TargetError: The personnel system as a whole can't be used.
         """
         problems = [
             _problem(account, "it is not open")
@@ -204,23 +204,23 @@ class Planner:
         return self._plan(wanted, problems, already=None, initiator=initiator)
 
     def hand_over(self, account: Account, *, to: str, outgoing: str | None = None, initiator: Initiator) -> Plan:
-        """Plan to pass an open account to another person, with a new password (000 m.5/e; 003 m.12/4).
+        """Plan to hand an open account over to another person, with a new password (000 m.5/e; 003 m.12/4).
 
         Args:
 
             account: The account.
 
-            to: The id of whoever receives it.
+            to: The ID of the receiver.
 
-            outgoing: The id of whoever hands it over, if the caller wants that to be checked.
+            outgoing: The ID of the current holder, if the caller wants to check it.
 
-            initiator: Who asks, and why.
+            initiator: Who requests it, and why.
 
         Raises:
 
-            InputError: The account is not open, somebody else holds it, or nobody knows the person.
+            InputError: The account is not open, another person holds it, or the person is unknown.
 
-            TargetError: The personnel system as a whole cannot be asked.
+            TargetError: The personnel system as a whole can't be used.
         """
         problems = []
         if account.state in {AccountState.PLANNED, AccountState.CLOSED}:
@@ -238,7 +238,7 @@ class Planner:
         )
         self._require_authority(
             [intent], initiator
-        )  # first: what else is wrong may tell who holds it, and who is known
+        )  # first: other problems may depend on who holds it, and who is known
         people = self._people([(intent, stuck)])
         work = self._intended(intent, stuck, people, problems, initiator)
         if problems:
@@ -246,7 +246,7 @@ class Planner:
         return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
 
     def plan(self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator) -> Plan:
-        """Plan operations of a kind that needs to know no more than the accounts: each but a handover.
+        """Plan operations of a kind that needs only the accounts: each kind except a handover.
 
         Raises:
 
@@ -254,7 +254,7 @@ class Planner:
 
             NotAuthorizedError: The actor may not do it.
 
-            TargetError: The personnel system as a whole cannot be asked.
+            TargetError: The personnel system as a whole can't be used.
         """
         plans = {
             OperationKind.CREATE: self.create,
@@ -266,15 +266,15 @@ class Planner:
         return plans[kind](accounts, initiator)
 
     def again(self, operation: Operation) -> PlannedOperation:
-        """Return the work of an operation from the journal, with people and accounts as they are today.
+        """Plan an operation from the journal again, with the current people and accounts.
 
         Raises:
 
-            InputError: Its account, unit or holder is not known any more.
+            InputError: Its account, unit or holder is no longer known.
 
-            UnsupportedError: A target has no hook for it, and the configuration does not say so.
+            UnsupportedError: A target has no hook for it, and the configuration doesn't say so.
 
-            TargetError: The personnel system cannot be asked about the person.
+            TargetError: The personnel system can't be asked about the person.
         """
         account = self.records.accounts.get_many([operation.login]).get(operation.login)
         unit = self.records.units.get_many([account.unit]).get(account.unit) if account else None
@@ -290,13 +290,13 @@ class Planner:
         return attrs.evolve(self._marked(_work(operation, account, unit, people)), recorded=True)
 
     def require_release(self, operations: Sequence[Operation], actor: str) -> None:
-        """Make sure that somebody may say of operations that were held back that they are meant.
+        """Check that an actor may release held operations.
 
-        Nobody is looked up for that. An account that is not known any more is nobody's: nothing can be done to it.
+        This looks up nobody. If an account is no longer known, nothing can be done to it.
 
         Raises:
 
-            NotAuthorizedError: Some are not for them to release; all of them are named.
+            NotAuthorizedError: The actor may not release some of them; the error names all of them.
         """
         accounts = self.records.accounts.get_many([operation.login for operation in operations])
         units = self.records.units.get_many({account.unit for account in accounts.values()})
@@ -381,11 +381,11 @@ class Planner:
         )
 
     def _people(self, intents: Sequence[tuple[_Intent, Operation | None]]) -> LookUp:
-        """Look up all who receive or hand over an account. One who cannot be asked about keeps no other from it.
+        """Look up all who receive or hand over an account. An error for one doesn't affect the others.
 
         Raises:
 
-            TargetError: The personnel system as a whole cannot be asked.
+            TargetError: The personnel system as a whole can't be used.
         """
         found = self.people.look_up(_concerned(intents))
         found.raise_for_all()
@@ -401,7 +401,7 @@ class Planner:
             raise NotAuthorizedError(denials)
 
     def _denials(self, question: AuthorizeOperation) -> Sequence[Denial]:
-        """Return why something may not be done to an account. Where that cannot be told, it may not."""
+        """Return why something may not be done to an account. Without an answer, it may not."""
         try:
             return self.authorize(question)
         except TargetError as error:
@@ -432,7 +432,9 @@ class Planner:
         problems: list[Problem],
         initiator: Initiator,
     ) -> PlannedOperation | Refused:
-        """Return the work, or why there is none for this account; adds to *problems* what is wrong with the input."""
+        """Return the planned operation, or why there is none for this account. Adds problems of the input to
+        *problems*.
+        """
         if missing := self._missing(intent.kind):
             return _impossible(intent, missing)
         operation = self._operation(intent, stuck, initiator)
@@ -449,7 +451,7 @@ class Planner:
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
 
     def _left_open(self, logins: Sequence[str]) -> set[str]:
-        """Return which closed accounts may be open on a target that can close them now, and could not then."""
+        """Return which closed accounts may be open on a target that can close them now, and couldn't then."""
         closers = {target.name for target in able(able(self.targets, KINDS[OperationKind.CLOSE].hook), PROBE)}
         return {
             login
@@ -458,9 +460,9 @@ class Planner:
         }
 
     def _missing(self, kind: OperationKind) -> UnsupportedError | None:
-        """Return what keeps operations of a kind from being done everywhere.
+        """Return why operations of a kind can't be done on all targets.
 
-        Closings and deletions are carried out all the same where they can be; they are not done before the rest is.
+        Closures and deletions are still carried out where possible; they are not done before the rest is.
         """
         if not KINDS[kind].delivers:
             return None
@@ -492,7 +494,7 @@ class Planner:
 
         Raises:
 
-            ConfigurationError: A password would be made and there is no channel to deliver it.
+            ConfigurationError: A password would be generated and no channel can deliver it.
         """
         spec = KINDS[kind]
         steps = [step for target in self.targets for step in _target_steps(target, spec.hook)]
@@ -517,9 +519,9 @@ def _work(operation: Operation, account: Account, unit: Unit, people: LookUp) ->
 
 
 def _concerned(intents: Iterable[tuple[_Intent, Operation | None]]) -> set[str]:
-    """Return the ids of all who receive or hand over an account, also in an operation that has not ended.
+    """Return the IDs of all who receive or hand over an account, also in an unfinished operation.
 
-    A closing needs nobody, so it does not depend on the personnel system.
+    A closure needs no person, so it doesn't depend on the personnel system.
     """
     intents = [(intent, stuck) for intent, stuck in intents if KINDS[intent.kind].delivers]
     ids = {intent.recipient for intent, _ in intents} | {intent.outgoing for intent, _ in intents}
@@ -528,10 +530,10 @@ def _concerned(intents: Iterable[tuple[_Intent, Operation | None]]) -> set[str]:
 
 
 def _unanswered(operation: Operation, people: LookUp) -> TargetError | None:
-    """Return why a person cannot be asked about whom an operation needs.
+    """Return the error for a person whom an operation needs, if there is one.
 
-    During a maintenance it waits without knowing them. Of one who only hands over, no more than the name is needed, and
-    the personnel system may have nothing to say of somebody who has left.
+    During a maintenance, it waits without knowing them. Of the person who hands over, only the name is needed, and the
+    personnel system may no longer know a person who has left.
     """
     if not KINDS[operation.kind].delivers:
         return None
@@ -551,7 +553,7 @@ def _not_looked_up(operation: Operation, error: TargetError) -> Refused:
 
 
 def _without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Problem | None:
-    """Return what is wrong if a password would be made and there is nobody to send it to."""
+    """Return the problem if a password would be generated and nobody can receive it."""
     holder = operation.holder
     if not KINDS[operation.kind].delivers or holder in people.persons or holder in people.errors:
         return None
@@ -575,7 +577,7 @@ def _unended(stuck: Operation) -> Refused:
 
 
 def _nobody_to_receive(operation: Operation, stuck: Operation | None) -> Refused:
-    """Return why nothing can be done to an account whose holder nobody knows."""
+    """Return why nothing can be done to an account whose holder is unknown."""
     values = {"kind": operation.kind.value, "person": operation.holder or "", "login": operation.login}
     if operation.holder is None:
         reason = Text("nobody holds it, so there is nobody to send the password to")
@@ -588,12 +590,12 @@ def _nobody_to_receive(operation: Operation, stuck: Operation | None) -> Refused
 
 
 def _is_under_way(operation: Operation | None) -> bool:
-    """Whether it is to be carried out. One that is held back was never begun, and is not."""
+    """Whether it will be carried out. A held operation was never started, and is not."""
     return operation is not None and operation.state is not OperationState.STAGED
 
 
 def _may_be_deleted(account: Account, unended: Mapping[str, Operation]) -> bool:
-    """Whether it is closed, or stuck in being deleted."""
+    """Whether it is closed, or its deletion is not finished."""
     stuck = unended.get(account.login)
     return account.state is AccountState.CLOSED or (stuck is not None and stuck.kind is OperationKind.DELETE)
 

@@ -1,7 +1,7 @@
 """What the engine needs of a store: a journal to write to, and records to read.
 
-The journal is the memory that survives a crash. Everything the engine does is an event, written *before* and *after*
-each call to another system, in the same transaction as the state that it changes.
+The journal survives a crash. Everything that the engine does is an event, written *before* and *after* each call of
+another system, in the same transaction as the state that it changes.
 """
 
 from __future__ import annotations
@@ -21,53 +21,55 @@ from provisioner.core.model.unit_paths import UnitLookup
 
 @attrs.frozen(kw_only=True)
 class Closings:
-    """What was closed or deleted lately, or is about to be, without what somebody has released."""
+    """How many accounts were recently closed or deleted, or are planned to be, without released operations."""
 
     accounts: int = 0
-    #: How many of them were open and are not any more.
+    #: How many of them were open and no longer are.
     gone: int = 0
 
 
 class Journal(Protocol):
-    """Takes events and makes them durable.
+    """Stores events.
 
-    It also keeps the leases: :class:`~provisioner.core.api.events.OperationStarted` takes the account for this
-    process, :class:`~provisioner.core.api.events.OperationEnded` frees it, and in between the journal renews the lease
-    by itself. A lease whose process is known to be gone, or that has run out, may be taken over.
+    It also manages the leases: :class:`~provisioner.core.api.events.OperationStarted` takes the account for this
+    process, :class:`~provisioner.core.api.events.OperationEnded` frees it, and in between the journal renews the lease.
+    If the process of a lease is known to have ended, or the lease has expired, another process can take it over.
     """
 
     def write(self, *events: Event) -> None:
-        """Store the events and all they change, in one transaction, and return when they are durable.
+        """Store the events and their changes in one transaction, and return when they are stored.
 
-        Called from many threads at once; those that arrive together may share a transaction.
+        Called from many threads at the same time; simultaneous calls can share a transaction.
 
         Raises:
 
-            BusyError: The operation cannot start, because somebody else holds the account, or began the operation
-                after it was read.
+            BusyError: The operation can't start, because another operation holds the account, or another process
+                started the operation after it was read.
 
-            LeaseLostError: The operation is no longer ours. Nothing of these events was stored.
+            LeaseLostError: Another process holds the operation. None of these events was stored.
 
-            StoreError: The store failed. Nothing of these events was stored.
+            StoreError: The store failed. None of these events was stored.
         """
 
     def lease(self, login: str, operation_id: str, /) -> Lease:
-        """Return the lease of an operation that this process has begun. Called once for each try of an operation."""
+        """Return the lease of an operation that this process has started. Called once for each attempt of an
+        operation.
+        """
 
 
 class Recorder(Protocol):
-    """Makes events durable, then shows them to the observers. The store alone does not: it knows no observers."""
+    """Stores events, then shows them to the observers. The store itself knows no observers."""
 
     def __call__(self, *events: Event) -> None:
         """Write events into the journal, and show each to the observers.
 
         Raises:
 
-            BusyError: The operation cannot start, because somebody else holds the account.
+            BusyError: The operation can't start, because another operation holds the account.
 
-            LeaseLostError: The operation is no longer ours. Nothing of these events was stored.
+            LeaseLostError: Another process holds the operation. None of these events was stored.
 
-            StoreError: The store failed. Nothing of these events was stored.
+            StoreError: The store failed. None of these events was stored.
         """
 
 
@@ -92,7 +94,7 @@ class TargetStateRecords(Protocol):
     """Reads what is known of accounts on targets."""
 
     def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
-        """Return what is known of these accounts on each target, by login and by the target's name."""
+        """Return the states of these accounts on each target, by login and by the target's name."""
 
 
 class AccountRecords(TargetStateRecords, Protocol):
@@ -108,7 +110,7 @@ class AccountRecords(TargetStateRecords, Protocol):
         """Return the accounts that this person holds and that are not closed."""
 
     def target_states(self, login: str, /) -> Mapping[str, TargetState]:
-        """Return what is known of one account on each target, by the target's name."""
+        """Return the state of one account on each target, by the target's name."""
 
     def deleted(self, logins: Iterable[str], /) -> Collection[str]:
         """Return those of these accounts that were deleted since they were closed."""
@@ -125,16 +127,16 @@ class OperationRecords(OperationLookup, Protocol):
     """Reads operations."""
 
     def unended(self, logins: Iterable[str], /) -> Mapping[str, Operation]:
-        """Return the operation of each of these accounts that has not ended, by login. There is at most one."""
+        """Return the unfinished operation of each of these accounts, by login. There is at most one."""
 
     def unended_handovers(self, person_id: str, /) -> Sequence[Operation]:
-        """Return the handovers from or to this person that were begun and have not ended."""
+        """Return the unfinished handovers from or to this person."""
 
     def resumable(self, now: datetime, /) -> Iterator[Operation]:
         """Yield resumable operations, oldest first.
 
-        These are the planned ones, unless they wait for something, the running ones whose lease is free to take, and
-        the incomplete ones whose next try is due at *now*.
+        These are planned operations, unless they wait for something; running ones whose lease is free; and incomplete
+        ones whose next attempt is due at *now*.
         """
 
 
@@ -142,7 +144,7 @@ class MarkRecords(Protocol):
     """Reads which deadlines were met."""
 
     def get_many(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[MetDeadline]]:
-        """Return which deadlines of these accounts or other subjects were met, by subject."""
+        """Return the deadlines of these accounts or other subjects that were met, by subject."""
 
 
 class HeldRunRecords(Protocol):
@@ -196,7 +198,7 @@ class Census(Protocol):
     """Counts accounts."""
 
     def closed_since(self, since: datetime, /) -> Mapping[str, Closings]:
-        """Return what was closed or deleted since then or is about to be, by target and ``IN_TOTAL``."""
+        """Return what was closed or deleted since then or is planned to be, by target and ``IN_TOTAL``."""
 
     def count_open(self, target: str, at_most: int, /) -> int:
-        """Return how many accounts are open on a target, or ``IN_TOTAL``; no more than *at_most* are counted."""
+        """Return how many accounts are open on a target, or ``IN_TOTAL``; counts at most *at_most*."""

@@ -22,18 +22,18 @@ class Preview:
     login: str
     target: str
     changes: tuple[AttributeChange, ...] = ()
-    #: Why the target cannot tell.
+    #: Why the target can't answer.
     error: TargetError | None = None
 
 
 def preview(work: Sequence[PlannedOperation], targets: Sequence[Target]) -> Iterator[Preview]:
-    """Ask the targets that can tell what operations would do to attributes, and yield each answer that says something.
+    """Ask the targets what operations would do to attributes, and yield each answer with content.
 
     Args:
 
         work: The operations.
 
-        targets: The targets, which have been checked.
+        targets: The targets, which have passed their check.
     """
     able = [target for target in targets if target.report and target.report.foresees]
     questions = list(product(filter(_touches_attributes, work), able))

@@ -1,4 +1,4 @@
-"""Proves on a target what an operation leaves there."""
+"""Verifies the result of an operation on a target."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from provisioner.core.api.messages import Presence, ProbeAccount
 from provisioner.core.gateways.gateway import PROBE, Target
 from provisioner.core.model import Account, TargetState
 
-#: Tells whether an operation did its work on a target; ``None`` if that cannot be told.
+#: Returns whether an operation was done on a target; ``None`` if it can't be determined.
 Proof = Callable[[], bool | None]
 
 
 def proof(spec: KindSpec, target: Target, probe: ProbeAccount) -> Proof:
-    """Return what shows whether an operation did its work. It tells nothing on a target that has no probe.
+    """Return a function that verifies an operation. On a target without a probe, it returns no result.
 
-    Calling it raises a :class:`~provisioner.core.api.errors.LockedError` if the account accepts no password, because
-    somebody else locked it, and other target errors if the target cannot tell.
+    It raises a :class:`~provisioner.core.api.errors.LockedError` if the account accepts no password because another
+    administrator locked it, and other target errors if the target can't answer.
 
     Args:
 
-        spec: What follows from the kind of the operation.
+        spec: The properties of the kind of the operation.
 
         target: The target.
 

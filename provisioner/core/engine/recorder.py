@@ -1,4 +1,4 @@
-"""Writes down what happens to one operation, as events for the journal."""
+"""Records what happens to one operation, as events for the journal."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ EventT = TypeVar("EventT", bound=Event)
 
 @attrs.define(eq=False)
 class OperationRecorder:
-    """The journal's page for one operation. Used by the one thread that carries it out.
+    """Writes the events of one operation into the journal. Used by the thread that carries it out.
 
-    What is noted is durable before the next call that may change another system, and that is what matters; it is
-    written together with the beginning of that call.
+    Collected events are stored before the next call that may change another system. They are written together with the
+    start of that call.
 
     Args:
 
-        record: Makes events durable.
+        record: Stores events.
 
         now: The clock.
     """
@@ -47,42 +47,42 @@ class OperationRecorder:
 
     @property
     def tries(self) -> int:
-        """How often the operation was begun, this time included."""
+        """The number of attempts, including this one."""
         return self._operation.tries
 
     @property
     def has_begun(self) -> bool:
-        """Whether a step was begun."""
+        """Whether a step was started."""
         return bool(self._steps)
 
     def start(self) -> None:
-        """Note that the operation begins; it is written with the first step."""
+        """Collect the start of the operation; it is written with the first step."""
         tries = self._operation.tries + 1
         self._operation = attrs.evolve(self._operation, state=OperationState.RUNNING, tries=tries, error=None)
         self._pending.append(self._event(OperationStarted, tries=tries))
 
     def begin_to_look(self, name: str, hook: str) -> int:
-        """Return the position of a step that changes nothing. Only its end is written, with whatever comes next."""
+        """Return the position of a step that changes nothing. Only its end is written, with the next event."""
         return self._add(Step(name=name, hook=hook, attempts=1))
 
     def begin(self, name: str, hook: str, recipient: Recipient | None = None, reference: str | None = None) -> int:
-        """Write down that a step begins, and return its position. It is durable when this returns.
+        """Write the start of a step, and return its position. It is stored when this returns.
 
         Args:
 
             name: The target or channel.
 
-            hook: The hook that is about to be called.
+            hook: The hook that will be called.
 
-            recipient: To whom it delivers a password, if it does.
+            recipient: The receiver, if it delivers a password.
 
-            reference: What the message that it delivers is called.
+            reference: The ID of the message that it delivers.
 
         Raises:
 
-            BusyError: It is the first step, and somebody else holds the account.
+            BusyError: It is the first step, and another operation holds the account.
 
-            LeaseLostError: Somebody else took the operation over.
+            LeaseLostError: Another process took over the operation.
 
             StoreError: It could not be written.
         """
@@ -92,7 +92,7 @@ class OperationRecorder:
         return position
 
     def count(self, position: int, attempts: int) -> None:
-        """Note how often the step was tried by now."""
+        """Collect the number of attempts of the step."""
         if attempts != self._steps[position].attempts:
             self._steps[position] = attrs.evolve(self._steps[position], attempts=attempts)
 
@@ -105,7 +105,7 @@ class OperationRecorder:
         reference: str | None = None,
         target_state: TargetState | None = None,
     ) -> None:
-        """Note how the step ended; it is written with whatever comes next."""
+        """Collect the end of the step; it is written with the next event."""
         what = step_error(error) if isinstance(error, ProvisionerError) else error
         former = self._steps[position]
         step = attrs.evolve(former, outcome=outcome, error=what, reference=reference or former.reference)
@@ -120,11 +120,11 @@ class OperationRecorder:
         next_try_at: datetime | None = None,
         handover: Handover | None = None,
     ) -> Operation:
-        """Write down that the operation ended or stopped, and return it. It is durable when this returns.
+        """Write that the operation ended or stopped, and return it. It is stored when this returns.
 
         Raises:
 
-            LeaseLostError: Somebody else took the operation over.
+            LeaseLostError: Another process took over the operation.
 
             StoreError: It could not be written.
         """

@@ -34,7 +34,7 @@ class Health(Protocol):
     """Stores which targets and channels fail. Several processes can share it."""
 
     def get(self, name: str, /) -> TargetHealth | None:
-        """Return what is known of one target or channel; ``None`` if it works.
+        """Return the stored state of one target or channel; ``None`` if it works.
 
         Raises:
 
@@ -42,7 +42,7 @@ class Health(Protocol):
         """
 
     def change(self, name: str, change: Change, /) -> TargetHealth | None:
-        """Change what is known, with nobody else in between, and return it.
+        """Change the stored state in one transaction, and return it.
 
         Raises:
 
@@ -62,11 +62,11 @@ class MemoryHealth:
         self._known = {health.name: health for health in known}
 
     def get(self, name: str, /) -> TargetHealth | None:
-        """Return what is known of one target or channel."""
+        """Return the state of one target or channel."""
         return self._known.get(name)
 
     def change(self, name: str, change: Change, /) -> TargetHealth | None:
-        """Change what is known, and return it."""
+        """Change the state, and return it."""
         after = change(self._known.pop(name, None))
         if after:
             self._known[name] = after

@@ -1,4 +1,4 @@
-"""Request forms: a renewal begins with one that is complete, signed and approved, and that is archived (001 ¶4)."""
+"""Access requests: a renewal needs one that is complete, signed, approved and archived (001 ¶4)."""
 
 from __future__ import annotations
 
@@ -15,85 +15,86 @@ from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.model import OperationKind
 from provisioner.core.model.canonical import canonical_json, iso, sha256
 
-#: What a form may ask for: all that officers carry out.
+#: The kinds of operation that can be requested: all that officers carry out.
 REQUESTABLE = tuple(kind for kind, spec in KINDS.items() if spec.officer is not OfficerRight.NEVER)
 
-#: How much work it is to try one number; some tens of milliseconds.
+#: The cost of testing one number: some tens of milliseconds.
 _SLOWLY = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 32}
 
 
 class FormState(StrEnum):
-    """Where a form stands."""
+    """The state of an access request."""
 
-    #: Filled in, and waiting for the supervisor.
+    #: It waits for the supervisor.
     SUBMITTED = "submitted"
     APPROVED = "approved"
     REJECTED = "rejected"
-    #: Its operation was begun and is not done.
+    #: Its operation was started and is not done.
     EXECUTING = "executing"
-    #: Carried out, and kept as it is.
+    #: Executed, and stored permanently.
     ARCHIVED = "archived"
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still to happen to it."""
+        """Whether it can still change."""
         return self not in {FormState.REJECTED, FormState.ARCHIVED}
 
 
 @attrs.frozen(kw_only=True)
 class AccessRequest:
-    """One form, from hand to hand: "Kullanıcı Talep Formu"."""
+    """One access request: "Kullanıcı Talep Formu"."""
 
     id: str
     kind: OperationKind
     login: str
-    #: The code of the unit that the account belongs to.
+    #: The code of the account's unit.
     unit: str
-    #: Who asks; the supervisor of this person decides.
+    #: The ID of the requester. The supervisor of this person decides.
     requester: str
-    #: Why.
+    #: The reason.
     reason: str
     submitted_at: datetime
-    #: Who is to receive the password; ``None`` if there will be none.
+    #: The receiver of the password; ``None`` if there is no password.
     recipient: str | None = None
-    #: The mark of the mobile number that the recipient had, by :meth:`mark_of`. The number itself is not kept.
+    #: The mark of the recipient's mobile number, by :meth:`mark_of`. The number itself is not stored.
     mobile_mark: str | None = None
     #: The SHA-256 of the signed paper, if it was scanned.
     scan_sha256: str | None = None
     state: FormState = FormState.SUBMITTED
-    #: Counts the changes, from 1; a change to anything but the latest revision is refused.
+    #: The number of the revision, from 1. Only the latest revision can be changed.
     revision: int = 1
     #: Who decided.
     approver: str | None = None
-    #: The supervisor for whom the approver decided, who stays answerable (003 m.10).
+    #: The supervisor for whom the approver decided, who remains accountable (003 m.10).
     approver_for: str | None = None
     decided_at: datetime | None = None
-    #: What was said about a rejection.
+    #: The remark on a rejection.
     remark: str = ""
-    #: Who confirmed that a mobile number that has changed is right.
+    #: Who confirmed a changed mobile number.
     mobile_confirmed_by: str | None = None
     mobile_confirmed_at: datetime | None = None
-    #: Who is to carry it out, if it says so, and in the end who did.
+    #: The officer who must execute it, if it names one; later the officer who did.
     officer: str | None = None
     #: The officer for whom this one acted.
     officer_for: str | None = None
     begun_at: datetime | None = None
-    #: The id of the operation that carries it out.
+    #: The ID of the operation that executes it.
     operation: str | None = None
     archived_at: datetime | None = None
-    #: The form as it was archived, as canonical JSON, and the SHA-256 of that.
+    #: The archived copy, as canonical JSON, and its SHA-256.
     archive: str | None = None
     archive_sha256: str | None = None
 
     @property
     def deciders(self) -> Collection[str]:
-        """Who decided, and who is answerable for that."""
+        """Who decided, and who is accountable for it."""
         return {person for person in (self.approver, self.approver_for) if person}
 
     def mark_of(self, mobile: str | None) -> str | None:
-        """Return what is remembered of a number: enough to see that it has changed.
+        """Return the mark of a number, which shows whether the number has changed.
 
-        There are so few numbers that a plain hash could be tried on all of them, and the mark is stored for good.
+        There are so few numbers that a simple hash could be reversed by trying all of them, and the mark is stored
+        permanently.
         """
         return hashlib.scrypt(mobile.encode(), salt=self.id.encode(), **_SLOWLY).hex() if mobile else None
 
@@ -102,13 +103,13 @@ class AccessRequest:
         return attrs.evolve(self, revision=self.revision + 1, **changes)
 
     def archived(self, at: datetime) -> AccessRequest:
-        """Return the form as it is kept for good, with its canonical copy."""
+        """Return the request in its final state, with its canonical copy."""
         done = self.changed(state=FormState.ARCHIVED, archived_at=at)
         copy = canonical_json(done.facts())
         return attrs.evolve(done, archive=copy, archive_sha256=sha256(copy))
 
     def facts(self) -> dict[str, object]:
-        """Return all that the form says, as scripts read it: words and times in UTC."""
+        """Return the content of the request, in the format for scripts: words and times in UTC."""
         hidden = {"revision", "mobile_mark", "archive", "archive_sha256"}
         fields = [field.name for field in attrs.fields(type(self)) if field.name not in hidden]
         return {name: _plain(getattr(self, name)) for name in fields}
@@ -116,51 +117,51 @@ class AccessRequest:
 
 @attrs.frozen(kw_only=True)
 class FormEvent(Event):
-    """Something that happened to a form."""
+    """A change of an access request."""
 
     actor: str
-    #: The form as it is from now on.
+    #: The access request in its new state.
     form: AccessRequest
 
 
 @attrs.frozen(kw_only=True)
 class RequestSubmitted(FormEvent):
-    """Somebody asked for something."""
+    """A person submitted an access request."""
 
     kind = "request_submitted"
 
 
 @attrs.frozen(kw_only=True)
 class RequestApproved(FormEvent):
-    """The supervisor, or somebody for him, agreed."""
+    """The supervisor, or a delegate, approved the access request."""
 
     kind = "request_approved"
 
 
 @attrs.frozen(kw_only=True)
 class RequestRejected(FormEvent):
-    """The supervisor, or somebody for him, did not agree."""
+    """The supervisor, or a delegate, rejected the access request."""
 
     kind = "request_rejected"
 
 
 @attrs.frozen(kw_only=True)
 class MobileConfirmed(FormEvent):
-    """Somebody answers for a mobile number that has changed since the form was submitted."""
+    """An officer confirmed a mobile number that has changed since the submission."""
 
     kind = "request_mobile_confirmed"
 
 
 @attrs.frozen(kw_only=True)
 class RequestBegun(FormEvent):
-    """An officer began to carry it out."""
+    """An officer started to execute the access request."""
 
     kind = "request_begun"
 
 
 @attrs.frozen(kw_only=True)
 class RequestArchived(FormEvent):
-    """It was carried out, and is kept."""
+    """The access request was executed and archived."""
 
     kind = "request_archived"
 

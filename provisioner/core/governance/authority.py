@@ -1,4 +1,4 @@
-"""Who may do what: roles that are bound to units, for good or while somebody stands in (001 ¶4; 003 m.10)."""
+"""Who may do what: roles that are bound to units, permanently or by delegation (001 ¶4; 003 m.10)."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from provisioner.core.model import Operation, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import UnitLookup, covering
 
-#: How many of those who could do something are named.
+#: The maximum number of persons that a denial names.
 NAMED = 10
 
 
 class Role(StrEnum):
-    """What somebody is to a unit, and to all units below it."""
+    """The role of a person for a unit and all units below it."""
 
-    #: Carries out what is asked for (001 ¶4: "PYS yetkilisi").
+    #: Carries out operations (001 ¶4: "PYS yetkilisi").
     OFFICER = "officer"
-    #: Approves request forms (001 ¶4: "idari amir") of those for whom the personnel system names no supervisor.
+    #: Approves access requests (001 ¶4: "idari amir") of persons for whom the personnel system names no supervisor.
     SUPERVISOR = "supervisor"
-    #: May do everything, and gives the other roles.
+    #: May do everything, and assigns the other roles.
     ADMINISTRATOR = "administrator"
     #: Reads the audit log, and changes nothing.
     AUDITOR = "auditor"
-    #: Asks whether somebody may leave or start (000 m.5/f).
+    #: Checks whether a person may leave or start (000 m.5/f).
     PERSONNEL_OFFICE = "personnel_office"
 
 
-#: Who writes units down.
+#: The roles that may import units.
 _WRITERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 
@@ -52,7 +52,7 @@ class RoleAssignment:
     id: str
     person: str
     role: Role
-    #: The code of the unit for which it holds, with all units below it; ``None`` for everywhere.
+    #: The code of the unit to which it applies, with all units below it; ``None`` for all units.
     unit: str | None = None
     #: The delegator, who remains accountable (003 m.10). The delegate never has more rights than the delegator.
     delegator: str | None = None
@@ -62,17 +62,17 @@ class RoleAssignment:
     granted_at: datetime
 
     def holds(self, at: datetime) -> bool:
-        """Whether it has begun and has not ended."""
+        """Whether it has started and has not ended."""
         return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
 
     def covers(self, path: Collection[str]) -> bool:
-        """Whether it holds for the unit that has this path: its own code and those of all units above it."""
+        """Whether it applies to the unit with this path: its own code and those of all units above it."""
         return self.unit is None or self.unit in path
 
 
 @attrs.frozen(kw_only=True)
 class Granted(Event):
-    """Somebody was given a role, for good or to act for somebody else."""
+    """A person was assigned a role, permanently or by delegation."""
 
     kind = "authority_granted"
 
@@ -81,7 +81,7 @@ class Granted(Event):
 
 @attrs.frozen(kw_only=True)
 class Revoked(Event):
-    """A role was taken away."""
+    """A role was revoked."""
 
     kind = "authority_revoked"
 
@@ -90,11 +90,11 @@ class Revoked(Event):
 
 @attrs.frozen(kw_only=True)
 class ActedForAnother(Event):
-    """An operation was asked for with the right of somebody else, who is answerable for it (003 m.10)."""
+    """An operation was requested by a delegate. The delegator is accountable for it (003 m.10)."""
 
     kind = "acted_for_another"
 
-    #: Who is answerable.
+    #: The accountable person.
     delegator: str
 
 
@@ -105,7 +105,7 @@ class RoleRecords(Protocol):
     """Reads who has which role."""
 
     def of(self, person: str, /) -> Sequence[RoleAssignment]:
-        """Return the roles of this person, those that are over or have not begun included."""
+        """Return the roles of this person, including those that have ended or not started."""
 
     def all(self) -> Sequence[RoleAssignment]:
         """Return all roles of all persons."""
@@ -118,7 +118,7 @@ class UnitPlaces(UnitLookup, Protocol):
         """Return the units from the top down to the one with this code."""
 
     def custodian_named_by(self, login: str, /) -> str | None:
-        """Return who last named another custodian for the unit of this account in a list, since it has the account."""
+        """Return who last named another custodian for this account's unit in a list, since the unit has the account."""
 
 
 class AccessRequestLookup(Protocol):
@@ -129,7 +129,7 @@ class AccessRequestLookup(Protocol):
 
 
 class AuthorityRecords(Protocol):
-    """What has to be known to tell who may do what."""
+    """The data that is needed to decide who may do what."""
 
     @property
     def role_assignments(self) -> RoleRecords:
@@ -150,24 +150,24 @@ class AuthorityRecords(Protocol):
 
 @attrs.frozen(kw_only=True)
 class EffectiveRole:
-    """The right by which somebody acts."""
+    """The role by which a person acts."""
 
     role: Role
-    #: Who is answerable, if it is a delegated right.
+    #: The accountable person, if the role is delegated.
     delegator: str | None = None
 
 
 @attrs.define(eq=False, kw_only=True)
 class Authority:
-    """Tells who may do what.
+    """Decides who may do what.
 
     Args:
 
-        records: What is known.
+        records: The stored data.
 
-        administrators: The ids of those who are administrators by the configuration.
+        administrators: The IDs of the administrators in the configuration.
 
-        enforced: Whether anything is denied at all.
+        enforced: Whether anything is denied.
 
         now: The clock.
     """
@@ -179,7 +179,7 @@ class Authority:
 
     @hookimpl
     def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
-        """Let officers work in their units, administrators everywhere, and policies do what they are for."""
+        """Allow officers to work in their units, administrators everywhere, and policies to apply their rules."""
         if request.by_policy or self._may_everything(request.actor):
             return None
         path = self._path_of(request.unit)
@@ -192,20 +192,20 @@ class Authority:
         return self._without_form(request, path) if self._needs_form(request) else None
 
     def effective_role(self, person: str, roles: Collection[Role], unit: str | None = None) -> EffectiveRole | None:
-        """Return the right by which a person has one of these roles now, his own before a delegated one.
+        """Return the role by which a person has one of these roles now; the person's own role comes first.
 
         Args:
 
-            person: The id of the person.
+            person: The ID of the person.
 
-            roles: One of these is enough.
+            roles: One of these is sufficient.
 
-            unit: The code of the unit it is about; ``None`` if the role has to hold everywhere.
+            unit: The code of the unit; ``None`` if the role has to apply to all units.
         """
         return self._standing(person, roles, self._path(unit), self.now())
 
     def delegates(self, person: str, delegator: str, role: Role, unit: str | None) -> bool:
-        """Whether a person may act for this delegator now, if the delegator himself may."""
+        """Whether a person may act for this delegator now, if the delegator may act."""
         path, at = self._path(unit), self.now()
         return any(
             grant.delegator == delegator and grant.role is role and grant.holds(at) and grant.covers(path)
@@ -213,9 +213,9 @@ class Authority:
         )
 
     def covered(self, person: str, roles: Collection[Role], units: Iterable[str | None]) -> Collection[str | None]:
-        """Return those of these units for which a person has one of these roles now, or is an administrator.
+        """Return the units for which a person has one of these roles now, or is an administrator.
 
-        ``None`` stands for everywhere. The roles are read once, and each unit above is looked at once.
+        ``None`` means all units. The roles are read once, and each unit above is read once.
         """
         codes = set(units)
         if self._may_everything(person):
@@ -234,25 +234,25 @@ class Authority:
         )
 
     def are_linked(self, person: str, other: str) -> bool:
-        """Whether two ids are of one person, or one of the two may act for the other now, in any role."""
+        """Whether two IDs belong to one person, or one of the two may act for the other now, in any role."""
         return person == other or self.acts_for(person, other) or self.acts_for(other, person)
 
     def has_any(self, person: str, roles: Collection[Role]) -> bool:
-        """Whether a person has one of these roles now, or is an administrator, for any unit at all."""
+        """Whether a person has one of these roles now, or is an administrator, for any unit."""
         wanted, at = {*roles, Role.ADMINISTRATOR}, self.now()
         held = self.records.role_assignments.of(person) if not self._may_everything(person) else ()
         return self._may_everything(person) or any(grant.role in wanted and grant.holds(at) for grant in held)
 
     def require(self, person: str, roles: Collection[Role], unit: str | None = None) -> EffectiveRole | None:
-        """Make sure that a person has one of these roles, or is an administrator.
+        """Check that a person has one of these roles, or is an administrator.
 
         Returns:
 
-            The right by which the person acts; ``None`` if authority is not enforced.
+            The role by which the person acts; ``None`` if authority is not enforced.
 
         Raises:
 
-            DeniedError: The person has not; the cure says who has.
+            DeniedError: The person has no such role; the cure names who has.
         """
         wanted = {*roles, Role.ADMINISTRATOR}
         effective_role = self.effective_role(person, wanted, unit)
@@ -266,11 +266,11 @@ class Authority:
         )
 
     def require_own(self, person: str, role: Role, unit: str | None = None) -> None:
-        """Make sure that a person has a role, or is an administrator, by himself.
+        """Check that a person has a role that is not delegated, or is an administrator.
 
         Raises:
 
-            DeniedError: The person has not, or stands in for somebody, who could do it.
+            DeniedError: The person has no such role, or acts only for a delegator, who could do it.
         """
         effective_role = self.require(person, {role}, unit)
         if effective_role and effective_role.delegator:
@@ -302,13 +302,13 @@ class Authority:
             )
 
     def require_for_units(self, person: str, units: Iterable[Unit]) -> None:
-        """Make sure that a person may write these units down: where they are now, and where they would hang.
+        """Check that a person may import these units, at their old and their new position.
 
-        The roles are read once, and each unit above is looked at once, however many units there are.
+        The roles are read once, and each unit above is read once, for any number of units.
 
         Raises:
 
-            DeniedError: The person is no officer there; the cure says who is.
+            DeniedError: The person is not an officer there; the cure names who is.
         """
         if self._may_everything(person):
             return
@@ -328,7 +328,7 @@ class Authority:
                 )
 
     def answerable(self, events: Iterable[Event]) -> list[Event]:
-        """Return one more event for each operation among *events* that was asked for with somebody else's right."""
+        """Return an additional event for each operation among *events* that a delegate requested."""
         found: list[Event] = []
         delegated: dict[str, bool] = {}
         for event in events:
@@ -339,11 +339,11 @@ class Authority:
         return found
 
     def who(self, roles: Collection[Role], unit: str | None = None) -> list[str]:
-        """Return the ids of those who have one of these roles now, administrators of the configuration last."""
+        """Return the IDs of the persons who have one of these roles now, administrators of the configuration last."""
         return self._who(roles, self._path(unit))
 
     def _needs_form(self, request: AuthorizeOperation) -> bool:
-        """Whether an officer needs a form for it: for whatever gives an account that was open a new password."""
+        """Whether an officer needs an access request: for every new password of an account that was open."""
         match KINDS[request.kind].officer:
             case OfficerRight.WITH_REQUEST:
                 return True
@@ -355,14 +355,14 @@ class Authority:
                 return False
 
     def _follows_custodian(self, request: AuthorizeOperation) -> bool:
-        """Whether a handover only carries out that somebody else has named another custodian in the unit's data."""
+        """Whether a handover only follows a custodian that another person has named in the unit's data."""
         if request.incoming != request.unit.custodian or request.incoming == request.account.holder:
             return False
         named_by = self.records.units.custodian_named_by(request.account.login)
         return named_by is not None and not self.are_linked(request.actor, named_by)
 
     def _may_everything(self, person: str) -> bool:
-        """Whether nothing needs to be looked up: a list may have thousands of units."""
+        """Whether no role has to be looked up: a list may have thousands of units."""
         return not self.enforced or person in self.administrators
 
     def _has_delegated_rights(self, person: str, known: dict[str, bool]) -> bool:
@@ -373,19 +373,19 @@ class Authority:
     def _standing(
         self, person: str, roles: Collection[Role], path: Collection[str], at: datetime, of: GrantsOf | None = None
     ) -> EffectiveRole | None:
-        """Return the right by which a person has one of these roles.
+        """Return the role by which a person has one of these roles.
 
         Args:
 
             person: The id of the person.
 
-            roles: One of these is enough.
+            roles: One of these is sufficient.
 
             path: The codes of the unit and of those above it.
 
-            at: When.
+            at: The time.
 
-            of: Gives the roles of a person; by default, as they are in the records.
+            of: Returns the roles of a person; by default, from the records.
         """
         grants_of = of or self.records.role_assignments.of
         if Role.ADMINISTRATOR in roles and person in self.administrators:
@@ -399,7 +399,7 @@ class Authority:
         return None
 
     def _has_own(self, person: str, role: Role, path: Collection[str], at: datetime, grants_of: GrantsOf) -> bool:
-        """Whether a person has a role by himself: what was delegated cannot be delegated again."""
+        """Whether a person has a role that is not delegated. Delegated roles can't be delegated again."""
         if role is Role.ADMINISTRATOR and person in self.administrators:
             return True
         return any(
@@ -450,13 +450,13 @@ class Authority:
         return list(dict.fromkeys([*able, *more]))
 
     def named(self, ids: Sequence[str]) -> str:
-        """Return people as they are named in a message."""
+        """Return people in the notation of messages."""
         shown = ids[:NAMED]
         known = self.records.persons.get_many(shown)
         return ", ".join(f"{known[person].name} ({person})" if person in known else person for person in shown) or "-"
 
     def _path_of(self, unit: Unit) -> Collection[str]:
-        """Return the codes of a unit and of those above it: above both places, if it is new or is moved."""
+        """Return the codes of a unit and of those above it; if it is new or moved, above both positions."""
         stored = self.records.units.path(unit.code)
         if stored and stored[-1].parent == unit.parent:
             return {unit.code for unit in stored}
@@ -468,7 +468,7 @@ class Authority:
 
 
 def _roles_for(operation: Operation) -> Collection[Role]:
-    """Return the roles of which one is needed for an operation that a person asks for."""
+    """Return the roles that allow an operation that a person requests; one is sufficient."""
     right = KINDS[operation.kind].officer
     without_form = right is OfficerRight.WITH_REQUEST and operation.request is None
     if without_form or right is OfficerRight.NEVER:
@@ -477,13 +477,13 @@ def _roles_for(operation: Operation) -> Collection[Role]:
 
 
 def _units_of_rights(person: str, grants_of: GrantsOf) -> set[str | None]:
-    """Return the units for which a person, or somebody for whom the person acts, has a role."""
+    """Return the units for which a person, or one of the person's delegators, has a role."""
     behind = {grant.delegator for grant in grants_of(person) if grant.delegator}
     return {grant.unit for holder in (person, *behind) for grant in grants_of(holder)}
 
 
 def _ask(values: Mapping[str, object]) -> Text:
-    """Say how a form is submitted, and who could do without one."""
+    """Return how to submit an access request, and who needs none."""
     if values["incoming"]:
         return Text(
             "run 'provisioner request submit {login} --kind {kind} --to {incoming}'; without a form it can be done by "

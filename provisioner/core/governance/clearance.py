@@ -1,4 +1,4 @@
-"""Whether a person may leave or take up a post, as far as accounts decide it (000 m.5/e-f, m.6/e-f; 003 m.12/4)."""
+"""Decides whether a person may leave or start, as far as accounts are concerned (000 m.5/e-f, m.6/e-f; 003 m.12/4)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from provisioner.core.model.text import Text
 
 @attrs.define(eq=False)
 class HandoverDuties:
-    """Nobody leaves who holds a unit's account, and nobody starts who has not received the one of the post.
+    """A person can't leave while holding a unit's account, or start without having received the account of the post.
 
     Args:
 
-        records: What is known.
+        records: The stored data.
     """
 
     _records: Records
 
     @hookimpl
     def clearance_blocks(self, request: AskClearance) -> list[ClearanceBlock]:
-        """Look at what the person holds, was promised, or is in the middle of."""
+        """Return the accounts that the person holds or must receive, and unfinished handovers."""
         leaving = request.passage is Passage.LEAVING
         blocks = self._held(request.person_id) if leaving else self._awaited(request.person_id)
         subjects = {block.subject for block in blocks}
@@ -71,7 +71,7 @@ class HandoverRecords(Protocol):
 
 
 class Endings(Protocol):
-    """Reads what became of accounts that somebody held."""
+    """Reads the final state of accounts that a person held."""
 
     @property
     def accounts(self) -> AccountEndings:
@@ -83,15 +83,16 @@ class Endings(Protocol):
 
 
 def reservations(records: Endings, person_id: str) -> list[Text]:
-    """Return where somebody who leaves may still log in, because a target cannot close or hand over accounts.
+    """Return where a person who leaves can still log in, because a target can't close or hand over accounts.
 
-    The configuration says so of these targets (``cannot``). It keeps nobody from leaving, and is never passed over.
+    The configuration lists these targets (``cannot``). This doesn't prevent the person from leaving, but is always
+    reported.
 
     Args:
 
-        records: What is known.
+        records: The stored data.
 
-        person_id: Who leaves.
+        person_id: The ID of the person who leaves.
     """
     closed = {account.login for account in records.accounts.find(holder=person_id, state=AccountState.CLOSED)}
     passed_on = {
@@ -109,10 +110,10 @@ def reservations(records: Endings, person_id: str) -> list[Text]:
     ]
 
 
-#: What an account is on a target where it was not closed, or not shown to be.
+#: The states of an account on a target where it was not closed, or not verified.
 _NOT_SHUT = frozenset(TargetState) - {TargetState.CLOSED, TargetState.ABSENT}
 
-#: What an account is on a target where it was not handed over, or not shown to be.
+#: The states of an account on a target where it was not handed over, or not verified.
 _NOT_PASSED_ON = frozenset({TargetState.INCOMPLETE, TargetState.UNPROVED})
 
 

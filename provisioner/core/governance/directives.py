@@ -1,4 +1,4 @@
-"""What holds where no plug-in says otherwise. It comes through the same hooks as a plug-in's."""
+"""The default rules, if no plug-in provides others. They use the same hooks as a plug-in."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import CharacterClass, ChooseLogin, PasswordPolicy
 
-#: Letters, digits and signs (000 m.4/g) that nobody takes for one another, that every telephone can type, and that
-#: are one septet each in the basic GSM alphabet, at the same place as in ASCII.
+#: Letters, digits and special characters (000 m.4/g) that are easy to distinguish, that every phone can type, and that
+#: are one septet each in the basic GSM alphabet, at the same position as in ASCII.
 LETTERS_LOWER = "abcdefghijkmnpqrstuvwxyz"
 LETTERS_UPPER = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 DIGITS = "23456789"
 SIGNS = "!#%&*+-=?"
 
-#: The information a generated password carries at least.
+#: The minimum entropy of a generated password, in bits.
 MINIMUM_BITS = 72
 
-#: Latin letters that Unicode does not take for another letter with an accent.
+#: Latin letters that Unicode doesn't decompose into a letter and an accent.
 _LIGATURES = str.maketrans(
     {"ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", "ŋ": "n"}
 )
@@ -29,7 +29,7 @@ _LIGATURES = str.maketrans(
 def ascii_name(text: str) -> str:
     """Return the letters and digits of *text* in lower case, each letter without its accents.
 
-    A letter that has no Latin form stays as it is, so that a login is refused and does not lose it.
+    A letter that has no Latin form is kept, so that the login is refused instead of shortened.
     """
     folded = unicodedata.normalize("NFKD", text).casefold().translate(_LIGATURES)
     return "".join(filter(str.isalnum, folded))
@@ -37,18 +37,20 @@ def ascii_name(text: str) -> str:
 
 @attrs.define(eq=False, kw_only=True)
 class Defaults:
-    """The rules of the directives for logins and passwords.
+    """The directives' rules for logins and passwords.
 
     Args:
 
-        plate_code: The province's number, which ends the login of an office (000 m.4/h).
+        plate_code: The number of the province, which ends the login of an office (000 m.4/h).
     """
 
     plate_code: str = ""
 
     @hookimpl(trylast=True)
     def account_login(self, request: ChooseLogin) -> str:
-        """A school's login is its institution code (000 m.4/f); an office's is its name and the plate code."""
+        """The login of a school is its institution code (000 m.4/f); that of an office is its name and the plate
+        code.
+        """
         if request.person is not None:
             words = [ascii_name(word) for word in request.person.name.split()]
             return ".".join(word for word in words if word)
@@ -65,7 +67,7 @@ class Defaults:
 
     @hookimpl
     def password_policy(self) -> PasswordPolicy:
-        """Letters, digits and signs (000 m.4/g)."""
+        """Letters, digits and special characters (000 m.4/g)."""
         return PasswordPolicy(
             source="the product's default",
             classes=(

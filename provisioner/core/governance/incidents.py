@@ -1,4 +1,4 @@
-"""Trouble with a login, reported upward until somebody resolves it (000 m.5/g, m.6/g, m.7/f)."""
+"""Incidents: reports of a problem with a login, escalated until they are resolved (000 m.5/g, m.6/g, m.7/f)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from provisioner.core.api.events import Event
 
 
 class TroubleState(StrEnum):
-    """Where a report stands."""
+    """The state of an incident."""
 
     OPEN = "open"
     RESOLVED = "resolved"
 
 
 class TroubleStep(StrEnum):
-    """What happened to a report."""
+    """A change of an incident."""
 
     REPORTED = "trouble_reported"
     ESCALATED = "trouble_escalated"
@@ -27,56 +27,56 @@ class TroubleStep(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Trouble:
-    """One report of trouble with a login."""
+    """One incident: a report of a problem with a login."""
 
     id: str
     login: str
-    #: What does not work, in the words of whoever reports it.
+    #: The description by the reporter.
     text: str
     reporter: str
     reported_at: datetime
-    #: The code of the unit that looks after it now: a school, then its district, then the province.
+    #: The code of the unit that handles it now: a school, then its district, then the province.
     unit: str
     state: TroubleState = TroubleState.OPEN
-    #: What helped.
+    #: The solution.
     resolution: str = ""
-    #: Counts the changes, from 1; a change to anything but the latest revision is refused.
+    #: The number of the revision, from 1. Only the latest revision can be changed.
     revision: int = 1
 
     def moved_to(self, unit: str) -> Trouble:
-        """Return the report in the hands of another unit."""
+        """Return the incident, handled by another unit."""
         return attrs.evolve(self, unit=unit, revision=self.revision + 1)
 
     def resolved(self, resolution: str) -> Trouble:
-        """Return the report as it is closed."""
+        """Return the resolved incident."""
         return attrs.evolve(self, state=TroubleState.RESOLVED, resolution=resolution, revision=self.revision + 1)
 
 
 @attrs.frozen(kw_only=True)
 class TroubleEvent(Event):
-    """Something that happened to a report."""
+    """A change of an incident."""
 
     actor: str
-    #: The report as it is from now on.
+    #: The incident in its new state.
     trouble: Trouble
 
 
 @attrs.frozen(kw_only=True)
 class TroubleReported(TroubleEvent):
-    """Somebody has trouble with a login."""
+    """A person reported a problem with a login."""
 
     kind = TroubleStep.REPORTED.value
 
 
 @attrs.frozen(kw_only=True)
 class TroubleEscalated(TroubleEvent):
-    """The unit above looks after it from now on."""
+    """The incident was passed to the unit above."""
 
     kind = TroubleStep.ESCALATED.value
 
 
 @attrs.frozen(kw_only=True)
 class TroubleResolved(TroubleEvent):
-    """It works again."""
+    """The incident was resolved."""
 
     kind = TroubleStep.RESOLVED.value

@@ -1,4 +1,6 @@
-"""Who may read personal data: the persons that it is about, officers and administrators of their unit (000 m.5/j)."""
+"""Who may read personal data: the persons whom it concerns, and the officers and administrators of their unit (000
+m.5/j).
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,10 @@ if TYPE_CHECKING:
     from provisioner.core.policy.notifier import Notice
     from provisioner.core.policy.policy_run import Refusal
 
-#: What stands in the place of personal data.
+#: Replaces personal data.
 MASK = "***"
 
-#: For how many records rights are looked up at once.
+#: The number of records for which roles are looked up together.
 _PAGE = 500
 
 _READERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
@@ -37,11 +39,11 @@ _READERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 @attrs.frozen
 class _Kind:
-    """What is personal in one kind of record."""
+    """The personal data in one kind of record."""
 
     #: The fields that are masked.
     personal: tuple[str, ...]
-    #: The fields that name the persons who may read all of it.
+    #: The fields with the persons who may read the whole record.
     parties: tuple[str, ...]
     #: The field with the code of the unit whose officers may read it.
     unit: str = "unit"
@@ -82,15 +84,15 @@ RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, AccessRequest, Tro
 
 @attrs.define(eq=False)
 class Privacy:
-    """Shows records to one person, with personal data masked where that person may not read it.
+    """Masks personal data in records that one person reads, if that person may not read it.
 
-    Where authority is not enforced, everybody reads everything.
+    If authority is not enforced, nothing is masked.
 
     Args:
 
-        authority: Who has which role.
+        authority: Knows the roles.
 
-        viewer: The id of the person who reads.
+        viewer: The ID of the person who reads.
     """
 
     _authority: Authority
@@ -99,15 +101,15 @@ class Privacy:
     def shown(
         self, records: Iterable[RecordT], readers: Callable[[RecordT], Collection[str | None]] = lambda _: ()
     ) -> Iterator[RecordT]:
-        """Yield records as the viewer may read them, in their order.
+        """Yield records with masked data, in their order.
 
-        Requesters read their own forms, without the receiver unless they chose the receiver themselves.
+        Requesters read their own access requests, without the receiver unless they chose the receiver themselves.
 
         Args:
 
             records: The records.
 
-            readers: Returns further persons who may read all of a record.
+            readers: Returns further persons who may read a whole record.
         """
         if not self._authority.enforced:
             yield from records
@@ -117,13 +119,13 @@ class Privacy:
                 yield record if may_read or self._viewer in readers(record) else self._masked(record)
 
     def shown_operations(self, operations: Iterable[Operation], accounts: AccountsOf) -> Iterator[Operation]:
-        """Yield operations as the viewer may read them, in their order. What a policy does is personal to nobody.
+        """Yield operations with masked data, in their order. What a policy does is not personal data.
 
         Args:
 
             operations: The operations.
 
-            accounts: Returns the accounts with these logins, by login; their units decide.
+            accounts: Returns the accounts with these logins, by login; their units determine who may read.
         """
         if not self._authority.enforced:
             yield from operations
@@ -135,15 +137,15 @@ class Privacy:
                 yield operation if is_party or operation.login in readable else _masked_operation(operation)
 
     def shown_run(self, run: StagedRun, operations: Collection[Operation], accounts: AccountsOf) -> StagedRun:
-        """Return a run that is held back, with who asked for it if the viewer may read all of its operations.
+        """Return a held run, with its actor if the viewer may read all of its operations.
 
         Args:
 
             run: The run.
 
-            operations: What still waits of it.
+            operations: Its pending operations.
 
-            accounts: Returns the accounts with these logins, by login; their units decide.
+            accounts: Returns the accounts with these logins, by login; their units determine who may read.
         """
         if not self._authority.enforced or run.actor == self._viewer or _is_policy(run.actor):
             return run
@@ -155,15 +157,15 @@ class Privacy:
     def shown_foreseen(
         self, previews: Iterable[Preview], operations: Iterable[Operation], accounts: AccountsOf
     ) -> Iterator[Preview]:
-        """Yield what would become of attributes, without their values where the viewer may not read the operation.
+        """Yield the previews of attributes, without their values if the viewer may not read the operation.
 
         Args:
 
-            previews: What the targets say.
+            previews: The previews.
 
-            operations: What it is about.
+            operations: The operations that they concern.
 
-            accounts: Returns the accounts with these logins, by login; their units decide.
+            accounts: Returns the accounts with these logins, by login; their units determine who may read.
         """
         shown = self.shown_operations(operations, accounts)
         hidden = {operation.login for operation in shown if operation.actor == MASK}
@@ -171,13 +173,13 @@ class Privacy:
             yield attrs.evolve(change, changes=_masked_changes(change)) if change.login in hidden else change
 
     def shown_notices(self, notices: Iterable[Notice], accounts: AccountsOf) -> Iterator[Notice]:
-        """Yield notices, without their recipients where the viewer may not read whom they are for.
+        """Yield notices, without their recipients if the viewer may not read them.
 
         Args:
 
-            notices: The notices; those that are about no account are for administrators and their recipients.
+            notices: The notices. Notices that concern no account are for administrators and their recipients.
 
-            accounts: Returns the accounts with these logins, by login; their units decide.
+            accounts: Returns the accounts with these logins, by login; their units determine who may read.
         """
         given = list(notices)
         readable = self._readable_logins((notice.login for notice in given), accounts)
@@ -190,13 +192,13 @@ class Privacy:
                 yield attrs.evolve(notice, recipient=MASK, error=error)
 
     def shown_refusals(self, refusals: Iterable[Refusal], accounts: AccountsOf) -> Iterator[Refusal]:
-        """Yield what a policy could not do; where the viewer may not read who holds the account, reasons do not tell.
+        """Yield refusals of a policy. If the viewer may not read who holds the account, the reasons don't show it.
 
         Args:
 
-            refusals: What could not be done.
+            refusals: The refusals.
 
-            accounts: Returns the accounts with these logins, by login; their units decide.
+            accounts: Returns the accounts with these logins, by login; their units determine who may read.
         """
         given = list(refusals)
         readable = self._readable_logins((refusal.login for refusal in given), accounts)
@@ -206,15 +208,15 @@ class Privacy:
             yield refusal if is_shown else attrs.evolve(refusal, reason=_masked_text(refusal.reason, hidden))
 
     def may_read(self, record: RecordT) -> bool:
-        """Whether the viewer may read all of a record."""
+        """Whether the viewer may read the whole record."""
         return self._readable([record])[0]
 
     def require(self, record: RecordT) -> None:
-        """Make sure that the viewer may read all of a record.
+        """Check that the viewer may read the whole record.
 
         Raises:
 
-            DeniedError: The viewer may not; the cure says who may.
+            DeniedError: The viewer may not; the cure names who may.
         """
         if not self.may_read(record):
             able = self._authority.who(_READERS, getattr(record, _KINDS[type(record)].unit))
@@ -226,20 +228,20 @@ class Privacy:
             )
 
     def person(self, person_id: str, find: Callable[[str], Person | None]) -> Person | None:
-        """Return a person whose data the viewer may read; ``None`` if nobody knows the id.
+        """Return a person whose data the viewer may read; ``None`` if the ID is unknown.
 
-        Whoever may not read the data is told the same whether there is such a person or not, and nobody is asked for
-        a viewer without any role.
+        A viewer who may not read the data gets the same answer whether the person exists or not, and nobody is looked
+        up for a viewer without any role.
 
         Args:
 
-            person_id: The id.
+            person_id: The ID.
 
-            find: Returns the person with an id, if somebody knows it.
+            find: Returns the person with an ID, if known.
 
         Raises:
 
-            DeniedError: The viewer may not read it, or nobody knows the id, which is not for the viewer to know.
+            DeniedError: The viewer may not read it, or the ID is unknown, which the error doesn't reveal.
         """
         is_own = person_id == self._viewer
         if is_own or self._authority.has_any(self._viewer, _READERS):
@@ -257,7 +259,7 @@ class Privacy:
         )
 
     def _readable(self, records: Collection[RecordT]) -> list[bool]:
-        """Return for each record whether the viewer may read it; units are looked at once for all."""
+        """Return for each record whether the viewer may read it; units are read once for all."""
         kinds = [_KINDS[type(record)] for record in records]
         codes = [getattr(record, kind.unit) for record, kind in zip(records, kinds, strict=True)]
         covered = self._authority.covered(self._viewer, _READERS, codes)
@@ -267,9 +269,9 @@ class Privacy:
         ]
 
     def _readable_logins(self, logins: Iterable[str], accounts: AccountsOf) -> Collection[str]:
-        """Return those of these logins whose account the viewer may read; an empty one stands for everywhere.
+        """Return the logins whose account the viewer may read; an empty login means all units.
 
-        What cannot be looked up may not be read: what has been done is told even if the store has failed meanwhile.
+        If an account can't be looked up, it may not be read: results are shown even if the store has failed meanwhile.
         """
         wanted = set(logins)
         if not self._authority.enforced:
@@ -301,7 +303,7 @@ def _is_policy(actor: str) -> bool:
 
 
 def _masked_operation(operation: Operation) -> Operation:
-    """Return an operation without the persons who have a part in it; that a policy did it is personal to nobody."""
+    """Return an operation without the persons who are involved; a policy is not personal data."""
     by_policy = _is_policy(operation.actor)
     hidden = {operation.holder, operation.outgoing} | ({None} if by_policy else {operation.actor})
     steps = [attrs.evolve(step, error=_masked_error(step.error, hidden)) for step in operation.steps]
@@ -327,7 +329,7 @@ def _masked_text(text: Text, hidden: Collection[str | None]) -> Text:
 
 
 def _masked_template(template: str, hidden: Collection[str | None]) -> str:
-    """Return a template without these ids; a plug-in may have written some into it."""
+    """Return a template without these IDs; a plug-in may have written some into it."""
     pieces = [(_without(piece, hidden), name) for piece, name, *_ in Formatter().parse(template)]
     return "".join(_escaped(piece) + ("" if name is None else f"{{{name}}}") for piece, name in pieces)
 
@@ -356,6 +358,6 @@ def _masks(values: Collection[str]) -> tuple[str, ...]:
 
 
 def _without(text: str, hidden: Collection[str | None]) -> str:
-    """Return a message without these ids, wherever they stand as words of their own."""
+    """Return a message without these IDs, wherever they are whole words."""
     ids = [re.escape(person) for person in hidden if person]
     return re.sub(rf"(?<!\w)(?:{'|'.join(ids)})(?!\w)", MASK, text) if ids else text

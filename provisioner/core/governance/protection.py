@@ -1,4 +1,4 @@
-"""Accounts that nobody may touch, whoever asks: those that the system itself needs, and those that an inquiry needs."""
+"""Protected accounts, which nobody may change: those of the system itself, and those that an inquiry needs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.model import Account
 from provisioner.core.model.text import Text
 
-#: What may stand in a pattern: what logins consist of, and the signs of a pattern.
+#: The characters of a pattern: those of logins, and those of shell patterns.
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-*?[]!")
 
 
 @attrs.frozen
 class Pattern:
-    """A login, or a pattern of logins as in a shell, with or without a domain."""
+    """A login, or a shell pattern of logins, with or without a domain."""
 
     text: str
     _login: str
@@ -34,11 +34,11 @@ class Pattern:
 
             text: The pattern.
 
-            domains: The mail domains that accounts have.
+            domains: The mail domains of the accounts.
 
         Raises:
 
-            ConfigurationError: It could match no account, so that it would protect nothing.
+            ConfigurationError: It can't match any account, so it would protect nothing.
         """
         login, _, domain = text.strip().casefold().partition("@")
         if not login or not _ALLOWED.issuperset(login):
@@ -57,7 +57,7 @@ class Pattern:
         return cls(text, login, domain)
 
     def matches(self, account: Account) -> bool:
-        """Whether it means this account."""
+        """Whether it matches this account."""
         return fnmatchcase(account.login, self._login) and (
             not self._domain or fnmatchcase(account.domain.casefold(), self._domain)
         )
@@ -65,18 +65,18 @@ class Pattern:
 
 @attrs.define(eq=False)
 class ProtectedAccounts:
-    """Denies every operation on accounts that are protected, to everybody.
+    """Denies every operation on protected accounts to all actors.
 
     Args:
 
-        patterns: Which ones.
+        patterns: The patterns of protected accounts.
     """
 
     _patterns: Sequence[Pattern]
 
     @hookimpl
     def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
-        """Look whether the account is one of them."""
+        """Deny the operation if the account is protected."""
         found = next((pattern for pattern in self._patterns if pattern.matches(request.account)), None)
         if found is None:
             return None

@@ -1,6 +1,6 @@
-"""Takes access requests in, has them decided on and carried out (001 ¶4).
+"""Submits, decides and executes access requests (001 ¶4).
 
-Its methods check a rule and answer with the event that says what happens; whoever calls them records it.
+The methods check the rules and return the event to record; the caller records it.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ class AccessRequestRecords(AccessRequestLookup, Protocol):
 
 @attrs.frozen(kw_only=True)
 class AccessRequestDraft:
-    """What somebody writes into a form."""
+    """The content of a new access request."""
 
     kind: OperationKind
     account: Account
-    #: Who asks.
+    #: The requester.
     requester: str
     reason: str
-    #: Who is to receive the password; ``None`` if there will be none.
+    #: The receiver of the password; ``None`` if there is no password.
     recipient: str | None = None
-    #: Who is to carry it out; ``None`` if any officer of the unit may.
+    #: The officer who must execute it; ``None`` if any officer of the unit may.
     officer: str | None = None
     #: The SHA-256 of the signed paper.
     scan_sha256: str | None = None
@@ -70,17 +70,17 @@ class AccessRequestDraft:
 
 @attrs.define(eq=False, kw_only=True)
 class RequestService:
-    """Knows the rules of request forms.
+    """The rules of access requests.
 
     Args:
 
         access_requests: The requests that are known.
 
-        people: Asks the personnel system, so that what is decided rests on current data.
+        people: Reads the personnel system, so that decisions use current data.
 
         authority: Tells who may decide on a request and carry it out.
 
-        record: Makes events durable.
+        record: Stores events.
 
         now: The clock.
     """
@@ -90,15 +90,15 @@ class RequestService:
     authority: RequestAuthority
     record: Recorder
     now: Callable[[], datetime]
-    #: The operations at whose end there is something to archive, as far as this process has to know.
+    #: The operations of access requests that must be archived when they end, if this process knows them.
     _awaited: set[str] | None = attrs.field(default=None, init=False)
 
     def find(self, form_id: str) -> AccessRequest:
-        """Return a form.
+        """Return an access request.
 
         Raises:
 
-            InputError: There is none.
+            InputError: It doesn't exist.
         """
         form = self.access_requests.get(form_id)
         if form is None:
@@ -106,17 +106,18 @@ class RequestService:
         return form
 
     def submit(self, draft: AccessRequestDraft) -> RequestSubmitted | AccessRequest:
-        """Fill in a form.
+        """Submit an access request.
 
         Returns:
 
-            The event, or the form itself if the same person has asked for the same and that is still open.
+            The event, or the existing request if the same person has requested the same and it is unfinished.
 
         Raises:
 
-            DeniedError: The personnel system does not know the requester, or one person would have two parts.
+            DeniedError: The personnel system doesn't know the requester, or one person would have two roles in the
+                request.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system can't be used.
         """
         self.authority.require_submittable(draft.requester, recipient=draft.recipient, officer=draft.officer)
         for form in self.access_requests.open_for(draft.account.login):
@@ -139,13 +140,13 @@ class RequestService:
         return self._event(RequestSubmitted, draft.requester, attrs.evolve(form, mobile_mark=form.mark_of(mobile)))
 
     def approve(self, form: AccessRequest, actor: str, scan_sha256: str | None = None) -> RequestApproved:
-        """Agree, as the requester's supervisor or for him.
+        """Approve, as the requester's supervisor or a delegate.
 
         Args:
 
-            form: The form.
+            form: The access request.
 
-            actor: Who agrees.
+            actor: Who approves.
 
             scan_sha256: The SHA-256 of the paper with both signatures, if it was scanned.
 
@@ -153,28 +154,28 @@ class RequestService:
 
             InputError: It was decided already.
 
-            DeniedError: The actor is not the one to decide, or has another part in it.
+            DeniedError: The actor may not decide, or has another role in the request.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system can't be used.
         """
         scan = scan_sha256 or form.scan_sha256
         return self._decided(RequestApproved, form, actor, state=FormState.APPROVED, scan_sha256=scan)
 
     def reject(self, form: AccessRequest, actor: str, remark: str) -> RequestRejected:
-        """Do not agree, as the requester's supervisor or for him.
+        """Reject, as the requester's supervisor or a delegate.
 
         Raises:
 
             InputError: It was decided already.
 
-            DeniedError: The actor is not the one to decide, or has another part in it.
+            DeniedError: The actor may not decide, or has another role in the request.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system can't be used.
         """
         return self._decided(RequestRejected, form, actor, state=FormState.REJECTED, remark=remark)
 
     def may_decide(self, form: AccessRequest, person: str) -> bool:
-        """Whether a person is the one to decide on a form, as far as the personnel system can tell now."""
+        """Whether a person may decide on an access request, as far as the personnel system can answer now."""
         try:
             self._require_decider(form, person)
         except (DeniedError, TargetError):
@@ -182,15 +183,15 @@ class RequestService:
         return True
 
     def confirm_mobile(self, form: AccessRequest, actor: str) -> MobileConfirmed:
-        """Answer for the recipient's mobile number as the personnel system has it now (001 ¶4, ¶5).
+        """Confirm the recipient's current mobile number in the personnel system (001 ¶4, ¶5).
 
         Raises:
 
             InputError: There is nothing to confirm.
 
-            DeniedError: The actor is not an officer for the unit, or is who the password goes to.
+            DeniedError: The actor is not an officer for the unit, or receives the password.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system can't be used.
         """
         if not form.state.is_open or form.recipient is None:
             raise _wrong_state(form)
@@ -200,23 +201,23 @@ class RequestService:
         return self._event(MobileConfirmed, actor, form.changed(**changes, mobile_confirmed_by=actor))
 
     def require_ready(self, form: AccessRequest, actor: str, recipient: str | None) -> None:
-        """Make sure that a form can be carried out by this actor now.
+        """Check that this actor can execute an access request now.
 
         Args:
 
-            form: The form.
+            form: The access request.
 
-            actor: Who wants to carry it out.
+            actor: Who wants to execute it.
 
-            recipient: Who would receive the password today.
+            recipient: The current receiver of the password.
 
         Raises:
 
             InputError: It was not approved.
 
-            DeniedError: The actor is not the one to do it, or the personnel data has changed.
+            DeniedError: The actor may not execute it, or the personnel data has changed.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system can't be used.
         """
         if form.state not in {FormState.APPROVED, FormState.EXECUTING}:
             raise _wrong_state(form)
@@ -224,7 +225,7 @@ class RequestService:
         self._require_current(form, recipient)
 
     def require_current(self, work: PlannedOperation) -> None:
-        """Make sure of the number once more where an operation carries out a form; it may be days after it began.
+        """Check the number again for an operation of an access request; it may run days after its start.
 
         Raises:
 
@@ -236,7 +237,7 @@ class RequestService:
             self.require_number(form, work.holder)
 
     def require_number(self, form: AccessRequest, recipient: Person) -> None:
-        """Make sure that a password would go to the number that the form was submitted with, or that was confirmed.
+        """Check that the password goes to the number at submission, or to a confirmed number.
 
         Raises:
 
@@ -251,11 +252,11 @@ class RequestService:
             )
 
     def begin(self, form: AccessRequest, actor: str, operation_id: str | None) -> AccessRequest:
-        """Write down who carries the form out, by which operation.
+        """Return the access request with its officer and operation, and record it.
 
         Raises:
 
-            BusyError: Somebody else has changed the form in the meantime.
+            BusyError: The access request was changed in the meantime.
         """
         begun = form.changed(
             state=FormState.EXECUTING,
@@ -270,27 +271,27 @@ class RequestService:
         return begun
 
     def archive(self, form: AccessRequest) -> AccessRequest:
-        """Keep a form that was carried out.
+        """Archive an executed access request.
 
         Raises:
 
-            BusyError: Somebody else has changed the form in the meantime.
+            BusyError: The access request was changed in the meantime.
         """
         archived = form.archived(self.now())
         self.record(self._event(RequestArchived, form.officer or "", archived))
         return archived
 
     def settle(self) -> None:
-        """Archive the forms whose operation is done by now, whoever brought it to its end."""
+        """Archive the access requests whose operation is done, regardless of who finished it."""
         for form in self.access_requests.carried_out():
             with suppress(BusyError):  # another process was faster
                 self.archive(form)
 
     @hookimpl
     def operation_event(self, event: Event) -> None:
-        """Archive the form that an operation carries out, as soon as it is done.
+        """Archive the access request of an operation as soon as it is done.
 
-        Thousands of operations may end for each that carries out a form, so the store is asked once which ones do.
+        Thousands of operations may end for each that belongs to an access request, so the store is read once.
         """
         if isinstance(event, OperationEnded) and event.state is OperationState.DONE:
             if self._awaited is None:
@@ -323,11 +324,11 @@ class RequestService:
         self.require_number(form, found[form.recipient])
 
     def _known(self, ids: Iterable[str | None]) -> dict[str, Person]:
-        """Return people as the personnel system knows them now.
+        """Return people with their current data in the personnel system.
 
         Raises:
 
-            DeniedError: It does not know one of them any more.
+            DeniedError: It no longer knows one of them.
         """
         wanted = [person for person in ids if person]
         found = self.people.find_all(wanted)

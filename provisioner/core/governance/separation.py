@@ -1,4 +1,4 @@
-"""Separation of duties: nobody has two parts in one matter, and neither has who acts for them (001 ¶4; 003 m.10)."""
+"""Separation of duties: nobody has two roles in one matter, alone or through a delegate (001 ¶4; 003 m.10)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _WORKERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 @attrs.define(eq=False)
 class SeparationOfDuties:
-    """Denies what one person may not do alone, administrators included.
+    """Denies what one person may not do alone, including administrators.
 
     Two persons count as one while one of them may act for the other, in any role.
 
     Args:
 
-        authority: Who has which role, and who acts for whom.
+        authority: Knows the roles and delegations.
     """
 
     _authority: Authority
 
     @hookimpl
     def operation_authorize(self, request: AuthorizeOperation) -> Denial | None:
-        """Deny the release of a run to who asked for it, and a handover to who would receive the account."""
+        """Deny the release of a run to its actor, and a handover to the receiver of the account."""
         if request.by_policy or not self._authority.enforced:
             return None
         if request.asked_by and self._authority.are_linked(request.actor, request.asked_by):
@@ -41,19 +41,19 @@ class SeparationOfDuties:
         return None
 
     def require_for_persons(self, actor: str, known: Mapping[str, Person], changed: Iterable[Person]) -> None:
-        """Make sure that an actor does not change where their own passwords go, or who decides on their requests.
+        """Check that actors don't change their own mobile number or supervisor.
 
         Args:
 
             actor: Who changes them.
 
-            known: The persons as they are known so far, by id. Those who are new are nobody's own.
+            known: The stored persons, by ID. New persons are nobody's own.
 
-            changed: The persons as they are to be known.
+            changed: The persons in their new state.
 
         Raises:
 
-            DeniedError: The actor does; the cure says who could.
+            DeniedError: The actor does; the cure names who could.
         """
         if not self._authority.enforced:
             return
@@ -71,21 +71,21 @@ class SeparationOfDuties:
                 )
 
     def require_for_units(self, actor: str, known: Mapping[str, Unit], changed: Iterable[Unit]) -> None:
-        """Make sure that only administrators name themselves as custodians.
+        """Check that only administrators name themselves as custodians.
 
-        The roles are read once, however many units there are.
+        The roles are read once, for any number of units.
 
         Args:
 
             actor: Who changes the units.
 
-            known: The units as they are known so far, by code.
+            known: The stored units, by code.
 
-            changed: The units as they are to be known.
+            changed: The units in their new state.
 
         Raises:
 
-            DeniedError: An officer does; the cure says who could.
+            DeniedError: An officer does; the cure names who could.
         """
         if not self._authority.enforced:
             return
@@ -117,20 +117,20 @@ class SeparationOfDuties:
         )
 
     def _linked(self, person: str) -> set[str]:
-        """Return the ids of a person, of those who act for this person now, and of those for whom the person acts."""
+        """Return the IDs of a person, of the person's delegates, and of the person's delegators."""
         at = self._authority.now()
         grants = self._authority.records.role_assignments.all()
         pairs = [(grant.person, grant.delegator) for grant in grants if grant.delegator and grant.holds(at)]
         return {person}.union(*(pair for pair in pairs if person in pair))
 
     def _others(self, linked: set[str], roles: Iterable[Role], unit: str | None = None) -> str:
-        """Return who has one of these roles and is not linked, as they are named in a message."""
+        """Return who has one of these roles and is not linked, in the notation of messages."""
         able = self._authority.who(frozenset(roles), unit)
         return self._authority.named([person for person in able if person not in linked])
 
 
 def _released(actor: str, asked_by: str) -> Denial:
-    """Deny the release of a run that was held."""
+    """Deny the release of a held run."""
     values = {"actor": asked_by, "other": actor}
     cure = Text("let somebody else look at it with 'provisioner policy staged' and release it")
     if actor == asked_by:
@@ -140,10 +140,10 @@ def _released(actor: str, asked_by: str) -> Denial:
 
 
 def _keeps_custodian(unit: Unit, known: Mapping[str, Unit]) -> bool:
-    """Whether a unit is known with the custodian that it is to have."""
+    """Whether a unit is stored with the same custodian."""
     return unit.code in known and known[unit.code].custodian == unit.custodian
 
 
 def _reach(person: Person) -> tuple[str | None, str | None]:
-    """Return where the passwords of a person go, and who decides on the person's requests."""
+    """Return the mobile number and the supervisor of a person."""
     return person.mobile, person.supervisor

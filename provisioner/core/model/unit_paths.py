@@ -18,7 +18,7 @@ class UnitLookup(Protocol):
 
 
 def with_all_above(codes: Collection[str], units: UnitLookup, *, apart_from: Collection[str] = ()) -> dict[str, Unit]:
-    """Return the known units among *codes* and all known units above them, by code.
+    """Return the known units among *codes*, and all known units above them, by code.
 
     Args:
 
@@ -38,7 +38,7 @@ def with_all_above(codes: Collection[str], units: UnitLookup, *, apart_from: Col
 
 
 def covering(listed: Mapping[str, Unit], units: UnitLookup, among: Container[str | None]) -> dict[str, frozenset[str]]:
-    """Return which units of interest cover each unit of a list, by its code.
+    """Return which of the given units cover each unit of a list, by its code.
 
     A unit covers itself and the units below it. A known unit that is moved is covered by units that cover both its old
     and its new position. A new unit is covered by units that cover the nearest known unit above it.

@@ -1,1 +1,1 @@
-"""Decides what rules demand of accounts, and when, and starts it."""
+"""Decides what rules require of accounts, and when, and starts it."""

@@ -1,4 +1,4 @@
-"""What is due of an account at one moment, and what of it comes first."""
+"""The actions on an account that are due at one moment, and their order."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ LAST_CALL = timedelta(days=7)
 
 @attrs.frozen(kw_only=True)
 class DueAction:
-    """What is due of one account."""
+    """The due actions on one account."""
 
     account: Account
     unit: Unit
-    #: The renewal that is due. It is tried before anything else, as it makes a closing unnecessary.
+    #: The due rotation. It is tried first, because it makes a closure unnecessary.
     rotate: Deadline | None = None
-    #: The closing or deletion that is due.
+    #: The due closure or deletion.
     shut: Deadline | None = None
-    #: What somebody has to be reminded of.
+    #: The due reminders of duties.
     duties: tuple[Deadline, ...] = ()
-    #: What the holder has to be warned of, unless the renewal works. Beside a closing they are the last call: it is
-    #: carried out only if the holder cannot be warned.
+    #: The due warnings of the holder, unless the rotation succeeds. With a due closure, they are the last warning: the
+    #: account is closed only if the holder can't be warned.
     warnings: tuple[Deadline, ...] = ()
 
     @classmethod
     def at(
         cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline], marks: Iterable[MetDeadline]
     ) -> DueAction:
-        """Return what is due of an account at *now*.
+        """Return the due actions on an account at *now*.
 
         Args:
 
@@ -47,7 +47,7 @@ class DueAction:
 
             deadlines: Its deadlines that were not met, the earliest first.
 
-            marks: Those that were.
+            marks: Its deadlines that were met.
         """
         due = [deadline for deadline in deadlines if deadline.at <= now]
         rotate = next((deadline for deadline in due if deadline.action is Action.ROTATE), None)
@@ -70,9 +70,9 @@ class DueAction:
 
 
 def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account, marks: Iterable[MetDeadline]) -> bool:
-    """Whether the rule set of a closing warns, and has not warned since the password was set.
+    """Whether the rule set of a closure sends warnings, and has sent none since the password was set.
 
-    That is so when no sweep ran for long, when a rule set was made stricter, and when a unit came under a stricter one.
+    This happens if no sweep ran for long, a rule set became stricter, or a unit came under a stricter one.
     """
     since = account.password_set_at
     warns = any(deadline.action is Action.WARN and deadline.rule_set == closing.rule_set for deadline in due)
@@ -83,5 +83,5 @@ def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account
 
 
 def latest(deadlines: Iterable[Deadline]) -> tuple[Deadline, ...]:
-    """Return the last deadline of each kind: nobody needs to hear what was true a week ago."""
+    """Return the last deadline of each kind; earlier ones are outdated."""
     return tuple({(deadline.rule_set, deadline.action): deadline for deadline in deadlines}.values())

@@ -1,4 +1,4 @@
-"""Asks rules and monitors, which others may have written, and takes no answer that cannot be used."""
+"""Calls rules and monitors, which may be external, and validates their answers."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ log = structlog.stdlib.get_logger(__name__)
 
 @attrs.frozen(kw_only=True)
 class RuleFailure:
-    """A rule that could not say what it wants of one account."""
+    """A rule that failed for one account."""
 
     login: str
     #: The name of the rule set.
     rule_set: str
     #: The rule's class.
     rule: str
-    #: How it failed.
+    #: The error.
     message: Text
 
     @classmethod
     def of(cls, rule: Rule, facts: Facts, rule_set: str, error: BaseException) -> Self:
-        """Return what is known of a failure, and log it. The text of an error that is not ours is not quoted."""
+        """Return a failure, and log it. The text of an external error is not quoted."""
         name, login, names = type(error).__name__, facts.account.login, _names(rule, rule_set)
         log.error("plugin_defect", rule_set=rule_set, login=login, error=name, at=raised_at(error))
         raised = Text("{rule} of rule set {rule_set} raised {error}", {**names, "error": name})
@@ -42,20 +42,20 @@ class RuleFailure:
 
 @attrs.frozen(kw_only=True)
 class Evaluation:
-    """What the rules want of one account."""
+    """The result of the rules for one account."""
 
     #: The deadlines that were not met yet, the earliest first.
     deadlines: Sequence[Deadline]
-    #: The rules that could not say.
+    #: The rules that failed.
     failures: Sequence[RuleFailure] = ()
 
 
 def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tuple[Deadline, ...]:
-    """Return the deadlines that a rule or a monitor answered.
+    """Return the deadlines in the answer of a rule or a monitor.
 
     Args:
 
-        answer: What it answered.
+        answer: The answer.
 
         rule: The rule or the monitor.
 
@@ -63,7 +63,7 @@ def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tup
 
     Raises:
 
-        PluginDefectError: They are no deadlines, not in UTC, or their reasons cannot be said.
+        PluginDefectError: The answer has other objects, times that are not in UTC, or reasons that can't be formatted.
     """
     deadlines, names = [], _names(rule, rule_set)
     for deadline in answer:
@@ -83,19 +83,19 @@ def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tup
 
 
 def clash_of(rule: Rule, against: Rule, rule_set: str) -> Text | None:
-    """Return why a rule makes no sense beside another one; ``None`` if it does.
+    """Return why a rule can't be combined with another one; ``None`` if it can.
 
     Args:
 
-        rule: The rule that is asked.
+        rule: The rule that is called.
 
         against: The other one.
 
-        rule_set: The name of the rule set of the one that is asked.
+        rule_set: The name of the rule set of the called rule.
 
     Raises:
 
-        PluginError: The rule cannot say.
+        PluginError: The rule failed.
     """
     try:
         with entered():
@@ -111,15 +111,15 @@ def clash_of(rule: Rule, against: Rule, rule_set: str) -> Text | None:
 
 
 def seen(monitor: Monitor, reports: Reports, time_zone: ZoneInfo, rule_set: str) -> Sequence[Observation]:
-    """Let a monitor look, and return what it saw. One that fails saw that.
+    """Call a monitor, and return its observations. If it fails, return that as an observation.
 
     Args:
 
         monitor: The monitor.
 
-        reports: Returns what a target says of itself.
+        reports: Returns the report of a target.
 
-        time_zone: Where days begin and end.
+        time_zone: The time zone of days.
 
         rule_set: The name of the monitor's rule set.
     """

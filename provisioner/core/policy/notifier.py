@@ -1,4 +1,4 @@
-"""Brings messages without any secret to people: warnings and reminders."""
+"""Sends messages without any secret to people: warnings and reminders."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Person
 from provisioner.core.model.text import Text
 
-#: Makes the ids of notices, so that the same one is never two to a gateway that knows ids.
+#: Namespace of the IDs of notices, so that a gateway that supports IDs never treats one notice as two.
 _IDS = uuid.UUID("6f0d3c52-31c5-4a0e-9d0e-3a4b8a3f4a86")
 
 
 @attrs.frozen(kw_only=True)
 class Notice:
-    """Something that a person has to be told because of a deadline."""
+    """A message to a person because of a deadline."""
 
-    #: What it is about: a login, or the name of something else that has deadlines.
+    #: What it concerns: a login, or the name of another subject with deadlines.
     subject: str
     deadline: Deadline
     #: The same, if it is the login of an account.
     login: str = ""
-    #: The id of whoever is to be told; ``None`` if there is nobody.
+    #: The ID of the person to notify; ``None`` if there is nobody.
     recipient: str | None
     #: Why it was not delivered; ``None`` if it was.
     error: ProvisionerError | None = None
-    #: Whether it was tried to reach the recipient, who could be looked up for that.
+    #: Whether a delivery was attempted, for which the recipient could be looked up.
     tried: bool = True
-    #: What the gateway calls the message.
+    #: The gateway's reference of the message.
     reference: str | None = None
 
     @property
     def delivery_id(self) -> str:
-        """The id of the message; the same one on every attempt."""
+        """The ID of the message; the same on every attempt."""
         deadline = self.deadline
         name = f"{self.subject} {deadline.rule_set} {deadline.action} {deadline.at.isoformat()}"
         return str(uuid.uuid5(_IDS, name))
@@ -64,20 +64,20 @@ class Notice:
 
 @attrs.define(eq=False, kw_only=True)
 class Notifier:
-    """Tells people what they have to know.
+    """Sends notices to people.
 
     Args:
 
-        people: Who is who.
+        people: Looks up persons.
 
-        channels: In the order in which they are tried.
+        channels: The channels, in the order in which they are tried.
 
         retry: The retry policy.
 
-        say: Puts a text into the language of messages to people.
+        say: Translates a text into the language of messages to people.
 
-        good_for: How long a notice may take from the last look at whether it is due. A process that was stopped for
-            longer does not send it: it may be untrue by now, and another sweep may have sent it.
+        good_for: How long after the last check a notice may be sent. A process that was suspended for longer doesn't
+            send it: it may be outdated, and another sweep may have sent it.
     """
 
     people: People
@@ -89,22 +89,22 @@ class Notifier:
     def tell(
         self, notices: Sequence[Notice], note: Callable[[Notice], None], is_due: Callable[[Notice], bool]
     ) -> Iterator[Notice]:
-        """Deliver these notices, several at once, and yield them with what became of each.
+        """Deliver these notices, several at the same time, and yield each with its result.
 
-        Those that are not due any more are left out; so are, when the program is asked to stop or something fails,
-        those not begun.
+        Notices that are no longer due are left out. If the program is stopped or something fails, notices that were not
+        started are left out too.
 
         Args:
 
-            notices: What to tell whom.
+            notices: The notices.
 
-            note: Called with each notice that was delivered, before the next one is by the same thread.
+            note: Called with each delivered notice, before the same thread delivers the next one.
 
-            is_due: Says whether a notice is still due. Called right before each one is delivered.
+            is_due: Returns whether a notice is still due. Called immediately before each delivery.
 
         Raises:
 
-            StoreError: What was delivered cannot be noted; raised after all that was delivered.
+            StoreError: Deliveries can't be recorded; raised after all deliveries.
         """
         known = self.people.look_up({notice.recipient for notice in notices if notice.recipient})
         failures: list[StoreError] = []
@@ -145,7 +145,7 @@ class Notifier:
             return attrs.evolve(notice, error=error)
 
     def _deliver(self, notice: Notice, recipient: Person) -> str | None:
-        """Deliver over the first channel that takes it, and return the gateway's name of the message."""
+        """Deliver over the first channel that accepts the notice, and return the gateway's reference."""
         text = self.say(notice.deadline.reason)
         request = DeliverNotice(delivery_id=notice.delivery_id, recipient=recipient, text=text)
         error: TargetError = UnsupportedError("no channel brings messages of this kind")

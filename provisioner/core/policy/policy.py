@@ -1,4 +1,4 @@
-"""Which rules hold for which account, and what they want of it."""
+"""Determines which rules apply to an account, and their deadlines."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from provisioner.core.gateways.plugin_code import entered
 from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.policy.evaluation import Evaluation, RuleFailure, clash_of, seen, usable
 
-#: Since when an account is due at which a rule fails of which nothing else is known.
+#: The time of the deadline for an account at which a rule failed and no other deadline is known.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
-#: How closely a scope fits a unit; of two, the larger fits better.
+#: How specific a scope is for a unit; the larger value is more specific.
 _Closeness = tuple[int, bool]
 
 
 @attrs.frozen(kw_only=True)
 class Scope:
-    """For which units a rule set holds."""
+    """The units to which a rule set applies."""
 
     #: The kinds of the units; all if empty.
     kinds: frozenset[str] = frozenset()
@@ -33,7 +33,7 @@ class Scope:
     under: frozenset[str] = frozenset()
 
     def closeness(self, kind: str, path: Sequence[str]) -> _Closeness | None:
-        """Return how closely it fits a unit; ``None`` if it does not hold there.
+        """Return how specific the scope is for a unit; ``None`` if it doesn't apply there.
 
         Args:
 
@@ -55,7 +55,7 @@ class RuleSet:
 
     name: str
     rules: tuple[Rule, ...] = ()
-    #: What it looks after besides accounts. The scope does not matter to them.
+    #: Its monitors, to which the scope doesn't apply.
     monitors: tuple[Monitor, ...] = ()
     scope: Scope = Scope()
 
@@ -64,20 +64,21 @@ class RuleSet:
 class Policy:
     """All rule sets together.
 
-    For one account, a rule of a kind comes from the rule set whose scope fits the account's unit most closely: the
-    one that names the nearest unit above, and of two such, the one that names the unit's kind.
+    For one account, a rule of a kind comes from the rule set whose scope is the most specific for the account's unit:
+    the one that names the nearest unit above or, if equal, the one that names the unit's kind.
 
     Args:
 
         rule_sets: The rule sets, by their order in the configuration.
 
-        path_of: Returns the codes from the unit with this code up to the top; only the code itself if it is unknown.
+        path_of: Returns the codes from the unit with this code up to the top; only the code itself if the unit is
+            unknown.
 
-        since: Since when each rule set holds, by its name.
+        since: When each rule set started to apply, by its name.
 
-        time_zone: Where days begin and end.
+        time_zone: The time zone of days.
 
-        fingerprint: Changes whenever anything changes that deadlines depend on: rule sets, parameters, versions.
+        fingerprint: Changes with everything that deadlines depend on: rule sets, parameters, versions.
 
     Raises:
 
@@ -95,10 +96,10 @@ class Policy:
             self._require_harmony(kind, path)
 
     def evaluate(self, account: Account, unit: Unit, marks: Iterable[MetDeadline]) -> Evaluation:
-        """Ask the rules what they want of one account.
+        """Call the rules for one account.
 
-        Nobody is warned of a closing before which the product itself will renew the password. A rule that fails keeps
-        the others from nothing.
+        If the product will renew the password before a closure, the holder is not warned of it. A rule that fails
+        doesn't affect the others.
         """
         met = _by_rule_set(marks)
         found: list[Deadline] = []
@@ -127,9 +128,9 @@ class Policy:
         return self.planned(account, unit, marks).next_deadline
 
     def planned(self, account: Account, unit: Unit, marks: Iterable[MetDeadline]) -> Account:
-        """Return one account with its next deadline, what that asks for, and when the account is closed.
+        """Return one account with its next deadline, the action of that, and when the account is closed.
 
-        An account at which a rule failed is due: the next sweep asks the rule again.
+        An account at which a rule failed is due, so that the next sweep calls the rule again.
         """
         found = self.evaluate(account, unit, marks)
         first = next(iter(found.deadlines), None)
@@ -142,11 +143,11 @@ class Policy:
         )
 
     def observations(self, reports: Reports) -> list[Observation]:
-        """Let every monitor look, and return what they saw.
+        """Call every monitor, and return the observations.
 
         Args:
 
-            reports: Returns what a target says of itself.
+            reports: Returns the report of a target.
         """
         found = [
             (rule_set, observation)
@@ -158,11 +159,11 @@ class Policy:
 
     @staticmethod
     def unmet(deadlines: Iterable[Deadline], marks: Iterable[MetDeadline]) -> list[Deadline]:
-        """Return those of the deadlines of one account, or of one thing, that were not met yet, the earliest first."""
+        """Return the deadlines of one account or subject that were not met yet, the earliest first."""
         return _unmet(deadlines, _by_rule_set(marks))
 
     def _path(self, unit: Unit) -> Sequence[str]:
-        """Return the unit's path. Only what is above it is looked up: that is the same for many units."""
+        """Return the unit's path. Only the units above it are looked up, which are the same for many units."""
         return (unit.code, *self.path_of(unit.parent)) if unit.parent else (unit.code,)
 
     def _rules_for(self, kind: str, path: Sequence[str]) -> list[tuple[RuleSet, Rule]]:
@@ -178,15 +179,15 @@ class Policy:
         return [(rule_set, rule) for _, rule_set, rule in closest.values()]
 
     def password_life(self, now: datetime) -> timedelta | None:
-        """Return for how long a password that is set now stays in force, at the longest, where a rule ends that.
+        """Return how long a password that is set now is valid at most, if a rule ends that.
 
-        ``None`` if no rule does. A rule that fails counts as one that wants nothing.
+        ``None`` if no rule does. A rule that fails counts as a rule without deadlines.
         """
         lives = [self._password_life(kind, path, now) for kind, path in self._kinds_of_units()]
         return max((life for life in lives if life is not None), default=None)
 
     def _password_life(self, kind: str, path: Sequence[str], now: datetime) -> timedelta | None:
-        """Return for how long a password stays in force that is set now in a unit of this kind at this place."""
+        """Return how long a password is valid that is set now in a unit of this kind at this position."""
         account = Account(
             login="new", domain="", unit="", state=AccountState.OPEN, opened_at=now, password_changed_at=now
         )
@@ -199,7 +200,7 @@ class Policy:
         return min(ends) - now if ends else None
 
     def _kinds_of_units(self) -> Iterable[tuple[str, Sequence[str]]]:
-        """Yield one unit, as its kind and path, for each way in which scopes can meet."""
+        """Yield one unit, as its kind and path, for each combination in which scopes can overlap."""
         kinds = {kind for rules in self.rule_sets for kind in rules.scope.kinds} | {""}
         tops = {code for rules in self.rule_sets for code in rules.scope.under}
         return product(sorted(kinds), [(), *(tuple(self.path_of(code)) for code in sorted(tops))])

@@ -1,4 +1,4 @@
-"""Carries out what deadlines ask for, without the accounts for which that is not possible now."""
+"""Carries out the actions of deadlines, without the accounts for which that isn't possible now."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from provisioner.core.model import Operation, OperationKind
 from provisioner.core.model.text import Text
 from provisioner.core.policy.due import DueAction
 
-#: What is asked for, by login.
+#: The requested actions, by login.
 Changes = Mapping[str, tuple[DueAction, Deadline]]
 
 
 @attrs.frozen(kw_only=True)
 class Refusal:
-    """Something that is due and cannot be done as things are."""
+    """A due action that can't be done at present."""
 
     login: str
     deadline: Deadline
     reason: Text
-    #: The id of whoever holds the account.
+    #: The ID of the account's holder.
     holder: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class PolicyRun:
-    """One run for many deadlines. A person is told of all problems and nothing is done; here the rest goes on.
+    """One run for many deadlines. A problem with one account doesn't stop the others.
 
     Args:
 
-        engine: Carries it out, as its planner plans it.
+        engine: Carries out the plan of its planner.
 
-        changes: What is asked for.
+        changes: The requested actions.
     """
 
     engine: Engine
     changes: Changes
 
     def carry_out(self) -> Iterator[Operation | Refusal | Unchanged]:
-        """Plan everything, then carry it out as one run; yields what became of each account.
+        """Plan everything, then carry it out as one run. Yields the result for each account.
 
         Raises:
 
-            NotReadyError: Targets or channels cannot be used now. Nothing was changed.
+            NotReadyError: Targets or channels can't be used now. Nothing was changed.
 
-            TargetError: The personnel system cannot be asked. Nothing was changed.
+            TargetError: The personnel system can't be used. Nothing was changed.
 
-            StoreError: The store cannot be read or written.
+            StoreError: The store can't be read or written.
         """
         work: list[PlannedOperation] = []
         for (action, initiator), demands in self._by_initiator().items():
@@ -74,7 +74,7 @@ class PolicyRun:
     def _planned(
         self, kind: OperationKind, demands: Sequence[DueAction], initiator: Initiator
     ) -> tuple[Plan, Mapping[str, Text]]:
-        """Plan a change; returns the plan, and by login why it cannot be planned for the others."""
+        """Plan a change. Return the plan, and for the other accounts why they can't be planned, by login."""
         refused: dict[str, Text] = {}
         while left := [demand.account for demand in demands if demand.account.login not in refused]:
             try:
@@ -88,7 +88,7 @@ class PolicyRun:
         return Plan(), refused
 
     def _applied(self, work: Sequence[PlannedOperation]) -> Iterator[Operation | Refusal]:
-        """Carry a plan out, without the accounts of people who are out of reach."""
+        """Carry out a plan, without the accounts of people who can't be reached."""
         while work and not self.engine.context.retry.stop.is_set():
             try:
                 operations = self.engine.iter_apply(Plan(work=tuple(work)))
@@ -114,7 +114,7 @@ class PolicyRun:
 
 
 def _refused(demands: Iterable[DueAction], error: InputError | NotAuthorizedError) -> dict[str, Text]:
-    """Return why something cannot be done, by the login of the account that it is about."""
+    """Return why something can't be done, by the login of the account."""
     if isinstance(error, NotAuthorizedError):
         reasons = {denial.login: denial.denial.reason for denial in error.denials}
     else:

@@ -1,4 +1,4 @@
-"""What the rules would do in the days to come: a sweep a day, played on a copy of what is known."""
+"""Simulates the rules for future days: one sweep a day, on a copy of the stored data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from provisioner.core.policy.policy import Policy
 
 @attrs.frozen(kw_only=True)
 class Happening:
-    """Something that would happen to an account."""
+    """An action that would be carried out on an account."""
 
     login: str
     deadline: Deadline
@@ -29,21 +29,21 @@ class Happening:
 class Day:
     """One day of a simulation."""
 
-    #: The day, where the people are.
+    #: The day, in the time zone of days.
     date: date
-    #: When the sweep of that day is played, in UTC.
+    #: The time of the simulated sweep on that day, in UTC.
     at: datetime
-    #: What would happen, by login.
+    #: The actions, by login.
     happenings: tuple[Happening, ...]
 
     def count(self, action: Action) -> int:
-        """Return to how many accounts this would happen."""
+        """Return the number of accounts with this action."""
         return sum(happening.deadline.action is action for happening in self.happenings)
 
 
 @attrs.define(eq=False)
 class _Life:
-    """One account as the simulation leaves it."""
+    """The simulated state of one account."""
 
     account: Account
     unit: Unit
@@ -52,21 +52,21 @@ class _Life:
 
 @attrs.define(eq=False, kw_only=True)
 class Simulation:
-    """A copy of what is known, on which sweeps are played. Everything they try succeeds.
+    """A copy of the stored data, on which sweeps are simulated. All simulated actions succeed.
 
     Args:
 
         policy: The rules.
 
-        time_zone: Where days begin and end.
+        time_zone: The time zone of days.
 
-        may: Whether something may be done to an account of this unit.
+        may: Returns whether an action on an account of this unit is allowed.
     """
 
     policy: Policy
     time_zone: ZoneInfo
     may: Callable[[Account, Unit, Action], bool] = lambda *_: True
-    #: The rules that could not say what they want of an account, by login and by the names of rule set and rule.
+    #: The rules that failed for an account, by login and by the names of rule set and rule.
     failures: dict[tuple[str, str, str], RuleFailure] = attrs.field(factory=dict, init=False)
     _lives: dict[str, _Life] = attrs.field(factory=dict, init=False)
     _agenda: list[tuple[datetime, str]] = attrs.field(factory=list, init=False)
@@ -74,7 +74,7 @@ class Simulation:
     def add(
         self, accounts: Iterable[Account], units: Mapping[str, Unit], marks: Mapping[str, Sequence[MetDeadline]]
     ) -> None:
-        """Copy what is known of some accounts.
+        """Copy some accounts.
 
         Args:
 
@@ -82,7 +82,7 @@ class Simulation:
 
             units: Their units, by code.
 
-            marks: Which of their deadlines were met, by login.
+            marks: Their deadlines that were met, by login.
         """
         for account in accounts:
             known = {(mark.rule_set, mark.action): mark for mark in marks.get(account.login, ())}
@@ -90,13 +90,13 @@ class Simulation:
             self._plan_ahead(account.login)
 
     def days(self, start: datetime, count: int) -> Iterator[Day]:
-        """Play a sweep a day, the first one at *start* and the others at the same time of day.
+        """Simulate a sweep a day, the first one at *start* and the others at the same time of day.
 
         Args:
 
-            start: When the first sweep is played, in UTC.
+            start: The time of the first sweep, in UTC.
 
-            count: How many days.
+            count: The number of days.
         """
         for number in range(count):
             at = days_after(start, number, self.time_zone)
@@ -118,7 +118,7 @@ class Simulation:
             self._plan_ahead(login)
 
     def _live(self, life: _Life, deadline: Deadline, now: datetime) -> None:
-        """Do to an account what a deadline asks for."""
+        """Carry out the action of a deadline on a simulated account."""
         key = (deadline.rule_set, deadline.action)
         confirmed_at = life.marks[key].confirmed_at if key in life.marks else None
         life.marks[key] = MetDeadline(

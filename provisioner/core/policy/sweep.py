@@ -1,7 +1,7 @@
-"""Does what the rules want and is due, and nothing else.
+"""Carries out the due actions of the rules.
 
-A sweep costs what is due, not what exists: deadlines are stored, and only accounts whose deadline has come are read.
-What does not work stays due, so that the next sweep tries it again.
+The cost of a sweep depends on what is due, not on the number of accounts: deadlines are stored, and only accounts with
+a due deadline are read. Failed actions stay due, so that the next sweep tries again.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Changes, PolicyRun, Refusal
 from provisioner.core.policy.ports import Agenda
 
-#: How many due accounts are looked at together.
+#: The number of due accounts that are read together.
 PAGE = 500
 
-#: What an operation ends with here that another process has begun, or has made needless.
+#: The errors of operations that another process has started, or made unnecessary.
 _FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
 
 
@@ -48,19 +48,19 @@ class Sweep:
 
     Args:
 
-        agenda: The stored deadlines, and what is known.
+        agenda: The stored deadlines and the other stored data.
 
         policy: The rules.
 
-        engine: Carries out what they want, with its own planner, clock and journal.
+        engine: Carries out the actions, with its own planner, clock and journal.
 
-        notifier: Tells people.
+        notifier: Sends notices.
 
-        reports: Returns what a target says of itself; for monitors.
+        reports: Returns the report of a target; for monitors.
 
-        it_unit: The code of the IT unit, whose custodian hears what concerns nobody else.
+        it_unit: The code of the IT unit, whose custodian receives notices that concern nobody else.
 
-        clock_confirmed_by: Who says that the clock is right, whatever the store remembers; ``None`` if nobody does.
+        clock_confirmed_by: Who confirms that the clock is right; ``None`` if nobody does.
     """
 
     agenda: Agenda
@@ -71,23 +71,23 @@ class Sweep:
     it_unit: str = ""
     clock_confirmed_by: str | None = None
     _failures: list[Exception] = attrs.field(factory=list, init=False)
-    #: The ids of the operations that were left, and have been yielded.
+    #: The IDs of unfinished operations that have been yielded.
     _driven_on: set[str] = attrs.field(factory=set, init=False)
 
     def run(self) -> Iterator[Swept]:
-        """Drive on what is left, then do what is due. What was done, or could not be, is yielded as it ends.
+        """Resume unfinished operations, then carry out what is due. Each result is yielded when it is known.
 
         Raises:
 
-            NotReadyError: Targets or channels could not be used; whatever needs none of them was done all the same.
+            NotReadyError: Targets or channels couldn't be used; everything that doesn't need them was done.
 
-            TargetError: The personnel system could not be asked; likewise.
+            TargetError: The personnel system couldn't be used; the same applies.
 
-            Exception: The program failed at a part of the sweep; likewise.
+            Exception: The program failed at a part of the sweep; the same applies.
 
-            ClockError: The clock does not fit with when the store was used before. Nothing was done.
+            ClockError: The clock contradicts the last use of the store. Nothing was done.
 
-            StoreError: The store cannot be read or written.
+            StoreError: The store can't be read or written.
         """
         self._settle_clock()
         self.reschedule()
@@ -104,18 +104,18 @@ class Sweep:
             raise self._failures[0]
 
     def require_clock(self) -> None:
-        """Make sure that the clock can be believed. Changes nothing.
+        """Check that the clock is plausible. Changes nothing.
 
         Raises:
 
-            ClockError: It cannot, and nobody has confirmed it.
+            ClockError: It is not, and nobody has confirmed it.
         """
         known = self.agenda.clock.known_times()
         if known and self.clock_confirmed_by is None and (error := known.objection(self._now())):
             raise error
 
     def _settle_clock(self) -> None:
-        """Go on only if the clock can be believed, and do not believe what was stored by one that was ahead."""
+        """Continue only if the clock is plausible, and correct times that were stored while it was ahead."""
         self.require_clock()
         now, known, record = self._now(), self.agenda.clock.known_times(), self.engine.context.record
         if known and self.clock_confirmed_by is not None and known.objection(now):
@@ -127,9 +127,9 @@ class Sweep:
         self.agenda.clock.note(now)
 
     def reschedule(self) -> None:
-        """Compute all deadlines anew, if the rule sets are not those that the stored ones were computed with.
+        """Recalculate all deadlines if the rule sets differ from those of the stored deadlines.
 
-        It goes page by page, and after a crash on from where it was.
+        Works page by page, and continues after a crash.
         """
         schedule = self.agenda.schedule.state()
         if schedule.fingerprint != self.policy.fingerprint:
@@ -144,7 +144,7 @@ class Sweep:
         self.agenda.schedule.finish()
 
     def demands(self, accounts: Sequence[Account]) -> tuple[list[DueAction], list[RuleFailure]]:
-        """Return what is due now of each of these accounts, and which rules could not say."""
+        """Return the due actions on each of these accounts, and the rules that failed."""
         now, units = self._now(), self.agenda.units.get_many({account.unit for account in accounts})
         marks = self.agenda.marks.get_many([account.login for account in accounts])
         demands: list[DueAction] = []
@@ -161,7 +161,7 @@ class Sweep:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the program was asked to stop, so that the next sweep has to do what is left."""
+        """Whether the program was stopped, so that the next sweep has to do the rest."""
         return self.engine.context.retry.stop.is_set()
 
     def _note_rules(self) -> None:
@@ -177,7 +177,7 @@ class Sweep:
         self.policy.since = self.agenda.schedule.rule_sets_since()
 
     def _watch(self) -> Iterator[Notice | Observation]:
-        """Look after what is no account, and tell of what is due."""
+        """Call the monitors, and send the due notices."""
         observations = self.policy.observations(self.reports)
         marks = self.agenda.marks.get_many([observation.subject for observation in observations])
         custodian = self._custodian(self.it_unit)
@@ -198,7 +198,7 @@ class Sweep:
         return unit.custodian if unit else None
 
     def _on_page(self, accounts: Sequence[Account], shut: list[DueAction]) -> Iterator[Swept]:
-        """Do what is due of these accounts, and put aside what has to be closed."""
+        """Carry out the due actions on these accounts, and collect the accounts to close."""
         waiting = self._waiting(accounts)
         yield from (operation for operation in waiting.values() if operation.id not in self._driven_on)
         demands, failures = self.demands(accounts)
@@ -217,15 +217,15 @@ class Sweep:
         for notice in self._trying(self._tell(left, lambda item: item.warnings)):
             if notice.error is not None and notice.tried:
                 unreachable.add(notice.login)
-            if notice.login not in last_calls & unreachable:  # of these the closing is told
+            if notice.login not in last_calls & unreachable:  # for these, the closure is reported
                 yield notice
         shut += [demand for demand in left if demand.shut and demand.account.login not in last_calls - unreachable]
         self.plan_ahead(accounts)
 
     def _close(self, demands: Sequence[DueAction]) -> Iterator[Swept]:
-        """Close or delete in one run, so that a mass change is seen before the first closing.
+        """Close or delete in one run, so that a mass change is detected before the first closure.
 
-        What an earlier sweep was held back with still waits, and does not hold back the rest.
+        The held run of an earlier sweep still waits, and doesn't hold the rest.
         """
         unended = self.agenda.operations.unended([demand.account.login for demand in demands])
         held = {login: one for login, one in unended.items() if one.state is OperationState.STAGED}
@@ -238,9 +238,9 @@ class Sweep:
         yield from self._change(due)
 
     def _waiting(self, accounts: Sequence[Account]) -> Mapping[str, Operation]:
-        """Return the operations that are to be left alone for now, by login.
+        """Return the operations that must not be changed now, by login.
 
-        What was held back of a sweep is not among them: a renewal that works by now makes the closing unnecessary.
+        Held operations of a sweep are not among them: a rotation that succeeds now makes the closure unnecessary.
         """
         now, unended = self._now(), self.agenda.operations.unended([account.login for account in accounts])
         return {
@@ -271,7 +271,7 @@ class Sweep:
             yield from self.notifier.tell(notices, self._note, self._is_due)
 
     def _is_due(self, notice: Notice) -> bool:
-        """Whether a notice was not sent, and has not become needless, since the accounts were read."""
+        """Whether a notice was neither sent nor made unnecessary since the accounts were read."""
         marks = self.agenda.marks.get_many([notice.subject]).get(notice.subject, ())
         if not notice.login:
             return bool(self.policy.unmet([notice.deadline], marks))
@@ -283,14 +283,14 @@ class Sweep:
         self._meet(notice.subject, notice.deadline, login=notice.login, reference=notice.reference)
 
     def _responsible(self, account: Account, unit: Unit) -> str | None:
-        """Return who holds the account, or the custodian of the nearest unit above that has one."""
+        """Return the holder of the account, or the custodian of the nearest unit above that has one."""
         above: Unit | None = unit
         while account.holder is None and above and above.custodian is None:
             above = self.agenda.units.get_many([above.parent]).get(above.parent) if above.parent else None
         return account.holder or (above.custodian if above else None)
 
     def _change(self, changes: Changes) -> Iterator[Operation | Refusal]:
-        """Carry out what these deadlines ask for, in one run."""
+        """Carry out the actions of these deadlines in one run."""
         run = PolicyRun(engine=self.engine, changes=changes)
         for outcome in run.carry_out():
             if isinstance(outcome, Unchanged):
@@ -315,12 +315,12 @@ class Sweep:
         self.engine.context.record(event)
 
     def plan_ahead(self, accounts: Sequence[Account]) -> None:
-        """Store the next deadlines of accounts, as they are by now."""
+        """Store the current next deadlines of accounts."""
         known = self.agenda.accounts.get_many([account.login for account in accounts])
         self.agenda.schedule.save(self._rescheduled(list(known.values())))
 
     def _rescheduled(self, accounts: Sequence[Account]) -> list[Account]:
-        """Return those of these accounts whose deadlines have changed, with the new ones."""
+        """Return the accounts whose deadlines have changed, with the new ones."""
         units = self.agenda.units.get_many({account.unit for account in accounts})
         marks = self.agenda.marks.get_many([account.login for account in accounts])
         moved = []
@@ -336,7 +336,7 @@ class Sweep:
             yield operation
 
     def _trying(self, work: Iterator[SweptT]) -> Iterator[SweptT]:
-        """Go on with the rest of the sweep if this part of it fails, unless the store does."""
+        """Continue the sweep if this part of it fails, unless the store fails."""
         try:
             yield from work
         except StoreError:
@@ -346,17 +346,17 @@ class Sweep:
 
 
 def _is_stuck_in_renewal(operation: Operation | None) -> bool:
-    """Whether an account has a renewal that stopped half-way. That is no renewal, and puts off no closing."""
+    """Whether the rotation of an account has stopped. That is no renewal, and doesn't postpone a closure."""
     return operation is not None and operation.state is OperationState.INCOMPLETE and KINDS[operation.kind].renews
 
 
 def _is_in_other_hands(operation: Operation) -> bool:
-    """Whether another process was faster, and may have renewed the password by now."""
+    """Whether another process was faster, and may have renewed the password."""
     return operation.error is not None and operation.error.name in _FASTER
 
 
 def _each_once(accounts: Iterator[Account]) -> Iterator[Account]:
-    """Yield each account once, also if its new deadline has come as well: that is for the next sweep."""
+    """Yield each account once, even if its new deadline is due as well: the next sweep handles that."""
     seen: set[str] = set()
     for account in accounts:
         if account.login not in seen:
