@@ -377,7 +377,7 @@ class Authority:
 
         Args:
 
-            person: The id of the person.
+            person: The ID of the person.
 
             roles: One of these is sufficient.
 

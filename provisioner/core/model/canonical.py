@@ -11,7 +11,7 @@ from provisioner.core.model.text import printable_json
 
 
 def canonical_json(record: Mapping[str, object]) -> str:
-    """Return a record as JSON with sorted keys and no spaces, in the letters that people write.
+    """Return a record as JSON with sorted keys, no spaces, and letters unescaped.
 
     Only invisible characters are escaped.
     """
