@@ -126,7 +126,7 @@ _POLICY = CommandGroup(
             "Carry out what is due, such as warnings and rotations.", "provisioner.cli.commands.policy:sweep"
         ),
         "simulate": CommandSpec(
-            "Show what the policy would do on each of the next days.", "provisioner.cli.commands.policy:simulate"
+            "Show day by day what the policy would do.", "provisioner.cli.commands.policy:simulate"
         ),
         "confirm": CommandSpec("Confirm that a duty is done.", "provisioner.cli.commands.policy:confirm"),
         "staged": CommandSpec("List held runs.", "provisioner.cli.commands.held_runs:staged"),
@@ -138,7 +138,7 @@ _POLICY = CommandGroup(
 _AUDIT = CommandGroup(
     "Show, verify and export the audit log.",
     {
-        "list": CommandSpec("List the events in the audit log.", "provisioner.cli.commands.audit:list_"),
+        "list": CommandSpec("List events in the audit log.", "provisioner.cli.commands.audit:list_"),
         "verify": CommandSpec("Verify that the audit log is unchanged.", "provisioner.cli.commands.audit:verify"),
         "anchor": CommandSpec("Print an anchor of the audit log.", "provisioner.cli.commands.audit:anchor"),
         "export": CommandSpec("Export the audit log as JSON Lines or syslog.", "provisioner.cli.commands.audit:export"),

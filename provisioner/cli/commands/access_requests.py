@@ -159,7 +159,7 @@ def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
 def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode:
     """List access requests, latest first.
 
-    Executed requests have the state archived.
+    Executed requests have the state 'archived'.
     """
     with session.application() as app:
         wanted = FormState(state) if state else None

@@ -88,7 +88,7 @@ def list_(
     until: datetime | None,
     kind: str | None,
 ) -> ExitCode:
-    """List the events in the audit log.
+    """List events in the audit log.
 
     The command does not verify the audit log; 'audit verify' does.
     """

@@ -135,7 +135,7 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
 @json_option
 @click.pass_obj
 def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
-    """Show what the policy would do on each of the next days.
+    """Show day by day what the policy would do.
 
     Nothing changes. The command simulates one sweep a day, at the current time of day, and assumes that every action
     succeeds.

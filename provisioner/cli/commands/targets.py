@@ -23,7 +23,7 @@ from provisioner.services.targets import System, systems
 def list_(session: Session) -> ExitCode:
     """List targets and channels and their state.
 
-    The list is in the order in which operations use the systems. The command does not contact them; 'check' does.
+    Operations use the systems in the listed order. The command does not contact the systems; 'check' does.
     """
     with session.store() as store:
         found = systems(session.configuration, store, utc_now)
@@ -49,7 +49,7 @@ def list_(session: Session) -> ExitCode:
 def maintenance(session: Session, name: str, *, until: str | None, off: bool, reason: str, dry_run: bool) -> ExitCode:
     """Suspend a target or channel for maintenance.
 
-    During the maintenance, operations that need the target or channel wait, and no alarm is raised.
+    During maintenance, operations that need the target or channel wait, and no alarm is raised.
 
     Example:
 
