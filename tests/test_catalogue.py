@@ -20,9 +20,9 @@ from provisioner.catalogue import Catalogue
 from provisioner.cli.commands.runs import _COUNTED
 from provisioner.cli.help import paragraphs
 from provisioner.core.api import errors
-from provisioner.core.governance.access_requests import FormState
+from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.authority import Role
-from provisioner.core.governance.incidents import TroubleState, TroubleStep
+from provisioner.core.governance.incidents import IncidentState, IncidentStep
 from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
 from provisioner.core.model.quotations import bound, toml_problem
 from provisioner.core.model.text import Text
@@ -82,9 +82,9 @@ ENUMERATIONS: list[type[StrEnum]] = [
     PluginState,
     Verdict,
     Role,
-    FormState,
-    TroubleState,
-    TroubleStep,
+    RequestState,
+    IncidentState,
+    IncidentStep,
     Condition,
 ]
 WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}

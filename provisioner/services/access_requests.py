@@ -12,7 +12,7 @@ from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import Initiator, Plan, Unchanged
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Recorder
-from provisioner.core.governance.access_requests import AccessRequest, FormEvent, FormState
+from provisioner.core.governance.access_requests import AccessRequest, RequestEvent, RequestState
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import MASK, Privacy
 from provisioner.core.governance.request_service import AccessRequestDraft, RequestService
@@ -144,11 +144,15 @@ class AccessRequests:
 
             TargetError: The personnel system cannot be asked.
         """
-        form = self.find(request_id)
-        paper = scan_sha256 or form.scan_sha256
-        if (form.state, form.approver, form.scan_sha256) == (FormState.APPROVED, actor, paper):
-            return form
-        return self._recorded(self.rules.approve(form, actor, paper), dry_run=dry_run)
+        access_request = self.find(request_id)
+        paper = scan_sha256 or access_request.scan_sha256
+        if (access_request.state, access_request.approver, access_request.scan_sha256) == (
+            RequestState.APPROVED,
+            actor,
+            paper,
+        ):
+            return access_request
+        return self._recorded(self.rules.approve(access_request, actor, paper), dry_run=dry_run)
 
     def reject(self, request_id: str, *, actor: str, reason: str, dry_run: bool = False) -> AccessRequest:
         """Reject a request; see :meth:`~provisioner.core.governance.request_service.RequestService.reject`.
@@ -161,10 +165,10 @@ class AccessRequests:
 
             TargetError: The personnel system cannot be asked.
         """
-        form = self.find(request_id)
-        if form.state is FormState.REJECTED and form.approver == actor:
-            return form
-        return self._recorded(self.rules.reject(form, actor, reason), dry_run=dry_run)
+        access_request = self.find(request_id)
+        if access_request.state is RequestState.REJECTED and access_request.approver == actor:
+            return access_request
+        return self._recorded(self.rules.reject(access_request, actor, reason), dry_run=dry_run)
 
     def confirm_mobile(self, request_id: str, *, actor: str, dry_run: bool = False) -> MobileConfirmation:
         """Confirm the recipient's mobile number as the personnel system has it now.
@@ -205,20 +209,22 @@ class AccessRequests:
 
             TargetError: The personnel system cannot be asked.
         """
-        form = self.find(request_id)
-        operation = self._operation_of(form)
-        if form.state is FormState.ARCHIVED or (operation and operation.state is OperationState.DONE):
-            if operation and form.state is FormState.EXECUTING and not dry_run:
-                self.rules.archive(attrs.evolve(form, operation=operation.id))
-            return _done_already(form)
-        account = self.store.accounts.get_many([form.login]).get(form.login)
-        self.rules.require_ready(form, actor, self._recipient(form, account))
+        access_request = self.find(request_id)
+        operation = self._operation_of(access_request)
+        if access_request.state is RequestState.ARCHIVED or (operation and operation.state is OperationState.DONE):
+            if operation and access_request.state is RequestState.EXECUTING and not dry_run:
+                self.rules.archive(attrs.evolve(access_request, operation=operation.id))
+            return _done_already(access_request)
+        account = self.store.accounts.get_many([access_request.login]).get(access_request.login)
+        self.rules.require_ready(access_request, actor, self._recipient(access_request, account))
         if operation and not operation.state.ended:
             return self._continue(operation, actor, dry_run=dry_run)
-        plan = self._plan(form, account, Initiator(actor=actor, reason=form.reason, request=form.id))
+        plan = self._plan(
+            access_request, account, Initiator(actor=actor, reason=access_request.reason, request=access_request.id)
+        )
         if dry_run:
             return self.runs.preview(plan, viewer=actor)
-        return self.runs.start(plan, prepare=partial(self._begin, form, plan, actor))
+        return self.runs.start(plan, prepare=partial(self._begin, access_request, plan, actor))
 
     def execute_for(
         self, request_id: str, kind: OperationKind, login: str, *, actor: str, dry_run: bool = False
@@ -229,14 +235,16 @@ class AccessRequests:
 
             InputError: It is for another action, or for another account.
         """
-        form = self.find(request_id)
-        if (form.kind, form.login) != (kind, login):
-            values = {"id": form.id, "kind": form.kind.value, "login": form.login}
+        access_request = self.find(request_id)
+        if (access_request.kind, access_request.login) != (kind, login):
+            values = {"id": access_request.id, "kind": access_request.kind.value, "login": access_request.login}
             message = Text("request {id} asks for '{kind}' of {login}", values)
             raise InputError([Problem(field="request", message=message)])
-        return self.execute(form.id, actor=actor, dry_run=dry_run)
+        return self.execute(access_request.id, actor=actor, dry_run=dry_run)
 
-    def listed(self, *, viewer: str, state: FormState | None = None, login: str | None = None) -> list[AccessRequest]:
+    def listed(
+        self, *, viewer: str, state: RequestState | None = None, login: str | None = None
+    ) -> list[AccessRequest]:
         """Return requests as a person may read them, the latest first.
 
         Args:
@@ -261,24 +269,24 @@ class AccessRequests:
         self.rules.settle()
         return self.find(request_id)
 
-    def shown(self, form: AccessRequest, *, viewer: str) -> AccessRequest:
+    def shown(self, access_request: AccessRequest, *, viewer: str) -> AccessRequest:
         """Return a request as a person may read it. Those who may decide on it read all of it."""
-        [shown] = Privacy(self.authority, viewer).shown([form])
-        return form if shown != form and self.rules.may_decide(form, viewer) else shown
+        [shown] = Privacy(self.authority, viewer).shown([access_request])
+        return access_request if shown != access_request and self.rules.may_decide(access_request, viewer) else shown
 
-    def printable(self, form: AccessRequest, *, viewer: str) -> AccessRequest:
+    def printable(self, access_request: AccessRequest, *, viewer: str) -> AccessRequest:
         """Return a request as a person may print it.
 
         Raises:
 
             DeniedError: The person may not read who submitted it.
         """
-        shown = self.shown(form, viewer=viewer)
+        shown = self.shown(access_request, viewer=viewer)
         if shown.requester == MASK:
-            Privacy(self.authority, viewer).require(form)
+            Privacy(self.authority, viewer).require(access_request)
         return shown
 
-    def archive_of(self, form: AccessRequest, *, viewer: str) -> str:
+    def archive_of(self, access_request: AccessRequest, *, viewer: str) -> str:
         """Return the archived copy of a request, exactly as it was hashed.
 
         Raises:
@@ -287,11 +295,11 @@ class AccessRequests:
 
             InputError: It is not archived yet.
         """
-        if self.shown(form, viewer=viewer) != form:
-            Privacy(self.authority, viewer).require(form)
-        if form.archive is None:
+        if self.shown(access_request, viewer=viewer) != access_request:
+            Privacy(self.authority, viewer).require(access_request)
+        if access_request.archive is None:
             raise InputError([Problem(field="id", message=Text("the request is not archived yet"))])
-        return form.archive
+        return access_request.archive
 
     def _account(self, login: str, kind: OperationKind) -> Account:
         """Return what a request is about; an opening may be asked for before the account is there."""
@@ -299,22 +307,26 @@ class AccessRequests:
             return self.accounts.find_or_future(login)
         return self.accounts.find([login])[0]
 
-    def _recorded(self, event: FormEvent, *, dry_run: bool) -> AccessRequest:
+    def _recorded(self, event: RequestEvent, *, dry_run: bool) -> AccessRequest:
         if not dry_run:
             self.record(event)
         return event.form
 
-    def _operation_of(self, form: AccessRequest) -> Operation | None:
+    def _operation_of(self, access_request: AccessRequest) -> Operation | None:
         """Return the operation that carries a request out, if it was begun.
 
         Two officers may have begun at once. Then the request names the later operation, and the journal has the earlier
         one.
         """
-        named = self.store.operations.get_many([form.operation]).get(form.operation) if form.operation else None
-        if named or form.state is not FormState.EXECUTING:
+        named = (
+            self.store.operations.get_many([access_request.operation]).get(access_request.operation)
+            if access_request.operation
+            else None
+        )
+        if named or access_request.state is not RequestState.EXECUTING:
             return named
-        operations = self.store.operations.find(login=form.login)
-        return next((operation for operation in operations if operation.request == form.id), None)
+        operations = self.store.operations.find(login=access_request.login)
+        return next((operation for operation in operations if operation.request == access_request.id), None)
 
     def _continue(self, operation: Operation, actor: str, *, dry_run: bool) -> Run | RunPreview:
         if operation.state is OperationState.STAGED:
@@ -322,43 +334,47 @@ class AccessRequests:
         plan = Plan(work=(self.planner.again(operation),))
         return self.runs.preview(plan, viewer=actor) if dry_run else self.runs.start(plan)
 
-    def _begin(self, form: AccessRequest, plan: Plan, actor: str) -> None:
+    def _begin(self, access_request: AccessRequest, plan: Plan, actor: str) -> None:
         """Record by which operation a request is carried out; one for which nothing is left to do is archived."""
         if plan.refused:
             return
         for work in plan.work:
             if work.holder:  # the personnel system was asked again since the request was checked
-                self.rules.require_number(form, work.holder)
+                self.rules.require_number(access_request, work.holder)
         operation_id = plan.work[0].operation.id if plan.work else None
-        begun = self.rules.begin(form, actor, operation_id)
+        begun = self.rules.begin(access_request, actor, operation_id)
         if operation_id is None:
             self.rules.archive(begun)
 
-    def _plan(self, form: AccessRequest, account: Account | None, initiator: Initiator) -> Plan:
+    def _plan(self, access_request: AccessRequest, account: Account | None, initiator: Initiator) -> Plan:
         """Plan what a request asks for; an account that nobody knows is one that its unit is to get."""
         if account is None:
-            plan = self.planner.open_units(list(self.store.units.get_many([form.unit]).values()), initiator)
-            _require_login(form, plan)
+            plan = self.planner.open_units(list(self.store.units.get_many([access_request.unit]).values()), initiator)
+            _require_login(access_request, plan)
             return plan
-        if form.kind is OperationKind.HANDOVER:
-            return self.planner.hand_over(account, to=form.recipient or "", initiator=initiator)
-        return self.planner.plan(form.kind, [account], initiator)
+        if access_request.kind is OperationKind.HANDOVER:
+            return self.planner.hand_over(account, to=access_request.recipient or "", initiator=initiator)
+        return self.planner.plan(access_request.kind, [account], initiator)
 
-    def _recipient(self, form: AccessRequest, account: Account | None) -> str | None:
+    def _recipient(self, access_request: AccessRequest, account: Account | None) -> str | None:
         """Return who would receive the password today."""
-        if not KINDS[form.kind].delivers:
+        if not KINDS[access_request.kind].delivers:
             return None
-        if form.kind is OperationKind.HANDOVER:
-            return form.recipient
-        return account.holder if account else self.store.units.get_many([form.unit])[form.unit].custodian
+        if access_request.kind is OperationKind.HANDOVER:
+            return access_request.recipient
+        return (
+            account.holder
+            if account
+            else self.store.units.get_many([access_request.unit])[access_request.unit].custodian
+        )
 
 
-def _done_already(form: AccessRequest) -> Run:
-    reason = Text("request {id} was carried out already", {"id": form.id})
-    return Run((), unchanged=[Unchanged(login=form.login, reason=reason)], total=0)
+def _done_already(access_request: AccessRequest) -> Run:
+    reason = Text("request {id} was carried out already", {"id": access_request.id})
+    return Run((), unchanged=[Unchanged(login=access_request.login, reason=reason)], total=0)
 
 
-def _require_login(form: AccessRequest, plan: Plan) -> None:
+def _require_login(access_request: AccessRequest, plan: Plan) -> None:
     """Make sure that the account that would be opened is the one that was approved.
 
     Raises:
@@ -368,11 +384,11 @@ def _require_login(form: AccessRequest, plan: Plan) -> None:
     planned = [work.account.login for work in plan.work]
     others = [*(account.login for account in plan.unchanged), *(account.login for account in plan.refused)]
     for login in (*planned, *others):
-        if login != form.login:
+        if login != access_request.login:
             raise DeniedError(
                 "the unit {unit} has another login than when request {id} was submitted: {login}",
                 cure="submit a new request",
-                unit=form.unit,
-                id=form.id,
+                unit=access_request.unit,
+                id=access_request.id,
                 login=login,
             )

@@ -12,7 +12,7 @@ from provisioner.core.api.events import Event
 from provisioner.core.api.messages import ChooseLogin
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.holds import Staging
+from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import Guard
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.people import People
@@ -149,7 +149,7 @@ class Composition:
             context=self._context(planner, policy, record),
             planner=planner,
             records=self.store,
-            staging=Staging(guard=guard, records=self.store, record=record, now=self.now),
+            holds=Holds(guard=guard, records=self.store, record=record, now=self.now),
             calendar=self.calendar,
             require_current=request_service.require_current,
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.limits import StagedRun
+from provisioner.core.engine.limits import HeldRun
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import Operation
@@ -17,15 +17,15 @@ from provisioner.store import Store
 
 
 @attrs.frozen
-class HeldRun:
+class WaitingRun:
     """A run that waits for its release."""
 
-    run: StagedRun
+    run: HeldRun
     #: What is left of it: later operations on the same accounts replace their part.
     logins: Sequence[str]
 
 
-def held_runs(store: Store, authority: Authority, *, viewer: str) -> list[HeldRun]:
+def held_runs(store: Store, authority: Authority, *, viewer: str) -> list[WaitingRun]:
     """Return the runs that wait for a release.
 
     Args:
@@ -43,7 +43,7 @@ def held_runs(store: Store, authority: Authority, *, viewer: str) -> list[HeldRu
     privacy = Privacy(authority, viewer)
     waiting = {run: store.held_runs.operations(run.id) for run in store.held_runs.all()}
     return [
-        HeldRun(privacy.shown_run(run, left, store.accounts.get_many), [operation.login for operation in left])
+        WaitingRun(privacy.shown_run(run, left, store.accounts.get_many), [operation.login for operation in left])
         for run, left in waiting.items()
     ]
 
@@ -68,7 +68,7 @@ class HeldRuns:
     authority: Authority
     runs: Runs
 
-    def waiting(self, *, viewer: str) -> list[HeldRun]:
+    def waiting(self, *, viewer: str) -> list[WaitingRun]:
         """Return the runs that wait for a release; see :func:`held_runs`."""
         return held_runs(self.store, self.authority, viewer=viewer)
 
@@ -121,10 +121,10 @@ class HeldRuns:
             InputError: There is no such held run.
         """
         run_id = self._id(run_id)
-        ended = self.engine.staging.operations(run_id)
+        ended = self.engine.holds.operations(run_id)
         self._require_right(ended, actor)
         if not dry_run:
-            ended = self.engine.staging.discard(run_id, actor=actor, reason=reason)
+            ended = self.engine.holds.discard(run_id, actor=actor, reason=reason)
         return self.runs.shown(ended, viewer=actor)
 
     def _id(self, given: str) -> str:

@@ -14,13 +14,13 @@ from provisioner.core.engine.plan import Naming
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.incidents import (
-    Trouble,
-    TroubleEscalated,
-    TroubleEvent,
-    TroubleReported,
-    TroubleResolved,
-    TroubleState,
-    TroubleStep,
+    Incident,
+    IncidentEscalated,
+    IncidentEvent,
+    IncidentReported,
+    IncidentResolved,
+    IncidentState,
+    IncidentStep,
 )
 from provisioner.core.governance.privacy import MASK, Privacy
 from provisioner.core.model import Unit
@@ -31,7 +31,7 @@ from provisioner.services.parts import Clock
 from provisioner.store import Store
 from provisioner.store.ids import Named
 
-_STEPS = frozenset(TroubleStep)
+_STEPS = frozenset(IncidentStep)
 
 
 @attrs.frozen(kw_only=True)
@@ -39,56 +39,56 @@ class PastStep:
     """Something that happened to a report."""
 
     at: datetime
-    kind: TroubleStep
+    kind: IncidentStep
     actor: str
     #: The code of the unit that handled the report from then on.
     unit: str
 
 
 @attrs.frozen(kw_only=True)
-class HandledTrouble:
+class HandledIncident:
     """A report and the unit that handles it, as one person may read them."""
 
-    trouble: Trouble
+    incident: Incident
     unit: Unit
     #: What happened to the report, where it is asked for.
     steps: tuple[PastStep, ...] = ()
 
 
-def find_trouble(store: Store, trouble_id: str) -> Trouble:
+def find_incident(store: Store, incident_id: str) -> Incident:
     """Return a report.
 
     Args:
 
         store: What is known.
 
-        trouble_id: Its id, or the first characters of it.
+        incident_id: Its id, or the first characters of it.
 
     Raises:
 
         InputError: There is none, or several ids begin like this.
     """
-    trouble = store.incidents.get(find_id(store, Named.TROUBLE, trouble_id))
-    if trouble is None:
-        message = Text("there is no report of trouble {id}", {"id": trouble_id})
+    incident = store.incidents.get(find_id(store, Named.INCIDENT, incident_id))
+    if incident is None:
+        message = Text("there is no report of trouble {id}", {"id": incident_id})
         raise InputError([Problem(field="id", message=message)])
-    return trouble
+    return incident
 
 
-def shown_troubles(store: Store, privacy: Privacy, troubles: Iterable[Trouble]) -> list[HandledTrouble]:
+def shown_troubles(store: Store, privacy: Privacy, troubles: Iterable[Incident]) -> list[HandledIncident]:
     """Return reports and the units that handle them, as somebody may read them."""
     given = list(troubles)
-    units = store.units.get_many({trouble.unit for trouble in given})
+    units = store.units.get_many({incident.unit for incident in given})
     shown_units = {unit.code: unit for unit in privacy.shown(units.values())}
-    shown = privacy.shown(given, readers=lambda trouble: (units[trouble.unit].custodian,))
-    return [HandledTrouble(trouble=trouble, unit=shown_units[trouble.unit]) for trouble in shown]
+    shown = privacy.shown(given, readers=lambda incident: (units[incident.unit].custodian,))
+    return [HandledIncident(incident=incident, unit=shown_units[incident.unit]) for incident in shown]
 
 
-def shown_with_steps(store: Store, privacy: Privacy, trouble: Trouble) -> HandledTrouble:
+def shown_with_steps(store: Store, privacy: Privacy, incident: Incident) -> HandledIncident:
     """Return a report with all that happened to it, as somebody may read it. A masked report names nobody."""
-    [handled] = shown_troubles(store, privacy, [trouble])
-    steps = _steps(store, trouble)
-    if handled.trouble.reporter == MASK:
+    [handled] = shown_troubles(store, privacy, [incident])
+    steps = _steps(store, incident)
+    if handled.incident.reporter == MASK:
         steps = [attrs.evolve(step, actor=MASK) for step in steps]
     return attrs.evolve(handled, steps=tuple(steps))
 
@@ -122,7 +122,7 @@ class Incidents:
     record: Recorder
     now: Clock
 
-    def report(self, login: str, text: str, *, actor: str, dry_run: bool = False) -> Trouble:
+    def report(self, login: str, text: str, *, actor: str, dry_run: bool = False) -> Incident:
         """Report that a login does not work. An open report of the same person with this text is returned instead.
 
         Args:
@@ -140,10 +140,10 @@ class Incidents:
             InputError: There is no such account.
         """
         [account] = known_accounts(self.store, self.naming, [login])
-        for known in self.store.incidents.find(state=TroubleState.OPEN, login=account.login):
+        for known in self.store.incidents.find(state=IncidentState.OPEN, login=account.login):
             if (known.reporter, known.text) == (actor, text):
                 return known
-        trouble = Trouble(
+        incident = Incident(
             id=str(uuid.uuid4()),
             login=account.login,
             text=text,
@@ -151,9 +151,9 @@ class Incidents:
             reported_at=self.now(),
             unit=account.unit,
         )
-        return self._recorded(TroubleReported, trouble, actor, dry_run=dry_run)
+        return self._recorded(IncidentReported, incident, actor, dry_run=dry_run)
 
-    def escalate(self, trouble_id: str, *, actor: str, dry_run: bool = False) -> Trouble:
+    def escalate(self, incident_id: str, *, actor: str, dry_run: bool = False) -> Incident:
         """Pass a report on to the unit above, and from the top to the IT unit.
 
         Raises:
@@ -162,18 +162,18 @@ class Incidents:
 
             DeniedError: The actor is neither who reported it, nor the custodian or an officer of the unit.
         """
-        trouble = find_trouble(self.store, trouble_id)
-        _require_open(trouble)
-        if actor != trouble.reporter:
-            self._require_handler(trouble, actor)
-        return self._recorded(TroubleEscalated, trouble.moved_to(self._above(trouble)), actor, dry_run=dry_run)
+        incident = find_incident(self.store, incident_id)
+        _require_open(incident)
+        if actor != incident.reporter:
+            self._require_handler(incident, actor)
+        return self._recorded(IncidentEscalated, incident.moved_to(self._above(incident)), actor, dry_run=dry_run)
 
-    def resolve(self, trouble_id: str, text: str, *, actor: str, dry_run: bool = False) -> Trouble:
+    def resolve(self, incident_id: str, text: str, *, actor: str, dry_run: bool = False) -> Incident:
         """Close a report. A report that is closed with this text is returned as it is.
 
         Args:
 
-            trouble_id: The report.
+            incident_id: The report.
 
             text: What helped. It is kept permanently, so it must not contain a password.
 
@@ -187,61 +187,61 @@ class Incidents:
 
             DeniedError: The actor is neither the custodian nor an officer of the unit.
         """
-        trouble = find_trouble(self.store, trouble_id)
-        if (trouble.state, trouble.resolution) == (TroubleState.RESOLVED, text):
-            return trouble
-        _require_open(trouble)
-        self._require_handler(trouble, actor)
-        return self._recorded(TroubleResolved, trouble.resolved(text), actor, dry_run=dry_run)
+        incident = find_incident(self.store, incident_id)
+        if (incident.state, incident.resolution) == (IncidentState.RESOLVED, text):
+            return incident
+        _require_open(incident)
+        self._require_handler(incident, actor)
+        return self._recorded(IncidentResolved, incident.resolved(text), actor, dry_run=dry_run)
 
-    def _require_handler(self, trouble: Trouble, actor: str) -> None:
+    def _require_handler(self, incident: Incident, actor: str) -> None:
         """Make sure that the actor handles the report: the unit's custodian, or an officer for the unit.
 
         Raises:
 
             DeniedError: The actor does not; the cure says who does.
         """
-        if actor != self._unit(trouble).custodian:
-            self.authority.require(actor, {Role.OFFICER}, trouble.unit)
+        if actor != self._unit(incident).custodian:
+            self.authority.require(actor, {Role.OFFICER}, incident.unit)
 
-    def _above(self, trouble: Trouble) -> str:
+    def _above(self, incident: Incident) -> str:
         """Return the code of the unit that handles the report next.
 
         Raises:
 
             InputError: There is none.
         """
-        parent = self._unit(trouble).parent
-        if parent and trouble.unit != self.it_unit:
+        parent = self._unit(incident).parent
+        if parent and incident.unit != self.it_unit:
             return parent
-        if self.it_unit and trouble.unit != self.it_unit and self.store.units.get_many([self.it_unit]):
+        if self.it_unit and incident.unit != self.it_unit and self.store.units.get_many([self.it_unit]):
             return self.it_unit
-        raise InputError([Problem(subject=trouble.id, field="id", message=Text("there is no unit above"))])
+        raise InputError([Problem(subject=incident.id, field="id", message=Text("there is no unit above"))])
 
-    def _unit(self, trouble: Trouble) -> Unit:
-        return self.store.units.get_many([trouble.unit])[trouble.unit]
+    def _unit(self, incident: Incident) -> Unit:
+        return self.store.units.get_many([incident.unit])[incident.unit]
 
-    def _recorded(self, make: type[TroubleEvent], trouble: Trouble, actor: str, *, dry_run: bool) -> Trouble:
+    def _recorded(self, make: type[IncidentEvent], incident: Incident, actor: str, *, dry_run: bool) -> Incident:
         if not dry_run:
-            self.record(make(at=self.now(), actor=actor, login=trouble.login, trouble=trouble))
-        return trouble
+            self.record(make(at=self.now(), actor=actor, login=incident.login, trouble=incident))
+        return incident
 
 
-def _require_open(trouble: Trouble) -> None:
-    if trouble.state is not TroubleState.OPEN:
-        raise InputError([Problem(subject=trouble.id, field="id", message=Text("the trouble is resolved already"))])
+def _require_open(incident: Incident) -> None:
+    if incident.state is not IncidentState.OPEN:
+        raise InputError([Problem(subject=incident.id, field="id", message=Text("the trouble is resolved already"))])
 
 
-def _steps(store: Store, trouble: Trouble) -> list[PastStep]:
+def _steps(store: Store, incident: Incident) -> list[PastStep]:
     """Return what happened to a report, from the audit log."""
-    bodies = [json.loads(event.body) for event in store.audit_log.entries(login=trouble.login) if event.kind in _STEPS]
+    bodies = [json.loads(event.body) for event in store.audit_log.entries(login=incident.login) if event.kind in _STEPS]
     return [
         PastStep(
             at=datetime.fromisoformat(body["at"]),
-            kind=TroubleStep(body["kind"]),
+            kind=IncidentStep(body["kind"]),
             actor=body["actor"],
             unit=body["trouble"]["unit"],
         )
         for body in bodies
-        if body["trouble"]["id"] == trouble.id
+        if body["trouble"]["id"] == incident.id
     ]

@@ -166,7 +166,7 @@ class Runs:
         changes = preview(plan.work, self.engine.context.targets)
         return RunPreview(
             plan=attrs.evolve(plan, work=tuple(work)),
-            excess=self.engine.staging.excess(plan.work),
+            excess=self.engine.holds.excess(plan.work),
             unusable=tuple(unusable),
             changes=tuple(privacy.shown_foreseen(list(changes), operations, self.store.accounts.get_many)),
         )

@@ -10,13 +10,13 @@ from sqlalchemy import Select, insert, select
 from provisioner.core.api.events import Event
 from provisioner.core.governance.access_requests import (
     AccessRequest,
-    FormEvent,
-    FormState,
     MobileConfirmed,
     RequestApproved,
     RequestArchived,
     RequestBegun,
+    RequestEvent,
     RequestRejected,
+    RequestState,
     RequestSubmitted,
 )
 from provisioner.core.model import OperationState
@@ -25,7 +25,7 @@ from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, as_row, revise
 from provisioner.store.db.tables import operations, requests
 
-_OPEN = [state for state in FormState if state.is_open]
+_OPEN = [state for state in RequestState if state.is_open]
 
 _SUBMIT = insert(requests)
 _REVISE = revise(requests)
@@ -35,7 +35,7 @@ def _submitted(event: RequestSubmitted) -> Iterable[Change]:
     yield _SUBMIT, as_row(event.form)
 
 
-def _revised(event: FormEvent) -> Iterable[Change]:
+def _revised(event: RequestEvent) -> Iterable[Change]:
     yield _REVISE, as_row(event.form) | {"this": event.form.id}
 
 
@@ -72,7 +72,7 @@ class StoredAccessRequests:
 
     def executing_operations(self) -> Collection[str]:
         """Return the ids of the operations that carry out requests which are not archived."""
-        query = select(requests.c.operation).where(requests.c.state == FormState.EXECUTING)
+        query = select(requests.c.operation).where(requests.c.state == RequestState.EXECUTING)
         return {row.operation for row in self._reader.all(query) if row.operation}
 
     def carried_out(self) -> Sequence[AccessRequest]:
@@ -80,11 +80,11 @@ class StoredAccessRequests:
         query = (
             select(requests)
             .join(operations, operations.c.id == requests.c.operation)
-            .where(requests.c.state == FormState.EXECUTING, operations.c.state == OperationState.DONE)
+            .where(requests.c.state == RequestState.EXECUTING, operations.c.state == OperationState.DONE)
         )
         return self._requests(query)
 
-    def find(self, *, state: FormState | None = None, login: str | None = None) -> Iterator[AccessRequest]:
+    def find(self, *, state: RequestState | None = None, login: str | None = None) -> Iterator[AccessRequest]:
         """Yield requests, the latest first.
 
         Args:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, func, select, update
 
 from provisioner.core.api.events import Event
-from provisioner.core.engine.limits import OperationStaged, RunDiscarded, RunReleased, RunStaged, StagedRun
+from provisioner.core.engine.limits import HeldRun, OperationHeld, RunDiscarded, RunHeld, RunReleased
 from provisioner.core.model import (
     Operation,
     OperationState,
@@ -34,7 +34,7 @@ _STAGE = (
 )
 
 
-def _kept(event: RunStaged) -> Iterable[Change]:
+def _kept(event: RunHeld) -> Iterable[Change]:
     yield _KEEP, as_row(event.run)
 
 
@@ -46,15 +46,15 @@ def _discarded(event: RunDiscarded) -> Iterable[Change]:
     yield _DISCARD, {"run": event.run, "at": event.at, "why": event.error}
 
 
-def _staged(event: OperationStaged) -> Iterable[Change]:
+def _staged(event: OperationHeld) -> Iterable[Change]:
     yield _STAGE, {"this": event.operation_id, "run": event.run, "why": event.error}
 
 
 CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
-    RunStaged: _kept,
+    RunHeld: _kept,
     RunReleased: _released,
     RunDiscarded: _discarded,
-    OperationStaged: _staged,
+    OperationHeld: _staged,
 }
 
 
@@ -78,7 +78,7 @@ class StoredHeldRuns:
         )
         return list(with_steps(self._reader, self._reader.all(query)))
 
-    def all(self) -> Sequence[StagedRun]:
+    def all(self) -> Sequence[HeldRun]:
         """Return the runs of which operations still wait, the oldest first, with how many they are."""
         held = and_(operations.c.staging == staged_runs.c.id, operations.c.state == OperationState.STAGED)
         waiting = select(func.count()).select_from(operations).where(held).scalar_subquery().label("waiting")
@@ -86,5 +86,5 @@ class StoredHeldRuns:
         return [_staged_run(**row._asdict()) for row in self._reader.all(query.where(waiting > 0))]
 
 
-def _staged_run(*, waiting: int, **fields: Any) -> StagedRun:
-    return StagedRun(**{**fields, "operations": waiting})
+def _staged_run(*, waiting: int, **fields: Any) -> HeldRun:
+    return HeldRun(**{**fields, "operations": waiting})

@@ -18,7 +18,7 @@ class Named(Enum):
     HANDOVER = auto()
     REQUEST = auto()
     RUN = auto()
-    TROUBLE = auto()
+    INCIDENT = auto()
 
 
 _COLUMNS: Mapping[Named, Column[str]] = {
@@ -26,7 +26,7 @@ _COLUMNS: Mapping[Named, Column[str]] = {
     Named.HANDOVER: handovers.c.operation_id,
     Named.REQUEST: requests.c.id,
     Named.RUN: staged_runs.c.id,
-    Named.TROUBLE: troubles.c.id,
+    Named.INCIDENT: troubles.c.id,
 }
 
 #: Comes after every character of an id.

@@ -9,12 +9,12 @@ from sqlalchemy import insert, select
 
 from provisioner.core.api.events import Event
 from provisioner.core.governance.incidents import (
-    Trouble,
-    TroubleEscalated,
-    TroubleEvent,
-    TroubleReported,
-    TroubleResolved,
-    TroubleState,
+    Incident,
+    IncidentEscalated,
+    IncidentEvent,
+    IncidentReported,
+    IncidentResolved,
+    IncidentState,
 )
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
@@ -26,18 +26,18 @@ _REPORT = insert(troubles)
 _REVISE = revise(troubles)
 
 
-def _reported(event: TroubleReported) -> Iterable[Change]:
+def _reported(event: IncidentReported) -> Iterable[Change]:
     yield _REPORT, as_row(event.trouble)
 
 
-def _revised(event: TroubleEvent) -> Iterable[Change]:
+def _revised(event: IncidentEvent) -> Iterable[Change]:
     yield _REVISE, as_row(event.trouble) | {"this": event.trouble.id}
 
 
 CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
-    TroubleReported: _reported,
-    TroubleEscalated: _revised,
-    TroubleResolved: _revised,
+    IncidentReported: _reported,
+    IncidentEscalated: _revised,
+    IncidentResolved: _revised,
 }
 
 
@@ -52,14 +52,14 @@ class StoredIncidents:
     def __init__(self, database: Database) -> None:
         self._reader = Reader(database)
 
-    def get(self, incident_id: str, /) -> Trouble | None:
+    def get(self, incident_id: str, /) -> Incident | None:
         """Return the incident with this id; ``None`` if there is none."""
         found = self._reader.all(select(troubles).where(troubles.c.id == incident_id))
-        return Trouble(**found[0]._asdict()) if found else None
+        return Incident(**found[0]._asdict()) if found else None
 
     def find(
-        self, *, state: TroubleState | None = None, login: str | None = None, under: str | None = None
-    ) -> Iterator[Trouble]:
+        self, *, state: IncidentState | None = None, login: str | None = None, under: str | None = None
+    ) -> Iterator[Incident]:
         """Yield incidents, the latest first.
 
         Args:
@@ -78,4 +78,4 @@ class StoredIncidents:
         if under is not None:
             query = query.where(troubles.c.unit.in_(codes_under([under])))
         for page in self._reader.pages(query, troubles.c.reported_at, troubles.c.id, latest_first=True):
-            yield from (Trouble(**row._asdict()) for row in page)
+            yield from (Incident(**row._asdict()) for row in page)

@@ -54,7 +54,7 @@ def handover_id(office: Office) -> str:
     return str(seen(office, ADMINISTRATOR, "handover", "list")["items"][0]["id"])
 
 
-@pytest.fixture(name="form_id")
+@pytest.fixture(name="request_id")
 def _form_id(office: Office) -> str:
     command = "request", "submit", "arge46", "--kind", "rotate", "--reason", "illness"
     return str(seen(office, HOLDER, *command)["id"])
@@ -177,27 +177,33 @@ class TestRequests:
     """Request forms."""
 
     @pytest.mark.parametrize("actor", READERS)
-    def test_are_read_by_who_has_a_part(self, office: Office, form_id: str, actor: str) -> None:
-        form = seen(office, actor, "request", "show", form_id)
+    def test_are_read_by_who_has_a_part(self, office: Office, request_id: str, actor: str) -> None:
+        access_request = seen(office, actor, "request", "show", request_id)
 
-        assert (form["requester"], form["recipient"], form["reason"]) == ("1002", "1002", "illness")
+        assert (access_request["requester"], access_request["recipient"], access_request["reason"]) == (
+            "1002",
+            "1002",
+            "illness",
+        )
 
-    def test_are_read_by_who_decides(self, office: Office, form_id: str) -> None:
-        assert seen(office, SUPERVISOR, "request", "show", form_id)["reason"] == "illness"
-        assert by(office, SUPERVISOR, "request", "show", form_id, "--html", office.config.parent / "f.html").code == 0
+    def test_are_read_by_who_decides(self, office: Office, request_id: str) -> None:
+        assert seen(office, SUPERVISOR, "request", "show", request_id)["reason"] == "illness"
+        assert (
+            by(office, SUPERVISOR, "request", "show", request_id, "--html", office.config.parent / "f.html").code == 0
+        )
 
     @pytest.mark.parametrize("actor", HIDDEN_FROM)
-    def test_are_masked_for_others(self, office: Office, form_id: str, actor: str) -> None:
+    def test_are_masked_for_others(self, office: Office, request_id: str, actor: str) -> None:
         shown = [
             office.type(*mode, "--actor", actor, "request", *command).out
             for mode in ((), ("--json",))
-            for command in (("show", form_id), ("list",))
+            for command in (("show", request_id), ("list",))
         ]
 
         assert all("***" in out for out in shown)
         assert not any(word in out for out in shown for word in ("1002", "illness"))
         for more in (("--html", office.config.parent / "f.html"), ("--archived",)):
-            assert by(office, actor, "request", "show", form_id, *more).code == 3
+            assert by(office, actor, "request", "show", request_id, *more).code == 3
 
     @pytest.mark.parametrize("more", [(), ("--dry-run",)])
     def test_do_not_tell_who_holds_an_account_to_who_asks(self, office: Office, more: tuple[str, ...]) -> None:
@@ -212,20 +218,20 @@ class TestRequests:
 class TestTroubles:
     """Reports of trouble."""
 
-    @pytest.fixture(name="trouble_id")
+    @pytest.fixture(name="incident_id")
     def _trouble_id(self, office: Office) -> str:
         return str(seen(office, "1003", "trouble", "report", "arge46", "--text", "after my illness")["id"])
 
     @pytest.mark.parametrize("actor", [OFFICER, ADMINISTRATOR, "1002", "1003"])
-    def test_are_read_by_who_reported_or_handles_them(self, office: Office, trouble_id: str, actor: str) -> None:
-        assert seen(office, actor, "trouble", "show", trouble_id)["text"] == "after my illness"
+    def test_are_read_by_who_reported_or_handles_them(self, office: Office, incident_id: str, actor: str) -> None:
+        assert seen(office, actor, "trouble", "show", incident_id)["text"] == "after my illness"
 
     @pytest.mark.parametrize("actor", HIDDEN_FROM)
-    def test_are_masked_for_others(self, office: Office, trouble_id: str, actor: str) -> None:
+    def test_are_masked_for_others(self, office: Office, incident_id: str, actor: str) -> None:
         shown = [
             office.type(*mode, "--actor", actor, "trouble", *command).out
             for mode in ((), ("--json",))
-            for command in (("show", trouble_id), ("list",))
+            for command in (("show", incident_id), ("list",))
         ]
 
         assert all("***" in out for out in shown)

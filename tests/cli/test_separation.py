@@ -51,16 +51,16 @@ def name_custodian(office: Office, actor: str, custodian: str, code: str = "ar-g
     return by(office, actor, "unit", "import", units)
 
 
-def form(office: Office, requester: str, kind: str, *more: object) -> str:
+def access_request(office: Office, requester: str, kind: str, *more: object) -> str:
     answer = by(office, requester, "request", "submit", "arge46", "--kind", kind, "--reason", "x", *more)
     assert answer.code == 0, answer
     return str(answer.json["id"])
 
 
 def approved(office: Office, *args: Any) -> str:
-    form_id = form(office, *args)
-    assert by(office, "1001", "request", "approve", form_id).code == 0
-    return form_id
+    request_id = access_request(office, *args)
+    assert by(office, "1001", "request", "approve", request_id).code == 0
+    return request_id
 
 
 class TestHandover:
@@ -74,9 +74,9 @@ class TestHandover:
         assert cure(answer).endswith("without a form it can be done by Ayşe Işık (3001), Ayşe Işık (3002)")
 
     def test_by_an_officer_with_a_form_is_done(self, office: Office) -> None:
-        form_id = approved(office, "1002", "handover", "--to", "1003")
+        request_id = approved(office, "1002", "handover", "--to", "1003")
 
-        assert by(office, "2001", "request", "execute", form_id).code == 0
+        assert by(office, "2001", "request", "execute", request_id).code == 0
 
     def test_that_follows_the_personnel_data_is_done(self, office: Office) -> None:
         assert name_custodian(office, "3001", "1003").code == 0
@@ -129,18 +129,18 @@ class TestForm:
     def test_is_not_carried_out_by_who_receives_the_password(self, office: Office) -> None:
         name_custodian(office, "3001", "2001")
         assert by(office, "3001", "handover", "arge46", "--to", "2001").code == 0
-        form_id = approved(office, "1002", "rotate")
+        request_id = approved(office, "1002", "rotate")
 
-        assert "the officer receives no password" in cure(by(office, "2001", "request", "execute", form_id))
-        assert by(office, "2002", "request", "execute", form_id).code == 0
+        assert "the officer receives no password" in cure(by(office, "2001", "request", "execute", request_id))
+        assert by(office, "2002", "request", "execute", request_id).code == 0
 
     @pytest.mark.parametrize("actor", ["2001", "3001"], ids=["officer", "administrator"])
     def test_is_not_carried_out_by_a_stand_in_of_who_asks_and_receives(self, office: Office, actor: str) -> None:
-        form_id = approved(office, "1002", "rotate")
+        request_id = approved(office, "1002", "rotate")
         delegate(office, "1002", actor, role="supervisor")
 
-        assert "the officer receives no password" in cure(by(office, actor, "request", "execute", form_id))
-        assert by(office, "2002", "request", "execute", form_id).code == 0
+        assert "the officer receives no password" in cure(by(office, actor, "request", "execute", request_id))
+        assert by(office, "2002", "request", "execute", request_id).code == 0
 
     def test_names_no_officer_who_receives_the_password(self, office: Office) -> None:
         command = "request", "submit", "arge46", "--kind", "handover", "--to", "2001", "--officer", "2001"
@@ -149,10 +149,10 @@ class TestForm:
 
     def test_is_for_the_receiver_that_was_approved(self, office: Office) -> None:
         """Another custodian in the personnel data does not change who receives the account of a form."""
-        form_id = approved(office, "1002", "handover", "--to", "1003")
+        request_id = approved(office, "1002", "handover", "--to", "1003")
         name_custodian(office, "3001", "1001")
 
-        assert by(office, "2001", "request", "execute", form_id).code == 0
+        assert by(office, "2001", "request", "execute", request_id).code == 0
         with office.open() as store:
             assert store.accounts.get_many(["arge46"])["arge46"].holder == "1003"
 

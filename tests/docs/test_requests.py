@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli.lazy import CommandGroup
-from provisioner.cli.render.documents import form_document, grant_document, trouble_document
+from provisioner.cli.render.documents import form_document, grant_document, incident_document
 from provisioner.cli.table import COMMANDS
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import Role, RoleAssignment
-from provisioner.core.governance.incidents import Trouble
+from provisioner.core.governance.incidents import Incident
 from provisioner.core.model import OperationKind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "requests.md").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ DOCUMENTS = {
     "A request": form_document(
         AccessRequest(id="1", kind=OperationKind.CLOSE, login="1", unit="1", requester="1", reason="", submitted_at=NOW)
     ),
-    "A report": trouble_document(Trouble(id="1", login="1", text="", reporter="1", reported_at=NOW, unit="1"), None),
+    "A report": incident_document(Incident(id="1", login="1", text="", reporter="1", reported_at=NOW, unit="1"), None),
 }
 
 

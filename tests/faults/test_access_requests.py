@@ -16,7 +16,7 @@ import pytest
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.api.events import Event
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.governance.access_requests import FormState
+from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.authority import Role
 from provisioner.core.model import OperationKind, Person
 from provisioner.testing import samples
@@ -137,6 +137,6 @@ def test_a_crash_at_any_point_leaves_a_request_that_is_carried_out(
     execute(heir, request_id)
 
     request = heir.app.access_requests.current(request_id)
-    assert (request.state, request.officer) == (FormState.ARCHIVED, OFFICER)
+    assert (request.state, request.officer) == (RequestState.ARCHIVED, OFFICER)
     assert world.valid() == [world.passwords()[-1:]] * 2
     assert heir.resume() == []

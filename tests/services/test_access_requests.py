@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import DeniedError, InputError
-from provisioner.core.governance.access_requests import AccessRequest, FormState, RequestBegun
+from provisioner.core.governance.access_requests import AccessRequest, RequestBegun, RequestState
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import OperationKind, OperationState
 from provisioner.services.application import Application
@@ -16,19 +16,19 @@ from tests.services.conftest import PERSONS, UNITS, Observer
 OFFICER, SUPERVISOR, REQUESTER, OTHER = "9000", "1001", "1003", "1002"
 
 
-@pytest.fixture(name="form")
+@pytest.fixture(name="access_request")
 def _form(app: Application) -> AccessRequest:
     """Return a request to open the account of a unit."""
     return app.access_requests.submit("arge46", OperationKind.CREATE, actor=REQUESTER, reason="a new unit")
 
 
 @pytest.fixture(name="approved")
-def _approved(app: Application, form: AccessRequest) -> AccessRequest:
-    return app.access_requests.approve(form.id, actor=SUPERVISOR)
+def _approved(app: Application, access_request: AccessRequest) -> AccessRequest:
+    return app.access_requests.approve(access_request.id, actor=SUPERVISOR)
 
 
-def executed(app: Application, form: AccessRequest) -> Run:
-    run = app.access_requests.execute(form.id, actor=OFFICER)
+def executed(app: Application, access_request: AccessRequest) -> Run:
+    run = app.access_requests.execute(access_request.id, actor=OFFICER)
     assert isinstance(run, Run)
     run.wait()
     return run
@@ -37,20 +37,20 @@ def executed(app: Application, form: AccessRequest) -> Run:
 class TestSubmit:
     """Somebody requests an action."""
 
-    def test_names_who_receives_the_password(self, form: AccessRequest) -> None:
-        assert form.recipient == "1002"
+    def test_names_who_receives_the_password(self, access_request: AccessRequest) -> None:
+        assert access_request.recipient == "1002"
 
     def test_of_a_closing_has_no_recipient(self, app: Application, approved: AccessRequest) -> None:
         executed(app, approved)
 
-        form = app.access_requests.submit("arge46", OperationKind.CLOSE, actor=REQUESTER, reason="")
+        access_request = app.access_requests.submit("arge46", OperationKind.CLOSE, actor=REQUESTER, reason="")
 
-        assert form.recipient is None
+        assert access_request.recipient is None
 
-    def test_returns_the_same_request_that_is_open(self, app: Application, form: AccessRequest) -> None:
+    def test_returns_the_same_request_that_is_open(self, app: Application, access_request: AccessRequest) -> None:
         again = app.access_requests.submit("arge46", OperationKind.CREATE, actor=REQUESTER, reason="again")
 
-        assert again == form
+        assert again == access_request
 
     def test_in_a_dry_run_records_nothing(self, app: Application, observer: Observer) -> None:
         app.access_requests.submit("arge46", OperationKind.CREATE, actor=REQUESTER, reason="", dry_run=True)
@@ -73,23 +73,26 @@ class TestSubmit:
 class TestDecide:
     """The supervisor decides."""
 
-    def test_another_person_cannot_approve(self, app: Application, form: AccessRequest) -> None:
+    def test_another_person_cannot_approve(self, app: Application, access_request: AccessRequest) -> None:
         with pytest.raises(DeniedError):
-            app.access_requests.approve(form.id, actor=OTHER)
+            app.access_requests.approve(access_request.id, actor=OTHER)
 
     def test_twice_is_the_same(self, app: Application, approved: AccessRequest) -> None:
         assert app.access_requests.approve(approved.id, actor=SUPERVISOR) == approved
 
-    def test_a_rejected_request_cannot_be_approved(self, app: Application, form: AccessRequest) -> None:
-        rejected = app.access_requests.reject(form.id, actor=SUPERVISOR, reason="no")
-        assert app.access_requests.reject(form.id, actor=SUPERVISOR, reason="no") == rejected
+    def test_a_rejected_request_cannot_be_approved(self, app: Application, access_request: AccessRequest) -> None:
+        rejected = app.access_requests.reject(access_request.id, actor=SUPERVISOR, reason="no")
+        assert app.access_requests.reject(access_request.id, actor=SUPERVISOR, reason="no") == rejected
 
         with pytest.raises(InputError, match="rejected"):
-            app.access_requests.approve(form.id, actor=SUPERVISOR)
+            app.access_requests.approve(access_request.id, actor=SUPERVISOR)
 
-    def test_takes_the_beginning_of_an_id(self, app: Application, form: AccessRequest) -> None:
-        assert app.access_requests.approve(form.id[:6], actor=SUPERVISOR, dry_run=True).state is FormState.APPROVED
-        assert app.access_requests.find(form.id).state is FormState.SUBMITTED
+    def test_takes_the_beginning_of_an_id(self, app: Application, access_request: AccessRequest) -> None:
+        assert (
+            app.access_requests.approve(access_request.id[:6], actor=SUPERVISOR, dry_run=True).state
+            is RequestState.APPROVED
+        )
+        assert app.access_requests.find(access_request.id).state is RequestState.SUBMITTED
 
 
 class TestConfirmMobile:
@@ -118,7 +121,7 @@ class TestExecute:
         [operation] = executed(app, approved).ended
 
         assert (operation.state, operation.request) == (OperationState.DONE, approved.id)
-        assert app.access_requests.current(approved.id).state is FormState.ARCHIVED
+        assert app.access_requests.current(approved.id).state is RequestState.ARCHIVED
 
     def test_twice_does_nothing_more(self, app: Application, approved: AccessRequest) -> None:
         executed(app, approved)
@@ -128,9 +131,9 @@ class TestExecute:
         assert not again.ended
         assert [account.login for account in again.unchanged] == ["arge46"]
 
-    def test_is_refused_before_the_approval(self, app: Application, form: AccessRequest) -> None:
+    def test_is_refused_before_the_approval(self, app: Application, access_request: AccessRequest) -> None:
         with pytest.raises(InputError, match="submitted"):
-            app.access_requests.execute(form.id, actor=OFFICER)
+            app.access_requests.execute(access_request.id, actor=OFFICER)
 
     @pytest.mark.parametrize("actor", [SUPERVISOR, REQUESTER, OTHER])
     def test_is_refused_for_everybody_else(self, app: Application, approved: AccessRequest, actor: str) -> None:
@@ -142,7 +145,7 @@ class TestExecute:
 
         assert isinstance(preview, RunPreview)
         assert [work.operation.login for work in preview.plan.work] == ["arge46"]
-        assert app.access_requests.find(approved.id).state is FormState.APPROVED
+        assert app.access_requests.find(approved.id).state is RequestState.APPROVED
 
     def test_opens_no_other_account_than_the_approved_one(self, app: Application, approved: AccessRequest) -> None:
         app.store.units.save([attrs.evolve(UNITS[1], login="baska46")])
@@ -169,21 +172,21 @@ class TestExecute:
 class TestRead:
     """What others may read."""
 
-    def test_is_masked_for_those_without_a_part(self, app: Application, form: AccessRequest) -> None:
+    def test_is_masked_for_those_without_a_part(self, app: Application, access_request: AccessRequest) -> None:
         [shown] = app.access_requests.listed(viewer="1004")
 
         assert shown.requester == MASK
 
-    def test_is_not_masked_for_who_may_decide(self, app: Application, form: AccessRequest) -> None:
-        assert app.access_requests.shown(form, viewer=SUPERVISOR) == form
+    def test_is_not_masked_for_who_may_decide(self, app: Application, access_request: AccessRequest) -> None:
+        assert app.access_requests.shown(access_request, viewer=SUPERVISOR) == access_request
 
-    def test_is_not_printed_without_its_requester(self, app: Application, form: AccessRequest) -> None:
+    def test_is_not_printed_without_its_requester(self, app: Application, access_request: AccessRequest) -> None:
         with pytest.raises(DeniedError):
-            app.access_requests.printable(form, viewer="1004")
+            app.access_requests.printable(access_request, viewer="1004")
 
-    def test_has_no_archived_copy_before_its_end(self, app: Application, form: AccessRequest) -> None:
+    def test_has_no_archived_copy_before_its_end(self, app: Application, access_request: AccessRequest) -> None:
         with pytest.raises(InputError, match="not archived"):
-            app.access_requests.archive_of(form, viewer=OFFICER)
+            app.access_requests.archive_of(access_request, viewer=OFFICER)
 
     def test_the_archived_copy_is_for_those_who_may_read_all(self, app: Application, approved: AccessRequest) -> None:
         executed(app, approved)

@@ -12,7 +12,7 @@ from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import AccountState, OperationState
 from provisioner.services.application import Application
 from provisioner.services.bootstrap import application
-from provisioner.services.held_runs import HeldRun
+from provisioner.services.held_runs import WaitingRun
 from tests.services.conftest import PERSONS, UNITS
 
 ADMINISTRATOR = "9000"
@@ -35,7 +35,7 @@ def _limited(office_config: LoadedConfiguration) -> Iterator[Application]:
 
 
 @pytest.fixture(name="held")
-def _held(limited: Application) -> HeldRun:
+def _held(limited: Application) -> WaitingRun:
     [held] = limited.held_runs.waiting(viewer=ADMINISTRATOR)
     return held
 
@@ -44,26 +44,26 @@ def states(app: Application) -> set[AccountState]:
     return {account.state for account in app.store.accounts.find()}
 
 
-def test_waiting_runs_name_their_accounts(held: HeldRun) -> None:
+def test_waiting_runs_name_their_accounts(held: WaitingRun) -> None:
     assert (held.run.actor, sorted(held.logins)) == (ADMINISTRATOR, ["arge46", "kmarasmem"])
 
 
 class TestRelease:
     """A run is meant."""
 
-    def test_carries_it_out(self, limited: Application, held: HeldRun) -> None:
+    def test_carries_it_out(self, limited: Application, held: WaitingRun) -> None:
         summary = limited.held_runs.release(held.run.id[:8], actor=ANOTHER, reason="checked").wait()
 
         assert summary.states == {OperationState.DONE: 2}
         assert states(limited) == {AccountState.CLOSED}
 
-    def test_is_denied_to_others(self, limited: Application, held: HeldRun) -> None:
+    def test_is_denied_to_others(self, limited: Application, held: WaitingRun) -> None:
         with pytest.raises(NotAuthorizedError):
             limited.held_runs.release(held.run.id, actor=NOBODY_SPECIAL)
 
         assert states(limited) == {AccountState.OPEN}
 
-    def test_can_be_previewed(self, limited: Application, held: HeldRun) -> None:
+    def test_can_be_previewed(self, limited: Application, held: WaitingRun) -> None:
         preview = limited.held_runs.preview_release(held.run.id, actor=ANOTHER)
 
         assert len(preview.plan.work) == 2
@@ -77,17 +77,17 @@ class TestRelease:
 class TestDiscard:
     """A run is not meant."""
 
-    def test_ends_it(self, limited: Application, held: HeldRun) -> None:
+    def test_ends_it(self, limited: Application, held: WaitingRun) -> None:
         ended = limited.held_runs.discard(held.run.id, actor=ANOTHER, reason="a mistake")
 
         assert {operation.state for operation in ended} == {OperationState.FAILED}
         assert not limited.held_runs.waiting(viewer=ADMINISTRATOR)
 
-    def test_as_a_dry_run_ends_nothing(self, limited: Application, held: HeldRun) -> None:
+    def test_as_a_dry_run_ends_nothing(self, limited: Application, held: WaitingRun) -> None:
         assert len(limited.held_runs.discard(held.run.id, actor=ANOTHER, dry_run=True)) == 2
         assert limited.held_runs.waiting(viewer=ADMINISTRATOR)
 
-    def test_is_denied_to_others(self, limited: Application, held: HeldRun) -> None:
+    def test_is_denied_to_others(self, limited: Application, held: WaitingRun) -> None:
         """Anybody could otherwise keep accounts open that an officer wants closed."""
         with pytest.raises(DeniedError):
             limited.held_runs.discard(held.run.id, actor=NOBODY_SPECIAL)

@@ -10,10 +10,10 @@ import pytest
 from provisioner.core.api.errors import BusyError
 from provisioner.core.governance.access_requests import (
     AccessRequest,
-    FormEvent,
-    FormState,
     RequestApproved,
+    RequestEvent,
     RequestRejected,
+    RequestState,
     RequestSubmitted,
 )
 from provisioner.core.model import OperationKind
@@ -25,8 +25,8 @@ FORM = AccessRequest(
 )
 
 
-def told(make: type[FormEvent], form: AccessRequest) -> FormEvent:
-    return make(at=NOON, actor="p1", login=form.login, form=form)
+def told(make: type[RequestEvent], access_request: AccessRequest) -> RequestEvent:
+    return make(at=NOON, actor="p1", login=access_request.login, form=access_request)
 
 
 def kinds(store: Store) -> Sequence[str]:
@@ -42,7 +42,7 @@ class TestForms:
 
     def test_are_read_as_they_were_submitted(self, store: Store) -> None:
         assert store.access_requests.get("f1") == FORM
-        assert list(store.access_requests.find(state=FormState.SUBMITTED, login="ab46")) == [FORM]
+        assert list(store.access_requests.find(state=RequestState.SUBMITTED, login="ab46")) == [FORM]
         assert list(store.access_requests.open_for("ab46")) == [FORM]
 
     def test_of_others_are_not_found(self, store: Store) -> None:
@@ -50,17 +50,17 @@ class TestForms:
         assert list(store.access_requests.find(login="cd46")) == []
 
     def test_that_are_over_are_not_open(self, store: Store) -> None:
-        store.write(told(RequestRejected, FORM.changed(state=FormState.REJECTED)))
+        store.write(told(RequestRejected, FORM.changed(state=RequestState.REJECTED)))
 
         assert list(store.access_requests.open_for("ab46")) == []
 
     def test_are_not_changed_by_who_read_them_too_early(self, store: Store) -> None:
         """Neither the table nor the audit log may say that a decision was taken back by somebody who never saw it."""
-        approved = FORM.changed(state=FormState.APPROVED)
+        approved = FORM.changed(state=RequestState.APPROVED)
         store.write(told(RequestApproved, approved))
 
         with pytest.raises(BusyError):
-            store.write(told(RequestRejected, FORM.changed(state=FormState.REJECTED)))
+            store.write(told(RequestRejected, FORM.changed(state=RequestState.REJECTED)))
 
         assert store.access_requests.get("f1") == approved
         assert kinds(store) == ["request_submitted", "request_approved"]
@@ -72,7 +72,7 @@ class TestForms:
 
         def decide() -> None:
             try:
-                store.write(told(RequestApproved, FORM.changed(state=FormState.APPROVED)))
+                store.write(told(RequestApproved, FORM.changed(state=RequestState.APPROVED)))
                 outcomes.append("written")
             except BusyError:
                 outcomes.append("busy")
@@ -88,7 +88,7 @@ class TestForms:
 
     def test_are_found_by_the_operation_that_carries_them_out(self, store: Store, story: type[Story]) -> None:
         one = story("ab46")
-        begun = FORM.changed(state=FormState.EXECUTING, operation=one.id)
+        begun = FORM.changed(state=RequestState.EXECUTING, operation=one.id)
         store.write(told(RequestApproved, begun), one.planned())
         assert (store.access_requests.executing_operations(), store.access_requests.carried_out()) == ({one.id}, [])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from provisioner.core.engine.limits import OperationStaged, RunDiscarded, RunReleased, RunStaged, StagedRun
+from provisioner.core.engine.limits import HeldRun, OperationHeld, RunDiscarded, RunHeld, RunReleased
 from provisioner.core.model import OperationState, StepError
 from provisioner.store import Store
 from tests.store.conftest import NOON, Story
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WHY = StepError(name="StagedError", message="held back")
-RUN = StagedRun(id="r1", at=NOON, actor="p1", reason="moved", target="", affected=3, out_of=9, percent=20, operations=3)
+RUN = HeldRun(id="r1", at=NOON, actor="p1", reason="moved", target="", affected=3, out_of=9, percent=20, operations=3)
 
 
 def states(store: Store, *logins: str) -> Sequence[OperationState]:
@@ -30,10 +30,10 @@ def _held(store: Store, story: type[Story]) -> Store:
     store.write(*(story(login).planned() for login in ("a", "b", "free")))
     put = {"at": NOON, "actor": "p1", "run": "r1", "error": WHY}
     held: list[Any] = [
-        OperationStaged(login=login, operation_id=f"op-{login}", **put)  # type: ignore[arg-type]
+        OperationHeld(login=login, operation_id=f"op-{login}", **put)  # type: ignore[arg-type]
         for login in ("a", "b")
     ]
-    store.write(RunStaged(at=NOON, actor="p1", run=RUN), *held)
+    store.write(RunHeld(at=NOON, actor="p1", run=RUN), *held)
     return store
 
 
@@ -63,6 +63,6 @@ def test_an_operation_that_was_begun_is_not_held(store: Store, story: type[Story
     told = story("a")
     store.write(told.planned(), told.started(), told.begun())
     put = {"at": NOON, "actor": "p1", "run": "r1", "error": WHY}
-    store.write(OperationStaged(login="a", operation_id="op-a", **put))  # type: ignore[arg-type]
+    store.write(OperationHeld(login="a", operation_id="op-a", **put))  # type: ignore[arg-type]
 
     assert states(store, "a") == [OperationState.RUNNING]

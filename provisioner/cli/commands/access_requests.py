@@ -18,12 +18,12 @@ from provisioner.cli.render.request_page import page, rows
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
 from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest, FormState
+from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest, RequestState
 from provisioner.core.model import OperationKind
 from provisioner.core.model.text import Text
 from provisioner.services.application import Application
 
-_ID = click.argument("form_id", metavar="ID")
+_ID = click.argument("request_id", metavar="ID")
 
 scan_option = click.option(
     "--scan",
@@ -75,7 +75,7 @@ def submit(
     if (wanted is OperationKind.HANDOVER) is (incoming is None):
         raise click.UsageError(session.output.text("A handover needs --to PERSON, and nothing else does."))
     with session.application() as app:
-        form = app.access_requests.submit(
+        access_request = app.access_requests.submit(
             login,
             wanted,
             actor=session.actor,
@@ -85,7 +85,7 @@ def submit(
             scan_sha256=_sha256(scan) if scan else None,
             dry_run=dry_run,
         )
-        return _tell(session, app, form, dry_run=dry_run)
+        return _tell(session, app, access_request, dry_run=dry_run)
 
 
 @click.command("approve")
@@ -93,15 +93,17 @@ def submit(
 @scan_option
 @recording
 @click.pass_obj
-def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool) -> ExitCode:
+def approve(session: Session, request_id: str, *, scan: Path | None, dry_run: bool) -> ExitCode:
     """Approve an access request.
 
     The actor must be the requester's supervisor or a delegate of the supervisor.
     """
     with session.application() as app:
         paper = _sha256(scan) if scan else None
-        form = app.access_requests.approve(form_id, actor=session.actor, scan_sha256=paper, dry_run=dry_run)
-        return _tell(session, app, form, dry_run=dry_run)
+        access_request = app.access_requests.approve(
+            request_id, actor=session.actor, scan_sha256=paper, dry_run=dry_run
+        )
+        return _tell(session, app, access_request, dry_run=dry_run)
 
 
 @click.command("reject")
@@ -109,28 +111,28 @@ def approve(session: Session, form_id: str, *, scan: Path | None, dry_run: bool)
 @reason_option
 @recording
 @click.pass_obj
-def reject(session: Session, form_id: str, *, reason: str, dry_run: bool) -> ExitCode:
+def reject(session: Session, request_id: str, *, reason: str, dry_run: bool) -> ExitCode:
     """Reject an access request.
 
     The actor must be the requester's supervisor or a delegate of the supervisor.
     """
     with session.application() as app:
-        form = app.access_requests.reject(form_id, actor=session.actor, reason=reason, dry_run=dry_run)
-        return _tell(session, app, form, dry_run=dry_run)
+        access_request = app.access_requests.reject(request_id, actor=session.actor, reason=reason, dry_run=dry_run)
+        return _tell(session, app, access_request, dry_run=dry_run)
 
 
 @click.command("confirm-mobile")
 @_ID
 @recording
 @click.pass_obj
-def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
+def confirm_mobile(session: Session, request_id: str, *, dry_run: bool) -> ExitCode:
     """Confirm a changed mobile number.
 
     If the recipient's mobile number has changed since the request was submitted, an officer must confirm the number
     that is now in the personnel system.
     """
     with session.application() as app:
-        confirmation = app.access_requests.confirm_mobile(form_id, actor=session.actor, dry_run=dry_run)
+        confirmation = app.access_requests.confirm_mobile(request_id, actor=session.actor, dry_run=dry_run)
         if person := confirmation.recipient:
             session.output.line(f"{person.id}: {masked(person.mobile) or '-'}")
         return _tell(session, app, confirmation.request, dry_run=dry_run)
@@ -141,18 +143,18 @@ def confirm_mobile(session: Session, form_id: str, *, dry_run: bool) -> ExitCode
 @dry_run_option
 @json_option
 @click.pass_obj
-def execute(session: Session, form_id: str, *, dry_run: bool) -> ExitCode:
+def execute(session: Session, request_id: str, *, dry_run: bool) -> ExitCode:
     """Execute an approved access request.
 
     The actor must be an officer of the unit. You can repeat the command: it continues an incomplete operation and does
     not repeat completed steps.
     """
     with started(session, dry_run=dry_run) as app:
-        return answer(session, app, app.access_requests.execute(form_id, actor=session.actor, dry_run=dry_run))
+        return answer(session, app, app.access_requests.execute(request_id, actor=session.actor, dry_run=dry_run))
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice([state.value for state in FormState]), help="Filter by state.")
+@click.option("--state", type=click.Choice([state.value for state in RequestState]), help="Filter by state.")
 @click.option("--login", metavar="LOGIN", help="Filter by account.")
 @json_option
 @click.pass_obj
@@ -162,21 +164,21 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
     Executed requests have the state 'archived'.
     """
     with session.application() as app:
-        wanted = FormState(state) if state else None
-        forms = app.access_requests.listed(viewer=session.actor, state=wanted, login=login)
-    session.output.document({"items": [form_document(form) for form in forms]})
+        wanted = RequestState(state) if state else None
+        access_requests = app.access_requests.listed(viewer=session.actor, state=wanted, login=login)
+    session.output.document({"items": [form_document(access_request) for access_request in access_requests]})
     session.output.table(
         ("day", "id", "kind", "login", "requested by", "state"),
         [
             (
-                session.local_day(form.submitted_at),
-                form.id,
-                session.output.word(form.kind),
-                form.login,
-                form.requester,
-                session.output.word(form.state),
+                session.local_day(access_request.submitted_at),
+                access_request.id,
+                session.output.word(access_request.kind),
+                access_request.login,
+                access_request.requester,
+                session.output.word(access_request.state),
             )
-            for form in forms
+            for access_request in access_requests
         ],
     )
     return ExitCode.DONE
@@ -188,7 +190,7 @@ def list_(session: Session, *, state: str | None, login: str | None) -> ExitCode
 @printable_option
 @json_option
 @click.pass_obj
-def show(session: Session, form_id: str, *, archived: bool, file: str | None) -> ExitCode:
+def show(session: Session, request_id: str, *, archived: bool, file: str | None) -> ExitCode:
     """Show an access request.
 
     An executed request has an archived copy in canonical JSON. The SHA-256 hash of the copy is in the audit log.
@@ -196,20 +198,20 @@ def show(session: Session, form_id: str, *, archived: bool, file: str | None) ->
     if file and (archived or (session.json and file == STDOUT)):
         raise click.UsageError(session.output.text("Give one of --archived, --json and --html -."))
     with session.application() as app:
-        form = app.access_requests.current(form_id)
+        access_request = app.access_requests.current(request_id)
         if file:
-            return _print(session, app, form, file)
+            return _print(session, app, access_request, file)
         if not archived:
-            return _tell(session, app, form, dry_run=False)
-        copy = app.access_requests.archive_of(form, viewer=session.actor)
+            return _tell(session, app, access_request, dry_run=False)
+        copy = app.access_requests.archive_of(access_request, viewer=session.actor)
     write_lines([copy.encode()])
     return ExitCode.DONE
 
 
-def _print(session: Session, app: Application, form: AccessRequest, file: str) -> ExitCode:
-    form = app.access_requests.printable(form, viewer=session.actor)
-    text = page(form, lambda ids: app.planner.people.look_up(ids).persons, session)
-    session.output.document(form_document(form))
+def _print(session: Session, app: Application, access_request: AccessRequest, file: str) -> ExitCode:
+    access_request = app.access_requests.printable(access_request, viewer=session.actor)
+    text = page(access_request, lambda ids: app.planner.people.look_up(ids).persons, session)
+    session.output.document(form_document(access_request))
     if file == STDOUT:
         session.output.lines(text)
     else:
@@ -226,10 +228,10 @@ def _sha256(file: Path) -> str:
         raise InputError([Problem(field="scan", message=message)]) from None
 
 
-def _tell(session: Session, app: Application, form: AccessRequest, *, dry_run: bool) -> ExitCode:
-    form = app.access_requests.shown(form, viewer=session.actor)
-    session.output.document(form_document(form))
-    session.output.table(("field", "value"), rows(form, {}, session))
+def _tell(session: Session, app: Application, access_request: AccessRequest, *, dry_run: bool) -> ExitCode:
+    access_request = app.access_requests.shown(access_request, viewer=session.actor)
+    session.output.document(form_document(access_request))
+    session.output.table(("field", "value"), rows(access_request, {}, session))
     if dry_run:
         session.output.say("this is a dry run, nothing was changed")
     return ExitCode.DONE

@@ -9,7 +9,7 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing, json_option
 from provisioner.cli.render.documents import Document, iso, operation_document
 from provisioner.cli.session import Session
-from provisioner.core.engine.limits import IN_TOTAL, StagedRun
+from provisioner.core.engine.limits import IN_TOTAL, HeldRun
 from provisioner.services.held_runs import held_runs
 from provisioner.services.parts import authority_of
 
@@ -85,7 +85,7 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
     return ExitCode.DONE
 
 
-def _document(run: StagedRun) -> Document:
+def _document(run: HeldRun) -> Document:
     return {
         "id": run.id,
         "staged_at": iso(run.at),
@@ -99,7 +99,7 @@ def _document(run: StagedRun) -> Document:
     }
 
 
-def _row(session: Session, run: StagedRun) -> tuple[str, ...]:
+def _row(session: Session, run: HeldRun) -> tuple[str, ...]:
     share = f"{run.affected}/{run.out_of}"
     where = f"{run.target}: {share}" if run.target != IN_TOTAL else share
     return (run.id, session.local_day(run.at), run.actor, run.reason, str(run.operations), where)

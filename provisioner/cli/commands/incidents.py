@@ -6,18 +6,18 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option, recording
-from provisioner.cli.render.documents import Document, iso, trouble_document
+from provisioner.cli.render.documents import Document, incident_document, iso
 from provisioner.cli.session import Session
-from provisioner.core.governance.incidents import TroubleState
+from provisioner.core.governance.incidents import IncidentState
 from provisioner.services.incidents import (
-    HandledTrouble,
+    HandledIncident,
     PastStep,
-    find_trouble,
+    find_incident,
     shown_troubles,
     shown_with_steps,
 )
 
-_ID = click.argument("trouble_id", metavar="ID")
+_ID = click.argument("incident_id", metavar="ID")
 
 
 @click.command("report")
@@ -34,8 +34,8 @@ def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCod
     'trouble escalate'. If the actor already has an identical open incident, the command shows that one.
     """
     with session.application() as app:
-        trouble = app.incidents.report(login, text, actor=session.actor, dry_run=dry_run)
-        found = shown_with_steps(app.store, app.privacy(session.actor), trouble)
+        incident = app.incidents.report(login, text, actor=session.actor, dry_run=dry_run)
+        found = shown_with_steps(app.store, app.privacy(session.actor), incident)
     return _tell(session, found, dry_run=dry_run)
 
 
@@ -43,15 +43,15 @@ def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCod
 @_ID
 @recording
 @click.pass_obj
-def escalate(session: Session, trouble_id: str, *, dry_run: bool) -> ExitCode:
+def escalate(session: Session, incident_id: str, *, dry_run: bool) -> ExitCode:
     """Escalate an incident to the unit above.
 
     An incident goes from the school to the district, and from there to the province. From the province, it goes to the
     IT unit, if the configuration names one.
     """
     with session.application() as app:
-        trouble = app.incidents.escalate(trouble_id, actor=session.actor, dry_run=dry_run)
-        found = shown_with_steps(app.store, app.privacy(session.actor), trouble)
+        incident = app.incidents.escalate(incident_id, actor=session.actor, dry_run=dry_run)
+        found = shown_with_steps(app.store, app.privacy(session.actor), incident)
     return _tell(session, found, dry_run=dry_run)
 
 
@@ -64,33 +64,33 @@ def escalate(session: Session, trouble_id: str, *, dry_run: bool) -> ExitCode:
 )
 @recording
 @click.pass_obj
-def resolve(session: Session, trouble_id: str, *, text: str, dry_run: bool) -> ExitCode:
+def resolve(session: Session, incident_id: str, *, text: str, dry_run: bool) -> ExitCode:
     """Resolve an incident."""
     with session.application() as app:
-        trouble = app.incidents.resolve(trouble_id, text, actor=session.actor, dry_run=dry_run)
-        found = shown_with_steps(app.store, app.privacy(session.actor), trouble)
+        incident = app.incidents.resolve(incident_id, text, actor=session.actor, dry_run=dry_run)
+        found = shown_with_steps(app.store, app.privacy(session.actor), incident)
     return _tell(session, found, dry_run=dry_run)
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice([state.value for state in TroubleState]), help="Filter by state.")
+@click.option("--state", type=click.Choice([state.value for state in IncidentState]), help="Filter by state.")
 @click.option("--unit", metavar="CODE", help="Filter by handling unit, including the units below it.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
     """List incidents and the units that handle them, latest first."""
     with session.store() as store:
-        troubles = store.incidents.find(state=TroubleState(state) if state else None, under=unit)
+        troubles = store.incidents.find(state=IncidentState(state) if state else None, under=unit)
         found = shown_troubles(store, session.privacy(store), troubles)
-    session.output.document({"items": [trouble_document(item.trouble, item.unit.custodian) for item in found]})
+    session.output.document({"items": [incident_document(item.incident, item.unit.custodian) for item in found]})
     session.output.table(
         ("day", "id", "login", "state", "in hand of", "custodian"),
         [
             (
-                session.local_day(item.trouble.reported_at),
-                item.trouble.id,
-                item.trouble.login,
-                session.output.word(item.trouble.state),
+                session.local_day(item.incident.reported_at),
+                item.incident.id,
+                item.incident.login,
+                session.output.word(item.incident.state),
                 item.unit.name,
                 item.unit.custodian or "",
             )
@@ -104,15 +104,15 @@ def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
 @_ID
 @json_option
 @click.pass_obj
-def show(session: Session, trouble_id: str) -> ExitCode:
+def show(session: Session, incident_id: str) -> ExitCode:
     """Show an incident and its history."""
     with session.store() as store:
-        found = shown_with_steps(store, session.privacy(store), find_trouble(store, trouble_id))
+        found = shown_with_steps(store, session.privacy(store), find_incident(store, incident_id))
     return _tell(session, found, dry_run=False)
 
 
-def _tell(session: Session, found: HandledTrouble, *, dry_run: bool) -> ExitCode:
-    document = trouble_document(found.trouble, found.unit.custodian)
+def _tell(session: Session, found: HandledIncident, *, dry_run: bool) -> ExitCode:
+    document = incident_document(found.incident, found.unit.custodian)
     session.output.document({**document, "steps": [_step_document(step) for step in found.steps]})
     _draw(session, found)
     if dry_run:
@@ -124,20 +124,20 @@ def _step_document(step: PastStep) -> Document:
     return {"at": iso(step.at), "kind": step.kind.value, "actor": step.actor, "unit": step.unit}
 
 
-def _draw(session: Session, found: HandledTrouble) -> None:
-    trouble, unit = found.trouble, found.unit
+def _draw(session: Session, found: HandledIncident) -> None:
+    incident, unit = found.incident, found.unit
     happened = [
         (session.local_time(step.at), f"{session.output.word(step.kind)}: {step.unit}: {step.actor}")
         for step in found.steps
     ]
     session.output.fields(
         [
-            ("id", trouble.id),
-            ("login", trouble.login),
-            ("trouble", trouble.text),
-            ("state", session.output.word(trouble.state)),
+            ("id", incident.id),
+            ("login", incident.login),
+            ("trouble", incident.text),
+            ("state", session.output.word(incident.state)),
             ("in hand of", f"{unit.name} ({unit.code}), {unit.custodian or '-'}"),
-            *([("resolution", trouble.resolution)] if trouble.resolution else []),
+            *([("resolution", incident.resolution)] if incident.resolution else []),
         ],
         happened,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import RoleAssignment
-from provisioner.core.governance.incidents import Trouble
+from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit, canonical
 from provisioner.core.model.text import Text
@@ -134,30 +134,30 @@ def grant_document(grant: RoleAssignment) -> Document:
     }
 
 
-def form_document(form: AccessRequest) -> Document:
+def form_document(access_request: AccessRequest) -> Document:
     """Return a request form, with the SHA-256 of its archived copy once there is one."""
-    return {**form.facts(), "archive_sha256": form.archive_sha256}
+    return {**access_request.facts(), "archive_sha256": access_request.archive_sha256}
 
 
-def trouble_document(trouble: Trouble, custodian: str | None) -> Document:
+def incident_document(incident: Incident, custodian: str | None) -> Document:
     """Return a report of trouble.
 
     Args:
 
-        trouble: The report.
+        incident: The report.
 
         custodian: Who answers in the unit that has it in hand.
     """
     return {
-        "id": trouble.id,
-        "login": trouble.login,
-        "text": trouble.text,
-        "reporter": trouble.reporter,
-        "reported_at": iso(trouble.reported_at),
-        "unit": trouble.unit,
+        "id": incident.id,
+        "login": incident.login,
+        "text": incident.text,
+        "reporter": incident.reporter,
+        "reported_at": iso(incident.reported_at),
+        "unit": incident.unit,
         "custodian": custodian,
-        "state": trouble.state.value,
-        "resolution": trouble.resolution,
+        "state": incident.state.value,
+        "resolution": incident.resolution,
     }
 
 

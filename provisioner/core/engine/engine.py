@@ -31,7 +31,7 @@ from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import CheckChannel
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.execution import Execution
-from provisioner.core.engine.holds import Staging
+from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import Share
 from provisioner.core.engine.plan import Plan, PlannedOperation
 from provisioner.core.engine.planner import Planner
@@ -66,7 +66,7 @@ class Engine:
 
         records: The stored data.
 
-        staging: Holds runs that exceed the mass-change limit.
+        holds: Holds runs that exceed the mass-change limit.
 
         calendar: Returns which targets and channels are in maintenance.
 
@@ -78,7 +78,7 @@ class Engine:
     context: EngineContext
     planner: Planner
     records: Records
-    staging: Staging
+    holds: Holds
     calendar: Calendar
     require_current: Callable[[PlannedOperation], None] = lambda _: None
 
@@ -141,10 +141,10 @@ class Engine:
         if not plan.work:
             return iter(())
         self.preflight(plan.work)
-        if share := self.staging.excess(plan.work):
-            return iter(_operations(self._write_down(self.staging.stage(plan.work, share))))
+        if share := self.holds.excess(plan.work):
+            return iter(_operations(self._write_down(self.holds.hold(plan.work, share))))
         work = self._write_down(plan.work)
-        if share := self.staging.excess(plan.work, written=True):
+        if share := self.holds.excess(plan.work, written=True):
             return iter(self._hold_back(work, share))
         return self._run(work)
 
@@ -160,7 +160,7 @@ class Engine:
 
             NotAuthorizedError: The person may not release it.
         """
-        operations = self.staging.operations(run)
+        operations = self.holds.operations(run)
         self.planner.require_release(operations, actor)
         return [_released(found) for found in self._again(operations)]
 
@@ -190,7 +190,7 @@ class Engine:
         """
         work = self.releasable(run, actor=actor)
         self.preflight([planned for planned in work if isinstance(planned, PlannedOperation)])
-        self.staging.release(run, actor=actor, reason=reason)
+        self.holds.release(run, actor=actor, reason=reason)
         return self._run(work)
 
     def resume(self) -> list[Operation]:
@@ -269,7 +269,7 @@ class Engine:
     def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
         """Hold a run that exceeds the limit only together with another one that was planned at the same time."""
         new = [planned.operation for planned in work if isinstance(planned, PlannedOperation) and not planned.recorded]
-        held = self.staging.stage_planned(new, share)
+        held = self.holds.hold_planned(new, share)
         return [held.get(operation.id, operation) for operation in _operations(work)]
 
     def _write_down(self, work: Sequence[PlannedOperation]) -> list[PlannedOperation | Operation]:

@@ -11,12 +11,12 @@ import attrs
 from provisioner.core.api.errors import InputError, Problem, StagedError, step_error
 from provisioner.core.engine.limits import (
     Guard,
-    OperationStaged,
+    HeldRun,
+    OperationHeld,
     RunDiscarded,
+    RunHeld,
     RunReleased,
-    RunStaged,
     Share,
-    StagedRun,
 )
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.ports import HeldRecords, Recorder
@@ -25,7 +25,7 @@ from provisioner.core.model.text import Text
 
 
 @attrs.frozen(kw_only=True)
-class Staging:
+class Holds:
     """Records held runs, and what happens to them.
 
     Args:
@@ -48,26 +48,26 @@ class Staging:
         """Return by how much a run exceeds the limit; see :meth:`~provisioner.core.engine.limits.Guard.excess`."""
         return self.guard.excess(work, written=written)
 
-    def stage(self, work: Sequence[PlannedOperation], share: Share) -> list[PlannedOperation]:
+    def hold(self, work: Sequence[PlannedOperation], share: Share) -> list[PlannedOperation]:
         """Return a run as it is recorded when it is held: all its new operations have the state staged."""
         new = [item.operation for item in work if not item.recorded]
         if not new:
             return list(work)
         run = self._run(new, share)
-        self.record(RunStaged(at=run.at, actor=run.actor, run=run))
-        return [item if item.recorded else attrs.evolve(item, operation=_staged(item.operation, run)) for item in work]
+        self.record(RunHeld(at=run.at, actor=run.actor, run=run))
+        return [item if item.recorded else attrs.evolve(item, operation=_held(item.operation, run)) for item in work]
 
-    def stage_planned(self, planned: Sequence[Operation], share: Share) -> Mapping[str, Operation]:
+    def hold_planned(self, planned: Sequence[Operation], share: Share) -> Mapping[str, Operation]:
         """Hold a run that is in the journal already. Return its operations in their new state, by ID."""
         run = self._run(planned, share)
         error = step_error(run.error())
         held = [
-            OperationStaged(
+            OperationHeld(
                 at=run.at, actor=run.actor, login=operation.login, operation_id=operation.id, run=run.id, error=error
             )
             for operation in planned
         ]
-        self.record(RunStaged(at=run.at, actor=run.actor, run=run), *held)
+        self.record(RunHeld(at=run.at, actor=run.actor, run=run), *held)
         return self.records.operations.get_many([operation.id for operation in planned])
 
     def operations(self, run: str) -> list[Operation]:
@@ -99,9 +99,9 @@ class Staging:
         self.record(RunDiscarded(at=self.now(), actor=actor, run=run, reason=reason, error=error))
         return list(self.records.operations.get_many(ids).values())
 
-    def _run(self, operations: Sequence[Operation], share: Share) -> StagedRun:
+    def _run(self, operations: Sequence[Operation], share: Share) -> HeldRun:
         first = operations[0]
-        return StagedRun(
+        return HeldRun(
             id=str(uuid.uuid4()),
             at=self.now(),
             actor=first.actor,
@@ -120,5 +120,5 @@ def _discarded(actor: str, reason: str) -> StagedError:
     return StagedError("discarded by {actor}", actor=actor)
 
 
-def _staged(operation: Operation, run: StagedRun) -> Operation:
+def _held(operation: Operation, run: HeldRun) -> Operation:
     return attrs.evolve(operation, state=OperationState.STAGED, staging=run.id, error=step_error(run.error()))

@@ -56,7 +56,7 @@ class Share:
 
 
 @attrs.frozen(kw_only=True)
-class StagedRun:
+class HeldRun:
     """A run that was held as a whole, before anything was changed."""
 
     id: str
@@ -92,12 +92,12 @@ class StagedRun:
 
 
 @attrs.frozen(kw_only=True)
-class RunStaged(Event):
+class RunHeld(Event):
     """A run was held. The events that follow record its operations."""
 
     kind = "run_staged"
 
-    run: StagedRun
+    run: HeldRun
 
 
 @attrs.frozen(kw_only=True)
@@ -123,7 +123,7 @@ class RunDiscarded(Event):
 
 
 @attrs.frozen(kw_only=True)
-class OperationStaged(Event):
+class OperationHeld(Event):
     """A planned operation that was not started was held with its run."""
 
     kind = "operation_staged"

@@ -22,7 +22,7 @@ REQUESTABLE = tuple(kind for kind, spec in KINDS.items() if spec.officer is not 
 _SLOWLY = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 32}
 
 
-class FormState(StrEnum):
+class RequestState(StrEnum):
     """The state of an access request."""
 
     #: It waits for the supervisor.
@@ -37,7 +37,7 @@ class FormState(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether it can still change."""
-        return self not in {FormState.REJECTED, FormState.ARCHIVED}
+        return self not in {RequestState.REJECTED, RequestState.ARCHIVED}
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +60,7 @@ class AccessRequest:
     mobile_mark: str | None = None
     #: The SHA-256 of the signed paper, if it was scanned.
     scan_sha256: str | None = None
-    state: FormState = FormState.SUBMITTED
+    state: RequestState = RequestState.SUBMITTED
     #: The number of the revision, from 1. Only the latest revision can be changed.
     revision: int = 1
     #: Who decided.
@@ -104,7 +104,7 @@ class AccessRequest:
 
     def archived(self, at: datetime) -> AccessRequest:
         """Return the request in its final state, with its canonical copy."""
-        done = self.changed(state=FormState.ARCHIVED, archived_at=at)
+        done = self.changed(state=RequestState.ARCHIVED, archived_at=at)
         copy = canonical_json(done.facts())
         return attrs.evolve(done, archive=copy, archive_sha256=sha256(copy))
 
@@ -116,7 +116,7 @@ class AccessRequest:
 
 
 @attrs.frozen(kw_only=True)
-class FormEvent(Event):
+class RequestEvent(Event):
     """A change of an access request."""
 
     actor: str
@@ -125,42 +125,42 @@ class FormEvent(Event):
 
 
 @attrs.frozen(kw_only=True)
-class RequestSubmitted(FormEvent):
+class RequestSubmitted(RequestEvent):
     """A person submitted an access request."""
 
     kind = "request_submitted"
 
 
 @attrs.frozen(kw_only=True)
-class RequestApproved(FormEvent):
+class RequestApproved(RequestEvent):
     """The supervisor, or a delegate, approved the access request."""
 
     kind = "request_approved"
 
 
 @attrs.frozen(kw_only=True)
-class RequestRejected(FormEvent):
+class RequestRejected(RequestEvent):
     """The supervisor, or a delegate, rejected the access request."""
 
     kind = "request_rejected"
 
 
 @attrs.frozen(kw_only=True)
-class MobileConfirmed(FormEvent):
+class MobileConfirmed(RequestEvent):
     """An officer confirmed a mobile number that has changed since the submission."""
 
     kind = "request_mobile_confirmed"
 
 
 @attrs.frozen(kw_only=True)
-class RequestBegun(FormEvent):
+class RequestBegun(RequestEvent):
     """An officer started to execute the access request."""
 
     kind = "request_begun"
 
 
 @attrs.frozen(kw_only=True)
-class RequestArchived(FormEvent):
+class RequestArchived(RequestEvent):
     """The access request was executed and archived."""
 
     kind = "request_archived"

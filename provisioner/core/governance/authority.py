@@ -17,7 +17,7 @@ from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.engine.ports import PersonRecords
-from provisioner.core.governance.access_requests import AccessRequest, FormState
+from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.model import Operation, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import UnitLookup, covering
@@ -412,11 +412,14 @@ class Authority:
         if request.request is None:
             values |= {"people": self.named(self._who({Role.ADMINISTRATOR}, path)), "incoming": request.incoming}
             return Denial(reason=Text("'{kind}' by hand needs an approved request form", values), cure=_ask(values))
-        form = self.records.access_requests.get(request.request)
-        fitting = form and (form.kind, form.login) == (request.kind, request.account.login)
-        if form and request.incoming:
-            fitting = fitting and form.recipient == request.incoming
-        if form and fitting and form.state in {FormState.APPROVED, FormState.EXECUTING}:
+        access_request = self.records.access_requests.get(request.request)
+        fitting = access_request and (access_request.kind, access_request.login) == (
+            request.kind,
+            request.account.login,
+        )
+        if access_request and request.incoming:
+            fitting = fitting and access_request.recipient == request.incoming
+        if access_request and fitting and access_request.state in {RequestState.APPROVED, RequestState.EXECUTING}:
             return None
         return Denial(
             reason=Text("the request form {request} does not allow '{kind}' of {login} now", values),

@@ -10,14 +10,14 @@ import attrs
 from provisioner.core.api.events import Event
 
 
-class TroubleState(StrEnum):
+class IncidentState(StrEnum):
     """The state of an incident."""
 
     OPEN = "open"
     RESOLVED = "resolved"
 
 
-class TroubleStep(StrEnum):
+class IncidentStep(StrEnum):
     """A change of an incident."""
 
     REPORTED = "trouble_reported"
@@ -26,7 +26,7 @@ class TroubleStep(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Trouble:
+class Incident:
     """One incident: a report of a problem with a login."""
 
     id: str
@@ -37,46 +37,46 @@ class Trouble:
     reported_at: datetime
     #: The code of the unit that handles it now: a school, then its district, then the province.
     unit: str
-    state: TroubleState = TroubleState.OPEN
+    state: IncidentState = IncidentState.OPEN
     #: The solution.
     resolution: str = ""
     #: The number of the revision, from 1. Only the latest revision can be changed.
     revision: int = 1
 
-    def moved_to(self, unit: str) -> Trouble:
+    def moved_to(self, unit: str) -> Incident:
         """Return the incident, handled by another unit."""
         return attrs.evolve(self, unit=unit, revision=self.revision + 1)
 
-    def resolved(self, resolution: str) -> Trouble:
+    def resolved(self, resolution: str) -> Incident:
         """Return the resolved incident."""
-        return attrs.evolve(self, state=TroubleState.RESOLVED, resolution=resolution, revision=self.revision + 1)
+        return attrs.evolve(self, state=IncidentState.RESOLVED, resolution=resolution, revision=self.revision + 1)
 
 
 @attrs.frozen(kw_only=True)
-class TroubleEvent(Event):
+class IncidentEvent(Event):
     """A change of an incident."""
 
     actor: str
     #: The incident in its new state.
-    trouble: Trouble
+    trouble: Incident
 
 
 @attrs.frozen(kw_only=True)
-class TroubleReported(TroubleEvent):
+class IncidentReported(IncidentEvent):
     """A person reported a problem with a login."""
 
-    kind = TroubleStep.REPORTED.value
+    kind = IncidentStep.REPORTED.value
 
 
 @attrs.frozen(kw_only=True)
-class TroubleEscalated(TroubleEvent):
+class IncidentEscalated(IncidentEvent):
     """The incident was passed to the unit above."""
 
-    kind = TroubleStep.ESCALATED.value
+    kind = IncidentStep.ESCALATED.value
 
 
 @attrs.frozen(kw_only=True)
-class TroubleResolved(TroubleEvent):
+class IncidentResolved(IncidentEvent):
     """The incident was resolved."""
 
-    kind = TroubleStep.RESOLVED.value
+    kind = IncidentStep.RESOLVED.value

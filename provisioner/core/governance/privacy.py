@@ -15,11 +15,11 @@ import attrs
 
 from provisioner.core.api.errors import DeniedError, ProvisionerError, StoreError
 from provisioner.core.api.messages import AttributeChange
-from provisioner.core.engine.limits import StagedRun
+from provisioner.core.engine.limits import HeldRun
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import Authority, Role
-from provisioner.core.governance.incidents import Trouble
+from provisioner.core.governance.incidents import Incident
 from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
 from provisioner.core.model.text import Text, Texts
 
@@ -72,14 +72,14 @@ _KINDS: Mapping[type, _Kind] = {
         ),
         ("recipient", "approver", "approver_for", "mobile_confirmed_by", "officer", "officer_for"),
     ),
-    Trouble: _Kind(("text", "reporter", "resolution"), ("reporter",)),
+    Incident: _Kind(("text", "reporter", "resolution"), ("reporter",)),
 }
 
 #: Returns the accounts with these logins, by login.
 AccountsOf = Callable[[Iterable[str]], Mapping[str, Account]]
 
 AnyT = TypeVar("AnyT")
-RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, AccessRequest, Trouble)
+RecordT = TypeVar("RecordT", Unit, Account, Person, Handover, AccessRequest, Incident)
 
 
 @attrs.define(eq=False)
@@ -136,7 +136,7 @@ class Privacy:
                 is_party = self._viewer in {operation.actor, operation.holder, operation.outgoing}
                 yield operation if is_party or operation.login in readable else _masked_operation(operation)
 
-    def shown_run(self, run: StagedRun, operations: Collection[Operation], accounts: AccountsOf) -> StagedRun:
+    def shown_run(self, run: HeldRun, operations: Collection[Operation], accounts: AccountsOf) -> HeldRun:
         """Return a held run, with its actor if the viewer may read all of its operations.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from provisioner.core.api.errors import DeniedError
-from provisioner.core.governance.access_requests import AccessRequest, FormState
+from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.governance.authority import Authority, EffectiveRole, Role
 from provisioner.core.model import Person
 
@@ -33,12 +33,12 @@ class RequestAuthority:
         if officer and officer == recipient:
             raise DeniedError("{person} cannot be officer of a form and receive its password", person=officer)
 
-    def require_decider(self, form: AccessRequest, actor: str, requester: Person) -> str | None:
+    def require_decider(self, access_request: AccessRequest, actor: str, requester: Person) -> str | None:
         """Make sure that the actor is the requester's supervisor, or acts for this one.
 
         Args:
 
-            form: The request.
+            access_request: The request.
 
             actor: Who decides.
 
@@ -66,11 +66,11 @@ class RequestAuthority:
             "{person} is not the supervisor of {requester}, and does not stand in for one",
             cure="it can be decided by {people}, or whoever this one delegates it to",
             person=actor,
-            requester=form.requester,
+            requester=access_request.requester,
             people=", ".join(others) or "-",
         )
 
-    def require_no_other_part(self, form: AccessRequest, *deciders: str | None) -> None:
+    def require_no_other_part(self, access_request: AccessRequest, *deciders: str | None) -> None:
         """Make sure that those who decide on a request neither submitted it nor are to carry it out.
 
         Raises:
@@ -78,26 +78,29 @@ class RequestAuthority:
             DeniedError: One of them did, or is.
         """
         for person in {*deciders} - {None}:
-            if person in {form.requester, form.officer}:
+            if person in {access_request.requester, access_request.officer}:
                 raise DeniedError(
                     "{person} has another part in request {id} and cannot decide on it",
                     cure="requester, approver and officer have to be three persons",
                     person=person,
-                    id=form.id,
+                    id=access_request.id,
                 )
 
-    def require_confirmer(self, form: AccessRequest, actor: str) -> None:
+    def require_confirmer(self, access_request: AccessRequest, actor: str) -> None:
         """Make sure that the actor may answer for the recipient's mobile number.
 
         Raises:
 
             DeniedError: The actor is not an officer for the unit, or is who the password goes to.
         """
-        if self._behind(form, actor) & {form.requester, form.recipient} or self._acts_for_party(form, actor):
+        if self._behind(access_request, actor) & {
+            access_request.requester,
+            access_request.recipient,
+        } or self._acts_for_party(access_request, actor):
             raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
-        self._authority.require(actor, {Role.OFFICER}, form.unit)
+        self._authority.require(actor, {Role.OFFICER}, access_request.unit)
 
-    def require_officer(self, form: AccessRequest, actor: str) -> None:
+    def require_officer(self, access_request: AccessRequest, actor: str) -> None:
         """Make sure that the actor may carry a request out.
 
         Raises:
@@ -105,38 +108,51 @@ class RequestAuthority:
             DeniedError: The actor is no officer for the unit, has another part in the request, or another officer is
                 named.
         """
-        effective_role = self._authority.require(actor, {Role.OFFICER}, form.unit)
+        effective_role = self._authority.require(actor, {Role.OFFICER}, access_request.unit)
         persons = _persons(actor, effective_role)
-        if persons & {form.requester, form.recipient, *form.deciders} or self._acts_for_party(form, actor):
+        if persons & {
+            access_request.requester,
+            access_request.recipient,
+            *access_request.deciders,
+        } or self._acts_for_party(access_request, actor):
             raise DeniedError(
                 "{person} has another part in request {id} and cannot carry it out",
                 cure="requester, approver and officer have to be three persons, and the officer receives no password",
                 person=actor,
-                id=form.id,
+                id=access_request.id,
             )
         is_administrator = effective_role and effective_role.role is Role.ADMINISTRATOR
-        if form.officer and form.officer not in persons and form.state is FormState.APPROVED and not is_administrator:
+        if (
+            access_request.officer
+            and access_request.officer not in persons
+            and access_request.state is RequestState.APPROVED
+            and not is_administrator
+        ):
             raise DeniedError(
                 "request {id} names another officer",
                 cure="it can be carried out by {officer}",
-                id=form.id,
-                officer=form.officer,
+                id=access_request.id,
+                officer=access_request.officer,
             )
 
-    def officer_for(self, form: AccessRequest, actor: str) -> str | None:
+    def officer_for(self, access_request: AccessRequest, actor: str) -> str | None:
         """Return for whom an officer carries a request out; ``None`` for nobody else."""
-        effective_role = self._officers_role(form, actor)
+        effective_role = self._officers_role(access_request, actor)
         return effective_role.delegator if effective_role else None
 
-    def _officers_role(self, form: AccessRequest, actor: str) -> EffectiveRole | None:
-        return self._authority.effective_role(actor, {Role.OFFICER, Role.ADMINISTRATOR}, form.unit)
+    def _officers_role(self, access_request: AccessRequest, actor: str) -> EffectiveRole | None:
+        return self._authority.effective_role(actor, {Role.OFFICER, Role.ADMINISTRATOR}, access_request.unit)
 
-    def _behind(self, form: AccessRequest, actor: str) -> set[str]:
-        return _persons(actor, self._officers_role(form, actor))
+    def _behind(self, access_request: AccessRequest, actor: str) -> set[str]:
+        return _persons(actor, self._officers_role(access_request, actor))
 
-    def _acts_for_party(self, form: AccessRequest, actor: str) -> bool:
+    def _acts_for_party(self, access_request: AccessRequest, actor: str) -> bool:
         """Whether an officer, in any right, acts for the requester or for the recipient of the password."""
-        return any(self._authority.acts_for(actor, party) for party in (form.requester, form.recipient) if party)
+        return any(
+            self._authority.acts_for(actor, party)
+            for party in (access_request.requester, access_request.recipient)
+            if party
+        )
 
 
 def _persons(actor: str, effective_role: EffectiveRole | None) -> set[str]:

@@ -21,13 +21,13 @@ from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.access_requests import (
     AccessRequest,
-    FormEvent,
-    FormState,
     MobileConfirmed,
     RequestApproved,
     RequestArchived,
     RequestBegun,
+    RequestEvent,
     RequestRejected,
+    RequestState,
     RequestSubmitted,
 )
 from provisioner.core.governance.authority import AccessRequestLookup
@@ -35,7 +35,7 @@ from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.model import Account, OperationKind, OperationState, Person
 from provisioner.core.model.text import Text
 
-FormEventT = TypeVar("FormEventT", bound=FormEvent)
+RequestEventT = TypeVar("RequestEventT", bound=RequestEvent)
 
 
 class AccessRequestRecords(AccessRequestLookup, Protocol):
@@ -93,17 +93,17 @@ class RequestService:
     #: The operations of access requests that must be archived when they end, if this process knows them.
     _awaited: set[str] | None = attrs.field(default=None, init=False)
 
-    def find(self, form_id: str) -> AccessRequest:
+    def find(self, request_id: str) -> AccessRequest:
         """Return an access request.
 
         Raises:
 
             InputError: It doesn't exist.
         """
-        form = self.access_requests.get(form_id)
-        if form is None:
-            raise InputError([Problem(field="id", message=Text("there is no request {id}", {"id": form_id}))])
-        return form
+        access_request = self.access_requests.get(request_id)
+        if access_request is None:
+            raise InputError([Problem(field="id", message=Text("there is no request {id}", {"id": request_id}))])
+        return access_request
 
     def submit(self, draft: AccessRequestDraft) -> RequestSubmitted | AccessRequest:
         """Submit an access request.
@@ -120,11 +120,15 @@ class RequestService:
             TargetError: The personnel system can't be used.
         """
         self.authority.require_submittable(draft.requester, recipient=draft.recipient, officer=draft.officer)
-        for form in self.access_requests.open_for(draft.account.login):
-            if (form.kind, form.requester, form.recipient) == (draft.kind, draft.requester, draft.recipient):
-                return form
+        for access_request in self.access_requests.open_for(draft.account.login):
+            if (access_request.kind, access_request.requester, access_request.recipient) == (
+                draft.kind,
+                draft.requester,
+                draft.recipient,
+            ):
+                return access_request
         found = self._known([draft.requester, draft.recipient])
-        form = AccessRequest(
+        access_request = AccessRequest(
             id=str(uuid.uuid4()),
             kind=draft.kind,
             login=draft.account.login,
@@ -137,14 +141,16 @@ class RequestService:
             scan_sha256=draft.scan_sha256,
         )
         mobile = found[draft.recipient].mobile if draft.recipient else None
-        return self._event(RequestSubmitted, draft.requester, attrs.evolve(form, mobile_mark=form.mark_of(mobile)))
+        return self._event(
+            RequestSubmitted, draft.requester, attrs.evolve(access_request, mobile_mark=access_request.mark_of(mobile))
+        )
 
-    def approve(self, form: AccessRequest, actor: str, scan_sha256: str | None = None) -> RequestApproved:
+    def approve(self, access_request: AccessRequest, actor: str, scan_sha256: str | None = None) -> RequestApproved:
         """Approve, as the requester's supervisor or a delegate.
 
         Args:
 
-            form: The access request.
+            access_request: The access request.
 
             actor: Who approves.
 
@@ -158,10 +164,10 @@ class RequestService:
 
             TargetError: The personnel system can't be used.
         """
-        scan = scan_sha256 or form.scan_sha256
-        return self._decided(RequestApproved, form, actor, state=FormState.APPROVED, scan_sha256=scan)
+        scan = scan_sha256 or access_request.scan_sha256
+        return self._decided(RequestApproved, access_request, actor, state=RequestState.APPROVED, scan_sha256=scan)
 
-    def reject(self, form: AccessRequest, actor: str, remark: str) -> RequestRejected:
+    def reject(self, access_request: AccessRequest, actor: str, remark: str) -> RequestRejected:
         """Reject, as the requester's supervisor or a delegate.
 
         Raises:
@@ -172,17 +178,17 @@ class RequestService:
 
             TargetError: The personnel system can't be used.
         """
-        return self._decided(RequestRejected, form, actor, state=FormState.REJECTED, remark=remark)
+        return self._decided(RequestRejected, access_request, actor, state=RequestState.REJECTED, remark=remark)
 
-    def may_decide(self, form: AccessRequest, person: str) -> bool:
+    def may_decide(self, access_request: AccessRequest, person: str) -> bool:
         """Whether a person may decide on an access request, as far as the personnel system can answer now."""
         try:
-            self._require_decider(form, person)
+            self._require_decider(access_request, person)
         except (DeniedError, TargetError):
             return False
         return True
 
-    def confirm_mobile(self, form: AccessRequest, actor: str) -> MobileConfirmed:
+    def confirm_mobile(self, access_request: AccessRequest, actor: str) -> MobileConfirmed:
         """Confirm the recipient's current mobile number in the personnel system (001 ¶4, ¶5).
 
         Raises:
@@ -193,19 +199,19 @@ class RequestService:
 
             TargetError: The personnel system can't be used.
         """
-        if not form.state.is_open or form.recipient is None:
-            raise _wrong_state(form)
-        self.authority.require_confirmer(form, actor)
-        mobile = self._known([form.recipient])[form.recipient].mobile
-        changes = {"mobile_mark": form.mark_of(mobile), "mobile_confirmed_at": self.now()}
-        return self._event(MobileConfirmed, actor, form.changed(**changes, mobile_confirmed_by=actor))
+        if not access_request.state.is_open or access_request.recipient is None:
+            raise _wrong_state(access_request)
+        self.authority.require_confirmer(access_request, actor)
+        mobile = self._known([access_request.recipient])[access_request.recipient].mobile
+        changes = {"mobile_mark": access_request.mark_of(mobile), "mobile_confirmed_at": self.now()}
+        return self._event(MobileConfirmed, actor, access_request.changed(**changes, mobile_confirmed_by=actor))
 
-    def require_ready(self, form: AccessRequest, actor: str, recipient: str | None) -> None:
+    def require_ready(self, access_request: AccessRequest, actor: str, recipient: str | None) -> None:
         """Check that this actor can execute an access request now.
 
         Args:
 
-            form: The access request.
+            access_request: The access request.
 
             actor: Who wants to execute it.
 
@@ -219,10 +225,10 @@ class RequestService:
 
             TargetError: The personnel system can't be used.
         """
-        if form.state not in {FormState.APPROVED, FormState.EXECUTING}:
-            raise _wrong_state(form)
-        self.authority.require_officer(form, actor)
-        self._require_current(form, recipient)
+        if access_request.state not in {RequestState.APPROVED, RequestState.EXECUTING}:
+            raise _wrong_state(access_request)
+        self.authority.require_officer(access_request, actor)
+        self._require_current(access_request, recipient)
 
     def require_current(self, work: PlannedOperation) -> None:
         """Check the number again for an operation of an access request; it may run days after its start.
@@ -232,36 +238,36 @@ class RequestService:
             DeniedError: The number has changed.
         """
         request = work.operation.request
-        form = self.access_requests.get(request) if request and work.holder else None
-        if form and work.holder:
-            self.require_number(form, work.holder)
+        access_request = self.access_requests.get(request) if request and work.holder else None
+        if access_request and work.holder:
+            self.require_number(access_request, work.holder)
 
-    def require_number(self, form: AccessRequest, recipient: Person) -> None:
+    def require_number(self, access_request: AccessRequest, recipient: Person) -> None:
         """Check that the password goes to the number at submission, or to a confirmed number.
 
         Raises:
 
             DeniedError: The number has changed.
         """
-        if form.mark_of(recipient.mobile) != form.mobile_mark:
+        if access_request.mark_of(recipient.mobile) != access_request.mobile_mark:
             raise DeniedError(
                 "the mobile number of {person} has changed since request {id} was submitted",
                 cure="make sure that it is right, then run 'provisioner request confirm-mobile {id}'",
                 person=recipient.id,
-                id=form.id,
+                id=access_request.id,
             )
 
-    def begin(self, form: AccessRequest, actor: str, operation_id: str | None) -> AccessRequest:
+    def begin(self, access_request: AccessRequest, actor: str, operation_id: str | None) -> AccessRequest:
         """Return the access request with its officer and operation, and record it.
 
         Raises:
 
             BusyError: The access request was changed in the meantime.
         """
-        begun = form.changed(
-            state=FormState.EXECUTING,
+        begun = access_request.changed(
+            state=RequestState.EXECUTING,
             officer=actor,
-            officer_for=self.authority.officer_for(form, actor),
+            officer_for=self.authority.officer_for(access_request, actor),
             begun_at=self.now(),
             operation=operation_id,
         )
@@ -270,22 +276,22 @@ class RequestService:
             self._awaited.add(operation_id)
         return begun
 
-    def archive(self, form: AccessRequest) -> AccessRequest:
+    def archive(self, access_request: AccessRequest) -> AccessRequest:
         """Archive an executed access request.
 
         Raises:
 
             BusyError: The access request was changed in the meantime.
         """
-        archived = form.archived(self.now())
-        self.record(self._event(RequestArchived, form.officer or "", archived))
+        archived = access_request.archived(self.now())
+        self.record(self._event(RequestArchived, access_request.officer or "", archived))
         return archived
 
     def settle(self) -> None:
         """Archive the access requests whose operation is done, regardless of who finished it."""
-        for form in self.access_requests.carried_out():
+        for access_request in self.access_requests.carried_out():
             with suppress(BusyError):  # another process was faster
-                self.archive(form)
+                self.archive(access_request)
 
     @hookimpl
     def operation_event(self, event: Event) -> None:
@@ -299,29 +305,33 @@ class RequestService:
             if event.operation_id in self._awaited:
                 self.settle()
 
-    def _decided(self, make: type[FormEventT], form: AccessRequest, actor: str, **changes: object) -> FormEventT:
-        if form.state is not FormState.SUBMITTED:
-            raise _wrong_state(form)
-        answerable = self._require_decider(form, actor)
-        self.authority.require_no_other_part(form, actor, answerable)
-        decided = form.changed(approver=actor, approver_for=answerable, decided_at=self.now(), **changes)
+    def _decided(
+        self, make: type[RequestEventT], access_request: AccessRequest, actor: str, **changes: object
+    ) -> RequestEventT:
+        if access_request.state is not RequestState.SUBMITTED:
+            raise _wrong_state(access_request)
+        answerable = self._require_decider(access_request, actor)
+        self.authority.require_no_other_part(access_request, actor, answerable)
+        decided = access_request.changed(approver=actor, approver_for=answerable, decided_at=self.now(), **changes)
         return self._event(make, actor, decided)
 
-    def _require_decider(self, form: AccessRequest, actor: str) -> str | None:
-        return self.authority.require_decider(form, actor, self._known([form.requester])[form.requester])
+    def _require_decider(self, access_request: AccessRequest, actor: str) -> str | None:
+        return self.authority.require_decider(
+            access_request, actor, self._known([access_request.requester])[access_request.requester]
+        )
 
-    def _require_current(self, form: AccessRequest, recipient: str | None) -> None:
-        found = self._known([form.requester, form.recipient])
-        if form.recipient is None:
+    def _require_current(self, access_request: AccessRequest, recipient: str | None) -> None:
+        found = self._known([access_request.requester, access_request.recipient])
+        if access_request.recipient is None:
             return
-        if recipient != form.recipient:
+        if recipient != access_request.recipient:
             raise DeniedError(
                 "{login} has another holder than when request {id} was submitted",
                 cure="submit a new request",
-                login=form.login,
-                id=form.id,
+                login=access_request.login,
+                id=access_request.id,
             )
-        self.require_number(form, found[form.recipient])
+        self.require_number(access_request, found[access_request.recipient])
 
     def _known(self, ids: Iterable[str | None]) -> dict[str, Person]:
         """Return people with their current data in the personnel system.
@@ -341,10 +351,16 @@ class RequestService:
             )
         return dict(found)
 
-    def _event(self, make: type[FormEventT], actor: str, form: AccessRequest) -> FormEventT:
-        return make(at=self.now(), actor=actor, login=form.login, operation_id=form.operation or "", form=form)
+    def _event(self, make: type[RequestEventT], actor: str, access_request: AccessRequest) -> RequestEventT:
+        return make(
+            at=self.now(),
+            actor=actor,
+            login=access_request.login,
+            operation_id=access_request.operation or "",
+            form=access_request,
+        )
 
 
-def _wrong_state(form: AccessRequest) -> InputError:
-    message = Text("the request is in the state '{state}'", {"state": form.state.value})
-    return InputError([Problem(subject=form.id, field="id", message=message)])
+def _wrong_state(access_request: AccessRequest) -> InputError:
+    message = Text("the request is in the state '{state}'", {"state": access_request.state.value})
+    return InputError([Problem(subject=access_request.id, field="id", message=message)])

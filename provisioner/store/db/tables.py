@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.governance.access_requests import FormState
+from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.authority import Role
-from provisioner.core.governance.incidents import TroubleState
+from provisioner.core.governance.incidents import IncidentState
 from provisioner.core.model import (
     AccountKind,
     AccountState,
@@ -324,7 +324,7 @@ requests = Table(
     Column("recipient", String),
     Column("mobile_mark", String(64)),
     Column("scan_sha256", String(64)),
-    Column("state", words(FormState), nullable=False),
+    Column("state", words(RequestState), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("approver", String),
     Column("approver_for", String),
@@ -354,7 +354,7 @@ troubles = Table(
     Column("reporter", String, nullable=False),
     Column("reported_at", UtcDateTime, nullable=False),
     Column("unit", ForeignKey("units.code"), nullable=False),
-    Column("state", words(TroubleState), nullable=False),
+    Column("state", words(IncidentState), nullable=False),
     Column("resolution", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Index(None, "reported_at", "id"),

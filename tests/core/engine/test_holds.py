@@ -10,14 +10,14 @@ import pytest
 
 from provisioner.core.api.errors import InputError
 from provisioner.core.api.events import Event
-from provisioner.core.engine.holds import Staging
+from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import (
     Guard,
     MassChangeLimit,
-    OperationStaged,
+    OperationHeld,
     RunDiscarded,
+    RunHeld,
     RunReleased,
-    RunStaged,
     Share,
 )
 from provisioner.core.engine.plan import PlannedOperation
@@ -96,17 +96,17 @@ def _books() -> Books:
     return Books()
 
 
-@pytest.fixture(name="staging")
-def _staging(books: Books) -> Staging:
+@pytest.fixture(name="holds")
+def _holds(books: Books) -> Holds:
     guard = Guard(limit=MassChangeLimit(percent=7), census=Nothing(), accounts=Nothing(), now=lambda: NOON)
-    return Staging(guard=guard, records=books, record=books.record, now=lambda: NOON)
+    return Holds(guard=guard, records=books, record=books.record, now=lambda: NOON)
 
 
-def test_all_that_is_new_of_a_run_is_held(books: Books, staging: Staging) -> None:
-    new, known = staging.stage([planned("a"), planned("b", recorded=True)], SHARE)
+def test_all_that_is_new_of_a_run_is_held(books: Books, holds: Holds) -> None:
+    new, known = holds.hold([planned("a"), planned("b", recorded=True)], SHARE)
     [staged] = books.events
 
-    assert isinstance(staged, RunStaged)
+    assert isinstance(staged, RunHeld)
     assert (staged.run.operations, staged.run.percent, staged.run.affected) == (1, 7, 30)
     assert (new.operation.state, new.operation.staging) == (OperationState.STAGED, staged.run.id)
     assert new.operation.error
@@ -114,40 +114,40 @@ def test_all_that_is_new_of_a_run_is_held(books: Books, staging: Staging) -> Non
     assert known == planned("b", recorded=True)
 
 
-def test_a_run_without_anything_new_is_not_held_a_second_time(books: Books, staging: Staging) -> None:
+def test_a_run_without_anything_new_is_not_held_a_second_time(books: Books, holds: Holds) -> None:
     work = [planned("a", recorded=True)]
 
-    assert staging.stage(work, SHARE) == work
+    assert holds.hold(work, SHARE) == work
     assert books.events == []
 
 
-def test_operations_that_are_in_the_journal_are_held_in_one_submission(books: Books, staging: Staging) -> None:
+def test_operations_that_are_in_the_journal_are_held_in_one_submission(books: Books, holds: Holds) -> None:
     books.held = {"o-a": operation("a"), "o-b": operation("b")}
-    found = staging.stage_planned(list(books.held.values()), SHARE)
+    found = holds.hold_planned(list(books.held.values()), SHARE)
     run, *held = books.events
 
     assert found == books.held
-    assert isinstance(run, RunStaged)
-    assert [(type(event), event.login) for event in held] == [(OperationStaged, "a"), (OperationStaged, "b")]
+    assert isinstance(run, RunHeld)
+    assert [(type(event), event.login) for event in held] == [(OperationHeld, "a"), (OperationHeld, "b")]
 
 
 @pytest.mark.parametrize("ask", ["operations", "discard"])
-def test_a_run_of_which_nothing_waits_is_named(staging: Staging, ask: str) -> None:
+def test_a_run_of_which_nothing_waits_is_named(holds: Holds, ask: str) -> None:
     with pytest.raises(InputError, match="there is no held run r1"):
-        _ = staging.operations("r1") if ask == "operations" else staging.discard("r1", actor="p2", reason="")
+        _ = holds.operations("r1") if ask == "operations" else holds.discard("r1", actor="p2", reason="")
 
 
-def test_a_release_says_who_and_why(books: Books, staging: Staging) -> None:
-    staging.release("r1", actor="p2", reason="meant")
+def test_a_release_says_who_and_why(books: Books, holds: Holds) -> None:
+    holds.release("r1", actor="p2", reason="meant")
 
     assert books.events == [RunReleased(at=NOON, actor="p2", run="r1", reason="meant")]
 
 
 @pytest.mark.parametrize(("reason", "said"), [("a mistake", "discarded by p2: a mistake"), ("", "discarded by p2")])
-def test_a_discarded_run_says_who_and_why(books: Books, staging: Staging, reason: str, said: str) -> None:
+def test_a_discarded_run_says_who_and_why(books: Books, holds: Holds, reason: str, said: str) -> None:
     books.held = {"o-a": operation("a", staging="r1")}
 
-    assert staging.discard("r1", actor="p2", reason=reason) == list(books.held.values())
+    assert holds.discard("r1", actor="p2", reason=reason) == list(books.held.values())
     [discarded] = books.events
     assert isinstance(discarded, RunDiscarded)
     assert str(discarded.error.message) == said

@@ -453,7 +453,7 @@ class TestRelease:
         harness.release(run)
 
         with pytest.raises(InputError, match=f"there is no held run {run}"):
-            _ = harness.release(run) if way == "release" else harness.engine.staging.discard(run, actor="x", reason="")
+            _ = harness.release(run) if way == "release" else harness.engine.holds.discard(run, actor="x", reason="")
 
     def test_leaves_out_what_was_wished_otherwise_meanwhile(self, world: World, harness: Harness) -> None:
         close(harness, *range(5))
@@ -488,7 +488,7 @@ class TestDiscard:
     def test_ends_the_run_and_changes_no_account(self, world: World, harness: Harness) -> None:
         close(harness, *range(5))
 
-        ended = harness.engine.staging.discard(held(harness), actor="müdür", reason="a wrong list")
+        ended = harness.engine.holds.discard(held(harness), actor="müdür", reason="a wrong list")
 
         assert states(ended) == {OperationState.FAILED}
         assert {str(one.error.message) for one in ended if one.error} == {"discarded by müdür: a wrong list"}
@@ -498,7 +498,7 @@ class TestDiscard:
 
     def test_lets_the_same_accounts_be_closed_later(self, harness: Harness) -> None:
         close(harness, *range(5))
-        harness.engine.staging.discard(held(harness), actor="müdür", reason="")
+        harness.engine.holds.discard(held(harness), actor="müdür", reason="")
 
         assert states(close(harness, 0, 1)) == {OperationState.DONE}
 

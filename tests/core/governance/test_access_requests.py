@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from provisioner.core.governance.access_requests import AccessRequest, FormState
+from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.model import OperationKind
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -28,19 +28,21 @@ class TestArchive:
 
     def test_is_canonical_json_with_its_hash(self) -> None:
         """Whoever keeps the copy can show that it is the one in the audit log, with any JSON library."""
-        form = FORM.archived(NOW + timedelta(hours=1))
+        access_request = FORM.archived(NOW + timedelta(hours=1))
 
-        assert form.archive is not None
-        again = json.dumps(json.loads(form.archive), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        assert form.archive == again
-        assert form.archive_sha256 == hashlib.sha256(form.archive.encode()).hexdigest()
+        assert access_request.archive is not None
+        again = json.dumps(
+            json.loads(access_request.archive), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
+        assert access_request.archive == again
+        assert access_request.archive_sha256 == hashlib.sha256(access_request.archive.encode()).hexdigest()
 
     def test_says_all_that_the_form_says(self) -> None:
-        form = FORM.archived(NOW)
+        access_request = FORM.archived(NOW)
 
-        assert json.loads(form.archive or "") == form.facts()
-        assert form.facts()["reason"] == "şifre süresi doldu"
-        assert form.facts()["archived_at"] == "2026-11-22T12:00:00Z"
+        assert json.loads(access_request.archive or "") == access_request.facts()
+        assert access_request.facts()["reason"] == "şifre süresi doldu"
+        assert access_request.facts()["archived_at"] == "2026-11-22T12:00:00Z"
 
     def test_differs_for_every_difference(self) -> None:
         other = attrs.evolve(FORM, reason="başka")
@@ -72,6 +74,6 @@ class TestMark:
         assert FORM.mark_of(None) is None
 
 
-@pytest.mark.parametrize("state", list(FormState))
-def test_only_rejected_and_archived_forms_are_over(state: FormState) -> None:
-    assert state.is_open is (state not in {FormState.REJECTED, FormState.ARCHIVED})
+@pytest.mark.parametrize("state", list(RequestState))
+def test_only_rejected_and_archived_forms_are_over(state: RequestState) -> None:
+    assert state.is_open is (state not in {RequestState.REJECTED, RequestState.ARCHIVED})

@@ -12,7 +12,7 @@ import pytest
 from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.events import OperationPlanned
 from provisioner.core.api.messages import AuthorizeOperation
-from provisioner.core.governance.access_requests import AccessRequest, FormState
+from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.governance.authority import ActedForAnother, Authority, Role, RoleAssignment
 from provisioner.core.model import Account, Operation, OperationKind, Person, Unit
 from tests.core.governance.offices import Requests, Roles
@@ -207,7 +207,7 @@ class TestHandover:
             reason="",
             submitted_at=NOW,
             recipient=recipient,
-            state=FormState.APPROVED,
+            state=RequestState.APPROVED,
         )
 
         assert (authority.operation_authorize(self.question(request="f1")) is None) is is_allowed
@@ -216,9 +216,9 @@ class TestHandover:
 class TestForm:
     """Rotations and reopenings by hand are for those who carry out a form."""
 
-    @pytest.fixture(name="form")
+    @pytest.fixture(name="access_request")
     def _form(self, known: Known) -> AccessRequest:
-        form = AccessRequest(
+        access_request = AccessRequest(
             id="f1",
             kind=OperationKind.ROTATE,
             login=ACCOUNT.login,
@@ -226,10 +226,10 @@ class TestForm:
             requester="p1",
             reason="",
             submitted_at=NOW,
-            state=FormState.APPROVED,
+            state=RequestState.APPROVED,
         )
-        known.forms[form.id] = form
-        return form
+        known.forms[access_request.id] = access_request
+        return access_request
 
     @pytest.mark.parametrize("kind", [OperationKind.ROTATE, OperationKind.REOPEN])
     def test_is_missed(self, authority: Authority, kind: OperationKind) -> None:
@@ -250,34 +250,34 @@ class TestForm:
         assert authority.operation_authorize(request) is None
         assert authority.operation_authorize(attrs.evolve(request, account=once_open)) is not None
 
-    @pytest.mark.parametrize("state", [FormState.APPROVED, FormState.EXECUTING])
+    @pytest.mark.parametrize("state", [RequestState.APPROVED, RequestState.EXECUTING])
     def test_allows_what_it_asks_for(
-        self, authority: Authority, known: Known, form: AccessRequest, state: FormState
+        self, authority: Authority, known: Known, access_request: AccessRequest, state: RequestState
     ) -> None:
-        known.forms["f1"] = attrs.evolve(form, state=state)
+        known.forms["f1"] = attrs.evolve(access_request, state=state)
 
         assert authority.operation_authorize(ask(OperationKind.ROTATE, "officer", request="f1")) is None
 
     @pytest.mark.parametrize(
         "wrong",
         [
-            {"state": FormState.SUBMITTED},
-            {"state": FormState.REJECTED},
-            {"state": FormState.ARCHIVED},
+            {"state": RequestState.SUBMITTED},
+            {"state": RequestState.REJECTED},
+            {"state": RequestState.ARCHIVED},
             {"kind": OperationKind.REOPEN},
             {"login": "other"},
         ],
         ids=lambda wrong: str(*wrong.values()),
     )
     def test_allows_nothing_else(
-        self, authority: Authority, known: Known, form: AccessRequest, wrong: dict[str, Any]
+        self, authority: Authority, known: Known, access_request: AccessRequest, wrong: dict[str, Any]
     ) -> None:
-        known.forms["f1"] = attrs.evolve(form, **wrong)
+        known.forms["f1"] = attrs.evolve(access_request, **wrong)
 
         assert "does not allow" in denial(authority, OperationKind.ROTATE, "officer", request="f1")
 
-    def test_does_not_make_an_officer(self, authority: Authority, form: AccessRequest) -> None:
-        assert "not an officer" in denial(authority, OperationKind.ROTATE, "stranger", request=form.id)
+    def test_does_not_make_an_officer(self, authority: Authority, access_request: AccessRequest) -> None:
+        assert "not an officer" in denial(authority, OperationKind.ROTATE, "stranger", request=access_request.id)
 
 
 class TestAdministrator:

@@ -12,11 +12,11 @@ import pytest
 from provisioner.core.api.errors import DeniedError, StoreError, UnavailableError
 from provisioner.core.api.messages import AttributeChange
 from provisioner.core.api.rules import Action, Deadline
-from provisioner.core.engine.limits import StagedRun
+from provisioner.core.engine.limits import HeldRun
 from provisioner.core.engine.preview import Preview
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import Authority, Role
-from provisioner.core.governance.incidents import Trouble
+from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.privacy import MASK, Privacy
 from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
 from provisioner.core.model.text import Text
@@ -37,7 +37,7 @@ OPERATION = Operation(
     outgoing="p2",
     error=StepError(name="RefusedError", message="p1 has no number, p11 has one", cure="ask p2"),
 )
-RUN = StagedRun(id="r1", at=NOON, actor="p3", reason="moved", target="", affected=3, out_of=9, percent=20, operations=1)
+RUN = HeldRun(id="r1", at=NOON, actor="p3", reason="moved", target="", affected=3, out_of=9, percent=20, operations=1)
 FORM = AccessRequest(
     id="f1",
     kind=OperationKind.ROTATE,
@@ -68,7 +68,7 @@ RECORDS = [
         finished_at=NOON,
     ),
     FORM,
-    Trouble(id="t1", login="a", text="no log-in", reporter="p1", reported_at=NOON, unit="s1"),
+    Incident(id="t1", login="a", text="no log-in", reporter="p1", reported_at=NOON, unit="s1"),
 ]
 PERSONAL = ("p1", "p2", "p3", "Ayşe Işık", "Can Öz", "+905320000001", "moved", "lost", "no log-in")
 OFFICER = assignment("officer", Role.OFFICER, unit="46")
@@ -117,9 +117,9 @@ class TestRecords:
 
 
 def test_a_requester_reads_the_own_form_but_not_who_receives() -> None:
-    [form] = privacy("p2").shown([FORM])
+    [access_request] = privacy("p2").shown([FORM])
 
-    assert (form.requester, form.reason, form.recipient) == ("p2", "lost", MASK)
+    assert (access_request.requester, access_request.reason, access_request.recipient) == ("p2", "lost", MASK)
 
 
 class TestOperations:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from provisioner.core.api.errors import DeniedError
-from provisioner.core.governance.access_requests import AccessRequest, FormState
+from provisioner.core.governance.access_requests import AccessRequest, RequestState
 from provisioner.core.governance.authority import Authority, Role
 from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.model import OperationKind, Person
@@ -25,7 +25,7 @@ GRANTS = [
 ]
 
 
-def form(**more: Any) -> AccessRequest:
+def access_request(**more: Any) -> AccessRequest:
     facts: dict[str, Any] = {
         "id": "f1",
         "kind": OperationKind.ROTATE,
@@ -39,7 +39,7 @@ def form(**more: Any) -> AccessRequest:
     return AccessRequest(**{**facts, **more})
 
 
-APPROVED = form(state=FormState.APPROVED, approver="boss")
+APPROVED = access_request(state=RequestState.APPROVED, approver="boss")
 
 
 @pytest.fixture(name="authority")
@@ -60,17 +60,17 @@ def test_without_an_officer_nobody_has_two_parts(authority: RequestAuthority) ->
 
 @pytest.mark.parametrize(("actor", "decides_for"), [("boss", None), ("deputy", "boss")])
 def test_the_supervisor_decides_or_a_delegate(authority: RequestAuthority, actor: str, decides_for: str | None) -> None:
-    assert authority.require_decider(form(), actor, ASKS) == decides_for
+    assert authority.require_decider(access_request(), actor, ASKS) == decides_for
 
 
 def test_where_no_supervisor_is_named_the_role_decides(authority: RequestAuthority) -> None:
-    assert authority.require_decider(form(), "head", Person(id="asks", name="Ayşe Işık", unit="s1")) is None
+    assert authority.require_decider(access_request(), "head", Person(id="asks", name="Ayşe Işık", unit="s1")) is None
 
 
 @pytest.mark.parametrize("actor", ["asks", "head", "officer", "admin"])
 def test_nobody_else_decides_and_who_could_is_named(authority: RequestAuthority, actor: str) -> None:
     with pytest.raises(DeniedError) as caught:
-        authority.require_decider(form(), actor, ASKS)
+        authority.require_decider(access_request(), actor, ASKS)
 
     assert "boss" in str(caught.value.cure)
 
@@ -80,11 +80,11 @@ def test_neither_the_requester_nor_the_named_officer_decides(
     authority: RequestAuthority, deciders: tuple[str, ...]
 ) -> None:
     with pytest.raises(DeniedError, match="another part"):
-        authority.require_no_other_part(form(officer="officer"), *deciders)
+        authority.require_no_other_part(access_request(officer="officer"), *deciders)
 
 
 def test_of_who_decides_for_nobody_else_nothing_more_is_asked(authority: RequestAuthority) -> None:
-    authority.require_no_other_part(form(), "boss", None)
+    authority.require_no_other_part(access_request(), "boss", None)
 
 
 @pytest.mark.parametrize("actor", ["officer", "relief", "admin"])
@@ -104,11 +104,11 @@ def test_who_receives_the_password_or_acts_for_them_does_neither(authority: Requ
 
 def test_who_has_approved_does_not_carry_it_out(authority: RequestAuthority) -> None:
     with pytest.raises(DeniedError, match="another part"):
-        authority.require_officer(form(state=FormState.APPROVED, approver="officer"), "officer")
+        authority.require_officer(access_request(state=RequestState.APPROVED, approver="officer"), "officer")
 
 
 def test_another_officer_than_the_named_one_does_not_carry_it_out(authority: RequestAuthority) -> None:
-    named = form(state=FormState.APPROVED, approver="boss", officer="second")
+    named = access_request(state=RequestState.APPROVED, approver="boss", officer="second")
     with pytest.raises(DeniedError, match="names another officer"):
         authority.require_officer(named, "officer")
     authority.require_officer(named, "admin")

@@ -16,10 +16,10 @@ from provisioner.core.engine.people import People
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.governance.access_requests import (
     AccessRequest,
-    FormEvent,
-    FormState,
     RequestArchived,
     RequestBegun,
+    RequestEvent,
+    RequestState,
     RequestSubmitted,
 )
 from provisioner.core.governance.authority import Authority, Role
@@ -55,15 +55,19 @@ class Desk:
     done: list[AccessRequest] = attrs.field(factory=list)
     asked: int = 0
 
-    def get(self, form_id: str, /) -> AccessRequest | None:
-        return self.forms.get(form_id)
+    def get(self, request_id: str, /) -> AccessRequest | None:
+        return self.forms.get(request_id)
 
     def open_for(self, login: str, /) -> Sequence[AccessRequest]:
-        return [form for form in self.forms.values() if form.login == login and form.state.is_open]
+        return [
+            access_request
+            for access_request in self.forms.values()
+            if access_request.login == login and access_request.state.is_open
+        ]
 
     def executing_operations(self) -> set[str]:
         self.asked += 1
-        return {form.operation for form in self.forms.values() if form.operation}
+        return {access_request.operation for access_request in self.forms.values() if access_request.operation}
 
     def carried_out(self) -> Sequence[AccessRequest]:
         return self.done
@@ -71,7 +75,7 @@ class Desk:
     def record(self, *events: Event) -> None:
         self.events += events
         for event in events:
-            if isinstance(event, FormEvent):
+            if isinstance(event, RequestEvent):
                 self.forms[event.form.id] = event.form
 
     @property
@@ -117,9 +121,9 @@ class TestSubmission:
             desk.service.submit(draft(officer=person))
 
     def test_of_the_same_twice_is_one_form(self, desk: Desk) -> None:
-        form = desk.submitted()
+        access_request = desk.submitted()
 
-        assert desk.service.submit(draft(reason="again")) == form
+        assert desk.service.submit(draft(reason="again")) == access_request
         assert isinstance(desk.service.submit(draft(kind=OperationKind.CLOSE, recipient=None)), RequestSubmitted)
 
     def test_by_somebody_who_has_left_is_denied(self, desk: Desk) -> None:
@@ -127,27 +131,31 @@ class TestSubmission:
             desk.service.submit(draft(requester="gone"))
 
     def test_keeps_a_mark_of_the_number_and_not_the_number(self, desk: Desk) -> None:
-        form = desk.submitted()
+        access_request = desk.submitted()
 
-        assert form.mobile_mark == form.mark_of("+905320000001")
-        assert "+90532" not in repr(form)
+        assert access_request.mobile_mark == access_request.mark_of("+905320000001")
+        assert "+90532" not in repr(access_request)
 
 
 class TestDecision:
     @pytest.mark.parametrize(("actor", "answerable"), [("boss", None), ("deputy", "boss")])
     def test_is_the_supervisors_or_a_stand_ins(self, desk: Desk, actor: str, answerable: str | None) -> None:
-        form = desk.service.approve(desk.submitted(), actor).form
+        access_request = desk.service.approve(desk.submitted(), actor).form
 
-        assert (form.state, form.approver, form.approver_for) == (FormState.APPROVED, actor, answerable)
+        assert (access_request.state, access_request.approver, access_request.approver_for) == (
+            RequestState.APPROVED,
+            actor,
+            answerable,
+        )
 
     @pytest.mark.parametrize("actor", ["asks", "head", "officer", "admin", "helper"])
     def test_of_somebody_else_is_denied_with_who_could(self, desk: Desk, actor: str) -> None:
-        form = desk.submitted()
+        access_request = desk.submitted()
         with pytest.raises(DeniedError) as caught:
-            desk.service.reject(form, actor, "no")
+            desk.service.reject(access_request, actor, "no")
 
         assert "boss" in str(caught.value.cure)
-        assert not desk.service.may_decide(form, actor)
+        assert not desk.service.may_decide(access_request, actor)
 
     def test_falls_to_the_units_supervisor_where_the_person_has_none(self, desk: Desk) -> None:
         assert desk.service.may_decide(desk.submitted(requester="lonely"), "head")
@@ -161,10 +169,10 @@ class TestDecision:
             desk.service.approve(desk.approved(), "boss")
 
     def test_keeps_the_scan_that_was_handed_in(self, desk: Desk) -> None:
-        form = desk.submitted(scan_sha256="paper")
+        access_request = desk.submitted(scan_sha256="paper")
 
-        assert desk.service.approve(form, "boss").form.scan_sha256 == "paper"
-        assert desk.service.approve(form, "boss", "signed").form.scan_sha256 == "signed"
+        assert desk.service.approve(access_request, "boss").form.scan_sha256 == "paper"
+        assert desk.service.approve(access_request, "boss", "signed").form.scan_sha256 == "signed"
 
 
 class TestExecution:
@@ -178,24 +186,24 @@ class TestExecution:
             desk.service.require_ready(desk.approved(), actor, "holder")
 
     def test_is_the_named_officers_or_an_administrators(self, desk: Desk) -> None:
-        form = desk.approved(officer="second")
+        access_request = desk.approved(officer="second")
         with pytest.raises(DeniedError, match="names another officer"):
-            desk.service.require_ready(form, "officer", "holder")
+            desk.service.require_ready(access_request, "officer", "holder")
         for actor in ("second", "admin"):
-            desk.service.require_ready(form, actor, "holder")
+            desk.service.require_ready(access_request, actor, "holder")
 
     def test_is_for_the_holder_that_was_approved(self, desk: Desk) -> None:
         with pytest.raises(DeniedError, match="has another holder"):
             desk.service.require_ready(desk.approved(), "officer", "somebody")
 
     def test_stops_at_a_number_that_has_changed_until_an_officer_confirms_it(self, desk: Desk) -> None:
-        form = desk.approved()
+        access_request = desk.approved()
         desk.staff["holder"] = attrs.evolve(STAFF["holder"], mobile="+905320000009")
         with pytest.raises(DeniedError, match="has changed since request"):
-            desk.service.require_ready(form, "officer", "holder")
+            desk.service.require_ready(access_request, "officer", "holder")
         with pytest.raises(DeniedError):
-            desk.service.confirm_mobile(form, "holder")
-        confirmed = desk.service.confirm_mobile(form, "officer").form
+            desk.service.confirm_mobile(access_request, "holder")
+        confirmed = desk.service.confirm_mobile(access_request, "officer").form
         desk.service.require_ready(confirmed, "officer", "holder")
 
         assert (confirmed.mobile_confirmed_by, confirmed.mobile_confirmed_at) == ("officer", NOW)
@@ -204,7 +212,7 @@ class TestExecution:
         begun = desk.service.begin(desk.approved(), "officer", "o1")
 
         assert isinstance(desk.events[-1], RequestBegun)
-        assert (begun.state, begun.officer, begun.operation) == (FormState.EXECUTING, "officer", "o1")
+        assert (begun.state, begun.officer, begun.operation) == (RequestState.EXECUTING, "officer", "o1")
 
 
 class TestArchive:
@@ -223,7 +231,7 @@ class TestArchive:
         begun.operation_event(self.ended("o1"))
 
         assert isinstance(desk.events[-1], RequestArchived)
-        assert next(iter(desk.forms.values())).state is FormState.ARCHIVED
+        assert next(iter(desk.forms.values())).state is RequestState.ARCHIVED
 
     @pytest.mark.parametrize(("operation", "state"), [("o2", OperationState.DONE), ("o1", OperationState.INCOMPLETE)])
     def test_waits_for_its_own_operation_to_be_done(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import bindparam, delete, select, update
 
-from provisioner.core.governance.incidents import TroubleState
+from provisioner.core.governance.incidents import IncidentState
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import ROWS, prepared
 from provisioner.store.db.rows import Row, add
@@ -58,18 +58,18 @@ def test_values_are_converted_and_those_of_the_statement_are_kept(database: Data
         "reporter": "p1",
         "reported_at": NOON,
         "unit": "46",
-        "state": TroubleState.OPEN,
+        "state": IncidentState.OPEN,
         "resolution": "",
         "revision": 1,
     }
-    resolve = update(troubles).where(troubles.c.id == bindparam("this")).values(state=TroubleState.RESOLVED)
+    resolve = update(troubles).where(troubles.c.id == bindparam("this")).values(state=IncidentState.RESOLVED)
     with database.write() as connection:
         prepared(add(troubles), connection.dialect).run(connection, [row])
         prepared(resolve, connection.dialect).run(connection, [{"this": "t1"}])
     with database.read() as connection:
         [found] = connection.execute(select(troubles))
 
-    assert (found.reported_at, found.state) == (NOON, TroubleState.RESOLVED)
+    assert (found.reported_at, found.state) == (NOON, IncidentState.RESOLVED)
 
 
 def test_a_statement_is_compiled_once_for_a_dialect(database: Database) -> None:

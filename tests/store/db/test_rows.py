@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.governance.incidents import Trouble
+from provisioner.core.governance.incidents import Incident
 from provisioner.core.model import Unit
 from provisioner.store.db.database import Database
 from provisioner.store.db.rows import MUST_FIND, add, as_row, put, revise
@@ -17,7 +17,7 @@ from provisioner.store.db.tables import troubles, units
 from tests.store.conftest import NOON
 
 UNIT = Unit(code="46", name="Kahramanmaraş", kind="province")
-TROUBLE = Trouble(id="t1", login="a", text="no log-in", reporter="p1", reported_at=NOON, unit="46")
+TROUBLE = Incident(id="t1", login="a", text="no log-in", reporter="p1", reported_at=NOON, unit="46")
 
 
 @pytest.fixture(name="database")

@@ -6,12 +6,12 @@ import attrs
 import pytest
 from sqlalchemy import Table
 
-from provisioner.core.engine.limits import StagedRun
+from provisioner.core.engine.limits import HeldRun
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import RoleAssignment
-from provisioner.core.governance.incidents import Trouble
+from provisioner.core.governance.incidents import Incident
 from provisioner.core.model import Account, Handover, Operation, Person, Step, Unit
 from provisioner.store.db import tables
 from provisioner.store.db.tables import metadata
@@ -26,10 +26,10 @@ MODELS = [
     (tables.handovers, Handover, set()),
     (tables.requests, AccessRequest, set()),
     (tables.grants, RoleAssignment, set()),
-    (tables.troubles, Trouble, set()),
+    (tables.troubles, Incident, set()),
     (tables.maintenance, Maintenance, set()),
     (tables.target_health, TargetHealth, set()),
-    (tables.staged_runs, StagedRun, set()),
+    (tables.staged_runs, HeldRun, set()),
 ]
 
 
