@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import click
 
 from provisioner.cli.streams import indifferent
@@ -72,8 +73,8 @@ class Output:
                 content = {**content, "warnings": self._warnings}
             _write(_json(content).encode(), sys.stdout)
 
-    def say(self, template: str, /, **values: object) -> None:
-        """Print a line for people, on stdout."""
+    def say(self, template: str | Text, /, **values: object) -> None:
+        """Print a line for people, on stdout: a template and its values, or a message."""
         self.lines(self.text(template, **values))
 
     def line(self, text: str) -> None:
@@ -85,7 +86,7 @@ class Output:
         if not self._is_json():
             _write(Lines.of(text.split("\n")), sys.stdout)
 
-    def note(self, template: str, /, **values: object) -> None:
+    def note(self, template: str | Text, /, **values: object) -> None:
         """Print a line on stderr, in both ways."""
         self.error_lines(self.text(template, **values))
 
@@ -109,10 +110,17 @@ class Output:
             place = ":".join(str(part) for part in (warning.file, warning.line, warning.field) if part is not None)
             self.note("warning: {place}: {message}", place=place, message=self.said(warning.message))
         if len(warnings) > SHOWN_WARNINGS:
-            self.note("{count} more warnings; --json has all", count=len(warnings) - SHOWN_WARNINGS)
+            more = len(warnings) - SHOWN_WARNINGS
+            self.note(
+                Text.counted(
+                    "{count} more warning; --json has all", "{count} more warnings; --json has all", count=more
+                )
+            )
 
-    def text(self, template: str, /, **values: object) -> str:
+    def text(self, template: str | Text, /, **values: object) -> str:
         """Return a sentence in the language asked for. What the values hold is made visible."""
+        if isinstance(template, Text):
+            return self.said(template)
         shown = {name: one if isinstance(one, (int, float)) else self._shown(one) for name, one in values.items()}
         return Text(template, shown).said(self._catalogue())
 
@@ -122,9 +130,9 @@ class Output:
     def said(self, text: Text) -> str:
         """Return *text* in the language asked for, with what it quotes of our own. Its values are made visible."""
         values = {name: self._said_value(name, value) for name, value in text.values.items()}
-        return Text(text.template, values).said(self._catalogue())
+        return attrs.evolve(text, values=values).said(self._catalogue())
 
-    def _said_value(self, name: str, value: object) -> str:
+    def _said_value(self, name: str, value: object) -> str | int:
         catalogue = self._catalogue()
         if isinstance(value, Lines):
             return Lines.of(map(self.translated, value.split("\n")))
@@ -134,6 +142,8 @@ class Output:
             return self.said(value)
         if isinstance(value, datetime):
             return self._time(value)
+        if isinstance(value, int):
+            return value
         return visible(catalogue.gettext(str(value)) if name in _WORDS else self.translated(str(value)))
 
     def translated(self, sentence: str) -> str:

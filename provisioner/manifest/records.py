@@ -83,8 +83,13 @@ def _note_surplus(given: Sequence[str], header: Record, line: int, findings: Fin
         if not findings.has(header.line, WHOLE_LINE):
             findings.add(header.line, WHOLE_LINE, Text("a column with values has no name"))
         return
-    counts = {"found": len(given), "expected": len(_without_blank_end(header.cells))}
-    findings.add(line, WHOLE_LINE, Text("it has {found} fields, and the header {expected}", counts))
+    surplus = Text.counted(
+        "it has {count} field, and the header {expected}",
+        "it has {count} fields, and the header {expected}",
+        count=len(given),
+        expected=len(_without_blank_end(header.cells)),
+    )
+    findings.add(line, WHOLE_LINE, surplus)
 
 
 def _without_blank_end(cells: Sequence[str]) -> Sequence[str]:

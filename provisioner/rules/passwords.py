@@ -12,6 +12,7 @@ from provisioner.core.api.bounds import DAYS
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.rules import Action, Deadline, Facts, Rule, share
 from provisioner.core.model import Account, AccountState
+from provisioner.core.model.days import days_text
 from provisioner.core.model.text import Text
 
 SOURCE = "001 ¶2"
@@ -33,10 +34,10 @@ class RenewOrClose(Rule):
     def __attrs_post_init__(self) -> None:
         if self._notice_period >= self.days:
             raise ConfigurationError(
-                "a warning {warn} days before the end of {days} days comes too early",
+                "a warning {warn} before the end of {days} comes too early",
                 cure="lower warn_days, or raise days",
-                warn=self._notice_period,
-                days=self.days,
+                warn=days_text(self._notice_period),
+                days=days_text(self.days),
             )
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
@@ -48,7 +49,12 @@ class RenewOrClose(Rule):
         closing, mail = self._closing(facts.days_after(start, days), changed, facts), facts.account.mail
         day = facts.written_day(closing)
         warnings = [_warning(facts.days_after(start, days - left), mail, day, left) for left in set(self.warn_days)]
-        reason = Text("the password of {mail} was not renewed within {days} days", {"mail": mail, "days": self.days})
+        reason = Text.counted(
+            "the password of {mail} was not renewed within {count} day",
+            "the password of {mail} was not renewed within {count} days",
+            count=self.days,
+            mail=mail,
+        )
         return [*warnings, Deadline(action=Action.CLOSE, at=closing, reason=reason, source=SOURCE)]
 
     def _closing(self, closing: datetime, changed: datetime, facts: Facts) -> datetime:
@@ -127,8 +133,11 @@ def _ageing_since(account: Account) -> datetime | None:
 
 
 def _warning(at: datetime, mail: str, day: str, left: int) -> Deadline:
-    reason = Text(
-        "please renew the password of {mail} by {day}, in {days} day(s); otherwise the account will be closed",
-        {"mail": mail, "day": day, "days": left},
+    reason = Text.counted(
+        "please renew the password of {mail} by {day}, in {count} day; otherwise the account will be closed",
+        "please renew the password of {mail} by {day}, in {count} days; otherwise the account will be closed",
+        count=left,
+        mail=mail,
+        day=day,
     )
     return Deadline(action=Action.WARN, at=at, reason=reason, source=SOURCE)

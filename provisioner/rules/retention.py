@@ -29,6 +29,11 @@ class Retention(Rule):
         if account.state is not AccountState.CLOSED or account.closed_at is None:
             return []
         start = max(account.closed_at, facts.since or account.closed_at)
-        reason = Text("{mail} has been closed for {days} days", {"mail": account.mail, "days": self.days})
+        reason = Text.counted(
+            "{mail} has been closed for {count} day",
+            "{mail} has been closed for {count} days",
+            count=self.days,
+            mail=account.mail,
+        )
         at = facts.days_after(start, self.days)
         return [Deadline(action=Action.DELETE, at=at, reason=reason, source="000 m.5/h, m.6/h")]

@@ -279,7 +279,7 @@ class TestExport:
         assert (both.code, both.json["seq"]) == (0, items(lived)[-1]["seq"])
         assert (alone.code, alone.json["after"]) == (0, int(anchor.split(":")[0]))
         assert alone.json["anchors"] == {"compared": 0, "before": 1}
-        assert "1 anchor(s) lie before the export" in alone.err
+        assert "1 anchor lies before the export" in alone.err
 
     def test_nothing_new_is_nothing_written(self, lived: Office) -> None:
         anchor = lived.type("audit", "anchor").out.split()[0]

@@ -271,7 +271,7 @@ class TestCommands:
 
         assert answer.code == 3
         assert answer.err.splitlines() == [
-            "error: 2 operation(s) denied",
+            "error: 2 operations denied",
             "  arge46: 1001 is not an officer of ar-ge or of a unit above it",
             "    -> it can be done by 3001",
             "  istatistik46: 1001 is not an officer of istatistik or of a unit above it",

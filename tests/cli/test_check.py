@@ -53,7 +53,7 @@ class TestCheck:
     def test_counts_administrators_and_roles_once_authority_is_enforced(self, office: Office) -> None:
         office.config.write_text(office.config.read_text() + '[authority]\nadministrators = ["3001"]\n')
 
-        assert "1 administrator(s), 0 role(s) given" in office.type("check").out
+        assert "1 administrator, 0 roles given" in office.type("check").out
 
     def test_without_any_administrator_exits_with_2(self, office: Office) -> None:
         office.config.write_text(office.config.read_text() + "[authority]\n")

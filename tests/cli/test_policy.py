@@ -97,7 +97,7 @@ class TestRuleThatFails:
         answer = ruled.type("check")
 
         assert answer.code == 2
-        assert "rules.renewal: RenewOrClose fails for 1 account(s), the first is kmarasmem" in answer.out
+        assert "rules.renewal: RenewOrClose fails for 1 account: kmarasmem" in answer.out
 
 
 class TestShow:

@@ -14,6 +14,7 @@ from provisioner.core.api.errors import ConfigurationError, PluginError
 from provisioner.core.api.rules import Action
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import Unit
+from provisioner.core.model.text import Text
 from provisioner.core.policy.policy import Policy, Scope
 from provisioner.rules.certificates import Certificates
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
@@ -237,10 +238,8 @@ def test_messages_to_people_fit_into_one_sms() -> None:
         "mail": "hayatboyuogrenme46@kahramanmaras.meb.gov.tr",
         "name": "directory (ldap1.kahramanmaras.meb.gov.tr)",
         "day": "28.02.2026",
-        "days": 30,
     }
     spoken = [
-        "please renew the password of {mail} by {day}, in {days} day(s); otherwise the account will be closed",
         "please name a custodian for {mail}: it has none",
         "please hand {mail} over: its custodian does not hold it",
         "please back up the mailbox of {mail} and confirm it; it was due on {day}",
@@ -248,8 +247,14 @@ def test_messages_to_people_fit_into_one_sms() -> None:
         "the certificate of {name} ran out on {day}",
     ]
 
-    for english in spoken:
-        assert turkish.gettext(english) != english
-        said = turkish.gettext(english).format_map(values)
+    reminder = Text.counted(
+        "please renew the password of {mail} by {day}, in {count} day; otherwise the account will be closed",
+        "please renew the password of {mail} by {day}, in {count} days; otherwise the account will be closed",
+        count=30,
+        **values,
+    )
+    for text in (reminder, *(Text(english, values) for english in spoken)):
+        said = text.said(turkish)
+        assert said != str(text)
         assert len(said) <= 160
         assert set(said) <= GSM, "one character more, and only 70 fit into a message"

@@ -139,7 +139,7 @@ class Pool(Generic[PooledT]):
         """
         if not self._free.acquire(timeout=self.patience):
             raise UnavailableError(
-                "all {count} connections to the directory are in use",
+                "all connections to the directory are in use: {count}",
                 cure="raise 'connections' of the target, or lower its 'parallel'",
                 count=self.size,
             )

@@ -18,6 +18,7 @@ import attrs
 from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
 from provisioner.core.model import Account
 from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import Text
 from provisioner_sms.settings import Settings
 
 #: The signs that take one septet.
@@ -97,10 +98,13 @@ def notice(text: str, max_parts: int) -> Secret:
     folded = fold(text)
     if parts(folded) > max_parts:
         raise RefusedError(
-            "the notice would be {septets} characters long and not fit in {max_parts} message(s)",
+            Text.counted(
+                "the notice would be {septets} characters long and not fit in {count} message",
+                "the notice would be {septets} characters long and not fit in {count} messages",
+                count=max_parts,
+                septets=septets(folded),
+            ),
             cure="raise max_notice_parts",
-            septets=septets(folded),
-            max_parts=max_parts,
         )
     return Secret.around(folded)
 
@@ -138,11 +142,14 @@ class Template:
         longest = template.filled({name: "x" * room for name, room in ROOM.items()})
         if parts(longest) > max_parts:
             raise ConfigurationError(
-                "{place}: the text can become {septets} characters long and not fit in {max_parts} message(s)",
+                Text.counted(
+                    "{place}: the text can become {septets} characters long and not fit in {count} message",
+                    "{place}: the text can become {septets} characters long and not fit in {count} messages",
+                    count=max_parts,
+                    place=place,
+                    septets=septets(longest),
+                ),
                 cure="shorten the text, or raise max_parts",
-                place=place,
-                septets=septets(longest),
-                max_parts=max_parts,
             )
         return template
 
@@ -165,10 +172,13 @@ class Template:
         text = Secret.around(self.filled({"mail": account.mail, "login": account.login, "password": secret.reveal()}))
         if parts(text.reveal()) > self.max_parts:
             raise RefusedError(
-                "the message would be {septets} characters long and not fit in {max_parts} message(s)",
+                Text.counted(
+                    "the message would be {septets} characters long and not fit in {count} message",
+                    "the message would be {septets} characters long and not fit in {count} messages",
+                    count=self.max_parts,
+                    septets=septets(text.reveal()),
+                ),
                 cure="shorten the text, or raise max_parts",
-                septets=septets(text.reveal()),
-                max_parts=self.max_parts,
             )
         return text
 

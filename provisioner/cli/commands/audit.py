@@ -21,7 +21,7 @@ from provisioner.cli.options import DAY, json_option
 from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
-from provisioner.core.model.text import as_text
+from provisioner.core.model.text import Text, as_text
 from provisioner.services.audit_log import (
     DOCUMENTATION_NUMBER,
     AuditLog,
@@ -290,18 +290,33 @@ def _tell(session: Session, found: Verification) -> None:
         }
     )
     if found.before:
-        output.note("{count} anchor(s) lie before the export and could not be compared", count=found.before)
+        output.note(
+            Text.counted(
+                "{count} anchor lies before the export and could not be compared",
+                "{count} anchors lie before the export and could not be compared",
+                count=found.before,
+            )
+        )
     if found.finding:
         _complain(session, found.finding)
-        output.note("{count} entries before that are as they were written", count=found.count)
+        output.note(
+            Text.counted(
+                "{count} entry before that is as it was written",
+                "{count} entries before that are as they were written",
+                count=found.count,
+            )
+        )
         return
     output.say(
-        "the audit log is whole from entry {first} on: {count} entries",
-        first=found.start.seq + 1,
-        count=found.count,
+        Text.counted(
+            "the audit log is whole from entry {first} on: {count} entry",
+            "the audit log is whole from entry {first} on: {count} entries",
+            count=found.count,
+            first=found.start.seq + 1,
+        )
     )
     output.say("it ends with {seq}:{hash}", **_head(found.head))
-    output.say("{count} anchor(s) agree", count=found.compared)
+    output.say(Text.counted("{count} anchor agrees", "{count} anchors agree", count=found.compared))
 
 
 def _head(head: Head) -> Document:

@@ -12,6 +12,7 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import Document
 from provisioner.cli.session import Session
+from provisioner.core.model.text import Text
 from provisioner.services.contract import Contract, ContractResults
 from provisioner.testing.contract.results import Result, Verdict
 
@@ -54,7 +55,13 @@ def _list(session: Session, contract: Contract) -> ExitCode:
     )
     for check in found:
         session.output.line(f"{check.name} ({check.tag.value}): {check.summary}")
-    session.output.say("{count} checks; this is a dry run, nothing was changed", count=len(found))
+    session.output.say(
+        Text.counted(
+            "{count} check; this is a dry run, nothing was changed",
+            "{count} checks; this is a dry run, nothing was changed",
+            count=len(found),
+        )
+    )
     return ExitCode.DONE
 
 
@@ -95,10 +102,13 @@ def _conclude(session: Session, target: str, found: ContractResults, report: Rep
     )
     counts = report.counts
     session.output.say(
-        "{ok} checks passed, {failed} failed, {skipped} were skipped",
-        ok=counts[Verdict.OK],
-        failed=counts[Verdict.FAILED],
-        skipped=counts[Verdict.SKIPPED],
+        Text.counted(
+            "{count} check passed, {failed} failed, {skipped} skipped",
+            "{count} checks passed, {failed} failed, {skipped} skipped",
+            count=counts[Verdict.OK],
+            failed=counts[Verdict.FAILED],
+            skipped=counts[Verdict.SKIPPED],
+        )
     )
     if found.keeps_accounts:
         session.output.say("the target cannot delete: it keeps the accounts whose logins begin with 'sozlesme', closed")

@@ -10,6 +10,7 @@ from provisioner.cli.options import changing, json_option
 from provisioner.cli.render.documents import Document, iso, operation_document
 from provisioner.cli.session import Session
 from provisioner.core.engine.limits import IN_TOTAL, HeldRun
+from provisioner.core.model.text import Text
 from provisioner.services.held_runs import held_runs
 from provisioner.services.parts import authority_of
 
@@ -79,9 +80,21 @@ def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
         ended = app.held_runs.discard(run_id, actor=session.actor, reason=reason, dry_run=dry_run)
     session.output.document({"operations": [operation_document(operation, session.output.said) for operation in ended]})
     if dry_run:
-        session.output.say("{count} operations would end; this is a dry run, nothing was changed", count=len(ended))
+        session.output.say(
+            Text.counted(
+                "{count} operation would end; this is a dry run, nothing was changed",
+                "{count} operations would end; this is a dry run, nothing was changed",
+                count=len(ended),
+            )
+        )
     else:
-        session.output.say("{count} operations ended; none of their accounts was changed", count=len(ended))
+        session.output.say(
+            Text.counted(
+                "{count} operation ended; its account was not changed",
+                "{count} operations ended; none of their accounts was changed",
+                count=len(ended),
+            )
+        )
     return ExitCode.DONE
 
 

@@ -49,7 +49,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Self
 
@@ -67,17 +67,17 @@ class ProvisionerError(Exception):
 
     Args:
 
-        message: An English template with ``{named}`` placeholders.
+        message: An English template with ``{named}`` placeholders, or a message with its own values.
 
         cure: What the reader can do about it, as a template.
 
         values: The values of the placeholders in both. Never a secret.
     """
 
-    def __init__(self, message: str, /, *, cure: str = "", **values: object) -> None:
-        self.text = Text(message, values)
-        self.cure = Text(cure, values)
-        super().__init__(message)
+    def __init__(self, message: str | Text, /, *, cure: str | Text = "", **values: object) -> None:
+        self.text = _filled(message, values)
+        self.cure = _filled(cure, values)
+        super().__init__(self.text.template)
 
     @property
     def message(self) -> Text:
@@ -86,6 +86,12 @@ class ProvisionerError(Exception):
 
     def __str__(self) -> str:
         return str(self.message)
+
+
+def _filled(message: str | Text, values: Mapping[str, object]) -> Text:
+    if isinstance(message, Text):
+        return attrs.evolve(message, values={**values, **message.values})
+    return Text(message, values)
 
 
 class ConfigurationError(ProvisionerError):
@@ -133,7 +139,8 @@ class InputError(ProvisionerError):
 
     def __init__(self, problems: Sequence[Problem], /, *, warnings: Sequence[Problem] = ()) -> None:
         self.problems, self.warnings = tuple(problems), tuple(warnings)
-        super().__init__("{count} problem(s) in the input", count=len(self.problems))
+        count = len(self.problems)
+        super().__init__(Text.counted("{count} problem in the input", "{count} problems in the input", count=count))
 
     @property
     def message(self) -> Text:
@@ -174,7 +181,8 @@ class NotAuthorizedError(DeniedError):
 
     def __init__(self, denials: Sequence[Denied], /) -> None:
         self.denials = tuple(denials)
-        super().__init__("{count} operation(s) denied", count=len(self.denials))
+        count = len(self.denials)
+        super().__init__(Text.counted("{count} operation denied", "{count} operations denied", count=count))
 
     @property
     def message(self) -> Text:
@@ -289,7 +297,9 @@ class ThrottledError(TransientError):
         retry_after: The requested pause in seconds, or ``None`` if it named none. At most :data:`LONGEST_REST`.
     """
 
-    def __init__(self, message: str, /, *, retry_after: float | None = None, cure: str = "", **values: object) -> None:
+    def __init__(
+        self, message: str | Text, /, *, retry_after: float | None = None, cure: str | Text = "", **values: object
+    ) -> None:
         super().__init__(message, cure=cure, **values)
         rest = None if retry_after is None else min(retry_after, LONGEST_REST.total_seconds())
         self.retry_after = None if rest is None or math.isnan(rest) else max(0.0, rest)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from provisioner.core.api.errors import ClockError
+from provisioner.core.model.days import days_text
 
 #: The maximum time without any activity before a person has to confirm the clock. Monthly sweeps are possible. A site
 #: that is switched off for longer, such as a school in summer, needs one confirmation. Times that were stored while the
@@ -39,18 +40,18 @@ class KnownTimes:
         """Return why the time *now* is not plausible; ``None`` if it is."""
         if now > self.trusted_at + LONGEST_REST:
             return ClockError(
-                "the clock is {days} days ahead of the last time that the store was used: {now}, {last}",
+                "the clock is {days} ahead of the last time that the store was used: {now}, {last}",
                 cure="if it is right, because nothing ran for so long, as in a summer break, run 'provisioner policy"
                 " sweep --clock-is-right' once; otherwise set the clock",
-                days=(now - self.trusted_at).days,
+                days=days_text((now - self.trusted_at).days),
                 now=now,
                 last=self.trusted_at,
             )
         if now < self.trusted_at - FURTHEST_BACK:
             return ClockError(
-                "the clock is {days} days behind the last time that the store was used: {now}, {last}",
+                "the clock is {days} behind the last time that the store was used: {now}, {last}",
                 cure="set the clock; if it is right, run 'provisioner policy sweep --clock-is-right' once",
-                days=(self.trusted_at - now).days,
+                days=days_text((self.trusted_at - now).days),
                 now=now,
                 last=self.trusted_at,
             )

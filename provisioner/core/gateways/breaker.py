@@ -39,6 +39,7 @@ from provisioner.core.api.events import TargetQuarantined
 from provisioner.core.gateways.health import Change, Health, MemoryHealth, TargetHealth
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.model import StepError
+from provisioner.core.model.text import Text
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -199,10 +200,13 @@ class Breaker:
                 self.state = BreakerState.HALF_OPEN
             elif self.state is not BreakerState.CLOSED:
                 raise CircuitOpenError(
-                    "{target} failed {count} consecutive times; calls are suspended",
+                    Text.counted(
+                        "{target} failed {count} time; calls are suspended",
+                        "{target} failed {count} consecutive times; calls are suspended",
+                        count=len(self._failing),
+                        target=self.name,
+                    ),
                     cure="see what is wrong with it, then run 'provisioner resume'",
-                    target=self.name,
-                    count=len(self._failing),
                 )
 
     def _is_suspicious(self, error: Exception, item: str | None) -> bool:
@@ -364,7 +368,7 @@ def _of_target(error: Exception) -> Exception:
     """Return *error* as an error of the whole target."""
     if not isinstance(error, ForbiddenError):
         return error
-    found = MisconfiguredError(error.text.template, cure=error.cure.template, **error.text.values)
+    found = MisconfiguredError(error.text, cure=error.cure)
     found.target = error.target
     return found
 

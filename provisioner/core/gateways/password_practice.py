@@ -9,6 +9,7 @@ import attrs
 
 from provisioner.core.api.errors import MisconfiguredError
 from provisioner.core.api.messages import PasswordLimits
+from provisioner.core.model.days import days_text
 from provisioner.core.model.text import Text
 
 _DAY = timedelta(days=1)
@@ -55,16 +56,16 @@ class Practice:
         there = math.floor(age / _DAY)
         if self.life is None:
             text = Text(
-                "passwords are accepted there for {there} days, and no rule renews them or warns; allow them for"
+                "passwords are accepted there for {there}, and no rule renews them or warns; allow them for"
                 " longer, or configure a rule set under [rules]",
-                {"there": there},
+                {"there": days_text(there)},
             )
             return [text]
         if age >= self.life:
             return []
         text = Text(
-            "passwords are accepted there for {there} days, and the rules leave them in force for {days}, so people are"
+            "passwords are accepted there for {there}, and the rules leave them in force for {days}, so people are"
             " locked out without a warning; allow them for longer there, or lower the days of the rules",
-            {"there": there, "days": math.ceil(self.life / _DAY)},
+            {"there": days_text(there), "days": days_text(math.ceil(self.life / _DAY))},
         )
         return [text]

@@ -325,7 +325,7 @@ def _masked_failure(error: ProvisionerError, hidden: Collection[str | None]) -> 
 
 def _masked_text(text: Text, hidden: Collection[str | None]) -> Text:
     values = {name: _masked_value(value, hidden) for name, value in text.values.items()}
-    return Text(_masked_template(text.template, hidden), values)
+    return text.changed(lambda template: _masked_template(template, hidden), values)
 
 
 def _masked_template(template: str, hidden: Collection[str | None]) -> str:

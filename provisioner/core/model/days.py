@@ -11,6 +11,8 @@ from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from provisioner.core.model.text import Text
+
 
 def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     """Return the same time of day *days* days later, in UTC; earlier if negative."""
@@ -43,3 +45,8 @@ def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def _in_utc(wall: datetime, zone: ZoneInfo) -> datetime:
     return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+def days_text(count: int) -> Text:
+    """Return a number of days as messages have it."""
+    return Text.counted("{count} day", "{count} days", count=count)

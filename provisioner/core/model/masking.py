@@ -113,7 +113,7 @@ def _parts(value: Any) -> Collection[object]:
     if isinstance(value, str):
         parts: Collection[object] = (str(value),)
     elif isinstance(value, Text):
-        parts = (value.template, *map(str, value.values.values()))
+        parts = (*value.templates, *map(str, value.values.values()))
     elif isinstance(value, Mapping):
         parts = (*value.keys(), *value.values())
     elif isinstance(value, _COLLECTIONS):
@@ -134,8 +134,7 @@ def _rebuilt(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str) and not isinstance(value, Enum):
         rebuilt: Any = change(value)
     elif isinstance(value, Text):
-        values = {key: _rebuilt_value(one, change) for key, one in value.values.items()}
-        rebuilt = attrs.evolve(value, template=change(value.template), values=values)
+        rebuilt = value.changed(change, {key: _rebuilt_value(one, change) for key, one in value.values.items()})
     elif isinstance(value, Mapping):
         rebuilt = {_rebuilt(key, change): _rebuilt(one, change) for key, one in value.items()}
     elif isinstance(value, _COLLECTIONS):
@@ -151,7 +150,11 @@ def _rebuilt(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _rebuilt_value(value: object, change: Callable[[str], str]) -> object:
-    return _rebuilt(value, change) if isinstance(value, (Text, Texts)) else change(str(value))
+    if isinstance(value, (Text, Texts)):
+        return _rebuilt(value, change)
+    written = str(value)
+    changed = change(written)
+    return value if isinstance(value, int) and changed == written else changed
 
 
 _COLLECTIONS = (list, tuple, set, frozenset)

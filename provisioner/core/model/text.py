@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from gettext import NullTranslations
 from string import Formatter
@@ -59,10 +59,59 @@ class Text:
     def said(self, catalogue: Translator) -> str:
         """Return the sentence in the language of *catalogue*."""
         values = {name: _said(value, catalogue) for name, value in self.values.items()}
-        return (self.template and catalogue.gettext(self.template)).format_map(values)
+        return self._translated(catalogue).format_map(values)
 
     def __str__(self) -> str:
         return self.said(_ENGLISH)
+
+    @staticmethod
+    def counted(singular: str, plural: str, /, *, count: int, **values: object) -> CountedText:
+        """Return a message about a number of things.
+
+        Args:
+
+            singular: The template for one, such as ``"{count} account is due"``.
+
+            plural: The template for any other number, such as ``"{count} accounts are due"``.
+
+            count: The number. It is also the value of the place ``{count}``.
+
+            values: What fills the other places. Never a secret.
+        """
+        return CountedText(singular, {"count": count, **values}, plural=plural)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Every English template of the message."""
+        return (self.template,)
+
+    def changed(self, change: Callable[[str], str], values: Mapping[str, object]) -> Self:
+        """Return the message with each template changed, and with these values."""
+        return attrs.evolve(self, template=change(self.template), values=values)
+
+    def _translated(self, catalogue: Translator) -> str:
+        return self.template and catalogue.gettext(self.template)
+
+
+@attrs.frozen
+class CountedText(Text):
+    """A message about a number of things, with a template for one and another for more."""
+
+    #: The template for any other number than one.
+    plural: str = attrs.field(kw_only=True)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Both English templates."""
+        return (self.template, self.plural)
+
+    def changed(self, change: Callable[[str], str], values: Mapping[str, object]) -> Self:
+        """Return the message with both templates changed, and with these values."""
+        return attrs.evolve(self, template=change(self.template), plural=change(self.plural), values=values)
+
+    def _translated(self, catalogue: Translator) -> str:
+        count = self.values.get("count")
+        return catalogue.ngettext(self.template, self.plural, count if isinstance(count, int) else 0)
 
 
 class Texts(tuple[Text, ...]):
@@ -101,8 +150,10 @@ def as_text(message: str | Text | Mapping[str, object]) -> Text:
     match message:
         case Text():
             return message
-        case {"template": str(template), "values": dict(values)}:
+        case {"template": str(template), "values": dict(values), **more}:
             text = Text(template, {str(name): _read(value) for name, value in values.items()})
+            if isinstance(plural := more.get("plural"), str):
+                text = CountedText(template, text.values, plural=plural)
             return text if _is_complete(text) else literal(template)
         case _:
             return literal(str(message))
@@ -124,14 +175,18 @@ def storable(text: Text, depth: int = DEEPEST) -> Text:
 
         depth: The number of levels of messages inside it that are stored as messages.
     """
-    if len(text.template) > LONGEST_VALUE:
+    if max(map(len, text.templates)) > LONGEST_VALUE:
         return literal(_shortened(str(text)))
-    places = _places(text.template)
-    return Text(text.template, {name: _storable(text.values[name], depth) for name in text.values if name in places})
+    places = _places(text)
+    return attrs.evolve(
+        text, values={name: _storable(text.values[name], depth) for name in text.values if name in places}
+    )
 
 
-def _places(template: str) -> set[str]:
-    return {re.split(r"[.\[]", field)[0] for _, field, *_ in Formatter().parse(template) if field}
+def _places(text: Text) -> set[str]:
+    fields = (field for template in text.templates for _, field, *_ in Formatter().parse(template) if field)
+    own = {"count"} if isinstance(text, CountedText) else set()
+    return own | {re.split(r"[.\[]", field)[0] for field in fields}
 
 
 def _storable(value: object, depth: int) -> object:
@@ -167,9 +222,10 @@ def _as_line(value: object) -> Text:
 
 
 def _is_complete(text: Text) -> bool:
-    """Whether every placeholder of the template has a value."""
+    """Whether every placeholder of the templates has a value."""
     try:
-        str(text)
+        for template in text.templates:
+            template.format_map(text.values)
     except (LookupError, ValueError, TypeError, AttributeError):
         return False
     return True

@@ -25,8 +25,15 @@ def check_authority(config: LoadedConfiguration, now: Clock) -> Iterator[CheckRe
         given = len(store.role_assignments.all())
         administrators = len(authority_of(config, store, now).who({Role.ADMINISTRATOR}))
         if administrators:
-            counts = {"administrators": administrators, "given": given}
-            message = Text("{administrators} administrator(s), {given} role(s) given", counts)
+            message = Text(
+                "{administrators}, {roles} given",
+                {
+                    "administrators": Text.counted(
+                        "{count} administrator", "{count} administrators", count=administrators
+                    ),
+                    "roles": Text.counted("{count} role", "{count} roles", count=given),
+                },
+            )
             yield CheckResult(name="authority", message=message)
         else:
             message = Text("nobody is an administrator, so nobody can give roles")

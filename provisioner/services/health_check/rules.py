@@ -67,11 +67,16 @@ def _failing_rules(policy: Policy, store: Store) -> Iterator[CheckResult]:
                 counts[failure.rule_set, failure.rule] += 1
                 first.setdefault((failure.rule_set, failure.rule), failure)
     for key, failure in first.items():
-        values = {**failure.message.values, "count": counts[key], "login": failure.login}
         yield CheckResult(
             name=f"rules.{failure.rule_set}",
             status=CheckStatus.PROBLEM,
-            message=Text("{rule} fails for {count} account(s), the first is {login}", values),
+            message=Text.counted(
+                "{rule} fails for {count} account: {login}",
+                "{rule} fails for {count} accounts, the first is {login}",
+                count=counts[key],
+                rule=failure.message.values["rule"],
+                login=failure.login,
+            ),
             cure=Text("correct the plug-in or its parameters; 'provisioner policy due' names all accounts"),
             error=ConfigurationError,
         )

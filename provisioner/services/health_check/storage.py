@@ -83,7 +83,11 @@ def _clock(known: KnownTimes | None, now: datetime) -> CheckResult:
         return CheckResult(
             name="clock",
             status=CheckStatus.WARNING,
-            message=Text("the clock is {seconds} seconds behind the last operation", {"seconds": round(ahead)}),
+            message=Text.counted(
+                "the clock is {count} second behind the last operation",
+                "the clock is {count} seconds behind the last operation",
+                count=round(ahead),
+            ),
             cure=Text("set the clock, and keep it right by NTP"),
         )
     return CheckResult(name="clock", message=Text("{time}", {"time": now}))

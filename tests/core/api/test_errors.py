@@ -73,8 +73,8 @@ def test_an_error_is_stored_with_all_that_it_lists() -> None:
 
     stored = step_error(error).message
 
-    assert str(stored) == str(error) == "1 problem(s) in the input:\nlogin: a is taken"
-    assert stored.said(Spoken({"{heading}:\n{lines}": "{heading}:\n"})) == "1 problem(s) in the input:\n"
+    assert str(stored) == str(error) == "1 problem in the input:\nlogin: a is taken"
+    assert stored.said(Spoken({"{heading}:\n{lines}": "{heading}:\n"})) == "1 problem in the input:\n"
 
 
 DAY = LONGEST_REST.total_seconds()

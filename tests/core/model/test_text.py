@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioner.core.model.masking import MASK, mask_all
+from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import (
     DEEPEST,
     LONGEST_VALUE,
@@ -74,6 +76,51 @@ def test_a_message_inside_a_message_is_said_in_the_same_language() -> None:
     text = Text("{a}: {b}", {"a": Text("it is gone"), "b": Texts([Text("no way"), Text("no way")])})
 
     assert text.said(Spoken(turkish)) == "gitmiş; yol yok\nyol yok"
+
+
+class TestCountedMessages:
+    """Messages about a number of things."""
+
+    @pytest.mark.parametrize(("count", "said"), [(0, "0 keys"), (1, "1 key"), (2, "2 keys"), (21, "21 keys")])
+    def test_have_the_form_of_their_number(self, count: int, said: str) -> None:
+        assert str(Text.counted("{count} key", "{count} keys", count=count)) == said
+
+    def test_are_said_in_the_form_that_the_language_has(self) -> None:
+        turkish = Spoken({"{count} keys of {who}": "{who}: {count} anahtar"})
+
+        for count in (1, 5):
+            text = Text.counted("{count} key of {who}", "{count} keys of {who}", count=count, who="pys")
+            assert text.said(turkish) == f"pys: {count} anahtar"
+
+    def test_are_stored_with_both_forms(self) -> None:
+        """The number alone decides, also where only one form shows it."""
+        text = Text.counted("the key of {who}", "{count} keys of {who}", count=1, who="pys")
+
+        assert restored(text) == text
+        assert restored(Text("{inner}", {"inner": text})) == Text("{inner}", {"inner": text})
+        assert attrs.asdict(storable(Text("a key"))).keys() == {"template", "values"}
+
+    def test_of_earlier_versions_have_one_form(self) -> None:
+        assert str(as_text({"template": "{count} key(s)", "values": {"count": 1}})) == "1 key(s)"
+
+    @pytest.mark.parametrize(
+        "stored",
+        [
+            {"template": "{count} key", "plural": "{lost} keys", "values": {"count": 1}},
+            {"template": "{count} key", "plural": "{count", "values": {"count": 1}},
+            {"template": "{count} key", "plural": "{count} keys", "values": {}},
+        ],
+    )
+    def test_that_cannot_be_filled_are_shown_as_they_are(self, stored: dict[str, object]) -> None:
+        """Another language may want the form that English does not want for this number."""
+        assert str(as_text(stored)) == stored["template"]
+
+    def test_keep_their_number_when_secrets_are_masked(self) -> None:
+        """A number that became text would be said in the form for many."""
+        secret = Secret("Geheim-12345")
+        text = Text.counted("{count} key of {who}", "{count} keys of {who}", count=1, who=secret.reveal())
+
+        assert str(mask_all(text)) == f"1 key of {MASK}"
 
 
 class TestStoredMessages:

@@ -40,8 +40,9 @@ def _finish(table: sa.TableClause, keys: tuple[str, ...]) -> None:
 
 def _sentence(value: Any) -> str:
     match value:
-        case {"template": str(template), "values": dict(values)}:
-            return template.format_map({name: _sentence(inner) for name, inner in values.items()})
+        case {"template": str(template), "values": dict(values), **more}:
+            form = template if values.get("count") == 1 else str(more.get("plural", template))
+            return form.format_map({name: _sentence(inner) for name, inner in values.items()})
         case list():
             return "\n".join(map(_sentence, value))
     return str(value)
