@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import attrs
 from provisioner import files
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.text import Lines
-from provisioner.testing.ports import free_ports
+from provisioner.testing.ports import free_ports, is_open
 
 #: How long a service may take to listen, in seconds.
 PATIENCE = 30.0
@@ -82,7 +81,7 @@ class DemoService:
             ConfigurationError: It ended, or took too long.
         """
         deadline = time.monotonic() + PATIENCE
-        while not _listens(self.port):
+        while not is_open(self.port):
             if process.poll() is not None or time.monotonic() > deadline:
                 output = self.log.read_text(encoding="utf-8", errors="replace").strip()
                 said = Lines.of(output.split("\n"))
@@ -109,8 +108,3 @@ def running(services: Sequence[DemoService], config: Path) -> Iterator[None]:
         for one, process in zip(services, processes, strict=True):
             one.wait(process)
         yield
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -25,8 +25,15 @@ import ldap3
 
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
-from provisioner.testing.ports import free_ports
-from provisioner.testing.private import OPENSSL, PrivateServer, give_away, identity, make_certificate, missing_of, run
+from provisioner.testing.private import (
+    OPENSSL,
+    PrivateDirectory,
+    give_away,
+    identity,
+    make_certificate,
+    missing_of,
+    run,
+)
 
 NS_SLAPD = "/usr/sbin/ns-slapd"
 CERTUTIL = "/usr/bin/certutil"
@@ -71,7 +78,7 @@ def missing_packages() -> tuple[str, ...]:
 
 
 @attrs.define(eq=False, kw_only=True)
-class NsSlapd(PrivateServer):
+class NsSlapd(PrivateDirectory):
     """One private server. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
     Args:
@@ -82,46 +89,11 @@ class NsSlapd(PrivateServer):
     """
 
     name: ClassVar[str] = "dirsrv389"
-    suffix: ClassVar[str] = "dc=directory,dc=test"
-    #: The container of the accounts.
-    base_dn: ClassVar[str] = f"ou=units,{suffix}"
-    #: The service account.
-    bind_dn: ClassVar[str] = f"cn=provisioner,{suffix}"
     #: The server's administrator, whom no access rule and no policy binds.
     admin_dn: ClassVar[str] = "cn=Directory Manager"
 
     policy: Mapping[str, str] = attrs.field(factory=dict)
     hashed: bool = True
-    bind_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
-    admin_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
-    port: int = attrs.field(init=False)
-    tls_port: int = attrs.field(init=False)
-
-    @property
-    def url(self) -> str:
-        """Where plain LDAP and StartTLS are spoken."""
-        return f"ldap://localhost:{self.port}"
-
-    @property
-    def ldaps_url(self) -> str:
-        """Where LDAPS is spoken."""
-        return f"ldaps://localhost:{self.tls_port}"
-
-    @property
-    def ca_file(self) -> Path:
-        """What the server's certificate is verified with."""
-        return self.folder / "server.pem"
-
-    @property
-    def config(self) -> dict[str, object]:
-        """The settings of an LDAP target on this server."""
-        return {
-            "urls": [self.ldaps_url],
-            "ca_file": str(self.ca_file),
-            "bind_dn": self.bind_dn,
-            "bind_password": f"file:{self.folder / 'bind.password'}",
-            "base_dn": self.base_dn,
-        }
 
     def start(self) -> None:
         """Start the server; the first time, with its first entries."""
@@ -133,9 +105,6 @@ class NsSlapd(PrivateServer):
     def _missing(self) -> Sequence[str]:
         return missing_packages()
 
-    def _ports(self) -> Sequence[int]:
-        return self.port, self.tls_port
-
     def _command(self) -> Sequence[str]:
         return [NS_SLAPD, "-D", str(self.folder / "config"), "-i", str(self.folder / "run/pid"), "-d", "0"]
 
@@ -143,13 +112,11 @@ class NsSlapd(PrivateServer):
         return (self.folder / "log/errors").read_text(encoding="utf-8", errors="replace").strip()
 
     def _prepare(self) -> None:
-        self.port, self.tls_port = free_ports(2)
+        super()._prepare()
         for name in FOLDERS:
             (self.folder / name).mkdir()
         shutil.copytree("/etc/dirsrv/config", self.folder / "config", dirs_exist_ok=True)
         shutil.copytree("/etc/dirsrv/schema", self.folder / "config/schema")
-        (self.folder / "bind.password").touch(mode=0o600)
-        (self.folder / "bind.password").write_text(self.bind_password.reveal(), encoding="utf-8")
         (self.folder / "config/dse.ldif").write_text(self._configuration(), encoding="utf-8")
         self._keep_certificate()
         give_away(self.folder)

@@ -20,19 +20,17 @@ import os
 import pwd
 import shutil
 import subprocess
-import time
-from collections.abc import Mapping
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import attrs
 
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
 from provisioner.testing.ports import free_ports
+from provisioner.testing.private import Identity, PrivateServer, missing_of
 from provisioner.testing.slapd import Slapd
 
 DOVECOT = "/usr/sbin/dovecot"
@@ -46,7 +44,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 #: The version whose configuration this module writes.
 VERSION = "2.3."
 
-#: How long the server may take to greet, in seconds.
+#: How long one answer may take, in seconds.
 PATIENCE = 20.0
 
 CONFIG = """\
@@ -108,7 +106,7 @@ pass_attrs = uid=user
 
 def missing_packages() -> tuple[str, ...]:
     """Return the Debian packages without which no server can be started here."""
-    missing = tuple(name for name, files in PACKAGES.items() if not all(Path(file).exists() for file in files))
+    missing = missing_of(PACKAGES)
     return missing or (() if _version().startswith(VERSION) else (f"dovecot-core {VERSION}x",))
 
 
@@ -132,7 +130,7 @@ class _Users:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Dovecot:
+class Dovecot(PrivateServer):
     """One private server. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
     Args:
@@ -142,45 +140,18 @@ class Dovecot:
         passwd_file: The file with their passwords instead, in a folder that Dovecot may enter.
     """
 
+    name: ClassVar[str] = "dovecot"
+
     directory: Slapd | None = None
     passwd_file: Path | None = None
-    folder: Path = attrs.field(init=False)
     port: int = attrs.field(init=False)
-    _exit: ExitStack = attrs.field(factory=ExitStack, init=False)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the server and wait until it greets.
-
-        Raises:
-
-            ConfigurationError: A Debian package is missing, or the server does not start.
-        """
-        if missing := missing_packages():
-            raise ConfigurationError(
-                "a private mail server needs {packages}",
-                cure="install it, for example with: apt-get install {packages}",
-                packages=" ".join(missing),
-            )
-        with ExitStack() as stack:
-            self._prepare(stack)
-            with (self.folder / "output.log").open("wb") as output:
-                command = [DOVECOT, "-F", "-c", str(self.folder / "dovecot.conf")]
-                process = subprocess.Popen(command, stdout=output, stderr=output)
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-            self._wait(process)
-            self._exit = stack.pop_all()
-
-    def stop(self) -> None:
-        """End the server and remove all it had. May be called twice."""
-        self._exit.close()
+    def kill(self) -> None:
+        """End the server with its own processes, which only it can end."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait()
+        super().kill()
 
     def logs_in(self, login: str, password: Secret | str) -> bool:
         """Return whether the password opens the mailbox, over IMAP.
@@ -206,9 +177,29 @@ class Dovecot:
         """Return what the server has written to its log so far."""
         return "".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(self.folder.glob("*.log")))
 
-    def _prepare(self, stack: ExitStack) -> None:
-        """Make the folder with the configuration."""
-        self.folder = Path(stack.enter_context(TemporaryDirectory(prefix="dovecot-")))
+    def _missing(self) -> Sequence[str]:
+        return missing_packages()
+
+    def _ports(self) -> Sequence[int]:
+        return (self.port,)
+
+    def _command(self) -> Sequence[str]:
+        return [DOVECOT, "-F", "-c", str(self.folder / "dovecot.conf")]
+
+    def _identity(self) -> Identity:
+        """Let it stay root, if it is: it gives the rights up by itself."""
+        return {}
+
+    def _output(self) -> str:
+        return self.log().strip()
+
+    def _is_ready(self) -> bool:
+        with suppress(OSError, imaplib.IMAP4.error):
+            _ImapConnection(self.port).close()
+            return True
+        return False
+
+    def _prepare(self) -> None:
         self.folder.chmod(0o755)
         (self.port,) = free_ports(1)
         users = _Users.here()
@@ -232,17 +223,6 @@ class Dovecot:
                     folder=self.folder, directory=directory, bind_password=directory.bind_password.reveal()
                 )
             )
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait until the server greets."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with suppress(OSError, imaplib.IMAP4.error):
-                _ImapConnection(self.port).close()
-                return
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise ConfigurationError("the private mail server does not start: {output}", output=self.log().strip())
-            time.sleep(0.01)
 
 
 class _ImapConnection(imaplib.IMAP4):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,8 @@ from typing import ClassVar, Self, TypedDict
 import attrs
 
 from provisioner.core.api.errors import ConfigurationError
-from provisioner.testing.ports import is_open
+from provisioner.core.model.secret import Secret
+from provisioner.testing.ports import free_ports, is_open
 
 OPENSSL = "/usr/bin/openssl"
 
@@ -58,7 +60,7 @@ class PrivateServer(ABC):
         self.stop()
 
     def start(self) -> None:
-        """Start the server and wait until its ports are open; after :meth:`kill`, with the content it had.
+        """Start the server and wait until it is ready; after :meth:`kill`, with the content it had.
 
         Raises:
 
@@ -115,6 +117,14 @@ class PrivateServer(ABC):
     def _ports(self) -> Sequence[int]:
         """Return the ports that it opens."""
 
+    def _is_ready(self) -> bool:
+        """Return whether it can be used."""
+        return all(map(is_open, self._ports()))
+
+    def _identity(self) -> Identity:
+        """Return who runs it."""
+        return identity()
+
     def _output(self) -> str:
         """Return what it has said so far."""
         return (self.folder / "output.log").read_text(encoding="utf-8", errors="replace").strip()
@@ -122,23 +132,73 @@ class PrivateServer(ABC):
     def _expect_packages(self) -> None:
         if missing := self._missing():
             raise ConfigurationError(
-                "a private directory needs {packages}",
+                "a private {server} needs {packages}",
                 cure="install it, for example with: apt-get install {packages}",
+                server=self.name,
                 packages=" ".join(missing),
             )
 
     def _run(self) -> None:
         with (self.folder / "output.log").open("wb") as log:
-            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, **identity())
-        self._wait()
-
-    def _wait(self) -> None:
-        """Wait until all ports are open."""
+            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, **self._identity())
         deadline = time.monotonic() + PATIENCE
-        while not all(map(is_open, self._ports())):
-            if (self._process and self._process.poll() is not None) or time.monotonic() > deadline:
-                raise ConfigurationError("the private directory does not start: {output}", output=self._output())
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise ConfigurationError(
+                    "the private {server} does not start: {output}", server=self.name, output=self._output()
+                )
             time.sleep(0.01)
+
+
+@attrs.define(eq=False, kw_only=True)
+class PrivateDirectory(PrivateServer):
+    """A private LDAP server, with a container for accounts and a service account that may change them."""
+
+    suffix: ClassVar[str] = "dc=directory,dc=test"
+    #: The container of the accounts.
+    base_dn: ClassVar[str] = f"ou=units,{suffix}"
+    #: The service account.
+    bind_dn: ClassVar[str] = f"cn=provisioner,{suffix}"
+
+    bind_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
+    #: The password of the server's administrator.
+    admin_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
+    port: int = attrs.field(init=False)
+    tls_port: int = attrs.field(init=False)
+
+    @property
+    def url(self) -> str:
+        """Where plain LDAP and StartTLS are spoken."""
+        return f"ldap://localhost:{self.port}"
+
+    @property
+    def ldaps_url(self) -> str:
+        """Where LDAPS is spoken."""
+        return f"ldaps://localhost:{self.tls_port}"
+
+    @property
+    def ca_file(self) -> Path:
+        """What the server's certificate is verified with."""
+        return self.folder / "server.pem"
+
+    @property
+    def config(self) -> dict[str, object]:
+        """The settings of an LDAP target on this server."""
+        return {
+            "urls": [self.ldaps_url],
+            "ca_file": str(self.ca_file),
+            "bind_dn": self.bind_dn,
+            "bind_password": f"file:{self.folder / 'bind.password'}",
+            "base_dn": self.base_dn,
+        }
+
+    def _ports(self) -> Sequence[int]:
+        return self.port, self.tls_port
+
+    def _prepare(self) -> None:
+        self.port, self.tls_port = free_ports(2)
+        (self.folder / "bind.password").touch(mode=0o600)
+        (self.folder / "bind.password").write_text(self.bind_password.reveal(), encoding="utf-8")
 
 
 def missing_of(packages: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -14,14 +14,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import attrs
 
 from provisioner.core.model.secret import Secret
-from provisioner.testing.ports import free_ports
-from provisioner.testing.private import OPENSSL, PrivateServer, give_away, identity, make_certificate, missing_of, run
+from provisioner.testing.private import (
+    OPENSSL,
+    PrivateDirectory,
+    give_away,
+    identity,
+    make_certificate,
+    missing_of,
+    run,
+)
 
 SLAPD = "/usr/sbin/slapd"
 SLAPADD = "/usr/sbin/slapadd"
@@ -139,7 +145,7 @@ def missing_packages() -> tuple[str, ...]:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Slapd(PrivateServer):
+class Slapd(PrivateDirectory):
     """One private server. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
     Args:
@@ -168,15 +174,10 @@ class Slapd(PrivateServer):
     """
 
     name: ClassVar[str] = "slapd"
-    suffix: ClassVar[str] = "dc=directory,dc=test"
-    #: The container of the accounts.
-    base_dn: ClassVar[str] = f"ou=units,{suffix}"
-    #: The service account.
-    bind_dn: ClassVar[str] = f"cn=provisioner,{suffix}"
     #: The server's administrator, whom no access rule and no policy binds.
-    admin_dn: ClassVar[str] = f"cn=admin,{suffix}"
+    admin_dn: ClassVar[str] = f"cn=admin,{PrivateDirectory.suffix}"
     #: The default password policy.
-    policy_dn: ClassVar[str] = f"cn=policy,{suffix}"
+    policy_dn: ClassVar[str] = f"cn=policy,{PrivateDirectory.suffix}"
 
     policy: Mapping[str, str] = attrs.field(factory=dict)
     password_hash: str = "{SSHA}"  # noqa: S105 - the name of a scheme
@@ -189,55 +190,25 @@ class Slapd(PrivateServer):
     provider: Slapd | None = None
     provider_port: int | None = None
     bind_password: Secret = attrs.field(init=False)
-    admin_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
-    port: int = attrs.field(init=False)
-    tls_port: int = attrs.field(init=False)
 
     @bind_password.default
     def _bind_password(self) -> Secret:
         return self.provider.bind_password if self.provider else Secret(secrets.token_urlsafe())
 
     @property
-    def url(self) -> str:
-        """Where plain LDAP and StartTLS are spoken."""
-        return f"ldap://localhost:{self.port}"
-
-    @property
-    def ldaps_url(self) -> str:
-        """Where LDAPS is spoken."""
-        return f"ldaps://localhost:{self.tls_port}"
-
-    @property
-    def ca_file(self) -> Path:
-        """What the server's certificate is verified with."""
-        return self.folder / "server.pem"
-
-    @property
     def config(self) -> dict[str, object]:
         """The settings of an LDAP target on this server."""
-        return {
-            "urls": [self.ldaps_url],
-            "ca_file": str(self.ca_file),
-            "bind_dn": self.bind_dn,
-            "bind_password": f"file:{self.folder / 'bind.password'}",
-            "base_dn": self.base_dn,
-            "policy_dn": self.policy_dn,
-        }
+        return {**super().config, "policy_dn": self.policy_dn}
 
     def _missing(self) -> Sequence[str]:
         return missing_packages()
-
-    def _ports(self) -> Sequence[int]:
-        return self.port, self.tls_port
 
     def _command(self) -> Sequence[str]:
         listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"
         return [SLAPD, "-d0", "-F", str(self.folder / "config"), "-h", listen]
 
     def _prepare(self) -> None:
-        self.port, self.tls_port = free_ports(2)
-        (self.folder / "bind.password").touch(mode=0o600)
-        (self.folder / "bind.password").write_text(self.bind_password.reveal(), encoding="utf-8")
+        super()._prepare()
         (self.folder / "data").mkdir()
         (self.folder / "config").mkdir()
         make_certificate(self.folder / "server.pem", self.folder / "server.key")

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import attrs
 from attrs.validators import ge, le
@@ -15,6 +14,7 @@ from provisioner.core.api.bounds import LONGEST_TIMEOUT
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
 from provisioner.core.model.secret import Secret
+from provisioner.net import addresses
 from provisioner_ldap.entry import OBJECT_CLASS, unknown_places
 from provisioner_ldap.families import known
 
@@ -146,10 +146,8 @@ class LdapSettings:
 
 
 def _is_server(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_good = parts.port is None or parts.port > 0
-    except ValueError:
+    parts = addresses.parts(url)
+    if parts is None:
         return False
     more = parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password
-    return parts.scheme in {"ldap", "ldaps"} and bool(parts.hostname) and port_is_good and not more
+    return parts.scheme in {"ldap", "ldaps"} and bool(parts.hostname) and parts.port != 0 and not more

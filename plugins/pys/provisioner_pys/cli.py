@@ -15,9 +15,9 @@ from provisioner.cli.signals import stop_between_steps
 from provisioner.config import secrets
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
+from provisioner.net.addresses import is_loopback
 from provisioner_pys.mock import DatabaseError, PysMock
 from provisioner_pys.mock.seeds import read_seeds
-from provisioner_pys.settings import is_loopback
 
 
 @click.group()

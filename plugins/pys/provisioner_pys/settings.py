@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
 from provisioner.core.api.bounds import is_timeout
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
+from provisioner.net import addresses
 
 
 def _is_address(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
     if value is None:
         return
-    parts = _split(value)
+    parts = addresses.parts(value)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
             "{key}: expected the address of a web service", cure="write it as https://HOST/PATH", key=attribute.name
@@ -67,23 +66,5 @@ class PysSettings:
     @property
     def in_the_clear(self) -> bool:
         """Whether passwords cross a network unencrypted."""
-        parts = _split(self.url) if self.url else None
-        return parts is not None and parts.scheme == "http" and not is_loopback(parts.hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether *host* is this machine, by a name or address that no network can change."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _split(url: str) -> SplitResult | None:
-    """Return the parts of *url*, or ``None`` if it has none."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises for a port that is no number
-    except ValueError:
-        return None
-    return parts
+        parts = addresses.parts(self.url) if self.url else None
+        return parts is not None and parts.scheme == "http" and not addresses.is_loopback(parts.hostname or "")

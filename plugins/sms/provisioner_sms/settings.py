@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 
 from provisioner.core.api.bounds import is_timeout
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
+from provisioner.net import addresses
 from provisioner_sms.exchange import Exchange
 
 LAST_PORT = 65535
@@ -45,20 +45,13 @@ class NumberFormat(StrEnum):
 def protected(url: str) -> bool:
     """Tell whether nobody on the network can read what is sent to *url*."""
     pieces = urlsplit(url)
-    return pieces.scheme == "https" or _is_loopback(pieces.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return pieces.scheme == "https" or addresses.is_loopback(pieces.hostname or "")
 
 
 def _is_address(_: object, attribute: attrs.Attribute[Any], url: str | None) -> None:
     if url is None:
         return
-    pieces = _pieces(url)
+    pieces = addresses.parts(url)
     if pieces is None or pieces.scheme not in {"http", "https"} or not pieces.hostname:
         raise ConfigurationError("{key}: expected an address that begins with http:// or https://", key=attribute.name)
     if "@" in pieces.netloc or re.search(r"(?i)(pass|pwd|secret|key)\w*=", pieces.query):
@@ -67,18 +60,8 @@ def _is_address(_: object, attribute: attrs.Attribute[Any], url: str | None) -> 
         )
 
 
-def _pieces(url: str) -> SplitResult | None:
-    """Return the pieces of *url*, or ``None`` if it has none, or a port that is none."""
-    try:
-        pieces = urlsplit(url)
-        _ = pieces.port
-    except ValueError:
-        return None
-    return pieces
-
-
 def _is_protected(key: str, url: str) -> None:
-    if _pieces(url) is None or not protected(url):
+    if addresses.parts(url) is None or not protected(url):
         raise ConfigurationError("{key}: passwords may leave this machine over https only", key=key)
 
 

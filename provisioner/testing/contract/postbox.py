@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 import attrs
 import pytest
 
-from provisioner.core.api.errors import RefusedError, TransientError
+from provisioner.core.api.errors import RefusedError
 from provisioner.core.api.messages import DeliverNotice, DeliverSecret, DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model import Account, Person
 from provisioner.core.model.secret import Secret
-from provisioner.testing.contract.sandbox import AnswerT, SandboxPeople, expecting_no_defect
+from provisioner.testing.contract.sandbox import Patient, SandboxPeople, expecting_no_defect
 
 #: The gateway took the message.
 TAKEN = frozenset({DeliveryState.ACCEPTED, DeliveryState.DELIVERED})
@@ -24,7 +24,7 @@ CALM = 0.1
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
-class Postbox:
+class Postbox(Patient):
     """Messages to people each of whom has a phone of their own."""
 
     channel: Channel
@@ -35,8 +35,6 @@ class Postbox:
     patience: float
     #: Returns the texts on the phone with a number, if that can be told.
     inbox: Callable[[str], Sequence[str]] | None = None
-    #: How often something is tried that is not the point of the check; more than once behind a bad network.
-    tries: int = 1
 
     def needs(self, *hooks: str) -> None:
         """Skip the check if the channel does not have these hooks."""
@@ -124,12 +122,3 @@ class Postbox:
         if self.inbox is not None:
             count = len(self.texts(request, expected=0))
             assert count == 0, f"after {after}: {count} messages are on the phone"
-
-    def patiently(self, call: Callable[[], AnswerT]) -> AnswerT:
-        """Make a call, several times if need be: the core would, too."""
-        for _ in range(self.tries - 1):
-            try:
-                return call()
-            except TransientError:
-                continue
-        return call()

@@ -106,13 +106,28 @@ class Means:
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
-class Sandbox:
+class Patient:
+    """Repeats calls that fail for a moment."""
+
+    #: How often something is tried that is not the point of the check; more than once behind a bad network.
+    tries: int = 1
+
+    def patiently(self, call: Callable[[], AnswerT]) -> AnswerT:
+        """Make a call, several times if need be: the core would, too."""
+        for _ in range(self.tries - 1):
+            try:
+                return call()
+            except TransientError:
+                continue
+        return call()
+
+
+@attrs.define(eq=False, kw_only=True, repr=False)
+class Sandbox(Patient):
     """The accounts of one check, each with a login that nobody else has. They are removed in the end."""
 
     target: Target
     means: Means
-    #: How often something is tried that is not the point of the check; more than once behind a bad network.
-    tries: int = 1
     accounts: list[Account] = attrs.field(factory=list, init=False)
 
     @property
@@ -278,15 +293,6 @@ class Sandbox:
         """See that an account is not there, and that none of these passwords logs in."""
         __tracebackhide__ = True
         self.expect(account, Situation(presence=Presence.ABSENT, dead=dead), after)
-
-    def patiently(self, call: Callable[[], AnswerT]) -> AnswerT:
-        """Make a call, several times if need be: the core would, too."""
-        for _ in range(self.tries - 1):
-            try:
-                return call()
-            except TransientError:
-                continue
-        return call()
 
     def clean_up(self) -> list[str]:
         """Remove or at least close every account. Return the logins of those that are left open, perhaps."""
