@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from provisioner.core.governance.authority import Granted, Role, RoleAssignment
+from provisioner.core.governance.roles import Granted, Role, RoleAssignment
 from provisioner.core.model import Unit
 from provisioner.store import Store
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from provisioner.core.api.hookspecs import hookimpl
     from provisioner.core.api.messages import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
     from provisioner.core.engine.plan import Initiator, Plan
-    from provisioner.core.governance.authority import Role
+    from provisioner.core.governance.roles import Role
     from provisioner.core.model import Account, OperationKind, OperationState, Outcome, Person, Unit
     from provisioner.core.model.secret import Secret
     from provisioner.services.application import Application
@@ -44,7 +44,7 @@ else:
         "core.api.hookspecs": ("hookimpl",),
         "core.api.messages": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
         "core.engine.plan": ("Initiator", "Plan"),
-        "core.governance.authority": ("Role",),
+        "core.governance.roles": ("Role",),
         "core.model": ("Account", "OperationKind", "OperationState", "Outcome", "Person", "Unit"),
         "core.model.secret": ("Secret",),
         "services.application": ("Application",),

@@ -21,8 +21,8 @@ from provisioner.cli.commands.runs import _COUNTED
 from provisioner.cli.help import paragraphs
 from provisioner.core.api import errors
 from provisioner.core.governance.access_requests import RequestState
-from provisioner.core.governance.authority import Role
 from provisioner.core.governance.incidents import IncidentState, IncidentStep
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
 from provisioner.core.model.quotations import bound, toml_problem
 from provisioner.core.model.text import Text

@@ -9,8 +9,9 @@ from provisioner.core.api.messages import AskClearance, ClearanceBlock, Passage
 from provisioner.core.engine.people import People
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.clearance import reservations
+from provisioner.core.governance.roles import Role
 from provisioner.core.model.text import Text
 from provisioner.store import Store
 

@@ -20,7 +20,7 @@ from provisioner.core.engine.people import People as Staff
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
-from provisioner.core.governance.authority import Role
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Unit
 from provisioner.core.model.text import Text
 from provisioner.services.parts import authority_of, open_store, plugins_only

@@ -9,7 +9,8 @@ import attrs
 
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.engine.ports import Recorder
-from provisioner.core.governance.authority import Authority, Granted, Revoked, Role, RoleAssignment
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.roles import Granted, Revoked, Role, RoleAssignment
 from provisioner.core.model.text import Text
 from provisioner.services.parts import Clock
 from provisioner.services.units import require_unit

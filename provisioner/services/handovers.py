@@ -10,8 +10,9 @@ from provisioner.core.api.errors import ConfigurationError, InputError, Problem
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.engine.planner import Planner
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Handover, OperationKind, Outcome
 from provisioner.core.model.text import Text
 from provisioner.services.accounts import Accounts

@@ -8,8 +8,9 @@ import attrs
 
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.limits import HeldRun
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Operation
 from provisioner.services.ids import Named, find_id
 from provisioner.services.runs import Run, RunPreview, Runs

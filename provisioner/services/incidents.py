@@ -12,7 +12,7 @@ import attrs
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.engine.plan import Naming
 from provisioner.core.engine.ports import Recorder
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.incidents import (
     Incident,
     IncidentEscalated,
@@ -23,6 +23,7 @@ from provisioner.core.governance.incidents import (
     IncidentStep,
 )
 from provisioner.core.governance.privacy import MASK, Privacy
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Unit
 from provisioner.core.model.text import Text
 from provisioner.services.accounts import known_accounts

@@ -8,8 +8,9 @@ import attrs
 
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.engine.people import People
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.roles import Role
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Person
 from provisioner.core.model.text import Text

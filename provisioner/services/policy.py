@@ -15,8 +15,9 @@ from provisioner.core.api.rules import Action, Deadline, Observation
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Recorder
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account, Operation, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import Evaluation, RuleFailure

@@ -18,7 +18,8 @@ from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.gateways.maintenance import Calendar, Maintenance, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.gateways.plugins import Plugins
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.roles import Role
 from provisioner.core.model.text import Text, literal
 from provisioner.services.parts import Clock
 from provisioner.store import Store

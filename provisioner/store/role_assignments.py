@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 
 from provisioner.core.api.events import Event
-from provisioner.core.governance.authority import Granted, Revoked, RoleAssignment
+from provisioner.core.governance.roles import Granted, Revoked, RoleAssignment
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, add, as_row

@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.governance.authority import Granted, Role, RoleAssignment
 from provisioner.core.governance.request_service import RequestService
+from provisioner.core.governance.roles import Granted, Role, RoleAssignment
 from provisioner.core.model import Person
 from provisioner.store.persons import StoredPersons
 from provisioner.testing.faults import Fault

@@ -17,7 +17,7 @@ from provisioner.core.api.errors import DeniedError
 from provisioner.core.api.events import Event
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.governance.access_requests import RequestState
-from provisioner.core.governance.authority import Role
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import OperationKind, Person
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock

@@ -7,7 +7,7 @@ import pytest
 from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.api.messages import Passage
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.governance.authority import Role
+from provisioner.core.governance.roles import Role
 from provisioner.services.application import Application
 
 OFFICE, HOLDER, OTHER = "1001", "1002", "1003"

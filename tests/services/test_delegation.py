@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from provisioner.core.api.errors import DeniedError, InputError
-from provisioner.core.governance.authority import Granted, Revoked, Role
+from provisioner.core.governance.roles import Granted, Revoked, Role
 from provisioner.services.application import Application
 from provisioner.services.delegation import Grant, list_roles, roles_of
 from tests.services.conftest import Observer

@@ -7,9 +7,9 @@ import pytest
 
 from provisioner.core.api.errors import DeniedError, InputError
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.governance.authority import Role
 from provisioner.core.governance.incidents import Incident, IncidentReported, IncidentState, IncidentStep
 from provisioner.core.governance.privacy import MASK
+from provisioner.core.governance.roles import Role
 from provisioner.services.application import Application
 from provisioner.services.incidents import Incidents, find_incident, shown_with_steps
 from tests.services.conftest import Observer

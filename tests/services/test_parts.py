@@ -10,7 +10,7 @@ import pytest
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import DryRunError, InMaintenanceError, StoreError
 from provisioner.core.gateways.maintenance import Maintenance
-from provisioner.core.governance.authority import Role
+from provisioner.core.governance.roles import Role
 from provisioner.services.parts import authority_of, open_store, plugins_only, utc_now
 from provisioner.testing import samples
 

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import DeniedError, InputError
-from provisioner.core.governance.authority import Role
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Person
 from provisioner.services.application import Application
 from tests.services.conftest import PERSONS, Observer

@@ -8,8 +8,8 @@ import pytest
 from provisioner.core.api.errors import DeniedError, InputError, NotReadyError, UnavailableError
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.plan import Initiator
-from provisioner.core.governance.authority import Role
 from provisioner.core.governance.privacy import MASK
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import AccountState, Unit
 from provisioner.manifest import Manifest
 from provisioner.services.application import Application

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from provisioner.core.governance.authority import Granted, Revoked, Role, RoleAssignment
+from provisioner.core.governance.roles import Granted, Revoked, Role, RoleAssignment
 from provisioner.store import Store
 from tests.store.conftest import NOON
 

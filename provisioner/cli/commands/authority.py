@@ -11,7 +11,7 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, PERSON, json_option, recording
 from provisioner.cli.render.documents import grant_document
 from provisioner.cli.session import Session
-from provisioner.core.governance.authority import Role, RoleAssignment
+from provisioner.core.governance.roles import Role, RoleAssignment
 from provisioner.services.delegation import Grant, list_roles, roles_of
 from provisioner.services.parts import authority_of
 

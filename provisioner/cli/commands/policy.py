@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
-import attrs
 import click
 
 from provisioner.cli.commands.runs import follow, started
@@ -15,15 +14,20 @@ from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, dry_run_option, json_option, recording
 from provisioner.cli.output import Output
-from provisioner.cli.render.documents import Document, account_document, iso
+from provisioner.cli.render.documents import account_document
 from provisioner.cli.render.heatmap import page
 from provisioner.cli.render.pages import write_page
+from provisioner.cli.render.policy_documents import (
+    day_document,
+    deadline_document,
+    failure_documents,
+    report_documents,
+    rule_set_document,
+)
 from provisioner.cli.session import Session
-from provisioner.core.api.rules import Action, Deadline, Monitor, Observation, Rule, name_of
+from provisioner.core.api.rules import Action, Observation, name_of
 from provisioner.core.policy.evaluation import RuleFailure
-from provisioner.core.policy.policy import RuleSet
 from provisioner.core.policy.policy_run import Refusal
-from provisioner.core.policy.simulation import Day
 from provisioner.services.policy import Forecast, Report
 
 #: The most days that are simulated: ten years.
@@ -37,24 +41,15 @@ def show(session: Session) -> ExitCode:
     """Show the rule sets, where they apply and since when."""
     with session.application() as app:
         policy = app.policy
-    shown = [
-        {
-            "name": rule_set.name,
-            "rules": [_parameters(rule) for rule in _parts(rule_set)],
-            "kinds": sorted(rule_set.scope.kinds),
-            "under": sorted(rule_set.scope.under),
-            "since": iso(policy.since.get(rule_set.name)),
-        }
-        for rule_set in policy.rule_sets
-    ]
-    session.output.document({"items": shown, "fingerprint": policy.fingerprint})
+    items = [rule_set_document(rule_set, policy.since.get(rule_set.name)) for rule_set in policy.rule_sets]
+    session.output.document({"items": items, "fingerprint": policy.fingerprint})
     everywhere = session.output.text("everywhere")
     session.output.table(
         ("rule set", "rules", "kinds", "under", "since"),
         [
             (
                 rule_set.name,
-                ", ".join(name_of(rule) for rule in _parts(rule_set)),
+                ", ".join(name_of(rule) for rule in rule_set.parts),
                 ", ".join(sorted(rule_set.scope.kinds)) or everywhere,
                 ", ".join(sorted(rule_set.scope.under)) or everywhere,
                 session.local_day(policy.since.get(rule_set.name)),
@@ -76,8 +71,8 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
     """List what is due, most urgent first."""
     with session.application() as app:
         found = app.deadlines.due(before=session.start_of(until) if until else None, unit=unit)
-    items = [_deadline(session.output, account.login, deadline) for account, deadline in found.items]
-    session.output.document({"items": items, "failed_rules": _failed_rules(session.output, found.failures)})
+    items = [deadline_document(account.login, deadline, session.output.said) for account, deadline in found.items]
+    session.output.document({"items": items, "failed_rules": failure_documents(found.failures, session.output.said)})
     session.output.table(
         ("day", "login", "action", "rule set", "source"),
         [
@@ -120,7 +115,7 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
             return _show_days(session, app.deadlines.preview_sweep(clock_confirmed_by=confirmed_by))
         sweep = app.deadlines.sweep(clock_confirmed_by=confirmed_by)
         reports = partial(sweep.reports, viewer=session.actor)
-        code = follow(session, app, sweep.run, more=lambda: _report_document(session.output, reports()))
+        code = follow(session, app, sweep.run, more=lambda: report_documents(reports(), session.output.said))
         _tell(session.output, reports())
         if sweep.is_stopped:
             session.output.note("the sweep was asked to stop; the next one does what is left")
@@ -175,65 +170,6 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
     return ExitCode.DONE
 
 
-def _parts(one: RuleSet) -> list[Rule | Monitor]:
-    return [*one.rules, *one.monitors]
-
-
-def _parameters(rule: Rule | Monitor) -> Document:
-    cls = type(rule)
-    parameters = (
-        {field.name: _plain(getattr(rule, field.name)) for field in attrs.fields(cls)} if attrs.has(cls) else {}
-    )
-    return {"rule": name_of(rule), **parameters}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, (int, str, bool, type(None))) else str(value)
-
-
-def _deadline(output: Output, login: str, deadline: Deadline) -> Document:
-    return {
-        "login": login,
-        "action": deadline.action.value,
-        "at": iso(deadline.at),
-        "rule_set": deadline.rule_set,
-        "reason": output.said(deadline.reason),
-        "source": deadline.source,
-    }
-
-
-def _report_document(output: Output, reports: Iterable[Report]) -> Mapping[str, list[Document]]:
-    """Return what a sweep tells of besides operations, as JSON shows it."""
-    answer: dict[str, list[Document]] = {"notices": [], "refused": [], "unseen": [], "failed_rules": []}
-    for report in reports:
-        if isinstance(report, Observation):
-            answer["unseen"].append({"subject": report.subject, "message": output.said(report.message)})
-        elif isinstance(report, Refusal):
-            shown = _deadline(output, report.login, report.deadline)
-            answer["refused"].append(shown | {"because": output.said(report.reason)})
-        elif isinstance(report, RuleFailure):
-            answer["failed_rules"] += _failed_rules(output, [report])
-        else:
-            error = output.said(report.error.text) if report.error else None
-            shown = _deadline(output, report.subject, report.deadline)
-            answer["notices"].append(shown | {"recipient": report.recipient, "delivered": not error, "error": error})
-    return answer
-
-
-def _failed_rules(output: Output, failures: Iterable[RuleFailure]) -> list[Document]:
-    return [
-        {
-            "login": failure.login,
-            "rule_set": failure.rule_set,
-            "rule": failure.rule,
-            "message": output.said(failure.message),
-        }
-        for failure in failures
-    ]
-
-
 def _tell(output: Output, reports: Iterable[Report]) -> None:
     """Say what became of notices, and what could not be done."""
     for report in reports:
@@ -259,9 +195,9 @@ def _show_days(session: Session, forecast: Forecast) -> ExitCode:
     totals = Counter(happening.deadline.action for day in days for happening in day.happenings)
     output.document(
         {
-            "days": [_day(output, day) for day in days],
+            "days": [day_document(day, output.said) for day in days],
             "totals": {action.value: totals[action] for action in Action},
-            "failed_rules": _failed_rules(output, failures),
+            "failed_rules": failure_documents(failures, output.said),
         }
     )
     rows = [
@@ -272,9 +208,3 @@ def _show_days(session: Session, forecast: Forecast) -> ExitCode:
     _tell(output, failures)
     output.say("nothing was changed")
     return ExitCode.UNFINISHED if failures else ExitCode.DONE
-
-
-def _day(output: Output, day: Day) -> Document:
-    counts = {action.value: day.count(action) for action in Action}
-    items = [_deadline(output, happening.login, happening.deadline) for happening in day.happenings]
-    return {"date": day.date.isoformat(), "at": iso(day.at)} | counts | {"items": items}

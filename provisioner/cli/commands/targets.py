@@ -9,7 +9,7 @@ import click
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import YEARS, dry_run_option, json_option, reason_option
-from provisioner.cli.render.documents import Document, iso
+from provisioner.cli.render.documents import iso, system_document
 from provisioner.cli.session import Session
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.model.text import Text
@@ -27,7 +27,7 @@ def list_(session: Session) -> ExitCode:
     """
     with session.store() as store:
         found = systems(session.configuration, store, utc_now)
-    session.output.document({"items": [_document(system) for system in found]})
+    session.output.document({"items": [system_document(system) for system in found]})
     session.output.table(
         ("name", "kind", "plug-in", "state", "until", "reason"), [_row(session, system) for system in found]
     )
@@ -120,17 +120,6 @@ def _time(text: str, zone: ZoneInfo) -> datetime:
         message = Text("{text} is after the year {last}", {"text": text, "last": YEARS[-1]})
         raise InputError([Problem(field="until", message=message)])
     return time
-
-
-def _document(system: System) -> Document:
-    return {
-        "name": system.name,
-        "kind": system.kind.value,
-        "plugin": system.plugin,
-        "state": system.condition.value,
-        "until": iso(system.maintenance.until) if system.maintenance else None,
-        "reason": str(system.reason),
-    }
 
 
 def _row(session: Session, system: System) -> tuple[str, ...]:

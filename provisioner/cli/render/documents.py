@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.governance.authority import RoleAssignment
 from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.privacy import MASK
+from provisioner.core.governance.roles import RoleAssignment
 from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit, canonical
 from provisioner.core.model.text import Text
+from provisioner.services.targets import System
 
 Document = dict[str, object]
 
@@ -158,6 +159,18 @@ def incident_document(incident: Incident, custodian: str | None) -> Document:
         "custodian": custodian,
         "state": incident.state.value,
         "resolution": incident.resolution,
+    }
+
+
+def system_document(system: System) -> Document:
+    """Return a target or channel, and whether it is called."""
+    return {
+        "name": system.name,
+        "kind": system.kind.value,
+        "plugin": system.plugin,
+        "state": system.condition.value,
+        "until": iso(system.maintenance.until) if system.maintenance else None,
+        "reason": str(system.reason),
     }
 
 

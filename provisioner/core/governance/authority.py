@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
-from typing import Protocol
 
 import attrs
 
@@ -16,145 +14,23 @@ from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.kinds import KINDS, OfficerRight
 from provisioner.core.api.messages import AuthorizeOperation
-from provisioner.core.engine.ports import PersonRecords
-from provisioner.core.governance.access_requests import AccessRequest, RequestState
+from provisioner.core.governance.access_requests import RequestState
+from provisioner.core.governance.ports import AuthorityRecords
+from provisioner.core.governance.roles import ActedForAnother, EffectiveRole, Role, RoleAssignment
 from provisioner.core.model import Operation, Unit
 from provisioner.core.model.text import Text
-from provisioner.core.model.unit_paths import UnitLookup, covering
+from provisioner.core.model.unit_paths import covering
 
 #: The maximum number of persons that a denial names.
 NAMED = 10
-
-
-class Role(StrEnum):
-    """The role of a person for a unit and all units below it."""
-
-    #: Carries out operations (001 ¶4: "PYS yetkilisi").
-    OFFICER = "officer"
-    #: Approves access requests (001 ¶4: "idari amir") of persons for whom the personnel system names no supervisor.
-    SUPERVISOR = "supervisor"
-    #: May do everything, and assigns the other roles.
-    ADMINISTRATOR = "administrator"
-    #: Reads the audit log, and changes nothing.
-    AUDITOR = "auditor"
-    #: Checks whether a person may leave or start (000 m.5/f).
-    PERSONNEL_OFFICE = "personnel_office"
 
 
 #: The roles that may import units.
 _WRITERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 
 
-@attrs.frozen(kw_only=True)
-class RoleAssignment:
-    """One person's role."""
-
-    id: str
-    person: str
-    role: Role
-    #: The code of the unit to which it applies, with all units below it; ``None`` for all units.
-    unit: str | None = None
-    #: The delegator, who remains accountable (003 m.10). The delegate never has more rights than the delegator.
-    delegator: str | None = None
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    granted_by: str
-    granted_at: datetime
-
-    def holds(self, at: datetime) -> bool:
-        """Whether it has started and has not ended."""
-        return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
-
-    def covers(self, path: Collection[str]) -> bool:
-        """Whether it applies to the unit with this path: its own code and those of all units above it."""
-        return self.unit is None or self.unit in path
-
-
-@attrs.frozen(kw_only=True)
-class Granted(Event):
-    """A person was assigned a role, permanently or by delegation."""
-
-    kind = "authority_granted"
-
-    grant: RoleAssignment
-
-
-@attrs.frozen(kw_only=True)
-class Revoked(Event):
-    """A role was revoked."""
-
-    kind = "authority_revoked"
-
-    grant: RoleAssignment
-
-
-@attrs.frozen(kw_only=True)
-class ActedForAnother(Event):
-    """An operation was requested by a delegate. The delegator is accountable for it (003 m.10)."""
-
-    kind = "acted_for_another"
-
-    #: The accountable person.
-    delegator: str
-
-
+#: Gives the roles of a person.
 GrantsOf = Callable[[str], Sequence[RoleAssignment]]
-
-
-class RoleRecords(Protocol):
-    """Reads who has which role."""
-
-    def of(self, person: str, /) -> Sequence[RoleAssignment]:
-        """Return the roles of this person, including those that have ended or not started."""
-
-    def all(self) -> Sequence[RoleAssignment]:
-        """Return all roles of all persons."""
-
-
-class UnitPlaces(UnitLookup, Protocol):
-    """Reads units, where they stand, and who named their custodians."""
-
-    def path(self, code: str, /) -> Sequence[Unit]:
-        """Return the units from the top down to the one with this code."""
-
-    def custodian_named_by(self, login: str, /) -> str | None:
-        """Return who last named another custodian for this account's unit in a list, since the unit has the account."""
-
-
-class AccessRequestLookup(Protocol):
-    """Looks up access requests."""
-
-    def get(self, request_id: str, /) -> AccessRequest | None:
-        """Return the request with this id; ``None`` if there is none."""
-
-
-class AuthorityRecords(Protocol):
-    """The data that is needed to decide who may do what."""
-
-    @property
-    def role_assignments(self) -> RoleRecords:
-        """The roles of persons."""
-
-    @property
-    def units(self) -> UnitPlaces:
-        """The units."""
-
-    @property
-    def persons(self) -> PersonRecords:
-        """The persons, as far as the store knows them."""
-
-    @property
-    def access_requests(self) -> AccessRequestLookup:
-        """The access requests."""
-
-
-@attrs.frozen(kw_only=True)
-class EffectiveRole:
-    """The role by which a person acts."""
-
-    role: Role
-    #: The accountable person, if the role is delegated.
-    delegator: str | None = None
 
 
 @attrs.define(eq=False, kw_only=True)

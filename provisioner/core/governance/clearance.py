@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
-
 import attrs
 
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AskClearance, ClearanceBlock, Passage
-from provisioner.core.engine.ports import Records, TargetStateRecords
-from provisioner.core.model import Account, AccountKind, AccountState, Handover, TargetState, Unit
+from provisioner.core.engine.ports import Records
+from provisioner.core.governance.ports import Endings
+from provisioner.core.model import AccountKind, AccountState, TargetState, Unit
 from provisioner.core.model.text import Text
 
 
@@ -54,32 +52,6 @@ class HandoverDuties:
             for account in [accounts.get(unit.code)]
             if account is None or account.holder != person_id or account.state is not AccountState.OPEN
         ]
-
-
-class AccountEndings(TargetStateRecords, Protocol):
-    """Reads what became of accounts."""
-
-    def find(self, *, holder: str, state: AccountState) -> Iterable[Account]:
-        """Return the accounts in this state that this person holds."""
-
-
-class HandoverRecords(Protocol):
-    """Reads the records of handovers."""
-
-    def find(self, *, person: str) -> Iterable[Handover]:
-        """Return the records of handovers from or to this person."""
-
-
-class Endings(Protocol):
-    """Reads the final state of accounts that a person held."""
-
-    @property
-    def accounts(self) -> AccountEndings:
-        """The accounts."""
-
-    @property
-    def handovers(self) -> HandoverRecords:
-        """The records of handovers."""
 
 
 def reservations(records: Endings, person_id: str) -> list[Text]:

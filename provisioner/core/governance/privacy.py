@@ -18,8 +18,9 @@ from provisioner.core.api.messages import AttributeChange
 from provisioner.core.engine.limits import HeldRun
 from provisioner.core.engine.plan import POLICY_ACTOR
 from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.incidents import Incident
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
 from provisioner.core.model.text import Text, Texts
 

@@ -6,7 +6,8 @@ import attrs
 
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
-from provisioner.core.governance.authority import Authority, EffectiveRole, Role
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.roles import EffectiveRole, Role
 from provisioner.core.model import Person
 
 

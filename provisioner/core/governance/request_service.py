@@ -6,10 +6,10 @@ The methods check the rules and return the event to record; the caller records i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -30,25 +30,12 @@ from provisioner.core.governance.access_requests import (
     RequestState,
     RequestSubmitted,
 )
-from provisioner.core.governance.authority import AccessRequestLookup
+from provisioner.core.governance.ports import AccessRequestRecords
 from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.model import Account, OperationKind, OperationState, Person
 from provisioner.core.model.text import Text
 
 RequestEventT = TypeVar("RequestEventT", bound=RequestEvent)
-
-
-class AccessRequestRecords(AccessRequestLookup, Protocol):
-    """Reads access requests."""
-
-    def open_for(self, login: str, /) -> Sequence[AccessRequest]:
-        """Return the requests about this account that are neither archived nor rejected, the oldest first."""
-
-    def executing_operations(self) -> Collection[str]:
-        """Return the ids of the operations that carry out requests which are not archived."""
-
-    def carried_out(self) -> Sequence[AccessRequest]:
-        """Return the requests whose operation is done and that are not archived."""
 
 
 @attrs.frozen(kw_only=True)

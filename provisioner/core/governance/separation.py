@@ -9,7 +9,8 @@ import attrs
 from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AuthorizeOperation
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.text import Text
 

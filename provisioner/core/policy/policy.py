@@ -59,6 +59,11 @@ class RuleSet:
     monitors: tuple[Monitor, ...] = ()
     scope: Scope = Scope()
 
+    @property
+    def parts(self) -> list[Rule | Monitor]:
+        """The rules and the monitors."""
+        return [*self.rules, *self.monitors]
+
 
 @attrs.define(eq=False, kw_only=True)
 class Policy:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import ConfigurationError, StoreError
-from provisioner.core.governance.authority import Role
+from provisioner.core.governance.roles import Role
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, CheckStatus
 from provisioner.services.parts import Clock, authority_of, open_store

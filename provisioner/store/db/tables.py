@@ -22,8 +22,8 @@ from sqlalchemy import (
 
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.governance.access_requests import RequestState
-from provisioner.core.governance.authority import Role
 from provisioner.core.governance.incidents import IncidentState
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import (
     AccountKind,
     AccountState,

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.governance.authority import Role, RoleAssignment
+from provisioner.core.governance.roles import Role, RoleAssignment
 from provisioner.core.model import Person, Unit
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -13,7 +13,8 @@ from provisioner.core.api.errors import Denial, DeniedError
 from provisioner.core.api.events import OperationPlanned
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
-from provisioner.core.governance.authority import ActedForAnother, Authority, Role, RoleAssignment
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.roles import ActedForAnother, Role, RoleAssignment
 from provisioner.core.model import Account, Operation, OperationKind, Person, Unit
 from tests.core.governance.offices import Requests, Roles
 

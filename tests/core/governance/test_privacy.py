@@ -15,9 +15,10 @@ from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.limits import HeldRun
 from provisioner.core.engine.preview import Preview
 from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.privacy import MASK, Privacy
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
 from provisioner.core.model.text import Text
 from provisioner.core.policy.notifier import Notice

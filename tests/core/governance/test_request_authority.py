@@ -8,8 +8,9 @@ import pytest
 
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.governance.access_requests import AccessRequest, RequestState
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.request_authority import RequestAuthority
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import OperationKind, Person
 from tests.core.governance.offices import NOW, Office, assignment
 

@@ -22,9 +22,10 @@ from provisioner.core.governance.access_requests import (
     RequestState,
     RequestSubmitted,
 )
-from provisioner.core.governance.authority import Authority, Role
+from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.request_authority import RequestAuthority
 from provisioner.core.governance.request_service import AccessRequestDraft, RequestService
+from provisioner.core.governance.roles import Role
 from provisioner.core.model import Account, OperationKind, OperationState, Person
 from provisioner.testing.harness import QUICK
 from tests.core.governance.offices import NOW, Office, assignment

@@ -9,7 +9,8 @@ import pytest
 
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.api.messages import AuthorizeOperation
-from provisioner.core.governance.authority import Authority, Role, RoleAssignment
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.roles import Role, RoleAssignment
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Account, OperationKind, Person, Unit
 from tests.core.governance.offices import NOW, Office, assignment

@@ -10,8 +10,8 @@ from provisioner.core.engine.limits import HeldRun
 from provisioner.core.gateways.health import TargetHealth
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.governance.authority import RoleAssignment
 from provisioner.core.governance.incidents import Incident
+from provisioner.core.governance.roles import RoleAssignment
 from provisioner.core.model import Account, Handover, Operation, Person, Step, Unit
 from provisioner.store.db import tables
 from provisioner.store.db.tables import metadata

@@ -1,0 +1,102 @@
+"""The JSON of what the rules are, want and would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+import attrs
+
+from provisioner.cli.render.documents import Document, iso
+from provisioner.core.api.rules import Action, Deadline, Monitor, Observation, Rule, name_of
+from provisioner.core.model.text import Text
+from provisioner.core.policy.evaluation import RuleFailure
+from provisioner.core.policy.policy import RuleSet
+from provisioner.core.policy.policy_run import Refusal
+from provisioner.core.policy.simulation import Day
+from provisioner.services.policy import Report
+
+#: Returns a message in the language asked for.
+Said = Callable[[Text], str]
+
+
+def rule_set_document(rule_set: RuleSet, since: datetime | None) -> Document:
+    """Return a rule set, with the parameters of its rules.
+
+    Args:
+
+        rule_set: The rule set.
+
+        since: Since when it holds.
+    """
+    return {
+        "name": rule_set.name,
+        "rules": [_parameters(rule) for rule in rule_set.parts],
+        "kinds": sorted(rule_set.scope.kinds),
+        "under": sorted(rule_set.scope.under),
+        "since": iso(since),
+    }
+
+
+def deadline_document(login: str, deadline: Deadline, said: Said) -> Document:
+    """Return what a rule wants of an account."""
+    return {
+        "login": login,
+        "action": deadline.action.value,
+        "at": iso(deadline.at),
+        "rule_set": deadline.rule_set,
+        "reason": said(deadline.reason),
+        "source": deadline.source,
+    }
+
+
+def report_documents(reports: Iterable[Report], said: Said) -> Mapping[str, list[Document]]:
+    """Return what a sweep reports besides operations."""
+    answer: dict[str, list[Document]] = {"notices": [], "refused": [], "unseen": [], "failed_rules": []}
+    for report in reports:
+        if isinstance(report, Observation):
+            answer["unseen"].append({"subject": report.subject, "message": said(report.message)})
+        elif isinstance(report, Refusal):
+            shown = deadline_document(report.login, report.deadline, said)
+            answer["refused"].append(shown | {"because": said(report.reason)})
+        elif isinstance(report, RuleFailure):
+            answer["failed_rules"] += failure_documents([report], said)
+        else:
+            error = said(report.error.text) if report.error else None
+            shown = deadline_document(report.subject, report.deadline, said)
+            answer["notices"].append(shown | {"recipient": report.recipient, "delivered": not error, "error": error})
+    return answer
+
+
+def failure_documents(failures: Iterable[RuleFailure], said: Said) -> list[Document]:
+    """Return the rules that could not say what they want."""
+    return [
+        {
+            "login": failure.login,
+            "rule_set": failure.rule_set,
+            "rule": failure.rule,
+            "message": said(failure.message),
+        }
+        for failure in failures
+    ]
+
+
+def day_document(day: Day, said: Said) -> Document:
+    """Return what would happen on one day."""
+    counts = {action.value: day.count(action) for action in Action}
+    items = [deadline_document(happening.login, happening.deadline, said) for happening in day.happenings]
+    return {"date": day.date.isoformat(), "at": iso(day.at)} | counts | {"items": items}
+
+
+def _parameters(rule: Rule | Monitor) -> Document:
+    cls = type(rule)
+    parameters = (
+        {field.name: _plain(getattr(rule, field.name)) for field in attrs.fields(cls)} if attrs.has(cls) else {}
+    )
+    return {"rule": name_of(rule), **parameters}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, (int, str, bool, type(None))) else str(value)
