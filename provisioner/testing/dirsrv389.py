@@ -95,13 +95,6 @@ class NsSlapd(PrivateDirectory):
     policy: Mapping[str, str] = attrs.field(factory=dict)
     hashed: bool = True
 
-    def start(self) -> None:
-        """Start the server; the first time, with its first entries."""
-        fresh = not self._prepared
-        super().start()
-        if fresh:
-            self._populate()
-
     def _missing(self) -> Sequence[str]:
         return missing_packages()
 
@@ -153,7 +146,7 @@ class NsSlapd(PrivateDirectory):
         run([CERTUTIL, "-N", "-d", database, "--empty-password"])
         run([PK12UTIL, "-i", bundle, "-d", database, "-W", ""])
 
-    def _populate(self) -> None:
+    def _fill(self) -> None:
         """Make the first entries, as the administrator."""
         server = ldap3.Server("127.0.0.1", port=self.port, get_info=ldap3.NONE)
         with ldap3.Connection(server, user=self.admin_dn, password=self.admin_password.reveal()) as connection:

@@ -15,7 +15,7 @@ def free_ports(count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in sockets]
 
 
-def is_open(port: int) -> bool:
-    """Return whether somebody listens on this port of loopback."""
+def is_open(port: int, host: str = "127.0.0.1") -> bool:
+    """Return whether somebody listens on this port of loopback, or of another address."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0

@@ -44,8 +44,12 @@ class Identity(TypedDict, total=False):
 class PrivateServer(ABC):
     """One private server. Use it as a context manager, or call :meth:`start` and :meth:`stop`."""
 
-    #: What its folder is called, and it in messages.
+    #: What its folder is called.
     name: ClassVar[str]
+    #: Whether it starts further processes, so that it needs a session of its own.
+    spawns: ClassVar[bool] = False
+    #: The address of loopback that it listens on.
+    host: str = attrs.field(default="127.0.0.1", init=False)
 
     folder: Path = attrs.field(init=False)
     _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
@@ -66,13 +70,16 @@ class PrivateServer(ABC):
 
             ConfigurationError: A Debian package is missing, or the server does not start.
         """
+        fresh = not self._prepared
         try:
-            if not self._prepared:
+            if fresh:
                 self._expect_packages()
                 self.folder = Path(self._exit.enter_context(TemporaryDirectory(prefix=f"{self.name}-")))
                 self._prepare()
                 self._prepared = True
             self._run()
+            if fresh:
+                self._fill()
         except BaseException:
             self.stop()
             raise
@@ -107,7 +114,7 @@ class PrivateServer(ABC):
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Fill the folder with the certificate, the configuration and the first entries."""
+        """Make what the folder holds before the server runs."""
 
     @abstractmethod
     def _command(self) -> Sequence[str]:
@@ -119,7 +126,10 @@ class PrivateServer(ABC):
 
     def _is_ready(self) -> bool:
         """Return whether it can be used."""
-        return all(map(is_open, self._ports()))
+        return all(is_open(port, self.host) for port in self._ports())
+
+    def _fill(self) -> None:  # noqa: B027 - most are filled before
+        """Make the first entries that only the running server can make."""
 
     def _identity(self) -> Identity:
         """Return who runs it."""
@@ -140,7 +150,9 @@ class PrivateServer(ABC):
 
     def _run(self) -> None:
         with (self.folder / "output.log").open("wb") as log:
-            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, **self._identity())
+            self._process = subprocess.Popen(
+                self._command(), stdout=log, stderr=log, start_new_session=self.spawns, **self._identity()
+            )
         deadline = time.monotonic() + PATIENCE
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -206,9 +218,9 @@ def missing_of(packages: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(name for name, files in packages.items() if not all(Path(file).exists() for file in files))
 
 
-def make_certificate(certificate: Path, key: Path) -> None:
-    """Make a certificate for ``localhost`` that signs itself, good for a week."""
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+def make_certificate(certificate: Path, key: Path, host: str = "127.0.0.1") -> None:
+    """Make a certificate for ``localhost`` and an address that signs itself, good for a week."""
+    names = f"subjectAltName=DNS:localhost,IP:{host}"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     subject = ["-subj", "/CN=localhost", "-addext", names, "-days", "7"]
     run([OPENSSL, "req", "-x509", *curve, *subject, "-out", str(certificate), "-keyout", str(key)])

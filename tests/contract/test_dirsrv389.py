@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from provisioner.testing.contract.probing import NEAR_MISSES
 from provisioner.testing.contract.sandbox import Sandbox
 from provisioner.testing.dirsrv389 import NsSlapd
 from provisioner.testing.plugin import require_server
-from tests.contract.directories import DirectoryContract
+from tests.contract.directories import DirectoryContract, near_misses
 
 pytestmark = [pytest.mark.server("dirsrv389"), pytest.mark.slow]
 
@@ -28,12 +27,6 @@ POLICY = {
 }
 
 
-def _cut_by_the_server(difference: str) -> object:
-    """Expect what no plug-in can put right: the server reads the password of a bind up to the first NUL."""
-    cut = pytest.mark.xfail(strict=True, reason="389 Directory Server cuts the password of a bind at a NUL")
-    return pytest.param(difference, marks=cut) if difference == "NUL after" else difference
-
-
 @pytest.fixture(scope="module", name="contract_dirsrv389")
 def _contract_dirsrv389() -> Iterator[NsSlapd]:
     require_server("dirsrv389")
@@ -44,7 +37,7 @@ def _contract_dirsrv389() -> Iterator[NsSlapd]:
 class TestDirsrv389(DirectoryContract):
     """Over TLS, with a password policy, and with log-ins by a client that has nothing to do with the plug-in."""
 
-    @pytest.mark.parametrize("difference", [_cut_by_the_server(name) for name in NEAR_MISSES])
+    @pytest.mark.parametrize("difference", near_misses("389 Directory Server"))
     def test_probe_refuses_what_is_nearly_the_secret(self, sandbox: Sandbox, difference: str) -> None:
         super().test_probe_refuses_what_is_nearly_the_secret(sandbox, difference)
 

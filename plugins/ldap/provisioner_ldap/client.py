@@ -36,6 +36,7 @@ from provisioner.core.api.errors import (
     SecretRefusedError,
     TargetError,
     UnavailableError,
+    UnknownOutcomeError,
 )
 from provisioner.core.model.secret import Secret
 from provisioner.net.tls import trusting
@@ -222,10 +223,25 @@ class LdapSession:
             raise self.family.explain(answer)
         self._changeable.add(base)
 
-    def add(self, dn: str, attributes: Attributes) -> bool:
-        """Make an entry. Return ``False`` if its name, or a value that only one may have, is taken."""
-        present = {name: list(values) for name, values in attributes.items() if values}
-        answer = self._change(dn, self._connection.add, dn, attributes=present)
+    def add(self, dn: str, attributes: Attributes, password: Secret | None = None) -> bool:
+        """Make an entry. Return ``False`` if its name, or a value that only one may have, is taken.
+
+        Args:
+
+            dn: Its name.
+
+            attributes: What it holds.
+
+            password: Its password, where a new entry has one from the beginning.
+        """
+        family = self.family
+
+        def send() -> None:
+            whole = {**attributes, **family.fresh(password)} if password else attributes
+            present = {name: list(values) for name, values in whole.items() if values}
+            self._connection.add(dn, attributes=present)
+
+        answer = self._change(dn, send)
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             raise MisconfiguredError(
                 "{server} has no entry below which {dn} could stand",
@@ -252,12 +268,30 @@ class LdapSession:
 
             SecretRefusedError: The password cannot be sent.
 
+            UnknownOutcomeError: It was set in part.
+
             TargetError: The server cannot do it, or does not answer.
         """
+        answer = self._write_password(dn, password, 0)
+        for number in range(1, self.family.password_requests):
+            if answer.ok:
+                self._complete_password(dn, password, number)
+        return answer
+
+    def _complete_password(self, dn: str, password: Secret, number: int) -> None:
+        """Make a further request, without which the password is set in part."""
+        try:
+            self._succeeded(self._write_password(dn, password, number))
+        except TargetError as error:
+            raise UnknownOutcomeError(
+                "the password of {dn} was set in part: {reason}", dn=dn, reason=error.text
+            ) from None
+
+    def _write_password(self, dn: str, password: Secret, number: int) -> LdapResult:
         connection, family = self._connection, self.family
 
         def send() -> None:
-            if attributes := family.written(password):
+            if attributes := family.written(password, number):
                 connection.modify(dn, _replacing(attributes), controls=_POLICY_CONTROL)
                 return
             request = PasswdModifyRequestValue()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from weakref import WeakValueDictionary
 
 import attrs
 
-from provisioner.core.api.errors import ConflictError, MisconfiguredError, MissingError, TargetError
+from provisioner.core.api.errors import (
+    ConflictError,
+    MisconfiguredError,
+    MissingError,
+    TargetError,
+    UnknownOutcomeError,
+)
 from provisioner.core.api.messages import (
     AccountReport,
     CloseAccount,
@@ -50,6 +58,19 @@ class _Trial:
     report: AccountReport | None = None
 
 
+@attrs.define(eq=False)
+class Turns:
+    """Lets one thread at a time change an entry: of two that set a password at once, both would be good."""
+
+    _locks: WeakValueDictionary[str, threading.Lock] = attrs.field(factory=WeakValueDictionary, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def of(self, dn: str) -> threading.Lock:
+        """Return the lock of an entry, the same for as long as anybody has it."""
+        with self._lock:
+            return self._locks.setdefault(dn, threading.Lock())
+
+
 @attrs.define(eq=False, kw_only=True)
 class Directory:
     """One directory. Safe to share between threads."""
@@ -62,6 +83,7 @@ class Directory:
     _sessions: Pool[LdapSession] = attrs.field(init=False)
     #: Sessions in which passwords are tried.
     _trials: Pool[LdapSession] = attrs.field(init=False)
+    _turns: Turns = attrs.field(factory=Turns, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._client = LdapClient(self.settings)
@@ -79,23 +101,23 @@ class Directory:
 
         The entry is made without a password, because the server would store that as it came.
         """
-        return self._sessions.run(lambda session: self._create(session, request))
+        return self._run(request.account, lambda session: self._create(session, request))
 
     def shut(self, request: CloseAccount) -> Receipt:
         """Disable the entry and keep it."""
-        return self._sessions.run(lambda session: self._shut(session, self._dn(request.account)))
+        return self._run(request.account, lambda session: self._shut(session, self._dn(request.account)))
 
     def rotate(self, request: RotateSecret) -> Receipt:
         """Set another password."""
-        return self._sessions.run(lambda session: self._rotate(session, request))
+        return self._run(request.account, lambda session: self._rotate(session, request))
 
     def hand_over(self, request: HandOver) -> Receipt:
         """Set another password first, so that the former one is void, and then write down the holder (000 m.5/e)."""
-        return self._sessions.run(lambda session: self._hand_over(session, request))
+        return self._run(request.account, lambda session: self._hand_over(session, request))
 
     def delete(self, request: DeleteAccount) -> Receipt:
         """Remove the entry, if it is this account and nothing is below it."""
-        return self._sessions.run(lambda session: self._delete(session, request.account))
+        return self._run(request.account, lambda session: self._delete(session, request.account))
 
     def probe(self, request: ProbeAccount) -> AccountReport:
         """Try to log in if there is a password to try, and read the entry unless that has told all."""
@@ -119,8 +141,7 @@ class Directory:
         dn, wanted = self._dn(request.account), self._wanted(request.account, request.unit, request.holder)
         named = {self.settings.rdn: (request.account.login.encode(),), **wanted}
         with Rewrite(session, self._family, Entry(dn)) as fresh:
-            if fresh.add(named):
-                fresh.set_password(request.secret)
+            if fresh.add(named, request.secret):
                 return self._applied(fresh.undo)
         former = self._read(session, dn)
         if not former.exists:
@@ -146,7 +167,7 @@ class Directory:
         former = self._expect_there(session, request.account)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
-            change.modify(self._family.relocking(former))
+            change.modify(self._family.after_password(former))
         return self._applied(change.undo)
 
     def _hand_over(self, session: LdapSession, request: HandOver) -> Receipt:
@@ -154,7 +175,7 @@ class Directory:
         differences = self._handed_over(session, former, request.account, request)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
-            change.modify({**differences, **self._family.relocking(former)})
+            change.modify({**differences, **self._family.after_password(former)})
         return self._applied(change.undo)
 
     def _handed_over(
@@ -189,6 +210,16 @@ class Directory:
             changes=tuple(entry.change(name, values) for name, values in differences.items()),
         )
         return session.server, report
+
+    def _run(self, account: Account, change: Callable[[LdapSession], Receipt]) -> Receipt:
+        """Change an account, while nobody else in this process does."""
+        with self._turns.of(self._dn(account)):
+            try:
+                return self._sessions.run(change)
+            except UnknownOutcomeError:
+                if not self._family.repeats_lost_changes:
+                    raise
+            return self._sessions.run(change)
 
     @property
     def _family(self) -> Family:
@@ -252,8 +283,9 @@ class Directory:
         own = [
             name for name, template in self.settings.attributes.items() if "{login}" in template or "{mail}" in template
         ]
-        other = session.find(
-            self.settings.base(account.kind), {name: wanted[name] for name in (self.settings.rdn, *own)}
+        base = self.settings.base(account.kind)
+        other = session.find(base, {name: wanted[name] for name in (self.settings.rdn, *own)}) or session.find(
+            self._family.scope(base), {name: wanted[name] for name in own}
         )
         if other is None:
             return MisconfiguredError(

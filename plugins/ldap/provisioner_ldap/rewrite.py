@@ -44,7 +44,7 @@ class Undo:
             return
         try:
             session.modify(self.former.dn, self.former.pick(sorted(self.touched)))
-            if PASSWORD in self.touched and (locks := self.family.relocking(self.former)):
+            if PASSWORD in self.touched and (locks := self.family.after_password(self.former)):
                 session.modify(self.former.dn, locks)
         except SecretRefusedError as error:
             raise self.family.not_restored(self.former.dn, error.text) from None
@@ -84,11 +84,14 @@ class Rewrite:
                 second=second.text,
             ) from None
 
-    def add(self, attributes: Attributes) -> bool:
-        """Make the entry. Return ``False`` if there is one of this name already."""
-        added = self.session.add(self.former.dn, attributes)
+    def add(self, attributes: Attributes, secret: Secret) -> bool:
+        """Make the entry with its password. Return ``False`` if its name, or what only one may have, is taken."""
+        at_once = self.family.adds_with_password
+        added = self.session.add(self.former.dn, attributes, secret if at_once else None)
         if added:
             self.undo.touched.update(attributes)
+            if not at_once:
+                self.set_password(secret)
         return added
 
     def modify(self, attributes: Attributes) -> None:

@@ -31,6 +31,11 @@ class TlsMode(StrEnum):
     NONE = "none"
 
 
+#: What no template may fill, in lower case: passwords, and what closes accounts.
+NOT_FOR_TEMPLATES = frozenset(
+    {OBJECT_CLASS.lower(), "userpassword", "unicodepwd", "useraccountcontrol", "nsaccountlock", "pwdendtime"}
+)
+
 #: The attributes of a mailbox, for the object class inetOrgPerson.
 MAILBOX: Mapping[str, str] = {
     "cn": "{unit_name}",
@@ -130,7 +135,7 @@ class LdapSettings:
                 )
 
     def _verify_template(self, place: str, name: str, template: str) -> None:
-        if name.lower() in {self.rdn.lower(), OBJECT_CLASS.lower(), "userpassword"}:
+        if name.lower() in {self.rdn.lower(), *NOT_FOR_TEMPLATES}:
             raise ConfigurationError("{place}: this attribute is not set by a template", place=place)
         try:
             unknown = unknown_places(template)

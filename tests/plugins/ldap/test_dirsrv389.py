@@ -81,7 +81,7 @@ def test_a_closed_account_is_not_closed_again() -> None:
 )
 def test_what_would_be_kept_otherwise_is_not_sent(secret: str) -> None:
     with pytest.raises(SecretRefusedError) as caught:
-        FAMILY.written(Secret(secret))
+        FAMILY.written(Secret(secret), 0)
 
     assert secret not in str(caught.value)
 

@@ -64,8 +64,10 @@ def test_enabling_removes_the_locks_there_are_and_nothing_else() -> None:
 
 
 def test_only_a_lock_for_good_is_put_back() -> None:
-    assert FAMILY.relocking(entry(pwdAccountLockedTime="20260301115959Z")) == {}
-    assert FAMILY.relocking(entry(pwdAccountLockedTime="000001010000Z")) == {"pwdAccountLockedTime": (LOCKED_FOR_GOOD,)}
+    assert FAMILY.after_password(entry(pwdAccountLockedTime="20260301115959Z")) == {}
+    assert FAMILY.after_password(entry(pwdAccountLockedTime="000001010000Z")) == {
+        "pwdAccountLockedTime": (LOCKED_FOR_GOOD,)
+    }
 
 
 @pytest.mark.parametrize(

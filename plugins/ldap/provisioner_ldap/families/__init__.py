@@ -30,6 +30,7 @@ ROOT = (
 )
 
 _OWN: Mapping[str, str] = {
+    "active-directory": "provisioner_ldap.families.active_directory:ActiveDirectory",
     "389ds": "provisioner_ldap.families.dirsrv389:Dirsrv389",
     "openldap": "provisioner_ldap.families.openldap:OpenLdap",
 }

@@ -56,8 +56,12 @@ class Family(ABC):
     reset_with_password: ClassVar[tuple[str, ...]] = ()
     #: The attributes that a report shows besides those that are configured.
     shown: ClassVar[tuple[str, ...]] = ()
-    #: The attributes that no template may fill, in lower case.
-    reserved: ClassVar[frozenset[str]] = frozenset({PASSWORD.lower()})
+    #: How many requests it takes to set a password.
+    password_requests: ClassVar[int] = 1
+    #: Whether a new entry is made with its password, and can be used at once.
+    adds_with_password: ClassVar[bool] = False
+    #: Whether a change whose answer was lost is made again at once, because half of it would be worse than none.
+    repeats_lost_changes: ClassVar[bool] = False
     #: What is read of a password policy.
     policy: ClassVar[tuple[str, ...]] = ()
 
@@ -83,8 +87,8 @@ class Family(ABC):
             return Presence.ABSENT
         return Presence.DISABLED if self.lock(entry, now) else Presence.ENABLED
 
-    def relocking(self, entry: Entry) -> Attributes:  # noqa: ARG002 - most directories lift no lock
-        """Return what to put back after a password was set, so that a closed account stays closed."""
+    def after_password(self, entry: Entry) -> Attributes:  # noqa: ARG002 - most directories need nothing
+        """Return what to replace after a password was set, for example so that a closed account stays closed."""
         return {}
 
     def still_disabled(self, entry: Entry, lock: str) -> TargetError:
@@ -96,14 +100,29 @@ class Family(ABC):
             lock=lock,
         )
 
-    def written(self, secret: Secret) -> Attributes | None:  # noqa: ARG002 - the operation needs no help
+    def written(self, secret: Secret, request: int) -> Attributes | None:  # noqa: ARG002 - the operation needs no help
         """Return what to replace so that an entry has a password; ``None`` lets the Password Modify operation set it.
+
+        Args:
+
+            secret: The password.
+
+            request: Which of the :attr:`password_requests` it is, from 0.
 
         Raises:
 
             SecretRefusedError: The directory would not keep it as it is.
         """
         return None
+
+    def fresh(self, secret: Secret) -> Attributes:  # noqa: ARG002 - most directories are given it afterwards
+        """Return what a new entry has besides what is configured, where :attr:`adds_with_password`.
+
+        Raises:
+
+            SecretRefusedError: The directory would not keep the password as it is.
+        """
+        return {}
 
     def same_password(self, answer: LdapResult) -> bool:  # noqa: ARG002 - most directories do not say it
         """Tell whether a refusal says that the account has this password already."""
@@ -144,6 +163,10 @@ class Family(ABC):
             RefusedError: It cannot.
         """
         expect_unmistakable(login)
+
+    def scope(self, base: str) -> str:
+        """Return the entry below which no two accounts may have the same login or mail address."""
+        return base
 
     def policy_places(self, policy_dn: str | None, root: Entry) -> tuple[str, ...]:  # noqa: ARG002 - some need it
         """Return the names of the entries that hold the password policy. Of an attribute, the first entry counts."""

@@ -91,7 +91,7 @@ class Dirsrv389(Family):
             lock=lock,
         )
 
-    def written(self, secret: Secret) -> Attributes:
+    def written(self, secret: Secret, request: int) -> Attributes:  # noqa: ARG002 - there is one
         """Replace the password: after the Password Modify operation the holder would have to change it.
 
         Raises:

@@ -89,7 +89,7 @@ class OpenLdap(Family):
         """Remove every lock."""
         return {name: () for name in self.locks if entry[name]}
 
-    def relocking(self, entry: Entry) -> Attributes:
+    def after_password(self, entry: Entry) -> Attributes:
         """Put a lock for good back, which the directory lifts when a password is set."""
         return entry.pick(["pwdAccountLockedTime"]) if LOCKED_FOR_GOOD in entry["pwdAccountLockedTime"] else {}
 
