@@ -119,7 +119,7 @@ class TestPool:
             assert first is not second
 
     def test_there_are_never_more_than_allowed(self, pool: Pool[Line], network: Network) -> None:
-        with pool.lend(), pool.lend(), pytest.raises(UnavailableError, match="all 2 connections"), pool.lend():
+        with pool.lend(), pool.lend(), pytest.raises(UnavailableError, match="in use: 2"), pool.lend():
             pass
 
         assert len(network.lines) == 2
