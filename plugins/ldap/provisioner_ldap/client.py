@@ -42,7 +42,15 @@ from provisioner.core.model.secret import Secret
 from provisioner.net.tls import trusting
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
-from provisioner_ldap.errors import REFUSES_CHANGES, LdapResult, TakenError, from_answer, from_exception, read_only
+from provisioner_ldap.errors import (
+    REFUSES_CHANGES,
+    LdapResult,
+    TakenError,
+    certificate_error,
+    from_answer,
+    from_exception,
+    read_only,
+)
 from provisioner_ldap.families import ROOT, load, recognised
 from provisioner_ldap.families.base import Family
 from provisioner_ldap.names import entry_dn
@@ -70,10 +78,16 @@ class _StrictTls(ldap3.Tls):  # type: ignore[misc] # ldap3 has no types
         super().__init__(validate=ssl.CERT_REQUIRED)
         self._context = context
         self._host = host
+        #: Why the certificate of the server was refused, if it was. ldap3 keeps no more than a text.
+        self.refusal: ssl.SSLCertVerificationError | None = None
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002 - ldap3
         """Replace the socket of *connection* by an encrypted one whose other end is who it should be."""
-        connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._host)
+        try:
+            connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._host)
+        except ssl.SSLCertVerificationError as error:
+            self.refusal = error
+            raise
 
 
 @attrs.define(eq=False)
@@ -474,6 +488,8 @@ class LdapClient:
             _close_socket(connection)
             if not isinstance(error, Exception):
                 raise
+            if server.tls and server.tls.refusal:
+                raise certificate_error(url, server.tls.refusal) from None
             raise _translated(error, connection, server=url, changing=False) from None
         session = LdapSession(url, connection, wire, self.settings, self.family)
         if server.tls and not session.tls_version:

@@ -254,6 +254,49 @@ def from_answer(answer: LdapResult, *, to_password: bool = False) -> TargetError
     return kind("{server} answered: {answer}", cure=cure, server=answer.server, answer=str(answer))
 
 
+#: Results of OpenSSL's verification (X509_V_ERR_…).
+_NOT_YET_VALID, _EXPIRED, _SELF_SIGNED = 9, 10, 18
+_UNKNOWN_AUTHORITY = frozenset({2, 19, 20, 21})
+_OTHER_NAME = frozenset({62, 64})
+
+
+def certificate_error(server: str, refusal: ssl.SSLCertVerificationError) -> TargetError:
+    """Return the error for a certificate that is refused, with the cure for the reason.
+
+    Args:
+
+        server: The URL of the server.
+
+        refusal: What the verification raised.
+    """
+    code = refusal.verify_code
+    if code in _OTHER_NAME:
+        return MisconfiguredError(
+            "certificate verification failed for {server}: name mismatch",
+            cure="name the server in urls as its certificate does, or give it a certificate for this name",
+            server=server,
+        )
+    if code in {_EXPIRED, _NOT_YET_VALID}:
+        return MisconfiguredError(
+            "certificate verification failed for {server}: it has expired or is not yet valid",
+            cure="renew the certificate of the server, and check the clock of this machine",
+            server=server,
+        )
+    if code == _SELF_SIGNED:
+        return MisconfiguredError(
+            "certificate verification failed for {server}: it is self-signed",
+            cure="set ca_file to this certificate, or give the server one from a certification authority",
+            server=server,
+        )
+    if code in _UNKNOWN_AUTHORITY:
+        return MisconfiguredError(
+            "certificate verification failed for {server}: its certification authority is unknown",
+            cure="set ca_file to the certificates of that authority, including intermediate ones",
+            server=server,
+        )
+    return _ours(ErrorMeaning.CERTIFICATE, refusal, server, refusal.verify_message)
+
+
 def meaning(error: Exception) -> ErrorMeaning:
     """Return what an exception of ldap3 says of the request that was under way."""
     return next(found for kind, found in EXCEPTIONS.items() if isinstance(error, kind))
@@ -296,6 +339,13 @@ def _ours(found: ErrorMeaning, error: Exception, server: str, detail: str) -> Ta
             return MisconfiguredError(
                 "certificate verification failed for {server}: {detail}",
                 cure="set ca_file to the certificates it is signed with, and name the server as its certificate does",
+                server=server,
+                detail=detail,
+            )
+        case ErrorMeaning.SETTINGS if isinstance(error, native.LDAPStartTLSError):
+            return MisconfiguredError(
+                "{server} does not start TLS: {detail}",
+                cure="use ldaps:// in urls, or give the server a certificate so that it offers StartTLS",
                 server=server,
                 detail=detail,
             )

@@ -218,7 +218,7 @@ class Proxy:
                         request = _tag(data)
                         self.seen[request] += 1
                     if end is client and request in self.answer:
-                        client.sendall(_numbered(data, self.answer[request]))
+                        client.sendall(numbered(data, self.answer[request]))
                         continue
                     if request in (self.lose if end is client else self.lose_answer_to):
                         return
@@ -227,7 +227,7 @@ class Proxy:
                     (server if end is client else client).sendall(data)
 
 
-def _numbered(request: bytes, operation: bytes) -> bytes:
+def numbered(request: bytes, operation: bytes) -> bytes:
     """Return the message that answers a request: the number of the request, and an operation."""
     start = 2 + (request[1] & 0x7F if request[1] & 0x80 else 0)
     body = request[start : start + 2 + request[start + 1]] + operation
