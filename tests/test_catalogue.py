@@ -52,7 +52,8 @@ FUNCTIONS = {
     "provisioner/demo": PRINTING,
     "plugins/pys/provisioner_pys/cli.py": PRINTING,
     "plugins/sms/provisioner_sms/cli.py": PRINTING,
-    "provisioner/core/engine/planner.py": {"_problem": 1, "_unit_problem": 2},
+    "provisioner/core/engine/planner.py": {"_problem": 1},
+    "provisioner/core/engine/unit_accounts.py": {"_problem": 1},
     "provisioner/core/api/errors.py": {"__init__": 0},
 }
 
@@ -68,7 +69,7 @@ COMPUTED = {
     "provisioner/core/model/quotations.py": "the templates are required in the list of what is quoted",
     "provisioner/core/governance/privacy.py:_masked_text": "passes templates on",
     "provisioner/core/engine/planner.py:_problem": "passes templates on; its callers are looked at",
-    "provisioner/core/engine/planner.py:_unit_problem": "passes templates on; its callers are looked at",
+    "provisioner/core/engine/unit_accounts.py:_problem": "passes templates on; its callers are looked at",
     "provisioner/demo/story.py:_conclude": "the claims are required where they are made",
 }
 

@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.config.load import LimitSettings, LoadedConfiguration, find_file, load, structure
+from provisioner.config.load import LimitSettings, LoadedConfiguration, find_file, load
 from provisioner.config.secrets import REFERENCES
+from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.model.secret import Secret

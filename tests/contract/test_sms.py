@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from provisioner.config.load import structure
+from provisioner.config.structure import structure
 from provisioner.core.api.registration import Section
 from provisioner.core.model import Person
 from provisioner.testing.contract import ChannelContract

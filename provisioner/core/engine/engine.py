@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from itertools import chain
 from queue import SimpleQueue
 
@@ -13,13 +12,11 @@ import structlog
 
 from provisioner.core.api.errors import (
     BusyError,
-    CircuitOpenError,
     DeniedError,
     InMaintenanceError,
     InputError,
     LeaseLostError,
     NotReadyError,
-    Problem,
     StoreError,
     SupersededError,
     TargetError,
@@ -28,7 +25,6 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import CheckChannel
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.holds import Holds
@@ -36,12 +32,11 @@ from provisioner.core.engine.limits import Share
 from provisioner.core.engine.plan import Plan, PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Records
+from provisioner.core.engine.preflight import preflight
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.waiting import obstacle
-from provisioner.core.gateways.gateway import Channel
 from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
-from provisioner.core.model import Account, AccountState, Operation, OperationState, Person
-from provisioner.core.model.text import Text
+from provisioner.core.model import Account, AccountState, Operation, OperationState
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -99,21 +94,7 @@ class Engine:
 
             InputError: A receiver of a password can't be reached; the error names all of them.
         """
-        self.calendar.look()
-        recipients = tuple({planned.holder.id: planned.holder for planned in work if planned.holder}.values())
-        checks: list[Callable[[], Sequence[Problem]]] = [
-            partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
-            for target in self.context.targets
-            if target.maintenance() is None
-        ]
-        if recipients:
-            checks.append(partial(self._check_channels, recipients))
-        problems, errors = _all(checks)
-        if errors and not (work and all(_shuts(planned.operation) for planned in work)):
-            raise NotReadyError(errors)
-        if problems:
-            raise InputError(problems)
-        return errors
+        return preflight(work, self.context, self.calendar)
 
     def apply(self, plan: Plan) -> list[Operation]:
         """Carry out a plan, and return its operations in their final state; see :meth:`iter_apply`."""
@@ -244,27 +225,6 @@ class Engine:
             others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if not _shuts(planned)]
             return chain(self._again(shutting), others)
         return self._again(found)
-
-    def _check_channels(self, recipients: tuple[Person, ...]) -> list[Problem]:
-        """Return who can't be reached over any working channel; one working channel is sufficient."""
-        unreachable: list[dict[str, str | Text]] = []
-        errors: list[TargetError] = []
-        channels = [deliverer for deliverer in self.context.deliverers if deliverer.maintenance() is None]
-        if not channels:
-            return []
-        for channel in channels:
-            try:
-                unreachable.append(_unreachable(channel, recipients))
-            except TargetError as error:
-                errors.append(error)
-        if not unreachable:
-            raise NotReadyError(errors)
-        nowhere = set.intersection(*(set(persons) for persons in unreachable))
-        return [
-            Problem(subject=person.id, field="mobile", message=Text("{why}", {"why": unreachable[0][person.id]}))
-            for person in recipients
-            if person.id in nowhere
-        ]
 
     def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
         """Hold a run that exceeds the limit only together with another one that was planned at the same time."""
@@ -452,69 +412,3 @@ def _broken_off(operation: Operation, error: Exception) -> Operation:
     failure = known_or_defect(error)
     log.error("operation_broken_off", operation=operation.id, login=operation.login, reason=str(failure))
     return attrs.evolve(operation, error=step_error(failure))
-
-
-def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str | Text]:
-    """Return who can't be reached over a channel, by ID; a channel without a check may reach everybody."""
-    if "channel_check" not in channel.hooks:
-        channel.expect_no_quarantine()
-        return {}
-    try:
-        return _refused_by(channel, recipients)
-    except CircuitOpenError:
-        raise
-    except TargetError as error:
-        return _told_apart(channel, recipients, error)
-
-
-def _refused_by(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str | Text]:
-    return dict(channel.check(CheckChannel(recipients=recipients)).unreachable)
-
-
-def _told_apart(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str | Text]:
-    """Return who can't be reached over a channel whose check fails only for some of these people.
-
-    Raises:
-
-        TargetError: The check fails without them too, so the channel doesn't work.
-    """
-    try:
-        channel.check(CheckChannel())
-    except TargetError:
-        raise error from None
-    found = _searched(channel, recipients, error)
-    channel.check(CheckChannel())  # so that the breaker stores that it works
-    return found
-
-
-def _searched(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str | Text]:
-    """Split the recipients repeatedly until those for whom the check fails are found."""
-    if len(recipients) == 1:
-        return {recipients[0].id: error.text}
-    middle, found = len(recipients) // 2, dict[str, str | Text]()
-    for half in (recipients[:middle], recipients[middle:]):
-        try:
-            found |= _refused_by(channel, half)
-        except TargetError as failure:
-            found |= _searched(channel, half, failure)
-    return found
-
-
-def _check_target(check: Callable[[], object]) -> list[Problem]:
-    check()
-    return []
-
-
-def _all(checks: Sequence[Callable[[], Sequence[Problem]]]) -> tuple[list[Problem], list[TargetError]]:
-    """Run all checks at the same time, and collect their findings and errors."""
-    problems: list[Problem] = []
-    errors: list[TargetError] = []
-    with ThreadPoolExecutor(len(checks) or 1, thread_name_prefix="preflight") as pool:
-        for future in [pool.submit(check) for check in checks]:
-            try:
-                problems += future.result()
-            except NotReadyError as error:
-                errors += error.errors
-            except TargetError as error:
-                errors.append(error)
-    return problems, errors

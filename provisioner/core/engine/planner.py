@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -13,29 +12,37 @@ from provisioner.core.api.errors import (
     ConfigurationError,
     Denial,
     Denied,
-    InMaintenanceError,
     InputError,
-    ItemMisconfiguredError,
     NotAuthorizedError,
     OmittedError,
     Problem,
-    RefusedError,
     TargetError,
     UnsupportedError,
     step_error,
 )
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.engine.intents import (
+    Intent,
+    concerned,
+    impossible,
+    is_under_way,
+    nobody_to_receive,
+    not_looked_up,
+    unanswered,
+    unended_before,
+    without_recipient,
+)
 from provisioner.core.engine.people import LookUp, People
 from provisioner.core.engine.plan import Initiator, Naming, Plan, PlannedOperation, Refused, Unchanged
 from provisioner.core.engine.ports import Records
+from provisioner.core.engine.unit_accounts import UnitAccounts
 from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
 from provisioner.core.model import (
     Account,
     AccountState,
     Operation,
     OperationKind,
-    OperationState,
     Outcome,
     Step,
     TargetState,
@@ -45,30 +52,6 @@ from provisioner.core.model.text import Text
 
 #: The states of an account on a target where a log-in is verified to be impossible.
 _SHUT = frozenset({TargetState.CLOSED, TargetState.ABSENT})
-
-
-@attrs.frozen
-class _Intent:
-    """The requested change of one account."""
-
-    kind: OperationKind
-    account: Account
-    unit: Unit
-    #: The ID of the new holder.
-    holder: str | None
-    #: In a handover, the ID of the current holder.
-    outgoing: str | None = None
-    #: Whether the caller names the new holder. If that person is unknown, the input is wrong, and not the account.
-    names_holder: bool = False
-
-    @property
-    def recipient(self) -> str | None:
-        return self.holder if KINDS[self.kind].delivers else None
-
-    def is_served_by(self, stuck: Operation) -> bool:
-        """Whether finishing *stuck* has the requested effect: an account in a handover will be open after it."""
-        same = stuck.kind is self.kind and stuck.holder == self.recipient
-        return same or (KINDS[self.kind].opens and KINDS[stuck.kind].renews)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -114,14 +97,15 @@ class Planner:
             TargetError: The personnel system as a whole can't be used.
         """
         problems: list[Problem] = []
-        accounts = self._unit_accounts(units, problems)
+        unit_accounts = UnitAccounts(records=self.records, naming=self.naming, choose_login=self.choose_login)
+        accounts = unit_accounts.find(units, problems)
         wanted = []
         for unit in units:
             account = accounts.get(unit.code)
             if account is None:
                 continue
             kind = OperationKind.REOPEN if account.state is AccountState.CLOSED else OperationKind.CREATE
-            wanted.append(_Intent(kind, account, unit, unit.custodian, names_holder=True))
+            wanted.append(Intent(kind, account, unit, unit.custodian, names_holder=True))
         return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
     def create(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
@@ -233,7 +217,7 @@ class Planner:
         if account.holder == to and not stuck and not problems:
             text = Text("{person} holds it already", {"person": to})
             return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
-        intent = _Intent(
+        intent = Intent(
             OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
         )
         self._require_authority(
@@ -281,9 +265,9 @@ class Planner:
         if account is None or unit is None:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
         people = self.people.look_up([person for person in (operation.holder, operation.outgoing) if person])
-        if error := _unanswered(operation, people):
+        if error := unanswered(operation, people):
             raise error
-        if problem := _without_recipient(operation, unit, people):
+        if problem := without_recipient(operation, unit, people):
             raise InputError([problem])
         if missing := self._missing(operation.kind):
             raise missing
@@ -322,50 +306,17 @@ class Planner:
             asked_by=operation.actor,
         )
 
-    def _unit_accounts(self, units: Sequence[Unit], problems: list[Problem]) -> dict[str, Account]:
-        known = self.records.accounts.of_units([unit.code for unit in units])
-        logins = {unit.code: self._login(unit, known.get(unit.code), problems) for unit in units}
-        holders = self.records.accounts.get_many([login for login in logins.values() if login])
-        counts = Counter(login for login in logins.values() if login)
-        accounts = {}
-        for unit in units:
-            login = logins[unit.code]
-            if login is None:
-                continue
-            other = holders.get(login)
-            if counts[login] > 1 or (other and other.unit != unit.code):
-                problems.append(_unit_problem(unit, "login", "{login} belongs to another unit too", login=login))
-                continue
-            accounts[unit.code] = known.get(unit.code) or Account(
-                login=login, domain=self.naming.domain_for(unit), unit=unit.code, holder=unit.custodian
-            )
-        return accounts
-
-    def _login(self, unit: Unit, known: Account | None, problems: list[Problem]) -> str | None:
-        if known:
-            return known.login
-        try:
-            text = unit.login or self.choose_login(unit)
-        except (ConfigurationError, TargetError) as error:
-            problems.append(_unit_problem(unit, "login", "no login can be chosen: {why}", why=error.text))
-            return None
-        try:
-            return self.naming.login(text)
-        except ValueError:
-            problems.append(_unit_problem(unit, "login", "{login} is not a login of ours", login=text))
-            return None
-
-    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[_Intent]:
+    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[Intent]:
         units = self.records.units.get_many([account.unit for account in accounts])
-        return [_Intent(kind, account, units[account.unit], account.holder) for account in accounts]
+        return [Intent(kind, account, units[account.unit], account.holder) for account in accounts]
 
     def _plan(
-        self, intents: Sequence[_Intent], problems: list[Problem], *, already: AccountState | None, initiator: Initiator
+        self, intents: Sequence[Intent], problems: list[Problem], *, already: AccountState | None, initiator: Initiator
     ) -> Plan:
         unended = self.records.operations.unended([intent.account.login for intent in intents])
         settled = [intent.account.login for intent in intents if intent.account.state is already]
         left_open = self._left_open(settled) if already is AccountState.CLOSED else set()
-        idle = {login for login in settled if login not in left_open and not _is_under_way(unended.get(login))}
+        idle = {login for login in settled if login not in left_open and not is_under_way(unended.get(login))}
         active = [(intent, unended.get(intent.account.login)) for intent in intents if intent.account.login not in idle]
         people = self._people(active)
         planned = [self._intended(intent, stuck, people, problems, initiator) for intent, stuck in active]
@@ -380,18 +331,18 @@ class Planner:
             refused=tuple(item for item in planned if isinstance(item, Refused)),
         )
 
-    def _people(self, intents: Sequence[tuple[_Intent, Operation | None]]) -> LookUp:
+    def _people(self, intents: Sequence[tuple[Intent, Operation | None]]) -> LookUp:
         """Look up all who receive or hand over an account. An error for one doesn't affect the others.
 
         Raises:
 
             TargetError: The personnel system as a whole can't be used.
         """
-        found = self.people.look_up(_concerned(intents))
+        found = self.people.look_up(concerned(intents))
         found.raise_for_all()
         return found
 
-    def _require_authority(self, intents: Sequence[_Intent], initiator: Initiator) -> None:
+    def _require_authority(self, intents: Sequence[Intent], initiator: Initiator) -> None:
         denials = [
             Denied(login=intent.account.login, denial=denial)
             for intent in intents
@@ -408,7 +359,7 @@ class Planner:
             reason = Text("it cannot be told whether this is allowed: {why}", {"why": error.text})
             return [Denial(reason=reason, cure=error.cure)]
 
-    def _question(self, intent: _Intent, initiator: Initiator) -> AuthorizeOperation:
+    def _question(self, intent: Intent, initiator: Initiator) -> AuthorizeOperation:
         return AuthorizeOperation(
             kind=intent.kind,
             account=intent.account,
@@ -426,7 +377,7 @@ class Planner:
 
     def _intended(
         self,
-        intent: _Intent,
+        intent: Intent,
         stuck: Operation | None,
         people: LookUp,
         problems: list[Problem],
@@ -436,16 +387,16 @@ class Planner:
         *problems*.
         """
         if missing := self._missing(intent.kind):
-            return _impossible(intent, missing)
+            return impossible(intent, missing)
         operation = self._operation(intent, stuck, initiator)
         mine = operation is stuck
-        if stuck and not mine and _is_under_way(stuck) and stuck.kind not in KINDS[intent.kind].supersedes:
-            return _unended(stuck)
-        if error := _unanswered(operation, people):
-            return _not_looked_up(operation, error)
-        if problem := _without_recipient(operation, intent.unit, people):
+        if stuck and not mine and is_under_way(stuck) and stuck.kind not in KINDS[intent.kind].supersedes:
+            return unended_before(stuck)
+        if error := unanswered(operation, people):
+            return not_looked_up(operation, error)
+        if problem := without_recipient(operation, intent.unit, people):
             if mine or not intent.names_holder:
-                return _nobody_to_receive(operation, stuck if mine else None)
+                return nobody_to_receive(operation, stuck if mine else None)
             problems.append(problem)
         work = _work(operation, intent.account, intent.unit, people)
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
@@ -471,7 +422,7 @@ class Planner:
         found = (gateway.lacks(hook) for gateway, hook in wanted)
         return next((error for error in found if error and not isinstance(error, OmittedError)), None)
 
-    def _operation(self, intent: _Intent, stuck: Operation | None, initiator: Initiator) -> Operation:
+    def _operation(self, intent: Intent, stuck: Operation | None, initiator: Initiator) -> Operation:
         if stuck and intent.is_served_by(stuck):
             return stuck
         return Operation(
@@ -518,82 +469,6 @@ def _work(operation: Operation, account: Account, unit: Unit, people: LookUp) ->
     )
 
 
-def _concerned(intents: Iterable[tuple[_Intent, Operation | None]]) -> set[str]:
-    """Return the IDs of all who receive or hand over an account, also in an unfinished operation.
-
-    A closure needs no person, so it doesn't depend on the personnel system.
-    """
-    intents = [(intent, stuck) for intent, stuck in intents if KINDS[intent.kind].delivers]
-    ids = {intent.recipient for intent, _ in intents} | {intent.outgoing for intent, _ in intents}
-    ids |= {person for _, stuck in intents if stuck for person in (stuck.holder, stuck.outgoing)}
-    return {person for person in ids if person}
-
-
-def _unanswered(operation: Operation, people: LookUp) -> TargetError | None:
-    """Return the error for a person whom an operation needs, if there is one.
-
-    During a maintenance, it waits without knowing them. Of the person who hands over, only the name is needed, and the
-    personnel system may no longer know a person who has left.
-    """
-    if not KINDS[operation.kind].delivers:
-        return None
-    incoming, outgoing = (people.errors.get(person or "") for person in (operation.holder, operation.outgoing))
-    if incoming is not None and not isinstance(incoming, InMaintenanceError):
-        return incoming
-    return None if isinstance(outgoing, (InMaintenanceError, ItemMisconfiguredError, RefusedError)) else outgoing
-
-
-def _not_looked_up(operation: Operation, error: TargetError) -> Refused:
-    values = {"person": operation.holder or "", "why": error.text}
-    return Refused(
-        login=operation.login,
-        reason=Text("{person}, who holds it or is to receive it, cannot be looked up: {why}", values),
-        cure=error.cure if error.cure.template else Text("run the command again when the personnel system answers"),
-    )
-
-
-def _without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Problem | None:
-    """Return the problem if a password would be generated and nobody can receive it."""
-    holder = operation.holder
-    if not KINDS[operation.kind].delivers or holder in people.persons or holder in people.errors:
-        return None
-    if operation.holder is None:
-        return _unit_problem(unit, "custodian", "the unit has no custodian to send the password to")
-    return _unit_problem(unit, "custodian", "person {person} not found", person=operation.holder)
-
-
-def _impossible(intent: _Intent, missing: UnsupportedError) -> Refused:
-    values = {"login": intent.account.login, "kind": intent.kind.value, "missing": missing.text}
-    reason = Text("{missing}, so '{kind}' of {login} cannot be done there", values)
-    return Refused(login=intent.account.login, reason=reason, cure=missing.cure)
-
-
-def _unended(stuck: Operation) -> Refused:
-    return Refused(
-        login=stuck.login,
-        reason=Text("its {kind} has not ended", {"kind": stuck.kind.value}),
-        cure=Text("run 'provisioner resume' first"),
-    )
-
-
-def _nobody_to_receive(operation: Operation, stuck: Operation | None) -> Refused:
-    """Return why nothing can be done to an account whose holder is unknown."""
-    values = {"kind": operation.kind.value, "person": operation.holder or "", "login": operation.login}
-    if operation.holder is None:
-        reason = Text("nobody holds it, so there is nobody to send the password to")
-    elif stuck:
-        reason = Text("its {kind} has not ended, and {person}, who is to receive the password, is unknown", values)
-    else:
-        reason = Text("{person}, who holds it, is unknown", values)
-    cure = Text("correct the personnel data, or run 'provisioner handover {login} --to PERSON'", values)
-    return Refused(login=operation.login, reason=reason, cure=cure)
-
-
-def _is_under_way(operation: Operation | None) -> bool:
-    """Whether it will be carried out. A held operation was never started, and is not."""
-    return operation is not None and operation.state is not OperationState.STAGED
-
-
 def _may_be_deleted(account: Account, unended: Mapping[str, Operation]) -> bool:
     """Whether it is closed, or its deletion is not finished."""
     stuck = unended.get(account.login)
@@ -617,7 +492,3 @@ def _unchanged(account: Account) -> Unchanged:
 
 def _problem(account: Account, message: str) -> Problem:
     return Problem(subject=account.login, field="login", message=Text(message))
-
-
-def _unit_problem(unit: Unit, field: str, message: str, **values: object) -> Problem:
-    return Problem(subject=unit.code, field=field, message=Text(message, values))

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.config.load import structure
+from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
 from provisioner_ldap.entry import PLACEHOLDERS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.config.load import structure
+from provisioner.config.structure import structure
 from provisioner_pys.mock import PysFault
 from provisioner_pys.mock.faults import PysFaultOrder
 from provisioner_pys.mock.routes import ENDPOINTS, ROUTES

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.config.load import structure
+from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner_pys.settings import PysSettings
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from provisioner import Account, Person, Secret
-from provisioner.config.load import structure
+from provisioner.config.structure import structure
 from provisioner.core.api.messages import DeliverSecret
 from provisioner.core.api.registration import Section
 from provisioner.testing.kannel import Kannel

@@ -1,0 +1,124 @@
+"""Makes sure that everything the work needs is there, before the first write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from provisioner.core.api.errors import CircuitOpenError, InputError, NotReadyError, Problem, TargetError
+from provisioner.core.api.kinds import KINDS
+from provisioner.core.api.messages import CheckChannel
+from provisioner.core.engine.context import EngineContext
+from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.gateways.gateway import Channel
+from provisioner.core.gateways.maintenance import Calendar
+from provisioner.core.model import Person
+from provisioner.core.model.text import Text
+
+
+def preflight(work: Sequence[PlannedOperation], context: EngineContext, calendar: Calendar) -> Sequence[TargetError]:
+    """See :meth:`Engine.preflight <provisioner.core.engine.engine.Engine.preflight>`."""
+    calendar.look()
+    recipients = tuple({planned.holder.id: planned.holder for planned in work if planned.holder}.values())
+    checks: list[Callable[[], Sequence[Problem]]] = [
+        partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
+        for target in context.targets
+        if target.maintenance() is None
+    ]
+    if recipients:
+        checks.append(partial(_check_channels, context.deliverers, recipients))
+    problems, errors = _all(checks)
+    if errors and not (work and all(KINDS[planned.operation.kind].closes for planned in work)):
+        raise NotReadyError(errors)
+    if problems:
+        raise InputError(problems)
+    return errors
+
+
+def _check_channels(deliverers: Sequence[Channel], recipients: tuple[Person, ...]) -> list[Problem]:
+    """Return who can't be reached over any working channel; one working channel is sufficient."""
+    unreachable: list[dict[str, str | Text]] = []
+    errors: list[TargetError] = []
+    channels = [deliverer for deliverer in deliverers if deliverer.maintenance() is None]
+    if not channels:
+        return []
+    for channel in channels:
+        try:
+            unreachable.append(_unreachable(channel, recipients))
+        except TargetError as error:
+            errors.append(error)
+    if not unreachable:
+        raise NotReadyError(errors)
+    nowhere = set.intersection(*(set(persons) for persons in unreachable))
+    return [
+        Problem(subject=person.id, field="mobile", message=Text("{why}", {"why": unreachable[0][person.id]}))
+        for person in recipients
+        if person.id in nowhere
+    ]
+
+
+def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str | Text]:
+    """Return who can't be reached over a channel, by ID; a channel without a check may reach everybody."""
+    if "channel_check" not in channel.hooks:
+        channel.expect_no_quarantine()
+        return {}
+    try:
+        return _refused_by(channel, recipients)
+    except CircuitOpenError:
+        raise
+    except TargetError as error:
+        return _told_apart(channel, recipients, error)
+
+
+def _refused_by(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str | Text]:
+    return dict(channel.check(CheckChannel(recipients=recipients)).unreachable)
+
+
+def _told_apart(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str | Text]:
+    """Return who can't be reached over a channel whose check fails only for some of these people.
+
+    Raises:
+
+        TargetError: The check fails without them too, so the channel doesn't work.
+    """
+    try:
+        channel.check(CheckChannel())
+    except TargetError:
+        raise error from None
+    found = _searched(channel, recipients, error)
+    channel.check(CheckChannel())  # so that the breaker stores that it works
+    return found
+
+
+def _searched(channel: Channel, recipients: tuple[Person, ...], error: TargetError) -> dict[str, str | Text]:
+    """Split the recipients repeatedly until those for whom the check fails are found."""
+    if len(recipients) == 1:
+        return {recipients[0].id: error.text}
+    middle, found = len(recipients) // 2, dict[str, str | Text]()
+    for half in (recipients[:middle], recipients[middle:]):
+        try:
+            found |= _refused_by(channel, half)
+        except TargetError as failure:
+            found |= _searched(channel, half, failure)
+    return found
+
+
+def _check_target(check: Callable[[], object]) -> list[Problem]:
+    check()
+    return []
+
+
+def _all(checks: Sequence[Callable[[], Sequence[Problem]]]) -> tuple[list[Problem], list[TargetError]]:
+    """Run all checks at the same time, and collect their findings and errors."""
+    problems: list[Problem] = []
+    errors: list[TargetError] = []
+    with ThreadPoolExecutor(len(checks) or 1, thread_name_prefix="preflight") as pool:
+        for future in [pool.submit(check) for check in checks]:
+            try:
+                problems += future.result()
+            except NotReadyError as error:
+                errors += error.errors
+            except TargetError as error:
+                errors.append(error)
+    return problems, errors

@@ -1,0 +1,77 @@
+"""Which account each unit has, or would get."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from provisioner.core.api.errors import ConfigurationError, Problem, TargetError
+from provisioner.core.engine.plan import Naming
+from provisioner.core.engine.ports import Records
+from provisioner.core.model import Account, Unit
+from provisioner.core.model.text import Text
+
+
+@attrs.frozen(kw_only=True)
+class UnitAccounts:
+    """Finds the accounts of units, and names those that units would get.
+
+    Args:
+
+        records: What is known.
+
+        naming: Knows a login of ours.
+
+        choose_login: Names the account of a unit that the manifest does not name.
+    """
+
+    records: Records
+    naming: Naming
+    choose_login: Callable[[Unit], str]
+
+    def find(self, units: Sequence[Unit], problems: list[Problem]) -> dict[str, Account]:
+        """Return the account of each unit, by the code of the unit.
+
+        Args:
+
+            units: The units.
+
+            problems: What is wrong with a unit is added here; such a unit gets no account.
+        """
+        known = self.records.accounts.of_units([unit.code for unit in units])
+        logins = {unit.code: self._login(unit, known.get(unit.code), problems) for unit in units}
+        holders = self.records.accounts.get_many([login for login in logins.values() if login])
+        counts = Counter(login for login in logins.values() if login)
+        accounts = {}
+        for unit in units:
+            login = logins[unit.code]
+            if login is None:
+                continue
+            other = holders.get(login)
+            if counts[login] > 1 or (other and other.unit != unit.code):
+                problems.append(_problem(unit, "{login} belongs to another unit too", login=login))
+                continue
+            accounts[unit.code] = known.get(unit.code) or Account(
+                login=login, domain=self.naming.domain_for(unit), unit=unit.code, holder=unit.custodian
+            )
+        return accounts
+
+    def _login(self, unit: Unit, known: Account | None, problems: list[Problem]) -> str | None:
+        if known:
+            return known.login
+        try:
+            text = unit.login or self.choose_login(unit)
+        except (ConfigurationError, TargetError) as error:
+            problems.append(_problem(unit, "no login can be chosen: {why}", why=error.text))
+            return None
+        try:
+            return self.naming.login(text)
+        except ValueError:
+            problems.append(_problem(unit, "{login} is not a login of ours", login=text))
+            return None
+
+
+def _problem(unit: Unit, message: str, **values: object) -> Problem:
+    return Problem(subject=unit.code, field="login", message=Text(message, values))
