@@ -15,6 +15,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
+from urllib.parse import quote
 
 import attrs
 
@@ -48,6 +49,7 @@ olcTimeLimit: unlimited
 olcTLSCACertificateFile: {folder}/server.pem
 olcTLSCertificateFile: {folder}/server.pem
 olcTLSCertificateKeyFile: {folder}/server.key
+{external}
 
 dn: cn=module,cn=config
 objectClass: olcModuleList
@@ -89,6 +91,13 @@ olcAccess: to attrs=userPassword by dn.exact="{bind_dn}" write by anonymous auth
 olcAccess: to dn.subtree="{base_dn}" by dn.exact="{bind_dn}" write by users read by * none
 olcAccess: to * by users read by * none
 {replica}
+"""
+
+#: Whoever shows a certificate of the server's authority, or is a user of this machine, is the service account.
+EXTERNAL = """\
+olcTLSVerifyClient: try
+olcAuthzRegexp: {{0}}"gidNumber=[0-9]+\\+uidNumber=[0-9]+,cn=peercred,cn=external,cn=auth" "{bind_dn}"
+olcAuthzRegexp: {{1}}"cn=localhost" "{bind_dn}"
 """
 
 PPOLICY = """
@@ -159,6 +168,8 @@ class Slapd(PrivateDirectory):
 
         ppolicy: Whether it has the password policy overlay, and knows its attributes.
 
+        external: Whether the service account may log in with the server's own certificate, or through its socket.
+
         hidden: Attributes that only the administrator may read.
 
         untouchable: Logins whose entries the service account may neither make nor change.
@@ -183,6 +194,7 @@ class Slapd(PrivateDirectory):
     password_hash: str = "{SSHA}"  # noqa: S105 - the name of a scheme
     sync: bool = False
     ppolicy: bool = True
+    external: bool = False
     hidden: Sequence[str] = ()
     untouchable: Sequence[str] = ()
     read_only: bool = False
@@ -203,8 +215,13 @@ class Slapd(PrivateDirectory):
     def _missing(self) -> Sequence[str]:
         return missing_packages()
 
+    @property
+    def ldapi_url(self) -> str:
+        """Where LDAP is spoken through a socket of this machine."""
+        return f"ldapi://{quote(str(self.folder / 'ldapi'), safe='')}"
+
     def _command(self) -> Sequence[str]:
-        listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"
+        listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port} {self.ldapi_url}"
         return [SLAPD, "-d0", "-F", str(self.folder / "config"), "-h", listen]
 
     def _prepare(self) -> None:
@@ -232,6 +249,7 @@ class Slapd(PrivateDirectory):
             no_sync=str(not self.sync).upper(),
             read_only=str(self.read_only).upper(),
             modules="\n".join(f"olcModuleLoad: {name}" for name in self._modules()),
+            external=EXTERNAL.format(bind_dn=self.bind_dn).strip() if self.external else "# no other log-ins",
             restrictions="\n".join(self._restrictions()) or "# nothing is restricted",
             replica=self._replica(),
         )

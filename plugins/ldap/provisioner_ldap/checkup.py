@@ -14,7 +14,7 @@ from provisioner.core.model.text import Text
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
 from provisioner_ldap.families import ROOT
-from provisioner_ldap.settings import LdapSettings
+from provisioner_ldap.settings import LdapSettings, is_local
 
 UNENCRYPTED = "passwords cross the network in clear text; use ldaps:// servers, or remove tls = 'none'"
 POLICY_UNREADABLE = "the password policy that policy_dn names cannot be read; correct the name, or allow it"
@@ -84,7 +84,7 @@ def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
     policy = Entry("", dict(ChainMap(*(dict(found.values) for found in policies))))
     judgement = family.judge(policy, session.server, policed=session.policed)
     concerns = {
-        UNENCRYPTED: session.tls_version is None,
+        UNENCRYPTED: session.tls_version is None and not is_local(session.server),
         POLICY_UNREADABLE: any(found.dn == settings.policy_dn and not found.exists for found in policies),
     }
     facts = {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}

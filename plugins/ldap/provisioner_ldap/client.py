@@ -56,7 +56,7 @@ from provisioner_ldap.families.base import Family
 from provisioner_ldap.names import entry_dn
 from provisioner_ldap.ppolicy import PASSWORD_MODIFY
 from provisioner_ldap.schema import Schema
-from provisioner_ldap.settings import LdapSettings, TlsMode
+from provisioner_ldap.settings import LdapSettings, TlsMode, is_local
 from provisioner_ldap.wire import Wire
 
 #: Where servers listen if their URL does not say.
@@ -103,8 +103,8 @@ class LdapSession:
     _family: Family | None = attrs.field(default=None, repr=False)
     #: Whether every request so far was answered.
     usable: bool = attrs.field(default=True, init=False)
-    #: Whether a password policy applies to the name that was bound last.
-    policed: bool = attrs.field(default=False, init=False)
+    #: Whether a password policy applies to the service account; ``None`` where no password shows it.
+    policed: bool | None = attrs.field(default=False, init=False)
     _schema: Schema | None = attrs.field(default=None, init=False, repr=False)
     #: Below which entries the server has shown that it takes changes. What it does not have there is not there.
     _changeable: set[str] = attrs.field(factory=set, init=False, repr=False)
@@ -150,6 +150,20 @@ class LdapSession:
             answer, _ = self._ask(connection.bind, read_server_info=False, controls=_POLICY_CONTROL)
         finally:
             connection.password = None
+        return answer
+
+    def bind_external(self) -> LdapResult:
+        """Log in as who we have shown to be: by our certificate, or on this machine by our user (SASL EXTERNAL).
+
+        Raises:
+
+            TransientError: The server does not answer.
+        """
+        connection = self._connection
+        connection.user, connection.authentication = None, ldap3.SASL
+        connection.sasl_mechanism, connection.sasl_credentials = ldap3.EXTERNAL, ""
+        self.policed = None
+        answer, _ = self._ask(connection.bind, read_server_info=False)
         return answer
 
     def read(self, dn: str, attributes: Iterable[str]) -> Entry:
@@ -395,7 +409,8 @@ class LdapSession:
 
     def _answer(self, result: Mapping[str, Any]) -> LdapResult:
         control = result.get("controls", {}).get(ppolicy.OID)
-        self.policed = self.policed or control is not None
+        if control is not None:
+            self.policed = True
         return LdapResult(
             server=self.server,
             code=result["result"],
@@ -425,10 +440,15 @@ class LdapClient:
 
             MisconfiguredError: The server cannot prove who it is, or the settings are wrong.
         """
+        return self._connected(url, lambda: trusting(self.settings.ca_file))
+
+    def _connected(self, url: str, context: Callable[[], ssl.SSLContext]) -> LdapSession:
+        if is_local(url):
+            return self._opened(url, self._server(url, None, None, ldaps=False))
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         ldaps = parts.scheme == "ldaps"
-        tls = _StrictTls(trusting(self.settings.ca_file), host) if ldaps or self.settings.tls != TlsMode.NONE else None
+        tls = _StrictTls(context(), host) if ldaps or self.settings.tls != TlsMode.NONE else None
         *others, last = _addresses(host, port, url)
         for address in others:
             with suppress(UnavailableError):
@@ -445,16 +465,37 @@ class LdapClient:
             MisconfiguredError: The server cannot prove who it is, or the settings are wrong.
         """
         with ExitStack() as stack:
-            session = self.connect(url)
+            session = self._connected(url, self._identified)
             stack.callback(session.close)
-            answer = session.bind(self.settings.bind_dn, self.settings.bind_password)
+            answer = self._log_in(session)
             if not answer.ok:
-                raise from_answer(answer)
+                raise self._refusal(answer)
             self.family = session.family
             stack.pop_all()
         return session
 
-    def _server(self, address: str, port: int, tls: _StrictTls | None, *, ldaps: bool) -> Any:
+    def _identified(self) -> ssl.SSLContext:
+        settings = self.settings
+        return trusting(settings.ca_file, settings.client_certificate, settings.client_key)
+
+    def _log_in(self, session: LdapSession) -> LdapResult:
+        settings = self.settings
+        if settings.bind_password is None:
+            return session.bind_external()
+        return session.bind(settings.bind_dn, settings.bind_password)
+
+    def _refusal(self, answer: LdapResult) -> TargetError:
+        error = from_answer(answer)
+        if self.settings.bind_password is not None or not isinstance(error, MisconfiguredError):
+            return error
+        return MisconfiguredError(
+            "{server} answered: {answer}",
+            cure="let the directory accept SASL EXTERNAL, and map the certificate or the user to the service account",
+            server=answer.server,
+            answer=str(answer),
+        )
+
+    def _server(self, address: str, port: int | None, tls: _StrictTls | None, *, ldaps: bool) -> Any:
         """Describe one address, anew for each connection, because ldap3 keeps the state of the connection in it."""
         return ldap3.Server(
             address,
@@ -479,8 +520,9 @@ class LdapClient:
         wire = Wire.of(connection)
         try:
             connection.open(read_server_info=False)
-            # Small messages are sent at once; otherwise the first bind waits 40 ms for an acknowledgement.
-            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not server.ipc:
+                # Small messages are sent at once; otherwise the first bind waits 40 ms for an acknowledgement.
+                connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if server.tls and not server.ssl:
                 wire.allow(self.settings.connect_timeout)
                 connection.start_tls(read_server_info=False)

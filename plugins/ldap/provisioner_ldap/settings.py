@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import unquote
 
 import attrs
 from attrs.validators import ge, le
@@ -52,12 +53,17 @@ MAILBOX: Mapping[str, str] = {
 class LdapSettings:
     """One directory."""
 
-    #: The servers, ``ldaps://HOST[:PORT]`` or ``ldap://HOST[:PORT]``, in the order in which they are tried.
+    #: The servers in the order in which they are tried: ``ldaps://HOST[:PORT]``, ``ldap://HOST[:PORT]``, or, on this
+    #: machine, ``ldapi://PATH``.
     urls: tuple[str, ...]
     #: The name of the service account.
-    bind_dn: str
+    bind_dn: str = ""
     #: The password of the service account.
-    bind_password: Secret
+    bind_password: Secret | None = None
+    #: A certificate that is shown to servers, in PEM. Without ``bind_dn``, the service account logs in with it.
+    client_certificate: Path | None = None
+    #: Its private key, if that is in a file of its own.
+    client_key: Path | None = None
     #: The entry below which the accounts are.
     base_dn: str
     #: Another such entry for accounts of one kind, ``unit`` or ``personal``.
@@ -108,7 +114,8 @@ class LdapSettings:
             ConfigurationError: Something is wrong.
         """
         self._verify_urls(place)
-        for field in ("bind_dn", "base_dn", "rdn", "object_classes"):
+        self._verify_service_account(place)
+        for field in ("base_dn", "rdn", "object_classes"):
             if not getattr(self, field):
                 raise ConfigurationError("{place}: it must not be empty", place=f"{place}.{field}")
         for name in (self.rdn, *self.object_classes, *self.attributes):
@@ -129,10 +136,23 @@ class LdapSettings:
         for number, url in enumerate(self.urls):
             if not _is_server(url):
                 raise ConfigurationError(
-                    "{place}: expected ldaps://HOST or ldap://HOST, with :PORT if it is not the usual one",
+                    "{place}: expected ldaps://HOST or ldap://HOST, with :PORT if it is not the usual one, or ldapi://PATH"
+                    " with %2F for each slash",
                     cure="leave out paths, filters and credentials; bases and the service account have their own keys",
                     place=f"{place}.urls[{number}]",
                 )
+
+    def _verify_service_account(self, place: str) -> None:
+        """See that the service account can log in to every server: by a password, a certificate, or who we are."""
+        if self.bind_dn and self.bind_password is None:
+            raise ConfigurationError("{place}: it must not be empty", place=f"{place}.bind_password")
+        remote = [url for url in self.urls if not is_local(url)]
+        if not self.bind_dn and remote and (self.client_certificate is None or self.tls is TlsMode.NONE):
+            raise ConfigurationError(
+                "{place}: it must not be empty",
+                cure="set bind_dn and bind_password, or client_certificate with encrypted servers",
+                place=f"{place}.bind_dn",
+            )
 
     def _verify_template(self, place: str, name: str, template: str) -> None:
         if name.lower() in {self.rdn.lower(), *NOT_FOR_TEMPLATES}:
@@ -150,7 +170,15 @@ class LdapSettings:
             )
 
 
+def is_local(url: str) -> bool:
+    """Return whether a server is spoken to through a socket of this machine."""
+    return url.startswith("ldapi://")
+
+
 def _is_server(url: str) -> bool:
+    if is_local(url):
+        path = url.removeprefix("ldapi://")
+        return "/" not in path and unquote(path).startswith("/")
     parts = addresses.parts(url)
     if parts is None:
         return False

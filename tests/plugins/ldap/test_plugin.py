@@ -143,5 +143,6 @@ def warnings() -> set[str]:
         openldap.NOT_POLICED,
         checkup.POLICY_UNREADABLE,
         openldap.NOT_RESTORABLE,
+        openldap.POLICY_UNKNOWN,
         openldap.TOO_YOUNG,
     }

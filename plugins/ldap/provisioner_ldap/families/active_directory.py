@@ -150,7 +150,7 @@ class ActiveDirectory(Family):
         domain = root.text("defaultNamingContext")
         return tuple(place for place in (policy_dn, domain) if place)
 
-    def judge(self, policy: Entry, server: str, *, policed: bool) -> Judgement:  # noqa: ARG002 - a policy holds always
+    def judge(self, policy: Entry, server: str, *, policed: bool | None) -> Judgement:  # noqa: ARG002 - a policy holds always
         """Read the policy of the domain."""
         age = int(policy.text("maxPwdAge") or 0)
         return Judgement(

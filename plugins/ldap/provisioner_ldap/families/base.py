@@ -180,7 +180,7 @@ class Family(ABC):
             MisconfiguredError: It does not.
         """
 
-    def judge(self, policy: Entry, server: str, *, policed: bool) -> Judgement:  # noqa: ARG002 - the default is none
+    def judge(self, policy: Entry, server: str, *, policed: bool | None) -> Judgement:  # noqa: ARG002 - the default is none
         """Say what a password policy means for us.
 
         Args:
@@ -189,7 +189,8 @@ class Family(ABC):
 
             server: The URL of the server.
 
-            policed: Whether the server has shown that a policy applies to the service account.
+            policed: Whether the server has shown that a policy applies to the service account; ``None`` if that has no
+                password, so that nothing shows it.
 
         Raises:
 

@@ -125,7 +125,7 @@ class Dirsrv389(Family):
         """Look at a policy of its own first, and at the one that holds for all."""
         return (policy_dn, CONFIG) if policy_dn else (CONFIG,)
 
-    def judge(self, policy: Entry, server: str, *, policed: bool) -> Judgement:  # noqa: ARG002 - a policy holds always
+    def judge(self, policy: Entry, server: str, *, policed: bool | None) -> Judgement:  # noqa: ARG002 - a policy holds always
         """Read the attributes of ``passwordPolicy``, and whether hashes are taken."""
         restores = policy.text(_TAKES_HASHES) == "on"
         concerns = {

@@ -30,6 +30,10 @@ NOT_POLICED = (
     "cannot determine whether a password policy applies to the accounts, because none applies to the service account;"
     " without one, closed accounts can still log in; use an ordinary entry of the same database as service account"
 )
+POLICY_UNKNOWN = (
+    "cannot determine whether a password policy applies to the accounts, because the service account logs in without a"
+    " password; without one, closed accounts can still log in; run the check once with bind_dn and bind_password"
+)
 NOT_RESTORABLE = (
     "the password policy takes no hashed passwords, so a former password cannot be restored if another target refuses"
     " the new one; set pwdCheckQuality to 1"
@@ -119,7 +123,7 @@ class OpenLdap(Family):
                 server=server,
             )
 
-    def judge(self, policy: Entry, server: str, *, policed: bool) -> Judgement:
+    def judge(self, policy: Entry, server: str, *, policed: bool | None) -> Judgement:
         """Read the attributes of ``pwdPolicy``."""
         if policy.text(_OLD_PASSWORD) == "TRUE":
             raise MisconfiguredError(
@@ -129,7 +133,8 @@ class OpenLdap(Family):
             )
         restores = policy.text(_QUALITY) != _ONLY_CLEAR_TEXT
         concerns = {
-            NOT_POLICED: not policed,
+            NOT_POLICED: policed is False,
+            POLICY_UNKNOWN: policed is None,
             NOT_RESTORABLE: not restores,
             TOO_YOUNG: number(policy, _MINIMUM_AGE) > 0,
         }
