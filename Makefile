@@ -45,8 +45,9 @@ check: $(READY)
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-## The translations, compiled for the program.
-messages: $(READY)
+## Brings the translations up to date with the code, and compiles them for the program.
+messages: $(VENV)/.installed-dev
+	$(BIN)/python -m update_messages
 
 ## How much of the core and the store their own tests reach; less than before is an error.
 coverage: $(READY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from gettext import NullTranslations
 
 import attrs
 import click
@@ -46,7 +47,7 @@ class DocumentedCommand:
 
 def options(command: click.Command) -> list[tuple[str, str]]:
     """Return the options of a command with their help, as ``--help`` shows them in English."""
-    speak(str)
+    speak(str, NullTranslations().ngettext)
     context = click.Context(command)
     records = [option.get_help_record(context) for option in command.params if isinstance(option, click.Option)]
     return [record for record in records if record]

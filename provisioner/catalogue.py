@@ -46,7 +46,7 @@ class Catalogue:
     def gettext(self, template: str, /) -> str:
         """Return the template in this language."""
         said = self.translations.gettext(template) if template else ""
-        return said if _places(said) == _places(template) else template
+        return said if _places(said) <= _places(template) else template
 
     def ngettext(self, singular: str, plural: str, count: int, /) -> str:
         """Return the template in this language that fits *count*."""

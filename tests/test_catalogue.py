@@ -5,250 +5,146 @@ from __future__ import annotations
 import ast
 import string
 import tomllib
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from inspect import cleandoc
+from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-import attrs
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 
 from provisioner.catalogue import Catalogue
-from provisioner.cli.commands.runs import _COUNTED
-from provisioner.cli.help import paragraphs
-from provisioner.core.api import errors
-from provisioner.core.governance.access_requests import RequestState
-from provisioner.core.governance.incidents import IncidentState, IncidentStep
-from provisioner.core.governance.roles import Role
-from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
 from provisioner.core.model.quotations import bound, toml_problem
 from provisioner.core.model.text import Text
-from provisioner.services.health_check import CheckStatus
-from provisioner.services.installed_plugins import PluginState
-from provisioner.services.targets import Condition
-from provisioner.testing.contract.results import Verdict
-from tests.translations import Spoken, turkish
+from provisioner.testing.extraction import calls, name_of
+from tests.translations import Spoken
+from update_messages import DOMAINS, QUOTED, Domain, messages
 
 ROOT = Path(__file__).parents[1]
-OWN = ROOT / "provisioner"
-#: Each folder with a catalogue of its own.
-FOLDERS = [OWN, *sorted(ROOT.glob("plugins/*/provisioner_*"))]
-
-#: Errors whose first argument is a template.
-ERRORS = {
-    name
-    for name, value in vars(errors).items()
-    if isinstance(value, type) and issubclass(value, errors.ProvisionerError)
-} - {"InputError", "NotAuthorizedError", "NotReadyError"}
-
-#: Other functions that take templates, with the position of the first one, by the folders in which they do.
-EVERYWHERE = {"Text": 0, "counted": 0}
-PRINTING = {"say": 0, "note": 0, "text": 0, "table": 0, "progress": 2}
-FUNCTIONS = {
-    "provisioner/cli": PRINTING,
-    "provisioner/demo": PRINTING,
-    "plugins/pys/provisioner_pys/cli.py": PRINTING,
-    "plugins/sms/provisioner_sms/cli.py": PRINTING,
-    "provisioner/core/engine/planner.py": {"_problem": 1},
-    "provisioner/core/engine/unit_accounts.py": {"_problem": 1},
-    "provisioner/core/api/errors.py": {"__init__": 0},
-}
+EXAMPLES = sorted(ROOT.glob("examples/*/provisioner_*"))
+ALL = [*DOMAINS, *(Domain(package, package.name, partial(messages, package)) for package in EXAMPLES)]
 
 #: Where a template is not written down at the call, and why.
 COMPUTED = {
-    "provisioner/cli/commands/init.py:tell": "the names of parts are words, see below",
+    "provisioner/cli/commands/init.py:tell": "the names of parts are words",
     "provisioner/cli/output.py": "passes templates on",
-    "provisioner/cli/commands/runs.py:_summarise": "the counts are required where they are listed",
-    "provisioner/core/gateways/breaker.py:_of_target": "passes templates on",
-    "provisioner/core/api/errors.py:__init__": "passes templates on",
-    "provisioner/core/api/errors.py:_filled": "passes templates on",
+    "provisioner/cli/commands/runs.py:_summarise": "the counts are marked where they are listed",
+    "provisioner/core/api/errors.py": "passes templates on",
     "provisioner/core/model/text.py": "passes templates on",
-    "provisioner/core/model/quotations.py": "the templates are required in the list of what is quoted",
-    "provisioner/core/governance/privacy.py:_masked_text": "passes templates on",
-    "provisioner/core/engine/planner.py:_problem": "passes templates on; its callers are looked at",
-    "provisioner/core/engine/unit_accounts.py:_problem": "passes templates on; its callers are looked at",
-    "provisioner/demo/story.py:_conclude": "the claims are required where they are made",
-}
-
-#: Words that are looked up by their value.
-ENUMERATIONS: list[type[StrEnum]] = [
-    AccountState,
-    OperationKind,
-    OperationState,
-    Outcome,
-    TargetState,
-    CheckStatus,
-    PluginState,
-    Verdict,
-    Role,
-    RequestState,
-    IncidentState,
-    IncidentStep,
-    Condition,
-]
-WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
-
-
-#: What libraries and the system say, and our messages quote; with an example, to see that it is recognised.
-QUOTED = {
-    "'{name}' must be >= {bound}": "'days' must be >= 1",
-    "'{name}' must be <= {bound}": "'days' must be <= 1",
-    "'{name}' must be > {bound}": "'days' must be > 1",
-    "'{name}' must be < {bound}": "'days' must be < 1",
-    "'{name}' must be in {bound}": "'language' must be in ('tr', 'en')",
-    "{reason} (at line {line}, column {column})": "Invalid value (at line 1, column 5)",
-    "{reason} (at end of document)": "Unclosed array (at end of document)",
-    "Cannot declare {quoted} twice": "Cannot declare ('a',) twice (at line 1, column 5)",
-    "Cannot mutate immutable namespace {quoted}": "Cannot mutate immutable namespace ('a',) (at line 1, column 5)",
-    "Cannot redefine namespace {quoted}": "Cannot redefine namespace ('a',) (at line 1, column 5)",
-    "Duplicate inline table key {quoted}": "Duplicate inline table key 'a' (at end of document)",
-    "Found invalid character {quoted}": "Found invalid character '\\n' (at line 1, column 5)",
-    "Illegal character {quoted}": "Illegal character '\\n' (at end of document)",
-    **{
-        text: text
-        for text in (
-            "Cannot overwrite a value",
-            "Escaped character is not a Unicode scalar value",
-            "Expected '=' after a key in a key/value pair",
-            "Expected ']' at the end of a table declaration",
-            "Expected ']]' at the end of an array declaration",
-            "Expected newline or end of document after a statement",
-            "Invalid date or datetime",
-            "Invalid hex value",
-            "Invalid initial character for a key part",
-            "Invalid statement",
-            "Invalid value",
-            "Unclosed array",
-            "Unclosed inline table",
-            "Unescaped '\\' in a string",
-            "Unterminated string",
-            "Address already in use",
-            "Connection refused",
-            "File exists",
-            "Is a directory",
-            "No space left on device",
-            "No such file or directory",
-            "Not a directory",
-            "Permission denied",
-            "Read-only file system",
-        )
-    },
+    "provisioner/core/model/quotations.py": "the templates are in the list of what is quoted",
+    "provisioner/core/engine/planner.py:_problem": "its callers mark the templates",
+    "provisioner/core/engine/unit_accounts.py:_problem": "its callers mark the templates",
+    "provisioner/demo/story.py:_conclude": "the claims are marked where they are made",
 }
 
 
-@attrs.frozen
-class Found:
-    """A place where a message is made."""
+@pytest.mark.parametrize("domain", ALL, ids=lambda domain: domain.name)
+class TestTranslations:
+    """Each file of translations, beside what Babel finds in the code."""
 
-    file: Path
-    function: str
-    line: int
-    node: ast.expr
+    def test_translate_every_message(self, domain: Domain) -> None:
+        translations = domain.translations()
+        translated = {_key(message.id) for message in translations if all(_forms(message.string))}
 
-    @property
-    def name(self) -> str:
-        return f"{self.file.relative_to(ROOT)}:{self.line}"
+        assert sorted(map(str, {_key(message.id) for message in domain.template()} - translated)) == []
 
-    @property
-    def template(self) -> str | None:
-        return self.node.value if isinstance(self.node, ast.Constant) and isinstance(self.node.value, str) else None
+    def test_translate_nothing_else(self, domain: Domain) -> None:
+        """What nothing says any more only hides what is missing."""
+        template = {_key(message.id) for message in domain.template()}
 
-    @property
-    def may_be_computed(self) -> bool:
-        file = str(self.file.relative_to(ROOT))
-        return file in COMPUTED or f"{file}:{self.function}" in COMPUTED
+        assert sorted(str(message.id) for message in domain.translations() if _key(message.id) not in template) == []
 
+    def test_are_no_proposals(self, domain: Domain) -> None:
+        """What the tool proposes for a new message is the translation of another one."""
+        translations = domain.translations()
 
-def _sources() -> Iterator[Path]:
-    for folder in (OWN, *ROOT.glob("plugins/*/provisioner_*")):
-        yield from sorted(folder.rglob("*.py"))
+        assert [message.id for message in translations if message.id and message.fuzzy] == []
+        assert list(translations.obsolete) == []
 
+    def test_keep_the_places(self, domain: Domain) -> None:
+        """A place that is missing or misspelt would lose a value, or fail while an error is being told."""
+        differing = [
+            message.id
+            for message in domain.translations()
+            if any(not _fits(said, _forms(message.id)[-1], domain) for said in _forms(message.string))
+        ]
 
-def _calls(file: Path) -> Iterator[Found]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    positions = dict.fromkeys(ERRORS, 0) | EVERYWHERE
-    for place, more in FUNCTIONS.items():
-        positions |= more if file.is_relative_to(ROOT / place) else {}
-    constants = _constants(tree)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
-        for node in _templates(call, positions):
-            inside = [
-                function.name
-                for function in functions
-                if function.lineno <= call.lineno <= (function.end_lineno or function.lineno)
-            ]
-            meant = constants.get(node.id, node) if isinstance(node, ast.Name) else node
-            yield Found(file, inside[-1] if inside else "", call.lineno, meant)
+        assert differing == []
 
+    def test_are_what_the_program_reads(self, domain: Domain) -> None:
+        """A file that was compiled before its last change says something else."""
+        compiled = domain.file.with_suffix(".mo")
+        if domain.package in EXAMPLES:
+            pytest.skip("their builds compile them")
+        with compiled.open("rb") as stream:
+            read = [message for message in read_mo(stream) if message.id]
 
-def _templates(call: ast.Call, positions: Mapping[str, int]) -> Iterator[ast.expr]:
-    """Yield the arguments that are, or should be, templates."""
-    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-    position = positions.get(name)
-    if position is None or len(call.args) <= position:
-        return
-    first = call.args[position]
-    if not isinstance(first, ast.Call):  # that would be a message of its own
-        yield from first.elts if isinstance(first, ast.Tuple) else [first]
-    yield from call.args[1:2] if name == "counted" else ()
-    yield from (keyword.value for keyword in call.keywords if keyword.arg == "cure")
+        assert {_key(m.id): _forms(m.string) for m in read} == {
+            _key(m.id): _forms(m.string) for m in domain.translations() if m.id
+        }
 
 
-def _constants(tree: ast.Module) -> dict[str, ast.expr]:
-    """Return what is assigned to the names of a module."""
-    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
-    return {target.id: node.value for node in assigned for target in node.targets if isinstance(target, ast.Name)}
+def _fits(said: str, template: str, domain: Domain) -> bool:
+    """Whether a translation has the places of its template; sentences of click name the kind of a value twice."""
+    return _places(said) <= _places(template) if domain.name == "help" else _places(said) == _places(template)
 
 
-FOUND = [found for file in _sources() for found in _calls(file)]
+def _forms(message: object) -> tuple[str, ...]:
+    return tuple(message) if isinstance(message, (list, tuple)) else (str(message),)
 
 
-def _home(file: Path) -> Path:
-    return next(folder for folder in FOLDERS if file.is_relative_to(folder))
+def _key(message: object) -> str | tuple[str, ...]:
+    forms = _forms(message)
+    return forms if len(forms) > 1 else forms[0]
 
 
 def _places(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
-def _says_something(template: str) -> bool:
-    return any(text.strip() for text, *_ in string.Formatter().parse(template))
-
-
 def test_the_collector_sees_the_messages() -> None:
     """If it finds next to nothing, the other tests here prove nothing."""
-    templates = {found.template for found in FOUND}
+    found = messages(ROOT / "provisioner")
 
-    assert len(templates) > 150
+    assert len(found) > 500
     assert {
         "there is no configuration file {path}",
+        ("{count} problem in the input", "{count} problems in the input"),
         "it is closed; reopen it",
         "custodian",
-    } <= templates
+        "please report it; -v shows the way there",
+        "waits until",
+        "changing accounts",
+    } <= found
 
 
 def test_templates_are_literals() -> None:
     """A template that is put together at run time cannot be looked up, and may carry what must not be shown."""
-    computed = [found.name for found in FOUND if found.template is None and not found.may_be_computed]
-
-    assert computed == []
+    assert [*_computed()] == []
 
 
-def test_every_message_is_there_in_turkish() -> None:
-    product = turkish(OWN).keys()
-    missing = [
-        f"{found.name}: {found.template}"
-        for found in FOUND
-        if found.template
-        and _says_something(found.template)
-        and found.template not in product | turkish(_home(found.file)).keys()
-    ]
+def _computed() -> Iterator[str]:
+    """Yield the calls with templates that are not written down."""
+    for folder in (ROOT / "provisioner", *ROOT.glob("plugins/*/provisioner_*")):
+        for file in sorted(folder.rglob("*.py")):
+            module, name = ast.parse(file.read_text(encoding="utf-8")), str(file.relative_to(ROOT))
+            commands = {"cli", "demo", "cli.py"} & set(file.parts)
+            for call, templates in calls(module, commands=bool(commands)):
+                passed_on = [keyword.value for keyword in call.keywords if isinstance(keyword.value, ast.Name)]
+                literal = all(
+                    isinstance(node, (ast.Constant, ast.Attribute)) or node in passed_on for node in templates
+                )
+                places = {name, f"{name}:{_function(module, call)}"}
+                if not literal and name_of(call) not in {"fields", "stream"} and not places & COMPUTED.keys():
+                    yield f"{name}:{call.lineno}"
 
-    assert missing == []
+
+def _function(module: ast.Module, call: ast.Call) -> str:
+    """Return the name of the innermost function around a call."""
+    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
+    around = [node.name for node in functions if node.lineno <= call.lineno <= (node.end_lineno or node.lineno)]
+    return around[-1] if around else ""
 
 
 def _parts(text: object) -> Iterator[str]:
@@ -261,9 +157,8 @@ def _parts(text: object) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("template", "example"), QUOTED.items())
-def test_what_messages_quote_is_there_in_turkish(template: str, example: str) -> None:
+def test_what_messages_quote_is_recognised(template: str, example: str) -> None:
     assert template in {*_parts(bound(example)), *_parts(toml_problem(ValueError(example)))}
-    assert template in turkish(OWN)
 
 
 def test_every_reason_of_the_toml_reader_is_known() -> None:
@@ -276,35 +171,6 @@ def test_every_reason_of_the_toml_reader_is_known() -> None:
 
     assert len(reasons) > 10
     assert reasons <= QUOTED.keys()
-
-
-def test_every_word_is_there_in_turkish() -> None:
-    assert set() == (WORDS | set(_COUNTED)) - turkish(OWN).keys()
-
-
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-class TestCatalogues:
-    """Each file of translations."""
-
-    def test_has_no_dead_entries(self, folder: Path) -> None:
-        """What nothing says any more only hides what is missing."""
-        literals = {
-            node.value
-            for file in _sources()
-            if _home(file) == folder
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        }
-        quoted = set(QUOTED) if folder == OWN else set()
-        helps = {paragraph for literal in literals for paragraph in paragraphs(cleandoc(literal))}
-
-        assert set() == turkish(folder).keys() - literals - helps - quoted - WORDS
-
-    def test_keeps_the_places(self, folder: Path) -> None:
-        """A place that is missing or misspelt would lose a value, or fail while an error is being told."""
-        differing = [english for english, said in turkish(folder).items() if _places(english) != _places(said)]
-
-        assert differing == []
 
 
 def compiled(english: str, said: str) -> bytes:
@@ -339,10 +205,14 @@ class TestCatalogue:
         assert Catalogue.of("tr").gettext("no such message") == "no such message"
 
     def test_messages_of_a_plugin_are_found_when_it_is_named(self) -> None:
-        [english, *_] = turkish(ROOT / "plugins/pys/provisioner_pys").keys() - turkish(OWN).keys()
+        english = "PYS refused: {detail} ({code})"
 
         assert Catalogue.of("tr").gettext(english) == english
         assert Catalogue.of("tr", ["pys"]).gettext(english) != english
+
+    @pytest.mark.parametrize(("language", "said"), [("en", "{count} anchor agrees"), ("tr", "{count} çapa doğrulandı")])
+    def test_the_form_of_a_number_is_found(self, language: str, said: str) -> None:
+        assert Catalogue.of(language).ngettext("{count} anchor agrees", "{count} anchors agree", 1) == said
 
     @pytest.mark.parametrize(
         "content",

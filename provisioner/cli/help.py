@@ -14,7 +14,7 @@ from provisioner.cli.session import Session
 Translate = Callable[[str], str]
 
 #: Names of values, such as FILE in ``--config FILE``.
-_VALUE_NAMES = re.compile(r"(?<![\w%$-])[A-Z](?:[A-Z-]*[A-Z])?\b")
+VALUE_NAMES = re.compile(r"(?<![\w%$-])[A-Z](?:[A-Z-]*[A-Z])?\b")
 
 #: The first quoted word of an error: the parameter that it is about.
 _QUOTED = re.compile(r"'[^']*'")
@@ -93,26 +93,29 @@ def localized(command: click.Command) -> click.Command:
     return command
 
 
-def speak(translate: Translate) -> None:
-    """Let click say its own texts through *translate*.
+def speak(translate: Translate, choose: Callable[[str, str, int], str]) -> None:
+    """Let click say its own texts in the reader's language.
 
-    click looks them up with gettext, whose catalogues are binary files that environment variables of the whole process
-    choose. Replacing the look-up needs neither.
+    click looks them up in the gettext domain of the whole process, whose language is in environment variables that
+    other programs inherit. Replacing the look-up needs neither.
+
+    Args:
+
+        translate: Returns a text in that language.
+
+        choose: Returns the text for a number, of the one for one and the one for many.
     """
 
     def one(text: str) -> str:
         return text if text == _KEPT else translate(text)
 
-    def counted(singular: str, plural: str, count: int) -> str:
-        return translate(singular if count == 1 else plural)
-
     for module in _MODULES:
-        vars(module).update(_=one, ngettext=counted)
+        vars(module).update(_=one, ngettext=choose)
 
 
 def value_names(text: str, translate: Translate) -> str:
     """Return *text* with the names of values in it translated."""
-    return _VALUE_NAMES.sub(lambda name: translate(name.group()), text)
+    return VALUE_NAMES.sub(lambda name: translate(name.group()), text)
 
 
 def error_message(error: click.ClickException, translate: Translate) -> str:

@@ -38,7 +38,7 @@ class Root(LazyGroup):
         given = sys.argv[1:] if args is None else list(args)
         session = Session()
         session.look_ahead(given)
-        speak(session.help_text)
+        speak(session.help_text, session.counted_help_text)
         extra |= {"prog_name": "provisioner", "standalone_mode": False, "obj": session}
         with guarded():
             code = self._run(given, session, more, extra)

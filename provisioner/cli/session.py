@@ -99,6 +99,10 @@ class Session:
         said = self._help_texts.gettext(english)
         return self.catalogue.gettext(english) if said == english and self.plugin_of_command else said
 
+    def counted_help_text(self, singular: str, plural: str, count: int) -> str:
+        """Return the text of click, in that language, that fits a number."""
+        return self._help_texts.ngettext(singular, plural, count)
+
     @property
     def _help_texts(self) -> Catalogue:
         from provisioner.catalogue import Catalogue

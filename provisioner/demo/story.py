@@ -16,6 +16,7 @@ from provisioner.core.api.messages import AskClearance, Passage
 from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.model import Account, AccountState, Operation, OperationKind, OperationState, Unit
 from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import marked
 from provisioner.core.policy.notifier import Notice
 from provisioner.demo.examples import example
 from provisioner.demo.stage import PHONES, Stage
@@ -146,8 +147,10 @@ def open_the_units(story: Story) -> Iterator[Proof]:
     operations = story.carry_out(app.planner.open_units(units, INITIATOR))
     done = sum(operation.state is OperationState.DONE for operation in operations)
     story.output.say("  {count} accounts opened in {seconds} s.", count=done, seconds=f"{perf_counter() - began:.1f}")
-    yield Proof(claim="units have an account that is open on every system", expected=len(units), found=done)
-    yield Proof(claim="passwords went out, each in one SMS", expected=len(units), found=story.stage.phones.count())
+    yield Proof(claim=marked("units have an account that is open on every system"), expected=len(units), found=done)
+    yield Proof(
+        claim=marked("passwords went out, each in one SMS"), expected=len(units), found=story.stage.phones.count()
+    )
 
 
 def log_in(story: Story) -> Iterator[Proof]:
@@ -175,9 +178,11 @@ def open_again(story: Story) -> Iterator[Proof]:
     story.output.say("  {count} accounts are open already; nothing changes.", count=len(plan.unchanged))
     after = story.stage.phones.count()
     yield Proof(
-        claim="accounts stay as they are when the same list comes again", expected=before, found=len(plan.unchanged)
+        claim=marked("accounts stay as they are when the same list comes again"),
+        expected=before,
+        found=len(plan.unchanged),
     )
-    yield Proof(claim="messages are on the phones after that, as before", expected=before, found=after)
+    yield Proof(claim=marked("messages are on the phones after that, as before"), expected=before, found=after)
 
 
 def let_a_month_pass(story: Story) -> Iterator[Proof]:
@@ -209,14 +214,16 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
     logins = {operation.login for operation in renewed}
     closed = [account for account in before if account.login not in logins]
     yield Proof(
-        claim="accounts that nobody renewed are refused everywhere",
+        claim=marked("accounts that nobody renewed are refused everywhere"),
         expected=counts[OperationKind.CLOSE],
         found=_shut_out(story, closed, former),
     )
     inside = set.intersection(*(_who_get_in(story, name, renewed) for name in story.stage.doors))
-    yield Proof(claim="renewed passwords log in everywhere", expected=len(before) - len(closed), found=len(inside))
     yield Proof(
-        claim="passwords of the month before open nothing any more",
+        claim=marked("renewed passwords log in everywhere"), expected=len(before) - len(closed), found=len(inside)
+    )
+    yield Proof(
+        claim=marked("passwords of the month before open nothing any more"),
         expected=len(renewed),
         found=_shut_out(story, renewed, former),
     )
@@ -228,7 +235,7 @@ def _look_at_held(story: Story, held: Sequence[Operation]) -> Proof:
     accounts = list(story.stage.app.store.accounts.get_many([operation.login for operation in held]).values())
     inside = set.intersection(*(_who_get_in(story, name, accounts) for name in story.stage.doors))
     return Proof(
-        claim="accounts stay open everywhere while their run waits for its release",
+        claim=marked("accounts stay open everywhere while their run waits for its release"),
         expected=len(held),
         found=len(inside),
     )
@@ -264,13 +271,15 @@ def hand_one_over(story: Story) -> Iterator[Proof]:
     story.read_phone(account)
     inside = sum(len(_who_get_in(story, name, [account])) for name in story.stage.doors)
     yield Proof(
-        claim="departures wait for the handover, and for nothing else",
+        claim=marked("departures wait for the handover, and for nothing else"),
         expected=1,
         found=int(blocked and not app.plugins.clearance_blocks(question)),
     )
-    yield Proof(claim="systems take the incoming custodian's password", expected=len(story.stage.doors), found=inside)
     yield Proof(
-        claim="passwords of outgoing custodians open nothing any more",
+        claim=marked("systems take the incoming custodian's password"), expected=len(story.stage.doors), found=inside
+    )
+    yield Proof(
+        claim=marked("passwords of outgoing custodians open nothing any more"),
         expected=1,
         found=_shut_out(story, [account], former),
     )
@@ -287,8 +296,10 @@ def close_one(story: Story) -> Iterator[Proof]:
     refused = [name for name in story.stage.doors if not _who_get_in(story, name, [account])]
     story.output.say("  {mail} is refused by: {names}.", mail=account.mail, names=", ".join(refused))
     still = set.intersection(*(_who_get_in(story, name, story.accounts()) for name in story.stage.doors))
-    yield Proof(claim="systems refuse the closed account", expected=len(story.stage.doors), found=len(refused))
-    yield Proof(claim="other accounts still log in everywhere", expected=len(story.accounts()), found=len(still))
+    yield Proof(claim=marked("systems refuse the closed account"), expected=len(story.stage.doors), found=len(refused))
+    yield Proof(
+        claim=marked("other accounts still log in everywhere"), expected=len(story.accounts()), found=len(still)
+    )
 
 
 def look_for_secrets(story: Story) -> Iterator[Proof]:
@@ -301,9 +312,9 @@ def look_for_secrets(story: Story) -> Iterator[Proof]:
     broken = store.audit_log.verify_chain()
     story.output.line("")
     story.output.say("{count} files are searched for the passwords, and the audit log is verified.", count=len(files))
-    yield Proof(claim="passwords are in no file but the phones' own", expected=len(story.ever), found=hidden)
+    yield Proof(claim=marked("passwords are in no file but the phones' own"), expected=len(story.ever), found=hidden)
     yield Proof(
-        claim="entries of the audit log are as they were written",
+        claim=marked("entries of the audit log are as they were written"),
         expected=events,
         found=events if broken is None else broken - 1,
     )
@@ -321,8 +332,8 @@ CHAPTERS: tuple[Chapter, ...] = (
 )
 
 _LOGGED_IN = {
-    "directory": "delivered passwords log in at the directory",
-    "pys": "delivered passwords log in at the personnel system",
+    "directory": marked("delivered passwords log in at the directory"),
+    "pys": marked("delivered passwords log in at the personnel system"),
 }
 
 

@@ -6,8 +6,6 @@ import re
 import shlex
 from collections.abc import Mapping
 from contextlib import chdir
-from importlib import import_module
-from pathlib import Path
 
 import click
 import pytest
@@ -17,9 +15,9 @@ from provisioner.cli.exits import ExitCode
 from provisioner.cli.help import is_example
 from provisioner.cli.root import root
 from tests.cli.conftest import typed
-from tests.cli.test_help import PLUGINS, TEXTS
 from tests.docs.test_glossary import RETIRED
 from tests.translations import turkish
+from update_messages import DOMAINS
 
 COMMANDS = list(documented())
 PATHS = ["", *(command.path for command in COMMANDS)]
@@ -63,11 +61,6 @@ def _words(text: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[^\W\d_]{2,}", text)}
 
 
-def _texts_of(plugin: str) -> Mapping[str, str]:
-    package = import_module(PLUGINS[plugin].partition(".")[0])
-    return turkish(Path(str(package.__file__)).parent)
-
-
 def _names(page: str) -> set[str]:
     """Return the words that are the same in every language: those of options, commands, choices and examples."""
     examples = re.findall(r"^ {6}provisioner .*", page, re.MULTILINE)
@@ -85,8 +78,8 @@ def test_lines_fit_the_terminal(pages: Pages) -> None:
 
 def test_turkish_has_no_english_word(pages: Pages) -> None:
     """Neither one of ours, nor one of click's."""
-    catalogues = [TEXTS, *(_texts_of(plugin) for plugin in PLUGINS)]
-    ours = _words(" ".join(text for texts in catalogues for text in texts.values()))
+    shown = [domain for domain in DOMAINS if domain.name != "provisioner"]
+    ours = _words(" ".join(text for domain in shown for text in turkish(domain.package, domain.name).values()))
     english = {
         path: words
         for path in PATHS

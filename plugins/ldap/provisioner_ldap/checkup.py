@@ -10,14 +10,14 @@ import attrs
 
 from provisioner.core.api.errors import ConflictError, MisconfiguredError, TargetError
 from provisioner.core.api.messages import Capabilities, TargetReport
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, marked
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
 from provisioner_ldap.families import ROOT
 from provisioner_ldap.settings import LdapSettings, is_local
 
-UNENCRYPTED = "passwords cross the network in clear text; use ldaps:// servers, or remove tls = 'none'"
-POLICY_UNREADABLE = "the password policy that policy_dn names cannot be read; correct the name, or allow it"
+UNENCRYPTED = marked("passwords cross the network in clear text; use ldaps:// servers, or remove tls = 'none'")
+POLICY_UNREADABLE = marked("the password policy that policy_dn names cannot be read; correct the name, or allow it")
 
 
 class UnfitServerError(MisconfiguredError):
@@ -106,9 +106,11 @@ def _expect_switch(session: LdapSession, name: str) -> None:
     """See that the server can store what closes an account, even if it only copies that from another server."""
     if not session.schema().knows(name):
         raise UnfitServerError(
-            "{server} does not know the attribute {name}, which closes accounts; as a replica, it would stop copying at"
-            " the first closing",
-            cure="load the module ppolicy on every server of the directory, also on replicas",
+            marked(
+                "{server} does not know the attribute {name}, which closes accounts; as a replica, it would stop"
+                " copying at the first closing"
+            ),
+            cure=marked("load the module ppolicy on every server of the directory, also on replicas"),
             server=session.server,
             name=name,
         )

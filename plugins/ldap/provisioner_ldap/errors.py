@@ -27,6 +27,7 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
     UnsupportedError,
 )
+from provisioner.core.model.text import marked
 from provisioner_ldap.ppolicy import PolicyError
 
 #: The result code of a success.
@@ -108,11 +109,11 @@ EXCEPTIONS: Mapping[type[Exception], ErrorMeaning] = {
 }
 
 _RIGHTS = "give the service account the rights that the README of the plug-in lists"
-_SCHEMA = "make object_classes and attributes fit the directory's schema"
-_TLS = "use ldaps:// or StartTLS: set tls = 'required'"
-_CREDENTIALS = "correct bind_dn and bind_password"
-_WRITABLE = "name only servers that take changes in urls"
-_POLICY = "change the password policy of the directory for these accounts"
+_SCHEMA = marked("make object_classes and attributes fit the directory's schema")
+_TLS = marked("use ldaps:// or StartTLS: set tls = 'required'")
+_CREDENTIALS = marked("correct bind_dn and bind_password")
+_WRITABLE = marked("name only servers that take changes in urls")
+_POLICY = marked("change the password policy of the directory for these accounts")
 
 
 class TakenError(ConflictError):
@@ -125,10 +126,10 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_PROTOCOL_ERROR: (UnsupportedError, ""),
     results.RESULT_TIME_LIMIT_EXCEEDED: (TransientError, ""),
     results.RESULT_SIZE_LIMIT_EXCEEDED: (RefusedError, ""),
-    results.RESULT_AUTH_METHOD_NOT_SUPPORTED: (MisconfiguredError, "let the directory accept simple binds"),
+    results.RESULT_AUTH_METHOD_NOT_SUPPORTED: (MisconfiguredError, marked("let the directory accept simple binds")),
     results.RESULT_STRONGER_AUTH_REQUIRED: (MisconfiguredError, _TLS),
     results.RESULT_RESERVED: (RefusedError, ""),
-    results.RESULT_REFERRAL: (ConflictError, "remove the referral, or give the account another login"),
+    results.RESULT_REFERRAL: (ConflictError, marked("remove the referral, or give the account another login")),
     results.RESULT_ADMIN_LIMIT_EXCEEDED: (RefusedError, ""),
     results.RESULT_UNAVAILABLE_CRITICAL_EXTENSION: (UnsupportedError, ""),
     results.RESULT_CONFIDENTIALITY_REQUIRED: (MisconfiguredError, _TLS),
@@ -141,11 +142,11 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_CONSTRAINT_VIOLATION: (RefusedError, ""),
     results.RESULT_INVALID_ATTRIBUTE_SYNTAX: (
         RefusedError,
-        "correct the data or the template of the attribute",
+        marked("correct the data or the template of the attribute"),
     ),
     results.RESULT_NO_SUCH_OBJECT: (MissingError, ""),
     results.RESULT_ALIAS_PROBLEM: (ConflictError, ""),
-    results.RESULT_INVALID_DN_SYNTAX: (MisconfiguredError, "correct bind_dn and base_dn"),
+    results.RESULT_INVALID_DN_SYNTAX: (MisconfiguredError, marked("correct bind_dn and base_dn")),
     results.RESULT_ALIAS_DEREFERENCING_PROBLEM: (ConflictError, ""),
     results.RESULT_INAPPROPRIATE_AUTHENTICATION: (MisconfiguredError, _CREDENTIALS),
     results.RESULT_INVALID_CREDENTIALS: (MisconfiguredError, _CREDENTIALS),
@@ -153,16 +154,16 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_INSUFFICIENT_ACCESS_RIGHTS: (ForbiddenError, _RIGHTS),
     results.RESULT_BUSY: (ThrottledError, ""),
     results.RESULT_UNAVAILABLE: (UnavailableError, ""),
-    results.RESULT_UNWILLING_TO_PERFORM: (RefusedError, "see whether the directory is read-only"),
+    results.RESULT_UNWILLING_TO_PERFORM: (RefusedError, marked("see whether the directory is read-only")),
     results.RESULT_LOOP_DETECTED: (MisconfiguredError, _WRITABLE),
     results.RESULT_NAMING_VIOLATION: (MisconfiguredError, _SCHEMA),
     results.RESULT_OBJECT_CLASS_VIOLATION: (MisconfiguredError, _SCHEMA),
-    results.RESULT_NOT_ALLOWED_ON_NON_LEAF: (ConflictError, "move or remove the entries below it"),
+    results.RESULT_NOT_ALLOWED_ON_NON_LEAF: (ConflictError, marked("move or remove the entries below it")),
     results.RESULT_NOT_ALLOWED_ON_RDN: (MisconfiguredError, _SCHEMA),
     results.RESULT_ENTRY_ALREADY_EXISTS: (TakenError, ""),
     results.RESULT_OBJECT_CLASS_MODS_PROHIBITED: (ConflictError, ""),
     results.RESULT_AFFECT_MULTIPLE_DSAS: (RefusedError, ""),
-    results.RESULT_OTHER: (TransientError, "look at the log of the directory"),
+    results.RESULT_OTHER: (TransientError, marked("look at the log of the directory")),
     results.RESULT_LCUP_RESOURCES_EXHAUSTED: (TransientError, ""),
     results.RESULT_LCUP_SECURITY_VIOLATION: (RefusedError, ""),
     results.RESULT_LCUP_INVALID_DATA: (RefusedError, ""),
@@ -233,7 +234,7 @@ class ReadOnlyServerError(MisconfiguredError):
 def read_only(answer: LdapResult) -> ReadOnlyServerError:
     """Return the error for an answer of a server that takes no changes."""
     return ReadOnlyServerError(
-        "{server} takes no changes: {answer}", cure=_WRITABLE, server=answer.server, answer=str(answer)
+        marked("{server} takes no changes: {answer}"), cure=_WRITABLE, server=answer.server, answer=str(answer)
     )
 
 
@@ -251,7 +252,7 @@ def from_answer(answer: LdapResult, *, to_password: bool = False) -> TargetError
         kind, cure = POLICY_ERRORS[answer.policy]
     elif to_password and answer.code == results.RESULT_CONSTRAINT_VIOLATION:
         kind = SecretRefusedError
-    return kind("{server} answered: {answer}", cure=cure, server=answer.server, answer=str(answer))
+    return kind(marked("{server} answered: {answer}"), cure=cure, server=answer.server, answer=str(answer))
 
 
 #: Results of OpenSSL's verification (X509_V_ERR_…).

@@ -16,6 +16,7 @@ from ldap3.core.exceptions import LDAPSocketSendError
 from ldap3.utils.asn1 import encode
 
 from provisioner.core.api.fencing import require_lease
+from provisioner.core.model.text import marked
 from provisioner.net.tls import is_idle, seconds_left
 
 #: How many bytes an answer may have. The longest is the schema of the directory, of a few hundred thousand.
@@ -122,7 +123,7 @@ class Wire:
     def _expected(self) -> int:
         length = message_length(self._received)
         if length > self._allowed:
-            raise OSError("it is longer than an answer may be")
+            raise OSError(marked("it is longer than an answer may be"))
         return length
 
 
@@ -136,11 +137,11 @@ def message_length(begun: bytes | bytearray) -> int:
     if len(begun) < _HEAD:
         return _HEAD
     if begun[0] != _SEQUENCE:
-        raise OSError("it is no LDAP message")
+        raise OSError(marked("it is no LDAP message"))
     if begun[1] < _LONG:
         return _HEAD + begun[1]
     octets = begun[1] - _LONG
     if not 0 < octets <= _LENGTH_OCTETS:
-        raise OSError("its length cannot be read")
+        raise OSError(marked("its length cannot be read"))
     start = _HEAD + octets
     return start + int.from_bytes(begun[_HEAD:start]) if len(begun) >= start else start

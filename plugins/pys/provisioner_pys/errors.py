@@ -23,6 +23,7 @@ from provisioner.core.api.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from provisioner.core.model.text import marked
 from provisioner.net.http import Response
 
 #: What a problem's ``code`` means, where it says more than the status.
@@ -87,7 +88,7 @@ def from_answer(answer: Response, *, writing: bool, about_us: bool = False) -> T
     if problem is None:
         return lost(f"HTTP {status}", writing=writing)
     kind = CODES.get(problem.code) or STATUSES.get(status, RefusedError)
-    return kind("PYS refused: {detail} ({code})", detail=problem.detail, code=problem.code)
+    return kind(marked("PYS refused: {detail} ({code})"), detail=problem.detail, code=problem.code)
 
 
 def lost(reason: str, *, writing: bool) -> TargetError:

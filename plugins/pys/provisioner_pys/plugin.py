@@ -31,6 +31,7 @@ from provisioner.core.api.messages import (
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import Outcome, Person
+from provisioner.core.model.text import marked
 from provisioner_pys.settings import PysSettings
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Pys:
     def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002 - the hook's argument
         """Ask PYS for its status with our key."""
         status = self._connected().status()
-        in_the_clear = "passwords cross the network unencrypted, because insecure = true; use https:// instead"
+        in_the_clear = marked("passwords cross the network unencrypted, because insecure = true; use https:// instead")
         return TargetReport(
             capabilities=Capabilities(
                 undoes=CHANGES if status.undo else frozenset(),

@@ -17,6 +17,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
 from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import marked
 from provisioner.net.http import HttpClient, Response
 from provisioner_sms.exchange import Exchange, ReplyMeaning, Values
 from provisioner_sms.gateway import SmsMessage
@@ -73,7 +74,11 @@ class JsonGateway:
         """Make the request that sends nothing, or see at least whether somebody answers."""
         if self._settings.check is None:
             self._client.call("HEAD", self._settings.send.address({"id": "-"}), harmless=True)
-            return ("nobody knows whether the provider accepts our credentials; describe a request in the table check",)
+            return (
+                marked(
+                    "nobody knows whether the provider accepts our credentials; describe a request in the table check"
+                ),
+            )
         try:
             receipt = self._perform(self._settings.check, {}, harmless=True)
         except ForbiddenError as error:

@@ -23,6 +23,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
 from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import marked
 from provisioner.net.http import HttpClient, Response
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.reports import Reports
@@ -113,7 +114,9 @@ class KannelGateway:
     def _warnings(self) -> list[str]:
         warnings = []
         if not protected(self._settings.url):
-            warnings.append("passwords travel to Kannel unencrypted; give its sendsms-port TLS (sendsms-port-ssl)")
+            warnings.append(
+                marked("passwords travel to Kannel unencrypted; give its sendsms-port TLS (sendsms-port-ssl)")
+            )
         if self._settings.status_url is not None:
             warnings += self._operator_warnings(self._settings.status_url)
         return warnings
@@ -122,11 +125,13 @@ class KannelGateway:
         try:
             page = self._client.call("GET", url, harmless=True).text
         except TargetError:
-            return ["Kannel's status page cannot be reached; see status_url, and admin-allow-ip on the other side"]
+            return [
+                marked("Kannel's status page cannot be reached; see status_url, and admin-allow-ip on the other side")
+            ]
         if "<smsc>" not in page:
-            return ["Kannel's status page tells nothing; it must be status.xml, and without a status-password"]
+            return [marked("Kannel's status page tells nothing; it must be status.xml, and without a status-password")]
         if not re.search(r"<smsc>(?:(?!</smsc>).)*<status>online", page, re.DOTALL):
-            return ["Kannel is not connected to any operator; messages will wait until it is"]
+            return [marked("Kannel is not connected to any operator; messages will wait until it is")]
         return []
 
 

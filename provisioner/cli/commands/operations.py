@@ -56,22 +56,25 @@ def show(session: Session, operation_id: str) -> ExitCode:
     else:
         next_step = _next_step(session, operation)
     output, error = session.output, operation.error
-    fields = [
-        ("id", operation.id),
-        ("login", operation.login),
-        ("kind", output.word(operation.kind)),
-        ("state", output.word(operation.state)),
-        ("actor", operation.actor),
-        ("reason", operation.reason),
-        ("request", operation.request or ""),
-        ("since", session.local_time(operation.created_at)),
-        ("ended", session.local_time(operation.finished_at)),
-        ("waits until", session.local_time(operation.next_try_at)),
-        ("why", output.said(error.message) if error else ""),
-        ("cure", output.said(error.cure) if error else ""),
-        ("next", next_step),
-    ]
-    output.fields((name, value) for name, value in fields if value)
+    output.fields(
+        row
+        for row in (
+            ("id", operation.id),
+            ("login", operation.login),
+            ("kind", output.word(operation.kind)),
+            ("state", output.word(operation.state)),
+            ("actor", operation.actor),
+            ("reason", operation.reason),
+            ("request", operation.request or ""),
+            ("since", session.local_time(operation.created_at)),
+            ("ended", session.local_time(operation.finished_at)),
+            ("waits until", session.local_time(operation.next_try_at)),
+            ("why", output.said(error.message) if error else ""),
+            ("cure", output.said(error.cure) if error else ""),
+            ("next", next_step),
+        )
+        if row[1]
+    )
     output.table(("step", "hook", "outcome", "attempts", "error"), _steps(session, operation))
     return ExitCode.DONE
 

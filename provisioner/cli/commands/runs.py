@@ -24,16 +24,17 @@ from provisioner.core.api.errors import (
 from provisioner.core.engine.plan import Plan, Refused, Unchanged
 from provisioner.core.engine.preview import Preview
 from provisioner.core.model import Operation, OperationState, StepError
+from provisioner.core.model.text import marked
 from provisioner.services.application import Application
 from provisioner.services.runs import Run, RunPreview, RunSummary
 
 #: How the states are counted for people, in this order.
 _COUNTED = {
-    "{count} done": {OperationState.DONE},
-    "{count} incomplete": {OperationState.INCOMPLETE, OperationState.RUNNING},
-    "{count} failed": {OperationState.FAILED, OperationState.UNDONE},
-    "{count} not begun": {OperationState.PLANNED},
-    "{count} held back": {OperationState.STAGED},
+    marked("{count} done"): {OperationState.DONE},
+    marked("{count} incomplete"): {OperationState.INCOMPLETE, OperationState.RUNNING},
+    marked("{count} failed"): {OperationState.FAILED, OperationState.UNDONE},
+    marked("{count} not begun"): {OperationState.PLANNED},
+    marked("{count} held back"): {OperationState.STAGED},
 }
 
 

@@ -56,7 +56,7 @@ from typing import ClassVar, Self
 import attrs
 
 from provisioner.core.model import StepError
-from provisioner.core.model.text import Text, Texts, storable
+from provisioner.core.model.text import Text, Texts, marked, storable
 
 #: The longest pause that a target can request.
 LONGEST_REST = timedelta(days=1)
@@ -235,7 +235,7 @@ class DefectError(ProvisionerError):
     def of(cls, error: Exception) -> Self:
         """Return an error with the class and place of *error*. Its text is left out, because it may quote a secret."""
         return cls(
-            "the program failed: {error} at {place}",
+            marked("the program failed: {error} at {place}"),
             cure="please report it; 'provisioner resume' or the next sweep tries the operation again",
             error=type(error).__name__,
             place=raised_at(error),
@@ -385,7 +385,7 @@ class NotReadyError(ProvisionerError):
 
     def __init__(self, errors: Sequence[TargetError], /) -> None:
         self.errors = tuple(errors)
-        super().__init__("not ready: {targets}", targets=", ".join(error.target for error in errors))
+        super().__init__(marked("not ready: {targets}"), targets=", ".join(error.target for error in errors))
 
     @property
     def message(self) -> Text:

@@ -48,7 +48,7 @@ from provisioner.core.model import (
     TargetState,
     Unit,
 )
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, marked
 
 #: The states of an account on a target where a log-in is verified to be impossible.
 _SHUT = frozenset({TargetState.CLOSED, TargetState.ABSENT})
@@ -118,7 +118,9 @@ class Planner:
             TargetError: The personnel system as a whole can't be used.
         """
         problems = [
-            _problem(account, "it is closed; reopen it") for account in accounts if account.state is AccountState.CLOSED
+            _problem(account, marked("it is closed; reopen it"))
+            for account in accounts
+            if account.state is AccountState.CLOSED
         ]
         wanted = self._as_they_are(OperationKind.CREATE, accounts)
         return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
@@ -133,7 +135,7 @@ class Planner:
             TargetError: The personnel system as a whole can't be used.
         """
         problems = [
-            _problem(account, "it was never opened; create it")
+            _problem(account, marked("it was never opened; create it"))
             for account in accounts
             if account.state is AccountState.PLANNED
         ]
@@ -164,7 +166,9 @@ class Planner:
         logins = [account.login for account in accounts]
         deleted, unended = self.records.accounts.deleted(logins), self.records.operations.unended(logins)
         left = [account for account in accounts if account.login not in deleted]
-        problems = [_problem(account, "it is not closed") for account in left if not _may_be_deleted(account, unended)]
+        problems = [
+            _problem(account, marked("it is not closed")) for account in left if not _may_be_deleted(account, unended)
+        ]
         wanted = self._as_they_are(OperationKind.DELETE, left)
         plan = self._plan(wanted, problems, already=None, initiator=initiator)
         nothing = Text("it was deleted already")
@@ -180,7 +184,7 @@ class Planner:
             TargetError: The personnel system as a whole can't be used.
         """
         problems = [
-            _problem(account, "it is not open")
+            _problem(account, marked("it is not open"))
             for account in accounts
             if account.state in {AccountState.PLANNED, AccountState.CLOSED}
         ]
@@ -208,7 +212,7 @@ class Planner:
         """
         problems = []
         if account.state in {AccountState.PLANNED, AccountState.CLOSED}:
-            problems.append(_problem(account, "it is not open"))
+            problems.append(_problem(account, marked("it is not open")))
         if outgoing and outgoing != account.holder:
             text = Text("it is held by {holder}", {"holder": account.holder or "nobody"})
             problems.append(Problem(subject=account.login, field="from", message=text))

@@ -11,7 +11,7 @@ from provisioner.core.api.errors import ConfigurationError, Problem, TargetError
 from provisioner.core.engine.plan import Naming
 from provisioner.core.engine.ports import Records
 from provisioner.core.model import Account, Unit
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, marked
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +51,7 @@ class UnitAccounts:
                 continue
             other = holders.get(login)
             if counts[login] > 1 or (other and other.unit != unit.code):
-                problems.append(_problem(unit, "{login} belongs to another unit too", login=login))
+                problems.append(_problem(unit, marked("{login} belongs to another unit too"), login=login))
                 continue
             accounts[unit.code] = known.get(unit.code) or Account(
                 login=login, domain=self.naming.domain_for(unit), unit=unit.code, holder=unit.custodian
@@ -64,7 +64,7 @@ class UnitAccounts:
         try:
             text = unit.login or self.choose_login(unit)
         except (ConfigurationError, TargetError) as error:
-            problems.append(_problem(unit, "no login can be chosen: {why}", why=error.text))
+            problems.append(_problem(unit, marked("no login can be chosen: {why}"), why=error.text))
             return None
         try:
             return self.naming.login(text)

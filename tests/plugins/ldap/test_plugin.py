@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import pytest
 
-import provisioner_ldap
 from provisioner.config.load import load
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.kinds import HOOKS
@@ -25,9 +22,6 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap import checkup, errors
-from provisioner_ldap.families import dirsrv389, openldap
-from tests.translations import turkish
 
 FILE = """\
 [accounts]
@@ -97,52 +91,3 @@ def test_registering_imports_nothing_heavy() -> None:
     code = "import sys, provisioner_ldap.plugin; sys.exit(bool({'ldap3', 'pyasn1', 'ssl'} & set(sys.modules)))"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-class TestTranslations:
-    """Everything that is said can be said in Turkish."""
-
-    @pytest.fixture(name="turkish")
-    def _turkish(self) -> dict[str, str]:
-        return turkish(Path(provisioner_ldap.__file__).parent)
-
-    def test_every_template_is_translated_and_no_other(self, turkish: dict[str, str]) -> None:
-        assert set(turkish) == {*templates_in_the_code(), *cures_in_the_tables(), *warnings()}
-
-    def test_every_translation_has_the_places_of_its_template(self, turkish: dict[str, str]) -> None:
-        assert {english: places(english) for english in turkish} == {
-            english: places(translated) for english, translated in turkish.items()
-        }
-
-
-def places(template: str) -> set[str | None]:
-    return {name for _, name, _, _ in Formatter().parse(template) if name}
-
-
-def templates_in_the_code() -> set[str]:
-    """Return the first argument and the cure of everything that is raised with literals."""
-    found: set[str] = set()
-    for path in Path(provisioner_ldap.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith(("Error", "kind", "Text")):
-                wanted = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "cure")]
-                found |= {str(one.value) for one in wanted if isinstance(one, ast.Constant)}
-    return found
-
-
-def cures_in_the_tables() -> set[str]:
-    return {cure for _, cure in (*errors.RESULTS.values(), *errors.POLICY_ERRORS.values()) if cure}
-
-
-def warnings() -> set[str]:
-    return {
-        checkup.UNENCRYPTED,
-        dirsrv389.HASHES_REFUSED,
-        dirsrv389.POLICY_HIDDEN,
-        dirsrv389.TOO_YOUNG,
-        openldap.NOT_POLICED,
-        checkup.POLICY_UNREADABLE,
-        openldap.NOT_RESTORABLE,
-        openldap.POLICY_UNKNOWN,
-        openldap.TOO_YOUNG,
-    }

@@ -11,20 +11,20 @@ from ldap3.core import results
 from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefusedError, TargetError
 from provisioner.core.api.messages import PasswordLimits
 from provisioner.core.model.secret import Secret
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, marked
 from provisioner_ldap.entry import PASSWORD, Attributes, Entry
 from provisioner_ldap.errors import LdapResult
 from provisioner_ldap.families.base import ALL_CHANGES, CHANGES_WITHOUT_PASSWORD, Family, Judgement, encoded, number
 
-POLICY_HIDDEN = (
+POLICY_HIDDEN = marked(
     "the password policy in cn=config cannot be read, so it is unknown whether generated passwords fit it; let the"
     " service account read the attributes that the README of the plug-in lists"
 )
-HASHES_REFUSED = (
+HASHES_REFUSED = marked(
     "the directory takes no hashed passwords, so a former password cannot be restored if another target refuses the new"
     " one; set nsslapd-allow-hashed-passwords to on"
 )
-TOO_YOUNG = (
+TOO_YOUNG = marked(
     "the password policy refuses a new password for some time after the last one, so a password that did not arrive"
     " cannot be replaced at once; set passwordMinAge to 0"
 )

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from provisioner.core.api.errors import MisconfiguredError, RefusedError, TargetError
 from provisioner.core.api.messages import PasswordLimits
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import Text, marked
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
 from provisioner_ldap.errors import LdapResult
@@ -26,19 +26,19 @@ LOCKED_FOR_GOOD = b"000001010000Z"
 SAME_PASSWORD = "Password is not being changed from existing value"  # noqa: S105 - a message
 
 
-NOT_POLICED = (
+NOT_POLICED = marked(
     "cannot determine whether a password policy applies to the accounts, because none applies to the service account;"
     " without one, closed accounts can still log in; use an ordinary entry of the same database as service account"
 )
-POLICY_UNKNOWN = (
+POLICY_UNKNOWN = marked(
     "cannot determine whether a password policy applies to the accounts, because the service account logs in without a"
     " password; without one, closed accounts can still log in; run the check once with bind_dn and bind_password"
 )
-NOT_RESTORABLE = (
+NOT_RESTORABLE = marked(
     "the password policy takes no hashed passwords, so a former password cannot be restored if another target refuses"
     " the new one; set pwdCheckQuality to 1"
 )
-TOO_YOUNG = (
+TOO_YOUNG = marked(
     "the password policy refuses a new password for some time after the last one, so a password that did not arrive"
     " cannot be replaced at once; remove pwdMinAge"
 )
