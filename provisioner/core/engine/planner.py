@@ -11,17 +11,15 @@ import attrs
 from provisioner.core.api.errors import (
     ConfigurationError,
     Denial,
-    Denied,
     InputError,
-    NotAuthorizedError,
     OmittedError,
     Problem,
-    TargetError,
     UnsupportedError,
     step_error,
 )
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import AuthorizeOperation
+from provisioner.core.engine.authorization import Authorization
 from provisioner.core.engine.intents import (
     Intent,
     concerned,
@@ -224,7 +222,7 @@ class Planner:
         intent = Intent(
             OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
         )
-        self._require_authority(
+        self._authorization.require(
             [intent], initiator
         )  # first: other problems may depend on who holds it, and who is known
         people = self._people([(intent, stuck)])
@@ -288,27 +286,16 @@ class Planner:
         """
         accounts = self.records.accounts.get_many([operation.login for operation in operations])
         units = self.records.units.get_many({account.unit for account in accounts.values()})
-        denials = [
-            Denied(login=account.login, denial=denial)
+        found = [
+            (operation, account, unit)
             for operation in operations
             if (account := accounts.get(operation.login)) and (unit := units.get(account.unit))
-            for denial in self._denials(self._release_question(operation, account, unit, actor))
         ]
-        if denials:
-            raise NotAuthorizedError(denials)
+        self._authorization.require_release(found, actor)
 
-    def _release_question(self, operation: Operation, account: Account, unit: Unit, actor: str) -> AuthorizeOperation:
-        return AuthorizeOperation(
-            kind=operation.kind,
-            account=account,
-            unit=unit,
-            actor=actor,
-            by_policy=False,
-            at=self.now(),
-            incoming=operation.holder if operation.kind is OperationKind.HANDOVER else None,
-            request=operation.request,
-            asked_by=operation.actor,
-        )
+    @property
+    def _authorization(self) -> Authorization:
+        return Authorization(authorize=self.authorize, now=self.now)
 
     def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[Intent]:
         units = self.records.units.get_many([account.unit for account in accounts])
@@ -326,7 +313,7 @@ class Planner:
         planned = [self._intended(intent, stuck, people, problems, initiator) for intent, stuck in active]
         if problems:
             raise InputError(problems)
-        self._require_authority([intent for intent, _ in active], initiator)
+        self._authorization.require([intent for intent, _ in active], initiator)
         work = [item for item in planned if isinstance(item, PlannedOperation)]
         marks = self.records.marks.get_many([item.account.login for item in work])
         return Plan(
@@ -345,35 +332,6 @@ class Planner:
         found = self.people.look_up(concerned(intents))
         found.raise_for_all()
         return found
-
-    def _require_authority(self, intents: Sequence[Intent], initiator: Initiator) -> None:
-        denials = [
-            Denied(login=intent.account.login, denial=denial)
-            for intent in intents
-            for denial in self._denials(self._question(intent, initiator))
-        ]
-        if denials:
-            raise NotAuthorizedError(denials)
-
-    def _denials(self, question: AuthorizeOperation) -> Sequence[Denial]:
-        """Return why something may not be done to an account. Without an answer, it may not."""
-        try:
-            return self.authorize(question)
-        except TargetError as error:
-            reason = Text("it cannot be told whether this is allowed: {why}", {"why": error.text})
-            return [Denial(reason=reason, cure=error.cure)]
-
-    def _question(self, intent: Intent, initiator: Initiator) -> AuthorizeOperation:
-        return AuthorizeOperation(
-            kind=intent.kind,
-            account=intent.account,
-            unit=intent.unit,
-            actor=initiator.actor,
-            by_policy=initiator.by_policy,
-            at=self.now(),
-            incoming=intent.holder if intent.kind is OperationKind.HANDOVER else None,
-            request=initiator.request,
-        )
 
     def _marked(self, work: PlannedOperation) -> PlannedOperation:
         login = work.account.login
