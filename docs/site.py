@@ -23,6 +23,7 @@ OUTSIDE: Mapping[str, str] = {
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
     "examples/dovecot-passwd/README.md": "project/examples/dovecot-passwd.md",
+    "examples/ldap-family/README.md": "project/examples/ldap-family.md",
     "examples/schools-in-august/README.md": "project/examples/schools-in-august.md",
     "plugins/ldap/README.md": "project/plugins/ldap.md",
     "plugins/pys/README.md": "project/plugins/pys.md",

@@ -170,6 +170,8 @@ class Slapd(PrivateDirectory):
 
         external: Whether the service account may log in with the server's own certificate, or through its socket.
 
+        rules: Access rules that come before all others.
+
         hidden: Attributes that only the administrator may read.
 
         untouchable: Logins whose entries the service account may neither make nor change.
@@ -195,6 +197,7 @@ class Slapd(PrivateDirectory):
     sync: bool = False
     ppolicy: bool = True
     external: bool = False
+    rules: Sequence[str] = ()
     hidden: Sequence[str] = ()
     untouchable: Sequence[str] = ()
     read_only: bool = False
@@ -256,6 +259,7 @@ class Slapd(PrivateDirectory):
         run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, identity())
 
     def _restrictions(self) -> Iterator[str]:
+        yield from (f"olcAccess: {rule}" for rule in self.rules)
         yield from (f"olcAccess: to attrs={name} by * none" for name in self.hidden)
         yield from (f'olcAccess: to dn.exact="uid={login},{self.base_dn}" by * read' for login in self.untouchable)
 

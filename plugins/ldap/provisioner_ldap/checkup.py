@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
+from datetime import UTC, datetime
 
 import attrs
 
@@ -15,8 +16,13 @@ from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
 from provisioner_ldap.families import ROOT
 from provisioner_ldap.settings import LdapSettings, is_local
+from provisioner_ldap.times import CLOCK_SKEW
 
 UNENCRYPTED = marked("passwords cross the network in clear text; use ldaps:// servers, or remove tls = 'none'")
+CLOCKS_APART = marked(
+    "the clocks of this machine and of the directory are more than five minutes apart, so times of closing are wrong;"
+    " synchronise both"
+)
 POLICY_UNREADABLE = marked("the password policy that policy_dn names cannot be read; correct the name, or allow it")
 
 
@@ -79,12 +85,13 @@ def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
     root, family = session.read("", ROOT), session.family
     family.expect_support(root, session.server)
     for base in settings.bases:
-        _expect_base(base, session)
+        _expect_base(base, session, settings.object_classes)
     policies = [session.read(place, family.policy) for place in family.policy_places(settings.policy_dn, root)]
     policy = Entry("", dict(ChainMap(*(dict(found.values) for found in policies))))
     judgement = family.judge(policy, session.server, policed=session.policed)
     concerns = {
         UNENCRYPTED: session.tls_version is None and not is_local(session.server),
+        CLOCKS_APART: _is_far(family.clock(root)),
         POLICY_UNREADABLE: any(found.dn == settings.policy_dn and not found.exists for found in policies),
     }
     facts = {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}
@@ -130,18 +137,30 @@ def _expect_different_attributes(session: LdapSession, settings: LdapSettings) -
             )
 
 
-def _expect_base(base: str, session: LdapSession) -> None:
+def _expect_base(base: str, session: LdapSession, classes: Collection[str]) -> None:
     try:
-        exists = session.read(base, []).exists
+        found = session.read(base, session.family.rights)
     except ConflictError:  # it is a referral to another server
-        exists = False
-    if not exists:
+        found = Entry(base)
+    if not found.exists:
         raise MisconfiguredError(
             "{server} has no entry {base} that the service account may see",
             cure="make it, correct base_dn or base_of_kind, or give the service account its rights",
             server=session.server,
             base=base,
         )
+    if not session.family.may_create(found, classes):
+        raise MisconfiguredError(
+            "{server} does not let the service account make accounts below {base}",
+            cure="give the service account the rights that the README of the plug-in lists",
+            server=session.server,
+            base=base,
+        )
+
+
+def _is_far(time: datetime | None) -> bool:
+    """Return whether a clock is further from ours than closings allow for."""
+    return time is not None and abs(datetime.now(UTC) - time) > CLOCK_SKEW
 
 
 def _product(root: Entry) -> str:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 import ldap3
 import pytest
 
-from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefusedError, UnknownOutcomeError
+from provisioner.core.api.errors import (
+    ConflictError,
+    MisconfiguredError,
+    RefusedError,
+    SecretRefusedError,
+    UnknownOutcomeError,
+)
 from provisioner.core.api.messages import PasswordLimits, Presence
 from provisioner.core.model import Account
 from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samba import Samba
+from provisioner_ldap import checkup
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.entry import Entry
@@ -166,8 +173,7 @@ def _server() -> Iterator[Samba]:
         yield server
 
 
-@pytest.fixture(name="directory")
-def _directory(server: Samba) -> Iterator[Directory]:
+def opened(server: Samba, **others: Any) -> Directory:
     settings: dict[str, Any] = {
         "urls": (server.ldaps_url,),
         "bind_dn": server.bind_dn,
@@ -175,8 +181,14 @@ def _directory(server: Samba) -> Iterator[Directory]:
         "base_dn": server.base_dn,
         "ca_file": server.ca_file,
         **LAYOUT,
+        **others,
     }
-    with closing(Directory(settings=LdapSettings(**settings))) as directory:
+    return Directory(settings=LdapSettings(**settings))
+
+
+@pytest.fixture(name="directory")
+def _directory(server: Samba) -> Iterator[Directory]:
+    with closing(opened(server)) as directory:
         yield directory
 
 
@@ -196,6 +208,20 @@ class TestRealServer:
         assert report.passwords == PasswordLimits(minimum_length=7, maximum_length=256, maximum_age=42 * 86400)
         assert report.capabilities.undoes == {"account_close"}
         assert report.capabilities.facts["product"].startswith("Samba Team")
+
+    def test_a_container_without_delegated_rights_is_a_wrong_setting(self, server: Samba) -> None:
+        """Otherwise the first opening would show it."""
+        with (
+            closing(opened(server, base_dn=f"CN=Computers,{server.suffix}")) as directory,
+            pytest.raises(MisconfiguredError, match="make accounts below CN=Computers"),
+        ):
+            directory.check()
+
+    def test_clocks_that_are_apart_are_warned_of(self, directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Accounts expire by the clock of the domain controller."""
+        monkeypatch.setattr(checkup, "CLOCK_SKEW", timedelta(days=-1))
+
+        assert directory.check().warnings == (checkup.CLOCKS_APART,)
 
     def test_a_former_password_is_void_at_once(
         self, directory: Directory, account: Account, administrator: SambaAdministrator

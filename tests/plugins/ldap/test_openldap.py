@@ -6,7 +6,8 @@ import pytest
 
 from provisioner.core.api.messages import Presence
 from provisioner_ldap.entry import Entry
-from provisioner_ldap.families.openldap import LOCKED_FOR_GOOD, OpenLdap, generalized_time
+from provisioner_ldap.families.openldap import LOCKED_FOR_GOOD, OpenLdap
+from provisioner_ldap.times import generalized_time
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FAMILY = OpenLdap()

@@ -27,6 +27,7 @@ ROOT = (
     "supportedControl",
     "supportedCapabilities",
     "defaultNamingContext",
+    "currentTime",
 )
 
 _OWN: Mapping[str, str] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -21,6 +21,7 @@ from provisioner_ldap.families.base import (
     number,
 )
 from provisioner_ldap.schema import Schema
+from provisioner_ldap.times import generalized_time
 
 #: Among ``supportedCapabilities``: this is Active Directory.
 CAPABILITY = b"1.2.840.113556.1.4.800"
@@ -61,6 +62,7 @@ class ActiveDirectory(Family):
     locks: ClassVar[tuple[str, ...]] = ("userAccountControl", "accountExpires")
     reset_with_password: ClassVar[tuple[str, ...]] = ("lockoutTime",)
     policy: ClassVar[tuple[str, ...]] = ("minPwdLength", "maxPwdAge", "pwdProperties")
+    rights: ClassVar[tuple[str, ...]] = ("allowedChildClassesEffective",)
     password_requests: ClassVar[int] = 2
     adds_with_password: ClassVar[bool] = True
     repeats_lost_changes: ClassVar[bool] = True
@@ -149,6 +151,16 @@ class ActiveDirectory(Family):
         """Look at the head of the domain."""
         domain = root.text("defaultNamingContext")
         return tuple(place for place in (policy_dn, domain) if place)
+
+    def clock(self, root: Entry) -> datetime | None:
+        """Read the time of the domain controller, by which accounts expire."""
+        text = root.text("currentTime")
+        return generalized_time(text) if text else None
+
+    def may_create(self, base: Entry, classes: Collection[str]) -> bool:
+        """See whether the delegated rights include one of the classes."""
+        allowed = {name.lower() for name in base.texts("allowedChildClassesEffective")}
+        return any(name.lower() in allowed for name in classes)
 
     def judge(self, policy: Entry, server: str, *, policed: bool | None) -> Judgement:  # noqa: ARG002 - a policy holds always
         """Read the policy of the domain."""

@@ -7,7 +7,7 @@ sent by the client.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 from typing import ClassVar
@@ -56,6 +56,8 @@ class Family(ABC):
     reset_with_password: ClassVar[tuple[str, ...]] = ()
     #: The attributes that a report shows besides those that are configured.
     shown: ClassVar[tuple[str, ...]] = ()
+    #: What the entry below which the accounts are shows of the rights of the service account.
+    rights: ClassVar[tuple[str, ...]] = ()
     #: How many requests it takes to set a password.
     password_requests: ClassVar[int] = 1
     #: Whether a new entry is made with its password, and can be used at once.
@@ -171,6 +173,14 @@ class Family(ABC):
     def policy_places(self, policy_dn: str | None, root: Entry) -> tuple[str, ...]:  # noqa: ARG002 - some need it
         """Return the names of the entries that hold the password policy. Of an attribute, the first entry counts."""
         return (policy_dn,) if policy_dn else ()
+
+    def clock(self, root: Entry) -> datetime | None:  # noqa: ARG002 - most directories do not show it
+        """Return the time of the server, if its root DSE shows it."""
+        return None
+
+    def may_create(self, base: Entry, classes: Collection[str]) -> bool:  # noqa: ARG002 - most show nothing
+        """Tell whether the service account may make entries of these classes there, as far as that is shown."""
+        return True
 
     def expect_support(self, root: Entry, server: str) -> None:  # noqa: B027 - most need nothing special
         """See that a server offers what the changes need.

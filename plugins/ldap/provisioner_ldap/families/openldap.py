@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from provisioner.core.api.errors import MisconfiguredError, RefusedError, TargetError
@@ -15,9 +13,7 @@ from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
 from provisioner_ldap.errors import LdapResult
 from provisioner_ldap.families.base import ALL_CHANGES, CHANGES_WITHOUT_PASSWORD, Family, Judgement, number
 from provisioner_ldap.ppolicy import PASSWORD_MODIFY, PolicyError
-
-#: How far the clocks of this machine and of the directory may be apart.
-CLOCK_SKEW = timedelta(minutes=5)
+from provisioner_ldap.times import CLOCK_SKEW, generalized_time
 
 #: In ``pwdAccountLockedTime``: locked until an administrator unlocks it.
 LOCKED_FOR_GOOD = b"000001010000Z"
@@ -153,22 +149,6 @@ def _limits(policy: Entry) -> PasswordLimits:
         maximum_length=number(policy, _MAXIMUM_LENGTH) or None if judged else None,
         maximum_age=number(policy, _MAXIMUM_AGE) or None,
     )
-
-
-_GENERALIZED_TIME = re.compile(r"(\d{10,14})(?:[.,]\d+)?(Z|[+-]\d{2,4})")
-
-
-def generalized_time(text: str) -> datetime:
-    """Read a time as directories write it (RFC 4517, section 3.3.13); fractions are dropped.
-
-    What cannot be read, such as the year 0, is the beginning of time.
-    """
-    if found := _GENERALIZED_TIME.fullmatch(text):
-        digits, zone = found.groups()
-        full = digits.ljust(14, "0") + (zone if zone == "Z" else zone.ljust(5, "0"))
-        with suppress(ValueError, OverflowError):
-            return datetime.strptime(full, "%Y%m%d%H%M%S%z").astimezone(UTC)
-    return datetime.min.replace(tzinfo=UTC)
 
 
 def _time(entry: Entry, name: str) -> datetime | None:
