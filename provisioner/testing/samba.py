@@ -40,7 +40,6 @@ PORTS = (389, 636)
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "samba-ad-dc": (SAMBA, SAMBA_TOOL),
     "samba-ad-provision": ("/usr/share/samba/setup/provision.ldif",),
-    "samba-dsdb-modules": ("/usr/lib/x86_64-linux-gnu/samba/ldb/samldb.so",),
     "openssl": (OPENSSL,),
 }
 

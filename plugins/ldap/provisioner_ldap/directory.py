@@ -284,9 +284,10 @@ class Directory:
             name for name, template in self.settings.attributes.items() if "{login}" in template or "{mail}" in template
         ]
         base = self.settings.base(account.kind)
-        other = session.find(base, {name: wanted[name] for name in (self.settings.rdn, *own)}) or session.find(
-            self._family.scope(base), {name: wanted[name] for name in own}
-        )
+        other = session.find(base, {name: wanted[name] for name in (self.settings.rdn, *own)})
+        scope = self._family.scope(base)
+        if other is None and scope != base and own:
+            other = session.find(scope, {name: wanted[name] for name in own})
         if other is None:
             return MisconfiguredError(
                 "there is an entry {dn} that the service account may not read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -24,7 +25,7 @@ from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap.directory import Directory
-from provisioner_ldap.settings import TlsMode
+from provisioner_ldap.settings import MAILBOX, TlsMode
 from tests.plugins.ldap.conftest import ADD, BIND, EXTENDED, Administrator, MakeDirectory, Proxy
 
 pytestmark = pytest.mark.server("slapd")
@@ -207,11 +208,13 @@ class TestCreate:
         with pytest.raises(ConflictError, match=f"login or mail address: {other}"):
             directory.create(samples.create(account))
 
+    @pytest.mark.parametrize("attributes", [MAILBOX, {"cn": "{unit_name}", "sn": "{unit_name}"}])
     def test_an_entry_that_cannot_be_read_is_a_wrong_setting(
-        self, make_directory: MakeDirectory, account: Account, proxy: Proxy
+        self, make_directory: MakeDirectory, account: Account, proxy: Proxy, attributes: Mapping[str, str]
     ) -> None:
+        """Also where nothing but the name could be taken."""
         proxy.answer[ADD] = ALREADY_EXISTS
-        directory = make_directory(urls=(proxy.url,), tls=TlsMode.NONE)
+        directory = make_directory(urls=(proxy.url,), tls=TlsMode.NONE, attributes=attributes)
 
         with pytest.raises(MisconfiguredError, match="may not read"):
             directory.create(samples.create(account))
