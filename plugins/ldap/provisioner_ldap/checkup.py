@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -85,7 +85,7 @@ def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
     root, family = session.read("", ROOT), session.family
     family.expect_support(root, session.server)
     for base in settings.bases:
-        _expect_base(base, session, settings.object_classes)
+        _expect_base(base, session, settings)
     policies = [session.read(place, family.policy) for place in family.policy_places(settings.policy_dn, root)]
     policy = Entry("", dict(ChainMap(*(dict(found.values) for found in policies))))
     judgement = family.judge(policy, session.server, policed=session.policed)
@@ -137,9 +137,10 @@ def _expect_different_attributes(session: LdapSession, settings: LdapSettings) -
             )
 
 
-def _expect_base(base: str, session: LdapSession, classes: Collection[str]) -> None:
+def _expect_base(base: str, session: LdapSession, settings: LdapSettings) -> None:
+    family = session.family
     try:
-        found = session.read(base, session.family.rights)
+        found = session.read(base, family.rights, family.rights_control(settings.bind_dn))
     except ConflictError:  # it is a referral to another server
         found = Entry(base)
     if not found.exists:
@@ -149,7 +150,7 @@ def _expect_base(base: str, session: LdapSession, classes: Collection[str]) -> N
             server=session.server,
             base=base,
         )
-    if not session.family.may_create(found, classes):
+    if not family.may_create(found, settings.object_classes):
         raise MisconfiguredError(
             "{server} does not let the service account make accounts below {base}",
             cure="give the service account the rights that the README of the plug-in lists",

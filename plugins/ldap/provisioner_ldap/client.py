@@ -166,11 +166,31 @@ class LdapSession:
         answer, _ = self._ask(connection.bind, read_server_info=False)
         return answer
 
-    def read(self, dn: str, attributes: Iterable[str]) -> Entry:
-        """Read one entry. One that is not there, or not for us to see, holds nothing."""
+    def read(self, dn: str, attributes: Iterable[str], control: tuple[str, bytes] | None = None) -> Entry:
+        """Read one entry. One that is not there, or not for us to see, holds nothing.
+
+        Args:
+
+            dn: Its name.
+
+            attributes: What to read of it.
+
+            control: What else to ask for, by its identifier and value.
+        """
         wanted = [OBJECT_CLASS, *attributes]
+        controls = (
+            [build_control(control[0], criticality=False, value=control[1], encode_control_value=False)]
+            if control
+            else None
+        )
         answer, found = self._ask(
-            self._connection.search, dn, "(objectClass=*)", ldap3.BASE, ldap3.DEREF_NEVER, attributes=wanted
+            self._connection.search,
+            dn,
+            "(objectClass=*)",
+            ldap3.BASE,
+            ldap3.DEREF_NEVER,
+            attributes=wanted,
+            controls=controls,
         )
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             return Entry(dn)

@@ -138,7 +138,7 @@ class Sparse:
     def __init__(self, **root: tuple[bytes, ...]) -> None:
         self._root = Entry("", {"objectclass": (b"top",), **root})
 
-    def read(self, dn: str, _: object) -> Entry:
+    def read(self, dn: str, _: object, __: object = None) -> Entry:
         return self._root if not dn else Entry(dn, {"objectclass": (b"top",)})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefusedError
+from provisioner.core.api.errors import ConflictError, MisconfiguredError, RefusedError, SecretRefusedError
 from provisioner.core.api.messages import PasswordLimits, Presence
 from provisioner.core.model import Account, Outcome
 from provisioner.core.model.secret import Secret
@@ -101,6 +101,24 @@ def test_the_same_password_is_told_from_an_older_one(
     assert FAMILY.same_password(answer(code, message, policy)) is same
 
 
+@pytest.mark.parametrize(
+    ("entry_rights", "attribute_rights", "may"),
+    [
+        ("vadn", "objectClass:rsc, userPassword:rscwo, nsAccountLock:rscwo", True),
+        ("v", "userPassword:rscwo, nsAccountLock:rscwo", False),
+        ("vadn", "userPassword:none, nsAccountLock:rscwo", False),
+        ("vadn", "userPassword:rscwo, nsAccountLock:rsc", False),
+        ("", "", True),
+    ],
+)
+def test_effective_rights_are_read_as_far_as_they_are_shown(
+    entry_rights: str, attribute_rights: str, may: bool
+) -> None:
+    shown = {"entryLevelRights": entry_rights, "attributeLevelRights": attribute_rights} if entry_rights else {}
+
+    assert FAMILY.may_create(entry(**shown), ["inetOrgPerson"]) is may
+
+
 def test_without_a_look_at_the_policy_nothing_is_promised() -> None:
     judgement = FAMILY.judge(Entry(""), "ldap://a", policed=False)
 
@@ -178,6 +196,20 @@ class TestRealServer:
             "account_handover",
         }
         assert report.capabilities.facts["product"].startswith("389 Project")
+
+    def test_a_container_without_the_right_to_set_passwords_is_a_wrong_setting(
+        self, server: NsSlapd, administrator: Dirsrv389Administrator
+    ) -> None:
+        """Otherwise the first opening would show it."""
+        half = f"ou=half,{server.suffix}"
+        rule = f'(version 3.0; acl "half"; allow (all) userdn="ldap:///{server.bind_dn}";)'
+        administrator.add(half, ["organizationalUnit"], {"aci": f'(targetattr!="userPassword"){rule}'})
+
+        with (
+            closing(opened(server, base_dn=half)) as directory,
+            pytest.raises(MisconfiguredError, match=f"make accounts below {half}"),
+        ):
+            directory.check()
 
     def test_an_account_is_closed_and_opened_again(
         self, directory: Directory, account: Account, administrator: Dirsrv389Administrator

@@ -178,6 +178,10 @@ class Family(ABC):
         """Return the time of the server, if its root DSE shows it."""
         return None
 
+    def rights_control(self, bind_dn: str) -> tuple[str, bytes] | None:  # noqa: ARG002 - most have none
+        """Return the control, by its identifier and value, that asks for the rights of the service account."""
+        return None
+
     def may_create(self, base: Entry, classes: Collection[str]) -> bool:  # noqa: ARG002 - most show nothing
         """Tell whether the service account may make entries of these classes there, as far as that is shown."""
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 from typing import ClassVar
 
@@ -28,6 +29,9 @@ TOO_YOUNG = marked(
     "the password policy refuses a new password for some time after the last one, so a password that did not arrive"
     " cannot be replaced at once; set passwordMinAge to 0"
 )
+
+#: The control that asks for effective rights (draft-ietf-ldapext-acl-model).
+EFFECTIVE_RIGHTS = "1.3.6.1.4.1.42.2.27.9.5.2"
 
 #: Where the policy is that holds for all accounts, and the switch for hashed passwords.
 CONFIG = "cn=config"
@@ -56,6 +60,7 @@ class Dirsrv389(Family):
     switch: ClassVar[str] = "nsAccountLock"
     locks: ClassVar[tuple[str, ...]] = ("nsAccountLock",)
     shown: ClassVar[tuple[str, ...]] = ("pwdUpdateTime",)
+    rights: ClassVar[tuple[str, ...]] = (PASSWORD, "nsAccountLock")
     policy: ClassVar[tuple[str, ...]] = (
         _JUDGED,
         _MINIMUM_LENGTH,
@@ -120,6 +125,18 @@ class Dirsrv389(Family):
             dn=dn,
             reason=reason,
         )
+
+    def rights_control(self, bind_dn: str) -> tuple[str, bytes] | None:
+        """Ask for the effective rights, unless it is unknown who has logged in."""
+        return (EFFECTIVE_RIGHTS, f"dn:{bind_dn}".encode()) if bind_dn else None
+
+    def may_create(self, base: Entry, classes: Collection[str]) -> bool:  # noqa: ARG002 - no class has rights of its own
+        """See whether entries may be added, and passwords and the switch be written."""
+        entry, attributes = base.text("entryLevelRights"), base.text("attributeLevelRights")
+        if entry is None or attributes is None:
+            return True
+        written = dict(part.strip().partition(":")[::2] for part in attributes.split(","))
+        return "a" in entry and all("w" in written.get(name, "") for name in self.rights)
 
     def policy_places(self, policy_dn: str | None, root: Entry) -> tuple[str, ...]:  # noqa: ARG002 - it is the same everywhere
         """Look at a policy of its own first, and at the one that holds for all."""
