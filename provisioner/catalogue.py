@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
-from importlib import resources
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Self
 
 import attrs
 
+_OWN = Path(__file__).parent
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)[^{}]*\}")
 
 
@@ -61,25 +61,24 @@ class Catalogue:
 
 @cache
 def _messages(language: str, plugins: tuple[str, ...]) -> NullTranslations:
-    found = _read("provisioner", "provisioner", language)
+    found = _read(_OWN, "provisioner", language)
     for package in _packages(plugins) if language != "en" else ():
-        found.add_fallback(_read(package, package, language))
+        found.add_fallback(_read(_folder(package), package, language))
     return found
 
 
 @cache
 def _help_texts(language: str) -> NullTranslations:
-    return _read("provisioner", "help", language)
+    return _read(_OWN, "help", language)
 
 
-def _read(package: str, domain: str, language: str) -> NullTranslations:
-    """Return what a package has in a language: nothing, where there is no file or it is damaged.
+def _read(package: Path, domain: str, language: str) -> NullTranslations:
+    """Return what the folder of a package has in a language: nothing, where there is no file or it is damaged.
 
     Somebody is being told of an error, and another one must not hide it.
     """
     try:
-        folder = resources.files(package) / "locale" / language / "LC_MESSAGES"
-        with (folder / f"{domain}.mo").open("rb") as stream:
+        with (package / "locale" / language / "LC_MESSAGES" / f"{domain}.mo").open("rb") as stream:
             return GNUTranslations(stream)
     except Exception:
         return NullTranslations()
@@ -92,8 +91,16 @@ def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
 
     for entry in entry_points(group=ENTRY_POINT_GROUP) if plugins else ():
         package = entry.module.partition(".")[0]
-        if entry.name in plugins and package != "provisioner" and find_spec(package):
+        if entry.name in plugins and package != _OWN.name:
             yield package
+
+
+def _folder(package: str) -> Path:
+    """Return where a package is, without importing it."""
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
+    return Path(spec.origin).parent if spec and spec.origin else Path(package)
 
 
 def _places(template: str) -> set[str]:
