@@ -38,7 +38,6 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	$(BIN)/codespell --dictionary .codespell-retired-words --skip '*/glossary.md,*/test_glossary.py'
 	$(BIN)/pymarkdown scan --respect-gitignore --recurse .
 	@$(MAKE) --no-print-directory docs
 
@@ -76,7 +75,7 @@ clean:
 $(BIN)/python:
 	@bash .ci/venv $(VENV)
 
-# The installation compiles the translations; developers need not install again after each change.
+# The installation compiles the translations; developers need not install anew for each change of one.
 $(VENV)/.installed: pyproject.toml compile_messages.py $(TRANSLATIONS) | $(BIN)/python
 	$(PIP) install --editable .
 	@touch $@

@@ -27,6 +27,7 @@ from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.incidents import IncidentState, IncidentStep
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
+from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.services.health_check import CheckStatus
 from provisioner.services.installed_plugins import PluginState
 from provisioner.services.targets import Condition, SystemKind
@@ -53,6 +54,7 @@ ENUMERATIONS: list[type[StrEnum]] = [
     IncidentStep,
     Condition,
     SystemKind,
+    DifferenceKind,
 ]
 WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
 
@@ -174,7 +176,7 @@ class Domain:
         return catalog
 
     def update(self) -> None:
-        """Write it again."""
+        """Write it anew."""
         translations = self.translations()
         translations.update(self.template())
         written = BytesIO()

@@ -70,6 +70,7 @@ policy simulate --days 31
 policy confirm ab46 backups
 policy sweep
 target list
+reconcile
 target maintenance pys --until 2999-12-31T12:00
 (account close atama46)
 operation list

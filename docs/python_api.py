@@ -16,9 +16,11 @@ from provisioner.services.application import Application
 #: Which of the public names are for plug-ins; the hooks page describes them.
 FOR_PLUGINS = frozenset(
     {
+        "AccountPage",
         "AccountReport",
         "DeliveryReceipt",
         "DeliveryState",
+        "ListedAccount",
         "Outcome",
         "Presence",
         "Receipt",

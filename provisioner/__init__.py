@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     )
     from provisioner.core.api.fencing import require_lease
     from provisioner.core.api.hookspecs import hookimpl
-    from provisioner.core.api.messages import AccountReport, DeliveryReceipt, DeliveryState, Presence, Receipt
+    from provisioner.core.api.messages import (
+        AccountPage,
+        AccountReport,
+        DeliveryReceipt,
+        DeliveryState,
+        ListedAccount,
+        Presence,
+        Receipt,
+    )
     from provisioner.core.engine.plan import Initiator, Plan
     from provisioner.core.governance.roles import Role
     from provisioner.core.model import Account, OperationKind, OperationState, Outcome, Person, Unit
@@ -42,7 +50,16 @@ else:
         ),
         "core.api.fencing": ("require_lease",),
         "core.api.hookspecs": ("hookimpl",),
-        "core.api.messages": ("AccountReport", "DeliveryReceipt", "DeliveryState", "Presence", "Receipt"),
+        "core.api.messages": (
+            "AccountPage",
+            "AccountPage",
+            "AccountReport",
+            "DeliveryReceipt",
+            "DeliveryState",
+            "ListedAccount",
+            "Presence",
+            "Receipt",
+        ),
         "core.engine.plan": ("Initiator", "Plan"),
         "core.governance.roles": ("Role",),
         "core.model": ("Account", "OperationKind", "OperationState", "Outcome", "Person", "Unit"),
@@ -73,6 +90,7 @@ else:
 
 __all__ = [
     "Account",
+    "AccountPage",
     "AccountReport",
     "Application",
     "CheckResult",
@@ -83,6 +101,7 @@ __all__ = [
     "HealthCheck",
     "Initiator",
     "InputError",
+    "ListedAccount",
     "NotReadyError",
     "OperationKind",
     "OperationState",

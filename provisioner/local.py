@@ -1,7 +1,7 @@
 """The plug-in ``local``: a directory in a file, for trying things out where there is no directory server.
 
 It keeps salted hashes, knows enabled from disabled, and can be asked whether a password logs in. Nothing else can log
-in against it, so it replaces a mail directory in the demo and in first steps, not in production.
+in against it, so it stands in for a mail directory in the demo and in first steps, not in an office.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from provisioner.core.api.errors import MissingError, SecretRefusedError, Unavai
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     Capabilities,
     CloseAccount,
     CreateAccount,
     DeleteAccount,
     HandOver,
+    ListedAccount,
     Presence,
     ProbeAccount,
     Receipt,
@@ -40,6 +42,11 @@ CREATE TABLE IF NOT EXISTS entries (
     login TEXT PRIMARY KEY, mail TEXT NOT NULL, holder TEXT, hash TEXT NOT NULL, enabled INTEGER NOT NULL
 ) WITHOUT ROWID
 """
+
+
+_SELECT = "SELECT login, mail, holder, hash, enabled FROM entries"
+#: How many accounts a page of the list has.
+_PAGE = 1000
 
 
 @attrs.frozen(kw_only=True)
@@ -113,11 +120,25 @@ class LocalDirectory:
         )
 
     @hookimpl
+    def account_list(self) -> Iterator[AccountPage]:
+        """Read the entries page by page, in the order of their logins."""
+        last = ""
+        while rows := self._entries_after(last):
+            yield AccountPage(accounts=tuple(map(_listed, rows)))
+            last = rows[-1].login
+        yield AccountPage(is_last=True)
+
+    @hookimpl
     def target_check(self) -> TargetReport:
         """Open the file."""
         with self._transaction():
             changes = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
             return TargetReport(capabilities=Capabilities(undoes=changes, facts={"file": str(self._database)}))
+
+    def _entries_after(self, login: str) -> list[_LocalAccount]:
+        with self._transaction() as connection:
+            rows = connection.execute(f"{_SELECT} WHERE login > ? ORDER BY login LIMIT ?", [login, _PAGE]).fetchall()
+        return [_account(row) for row in rows]
 
     def _replace(self, login: str, change: Change) -> Receipt:
         with self._transaction() as connection:
@@ -150,10 +171,18 @@ class LocalDirectory:
 
 
 def _read(connection: sqlite3.Connection, login: str) -> _LocalAccount | None:
-    row = connection.execute(
-        "SELECT login, mail, holder, hash, enabled FROM entries WHERE login = ?", [login]
-    ).fetchone()
-    return _LocalAccount(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+    row = connection.execute(f"{_SELECT} WHERE login = ?", [login]).fetchone()
+    return _account(row) if row else None
+
+
+def _account(row: tuple[str, str, str | None, str, int]) -> _LocalAccount:
+    login, mail, holder, hashed, enabled = row
+    return _LocalAccount(login, mail, holder, hashed, bool(enabled))
+
+
+def _listed(entry: _LocalAccount) -> ListedAccount:
+    presence = Presence.ENABLED if entry.enabled else Presence.DISABLED
+    return ListedAccount(login=entry.login, presence=presence, holder=entry.holder, attributes={"mail": entry.mail})
 
 
 def _write(connection: sqlite3.Connection, login: str, entry: _LocalAccount | None) -> None:
@@ -177,7 +206,7 @@ def _hash(secret: Secret) -> str:
     from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
     if not _fits(secret):
-        raise SecretRefusedError("a password can have at most {most} characters and no NUL", most=_LONGEST)
+        raise SecretRefusedError("a password has at most {most} characters, and NUL is none of them", most=_LONGEST)
     return str(pbkdf2_sha256.hash(secret.reveal()))
 
 

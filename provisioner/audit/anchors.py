@@ -1,4 +1,4 @@
-"""Anchors: heads of the audit log, stored where persons who can change the store can't change them."""
+"""Anchors: heads of the audit log, written down where whoever can change the store cannot change them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read_anchors(file: Path) -> list[Head]:
             anchors.append(parse_anchor(line))
         except ValueError:
             if line.strip() and not line.startswith("#"):
-                problems.append(_problem(file, number, Text("it is not an anchor, such as 12:9f86d0… with 64 digits")))
+                problems.append(_problem(file, number, Text("it is no anchor, such as 12:9f86d0… with 64 digits")))
     if problems:
         raise InputError(problems)
     return anchors

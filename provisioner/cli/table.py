@@ -163,6 +163,9 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     "operation": _OPERATION,
     "resume": CommandSpec("Finish interrupted operations.", "provisioner.cli.commands.runs:resume"),
     "target": _TARGET,
+    "reconcile": CommandSpec(
+        "Compare the known accounts with the accounts on the targets.", "provisioner.cli.commands.reconcile:command"
+    ),
     "audit": _AUDIT,
     "plugins": CommandSpec(
         "List plug-ins, their capabilities and their commands.", "provisioner.cli.commands.plugins:command"

@@ -19,7 +19,7 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
 from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.engine.plan import Naming
-from provisioner.core.gateways.gateway import CHANNEL_HOOKS, TARGET_HOOKS
+from provisioner.core.gateways.gateway import CHANNEL_HOOKS, LIST, TARGET_HOOKS
 from provisioner.core.governance.protection import Pattern
 from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.quotations import toml_problem
@@ -226,7 +226,7 @@ def _hooks(expected: Sequence[str]) -> Callable[[object, object, Iterable[str]],
         for hook in value:
             if hook not in expected:
                 raise ConfigurationError(
-                    "{hook} is not a hook that 'cannot' can list; these are: {expected}",
+                    "{hook} is no hook that can be left out; these are: {expected}",
                     hook=visible(hook),
                     expected=", ".join(expected),
                 )
@@ -247,7 +247,7 @@ class _TargetHead(_SystemHead):
     """A system that has the accounts."""
 
     #: The hooks that the plug-in does not implement. Their work is not done on this target and not reported as done.
-    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(TARGET_HOOKS))
+    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks((*TARGET_HOOKS, LIST)))
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,7 @@ def find(reference: str, folder: Path) -> Secret:
 
     ``env:NAME`` is an environment variable, ``file:PATH`` the first line of a file (a relative path starts at
     *folder*), ``keyring:SERVICE/USER`` an entry of the system's key ring. ``plain:TEXT`` is the text itself, for
-    tests: everybody who can read the configuration can read it.
+    tests: whoever can read the configuration can read it.
 
     Raises:
 
@@ -33,15 +33,15 @@ def find(reference: str, folder: Path) -> Secret:
     }
     if not colon or scheme not in finders:
         raise ConfigurationError(
-            "give the secret by reference: {references}",
-            cure="remove the secret from the file and write a reference here",
+            "a secret is given by reference, as {references}",
+            cure="move the secret out of the file and name the place here",
             references=REFERENCES,
         )
     value = finders[scheme](place)
     if not value:
         raise ConfigurationError(
-            "{place} is empty",
-            cure="store the secret there, or use another reference",
+            "there is nothing in {place}",
+            cure="put the secret there, or name another place",
             place=reference if scheme != "plain" else "plain:",
         )
     return Secret(value)
@@ -63,7 +63,7 @@ def _first_line(path: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             "the file {path} with a secret cannot be read: {error}",
-            cure="write the secret into its first line, and give this user read access",
+            cure="put the secret into its first line, and let this user read it",
             path=path,
             error=type(error).__name__,
         ) from None

@@ -33,6 +33,7 @@ from provisioner.services.operations import Operations
 from provisioner.services.parts import plugins_only
 from provisioner.services.persons import Persons
 from provisioner.services.policy import Deadlines
+from provisioner.services.reconcile import Reconcile
 from provisioner.services.runs import Runs
 from provisioner.services.targets import Targets
 from provisioner.services.units import Units
@@ -77,7 +78,7 @@ class Application:
 
     @property
     def held_runs(self) -> HeldRuns:
-        """Releases and discards held runs."""
+        """Releases and discards runs that the mass-change limit holds back."""
         return HeldRuns(engine=self.engine, store=self.store, authority=self.authority, runs=self.runs)
 
     @property
@@ -178,6 +179,18 @@ class Application:
             authority=self.authority,
             record=self.record,
             make_plugins=lambda: plugins_only(self.config, now=self.now),
+            now=self.now,
+        )
+
+    @property
+    def reconcile(self) -> Reconcile:
+        """Compares targets with the journal."""
+        return Reconcile(
+            plugins=self.plugins,
+            store=self.store,
+            authority=self.authority,
+            retry=self.engine.context.retry,
+            record=self.record,
             now=self.now,
         )
 

@@ -252,7 +252,7 @@ class Deadlines:
             yield account, self.policy.evaluate(account, units[account.unit], marks.get(account.login, ()))
 
     def _may(self, account: Account, unit: Unit, action: Action) -> bool:
-        """Return whether a policy may do this at all: protected accounts are never changed."""
+        """Say whether a policy may do this at all: protected accounts are left alone."""
         if action not in KIND_OF_ACTION:
             return True
         question = AuthorizeOperation(

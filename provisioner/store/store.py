@@ -33,6 +33,7 @@ from provisioner.store.operations import StoredOperations
 from provisioner.store.persons import StoredPersons
 from provisioner.store.role_assignments import StoredRoleAssignments
 from provisioner.store.schedule import StoredSchedule
+from provisioner.store.sightings import StoredSightings
 from provisioner.store.units import StoredUnits
 
 #: How long an account stays held when its process stops renewing the lease.
@@ -86,6 +87,7 @@ class Store:
         self.clock = StoredClock(database)
         self.health = StoredHealth(database)
         self.maintenance = StoredMaintenance(database)
+        self.sightings = StoredSightings(database)
         self.ids = StoredIds(database)
         self.audit_log = AuditLogReader(database)
         self._leases = Leases(owner=new_owner(), now=now, ttl=lease_ttl, clock=elapsed)

@@ -1,7 +1,7 @@
 """A private Dovecot for tests: mailboxes that open with a log-in at a private directory, or with a passwd-file.
 
 It serves IMAP on loopback from a temporary folder, asks the directory with a bind as the user (``auth_bind``), and has
-a mailbox for each user who logs in::
+a mailbox for whoever gets in::
 
     with Slapd() as directory, Dovecot(directory=directory) as mail:
         mail.logs_in("ab46", password)
@@ -171,7 +171,7 @@ class Dovecot(PrivateServer):
                 return state == "OK"
         if "AUTHENTICATIONFAILED" in answer:
             return False
-        raise ConfigurationError("the mail server could not test the log-in: {answer}", answer=answer)
+        raise ConfigurationError("the mail server could not tell: {answer}", answer=answer)
 
     def log(self) -> str:
         """Return what the server has written to its log so far."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -39,6 +39,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     ChannelReport,
     CheckChannel,
@@ -68,7 +69,7 @@ class Fault(StrEnum):
     REFUSE = "refuse"
     #: It does not like the password.
     REFUSE_SECRET = "refuse_secret"  # noqa: S105 - the name of a fault
-    #: The system limits the rate.
+    #: It asks to be left alone for a moment.
     THROTTLE = "throttle"
     #: It cannot be reached; nothing is sent.
     CANNOT_CONNECT = "cannot_connect"
@@ -176,9 +177,9 @@ class Faults:
             Fault.REFUSE: RefusedError("it is against the rules here"),
             Fault.REFUSE_SECRET: SecretRefusedError("the password is in the history"),
             Fault.CANNOT_CONNECT: UnavailableError("connection refused"),
-            Fault.LOSE_REQUEST: UnknownOutcomeError("no answer within the timeout"),
-            Fault.APPLY_AND_LOSE_ANSWER: UnknownOutcomeError("no answer within the timeout"),
-            Fault.CUT_ANSWER: UnknownOutcomeError("the answer is incomplete"),
+            Fault.LOSE_REQUEST: UnknownOutcomeError("no answer within the time-out"),
+            Fault.APPLY_AND_LOSE_ANSWER: UnknownOutcomeError("no answer within the time-out"),
+            Fault.CUT_ANSWER: UnknownOutcomeError("the answer broke off"),
             Fault.MISCONFIGURED: MisconfiguredError("wrong credentials"),
         }[fault]
 
@@ -238,6 +239,13 @@ class FaultTarget:
         """Probe, or fail."""
         report: AccountReport = self.faults.run("account_probe", lambda: self.inner.account_probe(request), request)
         return report
+
+    @hookimpl
+    def account_list(self) -> Iterator[AccountPage]:
+        """List page by page, or fail at a page."""
+        pages: Iterator[AccountPage] = self.inner.account_list()
+        while page := self.faults.run("account_list", lambda: next(pages, None), None):
+            yield page
 
     @hookimpl
     def target_check(self, request: CheckTarget) -> TargetReport:

@@ -1,7 +1,7 @@
 """A target and a channel that live in memory and behave as the contract says.
 
 They serve as the example of a complete plug-in, as the reference that the contract suite is held against, and as the
-replacement of real systems in test harnesses. In a configuration they are the plug-in ``memory``; what is in memory is
+stand-in for real systems in test harnesses. In a configuration they are the plug-in ``memory``; what is in memory is
 gone when the command ends.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import attrs
@@ -19,6 +19,7 @@ from provisioner.core.api.errors import MissingError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     Capabilities,
     ChannelReport,
@@ -31,6 +32,7 @@ from provisioner.core.api.messages import (
     DeliveryReceipt,
     DeliveryState,
     HandOver,
+    ListedAccount,
     Presence,
     ProbeAccount,
     ProbeDelivery,
@@ -59,6 +61,15 @@ class _MemoryAccount:
 
 def _digest(secret: Secret, salt: bytes) -> bytes:
     return hashlib.sha256(salt + secret.reveal().encode()).digest()
+
+
+#: How many accounts a page of the list has.
+PAGE = 1000
+
+
+def _listed(login: str, entry: _MemoryAccount) -> ListedAccount:
+    presence = Presence.ENABLED if entry.enabled else Presence.DISABLED
+    return ListedAccount(login=login, presence=presence, holder=entry.holder, lock="locked" if entry.locked else "")
 
 
 def _entry(holder: str | None, secret: Secret, *, enabled: bool) -> _MemoryAccount:
@@ -128,6 +139,15 @@ class MemoryTarget:
             secret_accepted=entry.lets_in(request.secret) if request.secret else None,
             attributes={"holder": entry.holder or ""},
         )
+
+    @hookimpl
+    def account_list(self) -> Iterator[AccountPage]:
+        """List all, in pages."""
+        with self._lock:
+            entries = list(self._entries.items())
+        for start in range(0, len(entries), PAGE):
+            yield AccountPage(accounts=tuple(_listed(*item) for item in entries[start : start + PAGE]))
+        yield AccountPage(is_last=True)
 
     @hookimpl
     def target_check(self) -> TargetReport:

@@ -63,7 +63,7 @@ class TestCheck:
         assert (answer.code, _status(answer)["authority"]) == (2, "problem")
 
     def test_warns_of_a_secret_in_the_configuration(self, office: Office) -> None:
-        """``plain:`` forces it, and the person who reads the file reads the secret."""
+        """``plain:`` forces it, and whoever reads the file reads the secret."""
         text = (
             '[channels.pys]\nplugin = "pys"\nurl = "https://pys.example"\n[channels.pys.more]\nkey = "plain:geheim"\n'
         )
@@ -90,7 +90,7 @@ class TestCheck:
         assert office.type("check").code == 2
 
     def test_of_both_exits_with_2(self, office: Office) -> None:
-        """Somebody has to fix something, whatever comes back by itself."""
+        """Somebody has to mend something, whatever comes back by itself."""
         office.faults("posta").on("target_check", Fault.CANNOT_CONNECT)
         office.faults("sms").on("channel_check", Fault.MISCONFIGURED)
 
@@ -159,8 +159,8 @@ class TestCheck:
 
         found = {one["name"]: one for one in answer.json["items"]}
         assert answer.code == 0
-        assert found["rules.passwords"]["message"] == "applies to all units"
-        assert found["rules.schools"]["message"] == "applies to units of kind school under ar-ge"
+        assert found["rules.passwords"]["message"] == "holds everywhere"
+        assert found["rules.schools"]["message"] == "holds for units of kind school under ar-ge"
         assert (found["rules.lost"]["status"], found["rules.lost"]["message"]) == (
             "warning",
             "there is no unit arge, il",
@@ -202,8 +202,8 @@ class TestCheck:
             "posta (b)": "warning",
             "posta (c)": "warning",
         }
-        assert "it expires on" in found["posta (b)"][1]
-        assert "expired on" in found["posta (c)"][1]
+        assert "it runs out on" in found["posta (b)"][1]
+        assert "ran out on" in found["posta (c)"][1]
 
     def test_shows_what_the_plugins_warn_of(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport(warnings=("the certificate ends",)))
@@ -229,7 +229,7 @@ class TestCheck:
         [said] = [
             one["message"] for one in answer.json["items"] if one["name"] == "targets.pys" and one["status"] != "ok"
         ]
-        assert "after 20 days, but the rules keep them for 30" in said
+        assert "for 20 days, and the rules leave them in force for 30" in said
 
     def test_a_target_that_would_refuse_every_password_does_not_work(
         self, office: Office, monkeypatch: pytest.MonkeyPatch

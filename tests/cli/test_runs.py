@@ -169,7 +169,7 @@ class TestResume:
     """``resume``."""
 
     def test_finishes_what_was_stuck_as_soon_as_it_is_asked(self, office: Office) -> None:
-        """A person who fixed the target does not want to wait for the next try."""
+        """Whoever mended the target does not want to wait for the next try."""
         office.faults("pys").on("account_create", Fault.MISCONFIGURED)
         office.type("unit", "open", "il-mem")
         office.faults("pys").clear()
@@ -335,7 +335,7 @@ class TestOneAccountOfAList:
         assert "1001" in refused["reason"]
         assert "provisioner handover arge46" in refused["cure"]
         told = office.type("unit", "open", *CODES).out
-        assert "arge46: refused: its handover is not finished" in told
+        assert "arge46: refused: its handover has not ended" in told
         assert told.splitlines()[-1].endswith("1 refused")
 
 

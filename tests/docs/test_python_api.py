@@ -43,6 +43,7 @@ def test_the_services_are_those_of_the_page() -> None:
         "incidents",
         "operations",
         "persons",
+        "reconcile",
         "runs",
         "targets",
         "units",

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -66,6 +66,9 @@ _PORTS = {"ldap": 389, "ldaps": 636}
 _POLICY_CONTROL = [build_control(ppolicy.OID, criticality=False, value=None)]
 
 _SUBSCHEMA, _ATTRIBUTE_TYPES, _OBJECT_CLASSES = "subschemaSubentry", "attributeTypes", "objectClasses"
+
+#: The control that reads a list in pages (RFC 2696), and how many entries a page has.
+_PAGED, PAGE_SIZE = "1.2.840.113556.1.4.319", 500
 
 #: The login of no account. How a server answers a change of its entry shows whether it takes changes.
 _NAMELESS = "provisioner asks whether this server takes changes"
@@ -219,6 +222,39 @@ class LdapSession:
             self._succeeded(answer)
         return next((result["dn"] for result in found if result["type"] == "searchResEntry"), None)
 
+    def pages(self, base: str, test: str, attributes: Iterable[str]) -> Iterator[list[Entry]]:
+        """Read the entries directly below *base* that match a filter, page by page (RFC 2696).
+
+        Args:
+
+            base: The entry above them. If it does not exist, that is an error, and not an empty list.
+
+            test: The filter.
+
+            attributes: What to read of each.
+
+        Raises:
+
+            TargetError: A page was refused, or did not come. What came before is not all.
+        """
+        wanted = [OBJECT_CLASS, *attributes]
+        cookie: bytes | None = b""
+        while cookie is not None:
+            answer, found = self._ask(
+                self._connection.search,
+                base,
+                test,
+                ldap3.LEVEL,
+                ldap3.DEREF_NEVER,
+                attributes=wanted,
+                paged_size=PAGE_SIZE,
+                paged_criticality=True,
+                paged_cookie=cookie,
+            )
+            self._succeeded(answer)
+            yield [self._entry(result, wanted) for result in found if result["type"] == "searchResEntry"]
+            cookie = self._connection.result["controls"][_PAGED]["value"]["cookie"] or None
+
     def schema(self) -> Schema:
         """Return what the server calls things. It is read once.
 
@@ -237,6 +273,10 @@ class LdapSession:
                 )
             self._schema = Schema.parse(entry[_ATTRIBUTE_TYPES], entry[_OBJECT_CLASSES])
         return self._schema
+
+    def _entry(self, result: Mapping[str, Any], asked: Iterable[str]) -> Entry:
+        values = {name.lower(): tuple(held) for name, held in result["raw_attributes"].items()}
+        return Entry(result["dn"], self._as_asked(values, asked))
 
     def _as_asked(
         self, found: Mapping[str, tuple[bytes, ...]], asked: Iterable[str]
@@ -292,8 +332,8 @@ class LdapSession:
         answer = self._change(dn, send)
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             raise MisconfiguredError(
-                "{server} has no parent entry for {dn}",
-                cure="create the entry in base_dn, or correct the name",
+                "{server} has no entry below which {dn} could stand",
+                cure="make the entry that base_dn names, or correct the name",
                 server=self.server,
                 dn=dn,
             )
@@ -390,7 +430,7 @@ class LdapSession:
         if answer.code == results.RESULT_OBJECT_CLASS_VIOLATION and blank:
             raise RefusedError(
                 "{server} answered: {answer}; without a value are {blank}",
-                cure="give the unit and its holder the names that the attributes of the target need",
+                cure="give the unit and its holder the names that the attributes of the target are made of",
                 server=answer.server,
                 answer=str(answer),
                 blank=", ".join(blank),
@@ -516,9 +556,7 @@ class LdapClient:
         )
 
     def _server(self, address: str, port: int | None, tls: _StrictTls | None, *, ldaps: bool) -> Any:
-        """Describe one address, separately for each connection, because ldap3 keeps the state of the connection in
-        it.
-        """
+        """Describe one address, anew for each connection, because ldap3 keeps the state of the connection in it."""
         return ldap3.Server(
             address,
             port=port,
@@ -569,7 +607,7 @@ def _addresses(host: str, port: int, url: str) -> list[str]:
     except OSError as error:
         raise UnavailableError(
             "the name of {server} cannot be resolved: {reason}",
-            cure="correct urls, or check that the name service answers",
+            cure="correct urls, or see that the name service answers",
             server=url,
             reason=error.strerror,
         ) from None

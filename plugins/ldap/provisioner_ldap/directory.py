@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from weakref import WeakValueDictionary
@@ -18,6 +18,7 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     CloseAccount,
     CreateAccount,
@@ -36,6 +37,7 @@ from provisioner_ldap.checkup import check_all
 from provisioner_ldap.client import LdapClient, LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry, placeholders, rendered
 from provisioner_ldap.families.base import STRUCTURAL_CLASS, Family
+from provisioner_ldap.listing import account_filter, listed
 from provisioner_ldap.names import entry_dn
 from provisioner_ldap.pool import Pool, Servers
 from provisioner_ldap.ppolicy import PolicyError
@@ -130,6 +132,20 @@ class Directory:
             # The server on which the password was tried takes no changes, so it may not know it yet.
             trial = self._try(dn, request.secret)
         return trial.report if trial and trial.report else report
+
+    def accounts(self) -> Iterator[AccountPage]:
+        """Read the accounts below every base, at a server that takes changes. The last page says that all came."""
+        test, family = account_filter(self.settings), self._family
+        operational = dict.fromkeys([self.settings.rdn, *self.settings.attributes, *family.shown, *family.locks])
+        with self._sessions.lend() as session:
+            for base in self.settings.bases:
+                session.expect_changes(base)
+                for entries in session.pages(base, test, operational):
+                    now = self.now()
+                    yield AccountPage(
+                        accounts=tuple(listed(entry, base, self.settings, family, now) for entry in entries)
+                    )
+        yield AccountPage(is_last=True)
 
     def check(self) -> TargetReport:
         """Log in as the service account to every server, and see that everything is there that the changes need."""
@@ -295,7 +311,7 @@ class Directory:
                 dn=dn,
             )
         return ConflictError(
-            "{dn} cannot be created, because another entry has its login or mail address: {other}",
+            "{dn} cannot be made, because another entry has its login or mail address: {other}",
             cure="rename that entry, or give the account another login",
             dn=dn,
             other=other,

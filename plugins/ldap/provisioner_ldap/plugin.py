@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import attrs
 
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     CloseAccount,
     CreateAccount,
@@ -64,6 +66,11 @@ class Ldap:
     def account_probe(self, request: ProbeAccount) -> AccountReport:
         """Try to log in, or read the entry."""
         return self._directory().probe(request)
+
+    @hookimpl
+    def account_list(self) -> Iterator[AccountPage]:
+        """Read the entries page by page."""
+        return self._directory().accounts()
 
     @hookimpl
     def target_check(self) -> TargetReport:

@@ -52,7 +52,7 @@ class Undo:
 
 @attrs.define(eq=False)
 class Rewrite:
-    """A change of one entry in several steps. If one of them fails, those before it are rolled back."""
+    """A change of one entry in several steps. If one of them fails, those before it are taken back."""
 
     session: LdapSession
     family: Family
@@ -78,7 +78,7 @@ class Rewrite:
             self.undo.run(self.session)
         except TargetError as second:
             raise UnknownOutcomeError(
-                "{dn} is partly changed: {error}; and it could not be restored: {second}",
+                "{dn} is half changed: {error}; and it could not be taken back: {second}",
                 dn=self.former.dn,
                 error=error.text,
                 second=second.text,

@@ -7,6 +7,7 @@ travel in bodies and headers and never in an address, which ends up in logs.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self, TypeVar
@@ -108,13 +109,20 @@ class PysClient:
             answer = self._ask("GET", _account(login))
         except MissingError:
             return None
-        return PysAccount(
-            login=answer.take_same("login", login),
-            unit=answer.take("unit", str),
-            holder=answer.take_if_any("holder"),
-            enabled=answer.take("enabled", bool),
-            changed_at=answer.take("changed_at", str),
-        )
+        answer.take_same("login", login)
+        return _read(answer)
+
+    def accounts(self) -> Iterator[tuple[list[PysAccount], bool]]:
+        """Yield all accounts in parts, each with whether it is the last one."""
+        after, complete = "", False
+        while not complete:
+            answer = self._ask("POST", "/accounts", after=after)
+            found, complete = list(map(_read, answer.take_all("accounts"))), answer.take("complete", bool)
+            last = found[-1].login if found else ""
+            if not complete and last <= after:
+                raise lost("a part of the accounts that leads nowhere", writing=False)
+            yield found, complete
+            after = last
 
     def log_in(self, login: str, password: Secret) -> bool:
         """Return whether PYS lets this login in with this password, like its log-in page does."""
@@ -170,8 +178,8 @@ class PysClient:
         key = self._api_key.reveal()
         if not (key.isascii() and key.isprintable()):
             raise MisconfiguredError(
-                "the API key contains characters that cannot be sent",
-                cure="check that 'api_key' refers to the key only, without quotes, accents or line breaks",
+                "the API key has characters that cannot be sent",
+                cure="see that 'api_key' leads to the key alone, without quotes, accents or line breaks",
             )
         return Secret.around(f"Bearer {key}")
 
@@ -199,6 +207,12 @@ class _Document:
             raise lost(f"no proper {key}", writing=self._writing)
         return value
 
+    def take_all(self, key: str) -> Iterator[_Document]:
+        for document in self.take(key, list):
+            if not isinstance(document, dict):
+                raise lost(f"no proper {key}", writing=self._writing)
+            yield _Document(document=document, writing=self._writing)
+
     def take_if_any(self, key: str) -> str | None:
         return self.take(key, str) or None if self._document.get(key) is not None else None
 
@@ -207,6 +221,16 @@ class _Document:
         if self.take(key, str) != expected:
             raise lost(f"another {key}", writing=self._writing)
         return expected
+
+
+def _read(document: _Document) -> PysAccount:
+    return PysAccount(
+        login=document.take("login", str),
+        unit=document.take("unit", str),
+        holder=document.take_if_any("holder"),
+        enabled=document.take("enabled", bool),
+        changed_at=document.take("changed_at", str),
+    )
 
 
 def _account(login: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
@@ -14,6 +14,7 @@ import attrs
 from provisioner.core.api.errors import MissingError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     Capabilities,
     CheckTarget,
@@ -23,6 +24,7 @@ from provisioner.core.api.messages import (
     DeleteAccount,
     FindPerson,
     HandOver,
+    ListedAccount,
     Presence,
     ProbeAccount,
     Receipt,
@@ -37,7 +39,7 @@ from provisioner_pys.settings import PysSettings
 if TYPE_CHECKING:
     from provisioner_pys.client import PysChange, PysClient
 
-#: The hooks whose change PYS can undo.
+#: The hooks whose change PYS can take back.
 CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
 
 
@@ -123,6 +125,24 @@ class Pys:
             secret_accepted=refused,
             attributes={"unit": account.unit, "holder": account.holder or "", "changed_at": account.changed_at},
         )
+
+    @hookimpl
+    def account_list(self) -> Iterator[AccountPage]:
+        """Ask PYS for all accounts, a part at a time."""
+        for accounts, is_last in self._connected().accounts():
+            yield AccountPage(
+                accounts=tuple(
+                    ListedAccount(
+                        login=account.login,
+                        presence=Presence.ENABLED if account.enabled else Presence.DISABLED,
+                        reference=account.login,
+                        holder=account.holder or "",
+                        attributes={"unit": account.unit},
+                    )
+                    for account in accounts
+                ),
+                is_last=is_last,
+            )
 
     @hookimpl
     def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002 - the hook's argument

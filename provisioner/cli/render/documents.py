@@ -36,7 +36,7 @@ def operation_document(operation: Operation, said: Callable[[Text], str]) -> Doc
         "created_at": iso(operation.created_at),
         "finished_at": iso(operation.finished_at),
         "next_try_at": iso(operation.next_try_at),
-        "error": _error(operation.error, said),
+        "error": error_document(operation.error, said),
         "steps": [_step(step, said) for step in operation.steps],
     }
 
@@ -91,7 +91,7 @@ def person_document(person: Person, mobile: str | None) -> Document:
 def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
     """Return the record of a handover, with the SHA-256 of all its other fields.
 
-    The hash is over canonical JSON: keys sorted, no spaces, UTF-8. A person who has the record can show that it is
+    The hash is over canonical JSON: keys sorted, no spaces, UTF-8. Whoever keeps the record can so show that it is
     the one that was given out. A masked record has no hash.
 
     Args:
@@ -121,7 +121,7 @@ def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
 
 
 def grant_document(grant: RoleAssignment) -> Document:
-    """Return a role of a person, or of a delegate."""
+    """Return a role that somebody has, of himself or for somebody else."""
     return {
         "id": grant.id,
         "person": grant.person,
@@ -185,11 +185,19 @@ def _step(step: Step, said: Callable[[Text], str]) -> Document:
         "hook": step.hook,
         "outcome": step.outcome.value if step.outcome else None,
         "attempts": step.attempts,
-        "error": _error(step.error, said),
+        "error": error_document(step.error, said),
     }
 
 
-def _error(error: StepError | None, said: Callable[[Text], str]) -> Document | None:
+def error_document(error: StepError | None, said: Callable[[Text], str]) -> Document | None:
+    """Return an error; ``None`` if there is none.
+
+    Args:
+
+        error: The error.
+
+        said: Returns a message in the language asked for.
+    """
     if error is None:
         return None
     return {"class": error.name, "message": said(error.message), "cure": said(error.cure)}

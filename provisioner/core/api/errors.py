@@ -25,6 +25,7 @@
         │   │       ├── QuarantinedError    it failed for so long that a person has to resume it
         │   │       └── InMaintenanceError  it is in maintenance
         │   ├── ThrottledError      it limits the rate of requests
+        │   ├── PartialListError    a list ended before the target declared its end
         │   └── NotAppliedError     a probe showed that the change did not happen
         ├── UnknownOutcomeError     the request was sent and no answer arrived: probe before anything else
         │   └── PluginDefectError   the plug-in raised something that is not a TargetError
@@ -303,6 +304,12 @@ class ThrottledError(TransientError):
         super().__init__(message, cure=cure, **values)
         rest = None if retry_after is None else min(retry_after, LONGEST_REST.total_seconds())
         self.retry_after = None if rest is None or math.isnan(rest) else max(0.0, rest)
+
+
+class PartialListError(TransientError):
+    """A list ended before the target declared its end. Nothing can be concluded from what is not in it."""
+
+    retryable = False
 
 
 class NotAppliedError(TransientError):

@@ -37,7 +37,7 @@ the error that this raises. `provisioner.net.http` calls it for you.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from provisioner.core.api.errors import Denial
     from provisioner.core.api.events import Event
     from provisioner.core.api.messages import (
+        AccountPage,
         AccountReport,
         AskClearance,
         AuthorizeOperation,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         DeliveryReceipt,
         FindPerson,
         HandOver,
+        ListAccounts,
         PasswordPolicy,
         ProbeAccount,
         ProbeDelivery,
@@ -263,6 +265,32 @@ def account_probe(request: ProbeAccount) -> AccountReport:
 
     Called: after every change, to verify it, and after every lost answer; repeatedly if necessary. It changes nothing
     and must not lock the account: at most one log-in for each call.
+    """
+
+
+@hookspec(firstresult=True)
+def account_list(request: ListAccounts) -> Iterator[AccountPage]:
+    """Return the accounts that exist in the part of the target that the product manages, page by page.
+
+    Optional. Without it, the target's accounts can't be compared with what the product knows.
+
+    Args:
+
+        request: Empty at present.
+
+    Returns:
+
+        An iterator of pages with up to some thousand accounts each, in any order. The last one, and no other, has
+        ``is_last``; set it only if the target itself declared the end. The caller may stop earlier.
+
+    Raises:
+
+        TransientError: The target can't answer now. It can be raised for each page.
+
+        MisconfiguredError: The product's credentials or settings are wrong, or don't allow a complete list.
+
+    Called: by ``provisioner reconcile``, once for each run. It changes nothing and logs in to no account. Memory must
+    not grow with the number of accounts. Each page counts as one call, with the target's timeout.
     """
 
 

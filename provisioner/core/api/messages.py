@@ -221,6 +221,38 @@ class AccountReport:
 
 
 @attrs.frozen(kw_only=True)
+class ListAccounts:
+    """List the accounts of the target."""
+
+
+@attrs.frozen(kw_only=True)
+class ListedAccount:
+    """An account in the list of a target."""
+
+    #: The login, as the target stores it.
+    login: str
+    #: ``ENABLED`` or ``DISABLED``; ``None`` if the target can't determine it.
+    presence: Presence | None
+    #: The target's name of the account, for example a DN.
+    reference: str | None = None
+    #: The ID of the holder that the target stores; ``None`` if it stores none.
+    holder: str | None = None
+    #: What the target knows of the account, for people. Never a password or its hash.
+    attributes: Mapping[str, str] = attrs.field(factory=dict)
+    #: What prevents an enabled account from logging in, for example a lockout; empty if nothing does.
+    lock: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class AccountPage:
+    """A part of the list of a target's accounts."""
+
+    accounts: tuple[ListedAccount, ...] = ()
+    #: Whether the target declared that nothing follows. A list that ends without such a page is incomplete.
+    is_last: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class Capabilities:
     """What a target can do, as it declares at run time.
 

@@ -10,11 +10,11 @@ suspended.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 import attrs
 import pluggy
@@ -24,6 +24,7 @@ from provisioner.core.api.errors import (
     DryRunError,
     LeaseLostError,
     OmittedError,
+    PartialListError,
     PluginDefectError,
     ProvisionerError,
     RefusedError,
@@ -34,6 +35,7 @@ from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.kinds import HOOKS
 from provisioner.core.api.messages import (
     AccountChange,
+    AccountPage,
     AccountReport,
     ChannelReport,
     CheckChannel,
@@ -42,6 +44,8 @@ from provisioner.core.api.messages import (
     DeliverSecret,
     DeliveryReceipt,
     FindPerson,
+    ListAccounts,
+    ListedAccount,
     ProbeAccount,
     ProbeDelivery,
     Receipt,
@@ -63,6 +67,9 @@ ErrorT = TypeVar("ErrorT", bound=ProvisionerError)
 
 #: The hook that shows what was done on a target, and the hook that sends a password to its owner.
 PROBE, DELIVER = "account_probe", "secret_deliver"
+
+#: The hook that lists the accounts of a target. A target without it works, and can't be compared.
+LIST = "account_list"
 
 #: The hooks of a target without which something would not be done or verified. Each must exist or be listed in
 #: ``cannot``.
@@ -141,7 +148,7 @@ class Gateway:
         if lacking := self.lacks(hook):
             raise lacking
         if self.dry_run and hook in MUTATING:
-            raise DryRunError("{hook} on {target} was not called: this is a dry run", hook=hook, target=self.name)
+            raise DryRunError("{hook} on {target} was held back: this is a dry run", hook=hook, target=self.name)
         call = partial(self.callers[hook], request=request)
         result = self._guarded(partial(_fenced, call) if hook in MUTATING else call, hook, request)
         return self._expected(result, hook, answer)
@@ -160,7 +167,7 @@ class Gateway:
     def _expected(self, result: object, hook: str, answer: type[AnswerT]) -> AnswerT:
         if not isinstance(result, answer):
             defect = PluginDefectError(
-                "{plugin} returned {found} from {hook} instead of {expected}",
+                "{plugin} answered {found} to {hook} instead of {expected}",
                 plugin=self._plugin,
                 found=type(result).__name__,
                 hook=hook,
@@ -286,6 +293,38 @@ class Target(Gateway):
     def probe(self, request: ProbeAccount) -> AccountReport:
         """Call ``account_probe``."""
         return self.call("account_probe", request, AccountReport)
+
+    def list_accounts(self) -> Iterator[tuple[ListedAccount, ...]]:
+        """Call ``account_list``, and yield the accounts of each page. No page is read ahead.
+
+        Raises:
+
+            UnsupportedError: The target has no ``account_list``.
+
+            TargetError: A page can't be read, or the list ended before the target declared its end: what was yielded so
+                far is not the whole list.
+        """
+        hook, request = LIST, ListAccounts()
+        if lacking := self.lacks(hook):
+            raise lacking
+        pages = self._guarded(lambda: iter(self.callers[hook](request=request)), hook, request)
+        page = self._next_page(pages, hook, request)
+        while True:
+            yield page.accounts
+            if page.is_last:
+                return
+            page = self._next_page(pages, hook, request)
+
+    def _next_page(self, pages: object, hook: str, request: ListAccounts) -> AccountPage:
+        page = self._guarded(lambda: next(cast("Iterator[object]", pages), None), hook, request)
+        if page is None:
+            raise self._named(
+                PartialListError(
+                    "the list of accounts ended early",
+                    cure="nothing was concluded from it; try again, and check the target if that recurs",
+                )
+            )
+        return self._expected(page, hook, AccountPage)
 
     def check(self) -> TargetReport:
         """Call ``target_check``."""

@@ -29,7 +29,16 @@ from provisioner.core.api.events import (
     TimesCorrected,
 )
 from provisioner.core.model import OperationState, Step
-from provisioner.store import access_requests, held_runs, incidents, maintenance, marks, role_assignments, schedule
+from provisioner.store import (
+    access_requests,
+    held_runs,
+    incidents,
+    maintenance,
+    marks,
+    role_assignments,
+    schedule,
+    sightings,
+)
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.db.tables import account_targets, accounts, handovers, leases, operations, steps, units
@@ -86,6 +95,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     **maintenance.CHANGES,
     **held_runs.CHANGES,
     **incidents.CHANGES,
+    **sightings.CHANGES,
 }
 
 
@@ -152,7 +162,7 @@ class Batch:
             for statement, row in changes(event):
                 found = self._run(statement, [row])
                 if not found and statement.get_execution_options().get(MUST_FIND):
-                    raise BusyError("it was changed at the same time", cure="check it again")
+                    raise BusyError("somebody else changed it at the same time", cure="look at it again")
 
     def _run(self, statement: UpdateBase, rows: list[Row]) -> int:
         return prepared(statement, self._connection.dialect).run(self._connection, rows)

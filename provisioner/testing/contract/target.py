@@ -5,6 +5,7 @@ from __future__ import annotations
 from provisioner.testing.contract.fencing import FenceChecks
 from provisioner.testing.contract.fixtures import TargetFixtures
 from provisioner.testing.contract.hostile import HostileChecks
+from provisioner.testing.contract.inventory import ListChecks
 from provisioner.testing.contract.lifecycle import LifecycleChecks
 from provisioner.testing.contract.load import LoadChecks
 from provisioner.testing.contract.probing import ProbeChecks
@@ -21,6 +22,7 @@ class TargetContract(
     SecrecyChecks,
     HostileChecks,
     UndoChecks,
+    ListChecks,
     ProbeChecks,
     LifecycleChecks,
     TargetFixtures,

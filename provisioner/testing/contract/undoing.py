@@ -1,4 +1,4 @@
-"""Tests that what the capabilities promise to undo can be undone, and nothing else is promised."""
+"""What can be taken back is taken back, and no more is promised than that."""
 
 from __future__ import annotations
 

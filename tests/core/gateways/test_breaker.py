@@ -123,7 +123,7 @@ def test_a_failed_probe_opens_it_for_another_pause(breaker: Breaker, clock: Fake
 
 
 def test_a_check_gets_through_before_the_pause_is_over(breaker: Breaker) -> None:
-    """A person who has just repaired the target need not wait to find out."""
+    """Whoever has just repaired the target need not wait to find out."""
     fail(breaker, TransientError("down"), times=3)
     with breaker.probe():
         pass
@@ -253,7 +253,7 @@ class TestOneItem:
         refusal = fail_at(breaker, "sube46", MisconfiguredError("insufficient access"), Check())
 
         assert isinstance(refusal, ItemMisconfiguredError)
-        assert str(refusal) == "posta works, but refuses sube46: insufficient access"
+        assert str(refusal) == "posta works and refuses sube46 alone: insufficient access"
 
     def test_is_told_as_our_credentials_when_the_check_says_so(self, breaker: Breaker) -> None:
         refusal = fail_at(breaker, "sube46", ForbiddenError("HTTP 403"), Check(MisconfiguredError("wrong key")))

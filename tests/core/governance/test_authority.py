@@ -237,14 +237,14 @@ class TestForm:
         said = denial(authority, kind, "officer")
 
         assert f"provisioner request submit 715959 --kind {kind}" in said
-        assert said.endswith("without a request it can be done by admin")
+        assert said.endswith("without a form it can be done by admin")
 
     @pytest.mark.parametrize("kind", [OperationKind.ROTATE, OperationKind.REOPEN])
     def test_is_not_missed_of_an_administrator(self, authority: Authority, kind: OperationKind) -> None:
         assert authority.operation_authorize(ask(kind, "admin")) is None
 
     def test_is_missed_where_creating_would_renew(self, authority: Authority) -> None:
-        """An account whose closing is stuck half-way could be opened again by creating it."""
+        """An account whose closing is stuck half-way could be opened anew by creating it."""
         request = ask(OperationKind.CREATE, "officer")
         once_open = attrs.evolve(request.account, opened_at=NOW)
 

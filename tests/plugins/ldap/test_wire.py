@@ -108,7 +108,7 @@ def _bind(url: str) -> None:
 def test_a_server_that_drips_holds_nobody_longer_than_the_timeout(
     served: Callable[[Serve], Server], scheme: str
 ) -> None:
-    """Also while the connection is encrypted: each byte would begin the time again."""
+    """Also while the connection is encrypted: each byte would begin the time anew."""
     endless = {"ldap": b"\x30\x82\x40\x00" + bytes(16384), "ldaps": b"\x16\x03\x03\x40\x00" + bytes(16384)}
     server = served(lambda connection, _: drip(connection, endless[scheme]))
     began = time.monotonic()
@@ -131,7 +131,7 @@ def test_an_answer_that_comes_in_pieces_is_an_answer(served: Callable[[Serve], S
         (b"\x30\x84\x7f\xff\xff\xff", "longer than an answer may be"),
         (b"\x30\x88" + b"\xff" * 8, "its length cannot be read"),
         (b"\x30\x80", "its length cannot be read"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it is not an LDAP message"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no LDAP message"),
     ],
 )
 def test_what_announces_too_much_is_not_waited_for(

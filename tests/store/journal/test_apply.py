@@ -86,7 +86,7 @@ class TestPlanned:
     def test_second_unended_operation_is_refused(self, store: Store, story: type[Story]) -> None:
         store.write(story("a", id="op1").planned())
 
-        with pytest.raises(BusyError, match="another operation on a is not finished"):
+        with pytest.raises(BusyError, match="another operation on a has not ended"):
             store.write(story("b").planned(), story("a", id="op2").planned())
 
         assert [entry.operation_id for entry in store.audit_log.entries()] == ["op1"]
@@ -96,12 +96,12 @@ class TestPlanned:
     def test_account_that_was_changed_after_the_plan_was_made_is_refused(
         self, store: Store, story: type[Story], change: dict[str, Any]
     ) -> None:
-        """Otherwise a rotation could send the new password to the person who has just handed the account over."""
+        """Otherwise a rotation could send the new password to whoever has just handed the account over."""
         first, second = story("a", id="op1"), story("a", id="op2")
         store.write(first.planned())
         store.write(first.started(), first.finished(account=attrs.evolve(first.opened, **change)))
 
-        with pytest.raises(BusyError, match="a was changed by another process"):
+        with pytest.raises(BusyError, match="a was changed by somebody else meanwhile"):
             store.write(second.planned(opened=True))
 
         assert store.operations.unended(["a"]) == {}
@@ -112,7 +112,7 @@ class TestPlanned:
         first, second = story("a", id="op1"), story("a", id="op2")
         store.write(first.planned())
 
-        with pytest.raises(BusyError, match="a was changed by another process"):
+        with pytest.raises(BusyError, match="a was changed by somebody else meanwhile"):
             store.write(first.started(), first.finished(), second.planned())
 
     def test_same_account_twice_in_one_submission_is_refused(self, store: Store, story: type[Story]) -> None:
@@ -162,12 +162,12 @@ class TestStarted:
         assert (operation.state, operation.tries) == (OperationState.RUNNING, 1)
 
     def test_operation_that_was_begun_after_it_was_read_is_refused(self, store: Store, story: type[Story]) -> None:
-        """A person who read it before does not know what that try left, nor that a message may be out."""
+        """Whoever read it before does not know what that try left, nor that a message may be out."""
         tale = story("a")
         store.write(tale.planned())
         store.write(tale.started(), tale.stuck(None))
 
-        with pytest.raises(BusyError, match="another process has started operation"):
+        with pytest.raises(BusyError, match="begun by somebody else meanwhile"):
             store.write(tale.started(), tale.begun(0))
 
         assert store.operations.get_many([tale.id])[tale.id].tries == 1

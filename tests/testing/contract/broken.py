@@ -24,12 +24,14 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     Capabilities,
     CloseAccount,
     CreateAccount,
     DeleteAccount,
     HandOver,
+    ListedAccount,
     Presence,
     ProbeAccount,
     Receipt,
@@ -819,7 +821,7 @@ class ComparesAfterTheChange(Reference):
 
 @turns_red("nothing_is_changed_after_the_lease")
 class TakesALostLeaseForAnOutage(Reference):
-    """As a client that catches all that a library may raise."""
+    """As whoever catches all that a library may raise."""
 
     def put(self, login: str, entry: Entry) -> Receipt:
         try:
@@ -838,3 +840,68 @@ class TakesBackWhatIsNoLongerItsOwn(Reference):
                 self.entries[login] = former
 
         return restore
+
+
+@turns_red("list_has_every_account_with_its_state")
+class ListLeavesClosedAccountsOut(Reference):
+    def pages(self) -> Iterator[AccountPage]:
+        there = {login: entry for login, entry in self.entries.items() if entry.enabled}
+        yield AccountPage(accounts=tuple(itertools.starmap(self.listed, there.items())), is_last=True)
+
+
+@turns_red("list_has_every_account_with_its_state")
+class ListShowsEveryAccountTwice(Reference):
+    def pages(self) -> Iterator[AccountPage]:
+        accounts = tuple(itertools.starmap(self.listed, self.entries.items()))
+        yield AccountPage(accounts=accounts)
+        yield AccountPage(accounts=accounts, is_last=True)
+
+
+@turns_red("list_has_every_account_with_its_state")
+class ListShowsClosedAccountsAsOpen(Reference):
+    def listed(self, login: str, entry: Entry) -> ListedAccount:
+        return attrs.evolve(super().listed(login, entry), presence=Presence.ENABLED)
+
+
+@turns_red(
+    "list_changes_nothing",
+    "list_has_every_account_with_its_state",
+    "list_has_no_account_that_does_not_exist",
+    "list_names_the_holder_that_the_target_has",
+)
+class ListEndsWithoutSayingSo(Reference):
+    def pages(self) -> Iterator[AccountPage]:
+        for page in super().pages():
+            if not page.is_last:
+                yield page
+
+
+@turns_red("list_has_no_account_that_does_not_exist")
+class ListRemembersWhatIsGone(Reference):
+    def delete(self, request: DeleteAccount) -> Receipt:
+        former = dict(self.entries)
+        receipt = super().delete(request)
+        _GONE.update({login: entry for login, entry in former.items() if login not in self.entries})
+        return receipt
+
+    def pages(self) -> Iterator[AccountPage]:
+        yield AccountPage(accounts=tuple(itertools.starmap(self.listed, _GONE.items())))
+        yield from super().pages()
+
+
+_GONE: dict[str, Entry] = {}
+
+
+@turns_red("list_names_the_holder_that_the_target_has")
+class ListNamesTheUnitAsHolder(Reference):
+    def listed(self, login: str, entry: Entry) -> ListedAccount:
+        return attrs.evolve(super().listed(login, entry), holder=entry.unit)
+
+
+@turns_red("list_changes_nothing")
+class ListSetsPasswords(Reference):
+    def pages(self) -> Iterator[AccountPage]:
+        pages = list(super().pages())
+        for login, entry in self.entries.items():
+            self.entries[login] = attrs.evolve(entry, password="listed")
+        yield from pages

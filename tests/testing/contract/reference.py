@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import attrs
@@ -14,12 +14,14 @@ from provisioner.core.api.errors import MissingError, SecretRefusedError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     Capabilities,
     CloseAccount,
     CreateAccount,
     DeleteAccount,
     HandOver,
+    ListedAccount,
     Presence,
     ProbeAccount,
     Receipt,
@@ -98,6 +100,10 @@ class Reference:
         return self.probe(request)
 
     @hookimpl
+    def account_list(self) -> Iterator[AccountPage]:
+        return self.pages()
+
+    @hookimpl
     def target_check(self) -> TargetReport:
         return TargetReport(capabilities=self.capabilities())
 
@@ -128,6 +134,14 @@ class Reference:
         require_lease()
         gone = self.entries.pop(request.account.login, None)
         return Receipt(outcome=Outcome.APPLIED if gone else Outcome.UNCHANGED)
+
+    def pages(self) -> Iterator[AccountPage]:
+        yield AccountPage(accounts=tuple(itertools.starmap(self.listed, self.entries.items())))
+        yield AccountPage(is_last=True)
+
+    def listed(self, login: str, entry: Entry) -> ListedAccount:
+        presence = Presence.ENABLED if entry.enabled else Presence.DISABLED
+        return ListedAccount(login=login, presence=presence, holder=entry.holder.id)
 
     def probe(self, request: ProbeAccount) -> AccountReport:
         entry = self.entries.get(request.account.login)

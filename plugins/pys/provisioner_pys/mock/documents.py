@@ -42,7 +42,7 @@ class MockStatus:
 
     service: str
     version: str
-    #: Whether changes can be undone.
+    #: Whether changes can be taken back.
     undo: bool
 
 
@@ -78,6 +78,23 @@ class AccountDocument:
     enabled: bool
     #: When the password was last set.
     changed_at: str
+
+
+@attrs.frozen(kw_only=True)
+class ListData:
+    """Which part of the accounts is asked for, in the order of their logins."""
+
+    #: Only accounts whose logins come after this one.
+    after: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class AccountList:
+    """A part of the accounts, in the order of their logins."""
+
+    accounts: tuple[AccountDocument, ...]
+    #: Whether nothing comes after these.
+    complete: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +134,7 @@ class OperationData:
 
 @attrs.frozen(kw_only=True)
 class UndoData:
-    """The change to undo."""
+    """Which change shall be taken back."""
 
     token: str
 
@@ -166,11 +183,17 @@ def schema_of(hint: Any) -> Schema:
         return {"anyOf": [schema_of(argument) for argument in arguments]}
     if origin is Literal:
         return {"enum": list(arguments)}
-    if origin is dict:
-        return {"type": "object", "additionalProperties": schema_of(arguments[1])}
+    if origin in {dict, tuple}:
+        return _container(origin, arguments)
     if issubclass(hint, StrEnum):
         return {"enum": [member.value for member in hint]}
     return {"$ref": f"#/components/schemas/{hint.__name__}"}
+
+
+def _container(origin: type, arguments: tuple[Any, ...]) -> Schema:
+    if origin is tuple:
+        return {"type": "array", "items": schema_of(arguments[0])}
+    return {"type": "object", "additionalProperties": schema_of(arguments[1])}
 
 
 def object_schema(document: type) -> Schema:

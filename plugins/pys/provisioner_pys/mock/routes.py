@@ -12,8 +12,10 @@ from provisioner.testing.fault_orders import FaultOrders
 from provisioner_pys.mock.documents import (
     AccountData,
     AccountDocument,
+    AccountList,
     Change,
     HolderData,
+    ListData,
     LoginAnswer,
     LoginData,
     MockStatus,
@@ -109,6 +111,15 @@ ROUTES = (
         run=MockService.account,
         answer=AccountDocument,
         problems=(_MISSING,),
+    ),
+    Route(
+        name="account.list",
+        method="POST",
+        path="/accounts",
+        summary="Tell what is known of many accounts, a part at a time.",
+        run=MockService.accounts,
+        body=ListData,
+        answer=AccountList,
     ),
     Route(
         name="account.put",

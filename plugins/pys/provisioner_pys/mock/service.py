@@ -1,4 +1,4 @@
-"""The operations of PYS on people, units and accounts, independent of the interface."""
+"""What PYS does with people, units and accounts, whoever asks and however."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from provisioner_pys.mock.database import MockDatabase, StoredAccount, UndoGoneE
 from provisioner_pys.mock.documents import (
     AccountData,
     AccountDocument,
+    AccountList,
     Change,
     HolderData,
+    ListData,
     LoginAnswer,
     LoginData,
     MockStatus,
@@ -26,6 +28,8 @@ from provisioner_pys.mock.problems import MockProblem
 
 #: The version of the interface.
 VERSION = "1.0"
+#: How many accounts one answer has.
+PAGE_SIZE = 500
 
 
 @attrs.define(eq=False)
@@ -54,14 +58,13 @@ class MockService:
 
     def account(self, login: str) -> AccountDocument:
         """Return an account."""
-        account = _existing(self.database.account(login))
-        return AccountDocument(
-            login=account.login,
-            unit=account.unit,
-            holder=account.holder,
-            enabled=account.enabled,
-            changed_at=account.changed_at,
-        )
+        return _document(_existing(self.database.account(login)))
+
+    def accounts(self, data: ListData) -> AccountList:
+        """Return the next accounts after a login."""
+        found = self.database.accounts(data.after, PAGE_SIZE + 1)
+        shown = tuple(map(_document, found[:PAGE_SIZE]))
+        return AccountList(accounts=shown, complete=len(found) <= PAGE_SIZE)
 
     def put_account(self, login: str, data: AccountData) -> Change:
         """Make or update an account, set its password and enable it."""
@@ -117,6 +120,16 @@ class MockService:
         account = self.database.account(data.login)
         accepted = account is not None and account.enabled and fits(data.password, account.password_hash)
         return LoginAnswer(accepted=accepted)
+
+
+def _document(account: StoredAccount) -> AccountDocument:
+    return AccountDocument(
+        login=account.login,
+        unit=account.unit,
+        holder=account.holder,
+        enabled=account.enabled,
+        changed_at=account.changed_at,
+    )
 
 
 def _existing(account: StoredAccount | None) -> StoredAccount:

@@ -1,0 +1,59 @@
+"""Accounts of a directory as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from provisioner.core.api.messages import ListedAccount
+from provisioner_ldap.entry import OBJECT_CLASS, Entry
+from provisioner_ldap.families.base import Family
+from provisioner_ldap.names import entry_dn
+from provisioner_ldap.settings import LdapSettings
+
+#: The template of the attribute that names the holder.
+_HOLDER = "{holder_id}"
+
+
+def account_filter(settings: LdapSettings) -> str:
+    """Return the filter for entries that may be accounts (RFC 4515): they have a login and one of our classes."""
+    classes = "".join(f"({OBJECT_CLASS}={name})" for name in settings.object_classes)
+    return f"(&({settings.rdn}=*)(|{classes}))"
+
+
+def listed(entry: Entry, base: str, settings: LdapSettings, family: Family, now: datetime) -> ListedAccount:
+    """Return an entry as an account in a list.
+
+    Args:
+
+        entry: The entry, with its operational attributes.
+
+        base: The entry below which it was found.
+
+        settings: Names the attributes.
+
+        family: Reads its state.
+
+        now: The time.
+    """
+    return ListedAccount(
+        login=_login(entry, base, settings),
+        presence=family.presence(entry, now),
+        reference=entry.dn,
+        holder=_holder(entry, settings.attributes),
+        attributes={name: text for name in settings.attributes if (text := entry.text(name)) is not None},
+        lock=family.lock(entry, now),
+    )
+
+
+def _login(entry: Entry, base: str, settings: LdapSettings) -> str:
+    """Return the value that the entry is named by; an entry may have several."""
+    logins = entry.texts(settings.rdn)
+    dn = entry.dn.casefold()
+    return next((login for login in logins if entry_dn(settings.rdn, login, base).casefold() == dn), logins[0])
+
+
+def _holder(entry: Entry, templates: Mapping[str, str]) -> str | None:
+    """Return the holder that the entry names; ``None`` if no attribute is meant for that."""
+    names = [name for name, template in templates.items() if template == _HOLDER]
+    return entry.text(names[0]) or "" if names else None

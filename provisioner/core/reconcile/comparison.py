@@ -1,0 +1,153 @@
+"""Compares one target with the journal, page by page, in memory that doesn't grow with the number of accounts.
+
+Operations continue meanwhile. Therefore a difference of an account is reported only if it is confirmed: a probe of the
+account, made after it was listed, shows it too, and no operation of the account is unfinished or ended during the
+comparison.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+
+import attrs
+
+from provisioner.core.api.messages import ListedAccount, Presence, ProbeAccount
+from provisioner.core.gateways.gateway import Target
+from provisioner.core.gateways.retrying import Retry
+from provisioner.core.model import Account, AccountState
+from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.ports import Inventory, Sighting
+
+
+@attrs.define(eq=False, kw_only=True)
+class Comparison:
+    """The comparison of one target with the journal. Use it once.
+
+    Args:
+
+        target: The target. It needs ``account_list`` and ``account_probe``.
+
+        inventory: What is known.
+
+        retry: Repeats probes that failed.
+
+        now: The clock.
+    """
+
+    target: Target
+    inventory: Inventory
+    retry: Retry
+    now: Callable[[], datetime]
+    #: The number of accounts that the target has listed so far.
+    listed: int = attrs.field(default=0, init=False)
+    #: The number of differences so far, by kind.
+    found: Counter[DifferenceKind] = attrs.field(factory=Counter, init=False)
+    started_at: datetime = attrs.field(init=False)
+    _run: str = attrs.field(factory=lambda: str(uuid.uuid4()), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.started_at = self.now()
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield the differences: those of listed accounts first, then the accounts that are missing.
+
+        Raises:
+
+            TargetError: The target failed, or its list is incomplete. No account is reported as missing then.
+
+            StoreError: The store failed.
+        """
+        for page in self.target.list_accounts():
+            self.listed += len(page)
+            yield from self._counted(self._of_page(page))
+        if "account_create" in self.target.hooks:
+            yield from self._counted(self._missing())
+
+    def _counted(self, differences: Iterable[Difference]) -> Iterator[Difference]:
+        for difference in differences:
+            self.found[difference.kind] += 1
+            yield difference
+
+    def _of_page(self, page: Iterable[ListedAccount]) -> Iterator[Difference]:
+        """Yield the differences of a page. The journal is read after the target: it knows every account that a running
+        operation creates before the target does.
+        """
+        accounts = {_login(listed): listed for listed in page}
+        known = self.inventory.accounts.get_many(accounts)
+        yield from self._duplicates([listed for listed in page if _login(listed) in known], known)
+        for login, listed in accounts.items():
+            if login not in known:
+                yield Difference(
+                    kind=DifferenceKind.EXTRA,
+                    target=self.target.name,
+                    login=listed.login,
+                    actual=listed.presence or "",
+                )
+            elif difference := self._difference(known[login], listed.presence, listed.lock, listed.holder):
+                yield from self._confirmed(known[login], difference)
+
+    def _duplicates(self, page: Iterable[ListedAccount], known: Mapping[str, Account]) -> Iterator[Difference]:
+        """Note that these accounts were seen, and yield those that were listed before under another reference."""
+        seen: dict[str, Sighting] = {}
+        pairs = []
+        for listed in page:
+            sighting = Sighting(login=_login(listed), at=self.now(), run=self._run, reference=listed.reference)
+            pairs.append((seen.get(sighting.login), sighting))
+            seen[sighting.login] = sighting
+        replaced = self.inventory.sightings.note(self.target.name, list(seen.values()))
+        pairs += [(former, seen[login]) for login, former in replaced.items() if former.run == self._run]
+        for former, sighting in pairs:
+            if former and former.reference != sighting.reference:
+                references = f"{former.reference}, {sighting.reference}"
+                yield self._made(known[sighting.login], DifferenceKind.DUPLICATE, actual=references)
+
+    def _difference(
+        self, account: Account, presence: Presence | None, lock: str = "", holder: str | None = None
+    ) -> Difference | None:
+        """Return how an account on the target differs from what is known, if it does."""
+        if account.state is AccountState.OPEN:
+            return self._of_open(account, presence, lock, holder)
+        if account.state is AccountState.CLOSED and presence is Presence.ENABLED:
+            return self._made(account, DifferenceKind.ENABLED, actual=presence)
+        return None
+
+    def _of_open(self, account: Account, presence: Presence | None, lock: str, holder: str | None) -> Difference | None:
+        if presence is Presence.ABSENT:
+            return self._made(account, DifferenceKind.MISSING, actual=presence)
+        if presence is Presence.DISABLED:
+            return self._made(account, DifferenceKind.DISABLED, actual=lock or presence)
+        if lock:
+            return self._made(account, DifferenceKind.LOCKED, actual=lock)
+        if holder is not None and holder != (account.holder or ""):
+            return self._made(account, DifferenceKind.HOLDER, known=account.holder or "", actual=holder)
+        return None
+
+    def _confirmed(self, account: Account, suspected: Difference) -> Iterator[Difference]:
+        """Yield a suspected difference if it is there now, and no operation explains it."""
+        report = self.retry.call(lambda _: self.target.probe(ProbeAccount(account=account)))
+        shown = self._difference(account, report.presence, report.lock, report.attributes.get("holder"))
+        is_settled = not self.inventory.sightings.at_work([account.login], self.started_at)
+        if is_settled and (suspected.kind is DifferenceKind.HOLDER or (shown and shown.kind is suspected.kind)):
+            yield suspected
+
+    def _missing(self) -> Iterator[Difference]:
+        for account in self.inventory.sightings.unseen(self.target.name, self.started_at):
+            if difference := self._difference(account, Presence.ABSENT):
+                yield from self._confirmed(account, difference)
+
+    def _made(self, account: Account, kind: DifferenceKind, *, actual: str, known: str = "") -> Difference:
+        return Difference(
+            kind=kind,
+            target=self.target.name,
+            login=account.login,
+            unit=account.unit,
+            known=known or account.state,
+            actual=actual,
+        )
+
+
+def _login(listed: ListedAccount) -> str:
+    return listed.login.casefold()

@@ -1,0 +1,84 @@
+"""Differences between the known and the actual state of an account on a target, each with its cure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from provisioner.core.api.events import Event
+from provisioner.core.model import StepError
+from provisioner.core.model.text import Text
+
+
+class DifferenceKind(StrEnum):
+    """The kind of a difference."""
+
+    #: The account is open and doesn't exist on the target.
+    MISSING = "missing"
+    #: The target has an account that the product doesn't know.
+    EXTRA = "extra"
+    #: The account is closed, and enabled on the target.
+    ENABLED = "enabled"
+    #: The account is open, and disabled on the target.
+    DISABLED = "disabled"
+    #: The account is open, and the target locks it.
+    LOCKED = "locked"
+    #: The target names another holder.
+    HOLDER = "holder"
+    #: The target has several accounts with this login.
+    DUPLICATE = "duplicate"
+
+
+_CURES: Mapping[DifferenceKind, Text] = {
+    DifferenceKind.MISSING: Text(
+        "find out who removed it; then run 'provisioner account close {login}' and 'provisioner account reopen {login}'"
+    ),
+    DifferenceKind.EXTRA: Text("find out who created it; import its unit and open it, or remove it from {target}"),
+    DifferenceKind.ENABLED: Text("find out who enabled it, and disable it on {target}"),
+    DifferenceKind.DISABLED: Text(
+        "find out who disabled it; then run 'provisioner account close {login}' and"
+        " 'provisioner account reopen {login}'"
+    ),
+    DifferenceKind.LOCKED: Text("remove the lock on {target}, or run 'provisioner account rotate {login}'"),
+    DifferenceKind.HOLDER: Text("find out who changed it; 'provisioner handover {login} --to PERSON' sets the holder"),
+    DifferenceKind.DUPLICATE: Text("find out which one is in use, and remove the other from {target}"),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Difference:
+    """One difference."""
+
+    kind: DifferenceKind
+    target: str
+    login: str
+    #: The code of the unit of the account; ``None`` if the product doesn't know the account.
+    unit: str | None = None
+    #: What the product knows: a state, or the ID of the holder.
+    known: str = ""
+    #: What the target has: a state, a lock, the ID of a holder, or its names of the accounts.
+    actual: str = ""
+
+    @property
+    def cure(self) -> Text:
+        """What a person can do about it."""
+        return attrs.evolve(_CURES[self.kind], values={"login": self.login, "target": self.target})
+
+
+@attrs.frozen(kw_only=True)
+class TargetCompared(Event):
+    """The accounts of a target were compared with the journal, or the attempt failed."""
+
+    kind = "target_compared"
+
+    target: str
+    started_at: datetime
+    #: The number of accounts that the target listed.
+    listed: int
+    #: The number of differences by kind; kinds without any are left out.
+    differences: Mapping[str, int]
+    #: Why the comparison is incomplete; ``None`` if it is complete.
+    error: StepError | None = None

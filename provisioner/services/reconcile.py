@@ -1,0 +1,151 @@
+"""Compares what is known of accounts with what is really on the targets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import attrs
+
+from provisioner.core.api.errors import InputError, OmittedError, Problem, TargetError, step_error
+from provisioner.core.engine.ports import Recorder
+from provisioner.core.gateways.gateway import Target
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.gateways.retrying import Retry
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.roles import Role
+from provisioner.core.model import StepError
+from provisioner.core.model.text import Text
+from provisioner.core.reconcile.comparison import Comparison
+from provisioner.core.reconcile.differences import Difference, DifferenceKind, TargetCompared
+from provisioner.services.parts import Clock
+from provisioner.store import Store
+
+
+@attrs.frozen(kw_only=True)
+class ComparedTarget:
+    """How the comparison of one target ended."""
+
+    name: str
+    #: The number of accounts that it listed.
+    listed: int = 0
+    #: The number of differences, by kind.
+    differences: Mapping[DifferenceKind, int] = attrs.field(factory=dict)
+    #: Why it was not compared, or not completely; ``None`` if it was.
+    error: StepError | None = None
+    #: Whether the configuration says that it can't list its accounts.
+    is_omitted: bool = False
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is left to do for a person."""
+        return not self.differences and (self.error is None or self.is_omitted)
+
+
+@attrs.frozen(kw_only=True)
+class Reconcile:
+    """Compares targets with the journal.
+
+    Args:
+
+        plugins: The targets.
+
+        store: What is known.
+
+        authority: Tells who may read it.
+
+        retry: Repeats probes that failed.
+
+        record: Writes events into the audit log, and tells the observers.
+
+        now: The clock.
+    """
+
+    plugins: Plugins
+    store: Store
+    authority: Authority
+    retry: Retry
+    record: Recorder
+    now: Clock
+
+    def compare(
+        self, *, actor: str, target: str | None = None, unit: str | None = None
+    ) -> Iterator[Difference | ComparedTarget]:
+        """Compare targets one after the other. On the targets, nothing is changed.
+
+        Args:
+
+            actor: Who asks.
+
+            target: The only target to compare; all by default.
+
+            unit: The code of a unit: only differences of its accounts and of those below it. Unknown accounts belong to
+                no unit.
+
+        Yields:
+
+            The differences of a target, then how its comparison ended.
+
+        Raises:
+
+            DeniedError: The actor is neither an administrator nor an officer of the unit.
+
+            InputError: There is no such target or unit.
+
+            StoreError: The store failed.
+        """
+        self.authority.require(actor, {Role.OFFICER}, unit)
+        return self._compare(self._targets(target), self._units(unit), actor)
+
+    def _compare(
+        self, targets: list[Target], units: frozenset[str] | None, actor: str
+    ) -> Iterator[Difference | ComparedTarget]:
+        for target in targets:
+            comparison = Comparison(target=target, inventory=self.store, retry=self.retry, now=self.now)
+            shown: Counter[DifferenceKind] = Counter()
+            failure: TargetError | None = None
+            try:
+                for difference in comparison.differences():
+                    if units is None or difference.unit in units:
+                        shown[difference.kind] += 1
+                        yield difference
+            except TargetError as error:
+                failure = error
+            self.record(_event(comparison, failure, at=self.now(), actor=actor))
+            yield ComparedTarget(
+                name=target.name,
+                listed=comparison.listed,
+                differences=shown,
+                error=step_error(failure) if failure else None,
+                is_omitted=isinstance(failure, OmittedError),
+            )
+
+    def _targets(self, name: str | None) -> list[Target]:
+        if name is None:
+            return list(self.plugins.targets.values())
+        if name not in self.plugins.targets:
+            values = {"name": name, "known": ", ".join(self.plugins.targets)}
+            message = Text("there is no target {name}; there are {known}", values)
+            raise InputError([Problem(field="target", message=message)])
+        return [self.plugins.targets[name]]
+
+    def _units(self, code: str | None) -> frozenset[str] | None:
+        if code is None:
+            return None
+        units = frozenset(unit.code for unit in self.store.units.subtree(code))
+        if not units:
+            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": code}))])
+        return units
+
+
+def _event(comparison: Comparison, failure: TargetError | None, *, at: datetime, actor: str) -> TargetCompared:
+    return TargetCompared(
+        at=at,
+        actor=actor,
+        target=comparison.target.name,
+        started_at=comparison.started_at,
+        listed=comparison.listed,
+        differences={kind.value: count for kind, count in sorted(comparison.found.items())},
+        error=step_error(failure) if failure else None,
+    )

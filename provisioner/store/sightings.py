@@ -1,0 +1,91 @@
+"""When each account was last listed by each target, and how each target compared the last time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, exists, or_, select
+
+from provisioner.core.api.events import Event
+from provisioner.core.model import Account, AccountState
+from provisioner.core.reconcile.differences import TargetCompared
+from provisioner.core.reconcile.ports import Sighting
+from provisioner.store.db.chunks import chunks
+from provisioner.store.db.database import Database
+from provisioner.store.db.prepared import prepared
+from provisioner.store.db.reader import Reader
+from provisioner.store.db.rows import Change, as_row, put
+from provisioner.store.db.tables import accounts, comparisons, operations, sightings
+
+_PUT = put(sightings)
+_FORMER = select(sightings).where(
+    sightings.c.target == bindparam("on"), sightings.c.login.in_(bindparam("logins", expanding=True))
+)
+_PUT_COMPARISON = put(comparisons)
+
+
+def _compared(event: TargetCompared) -> Iterable[Change]:
+    yield (
+        _PUT_COMPARISON,
+        {
+            "target": event.target,
+            "started_at": event.started_at,
+            "ended_at": event.at,
+            "listed": event.listed,
+            "differences": sum(event.differences.values()),
+            "error": event.error,
+        },
+    )
+
+
+CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {TargetCompared: _compared}
+
+
+class StoredSightings:
+    """The sightings in one store.
+
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reader = Reader(database)
+
+    def note(self, target: str, seen: Sequence[Sighting], /) -> Mapping[str, Sighting]:
+        """Store these sightings, and return the ones that they replace, by login.
+
+        Raises:
+
+            StoreError: The store failed. Nothing was stored.
+        """
+        if not seen:
+            return {}
+        with self._database.write() as connection:
+            former = {
+                row.login: Sighting(login=row.login, at=row.at, run=row.run, reference=row.reference)
+                for logins in chunks(sighting.login for sighting in seen)
+                for row in connection.execute(_FORMER, {"on": target, "logins": logins})
+            }
+            rows = ({"target": target, **as_row(sighting)} for sighting in seen)
+            prepared(_PUT, connection.dialect).run(connection, rows)
+        return former
+
+    def unseen(self, target: str, since: datetime, /) -> Iterator[Account]:
+        """Yield the open accounts that this target hasn't listed since then, by login."""
+        listed = exists().where(
+            sightings.c.target == target, sightings.c.login == accounts.c.login, sightings.c.at >= since
+        )
+        query = select(accounts).where(accounts.c.state == AccountState.OPEN, ~listed)
+        for page in self._reader.pages(query, accounts.c.login):
+            yield from (Account(**row._asdict()) for row in page)
+
+    def at_work(self, logins: Collection[str], since: datetime, /) -> Collection[str]:
+        """Return those of these accounts of which an operation has not ended, or has ended since then."""
+        query = select(operations.c.login).where(
+            or_(operations.c.finished_at.is_(None), operations.c.finished_at >= since)
+        )
+        return {row.login for row in self._reader.among(query, operations.c.login, logins)}

@@ -1,0 +1,15 @@
+"""Every kind of difference has a cure that names the account and the target."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioner.core.reconcile.differences import Difference, DifferenceKind
+
+
+@pytest.mark.parametrize("kind", DifferenceKind)
+def test_every_kind_has_a_cure_that_can_be_filled(kind: DifferenceKind) -> None:
+    cure = str(Difference(kind=kind, target="posta", login="birim1").cure)
+
+    assert cure
+    assert "{" not in cure

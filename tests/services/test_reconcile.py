@@ -1,0 +1,53 @@
+"""Comparing targets with the journal."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioner.core.api.errors import DeniedError, InputError
+from provisioner.core.reconcile.differences import Difference
+from provisioner.services.application import Application
+from provisioner.services.reconcile import ComparedTarget
+from tests.services.conftest import Observer
+
+ADMINISTRATOR = "9000"
+
+
+def test_counts_what_a_target_lists_and_tells_the_observers(app: Application, observer: Observer) -> None:
+    found = list(app.reconcile.compare(actor=ADMINISTRATOR))
+
+    assert found == [ComparedTarget(name="directory")]
+    assert [event.kind for event in observer.seen] == ["target_compared"]
+    assert app.store.audit_log.verify_chain() is None
+
+
+@pytest.mark.parametrize("unit", [None, "ar-ge"])
+def test_is_denied_to_others(app: Application, unit: str | None) -> None:
+    with pytest.raises(DeniedError):
+        app.reconcile.compare(actor="1003", unit=unit)
+
+
+def test_a_target_or_a_unit_that_does_not_exist_is_named(app: Application) -> None:
+    with pytest.raises(InputError, match="there is no target posta; there are directory"):
+        app.reconcile.compare(actor=ADMINISTRATOR, target="posta")
+    with pytest.raises(InputError, match="there is no unit nowhere"):
+        app.reconcile.compare(actor=ADMINISTRATOR, unit="nowhere")
+
+
+def test_only_the_accounts_of_a_unit_are_shown(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    from provisioner.core.reconcile import comparison, differences
+
+    kinds = differences.DifferenceKind
+    everywhere = [
+        Difference(kind=kinds.MISSING, target="directory", login="kmarasmem", unit="il-mem"),
+        Difference(kind=kinds.MISSING, target="directory", login="arge46", unit="ar-ge"),
+        Difference(kind=kinds.EXTRA, target="directory", login="x"),
+    ]
+    monkeypatch.setattr(comparison.Comparison, "differences", lambda self: iter(everywhere))
+
+    *shown, ended = app.reconcile.compare(actor=ADMINISTRATOR, unit="ar-ge")
+
+    assert shown == everywhere[1:2]
+    assert isinstance(ended, ComparedTarget)
+    assert ended.differences == {kinds.MISSING: 1}
+    assert not ended.is_clean

@@ -1,0 +1,88 @@
+"""What was seen is remembered for each target, and how a target compared the last time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from provisioner.core.model import AccountState, StepError
+from provisioner.core.reconcile.differences import TargetCompared
+from provisioner.core.reconcile.ports import Sighting
+from provisioner.store import Store
+from provisioner.store.db.chunks import CHUNK
+from provisioner.store.db.reader import Reader
+from provisioner.store.db.tables import comparisons
+from tests.store.conftest import NOON, Story
+from tests.store.towns import account, logins, plan
+
+MINUTE = timedelta(minutes=1)
+
+
+def seen(*names: str, at: timedelta = timedelta(0), run: str = "r1") -> list[Sighting]:
+    return [Sighting(login=name, at=NOON + at, run=run) for name in names]
+
+
+def test_what_is_replaced_is_returned(store: Store, story: type[Story]) -> None:
+    plan(store, story, account("a"), account("b"))
+    first = seen("a", "b")
+
+    assert store.sightings.note("posta", first) == {}
+    assert store.sightings.note("pys", seen("a")) == {}, "another target is another matter"
+    assert store.sightings.note("posta", seen("a", at=MINUTE, run="r2")) == {"a": first[0]}
+
+
+def test_more_than_a_statement_takes(store: Store, story: type[Story]) -> None:
+    names = [f"a{number:05}" for number in range(CHUNK + 7)]
+    plan(store, story, *map(account, names))
+    store.sightings.note("posta", seen(*names))
+
+    assert len(store.sightings.note("posta", seen(*names, at=MINUTE))) == len(names)
+
+
+def test_open_accounts_that_were_not_listed_since_then_are_unseen(store: Store, story: type[Story]) -> None:
+    states = {"seen": AccountState.OPEN, "before": AccountState.OPEN, "never": AccountState.OPEN}
+    plan(store, story, *(account(name, state=state) for name, state in states.items()))
+    plan(store, story, account("closed", state=AccountState.CLOSED))
+    store.sightings.note("posta", seen("before"))
+    store.sightings.note("posta", seen("seen", at=2 * MINUTE))
+    store.sightings.note("pys", seen("never", at=2 * MINUTE))
+
+    assert logins(store.sightings.unseen("posta", NOON + MINUTE)) == ["before", "never"]
+
+
+def test_accounts_with_a_running_or_a_recent_operation_are_at_work(store: Store, story: type[Story]) -> None:
+    for login in ("planned", "recent", "done"):
+        tale = story(login, at=NOON + MINUTE if login == "recent" else NOON - MINUTE)
+        store.write(tale.planned())
+        if login != "planned":
+            store.write(tale.started(), tale.finished())
+
+    assert store.sightings.at_work(["planned", "recent", "done", "none"], NOON) == {"planned", "recent"}
+
+
+def test_the_last_comparison_of_a_target_is_kept(store: Store) -> None:
+    error = StepError(name="PartialListError", message="the list ended early")
+    for number, failure in enumerate((error, None)):
+        store.write(
+            TargetCompared(
+                at=NOON + (number + 1) * MINUTE,
+                actor="p1",
+                target="posta",
+                started_at=NOON,
+                listed=39,
+                differences={"missing": 2, "extra": 1},
+                error=failure,
+            )
+        )
+
+    [row] = Reader(store._database).all(select(comparisons))
+    assert row._asdict() == {
+        "target": "posta",
+        "started_at": NOON,
+        "ended_at": NOON + 2 * MINUTE,
+        "listed": 39,
+        "differences": 3,
+        "error": None,
+    }
+    assert store.audit_log.verify_chain() is None
