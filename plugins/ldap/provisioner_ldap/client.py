@@ -41,7 +41,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.model.secret import Secret
 from provisioner.net.tls import trusting
 from provisioner_ldap import ppolicy
-from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
+from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Control, Entry
 from provisioner_ldap.errors import (
     REFUSES_CHANGES,
     LdapResult,
@@ -169,7 +169,7 @@ class LdapSession:
         answer, _ = self._ask(connection.bind, read_server_info=False)
         return answer
 
-    def read(self, dn: str, attributes: Iterable[str], control: tuple[str, bytes] | None = None) -> Entry:
+    def read(self, dn: str, attributes: Iterable[str], control: Control | None = None) -> Entry:
         """Read one entry. One that is not there, or not for us to see, holds nothing.
 
         Args:

@@ -35,7 +35,7 @@ from provisioner.core.model import Account, Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner_ldap.checkup import check_all
 from provisioner_ldap.client import LdapClient, LdapSession
-from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry, placeholders, rendered
+from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Control, Entry, placeholders, rendered
 from provisioner_ldap.families.base import STRUCTURAL_CLASS, Family
 from provisioner_ldap.listing import account_filter, listed
 from provisioner_ldap.names import entry_dn
@@ -171,7 +171,8 @@ class Directory:
         return self._applied(adopted.undo)
 
     def _shut(self, session: LdapSession, dn: str) -> Receipt:
-        former = self._read(session, dn)
+        # What keeps the account closed must be its own: a role that does may be taken away by anybody.
+        former = self._read(session, dn, self._family.own_values)
         changes = self._family.disabling(former, self.now()) if former.exists else {}
         if not changes:
             session.expect_changes(self.settings.base_of(dn))
@@ -257,11 +258,12 @@ class Directory:
         classes = tuple(name.encode() for name in self.settings.object_classes)
         return {OBJECT_CLASS: classes, **rendered(self.settings.attributes, placeholders(account, unit, holder))}
 
-    def _read(self, session: LdapSession, dn: str) -> Entry:
+    def _read(self, session: LdapSession, dn: str, control: Control | None = None) -> Entry:
         """Read what an undo, a comparison or a report needs."""
         family = self._family
         operational = [STRUCTURAL_CLASS, *family.shown, *family.locks, *family.reset_with_password]
-        return session.read(dn, dict.fromkeys([self.settings.rdn, *self.settings.attributes, PASSWORD, *operational]))
+        wanted = dict.fromkeys([self.settings.rdn, *self.settings.attributes, PASSWORD, *operational])
+        return session.read(dn, wanted, control)
 
     def _expect_there(self, session: LdapSession, account: Account) -> Entry:
         entry = self._read(session, self._dn(account))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Attributes by name, each with all the values it shall have; no value at all removes it.
 Attributes = Mapping[str, tuple[bytes, ...]]
 
+#: What a request asks for besides, by its identifier and value.
+Control = tuple[str, bytes | None]
+
 OBJECT_CLASS = "objectClass"
 PASSWORD = "userPassword"  # noqa: S105 - the name of an attribute
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -72,6 +73,16 @@ def test_closing_writes_what_really_locks(text: str) -> None:
     assert FAMILY.disabling(entry(**({"nsAccountLock": text} if text else {})), NOW) == {"nsAccountLock": (b"true",)}
 
 
+def test_a_lock_after_wrong_passwords_is_lifted() -> None:
+    """The directory lifts it itself, and answers before: a log-in right after a rotation would be refused."""
+    assert FAMILY.after_password(entry(passwordRetryCount="3")) == {"passwordRetryCount": (b"0",)}
+    assert FAMILY.after_password(entry(passwordRetryCount="0")) == {}
+    assert FAMILY.enabling(entry(passwordRetryCount="3", nsAccountLock="true")) == {
+        "nsAccountLock": (),
+        "passwordRetryCount": (b"0",),
+    }
+
+
 def test_a_closed_account_is_not_closed_again() -> None:
     assert FAMILY.disabling(entry(nsAccountLock="TRUE"), NOW) == {}
 
@@ -132,6 +143,9 @@ class Dirsrv389Administrator(Administrator):
     def lock_by_role(self, dn: str, suffix: str) -> None:
         """Disable an account by a role, as the server's own tools do it."""
         lock = f"cn=nsManagedDisabledRole,{suffix}"
+        if self.read(lock) is not None:
+            self.replace(dn, nsRoleDN=lock)
+            return
         self.add(
             lock,
             ["ldapSubEntry", "nsRoleDefinition", "nsSimpleRoleDefinition", "nsManagedRoleDefinition"],
@@ -255,19 +269,35 @@ class TestRealServer:
 
         assert directory.probe(samples.probe(None, account)).lock == "nsAccountLock=true"
 
+    def test_a_closing_outlives_the_role_that_disabled_the_account_before(
+        self, directory: Directory, account: Account, administrator: Dirsrv389Administrator, server: NsSlapd
+    ) -> None:
+        """Otherwise the account would be open again as soon as somebody removes it from the role."""
+        directory.create(samples.create(account))
+        dn = administrator.dn(account)
+        administrator.lock_by_role(dn, server.suffix)
+
+        assert directory.shut(samples.close(account)).outcome is Outcome.APPLIED
+
+        administrator.replace(dn, nsRoleDN="")
+        assert not administrator.logs_in(dn, samples.SECRET.reveal())
+        assert directory.shut(samples.close(account)).outcome is Outcome.UNCHANGED
+
     def test_wrong_passwords_lock_for_a_while_and_a_rotation_opens(
         self, directory: Directory, account: Account, administrator: Dirsrv389Administrator
     ) -> None:
         """The directory answers with the code of a violated constraint, which is no error of ours."""
         directory.create(samples.create(account))
-        for _ in range(4):
-            report = directory.probe(samples.probe(Secret("not the password"), account))
-            assert report.secret_accepted is False
-        assert directory.probe(samples.probe(samples.SECRET, account)).secret_accepted is False
+        secrets = [samples.SECRET, *(Secret(f"Zw4=hJn8+{number}bGy3") for number in range(8))]
+        for former, secret in itertools.pairwise(secrets):
+            for _ in range(4):
+                report = directory.probe(samples.probe(Secret("not the password"), account))
+                assert report.secret_accepted is False
+            assert directory.probe(samples.probe(former, account)).secret_accepted is False
 
-        directory.rotate(samples.rotate(account))
+            directory.rotate(samples.rotate(account, secret))
 
-        assert administrator.logs_in(administrator.dn(account), samples.rotate(account).secret.reveal())
+            assert administrator.logs_in(administrator.dn(account), secret.reveal())
 
     @pytest.mark.parametrize("secret", ["aB1-x", "okul-Temel9"])
     def test_a_refused_password_is_told_from_a_refused_request(

@@ -250,13 +250,13 @@ def test_a_replica_is_not_asked_each_time(
     both: Directory, account: Account, replica: Slapd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected: list[str] = []
-    real = LdapClient.connect
+    real = LdapClient._connected
 
-    def connect(client: LdapClient, url: str) -> Any:
+    def connect(client: LdapClient, url: str, *arguments: Any) -> Any:
         connected.append(url)
-        return real(client, url)
+        return real(client, url, *arguments)
 
-    monkeypatch.setattr(LdapClient, "connect", connect)
+    monkeypatch.setattr(LdapClient, "_connected", connect)
     both.create(samples.create(account))
     both.rotate(samples.rotate(account))
     both.probe(samples.probe(OTHER_SECRET, account))

@@ -18,7 +18,7 @@ from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefus
 from provisioner.core.api.messages import PasswordLimits, Presence
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
-from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Entry
+from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Control, Entry
 from provisioner_ldap.errors import NOT_ACCEPTED, LdapResult, from_answer
 from provisioner_ldap.names import expect_unmistakable
 from provisioner_ldap.schema import Schema
@@ -58,6 +58,9 @@ class Family(ABC):
     shown: ClassVar[tuple[str, ...]] = ()
     #: What the entry below which the accounts are shows of the rights of the service account.
     rights: ClassVar[tuple[str, ...]] = ()
+    #: The control, by its identifier and value, that asks for what an entry itself holds, without what the directory
+    #: makes up for it.
+    own_values: ClassVar[Control | None] = None
     #: How many requests it takes to set a password.
     password_requests: ClassVar[int] = 1
     #: Whether a new entry is made with its password, and can be used at once.
@@ -178,7 +181,7 @@ class Family(ABC):
         """Return the time of the server, if its root DSE shows it."""
         return None
 
-    def rights_control(self, bind_dn: str) -> tuple[str, bytes] | None:  # noqa: ARG002 - most have none
+    def rights_control(self, bind_dn: str) -> Control | None:  # noqa: ARG002 - most have none
         """Return the control, by its identifier and value, that asks for the rights of the service account."""
         return None
 

@@ -13,7 +13,7 @@ from provisioner.core.api.errors import ConflictError, RefusedError, SecretRefus
 from provisioner.core.api.messages import PasswordLimits
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text, marked
-from provisioner_ldap.entry import PASSWORD, Attributes, Entry
+from provisioner_ldap.entry import PASSWORD, Attributes, Control, Entry
 from provisioner_ldap.errors import LdapResult
 from provisioner_ldap.families.base import ALL_CHANGES, CHANGES_WITHOUT_PASSWORD, Family, Judgement, encoded, number
 
@@ -32,6 +32,9 @@ TOO_YOUNG = marked(
 
 #: The control that asks for effective rights (draft-ietf-ldapext-acl-model).
 EFFECTIVE_RIGHTS = "1.3.6.1.4.1.42.2.27.9.5.2"
+
+#: The control that leaves out what roles and classes of service add to an entry.
+REAL_ATTRIBUTES = "2.16.840.1.113730.3.4.17"
 
 #: Where the policy is that holds for all accounts, and the switch for hashed passwords.
 CONFIG = "cn=config"
@@ -59,7 +62,9 @@ class Dirsrv389(Family):
 
     switch: ClassVar[str] = "nsAccountLock"
     locks: ClassVar[tuple[str, ...]] = ("nsAccountLock",)
+    reset_with_password: ClassVar[tuple[str, ...]] = ("passwordRetryCount",)
     shown: ClassVar[tuple[str, ...]] = ("pwdUpdateTime",)
+    own_values: ClassVar[Control | None] = (REAL_ATTRIBUTES, None)
     rights: ClassVar[tuple[str, ...]] = (PASSWORD, "nsAccountLock")
     policy: ClassVar[tuple[str, ...]] = (
         _JUDGED,
@@ -84,8 +89,12 @@ class Dirsrv389(Family):
         return {} if self.lock(entry, now) else {self.switch: (b"true",)}
 
     def enabling(self, entry: Entry) -> Attributes:
-        """Remove the switch, whatever it says."""
-        return {self.switch: ()} if entry[self.switch] else {}
+        """Remove the switch, whatever it says, and the lock after wrong passwords."""
+        return {**({self.switch: ()} if entry[self.switch] else {}), **self.after_password(entry)}
+
+    def after_password(self, entry: Entry) -> Attributes:
+        """Lift the lock after wrong passwords: the directory does so only after it has answered."""
+        return {"passwordRetryCount": (b"0",)} if number(entry, "passwordRetryCount") else {}
 
     def still_disabled(self, entry: Entry, lock: str) -> TargetError:
         """Say that it must be a role: the entry's own switch was just removed."""
@@ -126,7 +135,7 @@ class Dirsrv389(Family):
             reason=reason,
         )
 
-    def rights_control(self, bind_dn: str) -> tuple[str, bytes] | None:
+    def rights_control(self, bind_dn: str) -> Control | None:
         """Ask for the effective rights, unless it is unknown who has logged in."""
         return (EFFECTIVE_RIGHTS, f"dn:{bind_dn}".encode()) if bind_dn else None
 
