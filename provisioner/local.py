@@ -206,7 +206,7 @@ def _hash(secret: Secret) -> str:
     from passlib.handlers.pbkdf2 import pbkdf2_sha256
 
     if not _fits(secret):
-        raise SecretRefusedError("a password has at most {most} characters, and NUL is none of them", most=_LONGEST)
+        raise SecretRefusedError("a password can have at most {most} characters and no NUL", most=_LONGEST)
     return str(pbkdf2_sha256.hash(secret.reveal()))
 
 

@@ -113,7 +113,7 @@ def test_the_collector_sees_the_messages() -> None:
         ("{count} problem in the input", "{count} problems in the input"),
         "it is closed; reopen it",
         "custodian",
-        "please report it; -v shows the way there",
+        "please report it; use -v for details",
         "waits until",
         "changing accounts",
     } <= found

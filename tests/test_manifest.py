@@ -212,12 +212,14 @@ class TestTheFile:
         [(line, field, message)] = problems(file, content)
 
         assert (line, field) == (None, "file")
-        assert "no text file" in message
+        assert (
+            "it is not a text file; save the list as CSV in UTF-8, or as a workbook with the extension .xlsx" in message
+        )
 
     def test_is_broken_utf_16(self, file: Path) -> None:
         content = HEADER.encode("utf-16") + b"\x00\xd8"
 
-        assert problems(file, content) == [(2, "line", "it begins like utf-16 and is not")]
+        assert problems(file, content) == [(2, "line", "it starts like utf-16 but is not valid utf-16")]
 
     def test_mixes_encodings(self, file: Path) -> None:
         """Half of the names would be wrong, and nobody would see it before the mail is sent."""
@@ -255,7 +257,7 @@ class TestTheHeader:
         known = "there is no such column; the columns are code,name,kind,parent,login,custodian"
 
         assert problems(file, "code,code,mail\na,a,x\n") == [
-            (1, "code", "the column is there twice"),
+            (1, "code", "the column occurs twice"),
             (1, "mail", known),
             (1, "name", "the column is missing"),
             (1, "kind", "the column is missing"),
@@ -283,12 +285,12 @@ class TestTheLines:
 
         assert problems(file, content) == [
             (2, "name", "it is missing"),
-            (3, "code", "it is no single word of letters, digits, '.', '-' and '_'"),
-            (3, "kind", "it is no lower-case word such as province, district, branch, office or school"),
-            (4, "login", "not a login is not a login of ours"),
+            (3, "code", "it must be one word of letters, digits, '.', '-' and '_'"),
+            (3, "kind", "it must be a lower-case word such as province, district, branch, office or school"),
+            (4, "login", "not a login is not a valid login"),
             (4, "parent", "there is no unit yok"),
-            (5, "custodian", "it is no single word of letters, digits, '.', '-' and '_'"),
-            (6, "code", "d is in line 5 too"),
+            (5, "custodian", "it must be one word of letters, digits, '.', '-' and '_'"),
+            (6, "code", "d is also in line 5"),
         ]
 
     def test_with_a_wrong_number_of_fields(self, file: Path) -> None:
@@ -300,26 +302,26 @@ class TestTheLines:
     def test_with_an_open_quote(self, file: Path) -> None:
         """It would swallow the rest of the file."""
         assert problems(file, f'{HEADER}a,A,office,,,\nb,"B,office,,,\nc,C,office,,,\n') == [
-            (3, "line", "it is no CSV: unexpected end of data")
+            (3, "line", "it is not valid CSV: unexpected end of data")
         ]
 
     def test_with_text_behind_a_quote(self, file: Path) -> None:
         [(line, _, message)] = problems(file, f'{HEADER}a,"A"B,office,,,\nb,B,office,,,\n')
 
         assert line == 2
-        assert message.startswith("it is no CSV")
+        assert message.startswith("it is not valid CSV")
 
     def test_with_a_nul_byte(self, file: Path) -> None:
         content = f"{HEADER}a,A,office,,,\nb,B\0B,office,,,\n"
 
-        assert problems(file, content) == [(3, "name", "it has characters that cannot be printed")]
+        assert problems(file, content) == [(3, "name", "it contains characters that cannot be printed")]
 
     def test_with_characters_that_cannot_be_seen(self, file: Path) -> None:
         """A code with a zero-width space would never be found again."""
         assert problems(file, f"{HEADER}a\u200b,A,office,,,\n")[0] == (
             2,
             "code",
-            "it has characters that cannot be printed",
+            "it contains characters that cannot be printed",
         )
 
     def test_that_are_too_long(self, file: Path) -> None:
@@ -332,12 +334,12 @@ class TestTheLines:
         [(line, _, message)] = problems(file, f"{HEADER}a,{'B' * 200_000},office,,,\n")
 
         assert line == 2
-        assert message.startswith("it is no CSV")
+        assert message.startswith("it is not valid CSV")
 
     def test_with_a_login_twice(self, file: Path) -> None:
         content = f"{HEADER}a,A,office,,ab46,\nb,B,office,,AB46@meb.gov.tr,\n"
 
-        assert problems(file, content) == [(3, "login", "ab46 is in line 2 too")]
+        assert problems(file, content) == [(3, "login", "ab46 is also in line 2")]
 
     def test_with_a_login_of_another_unit(self, file: Path) -> None:
         known = Known(known_accounts=(Account(login="ab46", domain="meb.gov.tr", unit="ab"),))
@@ -406,13 +408,13 @@ class TestToml:
         [(line, _, message)] = problems(file, '[[unit]]\ncode = "a"\nname = Birim\n')
 
         assert line == 3
-        assert message.startswith("it is no TOML")
+        assert message.startswith("it is not valid TOML")
 
     def test_with_unknown_keys_other_types_and_other_tables(self, file: Path) -> None:
         content = 'title = "x"\n[[unit]]\ncode = 712345\nname = "A"\nkind = "office"\nmail = "x"\n'
 
         assert sorted(problems(file, content), key=str) == [
-            (2, "code", "it is no string; write it in quotes"),
+            (2, "code", "it must be a string; write it in quotes"),
             (2, "mail", "there is no such key; the keys are code, name, kind, parent, login, custodian"),
             (None, "title", "there is no such table; write each as [[unit]]"),
         ]

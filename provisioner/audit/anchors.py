@@ -53,7 +53,7 @@ def read_anchors(file: Path) -> list[Head]:
             anchors.append(parse_anchor(line))
         except ValueError:
             if line.strip() and not line.startswith("#"):
-                problems.append(_problem(file, number, Text("it is no anchor, such as 12:9f86d0… with 64 digits")))
+                problems.append(_problem(file, number, Text("it is not an anchor, such as 12:9f86d0… with 64 digits")))
     if problems:
         raise InputError(problems)
     return anchors

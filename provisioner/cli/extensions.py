@@ -66,7 +66,7 @@ def commands(plugin: str) -> list[CliCommand]:
     for command in found:
         if command.name in COMMANDS:
             raise PluginError(
-                "plug-in {plugin} adds a command {command}, and the product has one of this name",
+                "plug-in {plugin} adds the command {command}, which the product has already",
                 cure="remove the plug-in from the configuration, and report this to its author",
                 plugin=plugin,
                 command=command.name,

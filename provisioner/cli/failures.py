@@ -127,7 +127,7 @@ def _defect(error: Exception, session: Session) -> tuple[str, str, Sequence[Prob
     message = Text(
         "this is a defect of the program: {error} at {place}", {"error": type(error).__name__, "place": place}
     )
-    return session.output.said(message), session.output.text("please report it; -v shows the way there"), ()
+    return session.output.said(message), session.output.text("please report it; use -v for details"), ()
 
 
 def _message(problem: Problem, session: Session) -> str:

@@ -78,7 +78,7 @@ def _require_text(arguments: Sequence[str]) -> None:
             from provisioner.core.api.errors import InputError, Problem
             from provisioner.core.model.text import Text
 
-            message = Text("{argument} is no text in UTF-8", {"argument": argument})
+            message = Text("{argument} is not valid UTF-8", {"argument": argument})
             raise InputError([Problem(field="argument", message=message)])
 
 

@@ -158,7 +158,7 @@ class Session:
         if actor.startswith(POLICY_ACTOR):
             import click
 
-            raise click.UsageError(self.output.text("Nobody can act as a policy; --actor takes the id of a person."))
+            raise click.UsageError(self.output.text("--actor must be the ID of a person, not of a policy."))
         return actor
 
     def initiator(self, reason: str) -> Initiator:

@@ -226,7 +226,7 @@ def _hooks(expected: Sequence[str]) -> Callable[[object, object, Iterable[str]],
         for hook in value:
             if hook not in expected:
                 raise ConfigurationError(
-                    "{hook} is no hook that can be left out; these are: {expected}",
+                    "{hook} is not a hook that 'cannot' can list; these are: {expected}",
                     hook=visible(hook),
                     expected=", ".join(expected),
                 )

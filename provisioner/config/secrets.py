@@ -33,15 +33,15 @@ def find(reference: str, folder: Path) -> Secret:
     }
     if not colon or scheme not in finders:
         raise ConfigurationError(
-            "a secret is given by reference, as {references}",
-            cure="move the secret out of the file and name the place here",
+            "give the secret by reference: {references}",
+            cure="remove the secret from the file and write a reference here",
             references=REFERENCES,
         )
     value = finders[scheme](place)
     if not value:
         raise ConfigurationError(
-            "there is nothing in {place}",
-            cure="put the secret there, or name another place",
+            "{place} is empty",
+            cure="store the secret there, or use another reference",
             place=reference if scheme != "plain" else "plain:",
         )
     return Secret(value)
@@ -63,7 +63,7 @@ def _first_line(path: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             "the file {path} with a secret cannot be read: {error}",
-            cure="put the secret into its first line, and let this user read it",
+            cure="write the secret into its first line, and give this user read access",
             path=path,
             error=type(error).__name__,
         ) from None

@@ -88,7 +88,7 @@ def _unknown(key: str, cls: type) -> Text:
 def _kind(cls: Any) -> Text:
     """Say what a setting of this type looks like in TOML."""
     if cls is Secret:
-        return Text("a secret, as {references}", {"references": secrets.REFERENCES})
+        return Text("a secret reference: {references}", {"references": secrets.REFERENCES})
     if isinstance(cls, type) and issubclass(cls, Enum):
         return Text("one of {values}", {"values": ", ".join(str(member.value) for member in cls)})
     if _is_list(cls):
@@ -128,7 +128,7 @@ def _exactly(kind: type, value: object, cls: Callable[[object], object]) -> obje
     if isinstance(value, bool) is not (kind is bool) or not isinstance(value, accepted):
         raise _WrongTypeError(_NAMES[kind], value)
     if isinstance(value, (int, float)) and not abs(value) <= _LARGEST:  # "not a number" is not
-        raise ConfigurationError("the number is infinite, or larger than 64 bits can hold")
+        raise ConfigurationError("the number is infinite or does not fit in 64 bits")
     return cls(value)  # which may be an enumeration of that kind
 
 

@@ -103,7 +103,7 @@ class Story:
 
     def _introduce(self) -> None:
         say = self.output.say
-        say("Real services on this machine, for as long as the story lasts:")
+        say("Real services on this machine, until the demonstration ends:")
         if self.stage.directory.server:
             say("  directory         OpenLDAP at {url}, over TLS", url=self.stage.directory.server.ldaps_url)
         if self.stage.directory.reason:
@@ -117,13 +117,13 @@ class Story:
     def _conclude(self, proofs: Sequence[Proof]) -> ExitCode:
         proved = all(proof.holds for proof in proofs)
         self.output.line("")
-        self.output.say("What was proved:")
+        self.output.say("Results of the checks:")
         for proof in proofs:
             mark = "+" if proof.holds else "-"
             text = self.output.text(proof.claim)
             self.output.line(f"  {mark} {proof.found:>4}/{proof.expected:<4} {text}")
         if not proved:
-            self.output.say("Not everything was proved.")
+            self.output.say("Some checks failed.")
         self.output.document(
             {
                 "directory": self.stage.directory.table["plugin"],
@@ -174,15 +174,15 @@ def open_again(story: Story) -> Iterator[Proof]:
     plan = story.stage.app.planner.open_units(_units(story), INITIATOR)
     story.carry_out(plan)
     story.output.line("")
-    story.output.say("The same list comes once more.")
+    story.output.say("The same list is opened again.")
     story.output.say("  {count} accounts are open already; nothing changes.", count=len(plan.unchanged))
     after = story.stage.phones.count()
     yield Proof(
-        claim=marked("accounts stay as they are when the same list comes again"),
+        claim=marked("accounts are unchanged when the same list is opened again"),
         expected=before,
         found=len(plan.unchanged),
     )
-    yield Proof(claim=marked("messages are on the phones after that, as before"), expected=before, found=after)
+    yield Proof(claim=marked("messages are on the phones afterwards, as before"), expected=before, found=after)
 
 
 def let_a_month_pass(story: Story) -> Iterator[Proof]:
@@ -223,7 +223,7 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
         claim=marked("renewed passwords log in everywhere"), expected=len(before) - len(closed), found=len(inside)
     )
     yield Proof(
-        claim=marked("passwords of the month before open nothing any more"),
+        claim=marked("passwords of the month before no longer log in"),
         expected=len(renewed),
         found=_shut_out(story, renewed, former),
     )
@@ -245,7 +245,7 @@ def _release(story: Story) -> list[Operation]:
     """Release what is held back, as an officer does after a look at the list, and return what was done."""
     app = story.stage.app
     runs = app.store.held_runs.all()
-    story.output.say("  Somebody looks at the list and releases it with 'provisioner policy release'.")
+    story.output.say("A person checks the list and releases it with 'provisioner policy release'.")
     return [
         operation
         for run in runs
@@ -271,15 +271,15 @@ def hand_one_over(story: Story) -> Iterator[Proof]:
     story.read_phone(account)
     inside = sum(len(_who_get_in(story, name, [account])) for name in story.stage.doors)
     yield Proof(
-        claim=marked("departures wait for the handover, and for nothing else"),
+        claim=marked("departures wait only for the handover"),
         expected=1,
         found=int(blocked and not app.plugins.clearance_blocks(question)),
     )
     yield Proof(
-        claim=marked("systems take the incoming custodian's password"), expected=len(story.stage.doors), found=inside
+        claim=marked("systems accept the incoming custodian's password"), expected=len(story.stage.doors), found=inside
     )
     yield Proof(
-        claim=marked("passwords of outgoing custodians open nothing any more"),
+        claim=marked("passwords of outgoing custodians no longer log in"),
         expected=1,
         found=_shut_out(story, [account], former),
     )
@@ -312,9 +312,11 @@ def look_for_secrets(story: Story) -> Iterator[Proof]:
     broken = store.audit_log.verify_chain()
     story.output.line("")
     story.output.say("{count} files are searched for the passwords, and the audit log is verified.", count=len(files))
-    yield Proof(claim=marked("passwords are in no file but the phones' own"), expected=len(story.ever), found=hidden)
     yield Proof(
-        claim=marked("entries of the audit log are as they were written"),
+        claim=marked("passwords found in no file except those of the phones"), expected=len(story.ever), found=hidden
+    )
+    yield Proof(
+        claim=marked("entries of the audit log are unchanged"),
         expected=events,
         found=events if broken is None else broken - 1,
     )

@@ -21,7 +21,7 @@ def warn_of_lost_zeros(rows: Sequence[Row], columns: Sequence[str], findings: Fi
         short = next((row for row in numbers if len(row.values[column]) < longest), None)
         if short:
             message = Text(
-                "the cells are numbers of different lengths; zeros in front may be lost: {value}",
+                "the cells are numbers of different lengths; leading zeros may be lost: {value}",
                 {"value": short.values[column]},
             )
             findings.warn(short.line, column, message)
@@ -35,7 +35,7 @@ def warn_of_same_but_zeros(rows: Sequence[Row], column: str, lookup: Lookup, fin
     for other in sorted({*lookup(others), *(others.keys() & given.keys())}):
         key = others[other]
         values = {"value": key, "other": other}
-        findings.warn(given[key], column, Text("it differs from {other} by zeros in front only: {value}", values))
+        findings.warn(given[key], column, Text("it differs from {other} only by leading zeros: {value}", values))
 
 
 def warn_of_unknown(
@@ -81,7 +81,7 @@ def warn_of_gaps(rows: Sequence[Row], column: str, findings: Findings) -> None:
         if row.values[column]:
             filled = True
         elif filled:
-            message = Text("it is blank below a line in which it is not; merged cells lose their value")
+            message = Text("it is blank, but the line above has a value; merged cells lose their value")
             findings.warn(row.line, column, message)
 
 

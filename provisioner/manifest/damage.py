@@ -51,9 +51,7 @@ def is_plain(text: str) -> bool:
 def objection(value: str) -> Text | None:
     """Return why a value cannot be used because a program has damaged it; ``None`` if that cannot be seen."""
     if LOST in value:
-        return Text(
-            "a letter is lost: another program has replaced it by {sign}; export the list again", {"sign": LOST}
-        )
+        return Text("a letter was lost: another program replaced it with {sign}; export the list again", {"sign": LOST})
     if value.startswith("#") and _ERRORS.fullmatch(value):
         return Text("it is an error value of a spreadsheet")
     return None

@@ -42,7 +42,7 @@ def decode(data: bytes, findings: Findings) -> str:
         raise findings.stop(
             None,
             WHOLE_FILE,
-            Text("it is no text file; save the list as CSV in UTF-8, or as a workbook with the ending .xlsx"),
+            Text("it is not a text file; save the list as CSV in UTF-8, or as a workbook with the extension .xlsx"),
         )
     try:
         return data.decode("utf-8")
@@ -59,7 +59,7 @@ def _decode_marked(data: bytes, encoding: str, findings: Findings) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        what = Text("it begins like {encoding} and is not", {"encoding": encoding})
+        what = Text("it starts like {encoding} but is not valid {encoding}", {"encoding": encoding})
         line = data.count(b"\n", 0, error.start) + 1
         raise findings.stop(line, WHOLE_LINE, what) from None
 
@@ -81,7 +81,7 @@ def _decode_unmarked(data: bytes, findings: Findings) -> str:
         findings.warn(
             turkish_lines[0],
             WHOLE_LINE,
-            Text("the file is read as {encoding}; look whether the names are right", {"encoding": MACINTOSH}),
+            Text("the file is read as {encoding}; check that the names are correct", {"encoding": MACINTOSH}),
         )
         return data.decode(MACINTOSH)
     for number in turkish_lines:

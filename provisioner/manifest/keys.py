@@ -37,7 +37,7 @@ def objection(value: str) -> Text | None:
 def rewriting(value: str) -> Text | None:
     """Return how a spreadsheet has rewritten a value; ``None`` if that cannot be seen."""
     if _DECIMAL.fullmatch(value) or _EXPONENT.fullmatch(value) or _GROUPED.fullmatch(value):
-        return Text("it is a number as a spreadsheet rewrote it; format the column as text and type it again")
+        return Text("a spreadsheet changed the number; format the column as text and enter the value again")
     if _DATE.fullmatch(value):
-        return Text("it is a date as a spreadsheet rewrote it; format the column as text and type it again")
+        return Text("a spreadsheet changed it into a date; format the column as text and enter the value again")
     return None

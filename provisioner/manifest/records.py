@@ -69,7 +69,7 @@ def _columns(header: Record, shape: Shape, findings: Findings) -> list[str]:
             message = Text("there is no such column; the columns are {known}", known)
             findings.add(header.line, name or WHOLE_LINE, message)
         elif names.count(name) > 1:
-            findings.add(header.line, name, Text("the column is there twice"))
+            findings.add(header.line, name, Text("the column occurs twice"))
     for column in shape.columns:
         if column.required and column.name not in names:
             findings.add(header.line, column.name, Text("the column is missing"))

@@ -64,12 +64,12 @@ def _csv_records(text: str, findings: Findings) -> Iterator[Record]:
         except StopIteration:
             break
         except csv.Error as error:
-            findings.add(line, WHOLE_LINE, Text("it is no CSV: {reason}", {"reason": error}))
+            findings.add(line, WHOLE_LINE, Text("it is not valid CSV: {reason}", {"reason": error}))
         else:
             widest = max(widest, len(cells))
             yield Record(line, cells)
     if text and text[-1] not in "\r\n" and len(cells) < widest:
-        short = Text("the last line is shorter than others and has no end; the file may have been cut off")
+        short = Text("the last line is shorter than others and has no line end; the file may be truncated")
         findings.warn(reader.line_num + above, WHOLE_LINE, short)
 
 
@@ -80,7 +80,7 @@ def _toml_rows(text: str, shape: Shape, findings: Findings) -> Iterator[Row]:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place.group(1)) if place else None
         raise findings.stop(
-            line, WHOLE_LINE, Text("it is no TOML: {reason}", {"reason": toml_problem(error)})
+            line, WHOLE_LINE, Text("it is not valid TOML: {reason}", {"reason": toml_problem(error)})
         ) from None
     for name in content.keys() - {shape.table}:
         findings.add(None, name, Text("there is no such table; write each as [[{table}]]", {"table": shape.table}))
@@ -106,5 +106,5 @@ def _strings(table: dict[str, object], line: int | None, shape: Shape, findings:
     for name in table.keys() & values.keys():
         values[name] = tidy(str(table[name]))
         if not isinstance(table[name], str):
-            findings.add(line, name, Text("it is no string; write it in quotes"))
+            findings.add(line, name, Text("it must be a string; write it in quotes"))
     return values

@@ -55,7 +55,7 @@ class Column:
             if damaged := damage.objection(value):
                 return damaged
             if not value.isprintable():
-                return Text("it has characters that cannot be printed")
+                return Text("it contains characters that cannot be printed")
         return self.form(value) if self.form else None
 
 
@@ -111,7 +111,7 @@ def sound_rows(rows: Sequence[Row], shape: Shape, findings: Findings) -> list[Ro
         value = row.values[key]
         if value in first_lines:
             findings.add(
-                row.line, key, Text("{value} is in line {line} too", {"value": value, "line": first_lines[value]})
+                row.line, key, Text("{value} is also in line {line}", {"value": value, "line": first_lines[value]})
             )
         elif value:
             first_lines[value] = row.line

@@ -19,7 +19,7 @@ from provisioner.manifest.shape import WORD, Column, Form, Row, Shape, sound_row
 
 KIND = Form(
     re.compile(r"[a-z][a-z_-]*"),
-    Text("it is no lower-case word such as province, district, branch, office or school"),
+    Text("it must be a lower-case word such as province, district, branch, office or school"),
 )
 
 UNITS = Shape(
@@ -103,11 +103,11 @@ def _logins(rows: Iterable[Row], naming: Naming, findings: Findings) -> dict[str
         try:
             login = naming.login(given)
         except ValueError:
-            findings.add(row.line, "login", Text("{login} is not a login of ours", {"login": given}))
+            findings.add(row.line, "login", Text("{login} is not a valid login", {"login": given}))
             continue
         if login in first_lines:
             where = {"value": login, "line": first_lines[login]}
-            findings.add(row.line, "login", Text("{value} is in line {line} too", where))
+            findings.add(row.line, "login", Text("{value} is also in line {line}", where))
         first_lines.setdefault(login, row.line)
         logins[row.values["code"]] = login
     return logins

@@ -65,7 +65,7 @@ def _read(data: bytes, sheets: Sequence[bytes], findings: Findings) -> list[Reco
 
 
 _NOT_COMPUTED = Text("it is a formula without a stored value; open and save the workbook once")
-_NO_WORKBOOK = Text("it is no workbook that can be read; save it as .xlsx, without a password")
+_NO_WORKBOOK = Text("the workbook cannot be read; save it as .xlsx, without a password")
 
 
 def _sheet_parts(data: bytes, findings: Findings) -> list[bytes]:
@@ -92,7 +92,9 @@ def _only_sheet(workbook: Workbook, findings: Findings) -> str:
     if not names:
         raise findings.stop(None, WHOLE_FILE, Text("the file is empty"))
     if len(names) > 1:
-        several = Text("several sheets have data: {names}; keep the list alone", {"names": ", ".join(names)})
+        several = Text(
+            "several sheets have data: {names}; keep only the sheet with the list", {"names": ", ".join(names)}
+        )
         raise findings.stop(None, WHOLE_FILE, several)
     return str(names[0])
 
@@ -135,9 +137,9 @@ def _text(cell: Any) -> str:
 def _objection(cell: Any) -> Text | None:
     match cell.value:
         case bool():
-            return Text("it is a logical value; format the column as text and type it again")
+            return Text("it is a logical value; format the column as text and enter the value again")
         case dt.date() | dt.time() | dt.timedelta():
-            return Text("it is a date as a spreadsheet rewrote it; format the column as text and type it again")
+            return Text("a spreadsheet changed it into a date; format the column as text and enter the value again")
     if cell.data_type == "e":
         return Text("it is an error value of a spreadsheet")
     return None

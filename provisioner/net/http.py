@@ -238,7 +238,7 @@ class HttpClient:
         """
         way = _split(proxy)[1] if proxy else None
         if way and way.scheme != "http":
-            raise MisconfiguredError("{proxy} is no HTTP proxy", cure="write it as http://HOST:PORT", proxy=proxy)
+            raise MisconfiguredError("{proxy} is not an HTTP proxy", cure="write it as http://HOST:PORT", proxy=proxy)
         return cls(timeout=timeout, proxy=way, trust=trusting(ca_file), longest_body=longest_body)
 
     def call(
@@ -387,13 +387,13 @@ def _unreached(origin: Origin, error: Exception) -> TargetError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return MisconfiguredError(
             "the certificate of {host} is not trusted: {reason}",
-            cure="see that the address is right, and set ca_file if the certificate is your own authority's",
+            cure="check the address; if your own authority issued the certificate, set ca_file",
             host=origin.host,
             reason=error.verify_message,
         )
     return UnavailableError(
         "{host} cannot be reached: {reason}",
-        cure="see that it runs, and that the address and the network lead to it",
+        cure="check that it runs, and that the address and the network are correct",
         host=origin.host,
         reason=str(error) or type(error).__name__,
     )
@@ -407,5 +407,5 @@ def _lost(origin: Origin, error: Exception, *, harmless: bool) -> TargetError:
         silence.reached = True
         return silence
     return UnknownOutcomeError(
-        "{host} was sent a request and did not answer: {reason}", host=origin.host, reason=reason
+        "a request was sent to {host}, and no answer arrived: {reason}", host=origin.host, reason=reason
     )

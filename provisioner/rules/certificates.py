@@ -54,10 +54,10 @@ class Certificates(Monitor):
     def __attrs_post_init__(self) -> None:
         if not (self.files or self.servers or self.targets):
             raise ConfigurationError(
-                "no certificate is named", cure="name some with files, servers or targets, or remove the rule set"
+                "no certificate is configured", cure="set 'files', 'servers' or 'targets', or remove the rule set"
             )
         if not all(map(_has_port, self.servers)):
-            raise ConfigurationError("a server is not written as HOST:PORT", cure="add the port, for example :636")
+            raise ConfigurationError("a server is not in the form HOST:PORT", cure="add the port, for example :636")
 
     def look(self, reports: Reports, time_zone: ZoneInfo) -> Sequence[Observation]:
         """Look at all of them at the same time, because each may make us wait for a while."""
@@ -87,15 +87,15 @@ class Certificates(Monitor):
     def _observation(self, name: str, until: datetime, time_zone: ZoneInfo) -> Observation:
         until = min(until, LAST_DAY)
         day = days.written_day(until, time_zone)
-        soon = Text("please renew the certificate of {name}: it runs out on {day}", {"name": name, "day": day})
+        soon = Text("please renew the certificate of {name}: it expires on {day}", {"name": name, "day": day})
         warnings = [
             Deadline(action=Action.WARN, at=days.days_after(until, -left, time_zone), reason=soon, source=SOURCE)
             for left in sorted(set(self.warn_days), reverse=True)
         ]
-        over = Text("the certificate of {name} ran out on {day}", {"name": name, "day": day})
+        over = Text("the certificate of {name} expired on {day}", {"name": name, "day": day})
         return Observation(
             subject=_subject(name),
-            message=Text("good until {day}", {"day": day}),
+            message=Text("valid until {day}", {"day": day}),
             deadlines=(*warnings, Deadline(action=Action.WARN, at=until, reason=over, source=SOURCE)),
             tell=self.tell,
         )
@@ -127,6 +127,6 @@ def _of_target(target: str, reports: Reports) -> Mapping[str, datetime]:
     certificates = reports(target).certificates
     if not certificates:
         raise UnsupportedError(
-            "{target} shows no certificate", cure="name its servers with servers instead", target=target
+            "{target} shows no certificate", cure="use 'servers' for its servers instead", target=target
         )
     return {f"{target} ({server})": until for server, until in certificates.items()}

@@ -34,7 +34,7 @@ class RenewOrClose(Rule):
     def __attrs_post_init__(self) -> None:
         if self._notice_period >= self.days:
             raise ConfigurationError(
-                "a warning {warn} before the end of {days} comes too early",
+                "a warning {warn} before the end is too early for a period of {days}",
                 cure="lower warn_days, or raise days",
                 warn=days_text(self._notice_period),
                 days=days_text(self.days),
@@ -92,8 +92,8 @@ class AutoRotate(Rule):
     def __attrs_post_init__(self) -> None:
         if self.to_day <= self.from_day:
             raise ConfigurationError(
-                "the window from day {from_day} to day {to_day} has no room",
-                cure="let to_day come after from_day",
+                "the window from day {from_day} to day {to_day} is empty",
+                cure="set to_day to a day after from_day",
                 from_day=self.from_day,
                 to_day=self.to_day,
             )
@@ -108,7 +108,7 @@ class AutoRotate(Rule):
         at = start + into
         if facts.since and at < facts.since:
             at = facts.since + into
-        reason = Text("it is time for a new password of {mail}", {"mail": facts.account.mail})
+        reason = Text("the password of {mail} must be renewed", {"mail": facts.account.mail})
         return [Deadline(action=Action.ROTATE, at=at, reason=reason, source=SOURCE)]
 
     def conflict_with(self, other: Rule, /) -> Text | None:

@@ -51,7 +51,7 @@ def server_good_until(host: str, port: int) -> datetime:
     except (OSError, ValueError) as error:
         raise UnavailableError(
             "{host}:{port} shows no certificate: {reason}",
-            cure="see whether it runs and speaks TLS on this port",
+            cure="check that it runs and uses TLS on this port",
             host=host,
             port=port,
             reason=_reason(error),

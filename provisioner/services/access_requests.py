@@ -116,7 +116,7 @@ class AccessRequests:
             TargetError: The personnel system cannot be asked.
         """
         if (kind is OperationKind.HANDOVER) is (recipient is None):
-            message = Text("a handover needs the person who receives the account, and no other action does")
+            message = Text("a handover needs the receiver of the account, and other actions must not have one")
             raise InputError([Problem(field="to", message=message)])
         account = self._account(login, kind)
         draft = AccessRequestDraft(
@@ -238,7 +238,7 @@ class AccessRequests:
         access_request = self.find(request_id)
         if (access_request.kind, access_request.login) != (kind, login):
             values = {"id": access_request.id, "kind": access_request.kind.value, "login": access_request.login}
-            message = Text("request {id} asks for '{kind}' of {login}", values)
+            message = Text("request {id} is for '{kind}' of {login}", values)
             raise InputError([Problem(field="request", message=message)])
         return self.execute(access_request.id, actor=actor, dry_run=dry_run)
 
@@ -370,7 +370,7 @@ class AccessRequests:
 
 
 def _done_already(access_request: AccessRequest) -> Run:
-    reason = Text("request {id} was carried out already", {"id": access_request.id})
+    reason = Text("request {id} was executed already", {"id": access_request.id})
     return Run((), unchanged=[Unchanged(login=access_request.login, reason=reason)], total=0)
 
 
@@ -386,7 +386,7 @@ def _require_login(access_request: AccessRequest, plan: Plan) -> None:
     for login in (*planned, *others):
         if login != access_request.login:
             raise DeniedError(
-                "the unit {unit} has another login than when request {id} was submitted: {login}",
+                "the login of unit {unit} has changed since request {id} was submitted: {login}",
                 cure="submit a new request",
                 unit=access_request.unit,
                 id=access_request.id,

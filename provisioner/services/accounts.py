@@ -184,7 +184,7 @@ def _logins(given: Iterable[str], naming: Naming) -> list[str]:
         try:
             logins[naming.login(text)] = None
         except ValueError:
-            problems.append(_problem(Text("{login} is not a login of ours", {"login": text})))
+            problems.append(_problem(Text("{login} is not a valid login", {"login": text})))
     if problems:
         raise InputError(problems)
     return list(logins)

@@ -222,7 +222,7 @@ class Delegation:
             granted_at=now,
         )
         if ends_at <= (starts_at or now):
-            raise InputError([Problem(field="until", message=Text("it would end before it begins"))])
+            raise InputError([Problem(field="until", message=Text("it ends before it starts"))])
         held = [
             assignment
             for assignment in self.store.role_assignments.of(person)

@@ -71,7 +71,7 @@ def find_incident(store: Store, incident_id: str) -> Incident:
     """
     incident = store.incidents.get(find_id(store, Named.INCIDENT, incident_id))
     if incident is None:
-        message = Text("there is no report of trouble {id}", {"id": incident_id})
+        message = Text("there is no incident {id}", {"id": incident_id})
         raise InputError([Problem(field="id", message=message)])
     return incident
 
@@ -230,7 +230,7 @@ class Incidents:
 
 def _require_open(incident: Incident) -> None:
     if incident.state is not IncidentState.OPEN:
-        raise InputError([Problem(subject=incident.id, field="id", message=Text("the trouble is resolved already"))])
+        raise InputError([Problem(subject=incident.id, field="id", message=Text("the incident is resolved already"))])
 
 
 def _steps(store: Store, incident: Incident) -> list[PastStep]:

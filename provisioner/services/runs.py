@@ -197,9 +197,7 @@ class Runs:
         if prepare and plan.work:
             self.engine.preflight(plan.work)
         if self.engine.context.retry.stop.is_set():
-            raise StoppedError(
-                "the program was asked to stop before anything was changed", cure="run the command again"
-            )
+            raise StoppedError("the program was stopped before anything was changed", cure="run the command again")
         if prepare:
             prepare()
         # After the preparation something is changed, so errors of the engine belong to the run.

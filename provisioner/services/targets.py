@@ -159,7 +159,7 @@ class Targets:
         """
         self._require(name, actor)
         if until <= self.now():
-            raise InputError([Problem(field="until", message=Text("{text} is over already", {"text": until}))])
+            raise InputError([Problem(field="until", message=Text("{text} is in the past", {"text": until}))])
         if not dry_run:
             self.record(MaintenanceBegan(at=self.now(), actor=actor, target=name, until=until, reason=reason))
 

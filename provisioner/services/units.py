@@ -274,7 +274,7 @@ def _require_closed(accounts: Iterable[Account]) -> None:
     if still_open:
         raise DeniedError(
             "units below are still open: {codes}",
-            cure="close them too with --with-subtree, or hang them below another unit first",
+            cure="close them too with --with-subtree, or move them below another unit first",
             codes=", ".join(still_open),
         )
 

@@ -60,8 +60,8 @@ class MobileMarks:
             text = self._file.read_bytes()
         except OSError as error:
             raise StoreError(
-                "the key file {file} cannot be read or made: {reason}",
-                cure="let this user read the file and write its folder",
+                "the key file {file} cannot be read or created: {reason}",
+                cure="give this user read access to the file and write access to its folder",
                 file=self._file,
                 reason=error.strerror,
             ) from None
@@ -71,6 +71,6 @@ class MobileMarks:
                 return key
         raise StoreError(
             "the key file {file} is damaged",
-            cure="restore it from a copy, or move it away: later marks can then not be compared with earlier ones",
+            cure="restore it from a copy, or move it; new marks can then not be compared with earlier ones",
             file=self._file,
         )

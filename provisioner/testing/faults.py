@@ -177,9 +177,9 @@ class Faults:
             Fault.REFUSE: RefusedError("it is against the rules here"),
             Fault.REFUSE_SECRET: SecretRefusedError("the password is in the history"),
             Fault.CANNOT_CONNECT: UnavailableError("connection refused"),
-            Fault.LOSE_REQUEST: UnknownOutcomeError("no answer within the time-out"),
-            Fault.APPLY_AND_LOSE_ANSWER: UnknownOutcomeError("no answer within the time-out"),
-            Fault.CUT_ANSWER: UnknownOutcomeError("the answer broke off"),
+            Fault.LOSE_REQUEST: UnknownOutcomeError("no answer within the timeout"),
+            Fault.APPLY_AND_LOSE_ANSWER: UnknownOutcomeError("no answer within the timeout"),
+            Fault.CUT_ANSWER: UnknownOutcomeError("the answer is incomplete"),
             Fault.MISCONFIGURED: MisconfiguredError("wrong credentials"),
         }[fault]
 

@@ -58,6 +58,6 @@ def deliver(secret: Secret = SECRET, delivery_id: str = "op-1-1-sms") -> Deliver
     return DeliverSecret(operation_id="op-1", delivery_id=delivery_id, account=ACCOUNT, recipient=HOLDER, secret=secret)
 
 
-def notice(text: str = "temelegitim46@meb.gov.tr: şifrenizin süresi 3 gün sonra doluyor") -> DeliverNotice:
+def notice(text: str = "temelegitim46@meb.gov.tr: parolanızın süresi 3 gün sonra doluyor") -> DeliverNotice:
     """Return a request to deliver a notice."""
     return DeliverNotice(delivery_id="notice-1", recipient=HOLDER, text=text)

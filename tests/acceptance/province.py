@@ -25,7 +25,7 @@ UNITS = EXAMPLE / "units.csv"
 PERSONS = EXAMPLE / "persons.csv"
 
 #: Where a message has the password.
-PASSWORD = re.compile(r"sifreniz: (\S+) -")
+PASSWORD = re.compile(r"parolaniz: (\S+) -")
 
 
 def rows(file: Path) -> list[dict[str, str]]:

@@ -85,7 +85,7 @@ class TestShow:
 
     @pytest.mark.parametrize(
         ("login", "message"),
-        [("yok46", "yok46 is unknown"), ("arge46@example.com", "arge46@example.com is not a login of ours")],
+        [("yok46", "yok46 is unknown"), ("arge46@example.com", "arge46@example.com is not a valid login")],
     )
     def test_of_an_unknown_login_exits_with_2(self, office: Office, login: str, message: str) -> None:
         answer = office.type("--json", "account", "show", login)

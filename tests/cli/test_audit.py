@@ -175,7 +175,7 @@ class TestVerify:
     def test_people_are_told_how_many_entries_are_whole(self, lived: Office) -> None:
         answer = lived.type("audit", "verify")
 
-        assert f"the audit log is whole from entry 1 on: {len(items(lived))} entries" in answer.out
+        assert f"the audit log is intact from entry 1 on: {len(items(lived))} entries" in answer.out
 
     def test_broken_trail_ends_with_4_and_says_where_and_what(self, lived: Office) -> None:
         tamper(lived, "DELETE FROM events WHERE seq = 3")
@@ -295,7 +295,7 @@ class TestExport:
 
         assert [json.loads(line)["seq"] for line in answer.out.splitlines()] == [1, 2, 3, 4]
         assert answer.code == 4
-        assert "entry 5 was changed: its login is not what was written" in answer.err
+        assert "entry 5 was changed: its login differs from the original" in answer.err
 
     @pytest.mark.parametrize("known", ["", ":" + "0" * 64])
     def test_cursor_behind_the_end_shows_the_cut(self, lived: Office, known: str) -> None:
@@ -304,7 +304,7 @@ class TestExport:
         answer = lived.type("audit", "export", "--after", f"{len(items(lived)) + 1}{known}")
 
         assert (answer.code, answer.out) == (4, "")
-        assert "the audit log was cut" in answer.err
+        assert "the audit log was truncated" in answer.err
 
     def test_syslog_has_one_message_for_each_entry(self, lived: Office) -> None:
         answer = lived.type("audit", "export", "--format", "syslog", "--enterprise-number", "4711")

@@ -299,7 +299,7 @@ def test_nobody_passes_for_a_policy(office: Office) -> None:
         answer = office.type("--actor", "policy:renew-or-close", *command)
 
         assert (answer.code, office.operations()) == (2, [])
-        assert "Nobody can act as a policy" in answer.err
+        assert "--actor must be the ID of a person, not of a policy." in answer.err
 
 
 def test_nobody_passes_for_a_policy_by_the_name_of_the_user(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

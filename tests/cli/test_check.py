@@ -159,8 +159,8 @@ class TestCheck:
 
         found = {one["name"]: one for one in answer.json["items"]}
         assert answer.code == 0
-        assert found["rules.passwords"]["message"] == "holds everywhere"
-        assert found["rules.schools"]["message"] == "holds for units of kind school under ar-ge"
+        assert found["rules.passwords"]["message"] == "applies to all units"
+        assert found["rules.schools"]["message"] == "applies to units of kind school under ar-ge"
         assert (found["rules.lost"]["status"], found["rules.lost"]["message"]) == (
             "warning",
             "there is no unit arge, il",
@@ -202,8 +202,8 @@ class TestCheck:
             "posta (b)": "warning",
             "posta (c)": "warning",
         }
-        assert "it runs out on" in found["posta (b)"][1]
-        assert "ran out on" in found["posta (c)"][1]
+        assert "it expires on" in found["posta (b)"][1]
+        assert "expired on" in found["posta (c)"][1]
 
     def test_shows_what_the_plugins_warn_of(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport(warnings=("the certificate ends",)))
@@ -229,7 +229,7 @@ class TestCheck:
         [said] = [
             one["message"] for one in answer.json["items"] if one["name"] == "targets.pys" and one["status"] != "ok"
         ]
-        assert "for 20 days, and the rules leave them in force for 30" in said
+        assert "after 20 days, but the rules keep them for 30" in said
 
     def test_a_target_that_would_refuse_every_password_does_not_work(
         self, office: Office, monkeypatch: pytest.MonkeyPatch

@@ -95,7 +95,7 @@ class TestUnfinishedHandover:
         assert "arge46" in _blocks(open_office, "1002", "--leaving")
 
     def test_blocks_the_one_who_starts(self, open_office: Office) -> None:
-        assert _blocks(open_office, "1001", "--starting")["arge46"].endswith("was begun and has not ended")
+        assert _blocks(open_office, "1001", "--starting")["arge46"].endswith("is not finished")
 
     def test_blocks_nobody_once_it_is_driven_to_its_end(self, open_office: Office) -> None:
         open_office.faults("sms").clear()

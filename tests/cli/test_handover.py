@@ -79,7 +79,7 @@ class TestForesight:
 
         out = foreseeing.type("handover", "arge46", "--to", "1001", "--dry-run").out
 
-        assert "  posta cannot tell what would change: " in out
+        assert "  posta cannot show what would change: " in out
         assert "  pys: title: " in out
 
     def test_a_target_that_does_not_foresee_is_not_asked(self, open_office: Office) -> None:

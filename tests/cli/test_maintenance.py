@@ -12,10 +12,10 @@ from tests.cli.conftest import Office
 HOUR = timedelta(hours=1)
 
 TIMES = [
-    ("2020-01-01T00:00", "is over already"),
-    ("tomorrow", "is no time"),
-    ("0001-01-01T00:00", "is no time"),
-    ("9999-12-31T23:59-12:00", "is no time"),
+    ("2020-01-01T00:00", "is in the past"),
+    ("tomorrow", "invalid time"),
+    ("0001-01-01T00:00", "invalid time"),
+    ("9999-12-31T23:59-12:00", "invalid time"),
     ("9999-12-31T23:59+00:00", "is after the year 2999"),
 ]
 
@@ -56,7 +56,7 @@ class TestMaintenance:
         answer = maintained.type("unit", "open", "ar-ge", "istatistik")
 
         assert answer.out.count("pys is in maintenance until") == 1
-        assert "nothing needs to be done" in answer.out
+        assert "no action is needed: 'provisioner resume' or the next sweep continues afterwards" in answer.out
         assert "finish incomplete" not in answer.out
         assert answer.err == ""
 

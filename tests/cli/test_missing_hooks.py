@@ -135,18 +135,18 @@ class TestDeclared:
 
         answer = declared.type("--json", "clearance", "1002", "--leaving")
 
-        assert answer.json["remarks"] == ["arge46 on pys: nothing has shown that this person cannot log in any more"]
+        assert answer.json["remarks"] == ["arge46 on pys: not verified that this person can no longer log in"]
         assert "arge46 on pys" in declared.type("clearance", "1002", "--leaving").out
 
 
 @pytest.mark.parametrize(
     ("place", "hooks", "message"),
     [
-        ("targets.pys", ["account_clsoe"], "account_clsoe is no hook that can be left out"),
-        ("targets.pys", ["secret_deliver"], "secret_deliver is no hook that can be left out"),
-        ("channels.sms", ["account_close"], "account_close is no hook that can be left out"),
+        ("targets.pys", ["account_clsoe"], "account_clsoe is not a hook that 'cannot' can list"),
+        ("targets.pys", ["secret_deliver"], "secret_deliver is not a hook that 'cannot' can list"),
+        ("channels.sms", ["account_close"], "account_close is not a hook that 'cannot' can list"),
         ("targets.pys", "account_close", "expected a list"),
-        ("targets.posta", ["account_close"], "'cannot' says that posta is without account_close"),
+        ("targets.posta", ["account_close"], "'cannot' lists account_close for posta"),
     ],
 )
 def test_what_cannot_be_left_out_is_a_wrong_setting(

@@ -133,7 +133,7 @@ class TestShow:
             out = stuck.type("operation", "show", operation_id).out
 
         assert shown["held_until"] == until.isoformat().replace("+00:00", "Z")
-        assert "a process works on it" in out
+        assert "a process is working on it and holds the account until" in out
 
     def test_of_an_unknown_one_exits_with_2(self, office: Office) -> None:
         answer = office.type("--json", "operation", "show", "nosuch")
@@ -262,7 +262,7 @@ class TestCheck:
         [found] = [item for item in stuck.type("--json", "check").json["items"] if item["name"] == "operations"]
 
         assert found["status"] == "warning"
-        assert found["message"] == "1 incomplete, 0 planned, 0 running, 0 held back"
+        assert found["message"] == "1 incomplete, 0 planned, 0 running, 0 held"
         assert "operation list" in found["cure"]
 
     def test_says_nothing_of_operations_when_all_have_ended(self, office: Office) -> None:

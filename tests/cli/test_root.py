@@ -238,7 +238,7 @@ class TestPluginCommands:
         command = CliCommand(name="unit", help="Another one.", location="nowhere:command")
         monkeypatch.setattr(Plugins, "cli_commands", lambda _: [command])
 
-        with pytest.raises(PluginError, match="adds a command unit"):
+        with pytest.raises(PluginError, match="adds the command unit"):
             extensions.commands("local")
 
 

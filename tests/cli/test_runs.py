@@ -335,7 +335,7 @@ class TestOneAccountOfAList:
         assert "1001" in refused["reason"]
         assert "provisioner handover arge46" in refused["cure"]
         told = office.type("unit", "open", *CODES).out
-        assert "arge46: refused: its handover has not ended" in told
+        assert "arge46: refused: its handover is not finished" in told
         assert told.splitlines()[-1].endswith("1 refused")
 
 

@@ -71,7 +71,7 @@ class TestHandover:
         answer = by(office, "2001", "handover", "arge46", "--to", "1003")
 
         assert "'provisioner request submit arge46 --kind handover --to 1003'" in cure(answer)
-        assert cure(answer).endswith("without a form it can be done by Ayşe Işık (3001), Ayşe Işık (3002)")
+        assert cure(answer).endswith("without a request it can be done by Ayşe Işık (3001), Ayşe Işık (3002)")
 
     def test_by_an_officer_with_a_form_is_done(self, office: Office) -> None:
         request_id = approved(office, "1002", "handover", "--to", "1003")
@@ -210,5 +210,5 @@ def test_run_is_not_released_by_a_stand_in_of_who_asked(office: Office) -> None:
     run_id = answer.json["operations"][0]["staging"]
     delegate(office, "2001", "1003")
 
-    assert "somebody else" in cure(by(office, "1003", "policy", "release", run_id))
+    assert "another person" in cure(by(office, "1003", "policy", "release", run_id))
     assert by(office, "2002", "policy", "release", run_id).code == 0

@@ -104,7 +104,7 @@ class TestLoad:
                 )
                 for value in (999_999_999, 10**18)
             ),
-            (f"[limits]\nmass_change_from = {10**400}\n", "the number is infinite, or larger than 64 bits can hold"),
+            (f"[limits]\nmass_change_from = {10**400}\n", "the number is infinite or does not fit in 64 bits"),
         ],
     )
     def test_says_where_and_what_is_wrong(self, file: Path, text: str, words: str) -> None:
@@ -254,7 +254,7 @@ class TestStructure:
             ({"urls": ["a", 1]}, "targets.posta.urls"),
             ({"ratio": "2"}, "targets.posta.ratio: expected a number"),
             *(
-                ({"ratio": value}, "targets.posta.ratio: the number is infinite, or larger than 64 bits can hold")
+                ({"ratio": value}, "targets.posta.ratio: the number is infinite or does not fit in 64 bits")
                 for value in (float("nan"), float("inf"), float("-inf"), 1e300, 10**400)
             ),
             ({"on": 1}, "targets.posta.on: expected true or false"),
@@ -269,7 +269,7 @@ class TestStructure:
             ({"file": date(2026, 1, 1)}, "targets.posta.file: expected a string, found a date or time"),
             ({"colours": "red"}, "targets.posta: unknown key colours; did you mean colour? known are password"),
             ({"zzz": "red"}, "targets.posta: unknown key zzz; known are password"),
-            ({"password": "file:none"}, "put the secret into its first line, and let this user read it"),
+            ({"password": "file:none"}, "write the secret into its first line, and give this user read access"),
         ],
     )
     def test_says_where_and_what_is_wrong(self, table: dict[str, Any], words: str) -> None:
@@ -284,7 +284,7 @@ class TestStructure:
 
         assert str(caught.value).splitlines() == [
             "/etc/p.toml: targets.posta.url: it is missing; expected a string",
-            f"/etc/p.toml: targets.posta.password: it is missing; expected a secret, as {REFERENCES}",
+            f"/etc/p.toml: targets.posta.password: it is missing; expected a secret reference: {REFERENCES}",
             "/etc/p.toml: targets.posta.colour: it is missing; expected one of red, blue",
             "/etc/p.toml: targets.posta.names: it is missing; expected a list",
             "/etc/p.toml: targets.posta.inner: it is missing; expected a table",
@@ -292,11 +292,11 @@ class TestStructure:
 
     def test_a_secret_itself_is_taken_only_if_it_is_forced(self) -> None:
         """Whoever reads the configuration could read it."""
-        with pytest.raises(ConfigurationError, match="a secret is given by reference") as caught:
+        with pytest.raises(ConfigurationError, match="give the secret by reference") as caught:
             self._structure({"password": "geheim-1"})
 
         forced = self._structure({"password": "plain:geheim-1"}).password
-        assert "move the secret out of the file" in str(caught.value)
+        assert "remove the secret from the file and write a reference here" in str(caught.value)
         assert forced is not None
         assert forced.reveal() == "geheim-1"
 
@@ -323,7 +323,7 @@ class TestStructure:
         assert caught.value.__suppress_context__
 
     def test_names_the_cure_of_a_secret_that_is_not_there(self) -> None:
-        with pytest.raises(ConfigurationError, match="there is nothing in env:NO_SUCH; put the secret there"):
+        with pytest.raises(ConfigurationError, match="env:NO_SUCH is empty; store the secret there"):
             self._structure({"password": "env:NO_SUCH"})
 
 

@@ -43,7 +43,7 @@ class TestFind:
     @pytest.mark.parametrize("reference", ["geheim-1", "geheim:1", ":geheim-1", ""])
     def test_something_else_is_refused_and_not_quoted(self, tmp_path: Path, reference: str) -> None:
         """Somebody may have put the password itself there."""
-        with pytest.raises(ConfigurationError, match="given by reference") as caught:
+        with pytest.raises(ConfigurationError, match="give the secret by reference") as caught:
             find(reference, tmp_path)
 
         assert "geheim" not in f"{caught.value} {caught.value.cure}"
@@ -53,7 +53,7 @@ class TestFind:
         """An empty password binds anonymously at some directories."""
         (tmp_path / "empty").write_text("\n")
 
-        with pytest.raises(ConfigurationError, match=f"there is nothing in {reference}"):
+        with pytest.raises(ConfigurationError, match=f"{reference} is empty"):
             find(reference, tmp_path)
 
     def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:

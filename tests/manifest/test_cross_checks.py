@@ -49,11 +49,11 @@ class TestUnits:
 
     def test_a_code_that_lost_a_zero(self, folder: Path) -> None:
         assert of_units(folder, "712345,Okul,school", "00046,A,office", "146,B,office") == [
-            (2, "code", "it differs from 0712345 by zeros in front only: 712345")
+            (2, "code", "it differs from 0712345 only by leading zeros: 712345")
         ]
         assert of_units(folder, "0712345,Okul,school", "46,B,office", "046,A,office") == [
-            (3, "code", "it differs from 046 by zeros in front only: 46"),
-            (4, "code", "it differs from 46 by zeros in front only: 046"),
+            (3, "code", "it differs from 046 only by leading zeros: 46"),
+            (4, "code", "it differs from 46 only by leading zeros: 046"),
         ]
 
     def test_a_custodian_who_is_missing_among_others_that_are_known(self, folder: Path) -> None:

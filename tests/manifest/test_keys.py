@@ -43,7 +43,7 @@ REWRITTEN = [
 @pytest.mark.parametrize("value", REWRITTEN)
 def test_what_a_spreadsheet_rewrote_is_refused(value: str) -> None:
     """Whoever reads why finds the column to format, and does not take it for a slip of the hand."""
-    assert "as a spreadsheet rewrote it" in str(objection(value))
+    assert "format the column as text and enter the value again" in str(objection(value))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,10 @@ def test_it_is_refused_in_each_column_of_a_list_of_units(tmp_path: Path, column:
         read_units(file, Naming(domain="meb.gov.tr"), Known())  # type: ignore[arg-type]
 
     assert {(problem.line, problem.field) for problem in caught.value.problems} == {(3, column)}
-    assert all("as a spreadsheet rewrote it" in str(problem.message) for problem in caught.value.problems)
+    assert all(
+        "format the column as text and enter the value again" in str(problem.message)
+        for problem in caught.value.problems
+    )
 
 
 @pytest.mark.parametrize("column", ["id", "unit", "supervisor"])

@@ -297,7 +297,7 @@ def test_an_address_that_leads_nowhere_is_our_fault(client: HttpClient, address:
 
 def test_a_proxy_that_would_have_to_be_spoken_to_with_tls_is_our_fault() -> None:
     """It would be spoken to without."""
-    with pytest.raises(MisconfiguredError, match="no HTTP proxy"):
+    with pytest.raises(MisconfiguredError, match="is not an HTTP proxy"):
         HttpClient.open(timeout=1, proxy="https://proxy.example:3128")
 
 

@@ -238,14 +238,14 @@ class TestSettings:
     """What is refused."""
 
     def test_no_certificate(self) -> None:
-        with pytest.raises(ConfigurationError, match="no certificate is named"):
+        with pytest.raises(ConfigurationError, match="no certificate is configured"):
             Certificates()
 
     @pytest.mark.parametrize(
         "server", ["mail.example", "mail.example:", ":993", "a b:993", "https://mail.example:443", "m:65536"]
     )
     def test_a_server_without_a_port(self, server: str) -> None:
-        with pytest.raises(ConfigurationError, match="a server is not written as HOST:PORT"):
+        with pytest.raises(ConfigurationError, match="a server is not in the form HOST:PORT"):
             Certificates(servers=(server,))
 
     @pytest.mark.parametrize("server", ["mail.example:993", "[::1]:636", "127.0.0.1:443"])

@@ -64,7 +64,7 @@ class TestRetention(RuleContract):
         return frozenset({AccountState.CLOSED})
 
 
-GOOD = Text("it is time for a new password of {mail}", {"mail": "a@kural.example"})
+GOOD = Text("the password of {mail} must be renewed", {"mail": "a@kural.example"})
 OPEN = frozenset({AccountState.OPEN})
 
 

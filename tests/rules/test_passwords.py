@@ -104,7 +104,7 @@ class TestRenewOrClose:
 
     @pytest.mark.parametrize("warn", [30, 31])
     def test_cannot_warn_before_the_password_is_there(self, warn: int) -> None:
-        with pytest.raises(ConfigurationError, match=f"a warning {warn} days before the end of 30 days"):
+        with pytest.raises(ConfigurationError, match=f"a warning {warn} days before the end is too early"):
             RenewOrClose(warn_days=(1, warn))
 
 
@@ -162,7 +162,7 @@ class TestAutoRotate:
         assert AutoRotate(to_day=400).conflict_with(Retention()) is None
 
     def test_needs_a_window(self) -> None:
-        with pytest.raises(ConfigurationError, match="the window from day 20 to day 20 has no room"):
+        with pytest.raises(ConfigurationError, match="the window from day 20 to day 20 is empty"):
             AutoRotate(to_day=20)
 
     def test_comes_before_the_closing_also_for_those_that_are_late(self, facts: Facts, day: Day) -> None:

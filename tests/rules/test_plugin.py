@@ -105,9 +105,9 @@ class TestRules:
             ),
             ('rule = "backup-duty"\nmonths = 0', "rules.one: not allowed: 'months' must be >= 1"),
             ('rule = "renew-or-close"\nwarn_days = [0]', "rules.one: not allowed: 'warn_days' must be >= 1"),
-            ('rule = "renew-or-close"\ndays = 7', "rules.one: a warning 7 days before the end of 7 days comes too"),
-            ('rule = "auto-rotate"\nto_day = 19', "rules.one: the window from day 20 to day 19 has no room; let"),
-            ('rule = "certificate"', "rules.one: no certificate is named; name some with files, servers or targets"),
+            ('rule = "renew-or-close"\ndays = 7', "rules.one: a warning 7 days before the end is too early"),
+            ('rule = "auto-rotate"\nto_day = 19', "rules.one: the window from day 20 to day 19 is empty; set to_day"),
+            ('rule = "certificate"', "rules.one: no certificate is configured; set 'files', 'servers' or 'targets'"),
             ('rule = "retention"\nkinds = "school"', "rules.one.kinds: expected a list"),
             ('rule = "retention"\nplugin = 1', "rules.one.plugin: expected a string"),
         ],
@@ -128,7 +128,7 @@ class TestRules:
         )
 
     def test_a_plugin_without_rule_sets_is_named(self, file: Path) -> None:
-        with pytest.raises(PluginError, match="plug-in local did not make one"):
+        with pytest.raises(PluginError, match="plug-in local did not create one"):
             policy(file, '[rules.one]\nplugin = "local"\n')
 
 
@@ -243,8 +243,8 @@ def test_messages_to_people_fit_into_one_sms() -> None:
         "please name a custodian for {mail}: it has none",
         "please hand {mail} over: its custodian does not hold it",
         "please back up the mailbox of {mail} and confirm it; it was due on {day}",
-        "please renew the certificate of {name}: it runs out on {day}",
-        "the certificate of {name} ran out on {day}",
+        "please renew the certificate of {name}: it expires on {day}",
+        "the certificate of {name} expired on {day}",
     ]
 
     reminder = Text.counted(

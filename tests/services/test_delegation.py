@@ -131,7 +131,7 @@ class TestDelegate:
             )
 
     def test_that_ends_before_it_begins_is_refused(self, app: Application, officer: Grant) -> None:
-        with pytest.raises(InputError, match="end before it begins"):
+        with pytest.raises(InputError, match="it ends before it starts"):
             app.delegation.delegate(
                 Role.OFFICER, delegator=OFFICER, person=DEPUTY, unit="ar-ge", ends_at=app.now(), actor=OFFICER
             )

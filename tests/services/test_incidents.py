@@ -49,7 +49,7 @@ class TestReport:
     def test_in_a_dry_run_records_nothing(self, app: Application, incident: Incident) -> None:
         planned = app.incidents.report("arge46", "no log-in", actor=REPORTER, dry_run=True)
 
-        with pytest.raises(InputError, match="no report"):
+        with pytest.raises(InputError, match="there is no incident"):
             find_incident(app.store, planned.id)
 
 

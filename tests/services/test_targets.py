@@ -51,7 +51,7 @@ class TestSuspend:
         assert conditions(app)["sms"] is Condition.WORKS
 
     def test_needs_a_time_to_come(self, app: Application) -> None:
-        with pytest.raises(InputError, match="is over already"):
+        with pytest.raises(InputError, match="is in the past"):
             app.targets.suspend("sms", app.now(), actor=ADMINISTRATOR)
 
     def test_needs_a_known_name(self, app: Application) -> None:

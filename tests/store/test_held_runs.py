@@ -15,7 +15,7 @@ from tests.store.conftest import NOON, Story
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WHY = StepError(name="StagedError", message="held back")
+WHY = StepError(name="StagedError", message="held")
 RUN = HeldRun(id="r1", at=NOON, actor="p1", reason="moved", target="", affected=3, out_of=9, percent=20, operations=3)
 
 

@@ -81,7 +81,7 @@ class TestNotAStore:
     def test_file_that_is_no_database(self, url: str, tmp_path: Path, open_it: Any) -> None:
         (tmp_path / "store.db").write_text("code,name\n46,Kahramanmaraş\n" * 100, encoding="utf-8")
 
-        with pytest.raises(StoreError, match="is damaged, or no SQLite database"):
+        with pytest.raises(StoreError, match="is damaged, or not an SQLite database"):
             open_it(url)
 
     def test_database_of_another_program(self, url: str, tmp_path: Path, open_it: Any) -> None:
@@ -96,7 +96,7 @@ class TestNotAStore:
         with pytest.raises(StoreError, match="cannot be opened") as caught:
             open_it(url)
 
-        assert "the folder it is in" in str(caught.value.cure)
+        assert "give this user read and write access to the file and its folder" in str(caught.value.cure)
 
     def test_store_of_an_earlier_version(self, url: str, tmp_path: Path, open_it: Any) -> None:
         Store.create(url).close()

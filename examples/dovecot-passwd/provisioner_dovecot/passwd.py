@@ -116,7 +116,7 @@ class PasswdFile:
                     break
                 time.sleep(0.01)
             else:
-                raise UnavailableError("somebody else keeps {file} locked", file=self.path)
+                raise UnavailableError("another program keeps {file} locked", file=self.path)
             yield
 
 

@@ -32,7 +32,7 @@ def hashed(secret: Secret, scheme: Scheme) -> str:
     from passlib.handlers.sha2_crypt import sha512_crypt
 
     if not is_usable(secret):
-        raise SecretRefusedError("no log-in could carry this password")
+        raise SecretRefusedError("no log-in can send this password")
     if scheme is Scheme.SSHA512:
         return str(ldap_salted_sha512.hash(secret.reveal()))
     return f"{{SHA512-CRYPT}}{sha512_crypt.using(rounds=ROUNDS).hash(secret.reveal())}"

@@ -103,7 +103,7 @@ class Dovecot:
 def _field(text: str) -> str:
     """Return *text* if it can stand in a line."""
     if ":" in text or not text.isprintable():
-        raise errors.RefusedError("a line of a passwd-file cannot hold this staff number")
+        raise errors.RefusedError("a line of a passwd-file cannot contain this staff number")
     return text
 
 

@@ -31,8 +31,8 @@ class SchoolsInAugust(Rule):
     def __attrs_post_init__(self) -> None:
         if self.to_day < self.from_day:
             raise ConfigurationError(
-                "day {to_day} comes before day {from_day}",
-                cure="exchange from_day and to_day",
+                "day {to_day} is before day {from_day}",
+                cure="swap from_day and to_day",
                 from_day=self.from_day,
                 to_day=self.to_day,
             )

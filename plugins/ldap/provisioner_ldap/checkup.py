@@ -23,7 +23,9 @@ CLOCKS_APART = marked(
     "the clocks of this machine and of the directory are more than five minutes apart, so times of closing are wrong;"
     " synchronise both"
 )
-POLICY_UNREADABLE = marked("the password policy that policy_dn names cannot be read; correct the name, or allow it")
+POLICY_UNREADABLE = marked(
+    "the password policy in policy_dn cannot be read; correct the name, or give the service account access to it"
+)
 
 
 class UnfitServerError(MisconfiguredError):
@@ -114,8 +116,8 @@ def _expect_switch(session: LdapSession, name: str) -> None:
     if not session.schema().knows(name):
         raise UnfitServerError(
             marked(
-                "{server} does not know the attribute {name}, which closes accounts; as a replica, it would stop"
-                " copying at the first closing"
+                "{server} does not support the attribute {name}, which closes accounts; as a replica, it would "
+                "stop the replication at the first closure"
             ),
             cure=marked("load the module ppolicy on every server of the directory, also on replicas"),
             server=session.server,
@@ -130,8 +132,8 @@ def _expect_different_attributes(session: LdapSession, settings: LdapSettings) -
         other = names.setdefault(session.schema().attribute(name), name)
         if other != name:
             raise MisconfiguredError(
-                "{one} and {other} are two names of one attribute",
-                cure="give each attribute one template, and none to the attribute that rdn names",
+                "{one} and {other} are two names of the same attribute",
+                cure="set one template for each attribute, and none for the attribute in rdn",
                 one=other,
                 other=name,
             )
@@ -146,7 +148,7 @@ def _expect_base(base: str, session: LdapSession, settings: LdapSettings) -> Non
     if not found.exists:
         raise MisconfiguredError(
             "{server} has no entry {base} that the service account may see",
-            cure="make it, correct base_dn or base_of_kind, or give the service account its rights",
+            cure="create it, correct base_dn or base_of_kind, or give the service account access to it",
             server=session.server,
             base=base,
         )

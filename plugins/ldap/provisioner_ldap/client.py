@@ -332,8 +332,8 @@ class LdapSession:
         answer = self._change(dn, send)
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             raise MisconfiguredError(
-                "{server} has no entry below which {dn} could stand",
-                cure="make the entry that base_dn names, or correct the name",
+                "{server} has no parent entry for {dn}",
+                cure="create the entry in base_dn, or correct the name",
                 server=self.server,
                 dn=dn,
             )
@@ -430,7 +430,7 @@ class LdapSession:
         if answer.code == results.RESULT_OBJECT_CLASS_VIOLATION and blank:
             raise RefusedError(
                 "{server} answered: {answer}; without a value are {blank}",
-                cure="give the unit and its holder the names that the attributes of the target are made of",
+                cure="give the unit and its holder the names that the attributes of the target need",
                 server=answer.server,
                 answer=str(answer),
                 blank=", ".join(blank),
@@ -607,7 +607,7 @@ def _addresses(host: str, port: int, url: str) -> list[str]:
     except OSError as error:
         raise UnavailableError(
             "the name of {server} cannot be resolved: {reason}",
-            cure="correct urls, or see that the name service answers",
+            cure="correct urls, or check that the name service answers",
             server=url,
             reason=error.strerror,
         ) from None

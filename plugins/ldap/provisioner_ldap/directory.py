@@ -313,7 +313,7 @@ class Directory:
                 dn=dn,
             )
         return ConflictError(
-            "{dn} cannot be made, because another entry has its login or mail address: {other}",
+            "{dn} cannot be created, because another entry has its login or mail address: {other}",
             cure="rename that entry, or give the account another login",
             dn=dn,
             other=other,

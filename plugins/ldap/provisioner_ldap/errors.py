@@ -109,10 +109,10 @@ EXCEPTIONS: Mapping[type[Exception], ErrorMeaning] = {
 }
 
 _RIGHTS = "give the service account the rights that the README of the plug-in lists"
-_SCHEMA = marked("make object_classes and attributes fit the directory's schema")
+_SCHEMA = marked("change object_classes and attributes to match the directory's schema")
 _TLS = marked("use ldaps:// or StartTLS: set tls = 'required'")
 _CREDENTIALS = marked("correct bind_dn and bind_password")
-_WRITABLE = marked("name only servers that take changes in urls")
+_WRITABLE = marked("configure only servers that accept changes in urls")
 _POLICY = marked("change the password policy of the directory for these accounts")
 
 
@@ -154,7 +154,7 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_INSUFFICIENT_ACCESS_RIGHTS: (ForbiddenError, _RIGHTS),
     results.RESULT_BUSY: (ThrottledError, ""),
     results.RESULT_UNAVAILABLE: (UnavailableError, ""),
-    results.RESULT_UNWILLING_TO_PERFORM: (RefusedError, marked("see whether the directory is read-only")),
+    results.RESULT_UNWILLING_TO_PERFORM: (RefusedError, marked("check whether the directory is read-only")),
     results.RESULT_LOOP_DETECTED: (MisconfiguredError, _WRITABLE),
     results.RESULT_NAMING_VIOLATION: (MisconfiguredError, _SCHEMA),
     results.RESULT_OBJECT_CLASS_VIOLATION: (MisconfiguredError, _SCHEMA),
@@ -163,7 +163,7 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_ENTRY_ALREADY_EXISTS: (TakenError, ""),
     results.RESULT_OBJECT_CLASS_MODS_PROHIBITED: (ConflictError, ""),
     results.RESULT_AFFECT_MULTIPLE_DSAS: (RefusedError, ""),
-    results.RESULT_OTHER: (TransientError, marked("look at the log of the directory")),
+    results.RESULT_OTHER: (TransientError, marked("check the log of the directory")),
     results.RESULT_LCUP_RESOURCES_EXHAUSTED: (TransientError, ""),
     results.RESULT_LCUP_SECURITY_VIOLATION: (RefusedError, ""),
     results.RESULT_LCUP_INVALID_DATA: (RefusedError, ""),
@@ -234,7 +234,7 @@ class ReadOnlyServerError(MisconfiguredError):
 def read_only(answer: LdapResult) -> ReadOnlyServerError:
     """Return the error for an answer of a server that takes no changes."""
     return ReadOnlyServerError(
-        marked("{server} takes no changes: {answer}"), cure=_WRITABLE, server=answer.server, answer=str(answer)
+        marked("{server} accepts no changes: {answer}"), cure=_WRITABLE, server=answer.server, answer=str(answer)
     )
 
 
@@ -320,7 +320,7 @@ def from_exception(error: Exception, *, server: str, detail: str, changing: bool
     if found is ErrorMeaning.NOT_SENT or (found is ErrorMeaning.LOST and not changing):
         silence = UnavailableError(
             "{server} does not answer: {detail}",
-            cure="see that it runs and that the network lets us reach it",
+            cure="check that it runs and can be reached over the network",
             server=server,
             detail=detail,
         )
@@ -328,7 +328,7 @@ def from_exception(error: Exception, *, server: str, detail: str, changing: bool
         return silence
     if found is ErrorMeaning.LOST:
         return UnknownOutcomeError(
-            "a change was sent to {server} and no usable answer came: {detail}", server=server, detail=detail
+            "a change was sent to {server} and no usable answer arrived: {detail}", server=server, detail=detail
         )
     return _ours(found, error, server, detail)
 
@@ -339,7 +339,7 @@ def _ours(found: ErrorMeaning, error: Exception, server: str, detail: str) -> Ta
         case ErrorMeaning.CERTIFICATE:
             return MisconfiguredError(
                 "certificate verification failed for {server}: {detail}",
-                cure="set ca_file to the certificates it is signed with, and name the server as its certificate does",
+                cure="set ca_file to the certificates of its issuer, and use the server name in the certificate",
                 server=server,
                 detail=detail,
             )
@@ -358,7 +358,7 @@ def _ours(found: ErrorMeaning, error: Exception, server: str, detail: str) -> Ta
         case _:
             return MisconfiguredError(
                 "{server} cannot be used as it is configured: {detail}",
-                cure="see that the directory offers what the settings of the target ask for",
+                cure="check that the directory supports the settings of the target",
                 server=server,
                 detail=detail,
             )

@@ -78,7 +78,7 @@ class Rewrite:
             self.undo.run(self.session)
         except TargetError as second:
             raise UnknownOutcomeError(
-                "{dn} is half changed: {error}; and it could not be taken back: {second}",
+                "{dn} is partly changed: {error}; and it could not be restored: {second}",
                 dn=self.former.dn,
                 error=error.text,
                 second=second.text,

@@ -121,7 +121,7 @@ class LdapSettings:
         for name in (self.rdn, *self.object_classes, *self.attributes):
             if not NAME.fullmatch(name):
                 raise ConfigurationError(
-                    "{place}: {name} is no name of an attribute or object class", place=place, name=repr(name)
+                    "{place}: {name} is not the name of an attribute or object class", place=place, name=repr(name)
                 )
         if self.family is not None and self.family not in known():
             raise ConfigurationError(
@@ -163,8 +163,8 @@ class LdapSettings:
             raise ConfigurationError("{place}: the braces of the template do not match", place=place) from None
         if unknown:
             raise ConfigurationError(
-                "{place}: the template has the unknown place {unknown}",
-                cure="use the places that the README of the plug-in lists, each by its bare name in braces",
+                "{place}: the template has the unknown placeholder {unknown}",
+                cure="use the placeholders that the README of the plug-in lists, each by its name in braces",
                 place=place,
                 unknown="{" + unknown[0] + "}",
             )

@@ -137,7 +137,7 @@ def message_length(begun: bytes | bytearray) -> int:
     if len(begun) < _HEAD:
         return _HEAD
     if begun[0] != _SEQUENCE:
-        raise OSError(marked("it is no LDAP message"))
+        raise OSError(marked("it is not an LDAP message"))
     if begun[1] < _LONG:
         return _HEAD + begun[1]
     octets = begun[1] - _LONG

@@ -94,14 +94,14 @@ def _start(host: str, port: int, database: Path | None, key: Secret) -> PysMock:
     except DatabaseError as error:
         raise ConfigurationError(
             "the database {file} cannot be used: {reason}",
-            cure="name a file that may be written, in a folder that exists, and that nothing else uses",
+            cure="name a writable file, in an existing folder, that no other program uses",
             file=database,
             reason=error,
         ) from None
     except OSError as error:
         raise ConfigurationError(
             "{host}:{port} cannot be listened on: {reason}",
-            cure="choose another port with --port, or 0 for any that is free",
+            cure="choose another port with --port, or 0 for any free port",
             host=host,
             port=port,
             reason=error.strerror,
@@ -119,7 +119,7 @@ def _announced(url: str, ready_file: Path | None) -> Iterator[None]:
     except OSError as error:
         raise ConfigurationError(
             "the ready file {file} cannot be written: {reason}",
-            cure="name a file in a folder that exists and may be written",
+            cure="name a writable file in an existing folder",
             file=ready_file,
             reason=error.strerror,
         ) from None

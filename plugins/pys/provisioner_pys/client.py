@@ -178,8 +178,8 @@ class PysClient:
         key = self._api_key.reveal()
         if not (key.isascii() and key.isprintable()):
             raise MisconfiguredError(
-                "the API key has characters that cannot be sent",
-                cure="see that 'api_key' leads to the key alone, without quotes, accents or line breaks",
+                "the API key contains characters that cannot be sent",
+                cure="check that 'api_key' refers to the key only, without quotes, accents or line breaks",
             )
         return Secret.around(f"Bearer {key}")
 

@@ -38,7 +38,7 @@ def _service(settings: PysSettings) -> Iterator[tuple[str, Secret]]:
     except DatabaseError as error:
         raise MisconfiguredError(
             "the embedded PYS cannot use {file}: {reason}",
-            cure="set 'embedded' to a file that may be written, in a folder that exists, and that nothing else uses",
+            cure="set 'embedded' to a writable file, in an existing folder, that no other program uses",
             file=settings.embedded,
             reason=error,
         ) from None

@@ -65,23 +65,25 @@ def from_answer(answer: Response, *, writing: bool, about_us: bool = False) -> T
     status = answer.status
     if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and about_us):
         return MisconfiguredError(
-            "PYS refuses our API key (HTTP {status})",
-            cure="see that 'api_key' leads to the key in force",
+            "PYS refuses the API key (HTTP {status})",
+            cure="check that 'api_key' refers to the current key",
             status=status,
         )
     if status == HTTPStatus.FORBIDDEN:
         return ForbiddenError(
-            "PYS does not let our API key do this (HTTP {status})",
-            cure="see that the key has the rights the README lists, also for this record",
+            "PYS does not allow the API key to do this (HTTP {status})",
+            cure="check that the key has the permissions in the README, also for this record",
             status=status,
         )
     overloaded = status == HTTPStatus.SERVICE_UNAVAILABLE and "retry-after" in answer.headers
     if status == HTTPStatus.TOO_MANY_REQUESTS or overloaded:
-        return ThrottledError("PYS asks clients to wait (HTTP {status})", retry_after=answer.retry_after, status=status)
+        return ThrottledError(
+            "PYS limits the rate of requests (HTTP {status})", retry_after=answer.retry_after, status=status
+        )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return MisconfiguredError(
-            "PYS is not at 'url': it answers with a redirection (HTTP {status})",
-            cure="set 'url' to where the redirection leads; a password is not sent after one",
+            "PYS is not at 'url': it answers with a redirect (HTTP {status})",
+            cure="set 'url' to the target of the redirect; a password is not sent after a redirect",
             status=status,
         )
     problem = None if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _problem(answer)
@@ -102,13 +104,13 @@ def lost(reason: str, *, writing: bool) -> TargetError:
     """
     if writing:
         return UnknownOutcomeError(
-            "PYS was sent a change and gave no usable answer ({reason}); the change may have been made",
-            cure="look at the log of PYS and at the network if this happens often",
+            "a change was sent to PYS, and no usable answer arrived ({reason}); the change may have been made",
+            cure="if this happens often, check the log of PYS and the network",
             reason=reason,
         )
     return TransientError(
         "PYS gave no usable answer ({reason})",
-        cure="look at the log of PYS and at the network if this happens often",
+        cure="if this happens often, check the log of PYS and the network",
         reason=reason,
     )
 

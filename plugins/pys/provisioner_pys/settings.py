@@ -23,7 +23,7 @@ def _is_address(_: object, attribute: attrs.Attribute[Any], value: str | None) -
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError(
-            "{key}: an address must not hold a user, a query or a fragment, because addresses are logged",
+            "{key}: an address must not contain a user, a query or a fragment, because addresses are logged",
             cure="write it as https://HOST/PATH, and the credentials as 'api_key'",
             key=attribute.name,
         )
@@ -49,18 +49,18 @@ class PysSettings:
     def __attrs_post_init__(self) -> None:
         if (self.url is None) == (self.embedded is None):
             raise ConfigurationError(
-                "expected either 'url' or 'embedded', and not both",
-                cure="give 'url' for a PYS that runs elsewhere, or 'embedded' for a mock in a file of its own",
+                "set either 'url' or 'embedded'",
+                cure="set 'url' for a PYS on another machine, or 'embedded' for a mock with its own file",
             )
         if (self.url is None) != (self.api_key is None):
             raise ConfigurationError(
-                "'url' and 'api_key' belong together",
-                cure="name the place of the key beside 'url'; an embedded PYS makes its own key",
+                "'url' and 'api_key' must be set together",
+                cure="set 'api_key' to a reference of the key, beside 'url'; an embedded PYS generates its own key",
             )
         if self.in_the_clear and not self.insecure:
             raise ConfigurationError(
                 "url: passwords would leave this machine unencrypted",
-                cure="use https://, or set insecure = true if something else protects the way",
+                cure="use https://, or set insecure = true if the connection is protected in another way",
             )
 
     @property

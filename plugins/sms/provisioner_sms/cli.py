@@ -101,7 +101,7 @@ def inbox(session: Session, number: str | None, database: Path | None, url: str 
     configuration.
     """
     if database and url:
-        raise click.UsageError(session.output.text("--database and --url exclude each other"))
+        raise click.UsageError(session.output.text("use either --database or --url"))
     if database or url:
         key = secrets.find(api_key, Path.cwd()) if api_key else None
         where = SimulatorSettings(embedded=database, url=url, api_key=key)

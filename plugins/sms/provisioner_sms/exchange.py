@@ -115,13 +115,13 @@ class Exchange:
                 re.compile(reply.body)
             except re.error as error:
                 raise ConfigurationError(
-                    "{key}: {pattern} is no regular expression: {error}",
+                    "{key}: {pattern} is not a regular expression: {error}",
                     key=f"{key}.replies",
                     pattern=reply.body,
                     error=error,
                 ) from None
         if not any(reply.means in {ReplyMeaning.ACCEPTED, ReplyMeaning.DELIVERED} for reply in self.replies):
-            raise ConfigurationError("{key}: no rule says which answer is a good one", key=f"{key}.replies")
+            raise ConfigurationError("{key}: no rule identifies a successful answer", key=f"{key}.replies")
 
     def places(self) -> set[str]:
         """Return the names of all places in the request."""
@@ -179,8 +179,8 @@ def _verify_places(template: Any, key: str, known: AbstractSet[str]) -> None:
     for name in _places(template):
         if name not in known:
             raise ConfigurationError(
-                "{key}: {{{name}}} cannot be filled here",
-                cure="possible here: {known}",
+                "{key}: {{{name}}} is not available here",
+                cure="allowed here: {known}",
                 key=key,
                 name=name,
                 known=", ".join(f"{{{name}}}" for name in sorted(known)) or "-",

@@ -61,7 +61,7 @@ class JsonGateway:
         }
         receipt = self._perform(self._settings.send, values, harmless=False)
         if receipt.state is DeliveryState.UNKNOWN:
-            raise UnknownOutcomeError("the provider's answer is not understood: {detail}", detail=receipt.detail)
+            raise UnknownOutcomeError("the provider's answer is invalid: {detail}", detail=receipt.detail)
         return receipt
 
     def probe(self, delivery_id: str) -> DeliveryReceipt:
@@ -76,19 +76,17 @@ class JsonGateway:
             self._client.call("HEAD", self._settings.send.address({"id": "-"}), harmless=True)
             return (
                 marked(
-                    "nobody knows whether the provider accepts our credentials; describe a request in the table check"
+                    "it is unknown whether the provider accepts the credentials; describe a request in the table check"
                 ),
             )
         try:
             receipt = self._perform(self._settings.check, {}, harmless=True)
         except ForbiddenError as error:
-            raise MisconfiguredError(
-                "the provider does not accept our credentials: {reason}", reason=error.text
-            ) from None
+            raise MisconfiguredError("the provider refuses the credentials: {reason}", reason=error.text) from None
         if receipt.state in {DeliveryState.ACCEPTED, DeliveryState.DELIVERED}:
             return ()
         raise MisconfiguredError(
-            "the provider does not answer as the table check says: {detail}", detail=receipt.detail
+            "the provider's answer does not match the table check: {detail}", detail=receipt.detail
         )
 
     def close(self) -> None:
@@ -119,20 +117,18 @@ def _receipt(exchange: Exchange, answer: Response) -> DeliveryReceipt:
     match meaning:
         case ReplyMeaning.THROTTLED:
             raise ThrottledError(
-                "the provider wants fewer messages: {detail}", retry_after=answer.retry_after, detail=detail
+                "the provider limits the rate of messages: {detail}", retry_after=answer.retry_after, detail=detail
             )
         case ReplyMeaning.UNAVAILABLE:
-            raise TransientError("the provider cannot take messages now: {detail}", detail=detail)
+            raise TransientError("the provider cannot accept messages now: {detail}", detail=detail)
         case ReplyMeaning.MISCONFIGURED:
-            raise MisconfiguredError(
-                "the provider does not accept our credentials or settings: {detail}", detail=detail
-            )
+            raise MisconfiguredError("the provider refuses the credentials or settings: {detail}", detail=detail)
         case ReplyMeaning.NO_CREDIT:
             raise SystemMisconfiguredError(
-                "our account with the provider has no credit left: {detail}",
+                "the account with the provider has no credit left: {detail}",
                 cure="buy credit from the provider, then run 'provisioner resume'",
                 detail=detail,
             )
         case ReplyMeaning.FORBIDDEN:
-            raise ForbiddenError("the provider does not let us send to this number: {detail}", detail=detail)
+            raise ForbiddenError("the provider does not allow messages to this number: {detail}", detail=detail)
     return DeliveryReceipt(state=_STATES[meaning], reference=exchange.reference_in(answer.text), detail=detail)

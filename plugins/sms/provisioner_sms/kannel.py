@@ -89,9 +89,7 @@ class KannelGateway:
         """Send a message without a receiver: Kannel looks at the credentials first and then refuses it."""
         answer = self._client.call("POST", self._settings.url, headers=self._credentials(), harmless=True)
         if not (answer.status == HTTPStatus.BAD_REQUEST and answer.text.startswith("Missing receiver")):
-            raise _error(answer) or UnavailableError(
-                "Kannel's answer is not understood: HTTP {status}", status=answer.status
-            )
+            raise _error(answer) or UnavailableError("Kannel's answer is invalid: HTTP {status}", status=answer.status)
         return tuple(self._warnings())
 
     def close(self) -> None:
@@ -115,7 +113,7 @@ class KannelGateway:
         warnings = []
         if not protected(self._settings.url):
             warnings.append(
-                marked("passwords travel to Kannel unencrypted; give its sendsms-port TLS (sendsms-port-ssl)")
+                marked("passwords are sent to Kannel unencrypted; enable TLS for its sendsms-port (sendsms-port-ssl)")
             )
         if self._settings.status_url is not None:
             warnings += self._operator_warnings(self._settings.status_url)
@@ -125,11 +123,9 @@ class KannelGateway:
         try:
             page = self._client.call("GET", url, harmless=True).text
         except TargetError:
-            return [
-                marked("Kannel's status page cannot be reached; see status_url, and admin-allow-ip on the other side")
-            ]
+            return [marked("Kannel's status page cannot be reached; check status_url, and admin-allow-ip in Kannel")]
         if "<smsc>" not in page:
-            return [marked("Kannel's status page tells nothing; it must be status.xml, and without a status-password")]
+            return [marked("Kannel's status page has no status; use status.xml without a status-password")]
         if not re.search(r"<smsc>(?:(?!</smsc>).)*<status>online", page, re.DOTALL):
             return [marked("Kannel is not connected to any operator; messages will wait until it is")]
         return []
@@ -147,7 +143,7 @@ def _receipt(answer: Response) -> DeliveryReceipt:
         return DeliveryReceipt(state=DeliveryState.REJECTED, detail="Kannel has no route to this number")
     if answer.status == HTTPStatus.BAD_REQUEST:
         return DeliveryReceipt(state=DeliveryState.REJECTED, detail="Kannel refused the number or the message")
-    raise UnknownOutcomeError("Kannel's answer is not understood: HTTP {status}", status=answer.status)
+    raise UnknownOutcomeError("Kannel's answer is invalid: HTTP {status}", status=answer.status)
 
 
 def _error(answer: Response) -> TargetError | None:
@@ -155,19 +151,19 @@ def _error(answer: Response) -> TargetError | None:
     match answer.status:
         case HTTPStatus.FORBIDDEN if not answer.text.startswith(_NO_ROUTE):
             return MisconfiguredError(
-                "Kannel does not accept our credentials",
-                cure="compare username and password with the group sendsms-user, and see user-allow-ip there",
+                "Kannel refuses the credentials",
+                cure="compare username and password with the group sendsms-user, and check user-allow-ip there",
             )
         case HTTPStatus.NOT_FOUND:
             return MisconfiguredError(
-                "Kannel has no such service", cure="see the path of url; usually /cgi-bin/sendsms"
+                "Kannel has no such service", cure="check the path in url; usually /cgi-bin/sendsms"
             )
         case HTTPStatus.BAD_REQUEST if answer.text.startswith(_OUR_FAULT):
             return MisconfiguredError(
-                "Kannel does not accept our settings", cure="set sender, or default-sender in the group sendsms-user"
+                "Kannel refuses the settings", cure="set sender, or default-sender in the group sendsms-user"
             )
         case HTTPStatus.INTERNAL_SERVER_ERROR | HTTPStatus.SERVICE_UNAVAILABLE if answer.text.startswith(
             ("Temporal failure", "Sending failed")
         ):
-            return TransientError("Kannel cannot take messages now")
+            return TransientError("Kannel cannot accept messages now")
     return None

@@ -111,7 +111,7 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
     """Make one channel for each section."""
     if settings.targets:
         raise ConfigurationError(
-            "{place}: the SMS plug-in makes channels, not targets", place=settings.targets[0].place
+            "{place}: the SMS plug-in provides channels, not targets", place=settings.targets[0].place
         )
     for section in settings.channels:
         channel = SmsChannel.configured(section, settings.language)

@@ -62,7 +62,7 @@ def _is_address(_: object, attribute: attrs.Attribute[Any], url: str | None) -> 
 
 def _is_protected(key: str, url: str) -> None:
     if addresses.parts(url) is None or not protected(url):
-        raise ConfigurationError("{key}: passwords may leave this machine over https only", key=key)
+        raise ConfigurationError("{key}: passwords may be sent from this machine over https only", key=key)
 
 
 def _are_parts(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
@@ -103,9 +103,9 @@ class KannelSettings:
 
     def __attrs_post_init__(self) -> None:
         if self.dlr_url is not None and "{id}" not in self.dlr_url:
-            raise ConfigurationError("{key}: the address needs the place {{id}}", key="dlr_url")
+            raise ConfigurationError("{key}: the address needs the placeholder {{id}}", key="dlr_url")
         if self.dlr_url and self.dlr_listen:
-            raise ConfigurationError("set dlr_url or dlr_listen, not both")
+            raise ConfigurationError("set either dlr_url or dlr_listen")
         listen = re.fullmatch(r"[^:\s]+:([0-9]{1,5})", self.dlr_listen or "0:0")
         if listen is None or int(listen[1]) > LAST_PORT:
             raise ConfigurationError("{key}: expected HOST:PORT", key="dlr_listen")
@@ -137,7 +137,7 @@ class JsonSettings:
 
     def __attrs_post_init__(self) -> None:
         if (self.username is None) != (self.password is None):
-            raise ConfigurationError("username and password belong together")
+            raise ConfigurationError("username and password must be set together")
         secrets = {f"secret:{name}" for name in self.secrets}
         for name, exchange, places in (
             ("send", self.send, secrets | {"id", "to", "text", "sender"}),
@@ -164,7 +164,7 @@ class SimulatorSettings:
 
     def __attrs_post_init__(self) -> None:
         if (self.url is None) == (self.embedded is None):
-            raise ConfigurationError("set url or embedded, one of them")
+            raise ConfigurationError("set either url or embedded")
         if self.url is not None:
             _is_protected("url", self.url)
 
@@ -172,7 +172,7 @@ class SimulatorSettings:
 def _is_sender(_: object, attribute: attrs.Attribute[Any], sender: str | None) -> None:
     if sender is not None and not re.fullmatch(r"[A-Za-z0-9 ._-]{1,11}|\+?\d{1,15}", sender):
         raise ConfigurationError(
-            "{key}: expected up to 11 letters, digits, blanks, '.', '-' or '_', or a number of up to 15 digits",
+            "{key}: expected up to 11 letters, digits, spaces, '.', '-' or '_', or a number of up to 15 digits",
             key=attribute.name,
         )
 
@@ -213,4 +213,4 @@ class Settings:
         if getattr(self, self.gateway) is None:
             raise ConfigurationError("the gateway {gateway} needs a table of this name", gateway=self.gateway.value)
         if self.json is not None and self.sender is None and "sender" in self.json.send.places():
-            raise ConfigurationError("{key}: the table json has a place for it", key="sender")
+            raise ConfigurationError("{key}: the table json has a placeholder for it", key="sender")

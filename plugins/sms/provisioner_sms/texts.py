@@ -1,7 +1,7 @@
 """The text of a message: what it says, which signs a phone can show, and how long it is.
 
 A short message holds 160 septets of the GSM 7-bit alphabet (3GPP TS 23.038), or 153 in each part if it has several.
-What the templates say is folded to that alphabet, so a phone shows "sifreniz" for "şifreniz". That is meant: the
+What the templates say is folded to that alphabet, so a phone shows "gorusmek" for "görüşmek". That is meant: the
 alphabet has no ş, ğ, ı or İ, and a message with one such letter is sent in UCS-2, which holds 70 signs, too few for any
 of the texts. A log-in name and a password are never changed: one that does not fit is refused before anything is sent.
 """
@@ -42,9 +42,9 @@ _FOLDS = str.maketrans("çğıöşüÇĞİÖŞÜâîûÂÎÛ‘’“”–—",
 
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "tr": {
-        "first": "{mail} şifreniz: {password} - PYS için de geçerlidir, kimseye söylemeyin. "
+        "first": "{mail} parolanız: {password} - PYS için de geçerlidir, kimseye söylemeyin. "
         "Giriş yapamazsanız: {help_desk}",
-        "replaces_earlier": "{mail} yeni şifreniz: {password} - önceki mesajdaki geçersizdir. "
+        "replaces_earlier": "{mail} yeni parolanız: {password} - önceki mesajdaki geçersizdir. "
         "Giriş yapamazsanız: {help_desk}",
     },
     "en": {
@@ -99,8 +99,8 @@ def notice(text: str, max_parts: int) -> Secret:
     if parts(folded) > max_parts:
         raise RefusedError(
             Text.counted(
-                "the notice would be {septets} characters long and not fit in {count} message",
-                "the notice would be {septets} characters long and not fit in {count} messages",
+                "the notice would have {septets} characters and exceed {count} message",
+                "the notice would have {septets} characters and exceed {count} messages",
                 count=max_parts,
                 septets=septets(folded),
             ),
@@ -143,8 +143,8 @@ class Template:
         if parts(longest) > max_parts:
             raise ConfigurationError(
                 Text.counted(
-                    "{place}: the text can become {septets} characters long and not fit in {count} message",
-                    "{place}: the text can become {septets} characters long and not fit in {count} messages",
+                    "{place}: the text can have {septets} characters and exceed {count} message",
+                    "{place}: the text can have {septets} characters and exceed {count} messages",
                     count=max_parts,
                     place=place,
                     septets=septets(longest),
@@ -163,18 +163,18 @@ class Template:
             SecretRefusedError: The password cannot be sent as it is.
         """
         if not sendable(account.mail):
-            raise RefusedError("the log-in name {mail} has a character that an SMS cannot carry", mail=account.mail)
+            raise RefusedError("the login {mail} contains a character that an SMS cannot contain", mail=account.mail)
         if not _carried(secret.reveal()):
             raise SecretRefusedError(
-                "the password has a character that an SMS cannot carry",
-                cure="let a password policy exclude blanks and all that is not in the GSM 7-bit alphabet",
+                "the password contains a character that an SMS cannot contain",
+                cure="add a password policy that excludes spaces and all characters outside the GSM 7-bit alphabet",
             )
         text = Secret.around(self.filled({"mail": account.mail, "login": account.login, "password": secret.reveal()}))
         if parts(text.reveal()) > self.max_parts:
             raise RefusedError(
                 Text.counted(
-                    "the message would be {septets} characters long and not fit in {count} message",
-                    "the message would be {septets} characters long and not fit in {count} messages",
+                    "the message would have {septets} characters and exceed {count} message",
+                    "the message would have {septets} characters and exceed {count} messages",
                     count=self.max_parts,
                     septets=septets(text.reveal()),
                 ),
@@ -230,25 +230,23 @@ def _verify_places(text: str, place: str) -> None:
     try:
         places = {_written(*field[1:]) for field in string.Formatter().parse(text) if field[1] is not None}
     except ValueError as error:
-        raise ConfigurationError(
-            "{place}: the places are not well written: {error}", place=place, error=error
-        ) from None
+        raise ConfigurationError("{place}: the placeholders are invalid: {error}", place=place, error=error) from None
     if unknown := places - ROOM.keys() - {"help_desk"}:
         raise ConfigurationError(
-            "{place}: a text has places for {{mail}}, {{login}}, {{password}} and {{help_desk}} and nothing else",
+            "{place}: a text can contain only the placeholders {{mail}}, {{login}}, {{password}} and {{help_desk}}",
             cure="remove {unknown}",
             place=place,
             unknown=", ".join(f"{{{name}}}" for name in sorted(unknown)),
         )
     if "password" not in places or not {"mail", "login"} & places:
         raise ConfigurationError(
-            "{place}: a text needs {{password}}, and {{mail}} or {{login}} to say what the password is for",
+            "{place}: a text needs {{password}}, and {{mail}} or {{login}} to identify the account",
             place=place,
         )
     if "{password}" not in text.split():
         raise ConfigurationError(
-            "{place}: a blank must stand before and after {{password}}",
-            cure="a sign next to a password is taken for a part of it",
+            "{place}: put a space before and after {{password}}",
+            cure="readers take a character next to a password for a part of it",
             place=place,
         )
 

@@ -73,7 +73,7 @@ def submit(
     """
     wanted = OperationKind(kind)
     if (wanted is OperationKind.HANDOVER) is (incoming is None):
-        raise click.UsageError(session.output.text("A handover needs --to PERSON, and nothing else does."))
+        raise click.UsageError(session.output.text("Use --to PERSON for a handover, and only for a handover."))
     with session.application() as app:
         access_request = app.access_requests.submit(
             login,
@@ -216,7 +216,7 @@ def _print(session: Session, app: Application, access_request: AccessRequest, fi
         session.output.lines(text)
     else:
         write_page(file, text)
-        session.output.say("the form is in {file}", file=file)
+        session.output.say("the page is in {file}", file=file)
     return ExitCode.DONE
 
 

@@ -163,6 +163,6 @@ def _by_request(
 ) -> ExitCode:
     accounts = app.accounts.find(logins)
     if len(accounts) > 1:
-        raise click.UsageError(session.output.text("A request is for one LOGIN."))
+        raise click.UsageError(session.output.text("With --request, give one LOGIN only."))
     result = app.access_requests.execute_for(request, kind, accounts[0].login, actor=session.actor, dry_run=dry_run)
     return answer(session, app, result)

@@ -301,16 +301,16 @@ def _tell(session: Session, found: Verification) -> None:
         _complain(session, found.finding)
         output.note(
             Text.counted(
-                "{count} entry before that is as it was written",
-                "{count} entries before that are as they were written",
+                "the {count} entry before it is valid",
+                "the {count} entries before it are valid",
                 count=found.count,
             )
         )
         return
     output.say(
         Text.counted(
-            "the audit log is whole from entry {first} on: {count} entry",
-            "the audit log is whole from entry {first} on: {count} entries",
+            "the audit log is intact from entry {first} on: {count} entry",
+            "the audit log is intact from entry {first} on: {count} entries",
             count=found.count,
             first=found.start.seq + 1,
         )
@@ -331,7 +331,7 @@ def _finding(session: Session, finding: ChainFinding | None) -> Document | None:
 
 def _complain(session: Session, finding: ChainFinding) -> ExitCode:
     output = session.output
-    cure = output.text("keep a copy of it as it is, and compare it with a backup and with earlier exports")
+    cure = output.text("keep a copy of its current state, and compare it with a backup and with earlier exports")
     output.error_line(f"{output.text('error')}: {output.said(finding.text)}")
     output.error_line(f"  -> {cure}")
     return ExitCode.UNFINISHED

@@ -62,7 +62,7 @@ def revoke(
         )
     session.output.document({"items": [grant_document(assignment) for assignment in held]})
     for assignment in held:
-        session.output.say("{grant}: taken away", grant=_line(session, assignment))
+        session.output.say("{grant}: revoked", grant=_line(session, assignment))
     if not held:
         session.output.say("{person} does not have this role", person=person)
     return _end(session, dry_run=dry_run)
@@ -157,9 +157,9 @@ def show(session: Session, person: str) -> ExitCode:
         }
     )
     if not authority.enforced:
-        session.output.say("authority is not enforced: everybody may do everything")
+        session.output.say("roles are not enforced: anyone who can run the program can do everything")
     if roles.is_configured_administrator:
-        session.output.say("{person} is an administrator by the configuration", person=person)
+        session.output.say("{person} is an administrator according to the configuration", person=person)
     _table(session, [*roles.held, *roles.delegated])
     return ExitCode.DONE
 
@@ -168,9 +168,9 @@ def _tell_granted(session: Session, granted: Grant, *, dry_run: bool) -> ExitCod
     session.output.document({"items": [grant_document(assignment) for assignment in granted.assignments]})
     for assignment in granted.assignments:
         if granted.is_new:
-            session.output.say("{grant}: given", grant=_line(session, assignment))
+            session.output.say("{grant}: assigned", grant=_line(session, assignment))
         else:
-            session.output.say("{grant}: had it already", grant=_line(session, assignment))
+            session.output.say("{grant}: assigned already", grant=_line(session, assignment))
     return _end(session, dry_run=dry_run)
 
 

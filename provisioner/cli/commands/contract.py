@@ -111,7 +111,7 @@ def _conclude(session: Session, target: str, found: ContractResults, report: Rep
         )
     )
     if found.keeps_accounts:
-        session.output.say("the target cannot delete: it keeps the accounts whose logins begin with 'sozlesme', closed")
+        session.output.say("the target cannot delete accounts: those whose logins begin with 'sozlesme' stay, closed")
     for login in left:
         session.output.note("the account {login} may still be open on {target}", login=login, target=target)
     return ExitCode.UNFINISHED if counts[Verdict.FAILED] else ExitCode.DONE

@@ -60,7 +60,9 @@ def hand_over(
         plan = app.handovers.plan(login, to=incoming, outgoing=outgoing, initiator=initiator)
         code = run(session, app, plan, dry_run=dry_run)
         for operation_id in app.handovers.recorded(plan):
-            session.output.say("'provisioner handover show {id}' prints the record for both sides", id=operation_id)
+            session.output.say(
+                "run 'provisioner handover show {id}' to print the record for both persons", id=operation_id
+            )
         return code
 
 

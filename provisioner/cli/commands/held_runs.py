@@ -20,7 +20,7 @@ def _named(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     session = ctx.ensure_object(Session)
     session.given_actor = value or session.given_actor
     if not session.given_actor:
-        raise click.UsageError(session.output.text("Say who decides this, with --actor ID."), ctx)
+        raise click.UsageError(session.output.text("Give the ID of the person who decides this with --actor ID."), ctx)
 
 
 actor_option = click.option(
@@ -45,7 +45,7 @@ def staged(session: Session) -> ExitCode:
         waiting = held_runs(store, authority_of(session.configuration, store), viewer=session.actor)
     session.output.document({"items": [_document(held.run) | {"logins": list(held.logins)} for held in waiting]})
     session.output.table(
-        ("id", "held back", "actor", "reason", "operations", "share"), [_row(session, held.run) for held in waiting]
+        ("id", "held on", "actor", "reason", "operations", "share"), [_row(session, held.run) for held in waiting]
     )
     return ExitCode.DONE
 

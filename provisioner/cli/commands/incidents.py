@@ -84,7 +84,7 @@ def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:
         found = shown_troubles(store, session.privacy(store), troubles)
     session.output.document({"items": [incident_document(item.incident, item.unit.custodian) for item in found]})
     session.output.table(
-        ("day", "id", "login", "state", "in hand of", "custodian"),
+        ("day", "id", "login", "state", "handled by", "custodian"),
         [
             (
                 session.local_day(item.incident.reported_at),
@@ -136,7 +136,7 @@ def _draw(session: Session, found: HandledIncident) -> None:
             ("login", incident.login),
             ("trouble", incident.text),
             ("state", session.output.word(incident.state)),
-            ("in hand of", f"{unit.name} ({unit.code}), {unit.custodian or '-'}"),
+            ("handled by", f"{unit.name} ({unit.code}), {unit.custodian or '-'}"),
             *([("resolution", incident.resolution)] if incident.resolution else []),
         ],
         happened,

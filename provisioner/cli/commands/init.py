@@ -59,9 +59,9 @@ class _Part:
     def tell(self, session: Session) -> None:
         name = session.output.text(self.name)
         if self.is_new:
-            session.output.say("{name}: {place}: made", name=name, place=self.place)
+            session.output.say("{name}: {place}: created", name=name, place=self.place)
         else:
-            session.output.say("{name}: {place}: was there", name=name, place=self.place)
+            session.output.say("{name}: {place}: exists already", name=name, place=self.place)
 
 
 def _default_file(session: Session) -> Path:

@@ -61,7 +61,7 @@ def _expect_usable(name: str) -> None:
             )
         )
     if name.startswith("test"):
-        raise _wrong(Text("pytest would take what is called {plugin} for a test", {"plugin": name}))
+        raise _wrong(Text("pytest would treat modules named {plugin} as tests", {"plugin": name}))
     if name in {entry.name for entry in installed()}:
         raise _wrong(Text("a plug-in {plugin} is installed already", {"plugin": name}))
 

@@ -52,7 +52,9 @@ def show(session: Session, operation_id: str) -> ExitCode:
     content = operation_document(operation, session.output.said)
     session.output.document({**content, "held_until": iso(held_until)})
     if held_until:
-        next_step = session.output.text("a process works on it, and holds it until {time}", time=held_until)
+        next_step = session.output.text(
+            "a process is working on it and holds the account until {time}", time=held_until
+        )
     else:
         next_step = _next_step(session, operation)
     output, error = session.output, operation.error

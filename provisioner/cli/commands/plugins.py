@@ -116,9 +116,9 @@ def _abilities(capabilities: Capabilities, session: Session) -> Iterator[str]:
     if capabilities.undoes:
         yield output.text("can undo: {hooks}", hooks=", ".join(sorted(capabilities.undoes)))
     if not capabilities.proves_secret:
-        yield output.text("cannot tell whether a password logs in")
+        yield output.text("cannot test whether a password logs in")
     if not capabilities.ends_sessions:
         yield output.text("a closing does not end open sessions")
     if not capabilities.tells_presence:
-        yield output.text("cannot tell whether an account is open")
+        yield output.text("cannot determine whether an account is open")
     yield from (f"{name}: {fact}" for name, fact in capabilities.facts.items())

@@ -118,7 +118,7 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
         code = follow(session, app, sweep.run, more=lambda: report_documents(reports(), session.output.said))
         _tell(session.output, reports())
         if sweep.is_stopped:
-            session.output.note("the sweep was asked to stop; the next one does what is left")
+            session.output.note("the sweep was stopped; the next one does the rest")
     return ExitCode.UNFINISHED if code is ExitCode.DONE and not sweep.is_complete else code
 
 
@@ -182,11 +182,14 @@ def _tell(output: Output, reports: Iterable[Report]) -> None:
             output.say("{login}: {action}: not done: {why}", login=report.login, action=action, why=said(report.reason))
         elif report.error:
             output.say(
-                "{login}: {action}: not told: {why}", login=report.subject, action=action, why=said(report.error.text)
+                "{login}: {action}: not notified: {why}",
+                login=report.subject,
+                action=action,
+                why=said(report.error.text),
             )
         else:
             output.say(
-                "{login}: {action}: {person} was told", login=report.subject, action=action, person=report.recipient
+                "{login}: {action}: {person} was notified", login=report.subject, action=action, person=report.recipient
             )
 
 

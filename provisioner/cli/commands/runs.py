@@ -33,8 +33,8 @@ _COUNTED = {
     marked("{count} done"): {OperationState.DONE},
     marked("{count} incomplete"): {OperationState.INCOMPLETE, OperationState.RUNNING},
     marked("{count} failed"): {OperationState.FAILED, OperationState.UNDONE},
-    marked("{count} not begun"): {OperationState.PLANNED},
-    marked("{count} held back"): {OperationState.STAGED},
+    marked("{count} not started"): {OperationState.PLANNED},
+    marked("{count} held"): {OperationState.STAGED},
 }
 
 
@@ -51,7 +51,7 @@ _LACKING = _OMITTED | {UnsupportedError.__name__}
 def started(session: Session, *, dry_run: bool) -> Iterator[Application]:
     """Join everything for a command that changes accounts, and let signals stop it between two steps."""
     _ = session.configuration  # it says in which language a signal is answered
-    message = session.output.text("stopping between two steps; please wait, or send the signal again to end at once")
+    message = session.output.text("stopping between two steps; wait, or send the signal again to end immediately")
     with stop_between_steps(message) as stop, session.application(dry_run=dry_run, stop=stop) as app:
         yield app
 
@@ -149,7 +149,7 @@ def show_preview(session: Session, preview: RunPreview) -> ExitCode:
     session.output.say("{planned} planned, {unchanged} unchanged; this is a dry run, nothing was changed", **counts)
     if preview.excess:
         share = {"affected": preview.excess.affected, "out_of": preview.excess.out_of}
-        session.output.say("it would be held back: {affected} of {out_of} accounts would be closed", **share)
+        session.output.say("it would be held: {affected} of {out_of} accounts would be closed", **share)
     return ExitCode.DONE if preview.is_complete else ExitCode.UNFINISHED
 
 

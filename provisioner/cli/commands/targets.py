@@ -67,7 +67,9 @@ def maintenance(session: Session, name: str, *, until: str | None, off: bool, re
         session.output.say("this is a dry run, nothing was changed")
     elif end:
         session.output.say(
-            "{target} is left alone until {end}; what needs it waits", target=name, end=session.local_time(end)
+            "{target} is in maintenance until {end}; operations that need it wait",
+            target=name,
+            end=session.local_time(end),
         )
     elif is_changed:
         session.output.say(
@@ -114,7 +116,7 @@ def _time(text: str, zone: ZoneInfo) -> datetime:
         given = datetime.fromisoformat(text)
         time = (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        message = Text("{text} is no time; write it as 2026-03-01T18:00", {"text": text})
+        message = Text("invalid time {text}; use 2026-03-01T18:00", {"text": text})
         raise InputError([Problem(field="until", message=message)]) from None
     if time.year > YEARS[-1]:
         message = Text("{text} is after the year {last}", {"text": text, "last": YEARS[-1]})

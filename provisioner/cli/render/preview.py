@@ -32,7 +32,7 @@ def tell_preview(session: Session, previews: Iterable[Preview]) -> None:
             _tell(session, preview.target, change)
         if preview.error:
             why = session.output.said(preview.error.text)
-            session.output.say("  {target} cannot tell what would change: {why}", target=preview.target, why=why)
+            session.output.say("{target} cannot show what would change: {why}", target=preview.target, why=why)
 
 
 def _tell(session: Session, target: str, change: AttributeChange) -> None:

@@ -18,7 +18,7 @@ def rows(handover: Handover, not_on: Sequence[str], session: Session) -> list[tu
         (text("unit"), f"{handover.unit_name} ({handover.unit})"),
         (text("handed over by"), _person(handover.outgoing, handover.outgoing_name) or text("nobody")),
         (text("received by"), _person(handover.incoming, handover.incoming_name)),
-        (text("asked for"), session.local_time(handover.begun_at)),
+        (text("requested"), session.local_time(handover.begun_at)),
         (text("received"), session.local_time(handover.finished_at)),
         *([(text("not handed over on"), ", ".join(not_on))] if not_on else ()),
         (text("carried out by"), handover.actor),
@@ -43,7 +43,7 @@ def page(handover: Handover, not_on: Sequence[str], session: Session) -> str:
         rows=rows(handover, not_on, session),
         signatures=signatures,
         below=text("date, signature"),
-        note=text("The password went by SMS to the one who received the account; nobody else has seen it."),
+        note=text("The password was sent by SMS to the person who received the account; nobody else has seen it."),
     )
 
 

@@ -80,8 +80,8 @@ def require_lease() -> None:
     login, lease = fence
     if lease.left() <= 0:
         raise LeaseLostError(
-            "the operation on {login} was given up: this process was stopped for longer than its lease lasts",
-            cure="run 'provisioner resume', unless another process carries the operation on already",
+            "the operation on {login} was abandoned: this process was suspended for longer than its lease",
+            cure="run 'provisioner resume', unless another process continues the operation already",
             login=login,
         )
 

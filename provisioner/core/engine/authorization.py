@@ -66,7 +66,7 @@ class Authorization:
         try:
             return self.authorize(question)
         except TargetError as error:
-            reason = Text("it cannot be told whether this is allowed: {why}", {"why": error.text})
+            reason = Text("cannot determine whether this is allowed: {why}", {"why": error.text})
             return [Denial(reason=reason, cure=error.cure)]
 
     def _question(self, intent: Intent, initiator: Initiator) -> AuthorizeOperation:

@@ -41,8 +41,8 @@ class KnownTimes:
         if now > self.trusted_at + LONGEST_REST:
             return ClockError(
                 "the clock is {days} ahead of the last time that the store was used: {now}, {last}",
-                cure="if it is right, because nothing ran for so long, as in a summer break, run 'provisioner policy"
-                " sweep --clock-is-right' once; otherwise set the clock",
+                cure="set the clock; if it is right, for example after a summer break without any run, run "
+                "'provisioner policy sweep --clock-is-right' once",
                 days=days_text((now - self.trusted_at).days),
                 now=now,
                 last=self.trusted_at,

@@ -47,11 +47,11 @@ def deliver(send: Callable[[], DeliveryReceipt], channel: Channel, delivery_id: 
     if receipt.state is DeliveryState.UNKNOWN and "delivery_probe" in channel.hooks:
         receipt = _probed(channel, delivery_id, retry)
     if receipt.state is DeliveryState.MISSING and lost:
-        raise NotAppliedError("{error}; the gateway never got the message", error=lost)
+        raise NotAppliedError("{error}; the gateway never received the message", error=lost)
     if receipt.state is DeliveryState.MISSING:
-        raise NotAppliedError("the gateway never got the message")
+        raise NotAppliedError("the gateway never received the message")
     if receipt.state is DeliveryState.UNKNOWN:
-        raise UnknownOutcomeError("nobody knows whether the message was sent: {detail}", detail=receipt.detail)
+        raise UnknownOutcomeError("it is unknown whether the message was sent: {detail}", detail=receipt.detail)
     if receipt.state is DeliveryState.REJECTED:
         raise RefusedError("the message was rejected: {detail}", detail=receipt.detail)
     return receipt

@@ -67,7 +67,7 @@ class Engine:
 
         require_current: Raises a :class:`~provisioner.core.api.errors.DeniedError` if the data on which an operation is
             based has changed since it was requested. Called before each attempt, regardless of who continues the
-            operation. changed since it was asked for. Called right before each try, whoever it is that drives it on.
+            operation.
     """
 
     context: EngineContext
@@ -282,7 +282,7 @@ class Engine:
                 account = attrs.evolve(account, state=AccountState.INCOMPLETE)
             book = OperationRecorder(work.superseded, lambda *more: events.extend(more), self.context.now)
             book.start()
-            reason = SupersededError("{kind} of the same account took its place", kind=work.operation.kind.value)
+            reason = SupersededError("a later '{kind}' of the same account replaced it", kind=work.operation.kind.value)
             book.finish(OperationState.FAILED, account, reason)
         self.context.record(*events, self._planned(work.operation, account))
 

@@ -242,7 +242,7 @@ class Execution:
         def attempt(number: int) -> bool | None:
             self._log.count(position, number)
             if (proved := proof()) is False:
-                raise NotAppliedError("the target answered that it was done, and a probe shows that it is not")
+                raise NotAppliedError("the target reported success, but a probe shows that the change is missing")
             return proved
 
         try:
@@ -305,7 +305,7 @@ class Execution:
 
     def _expect_no_stop(self) -> None:
         if self.context.retry.stop.is_set():
-            raise StoppedError("the program was asked to stop", cure="run 'provisioner resume'")
+            raise StoppedError("the program was stopped", cure="run 'provisioner resume'")
 
     def _outwait_former_process(self) -> None:
         """Wait until the last call of a process that lost the operation has ended, before the first call here.

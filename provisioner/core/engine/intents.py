@@ -76,7 +76,7 @@ def not_looked_up(operation: Operation, error: TargetError) -> Refused:
     values = {"person": operation.holder or "", "why": error.text}
     return Refused(
         login=operation.login,
-        reason=Text("{person}, who holds it or is to receive it, cannot be looked up: {why}", values),
+        reason=Text("{person}, who holds or receives it, cannot be looked up: {why}", values),
         cure=error.cure if error.cure.template else Text("run the command again when the personnel system answers"),
     )
 
@@ -103,7 +103,7 @@ def unended_before(stuck: Operation) -> Refused:
     """Return why nothing can be done to an account of which another operation has not ended."""
     return Refused(
         login=stuck.login,
-        reason=Text("its {kind} has not ended", {"kind": stuck.kind.value}),
+        reason=Text("its {kind} is not finished", {"kind": stuck.kind.value}),
         cure=Text("run 'provisioner resume' first"),
     )
 
@@ -112,9 +112,9 @@ def nobody_to_receive(operation: Operation, stuck: Operation | None) -> Refused:
     """Return why nothing can be done to an account whose holder is unknown."""
     values = {"kind": operation.kind.value, "person": operation.holder or "", "login": operation.login}
     if operation.holder is None:
-        reason = Text("nobody holds it, so there is nobody to send the password to")
+        reason = Text("it has no holder, so nobody can receive the password")
     elif stuck:
-        reason = Text("its {kind} has not ended, and {person}, who is to receive the password, is unknown", values)
+        reason = Text("its {kind} is not finished, and the receiver of the password, {person}, is unknown", values)
     else:
         reason = Text("{person}, who holds it, is unknown", values)
     cure = Text("correct the personnel data, or run 'provisioner handover {login} --to PERSON'", values)

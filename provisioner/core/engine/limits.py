@@ -78,13 +78,13 @@ class HeldRun:
         values = {"affected": self.affected, "out_of": self.out_of, "percent": self.percent, "target": self.target}
         if self.target == IN_TOTAL:
             return StagedError(
-                "held back: {affected} of {out_of} accounts would be closed, and {percent} % is the limit",
+                "held: {affected} of {out_of} accounts would be closed; the limit is {percent} %",
                 cure="see 'provisioner policy staged', then run 'provisioner policy release {run}' or discard it",
                 run=self.id,
                 **values,
             )
         return StagedError(
-            "held back: {affected} of {out_of} accounts on {target} would be closed, and {percent} % is the limit",
+            "held: {affected} of {out_of} accounts on {target} would be closed; the limit is {percent} %",
             cure="see 'provisioner policy staged', then run 'provisioner policy release {run}' or discard it",
             run=self.id,
             **values,

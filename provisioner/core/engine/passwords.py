@@ -57,7 +57,7 @@ def combine(policies: Sequence[PasswordPolicy]) -> PasswordPolicy:
     )
     if merged.minimum_length > merged.maximum_length:
         raise ConfigurationError(
-            "the password policies of {source} want at least {least} and at most {most} characters",
+            "the password policies of {source} require at least {least} and at most {most} characters",
             source=source,
             least=merged.minimum_length,
             most=merged.maximum_length,
@@ -79,7 +79,7 @@ def _combine_classes(policies: Sequence[PasswordPolicy], excluded: set[str]) -> 
         for character in allowed:
             if character in seen:
                 raise ConfigurationError(
-                    "the password policies have {character} in the class {one} and in {other}",
+                    "the password policies have {character} in both class {one} and class {other}",
                     character=repr(character),
                     one=seen[character],
                     other=name,
@@ -119,7 +119,7 @@ class PasswordMaker:
             if words and math.log2(words) >= policy.minimum_bits:
                 return cls(policy, length)
         raise ConfigurationError(
-            "no password of at most {most} characters has {bits} bits and everything that {source} want",
+            "no password of at most {most} characters has {bits} bits and meets the requirements of {source}",
             cure="allow longer passwords or more characters",
             most=policy.maximum_length,
             bits=policy.minimum_bits,
@@ -153,7 +153,7 @@ class PasswordMaker:
             if sum(character in cls.characters for character in word) < cls.at_least
         ]
         if set(word) - set().union(*(cls.characters for cls in policy.classes)):
-            found.append(Text("it has characters that are not allowed"))
+            found.append(Text("it contains characters that are not allowed"))
         if any(forbidden.casefold() in word.casefold() for forbidden in policy.forbidden_words):
             found.append(Text("it contains a forbidden word"))
         return found

@@ -69,7 +69,7 @@ class UnitAccounts:
         try:
             return self.naming.login(text)
         except ValueError:
-            problems.append(_problem(unit, "{login} is not a login of ours", login=text))
+            problems.append(_problem(unit, "{login} is not a valid login", login=text))
             return None
 
 

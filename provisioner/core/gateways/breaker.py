@@ -206,7 +206,7 @@ class Breaker:
                         count=len(self._failing),
                         target=self.name,
                     ),
-                    cure="see what is wrong with it, then run 'provisioner resume'",
+                    cure="find the cause, then run 'provisioner resume'",
                 )
 
     def _is_suspicious(self, error: Exception, item: str | None) -> bool:
@@ -353,8 +353,8 @@ def _of_item(error: Exception, target: str, item: str | None) -> Exception:
     if not isinstance(error, MisconfiguredError):
         return error
     refusal = ItemMisconfiguredError(
-        "{target} works and refuses {item} alone: {reason}",
-        cure="see what {target} has of {item}, and whether we may read and change it",
+        "{target} works, but refuses {item}: {reason}",
+        cure="check {item} on {target}, and the permission to read and change it",
         target=target,
         item=item or "this call",
         reason=error.text,

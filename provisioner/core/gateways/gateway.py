@@ -148,7 +148,7 @@ class Gateway:
         if lacking := self.lacks(hook):
             raise lacking
         if self.dry_run and hook in MUTATING:
-            raise DryRunError("{hook} on {target} was held back: this is a dry run", hook=hook, target=self.name)
+            raise DryRunError("{hook} on {target} was not called: this is a dry run", hook=hook, target=self.name)
         call = partial(self.callers[hook], request=request)
         result = self._guarded(partial(_fenced, call) if hook in MUTATING else call, hook, request)
         return self._expected(result, hook, answer)
@@ -167,7 +167,7 @@ class Gateway:
     def _expected(self, result: object, hook: str, answer: type[AnswerT]) -> AnswerT:
         if not isinstance(result, answer):
             defect = PluginDefectError(
-                "{plugin} answered {found} to {hook} instead of {expected}",
+                "{plugin} returned {found} from {hook} instead of {expected}",
                 plugin=self._plugin,
                 found=type(result).__name__,
                 hook=hook,

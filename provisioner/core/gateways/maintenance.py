@@ -35,7 +35,7 @@ class Maintenance:
         """Return the error of a call during the maintenance."""
         error = InMaintenanceError(
             "{target} is in maintenance until {end}",
-            cure="nothing needs to be done: 'provisioner resume' or the next sweep carries on after that",
+            cure="no action is needed: 'provisioner resume' or the next sweep continues afterwards",
             target=self.name,
             end=self.until,
         )

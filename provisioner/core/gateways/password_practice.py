@@ -35,14 +35,14 @@ class Practice:
             return
         if self.length < limits.minimum_length:
             raise MisconfiguredError(
-                "passwords are made with {length} characters, and it takes none with fewer than {limit}",
-                cure="allow shorter passwords there, or load a plug-in whose password policy demands longer ones",
+                "generated passwords have {length} characters, but the target requires at least {limit}",
+                cure="allow shorter passwords there, or load a plug-in whose password policy requires longer ones",
                 length=self.length,
                 limit=limits.minimum_length,
             )
         if limits.maximum_length is not None and self.length > limits.maximum_length:
             raise MisconfiguredError(
-                "passwords are made with {length} characters, and it takes none with more than {limit}",
+                "generated passwords have {length} characters, but the target allows at most {limit}",
                 cure="allow longer passwords there",
                 length=self.length,
                 limit=limits.maximum_length,
@@ -56,16 +56,16 @@ class Practice:
         there = math.floor(age / _DAY)
         if self.life is None:
             text = Text(
-                "passwords are accepted there for {there}, and no rule renews them or warns; allow them for"
-                " longer, or configure a rule set under [rules]",
+                "passwords expire there after {there}, and no rule renews them or warns; increase this period, or"
+                " configure a rule set under [rules]",
                 {"there": days_text(there)},
             )
             return [text]
         if age >= self.life:
             return []
         text = Text(
-            "passwords are accepted there for {there}, and the rules leave them in force for {days}, so people are"
-            " locked out without a warning; allow them for longer there, or lower the days of the rules",
+            "passwords expire there after {there}, but the rules keep them for {days}, so people are locked out without"
+            " a warning; increase the period there, or lower the days of the rules",
             {"there": days_text(there), "days": days_text(math.ceil(self.life / _DAY))},
         )
         return [text]

@@ -75,7 +75,7 @@ class _Registrar:
     def _expect(self, name: str, configured: Sequence[str]) -> None:
         if name not in configured:
             raise PluginError(
-                "plug-in {plugin} registered {name}, which the configuration does not give it",
+                "plug-in {plugin} registered {name}, which is not configured for it",
                 plugin=self._origin.plugin,
                 name=name,
             )
@@ -138,7 +138,9 @@ class Plugins:
             wanted = {section.name for section in (*setting.targets, *setting.channels, *setting.rule_sets)}
             if missing := wanted - self.targets.keys() - self.channels.keys() - self.rule_sets.keys():
                 raise PluginError(
-                    "plug-in {plugin} did not make {missing}", plugin=setting.plugin, missing=", ".join(sorted(missing))
+                    "plug-in {plugin} did not create {missing}",
+                    plugin=setting.plugin,
+                    missing=", ".join(sorted(missing)),
                 )
 
     @property
@@ -174,7 +176,7 @@ class Plugins:
         for rule in rules:
             if not isinstance(rule, Rule | Monitor):
                 found = type(rule).__name__
-                raise PluginError("rule set {name} gave a {found} among its rules", name=name, found=found)
+                raise PluginError("rule set {name} returned a {found} as a rule", name=name, found=found)
         self.rule_sets[name] = rules
 
     def report(self, name: str) -> TargetReport:
@@ -288,8 +290,8 @@ class Plugins:
         )
         if contradictions := gateway.cannot & gateway.hooks:
             raise PluginError(
-                "'cannot' says that {name} is without {hooks}, and plug-in {plugin} has it",
-                cure="take it out of cannot under [{family}.{name}]",
+                "'cannot' lists {hooks} for {name}, but plug-in {plugin} has it",
+                cure="remove it from cannot under [{family}.{name}]",
                 name=name,
                 hooks=", ".join(sorted(contradictions)),
                 plugin=origin.plugin,
@@ -310,14 +312,14 @@ class Plugins:
             raise PluginError("{name} is a class; register an instance of it", name=name)
         if type(plugin).__eq__ is not object.__eq__:
             raise PluginError(
-                "{name} compares by value, so two of its kind could not be told apart",
+                "{name} compares by value, so two objects of its kind cannot be distinguished",
                 cure="define the class with @attrs.define(eq=False)",
                 name=name,
             )
         try:
             self._manager.register(plugin, name)
         except (pluggy.PluginValidationError, ValueError) as error:
-            raise PluginError("{name} does not fit the hooks: {error}", name=name, error=error) from error
+            raise PluginError("{name} does not match the hooks: {error}", name=name, error=error) from error
         self._require_known_hooks(name, plugin)
         self._require_marked_hooks(name, plugin)
         self._aim()
@@ -335,7 +337,7 @@ class Plugins:
             if inspect.getattr_static(plugin, hook, None) is not None:
                 self._manager.unregister(plugin)
                 raise PluginError(
-                    "{name} has {hook}, which is no hook because it is not marked as one",
+                    "{name} has {hook}, which is not marked as a hook",
                     cure="write @hookimpl above the method {hook}, or give it another name",
                     name=name,
                     hook=hook,
@@ -360,7 +362,7 @@ class Plugins:
             meant = {match for hook in unknown for match in get_close_matches(hook, known, n=1)}
             raise PluginError(
                 "{name} has an unknown hook: {hooks}",
-                cure="correct its name; near to it are: {meant}",
+                cure="correct its name; similar names: {meant}",
                 name=name,
                 hooks=", ".join(unknown),
                 meant=", ".join(sorted(meant)) or "-",

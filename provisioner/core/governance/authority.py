@@ -287,7 +287,7 @@ class Authority:
         values = {"kind": request.kind.value, "login": request.account.login, "request": request.request}
         if request.request is None:
             values |= {"people": self.named(self._who({Role.ADMINISTRATOR}, path)), "incoming": request.incoming}
-            return Denial(reason=Text("'{kind}' by hand needs an approved request form", values), cure=_ask(values))
+            return Denial(reason=Text("'{kind}' needs an approved access request", values), cure=_ask(values))
         access_request = self.records.access_requests.get(request.request)
         fitting = access_request and (access_request.kind, access_request.login) == (
             request.kind,
@@ -298,7 +298,7 @@ class Authority:
         if access_request and fitting and access_request.state in {RequestState.APPROVED, RequestState.EXECUTING}:
             return None
         return Denial(
-            reason=Text("the request form {request} does not allow '{kind}' of {login} now", values),
+            reason=Text("access request {request} does not allow '{kind}' of {login} now", values),
             cure=Text("run 'provisioner request show {request}'", values),
         )
 
@@ -365,12 +365,12 @@ def _ask(values: Mapping[str, object]) -> Text:
     """Return how to submit an access request, and who needs none."""
     if values["incoming"]:
         return Text(
-            "run 'provisioner request submit {login} --kind {kind} --to {incoming}'; without a form it can be done by "
-            "{people}",
+            "run 'provisioner request submit {login} --kind {kind} --to {incoming}'; without a request it "
+            "can be done by {people}",
             values,
         )
     return Text(
-        "run 'provisioner request submit {login} --kind {kind}'; without a form it can be done by {people}", values
+        "run 'provisioner request submit {login} --kind {kind}'; without a request it can be done by {people}", values
     )
 
 

@@ -73,7 +73,7 @@ def reservations(records: Endings, person_id: str) -> list[Text]:
     states = records.accounts.all_target_states(closed | passed_on)
     return [
         Text(
-            "{login} on {target}: nothing has shown that this person cannot log in any more",
+            "{login} on {target}: not verified that this person can no longer log in",
             {"login": login, "target": name},
         )
         for login, found in sorted(states.items())
@@ -101,6 +101,6 @@ def _awaited(unit: Unit, subject: str, person_id: str) -> ClearanceBlock:
 def _unended(login: str) -> ClearanceBlock:
     return ClearanceBlock(
         subject=login,
-        reason=Text("a handover of {login} was begun and has not ended", {"login": login}),
+        reason=Text("a handover of {login} is not finished", {"login": login}),
         cure=Text("run 'provisioner resume'"),
     )

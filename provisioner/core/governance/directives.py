@@ -59,7 +59,7 @@ class Defaults:
         name = ascii_name(request.unit.name)
         if not name:
             raise ConfigurationError(
-                "unit {code} has no name to make a login from",
+                "unit {code} has no name from which a login can be derived",
                 cure="give the unit a login in the manifest",
                 code=request.unit.code,
             )

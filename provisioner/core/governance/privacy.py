@@ -223,7 +223,7 @@ class Privacy:
             able = self._authority.who(_READERS, getattr(record, _KINDS[type(record)].unit))
             raise DeniedError(
                 "{person} may not read personal data here",
-                cure="it can be read by {people}, and by the persons that it is about",
+                cure="it can be read by {people}, and by the persons whom it concerns",
                 person=self._viewer,
                 people=self._authority.named(able),
             )

@@ -43,7 +43,7 @@ class Pattern:
         login, _, domain = text.strip().casefold().partition("@")
         if not login or not _ALLOWED.issuperset(login):
             raise ConfigurationError(
-                "{pattern} in 'protected' is no login and no pattern of logins",
+                "{pattern} in 'protected' is neither a login nor a pattern of logins",
                 cure="write a login such as postmaster, or a pattern such as *46-mutemet",
                 pattern=repr(text),
             )
@@ -82,6 +82,6 @@ class ProtectedAccounts:
             return None
         values = {"login": request.account.login, "pattern": found.text}
         return Denial(
-            reason=Text("{login} is protected, and nothing may touch it", values),
-            cure=Text("take {pattern} out of 'protected' under [accounts] if it really is to be changed", values),
+            reason=Text("{login} is protected and cannot be changed", values),
+            cure=Text("to change it, remove {pattern} from 'protected' under [accounts]", values),
         )

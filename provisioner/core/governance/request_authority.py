@@ -30,9 +30,9 @@ class RequestAuthority:
             DeniedError: The officer has.
         """
         if officer == requester:
-            raise DeniedError("{person} cannot be requester and officer of one form", person=requester)
+            raise DeniedError("{person} cannot be the requester and the officer of the same request", person=requester)
         if officer and officer == recipient:
-            raise DeniedError("{person} cannot be officer of a form and receive its password", person=officer)
+            raise DeniedError("{person} cannot be the officer of a request and receive its password", person=officer)
 
     def require_decider(self, access_request: AccessRequest, actor: str, requester: Person) -> str | None:
         """Make sure that the actor is the requester's supervisor, or acts for this one.
@@ -64,8 +64,8 @@ class RequestAuthority:
             return supervisor
         others = [supervisor] if supervisor else self._authority.who({Role.SUPERVISOR}, requester.unit)
         raise DeniedError(
-            "{person} is not the supervisor of {requester}, and does not stand in for one",
-            cure="it can be decided by {people}, or whoever this one delegates it to",
+            "{person} is neither the supervisor of {requester} nor a delegate",
+            cure="it can be decided by {people} or a delegate",
             person=actor,
             requester=access_request.requester,
             people=", ".join(others) or "-",
@@ -81,7 +81,7 @@ class RequestAuthority:
         for person in {*deciders} - {None}:
             if person in {access_request.requester, access_request.officer}:
                 raise DeniedError(
-                    "{person} has another part in request {id} and cannot decide on it",
+                    "{person} has another role in request {id} and cannot decide on it",
                     cure="requester, approver and officer have to be three persons",
                     person=person,
                     id=access_request.id,
@@ -98,7 +98,7 @@ class RequestAuthority:
             access_request.requester,
             access_request.recipient,
         } or self._acts_for_party(access_request, actor):
-            raise DeniedError("{person} cannot confirm the number of a form of their own", person=actor)
+            raise DeniedError("{person} cannot confirm the number of their own request", person=actor)
         self._authority.require(actor, {Role.OFFICER}, access_request.unit)
 
     def require_officer(self, access_request: AccessRequest, actor: str) -> None:
@@ -117,7 +117,7 @@ class RequestAuthority:
             *access_request.deciders,
         } or self._acts_for_party(access_request, actor):
             raise DeniedError(
-                "{person} has another part in request {id} and cannot carry it out",
+                "{person} has another role in request {id} and cannot execute it",
                 cure="requester, approver and officer have to be three persons, and the officer receives no password",
                 person=actor,
                 id=access_request.id,
@@ -131,7 +131,7 @@ class RequestAuthority:
         ):
             raise DeniedError(
                 "request {id} names another officer",
-                cure="it can be carried out by {officer}",
+                cure="it can be executed by {officer}",
                 id=access_request.id,
                 officer=access_request.officer,
             )

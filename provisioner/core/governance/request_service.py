@@ -239,7 +239,7 @@ class RequestService:
         if access_request.mark_of(recipient.mobile) != access_request.mobile_mark:
             raise DeniedError(
                 "the mobile number of {person} has changed since request {id} was submitted",
-                cure="make sure that it is right, then run 'provisioner request confirm-mobile {id}'",
+                cure="verify the number, then run 'provisioner request confirm-mobile {id}'",
                 person=recipient.id,
                 id=access_request.id,
             )
@@ -313,7 +313,7 @@ class RequestService:
             return
         if recipient != access_request.recipient:
             raise DeniedError(
-                "{login} has another holder than when request {id} was submitted",
+                "the holder of {login} has changed since request {id} was submitted",
                 cure="submit a new request",
                 login=access_request.login,
                 id=access_request.id,
@@ -333,7 +333,7 @@ class RequestService:
         if missing:
             raise DeniedError(
                 "the personnel system does not know {person}",
-                cure="correct the personnel data; whoever has left needs no account",
+                cure="correct the personnel data; a person who has left needs no account",
                 person=missing[0],
             )
         return dict(found)

@@ -133,10 +133,10 @@ class SeparationOfDuties:
 def _released(actor: str, asked_by: str) -> Denial:
     """Deny the release of a held run."""
     values = {"actor": asked_by, "other": actor}
-    cure = Text("let somebody else look at it with 'provisioner policy staged' and release it")
+    cure = Text("another person has to check it with 'provisioner policy staged' and release it")
     if actor == asked_by:
-        return Denial(reason=Text("{actor} asked for it, and cannot release it too", values), cure=cure)
-    reason = Text("{actor} asked for it, and {other} cannot release it: one of them acts for the other", values)
+        return Denial(reason=Text("{actor} started the run and cannot release it", values), cure=cure)
+    reason = Text("{actor} started the run, and {other} cannot release it: one of them acts for the other", values)
     return Denial(reason=reason, cure=cure)
 
 

@@ -31,7 +31,7 @@ def code_objection(value: str) -> Text | None:
     if objection := _strangeness(value):
         return objection
     if not _WORD.fullmatch(value):
-        return Text("it is no single word of letters, digits, '.', '-' and '_'")
+        return Text("it must be one word of letters, digits, '.', '-' and '_'")
     return None
 
 
@@ -45,7 +45,7 @@ def name_objection(value: str) -> Text | None:
     if objection := _strangeness(value):
         return objection
     if not _NAME.fullmatch(value):
-        return Text("it is no single word that can be printed: {value}", {"value": visible(value)})
+        return Text("it must be one printable word: {value}", {"value": visible(value)})
     return None
 
 
@@ -57,4 +57,4 @@ def _strangeness(value: str) -> Text | None:
     if found is None or found[0].isspace():
         return None
     name = unicodedata.name(found[0], f"U+{ord(found[0]):04X}")
-    return Text("it has a character of another alphabet, or one that cannot be seen: {name}", {"name": name})
+    return Text("it contains a character of another alphabet, or an invisible one: {name}", {"name": name})

@@ -44,10 +44,10 @@ def objection(number: str) -> Text | None:
     if _is_one(text):
         return None
     if _DECIMAL.fullmatch(text):
-        return Text("it is a decimal number, as a spreadsheet writes it, and not a phone number")
+        return Text("it is a decimal number from a spreadsheet, not a phone number")
     if len(_LONG_RUN.findall(text)) > 1:
-        return Text("it has more than one phone number")
-    return Text("it is not one phone number; write it like 0532 123 45 67 or +90 532 123 45 67")
+        return Text("it contains more than one phone number")
+    return Text("it is not a single phone number; use 0532 123 45 67 or +90 532 123 45 67")
 
 
 def _is_one(text: str) -> bool:

@@ -69,14 +69,16 @@ def usable(answer: Iterable[object], rule: Rule | Monitor, rule_set: str) -> tup
     for deadline in answer:
         if not isinstance(deadline, Deadline):
             found = type(deadline).__name__
-            raise PluginDefectError("{rule} of rule set {rule_set} answered {found}, no deadline", found=found, **names)
+            raise PluginDefectError(
+                "{rule} of rule set {rule_set} returned {found} instead of a deadline", found=found, **names
+            )
         if deadline.at.utcoffset() != timedelta(0):
-            raise PluginDefectError("{rule} of rule set {rule_set} answered a time that is not in UTC", **names)
+            raise PluginDefectError("{rule} of rule set {rule_set} returned a time that is not in UTC", **names)
         try:
             str(deadline.reason)
         except LookupError:
             raise PluginDefectError(
-                "{rule} of rule set {rule_set} answered a reason with a place that nothing fills", **names
+                "{rule} of rule set {rule_set} returned a reason with a placeholder that has no value", **names
             ) from None
         deadlines.append(deadline)
     return tuple(deadlines)

@@ -139,7 +139,7 @@ class Notifier:
         recipient = known.persons.get(notice.recipient or "")
         try:
             if recipient is None:
-                raise MissingError("there is nobody to tell", cure="name a custodian who is known")
+                raise MissingError("there is nobody to notify", cure="name a known custodian")
             return attrs.evolve(notice, reference=self._deliver(notice, recipient))
         except TargetError as error:
             return attrs.evolve(notice, error=error)
@@ -148,7 +148,7 @@ class Notifier:
         """Deliver over the first channel that accepts the notice, and return the gateway's reference."""
         text = self.say(notice.deadline.reason)
         request = DeliverNotice(delivery_id=notice.delivery_id, recipient=recipient, text=text)
-        error: TargetError = UnsupportedError("no channel brings messages of this kind")
+        error: TargetError = UnsupportedError("no channel supports messages of this kind")
         for channel in (channel for channel in self.channels if "notice_deliver" in channel.hooks):
             try:
                 return self._deliver_over(channel, request)

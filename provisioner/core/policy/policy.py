@@ -218,7 +218,7 @@ class Policy:
             if clash:
                 raise ConfigurationError(
                     "rule sets {one} and {other} contradict each other: {clash}",
-                    cure="change their parameters, or the units that they hold for",
+                    cure="change their parameters, or the units to which they apply",
                     one=one.name,
                     other=other.name,
                     clash=clash,
@@ -229,7 +229,7 @@ class Policy:
         same = {type(rule) for rule in one.rules} & {type(rule) for rule in other.rules}
         if same and closeness is not None and closeness == other.scope.closeness(kind, path):
             raise ConfigurationError(
-                "rule sets {one} and {other} disagree about the same accounts",
+                "rule sets {one} and {other} are equally specific for the same accounts",
                 cure="remove one, or narrow it with kinds or under",
                 one=one.name,
                 other=other.name,

@@ -21,8 +21,8 @@ def check_secrets(config: LoadedConfiguration) -> Iterator[CheckResult]:
         yield CheckResult(
             name="config",
             status=CheckStatus.WARNING,
-            message=Text("{place} is a secret that stands in the configuration itself", {"place": place}),
-            cure=Text("move the secret out of the file and name the place here"),
+            message=Text("{place} is a secret in the configuration file", {"place": place}),
+            cure=Text("remove the secret from the file and write a reference here"),
         )
 
 

@@ -44,13 +44,13 @@ def _rule_set(rule_set: RuleSet, store: Store) -> CheckResult:
             name=name,
             status=CheckStatus.WARNING,
             message=Text("there is no unit {code}", {"code": ", ".join(sorted(unknown))}),
-            cure=Text("correct the codes after under, or import the units"),
+            cure=Text("correct the codes in 'under', or import the units"),
         )
     kinds, under = ", ".join(sorted(scope.kinds)), ", ".join(sorted(scope.under))
     if rule_set.rules and (kinds or under):
         places = {"kinds": kinds or "*", "under": under or "*"}
-        return CheckResult(name=name, message=Text("holds for units of kind {kinds} under {under}", places))
-    return CheckResult(name=name, message=Text("holds everywhere"))
+        return CheckResult(name=name, message=Text("applies to units of kind {kinds} under {under}", places))
+    return CheckResult(name=name, message=Text("applies to all units"))
 
 
 def _failing_rules(policy: Policy, store: Store) -> Iterator[CheckResult]:

@@ -42,7 +42,7 @@ def _operations(config: LoadedConfiguration, now: datetime) -> Iterator[CheckRes
         if not found:
             return
         counts = {state.value: found.get(state, 0) for state in OperationState}
-        message = Text("{incomplete} incomplete, {planned} planned, {running} running, {staged} held back", counts)
+        message = Text("{incomplete} incomplete, {planned} planned, {running} running, {staged} held", counts)
         if found.keys() - {OperationState.RUNNING} or any(store.operations.resumable(now)):
             cure = Text("see 'provisioner operation list', then run 'provisioner resume'")
             yield CheckResult(name="operations", status=CheckStatus.WARNING, message=message, cure=cure)
@@ -55,13 +55,13 @@ def _restored(seq: int, head_file: Path) -> CheckResult:
         name="store",
         status=CheckStatus.PROBLEM,
         message=Text(
-            "the store is older than it was, as after the restoring of a backup: it knows nothing of what led to event "
-            "{seq} of the audit log, so passwords and states of accounts may be others than it says",
+            "the store is older than event {seq} of the audit log, for example because a backup was "
+            "restored; passwords and states of accounts may differ from the store",
             {"seq": seq},
         ),
         cure=Text(
-            "verify the accounts that may have been changed since, and give them new passwords with 'provisioner "
-            "account rotate'; then remove {file}",
+            "rotate the accounts that may have changed since then with 'provisioner account rotate', then "
+            "remove {file}",
             {"file": head_file},
         ),
     )

@@ -86,7 +86,8 @@ class Continuity:
             self._tail_is_lost = known is not None and not goes_back_to(known, connection, head)
         elif not goes_back_to(self._last, connection, head):
             raise StoreError(
-                "the store {place} was replaced while it was in use: its audit log does not go on from where it was",
+                "the store {place} was replaced while it was in use: its audit log does not continue from the "
+                "last entry",
                 cure="put the right file in its place; then run 'provisioner check' and 'provisioner resume'",
                 place=self._place,
             )

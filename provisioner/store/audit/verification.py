@@ -89,7 +89,7 @@ class Anchors:
             return None
         if known != {head.hash}:
             text = Text(
-                "the audit log was rewritten: entry {seq} is not the one that was anchored; all up to {agreed} is",
+                "the audit log was rewritten: entry {seq} differs from the anchor; the entries up to {agreed} match",
                 {"seq": head.seq, "agreed": self._agreed},
             )
             return ChainFinding(seq=head.seq, fault=ChainFault.REWRITTEN, text=text)
@@ -152,7 +152,7 @@ class ChainVerifier:
         if one.seq != self.head.seq + 1 or not one.continues(self.head):
             return self._explain(one)
         if flaw := one.flaw:
-            text = Text("entry {seq} was changed: its {flaw} is not what was written", {"seq": one.seq, "flaw": flaw})
+            text = Text("entry {seq} was changed: its {flaw} differs from the original", {"seq": one.seq, "flaw": flaw})
             return ChainFinding(seq=one.seq, fault=ChainFault.CHANGED, text=text)
         if self._end is not None and one.seq > self._end.seq:
             text = Text("the record of the audit log's end was changed: entry {seq} comes after it", {"seq": one.seq})
@@ -173,7 +173,7 @@ class ChainVerifier:
             return _inserted(one.seq)
         there, is_ours = self._search(one)
         if there is not None and (is_ours or one.seq > place):
-            text = Text("entry {seq} stands at place {there}", {"seq": place, "there": there})
+            text = Text("entry {seq} is at position {there}", {"seq": place, "there": there})
             return ChainFinding(seq=place, fault=ChainFault.REORDERED, text=text)
         if there is not None:
             return _inserted(place)
@@ -203,7 +203,9 @@ def changed_end(head: Head) -> ChainFinding:
 
 
 def _cut(head: Head, end: int) -> ChainFinding:
-    text = Text("the audit log was cut: it ends with entry {seq}, and had reached {end}", {"seq": head.seq, "end": end})
+    text = Text(
+        "the audit log was truncated: it ends with entry {seq}, but had reached {end}", {"seq": head.seq, "end": end}
+    )
     return ChainFinding(seq=head.seq + 1, fault=ChainFault.CUT, text=text)
 
 
@@ -212,6 +214,4 @@ def _place(head: Head) -> int:
 
 
 def _inserted(seq: int) -> ChainFinding:
-    return ChainFinding(
-        seq=seq, fault=ChainFault.INSERTED, text=Text("what stands at place {seq} was put in", {"seq": seq})
-    )
+    return ChainFinding(seq=seq, fault=ChainFault.INSERTED, text=Text("entry {seq} was inserted", {"seq": seq}))

@@ -119,7 +119,8 @@ class Database:
         except OSError as error:
             raise StoreError(
                 "the store {place} cannot be opened: {reason}",
-                cure="name the file that the link leads to, or move the store to a folder that others cannot write to",
+                cure="name the file to which the link points, or move the store to a folder that others cannot write "
+                "to",
                 place=self.place,
                 reason=error.strerror,
             ) from None
@@ -236,13 +237,13 @@ def _store_error(error: SQLAlchemyError, place: str) -> StoreError:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return StoreError(
                 "the store {place} cannot be written",
-                cure="let this user write the file and the folder it is in",
+                cure="give this user write access to the file and its folder",
                 place=place,
             )
         case sqlite3.SQLITE_CANTOPEN:
             return StoreError(
                 "the store {place} cannot be opened",
-                cure="let this user read and write the file and the folder it is in",
+                cure="give this user read and write access to the file and its folder",
                 place=place,
             )
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
@@ -254,7 +255,7 @@ def _store_error(error: SQLAlchemyError, place: str) -> StoreError:
 
 def _damaged(place: str) -> StoreError:
     return StoreError(
-        "{place} is damaged, or no SQLite database",
+        "{place} is damaged, or not an SQLite database",
         cure="correct the store's URL, or restore the file from a backup",
         place=place,
     )

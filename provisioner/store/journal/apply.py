@@ -162,7 +162,7 @@ class Batch:
             for statement, row in changes(event):
                 found = self._run(statement, [row])
                 if not found and statement.get_execution_options().get(MUST_FIND):
-                    raise BusyError("somebody else changed it at the same time", cure="look at it again")
+                    raise BusyError("it was changed at the same time", cure="check it again")
 
     def _run(self, statement: UpdateBase, rows: list[Row]) -> int:
         return prepared(statement, self._connection.dialect).run(self._connection, rows)

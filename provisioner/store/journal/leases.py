@@ -117,7 +117,7 @@ class Standings:
         if hold is None or (hold.owner, hold.operation_id) != (self.owner, event.operation_id):
             raise LeaseLostError(
                 "operation {operation} on {login} was taken over by another process",
-                cure="see what became of it with 'provisioner account show {login}'",
+                cure="check it with 'provisioner account show {login}'",
                 operation=event.operation_id,
                 login=event.login,
             )
@@ -129,7 +129,7 @@ class Standings:
     def _planned(self, event: OperationPlanned, snapshot: AccountSnapshot) -> AccountSnapshot:
         if snapshot.hold:
             raise BusyError(
-                "another operation on {login} has not ended",
+                "another operation on {login} is not finished",
                 cure="wait for it, or run 'provisioner resume'",
                 login=event.login,
             )
@@ -138,8 +138,8 @@ class Standings:
             # The plan may be to send a password to somebody who has handed the account over meanwhile, or to renew
             # one that was renewed by another sweep.
             raise BusyError(
-                "{login} was changed by somebody else meanwhile",
-                cure="look at it, and run the command again",
+                "{login} was changed by another process",
+                cure="check the account, and run the command again",
                 login=event.login,
             )
         return AccountSnapshot.of(account, Hold(event.operation_id, event.operation.tries))
@@ -154,14 +154,14 @@ class Standings:
         if hold.owner != self.owner and not hold.is_free(self.now):
             raise BusyError(
                 "{login} is held by another process until {until}",
-                cure="wait for it; should the process be gone, the account is free by then",
+                cure="wait; if the process has ended, the account is free by then",
                 login=event.login,
                 until=hold.expires_at,
             )
         if event.tries != hold.tries + 1:
             # Whoever planned this read the operation before somebody else began it: what that left is unknown here.
             raise BusyError(
-                "operation {operation} on {login} was begun by somebody else meanwhile",
+                "another process has started operation {operation} on {login}",
                 cure="run 'provisioner resume'",
                 operation=event.operation_id,
                 login=event.login,

@@ -71,7 +71,7 @@ def test_a_lost_answer_is_asked_for(channel: Callable[[object], Channel]) -> Non
 
 
 def test_a_message_that_never_arrived_may_be_sent_again(channel: Callable[[object], Channel]) -> None:
-    with pytest.raises(NotAppliedError, match="no answer came; the gateway never got the message"):
+    with pytest.raises(NotAppliedError, match="no answer came; the gateway never received the message"):
         send(channel(Asked(DeliveryState.MISSING)), LOST)
 
 
@@ -79,7 +79,7 @@ def test_a_message_that_never_arrived_may_be_sent_again(channel: Callable[[objec
 def test_a_message_that_nobody_can_tell_of_is_not_taken_for_lost(
     channel: Callable[[object], Channel], plugin: object
 ) -> None:
-    with pytest.raises(UnknownOutcomeError, match="nobody knows whether the message was sent"):
+    with pytest.raises(UnknownOutcomeError, match="it is unknown whether the message was sent"):
         send(channel(plugin), LOST)
 
 

@@ -238,7 +238,7 @@ class TestStaging:
         assert (run.actor, run.reason, run.target) == (INITIATOR.actor, INITIATOR.reason, IN_TOTAL)
         assert operation.error is not None
         assert operation.staging == run.id
-        assert str(operation.error.message) == "held back: 5 of 20 accounts would be closed, and 20 % is the limit"
+        assert str(operation.error.message) == "held: 5 of 20 accounts would be closed; the limit is 20 %"
         assert f"policy release {run.id}" in str(operation.error.cure)
 
     def test_is_in_the_trail_as_a_whole(self, harness: Harness) -> None:
@@ -470,7 +470,7 @@ class TestRelease:
         harness.plugins.add("separation", SeparationOfDuties(authority))
         close(harness, *range(5))
 
-        with pytest.raises(NotAuthorizedError, match="tester asked for it, and cannot release it too"):
+        with pytest.raises(NotAuthorizedError, match="tester started the run and cannot release it"):
             harness.release(held(harness), actor=INITIATOR.actor)
         assert all(world.logs_in(number) for number in range(5))
         assert states(harness.release(held(harness), actor="müdür")) == {OperationState.DONE}

@@ -93,7 +93,7 @@ def test_every_problem_is_named_in_one_go(harness: Harness) -> None:
         harness.planner.open_units(units, initiator=INITIATOR)
 
     assert problems(caught.value) == {
-        ("46-TEM", "login", "kötü giriş is not a login of ours"),
+        ("46-TEM", "login", "kötü giriş is not a valid login"),
         ("712345", "custodian", "the unit has no custodian to send the password to"),
         ("46-HUK", "custodian", "person 9999 not found"),
     }

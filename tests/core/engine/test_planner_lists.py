@@ -96,7 +96,7 @@ def test_a_handover_to_somebody_who_left_keeps_no_list_back(stuck: Harness, staf
     assert [one.login for one in plan.unchanged] == ["birim1", "birim2"]
     [refused] = plan.refused
     assert refused.login == "birim0"
-    assert str(refused.reason) == ("its handover has not ended, and 9, who is to receive the password, is unknown")
+    assert str(refused.reason) == ("its handover is not finished, and the receiver of the password, 9, is unknown")
     assert "provisioner handover birim0 --to PERSON" in str(refused.cure)
 
 
@@ -139,7 +139,7 @@ def test_what_has_not_ended_keeps_only_its_own_account(office: Harness, target: 
 
     plan = office.planner.rotate([office.account(login) for login in LOGINS[:3]], initiator=INITIATOR)
 
-    assert [(one.login, str(one.reason)) for one in plan.refused] == [("birim1", "its close has not ended")]
+    assert [(one.login, str(one.reason)) for one in plan.refused] == [("birim1", "its close is not finished")]
     assert str(plan.refused[0].cure) == "run 'provisioner resume' first"
     assert len(plan.work) == 2
 
@@ -152,7 +152,7 @@ def test_one_who_cannot_be_looked_up_keeps_no_list_back(office: Harness, staff: 
     plan = office.planner.open_units(units, initiator=INITIATOR)
 
     assert [one.login for one in plan.refused] == ["yeni6"]
-    assert str(plan.refused[0].reason) == f"6, who holds it or is to receive it, cannot be looked up: {error}"
+    assert str(plan.refused[0].reason) == f"6, who holds or receives it, cannot be looked up: {error}"
     assert {one.login: one.state for one in office.run(plan)} == dict.fromkeys(
         ["yeni5", "yeni7", "yeni8"], OperationState.DONE
     )
@@ -195,4 +195,4 @@ def test_an_authority_that_fails_for_one_account_denies_that_one(office: Harness
         office.rotate(LOGINS[:3])
     [denied] = caught.value.denials
     assert denied.login == "birim1"
-    assert "it cannot be told whether this is allowed: a plug-in raised KeyError" in str(denied.denial.reason)
+    assert "cannot determine whether this is allowed: a plug-in raised KeyError" in str(denied.denial.reason)

@@ -253,7 +253,7 @@ class TestOneItem:
         refusal = fail_at(breaker, "sube46", MisconfiguredError("insufficient access"), Check())
 
         assert isinstance(refusal, ItemMisconfiguredError)
-        assert str(refusal) == "posta works and refuses sube46 alone: insufficient access"
+        assert str(refusal) == "posta works, but refuses sube46: insufficient access"
 
     def test_is_told_as_our_credentials_when_the_check_says_so(self, breaker: Breaker) -> None:
         refusal = fail_at(breaker, "sube46", ForbiddenError("HTTP 403"), Check(MisconfiguredError("wrong key")))

@@ -33,10 +33,10 @@ def test_a_target_that_takes_them_and_keeps_them_is_fit(limits: PasswordLimits) 
 def test_a_password_that_ends_before_the_rules_end_it_is_warned_of() -> None:
     [warning] = PRACTICE.warnings(PasswordLimits(maximum_age=30 * DAY - 1))
 
-    assert "for 29 days, and the rules leave them in force for 30" in str(warning)
+    assert "after 29 days, but the rules keep them for 30" in str(warning)
 
 
 def test_a_password_that_ends_and_that_no_rule_renews_is_warned_of() -> None:
     [warning] = Practice(length=13).warnings(PasswordLimits(maximum_age=90 * DAY))
 
-    assert "for 90 days, and no rule renews them" in str(warning)
+    assert "after 90 days, and no rule renews them" in str(warning)

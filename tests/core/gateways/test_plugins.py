@@ -183,7 +183,7 @@ def test_a_hook_with_an_unknown_argument_stops_the_program(plugins: Plugins, ins
 
     install("wrong", registering(("posta", Wrong())))
 
-    with pytest.raises(PluginError, match="does not fit the hooks"):
+    with pytest.raises(PluginError, match="does not match the hooks"):
         plugins.load([settings("wrong", "posta")])
 
 
@@ -212,7 +212,7 @@ def test_an_attrs_class_with_equality_stops_the_program_with_the_cure(plugins: P
 def test_a_target_that_was_configured_and_not_made_stops_the_program(plugins: Plugins, install: Install) -> None:
     install("lazy", registering())
 
-    with pytest.raises(PluginError, match="plug-in lazy did not make posta"):
+    with pytest.raises(PluginError, match="plug-in lazy did not create posta"):
         plugins.load([settings("lazy", "posta")])
 
 
@@ -376,8 +376,8 @@ def test_rules_are_kept_by_the_name_of_their_rule_set(plugins: Plugins, install:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        pytest.param([Rule], "rule set one gave a type among its rules", id="a class"),
-        pytest.param([None], "rule set one gave a NoneType among its rules", id="nothing"),
+        pytest.param([Rule], "rule set one returned a type as a rule", id="a class"),
+        pytest.param([None], "rule set one returned a NoneType as a rule", id="nothing"),
         pytest.param(None, "rule set one has no policy_rules", id="no answer"),
     ],
 )

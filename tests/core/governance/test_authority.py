@@ -237,7 +237,7 @@ class TestForm:
         said = denial(authority, kind, "officer")
 
         assert f"provisioner request submit 715959 --kind {kind}" in said
-        assert said.endswith("without a form it can be done by admin")
+        assert said.endswith("without a request it can be done by admin")
 
     @pytest.mark.parametrize("kind", [OperationKind.ROTATE, OperationKind.REOPEN])
     def test_is_not_missed_of_an_administrator(self, authority: Authority, kind: OperationKind) -> None:

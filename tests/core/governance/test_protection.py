@@ -40,7 +40,7 @@ def test_pattern_means(pattern: str, login: str, domain: str, expected: bool) ->
 
 @pytest.mark.parametrize("text", ["", " ", "@meb.gov.tr", "post master", "müdür"])
 def test_pattern_that_could_match_nothing_is_an_error(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no login and no pattern of logins"):
+    with pytest.raises(ConfigurationError, match="in 'protected' is neither a login nor a pattern of logins"):
         Pattern.of(text, DOMAINS)
 
 

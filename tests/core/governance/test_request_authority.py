@@ -80,7 +80,7 @@ def test_nobody_else_decides_and_who_could_is_named(authority: RequestAuthority,
 def test_neither_the_requester_nor_the_named_officer_decides(
     authority: RequestAuthority, deciders: tuple[str, ...]
 ) -> None:
-    with pytest.raises(DeniedError, match="another part"):
+    with pytest.raises(DeniedError, match="has another role in request"):
         authority.require_no_other_part(access_request(officer="officer"), *deciders)
 
 
@@ -104,7 +104,7 @@ def test_who_receives_the_password_or_acts_for_them_does_neither(authority: Requ
 
 
 def test_who_has_approved_does_not_carry_it_out(authority: RequestAuthority) -> None:
-    with pytest.raises(DeniedError, match="another part"):
+    with pytest.raises(DeniedError, match="has another role in request"):
         authority.require_officer(access_request(state=RequestState.APPROVED, approver="officer"), "officer")
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from provisioner.core.model.mobile import E164, objection
 
-DECIMAL = "it is a decimal number, as a spreadsheet writes it, and not a phone number"
-SEVERAL = "it has more than one phone number"
-OTHER = "it is not one phone number; write it like 0532 123 45 67 or +90 532 123 45 67"
+DECIMAL = "it is a decimal number from a spreadsheet, not a phone number"
+SEVERAL = "it contains more than one phone number"
+OTHER = "it is not a single phone number; use 0532 123 45 67 or +90 532 123 45 67"
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,13 @@ def reports(_: str) -> TargetReport:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ("tomorrow", "Strict of rule set mine answered str, no deadline"),
+        ("tomorrow", "Strict of rule set mine returned str instead of a deadline"),
         (attrs.evolve(GOOD, at=NOON.replace(tzinfo=None)), "a time that is not in UTC"),
         (attrs.evolve(GOOD, at=NOON.astimezone(timezone(timedelta(hours=3)))), "a time that is not in UTC"),
-        (attrs.evolve(GOOD, reason=Text("{nobody} fills this")), "a place that nothing fills"),
+        (
+            attrs.evolve(GOOD, reason=Text("{nobody} fills this")),
+            "returned a reason with a placeholder that has no value",
+        ),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_a_defect_of_the_rule(answer: object, said: str) -> None:
@@ -100,7 +103,7 @@ def test_a_monitor_whose_deadlines_cannot_be_used_says_which() -> None:
     wrong = Observation(subject="certificate", message=Text("good"), deadlines=("soon",))  # type: ignore[arg-type]
     [observation] = seen(Looking([wrong]), reports, ISTANBUL, "mine")
 
-    assert "answered str, no deadline" in str(observation.message)
+    assert "returned str instead of a deadline" in str(observation.message)
 
 
 def test_what_a_monitor_saw_comes_as_it_is() -> None:

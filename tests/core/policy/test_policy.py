@@ -163,7 +163,9 @@ class TestConflicts:
     """Found when the policy is made, before anything is done."""
 
     def test_two_rules_of_a_kind_for_the_same_units(self) -> None:
-        with pytest.raises(ConfigurationError, match="rule sets one and other disagree about the same accounts"):
+        with pytest.raises(
+            ConfigurationError, match="rule sets one and other are equally specific for the same accounts"
+        ):
             policy(rule_set("one", scope(kinds=["school"])), rule_set("other", scope(kinds=["school", "branch"])))
 
     def test_two_subtrees_of_which_one_lies_in_the_other_do_not_clash(self) -> None:
@@ -340,9 +342,9 @@ def test_a_rule_that_fails_keeps_nobody_from_closing_an_account() -> None:
     ("answer", "message"),
     [
         (None, "Answers of rule set bad raised TypeError"),
-        ([None], "Answers of rule set bad answered NoneType, no deadline"),
-        ([deadline("", datetime(2026, 3, 2))], "Answers of rule set bad answered a time that is not in UTC"),  # noqa: DTZ001
-        ([deadline("{nothing}")], "Answers of rule set bad answered a reason with a place that nothing fills"),
+        ([None], "Answers of rule set bad returned NoneType instead of a deadline"),
+        ([deadline("", datetime(2026, 3, 2))], "Answers of rule set bad returned a time that is not in UTC"),  # noqa: DTZ001
+        ([deadline("{nothing}")], "Answers of rule set bad returned a reason with a placeholder that has no value"),
         ((1 / 0 for _ in "x"), "Answers of rule set bad raised ZeroDivisionError"),
     ],
 )

@@ -229,7 +229,7 @@ class TestCreate:
     def test_a_missing_container_is_a_wrong_setting(self, make_directory: MakeDirectory, account: Account) -> None:
         directory = make_directory(base_dn="ou=nowhere,ou=units,dc=directory,dc=test")
 
-        with pytest.raises(MisconfiguredError, match="no entry below which") as caught:
+        with pytest.raises(MisconfiguredError, match="has no parent entry for") as caught:
             directory.create(samples.create(account))
 
         assert "base_dn" in str(caught.value.cure)

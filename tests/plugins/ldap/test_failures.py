@@ -294,7 +294,7 @@ class TestLostAnswers:
             ascii_holder = attrs.evolve(samples.HOLDER, name="Ayse")
             directory.create(attrs.evolve(samples.create(account), holder=ascii_holder))
 
-            with pytest.raises(UnknownOutcomeError, match="half changed"):
+            with pytest.raises(UnknownOutcomeError, match="partly changed"):
                 directory.hand_over(samples.handover(account))
 
 

@@ -131,7 +131,7 @@ def test_an_answer_that_comes_in_pieces_is_an_answer(served: Callable[[Serve], S
         (b"\x30\x84\x7f\xff\xff\xff", "longer than an answer may be"),
         (b"\x30\x88" + b"\xff" * 8, "its length cannot be read"),
         (b"\x30\x80", "its length cannot be read"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no LDAP message"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it is not an LDAP message"),
     ],
 )
 def test_what_announces_too_much_is_not_waited_for(

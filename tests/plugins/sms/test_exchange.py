@@ -41,14 +41,14 @@ def test_braces_that_are_no_place_stay() -> None:
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"body": {"m": "{txt}"}}, "{txt} cannot be filled here"),
-        ({"body": {"m": [{"x": "{secret:other}"}]}}, "{secret:other} cannot be filled here"),
-        ({"url": "https://provider/?text={text}"}, "{text} cannot be filled here"),
-        ({"url": "https://provider/?to={to}"}, "{to} cannot be filled here"),
-        ({"url": "https://provider/?k={secret:key}"}, "{secret:key} cannot be filled here"),
-        ({"headers": {"X-Text": "{text}"}}, "{text} cannot be filled here"),
-        ({"replies": (GOOD, ReplyRule(means=ReplyMeaning.REJECTED, body="("))}, "( is no regular expression"),
-        ({"replies": (ReplyRule(means=ReplyMeaning.REJECTED),)}, "no rule says which answer is a good one"),
+        ({"body": {"m": "{txt}"}}, "{txt} is not available here"),
+        ({"body": {"m": [{"x": "{secret:other}"}]}}, "{secret:other} is not available here"),
+        ({"url": "https://provider/?text={text}"}, "{text} is not available here"),
+        ({"url": "https://provider/?to={to}"}, "{to} is not available here"),
+        ({"url": "https://provider/?k={secret:key}"}, "{secret:key} is not available here"),
+        ({"headers": {"X-Text": "{text}"}}, "{text} is not available here"),
+        ({"replies": (GOOD, ReplyRule(means=ReplyMeaning.REJECTED, body="("))}, "( is not a regular expression"),
+        ({"replies": (ReplyRule(means=ReplyMeaning.REJECTED),)}, "no rule identifies a successful answer"),
     ],
 )
 def test_a_request_that_cannot_work_or_would_leak_stops_the_program_at_start(

@@ -117,7 +117,7 @@ def test_one_channel_is_made_for_each_section_and_closed_at_the_end(recording: R
 def test_a_section_under_targets_is_a_mistake() -> None:
     settings = PluginSettings(plugin="sms", targets=(make_section(TABLE),))
 
-    with pytest.raises(ConfigurationError, match="makes channels, not targets"):
+    with pytest.raises(ConfigurationError, match="the SMS plug-in provides channels, not targets"):
         plugin.provisioner_register(settings, register=None)  # type: ignore[arg-type]
 
 
@@ -134,7 +134,7 @@ def test_the_password_goes_to_the_registered_number_and_says_what_it_is_for(
 
     (message,) = recording.sent
     assert (message.to, message.sender, message.delivery_id) == (NUMBER, "ILMEM", "op-2-sms")
-    assert "temelegitim46@meb.gov.tr sifreniz: aB3$eF7x -" in message.text.reveal()
+    assert "temelegitim46@meb.gov.tr parolaniz: aB3$eF7x -" in message.text.reveal()
 
 
 def test_a_second_password_says_that_the_first_is_void(
@@ -193,9 +193,9 @@ def test_a_notice_obeys_the_rules_for_numbers(channel: MakeChannel, recording: R
 def test_a_notice_may_take_more_messages_than_a_password(channel: MakeChannel, recording: Recording) -> None:
     """A part that comes late, or first, makes no password of something that is none."""
     channel(TABLE).notice_deliver(make_notice("x" * 459))
-    with pytest.raises(RefusedError, match="460 characters long and not fit in 3 message"):
+    with pytest.raises(RefusedError, match="460 characters and exceed 3 message"):
         channel(TABLE).notice_deliver(make_notice("x" * 460))
-    with pytest.raises(RefusedError, match="161 characters long and not fit in 1 message"):
+    with pytest.raises(RefusedError, match="161 characters and exceed 1 message"):
         channel(TABLE | {"max_notice_parts": 1}).notice_deliver(make_notice("x" * 161))
 
     assert len(recording.sent) == 1

@@ -147,7 +147,7 @@ def test_a_password_that_cannot_be_sent_as_it_is_is_refused_and_not_quoted(passw
 
 def test_a_login_that_cannot_be_sent_as_it_is_is_refused_and_not_folded() -> None:
     """``sube46`` would be another account."""
-    with pytest.raises(RefusedError, match="the log-in name şube46@"):
+    with pytest.raises(RefusedError, match="the login şube46@"):
         defaults("tr").first.compose(Account(login="şube46", domain="meb.gov.tr", unit="46"), Secret("x"))
 
 
@@ -156,7 +156,7 @@ def test_a_message_of_160_is_sent_and_one_of_161_is_not() -> None:
     room = SINGLE - septets(template.filled({"login": "", "mail": "", "password": ""}))
 
     text = template.compose(Account(login="l" * (room - 8), domain="d", unit="u"), Secret("p" * 8)).reveal()
-    with pytest.raises(RefusedError, match="161 characters long and not fit in 1 message"):
+    with pytest.raises(RefusedError, match="161 characters and exceed 1 message"):
         template.compose(Account(login="l" * (room - 7), domain="d", unit="u"), Secret("p" * 8))
 
     assert septets(text) == SINGLE
@@ -181,15 +181,15 @@ def test_a_longer_message_is_sent_where_the_configuration_allows_two_parts() -> 
     [
         ("{mail} your account", "needs {password}"),
         ("your {password} here", "needs {password}, and {mail} or {login}"),
-        ("{mail} {password} {name}", "and nothing else"),
-        ("{mail} {password!r}", "and nothing else"),
-        ("{mail:>40} {password}", "and nothing else"),
-        ("{mail.domain} {password}", "and nothing else"),
+        ("{mail} {password} {name}", "only the placeholders"),
+        ("{mail} {password!r}", "only the placeholders"),
+        ("{mail:>40} {password}", "only the placeholders"),
+        ("{mail.domain} {password}", "only the placeholders"),
         ("{mail} {password} {", "Single"),
-        ("{mail} {password}.", "a blank must stand before and after"),
-        ("{mail}:{password} ok", "a blank must stand before and after"),
+        ("{mail} {password}.", "put a space before and after"),
+        ("{mail}:{password} ok", "put a space before and after"),
         ("{mail} {password} 日", "'日' cannot be sent"),
-        ("{mail} {password} " + "x" * 120, "can become 182 characters"),
+        ("{mail} {password} " + "x" * 120, "can have 182 characters"),
     ],
 )
 def test_a_text_that_cannot_work_stops_the_program_at_start(text: str, problem: str) -> None:

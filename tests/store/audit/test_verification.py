@@ -324,7 +324,7 @@ def test_swapped_entries_are_called_reordered(copy: Path) -> None:
         run.put(17, one)
 
     assert found(copy).fault is ChainFault.REORDERED
-    assert str(found(copy).text) == "entry 11 stands at place 17"
+    assert str(found(copy).text) == "entry 11 is at position 17"
 
 
 def test_entry_that_was_put_in_is_called_inserted(copy: Path) -> None:

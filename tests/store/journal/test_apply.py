@@ -86,7 +86,7 @@ class TestPlanned:
     def test_second_unended_operation_is_refused(self, store: Store, story: type[Story]) -> None:
         store.write(story("a", id="op1").planned())
 
-        with pytest.raises(BusyError, match="another operation on a has not ended"):
+        with pytest.raises(BusyError, match="another operation on a is not finished"):
             store.write(story("b").planned(), story("a", id="op2").planned())
 
         assert [entry.operation_id for entry in store.audit_log.entries()] == ["op1"]
@@ -101,7 +101,7 @@ class TestPlanned:
         store.write(first.planned())
         store.write(first.started(), first.finished(account=attrs.evolve(first.opened, **change)))
 
-        with pytest.raises(BusyError, match="a was changed by somebody else meanwhile"):
+        with pytest.raises(BusyError, match="a was changed by another process"):
             store.write(second.planned(opened=True))
 
         assert store.operations.unended(["a"]) == {}
@@ -112,7 +112,7 @@ class TestPlanned:
         first, second = story("a", id="op1"), story("a", id="op2")
         store.write(first.planned())
 
-        with pytest.raises(BusyError, match="a was changed by somebody else meanwhile"):
+        with pytest.raises(BusyError, match="a was changed by another process"):
             store.write(first.started(), first.finished(), second.planned())
 
     def test_same_account_twice_in_one_submission_is_refused(self, store: Store, story: type[Story]) -> None:
@@ -167,7 +167,7 @@ class TestStarted:
         store.write(tale.planned())
         store.write(tale.started(), tale.stuck(None))
 
-        with pytest.raises(BusyError, match="begun by somebody else meanwhile"):
+        with pytest.raises(BusyError, match="another process has started operation"):
             store.write(tale.started(), tale.begun(0))
 
         assert store.operations.get_many([tale.id])[tale.id].tries == 1

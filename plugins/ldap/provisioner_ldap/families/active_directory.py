@@ -179,7 +179,7 @@ def _password(secret: Secret) -> Attributes:
     text = secret.reveal()
     value = b'"\0' + encoded(secret, "utf-16-le") + b'"\0'
     if "\0" in text or len(text) > LONGEST_PASSWORD:
-        raise SecretRefusedError("the password has a form that the directory would not keep as it is")
+        raise SecretRefusedError("the directory would not store a password in this form unchanged")
     return {"unicodePwd": (value,)}
 
 

@@ -225,7 +225,7 @@ def encoded(secret: Secret, encoding: str = "utf-8") -> bytes:
     """
     with suppress(UnicodeEncodeError):
         return secret.reveal().encode(encoding)
-    raise SecretRefusedError("the password has a form that the directory would not keep as it is")
+    raise SecretRefusedError("the directory would not store a password in this form unchanged")
 
 
 def number(policy: Entry, name: str) -> int:

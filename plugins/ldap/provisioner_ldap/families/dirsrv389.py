@@ -22,12 +22,12 @@ POLICY_HIDDEN = marked(
     " service account read the attributes that the README of the plug-in lists"
 )
 HASHES_REFUSED = marked(
-    "the directory takes no hashed passwords, so a former password cannot be restored if another target refuses the new"
-    " one; set nsslapd-allow-hashed-passwords to on"
+    "the directory accepts no hashed passwords, so a former password cannot be restored if another "
+    "target refuses the new one; set nsslapd-allow-hashed-passwords to on"
 )
 TOO_YOUNG = marked(
-    "the password policy refuses a new password for some time after the last one, so a password that did not arrive"
-    " cannot be replaced at once; set passwordMinAge to 0"
+    "the password policy refuses a new password for some time after the last one, so a password "
+    "that did not arrive cannot be replaced immediately; set passwordMinAge to 0"
 )
 
 #: The control that asks for effective rights (draft-ietf-ldapext-acl-model).
@@ -114,7 +114,7 @@ class Dirsrv389(Family):
         """
         value = encoded(secret)
         if _LOOKS_HASHED.match(secret.reveal()) or b"\0" in value:
-            raise SecretRefusedError("the password has a form that the directory would not keep as it is")
+            raise SecretRefusedError("the directory would not store a password in this form unchanged")
         return {PASSWORD: (value,)}
 
     def same_password(self, answer: LdapResult) -> bool:

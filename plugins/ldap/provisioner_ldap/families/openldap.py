@@ -31,12 +31,12 @@ POLICY_UNKNOWN = marked(
     " password; without one, closed accounts can still log in; run the check once with bind_dn and bind_password"
 )
 NOT_RESTORABLE = marked(
-    "the password policy takes no hashed passwords, so a former password cannot be restored if another target refuses"
-    " the new one; set pwdCheckQuality to 1"
+    "the password policy accepts no hashed passwords, so a former password cannot be restored if "
+    "another target refuses the new one; set pwdCheckQuality to 1"
 )
 TOO_YOUNG = marked(
-    "the password policy refuses a new password for some time after the last one, so a password that did not arrive"
-    " cannot be replaced at once; remove pwdMinAge"
+    "the password policy refuses a new password for some time after the last one, so a password "
+    "that did not arrive cannot be replaced immediately; remove pwdMinAge"
 )
 
 #: What a password policy calls its demand that new passwords come in clear text, so that they can be judged.
@@ -123,7 +123,7 @@ class OpenLdap(Family):
         """Read the attributes of ``pwdPolicy``."""
         if policy.text(_OLD_PASSWORD) == "TRUE":
             raise MisconfiguredError(
-                "{server} sets no password without the old one, which nobody keeps",
+                "{server} sets no password without the old one, which is not stored",
                 cure="set pwdSafeModify to FALSE in the password policy",
                 server=server,
             )

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS messages (
 """
 
 #: Where the plug-in's own texts have the password.
-_PASSWORD = re.compile(r"(?:sifreniz|password): (\S+) ")
+_PASSWORD = re.compile(r"(?:parolaniz|password): (\S+) ")
 
 
 @attrs.frozen(kw_only=True)
