@@ -38,6 +38,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/codespell --dictionary .codespell-retired-words --skip '*/glossary.md,*/test_glossary.py'
 	$(BIN)/pymarkdown scan --respect-gitignore --recurse .
 	@$(MAKE) --no-print-directory docs
 
@@ -75,7 +76,7 @@ clean:
 $(BIN)/python:
 	@bash .ci/venv $(VENV)
 
-# The installation compiles the translations; developers need not install anew for each change of one.
+# The installation compiles the translations; developers need not install again after each change.
 $(VENV)/.installed: pyproject.toml compile_messages.py $(TRANSLATIONS) | $(BIN)/python
 	$(PIP) install --editable .
 	@touch $@

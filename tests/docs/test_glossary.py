@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from docs.commands import documented
 from provisioner.core.api import hookspecs
@@ -18,16 +21,43 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TERMS.
     1:
 ]
 
-#: Retired words that have no other use in a manual.
+#: Retired words that have no other use in prose.
 WORDS = re.compile(
-    r"\b(?:trails?|logbook|held back|left alone|driv\w+ on|unwind|take[ns]? back|whoever|herald|answerable|stand-in)\b",
+    r"\b(?:trails?|logbook|held back|hold(?:s|ing)? back|left alone|passed over|driv(?:e|es|en|ing) on|unwind"
+    r"|tak(?:e|es|en|ing) back|who(?:so)?ever|herald|answerable|stand(?:s|ing)?[- ]in for|stand-in|anew|mend(?:s|ed)?"
+    r"|sightings?|himself|herself)\b",
     re.IGNORECASE,
 )
+#: The folders of which the prose is checked.
+FOLDERS = ("provisioner", "plugins", "examples", "docs")
 PAGES = [
     page
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-    if page.name != "glossary.md" and "Generated from" not in page.read_text(encoding="utf-8")[:300]
+    for page in (
+        *sorted(ROOT.glob("*.md")),
+        *(page for folder in FOLDERS for page in sorted((ROOT / folder).rglob("*.md"))),
+    )
+    if page.name != "glossary.md"
 ]
+MODULES = [module for folder in FOLDERS for module in sorted((ROOT / folder).rglob("*.py"))]
+CATALOGUES = [catalogue for folder in FOLDERS for catalogue in sorted((ROOT / folder).rglob("*.po"))]
+
+
+def docstrings(module: Path) -> Iterator[str]:
+    """Yield the docstrings of a module and of all that is in it."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def comments(module: Path) -> Iterator[str]:
+    """Yield the comments of a module."""
+    with module.open("rb") as stream:
+        yield from (token.string for token in tokenize.tokenize(stream.readline) if token.type == tokenize.COMMENT)
+
+
+def retired(text: str) -> list[str]:
+    """Return the retired words in a text, without those in code."""
+    return WORDS.findall(re.sub(r"```.*?```|``?[^`]*``?", "", text, flags=re.DOTALL))
 
 
 def classes() -> set[str]:
@@ -66,6 +96,31 @@ def test_every_class_command_and_hook_exists() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_use_no_retired_word(page: Path) -> None:
-    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert retired(page.read_text(encoding="utf-8")) == []
 
-    assert WORDS.findall(text) == []
+
+def test_docstrings_and_comments_use_no_retired_word() -> None:
+    found = [
+        (str(module.relative_to(ROOT)), word)
+        for module in MODULES
+        for text in (*docstrings(module), *comments(module))
+        for word in retired(text)
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda catalogue: catalogue.stem)
+def test_messages_and_help_use_no_retired_word(catalogue: Path) -> None:
+    with catalogue.open("rb") as stream:
+        messages = [message.id for message in read_po(stream) if message.id]
+
+    assert [
+        text for message in messages for text in ((message,) if isinstance(message, str) else message) if retired(text)
+    ] == []
+
+
+def test_the_checks_can_fail() -> None:
+    assert retired("Whoever carries on anew") == ["Whoever", "anew"]
+    assert len(MODULES) > 200
+    assert len(CATALOGUES) > 4
