@@ -176,7 +176,7 @@ class Domain:
         return catalog
 
     def update(self) -> None:
-        """Write it anew."""
+        """Write it again."""
         translations = self.translations()
         translations.update(self.template())
         written = BytesIO()

@@ -1,7 +1,7 @@
 """Gives unit accounts new passwords on a real slapd, a PYS service and Kannel, and compares with a bare script.
 
 Both make the same calls with eight at once: read the entry, because nothing else can tell the former password's hash if
-the change has to be taken back; set and prove the password in the directory and in PYS; then send it. Ours does it as
+the change has to be rolled back; set and prove the password in the directory and in PYS; then send it. Ours does it as
 ``provisioner account rotate``, with plan, preflight, a look-up of each holder and the journal on disk. The PYS service
 has a process of its own. Usage: ``python benchmarks/rotating.py [--accounts N] [--rounds N]``.
 """

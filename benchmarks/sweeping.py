@@ -3,10 +3,11 @@
 A thousand accounts are due (of four: one closing, one rotation, two warnings) of ever more that are not. Targets and
 phones do nothing, so that what is measured is the product: finding, planning, carrying out, the journal on disk.
 
-With ``--anew`` also the other cost, which does grow: computing all deadlines anew after a change of the rule sets, and
-the memory that takes, which does not.
+With ``--recalculate`` also the other cost, which does grow: recalculating all deadlines after a change of the rule
+sets, and the memory for it, which does not.
 
-Usage: ``python benchmarks/sweeping.py [--anew] [--accounts N ...]``. Each number of accounts runs in a process of its
+Usage: ``python benchmarks/sweeping.py [--recalculate] [--accounts N ...]``. Each number of accounts runs in a process
+of its
 own.
 """
 
@@ -43,7 +44,7 @@ RULE_SETS = (
 )
 
 
-def run(accounts: int, *, anew: bool) -> None:
+def run(accounts: int, *, recalculate: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "store.sqlite"
         policy = Policy(
@@ -62,12 +63,12 @@ def run(accounts: int, *, anew: bool) -> None:
             if len(done) != DUE or any(isinstance(one, Refusal) for one in done):
                 sys.exit(f"{len(done)} of {DUE} were done")
             print(f"{DUE} due of {accounts:8}: sweep {swept:6.2f} s, {peak:6.1f} MiB at the most", flush=True)
-            if anew:
+            if recalculate:
                 policy.fingerprint = "changed"
                 begun = time.perf_counter()
                 harness.sweep().reschedule()
                 elapsed = time.perf_counter() - begun
-                print(f"all {accounts:8} deadlines anew: {elapsed:7.2f} s, {peak_mebibytes():6.1f} MiB", flush=True)
+                print(f"all {accounts:8} deadlines again: {elapsed:7.2f} s, {peak_mebibytes():6.1f} MiB", flush=True)
 
 
 def fill(harness: Harness, file: Path, accounts: int) -> None:
@@ -143,13 +144,13 @@ class Nothing:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--anew", action="store_true")
+    parser.add_argument("--recalculate", action="store_true")
     options = parser.parse_args()
     if len(options.accounts) == 1:
-        run(options.accounts[0], anew=options.anew)
+        run(options.accounts[0], recalculate=options.recalculate)
         return
     for accounts in options.accounts:
-        more = ["--anew"] if options.anew else []
+        more = ["--recalculate"] if options.recalculate else []
         subprocess.run([sys.executable, __file__, "--accounts", str(accounts), *more], check=True)
 
 

@@ -1,7 +1,7 @@
 """The plug-in ``local``: a directory in a file, for trying things out where there is no directory server.
 
 It keeps salted hashes, knows enabled from disabled, and can be asked whether a password logs in. Nothing else can log
-in against it, so it stands in for a mail directory in the demo and in first steps, not in an office.
+in against it, so it replaces a mail directory in the demo and in first steps, not in production.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all tests share: whoever needs a real server says so with ``pytest.mark.server``."""
+"""What all tests share: a test that needs a real server says so with ``pytest.mark.server``."""
 
 from __future__ import annotations
 

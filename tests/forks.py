@@ -51,7 +51,7 @@ class ForkServer:
             process.stdin.close()
 
     def start(self, folder: Path, *arguments: str) -> int:
-        """Start a command in a folder, and return the process id. Its output goes to two files there, anew."""
+        """Start a command in a folder, and return the process id. Its output goes to two files there, again."""
         print(json.dumps({"folder": str(folder), "arguments": arguments}), file=self._orders, flush=True)
         return int(self._answers.readline())
 

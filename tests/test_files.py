@@ -1,4 +1,4 @@
-"""Whatever the umask and whoever shares the folder, a file is its owner's, and no link of others is followed."""
+"""A file is its owner's, regardless of the umask and of who shares the folder, and no link of others is followed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Anchors: heads of the audit log, written down where whoever can change the store cannot change them."""
+"""Anchors: heads of the audit log, stored where persons who can change the store can't change them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each line has the place of an entry, the hash before it, its own hash, and the event exactly as it is kept: the hash is
 the SHA-256 of the hash before it, in hexadecimal, followed by the event's text in that line. So an export is verified
-byte by byte, and a copy that was formatted anew is not an export any more.
+byte by byte, and a reformatted copy can't be verified.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-#: Asks to stop between two steps. The second one ends the program at once: whoever sends it does not want to wait.
+#: Asks to stop between two steps. The second signal ends the program immediately.
 URGENT = (signal.SIGINT, signal.SIGTERM)
 
 #: Ask to stop between two steps. SIGHUP does no more than that, however often it comes: a terminal that closes and the

@@ -17,7 +17,7 @@ def find(reference: str, folder: Path) -> Secret:
 
     ``env:NAME`` is an environment variable, ``file:PATH`` the first line of a file (a relative path starts at
     *folder*), ``keyring:SERVICE/USER`` an entry of the system's key ring. ``plain:TEXT`` is the text itself, for
-    tests: whoever can read the configuration can read it.
+    tests: everybody who can read the configuration can read it.
 
     Raises:
 

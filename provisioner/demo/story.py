@@ -242,7 +242,7 @@ def _look_at_held(story: Story, held: Sequence[Operation]) -> Proof:
 
 
 def _release(story: Story) -> list[Operation]:
-    """Release what is held back, as an officer does after a look at the list, and return what was done."""
+    """Release the held run, as an officer does after checking the list, and return what was done."""
     app = story.stage.app
     runs = app.store.held_runs.all()
     story.output.say("A person checks the list and releases it with 'provisioner policy release'.")

@@ -93,7 +93,7 @@ class Origin:
 
 
 class _Wire:
-    """A socket that keeps to one deadline; its own timeouts begin anew with every byte.
+    """A socket with one deadline for all calls; its own timeouts restart with every byte.
 
     Nothing is sent before an answer is read: head and body then go in one piece.
 

@@ -48,7 +48,7 @@ class Certificates(Monitor):
     targets: tuple[str, ...] = ()
     #: How many days before that somebody is warned.
     warn_days: tuple[int, ...] = attrs.field(default=(30, 14, 7, 1), validator=deep_iterable(DAYS))
-    #: The id of whoever is warned; by default the custodian of the IT unit.
+    #: The ID of the person to warn; by default the custodian of the IT unit.
     tell: str | None = None
 
     def __attrs_post_init__(self) -> None:

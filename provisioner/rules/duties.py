@@ -25,7 +25,7 @@ MONTHS_ELSEWHERE = 6
 class Custodian(Rule):
     """Every open unit account is held by the custodian of its unit (000 m.5/b, m.6/b, m.7/b).
 
-    Whoever has to see to it is reminded until that is so.
+    The responsible person gets reminders until this is the case.
     """
 
     #: How many days there are between two reminders.

@@ -78,7 +78,7 @@ class Application:
 
     @property
     def held_runs(self) -> HeldRuns:
-        """Releases and discards runs that the mass-change limit holds back."""
+        """Releases and discards held runs."""
         return HeldRuns(engine=self.engine, store=self.store, authority=self.authority, runs=self.runs)
 
     @property

@@ -41,7 +41,7 @@ def application(
 
         now: The clock.
 
-        stop: Set by whoever wants the work to stop between two steps.
+        stop: Set it to stop the work between two steps.
 
         retry_policy: How patiently targets are tried; the default suits people who wait for a command.
 

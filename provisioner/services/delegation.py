@@ -206,7 +206,7 @@ class Delegation:
             DeniedError: The actor is neither the delegator nor an administrator, or the delegator does not have the
                 role, or has it by delegation only.
 
-            InputError: There is no such unit, somebody would act for himself, or it would end before it begins.
+            InputError: There is no such unit, delegator and delegate are the same person, or it ends before it starts.
         """
         self._require_delegable(role, delegator=delegator, person=person, unit=unit, actor=actor)
         now = self.now()
@@ -238,7 +238,7 @@ class Delegation:
             DeniedError: The actor is neither the delegator nor an administrator, or the delegator does not have the
                 role.
 
-            InputError: There is no such unit, or somebody would act for himself.
+            InputError: There is no such unit, or delegator and delegate are the same person.
         """
         require_unit(self.store, unit)
         if delegator == person:

@@ -1,4 +1,4 @@
-"""Runs that the mass-change limit holds back: who may release or discard them, and what becomes of them."""
+"""Held runs: who may release or discard them, and what happens to them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class PluginState(StrEnum):
     ENABLED = "enabled"
     #: The same, and it was asked and answered.
     WORKING = "working"
-    #: It is left alone until somebody resumes it; of a plug-in: at least one that it serves is.
+    #: It is quarantined; for a plug-in: at least one of its targets or channels is.
     QUARANTINED = "quarantined"
     #: The configuration names it, and it does not load, or does not answer.
     BROKEN = "broken"

@@ -252,7 +252,7 @@ class Deadlines:
             yield account, self.policy.evaluate(account, units[account.unit], marks.get(account.login, ()))
 
     def _may(self, account: Account, unit: Unit, action: Action) -> bool:
-        """Say whether a policy may do this at all: protected accounts are left alone."""
+        """Return whether a policy may do this at all: protected accounts are never changed."""
         if action not in KIND_OF_ACTION:
             return True
         question = AuthorizeOperation(

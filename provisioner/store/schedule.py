@@ -30,7 +30,7 @@ _SET_DEADLINE = (
     .values(next_deadline=bindparam("deadline"), next_action=bindparam("action"), closes_at=bindparam("closes"))
 )
 _MOVE_CURSOR = update(schedule).values(cursor=bindparam("reached"))
-#: Let the next sweep compute all deadlines anew.
+#: Makes the next sweep recalculate all deadlines.
 FORGET = update(schedule).values(fingerprint="")
 
 

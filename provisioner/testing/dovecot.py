@@ -1,7 +1,7 @@
 """A private Dovecot for tests: mailboxes that open with a log-in at a private directory, or with a passwd-file.
 
 It serves IMAP on loopback from a temporary folder, asks the directory with a bind as the user (``auth_bind``), and has
-a mailbox for whoever gets in::
+a mailbox for each user who logs in::
 
     with Slapd() as directory, Dovecot(directory=directory) as mail:
         mail.logs_in("ab46", password)

@@ -69,7 +69,7 @@ class Fault(StrEnum):
     REFUSE = "refuse"
     #: It does not like the password.
     REFUSE_SECRET = "refuse_secret"  # noqa: S105 - the name of a fault
-    #: It asks to be left alone for a moment.
+    #: The system limits the rate.
     THROTTLE = "throttle"
     #: It cannot be reached; nothing is sent.
     CANNOT_CONNECT = "cannot_connect"

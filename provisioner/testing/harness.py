@@ -197,7 +197,7 @@ class Harness:
         return self.engine.apply(plan)
 
     def release(self, run: str, actor: str = "releaser") -> list[Operation]:
-        """Carry out a run that was held back."""
+        """Carry out a held run."""
         return self.engine.release(run, actor=actor)
 
     def maintain(self, name: str, until: datetime) -> None:

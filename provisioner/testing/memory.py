@@ -1,7 +1,7 @@
 """A target and a channel that live in memory and behave as the contract says.
 
 They serve as the example of a complete plug-in, as the reference that the contract suite is held against, and as the
-stand-in for real systems in test harnesses. In a configuration they are the plug-in ``memory``; what is in memory is
+replacement of real systems in test harnesses. In a configuration they are the plug-in ``memory``; what is in memory is
 gone when the command ends.
 """
 

@@ -1,4 +1,4 @@
-"""The pytest plug-in: fixtures for whoever tests a plug-in, a script or a whole office against the product.
+"""The pytest plug-in: fixtures for tests of plug-ins, scripts and whole sites.
 
 They are there wherever the product and pytest are installed, and import nothing before a test asks for one of them::
 

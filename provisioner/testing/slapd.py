@@ -93,7 +93,7 @@ olcAccess: to * by users read by * none
 {replica}
 """
 
-#: Whoever shows a certificate of the server's authority, or is a user of this machine, is the service account.
+#: A client with a certificate of the server's authority, or a user of this machine, is the service account.
 EXTERNAL = """\
 olcTLSVerifyClient: try
 olcAuthzRegexp: {{0}}"gidNumber=[0-9]+\\+uidNumber=[0-9]+,cn=peercred,cn=external,cn=auth" "{bind_dn}"

@@ -162,7 +162,7 @@ class TestDelegate:
 
         assert "3001" in cure(by(strict, "1003", "unit", "open", "ar-ge"))
 
-    @pytest.mark.parametrize("wrong", [["--to", "2001"], ["--until", "2020-01-01"]], ids=["to himself", "over"])
+    @pytest.mark.parametrize("wrong", [["--to", "2001"], ["--until", "2020-01-01"]], ids=["to themselves", "over"])
     def test_of_nonsense_exits_with_2(self, strict: Office, wrong: list[str]) -> None:
         assert self.delegate(strict, "2001", *wrong).code == 2
 
@@ -226,7 +226,7 @@ class TestCommands:
 
     @pytest.mark.parametrize("command", ["import", "open"])
     def test_an_officer_writes_down_units_below_the_own_only(self, strict: Office, command: str) -> None:
-        """Whoever may write down a unit could make himself its custodian, or hang it below his own."""
+        """A person who may write down a unit could make themselves its custodian, or move it below their own."""
         give(strict, "2001", "officer", "--unit", "ar-ge")
         own = strict.write("own.csv", "code,name,kind,parent,login,custodian\nyeni,Yeni,office,ar-ge,yeni46,1002\n")
         other = strict.write("other.csv", "code,name,kind,parent,login,custodian\nil-mem,X,province,,kmarasmem,1002\n")
@@ -291,7 +291,7 @@ class TestCommands:
     def test_without_the_table_nothing_is_denied(self, office: Office) -> None:
         office.type("unit", "open", "ar-ge")
 
-        assert by(office, "whoever", "account", "rotate", "arge46").code == 0
+        assert by(office, "anybody", "account", "rotate", "arge46").code == 0
 
 
 def test_nobody_passes_for_a_policy(office: Office) -> None:
@@ -303,7 +303,7 @@ def test_nobody_passes_for_a_policy(office: Office) -> None:
 
 
 def test_nobody_passes_for_a_policy_by_the_name_of_the_user(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever adds users to a system can call one like a policy."""
+    """A person who adds users to a system can call one like a policy."""
     monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name="policy:renew-or-close"))
 
     answer = office.type("unit", "open", "ar-ge")
@@ -312,7 +312,7 @@ def test_nobody_passes_for_a_policy_by_the_name_of_the_user(office: Office, monk
 
 
 def test_init_leaves_authority_to_whoever_knows_the_administrators(tmp_path: Any) -> None:
-    """What ``init`` writes must work in every later command, whoever types it."""
+    """What ``init`` writes must work in every later command, regardless of who types it."""
     typed("init", tmp_path)
 
     assert typed("--config", tmp_path / "provisioner.toml", "--actor", "1001", "authority", "list").code == 0

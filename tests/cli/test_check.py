@@ -63,7 +63,7 @@ class TestCheck:
         assert (answer.code, _status(answer)["authority"]) == (2, "problem")
 
     def test_warns_of_a_secret_in_the_configuration(self, office: Office) -> None:
-        """``plain:`` forces it, and whoever reads the file reads the secret."""
+        """``plain:`` forces it, and the person who reads the file reads the secret."""
         text = (
             '[channels.pys]\nplugin = "pys"\nurl = "https://pys.example"\n[channels.pys.more]\nkey = "plain:geheim"\n'
         )
@@ -90,7 +90,7 @@ class TestCheck:
         assert office.type("check").code == 2
 
     def test_of_both_exits_with_2(self, office: Office) -> None:
-        """Somebody has to mend something, whatever comes back by itself."""
+        """Somebody has to fix something, whatever comes back by itself."""
         office.faults("posta").on("target_check", Fault.CANNOT_CONNECT)
         office.faults("sms").on("channel_check", Fault.MISCONFIGURED)
 

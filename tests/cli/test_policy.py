@@ -85,7 +85,7 @@ class TestRuleThatFails:
         "command", [("sweep",), ("sweep", "--dry-run"), ("simulate",), ("due",), ("due", "--until", "2026-04-02")]
     )
     def test_is_told_with_its_account_and_ends_with_4(self, ruled: Office, command: tuple[str, ...]) -> None:
-        assert ruled.type("policy", "sweep").code == 4  # the deadlines are computed anew
+        assert ruled.type("policy", "sweep").code == 4  # the deadlines are computed again
         answer = ruled.type("--json", "policy", *command)
 
         [failure] = answer.json["failed_rules"]

@@ -169,7 +169,7 @@ class TestResume:
     """``resume``."""
 
     def test_finishes_what_was_stuck_as_soon_as_it_is_asked(self, office: Office) -> None:
-        """Whoever mended the target does not want to wait for the next try."""
+        """A person who fixed the target does not want to wait for the next try."""
         office.faults("pys").on("account_create", Fault.MISCONFIGURED)
         office.type("unit", "open", "il-mem")
         office.faults("pys").clear()

@@ -92,7 +92,7 @@ class TestHandover:
 
     @pytest.mark.parametrize("other", ["nobody", "stand-in"])
     def test_does_not_follow_what_the_same_officer_wrote_down(self, office: Office, other: str) -> None:
-        """Whoever writes the list and carries it out would need nobody else."""
+        """A person who writes the list and carries it out would need nobody else."""
         if other == "stand-in":
             delegate(office, "2001", "2002")
         assert name_custodian(office, "2001" if other == "nobody" else "2002", "1003").code == 0

@@ -109,7 +109,7 @@ def test_a_signal_ends_the_run_between_two_steps(folder: Path, number: signal.Si
 
 @pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)])
 def test_a_second_signal_ends_the_program_at_once(folder: Path, numbers: tuple[signal.Signals, ...]) -> None:
-    """A server that does not answer must not hold the program against the will of whoever started it."""
+    """A server that does not answer must not hold the program against the will of the person who started it."""
     with socket.create_server(("127.0.0.1", 0)) as server, _waiting_for(server, folder) as process:
         server.settimeout(30)
         connection, _ = server.accept()

@@ -291,7 +291,7 @@ class TestStructure:
         ]
 
     def test_a_secret_itself_is_taken_only_if_it_is_forced(self) -> None:
-        """Whoever reads the configuration could read it."""
+        """A person who reads the configuration could read it."""
         with pytest.raises(ConfigurationError, match="give the secret by reference") as caught:
             self._structure({"password": "geheim-1"})
 

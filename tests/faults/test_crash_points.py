@@ -196,7 +196,7 @@ def test_what_a_crashed_try_left_is_not_called_undone(world: World, where: str) 
 
 
 def test_an_account_whose_opening_crashed_is_incomplete_while_its_closing_waits(world: World) -> None:
-    """Whoever closes it must know that the targets may have something."""
+    """A person who closes it must know that the targets may have something."""
     prepare(world, OperationKind.CREATE)
     dying, heir = world.start(), world.start()
     dying.on_record = Crashing(at=3)

@@ -128,7 +128,7 @@ def test_killed_at_any_write_it_is_brought_to_its_end(scene: Scene, kind: str, *
 def test_killed_at_random_instants_among_others_it_is_brought_to_its_end(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every account has one valid password in the end, the last one that was sent to whoever holds it."""
+    """Every account has one valid password in the end, the last one that was sent to the person who holds it."""
     print(f"seed {SEED}")
     numbers = random.Random(SEED)  # noqa: S311 - to be repeatable
     persons = [person.id for person in PERSONS]

@@ -42,7 +42,7 @@ REWRITTEN = [
 
 @pytest.mark.parametrize("value", REWRITTEN)
 def test_what_a_spreadsheet_rewrote_is_refused(value: str) -> None:
-    """Whoever reads why finds the column to format, and does not take it for a slip of the hand."""
+    """A person who reads why finds the column to format, and does not take it for a slip of the hand."""
     assert "format the column as text and enter the value again" in str(objection(value))
 
 

@@ -130,7 +130,7 @@ def test_an_address_that_cannot_be_called_is_our_fault(client: HttpClient) -> No
 
 
 def test_a_change_is_not_sent_once_the_lease_has_run_out(client: HttpClient, server: MakeServer) -> None:
-    """The process may be stopped while it connects, after whoever called the hook has looked."""
+    """The process may be stopped while it connects, after the caller of the hook has looked."""
     listening = server(answering(200, ""))
     with fenced("temel@x", Lease(left=lambda: 0.0)):
         with pytest.raises(LeaseLostError) as caught:

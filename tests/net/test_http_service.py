@@ -76,7 +76,7 @@ def test_what_is_no_request_is_not_quoted(service: HttpService, request_line: by
 
 
 def test_a_request_under_way_is_answered_before_the_end() -> None:
-    """Or whoever stops a mock after the last request would lose its answer now and then."""
+    """Or a test that stops a mock after the last request would lose its answer now and then."""
     begun, go_on = threading.Event(), threading.Event()
 
     def slowly(_: HttpCall) -> HttpAnswer:

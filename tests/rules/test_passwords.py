@@ -74,7 +74,7 @@ class TestRenewOrClose:
 
     @pytest.mark.parametrize("age", [23.1, 29, 200])
     def test_closes_nobody_unwarned_when_it_is_new(self, facts: Facts, day: Day, age: float) -> None:
-        """Whoever introduces the rules must not close the province on that day."""
+        """A person who introduces the rules must not close the province on that day."""
         since = day(age)
         fresh = attrs.evolve(facts, since=since)
 

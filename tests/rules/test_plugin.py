@@ -133,7 +133,7 @@ class TestRules:
 
 
 class TestFingerprint:
-    """By it a sweep knows that all deadlines have to be computed anew."""
+    """By it a sweep knows that all deadlines have to be computed again."""
 
     RULES = '[rules.one]\nrule = "retention"\n'
 

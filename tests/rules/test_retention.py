@@ -25,7 +25,7 @@ def test_deletes_half_a_year_after_the_closing(closed: Facts, day: Day) -> None:
 
 
 def test_deletes_nothing_at_once_when_it_is_new(closed: Facts, day: Day) -> None:
-    """It cannot be taken back; whoever introduces the rule has time to see what it will do."""
+    """It cannot be taken back; the person who introduces the rule has time to see what it will do."""
     [deadline] = Retention(days=90).deadlines(attrs.evolve(closed, since=day(1000)))
 
     assert deadline.at == day(1090)

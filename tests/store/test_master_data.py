@@ -61,7 +61,7 @@ def test_each_change_of_a_unit_says_what_was_and_what_is(store: Store, field: st
 
 
 def test_change_of_a_unit_is_found_by_its_account(store: Store, story: type[Story]) -> None:
-    """Whoever looks at an account sees that its custodian was changed."""
+    """A person who looks at an account sees that its custodian was changed."""
     store.write(story("ilmem46").planned())
     store.units.save([Unit(code="46", name="Kahramanmaraş", kind="province", custodian="p9")], actor="officer")
 

@@ -75,7 +75,7 @@ def test_operations_of_one_moment_come_once_each(store: Store, story: type[Story
 
 
 def test_reader_that_takes_its_time_does_not_keep_writers_out(store: Store, story: type[Story], clock: Clock) -> None:
-    """Whoever drives operations while listing them must neither wait for himself nor see one twice."""
+    """A person who drives operations while listing them must neither wait for themselves nor see one twice."""
     plan(store, story, *(account(f"a{number:05}") for number in range(MANY)))
     seen = []
 

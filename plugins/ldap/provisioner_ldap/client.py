@@ -556,7 +556,9 @@ class LdapClient:
         )
 
     def _server(self, address: str, port: int | None, tls: _StrictTls | None, *, ldaps: bool) -> Any:
-        """Describe one address, anew for each connection, because ldap3 keeps the state of the connection in it."""
+        """Describe one address, separately for each connection, because ldap3 keeps the state of the connection in
+        it.
+        """
         return ldap3.Server(
             address,
             port=port,

@@ -41,7 +41,7 @@ PooledT = TypeVar("PooledT", bound=Pooled)
 class Servers(Generic[PooledT]):
     """Several servers of one directory, in the order in which they are preferred.
 
-    A server that cannot be reached is passed over for a while, unless no other can be reached either. One that takes no
+    A server that cannot be reached is skipped for a while, unless no other can be reached either. One that takes no
     changes is not asked for a while, unless none takes any.
 
     ``attrs.evolve(servers, connect=…)`` gives another way to connect to them, which shares what is known of them.
@@ -50,10 +50,10 @@ class Servers(Generic[PooledT]):
     urls: Sequence[str]
     #: Connects to one of them.
     connect: Callable[[str], PooledT]
-    #: The seconds for which a server is passed over.
+    #: The seconds for which a server is skipped.
     rest: float = 15.0
     clock: Callable[[], float] = time.monotonic
-    #: Until when each that could not be reached is passed over.
+    #: Until when each unreachable server is skipped.
     unreached: dict[str, float] = attrs.field(factory=dict)
     #: Until when each that takes no changes is not asked.
     read_only: dict[str, float] = attrs.field(factory=dict)

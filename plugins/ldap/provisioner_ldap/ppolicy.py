@@ -57,7 +57,7 @@ _RESPONSE = _Response()
 def policy_error(value: bytes) -> PolicyError | None:
     """Return the error in the value of a response control, or ``None`` if it has none that is known.
 
-    Warnings are passed over: they count days and log-ins, which mean nothing for a password that was just set.
+    Warnings are ignored: they count days and log-ins, which mean nothing for a password that was just set.
     """
     if len(value) > LONGEST:
         return None

@@ -52,7 +52,7 @@ class Undo:
 
 @attrs.define(eq=False)
 class Rewrite:
-    """A change of one entry in several steps. If one of them fails, those before it are taken back."""
+    """A change of one entry in several steps. If one of them fails, those before it are rolled back."""
 
     session: LdapSession
     family: Family

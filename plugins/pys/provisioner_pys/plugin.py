@@ -39,7 +39,7 @@ from provisioner_pys.settings import PysSettings
 if TYPE_CHECKING:
     from provisioner_pys.client import PysChange, PysClient
 
-#: The hooks whose change PYS can take back.
+#: The hooks whose change PYS can undo.
 CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
 
 

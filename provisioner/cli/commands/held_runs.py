@@ -1,4 +1,4 @@
-"""``provisioner policy staged``, ``release`` and ``discard``: runs that the mass-change limit held back."""
+"""``provisioner policy staged``, ``release`` and ``discard``: runs that the mass-change limit holds."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _exit_code(summary: RunSummary, failure: Exception | None) -> ExitCode:
 
 
 def show_preview(session: Session, preview: RunPreview) -> ExitCode:
-    """Show what would be done, whether it would be held back, and what could not be done now."""
+    """Show what would be done, whether the run would be held, and what can't be done now."""
     plan = preview.plan
     operations = [work.operation for work in plan.work]
     document = _document(session, operations, plan.unchanged, plan.refused)

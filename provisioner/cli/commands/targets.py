@@ -1,4 +1,4 @@
-"""``provisioner target``: which targets and channels are called, and which are left alone."""
+"""``provisioner target``: which targets and channels are called, quarantined or in maintenance."""
 
 from __future__ import annotations
 

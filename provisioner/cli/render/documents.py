@@ -91,7 +91,7 @@ def person_document(person: Person, mobile: str | None) -> Document:
 def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
     """Return the record of a handover, with the SHA-256 of all its other fields.
 
-    The hash is over canonical JSON: keys sorted, no spaces, UTF-8. Whoever keeps the record can so show that it is
+    The hash is over canonical JSON: keys sorted, no spaces, UTF-8. A person who has the record can show that it is
     the one that was given out. A masked record has no hash.
 
     Args:
@@ -121,7 +121,7 @@ def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
 
 
 def grant_document(grant: RoleAssignment) -> Document:
-    """Return a role that somebody has, of himself or for somebody else."""
+    """Return a role of a person, or of a delegate."""
     return {
         "id": grant.id,
         "person": grant.person,

@@ -158,7 +158,7 @@ class Authority:
             )
 
     def require_delegable(self, role: Role, delegator: str, unit: str | None = None) -> None:
-        """Make sure that a role can be delegated: that the delegator has it himself, and not by delegation.
+        """Check that a role can be delegated: that the delegator has it, and not by delegation.
 
         A supervisor needs no role, because the personnel system names the supervisors.
 

@@ -73,7 +73,7 @@ def check_hooks(plugins: Plugins) -> Iterator[CheckResult]:
 
 
 def check_quarantine(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
-    """Say which of them are left alone until somebody resumes them, whatever their checks say."""
+    """Report which of them are quarantined, regardless of their checks."""
     families = {"targets": config.content.targets, "channels": config.content.channels}
     with suppress(StoreError), open_store(config) as store:
         for family, name in [(family, name) for family, tables in families.items() for name in tables]:

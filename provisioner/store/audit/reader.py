@@ -155,7 +155,7 @@ class AuditLogReader:
     def after(self, seq: int, known: str | None = None) -> ChainVerifier:
         """Return a verifier over what comes after one place, up to where the audit log ends now.
 
-        It is read page by page, each in a transaction of its own, so that whoever takes it may take long.
+        It is read page by page, each in its own transaction, so a slow reader blocks nobody.
 
         Args:
 

@@ -108,7 +108,7 @@ class ChainVerifier:
 
     Args:
 
-        links: Reads them in their order, anew at each call.
+        links: Reads them in their order, from the start at each call.
 
         head: What the first of them follows.
 

@@ -1,6 +1,6 @@
 """Statements that are compiled once and then run for many rows.
 
-SQLAlchemy prepares each row of each execution anew: names, conversions, defaults. The journal has a few statements
+SQLAlchemy prepares each row of each execution again: names, conversions, defaults. The journal has a few statements
 and very many rows, so here the text, the order of the values and the conversions are asked of SQLAlchemy once, and
 the driver gets plain tuples.
 

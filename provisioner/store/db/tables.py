@@ -1,6 +1,7 @@
 """The tables. Each column is named like the field of the model that it keeps.
 
-Whoever holds an account, or works in a unit, may be known to the personnel system only; such ids refer to nothing here.
+A holder of an account, or a person in a unit, may be known only to the personnel system; such ids refer to nothing
+here.
 Tables whose key is a text are kept in the order of that key (``WITHOUT ROWID`` on SQLite).
 """
 
@@ -183,7 +184,7 @@ Index(
     postgresql_where=CLOSINGS,
 )
 
-#: The operations of a run that was held back. Most are part of none.
+#: The operations of a held run. Most operations are part of none.
 Index(
     "ix_operations_staging",
     operations.c.staging,
@@ -191,7 +192,7 @@ Index(
     postgresql_where=operations.c.staging.is_not(None),
 )
 
-#: Runs that were held back by the mass-change limit. Those of which no operation is staged any more are history.
+#: Runs that the mass-change limit has held. Those without a staged operation are history.
 staged_runs = Table(
     "staged_runs",
     metadata,
@@ -304,7 +305,7 @@ schedule = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("fingerprint", String, nullable=False),
-    # The login up to which the deadlines are computed anew; empty when all are.
+    # The login up to which the deadlines are recalculated; empty when all are.
     Column("cursor", String),
     CheckConstraint("id = 1", name="only"),
 )
@@ -319,7 +320,7 @@ clock = Table(
     CheckConstraint("id = 1", name="only"),
 )
 
-#: Who has which role, of himself or for somebody else. What was revoked is in the audit log only.
+#: The roles of persons and delegates. Revoked roles are in the audit log only.
 grants = Table(
     "grants",
     metadata,
@@ -401,7 +402,7 @@ events = Table(
     Index(None, "login", "seq"),
 )
 
-#: One row: where the audit log ends. Whoever adds to the audit log locks it first.
+#: One row: where the audit log ends. A writer of the audit log locks it first.
 chain_head = Table(
     "chain_head",
     metadata,

@@ -159,7 +159,8 @@ class Standings:
                 until=hold.expires_at,
             )
         if event.tries != hold.tries + 1:
-            # Whoever planned this read the operation before somebody else began it: what that left is unknown here.
+            # It was planned before another process started the operation, so the effects of that attempt are unknown
+            # here.
             raise BusyError(
                 "another process has started operation {operation} on {login}",
                 cure="run 'provisioner resume'",

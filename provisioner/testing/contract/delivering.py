@@ -75,7 +75,7 @@ class DeliveryChecks:
         postbox.expect_arrived(message, "delivering")
 
     def test_a_message_names_its_account(self, postbox: Postbox) -> None:
-        """Whoever holds two accounts must know which of them the password is for."""
+        """A person who holds two accounts must know which of them the password is for."""
         postbox.needs_inbox()
         message = postbox.message()
 

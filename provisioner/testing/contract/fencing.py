@@ -31,7 +31,7 @@ class FenceChecks:
 
     @pytest.mark.parametrize("change", PLAIN)
     def test_nothing_is_taken_back_after_the_lease(self, sandbox: Sandbox, change: str) -> None:
-        """An undo is a change as well: it must not take back what another process has set by then."""
+        """An undo is a change as well: it must not undo what another process has set by then."""
         case = prepared(change, sandbox)
         receipt = sandbox.do(case.request)
         if receipt.undo is None:

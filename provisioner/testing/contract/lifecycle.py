@@ -126,7 +126,7 @@ class LifecycleChecks:
     def test_close_ends_open_sessions_as_it_is_declared(
         self, sandbox: Sandbox, open_session: Callable[[str, str], Callable[[], bool]]
     ) -> None:
-        """Whoever is logged in when the account is closed is out if ``ends_sessions`` is declared, and only then."""
+        """Open sessions end when the account is closed if ``ends_sessions`` is declared, and only then."""
         sandbox.needs("account_close")
         account, secret = sandbox.opened()
         is_logged_in = open_session(account.login, secret.reveal())
@@ -295,7 +295,7 @@ class LifecycleChecks:
 
         sandbox.do(sandbox.creating(account, new))
 
-        sandbox.expect_open(account, new, "creating it anew", dead=(old,))
+        sandbox.expect_open(account, new, "creating it again", dead=(old,))
 
     @pytest.mark.parametrize("change", ["account_close", "account_rotate", "account_handover", "account_delete"])
     def test_a_change_reaches_one_account_only(self, sandbox: Sandbox, change: str) -> None:

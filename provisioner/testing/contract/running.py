@@ -76,7 +76,7 @@ def run(
 
     Raises:
 
-        RuntimeError: The module cannot be collected; this is a defect of whoever wrote it.
+        RuntimeError: The module cannot be collected; this is a defect of its author.
 
         KeyboardInterrupt: The user wants no more of it.
     """

@@ -219,7 +219,7 @@ class Sandbox(Patient):
         return expecting_no_defect(lambda: self.target.change(request))
 
     def undo(self, receipt: Receipt, request: AccountChange) -> None:
-        """Take back what a request did."""
+        """Undo what a request did."""
         undo = receipt.undo
         assert undo is not None, "the receipt carries no undo, although the capabilities declare one"
         expecting_no_defect(lambda: self.target.undo(undo, request))

@@ -183,7 +183,7 @@ class SecrecyChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("kind", REFUSABLE)
     def test_no_secret_in_refusals(self, sandbox: Sandbox, listener: Listener, kind: str) -> None:
-        """Whoever says why a password is refused is tempted to quote it."""
+        """A refusal must not quote the refused password."""
         sandbox.needs("account_rotate")
         account, _ = sandbox.opened()
 

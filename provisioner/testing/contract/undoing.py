@@ -1,4 +1,4 @@
-"""What can be taken back is taken back, and no more is promised than that."""
+"""Tests that what the capabilities promise to undo can be undone, and nothing else is promised."""
 
 from __future__ import annotations
 

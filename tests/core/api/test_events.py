@@ -1,4 +1,4 @@
-"""The names of events are a promise to whoever reads the audit log, and each event says whose it is."""
+"""The names of events are a promise to the person who reads the audit log, and each event says whose it is."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_closing_asks_the_personnel_system_about_nobody(stuck: Harness, staff: S
 def test_an_account_is_handed_over_by_one_of_whom_the_personnel_system_says_nothing(
     office: Harness, staff: Staff
 ) -> None:
-    """Whoever has left may be nobody's business any more."""
+    """A person who has left may be nobody's business any more."""
     staff.errors["1"] = ForbiddenError("HTTP 403")
 
     assert [one.state for one in office.hand_over("birim0", "9")] == [OperationState.DONE]

@@ -123,7 +123,7 @@ def test_a_failed_probe_opens_it_for_another_pause(breaker: Breaker, clock: Fake
 
 
 def test_a_check_gets_through_before_the_pause_is_over(breaker: Breaker) -> None:
-    """Whoever has just repaired the target need not wait to find out."""
+    """A person who has just repaired the target need not wait to find out."""
     fail(breaker, TransientError("down"), times=3)
     with breaker.probe():
         pass

@@ -152,7 +152,7 @@ def test_no_error_brings_out_a_secret_that_passes(plugins: Plugins) -> None:
 
 
 def test_an_error_leads_to_nothing_that_the_plug_in_held(plugins: Plugins) -> None:
-    """Errors are kept, and whoever looks at their frames, as tools for crashes do, finds the variables there."""
+    """Errors are kept, and the person who looks at their frames, as tools for crashes do, finds the variables there."""
 
     def behave(request: CreateAccount) -> Receipt:
         body = request.secret.reveal().encode()

@@ -276,7 +276,7 @@ class Quoting:
 
 
 def test_no_reason_of_a_plug_in_brings_its_password_out(plugins: Plugins) -> None:
-    """Reasons are shown to whoever asks, and a denial is written down."""
+    """Reasons are shown to the person who asks, and a denial is written down."""
     key = Secret("api-key-4f81c2")
     plugins.add("quotes", Quoting(key))
     asked = AuthorizeOperation(

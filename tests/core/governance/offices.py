@@ -1,4 +1,4 @@
-"""A province of two units and whoever has a role in it, in memory."""
+"""A province of two units and the person who has a role in it, in memory."""
 
 from __future__ import annotations
 

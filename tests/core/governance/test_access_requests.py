@@ -27,7 +27,7 @@ class TestArchive:
     """The copy that is kept for good."""
 
     def test_is_canonical_json_with_its_hash(self) -> None:
-        """Whoever keeps the copy can show that it is the one in the audit log, with any JSON library."""
+        """A person who keeps the copy can show that it is the one in the audit log, with any JSON library."""
         access_request = FORM.archived(NOW + timedelta(hours=1))
 
         assert access_request.archive is not None

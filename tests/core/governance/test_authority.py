@@ -244,7 +244,7 @@ class TestForm:
         assert authority.operation_authorize(ask(kind, "admin")) is None
 
     def test_is_missed_where_creating_would_renew(self, authority: Authority) -> None:
-        """An account whose closing is stuck half-way could be opened anew by creating it."""
+        """An account whose closing is stuck half-way could be opened again by creating it."""
         request = ask(OperationKind.CREATE, "officer")
         once_open = attrs.evolve(request.account, opened_at=NOW)
 

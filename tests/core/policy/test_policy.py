@@ -324,7 +324,7 @@ class Fails(Rule, Monitor):
 
 
 def test_a_rule_that_fails_keeps_nobody_from_closing_an_account() -> None:
-    """Deadlines are computed at the end of every operation, whoever wrote the rules."""
+    """Deadlines are computed at the end of every operation, regardless of who wrote the rules."""
     with capture_logs() as logs:
         found = policy(rule_set("bad", None, Fails()), rule_set("good")).deadlines(ACCOUNT, SCHOOL, [])
 

@@ -244,7 +244,7 @@ class TestRealServer:
     def test_the_holder_need_not_change_the_password(
         self, directory: Directory, account: Account, administrator: Dirsrv389Administrator, server: NsSlapd
     ) -> None:
-        """``passwordMustChange`` would lock out whoever has a mail program that cannot change passwords."""
+        """``passwordMustChange`` would lock out the person who has a mail program that cannot change passwords."""
         administrator.replace("cn=config", passwordMustChange="on")
         try:
             directory.create(samples.create(account))

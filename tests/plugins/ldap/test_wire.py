@@ -108,7 +108,7 @@ def _bind(url: str) -> None:
 def test_a_server_that_drips_holds_nobody_longer_than_the_timeout(
     served: Callable[[Serve], Server], scheme: str
 ) -> None:
-    """Also while the connection is encrypted: each byte would begin the time anew."""
+    """Also while the connection is encrypted: each byte would begin the time again."""
     endless = {"ldap": b"\x30\x82\x40\x00" + bytes(16384), "ldaps": b"\x16\x03\x03\x40\x00" + bytes(16384)}
     server = served(lambda connection, _: drip(connection, endless[scheme]))
     began = time.monotonic()

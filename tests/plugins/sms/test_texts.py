@@ -108,7 +108,7 @@ def test_the_length_is_counted_as_a_phone_counts_it(text: str, expected: int) ->
 @pytest.mark.parametrize("language", ["tr", "en"])
 @pytest.mark.parametrize("name", ["first", "replaces_earlier"])
 def test_the_texts_name_the_account_the_password_and_the_help_desk(language: str, name: str) -> None:
-    """001 ¶8: whoever cannot log in is told where help is to be had."""
+    """001 ¶8: the person who cannot log in is told where help is to be had."""
     text = getattr(defaults(language), name).compose(ACCOUNT, Secret("aB3$eF7x")).reveal()
 
     assert ACCOUNT.mail in text

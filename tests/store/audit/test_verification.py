@@ -65,7 +65,7 @@ class Shell:
         self("UPDATE events SET seq = -seq + ? WHERE seq <= -?", by, first)
 
     def rewrite(self, first: int) -> None:
-        """Compute all hashes from one entry on anew, and the end too."""
+        """Compute all hashes from one entry on again, and the end too."""
         digest = self.row(first - 1)[-1] if first > 1 else GENESIS
         for seq, body in self("SELECT seq, body FROM events WHERE seq >= ? ORDER BY seq", first):
             digest = entry_hash(digest, body.encode())
@@ -215,7 +215,7 @@ def insert_with_a_hash_that_fits(run: Shell, data: st.DataObject) -> None:
 
 
 def rewrite_without_the_rest(run: Shell, data: st.DataObject) -> None:
-    """Change an event and compute its hash anew, and some more, but not all."""
+    """Change an event and compute its hash again, and some more, but not all."""
     first = data.draw(SEQS)
     last = data.draw(st.integers(first, 30))
     end, rest = run("SELECT seq, hash FROM chain_head"), [(seq, run.row(seq)) for seq in range(last + 1, 31)]
@@ -351,7 +351,7 @@ def test_entry_behind_the_end_is_called_inserted(copy: Path) -> None:
 def test_any_value_in_any_column_is_a_finding_and_no_defect(
     original: Path, tmp_path: Path, column: str, value: object
 ) -> None:
-    """Whoever makes the tables anew can put anything there, even with hashes that fit."""
+    """A person who makes the tables again can put anything there, even with hashes that fit."""
     path = Path(shutil.copy(original, tmp_path / "store.db"))
     with shell(path) as run:
         run("CREATE TABLE other AS SELECT * FROM events")

@@ -96,7 +96,7 @@ class TestPlanned:
     def test_account_that_was_changed_after_the_plan_was_made_is_refused(
         self, store: Store, story: type[Story], change: dict[str, Any]
     ) -> None:
-        """Otherwise a rotation could send the new password to whoever has just handed the account over."""
+        """Otherwise a rotation could send the new password to the person who has just handed the account over."""
         first, second = story("a", id="op1"), story("a", id="op2")
         store.write(first.planned())
         store.write(first.started(), first.finished(account=attrs.evolve(first.opened, **change)))
@@ -162,7 +162,7 @@ class TestStarted:
         assert (operation.state, operation.tries) == (OperationState.RUNNING, 1)
 
     def test_operation_that_was_begun_after_it_was_read_is_refused(self, store: Store, story: type[Story]) -> None:
-        """Whoever read it before does not know what that try left, nor that a message may be out."""
+        """A person who read it before does not know what that try left, nor that a message may be out."""
         tale = story("a")
         store.write(tale.planned())
         store.write(tale.started(), tale.stuck(None))

@@ -821,7 +821,7 @@ class ComparesAfterTheChange(Reference):
 
 @turns_red("nothing_is_changed_after_the_lease")
 class TakesALostLeaseForAnOutage(Reference):
-    """As whoever catches all that a library may raise."""
+    """As a client that catches all that a library may raise."""
 
     def put(self, login: str, entry: Entry) -> Receipt:
         try:

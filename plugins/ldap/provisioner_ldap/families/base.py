@@ -26,10 +26,10 @@ from provisioner_ldap.schema import Schema
 #: Operational: which class an entry was made with, for good.
 STRUCTURAL_CLASS = "structuralObjectClass"
 
-#: All changes that a receipt may offer to take back.
+#: All changes that a receipt may offer to undo.
 ALL_CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
 
-#: The changes that can be taken back where a password cannot.
+#: The changes that can be undone where a password cannot.
 CHANGES_WITHOUT_PASSWORD = frozenset({"account_close"})
 
 
@@ -41,7 +41,7 @@ class Judgement:
     warnings: tuple[str, ...] = ()
     #: What the policy demands of passwords.
     passwords: PasswordLimits = attrs.field(factory=PasswordLimits)
-    #: The hooks whose changes can be taken back.
+    #: The hooks whose changes can be undone.
     undoes: frozenset[str] = ALL_CHANGES
 
 
@@ -153,7 +153,7 @@ class Family(ABC):
         return bool(former[PASSWORD])
 
     def not_restored(self, dn: str, reason: Text) -> TargetError:
-        """Return the error for a former password that the directory does not take back."""
+        """Return the error for a former password that the directory does not restore."""
         return RefusedError("the former password of {dn} cannot be restored: {reason}", dn=dn, reason=reason)
 
     def kind(self, entry: Entry, schema: Callable[[], Schema]) -> str:

@@ -17,7 +17,7 @@ import attrs
 from provisioner import files
 from provisioner_pys.mock.documents import Change, PersonDocument, UnitDocument
 
-#: How long a change can be taken back.
+#: How long a change can be undone.
 UNDO_SECONDS = 900
 #: How long one process waits for another one's transaction.
 BUSY_SECONDS = 10
@@ -44,7 +44,7 @@ class DatabaseError(Exception):
 
 
 class UndoGoneError(Exception):
-    """The change cannot be taken back any more."""
+    """The change cannot be undone any more."""
 
 
 @attrs.frozen(kw_only=True)
@@ -125,7 +125,7 @@ class MockDatabase:
 
             login: Which one.
 
-            operation: What the change is a part of. Taking back a change that was repeated leads to where the account
+            operation: What the change is a part of. Undoing a change that was repeated leads to where the account
                 was before the first attempt, not before the last one.
 
             make: Returns the account as it shall be, from what it is. It may raise, and then nothing happens.

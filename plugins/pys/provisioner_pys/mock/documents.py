@@ -42,7 +42,7 @@ class MockStatus:
 
     service: str
     version: str
-    #: Whether changes can be taken back.
+    #: Whether changes can be undone.
     undo: bool
 
 
@@ -134,7 +134,7 @@ class OperationData:
 
 @attrs.frozen(kw_only=True)
 class UndoData:
-    """Which change shall be taken back."""
+    """The change to undo."""
 
     token: str
 

@@ -1,4 +1,4 @@
-"""What PYS does with people, units and accounts, whoever asks and however."""
+"""The operations of PYS on people, units and accounts, independent of the interface."""
 
 from __future__ import annotations
 

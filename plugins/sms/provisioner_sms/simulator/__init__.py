@@ -1,4 +1,4 @@
-"""A phone network that is not one: it takes messages over HTTP and keeps them for whoever looks."""
+"""A simulated phone network: it receives messages over HTTP and stores them for tests."""
 
 from provisioner_sms.simulator.faults import SmsFault
 from provisioner_sms.simulator.inbox import Inbox, ReceivedMessage

@@ -9,7 +9,7 @@ from provisioner.store.db.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    # SQLite changes a table by writing it anew.
+    # SQLite changes a table by copying it.
     render_as_batch=True,
 )
 with context.begin_transaction():
