@@ -1,6 +1,6 @@
-"""What every target, every channel and every rule must do, as tests to inherit.
+"""The conformance tests for targets, channels and rules, as classes to inherit.
 
-A plug-in's author writes one class with one fixture and has the whole suite::
+The author of a plug-in writes one class with one fixture and gets the whole suite::
 
     import pytest
     from provisioner.testing.contract import TargetContract
@@ -10,7 +10,7 @@ A plug-in's author writes one class with one fixture and has the whole suite::
         def target(self):
             return MyTarget(url="ldaps://test.example")
 
-The README beside this file lists the checks and the further fixtures, each of which brings more of them to life.
+The README beside this file lists the checks and the further fixtures, each of which enables more checks.
 """
 
 from __future__ import annotations

@@ -22,4 +22,4 @@ class ChannelContract(
     DeliveryChecks,
     ChannelFixtures,
 ):
-    """What every channel must do. Inherit from it, and give it the fixture ``channel``."""
+    """The conformance tests for channels. Inherit from it, and provide the fixture ``channel``."""

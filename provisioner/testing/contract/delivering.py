@@ -1,4 +1,4 @@
-"""What a channel does with messages, where nothing goes wrong or somebody entered strange things."""
+"""How a channel handles messages, including unusual values."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class DeliveryChecks:
     """Checks of each hook of a channel."""
 
     def test_hooks_are_there_or_left_out_on_purpose(self, postbox: Postbox, cannot: Collection[str]) -> None:
-        """A hook that is missing without a word is refused by the product: nobody may take it for done."""
+        """Each hook exists or is listed in ``cannot``. The product never reports the work of a missing hook as done."""
         expect_declared(postbox.channel, cannot)
 
     def test_check_answers(self, postbox: Postbox, patience: float) -> None:
-        """``channel_check`` answers in time, before every run. No account is changed whose password cannot be sent."""
+        """``channel_check`` returns in time, before every run. If a password can't be sent, no account is changed."""
         postbox.needs("channel_check")
         began = time.monotonic()
 
@@ -47,7 +47,7 @@ class DeliveryChecks:
         assert time.monotonic() - began < patience, "it took longer than 'patience'"
 
     def test_check_names_who_cannot_be_reached(self, postbox: Postbox, unreachable_people: Sequence[Person]) -> None:
-        """It names everybody who cannot be reached and nobody else, by their ids."""
+        """It names exactly the persons who can't be reached, by their IDs."""
         postbox.needs("channel_check")
         recipients = (postbox.recipient(), *unreachable_people)
 
@@ -58,7 +58,7 @@ class DeliveryChecks:
         assert all(map(str, report.unreachable.values())), "it does not say why somebody cannot be reached"
 
     def test_check_sends_nothing(self, postbox: Postbox) -> None:
-        """Checking is no reason to wake anybody."""
+        """A check sends no message."""
         postbox.needs("channel_check")
         message = postbox.message()
 
@@ -67,7 +67,7 @@ class DeliveryChecks:
         postbox.expect_nothing(message, "a check")
 
     def test_a_message_arrives_once_with_its_secret(self, postbox: Postbox) -> None:
-        """The channel takes the message, and it is on the phone once, with the very password."""
+        """The channel accepts the message, and it is on the phone once, with the exact password."""
         message = postbox.message()
 
         postbox.sent(message)
@@ -85,7 +85,7 @@ class DeliveryChecks:
         assert any(message.account.login in text for text in texts), "no message names the account"
 
     def test_a_message_that_replaces_another_arrives_too(self, postbox: Postbox) -> None:
-        """After a message that may be lost, a later one says that the former is void."""
+        """After a message that may be lost, a later one says that the earlier one is void."""
         message = attrs.evolve(postbox.message(), replaces_earlier=True)
 
         postbox.sent(message)
@@ -101,7 +101,7 @@ class DeliveryChecks:
         postbox.expect_nothing(other, "delivering to somebody else")
 
     def test_the_same_message_arrives_once(self, postbox: Postbox) -> None:
-        """Where a gateway knows messages by their ids, the same one handed over again is not sent again."""
+        """If a gateway supports message IDs, a message that is sent again is delivered once."""
         postbox.needs("delivery_probe")
         message = postbox.message()
         postbox.sent(message)
@@ -113,13 +113,13 @@ class DeliveryChecks:
         postbox.expect_arrived(message, "delivering the same message twice")
 
     def test_who_cannot_be_reached_is_refused(self, postbox: Postbox, unreachable_people: Sequence[Person]) -> None:
-        """A message to nowhere is rejected. "Accepted" would close the operation with a password nobody got."""
+        """A message to nobody is rejected. "Accepted" would finish the operation with an undelivered password."""
         for person in unreachable_people:
             message = postbox.message(person)
             assert postbox.is_refused(message), f"a message to {person.mobile!r} is taken"
 
     def test_probe_of_a_message_does_not_deny_it(self, postbox: Postbox) -> None:
-        """What was taken is accepted or delivered. "Missing" would let the engine send another password."""
+        """An accepted message is accepted or delivered. "Missing" would make the engine send another password."""
         postbox.needs("delivery_probe")
         message = postbox.message()
         postbox.sent(message)
@@ -129,7 +129,9 @@ class DeliveryChecks:
         assert state in {*TAKEN, DeliveryState.UNKNOWN}, f"a message that was taken is {state}"
 
     def test_probe_of_what_was_never_sent_finds_nothing(self, postbox: Postbox) -> None:
-        """A message that the gateway never got is missing. "Delivered" would leave its owner without a password."""
+        """A message that the gateway never received is missing. "Delivered" would leave its owner without a
+        password.
+        """
         postbox.needs("delivery_probe")
 
         state = postbox.probe(postbox.message().delivery_id)
@@ -137,7 +139,7 @@ class DeliveryChecks:
         assert state in {DeliveryState.MISSING, DeliveryState.UNKNOWN}, f"a message that was never sent is {state}"
 
     def test_a_notice_arrives_once_with_its_text(self, postbox: Postbox) -> None:
-        """A warning reaches the person it is for, word for word."""
+        """A notice reaches its recipient word for word."""
         postbox.needs("notice_deliver")
         notice = postbox.notice()
 
@@ -148,7 +150,7 @@ class DeliveryChecks:
             assert [notice.text in text for text in texts] == [True], "the notice is not on the phone once, as it was"
 
     def test_a_notice_to_nowhere_is_refused(self, postbox: Postbox, unreachable_people: Sequence[Person]) -> None:
-        """A notice to nowhere is rejected, so that somebody else can be told."""
+        """A notice to nobody is rejected, so that another person can be notified."""
         postbox.needs("notice_deliver")
         for person in unreachable_people:
             assert postbox.is_refused(postbox.notice(person)), f"a notice to {person.mobile!r} is taken"
@@ -156,11 +158,11 @@ class DeliveryChecks:
 
 @tagged(Tag.HOSTILE)
 class HostileDeliveryChecks:
-    """Checks that no value breaks the channel or is bent on its way."""
+    """Checks that no value breaks the channel or is changed in transit."""
 
     @pytest.mark.parametrize("kind", SECRETS)
     def test_hostile_secrets_arrive_as_they_are_or_not_at_all(self, postbox: Postbox, kind: str) -> None:
-        """A password that no phone can show is refused. One that was changed on its way opens nothing."""
+        """A password that phones can't show is refused. A changed password would not log in."""
         message = postbox.message(secret=Secret(SECRETS[kind]))
 
         if postbox.is_refused(message):
@@ -170,7 +172,7 @@ class HostileDeliveryChecks:
 
     @pytest.mark.parametrize("kind", IDS)
     def test_hostile_ids_are_kept_apart(self, postbox: Postbox, kind: str) -> None:
-        """Ids travel in addresses. The probe finds the message by its own id, and does not fall over it."""
+        """Message IDs are part of addresses. The probe finds a message by its own ID, even with special characters."""
         postbox.needs("delivery_probe")
         message = postbox.message()
         message = attrs.evolve(message, delivery_id=f"{message.delivery_id}{IDS[kind]}")

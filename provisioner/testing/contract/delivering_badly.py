@@ -1,4 +1,4 @@
-"""What a channel says of gateways that fail, and what it keeps to itself."""
+"""How a channel reports failing gateways, and keeps secrets."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from provisioner.testing.proxy import TcpProxy, WireFault
 
 @tagged(Tag.SECRECY)
 class DeliverySecrecyChecks(ListenerFixtures):
-    """Checks that the password is in the message and nowhere else (001 ¶5)."""
+    """Checks that the password is only in the message (001 ¶5)."""
 
     def test_no_secret_in_receipts_and_logs(self, postbox: Postbox, listener: Listener) -> None:
-        """Receipts are stored in the journal, and logs are read by many."""
+        """Receipts are stored in the journal, and many people read logs."""
         message = postbox.message()
 
         with listener.listening() as heard:
@@ -50,14 +50,14 @@ class DeliverySecrecyChecks(ListenerFixtures):
         expect_unsaid((message.secret,), "what was logged or printed", *heard)
 
     def test_prints_nothing(self, postbox: Postbox, listener: Listener) -> None:
-        """Stdout is for the answer of a command, which may be one JSON document. What is to be said is logged."""
+        """Stdout is for the output of a command, which may be one JSON document. Log everything else."""
         printed = listener.printed(partial(call_past_masking, postbox.channel, postbox.message()))
 
         is_silent = not printed  # outside of what is explained: it may have a password
         assert is_silent, "a message prints on stdout"
 
     def test_no_secret_in_the_representation(self, postbox: Postbox, channel: object) -> None:
-        """The plug-in's object may be printed by anybody, for example by a test that fails."""
+        """The representation of the plug-in's object may be printed, for example by a failing test."""
         message = postbox.message()
         postbox.sent(message)
 
@@ -66,31 +66,31 @@ class DeliverySecrecyChecks(ListenerFixtures):
     def test_no_secret_in_refusals(
         self, postbox: Postbox, listener: Listener, unreachable_people: Sequence[Person]
     ) -> None:
-        """What is said of a number that cannot be reached does not quote what it was to receive."""
+        """The message about an unreachable number doesn't quote the password."""
         for person in unreachable_people:
             _expect_discreet(postbox.channel, postbox.message(person), listener)
 
     def test_no_secret_in_errors_of_wrong_credentials(
         self, postbox: Postbox, listener: Listener, channel_with_wrong_credentials: object
     ) -> None:
-        """What is said of our own credentials does not quote the message."""
+        """The message about wrong credentials doesn't quote the password."""
         _expect_discreet(channel_gateway(channel_with_wrong_credentials), postbox.message(), listener)
 
     def test_no_secret_in_errors_of_an_unreachable_gateway(
         self, postbox: Postbox, listener: Listener, unreachable_channel: object
     ) -> None:
-        """What is said of a broken network does not quote what was to be sent over it."""
+        """The message about a broken network doesn't quote the password."""
         _expect_discreet(channel_gateway(unreachable_channel), postbox.message(), listener)
 
 
 @tagged(Tag.WIRE)
 class DeliveryWireChecks(ListenerFixtures):
-    """Checks of what goes wrong on the way, and that its class says what may have happened."""
+    """Checks that the class of an error describes what may have happened."""
 
     def test_wrong_credentials_are_misconfigured(
         self, postbox: Postbox, channel_with_wrong_credentials: object
     ) -> None:
-        """Wrong credentials of our own stop the run. Nothing is sent, and the check says so before."""
+        """Wrong credentials of the product stop the run. Nothing is sent, and the check detects them before."""
         channel, message = channel_gateway(channel_with_wrong_credentials), postbox.message()
 
         with pytest.raises(MisconfiguredError):
@@ -104,7 +104,7 @@ class DeliveryWireChecks(ListenerFixtures):
     def test_an_unreachable_gateway_is_unavailable(
         self, postbox: Postbox, unreachable_channel: object, patience: float
     ) -> None:
-        """Where nothing was sent, the error says so: the same password may then be sent again."""
+        """If nothing was sent, the error says so: the same password can then be sent again."""
         channel, message = channel_gateway(unreachable_channel), postbox.message()
 
         with pytest.raises(UnavailableError), in_time(patience):
@@ -116,7 +116,7 @@ class DeliveryWireChecks(ListenerFixtures):
         postbox.expect_nothing(message, "delivering to a gateway that cannot be reached")
 
     def test_throttling_is_said(self, postbox: Postbox, throttled_channel: object) -> None:
-        """A request for patience has a class of its own, and nothing was sent. The engine waits as it is asked."""
+        """Rate limiting has its own error class, and nothing was sent. The engine waits as requested."""
         channel, message = channel_gateway(throttled_channel), postbox.message()
 
         with pytest.raises(ThrottledError):
@@ -126,7 +126,7 @@ class DeliveryWireChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("fault", LOSSES)
     def test_a_lost_answer_is_told_as_it_is(self, wired: Postbox, wire: TcpProxy, fault: WireFault) -> None:
-        """Whichever message of a call is lost, its class does not lie: "not sent" is not sent, "sent" is sent."""
+        """Whichever message of a call is lost, the class of the error is correct: "not sent" or "unknown"."""
         for message, state in _swept(wired, wire, fault):
             if state in TAKEN:
                 wired.expect_arrived(message, f"{fault}, with an answer")
@@ -135,7 +135,7 @@ class DeliveryWireChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("fault", LOSSES)
     def test_a_probe_finds_what_a_lost_answer_hid(self, wired: Postbox, wire: TcpProxy, fault: WireFault) -> None:
-        """Asked later, the gateway tells what became of the message, or that it cannot tell."""
+        """A later probe returns what happened to the message, or that it is unknown."""
         wired.needs("delivery_probe")
         for message, _ in _swept(wired, wire, fault):
             later = wired.probe(message.delivery_id)
@@ -145,7 +145,7 @@ class DeliveryWireChecks(ListenerFixtures):
                 wired.expect_nothing(message, f"{fault}, and a probe that says {later}")
 
     def test_time_outs_end(self, wired: Postbox, wire: TcpProxy, patience: float) -> None:
-        """A gateway that says nothing more does not hold a worker for ever, and afterwards all works again."""
+        """A gateway that stops answering doesn't block a worker permanently, and works again afterwards."""
         message, later = wired.message(), wired.message()
         wire.fail(WireFault.BLACK_HOLE)
 
@@ -161,7 +161,9 @@ class DeliveryWireChecks(ListenerFixtures):
         wired.expect_arrived(later, "a silence")
 
     def test_nothing_is_left_open_after_lost_answers(self, wired: Postbox, wire: TcpProxy) -> None:
-        """A connection that broke is closed. A bad night of the network must not use up what the process may open."""
+        """A broken connection is closed, so that an unreliable network doesn't exhaust the connections of the
+        process.
+        """
 
         def lose() -> None:
             with struck(wire, WireFault.LOSE_ANSWER, 0), suppress(TargetError):
@@ -174,7 +176,7 @@ class DeliveryWireChecks(ListenerFixtures):
     def test_no_secret_in_errors_of_a_lost_answer(
         self, wired: Postbox, wire: TcpProxy, listener: Listener, fault: WireFault
     ) -> None:
-        """What is said of a request that was lost does not quote it. Libraries put it into their exceptions."""
+        """The message about a lost answer doesn't quote the password, which libraries put into their exceptions."""
         for number in range(FEW_REQUESTS):
             with struck(wire, fault, number) as hit:
                 _expect_discreet(wired.channel, wired.message(), listener)
@@ -184,10 +186,10 @@ class DeliveryWireChecks(ListenerFixtures):
 
 @tagged(Tag.LOAD)
 class DeliveryLoadChecks:
-    """Checks of what many calls do, at once and one after the other."""
+    """Checks of many calls, simultaneous and consecutive."""
 
     def test_many_messages_at_once(self, postbox: Postbox) -> None:
-        """Each phone gets its own password, whatever else is sent at the same moment."""
+        """Each phone receives its own password, with many messages at the same time."""
         messages = [postbox.message() for _ in range(THREADS)]
 
         at_once(postbox.sent, messages)
@@ -196,7 +198,7 @@ class DeliveryLoadChecks:
             postbox.expect_arrived(message, "delivering many at once")
 
     def test_nothing_is_left_open(self, postbox: Postbox) -> None:
-        """Threads, files and connections do not grow in number with the messages."""
+        """The number of threads, files and connections doesn't grow with the number of messages."""
 
         def work() -> None:
             postbox.sent(postbox.message())
@@ -205,7 +207,7 @@ class DeliveryLoadChecks:
         expect_no_growth(work)
 
     def test_nothing_is_left_open_after_errors(self, postbox: Postbox, unreachable_people: Sequence[Person]) -> None:
-        """What fails lets go of everything too."""
+        """Failed calls release their resources too."""
 
         def fail() -> None:
             with suppress(TargetError):

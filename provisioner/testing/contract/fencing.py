@@ -1,4 +1,4 @@
-"""What a process does that was stopped for longer than its lease, right before it sends."""
+"""What a process does that was suspended for longer than its lease, immediately before it sends."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from provisioner.testing.contract.tags import Tag, tagged
 
 @tagged(Tag.WIRE)
 class FenceChecks:
-    """Checks that a target calls ``provisioner.require_lease()`` right before it sends."""
+    """Checks that a target calls ``provisioner.require_lease()`` immediately before it sends."""
 
     @pytest.mark.parametrize("change", PLAIN)
     def test_nothing_is_changed_after_the_lease(self, sandbox: Sandbox, change: str) -> None:
-        """A process that was stopped for longer than its lease raises LeaseLostError, and sends nothing any more."""
+        """A process that was suspended for longer than its lease raises LeaseLostError, and sends nothing more."""
         case = prepared(change, sandbox)
 
         with stopped(case.account.login):
@@ -45,10 +45,10 @@ class FenceChecks:
 
 @tagged(Tag.WIRE)
 class DeliveryFenceChecks:
-    """The same of channels."""
+    """The same for channels."""
 
     def test_nothing_is_sent_after_the_lease(self, postbox: Postbox) -> None:
-        """A process that was stopped for longer than its lease raises LeaseLostError, and sends nothing any more."""
+        """A process that was suspended for longer than its lease raises LeaseLostError, and sends nothing more."""
         message = postbox.message()
 
         with stopped(message.account.login):
@@ -57,7 +57,7 @@ class DeliveryFenceChecks:
         postbox.expect_nothing(message, "delivering after the lease")
 
     def test_no_notice_is_sent_after_the_lease(self, postbox: Postbox) -> None:
-        """Who is warned by a process that was stopped may be warned of what is not due any more."""
+        """A suspended process sends no notice afterwards, because the notice may be outdated."""
         postbox.needs("notice_deliver")
         notice = postbox.notice()
 

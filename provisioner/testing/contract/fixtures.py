@@ -1,4 +1,4 @@
-"""The fixtures of the contract. Each can be overridden by a method of the same name; only ``target`` has to be."""
+"""The fixtures of the contract. Each can be overridden by a method of the same name; only ``target`` is required."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from provisioner.testing.contract.postbox import Postbox
 from provisioner.testing.contract.sandbox import PEOPLE, Means, Sandbox, SandboxPeople, channel_gateway, target_gateway
 from provisioner.testing.proxy import TcpProxy
 
-#: How often the core would try, so how often a check does what is not its point behind a bad network.
+#: The number of attempts of the core, for steps that are not the subject of a check with an unreliable network.
 TRIES = 4
 
 
@@ -34,37 +34,37 @@ class SharedFixtures:
 
     @pytest.fixture
     def unit(self) -> Unit:
-        """The unit that the accounts belong to. Systems that know their units need one that they know."""
+        """The unit of the accounts. Systems that know their units need a known one."""
         return PEOPLE.unit
 
     @pytest.fixture
     def holder(self) -> Person:
-        """Who holds the accounts. Systems that know their people need one that they know."""
+        """The holder of the accounts. Systems that know their people need a known one."""
         return PEOPLE.holder
 
     @pytest.fixture
     def successor(self) -> Person:
-        """Who takes over in a handover: somebody else."""
+        """The receiver in a handover: another person."""
         return PEOPLE.successor
 
     @pytest.fixture
     def people(self, unit: Unit, holder: Person, successor: Person) -> SandboxPeople:
-        """Whose accounts they are, all together."""
+        """The people of the accounts."""
         return attrs.evolve(PEOPLE, unit=unit, holder=holder, successor=successor)
 
     @pytest.fixture
     def make_secret(self) -> Callable[[], Secret]:
-        """Makes passwords; by default such as the product makes where nothing else is configured."""
+        """Generates passwords; by default like the product without further configuration."""
         return _password_maker().make
 
     @pytest.fixture
     def cannot(self) -> Collection[str]:
-        """The names of the hooks that it is without on purpose, as ``cannot`` in the configuration will say."""
+        """The names of the hooks that the plug-in doesn't have, as in ``cannot`` in the configuration."""
         return ()
 
     @pytest.fixture
     def patience(self) -> float:
-        """How many seconds a call may take at most, whatever the other side does, and a message to its phone."""
+        """The maximum number of seconds for a call, in every case, and for a message to its phone."""
         return 30.0
 
     @pytest.fixture
@@ -78,12 +78,12 @@ class TargetFixtures(SharedFixtures):
 
     @pytest.fixture
     def target(self) -> object:
-        """The plug-in's object, with a system behind it that is empty or shared with others."""
+        """The plug-in's object, connected to an empty or shared system."""
         pytest.fail(f"{type(self).__name__} needs a fixture method named 'target' that returns the plug-in's object")
 
     @pytest.fixture
     def target_with_wrong_credentials(self) -> object:
-        """Another object for the same system, whose own credentials are wrong."""
+        """Another object for the same system, with wrong credentials."""
         pytest.skip("there are no wrong credentials: give the fixture 'target_with_wrong_credentials'")
 
     @pytest.fixture
@@ -93,37 +93,39 @@ class TargetFixtures(SharedFixtures):
 
     @pytest.fixture
     def throttled_target(self) -> object:
-        """Another object, whose system answers every change with a request for patience."""
+        """Another object, whose system limits the rate of every change."""
         pytest.skip("no system asks for patience: give the fixture 'throttled_target'")
 
     @pytest.fixture
     def wired_target(self) -> object:
-        """Another object for the same system, which it reaches through ``wire``, with time-outs of a second or so."""
+        """Another object for the same system, connected through ``wire``, with timeouts of about a second."""
         pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_target'")
 
     @pytest.fixture
     def refused_secret(self) -> Secret:
-        """A password that the system's own rules refuse."""
+        """A password that violates the system's own rules."""
         pytest.skip("no password is refused: give the fixture 'refused_secret'")
 
     @pytest.fixture
     def log_in(self) -> Callable[[str, str], bool] | None:
-        """Logs in with a login and a password by other means than the plug-in's, and says whether it worked."""
+        """Logs in with a login and a password without the plug-in, and returns whether it worked."""
         return None
 
     @pytest.fixture
     def open_session(self) -> Callable[[str, str], Callable[[], bool]]:
-        """Logs in with a login and a password, stays logged in, and returns what says whether it still works."""
+        """Logs in with a login and a password, stays logged in, and returns a function that tests whether it still
+        works.
+        """
         pytest.skip("no session is open: give the fixture 'open_session'")
 
     @pytest.fixture
     def grant(self) -> Callable[[str], Callable[[], bool]]:
-        """Gives the account with this login something by other means, such as a group; returns what looks for it."""
+        """Adds something to an account without the plug-in, such as a group; returns a function that tests for it."""
         pytest.skip("nobody else gives an account anything: give the fixture 'grant'")
 
     @pytest.fixture
     def remove(self) -> Callable[[str], None] | None:
-        """Deletes the account with this login. Without it, accounts are deleted by the target, or closed and left."""
+        """Deletes an account. Without it, the target deletes the accounts, or they are closed and stay."""
         return None
 
     @pytest.fixture
@@ -139,7 +141,7 @@ class TargetFixtures(SharedFixtures):
 
     @pytest.fixture
     def sandbox(self, request: pytest.FixtureRequest, target: object, means: Means) -> Iterator[Sandbox]:
-        """Accounts on the target, which are removed after the check."""
+        """Accounts on the target, which are deleted after the check."""
         with cleaned(Sandbox(target=target_gateway(target), means=means), request.node) as sandbox:
             yield sandbox
 
@@ -147,7 +149,7 @@ class TargetFixtures(SharedFixtures):
     def wired(
         self, request: pytest.FixtureRequest, wire: TcpProxy, wired_target: object, means: Means
     ) -> Iterator[Sandbox]:
-        """Accounts on the target behind the bad network."""
+        """Accounts on the target behind the unreliable network."""
         sandbox = Sandbox(target=target_gateway(wired_target), means=means, tries=TRIES)
         with cleaned(sandbox, request.node), healing(wire):
             yield sandbox
@@ -158,12 +160,12 @@ class ChannelFixtures(SharedFixtures):
 
     @pytest.fixture
     def channel(self) -> object:
-        """The plug-in's object, with a gateway behind it that reaches nobody's real phone."""
+        """The plug-in's object, with a gateway that reaches no real phone."""
         pytest.fail(f"{type(self).__name__} needs a fixture method named 'channel' that returns the plug-in's object")
 
     @pytest.fixture
     def channel_with_wrong_credentials(self) -> object:
-        """Another object for the same gateway, whose own credentials are wrong."""
+        """Another object for the same gateway, with wrong credentials."""
         pytest.skip("there are no wrong credentials: give the fixture 'channel_with_wrong_credentials'")
 
     @pytest.fixture
@@ -173,27 +175,27 @@ class ChannelFixtures(SharedFixtures):
 
     @pytest.fixture
     def throttled_channel(self) -> object:
-        """Another object, whose gateway answers every message with a request for patience."""
+        """Another object, whose gateway limits the rate of every message."""
         pytest.skip("no gateway asks for patience: give the fixture 'throttled_channel'")
 
     @pytest.fixture
     def wired_channel(self) -> object:
-        """Another object for the same gateway, which it reaches through ``wire``, with time-outs of a second or so."""
+        """Another object for the same gateway, connected through ``wire``, with timeouts of about a second."""
         pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_channel'")
 
     @pytest.fixture
     def inbox(self) -> Callable[[str], Sequence[str]] | None:
-        """Returns the texts on the phone with a number, the oldest first."""
+        """Returns the texts on the phone with a number, oldest first."""
         return None
 
     @pytest.fixture
     def make_number(self) -> Callable[[], str]:
-        """Makes mobile numbers, each another one. By default from a range that belongs to nobody."""
+        """Generates different mobile numbers. By default from a range that is not assigned."""
         return lambda: f"+90500{random.randrange(10**7):07}"  # noqa: S311 - a number is no secret
 
     @pytest.fixture
     def unreachable_people(self) -> Sequence[Person]:
-        """People whom no message can reach: by default one without a number, and one whose number is empty."""
+        """People who can't be reached: by default one without a number, and one whose number is empty."""
         return [Person(id="nobody-1", name="Numarasız"), Person(id="nobody-2", name="Boş Numara", mobile="")]
 
     @pytest.fixture
@@ -219,13 +221,13 @@ class ChannelFixtures(SharedFixtures):
 
     @pytest.fixture
     def wired(self, postbox: Postbox, wire: TcpProxy, wired_channel: object) -> Iterator[Postbox]:
-        """Messages through the channel behind the bad network."""
+        """Messages through the channel behind the unreliable network."""
         with healing(wire):
             yield attrs.evolve(postbox, channel=channel_gateway(wired_channel), tries=TRIES)
 
 
 def _policies(channel: Channel) -> list[PasswordPolicy]:
-    """Return what the channel itself wants of passwords."""
+    """Return the password requirements of the channel."""
     return list(channel.callers["password_policy"]()) if "password_policy" in channel.hooks else []
 
 

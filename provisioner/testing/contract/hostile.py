@@ -1,4 +1,4 @@
-"""Values that nobody should enter and somebody will. A target keeps them as they are, or refuses them."""
+"""Unusual and malicious values. A target keeps them unchanged, or refuses them."""
 
 from __future__ import annotations
 
@@ -72,12 +72,14 @@ SECRETS: Mapping[str, str] = {
 
 @tagged(Tag.HOSTILE)
 class HostileChecks:
-    """Checks that no value breaks the plug-in, reaches another account, or is bent on its way."""
+    """Checks that no value breaks the plug-in, reaches another account, or is changed."""
 
     @pytest.mark.parametrize("kind", TEXTS)
     @pytest.mark.parametrize("whose", ["unit", "holder"])
     def test_hostile_names_are_kept_or_refused(self, sandbox: Sandbox, whose: str, kind: str) -> None:
-        """Where the probe shows a name it shows it as it is, blanks at its ends aside; or nothing was made at all."""
+        """If the probe shows a name, it shows it unchanged, except spaces at its ends; or the account was not
+        created.
+        """
         account, secret, text = sandbox.account(), sandbox.make_secret(), TEXTS[kind]
         unit, holder = sandbox.people.unit, sandbox.people.holder
         harmless = {unit.name} if whose == "unit" else {holder.name, holder.title}
@@ -100,7 +102,7 @@ class HostileChecks:
 
     @pytest.mark.parametrize("kind", TAILS)
     def test_hostile_logins_reach_no_other_account(self, sandbox: Sandbox, kind: str) -> None:
-        """A login made of another one and a trick is an account of its own, or is refused."""
+        """A login that imitates another one is a separate account, or is refused."""
         (victim, its_secret), secret = sandbox.opened(), sandbox.make_secret()
         hostile = sandbox.account(f"{victim.login}{TAILS[kind]}")
 
@@ -116,7 +118,7 @@ class HostileChecks:
 
     @pytest.mark.parametrize("kind", SECRETS)
     def test_hostile_secrets_do_not_log_in(self, sandbox: Sandbox, kind: str) -> None:
-        """A password that is wrong and strange is refused like any other: an answer of the probe, not an error."""
+        """A wrong password with unusual characters is refused like any other: a result of the probe, not an error."""
         account, secret = sandbox.opened()
 
         assert not sandbox.takes(account, Secret(SECRETS[kind])), f"a hostile password logs in ({kind})"
@@ -124,7 +126,7 @@ class HostileChecks:
 
     @pytest.mark.parametrize("kind", SECRETS)
     def test_hostile_secrets_are_set_as_they_are_or_refused(self, sandbox: Sandbox, kind: str) -> None:
-        """After a rotation to a strange password either it logs in, and no part of it does; or the former one does."""
+        """After a rotation to an unusual password, either it logs in and no part of it does, or the former one does."""
         sandbox.needs("account_rotate")
         (account, old), new = sandbox.opened(), Secret(SECRETS[kind])
 

@@ -1,4 +1,4 @@
-"""What the hooks that change an account do, one by one and one after the other."""
+"""What each hook that changes an account does, alone and in sequence."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from provisioner.testing.contract.tags import Tag, tagged
 
 @tagged(Tag.CORE)
 class LifecycleChecks:
-    """Checks of each hook, where nothing goes wrong."""
+    """Checks of each hook without failures."""
 
     def test_hooks_are_there_or_left_out_on_purpose(self, sandbox: Sandbox, cannot: Collection[str]) -> None:
-        """A hook that is missing without a word is refused by the product: nobody may take it for done."""
+        """Each hook exists or is listed in ``cannot``. The product never reports the work of a missing hook as done."""
         expect_declared(sandbox.target, cannot)
 
     def test_check_answers(self, sandbox: Sandbox, patience: float) -> None:
-        """``target_check`` answers in time. It comes before every run, and a target that is slow there stops all."""
+        """``target_check`` returns in time. It is called before every run, so a slow target would delay all."""
         sandbox.needs("target_check")
         began = time.monotonic()
 
@@ -34,13 +34,15 @@ class LifecycleChecks:
         assert time.monotonic() - began < patience, "it took longer than 'patience'"
 
     def test_capabilities_name_hooks_that_are_there(self, sandbox: Sandbox) -> None:
-        """What the capabilities promise to undo can be done. A promise about nothing hides a misspelt name."""
+        """What the capabilities promise to undo exists. A misspelled name would promise nothing."""
         unknown = sandbox.capabilities.undoes - sandbox.target.hooks
 
         assert not unknown, f"undoes names hooks that the target does not have: {', '.join(sorted(unknown))}"
 
     def test_create_opens_an_account(self, sandbox: Sandbox) -> None:
-        """After ``account_create`` the account is there, enabled, and its password logs in. All else builds on it."""
+        """After ``account_create`` the account exists, is enabled, and its password logs in. All other checks need
+        this.
+        """
         account, secret = sandbox.account(), sandbox.make_secret()
 
         receipt = sandbox.do(sandbox.creating(account, secret))
@@ -49,7 +51,7 @@ class LifecycleChecks:
         sandbox.expect_open(account, secret, "creating it")
 
     def test_create_opens_a_personal_account(self, sandbox: Sandbox) -> None:
-        """Personal accounts are made like those of units. Some systems keep them in another place."""
+        """Personal accounts are created like those of units. Some systems store them separately."""
         account, secret = sandbox.account(kind=AccountKind.PERSONAL), sandbox.make_secret()
 
         sandbox.do(sandbox.creating(account, secret))
@@ -57,7 +59,7 @@ class LifecycleChecks:
         sandbox.expect_open(account, secret, "creating it")
 
     def test_create_can_be_repeated(self, sandbox: Sandbox) -> None:
-        """The same request twice gives the same account. After a lost answer the engine asks again."""
+        """A repeated request gives the same account. After a lost answer, the engine repeats it."""
         account, secret = sandbox.account(), sandbox.make_secret()
         request = sandbox.creating(account, secret)
 
@@ -67,7 +69,7 @@ class LifecycleChecks:
         sandbox.expect_open(account, secret, "creating it twice")
 
     def test_create_of_an_open_account_replaces_its_secret(self, sandbox: Sandbox) -> None:
-        """With another secret, the former one is dead. After a crash the engine makes a new one."""
+        """With another secret, the former one no longer logs in. After a crash, the engine generates a new one."""
         account, old = sandbox.opened()
         new = sandbox.make_secret()
 
@@ -76,7 +78,7 @@ class LifecycleChecks:
         sandbox.expect_open(account, new, "creating it again with another secret", dead=(old,))
 
     def test_create_reopens_a_closed_account(self, sandbox: Sandbox) -> None:
-        """``account_create`` is how an account is reopened, and the password it had before is dead."""
+        """``account_create`` reopens a closed account, and its former password no longer logs in."""
         account, old = sandbox.closed()
         new = sandbox.make_secret()
 
@@ -85,7 +87,7 @@ class LifecycleChecks:
         sandbox.expect_open(account, new, "reopening it", dead=(old,))
 
     def test_close_lets_nobody_in_and_keeps_the_account(self, sandbox: Sandbox) -> None:
-        """After ``account_close`` the account is there and disabled. Deleting at once destroys a mailbox."""
+        """After ``account_close`` the account exists and is disabled. Deleting it would destroy a mailbox."""
         sandbox.needs("account_close")
         account, secret = sandbox.opened()
 
@@ -95,7 +97,7 @@ class LifecycleChecks:
         sandbox.expect_closed(account, secret, after="closing it")
 
     def test_close_twice_is_unchanged(self, sandbox: Sandbox) -> None:
-        """Closing a closed account changes nothing and says so. A resumed run does it."""
+        """Closing a closed account changes nothing and reports it. A resumed run does this."""
         account, secret = sandbox.closed()
 
         receipt = sandbox.do(sandbox.closing(account))
@@ -104,7 +106,7 @@ class LifecycleChecks:
         sandbox.expect_closed(account, secret, after="closing it twice")
 
     def test_close_of_an_unknown_account_is_unchanged(self, sandbox: Sandbox) -> None:
-        """Closing what is not there is no error, and makes nothing. Somebody may have deleted it by hand."""
+        """Closing a missing account is no error, and creates nothing. The account may have been deleted manually."""
         sandbox.needs("account_close")
         account = sandbox.account()
 
@@ -114,7 +116,7 @@ class LifecycleChecks:
         sandbox.expect_absent(account, after="closing what was not there")
 
     def test_a_reopened_account_can_be_closed_again(self, sandbox: Sandbox) -> None:
-        """Closing works the second time too. A date of closing that is kept from the first time breaks it."""
+        """Closing works after a reopening. A stored date of the first closure would break it."""
         account, _ = sandbox.closed()
         secret = sandbox.make_secret()
         sandbox.do(sandbox.creating(account, secret))
@@ -142,7 +144,9 @@ class LifecycleChecks:
     def test_reopening_keeps_what_others_gave(
         self, sandbox: Sandbox, grant: Callable[[str], Callable[[], bool]]
     ) -> None:
-        """Closing and reopening leaves the groups, entitlements and attributes of others. Nothing restores them."""
+        """Closing and reopening keeps the groups, entitlements and attributes that others added. Nothing restores
+        them.
+        """
         sandbox.needs("account_close")
         account, _ = sandbox.opened()
         is_there = grant(account.login)
@@ -165,7 +169,7 @@ class LifecycleChecks:
         sandbox.expect_open(account, new, "rotating it", dead=(old,))
 
     def test_rotate_can_be_repeated(self, sandbox: Sandbox) -> None:
-        """The same request twice is fine, also where a system refuses passwords that were used before."""
+        """A repeated request works, also if a system refuses used passwords."""
         sandbox.needs("account_rotate")
         account, old = sandbox.opened()
         new = sandbox.make_secret()
@@ -187,7 +191,7 @@ class LifecycleChecks:
         sandbox.expect_closed(account, old, new, after="rotating a closed account")
 
     def test_rotate_keeps_the_holder(self, sandbox: Sandbox) -> None:
-        """Rotating touches nothing but the secret, so the probe shows the holder as before."""
+        """A rotation changes only the secret, so the probe shows the same holder."""
         sandbox.needs("account_rotate")
         account, _ = sandbox.opened()
         before = shown(sandbox, account, sandbox.people.holder.id, sandbox.people.holder.name)
@@ -198,7 +202,7 @@ class LifecycleChecks:
         assert after == before, "rotating changed who is shown as the holder"
 
     def test_rotate_of_an_unknown_account_is_missing(self, sandbox: Sandbox) -> None:
-        """Rotating what is not there raises MissingError and makes nothing. An account must not appear by itself."""
+        """Rotating a missing account raises MissingError and creates nothing."""
         sandbox.needs("account_rotate")
         account, secret = sandbox.account(), sandbox.make_secret()
 
@@ -208,7 +212,7 @@ class LifecycleChecks:
         sandbox.expect_absent(account, secret, after="rotating what was not there")
 
     def test_handover_replaces_the_secret(self, sandbox: Sandbox) -> None:
-        """The outgoing holder's password is dead when ``account_handover`` returns (000 m.5/e)."""
+        """The outgoing holder's password no longer logs in when ``account_handover`` returns (000 m.5/e)."""
         sandbox.needs("account_handover")
         account, old = sandbox.opened()
         new = sandbox.make_secret()
@@ -219,7 +223,7 @@ class LifecycleChecks:
         sandbox.expect_open(account, new, "handing it over", dead=(old,))
 
     def test_handover_replaces_the_holder(self, sandbox: Sandbox) -> None:
-        """Where the probe shows who holds the account, it shows the incoming person and no longer the outgoing one."""
+        """If the probe shows the holder, it shows the incoming person and no longer the outgoing one."""
         sandbox.needs("account_handover")
         account, _ = sandbox.opened()
         people = sandbox.people
@@ -234,7 +238,7 @@ class LifecycleChecks:
         assert after == before, "the incoming holder is not shown where the outgoing one was"
 
     def test_handover_can_be_repeated(self, sandbox: Sandbox) -> None:
-        """The same request twice is fine. After a lost answer the engine asks again."""
+        """A repeated request works. After a lost answer, the engine repeats it."""
         sandbox.needs("account_handover")
         account, old = sandbox.opened()
         new = sandbox.make_secret()
@@ -256,7 +260,7 @@ class LifecycleChecks:
         sandbox.expect_closed(account, old, new, after="handing over a closed account")
 
     def test_handover_of_an_unknown_account_is_missing(self, sandbox: Sandbox) -> None:
-        """Handing over what is not there raises MissingError and makes nothing."""
+        """Handing over a missing account raises MissingError and creates nothing."""
         sandbox.needs("account_handover")
         account, secret = sandbox.account(), sandbox.make_secret()
 
@@ -266,7 +270,7 @@ class LifecycleChecks:
         sandbox.expect_absent(account, secret, after="handing over what was not there")
 
     def test_delete_leaves_nothing(self, sandbox: Sandbox) -> None:
-        """After ``account_delete`` the account is not there. It is for accounts whose grace period is over."""
+        """After ``account_delete`` the account doesn't exist. It is for accounts whose grace period is over."""
         sandbox.needs("account_delete")
         account, secret = sandbox.closed()
 
@@ -276,7 +280,7 @@ class LifecycleChecks:
         sandbox.expect_absent(account, secret, after="deleting it")
 
     def test_delete_twice_is_unchanged(self, sandbox: Sandbox) -> None:
-        """Deleting what is not there changes nothing and says so. A resumed run does it."""
+        """Deleting a missing account changes nothing and reports it. A resumed run does this."""
         sandbox.needs("account_delete")
         account, _ = sandbox.closed()
         sandbox.do(sandbox.deleting(account))
@@ -287,7 +291,7 @@ class LifecycleChecks:
         sandbox.expect_absent(account, after="deleting it twice")
 
     def test_a_deleted_account_can_be_created_anew(self, sandbox: Sandbox) -> None:
-        """A unit that opens again gets its login again, and the former password stays dead."""
+        """A reopened unit gets its login again, and the former password still doesn't log in."""
         sandbox.needs("account_delete")
         account, old = sandbox.closed()
         sandbox.do(sandbox.deleting(account))
@@ -299,7 +303,7 @@ class LifecycleChecks:
 
     @pytest.mark.parametrize("change", ["account_close", "account_rotate", "account_handover", "account_delete"])
     def test_a_change_reaches_one_account_only(self, sandbox: Sandbox, change: str) -> None:
-        """A login that begins like another is another. Searches by prefix or by pattern hit both."""
+        """A login that starts like another one is a different account. Searches by prefix or pattern match both."""
         sandbox.needs(change)
         account, _ = sandbox.closed() if change == "account_delete" else sandbox.opened()
         longer, its_secret = sandbox.account(f"{account.login}1"), sandbox.make_secret()

@@ -1,4 +1,4 @@
-"""Many threads at once, and nothing that piles up."""
+"""Many threads at the same time, and growth of resources."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ ItemT = TypeVar("ItemT")
 
 @tagged(Tag.LOAD)
 class LoadChecks:
-    """Checks of what many calls do, at once and one after the other."""
+    """Checks of many calls, simultaneous and consecutive."""
 
     def test_many_accounts_at_once(self, sandbox: Sandbox) -> None:
-        """Calls for different accounts come from several threads, and none gets what belongs to another."""
+        """Calls for different accounts come from several threads, and none gets the data of another."""
         accounts = [sandbox.account() for _ in range(THREADS)]
         secrets = [sandbox.make_secret() for _ in accounts]
 
@@ -45,7 +45,7 @@ class LoadChecks:
         at_once(live, range(THREADS))
 
     def test_many_threads_on_one_account(self, sandbox: Sandbox) -> None:
-        """Whatever the order of many rotations, exactly one password logs in after them, and the account is whole."""
+        """After many rotations in any order, exactly one password logs in, and the account is intact."""
         sandbox.needs("account_rotate")
         account, first = sandbox.opened()
         secrets = [sandbox.make_secret() for _ in range(THREADS)]
@@ -64,7 +64,9 @@ class LoadChecks:
         sandbox.expect(account, Situation(presence=Presence.ENABLED), "many rotations at once")
 
     def test_nothing_is_left_open(self, sandbox: Sandbox) -> None:
-        """Threads, files and connections do not grow in number with the calls. A worker runs for months."""
+        """The number of threads, files and connections doesn't grow with the number of calls. A worker runs for
+        months.
+        """
         account, secret = sandbox.opened()
 
         def work() -> None:
@@ -74,7 +76,7 @@ class LoadChecks:
         expect_no_growth(work)
 
     def test_nothing_is_left_open_after_errors(self, sandbox: Sandbox) -> None:
-        """What fails lets go of everything too."""
+        """Failed calls release their resources too."""
         sandbox.needs("account_rotate")
         request = sandbox.rotating(sandbox.account(), sandbox.make_secret())
 

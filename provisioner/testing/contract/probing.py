@@ -1,4 +1,4 @@
-"""The probe tells the truth, whatever is there and whatever it is asked."""
+"""The probe returns the truth in every case."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class ProbeChecks:
     """Checks of ``account_probe``. Without a true answer from it the engine cannot decide anything."""
 
     def test_probe_of_an_unknown_account_finds_nothing(self, sandbox: Sandbox) -> None:
-        """What is not there is absent, takes no password, and is not made by being looked for."""
+        """A missing account is absent, accepts no password, and is not created by the probe."""
         account, secret = sandbox.account(), sandbox.make_secret()
 
         sandbox.expect_absent(account, secret, after="no change at all")
         sandbox.expect_absent(account, secret, after="a probe")
 
     def test_probe_refuses_a_wrong_secret(self, sandbox: Sandbox) -> None:
-        """A wrong password does not log in; the right one still does after it, so a probe does not lock."""
+        """A wrong password doesn't log in. The right one still does afterwards, so a probe doesn't lock the account."""
         account, secret = sandbox.opened()
 
         sandbox.expect_open(account, secret, "creating it", dead=(sandbox.make_secret(),))
@@ -46,7 +46,7 @@ class ProbeChecks:
 
     @pytest.mark.parametrize("difference", NEAR_MISSES)
     def test_probe_refuses_what_is_nearly_the_secret(self, sandbox: Sandbox, difference: str) -> None:
-        """Only the very password logs in. Old hashes look at eight characters, and some code trims blanks."""
+        """Only the exact password logs in. Old hashes use eight characters, and some code removes spaces."""
         account, secret = sandbox.opened()
 
         nearly = Secret(NEAR_MISSES[difference](secret.reveal()))
@@ -54,7 +54,7 @@ class ProbeChecks:
         assert not sandbox.takes(account, nearly), f"a password logs in that differs from the right one: {difference}"
 
     def test_probe_refuses_the_secret_of_another_account(self, sandbox: Sandbox) -> None:
-        """Each account takes its own password only."""
+        """Each account accepts only its own password."""
         (one, its_secret), (other, others_secret) = sandbox.opened(), sandbox.opened()
 
         sandbox.expect_open(one, its_secret, "creating two accounts", dead=(others_secret,))
@@ -67,7 +67,9 @@ class ProbeChecks:
         sandbox.expect_closed(account, secret, after="closing it")
 
     def test_probe_refuses_an_empty_secret(self, sandbox: Sandbox) -> None:
-        """No password is no log-in. LDAP servers answer "success" to a bind without one (RFC 4513, section 5.1.2)."""
+        """An empty password doesn't log in. LDAP servers answer "success" to a bind without one (RFC 4513, section
+        5.1.2).
+        """
         account, _ = sandbox.opened()
         if not sandbox.capabilities.proves_secret:
             pytest.skip("the target cannot tell whether a password logs in")
@@ -75,7 +77,7 @@ class ProbeChecks:
         assert not _accepts(sandbox, account, _empty_secret()), "an empty password logs in"
 
     def test_probe_without_a_secret_says_nothing_of_one(self, sandbox: Sandbox) -> None:
-        """Where no password is given, the answer about it is ``None``. "False" would look like a refusal."""
+        """Without a password, the result about it is ``None``. "False" would look like a refusal."""
         account, _ = sandbox.opened()
 
         report = sandbox.probe(account)
@@ -83,7 +85,7 @@ class ProbeChecks:
         assert report.secret_accepted is None, "no password was given, and the probe says something of one"
 
     def test_probe_says_whether_it_can_tell(self, sandbox: Sandbox) -> None:
-        """What the capabilities say of the probe is what the probe does."""
+        """The probe does what the capabilities declare."""
         account, secret = sandbox.opened()
 
         report = sandbox.probe(account, secret)
@@ -94,7 +96,7 @@ class ProbeChecks:
             assert report.presence is Presence.ENABLED, f"an open account is shown as {report.presence}"
 
     def test_probe_gives_the_same_answer_twice(self, sandbox: Sandbox) -> None:
-        """Looking changes nothing."""
+        """A probe changes nothing."""
         account, _ = sandbox.opened()
 
         assert sandbox.probe(account) == sandbox.probe(account), "a second look shows something else"

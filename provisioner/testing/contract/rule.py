@@ -85,13 +85,15 @@ class RuleContract:
         return Catalogue.of("tr", [entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)])
 
     def test_wants_something(self, rule: Rule, known: Known) -> None:
-        """There are accounts of which the rule wants something; the other checks would prove nothing else."""
+        """There are accounts with deadlines of the rule; the other checks need them."""
         find(known, lambda facts: bool(rule.deadlines(facts)), settings=settings(_many, phases=[Phase.generate]))
 
     @_many
     @given(data=st.data())
     def test_same_facts_same_deadlines(self, rule: Rule, known: Known, data: st.DataObject) -> None:
-        """The same facts give the same deadlines, whatever was asked before: no memory, no clock, no dice."""
+        """The same facts give the same deadlines, regardless of earlier calls: no state, no clock, no random
+        numbers.
+        """
         facts = data.draw(known)
         first = list(rule.deadlines(facts))
         rule.deadlines(data.draw(known))
@@ -101,7 +103,7 @@ class RuleContract:
     @_many
     @given(data=st.data())
     def test_deadlines_are_in_utc(self, rule: Rule, known: Known, data: st.DataObject) -> None:
-        """Each deadline has an action and an aware time in UTC; local time is for the edge."""
+        """Each deadline has an action and an aware time in UTC."""
         facts = data.draw(known)
         for deadline in rule.deadlines(facts):
             assert isinstance(deadline, Deadline)
@@ -111,7 +113,7 @@ class RuleContract:
     @_many
     @given(data=st.data())
     def test_deadlines_say_why(self, rule: Rule, known: Known, data: st.DataObject) -> None:
-        """Each deadline names its source and has a reason, whose values are no part of the template."""
+        """Each deadline names its source and has a reason, whose values are not part of the template."""
         facts = data.draw(known)
         for deadline in rule.deadlines(facts):
             assert deadline.source.strip(), "the source is empty"
@@ -126,7 +128,7 @@ class RuleContract:
     def test_reasons_are_there_in_turkish(
         self, rule: Rule, turkish: Catalogue, known: Known, data: st.DataObject
     ) -> None:
-        """Each reason is translated in the package's ``locale`` folder, because it goes to people by SMS."""
+        """Each reason is translated in the package's ``locale`` folder, because people receive it by SMS."""
         facts = data.draw(known)
         for deadline in rule.deadlines(facts):
             assert deadline.reason.said(turkish) != str(deadline.reason), f"not translated: {deadline.reason.template}"
@@ -136,7 +138,7 @@ class RuleContract:
     def test_other_states_do_not_concern_it(
         self, rule: Rule, states: frozenset[AccountState], known: Known, data: st.DataObject
     ) -> None:
-        """An account in a state that does not concern the rule has no deadlines, whatever its times are."""
+        """An account in a state that doesn't concern the rule has no deadlines."""
         facts = data.draw(known)
         for state in frozenset(AccountState) - states:
             account = attrs.evolve(facts.account, state=state)
@@ -146,7 +148,7 @@ class RuleContract:
     @_many
     @given(data=st.data())
     def test_does_not_look_at_what_follows_from_it(self, rule: Rule, known: Known, data: st.DataObject) -> None:
-        """The stored next deadline changes nothing: it follows from the rule, and the rule must not follow from it."""
+        """The stored next deadline changes nothing: it follows from the rule."""
         facts = data.draw(known)
         account = attrs.evolve(facts.account, next_deadline=_latest_of(facts) + timedelta(days=1))
 
@@ -155,7 +157,7 @@ class RuleContract:
     @_many
     @given(data=st.data())
     def test_little_things_change_no_time(self, rule: Rule, known: Known, data: st.DataObject) -> None:
-        """Another name of the unit does not move deadlines: else an import of units would warn everybody again."""
+        """A new name of the unit moves no deadlines; otherwise an import of units would send all warnings again."""
         facts = data.draw(known)
         renamed = attrs.evolve(facts, unit=attrs.evolve(facts.unit, name="Başka Bir Ad"))
 
@@ -166,7 +168,7 @@ class RuleContract:
     def test_survives_facts_with_holes(
         self, rule: Rule, states: frozenset[AccountState], known: Known, data: st.DataObject
     ) -> None:
-        """Times that are not known are no reason to fail: one odd account would stop the sweep for all."""
+        """Unknown times cause no failure: one unusual account would stop the sweep for all."""
         facts = data.draw(known)
         for state in states:
             account = attrs.evolve(
@@ -192,11 +194,11 @@ class RuleContract:
 
     @pytest.mark.parametrize("other", [RenewOrClose(), AutoRotate(), Rule()], ids=lambda other: type(other).__name__)
     def test_says_whether_it_goes_together_with_others(self, rule: Rule, other: Rule) -> None:
-        """Asked about another rule, whatever it is, it says why they do not go together, or ``None``."""
+        """For any other rule, it returns why they can't be combined, or ``None``."""
         assert isinstance(rule.conflict_with(other), Text | None)
 
     def test_is_quick(self, rule: Rule, states: frozenset[AccountState], kinds: Sequence[str]) -> None:
-        """Ten thousand calls take about as long as ten thousand sums: it asks no other system and reads no file."""
+        """Ten thousand calls are fast: the rule calls no other system and reads no file."""
         examples = [_example(state, kind, day) for state in states for kind in kinds for day in range(20)]
         times = range(CALLS // len(examples))
         start = datetime(2026, 1, 1, tzinfo=UTC)

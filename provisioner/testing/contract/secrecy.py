@@ -1,4 +1,4 @@
-"""No password anywhere but where it belongs: not in errors, logs, representations, receipts or reports."""
+"""No password in errors, logs, representations, receipts or reports."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class SecrecyChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("change", PLAIN)
     def test_no_secret_in_receipts_and_logs(self, sandbox: Sandbox, listener: Listener, change: str) -> None:
-        """Receipts are stored in the journal, and logs are read by many."""
+        """Receipts are stored in the journal, and many people read logs."""
         case = prepared(change, sandbox)
 
         with listener.listening() as heard:
@@ -128,7 +128,7 @@ class SecrecyChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("change", PLAIN)
     def test_prints_nothing(self, sandbox: Sandbox, listener: Listener, change: str) -> None:
-        """Stdout is for the answer of a command, which may be one JSON document. What is to be said is logged."""
+        """Stdout is for the output of a command, which may be one JSON document. Log everything else."""
         case = prepared(change, sandbox)
         probe = ProbeAccount(account=case.request.account, secret=sandbox.make_secret())
 
@@ -140,7 +140,7 @@ class SecrecyChecks(ListenerFixtures):
         assert is_silent, f"{change} prints on stdout"
 
     def test_no_secret_in_reports_and_logs(self, sandbox: Sandbox, listener: Listener) -> None:
-        """What the probe shows of an account is for people and for reconciliation, so it holds no password."""
+        """The result of the probe is for people and for reconciliation, so it contains no password."""
         sandbox.needs("account_probe")
         account, secret = sandbox.opened()
         wrong = sandbox.make_secret()
@@ -153,14 +153,14 @@ class SecrecyChecks(ListenerFixtures):
         expect_unsaid((secret, wrong), "what was logged or printed", *heard)
 
     def test_no_secret_in_the_representation(self, sandbox: Sandbox, target: object) -> None:
-        """The plug-in's object may be printed by anybody, for example by a test that fails."""
+        """The representation of the plug-in's object may be printed, for example by a failing test."""
         account, secret = sandbox.opened()
         sandbox.probe(account, secret)
 
         expect_unsaid((secret,), "repr() or str() of the plug-in's object", repr(target), str(target))
 
     def test_no_secret_is_kept(self, sandbox: Sandbox, target: object) -> None:
-        """Once a call is over, nothing that the object holds has the password. Clients keep their last request."""
+        """After a call, no object of the plug-in contains the password. Clients keep their last request."""
         account, secret = sandbox.opened()
         sandbox.probe(account, secret)
 
@@ -168,7 +168,7 @@ class SecrecyChecks(ListenerFixtures):
         assert not is_held, "the plug-in's object still holds a password after the calls with it"
 
     def test_no_secret_in_errors(self, sandbox: Sandbox, listener: Listener) -> None:
-        """Errors are stored and shown. The core masks what it finds in them; this looks at them before it does."""
+        """Errors are stored and shown. The core masks secrets in them; this check looks at them before."""
         secret = sandbox.make_secret()
         requests: list[AccountChange] = [
             request
@@ -192,7 +192,7 @@ class SecrecyChecks(ListenerFixtures):
     def test_no_secret_in_the_refusal_of_a_secret(
         self, sandbox: Sandbox, listener: Listener, refused_secret: Secret
     ) -> None:
-        """The same for a password that the system refuses for sure: it may be the one in force elsewhere."""
+        """The same for a password that the system refuses: it may be valid elsewhere."""
         request = sandbox.creating(sandbox.account(), refused_secret)
 
         _expect_discreet(sandbox.target, request, listener)
@@ -200,7 +200,7 @@ class SecrecyChecks(ListenerFixtures):
     def test_no_secret_in_errors_of_wrong_credentials(
         self, sandbox: Sandbox, listener: Listener, target_with_wrong_credentials: object
     ) -> None:
-        """What is said of our own credentials quotes neither those nor the password that was to be set."""
+        """The message about wrong credentials quotes neither the credentials nor the password."""
         target = target_gateway(target_with_wrong_credentials)
 
         _expect_discreet(target, sandbox.creating(sandbox.account(), sandbox.make_secret()), listener)
@@ -208,7 +208,7 @@ class SecrecyChecks(ListenerFixtures):
     def test_no_secret_in_errors_of_an_unreachable_system(
         self, sandbox: Sandbox, listener: Listener, unreachable_target: object
     ) -> None:
-        """What is said of a broken network does not quote what was to be sent over it."""
+        """The message about a broken network doesn't quote the password."""
         target = target_gateway(unreachable_target)
 
         _expect_discreet(target, sandbox.creating(sandbox.account(), sandbox.make_secret()), listener)

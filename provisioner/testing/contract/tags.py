@@ -24,11 +24,11 @@ class Tag(StrEnum):
 
 #: What the checks of each kind are about.
 MEANINGS: Mapping[Tag, str] = {
-    Tag.CORE: "what each hook does, and that it tells the truth",
-    Tag.HOSTILE: "values that nobody should enter and somebody will",
-    Tag.LOAD: "many threads at once, and nothing that piles up",
-    Tag.SECRECY: "no password anywhere but where it belongs",
-    Tag.WIRE: "networks and systems that fail, and answers that are lost",
+    Tag.CORE: "what each hook does, and that its result is true",
+    Tag.HOSTILE: "unusual and malicious values",
+    Tag.LOAD: "many threads at the same time, and growth of resources",
+    Tag.SECRECY: "no password where it does not belong",
+    Tag.WIRE: "failing networks and systems, and lost answers",
 }
 
 

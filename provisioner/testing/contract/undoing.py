@@ -19,7 +19,7 @@ class UndoChecks:
 
     @pytest.mark.parametrize("change", CASES)
     def test_undo_restores_what_was(self, sandbox: Sandbox, change: str) -> None:
-        """After an undo the account is as before: absent, closed, or open with its former password."""
+        """After an undo, the account is as before: absent, closed, or open with its former password."""
         case = prepared(change, sandbox)
         declared = case.hook in sandbox.capabilities.undoes
         if not declared and change != NEW:
@@ -34,7 +34,7 @@ class UndoChecks:
         sandbox.expect(case.account, case.before, f"{change} and its undo")
 
     def test_undo_of_a_handover_restores_the_holder(self, sandbox: Sandbox) -> None:
-        """Where the probe shows who holds the account, it shows the outgoing person again."""
+        """If the probe shows the holder, it shows the outgoing person again."""
         case = prepared("handover", sandbox)
         holder = sandbox.people.holder
         before = shown(sandbox, case.account, holder.id, holder.name)
@@ -47,7 +47,9 @@ class UndoChecks:
 
     @pytest.mark.parametrize("change", PLAIN)
     def test_undo_is_there_if_it_is_declared(self, sandbox: Sandbox, change: str) -> None:
-        """A receipt carries an undo where the capabilities say so, and only the removal of a new account undeclared."""
+        """A receipt contains an undo if the capabilities declare it; only the removal of a new account may be
+        undeclared.
+        """
         case = prepared(change, sandbox)
 
         receipt = sandbox.do(case.request)

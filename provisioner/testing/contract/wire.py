@@ -1,4 +1,4 @@
-"""Systems that fail, networks that lose answers, and what is then true of the account."""
+"""Failing systems, lost answers, and the resulting state of the account."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class WireChecks(ListenerFixtures):
     def test_wrong_credentials_are_misconfigured(
         self, sandbox: Sandbox, target_with_wrong_credentials: object, change: str
     ) -> None:
-        """Wrong credentials of our own stop the run for this target. A retry would lock the service account."""
+        """Wrong credentials of the product stop the run for this target. A retry would lock the service account."""
         case = prepared(change, sandbox)
         target = target_gateway(target_with_wrong_credentials)
 
@@ -58,7 +58,9 @@ class WireChecks(ListenerFixtures):
     def test_wrong_credentials_show_in_check_and_probe(
         self, sandbox: Sandbox, target_with_wrong_credentials: object
     ) -> None:
-        """Neither says that all is well, and the probe does not say that an account is absent that it cannot see."""
+        """Neither the check nor the probe succeeds, and the probe doesn't report an account as absent that it can't
+        see.
+        """
         account, _ = sandbox.opened()
         target = target_gateway(target_with_wrong_credentials)
 
@@ -72,7 +74,7 @@ class WireChecks(ListenerFixtures):
     def test_an_unreachable_system_is_unavailable(
         self, sandbox: Sandbox, unreachable_target: object, patience: float, change: str
     ) -> None:
-        """Where nothing was sent, the error says so: the engine then need not ask what happened."""
+        """If nothing was sent, the error says so: the engine then doesn't need a probe."""
         case = prepared(change, sandbox)
         target = target_gateway(unreachable_target)
 
@@ -84,7 +86,7 @@ class WireChecks(ListenerFixtures):
     def test_an_unreachable_system_shows_in_check_and_probe(
         self, sandbox: Sandbox, unreachable_target: object, patience: float
     ) -> None:
-        """A system that does not answer is not a system without the account."""
+        """A system that doesn't answer is not a system without the account."""
         account, _ = sandbox.opened()
         target = target_gateway(unreachable_target)
 
@@ -96,7 +98,7 @@ class WireChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("change", PLAIN)
     def test_throttling_is_said(self, sandbox: Sandbox, throttled_target: object, change: str) -> None:
-        """A request for patience has a class of its own, and nothing was changed. The engine waits as it is asked."""
+        """Rate limiting has its own error class, and nothing was changed. The engine waits as requested."""
         case = prepared(change, sandbox)
 
         with pytest.raises(ThrottledError):
@@ -106,7 +108,7 @@ class WireChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("change", ["create", "create again", "rotate", "handover"])
     def test_a_refused_secret_changes_nothing(self, sandbox: Sandbox, refused_secret: Secret, change: str) -> None:
-        """A password that the system refuses is a refusal, and the account is as it was."""
+        """A password that the system refuses is a refusal, and the account is unchanged."""
         case = _with_secret(prepared(change, sandbox), refused_secret)
 
         with pytest.raises(RefusedError):
@@ -119,7 +121,7 @@ class WireChecks(ListenerFixtures):
     def test_a_lost_answer_is_told_as_it_is(
         self, wired: Sandbox, wire: TcpProxy, change: str, fault: WireFault
     ) -> None:
-        """Whichever message of a call is lost, its class does not lie, and the same request later comes through.
+        """Whichever message of a call is lost, the class of the error is correct, and a repeated request succeeds.
 
         An error that says "nothing was changed" is right about that; one that says "nobody knows" leaves one or the
         other, which the probe then tells; and a receipt is right about the change.
@@ -131,13 +133,15 @@ class WireChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("fault", LOSSES)
     def test_a_probe_whose_answer_is_lost_says_nothing(self, wired: Sandbox, wire: TcpProxy, fault: WireFault) -> None:
-        """A probe that was not answered raises a TransientError, and never makes an answer up."""
+        """A probe without an answer raises a TransientError, and never invents a result."""
         account, secret = wired.opened()
         for answer in _swept_probes(wired, wire, fault, ProbeAccount(account=account, secret=secret)):
             assert answer in {(Presence.ENABLED, True), None}, f"a probe answers {answer} after {fault}"
 
     def test_nothing_is_left_open_after_lost_answers(self, wired: Sandbox, wire: TcpProxy) -> None:
-        """A connection that broke is closed. A bad night of the network must not use up what the process may open."""
+        """A broken connection is closed, so that an unreliable network doesn't exhaust the connections of the
+        process.
+        """
         account, _ = wired.opened()
 
         def lose() -> None:
@@ -151,7 +155,7 @@ class WireChecks(ListenerFixtures):
     def test_no_secret_in_errors_of_a_lost_answer(
         self, wired: Sandbox, wire: TcpProxy, listener: Listener, fault: WireFault
     ) -> None:
-        """What is said of a request that was lost does not quote it. Libraries put it into their exceptions."""
+        """The message about a lost answer doesn't quote the password, which libraries put into their exceptions."""
         for number in range(FEW_REQUESTS):
             request = wired.creating(wired.account(), wired.make_secret())
             with struck(wire, fault, number) as hit:
@@ -161,7 +165,7 @@ class WireChecks(ListenerFixtures):
 
     @pytest.mark.parametrize("change", PLAIN)
     def test_time_outs_end(self, wired: Sandbox, wire: TcpProxy, patience: float, change: str) -> None:
-        """A system that says nothing more does not hold a worker for ever, and afterwards all works again."""
+        """A system that stops answering doesn't block a worker permanently, and works again afterwards."""
         case = prepared(change, wired)
         wire.fail(WireFault.BLACK_HOLE)
 
@@ -174,7 +178,7 @@ class WireChecks(ListenerFixtures):
         wired.expect(case.account, case.after, f"{change} after a silence")
 
     def test_time_outs_end_for_check_and_probe(self, wired: Sandbox, wire: TcpProxy, patience: float) -> None:
-        """Looking at a system that says nothing ends too, and answers nothing."""
+        """A check or probe of a system that doesn't answer ends too, and returns no result."""
         account, secret = wired.opened()
         wire.fail(WireFault.BLACK_HOLE)
 
@@ -185,7 +189,7 @@ class WireChecks(ListenerFixtures):
                 expecting_no_defect(wired.target.check)
 
     def test_a_system_that_comes_back_is_used_again(self, wired: Sandbox, wire: TcpProxy) -> None:
-        """After a restart of the other side the same object works, without a restart of ours."""
+        """After a restart of the system, the same object works without a restart of the program."""
         account, secret = wired.opened()
         wire.fail(WireFault.REFUSE)
         with pytest.raises(TransientError):
