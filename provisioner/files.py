@@ -56,7 +56,7 @@ def reserve(file: Path) -> None:
 
 
 def expect_own_link(file: Path) -> None:
-    """Make sure that a file which a library opens by its name is no link that somebody else may have made.
+    """Check that a file which a library opens by its name is no link that somebody else may have made.
 
     Raises:
 

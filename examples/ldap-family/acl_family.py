@@ -45,6 +45,6 @@ class AclFamily(Family):
         return {self.switch: kept} if kept != entry[self.switch] else {}
 
     def expect_support(self, root: Entry, server: str) -> None:
-        """See that passwords can be set."""
+        """Check that passwords can be set."""
         if PASSWORD_MODIFY.encode() not in root["supportedExtension"]:
             raise MisconfiguredError("{server} cannot set passwords", server=server)

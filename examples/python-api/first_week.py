@@ -1,6 +1,6 @@
 """The first week of an office, without the command line: open, renew with an access request, hand over.
 
-``python first_week.py CONFIGURATION`` prints what became of each step. The configuration of this folder needs no
+``python first_week.py CONFIGURATION`` prints what happened to each step. The configuration of this folder needs no
 server: the directory and the telephone network are files beside it.
 """
 

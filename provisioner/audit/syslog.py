@@ -94,7 +94,7 @@ class Syslog:
 
 
 def severity(event: Mapping[str, Any]) -> Severity:
-    """Return how much attention an event asks for: something failed for good, did not work now, or all is well."""
+    """Return how much attention an event asks for: something failed permanently, did not work now, or all is well."""
     if event.get("state") == OperationState.FAILED:
         return Severity.ERROR
     return Severity.WARNING if event.get("error") or _step_error(event) else Severity.INFORMATIONAL

@@ -63,11 +63,11 @@ class Root(LazyGroup):
 
 
 def _require_text(arguments: Sequence[str]) -> None:
-    """Make sure that what was typed can be stored and shown. Names of files may consist of any bytes.
+    """Check that what was typed can be stored and shown. Names of files may consist of any bytes.
 
     Raises:
 
-        InputError: An argument is no text.
+        InputError: An argument is not text.
     """
     for argument in arguments:
         if argument.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in argument):

@@ -13,7 +13,7 @@ from provisioner.core.model.text import Text
 
 
 def open_standard_streams() -> None:
-    """Make sure that the program can write to its standard streams, whatever they are.
+    """Check that the program can write to its standard streams, whatever they are.
 
     One that it was started without leads nowhere. Its number would otherwise be given to the next file that is opened,
     for example the store, and whatever is written to the number would go there.

@@ -230,7 +230,7 @@ def let_a_month_pass(story: Story) -> Iterator[Proof]:
 
 
 def _look_at_held(story: Story, held: Sequence[Operation]) -> Proof:
-    """See that a run that would close more than the limit allows has closed nothing."""
+    """Check that a run that would close more than the limit allows has closed nothing."""
     story.output.say("  {count} would be closed in one run: more than the limit allows, so it waits.", count=len(held))
     accounts = list(story.stage.app.store.accounts.get_many([operation.login for operation in held]).values())
     inside = set.intersection(*(_who_get_in(story, name, accounts) for name in story.stage.doors))

@@ -49,7 +49,7 @@ def warn_of_unknown(
 
         column: The column.
 
-        known: What is known.
+        known: The stored data.
 
         message: Makes the warning about a value.
 

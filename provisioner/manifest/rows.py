@@ -92,7 +92,7 @@ def _toml_rows(text: str, shape: Shape, findings: Findings) -> Iterator[Row]:
 
 
 def _table_lines(text: str, name: str, count: int) -> list[int | None]:
-    """Return where each table begins. It cannot be told if the tables are written in another way."""
+    """Return where each table begins. It cannot be determined if the tables are written in another way."""
     header = re.compile(rf"\s*\[\[\s*{name}\s*\]\]")
     lines: list[int | None] = [number for number, line in enumerate(text.splitlines(), start=1) if header.match(line)]
     return lines if len(lines) == count else [None] * count

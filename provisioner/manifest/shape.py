@@ -85,7 +85,7 @@ class Row:
 
 
 def tidy(value: str) -> str:
-    """Return a value without outer blanks, with single blanks inside, and with composed letters."""
+    """Return a value without outer spaces, with single spaces inside, and with composed letters."""
     if value.isascii() and value.isalnum():
         return value
     return damage.composed(" ".join(value.split()))

@@ -49,7 +49,7 @@ def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
 
         naming: Knows a login of ours.
 
-        records: What is known.
+        records: The stored data.
 
     Raises:
 
@@ -114,7 +114,7 @@ def _logins(rows: Iterable[Row], naming: Naming, findings: Findings) -> dict[str
 
 
 def _check_known_logins(rows: Iterable[Row], logins: Mapping[str, str], records: Records, findings: Findings) -> None:
-    """See that no account would be renamed, and none taken from another unit."""
+    """Check that no account would be renamed, and none taken from another unit."""
     mine = records.accounts.of_units(logins)
     others = records.accounts.get_many(logins.values())
     for row in rows:
@@ -129,7 +129,7 @@ def _check_known_logins(rows: Iterable[Row], logins: Mapping[str, str], records:
 
 
 def _check_tree(rows: Sequence[Row], in_file: set[str], records: Records, findings: Findings) -> None:
-    """See that every parent is there, and that nothing is above itself.
+    """Check that every parent is there, and that nothing is above itself.
 
     Units that are only known may hang below units of the file, so those above are followed up to the top.
     """

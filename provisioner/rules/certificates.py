@@ -22,7 +22,7 @@ from provisioner.core.model.text import Text
 
 SOURCE = "004 m.12/d"
 
-#: What "good for ever" is in a certificate (RFC 5280, section 4.1.2.5): a day later there is no local time any more.
+#: What "good permanently" is in a certificate (RFC 5280, section 4.1.2.5): a day later there is no local time any more.
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 
 #: How many certificates are looked at at once.

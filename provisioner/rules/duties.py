@@ -12,7 +12,7 @@ from provisioner.core.api.rules import Action, Deadline, Facts, Rule
 from provisioner.core.model import AccountKind, AccountState
 from provisioner.core.model.text import Text
 
-#: Where the duties of a unit are written down: for districts, for schools, and for all others.
+#: Where the duties of a unit are recorded: for districts, for schools, and for all others.
 ARTICLES = {"district": "000 m.6", "school": "000 m.7"}
 ARTICLE_OF_OTHERS = "000 m.5"
 

@@ -43,7 +43,7 @@ class AccessRequests:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         rules: Knows who may do what with a request.
 
@@ -53,7 +53,7 @@ class AccessRequests:
 
         runs: Carries plans out.
 
-        authority: Says who may read personal data.
+        authority: Decides who may read personal data.
 
         record: Writes events into the audit log, and tells the observers.
     """
@@ -105,7 +105,7 @@ class AccessRequests:
 
             scan_sha256: The SHA-256 of the signed paper.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Raises:
 
@@ -113,7 +113,7 @@ class AccessRequests:
 
             DeniedError: The personnel system does not know the requester, or one person would have two parts.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system cannot be used.
         """
         if (kind is OperationKind.HANDOVER) is (recipient is None):
             message = Text("a handover needs the receiver of the account, and other actions must not have one")
@@ -142,7 +142,7 @@ class AccessRequests:
 
             DeniedError: The actor is not the one to decide.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system cannot be used.
         """
         access_request = self.find(request_id)
         paper = scan_sha256 or access_request.scan_sha256
@@ -163,7 +163,7 @@ class AccessRequests:
 
             DeniedError: The actor is not the one to decide.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system cannot be used.
         """
         access_request = self.find(request_id)
         if access_request.state is RequestState.REJECTED and access_request.approver == actor:
@@ -177,9 +177,9 @@ class AccessRequests:
 
             InputError: There is no such request, or nothing to confirm.
 
-            DeniedError: The actor is no officer for the unit, or has a part in the request.
+            DeniedError: The actor is not an officer for the unit, or has a part in the request.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system cannot be used.
         """
         event = self.rules.confirm_mobile(self.find(request_id), actor)
         recipient = event.form.recipient or ""
@@ -207,7 +207,7 @@ class AccessRequests:
 
             NotReadyError: Targets or channels cannot be used now.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system cannot be used.
         """
         access_request = self.find(request_id)
         operation = self._operation_of(access_request)
@@ -375,7 +375,7 @@ def _done_already(access_request: AccessRequest) -> Run:
 
 
 def _require_login(access_request: AccessRequest, plan: Plan) -> None:
-    """Make sure that the account that would be opened is the one that was approved.
+    """Check that the account that would be opened is the one that was approved.
 
     Raises:
 

@@ -21,7 +21,7 @@ def known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[A
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         naming: How logins are written.
 
@@ -48,7 +48,7 @@ def list_accounts(
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         state: Only those in this state.
 
@@ -73,7 +73,7 @@ class Accounts:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         planner: Makes the plans.
     """
@@ -107,7 +107,7 @@ class Accounts:
 
             logins: Logins that units have, or would get.
 
-            initiator: Who asks for it.
+            initiator: Who requests it.
 
         Raises:
 

@@ -56,7 +56,7 @@ class Verification:
 
     #: The place after which it began.
     start: Head
-    #: The last entry up to which everything is as it was written.
+    #: The last entry up to which everything is valid.
     head: Head
     #: What is wrong after that; ``None`` if nothing is.
     finding: ChainFinding | None
@@ -79,7 +79,7 @@ class Verification:
 
     @property
     def count(self) -> int:
-        """How many entries are as they were written."""
+        """How many entries are valid."""
         return self.head.seq - self.start.seq
 
 
@@ -100,7 +100,7 @@ class Anchored:
 
 @attrs.define(eq=False)
 class Export:
-    """The lines of an export, up to the first entry that is not as it was written.
+    """The lines of an export, up to the first entry that is not valid.
 
     Args:
 
@@ -133,7 +133,7 @@ class AuditLog:
 
         store: Has it.
 
-        authority: Tells who is an auditor.
+        authority: Knows who is an auditor.
 
         naming: Knows the domain of logins.
 
@@ -182,7 +182,7 @@ class AuditLog:
 
         Raises:
 
-            DeniedError: The viewer is no auditor.
+            DeniedError: The viewer is not an auditor.
 
             InputError: Several operations have ids that begin so.
         """
@@ -200,7 +200,7 @@ class AuditLog:
         )
 
     def verify(self, *, viewer: str, anchors: Sequence[Head] = (), watch: Watch = _unwatched) -> Verification:
-        """Go along the whole audit log, and find the first entry that is not as it was written.
+        """Go along the whole audit log, and find the first entry that is not valid.
 
         Args:
 
@@ -212,7 +212,7 @@ class AuditLog:
 
         Raises:
 
-            DeniedError: The viewer is no auditor.
+            DeniedError: The viewer is not an auditor.
         """
         reader = self._reader(viewer)
         end = reader.head() or Head()
@@ -230,7 +230,7 @@ class AuditLog:
 
         Raises:
 
-            DeniedError: The viewer is no auditor.
+            DeniedError: The viewer is not an auditor.
 
             InputError: The file cannot be written.
         """
@@ -255,7 +255,7 @@ class AuditLog:
 
         Raises:
 
-            DeniedError: The viewer is no auditor.
+            DeniedError: The viewer is not an auditor.
         """
         start = after or Head(seq=0, hash="")
         return Export(self._reader(viewer).after(start.seq, start.hash or None), line)

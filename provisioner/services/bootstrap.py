@@ -43,7 +43,7 @@ def application(
 
         stop: Set it to stop the work between two steps.
 
-        retry_policy: How patiently targets are tried; the default suits people who wait for a command.
+        retry_policy: How persistently targets are tried; the default suits people who wait for a command.
 
         dry_run: Refuse, at the gateways, every call that would change another system.
 

@@ -37,7 +37,7 @@ class Clearance:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         authority: Says who is the personnel office.
 
@@ -45,7 +45,7 @@ class Clearance:
 
         plugins: Ask everything that may stand in the way.
 
-        retry: How patiently they are asked.
+        retry: How persistently they are asked.
     """
 
     store: Store
@@ -72,7 +72,7 @@ class Clearance:
 
             InputError: Nobody knows the person.
 
-            TargetError: It cannot be told, and that is not a permission.
+            TargetError: It cannot be determined, and that is not a permission.
         """
         self._require_office(person_id, actor)
         blocks = self._blocks(AskClearance(person_id=person_id, passage=passage))
@@ -80,7 +80,7 @@ class Clearance:
         return ClearanceAnswer(blocks=tuple(blocks), remarks=tuple(remarks))
 
     def _require_office(self, person_id: str, actor: str) -> None:
-        """Make sure that the personnel office asks: the one of the person's unit, or of a unit above it.
+        """Check that the personnel office asks: the one of the person's unit, or of a unit above it.
 
         Raises:
 
@@ -101,7 +101,7 @@ class Clearance:
 
             InputError: Nothing does, and nobody knows the person: most likely the id is wrong.
 
-            TargetError: It cannot be told.
+            TargetError: It cannot be determined.
         """
         blocks = self.retry.call(lambda _: self.plugins.clearance_blocks(request))
         if not blocks and not self.people.find_all([request.person_id]):

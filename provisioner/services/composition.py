@@ -44,19 +44,19 @@ class Composition:
 
         config: What is configured.
 
-        store: What is known.
+        store: The stored data.
 
         plugins: The place for the plug-ins, empty.
 
         load: Puts the targets, channels and rule sets there.
 
-        retry: How patiently targets are tried, and what stops the work.
+        retry: How persistently targets are tried, and what stops the work.
 
         now: The clock.
 
         calendar: Knows which targets and channels are in maintenance, as their breakers do.
 
-        journal: Makes events durable and holds the leases; by default, the store.
+        journal: Stores events and holds the leases; by default, the store.
 
         policy: The policy; by default, that of the configuration.
 

@@ -100,7 +100,7 @@ class Contract:
 
             ConfigurationError: pytest is not installed, or something in the configuration is wrong.
 
-            DeniedError: The actor is no administrator.
+            DeniedError: The actor is not an administrator.
 
             InputError: There is no such target or unit, or the file cannot be written.
 
@@ -117,7 +117,7 @@ class Contract:
         return ContractResults(results=results, keeps_accounts="account_delete" not in gateway.hooks)
 
     def _require(self) -> None:
-        """Make sure that there are pytest and the target."""
+        """Check that there are pytest and the target."""
         if find_spec("pytest") is None:
             raise ConfigurationError(
                 "the contract suite needs pytest, which is not installed",
@@ -130,7 +130,7 @@ class Contract:
             raise InputError([Problem(field="target", message=message)])
 
     def _require_administrator(self, actor: str) -> None:
-        """Make sure that accounts may be made that no unit has; where authority is not enforced, no store is needed."""
+        """Check that accounts may be made that no unit has; where authority is not enforced, no store is needed."""
         if self.config.content.authority is not None:
             with open_store(self.config) as store:
                 authority_of(self.config, store).require(actor, {Role.ADMINISTRATOR})
@@ -154,7 +154,7 @@ class Contract:
 
 
 def _require_ready(target: Target) -> None:
-    """See that it works at all before it is judged.
+    """Check that it works at all before it is judged.
 
     Raises:
 

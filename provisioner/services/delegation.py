@@ -43,7 +43,7 @@ def list_roles(store: Store, *, unit: str | None = None, person: str | None = No
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         unit: Only roles that apply to this unit.
 
@@ -74,13 +74,13 @@ def roles_of(store: Store, authority: Authority, person: str) -> PersonRoles:
 
 @attrs.frozen(kw_only=True)
 class Delegation:
-    """Gives roles and takes them away. With ``dry_run``, a method only sees whether it can be done.
+    """Gives roles and takes them away. With ``dry_run``, a method only checks whether it can be done.
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may do it.
+        authority: Decides who may do it.
 
         record: Writes events into the audit log, and tells the observers.
 
@@ -105,11 +105,11 @@ class Delegation:
 
             actor: Who gives it.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Raises:
 
-            DeniedError: The actor is no administrator there, or is one by delegation only.
+            DeniedError: The actor is not an administrator there, or is one by delegation only.
 
             InputError: There is no such unit.
         """
@@ -146,7 +146,7 @@ class Delegation:
 
             actor: Who takes it away.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Returns:
 
@@ -199,7 +199,7 @@ class Delegation:
 
             actor: Who says so.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Raises:
 
@@ -231,7 +231,7 @@ class Delegation:
         return self._granted(held, wanted, actor, dry_run=dry_run)
 
     def _require_delegable(self, role: Role, *, delegator: str, person: str, unit: str | None, actor: str) -> None:
-        """Make sure that a role can be delegated, and that the actor may do it.
+        """Check that a role can be delegated, and that the actor may do it.
 
         Raises:
 

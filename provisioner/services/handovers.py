@@ -37,7 +37,7 @@ def list_handovers(
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         privacy: Says what may be read.
 
@@ -57,7 +57,7 @@ def find_handover(store: Store, privacy: Privacy, operation_id: str, *, whole: b
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         privacy: Says what may be read.
 
@@ -88,9 +88,9 @@ class Handovers:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may do it.
+        authority: Decides who may do it.
 
         accounts: Looks accounts up.
 
@@ -116,13 +116,13 @@ class Handovers:
 
             outgoing: Who hands it over, if that is to be checked.
 
-            initiator: Who asks for it, and why.
+            initiator: Who requests it, and why.
 
         Raises:
 
             InputError: The account is unknown or not open, or somebody else holds it.
 
-            DeniedError: The initiator is no officer for the unit.
+            DeniedError: The initiator is not an officer for the unit.
 
             ConfigurationError: There is no IT unit, or nobody is its custodian.
         """

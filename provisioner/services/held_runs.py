@@ -31,9 +31,9 @@ def held_runs(store: Store, authority: Authority, *, viewer: str) -> list[Waitin
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may read personal data.
+        authority: Decides who may read personal data.
 
         viewer: Who reads the answer. Personal data that this person may not read are masked.
 
@@ -57,7 +57,7 @@ class HeldRuns:
 
         engine: Carries out what is released.
 
-        store: What is known.
+        store: The stored data.
 
         authority: Tells who may do it.
 
@@ -132,7 +132,7 @@ class HeldRuns:
         return find_id(self.store, Named.RUN, given)
 
     def _require_right(self, operations: Iterable[Operation], actor: str) -> None:
-        """Make sure that somebody may take these back: who asked for them, or an officer of their units."""
+        """Check that somebody may take these back: who asked for them, or an officer of their units."""
         logins = [operation.login for operation in operations if operation.actor != actor]
         for unit in sorted({account.unit for account in self.store.accounts.get_many(logins).values()}):
             self.authority.require(actor, {Role.OFFICER}, unit)

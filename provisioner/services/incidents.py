@@ -61,7 +61,7 @@ def find_incident(store: Store, incident_id: str) -> Incident:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         incident_id: Its id, or the first characters of it.
 
@@ -103,9 +103,9 @@ class Incidents:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may do what.
+        authority: Decides who may do what.
 
         naming: How logins are written.
 
@@ -134,7 +134,7 @@ class Incidents:
 
             actor: Who reports it.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Raises:
 
@@ -180,7 +180,7 @@ class Incidents:
 
             actor: Who closes it.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Raises:
 
@@ -196,7 +196,7 @@ class Incidents:
         return self._recorded(IncidentResolved, incident.resolved(text), actor, dry_run=dry_run)
 
     def _require_handler(self, incident: Incident, actor: str) -> None:
-        """Make sure that the actor handles the report: the unit's custodian, or an officer for the unit.
+        """Check that the actor handles the report: the unit's custodian, or an officer for the unit.
 
         Raises:
 

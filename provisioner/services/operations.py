@@ -38,9 +38,9 @@ class Operations:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may read personal data.
+        authority: Decides who may read personal data.
 
         now: The clock.
     """
@@ -103,7 +103,7 @@ class Operations:
 
         Raises:
 
-            InputError: Some are unknown, or failed for good; all of them are named.
+            InputError: Some are unknown, or failed permanently; all of them are named.
         """
         operations = self._known(ids)
         _require_retriable(operations)

@@ -18,11 +18,11 @@ from provisioner.store import Store
 
 
 def require_importer(authority: Authority, actor: str) -> None:
-    """Make sure that somebody may import staff.
+    """Check that somebody may import staff.
 
     Raises:
 
-        DeniedError: The actor is no administrator; the cure says who is.
+        DeniedError: The actor is not an administrator; the cure says who is.
     """
     authority.require(actor, {Role.ADMINISTRATOR})
 
@@ -32,9 +32,9 @@ def changed_persons(store: Store, authority: Authority, persons: Iterable[Person
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may change them.
+        authority: Decides who may change them.
 
         persons: The persons.
 
@@ -59,9 +59,9 @@ class Persons:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may do it.
+        authority: Decides who may do it.
 
         people: Asks the personnel system, and then the store.
 
@@ -82,7 +82,7 @@ class Persons:
 
             actor: Who writes them.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Returns:
 
@@ -114,7 +114,7 @@ class Persons:
 
             InputError: Nobody knows the id.
 
-            TargetError: The personnel system cannot be asked.
+            TargetError: The personnel system cannot be used.
         """
         find = self.people.find_all
         person = Privacy(self.authority, viewer).person(person_id, lambda wanted: find([wanted]).get(wanted))

@@ -63,9 +63,9 @@ class SweepRun:
 
         sweep: The sweep.
 
-        authority: Says who may read personal data.
+        authority: Decides who may read personal data.
 
-        store: What is known.
+        store: The stored data.
     """
 
     _sweep: Sweep
@@ -116,7 +116,7 @@ class Deadlines:
 
         planner: Knows what is protected.
 
-        store: What is known.
+        store: The stored data.
 
         authority: Tells who may confirm a duty.
 
@@ -212,7 +212,7 @@ class Deadlines:
 
             actor: Who confirms it: the holder of the account, or an officer.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Returns:
 
@@ -233,7 +233,7 @@ class Deadlines:
         return account if dry_run else self._confirmed(account, rule_set, actor)
 
     def _require_duty(self, account: Account, rule_set: str) -> None:
-        """Make sure that a rule set has a duty for an account, now or later."""
+        """Check that a rule set has a duty for an account, now or later."""
         [(_, found)] = self._evaluated([account])
         if not any((deadline.action, deadline.rule_set) == (Action.DUTY, rule_set) for deadline in found.deadlines):
             values = {"name": rule_set, "login": account.login}

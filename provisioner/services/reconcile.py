@@ -51,7 +51,7 @@ class Reconcile:
 
         plugins: The targets.
 
-        store: What is known.
+        store: The stored data.
 
         authority: Tells who may read it.
 

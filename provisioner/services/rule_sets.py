@@ -29,7 +29,7 @@ def make_policy(config: LoadedConfiguration, plugins: Plugins, store: Store, now
 
         plugins: The plug-ins that it names, loaded.
 
-        store: What is known.
+        store: The stored data.
 
         now: The time. Rule sets of which nothing is stored are new.
 

@@ -52,7 +52,7 @@ class RunPreview:
 
 @attrs.frozen(kw_only=True)
 class RunSummary:
-    """What became of a run so far."""
+    """What happened to a run so far."""
 
     #: How many operations are in each state.
     states: Mapping[OperationState, int]
@@ -106,7 +106,7 @@ class Run:
             yield operation
 
     def wait(self) -> RunSummary:
-        """Return what became of the run at its end.
+        """Return what happened to the run at its end.
 
         Raises:
 
@@ -118,7 +118,7 @@ class Run:
 
     @property
     def summary(self) -> RunSummary:
-        """What became of the run so far."""
+        """What happened to the run so far."""
         states = Counter(operation.state for operation in self.ended)
         return RunSummary(states=states, unchanged=len(self.unchanged), refused=len(self.refused))
 
@@ -135,9 +135,9 @@ class Runs:
 
         engine: Carries out the operations.
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may read personal data.
+        authority: Decides who may read personal data.
     """
 
     engine: Engine

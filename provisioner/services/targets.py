@@ -81,7 +81,7 @@ def systems(config: LoadedConfiguration, store: Store, now: Clock) -> list[Syste
 
         config: Names them.
 
-        store: What is known.
+        store: The stored data.
 
         now: The clock.
 
@@ -113,7 +113,7 @@ class Targets:
 
         config: Names them.
 
-        store: What is known.
+        store: The stored data.
 
         authority: Tells who may do it.
 
@@ -149,11 +149,11 @@ class Targets:
 
             reason: Why, for the record.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Raises:
 
-            DeniedError: The actor is no administrator.
+            DeniedError: The actor is not an administrator.
 
             InputError: There is no such target or channel, or the time is over.
         """
@@ -172,7 +172,7 @@ class Targets:
 
             actor: Who says so.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Returns:
 
@@ -180,7 +180,7 @@ class Targets:
 
         Raises:
 
-            DeniedError: The actor is no administrator.
+            DeniedError: The actor is not an administrator.
 
             InputError: There is no such target or channel.
         """
@@ -201,7 +201,7 @@ class Targets:
 
             force: Do not check it.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Returns:
 
@@ -209,7 +209,7 @@ class Targets:
 
         Raises:
 
-            DeniedError: The actor is no administrator.
+            DeniedError: The actor is not an administrator.
 
             InputError: There is no such target or channel.
 

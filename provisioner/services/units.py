@@ -41,7 +41,7 @@ def known_units(store: Store, codes: Iterable[str], *, field: str = "code") -> l
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
         codes: The codes.
 
@@ -64,7 +64,7 @@ def known_units(store: Store, codes: Iterable[str], *, field: str = "code") -> l
 
 
 def require_unit(store: Store, code: str | None) -> None:
-    """Make sure that a unit exists, if one is given.
+    """Check that a unit exists, if one is given.
 
     Raises:
 
@@ -96,9 +96,9 @@ def changed_units(store: Store, authority: Authority, units: Iterable[Unit], *, 
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may change them.
+        authority: Decides who may change them.
 
         units: The units.
 
@@ -122,9 +122,9 @@ class Units:
 
     Args:
 
-        store: What is known.
+        store: The stored data.
 
-        authority: Says who may do it.
+        authority: Decides who may do it.
 
         planner: Makes the plans.
 
@@ -148,7 +148,7 @@ class Units:
 
             actor: Who writes them.
 
-            dry_run: Only see whether it can be done.
+            dry_run: Only check whether it can be done.
 
         Returns:
 
@@ -264,7 +264,7 @@ class Units:
 
 
 def _require_closed(accounts: Iterable[Account]) -> None:
-    """Make sure that no unit below one that closes is left open.
+    """Check that no unit below one that closes is left open.
 
     Raises:
 

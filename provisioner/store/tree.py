@@ -34,7 +34,7 @@ def path(code: str) -> Select[Any]:
 
 
 def require_tree(parents: Mapping[str, str | None]) -> None:
-    """Make sure that every unit hangs below a top.
+    """Check that every unit hangs below a top.
 
     Args:
 

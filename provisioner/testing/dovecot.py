@@ -215,7 +215,7 @@ class Dovecot(PrivateServer):
             self._introduce(self.directory)
 
     def _introduce(self, directory: Slapd) -> None:
-        """Write down where the directory is, and how to ask it."""
+        """Record where the directory is, and how to ask it."""
         shutil.copy(directory.ca_file, self.folder / "directory.pem")
         with os.fdopen(os.open(self.folder / "ldap.conf", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
             file.write(

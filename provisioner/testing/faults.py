@@ -65,7 +65,7 @@ from provisioner.core.gateways.plugins import find_entry_point
 class Fault(StrEnum):
     """How a call fails."""
 
-    #: It says no for good.
+    #: It says no permanently.
     REFUSE = "refuse"
     #: It does not like the password.
     REFUSE_SECRET = "refuse_secret"  # noqa: S105 - the name of a fault

@@ -33,7 +33,7 @@ class UnfitServerError(MisconfiguredError):
 
 
 def check_all(settings: LdapSettings, connect: Callable[[str], LdapSession]) -> TargetReport:
-    """See that every server has everything that the changes need.
+    """Check that every server has everything that the changes need.
 
     Args:
 
@@ -78,7 +78,7 @@ def check_all(settings: LdapSettings, connect: Callable[[str], LdapSession]) -> 
 
 
 def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
-    """See that one server has everything that the changes need.
+    """Check that one server has everything that the changes need.
 
     Raises:
 
@@ -112,7 +112,7 @@ def _not_usable(error: TargetError) -> Text:
 
 
 def _expect_switch(session: LdapSession, name: str) -> None:
-    """See that the server can store what closes an account, even if it only copies that from another server."""
+    """Check that the server can store what closes an account, even if it only copies that from another server."""
     if not session.schema().knows(name):
         raise UnfitServerError(
             marked(
@@ -126,7 +126,7 @@ def _expect_switch(session: LdapSession, name: str) -> None:
 
 
 def _expect_different_attributes(session: LdapSession, settings: LdapSettings) -> None:
-    """See that no attribute is configured twice, under two of its names."""
+    """Check that no attribute is configured twice, under two of its names."""
     names: dict[str, str] = {}
     for name in (settings.rdn, *settings.attributes):
         other = names.setdefault(session.schema().attribute(name), name)

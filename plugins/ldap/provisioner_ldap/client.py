@@ -6,7 +6,7 @@ What ldap3 must not do here, and does if it is let:
 - Open a closed connection again for a bind, without TLS. So a connection is never used after it was closed.
 - Follow referrals with our password. So ``auto_referrals`` is off.
 - Verify certificates loosely, or not at all. So it is given sockets wrapped by Python's own strict context.
-- Wait for ever. So both timeouts are always set, and answers are read by our own
+- Wait permanently. So both timeouts are always set, and answers are read by our own
   :class:`~provisioner_ldap.wire.Wire`, which has one deadline for each.
 
 ldap3 also keeps each request, passwords included, on the connection and in its frames. They are dropped unseen.
@@ -290,7 +290,7 @@ class LdapSession:
         return {names_of.get(schema.attribute(name), name): values for name, values in found.items()}
 
     def expect_changes(self, base: str) -> None:
-        """See that the server takes changes, so that what it says is not what was true a while ago.
+        """Check that the server takes changes, so that what it says is not what was true a while ago.
 
         A change that it made shows that, and so does its answer to the renaming of an entry that is not there.
 
@@ -425,7 +425,7 @@ class LdapSession:
         return answer
 
     def _kept(self, answer: LdapResult, attributes: Attributes) -> LdapResult:
-        """See that an entry was written. If a value that it must have is blank, that is about this entry alone."""
+        """Check that an entry was written. If a value that it must have is blank, that is about this entry alone."""
         blank = [name for name, values in attributes.items() if not values]
         if answer.code == results.RESULT_OBJECT_CLASS_VIOLATION and blank:
             raise RefusedError(

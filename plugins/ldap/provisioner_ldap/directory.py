@@ -52,7 +52,7 @@ def utc_now() -> datetime:
 
 @attrs.frozen
 class _Trial:
-    """What became of an attempt to log in."""
+    """What happened to an attempt to log in."""
 
     #: Where.
     server: str
@@ -273,7 +273,7 @@ class Directory:
         return entry
 
     def _expect_ours(self, session: LdapSession, entry: Entry, account: Account) -> None:
-        """See that an entry that was there before us is this account."""
+        """Check that an entry that was there before us is this account."""
         schema = session.schema
         kind = self._family.kind(entry, schema)
         classes = self.settings.object_classes

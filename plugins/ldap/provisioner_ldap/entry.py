@@ -119,7 +119,7 @@ class Entry:
 
 
 def _canonical(value: bytes) -> str:
-    """Return what is the same for all values that a directory takes for one: case, blanks, the marks of a number."""
+    """Return what is the same for all values that a directory takes for one: case, spaces, the marks of a number."""
     text = " ".join(value.decode(errors="replace").casefold().split())
     return re.sub(r"[ -]", "", text) if re.fullmatch(r"\+[\d -]+", text) else text
 

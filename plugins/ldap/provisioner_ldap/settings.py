@@ -143,7 +143,7 @@ class LdapSettings:
                 )
 
     def _verify_service_account(self, place: str) -> None:
-        """See that the service account can log in to every server: by a password, a certificate, or who we are."""
+        """Check that the service account can log in to every server: by a password, a certificate, or who we are."""
         if self.bind_dn and self.bind_password is None:
             raise ConfigurationError("{place}: it must not be empty", place=f"{place}.bind_password")
         remote = [url for url in self.urls if not is_local(url)]

@@ -95,7 +95,7 @@ class Exchange:
     replies: tuple[ReplyRule, ...]
 
     def verify(self, key: str, known: AbstractSet[str]) -> None:
-        """See that the request can be made and its answers understood.
+        """Check that the request can be made and its answers understood.
 
         Args:
 

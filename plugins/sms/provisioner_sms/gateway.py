@@ -63,11 +63,11 @@ class SmsGateway(Protocol):
         """
 
     def probe(self, delivery_id: str, /) -> DeliveryReceipt:
-        """Tell what became of a message; ``UNKNOWN`` if this gateway cannot be asked.
+        """Tell what happened to a message; ``UNKNOWN`` if this gateway cannot be asked.
 
         Raises:
 
-            TransientError: It cannot tell now.
+            TransientError: It cannot answer now.
 
             MisconfiguredError: Our own credentials or settings are wrong.
         """

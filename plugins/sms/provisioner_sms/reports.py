@@ -17,7 +17,7 @@ from provisioner.core.api.errors import MisconfiguredError
 from provisioner.core.api.messages import DeliveryState
 from provisioner.net.http_service import HttpAnswer, HttpCall, HttpService
 
-#: What Kannel's numbers mean. It reports that the operator took a message, and later what became of it.
+#: What Kannel's numbers mean. It reports that the operator took a message, and later what happened to it.
 _STATES = {
     "1": DeliveryState.DELIVERED,
     "2": DeliveryState.REJECTED,

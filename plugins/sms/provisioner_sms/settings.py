@@ -96,7 +96,7 @@ class KannelSettings:
     ca_file: Path | None = None
     #: The bearerbox's status page ``status.xml``, asked whether an operator is connected.
     status_url: str | None = attrs.field(default=None, validator=_is_address)
-    #: Where Kannel reports what became of a message, if something else collects that; ``{id}`` is our message id.
+    #: Where Kannel reports what happened to a message, if something else collects that; ``{id}`` is our message id.
     dlr_url: str | None = attrs.field(default=None, validator=_is_address)
     #: ``HOST:PORT`` on which this process takes the reports itself; port 0 takes a free one.
     dlr_listen: str | None = None
@@ -116,7 +116,7 @@ class JsonSettings:
     """A provider with an HTTP interface that takes JSON."""
 
     send: Exchange
-    #: Asks what became of a message, by our id.
+    #: Asks what happened to a message, by our id.
     probe: Exchange | None = None
     #: A request that sends nothing and shows that the credentials are good.
     check: Exchange | None = None

@@ -171,7 +171,7 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
 
 
 def _tell(output: Output, reports: Iterable[Report]) -> None:
-    """Say what became of notices, and what could not be done."""
+    """Say what happened to notices, and what could not be done."""
     for report in reports:
         if isinstance(report, (Observation, RuleFailure)):
             subject = report.subject if isinstance(report, Observation) else report.login

@@ -1,4 +1,4 @@
-"""Carries plans out, or only shows them, and says what became of every operation."""
+"""Carries plans out, or only shows them, and says what happened to every operation."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def answer(session: Session, app: Application, result: Run | RunPreview) -> Exit
 def follow(
     session: Session, app: Application, run: Run, *, more: Callable[[], Mapping[str, object]] = dict
 ) -> ExitCode:
-    """Wait for the end of a run, and say what became of it.
+    """Wait for the end of a run, and say what happened to it.
 
     Args:
 

@@ -26,7 +26,7 @@ def page(
 
     Raises:
 
-        TargetError: The personnel system cannot be asked.
+        TargetError: The personnel system cannot be used.
     """
     text = session.output.text
     people = dict(find(_parts(access_request)))

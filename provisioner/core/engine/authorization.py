@@ -30,7 +30,7 @@ class Authorization:
     now: Callable[[], datetime]
 
     def require(self, intents: Iterable[Intent], initiator: Initiator) -> None:
-        """Make sure that accounts may be changed as requested.
+        """Check that accounts may be changed as requested.
 
         Raises:
 
@@ -43,7 +43,7 @@ class Authorization:
         )
 
     def require_release(self, operations: Iterable[tuple[Operation, Account, Unit]], actor: str) -> None:
-        """Make sure that a person may release held operations.
+        """Check that a person may release held operations.
 
         Args:
 

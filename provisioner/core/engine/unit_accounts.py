@@ -20,7 +20,7 @@ class UnitAccounts:
 
     Args:
 
-        records: What is known.
+        records: The stored data.
 
         naming: Knows a login of ours.
 

@@ -73,7 +73,7 @@ class AccessRequestRecords(AccessRequestLookup, Protocol):
 
 
 class AccountEndings(TargetStateRecords, Protocol):
-    """Reads what became of accounts."""
+    """Reads what happened to accounts."""
 
     def find(self, *, holder: str, state: AccountState) -> Iterable[Account]:
         """Return the accounts in this state that this person holds."""

@@ -23,7 +23,7 @@ class RequestAuthority:
     _authority: Authority
 
     def require_submittable(self, requester: str, *, recipient: str | None, officer: str | None) -> None:
-        """Make sure that the officer whom a request names has no other part in it.
+        """Check that the officer whom a request names has no other part in it.
 
         Raises:
 
@@ -35,7 +35,7 @@ class RequestAuthority:
             raise DeniedError("{person} cannot be the officer of a request and receive its password", person=officer)
 
     def require_decider(self, access_request: AccessRequest, actor: str, requester: Person) -> str | None:
-        """Make sure that the actor is the requester's supervisor, or acts for this one.
+        """Check that the actor is the requester's supervisor, or acts for this one.
 
         Args:
 
@@ -72,7 +72,7 @@ class RequestAuthority:
         )
 
     def require_no_other_part(self, access_request: AccessRequest, *deciders: str | None) -> None:
-        """Make sure that those who decide on a request neither submitted it nor are to carry it out.
+        """Check that those who decide on a request neither submitted it nor are to carry it out.
 
         Raises:
 
@@ -88,7 +88,7 @@ class RequestAuthority:
                 )
 
     def require_confirmer(self, access_request: AccessRequest, actor: str) -> None:
-        """Make sure that the actor may answer for the recipient's mobile number.
+        """Check that the actor may answer for the recipient's mobile number.
 
         Raises:
 
@@ -102,7 +102,7 @@ class RequestAuthority:
         self._authority.require(actor, {Role.OFFICER}, access_request.unit)
 
     def require_officer(self, access_request: AccessRequest, actor: str) -> None:
-        """Make sure that the actor may carry a request out.
+        """Check that the actor may carry a request out.
 
         Raises:
 

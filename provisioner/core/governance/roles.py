@@ -1,4 +1,4 @@
-"""Roles: what somebody is to a unit, for good or while acting for somebody else (001 ¶4; 003 m.10)."""
+"""Roles: what somebody is to a unit, permanently or while acting for somebody else (001 ¶4; 003 m.10)."""
 
 from __future__ import annotations
 

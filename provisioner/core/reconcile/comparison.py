@@ -30,7 +30,7 @@ class Comparison:
 
         target: The target. It needs ``account_list`` and ``account_probe``.
 
-        inventory: What is known.
+        inventory: The stored data.
 
         retry: Repeats probes that failed.
 

@@ -14,7 +14,7 @@ from provisioner.services.parts import Clock, authority_of, open_store
 
 
 def check_authority(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
-    """See that authority is enforced, and that there are administrators."""
+    """Check that authority is enforced, and that there are administrators."""
     settings = config.content.authority
     cure = Text("name administrators under [authority]")
     if settings is None:

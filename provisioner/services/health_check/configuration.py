@@ -27,7 +27,7 @@ def check_secrets(config: LoadedConfiguration) -> Iterator[CheckResult]:
 
 
 def check_libraries() -> CheckResult:
-    """See that two distributions do not fight over the import name ``passlib``."""
+    """Check that two distributions do not fight over the import name ``passlib``."""
     installed = {distribution.name for distribution in metadata.distributions() if distribution.name}
     if {"passlib", "libpass"} <= installed:
         return CheckResult(
@@ -41,7 +41,7 @@ def check_libraries() -> CheckResult:
 
 
 def check_passwords(plugins: Plugins) -> CheckResult:
-    """See that the requirements of all targets go together."""
+    """Check that the requirements of all targets go together."""
     try:
         maker = PasswordMaker.of(plugins.password_policies())
     except ConfigurationError as error:

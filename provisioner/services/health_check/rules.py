@@ -21,7 +21,7 @@ from provisioner.store import Store
 
 
 def check_rule_sets(config: LoadedConfiguration, plugins: Plugins, now: Clock) -> Iterator[CheckResult]:
-    """See that the rule sets go together and hold for units that are known, and what they watch."""
+    """Check that the rule sets go together and hold for units that are known, and what they watch."""
     if plugins.rule_sets.keys() != config.content.rules.keys():
         return  # it was said already which plug-in did not load
     with suppress(StoreError), open_store(config) as store:  # it was said already if there is none

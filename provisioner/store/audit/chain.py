@@ -89,7 +89,7 @@ class AuditLogWriter:
         )
 
     def store(self) -> None:
-        """Write down what was added."""
+        """Record what was added."""
         if self._rows:
             prepared(_APPEND, self._connection.dialect).run(self._connection, self._rows)
             self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})

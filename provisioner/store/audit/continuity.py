@@ -69,7 +69,7 @@ class Continuity:
     _tail_is_lost: bool = attrs.field(default=False, init=False)
 
     def expect(self, connection: Connection, head: Head) -> None:
-        """Make sure that the audit log is still the one that this process wrote to last.
+        """Check that the audit log is still the one that this process wrote to last.
 
         Args:
 

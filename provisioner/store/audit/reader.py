@@ -60,7 +60,7 @@ class StoredEntry(ChainEntry):
 
     @property
     def flaw(self) -> str:
-        """The first column that is no text, or does not say what the body says."""
+        """The first column that is not text, or does not say what the body says."""
         if self.types != _ALL_TEXT:
             kinds = zip(_COLUMNS, self.types.split(","), strict=True)
             return next(name for name, kind in kinds if kind != "text")

@@ -122,7 +122,7 @@ class ChainVerifier:
     """
 
     _links: Callable[[], Iterable[ChainEntry]]
-    #: The last entry up to which everything is as it was written.
+    #: The last entry up to which everything is valid.
     head: Head = attrs.field(factory=Head)
     _end: Head | None = None
     _anchors: Anchors = attrs.field(factory=lambda: Anchors.of(()))

@@ -83,7 +83,7 @@ class Database:
 
     @contextmanager
     def same_file(self) -> Iterator[None]:
-        """Make sure that the file is there before and after what is done: what is open goes on without it.
+        """Check that the file is there before and after what is done: what is open goes on without it.
 
         Raises:
 
@@ -148,7 +148,7 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Close all connections, for good."""
+        """Close all connections, permanently."""
         self._closed = True
         self.reader.dispose()
         self.writer.dispose()

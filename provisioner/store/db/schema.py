@@ -50,7 +50,7 @@ def create(database: Database) -> None:
 
 
 def check(database: Database) -> None:
-    """Make sure that the tables are those that this program knows.
+    """Check that the tables are those that this program knows.
 
     Raises:
 
@@ -97,7 +97,7 @@ def _upgrade(database: Database) -> None:
 
 
 def require(database: Database) -> None:
-    """Make sure that there is something to open; SQLite would make an empty file.
+    """Check that there is something to open; SQLite would make an empty file.
 
     Raises:
 

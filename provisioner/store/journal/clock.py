@@ -16,7 +16,7 @@ from provisioner.store.db.rows import Change, put
 from provisioner.store.db.tables import accounts, clock, marks, operations, rule_sets, schedule, target_health
 from provisioner.store.db.types import UtcDateTime
 
-#: How often the time is written down at most, while all is as it should be.
+#: How often the time is recorded at most, while all is as it should be.
 INTERVAL = timedelta(minutes=1)
 
 
@@ -33,7 +33,7 @@ class Times:
     _noted_at: datetime | None = attrs.field(default=None, init=False)
 
     def note(self, connection: Connection, time: datetime) -> None:
-        """Write down that the store was used at *time*, unless that was done just before.
+        """Record that the store was used at *time*, unless that was done just before.
 
         Args:
 

@@ -185,7 +185,7 @@ class Leases:
     must agree on the time far better than that.
 
     What is left of a lease is counted by a clock of the process, from a moment *before* the lease was written, and a
-    tenth of its life less. So it has run out for this process before another one can take it.
+    tenth of its life less. So it has expired for this process before another one can take it.
     """
 
     #: The name of this process.
@@ -254,7 +254,7 @@ class Leases:
     def renew(self, connection: Connection) -> Mapping[str, Hold]:
         """Put off the end of what is held, if it is time to, and return what this process then holds.
 
-        A lease that has run out is not renewed, and neither is one that another process has taken.
+        A lease that has expired is not renewed, and neither is one that another process has taken.
         """
         if self.seconds_to_renewal() != 0:
             return self._held

@@ -73,7 +73,7 @@ _Answer = BusyError | LeaseLostError | None
 
 @attrs.define(eq=False)
 class Writer:
-    """Makes events durable, for any number of threads."""
+    """Stores events, for any number of threads."""
 
     _database: Database
     _leases: Leases

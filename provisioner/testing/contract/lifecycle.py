@@ -321,7 +321,7 @@ class LifecycleChecks:
 
 
 def expect_declared(gateway: Gateway, cannot: Collection[str]) -> None:
-    """See that each hook is there, or named as left out, and not both."""
+    """Check that each hook is there, or named as left out, and not both."""
     missing = [hook for hook in gateway.expected if hook not in {*gateway.hooks, *cannot}]
     assert not missing, f"without {', '.join(missing)}; implement it, or name it in 'cannot'"
     there = sorted(gateway.hooks & set(cannot))

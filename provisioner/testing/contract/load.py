@@ -111,7 +111,7 @@ def at_once(function: Callable[[ItemT], object], items: Iterable[ItemT]) -> None
 
 
 def expect_no_growth(work: Callable[[], None]) -> None:
-    """See that threads and open files do not grow in number with the work."""
+    """Check that threads and open files do not grow in number with the work."""
     before = _held()
     for _ in range(ROUNDS):
         work()

@@ -95,7 +95,7 @@ class Postbox(Patient):
             return True
 
     def probe(self, delivery_id: str) -> DeliveryState:
-        """Ask what became of a message."""
+        """Ask what happened to a message."""
         request = ProbeDelivery(delivery_id=delivery_id)
         return self.patiently(lambda: expecting_no_defect(lambda: self.channel.probe(request))).state
 
@@ -110,7 +110,7 @@ class Postbox(Patient):
         return self.inbox(number)
 
     def expect_arrived(self, request: DeliverSecret, after: str) -> None:
-        """See that the password is on the phone, once, where anybody can look."""
+        """Check that the password is on the phone, once, where anybody can look."""
         if self.inbox is not None:
             texts = self.texts(request, expected=1)
             assert len(texts) == 1, f"after {after}: {len(texts)} messages are on the phone"
@@ -118,7 +118,7 @@ class Postbox(Patient):
             assert is_there, f"after {after}: the message does not hold the password as it is"
 
     def expect_nothing(self, request: DeliverSecret | DeliverNotice, after: str) -> None:
-        """See that nothing is on the phone, where anybody can look."""
+        """Check that nothing is on the phone, where anybody can look."""
         if self.inbox is not None:
             count = len(self.texts(request, expected=0))
             assert count == 0, f"after {after}: {count} messages are on the phone"

@@ -265,7 +265,7 @@ class Sandbox(Patient):
         return found
 
     def expect(self, account: Account, situation: Situation, after: str) -> None:
-        """See that everything is as it must be.
+        """Check that everything is as it must be.
 
         Args:
 
@@ -280,17 +280,17 @@ class Sandbox(Patient):
         assert not found, f"after {after}: {'; '.join(found)}"
 
     def expect_open(self, account: Account, secret: Secret, after: str, dead: tuple[Secret, ...] = ()) -> None:
-        """See that an account is open with this password and none of the *dead* ones."""
+        """Check that an account is open with this password and none of the *dead* ones."""
         __tracebackhide__ = True
         self.expect(account, Situation(presence=Presence.ENABLED, secret=secret, dead=dead), after)
 
     def expect_closed(self, account: Account, *dead: Secret, after: str) -> None:
-        """See that an account is there, and that none of these passwords logs in."""
+        """Check that an account is there, and that none of these passwords logs in."""
         __tracebackhide__ = True
         self.expect(account, Situation(presence=Presence.DISABLED, dead=dead), after)
 
     def expect_absent(self, account: Account, *dead: Secret, after: str) -> None:
-        """See that an account is not there, and that none of these passwords logs in."""
+        """Check that an account is not there, and that none of these passwords logs in."""
         __tracebackhide__ = True
         self.expect(account, Situation(presence=Presence.ABSENT, dead=dead), after)
 

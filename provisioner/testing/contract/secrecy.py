@@ -270,7 +270,7 @@ def secrets_of(*secrets: Secret | None) -> tuple[Secret, ...]:
 
 
 def expect_unsaid(secrets: tuple[Secret, ...], place: str, *said: str | None) -> None:
-    """See that none of these secrets is in a text, in whatever spelling. A very short one is in every text."""
+    """Check that none of these secrets is in a text, in whatever spelling. A very short one is in every text."""
     __tracebackhide__ = True  # pytest would show the arguments
     data = "\n".join(text for text in said if text).encode(errors="surrogatepass")
     for secret in secrets:

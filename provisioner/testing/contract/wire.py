@@ -202,7 +202,7 @@ class WireChecks(ListenerFixtures):
 
 @contextmanager
 def in_time(patience: float) -> Iterator[None]:
-    """See that something ends in time, whether it raises or not."""
+    """Check that something ends in time, whether it raises or not."""
     began = time.monotonic()
     try:
         yield
@@ -262,7 +262,7 @@ def _error_of(call: Callable[[], object]) -> TargetError | None:
 
 
 def _expect_true(sandbox: Sandbox, case: Case, error: TargetError | None, after: str) -> None:
-    """See that the account is in a state that this error allows."""
+    """Check that the account is in a state that this error allows."""
     if error is None:
         sandbox.expect(case.account, case.after, after)
     elif not isinstance(error, UnknownOutcomeError):

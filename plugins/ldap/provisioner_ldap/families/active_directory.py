@@ -128,7 +128,7 @@ class ActiveDirectory(Family):
         return next(reversed(entry.texts(STRUCTURAL_CLASS)), "")
 
     def expect_login(self, login: str) -> None:
-        """See that it can be the name of an account for Windows, before the first request.
+        """Check that it can be the name of an account for Windows, before the first request.
 
         Raises:
 

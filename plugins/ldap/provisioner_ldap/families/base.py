@@ -23,7 +23,7 @@ from provisioner_ldap.errors import NOT_ACCEPTED, LdapResult, from_answer
 from provisioner_ldap.names import expect_unmistakable
 from provisioner_ldap.schema import Schema
 
-#: Operational: which class an entry was made with, for good.
+#: Operational: which class an entry was made with, permanently.
 STRUCTURAL_CLASS = "structuralObjectClass"
 
 #: All changes that a receipt may offer to undo.
@@ -161,7 +161,7 @@ class Family(ABC):
         return entry.text(STRUCTURAL_CLASS) or schema().structural(entry.texts(OBJECT_CLASS)) or ""
 
     def expect_login(self, login: str) -> None:
-        """See that an account of this directory can have this login, and is mistaken for no other.
+        """Check that an account of this directory can have this login, and is mistaken for no other.
 
         Raises:
 
@@ -190,7 +190,7 @@ class Family(ABC):
         return True
 
     def expect_support(self, root: Entry, server: str) -> None:  # noqa: B027 - most need nothing special
-        """See that a server offers what the changes need.
+        """Check that a server offers what the changes need.
 
         Raises:
 

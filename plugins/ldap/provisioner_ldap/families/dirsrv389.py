@@ -118,7 +118,7 @@ class Dirsrv389(Family):
         return {PASSWORD: (value,)}
 
     def same_password(self, answer: LdapResult) -> bool:
-        """See that it is in the history, and that no policy error says that it is an older one."""
+        """Check that it is in the history, and that no policy error says that it is an older one."""
         is_refused = answer.code == results.RESULT_CONSTRAINT_VIOLATION
         return is_refused and answer.policy is None and answer.message.strip() == IN_HISTORY
 

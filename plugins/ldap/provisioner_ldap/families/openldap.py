@@ -71,7 +71,7 @@ class OpenLdap(Family):
         return b"OpenLDAProotDSE" in root[OBJECT_CLASS]
 
     def lock(self, entry: Entry, now: datetime) -> str:
-        """See whether now is between the start and the end, and that nobody locked the account for good."""
+        """See whether now is between the start and the end, and that nobody locked the account permanently."""
         start, end = _time(entry, "pwdStartTime"), _time(entry, "pwdEndTime")
         in_force = {
             "pwdAccountLockedTime": LOCKED_FOR_GOOD in entry["pwdAccountLockedTime"],
@@ -90,7 +90,7 @@ class OpenLdap(Family):
         return {name: () for name in self.locks if entry[name]}
 
     def after_password(self, entry: Entry) -> Attributes:
-        """Put a lock for good back, which the directory lifts when a password is set."""
+        """Put a lock permanently back, which the directory lifts when a password is set."""
         return entry.pick(["pwdAccountLockedTime"]) if LOCKED_FOR_GOOD in entry["pwdAccountLockedTime"] else {}
 
     def same_password(self, answer: LdapResult) -> bool:
@@ -107,7 +107,7 @@ class OpenLdap(Family):
         )
 
     def expect_support(self, root: Entry, server: str) -> None:
-        """See that passwords can be set (RFC 3062) and that there is a password policy."""
+        """Check that passwords can be set (RFC 3062) and that there is a password policy."""
         if PASSWORD_MODIFY.encode() not in root["supportedExtension"]:
             raise MisconfiguredError(
                 "{server} cannot set passwords: it has no Password Modify operation (RFC 3062)", server=server

@@ -11,9 +11,9 @@ import attrs
 class PysFault(StrEnum):
     """What the service does instead of a proper answer."""
 
-    #: Refuse for good, with 422 ``refused``. Nothing is changed.
+    #: Refuse permanently, with 422 ``refused``. Nothing is changed.
     REFUSE = "refuse"
-    #: Refuse the password for good, with 422 ``password_refused``. Nothing is changed.
+    #: Refuse the password permanently, with 422 ``password_refused``. Nothing is changed.
     REFUSE_SECRET = "refuse_secret"  # noqa: S105 - the name of a fault
     #: Say that the key may not do this, with 403 ``forbidden``. Nothing is changed.
     FORBID = "forbid"

@@ -3,7 +3,7 @@
 .. code-block:: text
 
     POST   /messages         {"id", "to", "sender", "text"}: takes a message; the same id again changes nothing
-    GET    /messages/ID      {"id", "state"}: what became of it
+    GET    /messages/ID      {"id", "state"}: what happened to it
     GET    /inbox            {"items": [...]}: what all phones received
     GET    /inbox/NUMBER     the same for one phone
     PUT    /_misbehave       {"fault", "calls", "seconds"}: misbehave from now on

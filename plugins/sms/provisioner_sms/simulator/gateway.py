@@ -55,7 +55,7 @@ class SimulatorGateway:
         return self._gateway.probe(delivery_id)
 
     def check(self) -> tuple[str, ...]:
-        """See that the simulator is there and takes our key."""
+        """Check that the simulator is there and takes our key."""
         return self._gateway.check()
 
     def close(self) -> None:
