@@ -12,7 +12,7 @@ import pytest
 from provisioner.cli import output
 from provisioner.core.model import Operation, OperationState
 from provisioner.services.parts import utc_now
-from provisioner.store import Store
+from provisioner.store.operations import StoredOperations
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, Office
 
@@ -97,7 +97,7 @@ class TestList:
             yield from found[:1]
             raise RuntimeError
 
-        monkeypatch.setattr(Store, "find_operations", broken)
+        monkeypatch.setattr(StoredOperations, "find", broken)
         answer = stuck.type("--json", "operation", "list")
 
         assert answer.code == 1

@@ -17,6 +17,7 @@ import shlex
 import unicodedata
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from urllib.parse import quote, quote_plus
 
 #: Shorter derived forms are not searched for: they occur in texts by chance.
@@ -153,7 +154,10 @@ def masked(clear: str, text: str, mask: str) -> str:
     for form, spelled in spellings(clear).items():
         for spelling in sorted(spelled, key=len, reverse=True):
             data = _without(spelling, data, mask.encode(), whole_word=form in _IN_WORDS)
-    return data.decode(errors="surrogatepass")
+    with suppress(UnicodeDecodeError):
+        return data.decode(errors="surrogatepass")
+    # A form ended in the middle of a character; what is left of the character is not worth losing the message.
+    return data.decode(errors="replace")
 
 
 def _without(spelling: bytes, data: bytes, mask: bytes, *, whole_word: bool) -> bytes:

@@ -65,6 +65,7 @@ def test_what_windows_programs_write_is_found(form: str) -> None:
 
 @given(PASSWORDS, st.text(), st.text())
 @example("abcdefg\u0301h", "", "")
+@example("\xa00000000", "", "")
 def test_every_spelling_is_masked_inside_any_text(clear: str, before: str, after: str) -> None:
     for spell in FORMS.values():
         for spelling in spell(clear):
