@@ -34,7 +34,7 @@ def test_what_somebody_changed_is_shown_with_its_cure(office: Office) -> None:
     ]
     missing = answer.json["items"][1]
     assert (missing["unit"], missing["known"], missing["actual"]) == ("ar-ge", "open", "absent")
-    assert "provisioner account close arge46" in missing["cure"]
+    assert "provisioner account rotate arge46" in missing["cure"]
     assert [target["differences"] for target in answer.json["targets"]] == [{"extra": 1}, {"missing": 1}]
 
 

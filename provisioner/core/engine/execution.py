@@ -19,6 +19,7 @@ from provisioner.core.api.errors import (
     ItemMisconfiguredError,
     LeaseLostError,
     MisconfiguredError,
+    MissingError,
     NotAppliedError,
     OmittedError,
     ProvisionerError,
@@ -34,9 +35,10 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.events import Recipient
 from provisioner.core.api.fencing import Lease, fenced
-from provisioner.core.api.kinds import KINDS, KindSpec
+from provisioner.core.api.kinds import HOOKS, KINDS, KindSpec
 from provisioner.core.api.messages import (
     AccountChange,
+    CreateAccount,
     DeliverSecret,
     DeliveryReceipt,
     Presence,
@@ -61,6 +63,9 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.model.secret import Secret
+
+#: The hook by which an open account joins a target on which it is missing.
+JOIN = HOOKS[CreateAccount]
 
 
 @attrs.define(eq=False)
@@ -136,8 +141,21 @@ class Execution:
         if missing:
             raise missing[0]
         for target in able:
-            self._change(target, request, self._proof(target, secret))
+            proof = self._proof(target, secret)
+            try:
+                self._change(target, request, proof)
+            except MissingError:
+                if not self._may_join(target):
+                    raise
+                self._change(target, self.work.joining(secret), proof)
         self._deliver(secret)
+
+    def _may_join(self, target: Target) -> bool:
+        """Whether an open account that is missing on a target is created there, with the password of its renewal.
+
+        The target may have been added after the account was opened, or somebody may have deleted the account there.
+        """
+        return self._spec.renews and not target.lacks(JOIN)
 
     def _shut(self) -> None:
         """Close or delete on every target, also after one has failed: a partial closure is better than none.
@@ -193,7 +211,7 @@ class Execution:
 
     def _apply(self, target: Target, request: AccountChange, proof: Proof) -> None:
         """Make a change on one target, and find out what happened after a lost answer."""
-        position = self._begin(target.name, self._spec.hook)
+        position = self._begin(target.name, HOOKS[type(request)])
         doubtful = False
 
         def attempt(number: int) -> Receipt:
@@ -331,8 +349,13 @@ class Execution:
         except TargetError as error:
             self._log.end(position, Outcome.UNKNOWN, error=error, target_state=TargetState.INCOMPLETE)
             return False
-        self._log.end(position, Outcome.APPLIED, target_state=_STATE_BEFORE[self.work.account.state])
+        self._log.end(position, Outcome.APPLIED, target_state=self._state_before(request))
         return True
+
+    def _state_before(self, request: AccountChange) -> TargetState:
+        """Return the state of the account on a target before a change that was rolled back."""
+        joined = self._spec.renews and isinstance(request, CreateAccount)
+        return TargetState.ABSENT if joined else _STATE_BEFORE[self.work.account.state]
 
     # -- the ends --------------------------------------------------------------------------------------------------
 

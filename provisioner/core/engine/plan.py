@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import AccountChange
+from provisioner.core.api.messages import AccountChange, CreateAccount
 from provisioner.core.api.rules import MetDeadline
 from provisioner.core.model import (
     Account,
@@ -72,6 +72,17 @@ class PlannedOperation:
             "secret": secret,
         }
         return spec.message(**{name: values[name] for name in attrs.fields_dict(spec.message)})
+
+    def joining(self, secret: Secret) -> CreateAccount:
+        """Return the message to a target on which the open account is missing.
+
+        Args:
+
+            secret: The new password.
+        """
+        return CreateAccount(
+            operation_id=self.operation.id, account=self.account, unit=self.unit, holder=self.recipient, secret=secret
+        )
 
     @property
     def begun_before(self) -> bool:

@@ -34,7 +34,7 @@ class DifferenceKind(StrEnum):
 
 _CURES: Mapping[DifferenceKind, Text] = {
     DifferenceKind.MISSING: Text(
-        "find out who removed it; then run 'provisioner account close {login}' and 'provisioner account reopen {login}'"
+        "find out who removed it; 'provisioner account rotate {login}' creates it with a new password"
     ),
     DifferenceKind.EXTRA: Text("find out who created it; import its unit and open it, or remove it from {target}"),
     DifferenceKind.ENABLED: Text("find out who enabled it, and disable it on {target}"),
