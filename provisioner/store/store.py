@@ -26,6 +26,7 @@ from provisioner.store.journal.clock import StoredClock
 from provisioner.store.journal.leases import Leases
 from provisioner.store.journal.owners import new_owner
 from provisioner.store.journal.writer import Writer
+from provisioner.store.last_seen import StoredLastSeen
 from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.marks import StoredMarks
 from provisioner.store.mobile_marks import MobileMarks
@@ -33,7 +34,6 @@ from provisioner.store.operations import StoredOperations
 from provisioner.store.persons import StoredPersons
 from provisioner.store.role_assignments import StoredRoleAssignments
 from provisioner.store.schedule import StoredSchedule
-from provisioner.store.sightings import StoredSightings
 from provisioner.store.units import StoredUnits
 
 #: How long an account stays held when its process stops renewing the lease.
@@ -87,7 +87,7 @@ class Store:
         self.clock = StoredClock(database)
         self.health = StoredHealth(database)
         self.maintenance = StoredMaintenance(database)
-        self.sightings = StoredSightings(database)
+        self.last_seen = StoredLastSeen(database)
         self.ids = StoredIds(database)
         self.audit_log = AuditLogReader(database)
         self._leases = Leases(owner=new_owner(), now=now, ttl=lease_ttl, clock=elapsed)

@@ -19,7 +19,7 @@ from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Account, AccountState
 from provisioner.core.reconcile.differences import Difference, DifferenceKind
-from provisioner.core.reconcile.ports import Inventory, Sighting
+from provisioner.core.reconcile.ports import Inventory, LastSeen
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -91,18 +91,18 @@ class Comparison:
 
     def _duplicates(self, page: Iterable[ListedAccount], known: Mapping[str, Account]) -> Iterator[Difference]:
         """Note that these accounts were seen, and yield those that were listed before under another reference."""
-        seen: dict[str, Sighting] = {}
+        seen: dict[str, LastSeen] = {}
         pairs = []
         for listed in page:
-            sighting = Sighting(login=_login(listed), at=self.now(), run=self._run, reference=listed.reference)
-            pairs.append((seen.get(sighting.login), sighting))
-            seen[sighting.login] = sighting
-        replaced = self.inventory.sightings.note(self.target.name, list(seen.values()))
+            this = LastSeen(login=_login(listed), at=self.now(), run=self._run, reference=listed.reference)
+            pairs.append((seen.get(this.login), this))
+            seen[this.login] = this
+        replaced = self.inventory.last_seen.note(self.target.name, list(seen.values()))
         pairs += [(former, seen[login]) for login, former in replaced.items() if former.run == self._run]
-        for former, sighting in pairs:
-            if former and former.reference != sighting.reference:
-                references = f"{former.reference}, {sighting.reference}"
-                yield self._made(known[sighting.login], DifferenceKind.DUPLICATE, actual=references)
+        for former, this in pairs:
+            if former and former.reference != this.reference:
+                references = f"{former.reference}, {this.reference}"
+                yield self._made(known[this.login], DifferenceKind.DUPLICATE, actual=references)
 
     def _difference(
         self, account: Account, presence: Presence | None, lock: str = "", holder: str | None = None
@@ -129,12 +129,12 @@ class Comparison:
         """Yield a suspected difference if it is there now, and no operation explains it."""
         report = self.retry.call(lambda _: self.target.probe(ProbeAccount(account=account)))
         shown = self._difference(account, report.presence, report.lock, report.attributes.get("holder"))
-        is_settled = not self.inventory.sightings.at_work([account.login], self.started_at)
+        is_settled = not self.inventory.last_seen.at_work([account.login], self.started_at)
         if is_settled and (suspected.kind is DifferenceKind.HOLDER or (shown and shown.kind is suspected.kind)):
             yield suspected
 
     def _missing(self) -> Iterator[Difference]:
-        for account in self.inventory.sightings.unseen(self.target.name, self.started_at):
+        for account in self.inventory.last_seen.unseen(self.target.name, self.started_at):
             if difference := self._difference(account, Presence.ABSENT):
                 yield from self._confirmed(account, difference)
 

@@ -13,7 +13,7 @@ from provisioner.core.model import Account
 
 
 @attrs.frozen(kw_only=True)
-class Sighting:
+class LastSeen:
     """An account that a target listed."""
 
     login: str
@@ -25,11 +25,11 @@ class Sighting:
     reference: str | None = None
 
 
-class Sightings(Protocol):
+class LastSeenRecords(Protocol):
     """Remembers when each known account was last listed by each target."""
 
-    def note(self, target: str, seen: Sequence[Sighting], /) -> Mapping[str, Sighting]:
-        """Store these sightings, and return the ones that they replace, by login.
+    def note(self, target: str, seen: Sequence[LastSeen], /) -> Mapping[str, LastSeen]:
+        """Store when these accounts were seen, and return what that replaces, by login.
 
         Raises:
 
@@ -47,5 +47,5 @@ class Inventory(Records, Protocol):
     """What a comparison reads and writes."""
 
     @property
-    def sightings(self) -> Sightings:
+    def last_seen(self) -> LastSeenRecords:
         """When accounts were last listed."""

@@ -101,8 +101,8 @@ account_targets = Table(
 )
 
 #: When each target last listed each account that is known.
-sightings = Table(
-    "sightings",
+last_seen = Table(
+    "last_seen",
     metadata,
     Column("target", String, primary_key=True),
     Column("login", ForeignKey("accounts.login"), primary_key=True),

@@ -33,11 +33,11 @@ from provisioner.store import (
     access_requests,
     held_runs,
     incidents,
+    last_seen,
     maintenance,
     marks,
     role_assignments,
     schedule,
-    sightings,
 )
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
@@ -95,7 +95,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     **maintenance.CHANGES,
     **held_runs.CHANGES,
     **incidents.CHANGES,
-    **sightings.CHANGES,
+    **last_seen.CHANGES,
 }
 
 

@@ -14,5 +14,5 @@ def test_the_store_satisfies_the_types_of_the_ports(tmp_path: Path) -> None:
     with Store.create(f"sqlite:///{tmp_path}/store.db") as store:
         inventory: Inventory = store
 
-        assert inventory.sightings.note("posta", []) == {}
-        assert list(inventory.sightings.unseen("posta", datetime(2026, 11, 28, tzinfo=UTC))) == []
+        assert inventory.last_seen.note("posta", []) == {}
+        assert list(inventory.last_seen.unseen("posta", datetime(2026, 11, 28, tzinfo=UTC))) == []

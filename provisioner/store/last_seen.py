@@ -11,17 +11,17 @@ from sqlalchemy import bindparam, exists, or_, select
 from provisioner.core.api.events import Event
 from provisioner.core.model import Account, AccountState
 from provisioner.core.reconcile.differences import TargetCompared
-from provisioner.core.reconcile.ports import Sighting
+from provisioner.core.reconcile.ports import LastSeen
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import Change, as_row, put
-from provisioner.store.db.tables import accounts, comparisons, operations, sightings
+from provisioner.store.db.tables import accounts, comparisons, last_seen, operations
 
-_PUT = put(sightings)
-_FORMER = select(sightings).where(
-    sightings.c.target == bindparam("on"), sightings.c.login.in_(bindparam("logins", expanding=True))
+_PUT = put(last_seen)
+_FORMER = select(last_seen).where(
+    last_seen.c.target == bindparam("on"), last_seen.c.login.in_(bindparam("logins", expanding=True))
 )
 _PUT_COMPARISON = put(comparisons)
 
@@ -43,8 +43,8 @@ def _compared(event: TargetCompared) -> Iterable[Change]:
 CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {TargetCompared: _compared}
 
 
-class StoredSightings:
-    """The sightings in one store.
+class StoredLastSeen:
+    """When the accounts of one store were last seen.
 
     Args:
 
@@ -55,8 +55,8 @@ class StoredSightings:
         self._database = database
         self._reader = Reader(database)
 
-    def note(self, target: str, seen: Sequence[Sighting], /) -> Mapping[str, Sighting]:
-        """Store these sightings, and return the ones that they replace, by login.
+    def note(self, target: str, seen: Sequence[LastSeen], /) -> Mapping[str, LastSeen]:
+        """Store when these accounts were seen, and return what that replaces, by login.
 
         Raises:
 
@@ -66,18 +66,18 @@ class StoredSightings:
             return {}
         with self._database.write() as connection:
             former = {
-                row.login: Sighting(login=row.login, at=row.at, run=row.run, reference=row.reference)
-                for logins in chunks(sighting.login for sighting in seen)
+                row.login: LastSeen(login=row.login, at=row.at, run=row.run, reference=row.reference)
+                for logins in chunks(account.login for account in seen)
                 for row in connection.execute(_FORMER, {"on": target, "logins": logins})
             }
-            rows = ({"target": target, **as_row(sighting)} for sighting in seen)
+            rows = ({"target": target, **as_row(account)} for account in seen)
             prepared(_PUT, connection.dialect).run(connection, rows)
         return former
 
     def unseen(self, target: str, since: datetime, /) -> Iterator[Account]:
         """Yield the open accounts that this target hasn't listed since then, by login."""
         listed = exists().where(
-            sightings.c.target == target, sightings.c.login == accounts.c.login, sightings.c.at >= since
+            last_seen.c.target == target, last_seen.c.login == accounts.c.login, last_seen.c.at >= since
         )
         query = select(accounts).where(accounts.c.state == AccountState.OPEN, ~listed)
         for page in self._reader.pages(query, accounts.c.login):

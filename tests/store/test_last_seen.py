@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from provisioner.core.model import AccountState, StepError
 from provisioner.core.reconcile.differences import TargetCompared
-from provisioner.core.reconcile.ports import Sighting
+from provisioner.core.reconcile.ports import LastSeen
 from provisioner.store import Store
 from provisioner.store.db.chunks import CHUNK
 from provisioner.store.db.reader import Reader
@@ -19,36 +19,36 @@ from tests.store.towns import account, logins, plan
 MINUTE = timedelta(minutes=1)
 
 
-def seen(*names: str, at: timedelta = timedelta(0), run: str = "r1") -> list[Sighting]:
-    return [Sighting(login=name, at=NOON + at, run=run) for name in names]
+def seen(*names: str, at: timedelta = timedelta(0), run: str = "r1") -> list[LastSeen]:
+    return [LastSeen(login=name, at=NOON + at, run=run) for name in names]
 
 
 def test_what_is_replaced_is_returned(store: Store, story: type[Story]) -> None:
     plan(store, story, account("a"), account("b"))
     first = seen("a", "b")
 
-    assert store.sightings.note("posta", first) == {}
-    assert store.sightings.note("pys", seen("a")) == {}, "another target is another matter"
-    assert store.sightings.note("posta", seen("a", at=MINUTE, run="r2")) == {"a": first[0]}
+    assert store.last_seen.note("posta", first) == {}
+    assert store.last_seen.note("pys", seen("a")) == {}, "another target is another matter"
+    assert store.last_seen.note("posta", seen("a", at=MINUTE, run="r2")) == {"a": first[0]}
 
 
 def test_more_than_a_statement_takes(store: Store, story: type[Story]) -> None:
     names = [f"a{number:05}" for number in range(CHUNK + 7)]
     plan(store, story, *map(account, names))
-    store.sightings.note("posta", seen(*names))
+    store.last_seen.note("posta", seen(*names))
 
-    assert len(store.sightings.note("posta", seen(*names, at=MINUTE))) == len(names)
+    assert len(store.last_seen.note("posta", seen(*names, at=MINUTE))) == len(names)
 
 
 def test_open_accounts_that_were_not_listed_since_then_are_unseen(store: Store, story: type[Story]) -> None:
     states = {"seen": AccountState.OPEN, "before": AccountState.OPEN, "never": AccountState.OPEN}
     plan(store, story, *(account(name, state=state) for name, state in states.items()))
     plan(store, story, account("closed", state=AccountState.CLOSED))
-    store.sightings.note("posta", seen("before"))
-    store.sightings.note("posta", seen("seen", at=2 * MINUTE))
-    store.sightings.note("pys", seen("never", at=2 * MINUTE))
+    store.last_seen.note("posta", seen("before"))
+    store.last_seen.note("posta", seen("seen", at=2 * MINUTE))
+    store.last_seen.note("pys", seen("never", at=2 * MINUTE))
 
-    assert logins(store.sightings.unseen("posta", NOON + MINUTE)) == ["before", "never"]
+    assert logins(store.last_seen.unseen("posta", NOON + MINUTE)) == ["before", "never"]
 
 
 def test_accounts_with_a_running_or_a_recent_operation_are_at_work(store: Store, story: type[Story]) -> None:
@@ -58,7 +58,7 @@ def test_accounts_with_a_running_or_a_recent_operation_are_at_work(store: Store,
         if login != "planned":
             store.write(tale.started(), tale.finished())
 
-    assert store.sightings.at_work(["planned", "recent", "done", "none"], NOON) == {"planned", "recent"}
+    assert store.last_seen.at_work(["planned", "recent", "done", "none"], NOON) == {"planned", "recent"}
 
 
 def test_the_last_comparison_of_a_target_is_kept(store: Store) -> None:

@@ -14,14 +14,14 @@ depends_on = None
 def upgrade() -> None:
     """Go to this revision."""
     op.create_table(
-        "sightings",
+        "last_seen",
         sa.Column("target", sa.String(), nullable=False),
         sa.Column("login", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("run", sa.String(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["login"], ["accounts.login"], name=op.f("fk_sightings_login_accounts")),
-        sa.PrimaryKeyConstraint("target", "login", name=op.f("pk_sightings")),
+        sa.ForeignKeyConstraint(["login"], ["accounts.login"], name=op.f("fk_last_seen_login_accounts")),
+        sa.PrimaryKeyConstraint("target", "login", name=op.f("pk_last_seen")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -40,4 +40,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Go back to the revision before."""
     op.drop_table("comparisons")
-    op.drop_table("sightings")
+    op.drop_table("last_seen")
