@@ -25,7 +25,7 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TERMS.
 WORDS = re.compile(
     r"\b(?:trails?|logbook|held back|hold(?:s|ing)? back|left alone|passed over|driv(?:e|es|en|ing) on|unwind"
     r"|tak(?:e|es|en|ing) back|who(?:so)?ever|herald|answerable|stand(?:s|ing)?[- ]in for|stand-in|anew|mend(?:s|ed)?"
-    r"|himself|herself)\b",
+    r"|sightings?|himself|herself)\b",
     re.IGNORECASE,
 )
 #: The folders of which the prose is checked.
