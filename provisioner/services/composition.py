@@ -135,7 +135,7 @@ class Composition:
 
     def _recorder(self, authority: Authority) -> Recorder:
         def record(*events: Event) -> None:
-            all_events = [*events, *authority.answerable(events)]
+            all_events = [*events, *authority.accountable(events)]
             self.journal.write(*all_events)
             for event in all_events:
                 self.plugins.observe(event)

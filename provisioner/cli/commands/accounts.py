@@ -83,8 +83,8 @@ def show(session: Session, login: str) -> ExitCode:
 def state_of(account: Account, targets: Mapping[str, TargetState], session: Session) -> str:
     """Return the state of an account; of one that is closed, also where it is not."""
     word = session.output.word
-    shut = {TargetState.CLOSED, TargetState.ABSENT}
-    left = [f"{name}: {word(state)}" for name, state in targets.items() if state not in shut]
+    closed = {TargetState.CLOSED, TargetState.ABSENT}
+    left = [f"{name}: {word(state)}" for name, state in targets.items() if state not in closed]
     if account.state is not AccountState.CLOSED or not left:
         return word(account.state)
     return f"{word(account.state)} ({', '.join(left)})"

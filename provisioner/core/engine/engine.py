@@ -219,11 +219,11 @@ class Engine:
             self.preflight(())
         except NotReadyError as error:
             waiting = list(found)
-            shutting = [planned for planned in waiting if _shuts(planned)]
-            if not shutting:
+            closings = [planned for planned in waiting if _closes(planned)]
+            if not closings:
                 raise
-            others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if not _shuts(planned)]
-            return chain(self._again(shutting), others)
+            others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if not _closes(planned)]
+            return chain(self._again(closings), others)
         return self._again(found)
 
     def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
@@ -392,7 +392,7 @@ def _operations(work: Iterable[PlannedOperation | Operation]) -> list[Operation]
     return [planned.operation if isinstance(planned, PlannedOperation) else planned for planned in work]
 
 
-def _shuts(operation: Operation) -> bool:
+def _closes(operation: Operation) -> bool:
     return KINDS[operation.kind].closes
 
 

@@ -111,7 +111,7 @@ class Execution:
             if self._spec.delivers:
                 self._give_new_secret(self.context.passwords.make())
             else:
-                self._shut()
+                self._close_everywhere()
         except (TargetError, StoppedError) as error:
             return self._stop(error)
         return self._done()
@@ -157,7 +157,7 @@ class Execution:
         """
         return self._spec.renews and not target.lacks(JOIN)
 
-    def _shut(self) -> None:
+    def _close_everywhere(self) -> None:
         """Close or delete on every target, also after one has failed: a partial closure is better than none.
 
         Failing targets come last, so that their timeouts don't delay the others.

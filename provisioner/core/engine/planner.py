@@ -49,7 +49,7 @@ from provisioner.core.model import (
 from provisioner.core.model.text import Text, marked
 
 #: The states of an account on a target where a log-in is verified to be impossible.
-_SHUT = frozenset({TargetState.CLOSED, TargetState.ABSENT})
+_CLOSED_STATES = frozenset({TargetState.CLOSED, TargetState.ABSENT})
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -369,7 +369,7 @@ class Planner:
         return {
             login
             for login, states in self.records.accounts.all_target_states(logins).items()
-            if any(state not in _SHUT for name, state in states.items() if name in closers)
+            if any(state not in _CLOSED_STATES for name, state in states.items() if name in closers)
         }
 
     def _missing(self, kind: OperationKind) -> UnsupportedError | None:

@@ -203,7 +203,7 @@ class Authority:
                     people=self.named(able),
                 )
 
-    def answerable(self, events: Iterable[Event]) -> list[Event]:
+    def accountable(self, events: Iterable[Event]) -> list[Event]:
         """Return an additional event for each operation among *events* that a delegate requested."""
         found: list[Event] = []
         delegated: dict[str, bool] = {}

@@ -297,9 +297,9 @@ class RequestService:
     ) -> RequestEventT:
         if access_request.state is not RequestState.SUBMITTED:
             raise _wrong_state(access_request)
-        answerable = self._require_decider(access_request, actor)
-        self.authority.require_no_other_part(access_request, actor, answerable)
-        decided = access_request.changed(approver=actor, approver_for=answerable, decided_at=self.now(), **changes)
+        accountable = self._require_decider(access_request, actor)
+        self.authority.require_no_other_part(access_request, actor, accountable)
+        decided = access_request.changed(approver=actor, approver_for=accountable, decided_at=self.now(), **changes)
         return self._event(make, actor, decided)
 
     def _require_decider(self, access_request: AccessRequest, actor: str) -> str | None:

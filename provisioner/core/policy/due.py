@@ -24,7 +24,7 @@ class DueAction:
     #: The due rotation. It is tried first, because it makes a closure unnecessary.
     rotate: Deadline | None = None
     #: The due closure or deletion.
-    shut: Deadline | None = None
+    closure: Deadline | None = None
     #: The due reminders of duties.
     duties: tuple[Deadline, ...] = ()
     #: The due warnings of the holder, unless the rotation succeeds. With a due closure, they are the last warning: the
@@ -51,20 +51,20 @@ class DueAction:
         """
         due = [deadline for deadline in deadlines if deadline.at <= now]
         rotate = next((deadline for deadline in due if deadline.action is Action.ROTATE), None)
-        shut = next(
+        closure = next(
             (deadline for deadline in due if (kind := KIND_OF_ACTION.get(deadline.action)) and KINDS[kind].closes), None
         )
-        unannounced = shut is not None and _is_unannounced(shut, due, account, marks)
-        if shut and unannounced and now < shut.at + LAST_CALL:
-            shut = None
+        unannounced = closure is not None and _is_unannounced(closure, due, account, marks)
+        if closure and unannounced and now < closure.at + LAST_CALL:
+            closure = None
         return cls(
             account=account,
             unit=unit,
             rotate=rotate,
-            shut=shut,
+            closure=closure,
             duties=latest(deadline for deadline in due if deadline.action is Action.DUTY),
             warnings=()
-            if shut and not unannounced
+            if closure and not unannounced
             else latest(deadline for deadline in due if deadline.action is Action.WARN),
         )
 

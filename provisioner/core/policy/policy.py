@@ -20,7 +20,7 @@ from provisioner.core.policy.evaluation import Evaluation, RuleFailure, clash_of
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: How specific a scope is for a unit; the larger value is more specific.
-_Closeness = tuple[int, bool]
+_Specificity = tuple[int, bool]
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +32,7 @@ class Scope:
     #: The codes of the units at the top of the subtrees; everywhere if empty.
     under: frozenset[str] = frozenset()
 
-    def closeness(self, kind: str, path: Sequence[str]) -> _Closeness | None:
+    def specificity(self, kind: str, path: Sequence[str]) -> _Specificity | None:
         """Return how specific the scope is for a unit; ``None`` if it doesn't apply there.
 
         Args:
@@ -172,16 +172,16 @@ class Policy:
         return (unit.code, *self.path_of(unit.parent)) if unit.parent else (unit.code,)
 
     def _rules_for(self, kind: str, path: Sequence[str]) -> list[tuple[RuleSet, Rule]]:
-        closest: dict[type[Rule], tuple[_Closeness, RuleSet, Rule]] = {}
+        most_specific: dict[type[Rule], tuple[_Specificity, RuleSet, Rule]] = {}
         for rule_set in self.rule_sets:
-            closeness = rule_set.scope.closeness(kind, path)
-            if closeness is None:
+            specificity = rule_set.scope.specificity(kind, path)
+            if specificity is None:
                 continue
             for rule in rule_set.rules:
-                known = closest.get(type(rule))
-                if known is None or known[0] < closeness:
-                    closest[type(rule)] = (closeness, rule_set, rule)
-        return [(rule_set, rule) for _, rule_set, rule in closest.values()]
+                known = most_specific.get(type(rule))
+                if known is None or known[0] < specificity:
+                    most_specific[type(rule)] = (specificity, rule_set, rule)
+        return [(rule_set, rule) for _, rule_set, rule in most_specific.values()]
 
     def password_life(self, now: datetime) -> timedelta | None:
         """Return how long a password that is set now is valid at most, if a rule ends that.
@@ -225,9 +225,9 @@ class Policy:
                 )
 
     def _require_one_to_be_closer(self, one: RuleSet, other: RuleSet, kind: str, path: Sequence[str]) -> None:
-        closeness = one.scope.closeness(kind, path)
+        specificity = one.scope.specificity(kind, path)
         same = {type(rule) for rule in one.rules} & {type(rule) for rule in other.rules}
-        if same and closeness is not None and closeness == other.scope.closeness(kind, path):
+        if same and specificity is not None and specificity == other.scope.specificity(kind, path):
             raise ConfigurationError(
                 "rule sets {one} and {other} are equally specific for the same accounts",
                 cure="remove one, or narrow it with kinds or under",

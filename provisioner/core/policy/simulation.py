@@ -110,7 +110,7 @@ class Simulation:
         for login in due:
             life = self._lives[login]
             demand = DueAction.at(now, life.account, life.unit, self._deadlines(life), life.marks.values())
-            change = demand.rotate or (None if demand.warnings else demand.shut)
+            change = demand.rotate or (None if demand.warnings else demand.closure)
             for deadline in (*demand.duties, *([change] if change else demand.warnings)):
                 if self.may(life.account, life.unit, deadline.action):
                     self._live(life, deadline, now)

@@ -93,13 +93,13 @@ class Sweep:
         self.reschedule()
         yield from self._trying(self._left())
         yield from self._trying(self._watch())
-        shut: list[DueAction] = []
+        closures: list[DueAction] = []
         for page in _pages(_each_once(self.agenda.schedule.due(self._now()))):
             if self.is_stopped:
                 return
-            yield from self._on_page(page, shut)
-        yield from self._trying(self._close(shut))
-        self.plan_ahead([demand.account for demand in shut])
+            yield from self._on_page(page, closures)
+        yield from self._trying(self._close(closures))
+        self.plan_ahead([demand.account for demand in closures])
         if self._failures:
             raise self._failures[0]
 
@@ -197,7 +197,7 @@ class Sweep:
         unit = self.agenda.units.get_many([code]).get(code) if code else None
         return unit.custodian if unit else None
 
-    def _on_page(self, accounts: Sequence[Account], shut: list[DueAction]) -> Iterator[Swept]:
+    def _on_page(self, accounts: Sequence[Account], closures: list[DueAction]) -> Iterator[Swept]:
         """Carry out the due actions on these accounts, and collect the accounts to close."""
         waiting = self._waiting(accounts)
         yield from (operation for operation in waiting.values() if operation.id not in self._driven_on)
@@ -213,13 +213,15 @@ class Sweep:
                 settled.add(item.login)
             yield item
         left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
-        last_calls, unreachable = {demand.account.login for demand in left if demand.shut and demand.warnings}, set()
+        last_calls, unreachable = {demand.account.login for demand in left if demand.closure and demand.warnings}, set()
         for notice in self._trying(self._tell(left, lambda item: item.warnings)):
             if notice.error is not None and notice.tried:
                 unreachable.add(notice.login)
             if notice.login not in last_calls & unreachable:  # for these, the closure is reported
                 yield notice
-        shut += [demand for demand in left if demand.shut and demand.account.login not in last_calls - unreachable]
+        closures += [
+            demand for demand in left if demand.closure and demand.account.login not in last_calls - unreachable
+        ]
         self.plan_ahead(accounts)
 
     def _close(self, demands: Sequence[DueAction]) -> Iterator[Swept]:
@@ -231,9 +233,9 @@ class Sweep:
         held = {login: one for login, one in unended.items() if one.state is OperationState.STAGED}
         yield from held.values()
         due = {
-            demand.account.login: (demand, demand.shut)
+            demand.account.login: (demand, demand.closure)
             for demand in demands
-            if demand.shut and demand.account.login not in held
+            if demand.closure and demand.account.login not in held
         }
         yield from self._change(due)
 

@@ -79,8 +79,8 @@ def _rotate(sandbox: Sandbox) -> Case:
 
 def _rotate_closed(sandbox: Sandbox) -> Case:
     (account, old), new = sandbox.closed(), sandbox.make_secret()
-    shut = Situation(presence=Presence.DISABLED, dead=(old, new))
-    return Case(account=account, request=sandbox.rotating(account, new), before=shut, after=shut)
+    disabled = Situation(presence=Presence.DISABLED, dead=(old, new))
+    return Case(account=account, request=sandbox.rotating(account, new), before=disabled, after=disabled)
 
 
 def _hand_over(sandbox: Sandbox) -> Case:

@@ -74,11 +74,11 @@ class TestGuard:
 
     def test_counts_what_was_closed_before_among_those_that_were_open(self) -> None:
         """Otherwise ten runs of 5 % would close 40 % of what was there before the limit is met."""
-        assert guard(open_=85, shut=15).excess(closings(5)) is None
-        assert guard(open_=85, shut=15).excess(closings(6)) == Share(target=IN_TOTAL, affected=21, out_of=100)
+        assert guard(open_=85, closed=15).excess(closings(5)) is None
+        assert guard(open_=85, closed=15).excess(closings(6)) == Share(target=IN_TOTAL, affected=21, out_of=100)
 
     def test_goes_on_below_ten_if_there_were_as_many_when_the_window_began(self) -> None:
-        assert guard(open_=8, shut=2).excess(closings(1)) is not None
+        assert guard(open_=8, closed=2).excess(closings(1)) is not None
 
     def test_counts_deletions(self) -> None:
         work = [made(OperationKind.DELETE, AccountState.CLOSED, n) for n in range(21)]
@@ -123,14 +123,14 @@ class Counted:
     """A census that knows numbers only."""
 
     open_: int
-    shut: int = 0
+    closed: int = 0
     on: Mapping[str, int] = attrs.field(factory=dict)
     there: Mapping[str, Mapping[str, TargetState]] = attrs.field(factory=dict)
     asked: list[int] = attrs.field(factory=list)
 
     def closed_since(self, since: datetime, /) -> Mapping[str, Closings]:
         assert since == NOW - timedelta(hours=24)
-        return {IN_TOTAL: Closings(accounts=self.shut, gone=self.shut)}
+        return {IN_TOTAL: Closings(accounts=self.closed, gone=self.closed)}
 
     def count_open(self, target: str, at_most: int, /) -> int:
         self.asked.append(at_most)
@@ -143,12 +143,12 @@ class Counted:
 def guard(
     *,
     open_: int,
-    shut: int = 0,
+    closed: int = 0,
     on: Mapping[str, int] | None = None,
     there: Mapping[str, Mapping[str, TargetState]] | None = None,
     limit: MassChangeLimit | None = None,
 ) -> Guard:
-    census = Counted(open_, shut, on or {}, there or {})
+    census = Counted(open_, closed, on or {}, there or {})
     return Guard(limit=limit or MassChangeLimit(), census=census, accounts=census, now=lambda: NOW)
 
 

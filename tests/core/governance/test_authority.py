@@ -434,7 +434,7 @@ class TestDelegation:
 
     @pytest.mark.usefixtures("delegation")
     def test_is_recorded_with_each_operation(self, authority: Authority) -> None:
-        events = authority.answerable([planned("deputy"), planned("officer"), planned("policy:x")])
+        events = authority.accountable([planned("deputy"), planned("officer"), planned("policy:x")])
 
         assert events == [
             ActedForAnother(at=NOW, actor="deputy", login="715959", operation_id="o1", delegator="officer")
@@ -444,7 +444,7 @@ class TestDelegation:
         """An officer who rotates without a form does so as somebody's administrator."""
         known.grants.append(role("officer", Role.ADMINISTRATOR, delegator="admin", ends_at=NOW + DAY))
 
-        events = authority.answerable([planned("officer", OperationKind.ROTATE), planned("officer")])
+        events = authority.accountable([planned("officer", OperationKind.ROTATE), planned("officer")])
 
         assert [event.delegator for event in events if isinstance(event, ActedForAnother)] == ["admin"]
 

@@ -139,14 +139,14 @@ class TestSubmission:
 
 
 class TestDecision:
-    @pytest.mark.parametrize(("actor", "answerable"), [("boss", None), ("deputy", "boss")])
-    def test_is_the_supervisors_or_a_stand_ins(self, desk: Desk, actor: str, answerable: str | None) -> None:
+    @pytest.mark.parametrize(("actor", "accountable"), [("boss", None), ("deputy", "boss")])
+    def test_is_the_supervisors_or_a_stand_ins(self, desk: Desk, actor: str, accountable: str | None) -> None:
         access_request = desk.service.approve(desk.submitted(), actor).form
 
         assert (access_request.state, access_request.approver, access_request.approver_for) == (
             RequestState.APPROVED,
             actor,
-            answerable,
+            accountable,
         )
 
     @pytest.mark.parametrize("actor", ["asks", "head", "officer", "admin", "helper"])

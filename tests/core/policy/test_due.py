@@ -37,14 +37,14 @@ def due(deadlines: Iterable[Deadline], marks: Iterable[MetDeadline] = (), accoun
 def test_nothing_is_due_before_its_time() -> None:
     found = due([deadline(action, 1 / 1440) for action in Action])
 
-    assert (found.rotate, found.shut, found.duties, found.warnings) == (None, None, (), ())
+    assert (found.rotate, found.closure, found.duties, found.warnings) == (None, None, (), ())
 
 
 def test_what_is_due_is_told_apart() -> None:
     rotate, close, duty = deadline(Action.ROTATE, 0), deadline(Action.CLOSE, -1), deadline(Action.DUTY, -2)
     found = due([rotate, close, duty])
 
-    assert (found.rotate, found.shut, found.duties) == (rotate, close, (duty,))
+    assert (found.rotate, found.closure, found.duties) == (rotate, close, (duty,))
 
 
 @pytest.mark.parametrize(("over", "closes"), [(LAST_CALL - DAY, False), (LAST_CALL, True)])
@@ -52,27 +52,27 @@ def test_a_closing_that_nobody_announced_is_put_off_for_a_week(over: timedelta, 
     warning = deadline(Action.WARN, -20)
     found = due([warning, deadline(Action.CLOSE, -over / DAY)])
 
-    assert (found.shut is not None) is closes
+    assert (found.closure is not None) is closes
     assert found.warnings == (warning,)
 
 
 def test_a_closing_that_was_announced_is_carried_out_without_another_warning() -> None:
     found = due([deadline(Action.WARN, -2), deadline(Action.CLOSE, -1)], [warned(-2)])
 
-    assert found.shut
+    assert found.closure
     assert found.warnings == ()
 
 
 @pytest.mark.parametrize("mark", [warned(-31), warned(-2, "another")])
 def test_a_warning_of_another_matter_announces_nothing(mark: MetDeadline) -> None:
     """It was for the password before, or came from another rule set."""
-    assert due([deadline(Action.WARN, -2), deadline(Action.CLOSE, -1)], [mark]).shut is None
+    assert due([deadline(Action.WARN, -2), deadline(Action.CLOSE, -1)], [mark]).closure is None
 
 
 def test_an_account_whose_password_has_no_date_is_announced_by_any_warning() -> None:
     unknown = attrs.evolve(ACCOUNT, password_changed_at=None)
 
-    assert due([deadline(Action.WARN, -2), deadline(Action.CLOSE, -1)], [warned(-400)], unknown).shut
+    assert due([deadline(Action.WARN, -2), deadline(Action.CLOSE, -1)], [warned(-400)], unknown).closure
 
 
 def test_only_the_last_warning_of_a_kind_is_told() -> None:
