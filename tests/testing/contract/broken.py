@@ -125,7 +125,12 @@ class CreateLeavesHalfAnAccount(Reference):
         return super().create(request)
 
 
-@turns_red(*CLOSED, "delete_leaves_nothing", "reopening_keeps_what_others_gave")
+@turns_red(
+    *CLOSED,
+    "delete_leaves_nothing",
+    "list_has_every_account_with_its_state",
+    "reopening_keeps_what_others_gave",
+)
 class CloseDeletes(Reference):
     def close(self, request: CloseAccount) -> Receipt:
         receipt = super().close(request)
@@ -133,7 +138,7 @@ class CloseDeletes(Reference):
         return receipt
 
 
-@turns_red(*CLOSED, "close_ends_open_sessions_as_it_is_declared")
+@turns_red(*CLOSED, "close_ends_open_sessions_as_it_is_declared", "list_has_every_account_with_its_state")
 class CloseDoesNothing(Reference):
     def close(self, request: CloseAccount) -> Receipt:
         entry = self.entries.get(request.account.login)
@@ -295,7 +300,7 @@ class HandoverReopens(Reference):
         return receipt
 
 
-@turns_red("delete_leaves_nothing", "delete_twice_is_unchanged")
+@turns_red("delete_leaves_nothing", "delete_twice_is_unchanged", "list_has_no_account_that_does_not_exist")
 class DeleteOnlyCloses(Reference):
     def delete(self, request: DeleteAccount) -> Receipt:
         entry = self.entries.get(request.account.login)
@@ -485,6 +490,8 @@ class RaisesWhatIsNoTargetError(Reference):
     "delete_twice_is_unchanged",
     "handover_does_not_open_a_closed_account",
     "hostile_logins_reach_no_other_account",
+    "list_has_every_account_with_its_state",
+    "list_has_no_account_that_does_not_exist",
     "many_accounts_at_once",
     "no_secret_in_receipts_and_logs",
     "prints_nothing",
