@@ -31,7 +31,7 @@ def test_anchor_is_read_as_people_type_it(text: str) -> None:
     "text", ["", "12", "12:", f"12:{HEAD.hash[1:]}", f"12:{HEAD.hash}0", f"-1:{HEAD.hash}", f"012:{HEAD.hash}", "x:y"]
 )
 def test_what_is_no_anchor_is_not_taken_for_one(text: str) -> None:
-    with pytest.raises(ValueError, match="it is not an anchor"):
+    with pytest.raises(ValueError, match="this is no anchor"):
         parse_anchor(text)
 
 

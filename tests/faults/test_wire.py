@@ -51,7 +51,7 @@ CREATE, ROTATE, HANDOVER, CLOSE = (
     OperationKind.CLOSE,
 )
 #: How long one request may take, in seconds, and what a call may take on top of that to notice it.
-TIMEOUT, SLACK = 1, 1
+TIMEOUT, SLACK = 1, 5
 RETRIES = RetryPolicy(
     attempts=2,
     first_wait=timedelta(milliseconds=1),

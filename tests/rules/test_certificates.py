@@ -110,7 +110,7 @@ class TestFiles:
         [observation] = see(Certificates(files=(file,), tell="1001"))
 
         assert (observation.subject, observation.tell, observation.error) == (f"certificate:{file}", "1001", None)
-        assert str(observation.message) == "good until 02.03.2026"
+        assert str(observation.message) == "valid until 02.03.2026"
         assert [UNTIL - deadline.at for deadline in observation.deadlines] == [
             timedelta(days=days) for days in (30, 14, 7, 1, 0)
         ]
@@ -145,7 +145,7 @@ class TestFiles:
 
         [forever, good] = see(Certificates(files=(endless, issue("good.pem", UNTIL))))
 
-        assert str(forever.message) == "good until 31.12.9999"
+        assert str(forever.message) == "valid until 31.12.9999"
         assert (forever.error, good.error) == (None, None)
 
     @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"])

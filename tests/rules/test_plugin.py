@@ -200,7 +200,7 @@ class TestApplication:
 
         with application(config) as app:
             app.store.units.save([province, district, *schools])
-            monkeypatch.setattr(app.store.units.get_many, "get_many", _noting(app.store.units.get_many, read))
+            monkeypatch.setattr(app.store.units, "get_many", _noting(app.store.units.get_many, read))
             found = make_policy(config, app.plugins, app.store, utc_now())
             for school in schools:
                 found.deadlines(samples.ACCOUNT, school, [])
@@ -217,7 +217,7 @@ class TestApplication:
                 "a": Unit(code="a", name="A", kind="x", parent="b"),
                 "b": Unit(code="b", name="B", kind="x", parent="a"),
             }
-            monkeypatch.setattr(app.store, "units", lambda codes: {code: circle[code] for code in codes})
+            monkeypatch.setattr(app.store.units, "get_many", lambda codes: {code: circle[code] for code in codes})
 
             assert make_policy(config, app.plugins, app.store, utc_now()).path_of("a") == ["a", "b"]
 

@@ -32,7 +32,8 @@ def tell_preview(session: Session, previews: Iterable[Preview]) -> None:
             _tell(session, preview.target, change)
         if preview.error:
             why = session.output.said(preview.error.text)
-            session.output.say("{target} cannot show what would change: {why}", target=preview.target, why=why)
+            said = session.output.text("{target} cannot show what would change: {why}", target=preview.target, why=why)
+            session.output.line(f"  {said}")
 
 
 def _tell(session: Session, target: str, change: AttributeChange) -> None:

@@ -116,9 +116,9 @@ def test_a_closing_needs_no_recipient() -> None:
 def test_a_stuck_operation_is_named_with_who_cannot_receive_its_password() -> None:
     wanted = operation(OperationKind.ROTATE)
 
-    assert "has not ended" in str(nobody_to_receive(wanted, operation(OperationKind.HANDOVER)).reason)
+    assert "is not finished" in str(nobody_to_receive(wanted, operation(OperationKind.HANDOVER)).reason)
     assert "is unknown" in str(nobody_to_receive(wanted, None).reason)
-    assert "nobody holds it" in str(nobody_to_receive(attrs.evolve(wanted, holder=None), None).reason)
+    assert "it has no holder" in str(nobody_to_receive(attrs.evolve(wanted, holder=None), None).reason)
 
 
 def test_what_is_held_is_not_under_way() -> None:

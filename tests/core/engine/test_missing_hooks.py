@@ -253,7 +253,7 @@ class TestDeclared:
     def test_a_hook_that_is_there_cannot_be_declared(self, plugins: Plugins) -> None:
         plugins.cannot["posta"] = ["account_close"]
 
-        with pytest.raises(PluginError, match="without account_close") as caught:
+        with pytest.raises(PluginError, match="'cannot' lists account_close") as caught:
             plugins.add_target("posta", MemoryTarget(), ORIGIN)
         assert "[targets.posta]" in str(caught.value.cure)
 
@@ -296,7 +296,7 @@ class TestForgottenMark:
             def account_close(self, request: object) -> None:  # type: ignore[override]
                 """Seems to close."""
 
-        with pytest.raises(PluginError, match="account_close, which is no hook") as caught:
+        with pytest.raises(PluginError, match="account_close, which is not marked as a hook") as caught:
             plugins.add_target("posta", Forgetful(), ORIGIN)
         assert "@hookimpl" in str(caught.value.cure)
 

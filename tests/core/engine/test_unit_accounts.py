@@ -52,7 +52,7 @@ def test_a_new_account_is_named_by_the_list_before_the_plug_in(accounts: UnitAcc
 @pytest.mark.parametrize(
     ("units", "message"),
     [
-        ([attrs.evolve(OFFICE, login="iki kelime")], "iki kelime is not a login of ours"),
+        ([attrs.evolve(OFFICE, login="iki kelime")], "iki kelime is not a valid login"),
         ([attrs.evolve(OFFICE, code="x")], "no login can be chosen: the plug-in has no name for it"),
         ([attrs.evolve(OFFICE, login="temelegitim46")], "temelegitim46 belongs to another unit too"),
         ([OFFICE, attrs.evolve(OFFICE, code="n", login="46-huk")], "46-huk belongs to another unit too"),

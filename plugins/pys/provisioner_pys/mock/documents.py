@@ -28,6 +28,7 @@ SCALARS: Mapping[Any, Schema] = {
 
 JSON_TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
+    "array": (list, tuple),
     "string": (str,),
     "boolean": (bool,),
     "integer": (int,),
@@ -219,6 +220,8 @@ def violations(value: object, schema: Schema, place: str = "document") -> list[s
         return [place]
     if isinstance(value, dict):
         return _violations_of_object(value, schema, place)
+    if isinstance(value, list):
+        return [problem for item in value for problem in violations(item, schema["items"], place)]
     return []
 
 
