@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
 
@@ -17,9 +17,11 @@ from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Account, AccountState, TargetState, Unit
 from provisioner.core.model.text import Text
-from provisioner.manifest import Manifest
 from provisioner.services.runs import Run, RunPreview, Runs
 from provisioner.store import Store
+
+if TYPE_CHECKING:
+    from provisioner.manifest import Manifest
 
 #: The states of accounts that keep a unit open.
 _OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})

@@ -20,6 +20,7 @@ from provisioner.store.units import StoredUnits
 from tests.cli.conftest import Office, typed
 
 #: What must not be imported to say what there is.
+UNUSED = {"provisioner.services.application", "provisioner.services.health_check", "provisioner.manifest"}
 HEAVY = {
     "alembic", "attrs", "cattrs", "httpx", "importlib.metadata", "jinja2", "ldap3", "phonenumbers", "pluggy", "rich",
     "sqlalchemy", "structlog", "tenacity", "tomllib", "provisioner.core.api.errors", "provisioner.services.bootstrap",
@@ -45,6 +46,21 @@ class TestHelp:
             f"    root.main({args})\n"
             "except SystemExit as end:\n"
             f"    print(end.code, sorted({HEAVY} & set(sys.modules)))\n"
+        )
+
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+        assert result.stdout.splitlines()[-1] == "0 []"
+
+    def test_showing_an_account_loads_no_use_case_but_its_own(self, office: Office) -> None:
+        """Each module costs a part of a millisecond, and the facade of all services has eighty below it."""
+        code = (
+            "import sys\n"
+            "from provisioner.cli.root import root\n"
+            "try:\n"
+            f"    root.main(['--config', {str(office.config)!r}, 'account', 'list'])\n"
+            "except SystemExit as end:\n"
+            f"    print(end.code, sorted({UNUSED} & set(sys.modules)))\n"
         )
 
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

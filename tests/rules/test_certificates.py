@@ -118,7 +118,7 @@ class TestFiles:
             (Action.WARN, "004 m.12/d")
         }
         assert str(observation.deadlines[-2].reason) == (
-            f"please renew the certificate of {file}: it runs out on 02.03.2026"
+            f"please renew the certificate of {file}: it expires on 02.03.2026"
         )
 
     def test_of_a_chain_the_first_that_runs_out_counts(self, issue: Issue, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,7 +22,9 @@ from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.governance.access_requests import REQUESTABLE, AccessRequest, RequestState
 from provisioner.core.model import OperationKind
 from provisioner.core.model.text import Text
-from provisioner.services.application import Application
+
+if TYPE_CHECKING:
+    from provisioner.services.application import Application
 
 _ID = click.argument("request_id", metavar="ID")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +16,9 @@ from provisioner.cli.render.documents import account_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Account, AccountState, OperationKind, TargetState
 from provisioner.services.accounts import known_accounts, list_accounts
-from provisioner.services.application import Application
+
+if TYPE_CHECKING:
+    from provisioner.services.application import Application
 
 request_option = click.option("--request", metavar="ID", help="ID of the approved access request to execute.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,8 +26,10 @@ from provisioner.core.engine.plan import Plan, Refused, Unchanged
 from provisioner.core.engine.preview import Preview
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.model.text import marked
-from provisioner.services.application import Application
 from provisioner.services.runs import Run, RunPreview, RunSummary
+
+if TYPE_CHECKING:
+    from provisioner.services.application import Application
 
 #: How the states are counted for people, in this order.
 _COUNTED = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.incidents import Incident
@@ -11,7 +12,9 @@ from provisioner.core.governance.privacy import MASK
 from provisioner.core.governance.roles import RoleAssignment
 from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit, canonical
 from provisioner.core.model.text import Text
-from provisioner.services.targets import System
+
+if TYPE_CHECKING:
+    from provisioner.services.targets import System
 
 Document = dict[str, object]
 
