@@ -72,13 +72,22 @@ def _help_texts(language: str) -> NullTranslations:
     return _read(_OWN, "help", language)
 
 
+def is_compiled(language: str) -> bool:
+    """Tell whether the messages and the help of the product are there in a language other than English."""
+    return all(_file(_OWN, domain, language).is_file() for domain in ("provisioner", "help"))
+
+
+def _file(package: Path, domain: str, language: str) -> Path:
+    return package / "locale" / language / "LC_MESSAGES" / f"{domain}.mo"
+
+
 def _read(package: Path, domain: str, language: str) -> NullTranslations:
     """Return what the folder of a package has in a language: nothing, where there is no file or it is damaged.
 
     Somebody is being told of an error, and another one must not hide it.
     """
     try:
-        with (package / "locale" / language / "LC_MESSAGES" / f"{domain}.mo").open("rb") as stream:
+        with _file(package, domain, language).open("rb") as stream:
             return GNUTranslations(stream)
     except Exception:
         return NullTranslations()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,6 +16,10 @@ from provisioner.cli.table import COMMANDS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+#: What the shell sets when it asks for completions.
+_COMPLETION = "_PROVISIONER_COMPLETE"
 
 
 class Root(LazyGroup):
@@ -49,6 +54,7 @@ class Root(LazyGroup):
 
         try:
             _require_text(given)
+            _report_missing_messages(session)
             return super().main(given, *more, **extra)
         except SystemExit as error:  # of a plug-in's command; with a text, the interpreter would print that as it is
             if error.code is None or isinstance(error.code, int):
@@ -80,6 +86,18 @@ def _require_text(arguments: Sequence[str]) -> None:
 
             message = Text("{argument} is not valid UTF-8", {"argument": argument})
             raise InputError([Problem(field="argument", message=message)])
+
+
+def _report_missing_messages(session: Session) -> None:
+    """Say on a terminal why Turkish is missing. Scripts and the completion of the shell read no such line."""
+    if session.language == "en" or _COMPLETION in os.environ or not sys.stderr.isatty():
+        return
+    from provisioner.catalogue import is_compiled
+
+    if not is_compiled(session.language):
+        session.output.error_line(
+            "the Turkish messages are not compiled; run 'make messages' in a working copy, or install the package again"
+        )
 
 
 def _kept(attribute: str) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import click
 import pytest
 
+import provisioner
 from provisioner.cli.help import paragraphs
 from provisioner.cli.lazy import CommandSpec, load
 from tests.cli.conftest import CONFIG, Office, typed
@@ -156,3 +162,54 @@ def test_errors_of_the_configuration_are_in_turkish(tmp_path: Path, content: str
     assert message in people
     assert any(message in item["message"] for item in items)
     assert not {"expected", "unknown", "missing", "allowed", "known"} & set(people.replace(";", "").split())
+
+
+@pytest.fixture(name="uncompiled", scope="module")
+def _uncompiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the product, without compiled translations."""
+    folder = tmp_path_factory.mktemp("uncompiled")
+    unwanted = ignore_patterns("*.mo", "__pycache__")
+    copytree(Path(provisioner.__file__).parent, folder / "provisioner", ignore=unwanted)
+    return folder
+
+
+class TestUncompiledTranslations:
+    """A working copy in which nobody compiled the Turkish messages speaks English, and has to say why."""
+
+    WARNING = "the Turkish messages are not compiled; run 'make messages' in a working copy"
+
+    @pytest.mark.parametrize("args", [("--lang", "tr", "--help"), ("--lang", "tr", "--json", "plugins")])
+    def test_are_told_once_on_a_terminal(self, uncompiled: Path, args: tuple[str, ...]) -> None:
+        out, err = _on_terminal(uncompiled, *args)
+
+        assert err.count(self.WARNING) == 1
+        assert self.WARNING not in out
+        assert "--json" not in args or out.count("\n") == 1
+
+    def test_are_not_told_where_english_is_read(self, uncompiled: Path) -> None:
+        assert self.WARNING not in _on_terminal(uncompiled, "--lang", "en", "--help")[1]
+
+    def test_are_not_told_to_the_completion_of_the_shell(self, uncompiled: Path) -> None:
+        """The line would stand in the middle of what is being typed."""
+        completing = {"_PROVISIONER_COMPLETE": "bash_source", "LC_ALL": "tr_TR.UTF-8"}
+
+        assert self.WARNING not in _on_terminal(uncompiled, env=completing)[1]
+
+
+def _on_terminal(folder: Path, *args: str, env: dict[str, str] | None = None) -> tuple[str, str]:
+    """Run the program in a folder, with a terminal as stderr, and return what is on stdout and on stderr."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "wb") as terminal:
+        done = subprocess.run(
+            [sys.executable, "-m", "provisioner", *args],
+            cwd=folder,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            check=True,
+            text=True,
+        )
+        os.write(theirs, b"|")
+        shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    return done.stdout, shown
