@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def command(session: Session, *, keep: Path | None) -> int:
     """Run a complete demonstration on this machine.
 
-    The demonstration opens the accounts of a province in its own directory, personnel system and phone network, and
-    simulates a month. Everything runs on this machine and stops at the end. No password is displayed.
+    The demonstration opens the accounts of a province in a private directory and personnel system, sends the passwords
+    over a simulated phone network, and simulates a month. Everything runs on this machine and stops at the end. No
+    password is displayed.
     """
     from provisioner.demo.stage import folder_for, stage_in
     from provisioner.demo.story import Story

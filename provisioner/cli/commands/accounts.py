@@ -26,7 +26,12 @@ request_option = click.option("--request", metavar="ID", help="ID of the approve
 @click.command("list")
 @click.option("--state", type=click.Choice([state.value for state in AccountState]), help="Filter by state.")
 @click.option("--unit", metavar="CODE", help="Filter by unit, including the units below it.")
-@click.option("--due-before", metavar="DATE", type=DAY, help="Filter by deadline or warning before this day.")
+@click.option(
+    "--due-before",
+    metavar="DATE",
+    type=DAY,
+    help="Show only accounts that have a deadline or warning before this date.",
+)
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None, due_before: datetime | None) -> ExitCode:
@@ -116,8 +121,8 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
 
     Nobody can log in to a closed account. Its data is kept.
 
-    All accounts are closed in one run. If the run exceeds the mass-change limit, it is held: no account changes, and
-    the exit code is 6. To decide on it, see 'policy staged'.
+    All accounts are closed in one run. If the run exceeds the mass-change limit, it is held: no accounts are changed,
+    and the exit code is 6. Use 'policy release' or 'policy discard' to decide.
     """
     with started(session, dry_run=dry_run) as app:
         return run(session, app, app.accounts.plan_closing(logins, session.initiator(reason)), dry_run=dry_run)

@@ -143,8 +143,8 @@ def verify(
 ) -> ExitCode:
     """Verify that the audit log is unchanged.
 
-    The command reports the first changed entry, with exit code 4. If the end of the audit log was removed or rewritten
-    together with the stored record of its end, only an earlier anchor reveals it.
+    The command reports the first changed entry, with exit code 4. Someone who can change the store can remove the last
+    entries without leaving a trace in it. To detect this, compare with an anchor that you saved earlier.
 
     If you specify several exports, the command verifies them in this order as one audit log.
 
@@ -170,8 +170,8 @@ def verify(
 def anchor(session: Session, *, file: Path | None) -> ExitCode:
     """Print an anchor of the audit log.
 
-    An anchor is a line that records where the audit log ends. Keep it where nobody can change it together with the
-    store; 'audit verify --anchor' compares the audit log with it.
+    An anchor is a line that records where the audit log ends. Keep it where people who can change the
+    store can't change it; 'audit verify --anchor' compares the audit log with it.
     """
     with _audit_log(session) as audit_log:
         found = audit_log.anchor(viewer=session.actor, file=file)

@@ -104,8 +104,7 @@ def delegate(
     """Delegate a role for a limited period.
 
     The delegator remains accountable and is recorded with every action of the delegate. A delegated role cannot be
-    delegated again. A supervisor can delegate without a granted role, because the personnel system names the
-    supervisors.
+    delegated again. Supervisors don't need a granted role to delegate: their role comes from the personnel system.
     """
     with session.application() as app:
         granted = app.delegation.delegate(

@@ -24,7 +24,9 @@ STDOUT = "-"
     "--to", "incoming", type=PERSON, metavar="PERSON", help="Person who receives the account and the new password."
 )
 @click.option(
-    "--to-it-unit", is_flag=True, help="Hand the account over to the custodian of the IT unit, if the post is vacant."
+    "--to-it-unit",
+    is_flag=True,
+    help="Use this if nobody holds the post of custodian: the custodian of the IT unit keeps the account.",
 )
 @click.option(
     "--from",

@@ -28,7 +28,10 @@ actor_option = click.option(
     metavar="ID",
     expose_value=False,
     callback=_named,
-    help="ID of the person who decides. The audit log records it. Required, here or before the command.",
+    help=(
+        "ID of the person who decides. The audit log records it. Required, either here or as a global option "
+        "('provisioner --actor ID COMMAND')."
+    ),
 )
 
 
@@ -38,8 +41,7 @@ actor_option = click.option(
 def staged(session: Session) -> ExitCode:
     """List held runs.
 
-    A run is held if it would close or delete too many accounts. To decide on it, use 'policy release' or 'policy
-    discard'.
+    A run is held if it would close or delete too many accounts. Use 'policy release' or 'policy discard' to decide.
     """
     with session.store() as store:
         waiting = held_runs(store, authority_of(session.configuration, store), viewer=session.actor)
@@ -74,7 +76,7 @@ def release(session: Session, run_id: str, *, reason: str, dry_run: bool) -> Exi
 def discard(session: Session, run_id: str, *, reason: str, dry_run: bool) -> ExitCode:
     """Discard a held run.
 
-    No account changes.
+    No accounts are changed.
     """
     with session.application(dry_run=dry_run) as app:
         ended = app.held_runs.discard(run_id, actor=session.actor, reason=reason, dry_run=dry_run)

@@ -94,7 +94,10 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
 @click.option(
     "--clock-is-right",
     is_flag=True,
-    help="Continue even if the clock does not match the last use of the store. The audit log records this.",
+    help=(
+        "Continue although the clock differs implausibly from the time of the store's last use. Use this only after "
+        "you have checked the clock. The audit log records this."
+    ),
 )
 @dry_run_option
 @json_option

@@ -21,8 +21,8 @@ from provisioner.services.reconcile import ComparedTarget
 def command(session: Session, *, target: str | None, unit: str | None) -> ExitCode:
     """Compare the known accounts with the accounts on the targets.
 
-    The command lists the accounts of each target and shows the differences, each with a cure. It changes nothing on the
-    targets. A difference is shown only if a second look confirms it.
+    The command lists the accounts of each target and shows the differences and, for each difference, how to resolve it.
+    It changes nothing on the targets. A difference is shown only if a second check confirms it.
 
     It exits with 4 if there are differences or if a target can't be compared completely.
     """

@@ -86,8 +86,8 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
 
     Nobody can log in to a closed account. Its data is kept.
 
-    All accounts are closed in one run. If the run exceeds the mass-change limit, it is held: no account changes, and
-    the exit code is 6. To decide on it, see 'policy staged'.
+    All accounts are closed in one run. If the run exceeds the mass-change limit, it is held: no accounts are changed,
+    and the exit code is 6. Use 'policy release' or 'policy discard' to decide.
 
     Example:
 
