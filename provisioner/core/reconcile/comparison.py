@@ -2,7 +2,7 @@
 
 Operations continue meanwhile. Therefore a difference of an account is reported only if it is confirmed: a probe of the
 account, made after it was listed, shows it too, and no operation of the account is unfinished or ended during the
-comparison.
+comparison. For another holder the second condition is enough: only an operation of the product could explain it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime
 
 import attrs
 
+from provisioner.core.api.errors import ItemMisconfiguredError, RefusedError, TargetError
 from provisioner.core.api.messages import ListedAccount, Presence, ProbeAccount
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.retrying import Retry
@@ -46,6 +47,8 @@ class Comparison:
     #: The number of differences so far, by kind.
     found: Counter[DifferenceKind] = attrs.field(factory=Counter, init=False)
     started_at: datetime = attrs.field(init=False)
+    #: The first refusal to show an account that seems to differ.
+    _refusal: TargetError | None = attrs.field(default=None, init=False)
     _run: str = attrs.field(factory=lambda: str(uuid.uuid4()), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -56,7 +59,8 @@ class Comparison:
 
         Raises:
 
-            TargetError: The target failed, or its list is incomplete. No account is reported as missing then.
+            TargetError: The target failed, or its list is incomplete: no account is reported as missing then. Or, after
+                all other accounts, the target refused to show one of them.
 
             StoreError: The store failed.
         """
@@ -65,6 +69,8 @@ class Comparison:
             yield from self._counted(self._of_page(page))
         if "account_create" in self.target.hooks:
             yield from self._counted(self._missing())
+        if self._refusal:
+            raise self._refusal
 
     def _counted(self, differences: Iterable[Difference]) -> Iterator[Difference]:
         for difference in differences:
@@ -127,7 +133,11 @@ class Comparison:
 
     def _confirmed(self, account: Account, suspected: Difference) -> Iterator[Difference]:
         """Yield a suspected difference if it is there now, and no operation explains it."""
-        report = self.retry.call(lambda _: self.target.probe(ProbeAccount(account=account)))
+        try:
+            report = self.retry.call(lambda _: self.target.probe(ProbeAccount(account=account)))
+        except (RefusedError, ItemMisconfiguredError) as error:
+            self._refusal = self._refusal or error
+            return
         shown = self._difference(account, report.presence, report.lock, report.attributes.get("holder"))
         is_settled = not self.inventory.last_seen.at_work([account.login], self.started_at)
         if is_settled and (suspected.kind is DifferenceKind.HOLDER or (shown and shown.kind is suspected.kind)):

@@ -9,9 +9,10 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.api.errors import PartialListError, UnavailableError, UnsupportedError
+from provisioner.core.api.errors import PartialListError, RefusedError, UnavailableError, UnsupportedError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AccountPage, AccountReport, ListedAccount, Presence, ProbeAccount
+from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import AccountState, Person, Unit
 from provisioner.core.reconcile.comparison import Comparison
 from provisioner.core.reconcile.differences import Difference, DifferenceKind
@@ -201,6 +202,28 @@ class TestConfirmation:
         harness.engine._write_down(plan.work)
 
         assert compare(harness) == []
+
+
+def test_one_account_that_the_target_refuses_to_show_hides_no_other(
+    harness: Harness, directory: HiddenHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not reported, because nothing confirmed it, and the comparison is not complete."""
+    for login in ("birim0", "birim2"):
+        directory.drop(login)
+    target = harness.plugins.targets["posta"]
+    probe = type(target).probe
+
+    def refusing(self: Target, request: ProbeAccount) -> AccountReport:
+        if request.account.login == "birim0":
+            raise RefusedError("not for you")
+        return probe(self, request)
+
+    monkeypatch.setattr(type(target), "probe", refusing)
+    differences = comparison(harness).differences()
+
+    assert next(differences).login == "birim2"
+    with pytest.raises(RefusedError, match="not for you"):
+        next(differences)
 
 
 class TestPartialList:
