@@ -119,7 +119,7 @@ _POLICY = CommandGroup(
     "Show, simulate and apply the policy.",
     {
         "show": CommandSpec(
-            "Show the rule sets, where they apply and since when.", "provisioner.cli.commands.policy:show"
+            "Show the rule sets, their scopes and their start dates.", "provisioner.cli.commands.policy:show"
         ),
         "due": CommandSpec("List what is due, most urgent first.", "provisioner.cli.commands.policy:due"),
         "sweep": CommandSpec(
@@ -157,14 +157,14 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     "authority": _AUTHORITY,
     "trouble": _TROUBLE,
     "clearance": CommandSpec(
-        "Check whether a person is cleared to leave or start.", "provisioner.cli.commands.clearance:command"
+        "Check whether a person is cleared to leave or start a post.", "provisioner.cli.commands.clearance:command"
     ),
     "policy": _POLICY,
     "operation": _OPERATION,
     "resume": CommandSpec("Finish interrupted operations.", "provisioner.cli.commands.runs:resume"),
     "target": _TARGET,
     "reconcile": CommandSpec(
-        "Compare the known accounts with the accounts on the targets.", "provisioner.cli.commands.reconcile:command"
+        "Compare the accounts in the store with those on the targets.", "provisioner.cli.commands.reconcile:command"
     ),
     "audit": _AUDIT,
     "plugins": CommandSpec(

@@ -146,7 +146,7 @@ def verify(
     The command reports the first changed entry, with exit code 4. Someone who can change the store can remove the last
     entries without leaving a trace in it. To detect this, compare with an anchor that you saved earlier.
 
-    If you specify several exports, the command verifies them in this order as one audit log.
+    If you specify several exports, the command verifies them in the order given, as one audit log.
 
     Example:
 

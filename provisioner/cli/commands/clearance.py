@@ -22,7 +22,7 @@ from provisioner.services.clearance import ClearanceAnswer
 @json_option
 @click.pass_obj
 def command(session: Session, person_id: str, *, passage: str | None) -> ExitCode:
-    """Check whether a person is cleared to leave or start.
+    """Check whether a person is cleared to leave or start a post.
 
     The exit code is 0 if the person is cleared. Otherwise it is 3, and the command lists what blocks the person and how
     to resolve it. If something cannot be determined, the command fails.

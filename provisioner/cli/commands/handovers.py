@@ -26,7 +26,7 @@ STDOUT = "-"
 @click.option(
     "--to-it-unit",
     is_flag=True,
-    help="Use this if nobody holds the post of custodian: the custodian of the IT unit keeps the account.",
+    help="Hand the account over to the custodian of the IT unit until the post of custodian is filled.",
 )
 @click.option(
     "--from",

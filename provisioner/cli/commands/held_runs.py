@@ -41,7 +41,8 @@ actor_option = click.option(
 def staged(session: Session) -> ExitCode:
     """List held runs.
 
-    A run is held if it would close or delete too many accounts. Use 'policy release' or 'policy discard' to decide.
+    A run is held if it would close or delete too many accounts. Then use 'policy release' to carry it out, or
+    'policy discard'.
     """
     with session.store() as store:
         waiting = held_runs(store, authority_of(session.configuration, store), viewer=session.actor)

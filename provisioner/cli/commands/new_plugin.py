@@ -32,8 +32,8 @@ def command(session: Session, name: str, folder: Path | None, *, dry_run: bool) 
     """Create a project for a new plug-in.
 
     The command writes the target plug-in NAME to DIR, which must be empty or must not exist. Without DIR, it writes to
-    ./provisioner-NAME. The project works without changes: it comes with an example system, which you replace with calls
-    to your own system.
+    ./provisioner-NAME, with hyphens in place of underscores. The project works without changes: it comes with an
+    example system, which you replace with calls to your own system.
     """
     _expect_usable(name)
     project = Project(name)

@@ -38,7 +38,7 @@ _MOST_DAYS = 3660
 @json_option
 @click.pass_obj
 def show(session: Session) -> ExitCode:
-    """Show the rule sets, where they apply and since when."""
+    """Show the rule sets, their scopes and their start dates."""
     with session.application() as app:
         policy = app.policy
     items = [rule_set_document(rule_set, policy.since.get(rule_set.name)) for rule_set in policy.rule_sets]
@@ -95,7 +95,7 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
     "--clock-is-right",
     is_flag=True,
     help=(
-        "Continue although the clock differs implausibly from the time of the store's last use. Use this only after "
+        "Continue even if the clock is implausibly far from the time of the store's last use. Use this only after "
         "you have checked the clock. The audit log records this."
     ),
 )

@@ -19,12 +19,12 @@ from provisioner.services.reconcile import ComparedTarget
 @json_option
 @click.pass_obj
 def command(session: Session, *, target: str | None, unit: str | None) -> ExitCode:
-    """Compare the known accounts with the accounts on the targets.
+    """Compare the accounts in the store with those on the targets.
 
-    The command lists the accounts of each target and shows the differences and, for each difference, how to resolve it.
-    It changes nothing on the targets. A difference is shown only if a second check confirms it.
+    The command reads the accounts of each target. It shows each difference and how to resolve it. It changes nothing on
+    the targets. A difference is shown only if a second check confirms it.
 
-    It exits with 4 if there are differences or if a target can't be compared completely.
+    The exit code is 4 if there are differences or if a target can't be compared completely.
     """
     differences: list[Difference] = []
     compared: list[ComparedTarget] = []

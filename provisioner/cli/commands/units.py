@@ -78,7 +78,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
 
 @click.command("close")
 @click.argument("codes", metavar="CODE...", nargs=-1, required=True)
-@click.option("--with-subtree", is_flag=True, help="Include the units below.")
+@click.option("--with-subtree", is_flag=True, help="Include all units below the specified units.")
 @changing
 @click.pass_obj
 def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reason: str, dry_run: bool) -> ExitCode:
@@ -87,7 +87,7 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
     Nobody can log in to a closed account. Its data is kept.
 
     All accounts are closed in one run. If the run exceeds the mass-change limit, it is held: no accounts are changed,
-    and the exit code is 6. Use 'policy release' or 'policy discard' to decide.
+    and the exit code is 6. Then use 'policy release' to carry it out, or 'policy discard'.
 
     Example:
 
