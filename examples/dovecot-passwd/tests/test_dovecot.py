@@ -115,7 +115,7 @@ class TestFile:
         monkeypatch.setattr(passwd, "PATIENCE", 0.05)
 
         def within(_: Entry | None) -> Entry | None:
-            with pytest.raises(UnavailableError, match="somebody else keeps"):
+            with pytest.raises(UnavailableError, match="another program keeps"):
                 file.change("new", lambda _: Entry("new"))
             return Entry("other")
 

@@ -78,5 +78,5 @@ def test_offices_are_left_alone() -> None:
 
 def test_one_day_is_enough_and_none_is_not() -> None:
     assert attrs.asdict(SchoolsInAugust(from_day=20, to_day=20)) == {"from_day": 20, "to_day": 20}
-    with pytest.raises(ConfigurationError, match="day 19 comes before day 20"):
+    with pytest.raises(ConfigurationError, match="day 19 is before day 20"):
         SchoolsInAugust(from_day=20, to_day=19)
