@@ -15,7 +15,7 @@ from provisioner.testing.samba import Samba
 from provisioner_ldap.names import entry_dn
 from provisioner_ldap.plugin import Ldap
 from provisioner_ldap.settings import TlsMode
-from tests.contract.directories import DirectoryContract, made, near_misses
+from tests.contract.directories import COMPARED_NEAR_MISSES, DirectoryContract, made
 
 pytestmark = [pytest.mark.server("samba"), pytest.mark.slow]
 
@@ -53,7 +53,7 @@ class TestActiveDirectory(DirectoryContract):
     def made(self, server: Any, **others: Any) -> Ldap:
         return made(server, **{**LAYOUT, **others})
 
-    @pytest.mark.parametrize("difference", near_misses("Samba"))
+    @pytest.mark.parametrize("difference", COMPARED_NEAR_MISSES)
     def test_probe_refuses_what_is_nearly_the_secret(self, sandbox: Sandbox, difference: str) -> None:
         super().test_probe_refuses_what_is_nearly_the_secret(sandbox, difference)
 

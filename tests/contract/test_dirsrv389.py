@@ -9,7 +9,7 @@ import pytest
 from provisioner.testing.contract.sandbox import Sandbox
 from provisioner.testing.dirsrv389 import NsSlapd
 from provisioner.testing.plugin import require_server
-from tests.contract.directories import DirectoryContract, near_misses
+from tests.contract.directories import COMPARED_NEAR_MISSES, DirectoryContract
 
 pytestmark = [pytest.mark.server("dirsrv389"), pytest.mark.slow]
 
@@ -37,7 +37,7 @@ def _contract_dirsrv389() -> Iterator[NsSlapd]:
 class TestDirsrv389(DirectoryContract):
     """Over TLS, with a password policy, and with log-ins by a client that has nothing to do with the plug-in."""
 
-    @pytest.mark.parametrize("difference", near_misses("389 Directory Server"))
+    @pytest.mark.parametrize("difference", COMPARED_NEAR_MISSES)
     def test_probe_refuses_what_is_nearly_the_secret(self, sandbox: Sandbox, difference: str) -> None:
         super().test_probe_refuses_what_is_nearly_the_secret(sandbox, difference)
 
