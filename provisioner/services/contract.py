@@ -23,7 +23,7 @@ from provisioner.core.gateways.retrying import Retry, RetryPolicy
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Unit
 from provisioner.core.model.text import Text
-from provisioner.services.parts import authority_of, open_store, plugins_only
+from provisioner.services.parts import authority_of, open_store, plugins_only, require_target
 from provisioner.store import Store
 from provisioner.testing.contract.results import Result
 
@@ -123,11 +123,7 @@ class Contract:
                 "the contract suite needs pytest, which is not installed",
                 cure="run: pip install 'unit-provisioner[testing]'",
             )
-        known = self.config.content.targets
-        if self.target not in known:
-            values = {"name": self.target, "known": ", ".join(known)}
-            message = Text("there is no target {name}; there are {known}", values)
-            raise InputError([Problem(field="target", message=message)])
+        require_target(self.target, self.config.content.targets)
 
     def _require_administrator(self, actor: str) -> None:
         """Check that accounts may be made that no unit has; where authority is not enforced, no store is needed."""

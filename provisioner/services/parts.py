@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.directives import Defaults
+from provisioner.core.model.text import Text
 from provisioner.store import Store
 
 Clock = Callable[[], datetime]
@@ -66,3 +68,23 @@ def plugins_only(
     if config:
         plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
     return plugins
+
+
+def require_target(name: str, known: Collection[str]) -> None:
+    """Check that there is a target with this name.
+
+    Args:
+
+        name: The name.
+
+        known: The names of all targets.
+
+    Raises:
+
+        InputError: There is none; the error names those that exist.
+    """
+    if name not in known:
+        values = {"name": name, "known": ", ".join(known)}
+        raise InputError(
+            [Problem(field="target", message=Text("there is no target {name}; there are {known}", values))]
+        )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.core.api.errors import InputError, OmittedError, Problem, TargetError, step_error
+from provisioner.core.api.errors import OmittedError, TargetError, step_error
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.plugins import Plugins
@@ -16,10 +16,10 @@ from provisioner.core.gateways.retrying import Retry
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import StepError
-from provisioner.core.model.text import Text
 from provisioner.core.reconcile.comparison import Comparison
 from provisioner.core.reconcile.differences import Difference, DifferenceKind, TargetCompared
-from provisioner.services.parts import Clock
+from provisioner.services.parts import Clock, require_target
+from provisioner.services.units import known_units
 from provisioner.store import Store
 
 
@@ -124,19 +124,14 @@ class Reconcile:
     def _targets(self, name: str | None) -> list[Target]:
         if name is None:
             return list(self.plugins.targets.values())
-        if name not in self.plugins.targets:
-            values = {"name": name, "known": ", ".join(self.plugins.targets)}
-            message = Text("there is no target {name}; there are {known}", values)
-            raise InputError([Problem(field="target", message=message)])
+        require_target(name, self.plugins.targets)
         return [self.plugins.targets[name]]
 
     def _units(self, code: str | None) -> frozenset[str] | None:
         if code is None:
             return None
-        units = frozenset(unit.code for unit in self.store.units.subtree(code))
-        if not units:
-            raise InputError([Problem(field="unit", message=Text("there is no unit {code}", {"code": code}))])
-        return units
+        known_units(self.store, [code], field="unit")
+        return frozenset(unit.code for unit in self.store.units.subtree(code))
 
 
 def _event(comparison: Comparison, failure: TargetError | None, *, at: datetime, actor: str) -> TargetCompared:
