@@ -70,6 +70,24 @@ json_option = click.option(
     help="Print one JSON document to stdout and everything else to stderr.",
 )
 
+
+def _json_in_lines(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    session = ctx.find_object(Session)
+    if session is None or not value:
+        return
+    if session.json:
+        raise click.UsageError(session.output.text("Give one of --json and --jsonl."))
+    session.json = session.json_lines = True
+
+
+json_lines_option = click.option(
+    "--jsonl",
+    is_flag=True,
+    expose_value=False,
+    callback=_json_in_lines,
+    help="Print JSON Lines to stdout: one document for each result, as soon as it is known.",
+)
+
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show what the command would do, without changing anything."
 )

@@ -73,6 +73,11 @@ class Output:
                 content = {**content, "warnings": self._warnings}
             _write(_json(content).encode(), sys.stdout)
 
+    def json_line(self, content: object) -> None:
+        """Print one document of several, each in a line of its own, when it is known. No other document follows."""
+        self.answered = True
+        _write(_json(content).encode(), sys.stdout)
+
     def say(self, template: str | Text, /, **values: object) -> None:
         """Print a line for people, on stdout: a template and its values, or a message."""
         self.lines(self.text(template, **values))

@@ -64,7 +64,7 @@ class Root(LazyGroup):
         except Exception as error:  # the last resort of the program
             from provisioner.cli.failures import report
 
-            session.json = session.json or "--json" in given  # it may have gone wrong before the option was parsed
+            session.json = session.json or not {"--json", "--jsonl"}.isdisjoint(given)  # maybe before it was parsed
             return report(error, session)
 
 

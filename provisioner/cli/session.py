@@ -39,6 +39,8 @@ class Session:
         self._given_file: str | None = None
         #: Whether stdout gets one JSON document and nothing else.
         self.json = False
+        #: Whether stdout gets JSON documents in lines instead, each as soon as it is known.
+        self.json_lines = False
         #: The id of ``--actor``, if it was given.
         self.given_actor: str | None = None
         #: ``tr`` or ``en`` of ``--lang``, if it was given.
@@ -52,7 +54,7 @@ class Session:
 
     def look_ahead(self, args: Sequence[str]) -> None:
         """Find out what decides in which form and language an error is told, before the command line is parsed."""
-        self.json = "--json" in args
+        self.json = not {"--json", "--jsonl"}.isdisjoint(args)
         language = _option("--lang", args)
         self.given_language = language if language in LANGUAGES else None
         self._given_file = _option("--config", args)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from provisioner.cli.output import Output
+from provisioner.services.reconcile import Reconcile
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import Office
 
@@ -82,3 +90,51 @@ def test_a_target_that_is_said_to_be_without_a_list_is_no_failure(office: Office
     answer = office.type("reconcile")
     assert answer.code == 0
     assert "posta: not compared: posta cannot do account_list" in answer.out
+
+
+class TestLines:
+    """``--jsonl``."""
+
+    def test_are_the_parts_of_the_document(self, office: Office) -> None:
+        opened(office)
+        for target in office.plugin.targets.values():
+            target._entries.pop("arge46")
+        document = office.type("--json", "reconcile").json
+        answer = office.type("reconcile", "--jsonl")
+
+        lines = [json.loads(line) for line in answer.out.splitlines()]
+        assert (answer.code, answer.err) == (4, "")
+        assert [line["type"] for line in lines] == ["difference", "target"] * 2
+        assert [{key: line[key] for key in line if key != "type"} for line in lines[::2]] == document["items"]
+        assert [{key: line[key] for key in line if key != "type"} for line in lines[1::2]] == document["targets"]
+
+    def test_come_while_the_comparison_goes_on(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A list of a million is read for an hour, and nobody keeps all of it or waits for its end."""
+        opened(office)
+        office.plugin.targets["posta"]._entries.pop("arge46")
+        order: list[str] = []
+        compare = Reconcile.compare
+
+        def noted(self: Reconcile, **options: Any) -> Iterator[object]:
+            for number, found in enumerate(compare(self, **options)):
+                order.append(f"found {number}")
+                yield found
+
+        monkeypatch.setattr(Reconcile, "compare", noted)
+        monkeypatch.setattr(Output, "json_line", lambda *_: order.append("printed"))
+        office.type("reconcile", "--jsonl")
+
+        assert order == ["found 0", "printed", "found 1", "printed", "found 2", "printed"]
+
+    def test_exit_with_0_if_nothing_differs(self, office: Office) -> None:
+        assert opened(office).type("reconcile", "--jsonl").code == 0
+
+    def test_are_no_document(self, office: Office) -> None:
+        for command in (["--json", "reconcile", "--jsonl"], ["reconcile", "--jsonl", "--json"]):
+            answer = office.type(*command)
+            assert (answer.code, answer.json["error"]["message"]) == (2, "Give one of --json and --jsonl.")
+
+    def test_an_error_is_a_line_as_well(self, office: Office) -> None:
+        answer = office.type("reconcile", "--jsonl", "--target", "yok")
+
+        assert (answer.code, answer.json["error"]["class"]) == (2, "InputError")
