@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import CONFIG, PERSONS, Answer, Office
 from tests.planted import plant
+from tests.words import has_word
 
 STAFF = [
     PERSONS[0],
@@ -120,7 +121,7 @@ class TestHandover:
         answer = by(office, "1003", "handover", "arge46", "--to", "1003", "--from", "1001")
 
         assert answer.code == 3
-        assert "1002" not in answer.out + answer.err
+        assert not has_word(answer.out + answer.err, "1002")
 
 
 class TestForm:
