@@ -210,7 +210,9 @@ class TestCatalogue:
         assert Catalogue.of("tr").gettext(english) == english
         assert Catalogue.of("tr", ["pys"]).gettext(english) != english
 
-    @pytest.mark.parametrize(("language", "said"), [("en", "{count} anchor agrees"), ("tr", "{count} çapa doğrulandı")])
+    @pytest.mark.parametrize(
+        ("language", "said"), [("en", "{count} anchor agrees"), ("tr", "{count} sabitleme kaydı doğrulandı")]
+    )
     def test_the_form_of_a_number_is_found(self, language: str, said: str) -> None:
         assert Catalogue.of(language).ngettext("{count} anchor agrees", "{count} anchors agree", 1) == said
 

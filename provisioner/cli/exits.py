@@ -10,11 +10,11 @@ class ExitCode(IntEnum):
 
     #: Done, or nothing to do.
     DONE = 0
-    #: A defect of the program.
+    #: A defect in the program.
     DEFECT = 1
     #: Usage, configuration or an input file is wrong; nothing was changed.
     WRONG = 2
-    #: Denied or blocked: authority, a missing request, clearance, a protected account.
+    #: Denied: insufficient authority, no approved access request, a blocked clearance, or a protected account.
     DENIED = 3
     #: Some operations are incomplete or failed; the rest are done. ``resume`` or the next sweep continues.
     UNFINISHED = 4

@@ -71,7 +71,7 @@ _AUTHORITY = CommandGroup(
     "Grant, delegate and show roles.",
     {
         "grant": CommandSpec("Grant a role to a person.", "provisioner.cli.commands.authority:grant"),
-        "revoke": CommandSpec("Revoke a role from a person.", "provisioner.cli.commands.authority:revoke"),
+        "revoke": CommandSpec("Revoke a person's role.", "provisioner.cli.commands.authority:revoke"),
         "delegate": CommandSpec("Delegate a role for a limited period.", "provisioner.cli.commands.authority:delegate"),
         "list": CommandSpec("List roles and the people who have them.", "provisioner.cli.commands.authority:list_"),
         "show": CommandSpec(

@@ -46,7 +46,7 @@ class AccountSettings:
     domain_of_kind: dict[str, str] = attrs.field(factory=dict)
     #: The number of the province, which ends the login of an office (000 m.4/h).
     plate_code: str = ""
-    #: The code of the IT unit, whose custodian keeps an account while nobody is in the post.
+    #: The code of the IT unit. Its custodian can keep an account until the account's own unit has a custodian again.
     it_unit: str = ""
     #: Accounts that nobody may touch: logins or patterns of logins, with or without a domain.
     protected: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Text that another program has damaged: letters that are lost, or replaced by those of another encoding."""
+"""Text that another program has damaged: letters that are lost, or replaced with those of another encoding."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _READ_AS_WESTERN = "[ðþýÐÞÝ]"
 #: DOS and Macintosh text that was read as Windows text has signs inside words: ``Ay§e``.
 _SIGN_IN_WORD = r"[^\W\d_][^\x00-\x7f\w\s\u00b7\u2010-\u2026][^\W\d_]"
 _DAMAGED = re.compile(f"{_READ_AS_WINDOWS}|{_READ_AS_MACINTOSH}|{_READ_AS_WESTERN}|{_SIGN_IN_WORD}")
-#: ``Ay?e``, ``?smail``: the letter was replaced by a question mark.
+#: ``Ay?e``, ``?smail``: the letter was replaced with a question mark.
 _QUESTION_MARK = re.compile(r"\?(?=\w)")
 
 
@@ -62,7 +62,7 @@ def suspicion(value: str) -> Text | None:
     if "?" in value and _QUESTION_MARK.search(value):
         return Text("a letter may be lost, with '?' in its place: {value}", {"value": value})
     if not value.isascii() and _DAMAGED.search(value):
-        return Text("the letters look damaged by a wrong encoding: {value}", {"value": value})
+        return Text("the characters look garbled by a wrong encoding: {value}", {"value": value})
     return None
 
 

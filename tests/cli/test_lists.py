@@ -14,8 +14,8 @@ DAMAGED = f"{HEADER}hukuk;Hukuk BÃ¼rosu;office;il-mem;hukuk46;1001\natama;Atam
 @pytest.mark.parametrize(
     ("language", "start", "message"),
     [
-        ("en", "warning", "the letters look damaged by a wrong encoding: Hukuk BÃ¼rosu"),
-        ("tr", "uyarı", "harfler yanlış kodlamayla bozulmuş görünüyor: Hukuk BÃ¼rosu"),
+        ("en", "warning", "the characters look garbled by a wrong encoding: Hukuk BÃ¼rosu"),
+        ("tr", "uyarı", "karakterler yanlış kodlama nedeniyle bozulmuş görünüyor: Hukuk BÃ¼rosu"),
     ],
 )
 def test_people_are_warned_in_their_language(office: Office, language: str, start: str, message: str) -> None:

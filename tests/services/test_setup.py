@@ -11,7 +11,7 @@ from tests.services.conftest import CONFIG
 
 
 def test_a_store_is_made_once_and_kept(tmp_path: Path) -> None:
-    """A second call must not replace what is known by an empty store."""
+    """A second call must not replace what is known with an empty store."""
     file = tmp_path / "provisioner.toml"
     file.write_text(CONFIG)
     config = load(file)

@@ -85,7 +85,7 @@ class _StrictTls(ldap3.Tls):  # type: ignore[misc] # ldap3 has no types
         self.refusal: ssl.SSLCertVerificationError | None = None
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002 - ldap3
-        """Replace the socket of *connection* by an encrypted one whose other end is who it should be."""
+        """Replace the socket of *connection* with an encrypted one whose other end is who it should be."""
         try:
             connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._host)
         except ssl.SSLCertVerificationError as error:

@@ -42,14 +42,14 @@ def group(ctx: click.Context) -> None:
     "--api-key",
     required=True,
     metavar="REFERENCE",
-    help="Where to read the API key that clients must send: env:NAME, file:PATH or keyring:SERVICE/USER.",
+    help="Reference to the API key that clients must send: env:NAME, file:PATH or keyring:SERVICE/USER.",
 )
 @click.option(
     "--seed",
     metavar="FILE",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="CSV file of people (id,name,unit,title,mobile,supervisor) or units (code,name,kind,parent). Repeatable.",
+    help="CSV file with people (id,name,unit,title,mobile,supervisor) or units (code,name,kind,parent). Repeatable.",
 )
 @click.option(
     "--ready-file",

@@ -30,7 +30,7 @@ from provisioner_sms.simulator.simulator import SmsSimulator
 LONGEST_INBOX = 1 << 30
 
 key_option = click.option(
-    "--api-key", metavar="REFERENCE", help="Where to read the API key: env:NAME, file:PATH or keyring:SERVICE/USER."
+    "--api-key", metavar="REFERENCE", help="Reference to the API key: env:NAME, file:PATH or keyring:SERVICE/USER."
 )
 
 

@@ -122,7 +122,7 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
     Nobody can log in to a closed account. Its data is kept.
 
     All accounts are closed in one run. If the run exceeds the mass-change limit, it is held: no accounts are changed,
-    and the exit code is 6. Then use 'policy release' to carry it out, or 'policy discard'.
+    and the exit code is 6. To carry it out, use 'policy release'. To cancel it, use 'policy discard'.
     """
     with started(session, dry_run=dry_run) as app:
         return run(session, app, app.accounts.plan_closing(logins, session.initiator(reason)), dry_run=dry_run)

@@ -118,7 +118,7 @@ def list_(
     type=_Place(needs_hash=True),
     multiple=True,
     metavar="SEQ:HASH",
-    help="Anchor to compare with. Repeatable.",
+    help="Anchor to compare the audit log with. Repeatable.",
 )
 @click.option(
     "--anchor-file",
@@ -126,7 +126,7 @@ def list_(
     type=_FILE,
     multiple=True,
     metavar="FILE",
-    help="File with anchors to compare with. Repeatable.",
+    help="File with anchors to compare the audit log with. Repeatable.",
 )
 @click.option(
     "--export",
@@ -134,7 +134,7 @@ def list_(
     type=_FILE,
     multiple=True,
     metavar="FILE",
-    help="Export to verify instead of the store. Repeatable.",
+    help="Exported file to verify instead of the store. Repeatable.",
 )
 @json_option
 @click.pass_obj
@@ -144,9 +144,10 @@ def verify(
     """Verify that the audit log is unchanged.
 
     The command reports the first changed entry, with exit code 4. Someone who can change the store can remove the last
-    entries without leaving a trace in it. To detect this, compare with an anchor that you saved earlier.
+    entries without leaving a trace in it. To detect this, compare the audit log with an anchor that you saved earlier
+    (the output of 'audit anchor').
 
-    If you specify several exports, the command verifies them in the order given, as one audit log.
+    If you specify several exported files, the command verifies them in the order given, as one audit log.
 
     Example:
 
@@ -170,8 +171,8 @@ def verify(
 def anchor(session: Session, *, file: Path | None) -> ExitCode:
     """Print an anchor of the audit log.
 
-    An anchor is a line that records where the audit log ends. Keep it where people who can change the
-    store can't change it; 'audit verify --anchor' compares the audit log with it.
+    An anchor is a line that records where the audit log ends. Save it in a place where the people who can change the
+    store have no write access. 'audit verify --anchor' compares the audit log with it.
     """
     with _audit_log(session) as audit_log:
         found = audit_log.anchor(viewer=session.actor, file=file)
@@ -203,7 +204,7 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
     type=click.IntRange(1, 0xFFFFFFFF),
     default=DOCUMENTATION_NUMBER,
     metavar="N",
-    help=f"Private enterprise number for syslog. Default: {DOCUMENTATION_NUMBER}, reserved for documentation.",
+    help=f"Private enterprise number for syslog. Default: {DOCUMENTATION_NUMBER}, which is reserved for documentation.",
 )
 @json_option
 @click.pass_obj

@@ -50,7 +50,7 @@ def grant(session: Session, person: str, role: str, *, unit: str | None, dry_run
 def revoke(
     session: Session, person: str, role: str, *, unit: str | None, delegator: str | None, dry_run: bool
 ) -> ExitCode:
-    """Revoke a role from a person.
+    """Revoke a person's role.
 
     ROLE is officer, supervisor, administrator, auditor or personnel_office.
 
@@ -121,7 +121,7 @@ def delegate(
 
 
 @click.command("list")
-@click.option("--unit", metavar="CODE", help="Filter by unit in which the role applies.")
+@click.option("--unit", metavar="CODE", help="Filter by the unit in which the role applies.")
 @click.option("--person", metavar="PERSON", help="Filter by person, including the people who act for this person.")
 @json_option
 @click.pass_obj

@@ -25,7 +25,7 @@ def command(session: Session, person_id: str, *, passage: str | None) -> ExitCod
     """Check whether a person is cleared to leave or start a post.
 
     The exit code is 0 if the person is cleared. Otherwise it is 3, and the command lists what blocks the person and how
-    to resolve it. If something cannot be determined, the command fails.
+    to resolve it. If the command cannot determine whether the person is cleared, it fails.
 
     Example:
 

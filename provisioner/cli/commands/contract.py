@@ -25,7 +25,11 @@ from provisioner.testing.contract.results import Result, Verdict
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the results to FILE as JUnit XML.",
 )
-@click.option("--unit", metavar="CODE", help="Unit of the accounts, if the target accepts only units that it knows.")
+@click.option(
+    "--unit",
+    metavar="CODE",
+    help="Unit of the test accounts. Required if the target accepts only units that it knows.",
+)
 @dry_run_option
 @json_option
 @click.pass_obj
@@ -33,8 +37,8 @@ def command(session: Session, target: str, *, junit: Path | None, unit: str | No
     """Run the conformance tests against a target.
 
     The tests create a few hundred accounts, one after another, and delete them at the end. The logins of these accounts
-    begin with 'sozlesme'. If the target cannot delete accounts, they remain as closed accounts. The exit code is 4 if a
-    test fails.
+    begin with 'sozlesme'. If the target does not support the deletion of accounts, these accounts remain closed. The
+    exit code is 4 if a test fails.
 
     With --dry-run, the command lists the tests.
     """

@@ -26,7 +26,7 @@ STDOUT = "-"
 @click.option(
     "--to-it-unit",
     is_flag=True,
-    help="Hand the account over to the custodian of the IT unit until the post of custodian is filled.",
+    help="Hand the account over to the custodian of the IT unit until the account's own unit has a custodian again.",
 )
 @click.option(
     "--from",
@@ -70,7 +70,7 @@ def hand_over(
 
 @click.command("list")
 @click.option("--login", metavar="LOGIN", help="Filter by account.")
-@click.option("--person", metavar="PERSON", help="Filter by outgoing or incoming person.")
+@click.option("--person", metavar="PERSON", help="Filter by the person who hands over or receives the account.")
 @json_option
 @click.pass_obj
 def list_(session: Session, *, login: str | None, person: str | None) -> ExitCode:
@@ -92,7 +92,7 @@ def list_(session: Session, *, login: str | None, person: str | None) -> ExitCod
 def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
     """Show a handover record.
 
-    ID is the ID of the operation, as 'handover list' prints it.
+    ID is the ID of the operation. To find it, use 'handover list'.
     """
     if session.json and file == STDOUT:
         raise click.UsageError(session.output.text("With --json, give --html a FILE."))

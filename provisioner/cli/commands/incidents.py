@@ -47,7 +47,7 @@ def escalate(session: Session, incident_id: str, *, dry_run: bool) -> ExitCode:
     """Escalate an incident to the unit above.
 
     An incident goes from the school to the district, and from there to the province. From the province, it goes to the
-    IT unit, if the configuration names one.
+    IT unit, if the configuration has one.
     """
     with session.application() as app:
         incident = app.incidents.escalate(incident_id, actor=session.actor, dry_run=dry_run)
@@ -74,7 +74,9 @@ def resolve(session: Session, incident_id: str, *, text: str, dry_run: bool) -> 
 
 @click.command("list")
 @click.option("--state", type=click.Choice([state.value for state in IncidentState]), help="Filter by state.")
-@click.option("--unit", metavar="CODE", help="Filter by handling unit, including the units below it.")
+@click.option(
+    "--unit", metavar="CODE", help="Filter by the unit that handles the incident, including the units below it."
+)
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, unit: str | None) -> ExitCode:

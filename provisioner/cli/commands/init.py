@@ -25,8 +25,8 @@ from provisioner.services.setup import prepare_store
 def command(session: Session, folder: Path | None, *, dry_run: bool) -> ExitCode:
     """Create a configuration and the store.
 
-    The command writes a commented configuration to provisioner.toml in DIR. Without DIR, it writes the file that
-    --config names. You can repeat the command: it keeps an existing configuration and updates the store.
+    The command writes a commented configuration to provisioner.toml in DIR. Without DIR, it writes to the file given by
+    --config. You can repeat the command: it keeps an existing configuration and updates the store.
     """
     file = folder / DEFAULT_FILE if folder else _default_file(session)
     is_new = not file.exists()

@@ -27,7 +27,7 @@ from provisioner.services.installed_plugins import InstalledPlugin, Served, desc
 def command(session: Session, *, ask: bool) -> ExitCode:
     """List plug-ins, their capabilities and their commands.
 
-    The command does not load plug-ins that the configuration does not name.
+    The command lists all installed plug-ins. It loads only those that the configuration uses.
     """
     session.set_up_logs()
     config = session.configuration if session.has_configuration else None

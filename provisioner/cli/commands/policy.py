@@ -95,8 +95,8 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
     "--clock-is-right",
     is_flag=True,
     help=(
-        "Continue even if the clock is implausibly far from the time of the store's last use. Use this only after "
-        "you have checked the clock. The audit log records this."
+        "Continue even if the system time differs too much from the time when the store was last used. Use this option "
+        "only after you have checked the clock. The audit log records that you used it."
     ),
 )
 @dry_run_option
@@ -105,8 +105,8 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
 def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
     """Carry out what is due, such as warnings and rotations.
 
-    Run this command regularly, for example hourly. It also continues incomplete operations. The next sweep retries what
-    fails.
+    Run this command regularly, for example hourly. It also continues incomplete operations. If an action fails,
+    the next sweep retries it.
 
     Example:
 

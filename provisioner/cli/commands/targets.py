@@ -49,7 +49,7 @@ def list_(session: Session) -> ExitCode:
 def maintenance(session: Session, name: str, *, until: str | None, off: bool, reason: str, dry_run: bool) -> ExitCode:
     """Suspend a target or channel for maintenance.
 
-    During maintenance, operations that need the target or channel wait, and no alarm is raised.
+    During maintenance, the target or channel is not called. Operations that need it wait, and no alarm is raised.
 
     Example:
 

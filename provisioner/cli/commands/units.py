@@ -56,7 +56,7 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
 def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
     """Open or reopen the accounts of units.
 
-    Specify unit codes, or one CSV, TOML or Excel FILE, which is imported first. All accounts are opened in one run.
+    Specify unit codes, or one CSV, TOML or Excel FILE. The FILE is imported first. All accounts are opened in one run.
     Each opened account gets a new password, which is sent to its holder.
 
     Examples:
@@ -87,7 +87,7 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
     Nobody can log in to a closed account. Its data is kept.
 
     All accounts are closed in one run. If the run exceeds the mass-change limit, it is held: no accounts are changed,
-    and the exit code is 6. Then use 'policy release' to carry it out, or 'policy discard'.
+    and the exit code is 6. To carry it out, use 'policy release'. To cancel it, use 'policy discard'.
 
     Example:
 

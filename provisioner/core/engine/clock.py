@@ -41,7 +41,7 @@ class KnownTimes:
         if now > self.trusted_at + LONGEST_REST:
             return ClockError(
                 "the clock is {days} ahead of the last time that the store was used: {now}, {last}",
-                cure="set the clock; if it is right, for example after a summer break without any run, run "
+                cure="set the clock; if it is already right, for example after a summer break without any run, run "
                 "'provisioner policy sweep --clock-is-right' once",
                 days=days_text((now - self.trusted_at).days),
                 now=now,
@@ -50,7 +50,7 @@ class KnownTimes:
         if now < self.trusted_at - FURTHEST_BACK:
             return ClockError(
                 "the clock is {days} behind the last time that the store was used: {now}, {last}",
-                cure="set the clock; if it is right, run 'provisioner policy sweep --clock-is-right' once",
+                cure="set the clock; if it is already right, run 'provisioner policy sweep --clock-is-right' once",
                 days=days_text((self.trusted_at - now).days),
                 now=now,
                 last=self.trusted_at,
