@@ -27,6 +27,7 @@ from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.incidents import IncidentState, IncidentStep
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
+from provisioner.core.reconcile.adoption import PasswordAge
 from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.services.health_check import CheckStatus
 from provisioner.services.installed_plugins import PluginState
@@ -55,6 +56,7 @@ ENUMERATIONS: list[type[StrEnum]] = [
     Condition,
     SystemKind,
     DifferenceKind,
+    PasswordAge,
 ]
 WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
 

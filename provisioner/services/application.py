@@ -22,6 +22,7 @@ from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
 from provisioner.services.access_requests import AccessRequests
 from provisioner.services.accounts import Accounts
+from provisioner.services.adoption import Adoption
 from provisioner.services.audit_log import AuditLog
 from provisioner.services.clearance import Clearance
 from provisioner.services.delegation import Delegation
@@ -190,6 +191,19 @@ class Application:
             store=self.store,
             authority=self.authority,
             retry=self.engine.context.retry,
+            record=self.record,
+            now=self.now,
+        )
+
+    @property
+    def adoption(self) -> Adoption:
+        """Adopts accounts that targets list and the product doesn't know."""
+        return Adoption(
+            plugins=self.plugins,
+            store=self.store,
+            authority=self.authority,
+            planner=self.planner,
+            policy=self.policy,
             record=self.record,
             now=self.now,
         )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import InputError, Problem
 from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.authority import Authority
@@ -88,3 +89,22 @@ def require_target(name: str, known: Collection[str]) -> None:
         raise InputError(
             [Problem(field="target", message=Text("there is no target {name}; there are {known}", values))]
         )
+
+
+def chosen_targets(plugins: Plugins, name: str | None) -> list[Target]:
+    """Return the target with this name, or all targets if no name is given.
+
+    Args:
+
+        plugins: The targets.
+
+        name: The name of one of them.
+
+    Raises:
+
+        InputError: There is no such target.
+    """
+    if name is None:
+        return list(plugins.targets.values())
+    require_target(name, plugins.targets)
+    return [plugins.targets[name]]

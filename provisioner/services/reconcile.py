@@ -18,8 +18,8 @@ from provisioner.core.governance.roles import Role
 from provisioner.core.model import StepError
 from provisioner.core.reconcile.comparison import Comparison
 from provisioner.core.reconcile.differences import Difference, DifferenceKind, TargetCompared
-from provisioner.services.parts import Clock, require_target
-from provisioner.services.units import known_units
+from provisioner.services.parts import Clock, chosen_targets
+from provisioner.services.units import codes_under
 from provisioner.store import Store
 
 
@@ -96,7 +96,7 @@ class Reconcile:
             StoreError: The store failed.
         """
         self.authority.require(actor, {Role.OFFICER}, unit)
-        return self._compare(self._targets(target), self._units(unit), actor)
+        return self._compare(chosen_targets(self.plugins, target), codes_under(self.store, unit), actor)
 
     def _compare(
         self, targets: list[Target], units: frozenset[str] | None, actor: str
@@ -120,18 +120,6 @@ class Reconcile:
                 error=step_error(failure) if failure else None,
                 is_omitted=isinstance(failure, OmittedError),
             )
-
-    def _targets(self, name: str | None) -> list[Target]:
-        if name is None:
-            return list(self.plugins.targets.values())
-        require_target(name, self.plugins.targets)
-        return [self.plugins.targets[name]]
-
-    def _units(self, code: str | None) -> frozenset[str] | None:
-        if code is None:
-            return None
-        known_units(self.store, [code], field="unit")
-        return frozenset(unit.code for unit in self.store.units.subtree(code))
 
 
 def _event(comparison: Comparison, failure: TargetError | None, *, at: datetime, actor: str) -> TargetCompared:

@@ -76,6 +76,19 @@ def require_unit(store: Store, code: str | None) -> None:
         known_units(store, [code], field="unit")
 
 
+def codes_under(store: Store, code: str | None) -> frozenset[str] | None:
+    """Return the codes of a unit and of all units below it; ``None``, which means all, if no code is given.
+
+    Raises:
+
+        InputError: There is no such unit.
+    """
+    if code is None:
+        return None
+    require_unit(store, code)
+    return frozenset(unit.code for unit in store.units.subtree(code))
+
+
 def unit_details(store: Store, privacy: Privacy, code: str) -> UnitDetails:
     """Return a unit with all that belongs to it.
 

@@ -33,6 +33,7 @@ def test_the_services_are_those_of_the_page() -> None:
     assert list(python_api.services()) == [
         "access_requests",
         "accounts",
+        "adoption",
         "audit_log",
         "clearance",
         "deadlines",

@@ -29,7 +29,7 @@ SERVICES_OF = {
     "persons": {"persons"},
     "plugins": {"installed_plugins"},
     "policy": {"policy"},
-    "reconcile": {"reconcile"},
+    "reconcile": {"adoption", "reconcile"},
     "runs": {"runs"},
     "targets": {"targets"},
     "units": {"units"},

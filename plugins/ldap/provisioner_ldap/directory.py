@@ -136,7 +136,8 @@ class Directory:
     def accounts(self) -> Iterator[AccountPage]:
         """Read the accounts below every base, at a server that takes changes. The last page says that all came."""
         test, family = account_filter(self.settings), self._family
-        operational = dict.fromkeys([self.settings.rdn, *self.settings.attributes, *family.shown, *family.locks])
+        wanted = [self.settings.rdn, *self.settings.attributes, *family.shown, *family.locks, family.last_change]
+        operational = dict.fromkeys(filter(None, wanted))
         with self._sessions.lend() as session:
             for base in self.settings.bases:
                 session.expect_changes(base)

@@ -43,6 +43,7 @@ def listed(entry: Entry, base: str, settings: LdapSettings, family: Family, now:
         holder=_holder(entry, settings.attributes),
         attributes={name: text for name in settings.attributes if (text := entry.text(name)) is not None},
         lock=family.lock(entry, now),
+        password_changed_at=family.password_changed_at(entry),
     )
 
 

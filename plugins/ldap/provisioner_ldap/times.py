@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 #: How far the clocks of this machine and of the directory may be apart.
 CLOCK_SKEW = timedelta(minutes=5)
 
+#: What stands for a time that cannot be read.
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
 _GENERALIZED_TIME = re.compile(r"(\d{10,14})(?:[.,]\d+)?(Z|[+-]\d{2,4})")
 
 
@@ -22,4 +25,4 @@ def generalized_time(text: str) -> datetime:
         full = digits.ljust(14, "0") + (zone if zone == "Z" else zone.ljust(5, "0"))
         with suppress(ValueError, OverflowError):
             return datetime.strptime(full, "%Y%m%d%H%M%S%z").astimezone(UTC)
-    return datetime.min.replace(tzinfo=UTC)
+    return BEGINNING

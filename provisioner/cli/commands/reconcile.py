@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import click
 
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import json_lines_option, json_option
+from provisioner.cli.options import json_lines_option, recording
+from provisioner.cli.questions import agreed, require_answer, yes_option
+from provisioner.cli.render.adoption import adoption_document, tell_plan, totals
 from provisioner.cli.render.comparison import answer, line_document
 from provisioner.cli.session import Session
 from provisioner.core.reconcile.differences import Difference
@@ -15,17 +19,61 @@ from provisioner.services.reconcile import ComparedTarget
 @click.command("reconcile")
 @click.option("--target", metavar="NAME", help="Compare only this target.")
 @click.option("--unit", metavar="CODE", help="Show only accounts of this unit and of the units below it.")
+@click.option("--adopt", is_flag=True, help="Take over accounts that targets list and the store doesn't know.")
+@click.option(
+    "--match",
+    metavar="login|mail|ATTRIBUTE",
+    help="With --adopt: find the unit by the login (the default), by a mail address, or by an attribute whose value is"
+    " the code of the unit.",
+)
+@yes_option
 @json_lines_option
-@json_option
+@recording
 @click.pass_obj
-def command(session: Session, *, target: str | None, unit: str | None) -> ExitCode:
+def command(
+    session: Session, *, target: str | None, unit: str | None, adopt: bool, match: str | None, yes: bool, dry_run: bool
+) -> ExitCode:
     """Compare the accounts in the store with those on the targets.
 
     The command reads the accounts of each target. It shows each difference and how to resolve it. It changes nothing on
     the targets. A difference is shown only if a second check confirms it.
 
     The exit code is 4 if there are differences or if a target can't be compared completely.
+
+    With --adopt, the command takes over accounts of a site that the store doesn't know yet. Each account belongs to the
+    unit that has no account and matches. Nothing is changed on the targets, and nobody gets a message. Accounts that
+    match no unit, or more than one, are listed with the reason, and the exit code is 4.
+
+    Example:
+
+        provisioner reconcile --adopt --match mail --dry-run
     """
+    if adopt:
+        if not dry_run:
+            require_answer(session, yes=yes)
+        return _adopt(session, target=target, unit=unit, match=match or "login", yes=yes, dry_run=dry_run)
+    if match or yes or dry_run:
+        raise click.UsageError(session.output.text("--match, --yes and --dry-run need --adopt."))
+    return _compare(session, target=target, unit=unit)
+
+
+def _adopt(session: Session, *, target: str | None, unit: str | None, match: str, yes: bool, dry_run: bool) -> ExitCode:
+    with session.application(dry_run=dry_run) as app:
+        plan = app.adoption.plan(actor=session.actor, match=match, target=target, unit=unit)
+        session.output.warn(plan.problems)
+        tell_plan(session, plan)
+        counts = totals(session, plan)
+        question = session.output.text("Adopt {adopted}?", **counts)
+        if dry_run or (plan.adopted and not agreed(session, question, yes=yes)):
+            session.output.say("{adopted} to adopt, {refused} not; nothing was changed", **counts)
+        else:
+            deque(session.output.progress(app.adoption.adopt(plan), len(plan.adopted), "adopting accounts"), maxlen=0)
+            session.output.say("{adopted} adopted, {refused} not", **counts)
+        session.output.document(adoption_document(session, plan, dry_run=dry_run))
+    return ExitCode.UNFINISHED if plan.refused else ExitCode.DONE
+
+
+def _compare(session: Session, *, target: str | None, unit: str | None) -> ExitCode:
     differences: list[Difference] = []
     targets: list[ComparedTarget] = []
     with session.application() as app:

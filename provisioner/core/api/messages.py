@@ -14,6 +14,7 @@ import attrs
 from provisioner.core.model import Account, OperationKind, Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
+from provisioner.core.model.validators import require_utc
 
 
 @attrs.frozen(kw_only=True)
@@ -241,6 +242,8 @@ class ListedAccount:
     attributes: Mapping[str, str] = attrs.field(factory=dict)
     #: What prevents an enabled account from logging in, for example a lockout; empty if nothing does.
     lock: str = ""
+    #: When its password was set, in UTC; ``None`` if the target doesn't store it.
+    password_changed_at: datetime | None = attrs.field(default=None, validator=require_utc)
 
 
 @attrs.frozen(kw_only=True)
@@ -402,7 +405,7 @@ class AuthorizeOperation:
     by_policy: bool
     #: The time, in UTC.
     at: datetime
-    #: In a handover, the ID of the person who receives the account.
+    #: In a handover or an adoption, the ID of the person who receives the account.
     incoming: str | None = None
     #: The ID of the access request that is executed, if there is one.
     request: str | None = None

@@ -40,23 +40,38 @@ class UnitAccounts:
 
             problems: What is wrong with a unit is added here; such a unit gets no account.
         """
-        known = self.records.accounts.of_units([unit.code for unit in units])
-        logins = {unit.code: self._login(unit, known.get(unit.code), problems) for unit in units}
-        holders = self.records.accounts.get_many([login for login in logins.values() if login])
-        counts = Counter(login for login in logins.values() if login)
+        wanted = self.wanted(units, problems)
+        holders = self.records.accounts.get_many([account.login for account in wanted.values()])
+        counts = Counter(account.login for account in wanted.values())
         accounts = {}
         for unit in units:
-            login = logins[unit.code]
-            if login is None:
+            account = wanted.get(unit.code)
+            if account is None:
                 continue
-            other = holders.get(login)
-            if counts[login] > 1 or (other and other.unit != unit.code):
-                problems.append(_problem(unit, marked("{login} belongs to another unit too"), login=login))
+            other = holders.get(account.login)
+            if counts[account.login] > 1 or (other and other.unit != unit.code):
+                problems.append(_problem(unit, marked("{login} belongs to another unit too"), login=account.login))
                 continue
-            accounts[unit.code] = known.get(unit.code) or Account(
-                login=login, domain=self.naming.domain_for(unit), unit=unit.code, holder=unit.custodian
-            )
+            accounts[unit.code] = account
         return accounts
+
+    def wanted(self, units: Sequence[Unit], problems: list[Problem]) -> dict[str, Account]:
+        """Return the account that each unit has, or would get if nobody else had the login, by the code of the unit.
+
+        Args:
+
+            units: The units.
+
+            problems: What is wrong with a unit is added here; such a unit is left out.
+        """
+        known = self.records.accounts.of_units([unit.code for unit in units])
+        logins = {unit.code: self._login(unit, known.get(unit.code), problems) for unit in units}
+        return {
+            unit.code: known.get(unit.code)
+            or Account(login=login, domain=self.naming.domain_for(unit), unit=unit.code, holder=unit.custodian)
+            for unit in units
+            if (login := logins[unit.code])
+        }
 
     def _login(self, unit: Unit, known: Account | None, problems: list[Problem]) -> str | None:
         if known:

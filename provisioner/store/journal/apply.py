@@ -31,6 +31,7 @@ from provisioner.core.api.events import (
 from provisioner.core.model import OperationState, Step
 from provisioner.store import (
     access_requests,
+    adoption,
     held_runs,
     incidents,
     last_seen,
@@ -96,6 +97,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     **held_runs.CHANGES,
     **incidents.CHANGES,
     **last_seen.CHANGES,
+    **adoption.CHANGES,
 }
 
 

@@ -68,3 +68,17 @@ def test_a_unit_without_a_login_of_its_own_gets_no_account(
     assert accounts.find(units, problems) == {}
     assert {str(problem.message) for problem in problems} == {message}
     assert {problem.field for problem in problems} == {"login"}
+
+
+def test_units_that_want_the_same_login_are_told_with_it(accounts: UnitAccounts) -> None:
+    """An adoption has to see both, to give the account to neither."""
+    other = attrs.evolve(OFFICE, code="46-HUK2", login="46-huk")
+    problems: list[Problem] = []
+    found = accounts.wanted([OFFICE, other, samples.UNIT], problems)
+
+    assert {code: account.login for code, account in found.items()} == {
+        "46-HUK": "46-huk",
+        "46-HUK2": "46-huk",
+        samples.UNIT.code: samples.UNIT.login,
+    }
+    assert problems == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from typing import ClassVar
 
@@ -103,3 +104,30 @@ class TestRecognising:
         directory.probe(samples.probe(samples.SECRET))
 
         assert proxy.seen[SEARCH] == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "told"),
+    [
+        ("openldap", {"pwdChangedTime": "20260105060000Z"}, datetime(2026, 1, 5, 6, tzinfo=UTC)),
+        ("openldap", {"pwdChangedTime": "000001010000Z"}, None),
+        ("openldap", {}, None),
+        ("389ds", {"pwdUpdateTime": "20260105090000+0300"}, datetime(2026, 1, 5, 6, tzinfo=UTC)),
+        ("389ds", {}, None),
+        ("active-directory", {"pwdLastSet": "134120664000000000"}, datetime(2026, 1, 5, 6, tzinfo=UTC)),
+        ("active-directory", {"pwdLastSet": "0"}, None),
+        ("active-directory", {"pwdLastSet": str(2**63 - 1)}, None),
+        ("active-directory", {}, None),
+    ],
+)
+def test_the_age_of_a_password_is_read_or_unknown(
+    family: str, values: Mapping[str, str], told: datetime | None
+) -> None:
+    """A time that was never set must not count as an old password."""
+    entry = Entry("uid=a", {name.lower(): (value.encode(),) for name, value in values.items()})
+
+    assert families.load(family).password_changed_at(entry) == told
+
+
+def test_a_family_that_names_no_time_tells_none() -> None:
+    assert Foreign().password_changed_at(Entry("uid=a", {"pwdchangedtime": (b"20260105060000Z",)})) is None

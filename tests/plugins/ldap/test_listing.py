@@ -14,6 +14,7 @@ from provisioner.testing import samples
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import client
 from provisioner_ldap.directory import Directory
+from provisioner_ldap.times import CLOCK_SKEW
 from tests.plugins.ldap.conftest import Administrator, MakeDirectory
 
 pytestmark = pytest.mark.server("slapd")
@@ -36,6 +37,8 @@ def test_an_account_is_listed_as_it_is(directory: Directory, account: Account, a
     assert entry.holder == samples.create(account).holder.id
     assert entry.attributes["mail"] == account.mail
     assert entry.lock == ""
+    assert entry.password_changed_at
+    assert abs(entry.password_changed_at - directory.now()) < CLOCK_SKEW
 
     directory.shut(samples.close(account))
     assert listed(directory)[account.login].presence is Presence.DISABLED

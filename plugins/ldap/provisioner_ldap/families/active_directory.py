@@ -60,6 +60,7 @@ class ActiveDirectory(Family):
 
     switch: ClassVar[str] = "userAccountControl"
     locks: ClassVar[tuple[str, ...]] = ("userAccountControl", "accountExpires")
+    last_change: ClassVar[str] = "pwdLastSet"
     reset_with_password: ClassVar[tuple[str, ...]] = ("lockoutTime",)
     policy: ClassVar[tuple[str, ...]] = ("minPwdLength", "maxPwdAge", "pwdProperties")
     rights: ClassVar[tuple[str, ...]] = ("allowedChildClassesEffective",)
@@ -79,6 +80,11 @@ class ActiveDirectory(Family):
             "accountExpires": expires not in NEVER and _moment(expires) <= now,
         }
         return next((f"{name}={entry.text(name)}" for name, shut in in_force.items() if shut), "")
+
+    def password_changed_at(self, entry: Entry) -> datetime | None:
+        """Read ``pwdLastSet``; 0 demands a change of the password, and tells no time."""
+        time = number(entry, self.last_change)
+        return None if time in NEVER else _moment(time)
 
     def disabling(self, entry: Entry, now: datetime) -> Attributes:  # noqa: ARG002 - a disabled account has no time
         """Set the bit, and keep the others."""

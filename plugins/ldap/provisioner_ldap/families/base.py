@@ -22,6 +22,7 @@ from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Control, 
 from provisioner_ldap.errors import NOT_ACCEPTED, LdapResult, from_answer
 from provisioner_ldap.names import expect_unmistakable
 from provisioner_ldap.schema import Schema
+from provisioner_ldap.times import BEGINNING, generalized_time
 
 #: Operational: which class an entry was made with, permanently.
 STRUCTURAL_CLASS = "structuralObjectClass"
@@ -52,6 +53,8 @@ class Family(ABC):
     switch: ClassVar[str]
     #: The operational attributes that tell whether an account is enabled.
     locks: ClassVar[tuple[str, ...]]
+    #: The operational attribute that tells when the password was set; empty if none does.
+    last_change: ClassVar[str] = ""
     #: The attributes that the directory itself changes when a password is set.
     reset_with_password: ClassVar[tuple[str, ...]] = ()
     #: The attributes that a report shows besides those that are configured.
@@ -91,6 +94,12 @@ class Family(ABC):
         if not entry.exists:
             return Presence.ABSENT
         return Presence.DISABLED if self.lock(entry, now) else Presence.ENABLED
+
+    def password_changed_at(self, entry: Entry) -> datetime | None:
+        """Return when the password was set; ``None`` if the entry doesn't show it."""
+        text = entry.text(self.last_change) if self.last_change else None
+        moment = generalized_time(text) if text else BEGINNING
+        return None if moment == BEGINNING else moment
 
     def after_password(self, entry: Entry) -> Attributes:  # noqa: ARG002 - most directories need nothing
         """Return what to replace after a password was set, for example so that a closed account stays closed."""

@@ -63,6 +63,7 @@ class Dirsrv389(Family):
     switch: ClassVar[str] = "nsAccountLock"
     locks: ClassVar[tuple[str, ...]] = ("nsAccountLock",)
     reset_with_password: ClassVar[tuple[str, ...]] = ("passwordRetryCount",)
+    last_change: ClassVar[str] = "pwdUpdateTime"
     shown: ClassVar[tuple[str, ...]] = ("pwdUpdateTime",)
     own_values: ClassVar[Control | None] = (REAL_ATTRIBUTES, None)
     rights: ClassVar[tuple[str, ...]] = (PASSWORD, "nsAccountLock")

@@ -56,6 +56,7 @@ class OpenLdap(Family):
     switch: ClassVar[str] = "pwdEndTime"
     locks: ClassVar[tuple[str, ...]] = ("pwdStartTime", "pwdEndTime", "pwdAccountLockedTime")
     reset_with_password: ClassVar[tuple[str, ...]] = ("pwdAccountLockedTime", "pwdReset")
+    last_change: ClassVar[str] = "pwdChangedTime"
     shown: ClassVar[tuple[str, ...]] = ("pwdChangedTime",)
     policy: ClassVar[tuple[str, ...]] = (
         _QUALITY,
