@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,14 +18,16 @@ from provisioner.config.early import DEFAULT_LANGUAGE, LANGUAGES, configuration_
 from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
+from provisioner.core.engine.desired import EntitlementRule
 from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.engine.plan import Naming
-from provisioner.core.gateways.gateway import CHANNEL_HOOKS, LIST, TARGET_HOOKS
+from provisioner.core.gateways.gateway import CHANNEL_HOOKS, OPTIONAL, TARGET_HOOKS
 from provisioner.core.governance.protection import Pattern
+from provisioner.core.model import AccountKind
 from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.quotations import toml_problem
+from provisioner.core.model.scope import Scope, TargetScope
 from provisioner.core.model.text import visible
-from provisioner.core.policy.policy import Scope
 
 #: The plug-in of rule sets that name no other.
 RULES_PLUGIN = "rules"
@@ -120,6 +123,22 @@ class AuthoritySettings:
 
 
 @attrs.frozen(kw_only=True)
+class EntitlementSettings:
+    """An entitlement: a group, role or right of a target, and the accounts that have it. Other accounts lose it."""
+
+    #: The target.
+    target: str
+    #: The target's name of the entitlement, for example the DN of a group; by default, the name of the table.
+    name: str = ""
+    #: The kinds of the units whose accounts have it; empty for all.
+    kinds: tuple[str, ...] = ()
+    #: The codes of the units whose accounts have it, with all units below them; empty for all.
+    under: tuple[str, ...] = ()
+    #: The kinds of the accounts that have it, ``unit`` or ``personal``; empty for all.
+    account_kinds: tuple[AccountKind, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class Configuration:
     """The whole file."""
 
@@ -136,6 +155,8 @@ class Configuration:
     authority: AuthoritySettings | None = None
     #: The targets, in the order in which they are changed. Each table names its ``plugin``.
     targets: dict[str, dict[str, Any]] = attrs.field(factory=dict, validator=_identifiers)
+    #: The entitlements of accounts on the targets.
+    entitlements: dict[str, EntitlementSettings] = attrs.field(factory=dict, validator=_identifiers)
     #: The channels, in the order in which they are tried. Each table names its ``plugin``.
     channels: dict[str, dict[str, Any]] = attrs.field(factory=dict, validator=_identifiers)
     #: The rule sets of the policy. Each table may name its ``plugin``, ``kinds`` and ``under``.
@@ -185,6 +206,52 @@ class LoadedConfiguration:
             name: self._section("rules", name, table, _RuleSetHead)[0] for name, table in self.content.rules.items()
         }
         return {name: Scope(kinds=frozenset(one.kinds), under=frozenset(one.under)) for name, one in heads.items()}
+
+    def target_scopes(self) -> dict[str, TargetScope]:
+        """Return which accounts belong on each target, by its name and in the order of the file."""
+        return {
+            name: TargetScope(
+                units=Scope(kinds=frozenset(head.kinds), under=frozenset(head.under)),
+                account_kinds=frozenset(head.account_kinds),
+            )
+            for name, head in self._target_heads().items()
+        }
+
+    def joins(self) -> dict[str, Join]:
+        """Return when accounts join each target, by its name."""
+        return {name: head.join for name, head in self._target_heads().items()}
+
+    def entitlement_rules(self) -> list[EntitlementRule]:
+        """Return which accounts have which entitlements, in the order of the file.
+
+        Raises:
+
+            ConfigurationError: One of them is on a target that doesn't exist.
+        """
+        return [self._entitlement_rule(name, table) for name, table in self.content.entitlements.items()]
+
+    def _entitlement_rule(self, name: str, settings: EntitlementSettings) -> EntitlementRule:
+        if settings.target not in self.content.targets:
+            raise ConfigurationError(
+                "entitlements.{name}.target: there is no target {target}",
+                cure="name one of these: {known}",
+                name=name,
+                target=visible(settings.target),
+                known=", ".join(self.content.targets),
+            )
+        return EntitlementRule(
+            target=settings.target,
+            name=settings.name or name,
+            scope=TargetScope(
+                units=Scope(kinds=frozenset(settings.kinds), under=frozenset(settings.under)),
+                account_kinds=frozenset(settings.account_kinds),
+            ),
+        )
+
+    def _target_heads(self) -> dict[str, _TargetHead]:
+        return {
+            name: self._section("targets", name, table, _TargetHead)[0] for name, table in self.content.targets.items()
+        }
 
     def plugins_of_rule_sets(self) -> list[str]:
         """Return the plug-ins that make the rule sets, each once."""
@@ -242,12 +309,28 @@ class _SystemHead(_TableHead):
     parallel: int = attrs.field(default=8, validator=[ge(1), le(256)])
 
 
+class Join(StrEnum):
+    """When an open account that is missing on a target is created there."""
+
+    NEXT_RENEWAL = "next-renewal"
+    NOW = "now"
+
+
 @attrs.frozen(kw_only=True)
 class _TargetHead(_SystemHead):
     """A system that has the accounts."""
 
     #: The hooks that the plug-in does not implement. Their work is not done on this target and not reported as done.
-    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks((*TARGET_HOOKS, LIST)))
+    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks((*TARGET_HOOKS, *OPTIONAL)))
+    #: The kinds of the units whose accounts belong on the target; empty for all.
+    kinds: tuple[str, ...] = ()
+    #: The codes of the units whose accounts belong on the target, with all units below them; empty for all.
+    under: tuple[str, ...] = ()
+    #: The kinds of the accounts that belong on the target, ``unit`` or ``personal``; empty for all.
+    account_kinds: tuple[AccountKind, ...] = ()
+    #: When an open account that is missing on the target is created there: ``next-renewal``, with the password of its
+    #: next renewal, or ``now``.
+    join: Join = Join.NEXT_RENEWAL
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.events import Event
 from provisioner.core.api.messages import ChooseLogin
 from provisioner.core.engine.context import EngineContext
+from provisioner.core.engine.desired import DesiredState
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import Guard
@@ -124,6 +125,11 @@ class Composition:
             people=People(plugins.find_person, self.store.persons.get_many, self.retry),
             targets=[plugins.targets[name] for name in content.targets],
             channels=[plugins.channels[name] for name in content.channels],
+            desired=DesiredState(
+                scopes=self.config.target_scopes(),
+                rules=self.config.entitlement_rules(),
+                units=self.store.units,
+            ),
             naming=content.accounts.naming,
             choose_login=self._choose_login,
             now=self.now,

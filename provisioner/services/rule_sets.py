@@ -13,7 +13,8 @@ import attrs
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.rules import Monitor, Rule
 from provisioner.core.gateways.plugins import Plugins, find_entry_point
-from provisioner.core.policy.policy import Policy, RuleSet, Scope
+from provisioner.core.model.scope import Scope
+from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.store import Store
 
 #: Of how many units the unit above is remembered. Only units with units below them are looked up.

@@ -36,10 +36,19 @@ class StoredCensus:
         An account that is open again or never was does not count, and neither does what somebody has released.
         """
         closed = _closed_since(since)
-        total = _counted(literal(IN_TOTAL), closed, closed.c.state == AccountState.CLOSED).select_from(closed)
+        withdrawn, is_closed_there = (
+            closed.c.kind == OperationKind.WITHDRAW,
+            account_targets.c.state == TargetState.CLOSED,
+        )
+        total = (
+            _counted(literal(IN_TOTAL), closed, closed.c.state == AccountState.CLOSED)
+            .select_from(closed)
+            .where(~withdrawn)
+        )
         there = (
-            _counted(account_targets.c.target, closed, account_targets.c.state == TargetState.CLOSED)
+            _counted(account_targets.c.target, closed, is_closed_there)
             .join_from(closed, account_targets, account_targets.c.login == closed.c.login)
+            .where(~withdrawn | is_closed_there)
             .group_by(account_targets.c.target)
         )
         rows = [row for query in (total, there) for row in self._reader.all(query)]
@@ -67,7 +76,7 @@ def _closed_since(since: datetime) -> Subquery:
         CLOSINGS,
         operations.c.finished_at > since,
         operations.c.state == OperationState.DONE,
-        accounts.c.state == AccountState.CLOSED,
+        (accounts.c.state == AccountState.CLOSED) | (operations.c.kind == OperationKind.WITHDRAW),
     )
     under_way: Select[Any] = ours.where(CLOSINGS, operations.c.finished_at.is_(None))
     return ended.union_all(under_way).subquery()
@@ -75,7 +84,8 @@ def _closed_since(since: datetime) -> Subquery:
 
 def _counted(place: ColumnElement[str], closed: Subquery, is_closed: ColumnElement[bool]) -> Select[Any]:
     """Select a place, how many accounts there are, and how many of them were open and are not any more."""
-    gone = case((and_(closed.c.kind == OperationKind.CLOSE, is_closed), closed.c.login))
+    closes = closed.c.kind.in_([OperationKind.CLOSE, OperationKind.WITHDRAW])
+    gone = case((and_(closes, is_closed), closed.c.login))
     counts = {"accounts": func.count(closed.c.login.distinct()), "gone": func.count(gone.distinct())}
     columns: Any = [place.label("target"), *(count.label(name) for name, count in counts.items())]
     return select(*columns)

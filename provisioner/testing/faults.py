@@ -39,12 +39,14 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountComparison,
     AccountPage,
     AccountReport,
     ChannelReport,
     CheckChannel,
     CheckTarget,
     CloseAccount,
+    CompareAccount,
     CreateAccount,
     DeleteAccount,
     DeliverNotice,
@@ -56,6 +58,7 @@ from provisioner.core.api.messages import (
     Receipt,
     RotateSecret,
     TargetReport,
+    UpdateAccount,
 )
 from provisioner.core.api.registration import LONGEST_CALL, PluginSettings, Registrar, Section
 from provisioner.core.gateways.gateway import MUTATING
@@ -233,6 +236,19 @@ class FaultTarget:
     def account_delete(self, request: DeleteAccount) -> Receipt:
         """Delete, or fail."""
         return self._change("account_delete", request)
+
+    @hookimpl
+    def account_update(self, request: UpdateAccount) -> Receipt:
+        """Update, or fail."""
+        return self._change("account_update", request)
+
+    @hookimpl
+    def account_compare(self, request: CompareAccount) -> AccountComparison:
+        """Compare, or fail."""
+        comparison: AccountComparison = self.faults.run(
+            "account_compare", lambda: self.inner.account_compare(request), request
+        )
+        return comparison
 
     @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:

@@ -22,6 +22,7 @@ from provisioner.config.load import (
     AccountSettings,
     AuthoritySettings,
     Configuration,
+    EntitlementSettings,
     LimitSettings,
     LoadedConfiguration,
 )
@@ -86,6 +87,10 @@ class Harness:
 
         cannot: The hooks that targets and channels are said to be without, by name.
 
+        scopes: Further keys of the targets' tables, by the target's name, for example ``{"db": {"kinds": ["a"]}}``.
+
+        entitlements: The entitlements of accounts, by name.
+
     ``on_record`` and ``after_record`` are called with the events of each write of the journal, before and after they
     are stored; whatever they raise goes up as it is, so that a crash can be played.
     """
@@ -106,6 +111,8 @@ class Harness:
         takeover_wait: timedelta = timedelta(0),
         elapsed: Callable[[], float] = elapsed,
         cannot: Mapping[str, Collection[str]] | None = None,
+        scopes: Mapping[str, Mapping[str, Any]] | None = None,
+        entitlements: Mapping[str, EntitlementSettings] | None = None,
     ) -> None:
         self.on_record: Callable[[Sequence[Event]], object] = lambda _: None
         self.after_record: Callable[[Sequence[Event]], object] = lambda _: None
@@ -130,8 +137,9 @@ class Harness:
             accounts=accounts,
             limits=_limits(limit or MassChangeLimit()),
             authority=None if administrators is None else AuthoritySettings(administrators=tuple(administrators)),
-            targets=_tables(targets),
-            channels=_tables(channels),
+            targets=_tables(targets, scopes or {}),
+            channels=_tables(channels, {}),
+            entitlements=dict(entitlements or {}),
         )
         self.app = Composition(
             config=LoadedConfiguration(file=file.with_suffix(".toml"), content=content),
@@ -187,6 +195,14 @@ class Harness:
     def rotate(self, logins: Sequence[str]) -> list[Operation]:
         """Give these accounts new passwords."""
         return self.run(self.planner.rotate([self.account(login) for login in logins], initiator=INITIATOR))
+
+    def update(self, logins: Sequence[str]) -> list[Operation]:
+        """Bring the attributes and entitlements of these accounts up to date."""
+        return self.run(self.planner.update([self.account(login) for login in logins], initiator=INITIATOR))
+
+    def withdraw(self, logins: Sequence[str]) -> list[Operation]:
+        """Close these accounts on the targets on which they no longer belong."""
+        return self.run(self.planner.withdraw([self.account(login) for login in logins], initiator=INITIATOR))
 
     def hand_over(self, login: str, to: str) -> list[Operation]:
         """Pass an account to the person with this id."""
@@ -248,9 +264,9 @@ def _limits(limit: MassChangeLimit) -> LimitSettings:
     )
 
 
-def _tables(plugins: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return tables that only say the order: what is called are the objects."""
-    return {name: {"plugin": "memory"} for name in plugins}
+def _tables(plugins: Iterable[str], keys: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return tables that say the order and the scopes: what is called are the objects."""
+    return {name: {"plugin": "memory", **keys.get(name, {})} for name in plugins}
 
 
 def _open(file: Path, clock: Callable[[], datetime], lease_ttl: timedelta, elapsed: Callable[[], float]) -> Store:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 import attrs
 
@@ -19,29 +20,35 @@ from provisioner.core.api.errors import MissingError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountComparison,
     AccountPage,
     AccountReport,
+    AttributeChange,
     Capabilities,
     ChannelReport,
     CheckChannel,
     CloseAccount,
+    CompareAccount,
     CreateAccount,
     DeleteAccount,
     DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
     DeliveryState,
+    Entitlements,
     HandOver,
     ListedAccount,
+    PlannedChange,
     Presence,
     ProbeAccount,
     ProbeDelivery,
     Receipt,
     RotateSecret,
     TargetReport,
+    UpdateAccount,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
-from provisioner.core.model import Outcome
+from provisioner.core.model import Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 
 
@@ -49,14 +56,30 @@ from provisioner.core.model.secret import Secret
 class _MemoryAccount:
     """One account as the target has it."""
 
-    holder: str | None
     salt: bytes
     digest: bytes
     enabled: bool
+    attributes: Mapping[str, str]
+    entitlements: frozenset[str] = frozenset()
     locked: bool = False
+
+    @property
+    def holder(self) -> str:
+        return self.attributes.get("holder", "")
 
     def lets_in(self, secret: Secret) -> bool:
         return self.enabled and not self.locked and secrets.compare_digest(self.digest, _digest(secret, self.salt))
+
+    def with_secret(self, secret: Secret) -> _MemoryAccount:
+        salt = secrets.token_bytes(8)
+        return attrs.evolve(self, salt=salt, digest=_digest(secret, salt), locked=False)
+
+    def with_entitlements(self, wanted: Entitlements) -> _MemoryAccount:
+        return attrs.evolve(self, entitlements=(self.entitlements | wanted.granted) - wanted.withdrawn)
+
+    def updated(self, request: _Described) -> _MemoryAccount:
+        attributes = _attributes(request.unit, request.holder, self.attributes)
+        return attrs.evolve(self, attributes=attributes).with_entitlements(request.entitlements)
 
 
 def _digest(secret: Secret, salt: bytes) -> bytes:
@@ -67,14 +90,47 @@ def _digest(secret: Secret, salt: bytes) -> bytes:
 PAGE = 1000
 
 
+#: What says how an account shall be.
+_Described = CreateAccount | HandOver | UpdateAccount | CompareAccount | PlannedChange
+
+
+def _attributes(unit: Unit, holder: Person | None, former: Mapping[str, str]) -> Mapping[str, str]:
+    if holder is None:
+        return {**former, "unit": unit.name}
+    return {"unit": unit.name, "holder": holder.id, "name": holder.name}
+
+
+def _changes(former: _MemoryAccount, new: _MemoryAccount) -> tuple[AttributeChange, ...]:
+    changes = [
+        AttributeChange(name=name, removes=_values(former.attributes.get(name)), adds=(value,))
+        for name, value in new.attributes.items()
+        if former.attributes.get(name) != value
+    ]
+    if former.entitlements != new.entitlements:
+        changes.append(
+            AttributeChange(
+                name="entitlements",
+                removes=tuple(sorted(former.entitlements - new.entitlements)),
+                adds=tuple(sorted(new.entitlements - former.entitlements)),
+                keeps=tuple(sorted(former.entitlements & new.entitlements)),
+            )
+        )
+    return tuple(changes)
+
+
+def _values(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
+
+
 def _listed(login: str, entry: _MemoryAccount) -> ListedAccount:
-    presence = Presence.ENABLED if entry.enabled else Presence.DISABLED
-    return ListedAccount(login=login, presence=presence, holder=entry.holder, lock="locked" if entry.locked else "")
-
-
-def _entry(holder: str | None, secret: Secret, *, enabled: bool) -> _MemoryAccount:
-    salt = secrets.token_bytes(8)
-    return _MemoryAccount(holder, salt, _digest(secret, salt), enabled)
+    return ListedAccount(
+        login=login,
+        presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
+        holder=entry.holder,
+        attributes=entry.attributes,
+        lock="locked" if entry.locked else "",
+        entry=entry,
+    )
 
 
 @attrs.define(eq=False)
@@ -92,32 +148,40 @@ class MemoryTarget:
         """Make, enable and set."""
         with self._lock:
             former = self._entries.get(request.account.login)
-            return self._put(request.account.login, _entry(request.holder.id, request.secret, enabled=True), former)
+            bare = former or _MemoryAccount(b"", b"", enabled=True, attributes={})
+            entry = attrs.evolve(bare.updated(request).with_secret(request.secret), enabled=True)
+            return self._put(request.account.login, entry, former)
 
     @hookimpl
     def account_close(self, request: CloseAccount) -> Receipt:
         """Disable."""
         with self._lock:
             former = self._entries.get(request.account.login)
-            if former is None or not former.enabled:
+            if former is None:
                 return Receipt(outcome=Outcome.UNCHANGED)
-            return self._put(request.account.login, attrs.evolve(former, enabled=False), former)
+            entry = attrs.evolve(former, enabled=False).with_entitlements(request.entitlements)
+            return self._replace(request.account.login, entry, former)
 
     @hookimpl
     def account_rotate(self, request: RotateSecret) -> Receipt:
         """Set."""
         with self._lock:
             former = self._present(request.account.login)
-            entry = _entry(former.holder, request.secret, enabled=former.enabled)
-            return self._put(request.account.login, entry, former)
+            return self._put(request.account.login, former.with_secret(request.secret), former)
 
     @hookimpl
     def account_handover(self, request: HandOver) -> Receipt:
         """Set, with another holder."""
         with self._lock:
             former = self._present(request.account.login)
-            entry = _entry(request.holder.id, request.secret, enabled=former.enabled)
-            return self._put(request.account.login, entry, former)
+            return self._put(request.account.login, former.updated(request).with_secret(request.secret), former)
+
+    @hookimpl
+    def account_update(self, request: UpdateAccount) -> Receipt:
+        """Set attributes and entitlements."""
+        with self._lock:
+            former = self._present(request.account.login)
+            return self._replace(request.account.login, former.updated(request), former)
 
     @hookimpl
     def account_delete(self, request: DeleteAccount) -> Receipt:
@@ -137,7 +201,8 @@ class MemoryTarget:
         return AccountReport(
             presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
             secret_accepted=entry.lets_in(request.secret) if request.secret else None,
-            attributes={"holder": entry.holder or ""},
+            attributes=entry.attributes,
+            changes=_changes(entry, entry.updated(request.planned)) if request.planned else (),
         )
 
     @hookimpl
@@ -150,10 +215,16 @@ class MemoryTarget:
         yield AccountPage(is_last=True)
 
     @hookimpl
+    def account_compare(self, request: CompareAccount) -> AccountComparison:
+        """Compare what was listed."""
+        entry = cast("_MemoryAccount", request.listed.entry)
+        return AccountComparison(changes=_changes(entry, entry.updated(request)))
+
+    @hookimpl
     def target_check(self) -> TargetReport:
         """Always there."""
-        changes = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
-        return TargetReport(capabilities=Capabilities(undoes=changes))
+        changes = ("account_create", "account_close", "account_rotate", "account_handover", "account_update")
+        return TargetReport(capabilities=Capabilities(undoes=frozenset(changes)), foresees=True)
 
     def logs_in(self, login: str, password: str) -> bool:
         """Say whether a user could log in with this password now."""
@@ -170,6 +241,9 @@ class MemoryTarget:
             return self._entries[login]
         except KeyError:
             raise MissingError("there is no account {login}", login=login) from None
+
+    def _replace(self, login: str, entry: _MemoryAccount, former: _MemoryAccount) -> Receipt:
+        return Receipt(outcome=Outcome.UNCHANGED) if entry == former else self._put(login, entry, former)
 
     def _put(self, login: str, entry: _MemoryAccount, former: _MemoryAccount | None) -> Receipt:
         require_lease()

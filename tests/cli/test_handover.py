@@ -43,6 +43,7 @@ class TestForesight:
     def _foreseeing(self, open_office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
         def probe(_: MemoryTarget, request: ProbeAccount) -> AccountReport:
             assert request.planned
+            assert request.planned.holder
             assert (request.planned.holder.id, request.planned.outgoing and request.planned.outgoing.id) == (
                 "1001",
                 "1002",

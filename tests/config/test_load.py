@@ -14,8 +14,8 @@ from provisioner.config.secrets import REFERENCES
 from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.engine.limits import MassChangeLimit
+from provisioner.core.model.scope import Scope
 from provisioner.core.model.secret import Secret
-from provisioner.core.policy.policy import Scope
 
 ROOT = Path(__file__).parents[2]
 

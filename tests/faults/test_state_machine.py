@@ -21,8 +21,9 @@ from provisioner.core.api.errors import InputError, MissingError, NotReadyError
 from provisioner.core.api.events import Event
 from provisioner.core.api.messages import AccountReport, Presence, ProbeAccount, RotateSecret
 from provisioner.core.model import Account, AccountState, OperationState, Person, TargetState, Unit
+from provisioner.core.model.scope import Scope
 from provisioner.core.model.secret import Secret
-from provisioner.core.policy.policy import Policy, RuleSet, Scope
+from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget

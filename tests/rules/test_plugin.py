@@ -14,8 +14,9 @@ from provisioner.core.api.errors import ConfigurationError, PluginError
 from provisioner.core.api.rules import Action
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import Unit
+from provisioner.core.model.scope import Scope
 from provisioner.core.model.text import Text
-from provisioner.core.policy.policy import Policy, Scope
+from provisioner.core.policy.policy import Policy
 from provisioner.rules.certificates import Certificates
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.plugin import RULES, RuleName

@@ -200,6 +200,8 @@ class Directory:
         self, session: LdapSession, former: Entry, account: Account, change: HandOver | PlannedChange
     ) -> dict[str, tuple[bytes, ...]]:
         """Return what changes in an entry with its holder. What others have added stays."""
+        if change.holder is None:
+            return {}
         wanted = self._wanted(account, change.unit, change.holder)
         ours = self._wanted(account, change.unit, change.outgoing) if change.outgoing else None
         return former.differences(wanted, ours, session.schema)

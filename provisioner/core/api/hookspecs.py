@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from provisioner.core.api.errors import Denial
     from provisioner.core.api.events import Event
     from provisioner.core.api.messages import (
+        AccountComparison,
         AccountPage,
         AccountReport,
         AskClearance,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         ClearanceBlock,
         CliCommand,
         CloseAccount,
+        CompareAccount,
         CreateAccount,
         DeleteAccount,
         DeliverNotice,
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
         Receipt,
         RotateSecret,
         TargetReport,
+        UpdateAccount,
     )
     from provisioner.core.api.registration import PluginSettings, Registrar
     from provisioner.core.api.rules import Monitor, Rule
@@ -246,6 +249,38 @@ def account_delete(request: DeleteAccount) -> Receipt:
 
 
 @hookspec(firstresult=True)
+def account_update(request: UpdateAccount) -> Receipt:
+    """Bring the attributes and entitlements of an account up to date, per target. The secret and the state stay.
+
+    Optional. Without it, changed names and rights reach the target only with the next handover or opening.
+
+    Args:
+
+        request: The account, its unit, its holder and its entitlements.
+
+    Returns:
+
+        ``APPLIED``, or ``UNCHANGED`` if everything is up to date. Values that others wrote stay.
+
+    Raises:
+
+        MissingError: The account doesn't exist.
+
+        TransientError: Nothing was changed and it may work later.
+
+        UnknownOutcomeError: The change was sent and no answer arrived.
+
+        RefusedError: The target refuses the change permanently.
+
+        MisconfiguredError: The product's credentials or settings are wrong.
+
+    Called: once for each target and attempt, when a unit or a holder has changed, or somebody changed the target; must
+    be safe to repeat. A target that implements it can declare in its ``TargetReport`` that it ``foresees``: then a
+    probe verifies the update.
+    """
+
+
+@hookspec(firstresult=True)
 def account_probe(request: ProbeAccount) -> AccountReport:
     """Return the state of an account on one target and, if a secret is given, whether it logs in.
 
@@ -291,6 +326,29 @@ def account_list(request: ListAccounts) -> Iterator[AccountPage]:
 
     Called: by ``provisioner reconcile``, once for each run. It changes nothing and logs in to no account. Memory must
     not grow with the number of accounts. Each page counts as one call, with the target's timeout.
+    """
+
+
+@hookspec(firstresult=True)
+def account_compare(request: CompareAccount) -> AccountComparison:
+    """Return what ``account_update`` would change in an account that this target has listed.
+
+    Optional. Without it, attributes and entitlements are not compared.
+
+    Args:
+
+        request: The listed account, and its account, unit, holder and entitlements as they should be.
+
+    Returns:
+
+        The changes. Values that others wrote are no change.
+
+    Raises:
+
+        TransientError: Something that is needed besides the list can't be read now.
+
+    Called: by ``provisioner reconcile``, for each listed account that is open. It only compares: it should send no
+    request.
     """
 
 

@@ -15,6 +15,7 @@ from provisioner.core.api.messages import (
     DeleteAccount,
     HandOver,
     RotateSecret,
+    UpdateAccount,
 )
 from provisioner.core.model import Action, OperationKind, TargetState
 
@@ -44,8 +45,11 @@ class KindSpec:
     hook: str
     #: The state of the account on each target afterwards. It determines what the engine verifies: ``OPEN`` by a log-in
     #: with the new password, ``CLOSED`` by a probe that no log-in is possible, ``ABSENT`` by a probe that the account
-    #: is deleted.
-    leaves: TargetState
+    #: is deleted. ``None``: the state stays as it is, and a probe must find nothing left to change.
+    leaves: TargetState | None
+    #: Whether it changes the account as a whole: its state, its holder or its password. An operation that doesn't only
+    #: adapts targets to the account.
+    alters: bool = True
     #: Whether the account is open before as well.
     renews: bool = False
     #: Whether it sets attributes of the account, and so may change existing values.
@@ -64,16 +68,22 @@ class KindSpec:
 
     @property
     def closes(self) -> bool:
-        """Whether nobody can log in afterwards."""
-        return not self.delivers
+        """Whether nobody can log in afterwards, on the targets of the operation."""
+        return self.leaves in {TargetState.CLOSED, TargetState.ABSENT}
 
     @property
     def opens(self) -> bool:
         """Whether it opens an account that is not open."""
         return self.delivers and not self.renews
 
+    @property
+    def needs_holder(self) -> bool:
+        """Whether the holder must be known: to receive the password, or to be written to the targets."""
+        return self.delivers or "holder" in attrs.fields_dict(self.message)
 
-_NOT_RENEWING = frozenset({OperationKind.CREATE, OperationKind.REOPEN, OperationKind.CLOSE, OperationKind.DELETE})
+
+_ADAPTING = frozenset({OperationKind.UPDATE, OperationKind.WITHDRAW})
+_NOT_RENEWING = _ADAPTING | {OperationKind.CREATE, OperationKind.REOPEN, OperationKind.CLOSE, OperationKind.DELETE}
 
 #: The properties of each kind. A new kind needs an entry here, its message and its hook in this package, and its method
 #: in the planner. A rotation or a handover doesn't replace an opening or a closure, because the account may not exist.
@@ -92,7 +102,7 @@ KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
             hook="account_rotate",
             leaves=TargetState.OPEN,
             renews=True,
-            supersedes=frozenset({OperationKind.ROTATE}),
+            supersedes=_ADAPTING | {OperationKind.ROTATE},
             officer=OfficerRight.WITH_REQUEST,
             action=Action.ROTATE,
         ),
@@ -118,7 +128,7 @@ KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
             leaves=TargetState.OPEN,
             renews=True,
             sets_attributes=True,
-            supersedes=frozenset({OperationKind.ROTATE, OperationKind.HANDOVER}),
+            supersedes=_ADAPTING | {OperationKind.ROTATE, OperationKind.HANDOVER},
             officer=OfficerRight.WITH_REQUEST_UNLESS_CUSTODIAN,
         ),
         OperationKind.DELETE: KindSpec(
@@ -128,6 +138,23 @@ KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
             supersedes=frozenset({OperationKind.DELETE}),
             officer=OfficerRight.NEVER,
             action=Action.DELETE,
+        ),
+        OperationKind.UPDATE: KindSpec(
+            message=UpdateAccount,
+            hook="account_update",
+            leaves=None,
+            alters=False,
+            sets_attributes=True,
+            supersedes=frozenset({OperationKind.UPDATE}),
+            officer=OfficerRight.ALONE,
+        ),
+        OperationKind.WITHDRAW: KindSpec(
+            message=CloseAccount,
+            hook="account_close",
+            leaves=TargetState.CLOSED,
+            alters=False,
+            supersedes=_ADAPTING,
+            officer=OfficerRight.ALONE,
         ),
     }
 )

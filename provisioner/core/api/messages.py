@@ -18,6 +18,20 @@ from provisioner.core.model.validators import require_utc
 
 
 @attrs.frozen(kw_only=True)
+class Entitlements:
+    """The entitlements of an account on one target, as far as the configuration manages them.
+
+    An entitlement is what the target calls a group, role or right. The ones that are in neither set belong to others,
+    and stay as they are.
+    """
+
+    #: The names of those that the account has.
+    granted: frozenset[str] = frozenset()
+    #: The names of those that it doesn't have.
+    withdrawn: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
 class CreateAccount:
     """Ensure that the account exists, is enabled and has this secret."""
 
@@ -29,6 +43,7 @@ class CreateAccount:
     #: The holder of the account.
     holder: Person
     secret: Secret
+    entitlements: Entitlements = Entitlements()
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +53,8 @@ class CloseAccount:
     operation_id: str
     account: Account
     unit: Unit
+    #: All of them are withdrawn.
+    entitlements: Entitlements = Entitlements()
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +79,19 @@ class HandOver:
     #: The new holder.
     holder: Person
     secret: Secret
+    entitlements: Entitlements = Entitlements()
+
+
+@attrs.frozen(kw_only=True)
+class UpdateAccount:
+    """Bring the attributes and entitlements of an account up to date. The secret and the state stay as they are."""
+
+    operation_id: str
+    account: Account
+    unit: Unit
+    #: The holder; ``None`` if the account has none.
+    holder: Person | None
+    entitlements: Entitlements = Entitlements()
 
 
 @attrs.frozen(kw_only=True)
@@ -74,7 +104,7 @@ class DeleteAccount:
 
 
 #: The messages that change an account.
-AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | DeleteAccount
+AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | UpdateAccount | DeleteAccount
 
 
 @attrs.frozen(kw_only=True)
@@ -84,10 +114,11 @@ class PlannedChange:
     kind: OperationKind
     #: The unit of the account.
     unit: Unit
-    #: The new holder of the account.
-    holder: Person
+    #: The new holder of the account; ``None`` only for an update of an account that has none.
+    holder: Person | None
     #: The current holder, if known.
     outgoing: Person | None = None
+    entitlements: Entitlements = Entitlements()
 
 
 @attrs.frozen(kw_only=True)
@@ -244,6 +275,8 @@ class ListedAccount:
     lock: str = ""
     #: When its password was set, in UTC; ``None`` if the target doesn't store it.
     password_changed_at: datetime | None = attrs.field(default=None, validator=require_utc)
+    #: Data of the plug-in for ``account_compare``, for example the entry as it was read. The core doesn't look into it.
+    entry: object = attrs.field(default=None, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -253,6 +286,27 @@ class AccountPage:
     accounts: tuple[ListedAccount, ...] = ()
     #: Whether the target declared that nothing follows. A list that ends without such a page is incomplete.
     is_last: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CompareAccount:
+    """Compare a listed account with what an update would write."""
+
+    #: The account, as the same target has listed it.
+    listed: ListedAccount
+    account: Account
+    unit: Unit
+    #: The holder; ``None`` if the account has none.
+    holder: Person | None
+    entitlements: Entitlements = Entitlements()
+
+
+@attrs.frozen(kw_only=True)
+class AccountComparison:
+    """The result of the comparison of a listed account."""
+
+    #: What an update would change; empty if everything is up to date.
+    changes: tuple[AttributeChange, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -219,11 +219,10 @@ class Engine:
             self.preflight(())
         except NotReadyError as error:
             waiting = list(found)
-            closings = [planned for planned in waiting if _closes(planned)]
-            if not closings:
+            others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if _delivers(planned)]
+            if len(others) == len(waiting):
                 raise
-            others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if not _closes(planned)]
-            return chain(self._again(closings), others)
+            return chain(self._again(planned for planned in waiting if not _delivers(planned)), others)
         return self._again(found)
 
     def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
@@ -255,7 +254,7 @@ class Engine:
 
     def _waiting(self, work: PlannedOperation) -> PlannedOperation:
         """Return an operation that waits for the end of a maintenance, as it is recorded."""
-        error = obstacle(work.operation, self.context) if work.operation.state is OperationState.PLANNED else None
+        error = obstacle(work, self.context) if work.operation.state is OperationState.PLANNED else None
         return attrs.evolve(work, operation=_put_off(work.operation, error)) if error else work
 
     def _write_chunk(self, work: Sequence[PlannedOperation]) -> dict[str, Operation]:
@@ -356,7 +355,7 @@ class Engine:
             return _broken_off(work.operation, error)
 
     def _execute(self, work: PlannedOperation, execution: Execution) -> Operation:
-        if obstructed := obstacle(work.operation, self.context):
+        if obstructed := obstacle(work, self.context):
             return self._wait(work.operation, obstructed)
         self.require_current(work)
         return execution.run()
@@ -392,8 +391,8 @@ def _operations(work: Iterable[PlannedOperation | Operation]) -> list[Operation]
     return [planned.operation if isinstance(planned, PlannedOperation) else planned for planned in work]
 
 
-def _closes(operation: Operation) -> bool:
-    return KINDS[operation.kind].closes
+def _delivers(operation: Operation) -> bool:
+    return KINDS[operation.kind].delivers
 
 
 def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operation:

@@ -41,6 +41,8 @@ from provisioner.core.api.messages import (
     CreateAccount,
     DeliverSecret,
     DeliveryReceipt,
+    Entitlements,
+    PlannedChange,
     Presence,
     ProbeAccount,
     Receipt,
@@ -111,7 +113,7 @@ class Execution:
             if self._spec.delivers:
                 self._give_new_secret(self.context.passwords.make())
             else:
-                self._close_everywhere()
+                self._change_everywhere()
         except (TargetError, StoppedError) as error:
             return self._stop(error)
         return self._done()
@@ -130,51 +132,69 @@ class Execution:
         return KINDS[self._kind]
 
     @property
+    def _targets(self) -> list[Target]:
+        return [target for target in self.context.targets if self.work.concerns(target.name)]
+
+    @property
     def _lease(self) -> Lease:
         return self.context.lease(self.work.account.login, self.work.operation.id)
 
     # -- the two courses -------------------------------------------------------------------------------------------
 
     def _give_new_secret(self, secret: Secret) -> None:
-        request = self.work.request(secret)
         able, missing = self._able(self._spec.hook)
         if missing:
             raise missing[0]
         for target in able:
-            proof = self._proof(target, secret)
-            try:
-                self._change(target, request, proof)
-            except MissingError:
-                if not self._may_join(target):
-                    raise
-                self._change(target, self.work.joining(secret), proof)
+            self._set_secret(target, secret)
         self._deliver(secret)
 
-    def _may_join(self, target: Target) -> bool:
-        """Whether an open account that is missing on a target is created there, with the password of its renewal.
+    def _set_secret(self, target: Target, secret: Secret) -> None:
+        """Set the new password on one target.
 
-        The target may have been added after the account was opened, or somebody may have deleted the account there.
+        An open account that is missing there is created: the target may have been added after the account was opened,
+        or somebody may have deleted the account. One that was withdrawn, and belongs there again, is opened again.
         """
-        return self._spec.renews and not target.lacks(JOIN)
+        proof, joining = self._proof(target, secret), self.work.joining(target.name, secret)
+        if target.name in self.work.joins:
+            return self._change(target, joining, proof)
+        try:
+            self._change(target, self.work.request(target.name, secret), proof)
+        except MissingError:
+            if not self._spec.renews or target.lacks(JOIN):
+                raise
+            self._change(target, joining, proof)
+        return None
 
-    def _close_everywhere(self) -> None:
-        """Close or delete on every target, also after one has failed: a partial closure is better than none.
+    def _change_everywhere(self) -> None:
+        """Close, delete or update on every target, also after one has failed: a part of it is better than nothing.
 
         Failing targets come last, so that their timeouts don't delay the others.
         """
-        request = self.work.request()
         able, missing = self._able(self._spec.hook)
         errors: list[TargetError] = [*missing]
         for target in sorted(able, key=lambda candidate: candidate.breaker.failing):
             try:
-                self._change(target, request, self._proof(target))
+                self._change(target, self.work.request(target.name), self._proof(target))
+            except MissingError as error:
+                # Nothing is left to adapt there. A comparison finds out, and a renewal creates it again.
+                if self._spec.alters:
+                    errors.append(error)
             except TargetError as error:
                 errors.append(error)
         if errors:
             raise min(errors, key=_how_far_off)
 
     def _proof(self, target: Target, secret: Secret | None = None) -> Proof:
-        return proof(self._spec, target, ProbeAccount(account=self.work.account, secret=secret))
+        planned = None
+        if self._spec.leaves is None:
+            planned = PlannedChange(
+                kind=self._kind,
+                unit=self.work.unit,
+                holder=self.work.holder,
+                entitlements=self.work.entitlements.get(target.name, Entitlements()),
+            )
+        return proof(self._spec, target, ProbeAccount(account=self.work.account, secret=secret, planned=planned))
 
     def _able(self, hook: str) -> tuple[list[Target], list[UnsupportedError]]:
         """Return the targets that have the hook, and the errors that keep the operation from being done on the others.
@@ -183,12 +203,12 @@ class Execution:
         of them are recorded as not attempted.
         """
         errors: list[UnsupportedError] = []
-        for target in self.context.targets:
+        for target in self._targets:
             if error := target.lacks(hook):
                 position = self._begin(target.name, hook)
                 self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=self._state_without(target))
                 errors.append(error)
-        found = able(self.context.targets, hook)
+        found = able(self._targets, hook)
         return found, [error for error in errors if not found or not isinstance(error, OmittedError)]
 
     def _state_without(self, target: Target) -> TargetState | None:
@@ -234,11 +254,17 @@ class Execution:
             if doubtful:
                 self._changed.insert(0, (target, request, None))
             outcome = Outcome.UNKNOWN if doubtful else Outcome.NOT_APPLIED
-            self._log.end(position, outcome, error=error, target_state=TargetState.INCOMPLETE if doubtful else None)
+            self._log.end(position, outcome, error=error, target_state=self._state_after(error, doubtful=doubtful))
             raise
         self._changed_at = self._changed_at or self.context.now()
         self._changed.insert(0, (target, request, receipt.undo))
         self._log.end(position, receipt.outcome, reference=receipt.reference)
+
+    def _state_after(self, error: TargetError, *, doubtful: bool) -> TargetState | None:
+        """Return the state of the account on a target that failed; ``None`` if it is what it was before."""
+        if isinstance(error, MissingError):
+            return TargetState.ABSENT
+        return TargetState.INCOMPLETE if doubtful and self._spec.alters else None
 
     def _find_out(self, proof: Proof, error: TargetError) -> Receipt:
         proved = self.context.retry.call(lambda _: proof())
@@ -252,7 +278,8 @@ class Execution:
         """Verify the change, with a log-in if there is a password."""
         position = self._log.begin_to_look(target.name, PROBE)
         if error := target.lacks(PROBE):
-            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.UNPROVED)
+            state = TargetState.UNPROVED if self._spec.leaves else None
+            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=state)
             if isinstance(error, OmittedError):
                 return
             raise error
@@ -266,9 +293,11 @@ class Execution:
         try:
             proved = self.context.retry.call(attempt)
         except TargetError as error:
-            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=TargetState.INCOMPLETE)
+            state = TargetState.INCOMPLETE if self._spec.leaves else None
+            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=state)
             raise
-        self._log.end(position, Outcome.APPLIED, target_state=self._spec.leaves if proved else TargetState.UNPROVED)
+        state = self._spec.leaves if proved or self._spec.leaves is None else TargetState.UNPROVED
+        self._log.end(position, Outcome.APPLIED, target_state=state)
 
     def _deliver(self, secret: Secret) -> None:
         """Deliver the secret to its owner over the first channel that accepts it."""
@@ -349,18 +378,20 @@ class Execution:
         except TargetError as error:
             self._log.end(position, Outcome.UNKNOWN, error=error, target_state=TargetState.INCOMPLETE)
             return False
-        self._log.end(position, Outcome.APPLIED, target_state=self._state_before(request))
+        self._log.end(position, Outcome.APPLIED, target_state=self._state_before(target, request))
         return True
 
-    def _state_before(self, request: AccountChange) -> TargetState:
+    def _state_before(self, target: Target, request: AccountChange) -> TargetState:
         """Return the state of the account on a target before a change that was rolled back."""
+        if target.name in self.work.joins:
+            return TargetState.CLOSED
         joined = self._spec.renews and isinstance(request, CreateAccount)
         return TargetState.ABSENT if joined else _STATE_BEFORE[self.work.account.state]
 
     # -- the ends --------------------------------------------------------------------------------------------------
 
     def _done(self) -> Operation:
-        account = self._account_after()
+        account = self._account_after() if self._spec.alters else self.work.account
         account = self.context.plan_ahead(account, self._unit_after(), self.work.marks)
         return self._log.finish(OperationState.DONE, account, handover=self._handover())
 
@@ -408,6 +439,8 @@ class Execution:
         """End an operation that can't be finished now: roll it back if possible, and schedule another attempt if it may
         succeed.
         """
+        if not self._spec.alters:
+            return self._pause(error)
         untouched = not self._changed and not self.work.begun_before
         whole = untouched or (self._may_unwind and self._unwind())
         for_good = isinstance(error, RefusedError) and whole
@@ -416,9 +449,15 @@ class Execution:
             return self._log.finish(OperationState.FAILED if untouched else OperationState.UNDONE, account, error)
         return self._log.finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
 
+    def _pause(self, error: ProvisionerError) -> Operation:
+        """End an operation that doesn't alter the account. What it has adapted stays."""
+        if isinstance(error, RefusedError):
+            return self._log.finish(OperationState.FAILED, self.work.account, error)
+        return self._log.finish(OperationState.INCOMPLETE, self.work.account, error, self._next_try_at(error))
+
     def _break_off(self, error: Exception) -> Operation:
         """Stop an operation at which the program failed. Its next attempt generates a new secret."""
-        whole = not self._log.has_begun and not self.work.begun_before
+        whole = not self._spec.alters or (not self._log.has_begun and not self.work.begun_before)
         account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
         failure = known_or_defect(error)
         return self._log.finish(OperationState.INCOMPLETE, account, failure, self._next_try_at(failure))

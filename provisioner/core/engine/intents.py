@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -15,10 +15,21 @@ from provisioner.core.api.errors import (
     UnsupportedError,
 )
 from provisioner.core.api.kinds import KINDS
+from provisioner.core.api.messages import Entitlements
 from provisioner.core.engine.people import LookUp
 from provisioner.core.engine.plan import Refused
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, Unit
 from provisioner.core.model.text import Text
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """Where an operation changes an account, and its entitlements there afterwards, by target."""
+
+    targets: frozenset[str] = frozenset()
+    #: The targets on which it is opened again, although it is open.
+    joins: frozenset[str] = frozenset()
+    entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -28,17 +39,18 @@ class Intent:
     kind: OperationKind
     account: Account
     unit: Unit
-    #: The ID of the new holder.
+    #: The ID of the holder afterwards.
     holder: str | None
     #: In a handover, the ID of the current holder.
     outgoing: str | None = None
     #: Whether the caller names the new holder. If that person is unknown, the input is wrong, and not the account.
     names_holder: bool = False
+    place: Place = attrs.Factory(Place)
 
     @property
     def recipient(self) -> str | None:
-        """The ID of the person who receives the new password, if there is one."""
-        return self.holder if KINDS[self.kind].delivers else None
+        """The ID of the person whom the operation names as the holder, if it names one."""
+        return self.holder if KINDS[self.kind].needs_holder else None
 
     def is_served_by(self, stuck: Operation) -> bool:
         """Whether finishing *stuck* has the requested effect: an account in a handover will be open after it."""
@@ -47,11 +59,11 @@ class Intent:
 
 
 def concerned(intents: Iterable[tuple[Intent, Operation | None]]) -> set[str]:
-    """Return the IDs of all who receive or hand over an account, also in an unfinished operation.
+    """Return the IDs of all who hold, receive or hand over an account, also in an unfinished operation.
 
     A closure needs no person, so it doesn't depend on the personnel system.
     """
-    intents = [(intent, stuck) for intent, stuck in intents if KINDS[intent.kind].delivers]
+    intents = [(intent, stuck) for intent, stuck in intents if KINDS[intent.kind].needs_holder]
     ids = {intent.recipient for intent, _ in intents} | {intent.outgoing for intent, _ in intents}
     ids |= {person for _, stuck in intents if stuck for person in (stuck.holder, stuck.outgoing)}
     return {person for person in ids if person}
@@ -63,10 +75,11 @@ def unanswered(operation: Operation, people: LookUp) -> TargetError | None:
     During a maintenance, it waits without knowing them. Of the person who hands over, only the name is needed, and the
     personnel system may no longer know a person who has left.
     """
-    if not KINDS[operation.kind].delivers:
+    if not KINDS[operation.kind].needs_holder:
         return None
     incoming, outgoing = (people.errors.get(person or "") for person in (operation.holder, operation.outgoing))
-    if incoming is not None and not isinstance(incoming, InMaintenanceError):
+    waits = KINDS[operation.kind].delivers and isinstance(incoming, InMaintenanceError)
+    if incoming is not None and not waits:
         return incoming
     return None if isinstance(outgoing, (InMaintenanceError, ItemMisconfiguredError, RefusedError)) else outgoing
 
@@ -82,9 +95,11 @@ def not_looked_up(operation: Operation, error: TargetError) -> Refused:
 
 
 def without_recipient(operation: Operation, unit: Unit, people: LookUp) -> Problem | None:
-    """Return the problem if a password would be generated and nobody can receive it."""
-    holder = operation.holder
-    if not KINDS[operation.kind].delivers or holder in people.persons or holder in people.errors:
+    """Return the problem if nobody can receive a new password, or the holder is unknown."""
+    holder, spec = operation.holder, KINDS[operation.kind]
+    if not spec.needs_holder or holder in people.persons or holder in people.errors:
+        return None
+    if holder is None and not spec.delivers:
         return None
     message = Text("the unit has no custodian to send the password to")
     if holder is not None:
@@ -124,3 +139,8 @@ def nobody_to_receive(operation: Operation, stuck: Operation | None) -> Refused:
 def is_under_way(operation: Operation | None) -> bool:
     """Whether it will be carried out. A held operation was never started, and is not."""
     return operation is not None and operation.state is not OperationState.STAGED
+
+
+def is_changing(operation: Operation | None) -> bool:
+    """Whether it will change the account as a whole, and not only adapt targets to it."""
+    return operation is not None and is_under_way(operation) and KINDS[operation.kind].alters

@@ -14,12 +14,11 @@ import attrs
 from provisioner.core.api.errors import StagedError
 from provisioner.core.api.events import Event
 from provisioner.core.api.kinds import KINDS
+from provisioner.core.engine.desired import MAY_BE_OPEN
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.ports import Census, Closings, TargetStateRecords
 from provisioner.core.model import (
-    Account,
     AccountState,
-    OperationKind,
     OperationState,
     StepError,
     TargetState,
@@ -29,7 +28,6 @@ from provisioner.core.model import (
 IN_TOTAL = ""
 
 _MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
-_MAY_BE_OPEN_THERE = frozenset({TargetState.OPEN, TargetState.INCOMPLETE, TargetState.UNPROVED})
 
 
 @attrs.frozen(kw_only=True)
@@ -174,9 +172,7 @@ class Guard:
     def _counts(self, closing: Sequence[PlannedOperation]) -> Counter[str]:
         states = self.accounts.all_target_states([planned.account.login for planned in closing])
         return Counter(
-            place
-            for planned in closing
-            for place in _affected(planned.operation.kind, planned.account, states.get(planned.account.login, {}))
+            place for planned in closing for place in _affected(planned, states.get(planned.account.login, {}))
         )
 
     def _share(self, target: str, count: int, lately: Mapping[str, Closings]) -> Share:
@@ -198,11 +194,12 @@ def _is_admitted(work: PlannedOperation) -> bool:
     return work.recorded and work.operation.state is not OperationState.STAGED
 
 
-def _affected(kind: OperationKind, account: Account, states: Mapping[str, TargetState]) -> Iterator[str]:
+def _affected(work: PlannedOperation, states: Mapping[str, TargetState]) -> Iterator[str]:
     """Yield the targets on which an existing account would be closed or deleted."""
-    deletes = KINDS[kind].leaves is TargetState.ABSENT
-    if deletes or account.state in _MAY_BE_OPEN:
+    spec = KINDS[work.operation.kind]
+    deletes = spec.leaves is TargetState.ABSENT
+    if spec.alters and (deletes or work.account.state in _MAY_BE_OPEN):
         yield IN_TOTAL
     for target, state in states.items():
-        if state in _MAY_BE_OPEN_THERE or (deletes and state is not TargetState.ABSENT):
+        if work.concerns(target) and (state in MAY_BE_OPEN or (deletes and state is not TargetState.ABSENT)):
             yield target

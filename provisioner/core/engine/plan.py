@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import AccountChange, CreateAccount
+from provisioner.core.api.messages import AccountChange, CreateAccount, Entitlements
 from provisioner.core.api.rules import MetDeadline
 from provisioner.core.model import (
     Account,
@@ -46,6 +46,16 @@ class PlannedOperation:
     recorded: bool = False
     #: An unfinished operation on the same account that this one replaces.
     superseded: Operation | None = None
+    #: The names of the targets that it concerns; ``None`` for all.
+    targets: frozenset[str] | None = None
+    #: The names of those on which the open account is opened again.
+    joins: frozenset[str] = frozenset()
+    #: The entitlements of the account afterwards, by target.
+    entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
+
+    def concerns(self, target: str) -> bool:
+        """Whether it changes something on a target."""
+        return self.targets is None or target in self.targets
 
     @property
     def recipient(self) -> Person:
@@ -55,10 +65,12 @@ class PlannedOperation:
             raise ValueError(msg)
         return self.holder
 
-    def request(self, secret: Secret | None = None) -> AccountChange:
-        """Return what each target is asked: the message of the kind, with as much of this as it carries.
+    def request(self, target: str, secret: Secret | None = None) -> AccountChange:
+        """Return what a target is asked: the message of the kind, with as much of this as it carries.
 
         Args:
+
+            target: The name of the target.
 
             secret: The new password, for operations that make one.
         """
@@ -68,26 +80,35 @@ class PlannedOperation:
             "account": self.account,
             "unit": self.unit,
             "outgoing": self.outgoing,
-            "holder": self.recipient if spec.delivers else None,
+            "holder": self.recipient if spec.delivers else self.holder,
             "secret": secret,
+            "entitlements": self.entitlements.get(target, Entitlements()),
         }
         return spec.message(**{name: values[name] for name in attrs.fields_dict(spec.message)})
 
-    def joining(self, secret: Secret) -> CreateAccount:
+    def joining(self, target: str, secret: Secret) -> CreateAccount:
         """Return the message to a target on which the open account is missing.
 
         Args:
 
+            target: The name of the target.
+
             secret: The new password.
         """
         return CreateAccount(
-            operation_id=self.operation.id, account=self.account, unit=self.unit, holder=self.recipient, secret=secret
+            operation_id=self.operation.id,
+            account=self.account,
+            unit=self.unit,
+            holder=self.recipient,
+            secret=secret,
+            entitlements=self.entitlements.get(target, Entitlements()),
         )
 
     @property
     def begun_before(self) -> bool:
         """Whether an earlier attempt, or a replaced operation, may have changed something on the targets."""
-        crashed = {operation.state for operation in (self.operation, self.superseded) if operation}
+        earlier = [operation for operation in (self.operation, self.superseded) if operation]
+        crashed = {operation.state for operation in earlier if KINDS[operation.kind].alters}
         return OperationState.RUNNING in crashed or self.account.state is AccountState.INCOMPLETE
 
 

@@ -20,10 +20,13 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.engine.authorization import Authorization
+from provisioner.core.engine.desired import Desired, DesiredState
 from provisioner.core.engine.intents import (
     Intent,
+    Place,
     concerned,
     impossible,
+    is_changing,
     is_under_way,
     nobody_to_receive,
     not_looked_up,
@@ -35,7 +38,7 @@ from provisioner.core.engine.people import LookUp, People
 from provisioner.core.engine.plan import Initiator, Naming, Plan, PlannedOperation, Refused, Unchanged
 from provisioner.core.engine.ports import Records
 from provisioner.core.engine.unit_accounts import UnitAccounts
-from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
+from provisioner.core.gateways.gateway import DELIVER, PROBE, UPDATE, Channel, Target, able
 from provisioner.core.model import (
     Account,
     AccountState,
@@ -65,6 +68,8 @@ class Planner:
 
         people: Looks up persons.
 
+        desired: Determines on which targets an account belongs.
+
         choose_login: Chooses the login of a unit's account if the list names none.
 
         authorize: Returns why something may not be done; nothing if it may.
@@ -74,6 +79,7 @@ class Planner:
     people: People
     targets: Sequence[Target]
     channels: Sequence[Channel]
+    desired: DesiredState
     naming: Naming
     choose_login: Callable[[Unit], str]
     now: Callable[[], datetime]
@@ -140,17 +146,77 @@ class Planner:
         wanted = self._as_they_are(OperationKind.REOPEN, accounts)
         return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
-    def close(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
+    def close(self, accounts: Sequence[Account], initiator: Initiator, *, again: bool = False) -> Plan:
         """Plan to close accounts, so that nobody can log in (000 m.5/h; 001 ¶2).
 
         An unfinished operation of another kind is replaced by the closure.
+
+        Args:
+
+            accounts: The accounts.
+
+            initiator: Who requests it, and why.
+
+            again: Close accounts also if they are closed already, because somebody may have enabled them on a target.
 
         Raises:
 
             NotAuthorizedError: The actor may not do it.
         """
         wanted = self._as_they_are(OperationKind.CLOSE, accounts)
-        return self._plan(wanted, [], already=AccountState.CLOSED, initiator=initiator)
+        return self._plan(wanted, [], already=None if again else AccountState.CLOSED, initiator=initiator)
+
+    def update(self, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = ()) -> Plan:
+        """Plan to bring the attributes and entitlements of open accounts up to date. The passwords stay.
+
+        Accounts that are not open, or that no target can update, are unchanged.
+
+        Args:
+
+            accounts: The accounts.
+
+            initiator: Who requests it, and why.
+
+            units: Units as they will be in the store, if they are not yet.
+
+        Raises:
+
+            NotAuthorizedError: The actor may not do it.
+
+            TargetError: The personnel system as a whole can't be used.
+        """
+        return self._adapt(OperationKind.UPDATE, accounts, initiator, units)
+
+    def withdraw(self, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = ()) -> Plan:
+        """Plan to close open accounts on the targets whose scope no longer includes them. They stay open elsewhere.
+
+        Accounts that are not open, or that are on no other target than they should be, are unchanged.
+
+        Args:
+
+            accounts: The accounts.
+
+            initiator: Who requests it, and why.
+
+            units: Units as they will be in the store, if they are not yet.
+
+        Raises:
+
+            NotAuthorizedError: The actor may not do it.
+        """
+        return self._adapt(OperationKind.WITHDRAW, accounts, initiator, units)
+
+    def _adapt(
+        self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator, units: Sequence[Unit]
+    ) -> Plan:
+        given = {unit.code: unit for unit in units}
+        intents = [
+            attrs.evolve(intent, unit=given.get(intent.unit.code, intent.unit))
+            for intent in self._as_they_are(kind, [one for one in accounts if one.state is AccountState.OPEN])
+        ]
+        plan = self._plan(intents, [], already=None, initiator=initiator)
+        others = [_unchanged(account) for account in accounts if account.state is not AccountState.OPEN]
+        return attrs.evolve(plan, unchanged=(*plan.unchanged, *others))
 
     def delete(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to delete closed accounts from the targets permanently.
@@ -216,19 +282,20 @@ class Planner:
             problems.append(Problem(subject=account.login, field="from", message=text))
         units = self.records.units.get_many([account.unit])
         stuck = self.records.operations.unended([account.login]).get(account.login)
-        if account.holder == to and not stuck and not problems:
+        if account.holder == to and not (stuck and KINDS[stuck.kind].alters) and not problems:
             text = Text("{person} holds it already", {"person": to})
             return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
         intent = Intent(
             OperationKind.HANDOVER, account, units[account.unit], to, outgoing=account.holder, names_holder=True
         )
-        self._authorization.require(
-            [intent], initiator
-        )  # first: other problems may depend on who holds it, and who is known
-        people = self._people([(intent, stuck)])
-        work = self._intended(intent, stuck, people, problems, initiator)
+        # First, because other problems may depend on who holds it, and who is known.
+        self._authorization.require([intent], initiator)
+        [intent] = self._placed([intent])
+        work = self._intended(intent, stuck, self._people([(intent, stuck)]), problems, initiator)
         if problems:
             raise InputError(problems)
+        if not intent.place.targets:
+            return Plan(unchanged=(_unchanged(account, intent.place),))
         return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
 
     def plan(self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator) -> Plan:
@@ -271,9 +338,13 @@ class Planner:
             raise error
         if problem := without_recipient(operation, unit, people):
             raise InputError([problem])
-        if missing := self._missing(operation.kind):
+        [intent] = self._placed([Intent(operation.kind, account, unit, operation.holder)])
+        place = intent.place
+        if KINDS[operation.kind].delivers and not place.targets:
+            raise InputError([_problem(account, marked("it belongs on no target"))])
+        if missing := self._missing(operation.kind, place):
             raise missing
-        return attrs.evolve(self._marked(_work(operation, account, unit, people)), recorded=True)
+        return attrs.evolve(self._marked(_work(operation, account, unit, people, place)), recorded=True)
 
     def require_release(self, operations: Sequence[Operation], actor: str) -> None:
         """Check that an actor may release held operations.
@@ -307,7 +378,9 @@ class Planner:
         unended = self.records.operations.unended([intent.account.login for intent in intents])
         settled = [intent.account.login for intent in intents if intent.account.state is already]
         left_open = self._left_open(settled) if already is AccountState.CLOSED else set()
-        idle = {login for login in settled if login not in left_open and not is_under_way(unended.get(login))}
+        idle = {login for login in settled if login not in left_open and not is_changing(unended.get(login))}
+        intents = self._placed(intents)
+        idle |= {intent.account.login for intent in intents if not intent.place.targets}
         active = [(intent, unended.get(intent.account.login)) for intent in intents if intent.account.login not in idle]
         people = self._people(active)
         planned = [self._intended(intent, stuck, people, problems, initiator) for intent, stuck in active]
@@ -318,7 +391,9 @@ class Planner:
         marks = self.records.marks.get_many([item.account.login for item in work])
         return Plan(
             work=tuple(attrs.evolve(item, marks=tuple(marks.get(item.account.login, ()))) for item in work),
-            unchanged=tuple(_unchanged(intent.account) for intent in intents if intent.account.login in idle),
+            unchanged=tuple(
+                _unchanged(intent.account, intent.place) for intent in intents if intent.account.login in idle
+            ),
             refused=tuple(item for item in planned if isinstance(item, Refused)),
         )
 
@@ -348,7 +423,7 @@ class Planner:
         """Return the planned operation, or why there is none for this account. Adds problems of the input to
         *problems*.
         """
-        if missing := self._missing(intent.kind):
+        if missing := self._missing(intent.kind, intent.place):
             return impossible(intent, missing)
         operation = self._operation(intent, stuck, initiator)
         mine = operation is stuck
@@ -360,7 +435,7 @@ class Planner:
             if mine or not intent.names_holder:
                 return nobody_to_receive(operation, stuck if mine else None)
             problems.append(problem)
-        work = _work(operation, intent.account, intent.unit, people)
+        work = _work(operation, intent.account, intent.unit, people, intent.place)
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
 
     def _left_open(self, logins: Sequence[str]) -> set[str]:
@@ -372,14 +447,36 @@ class Planner:
             if any(state not in _CLOSED_STATES for name, state in states.items() if name in closers)
         }
 
-    def _missing(self, kind: OperationKind) -> UnsupportedError | None:
+    def _placed(self, intents: Sequence[Intent]) -> list[Intent]:
+        """Return intents with the places where they change their accounts."""
+        known = self.records.accounts.all_target_states([intent.account.login for intent in intents])
+        desired = self.desired.of([(intent.account, intent.unit) for intent in intents])
+        return [
+            attrs.evolve(
+                intent,
+                place=self._place(intent.kind, desired[intent.account.login], known.get(intent.account.login, {})),
+            )
+            for intent in intents
+        ]
+
+    def _place(self, kind: OperationKind, desired: Desired, known: Mapping[str, TargetState]) -> Place:
+        usable = able(self.targets, UPDATE) if kind is OperationKind.UPDATE else self.targets
+        wanted = desired.targets_of(kind, known)
+        return Place(
+            targets=frozenset(target.name for target in usable if target.name in wanted),
+            joins=desired.joins(kind, known),
+            entitlements=desired.entitlements_after(kind),
+        )
+
+    def _missing(self, kind: OperationKind, place: Place) -> UnsupportedError | None:
         """Return why operations of a kind can't be done on all targets.
 
         Closures and deletions are still carried out where possible; they are not done before the rest is.
         """
         if not KINDS[kind].delivers:
             return None
-        needed = [(target, hook) for target in self.targets for hook in (KINDS[kind].hook, PROBE)]
+        concerned = [target for target in self.targets if target.name in place.targets]
+        needed = [(target, hook) for target in concerned for hook in (KINDS[kind].hook, PROBE)]
         wanted = [*needed, *((channel, DELIVER) for channel in self.channels)]
         found = (gateway.lacks(hook) for gateway, hook in wanted)
         return next((error for error in found if error and not isinstance(error, OmittedError)), None)
@@ -397,10 +494,10 @@ class Planner:
             created_at=self.now(),
             holder=intent.recipient,
             outgoing=intent.outgoing,
-            steps=self.steps(intent.kind),
+            steps=self._steps(intent.kind, intent.place),
         )
 
-    def steps(self, kind: OperationKind) -> tuple[Step, ...]:
+    def _steps(self, kind: OperationKind, place: Place) -> tuple[Step, ...]:
         """Return the steps of an operation of this kind, in order, none of them done.
 
         A target that has no hook for it is shown as not attempted, with the reason.
@@ -410,7 +507,8 @@ class Planner:
             ConfigurationError: A password would be generated and no channel can deliver it.
         """
         spec = KINDS[kind]
-        steps = [step for target in self.targets for step in _target_steps(target, spec.hook)]
+        concerned = [target for target in self.targets if target.name in place.targets]
+        steps = [step for target in concerned for step in _target_steps(target, spec.hook)]
         if spec.delivers:
             deliverers = able(self.channels, DELIVER)
             if not deliverers:
@@ -421,13 +519,16 @@ class Planner:
         return tuple(steps)
 
 
-def _work(operation: Operation, account: Account, unit: Unit, people: LookUp) -> PlannedOperation:
+def _work(operation: Operation, account: Account, unit: Unit, people: LookUp, place: Place) -> PlannedOperation:
     return PlannedOperation(
         operation=operation,
         account=account,
         unit=unit,
         holder=people.persons.get(operation.holder or ""),
         outgoing=people.persons.get(operation.outgoing or ""),
+        targets=place.targets,
+        joins=place.joins,
+        entitlements=place.entitlements,
     )
 
 
@@ -448,7 +549,9 @@ def _target_step(target: Target, hook: str) -> Step:
     return Step(name=target.name, hook=hook)
 
 
-def _unchanged(account: Account) -> Unchanged:
+def _unchanged(account: Account, place: Place | None = None) -> Unchanged:
+    if place and not place.targets:
+        return Unchanged(login=account.login, reason=Text("there is no target on which to do it"))
     return Unchanged(login=account.login, reason=Text("it is {state} already", {"state": account.state.value}))
 
 

@@ -11,7 +11,7 @@ from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import CheckChannel
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.gateways.gateway import Channel
+from provisioner.core.gateways.gateway import Channel, Target
 from provisioner.core.gateways.maintenance import Calendar
 from provisioner.core.model import Person
 from provisioner.core.model.text import Text
@@ -20,20 +20,25 @@ from provisioner.core.model.text import Text
 def preflight(work: Sequence[PlannedOperation], context: EngineContext, calendar: Calendar) -> Sequence[TargetError]:
     """See :meth:`Engine.preflight <provisioner.core.engine.engine.Engine.preflight>`."""
     calendar.look()
-    recipients = tuple({planned.holder.id: planned.holder for planned in work if planned.holder}.values())
+    delivering = [planned for planned in work if KINDS[planned.operation.kind].delivers]
+    recipients = tuple({planned.holder.id: planned.holder for planned in delivering if planned.holder}.values())
     checks: list[Callable[[], Sequence[Problem]]] = [
         partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
         for target in context.targets
-        if target.maintenance() is None
+        if target.maintenance() is None and _is_needed(target, work)
     ]
     if recipients:
         checks.append(partial(_check_channels, context.deliverers, recipients))
     problems, errors = _all(checks)
-    if errors and not (work and all(KINDS[planned.operation.kind].closes for planned in work)):
+    if errors and (delivering or not work):
         raise NotReadyError(errors)
     if problems:
         raise InputError(problems)
     return errors
+
+
+def _is_needed(target: Target, work: Sequence[PlannedOperation]) -> bool:
+    return not work or any(planned.concerns(target.name) for planned in work)
 
 
 def _check_channels(deliverers: Sequence[Channel], recipients: tuple[Person, ...]) -> list[Problem]:

@@ -10,7 +10,7 @@ import attrs
 
 from provisioner.core.api.errors import TargetError
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import AttributeChange, PlannedChange, ProbeAccount
+from provisioner.core.api.messages import AttributeChange, Entitlements, PlannedChange, ProbeAccount
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.gateways.gateway import Target
 
@@ -36,7 +36,8 @@ def preview(work: Sequence[PlannedOperation], targets: Sequence[Target]) -> Iter
         targets: The targets, which have passed their check.
     """
     able = [target for target in targets if target.report and target.report.foresees]
-    questions = list(product(filter(_touches_attributes, work), able))
+    asked = [planned for planned in work if KINDS[planned.operation.kind].sets_attributes and planned.holder]
+    questions = [(planned, target) for planned, target in product(asked, able) if planned.concerns(target.name)]
     if not questions:
         return
     with ThreadPoolExecutor(max(target.parallel for target in able), thread_name_prefix="preview") as threads:
@@ -45,12 +46,14 @@ def preview(work: Sequence[PlannedOperation], targets: Sequence[Target]) -> Iter
                 yield found
 
 
-def _touches_attributes(work: PlannedOperation) -> bool:
-    return KINDS[work.operation.kind].sets_attributes and work.holder is not None
-
-
 def _foreseen(work: PlannedOperation, target: Target) -> Preview:
-    planned = PlannedChange(kind=work.operation.kind, unit=work.unit, holder=work.recipient, outgoing=work.outgoing)
+    planned = PlannedChange(
+        kind=work.operation.kind,
+        unit=work.unit,
+        holder=work.holder,
+        outgoing=work.outgoing,
+        entitlements=work.entitlements.get(target.name, Entitlements()),
+    )
     try:
         report = target.probe(ProbeAccount(account=work.account, planned=planned))
     except TargetError as error:

@@ -32,6 +32,8 @@ def proof(spec: KindSpec, target: Target, probe: ProbeAccount) -> Proof:
         return lambda: None
     if spec.delivers:
         return lambda: _takes_secret(target, probe, reopens=spec.opens)
+    if spec.leaves is None:
+        return lambda: _is_up_to_date(target, probe)
     if spec.leaves is TargetState.ABSENT:
         return lambda: target.probe(probe).presence is Presence.ABSENT
     return lambda: target.probe(probe).presence is not Presence.ENABLED
@@ -42,6 +44,13 @@ def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool
     if report.presence is Presence.DISABLED and (report.lock or not reopens):
         raise _locked(target, probe.account, report.lock)
     return report.secret_accepted if report.presence is Presence.ENABLED else False
+
+
+def _is_up_to_date(target: Target, probe: ProbeAccount) -> bool | None:
+    """Whether an update would change nothing; ``None`` if the target can't tell."""
+    if target.report is None or not target.report.foresees:
+        return None
+    return not target.probe(probe).changes
 
 
 def _locked(target: Target, account: Account, lock: str) -> LockedError:

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from provisioner.core.api.errors import InMaintenanceError
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.context import EngineContext
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.gateways.gateway import Gateway
 from provisioner.core.gateways.maintenance import Maintenance
-from provisioner.core.model import Operation
 
 
-def obstacle(operation: Operation, context: EngineContext) -> InMaintenanceError | None:
+def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceError | None:
     """Return the maintenance that an operation must wait for, or ``None`` if it can start.
 
-    An operation that makes a password needs every target, the personnel system and one channel. A closure doesn't wait,
-    because a partial closure is better than none; its remaining steps wait.
+    An operation that makes a password needs every target, the personnel system and one channel. The others don't wait,
+    because a partial closure or update is better than none; their remaining steps wait.
     """
-    spec = KINDS[operation.kind]
+    spec, operation = KINDS[work.operation.kind], work.operation
     hooks = {spec.hook, *(("person_find",) if spec.delivers else ())}
-    found = _maintenance([target for target in context.targets if hooks & target.hooks])
-    if spec.closes:
+    found = _maintenance([target for target in context.targets if hooks & target.hooks and work.concerns(target.name)])
+    if not spec.delivers:
         found = [maintenance for maintenance in found if maintenance.until == operation.next_try_at]
     else:
         silent = _maintenance(context.deliverers)

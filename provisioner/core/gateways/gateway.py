@@ -35,11 +35,13 @@ from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.kinds import HOOKS
 from provisioner.core.api.messages import (
     AccountChange,
+    AccountComparison,
     AccountPage,
     AccountReport,
     ChannelReport,
     CheckChannel,
     CheckTarget,
+    CompareAccount,
     DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
@@ -71,9 +73,15 @@ PROBE, DELIVER = "account_probe", "secret_deliver"
 #: The hook that lists the accounts of a target. A target without it works, and can't be compared.
 LIST = "account_list"
 
+#: The hook that brings attributes up to date, and the hook that compares them.
+UPDATE, COMPARE = "account_update", "account_compare"
+
+#: Hooks of a target that it can be without. Then what they do is not offered for it.
+OPTIONAL = (LIST, UPDATE, COMPARE)
+
 #: The hooks of a target without which something would not be done or verified. Each must exist or be listed in
 #: ``cannot``.
-TARGET_HOOKS = (*HOOKS.values(), PROBE)
+TARGET_HOOKS = (*(hook for hook in HOOKS.values() if hook not in OPTIONAL), PROBE)
 
 #: The same for a channel.
 CHANNEL_HOOKS = (DELIVER, "notice_deliver")
@@ -276,7 +284,7 @@ class Target(Gateway):
     expected = TARGET_HOOKS
 
     def change(self, request: AccountChange) -> Receipt:
-        """Call the hook for the message: create, close, rotate, handover or delete."""
+        """Call the hook for the message: create, close, rotate, handover, update or delete."""
         return self.call(HOOKS[type(request)], request, Receipt)
 
     def undo(self, undo: Callable[[], None], request: AccountChange) -> None:
@@ -293,6 +301,10 @@ class Target(Gateway):
     def probe(self, request: ProbeAccount) -> AccountReport:
         """Call ``account_probe``."""
         return self.call("account_probe", request, AccountReport)
+
+    def compare(self, request: CompareAccount) -> AccountComparison:
+        """Call ``account_compare``."""
+        return self.call(COMPARE, request, AccountComparison)
 
     def list_accounts(self) -> Iterator[tuple[ListedAccount, ...]]:
         """Call ``account_list``, and yield the accounts of each page. No page is read ahead.

@@ -16,7 +16,7 @@ from provisioner.core.model import OperationKind
 from provisioner.core.model.canonical import canonical_json, iso, sha256
 
 #: The kinds of operation that can be requested: all that officers carry out.
-REQUESTABLE = tuple(kind for kind, spec in KINDS.items() if spec.officer is not OfficerRight.NEVER)
+REQUESTABLE = tuple(kind for kind, spec in KINDS.items() if spec.alters and spec.officer is not OfficerRight.NEVER)
 
 #: The cost of testing one number: some tens of milliseconds.
 _SLOWLY = {"n": 1 << 14, "r": 8, "p": 1, "dklen": 32}

@@ -21,6 +21,10 @@ class OperationKind(StrEnum):
     HANDOVER = "handover"
     #: Delete a closed account from the targets. Only a retention rule requires it.
     DELETE = "delete"
+    #: Bring the attributes and entitlements of an open account up to date. Its password stays.
+    UPDATE = "update"
+    #: Close an open account on the targets whose scope no longer includes it. It stays open on the others.
+    WITHDRAW = "withdraw"
 
 
 class OperationState(StrEnum):

@@ -14,39 +14,11 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.rules import Action, Deadline, Facts, MetDeadline, Monitor, Observation, Reports, Rule
 from provisioner.core.gateways.plugin_code import entered
 from provisioner.core.model import Account, AccountState, Unit
+from provisioner.core.model.scope import Scope, Specificity
 from provisioner.core.policy.evaluation import Evaluation, RuleFailure, clash_of, seen, usable
 
 #: The time of the deadline for an account at which a rule failed and no other deadline is known.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-#: How specific a scope is for a unit; the larger value is more specific.
-_Specificity = tuple[int, bool]
-
-
-@attrs.frozen(kw_only=True)
-class Scope:
-    """The units to which a rule set applies."""
-
-    #: The kinds of the units; all if empty.
-    kinds: frozenset[str] = frozenset()
-    #: The codes of the units at the top of the subtrees; everywhere if empty.
-    under: frozenset[str] = frozenset()
-
-    def specificity(self, kind: str, path: Sequence[str]) -> _Specificity | None:
-        """Return how specific the scope is for a unit; ``None`` if it doesn't apply there.
-
-        Args:
-
-            kind: The unit's kind.
-
-            path: The codes from the unit up to the top.
-        """
-        if self.kinds and kind not in self.kinds:
-            return None
-        if not self.under:
-            return 0, bool(self.kinds)
-        depths = [len(path) - above for above, code in enumerate(path) if code in self.under]
-        return (max(depths), bool(self.kinds)) if depths else None
 
 
 @attrs.frozen(kw_only=True)
@@ -57,7 +29,7 @@ class RuleSet:
     rules: tuple[Rule, ...] = ()
     #: Its monitors, to which the scope doesn't apply.
     monitors: tuple[Monitor, ...] = ()
-    scope: Scope = Scope()
+    scope: Scope = attrs.Factory(Scope)
 
     @property
     def parts(self) -> list[Rule | Monitor]:
@@ -172,7 +144,7 @@ class Policy:
         return (unit.code, *self.path_of(unit.parent)) if unit.parent else (unit.code,)
 
     def _rules_for(self, kind: str, path: Sequence[str]) -> list[tuple[RuleSet, Rule]]:
-        most_specific: dict[type[Rule], tuple[_Specificity, RuleSet, Rule]] = {}
+        most_specific: dict[type[Rule], tuple[Specificity, RuleSet, Rule]] = {}
         for rule_set in self.rule_sets:
             specificity = rule_set.scope.specificity(kind, path)
             if specificity is None:

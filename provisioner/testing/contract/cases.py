@@ -93,6 +93,13 @@ def _hand_over(sandbox: Sandbox) -> Case:
     )
 
 
+def _update(sandbox: Sandbox) -> Case:
+    account, secret = sandbox.opened()
+    unit = attrs.evolve(sandbox.people.unit, name=f"{sandbox.people.unit.name} 2")
+    open_ = Situation(presence=Presence.ENABLED, secret=secret)
+    return Case(account=account, request=sandbox.updating(account, unit=unit), before=open_, after=open_)
+
+
 def _delete(sandbox: Sandbox) -> Case:
     account, secret = sandbox.closed()
     return Case(
@@ -112,11 +119,12 @@ CASES: Mapping[str, tuple[str, Callable[[Sandbox], Case]]] = {
     "rotate": ("account_rotate", _rotate),
     "rotate closed": ("account_rotate", _rotate_closed),
     "handover": ("account_handover", _hand_over),
+    "update": ("account_update", _update),
     "delete": ("account_delete", _delete),
 }
 
 #: One change for each hook.
-PLAIN = ("create", "close", "rotate", "handover", "delete")
+PLAIN = ("create", "close", "rotate", "handover", "update", "delete")
 
 
 def prepared(name: str, sandbox: Sandbox) -> Case:

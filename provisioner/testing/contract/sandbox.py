@@ -30,6 +30,7 @@ from provisioner.core.api.messages import (
     ProbeAccount,
     Receipt,
     RotateSecret,
+    UpdateAccount,
 )
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import PROBE, Channel, PluginOrigin, Target
@@ -202,6 +203,15 @@ class Sandbox(Patient):
             outgoing=self.people.holder,
             holder=self.people.successor,
             secret=secret,
+        )
+
+    def updating(self, account: Account, *, unit: Unit | None = None, holder: Person | None = None) -> UpdateAccount:
+        """Return a request to update."""
+        return UpdateAccount(
+            operation_id=secrets.token_hex(8),
+            account=account,
+            unit=unit or self.people.unit,
+            holder=holder or self.people.holder,
         )
 
     def deleting(self, account: Account) -> DeleteAccount:

@@ -11,6 +11,7 @@ from provisioner.testing.contract.load import LoadChecks
 from provisioner.testing.contract.probing import ProbeChecks
 from provisioner.testing.contract.secrecy import SecrecyChecks
 from provisioner.testing.contract.undoing import UndoChecks
+from provisioner.testing.contract.updating import UpdateChecks
 from provisioner.testing.contract.wire import WireChecks
 
 
@@ -22,6 +23,7 @@ class TargetContract(
     SecrecyChecks,
     HostileChecks,
     UndoChecks,
+    UpdateChecks,
     ListChecks,
     ProbeChecks,
     LifecycleChecks,

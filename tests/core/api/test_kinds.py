@@ -42,7 +42,8 @@ def test_a_message_of_two_hooks_is_found() -> None:
 def test_a_kind_that_makes_a_password_and_does_not_send_it_is_found(kind: OperationKind) -> None:
     has_secret = "secret" in attrs.fields_dict(KINDS[kind].message)
 
-    assert has_secret is KINDS[kind].delivers is not KINDS[kind].closes
+    assert has_secret is KINDS[kind].delivers
+    assert not (KINDS[kind].delivers and KINDS[kind].closes)
 
 
 @pytest.mark.parametrize("kind", OperationKind)
@@ -53,19 +54,28 @@ def test_a_kind_that_cannot_be_done_again_is_found(kind: OperationKind) -> None:
 @pytest.mark.parametrize("kind", OperationKind)
 def test_a_renewal_that_takes_the_place_of_an_opening_or_a_closing_is_found(kind: OperationKind) -> None:
     """There may be no account to rotate."""
-    others = {other for other in OperationKind if not KINDS[other].renews}
+    others = {other for other in OperationKind if KINDS[other].alters and not KINDS[other].renews}
 
     assert not (KINDS[kind].renews and KINDS[kind].supersedes & others)
 
 
 def test_no_operation_both_renews_and_closes() -> None:
-    assert {kind for kind in KINDS if KINDS[kind].closes} == {OperationKind.CLOSE, OperationKind.DELETE}
+    closing = {OperationKind.CLOSE, OperationKind.DELETE, OperationKind.WITHDRAW}
+    assert {kind for kind in KINDS if KINDS[kind].closes} == closing
     assert {kind for kind in KINDS if KINDS[kind].renews} == {OperationKind.ROTATE, OperationKind.HANDOVER}
     assert {kind for kind in KINDS if KINDS[kind].opens} == {OperationKind.CREATE, OperationKind.REOPEN}
 
 
 def test_an_end_that_the_engine_cannot_prove_is_found() -> None:
-    assert {spec.leaves for spec in KINDS.values()} <= {TargetState.OPEN, TargetState.CLOSED, TargetState.ABSENT}
+    provable = {TargetState.OPEN, TargetState.CLOSED, TargetState.ABSENT, None}
+    assert {spec.leaves for spec in KINDS.values()} <= provable
+
+
+def test_an_operation_that_only_adapts_and_makes_a_password_or_closes_for_good_is_found() -> None:
+    adapting = {kind for kind, spec in KINDS.items() if not spec.alters}
+
+    assert adapting == {OperationKind.UPDATE, OperationKind.WITHDRAW}
+    assert not any(KINDS[kind].delivers or KINDS[kind].leaves is TargetState.ABSENT for kind in adapting)
 
 
 def test_a_rule_asks_for_a_renewal_a_closing_or_a_deletion() -> None:

@@ -48,7 +48,7 @@ def test_targets_are_asked_with_the_message_of_the_table(kind: OperationKind) ->
     spec = KINDS[kind]
     work = attrs.evolve(planned(kind), holder=samples.HOLDER if spec.delivers else None)
 
-    message = work.request(samples.SECRET if spec.delivers else None)
+    message = work.request("posta", samples.SECRET if spec.delivers else None)
 
     assert type(message) is spec.message
     assert (message.operation_id, message.account, message.unit) == ("op-1", samples.ACCOUNT, samples.UNIT)
@@ -57,10 +57,10 @@ def test_targets_are_asked_with_the_message_of_the_table(kind: OperationKind) ->
 def test_a_handover_names_both_persons() -> None:
     work = attrs.evolve(planned(OperationKind.HANDOVER), holder=samples.SUCCESSOR, outgoing=samples.HOLDER)
 
-    assert work.request(samples.SECRET) == attrs.evolve(samples.handover(), secret=samples.SECRET)
-    assert isinstance(work.request(samples.SECRET), HandOver)
+    assert work.request("posta", samples.SECRET) == attrs.evolve(samples.handover(), secret=samples.SECRET)
+    assert isinstance(work.request("posta", samples.SECRET), HandOver)
 
 
 def test_a_password_for_nobody_is_not_asked_for() -> None:
     with pytest.raises(ValueError, match="nobody to receive"):
-        planned(OperationKind.ROTATE).request(samples.SECRET)
+        planned(OperationKind.ROTATE).request("posta", samples.SECRET)

@@ -8,7 +8,15 @@ import pytest
 from provisioner.core.api.errors import LockedError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import AccountReport, CloseAccount, CreateAccount, Presence, ProbeAccount, Receipt
+from provisioner.core.api.messages import (
+    AccountReport,
+    CloseAccount,
+    CreateAccount,
+    PlannedChange,
+    Presence,
+    ProbeAccount,
+    Receipt,
+)
 from provisioner.core.engine.proofs import proof
 from provisioner.core.model import OperationKind
 from provisioner.testing import samples
@@ -49,7 +57,7 @@ def proved(kind: OperationKind, plugin: object) -> bool | None:
     return proof(KINDS[kind], target_gateway(plugin), samples.probe(secret))()
 
 
-@pytest.mark.parametrize("kind", OperationKind)
+@pytest.mark.parametrize("kind", [*SHUTTING, *OPENING, *RENEWING])
 def test_an_account_that_is_open_with_another_password_proves_nothing(kind: OperationKind) -> None:
     target = MemoryTarget()
     target.account_create(samples.create(secret=samples.OTHER_SECRET))
@@ -71,10 +79,10 @@ def test_a_disabled_account_is_closed_and_not_deleted(kind: OperationKind) -> No
     target.account_create(samples.create())
     target.account_close(samples.close())
 
-    assert proved(kind, target) is (kind is OperationKind.CLOSE)
+    assert proved(kind, target) is (kind is not OperationKind.DELETE)
 
 
-@pytest.mark.parametrize("kind", OperationKind)
+@pytest.mark.parametrize("kind", [*SHUTTING, *OPENING, *RENEWING])
 def test_an_account_that_is_gone_is_a_proof_of_an_end_only(kind: OperationKind) -> None:
     assert proved(kind, MemoryTarget()) is (kind in SHUTTING)
 
@@ -100,3 +108,20 @@ def test_an_account_that_is_still_disabled_after_it_was_opened_is_not_called_loc
 def test_an_account_that_is_disabled_although_it_is_open_is_locked(kind: OperationKind) -> None:
     with pytest.raises(LockedError, match="not by this program"):
         proved(kind, Answers(AccountReport(presence=Presence.DISABLED)))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Işıl Çağrı", True), ("Işıl Başka", False)])
+def test_an_update_that_left_something_to_change_proves_nothing(name: str, expected: bool) -> None:
+    memory = MemoryTarget()
+    memory.account_create(samples.create())
+    target = target_gateway(memory)
+    target.check()
+    holder = attrs.evolve(samples.HOLDER, name=name if not expected else samples.HOLDER.name)
+    planned = PlannedChange(kind=OperationKind.UPDATE, unit=samples.UNIT, holder=holder)
+    probe = attrs.evolve(samples.probe(None), planned=planned)
+
+    assert proof(KINDS[OperationKind.UPDATE], target, probe)() is expected
+
+
+def test_an_update_on_a_target_that_cannot_tell_is_not_called_proved() -> None:
+    assert proved(OperationKind.UPDATE, MemoryTarget()) is None

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.waiting import obstacle
-from provisioner.core.model import Operation, OperationKind
+from provisioner.core.model import Account, Operation, OperationKind, Unit
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
@@ -29,7 +30,9 @@ def waits_until(harness: Harness, kind: OperationKind, next_try: timedelta | Non
     now = harness.clock()
     next_try_at = None if next_try is None else now + next_try
     operation = Operation(id="o1", kind=kind, login="a", actor="p1", created_at=now, next_try_at=next_try_at)
-    found = obstacle(operation, harness.engine.context)
+    account = Account(login="a", domain="meb.gov.tr", unit="u")
+    work = PlannedOperation(operation=operation, account=account, unit=Unit(code="u", name="U", kind="office"))
+    found = obstacle(work, harness.engine.context)
     return found.until - now if found else None
 
 

@@ -12,7 +12,7 @@ from provisioner.core.model import Operation, OperationKind, OperationState, Out
 @pytest.mark.parametrize(
     ("words", "stored"),
     [
-        (OperationKind, "create close reopen rotate handover delete"),
+        (OperationKind, "create close reopen rotate handover delete update withdraw"),
         (OperationState, "planned running done undone incomplete failed staged"),
         (Outcome, "applied unchanged not_applied unknown"),
     ],

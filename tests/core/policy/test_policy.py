@@ -15,8 +15,9 @@ from provisioner.core.api.errors import ConfigurationError, PluginError
 from provisioner.core.api.messages import TargetReport
 from provisioner.core.api.rules import Action, Deadline, Facts, MetDeadline, Monitor, Observation, Reports, Rule
 from provisioner.core.model import Account, Unit
+from provisioner.core.model.scope import Scope
 from provisioner.core.model.text import Text
-from provisioner.core.policy.policy import Policy, RuleSet, Scope
+from provisioner.core.policy.policy import Policy, RuleSet
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -19,10 +19,11 @@ from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.engine.planner import Planner
 from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
+from provisioner.core.model.scope import Scope
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.notifier import Notice
-from provisioner.core.policy.policy import Policy, RuleSet, Scope
+from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.sweep import Swept
 from provisioner.rules.duties import BackupDuty, Custodian

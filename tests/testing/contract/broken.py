@@ -26,8 +26,10 @@ from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.messages import (
     AccountPage,
     AccountReport,
+    AttributeChange,
     Capabilities,
     CloseAccount,
+    CompareAccount,
     CreateAccount,
     DeleteAccount,
     HandOver,
@@ -36,6 +38,7 @@ from provisioner.core.api.messages import (
     ProbeAccount,
     Receipt,
     RotateSecret,
+    UpdateAccount,
 )
 from provisioner.core.model import AccountKind, Outcome, Person
 from provisioner.core.model.secret import Secret
@@ -871,6 +874,7 @@ class ListShowsClosedAccountsAsOpen(Reference):
 
 
 @turns_red(
+    "comparison_shows_what_an_update_would_change",
     "list_changes_nothing",
     "list_has_every_account_with_its_state",
     "list_has_no_account_that_does_not_exist",
@@ -912,3 +916,50 @@ class ListSetsPasswords(Reference):
         for login, entry in self.entries.items():
             self.entries[login] = attrs.evolve(entry, password="listed")
         yield from pages
+
+
+@turns_red("undo_restores_what_was", "update_keeps_password_of_open_account", "update_twice_changes_nothing_more")
+class UpdateSetsThePassword(Reference):
+    def update(self, request: UpdateAccount) -> Receipt:
+        receipt = super().update(request)
+        self.entries[request.account.login] = attrs.evolve(self.entries[request.account.login], password="updated")
+        return receipt
+
+
+@turns_red("update_leaves_closed_account_closed")
+class UpdateOpens(Reference):
+    def update(self, request: UpdateAccount) -> Receipt:
+        receipt = super().update(request)
+        self.entries[request.account.login] = attrs.evolve(self.entries[request.account.login], enabled=True)
+        return receipt
+
+
+@turns_red("update_twice_changes_nothing_more")
+class UpdateClosesWhatIsUpToDate(Reference):
+    def update(self, request: UpdateAccount) -> Receipt:
+        receipt = super().update(request)
+        if receipt.outcome is Outcome.UNCHANGED:
+            self.entries[request.account.login] = attrs.evolve(self.entries[request.account.login], enabled=False)
+        return receipt
+
+
+@turns_red("update_of_missing_account_is_missing")
+class UpdateIgnoresWhatIsMissing(Reference):
+    def update(self, request: UpdateAccount) -> Receipt:
+        if request.account.login not in self.entries:
+            return Receipt(outcome=Outcome.UNCHANGED)
+        return super().update(request)
+
+
+@turns_red("comparison_shows_what_an_update_would_change")
+class ComparisonShowsDifferencesForEver(Reference):
+    def compare(self, request: CompareAccount) -> tuple[AttributeChange, ...]:
+        return (AttributeChange(name="unit", adds=(request.unit.name,)),)
+
+
+@turns_red("probe_foresees_an_update")
+class ProbeForeseesWhatIsDone(Reference):
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        report = super().probe(request)
+        changes = (AttributeChange(name="unit", adds=("again",)),) if request.planned else ()
+        return attrs.evolve(report, changes=changes)

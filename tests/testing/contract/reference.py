@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import attrs
 
@@ -14,10 +14,13 @@ from provisioner.core.api.errors import MissingError, SecretRefusedError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountComparison,
     AccountPage,
     AccountReport,
+    AttributeChange,
     Capabilities,
     CloseAccount,
+    CompareAccount,
     CreateAccount,
     DeleteAccount,
     HandOver,
@@ -27,15 +30,16 @@ from provisioner.core.api.messages import (
     Receipt,
     RotateSecret,
     TargetReport,
+    UpdateAccount,
 )
-from provisioner.core.model import Outcome, Person
+from provisioner.core.model import Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.testing.faults import Fault
 
 #: How many seconds its checks give a call.
 PATIENCE = 2.0
 
-CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover", "account_update"})
 
 #: The systems themselves, which the targets do not hold: there are passwords in them.
 SYSTEMS: dict[int, dict[str, Entry]] = defaultdict(dict)
@@ -53,6 +57,12 @@ class Entry:
     enabled: bool = True
     #: What others gave it.
     grants: frozenset[str] = frozenset()
+
+
+def changes(entry: Entry, unit: Unit, holder: Person | None) -> tuple[AttributeChange, ...]:
+    """Return what an update would change."""
+    pairs = [("unit", entry.unit, unit.name), ("holder", entry.holder.name, (holder or entry.holder).name)]
+    return tuple(AttributeChange(name=name, removes=(old,), adds=(new,)) for name, old, new in pairs if old != new)
 
 
 @attrs.define(eq=False, repr=False)
@@ -92,6 +102,14 @@ class Reference:
         return self.hand_over(request)
 
     @hookimpl
+    def account_update(self, request: UpdateAccount) -> Receipt:
+        return self.update(request)
+
+    @hookimpl
+    def account_compare(self, request: CompareAccount) -> AccountComparison:
+        return AccountComparison(changes=self.compare(request))
+
+    @hookimpl
     def account_delete(self, request: DeleteAccount) -> Receipt:
         return self.delete(request)
 
@@ -105,7 +123,7 @@ class Reference:
 
     @hookimpl
     def target_check(self) -> TargetReport:
-        return TargetReport(capabilities=self.capabilities())
+        return TargetReport(capabilities=self.capabilities(), foresees=True)
 
     def capabilities(self) -> Capabilities:
         return Capabilities(undoes=CHANGES, ends_sessions=True)
@@ -130,6 +148,15 @@ class Reference:
         entry, password = self.there(request.account.login), self.accepted(request.secret)
         return self.put(request.account.login, attrs.evolve(entry, password=password, holder=request.holder))
 
+    def update(self, request: UpdateAccount) -> Receipt:
+        entry = self.there(request.account.login)
+        updated = attrs.evolve(entry, unit=request.unit.name, holder=request.holder or entry.holder)
+        return Receipt(outcome=Outcome.UNCHANGED) if updated == entry else self.put(request.account.login, updated)
+
+    def compare(self, request: CompareAccount) -> tuple[AttributeChange, ...]:
+        entry = cast("Entry", request.listed.entry)
+        return changes(entry, request.unit, request.holder)
+
     def delete(self, request: DeleteAccount) -> Receipt:
         require_lease()
         gone = self.entries.pop(request.account.login, None)
@@ -141,7 +168,7 @@ class Reference:
 
     def listed(self, login: str, entry: Entry) -> ListedAccount:
         presence = Presence.ENABLED if entry.enabled else Presence.DISABLED
-        return ListedAccount(login=login, presence=presence, holder=entry.holder.id)
+        return ListedAccount(login=login, presence=presence, holder=entry.holder.id, entry=entry)
 
     def probe(self, request: ProbeAccount) -> AccountReport:
         entry = self.entries.get(request.account.login)
@@ -151,6 +178,7 @@ class Reference:
             presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
             secret_accepted=self.takes(entry, request.secret.reveal()) if request.secret else None,
             attributes=self.shown(entry),
+            changes=changes(entry, request.planned.unit, request.planned.holder) if request.planned else (),
         )
 
     def takes(self, entry: Entry, password: str) -> bool:

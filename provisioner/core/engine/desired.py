@@ -1,0 +1,143 @@
+"""The desired state of accounts on targets: on which of them an account belongs, and with which entitlements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from provisioner.core.api.kinds import KINDS
+from provisioner.core.api.messages import Entitlements
+from provisioner.core.model import Account, OperationKind, TargetState, Unit
+from provisioner.core.model.scope import TargetScope
+from provisioner.core.model.unit_paths import UnitLookup, with_all_above
+
+#: The states of an account on a target on which it may be open.
+MAY_BE_OPEN = frozenset({TargetState.OPEN, TargetState.INCOMPLETE, TargetState.UNPROVED})
+
+
+@attrs.frozen(kw_only=True)
+class EntitlementRule:
+    """Which accounts have an entitlement on a target."""
+
+    target: str
+    #: The target's name of the entitlement, for example the DN of a group.
+    name: str
+    scope: TargetScope = attrs.Factory(TargetScope)
+
+
+@attrs.frozen(kw_only=True)
+class Desired:
+    """The desired state of one account while it is open."""
+
+    #: The names of the targets on which it belongs.
+    targets: frozenset[str]
+    #: Its entitlements, by target. Targets without any that is managed are left out.
+    entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
+
+    def targets_of(self, kind: OperationKind, known: Mapping[str, TargetState]) -> frozenset[str]:
+        """Return the names of the targets that an operation concerns.
+
+        An open account that left the scope of a target is renewed there until it is withdrawn: its former password
+        must not stay valid. Where it is missing, there is nothing to update.
+
+        Args:
+
+            kind: The kind of the operation.
+
+            known: The known state of the account, by target.
+        """
+        spec = KINDS[kind]
+        present = frozenset(target for target, state in known.items() if state in MAY_BE_OPEN)
+        if kind is OperationKind.WITHDRAW:
+            return present - self.targets
+        if kind is OperationKind.UPDATE:
+            return present
+        if spec.opens:
+            return self.targets
+        return self.targets | (present if spec.renews else known.keys())
+
+    def joins(self, kind: OperationKind, known: Mapping[str, TargetState]) -> frozenset[str]:
+        """Return the names of the targets that an open account joins again with its renewal, after it was withdrawn.
+
+        Args:
+
+            kind: The kind of the operation.
+
+            known: The known state of the account, by target.
+        """
+        if not KINDS[kind].renews:
+            return frozenset()
+        return frozenset(target for target in self.targets if known.get(target) is TargetState.CLOSED)
+
+    def entitlements_after(self, kind: OperationKind) -> Mapping[str, Entitlements]:
+        """Return the entitlements after an operation, by target: none after the account is closed."""
+        if not KINDS[kind].closes:
+            return self.entitlements
+        return {
+            target: Entitlements(withdrawn=managed.granted | managed.withdrawn)
+            for target, managed in self.entitlements.items()
+        }
+
+
+@attrs.frozen(kw_only=True)
+class DesiredState:
+    """Determines the desired state of accounts from the configuration and the tree of units.
+
+    Args:
+
+        scopes: The scope of each target, by its name.
+
+        rules: Who has which entitlement.
+
+        units: The stored units.
+    """
+
+    scopes: Mapping[str, TargetScope]
+    rules: Sequence[EntitlementRule] = ()
+    units: UnitLookup
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether every account belongs on every target, without entitlements."""
+        return not self.rules and all(scope.is_everywhere for scope in self.scopes.values())
+
+    def of(self, accounts: Sequence[tuple[Account, Unit]]) -> Mapping[str, Desired]:
+        """Return the desired state of accounts, by login.
+
+        Args:
+
+            accounts: The accounts, each with its unit as it is, or will be, in the store.
+        """
+        if self.is_uniform:
+            everywhere = Desired(targets=frozenset(self.scopes))
+            return {account.login: everywhere for account, _ in accounts}
+        given = {unit.code: unit for _, unit in accounts}
+        above = {unit.parent for unit in given.values() if unit.parent} - given.keys()
+        units = {**with_all_above(above, self.units, apart_from=given.keys()), **given}
+        return {account.login: self._desired(account, unit, _path(unit, units)) for account, unit in accounts}
+
+    def _desired(self, account: Account, unit: Unit, path: Sequence[str]) -> Desired:
+        granted: dict[str, set[str]] = {}
+        withdrawn: dict[str, set[str]] = {}
+        for rule in self.rules:
+            side = granted if rule.scope.includes(account, unit, path) else withdrawn
+            side.setdefault(rule.target, set()).add(rule.name)
+        return Desired(
+            targets=frozenset(target for target, scope in self.scopes.items() if scope.includes(account, unit, path)),
+            entitlements={
+                target: Entitlements(
+                    granted=frozenset(granted.get(target, ())),
+                    withdrawn=frozenset(withdrawn.get(target, ())) - granted.get(target, set()),
+                )
+                for target in granted.keys() | withdrawn.keys()
+            },
+        )
+
+
+def _path(unit: Unit, units: Mapping[str, Unit]) -> Sequence[str]:
+    """Return the codes from a unit up to the top."""
+    path = [unit.code]
+    while (above := units[path[-1]].parent if path[-1] in units else None) and above not in path:
+        path.append(above)
+    return path
