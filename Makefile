@@ -10,6 +10,9 @@ WORKERS := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 PYTEST := $(ROOMY) $(BIN)/pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
+# The tests start the program hundreds of times; Python compiles it once if it may keep what it compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .NOTPARALLEL:
 .PHONY: demo test test-slow check coverage types lowest matrix docs messages servers clean
 
