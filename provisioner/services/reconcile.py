@@ -96,10 +96,11 @@ class Reconcile:
             StoreError: The store failed.
         """
         self.authority.require(actor, {Role.OFFICER}, unit)
-        return self._compare(chosen_targets(self.plugins, target), codes_under(self.store, unit), actor)
+        units = codes_under(self.store, unit)
+        return self._compare(chosen_targets(self.plugins, target), units, unit=unit, actor=actor)
 
     def _compare(
-        self, targets: list[Target], units: frozenset[str] | None, actor: str
+        self, targets: list[Target], units: frozenset[str] | None, *, unit: str | None, actor: str
     ) -> Iterator[Difference | ComparedTarget]:
         for target in targets:
             comparison = Comparison(target=target, inventory=self.store, retry=self.retry, now=self.now)
@@ -112,23 +113,27 @@ class Reconcile:
                         yield difference
             except TargetError as error:
                 failure = error
-            self.record(_event(comparison, failure, at=self.now(), actor=actor))
-            yield ComparedTarget(
+            compared = ComparedTarget(
                 name=target.name,
                 listed=comparison.listed,
                 differences=shown,
                 error=step_error(failure) if failure else None,
                 is_omitted=isinstance(failure, OmittedError),
             )
+            self.record(_event(compared, started_at=comparison.started_at, at=self.now(), unit=unit, actor=actor))
+            yield compared
 
 
-def _event(comparison: Comparison, failure: TargetError | None, *, at: datetime, actor: str) -> TargetCompared:
+def _event(
+    compared: ComparedTarget, *, started_at: datetime, at: datetime, unit: str | None, actor: str
+) -> TargetCompared:
     return TargetCompared(
         at=at,
         actor=actor,
-        target=comparison.target.name,
-        started_at=comparison.started_at,
-        listed=comparison.listed,
-        differences={kind.value: count for kind, count in sorted(comparison.found.items())},
-        error=step_error(failure) if failure else None,
+        target=compared.name,
+        started_at=started_at,
+        listed=compared.listed,
+        differences={kind.value: count for kind, count in sorted(compared.differences.items())},
+        unit=unit,
+        error=compared.error,
     )

@@ -1,46 +1,25 @@
-"""When each account was last listed by each target, and how each target compared the last time."""
+"""When each account was last listed by each target."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, exists, or_, select
 
-from provisioner.core.api.events import Event
 from provisioner.core.model import Account, AccountState
-from provisioner.core.reconcile.differences import TargetCompared
 from provisioner.core.reconcile.ports import LastSeen
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, as_row, put
-from provisioner.store.db.tables import accounts, comparisons, last_seen, operations
+from provisioner.store.db.rows import as_row, put
+from provisioner.store.db.tables import accounts, last_seen, operations
 
 _PUT = put(last_seen)
 _FORMER = select(last_seen).where(
     last_seen.c.target == bindparam("on"), last_seen.c.login.in_(bindparam("logins", expanding=True))
 )
-_PUT_COMPARISON = put(comparisons)
-
-
-def _compared(event: TargetCompared) -> Iterable[Change]:
-    yield (
-        _PUT_COMPARISON,
-        {
-            "target": event.target,
-            "started_at": event.started_at,
-            "ended_at": event.at,
-            "listed": event.listed,
-            "differences": sum(event.differences.values()),
-            "error": event.error,
-        },
-    )
-
-
-CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {TargetCompared: _compared}
 
 
 class StoredLastSeen:
@@ -73,6 +52,11 @@ class StoredLastSeen:
             rows = ({"target": target, **as_row(account)} for account in seen)
             prepared(_PUT, connection.dialect).run(connection, rows)
         return former
+
+    def times(self, login: str, /) -> Mapping[str, datetime]:
+        """Return when an account was last listed, by target. Targets that never listed it are left out."""
+        query = select(last_seen.c.target, last_seen.c.at).where(last_seen.c.login == login)
+        return {row.target: row.at for row in self._reader.all(query)}
 
     def unseen(self, target: str, since: datetime, /) -> Iterator[Account]:
         """Yield the open accounts that this target hasn't listed since then, by login."""

@@ -15,6 +15,7 @@ from provisioner.store.audit.chain import Head
 from provisioner.store.audit.continuity import Continuity, HeadFile, goes_back_to
 from provisioner.store.audit.reader import AuditLogReader
 from provisioner.store.census import StoredCensus
+from provisioner.store.comparisons import StoredComparisons
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
 from provisioner.store.handovers import StoredHandovers
@@ -88,6 +89,7 @@ class Store:
         self.health = StoredHealth(database)
         self.maintenance = StoredMaintenance(database)
         self.last_seen = StoredLastSeen(database)
+        self.comparisons = StoredComparisons(database)
         self.ids = StoredIds(database)
         self.audit_log = AuditLogReader(database)
         self._leases = Leases(owner=new_owner(), now=now, ttl=lease_ttl, clock=elapsed)

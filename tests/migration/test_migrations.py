@@ -160,6 +160,50 @@ def test_errors_become_sentences_for_an_earlier_version(database: Database, url:
     }
 
 
+def test_comparisons_of_an_old_store_are_kept_with_their_kinds(database: Database, url: str) -> None:
+    """The store had the last one of each target, and the audit log has all of them."""
+    upgrade(database, "0005")
+    early = '{"name": "PartialListError", "message": {"template": "{n} read", "values": {"n": 1}}, "cure": ""}'
+    keep_comparison(database, 1, '{"missing": 2, "extra": 1}', "null")
+    keep_comparison(database, 2, "{}", early)
+
+    Store.migrate(url)
+
+    with Store.open(url) as store:
+        last, [first] = store.comparisons.last("pys"), store.comparisons.trend("pys", 10)
+    assert last
+    assert last.error
+    assert (str(last.error.message), last.differences, last.listed) == ("1 read", {}, 39)
+    assert (first.differences, first.started_at) == ({"missing": 2, "extra": 1}, datetime(2026, 3, 1, tzinfo=UTC))
+    assert first.ended_at == datetime(2026, 3, 1, 1, tzinfo=UTC)
+
+
+def test_an_earlier_version_gets_the_last_comparison_of_each_target(database: Database) -> None:
+    upgrade(database, "0005")
+    keep_comparison(database, 1, '{"missing": 2}', "null")
+    keep_comparison(database, 2, '{"missing": 2, "extra": 1}', "null")
+    upgrade(database)
+
+    downgrade(database, "0005")
+
+    with database.read() as connection:
+        [kept] = connection.exec_driver_sql("SELECT target, listed, differences, error FROM comparisons").all()
+    assert tuple(kept) == ("pys", 39, 3, None)
+
+
+def keep_comparison(database: Database, day: int, differences: str, error: str) -> None:
+    body = (
+        f'{{"target": "pys", "started_at": "2026-03-{day:02}T00:00:00Z", "listed": 39,'
+        f' "differences": {differences}, "error": {error}}}'
+    )
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO events (seq, at, kind, operation_id, login, actor, body, hash)"
+            " VALUES (?, ?, 'target_compared', '', '', 'p1', ?, '')",
+            (day, f"2026-03-{day:02} 01:00:00.000000", body),
+        )
+
+
 def keep_health(database: Database, error: str) -> None:
     with database.write() as connection:
         connection.exec_driver_sql(

@@ -51,3 +51,4 @@ def test_only_the_accounts_of_a_unit_are_shown(app: Application, monkeypatch: py
     assert isinstance(ended, ComparedTarget)
     assert ended.differences == {kinds.MISSING: 1}
     assert not ended.is_clean
+    assert app.store.comparisons.last("directory") is None, "it is recorded as a whole comparison"

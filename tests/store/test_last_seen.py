@@ -1,18 +1,13 @@
-"""What was seen is remembered for each target, and how a target compared the last time."""
+"""What was seen is remembered for each target."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
-
-from provisioner.core.model import AccountState, StepError
-from provisioner.core.reconcile.differences import TargetCompared
+from provisioner.core.model import AccountState
 from provisioner.core.reconcile.ports import LastSeen
 from provisioner.store import Store
 from provisioner.store.db.chunks import CHUNK
-from provisioner.store.db.reader import Reader
-from provisioner.store.db.tables import comparisons
 from tests.store.conftest import NOON, Story
 from tests.store.towns import account, logins, plan
 
@@ -61,28 +56,11 @@ def test_accounts_with_a_running_or_a_recent_operation_are_at_work(store: Store,
     assert store.last_seen.at_work(["planned", "recent", "done", "none"], NOON) == {"planned", "recent"}
 
 
-def test_the_last_comparison_of_a_target_is_kept(store: Store) -> None:
-    error = StepError(name="PartialListError", message="the list ended early")
-    for number, failure in enumerate((error, None)):
-        store.write(
-            TargetCompared(
-                at=NOON + (number + 1) * MINUTE,
-                actor="p1",
-                target="posta",
-                started_at=NOON,
-                listed=39,
-                differences={"missing": 2, "extra": 1},
-                error=failure,
-            )
-        )
+def test_the_times_of_an_account_are_those_of_each_target(store: Store, story: type[Story]) -> None:
+    plan(store, story, account("a"), account("b"))
+    store.last_seen.note("posta", seen("a", "b"))
+    store.last_seen.note("pys", seen("a"))
+    store.last_seen.note("pys", seen("a", at=MINUTE))
 
-    [row] = Reader(store._database).all(select(comparisons))
-    assert row._asdict() == {
-        "target": "posta",
-        "started_at": NOON,
-        "ended_at": NOON + 2 * MINUTE,
-        "listed": 39,
-        "differences": 3,
-        "error": None,
-    }
-    assert store.audit_log.verify_chain() is None
+    assert store.last_seen.times("a") == {"posta": NOON, "pys": NOON + MINUTE}
+    assert store.last_seen.times("b") == {"posta": NOON}

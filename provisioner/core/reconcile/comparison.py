@@ -8,7 +8,6 @@ comparison. For another holder the second condition is enough: only an operation
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
@@ -44,8 +43,6 @@ class Comparison:
     now: Callable[[], datetime]
     #: The number of accounts that the target has listed so far.
     listed: int = attrs.field(default=0, init=False)
-    #: The number of differences so far, by kind.
-    found: Counter[DifferenceKind] = attrs.field(factory=Counter, init=False)
     started_at: datetime = attrs.field(init=False)
     #: The first refusal to show an account that seems to differ.
     _refusal: TargetError | None = attrs.field(default=None, init=False)
@@ -66,16 +63,11 @@ class Comparison:
         """
         for page in self.target.list_accounts():
             self.listed += len(page)
-            yield from self._counted(self._of_page(page))
+            yield from self._of_page(page)
         if "account_create" in self.target.hooks:
-            yield from self._counted(self._missing())
+            yield from self._missing()
         if self._refusal:
             raise self._refusal
-
-    def _counted(self, differences: Iterable[Difference]) -> Iterator[Difference]:
-        for difference in differences:
-            self.found[difference.kind] += 1
-            yield difference
 
     def _of_page(self, page: Iterable[ListedAccount]) -> Iterator[Difference]:
         """Yield the differences of a page. The journal is read after the target: it knows every account that a running

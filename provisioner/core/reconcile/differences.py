@@ -80,5 +80,7 @@ class TargetCompared(Event):
     listed: int
     #: The number of differences by kind; kinds without any are left out.
     differences: Mapping[str, int]
+    #: The code of the unit to which the comparison was restricted; ``None`` if it was not.
+    unit: str | None = None
     #: Why the comparison is incomplete; ``None`` if it is complete.
     error: StepError | None = None

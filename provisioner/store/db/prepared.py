@@ -18,6 +18,7 @@ from typing import Any, Self
 import attrs
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.types import TypeEngine
 
 #: How many rows share a statement. SQLite takes 32,766 values, and no table here has 50 columns.
 ROWS = 500
@@ -51,9 +52,8 @@ class Prepared:
         names = tuple(compiled.positiontup or ())
         binds = [compiled.binds[name] for name in names]
         own = {name: bind.value for name, bind in zip(names, binds, strict=True) if not bind.required}
-        processors = [bind.type.dialect_impl(dialect).bind_processor(dialect) for bind in binds]
-        # Most values are words of a short list, or times that several rows share.
-        conversions = tuple((place, lru_cache(convert)) for place, convert in enumerate(processors) if convert)
+        converters = [(place, _converter(bind.type, dialect)) for place, bind in enumerate(binds)]
+        conversions = tuple((place, convert) for place, convert in converters if convert)
         return cls(str(compiled), names, own, conversions)
 
     def run(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> int:
@@ -73,6 +73,13 @@ class Prepared:
         for place, convert in self._conversions:
             values[place] = convert(values[place])
         return values
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what makes a value of a type one that the driver takes; ``None`` if the driver takes it as it is."""
+    convert = kind.dialect_impl(dialect).bind_processor(dialect)
+    # Most values are words of a short list, or times that several rows share.
+    return lru_cache(convert) if convert and kind.hashable else convert
 
 
 @lru_cache(maxsize=100)

@@ -8,6 +8,7 @@ Tables whose key is a text are kept in the order of that key (``WITHOUT ROWID`` 
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -112,15 +113,16 @@ last_seen = Table(
     sqlite_with_rowid=False,
 )
 
-#: The last comparison of each target with the journal.
+#: The comparisons of targets with the journal. Those with a unit were restricted to it.
 comparisons = Table(
     "comparisons",
     metadata,
     Column("target", String, primary_key=True),
-    Column("started_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime, primary_key=True),
     Column("ended_at", UtcDateTime, nullable=False),
     Column("listed", Integer, nullable=False),
-    Column("differences", Integer, nullable=False),
+    Column("differences", JSON, nullable=False),
+    Column("unit", String),
     Column("error", ErrorText),
     sqlite_with_rowid=False,
 )

@@ -32,9 +32,9 @@ from provisioner.core.model import OperationState, Step
 from provisioner.store import (
     access_requests,
     adoption,
+    comparisons,
     held_runs,
     incidents,
-    last_seen,
     maintenance,
     marks,
     role_assignments,
@@ -96,7 +96,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     **maintenance.CHANGES,
     **held_runs.CHANGES,
     **incidents.CHANGES,
-    **last_seen.CHANGES,
+    **comparisons.CHANGES,
     **adoption.CHANGES,
 }
 
