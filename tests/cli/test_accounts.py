@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
+import time_machine
 
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import Office
@@ -79,6 +80,20 @@ class TestShow:
         account = open_office.type("--json", "account", "show", login).json
 
         assert (account["login"], account["unit"], account["holder"]) == ("arge46", "ar-ge", "1002")
+
+    def test_tells_when_each_target_last_listed_it(self, open_office: Office) -> None:
+        """An account that no comparison has seen for weeks looks like all others."""
+        with time_machine.travel(datetime(2999, 11, 29, tzinfo=UTC), tick=False):
+            open_office.type("reconcile", "--target", "pys")
+
+        targets = open_office.type("--json", "account", "show", "arge46").json["targets"]
+        assert [(target["name"], target["last_seen"]) for target in targets] == [
+            ("posta", None),
+            ("pys", "2999-11-29T00:00:00Z"),
+        ]
+        told = open_office.type("account", "show", "arge46").out
+        assert "pys             open, last seen 2999-11-29 03:00:00+03:00\n" in told
+        assert "posta           open\n" in told
 
     def test_tells_people_what_is_on_each_target(self, open_office: Office) -> None:
         assert "pys             open" in open_office.type("account", "show", "arge46").out

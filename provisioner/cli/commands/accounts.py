@@ -67,12 +67,13 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
 @json_option
 @click.pass_obj
 def show(session: Session, login: str) -> ExitCode:
-    """Show an account and its state on each target."""
+    """Show an account, its state on each target, and when 'reconcile' last saw it there."""
     with session.store() as store:
         known = known_accounts(store, session.configuration.content.accounts.naming, [login])
         [account] = session.privacy(store).shown(known)
         targets = store.accounts.target_states(account.login)
-    session.output.document(account_document(account, targets))
+        last_seen = store.last_seen.times(account.login)
+    session.output.document(account_document(account, targets, last_seen))
     session.output.fields(
         [
             ("login", account.mail),
@@ -83,9 +84,14 @@ def show(session: Session, login: str) -> ExitCode:
             ("next", next_action(account, session)),
             ("closes on", session.local_day(account.closes_at)),
         ],
-        [(name, session.output.word(state)) for name, state in targets.items()],
+        [(name, _on_target(state, last_seen.get(name), session)) for name, state in targets.items()],
     )
     return ExitCode.DONE
+
+
+def _on_target(state: TargetState, last_seen: datetime | None, session: Session) -> str:
+    word = session.output.word(state)
+    return session.output.text("{state}, last seen {time}", state=word, time=last_seen) if last_seen else word
 
 
 def state_of(account: Account, targets: Mapping[str, TargetState], session: Session) -> str:

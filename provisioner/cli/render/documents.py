@@ -44,8 +44,19 @@ def operation_document(operation: Operation, said: Callable[[Text], str]) -> Doc
     }
 
 
-def account_document(account: Account, targets: Mapping[str, TargetState]) -> Document:
-    """Return an account, with what is known of it on each target."""
+def account_document(
+    account: Account, targets: Mapping[str, TargetState], last_seen: Mapping[str, datetime] | None = None
+) -> Document:
+    """Return an account, with what is known of it on each target.
+
+    Args:
+
+        account: The account.
+
+        targets: Its state, by target.
+
+        last_seen: When each target last listed it, if that is to be shown.
+    """
     return {
         "login": account.login,
         "unit": account.unit,
@@ -56,8 +67,13 @@ def account_document(account: Account, targets: Mapping[str, TargetState]) -> Do
         "next_deadline": iso(account.next_deadline),
         "next_action": account.next_action.value if account.next_action else None,
         "closes_at": iso(account.closes_at),
-        "targets": [{"name": name, "state": state.value} for name, state in targets.items()],
+        "targets": [_on_target(name, state, last_seen) for name, state in targets.items()],
     }
+
+
+def _on_target(name: str, state: TargetState, last_seen: Mapping[str, datetime] | None) -> Document:
+    known: Document = {"name": name, "state": state.value}
+    return known if last_seen is None else {**known, "last_seen": iso(last_seen.get(name))}
 
 
 def unit_document(unit: Unit) -> Document:
