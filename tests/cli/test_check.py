@@ -24,13 +24,14 @@ class TestCheck:
 
         assert answer.code == 0
         parts = ["config", "libraries", "store", "clock", "passwords", "targets.posta", "targets.pys", "channels.sms"]
-        assert _status(answer) == {**dict.fromkeys(parts, "ok"), "authority": "warning"}
+        warnings = ["authority", "comparisons.posta", "comparisons.pys"]
+        assert _status(answer) == {**dict.fromkeys(parts, "ok"), **dict.fromkeys(warnings, "warning")}
         assert all(one.keys() == {"name", "status", "message", "cure"} for one in answer.json["items"])
 
     def test_tells_people_one_line_each(self, office: Office) -> None:
         lines = office.type("check").out.splitlines()
 
-        assert len(lines) == 9 + 1
+        assert len(lines) == 11 + 3
         assert lines[5].startswith("warning  authority: ")
         assert lines[7].startswith("ok       targets.posta: ")
 
@@ -49,6 +50,31 @@ class TestCheck:
         assert "provisioner.sqlite.head" in found["cure"]
         office.type("account", "rotate", "kmarasmem")
         assert office.type("check").code == 4, "what was done later does not make up for what was lost"
+
+    def test_tells_how_each_target_compared_the_last_time(self, office: Office) -> None:
+        office.type("unit", "open", "il-mem", "ar-ge")
+        assert "warning  comparisons.posta: never compared" in office.type("check").out
+
+        office.plugin.targets["pys"]._entries.pop("arge46")
+        office.type("reconcile")
+        answer = office.type("check")
+
+        assert answer.code == 0, "a warning does not change the exit code"
+        lines = answer.out.splitlines()
+        assert "ok       comparisons.posta: compared less than a day ago, no differences" in lines
+        place = lines.index("warning  comparisons.pys: compared less than a day ago, 1 difference")
+        assert lines[place + 1] == "  -> run 'provisioner reconcile --target pys'"
+
+    def test_wants_no_comparison_of_a_target_without_a_list(self, office: Office) -> None:
+        """Nobody can make that warning go away by comparing."""
+        office.plugin.lacking["posta"] = ("account_list",)
+        items = {one["name"]: one for one in office.type("--json", "check").json["items"]}
+        assert "posta has no account_list" in items["comparisons.posta"]["message"]
+        assert 'cannot = ["account_list"]' in items["comparisons.posta"]["cure"]
+
+        config = office.config.read_text()
+        office.config.write_text(config.replace("[targets.posta]\n", '[targets.posta]\ncannot = ["account_list"]\n'))
+        assert "comparisons.posta" not in _status(office.type("--json", "check"))
 
     def test_counts_administrators_and_roles_once_authority_is_enforced(self, office: Office) -> None:
         office.config.write_text(office.config.read_text() + '[authority]\nadministrators = ["3001"]\n')

@@ -124,6 +124,8 @@ class TestWhatItMakes:
             "targets.directory": "ok",
             "targets.pys": "ok",
             "channels.sms": "ok",
+            "comparisons.directory": "warning",
+            "comparisons.pys": "warning",
         }
 
     def test_opens_a_unit_whose_password_comes_by_sms(self, config: Path) -> None:

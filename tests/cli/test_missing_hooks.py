@@ -116,7 +116,10 @@ class TestDeclared:
         declared.type("account", "close", "arge46")
 
         shown = declared.type("--json", "account", "show", "arge46").json
-        assert shown["targets"] == [{"name": "posta", "state": "closed"}, {"name": "pys", "state": "open"}]
+        assert shown["targets"] == [
+            {"name": "posta", "state": "closed", "last_seen": None},
+            {"name": "pys", "state": "open", "last_seen": None},
+        ]
         for command in (("account", "show", "arge46"), ("account", "list"), ("unit", "show", "ar-ge")):
             assert "closed (pys: open)" in declared.type(*command).out
 

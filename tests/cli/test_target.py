@@ -127,7 +127,11 @@ class TestCheck:
 
         answer = office.type("--json", "check")
 
-        found = [one for one in answer.json["items"] if one["name"].endswith(quarantined.name)]
+        found = [
+            one
+            for one in answer.json["items"]
+            if one["name"] in {f"targets.{quarantined.name}", f"channels.{quarantined.name}"}
+        ]
         assert answer.code == 5
         assert [one["status"] for one in found] == ["ok", "problem"]
         assert "is quarantined: connection refused" in found[1]["message"]

@@ -67,7 +67,7 @@ def list_(session: Session, *, state: str | None, unit: str | None, due_before: 
 @json_option
 @click.pass_obj
 def show(session: Session, login: str) -> ExitCode:
-    """Show an account, its state on each target, and when 'reconcile' last saw it there."""
+    """Show an account and its state on each target."""
     with session.store() as store:
         known = known_accounts(store, session.configuration.content.accounts.naming, [login])
         [account] = session.privacy(store).shown(known)

@@ -12,6 +12,8 @@
     The rule sets, and what they watch.
 :mod:`~provisioner.services.health_check.systems`
     The targets and channels.
+:mod:`~provisioner.services.health_check.comparisons`
+    The last comparison of each target.
 """
 
 from provisioner.services.health_check.results import CheckResult, CheckStatus

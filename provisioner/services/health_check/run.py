@@ -13,6 +13,7 @@ from provisioner.core.api.registration import PluginSettings
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.authority import check_authority
+from provisioner.services.health_check.comparisons import check_comparisons
 from provisioner.services.health_check.configuration import check_libraries, check_passwords, check_secrets
 from provisioner.services.health_check.results import CheckResult, problem
 from provisioner.services.health_check.rules import check_rule_sets
@@ -57,6 +58,7 @@ class HealthCheck:
             yield from check_rule_sets(config, plugins, self.now)
             yield from check_systems(config, plugins, self.now)
             yield from check_hooks(plugins)
+            yield from check_comparisons(config, plugins, self.now)
         yield from check_quarantine(config, self.now)
 
 
