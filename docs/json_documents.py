@@ -34,6 +34,7 @@ account create ab46
 unit list
 unit show strateji-gelistirme
 account list
+(reconcile)
 account show ab46
 account close ab46
 account reopen ab46

@@ -93,7 +93,7 @@ def test_a_record_shows_hostile_names() -> None:
     assert "pys <b>" in Reader(page).cells
 
 
-@pytest.mark.parametrize("command", ["access_requests", "handovers", "policy"])
+@pytest.mark.parametrize("command", ["access_requests", "handovers", "policy", "reconcile"])
 def test_a_command_that_can_show_a_page_starts_without_the_engine(command: str) -> None:
     code = f"import sys, provisioner.cli.commands.{command}; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -190,6 +190,7 @@ class Application:
             plugins=self.plugins,
             store=self.store,
             authority=self.authority,
+            people=self.planner.people,
             retry=self.engine.context.retry,
             record=self.record,
             now=self.now,

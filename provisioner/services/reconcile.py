@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
 from provisioner.core.api.errors import OmittedError, TargetError, step_error
+from provisioner.core.engine.people import People
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import StepError
 from provisioner.core.reconcile.comparison import Comparison
 from provisioner.core.reconcile.differences import Difference, DifferenceKind, TargetCompared
 from provisioner.services.parts import Clock, chosen_targets
-from provisioner.services.units import codes_under
+from provisioner.services.reconcile_report import ComparisonReport, ReportMaker
+from provisioner.services.units import codes_under, known_units
 from provisioner.store import Store
 
 
@@ -36,6 +39,11 @@ class ComparedTarget:
     error: StepError | None = None
     #: Whether the configuration says that it can't list its accounts.
     is_omitted: bool = False
+
+    @property
+    def total(self) -> int:
+        """The number of differences."""
+        return sum(self.differences.values())
 
     @property
     def is_clean(self) -> bool:
@@ -55,6 +63,8 @@ class Reconcile:
 
         authority: Tells who may read it.
 
+        people: Knows the names of holders.
+
         retry: Repeats probes that failed.
 
         record: Writes events into the audit log, and tells the observers.
@@ -65,6 +75,7 @@ class Reconcile:
     plugins: Plugins
     store: Store
     authority: Authority
+    people: People
     retry: Retry
     record: Recorder
     now: Clock
@@ -98,6 +109,31 @@ class Reconcile:
         self.authority.require(actor, {Role.OFFICER}, unit)
         units = codes_under(self.store, unit)
         return self._compare(chosen_targets(self.plugins, target), units, unit=unit, actor=actor)
+
+    def report(
+        self, differences: Sequence[Difference], targets: Collection[str], *, viewer: str, unit: str | None = None
+    ) -> ComparisonReport:
+        """Return what people need to understand a comparison: names, and the comparisons before.
+
+        Args:
+
+            differences: The differences.
+
+            targets: The targets that were compared.
+
+            viewer: Who reads it. Personal data that the viewer may not read is masked.
+
+            unit: The code of the unit to which the comparison was restricted.
+
+        Raises:
+
+            InputError: There is no such unit.
+
+            StoreError: The store failed.
+        """
+        maker = ReportMaker(store=self.store, people=self.people, privacy=Privacy(self.authority, viewer))
+        only = None if unit is None else known_units(self.store, [unit], field="unit")[0]
+        return maker.make(differences, targets=targets, unit=only, at=self.now())
 
     def _compare(
         self, targets: list[Target], units: frozenset[str] | None, *, unit: str | None, actor: str

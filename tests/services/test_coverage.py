@@ -36,7 +36,7 @@ SERVICES_OF = {
 }
 
 #: What several services and commands share.
-SHARED = {"application", "bootstrap", "composition", "ids", "parts", "rule_sets"}
+SHARED = {"application", "bootstrap", "composition", "ids", "parts", "reconcile_report", "rule_sets"}
 
 #: How commands reach a service by the application: by the name of the attribute.
 ATTRIBUTES = {"deadlines": "policy"}

@@ -11,6 +11,8 @@ from provisioner.cli.options import json_lines_option, recording
 from provisioner.cli.questions import agreed, require_answer, yes_option
 from provisioner.cli.render.adoption import adoption_document, tell_plan, totals
 from provisioner.cli.render.comparison import answer, line_document
+from provisioner.cli.render.pages import write_page
+from provisioner.cli.render.reconcile_report import ReportPage
 from provisioner.cli.session import Session
 from provisioner.core.reconcile.differences import Difference
 from provisioner.services.reconcile import ComparedTarget
@@ -19,6 +21,7 @@ from provisioner.services.reconcile import ComparedTarget
 @click.command("reconcile")
 @click.option("--target", metavar="NAME", help="Compare only this target.")
 @click.option("--unit", metavar="CODE", help="Show only accounts of this unit and of the units below it.")
+@click.option("--html", "file", metavar="FILE", help="Write a report with names and the trend to FILE as an HTML page.")
 @click.option("--adopt", is_flag=True, help="Take over accounts that targets list and the store doesn't know.")
 @click.option(
     "--match",
@@ -31,7 +34,15 @@ from provisioner.services.reconcile import ComparedTarget
 @recording
 @click.pass_obj
 def command(
-    session: Session, *, target: str | None, unit: str | None, adopt: bool, match: str | None, yes: bool, dry_run: bool
+    session: Session,
+    *,
+    target: str | None,
+    unit: str | None,
+    file: str | None,
+    adopt: bool,
+    match: str | None,
+    yes: bool,
+    dry_run: bool,
 ) -> ExitCode:
     """Compare the accounts in the store with those on the targets.
 
@@ -49,12 +60,14 @@ def command(
         provisioner reconcile --adopt --match mail --dry-run
     """
     if adopt:
+        if file or session.json_lines:
+            raise click.UsageError(session.output.text("--html and --jsonl can't be used with --adopt."))
         if not dry_run:
             require_answer(session, yes=yes)
         return _adopt(session, target=target, unit=unit, match=match or "login", yes=yes, dry_run=dry_run)
     if match or yes or dry_run:
         raise click.UsageError(session.output.text("--match, --yes and --dry-run need --adopt."))
-    return _compare(session, target=target, unit=unit)
+    return _compare(session, target=target, unit=unit, file=file)
 
 
 def _adopt(session: Session, *, target: str | None, unit: str | None, match: str, yes: bool, dry_run: bool) -> ExitCode:
@@ -73,7 +86,7 @@ def _adopt(session: Session, *, target: str | None, unit: str | None, match: str
     return ExitCode.UNFINISHED if plan.refused else ExitCode.DONE
 
 
-def _compare(session: Session, *, target: str | None, unit: str | None) -> ExitCode:
+def _compare(session: Session, *, target: str | None, unit: str | None, file: str | None) -> ExitCode:
     differences: list[Difference] = []
     targets: list[ComparedTarget] = []
     with session.application() as app:
@@ -82,7 +95,13 @@ def _compare(session: Session, *, target: str | None, unit: str | None) -> ExitC
                 session.output.json_line(line_document(found, session.output))
             if isinstance(found, ComparedTarget):
                 targets.append(found)
-            elif not session.json_lines:
+            elif file or not session.json_lines:
                 differences.append(found)
+        if file:
+            names = [ended.name for ended in targets]
+            report = app.reconcile.report(differences, names, viewer=session.actor, unit=unit)
+            write_page(file, ReportPage(report, targets, session).html())
     answer(differences, targets, session.output)
+    if file:
+        session.output.say("the report is in {file}", file=file)
     return ExitCode.DONE if all(ended.is_clean for ended in targets) else ExitCode.UNFINISHED

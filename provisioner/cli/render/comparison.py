@@ -61,7 +61,7 @@ def outcome(target: ComparedTarget) -> Text:
     """Return in a sentence how the comparison of a target ended."""
     if target.error is None:
         listed = Text.counted("{count} account listed", "{count} accounts listed", count=target.listed)
-        found = Text.counted("{count} difference", "{count} differences", count=sum(target.differences.values()))
+        found = Text.counted("{count} difference", "{count} differences", count=target.total)
         return Text("{target}: {listed}, {found}", {"target": target.name, "listed": listed, "found": found})
     values = {"target": target.name, "reason": target.error.message}
     if target.is_omitted:
