@@ -184,6 +184,7 @@ def test_speaks_turkish(opened: Office, file: Path) -> None:
     page = Page(file)
     assert "Hesapların hedeflerle karşılaştırılması" in page.texts
     assert page.rows[0] == ["hedef", "listelenen hesap", "eksik", "fark", "durum"]
+    assert page.rows[-1][3:5] == ["açık", "yok"]
     assert 'lang="tr"' in file.read_text(encoding="utf-8")
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from provisioner.cli.output import Output
 from provisioner.cli.render.documents import Document, error_document
+from provisioner.core.api.messages import Presence
+from provisioner.core.model import AccountState
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.differences import Difference
 from provisioner.services.reconcile import ComparedTarget
+
+#: What the product knows, or a target has, if it is no lock, person or name of an account.
+_STATES: Mapping[str, AccountState | Presence] = {state.value: state for state in (*AccountState, *Presence)}
 
 
 def answer(differences: Sequence[Difference], targets: Sequence[ComparedTarget], output: Output) -> None:
@@ -57,6 +62,11 @@ def target_document(target: ComparedTarget, output: Output) -> Document:
     }
 
 
+def said(state: str, output: Output) -> str:
+    """Return what is known of an account, or what a target has, in the language asked for."""
+    return output.word(_STATES[state]) if state in _STATES else output.translated(state)
+
+
 def outcome(target: ComparedTarget) -> Text:
     """Return in a sentence how the comparison of a target ended."""
     if target.error is None:
@@ -74,8 +84,8 @@ def _row(difference: Difference, output: Output) -> tuple[str, ...]:
         difference.target,
         difference.login,
         output.word(difference.kind),
-        output.translated(difference.known),
-        output.translated(difference.actual),
+        said(difference.known, output),
+        said(difference.actual, output),
         output.said(difference.cure),
     )
 

@@ -8,6 +8,7 @@ from itertools import groupby
 import attrs
 
 from provisioner import templates
+from provisioner.cli.render.comparison import said
 from provisioner.cli.session import Session
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.differences import Difference, DifferenceKind
@@ -82,7 +83,7 @@ class ReportPage:
             facts=[*self._facts()],
             verdict=[self.session.output.said(line) for line in self._verdict()],
             summary=self._summary(),
-            trend_title=text("differences in the last complete comparisons"),
+            trend_title=text("Differences in the last complete comparisons"),
             trends=[self._trend(name, past) for name, past in self.report.trends.items() if past],
             targets=[*self._differences()],
             names=[text("unit"), text("login"), text("holder"), text("known"), text("actual"), text("cure")],
@@ -166,8 +167,7 @@ class ReportPage:
         """Return what is known and what is there: persons by their names, and words in the reader's language."""
         if difference.kind is DifferenceKind.HOLDER:
             return holder, self._person(difference.actual)
-        translated = self.session.output.translated
-        return translated(difference.known), translated(difference.actual)
+        return said(difference.known, self.session.output), said(difference.actual, self.session.output)
 
     def _person(self, person_id: str | None) -> str:
         if not person_id:
