@@ -54,7 +54,7 @@ class Session:
 
     def look_ahead(self, args: Sequence[str]) -> None:
         """Find out what decides in which form and language an error is told, before the command line is parsed."""
-        self.json = not {"--json", "--jsonl"}.isdisjoint(args)
+        self.json = "--json" in args
         language = _option("--lang", args)
         self.given_language = language if language in LANGUAGES else None
         self._given_file = _option("--config", args)

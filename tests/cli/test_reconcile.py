@@ -134,7 +134,8 @@ class TestLines:
             answer = office.type(*command)
             assert (answer.code, answer.json["error"]["message"]) == (2, "Give one of --json and --jsonl.")
 
-    def test_an_error_is_a_line_as_well(self, office: Office) -> None:
-        answer = office.type("reconcile", "--jsonl", "--target", "yok")
+    @pytest.mark.parametrize("options", [["--target", "yok"], ["--yok"]], ids=["in a value", "before it is parsed"])
+    def test_an_error_is_a_line_as_well(self, office: Office, options: list[str]) -> None:
+        answer = office.type("reconcile", *options, "--jsonl")
 
-        assert (answer.code, answer.json["error"]["class"]) == (2, "InputError")
+        assert (answer.code, "class" in answer.json["error"]) == (2, True)
