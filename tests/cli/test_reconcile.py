@@ -134,6 +134,12 @@ class TestLines:
             answer = office.type(*command)
             assert (answer.code, answer.json["error"]["message"]) == (2, "Give one of --json and --jsonl.")
 
+    def test_are_not_for_an_adoption(self, office: Office) -> None:
+        """It has another answer, which would be taken for differences."""
+        for option in (["--jsonl"], ["--html", "report.html"]):
+            answer = office.type("reconcile", "--adopt", "--dry-run", *option)
+            assert (answer.code, "--adopt" in answer.out + answer.err) == (2, True)
+
     @pytest.mark.parametrize("options", [["--target", "yok"], ["--yok"]], ids=["in a value", "before it is parsed"])
     def test_an_error_is_a_line_as_well(self, office: Office, options: list[str]) -> None:
         answer = office.type("reconcile", *options, "--jsonl")
