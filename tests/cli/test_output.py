@@ -14,6 +14,8 @@ import pytest
 from provisioner.core.model import Person, Unit
 from tests.cli.conftest import UNITS, Office
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(name="config")
 def _config(office: Office) -> Path:

@@ -138,6 +138,7 @@ def _loud(tmp_path: Path) -> Loud:
 NOISE = ("print", "original", "program", "stderr", "lines", "log", "structlog", "warning", "thread", "traceback")
 
 
+@pytest.mark.slow
 def test_nobody_reads_what_a_plug_in_says(loud: Loud) -> None:
     opened = loud.run("--json", "--verbose", "unit", "open", str(loud.folder / "units.csv"))
     rotated = loud.run("--json", "--verbose", "account", "rotate", "arge46")
@@ -158,6 +159,7 @@ def test_nobody_reads_what_a_plug_in_says(loud: Loud) -> None:
     ] == []
 
 
+@pytest.mark.slow
 def test_noise_that_nobody_can_hear_changes_nothing(loud: Loud) -> None:
     """Files that are opened get the numbers of closed streams, and noise would be written into them."""
     answer = loud.run("--json", "unit", "open", str(loud.folder / "units.csv"), closed="2>&- >&-")
