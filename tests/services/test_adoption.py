@@ -228,6 +228,23 @@ def test_an_adopted_account_can_be_compared_and_is_renewed_like_others(tmp_path:
         assert differences(harness) == []
 
 
+def test_an_account_outside_of_a_target_s_scope_is_known_there_until_it_is_withdrawn(tmp_path: Path) -> None:
+    """Its password would stay valid there for ever if nobody knew of it."""
+    targets = {"posta": MemoryTarget(), "pys": MemoryTarget()}
+    with Harness(tmp_path / "a.db", targets=targets, channels={"sms": MemoryChannel()}) as harness:
+        harness.know(units=UNITS, persons=PERSONS)
+        harness.open(["arge"])
+    scopes = {"pys": {"kinds": ["school"]}}
+    with Harness(tmp_path / "b.db", targets=targets, channels={"sms": MemoryChannel()}, scopes=scopes) as harness:
+        harness.know(units=UNITS, persons=PERSONS)
+        adopt(harness)
+        assert harness.store.accounts.target_states("arge46") == {"posta": TargetState.OPEN, "pys": TargetState.OPEN}
+
+        harness.withdraw(["arge46"])
+
+        assert harness.store.accounts.target_states("arge46") == {"posta": TargetState.OPEN, "pys": TargetState.CLOSED}
+
+
 def differences(harness: Harness) -> list[Difference]:
     return [each for each in harness.app.reconcile.compare(actor=ADMINISTRATOR) if isinstance(each, Difference)]
 

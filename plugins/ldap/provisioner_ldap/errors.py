@@ -109,6 +109,9 @@ EXCEPTIONS: Mapping[type[Exception], ErrorMeaning] = {
 }
 
 _RIGHTS = "give the service account the rights that the README of the plug-in lists"
+_MORE_ENTRIES = marked(
+    "let the service account read more entries than there are accounts; the README of the plug-in shows how"
+)
 _SCHEMA = marked("change object_classes and attributes to match the directory's schema")
 _TLS = marked("use ldaps:// or StartTLS: set tls = 'required'")
 _CREDENTIALS = marked("correct bind_dn and bind_password")
@@ -125,12 +128,12 @@ RESULTS: Mapping[int, tuple[type[TargetError], str]] = {
     results.RESULT_OPERATIONS_ERROR: (RefusedError, ""),
     results.RESULT_PROTOCOL_ERROR: (UnsupportedError, ""),
     results.RESULT_TIME_LIMIT_EXCEEDED: (TransientError, ""),
-    results.RESULT_SIZE_LIMIT_EXCEEDED: (RefusedError, ""),
+    results.RESULT_SIZE_LIMIT_EXCEEDED: (RefusedError, _MORE_ENTRIES),
     results.RESULT_AUTH_METHOD_NOT_SUPPORTED: (MisconfiguredError, marked("let the directory accept simple binds")),
     results.RESULT_STRONGER_AUTH_REQUIRED: (MisconfiguredError, _TLS),
     results.RESULT_RESERVED: (RefusedError, ""),
     results.RESULT_REFERRAL: (ConflictError, marked("remove the referral, or give the account another login")),
-    results.RESULT_ADMIN_LIMIT_EXCEEDED: (RefusedError, ""),
+    results.RESULT_ADMIN_LIMIT_EXCEEDED: (RefusedError, _MORE_ENTRIES),
     results.RESULT_UNAVAILABLE_CRITICAL_EXTENSION: (UnsupportedError, ""),
     results.RESULT_CONFIDENTIALITY_REQUIRED: (MisconfiguredError, _TLS),
     results.RESULT_SASL_BIND_IN_PROGRESS: (MisconfiguredError, ""),

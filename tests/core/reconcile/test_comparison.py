@@ -119,7 +119,7 @@ class TestDifference:
         assert compare(harness) == [("birim2", "disabled", "disabled")]
 
     def test_another_holder(self, harness: Harness, directory: HiddenHand) -> None:
-        directory.change("birim3", holder="999")
+        directory.change("birim3", attributes={**directory._entries["birim3"].attributes, "holder": "999"})
         [found] = comparison(harness).differences()
 
         assert (found.kind, found.known, found.actual) == (DifferenceKind.HOLDER, "1", "999")

@@ -7,10 +7,11 @@ from contextlib import closing
 import attrs
 import pytest
 
-from provisioner.core.api.errors import TargetError
+from provisioner.core.api.errors import RefusedError, TargetError
 from provisioner.core.api.messages import ListedAccount, Presence
 from provisioner.core.model import Account, AccountKind
 from provisioner.testing import samples
+from provisioner.testing import slapd as slapd_server
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import client
 from provisioner_ldap.directory import Directory
@@ -96,3 +97,25 @@ def test_a_list_over_the_servers_limit_is_an_error(
     monkeypatch.setattr(session_class, "_answer", limited)
     with pytest.raises(TargetError):
         list(directory.accounts())
+
+
+def test_a_list_that_ends_at_the_server_s_default_limit_says_how_to_raise_it(
+    make_directory: MakeDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenLDAP ends every list after 500 entries; the limit that the README shows lifts that for us alone."""
+    limited = slapd_server.CONFIG.replace("olcSizeLimit: unlimited", "olcSizeLimit: 5")
+    lifted = limited.replace("{restrictions}", 'olcLimits: dn.exact="{bind_dn}" size.prtotal=unlimited\n{restrictions}')
+    logins = {f"sinir{number}" for number in range(7)}
+
+    def read(config: str) -> dict[str, ListedAccount]:
+        monkeypatch.setattr(slapd_server, "CONFIG", config)
+        with Slapd() as server:
+            directory = make_directory(server)
+            for login in logins:
+                directory.create(samples.create(Account(login=login, domain="meb.gov.tr", unit="u")))
+            return listed(directory)
+
+    with pytest.raises(RefusedError) as caught:
+        read(limited)
+    assert "more entries" in caught.value.cure.template
+    assert read(lifted).keys() == logins
