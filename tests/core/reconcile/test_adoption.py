@@ -245,3 +245,4 @@ class TestPasswordAge:
         listings = tuple((f"t{n}", listed("a", password_changed_at=moment)) for n, moment in enumerate(times))
 
         assert Candidate(login="a", listings=listings).password_set_at(NOW) == NOW - timedelta(days=5)
+        assert Candidate(login="a", listings=listings[2:]).password_set_at(NOW) is None
