@@ -18,7 +18,9 @@ from provisioner.store.db.tables import accounts, last_seen, operations
 
 _PUT = put(last_seen)
 _FORMER = select(last_seen).where(
-    last_seen.c.target == bindparam("on"), last_seen.c.login.in_(bindparam("logins", expanding=True))
+    last_seen.c.target == bindparam("on"),
+    last_seen.c.login.in_(bindparam("logins", expanding=True)),
+    last_seen.c.run == bindparam("of_run"),
 )
 
 
@@ -35,7 +37,7 @@ class StoredLastSeen:
         self._reader = Reader(database)
 
     def note(self, target: str, seen: Sequence[LastSeen], /) -> Mapping[str, LastSeen]:
-        """Store when these accounts were seen, and return what that replaces, by login.
+        """Store when these accounts were seen, and return what the same comparison noted of them before, by login.
 
         Raises:
 
@@ -47,7 +49,7 @@ class StoredLastSeen:
             former = {
                 row.login: LastSeen(login=row.login, at=row.at, run=row.run, reference=row.reference)
                 for logins in chunks(account.login for account in seen)
-                for row in connection.execute(_FORMER, {"on": target, "logins": logins})
+                for row in connection.execute(_FORMER, {"on": target, "logins": logins, "of_run": seen[0].run})
             }
             rows = ({"target": target, **as_row(account)} for account in seen)
             prepared(_PUT, connection.dialect).run(connection, rows)

@@ -215,6 +215,21 @@ class Slapd(PrivateDirectory):
         """The settings of an LDAP target on this server."""
         return {**super().config, "policy_dn": self.policy_dn}
 
+    def load(self, ldif: str) -> None:
+        """Add many entries at once, past all rules and checks. The server is restarted for it.
+
+        Args:
+
+            ldif: The entries.
+
+        Raises:
+
+            ConfigurationError: An entry can't be added.
+        """
+        self.kill()
+        self._add("-n1", ldif)
+        self.start()
+
     def _missing(self) -> Sequence[str]:
         return missing_packages()
 
@@ -256,6 +271,9 @@ class Slapd(PrivateDirectory):
             restrictions="\n".join(self._restrictions()) or "# nothing is restricted",
             replica=self._replica(),
         )
+        self._add(database, ldif)
+
+    def _add(self, database: str, ldif: str) -> None:
         run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, identity())
 
     def _restrictions(self) -> Iterator[str]:

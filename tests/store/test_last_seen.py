@@ -18,13 +18,14 @@ def seen(*names: str, at: timedelta = timedelta(0), run: str = "r1") -> list[Las
     return [LastSeen(login=name, at=NOON + at, run=run) for name in names]
 
 
-def test_what_is_replaced_is_returned(store: Store, story: type[Story]) -> None:
+def test_what_the_same_run_noted_before_is_returned(store: Store, story: type[Story]) -> None:
     plan(store, story, account("a"), account("b"))
     first = seen("a", "b")
 
     assert store.last_seen.note("posta", first) == {}
     assert store.last_seen.note("pys", seen("a")) == {}, "another target is another matter"
-    assert store.last_seen.note("posta", seen("a", at=MINUTE, run="r2")) == {"a": first[0]}
+    assert store.last_seen.note("posta", seen("a", at=MINUTE)) == {"a": first[0]}
+    assert store.last_seen.note("posta", seen("b", at=MINUTE, run="r2")) == {}, "another run is another matter"
 
 
 def test_more_than_a_statement_takes(store: Store, story: type[Story]) -> None:

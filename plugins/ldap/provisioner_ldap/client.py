@@ -17,6 +17,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +33,7 @@ from ldap3.utils.conv import escape_bytes
 from provisioner.core.api.errors import (
     LeaseLostError,
     MisconfiguredError,
+    PartialListError,
     RefusedError,
     SecretRefusedError,
     TargetError,
@@ -202,7 +204,8 @@ class LdapSession:
         return Entry(
             dn,
             self._as_asked(
-                {name.lower(): tuple(held) for attributes in values for name, held in attributes.items()}, wanted
+                {name.lower(): tuple(held) for attributes in values for name, held in attributes.items()},
+                _lower(wanted),
             ),
         )
 
@@ -238,22 +241,24 @@ class LdapSession:
             TargetError: A page was refused, or did not come. What came before is not all.
         """
         wanted = [OBJECT_CLASS, *attributes]
+        names = _lower(wanted)
         cookie: bytes | None = b""
         while cookie is not None:
-            answer, found = self._ask(
-                self._connection.search,
-                base,
-                test,
-                ldap3.LEVEL,
-                ldap3.DEREF_NEVER,
-                attributes=wanted,
-                paged_size=PAGE_SIZE,
-                paged_criticality=True,
-                paged_cookie=cookie,
-            )
+            with self._wire.reading_entries() as found:
+                answer, _ = self._ask(
+                    self._connection.search,
+                    base,
+                    test,
+                    ldap3.LEVEL,
+                    ldap3.DEREF_NEVER,
+                    attributes=wanted,
+                    paged_size=PAGE_SIZE,
+                    paged_criticality=True,
+                    paged_cookie=cookie,
+                )
             self._succeeded(answer)
-            yield [self._entry(result, wanted) for result in found if result["type"] == "searchResEntry"]
-            cookie = self._connection.result["controls"][_PAGED]["value"]["cookie"] or None
+            cookie = self._next_page()
+            yield [self._renamed(entry, names) for entry in found]
 
     def schema(self) -> Schema:
         """Return what the server calls things. It is read once.
@@ -274,16 +279,27 @@ class LdapSession:
             self._schema = Schema.parse(entry[_ATTRIBUTE_TYPES], entry[_OBJECT_CLASSES])
         return self._schema
 
-    def _entry(self, result: Mapping[str, Any], asked: Iterable[str]) -> Entry:
-        values = {name.lower(): tuple(held) for name, held in result["raw_attributes"].items()}
-        return Entry(result["dn"], self._as_asked(values, asked))
+    def _renamed(self, entry: Entry, names: AbstractSet[str]) -> Entry:
+        values = self._as_asked(entry.values, names)
+        return entry if values is entry.values else Entry(entry.dn, values)
+
+    def _next_page(self) -> bytes | None:
+        """Return what asks for the next page; ``None`` if the server says that there is none.
+
+        Raises:
+
+            PartialListError: It doesn't say that.
+        """
+        control = self._connection.result.get("controls", {}).get(_PAGED)
+        if control is None:
+            raise PartialListError("{server} doesn't tell whether its list is complete", server=self.server)
+        return control["value"]["cookie"] or None
 
     def _as_asked(
-        self, found: Mapping[str, tuple[bytes, ...]], asked: Iterable[str]
+        self, found: Mapping[str, tuple[bytes, ...]], names: AbstractSet[str]
     ) -> Mapping[str, tuple[bytes, ...]]:
         """Return attributes under the names that they were asked for: a server may answer with another name of each."""
-        names = {name.lower() for name in asked}
-        if all(name in names or name.partition(";")[0] in names for name in found):
+        if found.keys() <= names or all(name.partition(";")[0] in names for name in found):
             return found
         schema = self.schema()
         names_of = {schema.attribute(name): name for name in names}
@@ -625,6 +641,10 @@ def _encoded(password: Secret, server: str) -> bytes:
 
 def _replacing(attributes: Attributes) -> dict[str, list[tuple[str, list[bytes]]]]:
     return {name: [(ldap3.MODIFY_REPLACE, list(values))] for name, values in attributes.items()}
+
+
+def _lower(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(str.lower, names))
 
 
 def _close_socket(connection: Any) -> None:

@@ -55,7 +55,8 @@ class Entry:
 
     def text(self, name: str) -> str | None:
         """Return the first value of an attribute, or ``None`` if it has none."""
-        return self[name][0].decode(errors="replace") if self[name] else None
+        values = self[name]
+        return values[0].decode(errors="replace") if values else None
 
     def texts(self, name: str) -> list[str]:
         """Return all values of an attribute."""

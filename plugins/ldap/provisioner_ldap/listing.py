@@ -50,6 +50,8 @@ def listed(entry: Entry, base: str, settings: LdapSettings, family: Family, now:
 def _login(entry: Entry, base: str, settings: LdapSettings) -> str:
     """Return the value that the entry is named by; an entry may have several."""
     logins = entry.texts(settings.rdn)
+    if len(logins) == 1:
+        return logins[0]
     dn = entry.dn.casefold()
     return next((login for login in logins if entry_dn(settings.rdn, login, base).casefold() == dn), logins[0])
 

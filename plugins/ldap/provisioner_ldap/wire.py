@@ -9,6 +9,8 @@ every byte.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -18,6 +20,8 @@ from ldap3.utils.asn1 import encode
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.model.text import marked
 from provisioner.net.tls import is_idle, seconds_left
+from provisioner_ldap.ber import read_entry
+from provisioner_ldap.entry import Entry
 
 #: How many bytes an answer may have. The longest is the schema of the directory, of a few hundred thousand.
 LONGEST_ANSWER = 4 * 1024 * 1024
@@ -50,6 +54,8 @@ class Wire:
     _allowed: int = attrs.field(default=0, init=False)
     #: What was received and belongs to a message that is not complete, or was not asked for.
     _received: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
+    #: The entries of the answer, if they are read here and not by ldap3.
+    _entries: list[Entry] | None = attrs.field(default=None, init=False, repr=False)
 
     @classmethod
     def of(cls, connection: Any) -> Wire:
@@ -75,6 +81,16 @@ class Wire:
     def is_idle(self) -> bool:
         """Whether the server has said nothing since its last answer."""
         return not self._received and is_idle(self._connection.socket)
+
+    @contextmanager
+    def reading_entries(self) -> Iterator[list[Entry]]:
+        """Yield a list that gets the entries of the next answer. ldap3 gets the rest of it."""
+        entries: list[Entry] = []
+        self._entries = entries
+        try:
+            yield entries
+        finally:
+            self._entries = None
 
     def send(self, request: Any) -> None:
         """Send a request as ldap3 describes it.
@@ -103,10 +119,28 @@ class Wire:
             OSError: It does not come in time, is too long, or cannot be a message.
         """
         try:
-            return self._message()
+            return self._message_for_ldap3()
         except OSError as error:
             self._connection.last_error = str(error)
             raise
+
+    def _message_for_ldap3(self) -> list[bytes]:
+        message = self._message()
+        while self._is_taken(message):
+            message = self._message()
+        return message
+
+    def _is_taken(self, message: list[bytes]) -> bool:
+        """Read a message here if it is an entry, and entries are read here."""
+        if self._entries is None or not message:
+            return False
+        try:
+            entry = read_entry(message[0])
+        except (IndexError, UnicodeDecodeError):
+            raise OSError(marked("it is not an LDAP message")) from None
+        if entry:
+            self._entries.append(entry)
+        return entry is not None
 
     def _message(self) -> list[bytes]:
         while len(self._received) < (length := self._expected()):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 
 import attrs
 
@@ -20,6 +21,9 @@ from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Account, AccountState
 from provisioner.core.reconcile.differences import Difference, DifferenceKind
 from provisioner.core.reconcile.ports import Inventory, LastSeen
+
+#: The number of suspected differences that are confirmed together.
+_BATCH = 100
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -84,23 +88,30 @@ class Comparison:
                     login=listed.login,
                     actual=listed.presence or "",
                 )
-            elif difference := self._difference(known[login], listed.presence, listed.lock, listed.holder):
-                yield from self._confirmed(known[login], difference)
+        yield from self._confirmed(
+            (account, difference)
+            for login, account in known.items()
+            if (difference := self._of_listed(account, accounts[login]))
+        )
 
     def _duplicates(self, page: Iterable[ListedAccount], known: Mapping[str, Account]) -> Iterator[Difference]:
         """Note that these accounts were seen, and yield those that were listed before under another reference."""
         seen: dict[str, LastSeen] = {}
         pairs = []
+        now = self.now()
         for listed in page:
-            this = LastSeen(login=_login(listed), at=self.now(), run=self._run, reference=listed.reference)
+            this = LastSeen(login=_login(listed), at=now, run=self._run, reference=listed.reference)
             pairs.append((seen.get(this.login), this))
             seen[this.login] = this
-        replaced = self.inventory.last_seen.note(self.target.name, list(seen.values()))
-        pairs += [(former, seen[login]) for login, former in replaced.items() if former.run == self._run]
+        before = self.inventory.last_seen.note(self.target.name, list(seen.values()))
+        pairs += [(former, seen[login]) for login, former in before.items()]
         for former, this in pairs:
             if former and former.reference != this.reference:
                 references = f"{former.reference}, {this.reference}"
                 yield self._made(known[this.login], DifferenceKind.DUPLICATE, actual=references)
+
+    def _of_listed(self, account: Account, listed: ListedAccount) -> Difference | None:
+        return self._difference(account, listed.presence, listed.lock, listed.holder)
 
     def _difference(
         self, account: Account, presence: Presence | None, lock: str = "", holder: str | None = None
@@ -123,22 +134,31 @@ class Comparison:
             return self._made(account, DifferenceKind.HOLDER, known=account.holder or "", actual=holder)
         return None
 
-    def _confirmed(self, account: Account, suspected: Difference) -> Iterator[Difference]:
-        """Yield a suspected difference if it is there now, and no operation explains it."""
+    def _confirmed(self, suspected: Iterable[tuple[Account, Difference]]) -> Iterator[Difference]:
+        """Yield the suspected differences that are there now, and that no operation explains."""
+        remaining = iter(suspected)
+        while batch := list(islice(remaining, _BATCH)):
+            shown = [difference for account, difference in batch if self._is_shown(account, difference)]
+            at_work = self.inventory.last_seen.at_work([difference.login for difference in shown], self.started_at)
+            yield from (difference for difference in shown if difference.login not in at_work)
+
+    def _is_shown(self, account: Account, suspected: Difference) -> bool:
+        """Return whether a probe shows a suspected difference, too."""
+        if suspected.kind is DifferenceKind.HOLDER:
+            return True
         try:
             report = self.retry.call(lambda _: self.target.probe(ProbeAccount(account=account)))
         except (RefusedError, ItemMisconfiguredError) as error:
             self._refusal = self._refusal or error
-            return
+            return False
         shown = self._difference(account, report.presence, report.lock, report.attributes.get("holder"))
-        is_settled = not self.inventory.last_seen.at_work([account.login], self.started_at)
-        if is_settled and (suspected.kind is DifferenceKind.HOLDER or (shown and shown.kind is suspected.kind)):
-            yield suspected
+        return shown is not None and shown.kind is suspected.kind
 
     def _missing(self) -> Iterator[Difference]:
-        for account in self.inventory.last_seen.unseen(self.target.name, self.started_at):
-            if difference := self._difference(account, Presence.ABSENT):
-                yield from self._confirmed(account, difference)
+        accounts = self.inventory.last_seen.unseen(self.target.name, self.started_at)
+        return self._confirmed(
+            (account, difference) for account in accounts if (difference := self._difference(account, Presence.ABSENT))
+        )
 
     def _made(self, account: Account, kind: DifferenceKind, *, actual: str, known: str = "") -> Difference:
         return Difference(

@@ -29,7 +29,7 @@ class LastSeenRecords(Protocol):
     """Remembers when each known account was last listed by each target."""
 
     def note(self, target: str, seen: Sequence[LastSeen], /) -> Mapping[str, LastSeen]:
-        """Store when these accounts were seen, and return what that replaces, by login.
+        """Store when these accounts were seen, and return what the same comparison noted of them before, by login.
 
         Raises:
 

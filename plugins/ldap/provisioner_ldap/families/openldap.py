@@ -73,6 +73,8 @@ class OpenLdap(Family):
 
     def lock(self, entry: Entry, now: datetime) -> str:
         """See whether now is between the start and the end, and that nobody locked the account permanently."""
+        if not any(entry[name] for name in self.locks):
+            return ""
         start, end = _time(entry, "pwdStartTime"), _time(entry, "pwdEndTime")
         in_force = {
             "pwdAccountLockedTime": LOCKED_FOR_GOOD in entry["pwdAccountLockedTime"],
