@@ -22,6 +22,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -90,6 +91,8 @@ class Fault(StrEnum):
     DEFECT = "defect"
     #: The plug-in has a defect: the change is made, and then it raises such an exception.
     APPLY_AND_DEFECT = "apply_and_defect"
+    #: A list ends before its last page. In any other call, an unknown exception is raised.
+    END_EARLY = "end_early"
     #: The process is stopped before the request is sent, and goes on later: :attr:`Faults.pause` is called in between.
     PAUSE = "pause"
 
@@ -174,6 +177,8 @@ class Faults:
         if fault in {Fault.DEFECT, Fault.APPLY_AND_DEFECT}:
             secret = getattr(request, "secret", None)
             return KeyError(f"unexpected {secret.reveal() if secret else 'nothing'}")
+        if fault is Fault.END_EARLY:
+            return EOFError("there is no more")
         if fault is Fault.THROTTLE:
             return ThrottledError("too many requests", retry_after=self.retry_after)
         return {
@@ -260,8 +265,9 @@ class FaultTarget:
     def account_list(self) -> Iterator[AccountPage]:
         """List page by page, or fail at a page."""
         pages: Iterator[AccountPage] = self.inner.account_list()
-        while page := self.faults.run("account_list", lambda: next(pages, None), None):
-            yield page
+        with suppress(EOFError):
+            while page := self.faults.run("account_list", lambda: next(pages, None), None):
+                yield page
 
     @hookimpl
     def target_check(self, request: CheckTarget) -> TargetReport:

@@ -178,6 +178,8 @@ class Slapd(PrivateDirectory):
 
         read_only: Whether it takes no changes.
 
+        most_listed: After how many entries it ends a list of the service account with an error.
+
         replicated: Whether others may be replicas of it.
 
         provider: The server that this one is a replica of. A replica takes no changes; it refers them to its provider.
@@ -201,6 +203,7 @@ class Slapd(PrivateDirectory):
     hidden: Sequence[str] = ()
     untouchable: Sequence[str] = ()
     read_only: bool = False
+    most_listed: int | None = None
     replicated: bool = False
     provider: Slapd | None = None
     provider_port: int | None = None
@@ -277,6 +280,8 @@ class Slapd(PrivateDirectory):
         run([SLAPADD, database, "-q", "-F", str(self.folder / "config")], ldif, identity())
 
     def _restrictions(self) -> Iterator[str]:
+        if self.most_listed:
+            yield f'olcLimits: dn.exact="{self.bind_dn}" size.prtotal={self.most_listed}'
         yield from (f"olcAccess: {rule}" for rule in self.rules)
         yield from (f"olcAccess: to attrs={name} by * none" for name in self.hidden)
         yield from (f'olcAccess: to dn.exact="uid={login},{self.base_dn}" by * read' for login in self.untouchable)

@@ -12,6 +12,7 @@ import pytest
 
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
+from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.probing import NEAR_MISSES
 from provisioner.testing.ports import free_ports
 from provisioner.testing.proxy import TcpProxy
@@ -161,6 +162,32 @@ class DirectoryContract(TargetContract):
 
             yield grant
             connection.delete(group)
+
+    @pytest.fixture
+    def crowded(self) -> Server:
+        """A directory with many accounts."""
+        pytest.skip("this directory has no crowd")
+
+    @pytest.fixture
+    def crowd(self, crowded: Server) -> Iterator[Crowd]:
+        with self.administrator(crowded) as connection, closing(self.made(crowded)) as ldap:
+            connection.search(crowded.base_dn, "(uid=*)", ldap3.LEVEL, attributes=["uid"])
+            logins = {str(found["attributes"]["uid"][0]) for found in connection.response}
+
+            def delete(login: str) -> None:
+                connection.delete(entry_dn(self.rdn, login, crowded.base_dn))
+
+            yield Crowd(target=ldap, logins=logins, delete=delete)
+
+    @pytest.fixture
+    def limited(self) -> Server:
+        """A directory that itself ends the list in the middle."""
+        pytest.skip("this directory has no limit")
+
+    @pytest.fixture
+    def limited_target(self, limited: Server) -> Iterator[Ldap]:
+        with closing(self.made(limited)) as ldap:
+            yield ldap
 
     @pytest.fixture
     def remove(self, server: Server) -> Callable[[str], None]:

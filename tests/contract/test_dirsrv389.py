@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ldap3
 import pytest
 
 from provisioner.testing.contract.sandbox import Sandbox
 from provisioner.testing.dirsrv389 import NsSlapd
 from provisioner.testing.plugin import require_server
+from tests.contract.crowds import LOGINS
 from tests.contract.directories import COMPARED_NEAR_MISSES, DirectoryContract
 
 pytestmark = [pytest.mark.server("dirsrv389"), pytest.mark.slow]
@@ -25,6 +27,9 @@ POLICY = {
     "passwordLockout": "on",
     "passwordMaxFailure": "20",
 }
+
+#: How many entries a service account may look at, after which the server ends a list with the result 11.
+LIMIT = "nsLookThroughLimit"
 
 
 @pytest.fixture(scope="module", name="contract_dirsrv389")
@@ -44,3 +49,18 @@ class TestDirsrv389(DirectoryContract):
     @pytest.fixture
     def server(self, contract_dirsrv389: NsSlapd) -> NsSlapd:
         return contract_dirsrv389
+
+    @pytest.fixture
+    def crowded(self, contract_dirsrv389: NsSlapd) -> NsSlapd:
+        with self.administrator(contract_dirsrv389) as connection:
+            for login in LOGINS[:1200]:
+                values = {"cn": login, "sn": login, "mail": f"{login}@meb.gov.tr"}
+                connection.add(f"uid={login},{contract_dirsrv389.base_dn}", ["inetOrgPerson"], values)
+        return contract_dirsrv389
+
+    @pytest.fixture
+    def limited(self, crowded: NsSlapd) -> Iterator[NsSlapd]:
+        with self.administrator(crowded) as connection:
+            assert connection.modify(crowded.bind_dn, {LIMIT: [(ldap3.MODIFY_REPLACE, ["700"])]}), connection.result
+            yield crowded
+            connection.modify(crowded.bind_dn, {LIMIT: [(ldap3.MODIFY_DELETE, [])]})

@@ -31,6 +31,7 @@ FAULTS: dict[Fault, tuple[type[Exception] | None, bool]] = {
     Fault.APPLY_AND_LOSE_ANSWER: (UnknownOutcomeError, True),
     Fault.CUT_ANSWER: (UnknownOutcomeError, True),
     Fault.DELAY: (None, True),
+    Fault.END_EARLY: (EOFError, False),
     Fault.PAUSE: (None, True),
     Fault.MISCONFIGURED: (MisconfiguredError, False),
     Fault.DEFECT: (KeyError, False),

@@ -16,6 +16,7 @@ from provisioner.core.gateways.gateway import Channel
 from provisioner.core.governance.directives import Defaults
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.secret import Secret
+from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.postbox import Postbox
 from provisioner.testing.contract.sandbox import PEOPLE, Means, Sandbox, SandboxPeople, channel_gateway, target_gateway
 from provisioner.testing.proxy import TcpProxy
@@ -95,6 +96,16 @@ class TargetFixtures(SharedFixtures):
     def throttled_target(self) -> object:
         """Another object, whose system limits the rate of every change."""
         pytest.skip("no system asks for patience: give the fixture 'throttled_target'")
+
+    @pytest.fixture
+    def crowd(self) -> Crowd:
+        """A system with thousands of accounts, and the plug-in's object for it."""
+        pytest.skip("no system has many accounts: give the fixture 'crowd'")
+
+    @pytest.fixture
+    def limited_target(self) -> object:
+        """Another object, whose system stops in the middle of the list of its accounts."""
+        pytest.skip("no system limits its lists: give the fixture 'limited_target'")
 
     @pytest.fixture
     def wired_target(self) -> object:

@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
-from provisioner.core.api.messages import ListedAccount, Presence
-from provisioner.core.gateways.gateway import LIST
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+
+import attrs
+import pytest
+
+from provisioner.core.api.errors import TargetError
+from provisioner.core.api.messages import ListedAccount, Presence, ProbeAccount
+from provisioner.core.gateways.gateway import LIST, PROBE, Target
 from provisioner.core.model import Account
-from provisioner.testing.contract.sandbox import Sandbox
+from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect, target_gateway
 from provisioner.testing.contract.tags import Tag, tagged
+
+
+@attrs.define(eq=False, kw_only=True, repr=False)
+class Crowd:
+    """A system with so many accounts that the plug-in lists them in several pages.
+
+    Args:
+
+        target: The plug-in's object.
+
+        logins: The logins of the accounts, in lower case.
+
+        delete: Deletes an account without the plug-in.
+    """
+
+    target: object
+    logins: set[str]
+    delete: Callable[[str], object]
+    gateway: Target = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.gateway = target_gateway(self.target)
+
+    def drop(self, login: str) -> None:
+        """Delete an account without the plug-in."""
+        self.delete(login)
+        self.logins.remove(login)
 
 
 @tagged(Tag.CORE)
@@ -55,10 +89,63 @@ class ListChecks:
         sandbox.expect_open(account, secret, "a list of all accounts")
         assert of(account, listed(sandbox)) == first, "a second list shows something else"
 
+    def test_list_of_many_has_each_once(self, crowd: Crowd) -> None:
+        """A list of many pages is complete and has no account twice. An account at the edge of a page is not lost."""
+        pages = list(crowd.gateway.list_accounts())
+        found = counted(pages)
+
+        assert len(pages) > 1, "the list has one page; the crowd must have more accounts than that"
+        assert not (lost := crowd.logins - found.keys()), f"{len(lost)} accounts are not listed"
+        assert not (twice := over_once(found)), f"{len(twice)} accounts are listed several times"
+
+    def test_list_survives_accounts_that_vanish(self, crowd: Crowd) -> None:
+        """While a list is read, accounts are deleted. All others are listed nevertheless: pages don't move."""
+        pages = crowd.gateway.list_accounts()
+        first = next(pages)
+        shown = counted([first]).keys() & crowd.logins
+        assert shown, "the first page has no account of the crowd"
+        for login in (min(shown), max(shown), max(crowd.logins - shown)):
+            crowd.drop(login)
+
+        found = counted([first, *pages])
+
+        assert not (lost := crowd.logins - found.keys()), f"{len(lost)} accounts are not listed"
+        assert not (twice := over_once(found)), f"{len(twice)} accounts are listed several times"
+
+    def test_accounts_are_probed_while_a_list_is_read(self, crowd: Crowd, sandbox: Sandbox) -> None:
+        """A comparison confirms what it suspects before it reads the next page. The open list must not prevent that."""
+        sandbox.needs(PROBE)
+        pages = crowd.gateway.list_accounts()
+        first = next(pages)
+        login = min(counted([first]).keys() & crowd.logins)
+        request = ProbeAccount(
+            account=Account(login=login, domain=sandbox.people.domain, unit=sandbox.people.unit.code)
+        )
+
+        report = expecting_no_defect(lambda: crowd.gateway.probe(request))
+
+        assert report.presence is not Presence.ABSENT, "an account that is listed is absent"
+        assert crowd.logins <= counted([first, *pages]).keys(), "after a probe, the list is not complete"
+
+    def test_list_over_a_limit_is_an_error(self, limited_target: object) -> None:
+        """If the system stops in the middle of a list, that is an error. A part must not look like the whole list."""
+        with pytest.raises(TargetError):
+            expecting_no_defect(lambda: list(target_gateway(limited_target).list_accounts()))
+
 
 def listed(sandbox: Sandbox) -> list[ListedAccount]:
     """Return all accounts that the target lists."""
     return [account for page in sandbox.target.list_accounts() for account in page]
+
+
+def counted(pages: Iterable[Iterable[ListedAccount]]) -> Counter[str]:
+    """Return how often each login is on these pages."""
+    return Counter(entry.login.casefold() for page in pages for entry in page)
+
+
+def over_once(found: Counter[str]) -> Collection[str]:
+    """Return the logins that were found more than once."""
+    return [login for login, count in found.items() if count > 1]
 
 
 def of(account: Account, found: list[ListedAccount]) -> list[ListedAccount]:

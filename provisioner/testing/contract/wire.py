@@ -22,6 +22,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.messages import CreateAccount, HandOver, Presence, ProbeAccount, RotateSecret
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.cases import PLAIN, Case, prepared
+from provisioner.testing.contract.inventory import listed, of
 from provisioner.testing.contract.load import expect_no_growth
 from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect, target_gateway
 from provisioner.testing.contract.secrecy import Listener, ListenerFixtures, call_past_masking, expect_discreet
@@ -137,6 +138,21 @@ class WireChecks(ListenerFixtures):
         account, secret = wired.opened()
         for answer in _swept_probes(wired, wire, fault, ProbeAccount(account=account, secret=secret)):
             assert answer in {(Presence.ENABLED, True), None}, f"a probe answers {answer} after {fault}"
+
+    @pytest.mark.parametrize("fault", LOSSES)
+    def test_list_whose_answer_is_lost_is_an_error(self, wired: Sandbox, wire: TcpProxy, fault: WireFault) -> None:
+        """Whichever answer of a list is lost, the list is complete or an error, and nobody is missing because of it."""
+        account, _ = wired.opened()
+        for number in range(MOST_REQUESTS):
+            with struck(wire, fault, number) as hit:
+                try:
+                    found = listed(wired)
+                except TargetError:
+                    assert hit(), "the list fails, although every answer arrived"
+                else:
+                    assert of(account, found), f"a list that says that it is complete lacks an account after {fault}"
+            if not hit():
+                return
 
     def test_nothing_is_left_open_after_lost_answers(self, wired: Sandbox, wire: TcpProxy) -> None:
         """A broken connection is closed, so that an unreliable network doesn't exhaust the connections of the

@@ -43,7 +43,7 @@ from provisioner.core.api.messages import (
 from provisioner.core.model import AccountKind, Outcome, Person
 from provisioner.core.model.secret import Secret
 from provisioner.testing.faults import Fault
-from tests.testing.contract.reference import CHANGES, PATIENCE, Entry, Reference
+from tests.testing.contract.reference import CHANGES, PAGE, PATIENCE, Entry, Reference
 
 #: The checks that look at a closed account.
 CLOSED = (
@@ -963,3 +963,49 @@ class ProbeForeseesWhatIsDone(Reference):
         report = super().probe(request)
         changes = (AttributeChange(name="unit", adds=("again",)),) if request.planned else ()
         return attrs.evolve(report, changes=changes)
+
+
+@turns_red("list_of_many_has_each_once")
+class ListLosesTheFirstOfEachPage(Reference):
+    only = ("list_of_many_has_each_once",)
+
+    def pages(self) -> Iterator[AccountPage]:
+        for number, page in enumerate(super().pages()):
+            yield attrs.evolve(page, accounts=page.accounts[bool(number) :])
+
+
+@turns_red("list_survives_accounts_that_vanish")
+class ListCountsPlaces(Reference):
+    """As ``OFFSET`` does: what is deleted moves the rest forward."""
+
+    def pages(self) -> Iterator[AccountPage]:
+        place = 0
+        while entries := list(self.entries.items())[place : place + PAGE]:
+            yield AccountPage(accounts=tuple(itertools.starmap(self.listed, entries)))
+            place += PAGE
+        yield AccountPage(is_last=True)
+
+
+@turns_red("accounts_are_probed_while_a_list_is_read")
+class ListKeepsTheOnlyConnection(Reference):
+    is_busy = False
+
+    def pages(self) -> Iterator[AccountPage]:
+        self.is_busy = True
+        yield from super().pages()
+        self.is_busy = False
+
+    def probe(self, request: ProbeAccount) -> AccountReport:
+        if self.is_busy:
+            raise UnavailableError("the only connection is in use")
+        return super().probe(request)
+
+
+@turns_red("list_over_a_limit_is_an_error")
+class ListTakesALimitForItsEnd(Reference):
+    def limited(self) -> object:
+        class Limited(Reference):
+            def pages(self) -> Iterator[AccountPage]:
+                yield attrs.evolve(next(super().pages()), is_last=True)
+
+        return Limited(system=self.system)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from typing import ClassVar
 
 import attrs
 
 from provisioner.core.api.errors import RefusedError, TransientError, UnavailableError, UnknownOutcomeError
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import AccountReport, CreateAccount, Presence, ProbeAccount, Receipt, RotateSecret
+from provisioner.core.api.messages import (
+    AccountPage,
+    AccountReport,
+    CreateAccount,
+    Presence,
+    ProbeAccount,
+    Receipt,
+    RotateSecret,
+)
 from provisioner.core.model import Outcome
 from provisioner_pys.plugin import Pys
 
@@ -62,6 +71,15 @@ class TakesSilenceForAbsence(Wired):
             return AccountReport(presence=Presence.ABSENT, secret_accepted=False if request.secret else None)
 
 
+class TakesALostPartForTheEnd(Wired):
+    @hookimpl
+    def account_list(self) -> Iterator[AccountPage]:
+        try:
+            yield from super().account_list()
+        except TransientError:
+            yield AccountPage(is_last=True)
+
+
 class DoesNotComeBack(Wired):
     """As with a connection that is kept after it broke."""
 
@@ -111,6 +129,7 @@ BROKEN: dict[type[Wired], set[str]] = {
         "a_system_that_comes_back_is_used_again",
         LOOKING_IN_SILENCE,
     },
+    TakesALostPartForTheEnd: {"list_whose_answer_is_lost_is_an_error"},
     DoesNotComeBack: {"a_system_that_comes_back_is_used_again"},
     WaitsTooLong: {SILENCE, LOOKING_IN_SILENCE},
     LeavesConnectionsBehind: {"nothing_is_left_open_after_lost_answers"},

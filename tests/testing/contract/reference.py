@@ -34,7 +34,7 @@ from provisioner.core.api.messages import (
 )
 from provisioner.core.model import Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
-from provisioner.testing.faults import Fault
+from provisioner.testing.faults import Fault, Faults, FaultTarget
 
 #: How many seconds its checks give a call.
 PATIENCE = 2.0
@@ -43,6 +43,9 @@ CHANGES = frozenset({"account_create", "account_close", "account_rotate", "accou
 
 #: The systems themselves, which the targets do not hold: there are passwords in them.
 SYSTEMS: dict[int, dict[str, Entry]] = defaultdict(dict)
+
+#: How many accounts a page of the list has.
+PAGE = 2
 
 _numbers = itertools.count()
 
@@ -163,8 +166,16 @@ class Reference:
         return Receipt(outcome=Outcome.APPLIED if gone else Outcome.UNCHANGED)
 
     def pages(self) -> Iterator[AccountPage]:
-        yield AccountPage(accounts=tuple(itertools.starmap(self.listed, self.entries.items())))
+        entries = list(self.entries.items())
+        for start in range(0, len(entries), PAGE):
+            yield AccountPage(accounts=tuple(itertools.starmap(self.listed, entries[start : start + PAGE])))
         yield AccountPage(is_last=True)
+
+    def limited(self) -> object:
+        """Return the same target, behind something that stops a list at its second page."""
+        faults = Faults()
+        faults.on("account_list", Fault.REFUSE, {2})
+        return FaultTarget(self, faults)
 
     def listed(self, login: str, entry: Entry) -> ListedAccount:
         presence = Presence.ENABLED if entry.enabled else Presence.DISABLED

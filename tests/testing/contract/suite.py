@@ -8,8 +8,10 @@ import pytest
 
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
+from provisioner.testing.contract.inventory import Crowd
+from provisioner.testing.contract.sandbox import SandboxPeople
 from provisioner.testing.faults import Fault, Faults, FaultTarget
-from tests.testing.contract.reference import PATIENCE, Reference
+from tests.testing.contract.reference import PATIENCE, Entry, Reference
 
 HOOKS = (
     "account_create",
@@ -44,6 +46,19 @@ class TestSubject(TargetContract):
     @pytest.fixture
     def throttled_target(self, subject: Reference) -> FaultTarget:
         return failing(subject, subject.throttled)
+
+    @pytest.fixture
+    def crowd(self, subject: Reference, people: SandboxPeople) -> Crowd:
+        system = type(subject)()
+        logins = {f"kalabalik{number}" for number in range(7)}
+        entry = Entry(unit=people.unit.name, holder=people.holder, password="")
+        system.entries.update(dict.fromkeys(sorted(logins), entry))
+        return Crowd(target=system, logins=logins, delete=system.entries.pop)
+
+    @pytest.fixture
+    def limited_target(self, crowd: Crowd) -> object:
+        assert isinstance(crowd.target, Reference)
+        return crowd.target.limited()
 
     @pytest.fixture
     def refused_secret(self) -> Secret:

@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from provisioner.testing import samples
 from provisioner.testing.contract import ChannelContract, TargetContract
+from provisioner.testing.contract.inventory import Crowd
+from provisioner.testing.faults import Fault, Faults, FaultTarget
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from tests.contract.crowds import LOGINS
 
 
 class TestMemoryTarget(TargetContract):
@@ -16,6 +20,19 @@ class TestMemoryTarget(TargetContract):
     @pytest.fixture
     def target(self) -> MemoryTarget:
         return MemoryTarget()
+
+    @pytest.fixture
+    def crowd(self) -> Crowd:
+        target = MemoryTarget()
+        target.account_create(samples.create())
+        target._entries.update(dict.fromkeys(LOGINS, target._entries.pop(samples.ACCOUNT.login)))
+        return Crowd(target=target, logins=set(LOGINS), delete=target._entries.pop)
+
+    @pytest.fixture
+    def limited_target(self, crowd: Crowd) -> FaultTarget:
+        faults = Faults()
+        faults.on("account_list", Fault.END_EARLY, calls={3})
+        return FaultTarget(crowd.target, faults)
 
     @pytest.fixture
     def log_in(self, target: MemoryTarget) -> Callable[[str, str], bool]:
