@@ -60,8 +60,12 @@ class PasswdFile:
 
     def find(self, login: str) -> Entry | None:
         """Return the account, if it is there."""
+        return next((entry for entry in self.entries() if entry.login == login), None)
+
+    def entries(self) -> list[Entry]:
+        """Return all accounts. Writers replace the file, so they are from one moment."""
         with self._usable():
-            return next((Entry(*line.split(":", 7)) for line in self._lines() if _login(line) == login), None)
+            return [Entry(*line.split(":", 7)) for line in self._lines() if _login(line)]
 
     def change(self, login: str, change: Change) -> tuple[Entry | None, bool]:
         """Let *change* make the line or take it away; return the former one, and whether anything changed."""

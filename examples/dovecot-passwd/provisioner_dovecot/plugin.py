@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 
 from provisioner import AccountReport, Outcome, Presence, Receipt, hookimpl
@@ -12,6 +14,9 @@ from provisioner_dovecot import imap
 from provisioner_dovecot.passwd import Change, Entry, PasswdFile
 from provisioner_dovecot.passwords import hashed, is_usable, nobodys
 from provisioner_dovecot.settings import DovecotSettings
+
+#: The number of accounts on a page of the list.
+PAGE = 1000
 
 UNDOES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
 
@@ -63,10 +68,18 @@ class Dovecot:
         if entry is None:
             return AccountReport(presence=Presence.ABSENT, secret_accepted=False if secret else None)
         return AccountReport(
-            presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
+            presence=_presence(entry),
             secret_accepted=is_usable(secret) and imap.logs_in(self.settings, entry.login, secret) if secret else None,
             attributes={"holder": entry.holder},
         )
+
+    @hookimpl
+    def account_list(self) -> Iterator[messages.AccountPage]:
+        """Read all lines."""
+        entries = self._file.entries()
+        for start in range(0, len(entries), PAGE):
+            yield messages.AccountPage(accounts=tuple(map(_listed, entries[start : start + PAGE])))
+        yield messages.AccountPage(is_last=True)
 
     @hookimpl
     def target_check(self) -> messages.TargetReport:
@@ -98,6 +111,14 @@ class Dovecot:
             self._file.change(login, lambda _: former)
 
         return Receipt(outcome=Outcome.APPLIED, undo=undo) if is_changed else Receipt(outcome=Outcome.UNCHANGED)
+
+
+def _presence(entry: Entry) -> Presence:
+    return Presence.ENABLED if entry.enabled else Presence.DISABLED
+
+
+def _listed(entry: Entry) -> messages.ListedAccount:
+    return messages.ListedAccount(login=entry.login, presence=_presence(entry), holder=entry.holder)
 
 
 def _field(text: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from provisioner import Secret
 from provisioner.testing.contract import TargetContract
+from provisioner.testing.contract.inventory import Crowd
 from provisioner_dovecot.plugin import Dovecot
 from provisioner_dovecot.settings import DovecotSettings
 
@@ -20,6 +21,19 @@ class TestContract(TargetContract):
     def target(self, settings: DovecotSettings) -> Dovecot:
         """The plug-in's object."""
         return Dovecot(settings)
+
+    @pytest.fixture
+    def crowd(self, settings: DovecotSettings, tmp_path: Path) -> Crowd:
+        """A file with many lines. The server doesn't need to read it."""
+        logins = {f"kalabalik{number:05}" for number in range(10_000)}
+        file = tmp_path / "crowd"
+        file.write_text("".join(f"{login}:{{PLAIN}}x::::::\n" for login in sorted(logins)))
+
+        def delete(login: str) -> None:
+            lines = file.read_text().splitlines(keepends=True)
+            file.write_text("".join(line for line in lines if not line.startswith(f"{login}:")))
+
+        return Crowd(target=Dovecot(attrs.evolve(settings, file=file)), logins=logins, delete=delete)
 
     @pytest.fixture
     def unreachable_target(self, settings: DovecotSettings, tmp_path: Path) -> Dovecot:
