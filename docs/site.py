@@ -24,6 +24,7 @@ OUTSIDE: Mapping[str, str] = {
     "CONTRIBUTING.md": "project/contributing.md",
     "examples/dovecot-passwd/README.md": "project/examples/dovecot-passwd.md",
     "examples/ldap-family/README.md": "project/examples/ldap-family.md",
+    "examples/postgresql-roles/README.md": "project/examples/postgresql-roles.md",
     "examples/schools-in-august/README.md": "project/examples/schools-in-august.md",
     "plugins/ldap/README.md": "project/plugins/ldap.md",
     "plugins/pys/README.md": "project/plugins/pys.md",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from provisioner.testing import dirsrv389, dovecot, kannel, samba, slapd
+from provisioner.testing import dirsrv389, dovecot, kannel, postgresql, samba, slapd
 
 #: What tells which Debian packages a server lacks, by the name of the module that starts it.
 SERVERS: Mapping[str, Callable[[], tuple[str, ...]]] = {
@@ -12,6 +12,7 @@ SERVERS: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "dirsrv389": dirsrv389.missing_packages,
     "dovecot": dovecot.missing_packages,
     "kannel": kannel.missing_packages,
+    "postgresql": postgresql.missing_packages,
     "samba": samba.missing_packages,
 }
 

@@ -92,7 +92,7 @@ class ListChecks:
     def test_list_of_many_has_each_once(self, crowd: Crowd) -> None:
         """A list of many pages is complete and has no account twice. An account at the edge of a page is not lost."""
         pages = list(crowd.gateway.list_accounts())
-        found = counted(pages)
+        found = logins_on(pages)
 
         assert len(pages) > 1, "the list has one page; the crowd must have more accounts than that"
         assert not (lost := crowd.logins - found.keys()), f"{len(lost)} accounts are not listed"
@@ -102,12 +102,12 @@ class ListChecks:
         """While a list is read, accounts are deleted. All others are listed nevertheless: pages don't move."""
         pages = crowd.gateway.list_accounts()
         first = next(pages)
-        shown = counted([first]).keys() & crowd.logins
+        shown = logins_on([first]).keys() & crowd.logins
         assert shown, "the first page has no account of the crowd"
         for login in (min(shown), max(shown), max(crowd.logins - shown)):
             crowd.drop(login)
 
-        found = counted([first, *pages])
+        found = logins_on([first, *pages])
 
         assert not (lost := crowd.logins - found.keys()), f"{len(lost)} accounts are not listed"
         assert not (twice := over_once(found)), f"{len(twice)} accounts are listed several times"
@@ -117,7 +117,7 @@ class ListChecks:
         sandbox.needs(PROBE)
         pages = crowd.gateway.list_accounts()
         first = next(pages)
-        login = min(counted([first]).keys() & crowd.logins)
+        login = min(logins_on([first]).keys() & crowd.logins)
         request = ProbeAccount(
             account=Account(login=login, domain=sandbox.people.domain, unit=sandbox.people.unit.code)
         )
@@ -125,7 +125,7 @@ class ListChecks:
         report = expecting_no_defect(lambda: crowd.gateway.probe(request))
 
         assert report.presence is not Presence.ABSENT, "an account that is listed is absent"
-        assert crowd.logins <= counted([first, *pages]).keys(), "after a probe, the list is not complete"
+        assert crowd.logins <= logins_on([first, *pages]).keys(), "after a probe, the list is not complete"
 
     def test_list_over_a_limit_is_an_error(self, limited_target: object) -> None:
         """If the system stops in the middle of a list, that is an error. A part must not look like the whole list."""
@@ -138,7 +138,7 @@ def listed(sandbox: Sandbox) -> list[ListedAccount]:
     return [account for page in sandbox.target.list_accounts() for account in page]
 
 
-def counted(pages: Iterable[Iterable[ListedAccount]]) -> Counter[str]:
+def logins_on(pages: Iterable[Iterable[ListedAccount]]) -> Counter[str]:
     """Return how often each login is on these pages."""
     return Counter(entry.login.casefold() for page in pages for entry in page)
 

@@ -1,0 +1,1 @@
+"""The target plug-in ``postgresql``: accounts as login roles of PostgreSQL."""
