@@ -27,6 +27,9 @@ JOIN pg_roles AS marker ON marker.oid = membership.roleid AND marker.rolname = %
 WHERE role.rolname <> current_user
 """
 
+#: Without it, changes of the members of one group at the same time fail.
+_ONE_AT_A_TIME = sql.SQL("SELECT pg_advisory_xact_lock(hashtext('provisioner'))")
+
 
 @attrs.frozen
 class Role:
@@ -48,6 +51,8 @@ class Server:
 
     def find(self, login: str) -> Role | None:
         """Return a member of the group; ``None`` if there is none with this login."""
+        if "\0" in login:
+            return None
         return next(iter(self._roles("AND role.rolname = %(login)s", login=login)), None)
 
     def page_after(self, login: str, size: int) -> Sequence[Role]:
@@ -71,7 +76,7 @@ class Server:
         """
         with self.connected(changing=True) as connection:
             require_lease()
-            connection.execute(sql.SQL("; ").join(statements))
+            connection.execute(sql.SQL("; ").join([_ONE_AT_A_TIME, *statements]))
 
     def verifier(self, login: str, secret: Secret) -> sql.Literal:
         """Return what the server stores for a password. The password itself is in no statement and no log.
@@ -93,10 +98,9 @@ class Server:
         try:
             self._connect(login, secret).close()
         except psycopg.OperationalError as error:
-            # It asked for the password and refused. It doesn't say in every language why; so it must be well otherwise.
-            if not (error.pgconn and error.pgconn.used_password):
+            if not _is_refused(error):
                 raise self._unavailable(error) from None
-            self.version()
+            self.version()  # a server that lets nobody in says nothing about the password
             return False
         return True
 
@@ -107,7 +111,7 @@ class Server:
         try:
             connection = self._connect(settings.user, settings.password)
         except psycopg.OperationalError as error:
-            if error.pgconn and error.pgconn.used_password:
+            if _is_refused(error):
                 raise errors.MisconfiguredError(
                     "{host} does not accept the service account", cure="correct user and password", host=settings.host
                 ) from None
@@ -163,6 +167,14 @@ class Server:
                 return errors.UnknownOutcomeError("{host} did not answer: {why}", **why)
             case _:
                 return errors.UnavailableError("{host}: {why}", **why)
+
+
+def _is_refused(error: psycopg.Error) -> bool:
+    """Return whether the server asked for the password and refused the log-in. There is no code for that.
+
+    Only in messages of the server, in every language, two blanks follow the severity.
+    """
+    return error.pgconn is not None and error.pgconn.used_password and ":  " in str(error)
 
 
 def _is_usable(secret: Secret) -> bool:
