@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import attrs
 import pytest
@@ -14,6 +14,8 @@ from provisioner.core.gateways.gateway import LIST, PROBE, Target
 from provisioner.core.model import Account
 from provisioner.testing.contract.sandbox import Sandbox, expecting_no_defect, target_gateway
 from provisioner.testing.contract.tags import Tag, tagged
+
+Page = tuple[ListedAccount, ...]
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -100,14 +102,12 @@ class ListChecks:
 
     def test_list_survives_accounts_that_vanish(self, crowd: Crowd) -> None:
         """While a list is read, accounts are deleted. All others are listed nevertheless: pages don't move."""
-        pages = crowd.gateway.list_accounts()
-        first = next(pages)
-        shown = logins_on([first]).keys() & crowd.logins
-        assert shown, "the first page has no account of the crowd"
+        first, rest = begun(crowd)
+        shown = logins_on(first).keys() & crowd.logins
         for login in (min(shown), max(shown), max(crowd.logins - shown)):
             crowd.drop(login)
 
-        found = logins_on([first, *pages])
+        found = logins_on([*first, *rest])
 
         assert not (lost := crowd.logins - found.keys()), f"{len(lost)} accounts are not listed"
         assert not (twice := over_once(found)), f"{len(twice)} accounts are listed several times"
@@ -115,9 +115,8 @@ class ListChecks:
     def test_accounts_are_probed_while_a_list_is_read(self, crowd: Crowd, sandbox: Sandbox) -> None:
         """A comparison confirms what it suspects before it reads the next page. The open list must not prevent that."""
         sandbox.needs(PROBE)
-        pages = crowd.gateway.list_accounts()
-        first = next(pages)
-        login = min(logins_on([first]).keys() & crowd.logins)
+        first, rest = begun(crowd)
+        login = min(logins_on(first).keys() & crowd.logins)
         request = ProbeAccount(
             account=Account(login=login, domain=sandbox.people.domain, unit=sandbox.people.unit.code)
         )
@@ -125,7 +124,7 @@ class ListChecks:
         report = expecting_no_defect(lambda: crowd.gateway.probe(request))
 
         assert report.presence is not Presence.ABSENT, "an account that is listed is absent"
-        assert crowd.logins <= logins_on([first, *pages]).keys(), "after a probe, the list is not complete"
+        assert crowd.logins <= logins_on([*first, *rest]).keys(), "after a probe, the list is not complete"
 
     def test_list_over_a_limit_is_an_error(self, limited_target: object) -> None:
         """If the system stops in the middle of a list, that is an error. A part must not look like the whole list."""
@@ -136,6 +135,17 @@ class ListChecks:
 def listed(sandbox: Sandbox) -> list[ListedAccount]:
     """Return all accounts that the target lists."""
     return [account for page in sandbox.target.list_accounts() for account in page]
+
+
+def begun(crowd: Crowd) -> tuple[list[Page], Iterator[Page]]:
+    """Return the pages of a list up to the first one that has accounts of the crowd, and the rest, which isn't read."""
+    pages, first = crowd.gateway.list_accounts(), []
+    for page in pages:
+        first.append(page)
+        if shown := logins_on(first).keys() & crowd.logins:
+            assert shown < crowd.logins, "all accounts are on one page; the crowd must be larger than a page"
+            break
+    return first, pages
 
 
 def logins_on(pages: Iterable[Iterable[ListedAccount]]) -> Counter[str]:

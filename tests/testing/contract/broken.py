@@ -855,11 +855,17 @@ class TakesBackWhatIsNoLongerItsOwn(Reference):
 @turns_red("list_has_every_account_with_its_state")
 class ListLeavesClosedAccountsOut(Reference):
     def pages(self) -> Iterator[AccountPage]:
-        there = {login: entry for login, entry in self.entries.items() if entry.enabled}
-        yield AccountPage(accounts=tuple(itertools.starmap(self.listed, there.items())), is_last=True)
+        for page in super().pages():
+            accounts = tuple(account for account in page.accounts if account.presence is Presence.ENABLED)
+            yield attrs.evolve(page, accounts=accounts)
 
 
-@turns_red("list_has_every_account_with_its_state")
+@turns_red(
+    "list_has_every_account_with_its_state",
+    "list_of_many_has_each_once",
+    "list_survives_accounts_that_vanish",
+    "accounts_are_probed_while_a_list_is_read",
+)
 class ListShowsEveryAccountTwice(Reference):
     def pages(self) -> Iterator[AccountPage]:
         accounts = tuple(itertools.starmap(self.listed, self.entries.items()))
@@ -875,6 +881,9 @@ class ListShowsClosedAccountsAsOpen(Reference):
 
 @turns_red(
     "comparison_shows_what_an_update_would_change",
+    "accounts_are_probed_while_a_list_is_read",
+    "list_of_many_has_each_once",
+    "list_survives_accounts_that_vanish",
     "list_changes_nothing",
     "list_has_every_account_with_its_state",
     "list_has_no_account_that_does_not_exist",
@@ -992,8 +1001,10 @@ class ListKeepsTheOnlyConnection(Reference):
 
     def pages(self) -> Iterator[AccountPage]:
         self.is_busy = True
-        yield from super().pages()
-        self.is_busy = False
+        try:
+            yield from super().pages()
+        finally:
+            self.is_busy = False
 
     def probe(self, request: ProbeAccount) -> AccountReport:
         if self.is_busy:
