@@ -13,10 +13,12 @@ def statuses(check: HealthCheck) -> dict[str, CheckStatus]:
 
 
 def test_of_an_application_finds_every_part(app: Application) -> None:
+    list(app.reconcile.compare(actor="9000"))
     found = statuses(app.health_check)
 
     assert list(found) == [
         "config", "libraries", "store", "clock", "passwords", "authority", "targets.directory", "channels.sms",
+        "comparisons.directory",
     ]  # fmt: skip
     assert set(found.values()) == {CheckStatus.OK}
 
