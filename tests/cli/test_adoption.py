@@ -59,6 +59,7 @@ def test_what_is_adopted_is_shown_and_known(site: Office) -> None:
     assert answer.json["targets"] == [{"name": "posta", "listed": 3}, {"name": "pys", "listed": 1}]
     assert site.states() == {"arge46": "open", "kmarasmem": "open"}
 
+    assert "ar-ge → 1002 (login)" in site.type("audit", "list", "--login", "arge46").out
     again = site.type("reconcile", "--adopt", "--yes")
     assert "0 accounts adopted, 1 account not" in again.out
     differences = site.type("--json", "reconcile").json["items"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from datetime import timedelta
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -138,6 +138,7 @@ class Pys:
                         reference=account.login,
                         holder=account.holder or "",
                         attributes={"unit": account.unit},
+                        password_changed_at=_moment(account.changed_at),
                     )
                     for account in accounts
                 ),
@@ -175,6 +176,14 @@ class Pys:
         token = change.undo_token
         undo = partial(self._connected().undo, login, token) if token else None
         return Receipt(outcome=Outcome.APPLIED, reference=login, undo=undo)
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a time of PYS; ``None`` if it can't be read, or has no time zone."""
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    return None
 
 
 @hookimpl

@@ -261,6 +261,8 @@ def _what(event: Document, session: Session) -> str:
             return ", ".join(f"{name}: {before.get(name) or '-'} → {value or '-'}" for name, value in after.items())
         case {"step": {**step}}:
             return _step(step, event.get("recipient"), session.catalogue)
+        case {"matched_by": by, "account": {"unit": unit, "holder": holder}}:
+            return f"{unit} → {holder} ({by})"
         case {"state": what} | {"operation": {"kind": what}}:
             return session.catalogue.gettext(str(what))
     return ""

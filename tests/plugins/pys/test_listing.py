@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -16,6 +17,8 @@ from provisioner.testing import samples
 from provisioner_pys.mock import PysFault, PysFaultOrder, PysMock, service
 from provisioner_pys.plugin import Pys
 from provisioner_pys.settings import PysSettings
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(name="mock")
@@ -52,6 +55,17 @@ def test_accounts_are_listed_as_they_are_over_many_answers(target: Pys, monkeypa
     assert list(found) == [account.login for account in accounts]
     assert {login for login, entry in found.items() if entry.presence is Presence.DISABLED} == {"hesap3"}
     assert {entry.holder for entry in found.values()} == {samples.create(accounts[0]).holder.id}
+    now = datetime.now(UTC)
+    assert all(now - HOUR < entry.password_changed_at <= now for entry in found.values() if entry.password_changed_at)
+    assert None not in {entry.password_changed_at for entry in found.values()}
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-01-05T06:00:00", "0001-01-01T00:00:00+03:00", ""])
+def test_a_time_that_cannot_be_read_stops_no_list(target: Pys, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(service, "_now", lambda: text)
+    target.account_create(samples.create())
+
+    assert {entry.password_changed_at for entry in listed(target).values()} == {None}
 
 
 def test_none_is_a_list_too(target: Pys) -> None:
