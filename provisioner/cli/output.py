@@ -158,7 +158,7 @@ class Output:
 
     def word(self, value: StrEnum) -> str:
         """Return a state or a kind in the language asked for."""
-        return self._catalogue().gettext(value.value)
+        return self._catalogue().gettext(value.value).replace("_", " ")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table for people: drawn on a terminal, plain columns elsewhere.

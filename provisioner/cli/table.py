@@ -36,6 +36,14 @@ _ACCOUNT = CommandGroup(
         "close": CommandSpec("Close accounts.", "provisioner.cli.commands.accounts:close"),
         "reopen": CommandSpec("Reopen closed accounts.", "provisioner.cli.commands.accounts:reopen"),
         "rotate": CommandSpec("Set new passwords for open accounts.", "provisioner.cli.commands.accounts:rotate"),
+        "update": CommandSpec(
+            "Write the current names and entitlements of open accounts to the targets.",
+            "provisioner.cli.commands.accounts:update",
+        ),
+        "complete": CommandSpec(
+            "Create open accounts on targets on which they are missing.", "provisioner.cli.commands.accounts:complete"
+        ),
+        "verify": CommandSpec("Look at accounts on the targets now.", "provisioner.cli.commands.verification:command"),
     },
 )
 

@@ -124,14 +124,22 @@ class Accounts:
             refused=(*plan.refused, *new.refused),
         )
 
-    def plan_closing(self, logins: Iterable[str], initiator: Initiator) -> Plan:
+    def plan_closing(self, logins: Iterable[str], initiator: Initiator, *, again: bool = False) -> Plan:
         """Return the plan that closes accounts.
+
+        Args:
+
+            logins: The logins.
+
+            initiator: Who requests it.
+
+            again: Close accounts also if they are closed already, because somebody may have enabled them on a target.
 
         Raises:
 
             InputError: Some are unknown; all of them are named.
         """
-        return self.planner.close(self.find(logins), initiator)
+        return self.planner.close(self.find(logins), initiator, again=again)
 
     def plan_reopening(self, logins: Iterable[str], initiator: Initiator) -> Plan:
         """Return the plan that opens closed accounts again, with new passwords.
@@ -150,6 +158,24 @@ class Accounts:
             InputError: Some are unknown, or not open; all of them are named.
         """
         return self.planner.rotate(self.find(logins), initiator=initiator)
+
+    def plan_update(self, logins: Iterable[str], initiator: Initiator) -> Plan:
+        """Return the plan that writes the current attributes and entitlements of open accounts. The passwords stay.
+
+        Raises:
+
+            InputError: Some are unknown; all of them are named.
+        """
+        return self.planner.update(self.find(logins), initiator)
+
+    def plan_completion(self, logins: Iterable[str], initiator: Initiator) -> Plan:
+        """Return the plan that renews open accounts that are not on every target on which they belong.
+
+        Raises:
+
+            InputError: Some are unknown, or not open; all of them are named.
+        """
+        return self.planner.complete(self.find(logins), initiator)
 
     def _units_of(self, logins: list[str]) -> list[Unit]:
         """Return the units whose accounts would get these logins.

@@ -35,9 +35,11 @@ from provisioner.services.parts import plugins_only
 from provisioner.services.persons import Persons
 from provisioner.services.policy import Deadlines
 from provisioner.services.reconcile import Reconcile
+from provisioner.services.repairs import Repairs
 from provisioner.services.runs import Runs
 from provisioner.services.targets import Targets
 from provisioner.services.units import Units
+from provisioner.services.verification import AccountVerification
 from provisioner.store import Store
 
 
@@ -190,6 +192,7 @@ class Application:
             plugins=self.plugins,
             store=self.store,
             authority=self.authority,
+            desired=self.planner.desired,
             people=self.planner.people,
             retry=self.engine.context.retry,
             record=self.record,
@@ -207,6 +210,30 @@ class Application:
             policy=self.policy,
             record=self.record,
             now=self.now,
+        )
+
+    @property
+    def verification(self) -> AccountVerification:
+        """Looks at single accounts on their targets now."""
+        return AccountVerification(
+            plugins=self.plugins,
+            store=self.store,
+            authority=self.authority,
+            desired=self.planner.desired,
+            people=self.planner.people,
+            retry=self.engine.context.retry,
+            now=self.now,
+        )
+
+    @property
+    def repairs(self) -> Repairs:
+        """Plans and carries out what brings targets back to what they should be."""
+        return Repairs(
+            store=self.store,
+            planner=self.planner,
+            runs=self.runs,
+            authority=self.authority,
+            joins=self.config.joins(),
         )
 
     @property

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 import attrs
 
 from provisioner.core.api.errors import OmittedError, TargetError, step_error
+from provisioner.core.engine.desired import DesiredState
 from provisioner.core.engine.people import People
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import Target
@@ -20,6 +22,7 @@ from provisioner.core.governance.roles import Role
 from provisioner.core.model import StepError
 from provisioner.core.reconcile.comparison import Comparison
 from provisioner.core.reconcile.differences import Difference, DifferenceKind, TargetCompared
+from provisioner.core.reconcile.expectations import Expectations
 from provisioner.services.parts import Clock, chosen_targets
 from provisioner.services.reconcile_report import ComparisonReport, ReportMaker
 from provisioner.services.units import codes_under, known_units
@@ -63,6 +66,8 @@ class Reconcile:
 
         authority: Tells who may read it.
 
+        desired: Determines on which targets accounts belong.
+
         people: Knows the names of holders.
 
         retry: Repeats probes that failed.
@@ -75,6 +80,7 @@ class Reconcile:
     plugins: Plugins
     store: Store
     authority: Authority
+    desired: DesiredState
     people: People
     retry: Retry
     record: Recorder
@@ -96,7 +102,8 @@ class Reconcile:
 
         Yields:
 
-            The differences of a target, then how its comparison ended.
+            The differences of a target, then how its comparison ended. After all targets, the accounts that somebody
+            else holds than the custodian.
 
         Raises:
 
@@ -108,7 +115,8 @@ class Reconcile:
         """
         self.authority.require(actor, {Role.OFFICER}, unit)
         units = codes_under(self.store, unit)
-        return self._compare(chosen_targets(self.plugins, target), units, unit=unit, actor=actor)
+        found = self._compare(chosen_targets(self.plugins, target), units, unit=unit, actor=actor)
+        return found if target else chain(found, self._of_custodians(units))
 
     def report(
         self, differences: Sequence[Difference], targets: Collection[str], *, viewer: str, unit: str | None = None
@@ -135,11 +143,33 @@ class Reconcile:
         only = None if unit is None else known_units(self.store, [unit], field="unit")[0]
         return maker.make(differences, targets=targets, unit=only, at=self.now())
 
+    def _of_custodians(self, units: frozenset[str] | None) -> Iterator[Difference]:
+        """Yield the accounts that somebody else holds than the custodian of the unit."""
+        for account, custodian in self.store.accounts.not_held_by_custodians():
+            if units is None or account.unit in units:
+                yield Difference(
+                    kind=DifferenceKind.CUSTODIAN,
+                    target="",
+                    login=account.login,
+                    unit=account.unit,
+                    known=account.holder or "",
+                    actual=custodian,
+                )
+
+    def _comparison(self, target: Target) -> Comparison:
+        return Comparison(
+            target=target,
+            inventory=self.store,
+            expectations=Expectations(target=target, inventory=self.store, desired=self.desired, people=self.people),
+            retry=self.retry,
+            now=self.now,
+        )
+
     def _compare(
         self, targets: list[Target], units: frozenset[str] | None, *, unit: str | None, actor: str
     ) -> Iterator[Difference | ComparedTarget]:
         for target in targets:
-            comparison = Comparison(target=target, inventory=self.store, retry=self.retry, now=self.now)
+            comparison = self._comparison(target)
             shown: Counter[DifferenceKind] = Counter()
             failure: TargetError | None = None
             try:

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from provisioner.core.model import Account, AccountKind, AccountState, OperationKind, OperationState, TargetState
 from provisioner.store import tree
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.tables import account_targets, accounts, operations
+from provisioner.store.db.tables import account_targets, accounts, operations, units
 
 
 class StoredAccounts:
@@ -89,6 +89,24 @@ class StoredAccounts:
             query = query.where(accounts.c.next_deadline < due_before)
         for page in self._reader.pages(query, accounts.c.login):
             yield from (Account(**row._asdict()) for row in page)
+
+    def not_held_by_custodians(self) -> Iterator[tuple[Account, str]]:
+        """Yield the open accounts of units that another person than the custodian holds, with the custodian's ID."""
+        query = (
+            select(accounts, units.c.custodian)
+            .join(units, units.c.code == accounts.c.unit)
+            .where(
+                accounts.c.state == AccountState.OPEN,
+                accounts.c.kind == AccountKind.UNIT,
+                units.c.custodian.is_not(None),
+                units.c.custodian != func.coalesce(accounts.c.holder, ""),
+            )
+        )
+        for page in self._reader.pages(query, accounts.c.login):
+            for row in page:
+                values = row._asdict()
+                custodian = str(values.pop("custodian"))
+                yield Account(**values), custodian
 
     def deleted(self, logins: Iterable[str], /) -> Collection[str]:
         """Return those of these accounts that were deleted since they were closed."""

@@ -45,9 +45,11 @@ def test_the_services_are_those_of_the_page() -> None:
         "operations",
         "persons",
         "reconcile",
+        "repairs",
         "runs",
         "targets",
         "units",
+        "verification",
     ]
 
 

@@ -29,10 +29,11 @@ SERVICES_OF = {
     "persons": {"persons"},
     "plugins": {"installed_plugins"},
     "policy": {"policy"},
-    "reconcile": {"adoption", "reconcile"},
+    "reconcile": {"adoption", "reconcile", "repairs"},
     "runs": {"runs"},
     "targets": {"targets"},
     "units": {"units"},
+    "verification": {"verification"},
 }
 
 #: What several services and commands share.

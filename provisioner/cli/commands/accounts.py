@@ -120,9 +120,10 @@ def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
 
 @click.command("close")
 @click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@click.option("--again", is_flag=True, help="Close accounts again that are closed, in case somebody enabled them.")
 @changing
 @click.pass_obj
-def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+def close(session: Session, logins: tuple[str, ...], *, again: bool, reason: str, dry_run: bool) -> ExitCode:
     """Close accounts.
 
     Nobody can log in to a closed account. Its data is kept.
@@ -131,7 +132,8 @@ def close(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bo
     and the exit code is 6. To carry it out, use 'policy release'. To cancel it, use 'policy discard'.
     """
     with started(session, dry_run=dry_run) as app:
-        return run(session, app, app.accounts.plan_closing(logins, session.initiator(reason)), dry_run=dry_run)
+        plan = app.accounts.plan_closing(logins, session.initiator(reason), again=again)
+        return run(session, app, plan, dry_run=dry_run)
 
 
 @click.command("reopen")
@@ -170,6 +172,34 @@ def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, re
             return _by_request(session, app, OperationKind.ROTATE, logins, request, dry_run=dry_run)
         plan = app.accounts.plan_rotation(logins, session.initiator(reason))
         return run(session, app, plan, dry_run=dry_run)
+
+
+@click.command("update")
+@click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@changing
+@click.pass_obj
+def update(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+    """Write the current names and entitlements of open accounts to the targets.
+
+    The passwords stay, and nobody gets a message. Values that others wrote stay too. With --dry-run, the command shows
+    the old and new values.
+    """
+    with started(session, dry_run=dry_run) as app:
+        return run(session, app, app.accounts.plan_update(logins, session.initiator(reason)), dry_run=dry_run)
+
+
+@click.command("complete")
+@click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
+@changing
+@click.pass_obj
+def complete(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
+    """Create open accounts on targets on which they are missing.
+
+    Each account that is missing on a target on which it belongs gets a new password on every target. The password is
+    sent to the account holder. Without this command, the account is created at its next renewal.
+    """
+    with started(session, dry_run=dry_run) as app:
+        return run(session, app, app.accounts.plan_completion(logins, session.initiator(reason)), dry_run=dry_run)
 
 
 def _by_request(

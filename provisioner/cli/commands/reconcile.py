@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import click
 
+from provisioner.cli.commands.runs import follow, show_preview, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_lines_option, recording
 from provisioner.cli.questions import agreed, require_answer, yes_option
 from provisioner.cli.render.adoption import adoption_document, tell_plan, totals
-from provisioner.cli.render.comparison import answer, line_document
+from provisioner.cli.render.comparison import answer, comparison_document, line_document, tell
 from provisioner.cli.render.pages import write_page
 from provisioner.cli.render.reconcile_report import ReportPage
 from provisioner.cli.session import Session
+from provisioner.core.model.text import Text
 from provisioner.core.reconcile.differences import Difference
 from provisioner.services.reconcile import ComparedTarget
 
@@ -22,6 +25,10 @@ from provisioner.services.reconcile import ComparedTarget
 @click.option("--target", metavar="NAME", help="Compare only this target.")
 @click.option("--unit", metavar="CODE", help="Show only accounts of this unit and of the units below it.")
 @click.option("--html", "file", metavar="FILE", help="Write a report with names and the trend to FILE as an HTML page.")
+@click.option("--repair", is_flag=True, help="Bring the targets back to what they should be. For administrators.")
+@click.option(
+    "--handover", is_flag=True, help="With --repair: hand accounts over to the custodians of their units as well."
+)
 @click.option("--adopt", is_flag=True, help="Take over accounts that targets list and the store doesn't know.")
 @click.option(
     "--match",
@@ -39,6 +46,8 @@ def command(
     target: str | None,
     unit: str | None,
     file: str | None,
+    repair: bool,
+    handover: bool,
     adopt: bool,
     match: str | None,
     yes: bool,
@@ -51,6 +60,11 @@ def command(
 
     The exit code is 4 if there are differences or if a target can't be compared completely.
 
+    With --repair, the command then closes accounts again that somebody enabled, writes names and entitlements, and
+    closes accounts on targets on which they don't belong. Accounts that somebody deleted, disabled or locked get a new
+    password, which is sent to their holders. Accounts that have never been on a target are created there at their next
+    renewal, unless the target has 'join = "now"'. The mass-change limit applies.
+
     With --adopt, the command takes over accounts of a site that the store doesn't know yet. Each account belongs to the
     unit that has no account and matches. Nothing is changed on the targets, and nobody gets a message. Accounts that
     match no unit, or more than one, are listed with the reason, and the exit code is 4.
@@ -59,15 +73,50 @@ def command(
 
         provisioner reconcile --adopt --match mail --dry-run
     """
+    if adopt and (file or repair or session.json_lines):
+        raise click.UsageError(session.output.text("--html, --jsonl and --repair can't be used with --adopt."))
+    if repair and (file or session.json_lines):
+        raise click.UsageError(session.output.text("--html and --jsonl can't be used with --repair."))
+    if match and not adopt:
+        raise click.UsageError(session.output.text("--match needs --adopt."))
+    if handover and not repair:
+        raise click.UsageError(session.output.text("--handover needs --repair."))
+    if (yes or dry_run) and not (adopt or repair):
+        raise click.UsageError(session.output.text("--yes and --dry-run need --adopt or --repair."))
+    if (adopt or repair) and not dry_run:
+        require_answer(session, yes=yes)
     if adopt:
-        if file or session.json_lines:
-            raise click.UsageError(session.output.text("--html and --jsonl can't be used with --adopt."))
-        if not dry_run:
-            require_answer(session, yes=yes)
         return _adopt(session, target=target, unit=unit, match=match or "login", yes=yes, dry_run=dry_run)
-    if match or yes or dry_run:
-        raise click.UsageError(session.output.text("--match, --yes and --dry-run need --adopt."))
+    if repair:
+        return _repair(session, target=target, unit=unit, handover=handover, yes=yes, dry_run=dry_run)
     return _compare(session, target=target, unit=unit, file=file)
+
+
+def _repair(
+    session: Session, *, target: str | None, unit: str | None, handover: bool, yes: bool, dry_run: bool
+) -> ExitCode:
+    with started(session, dry_run=dry_run) as app:
+        found = list(app.reconcile.compare(actor=session.actor, target=target, unit=unit))
+        differences = [difference for difference in found if isinstance(difference, Difference)]
+        targets = [ended for ended in found if isinstance(ended, ComparedTarget)]
+        repairs = app.repairs.plan(differences, actor=session.actor, handover=handover)
+        document = comparison_document(differences, targets, session.output)
+        tell(differences, targets, session.output)
+        count = Text.counted("{count} account", "{count} accounts", count=repairs.count)
+        question = session.output.text("Repair {accounts}?", accounts=count)
+        if not repairs.phases or not (dry_run or agreed(session, question, yes=yes)):
+            session.output.document({**document, "operations": []})
+            session.output.say("nothing was changed")
+        elif dry_run:
+            show_preview(session, app.repairs.preview(repairs, session.initiator("")), beside=document)
+        else:
+            code = follow(session, app, app.repairs.start(repairs, session.initiator("")), more=lambda: document)
+            return code if code is not ExitCode.DONE or not _remains(repairs.left, targets) else ExitCode.UNFINISHED
+    return ExitCode.UNFINISHED if _remains(differences, targets) else ExitCode.DONE
+
+
+def _remains(differences: Sequence[Difference], targets: Sequence[ComparedTarget]) -> bool:
+    return bool(differences) or any(ended.error and not ended.is_omitted for ended in targets)
 
 
 def _adopt(session: Session, *, target: str | None, unit: str | None, match: str, yes: bool, dry_run: bool) -> ExitCode:
@@ -89,13 +138,16 @@ def _adopt(session: Session, *, target: str | None, unit: str | None, match: str
 def _compare(session: Session, *, target: str | None, unit: str | None, file: str | None) -> ExitCode:
     differences: list[Difference] = []
     targets: list[ComparedTarget] = []
+    differs = False
     with session.application() as app:
         for found in app.reconcile.compare(actor=session.actor, target=target, unit=unit):
             if session.json_lines:
                 session.output.json_line(line_document(found, session.output))
             if isinstance(found, ComparedTarget):
                 targets.append(found)
-            elif file or not session.json_lines:
+                continue
+            differs = True
+            if file or not session.json_lines:
                 differences.append(found)
         if file:
             names = [ended.name for ended in targets]
@@ -104,4 +156,4 @@ def _compare(session: Session, *, target: str | None, unit: str | None, file: st
     answer(differences, targets, session.output)
     if file:
         session.output.say("the report is in {file}", file=file)
-    return ExitCode.DONE if all(ended.is_clean for ended in targets) else ExitCode.UNFINISHED
+    return ExitCode.UNFINISHED if differs or _remains((), targets) else ExitCode.DONE

@@ -134,13 +134,22 @@ def _exit_code(summary: RunSummary, failure: Exception | None) -> ExitCode:
     return ExitCode.DONE if summary.is_complete and not failure else ExitCode.UNFINISHED
 
 
-def show_preview(session: Session, preview: RunPreview) -> ExitCode:
-    """Show what would be done, whether the run would be held, and what can't be done now."""
+def show_preview(session: Session, preview: RunPreview, *, beside: Mapping[str, object] | None = None) -> ExitCode:
+    """Show what would be done, whether the run would be held, and what can't be done now.
+
+    Args:
+
+        session: Where to answer.
+
+        preview: What would be done.
+
+        beside: What else the JSON document contains.
+    """
     plan = preview.plan
     operations = [work.operation for work in plan.work]
     document = _document(session, operations, plan.unchanged, plan.refused)
     more = {"staged": preview.excess is not None, "unusable": _unusable(session, preview.unusable)}
-    session.output.document({**document, **more, "changes": preview_document(preview.changes)})
+    session.output.document({**document, **more, "changes": preview_document(preview.changes), **(beside or {})})
     _tell_planned(session, operations, preview.changes)
     _tell_unchanged(session, plan.unchanged)
     _tell_refused(session, plan.refused)

@@ -11,6 +11,7 @@ from provisioner.core.model import AccountState
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.differences import Difference
 from provisioner.services.reconcile import ComparedTarget
+from provisioner.services.verification import VerifiedAccount
 
 #: What the product knows, or a target has, if it is no lock, person or name of an account.
 _STATES: Mapping[str, AccountState | Presence] = {state.value: state for state in (*AccountState, *Presence)}
@@ -18,12 +19,22 @@ _STATES: Mapping[str, AccountState | Presence] = {state.value: state for state i
 
 def answer(differences: Sequence[Difference], targets: Sequence[ComparedTarget], output: Output) -> None:
     """Print differences and how the comparison of each target ended, in the form that is asked for."""
-    output.document(
-        {
-            "items": [difference_document(difference, output) for difference in differences],
-            "targets": [target_document(target, output) for target in targets],
-        }
-    )
+    output.document(comparison_document(differences, targets, output))
+    tell(differences, targets, output)
+
+
+def comparison_document(
+    differences: Sequence[Difference], targets: Sequence[ComparedTarget], output: Output
+) -> Document:
+    """Return differences and how the comparison of each target ended."""
+    return {
+        "items": [difference_document(difference, output) for difference in differences],
+        "targets": [target_document(target, output) for target in targets],
+    }
+
+
+def tell(differences: Sequence[Difference], targets: Sequence[ComparedTarget], output: Output) -> None:
+    """Print differences and how the comparison of each target ended, for people."""
     output.table(
         ("target", "login", "difference", "known", "actual", "cure"),
         [_row(difference, output) for difference in differences],
@@ -42,12 +53,16 @@ def line_document(found: Difference | ComparedTarget, output: Output) -> Documen
 def difference_document(difference: Difference, output: Output) -> Document:
     """Return a difference, with its cure in the language asked for."""
     return {
-        "target": difference.target,
+        "target": difference.target or None,
         "login": difference.login,
         "unit": difference.unit,
         "difference": difference.kind.value,
         "known": difference.known,
         "actual": difference.actual,
+        "changes": [
+            {"name": change.name, "removes": list(change.removes), "adds": list(change.adds)}
+            for change in difference.changes
+        ],
         "cure": output.said(difference.cure),
     }
 
@@ -91,5 +106,33 @@ def _row(difference: Difference, output: Output) -> tuple[str, ...]:
 
 
 def _tell(target: ComparedTarget, output: Output) -> None:
-    tell = output.say if target.error is None or target.is_omitted else output.note
-    tell(outcome(target))
+    say = output.say if target.error is None or target.is_omitted else output.note
+    say(outcome(target))
+
+
+def verified_document(verified: VerifiedAccount, output: Output) -> Document:
+    """Return what a target showed of an account."""
+    return {
+        "login": verified.login,
+        "target": verified.target,
+        "actual": verified.presence and verified.presence.value,
+        "difference": difference_document(verified.difference, output) if verified.difference else None,
+        "error": error_document(verified.error, output.said),
+    }
+
+
+def verified_row(verified: VerifiedAccount, output: Output) -> tuple[str, ...]:
+    """Return the same for people."""
+    if verified.error:
+        return (
+            verified.login,
+            verified.target,
+            "",
+            output.said(verified.error.message),
+            output.said(verified.error.cure),
+        )
+    presence = output.word(verified.presence) if verified.presence else ""
+    if verified.difference is None:
+        return verified.login, verified.target, presence, "", ""
+    kind, cure = output.word(verified.difference.kind), output.said(verified.difference.cure)
+    return verified.login, verified.target, presence, kind, cure

@@ -305,8 +305,10 @@ class CompareAccount:
 class AccountComparison:
     """The result of the comparison of a listed account."""
 
-    #: What an update would change; empty if everything is up to date.
+    #: What an update would change in attributes.
     changes: tuple[AttributeChange, ...] = ()
+    #: What an update would change in entitlements.
+    entitlements: tuple[AttributeChange, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

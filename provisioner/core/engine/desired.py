@@ -57,6 +57,15 @@ class Desired:
             return self.targets
         return self.targets | (present if spec.renews else known.keys())
 
+    def lacks(self, known: Mapping[str, TargetState]) -> bool:
+        """Whether an open account isn't open on a target on which it belongs.
+
+        Args:
+
+            known: The known state of the account, by target.
+        """
+        return any(known.get(target) not in MAY_BE_OPEN for target in self.targets)
+
     def joins(self, kind: OperationKind, known: Mapping[str, TargetState]) -> frozenset[str]:
         """Return the names of the targets that an open account joins again with its renewal, after it was withdrawn.
 

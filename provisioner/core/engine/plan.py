@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -151,6 +152,16 @@ class Plan:
     work: tuple[PlannedOperation, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
     refused: tuple[Refused, ...] = ()
+
+    @classmethod
+    def joined(cls, plans: Iterable[Plan]) -> Plan:
+        """Return one run of several plans, which concern different accounts."""
+        parts = list(plans)
+        return cls(
+            work=tuple(chain.from_iterable(plan.work for plan in parts)),
+            unchanged=tuple(chain.from_iterable(plan.unchanged for plan in parts)),
+            refused=tuple(chain.from_iterable(plan.refused for plan in parts)),
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -129,8 +129,16 @@ class Planner:
         wanted = self._as_they_are(OperationKind.CREATE, accounts)
         return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
 
-    def reopen(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
+    def reopen(self, accounts: Sequence[Account], initiator: Initiator, *, again: bool = False) -> Plan:
         """Plan to open closed accounts again, with a new password.
+
+        Args:
+
+            accounts: The accounts.
+
+            initiator: Who requests it, and why.
+
+            again: Open accounts also if they are open already, because somebody may have disabled them on a target.
 
         Raises:
 
@@ -144,7 +152,7 @@ class Planner:
             if account.state is AccountState.PLANNED
         ]
         wanted = self._as_they_are(OperationKind.REOPEN, accounts)
-        return self._plan(wanted, problems, already=AccountState.OPEN, initiator=initiator)
+        return self._plan(wanted, problems, already=None if again else AccountState.OPEN, initiator=initiator)
 
     def close(self, accounts: Sequence[Account], initiator: Initiator, *, again: bool = False) -> Plan:
         """Plan to close accounts, so that nobody can log in (000 m.5/h; 001 ¶2).
@@ -254,6 +262,28 @@ class Planner:
         ]
         wanted = self._as_they_are(OperationKind.ROTATE, accounts)
         return self._plan(wanted, problems, already=None, initiator=initiator)
+
+    def complete(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
+        """Plan a new password for open accounts that are missing on a target, which creates them there.
+
+        Raises:
+
+            InputError: An account is not open.
+
+            TargetError: The personnel system as a whole can't be used.
+        """
+        units = self.records.units.get_many([account.unit for account in accounts])
+        desired = self.desired.of([(account, units[account.unit]) for account in accounts])
+        known = self.records.accounts.all_target_states([account.login for account in accounts])
+        missing = [
+            account
+            for account in accounts
+            if account.state is not AccountState.OPEN or desired[account.login].lacks(known.get(account.login, {}))
+        ]
+        everywhere = Text("it is on every target on which it belongs")
+        plan = self.rotate(missing, initiator)
+        others = [Unchanged(login=account.login, reason=everywhere) for account in accounts if account not in missing]
+        return attrs.evolve(plan, unchanged=(*plan.unchanged, *others))
 
     def hand_over(self, account: Account, *, to: str, outgoing: str | None = None, initiator: Initiator) -> Plan:
         """Plan to hand an open account over to another person, with a new password (000 m.5/e; 003 m.12/4).

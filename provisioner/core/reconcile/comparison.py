@@ -16,10 +16,10 @@ import attrs
 
 from provisioner.core.api.errors import ItemMisconfiguredError, RefusedError, TargetError
 from provisioner.core.api.messages import ListedAccount, Presence, ProbeAccount
-from provisioner.core.gateways.gateway import Target
+from provisioner.core.gateways.gateway import COMPARE, Target
 from provisioner.core.gateways.retrying import Retry
-from provisioner.core.model import Account, AccountState
 from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.expectations import Expectation, Expectations
 from provisioner.core.reconcile.ports import Inventory, LastSeen
 
 #: The number of suspected differences that are confirmed together.
@@ -36,6 +36,8 @@ class Comparison:
 
         inventory: The stored data.
 
+        expectations: Determines how accounts should be on the target.
+
         retry: Repeats probes that failed.
 
         now: The clock.
@@ -43,6 +45,7 @@ class Comparison:
 
     target: Target
     inventory: Inventory
+    expectations: Expectations
     retry: Retry
     now: Callable[[], datetime]
     #: The number of accounts that the target has listed so far.
@@ -65,6 +68,8 @@ class Comparison:
 
             StoreError: The store failed.
         """
+        if COMPARE in self.target.hooks and "target_check" in self.target.hooks:
+            self.target.check()
         for page in self.target.list_accounts():
             self.listed += len(page)
             yield from self._of_page(page)
@@ -78,7 +83,7 @@ class Comparison:
         operation creates before the target does.
         """
         accounts = {_login(listed): listed for listed in page}
-        known = self.inventory.accounts.get_many(accounts)
+        known = self.expectations.of(self.inventory.accounts.get_many(accounts).values())
         yield from self._duplicates([listed for listed in page if _login(listed) in known], known)
         for login, listed in accounts.items():
             if login not in known:
@@ -89,12 +94,12 @@ class Comparison:
                     actual=listed.presence or "",
                 )
         yield from self._confirmed(
-            (account, difference)
-            for login, account in known.items()
-            if (difference := self._of_listed(account, accounts[login]))
+            (expectation, difference)
+            for login, expectation in known.items()
+            if (difference := self._of_listed(expectation, accounts[login]))
         )
 
-    def _duplicates(self, page: Iterable[ListedAccount], known: Mapping[str, Account]) -> Iterator[Difference]:
+    def _duplicates(self, page: Iterable[ListedAccount], known: Mapping[str, Expectation]) -> Iterator[Difference]:
         """Note that these accounts were seen, and yield those that were listed before under another reference."""
         seen: dict[str, LastSeen] = {}
         pairs = []
@@ -108,67 +113,55 @@ class Comparison:
         for former, this in pairs:
             if former and former.reference != this.reference:
                 references = f"{former.reference}, {this.reference}"
-                yield self._made(known[this.login], DifferenceKind.DUPLICATE, actual=references)
+                yield known[this.login].duplicate(references)
 
-    def _of_listed(self, account: Account, listed: ListedAccount) -> Difference | None:
-        return self._difference(account, listed.presence, listed.lock, listed.holder)
+    def _of_listed(self, expectation: Expectation, listed: ListedAccount) -> Difference | None:
+        seen = expectation.difference(listed.presence, listed.lock, listed.holder)
+        if seen or COMPARE not in self.target.hooks or not expectation.is_describable:
+            return seen
+        compared = self.target.compare(expectation.comparing(listed))
+        return expectation.of_attributes(compared.changes, compared.entitlements)
 
-    def _difference(
-        self, account: Account, presence: Presence | None, lock: str = "", holder: str | None = None
-    ) -> Difference | None:
-        """Return how an account on the target differs from what is known, if it does."""
-        if account.state is AccountState.OPEN:
-            return self._of_open(account, presence, lock, holder)
-        if account.state is AccountState.CLOSED and presence is Presence.ENABLED:
-            return self._made(account, DifferenceKind.ENABLED, actual=presence)
-        return None
-
-    def _of_open(self, account: Account, presence: Presence | None, lock: str, holder: str | None) -> Difference | None:
-        if presence is Presence.ABSENT:
-            return self._made(account, DifferenceKind.MISSING, actual=presence)
-        if presence is Presence.DISABLED:
-            return self._made(account, DifferenceKind.DISABLED, actual=lock or presence)
-        if lock:
-            return self._made(account, DifferenceKind.LOCKED, actual=lock)
-        if holder is not None and holder != (account.holder or ""):
-            return self._made(account, DifferenceKind.HOLDER, known=account.holder or "", actual=holder)
-        return None
-
-    def _confirmed(self, suspected: Iterable[tuple[Account, Difference]]) -> Iterator[Difference]:
+    def _confirmed(self, suspected: Iterable[tuple[Expectation, Difference]]) -> Iterator[Difference]:
         """Yield the suspected differences that are there now, and that no operation explains."""
         remaining = iter(suspected)
         while batch := list(islice(remaining, _BATCH)):
-            shown = [difference for account, difference in batch if self._is_shown(account, difference)]
+            shown = [difference for expectation, difference in batch if self._is_shown(expectation, difference)]
             at_work = self.inventory.last_seen.at_work([difference.login for difference in shown], self.started_at)
             yield from (difference for difference in shown if difference.login not in at_work)
 
-    def _is_shown(self, account: Account, suspected: Difference) -> bool:
+    def _is_shown(self, expectation: Expectation, suspected: Difference) -> bool:
         """Return whether a probe shows a suspected difference, too."""
         if suspected.kind is DifferenceKind.HOLDER:
             return True
+        of_attributes = suspected.kind in {DifferenceKind.ATTRIBUTES, DifferenceKind.ENTITLEMENTS}
+        if of_attributes and not self._foresees:
+            return True
+        planned = expectation.planned() if of_attributes else None
         try:
-            report = self.retry.call(lambda _: self.target.probe(ProbeAccount(account=account)))
+            probe = ProbeAccount(account=expectation.account, planned=planned)
+            report = self.retry.call(lambda _: self.target.probe(probe))
         except (RefusedError, ItemMisconfiguredError) as error:
             self._refusal = self._refusal or error
             return False
-        shown = self._difference(account, report.presence, report.lock, report.attributes.get("holder"))
+        if of_attributes:
+            return bool(report.changes)
+        shown = expectation.difference(report.presence, report.lock, report.attributes.get("holder"))
         return shown is not None and shown.kind is suspected.kind
+
+    @property
+    def _foresees(self) -> bool:
+        return self.target.report is not None and self.target.report.foresees
 
     def _missing(self) -> Iterator[Difference]:
         accounts = self.inventory.last_seen.unseen(self.target.name, self.started_at)
-        return self._confirmed(
-            (account, difference) for account in accounts if (difference := self._difference(account, Presence.ABSENT))
-        )
-
-    def _made(self, account: Account, kind: DifferenceKind, *, actual: str, known: str = "") -> Difference:
-        return Difference(
-            kind=kind,
-            target=self.target.name,
-            login=account.login,
-            unit=account.unit,
-            known=known or account.state,
-            actual=actual,
-        )
+        while batch := list(islice(accounts, _BATCH)):
+            expected = self.expectations.of(batch).values()
+            yield from self._confirmed(
+                (expectation, difference)
+                for expectation in expected
+                if (difference := expectation.difference(Presence.ABSENT))
+            )
 
 
 def _login(listed: ListedAccount) -> str:

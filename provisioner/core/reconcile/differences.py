@@ -9,6 +9,7 @@ from enum import StrEnum
 import attrs
 
 from provisioner.core.api.events import Event
+from provisioner.core.api.messages import AttributeChange
 from provisioner.core.model import StepError
 from provisioner.core.model.text import Text
 
@@ -26,8 +27,18 @@ class DifferenceKind(StrEnum):
     DISABLED = "disabled"
     #: The account is open, and the target locks it.
     LOCKED = "locked"
+    #: The account is open and belongs on the target, and has never been there.
+    NOT_JOINED = "not_joined"
+    #: The account is open on a target whose scope doesn't include it.
+    OUT_OF_SCOPE = "out_of_scope"
     #: The target names another holder.
     HOLDER = "holder"
+    #: The target has other attributes than the unit and the holder have.
+    ATTRIBUTES = "attributes"
+    #: The account has too many or too few entitlements.
+    ENTITLEMENTS = "entitlements"
+    #: The holder is not the custodian of the unit. This concerns no target.
+    CUSTODIAN = "custodian"
     #: The target has several accounts with this login.
     DUPLICATE = "duplicate"
 
@@ -36,8 +47,15 @@ _CURES: Mapping[DifferenceKind, Text] = {
     DifferenceKind.MISSING: Text(
         "find out who removed it; 'provisioner account rotate {login}' creates it with a new password"
     ),
+    DifferenceKind.NOT_JOINED: Text(
+        "wait: its next renewal creates it; 'provisioner account complete {login}' does so now, with a new password"
+    ),
+    DifferenceKind.OUT_OF_SCOPE: Text("run 'provisioner reconcile --repair' to close it on {target}"),
+    DifferenceKind.ATTRIBUTES: Text("'provisioner account update {login}' writes {changes}"),
+    DifferenceKind.ENTITLEMENTS: Text("'provisioner account update {login}' writes {changes}"),
+    DifferenceKind.CUSTODIAN: Text("'provisioner handover {login} --to {actual}' hands it over to the custodian"),
     DifferenceKind.EXTRA: Text("find out who created it; import its unit and open it, or remove it from {target}"),
-    DifferenceKind.ENABLED: Text("find out who enabled it, and disable it on {target}"),
+    DifferenceKind.ENABLED: Text("find out who enabled it; 'provisioner account close {login} --again' closes it"),
     DifferenceKind.DISABLED: Text(
         "find out who disabled it; then run 'provisioner account close {login}' and"
         " 'provisioner account reopen {login}'"
@@ -53,6 +71,7 @@ class Difference:
     """One difference."""
 
     kind: DifferenceKind
+    #: The name of the target; empty if the difference concerns none.
     target: str
     login: str
     #: The code of the unit of the account; ``None`` if the product doesn't know the account.
@@ -61,11 +80,23 @@ class Difference:
     known: str = ""
     #: What the target has: a state, a lock, the ID of a holder, or its names of the accounts.
     actual: str = ""
+    #: What an update would change, if attributes or entitlements differ.
+    changes: tuple[AttributeChange, ...] = ()
 
     @property
     def cure(self) -> Text:
         """What a person can do about it."""
-        return attrs.evolve(_CURES[self.kind], values={"login": self.login, "target": self.target})
+        values = {
+            "login": self.login,
+            "target": self.target,
+            "actual": self.actual,
+            "changes": "; ".join(map(_arrow, self.changes)),
+        }
+        return attrs.evolve(_CURES[self.kind], values=values)
+
+
+def _arrow(change: AttributeChange) -> str:
+    return f"{change.name}: {', '.join(change.removes) or '-'} → {', '.join(change.adds) or '-'}"
 
 
 @attrs.frozen(kw_only=True)

@@ -17,6 +17,7 @@ from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import AccountState, Person, Unit
 from provisioner.core.reconcile.comparison import Comparison
 from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.expectations import Expectations
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
@@ -69,9 +70,16 @@ def later(harness: Harness) -> None:
 
 
 def comparison(harness: Harness) -> Comparison:
+    target = harness.plugins.targets["posta"]
     return Comparison(
-        target=harness.plugins.targets["posta"],
+        target=target,
         inventory=harness.store,
+        expectations=Expectations(
+            target=target,
+            inventory=harness.store,
+            desired=harness.planner.desired,
+            people=harness.planner.people,
+        ),
         retry=harness.engine.context.retry,
         now=harness.clock,
     )

@@ -1,0 +1,114 @@
+"""What brings an account back to what it should be, for each kind of difference."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
+
+import attrs
+
+from provisioner.core.reconcile.differences import Difference, DifferenceKind
+
+
+class Repair(StrEnum):
+    """What is done with an account. Each comes before the ones below it: an account gets one at a time."""
+
+    #: Close it again on every target.
+    CLOSE = "close"
+    #: Hand it over to the custodian of its unit.
+    HAND_OVER = "handover"
+    #: Enable it with a new password, which its holder receives.
+    ENABLE = "reopen"
+    #: Set a new password, which its holder receives. This creates it where it is missing, and ends most locks.
+    ROTATE = "rotate"
+    #: Close it on the targets on which it doesn't belong.
+    WITHDRAW = "withdraw"
+    #: Write attributes and entitlements.
+    UPDATE = "update"
+
+
+_REPAIRS: Mapping[DifferenceKind, Repair] = {
+    DifferenceKind.ENABLED: Repair.CLOSE,
+    DifferenceKind.DISABLED: Repair.ENABLE,
+    DifferenceKind.LOCKED: Repair.ROTATE,
+    DifferenceKind.MISSING: Repair.ROTATE,
+    DifferenceKind.OUT_OF_SCOPE: Repair.WITHDRAW,
+    DifferenceKind.HOLDER: Repair.UPDATE,
+    DifferenceKind.ATTRIBUTES: Repair.UPDATE,
+    DifferenceKind.ENTITLEMENTS: Repair.UPDATE,
+}
+
+#: The repairs that are carried out together, and those that follow, because an account has one operation at a time.
+_PHASES: Sequence[Collection[Repair]] = (
+    frozenset({Repair.CLOSE, Repair.HAND_OVER, Repair.ENABLE, Repair.ROTATE}),
+    frozenset({Repair.WITHDRAW}),
+    frozenset({Repair.UPDATE}),
+)
+
+
+@attrs.frozen(kw_only=True)
+class Phase:
+    """Repairs that are carried out together: the logins for each."""
+
+    logins: Mapping[Repair, Sequence[str]]
+    #: The receivers of handovers, by login.
+    receivers: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class RepairPlan:
+    """What repairs differences, and the differences that a person has to resolve."""
+
+    phases: Sequence[Phase] = ()
+    left: Sequence[Difference] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of accounts."""
+        return len({login for phase in self.phases for logins in phase.logins.values() for login in logins})
+
+
+def plan_repairs(
+    differences: Iterable[Difference], *, join_now: Collection[str] = (), handover: bool = False
+) -> RepairPlan:
+    """Return what repairs these differences.
+
+    Args:
+
+        differences: The differences.
+
+        join_now: The names of the targets that accounts join at once, and not with their next renewal.
+
+        handover: Whether accounts are handed over to the custodians of their units.
+    """
+    wanted: dict[str, set[Repair]] = defaultdict(set)
+    receivers: dict[str, str] = {}
+    left = []
+    for difference in differences:
+        repair = _repair_of(difference, join_now, handover=handover)
+        if repair is None:
+            left.append(difference)
+            continue
+        wanted[difference.login].add(repair)
+        if repair is Repair.HAND_OVER:
+            receivers[difference.login] = difference.actual
+    phases = [_phase(repairs, wanted, receivers) for repairs in _PHASES]
+    return RepairPlan(phases=[phase for phase in phases if phase.logins], left=left)
+
+
+def _repair_of(difference: Difference, join_now: Collection[str], *, handover: bool) -> Repair | None:
+    if difference.kind is DifferenceKind.NOT_JOINED:
+        return Repair.ROTATE if difference.target in join_now else None
+    if difference.kind is DifferenceKind.CUSTODIAN:
+        return Repair.HAND_OVER if handover else None
+    return _REPAIRS.get(difference.kind)
+
+
+def _phase(repairs: Collection[Repair], wanted: Mapping[str, set[Repair]], receivers: Mapping[str, str]) -> Phase:
+    chosen: dict[Repair, list[str]] = defaultdict(list)
+    for login in sorted(wanted):
+        first = next((repair for repair in Repair if repair in wanted[login] and repair in repairs), None)
+        if first:
+            chosen[first].append(login)
+    return Phase(logins=chosen, receivers=receivers)

@@ -1,0 +1,111 @@
+"""Brings targets back to what they should be, after a comparison has shown the differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+
+import attrs
+
+from provisioner.config.load import Join
+from provisioner.core.engine.plan import Initiator, Plan, Refused, Unchanged
+from provisioner.core.engine.planner import Planner
+from provisioner.core.governance.authority import Authority
+from provisioner.core.model import Account, Operation
+from provisioner.core.reconcile.differences import Difference
+from provisioner.core.reconcile.repair import Phase, Repair, RepairPlan, plan_repairs
+from provisioner.services.runs import Run, RunPreview, Runs
+from provisioner.store import Store
+
+
+@attrs.frozen(kw_only=True)
+class Repairs:
+    """Plans repairs, and carries them out.
+
+    Args:
+
+        store: The stored data.
+
+        planner: Makes the plans.
+
+        runs: Carries them out.
+
+        authority: Decides who may do it.
+
+        joins: When accounts join each target, by its name.
+    """
+
+    store: Store
+    planner: Planner
+    runs: Runs
+    authority: Authority
+    joins: Mapping[str, Join]
+
+    def plan(self, differences: Iterable[Difference], *, actor: str, handover: bool = False) -> RepairPlan:
+        """Return what repairs these differences.
+
+        Args:
+
+            differences: The differences, as a comparison has shown them.
+
+            actor: Who wants it.
+
+            handover: Whether accounts are handed over to the custodians of their units.
+
+        Raises:
+
+            DeniedError: The actor is not an administrator.
+        """
+        self.authority.require(actor, set())
+        join_now = [name for name, join in self.joins.items() if join is Join.NOW]
+        return plan_repairs(differences, join_now=join_now, handover=handover)
+
+    def preview(self, repairs: RepairPlan, initiator: Initiator) -> RunPreview:
+        """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`."""
+        plan = Plan.joined(self._operations(phase, initiator) for phase in repairs.phases)
+        return self.runs.preview(plan, viewer=initiator.actor)
+
+    def start(self, repairs: RepairPlan, initiator: Initiator) -> Run:
+        """Carry the phases out one after the other, while the run is iterated.
+
+        The mass-change limit holds for each phase. Operations of a phase are planned when the one before has ended,
+        because an account has one operation at a time.
+        """
+        unchanged: list[Unchanged] = []
+        refused: list[Refused] = []
+
+        def operations() -> Iterator[Operation]:
+            for phase in repairs.phases:
+                run = self.runs.start(self._operations(phase, initiator))
+                unchanged.extend(run.unchanged)
+                refused.extend(run.refused)
+                yield from run
+
+        return Run(operations(), unchanged=unchanged, refused=refused)
+
+    def _operations(self, phase: Phase, initiator: Initiator) -> Plan:
+        accounts = self.store.accounts.get_many(set(chain.from_iterable(phase.logins.values())))
+        return Plan.joined(
+            self._plan(repair, [accounts[login] for login in logins if login in accounts], phase.receivers, initiator)
+            for repair, logins in phase.logins.items()
+        )
+
+    def _plan(
+        self, repair: Repair, accounts: Sequence[Account], receivers: Mapping[str, str], initiator: Initiator
+    ) -> Plan:
+        match repair:
+            case Repair.CLOSE:
+                return self.planner.close(accounts, initiator, again=True)
+            case Repair.ENABLE:
+                return self.planner.reopen(accounts, initiator, again=True)
+            case Repair.ROTATE:
+                return self.planner.rotate(accounts, initiator)
+            case Repair.WITHDRAW:
+                return self.planner.withdraw(accounts, initiator)
+            case Repair.UPDATE:
+                return self.planner.update(accounts, initiator)
+            case Repair.HAND_OVER:
+                return Plan.joined(
+                    self.planner.hand_over(account, to=receivers[account.login], initiator=initiator)
+                    for account in accounts
+                )
