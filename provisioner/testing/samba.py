@@ -43,15 +43,17 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "openssl": (OPENSSL,),
 }
 
-#: Delegated on the container: to make and delete users, to read, write and delete them, and to reset their passwords.
+#: Delegated on the container: to make and delete users, to read, write and delete them, and to reset their passwords;
+#: and to write who is in groups.
 RIGHTS = (
     "(OA;CI;CCDC;{user};;{sid})"
     "(OA;CIIO;RPWPSDRCLCLO;;{user};{sid})"
     "(OA;CIIO;CR;00299570-246d-11d0-a768-00aa006e0529;{user};{sid})"
+    "(OA;CIIO;RPWP;bf9679c0-0de6-11d0-a285-00aa003049e2;{group};{sid})"
 )
 
-#: The class ``user`` in access rules.
-USER_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2"
+#: The classes ``user`` and ``group`` in access rules.
+USER_CLASS, GROUP_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2", "bf967a9c-0de6-11d0-a285-00aa003049e2"
 
 
 def missing_packages() -> tuple[str, ...]:
@@ -181,7 +183,7 @@ class Samba(PrivateDirectory):
             if changes:
                 _done(connection, connection.modify(self.suffix, changes))
         database = ["-H", str(self.folder / "private/sam.ldb"), "-s", str(self.folder / "etc/smb.conf")]
-        rights = RIGHTS.format(user=USER_CLASS, sid=sid)
+        rights = RIGHTS.format(user=USER_CLASS, group=GROUP_CLASS, sid=sid)
         run([SAMBA_TOOL, "dsacl", "set", *database, f"--objectdn={self.base_dn}", "--action=allow", f"--sddl={rights}"])
 
 

@@ -11,6 +11,7 @@ from provisioner.core.api.messages import (
     HandOver,
     ProbeAccount,
     RotateSecret,
+    UpdateAccount,
 )
 from provisioner.core.model import Account, Person, Unit
 from provisioner.core.model.secret import Secret
@@ -41,6 +42,11 @@ def rotate(account: Account = ACCOUNT, secret: Secret = OTHER_SECRET) -> RotateS
 def handover(account: Account = ACCOUNT, secret: Secret = OTHER_SECRET) -> HandOver:
     """Return a request to hand over."""
     return HandOver(operation_id="op-1", account=account, unit=UNIT, outgoing=HOLDER, holder=SUCCESSOR, secret=secret)
+
+
+def update(account: Account = ACCOUNT, unit: Unit = UNIT, holder: Person | None = HOLDER) -> UpdateAccount:
+    """Return a request to update."""
+    return UpdateAccount(operation_id="op-1", account=account, unit=unit, holder=holder)
 
 
 def delete(account: Account = ACCOUNT) -> DeleteAccount:

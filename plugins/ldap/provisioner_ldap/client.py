@@ -212,15 +212,11 @@ class LdapSession:
     def find(self, base: str, attributes: Attributes) -> str | None:
         """Return the name of an entry below *base* that has one of these values, if there is one."""
         tests = [f"({name}={escape_bytes(value)})" for name, values in attributes.items() for value in values]
-        answer, found = self._ask(
-            self._connection.search,
-            base,
-            f"(|{''.join(tests)})",
-            ldap3.SUBTREE,
-            ldap3.DEREF_NEVER,
-            ["1.1"],
-            size_limit=1,
-        )
+        return self._first(base, f"(|{''.join(tests)})", ldap3.SUBTREE)
+
+    def _first(self, base: str, test: str, scope: str) -> str | None:
+        """Return the name of an entry that matches a filter, if there is one."""
+        answer, found = self._ask(self._connection.search, base, test, scope, ldap3.DEREF_NEVER, ["1.1"], size_limit=1)
         if answer.code != results.RESULT_SIZE_LIMIT_EXCEEDED:
             self._succeeded(answer)
         return next((result["dn"] for result in found if result["type"] == "searchResEntry"), None)
@@ -360,6 +356,37 @@ class LdapSession:
         answer = self._change(dn, self._connection.modify, dn, _replacing(attributes), controls=_POLICY_CONTROL)
         self._kept(answer, attributes)
 
+    def holds(self, dn: str, name: str, value: str) -> bool:
+        """Return whether an attribute of an entry has a value, as the directory compares it."""
+        return self._first(dn, f"({name}={escape_bytes(value.encode())})", ldap3.BASE) is not None
+
+    def add_value(self, dn: str, name: str, value: str) -> bool:
+        """Add a value to an attribute. Return ``False`` if it has it already."""
+        answer = self._modify_value(dn, {name: [(ldap3.MODIFY_ADD, [value.encode()])]})
+        return answer.code != results.RESULT_ATTRIBUTE_OR_VALUE_EXISTS and self._succeeded(answer).ok
+
+    def remove_value(self, dn: str, name: str, value: str, placeholder: str) -> bool:
+        """Remove a value of an attribute. Return ``False`` if it doesn't have it.
+
+        Args:
+
+            dn: The name of the entry.
+
+            name: The attribute.
+
+            value: The value.
+
+            placeholder: What takes its place if the entry must have a value.
+        """
+        removal = (ldap3.MODIFY_DELETE, [value.encode()])
+        answer = self._modify_value(dn, {name: [removal]})
+        if answer.code == results.RESULT_OBJECT_CLASS_VIOLATION:
+            answer = self._modify_value(dn, {name: [removal, (ldap3.MODIFY_ADD, [placeholder.encode()])]})
+        return answer.code != results.RESULT_NO_SUCH_ATTRIBUTE and self._succeeded(answer).ok
+
+    def _modify_value(self, dn: str, changes: Mapping[str, object]) -> LdapResult:
+        return self._change(dn, self._connection.modify, dn, changes)
+
     def delete(self, dn: str) -> bool:
         """Remove an entry. Return ``False`` if it is not there."""
         answer = self._change(dn, self._connection.delete, dn)
@@ -428,7 +455,7 @@ class LdapSession:
         base = self._settings.base_of(dn)
         if answer.code in REFUSES_CHANGES and (other := self._ask_for_no_change(base)).code in REFUSES_CHANGES:
             raise read_only(other)  # otherwise it is this entry that is refused, for example because it is a referral
-        if answer.ok:
+        if answer.ok and dn.endswith(f",{base}"):
             self._changeable.add(base)
         return answer
 

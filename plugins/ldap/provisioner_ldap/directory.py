@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import cast
 from weakref import WeakValueDictionary
 
 import attrs
@@ -18,11 +19,15 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.api.messages import (
+    AccountComparison,
     AccountPage,
     AccountReport,
+    AttributeChange,
     CloseAccount,
+    CompareAccount,
     CreateAccount,
     DeleteAccount,
+    Entitlements,
     HandOver,
     PlannedChange,
     Presence,
@@ -30,14 +35,16 @@ from provisioner.core.api.messages import (
     Receipt,
     RotateSecret,
     TargetReport,
+    UpdateAccount,
 )
-from provisioner.core.model import Account, Outcome, Person, Unit
+from provisioner.core.model import Account, OperationKind, Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner_ldap.checkup import check_all
 from provisioner_ldap.client import LdapClient, LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Control, Entry, placeholders, rendered
 from provisioner_ldap.families.base import STRUCTURAL_CLASS, Family
-from provisioner_ldap.listing import account_filter, listed
+from provisioner_ldap.groups import GroupChange, Member, Memberships, foreseen, pending, read_group
+from provisioner_ldap.listing import Snapshot, account_filter, listed
 from provisioner_ldap.names import entry_dn
 from provisioner_ldap.pool import Pool, Servers
 from provisioner_ldap.ppolicy import PolicyError
@@ -107,7 +114,7 @@ class Directory:
 
     def shut(self, request: CloseAccount) -> Receipt:
         """Disable the entry and keep it."""
-        return self._run(request.account, lambda session: self._shut(session, self._dn(request.account)))
+        return self._run(request.account, lambda session: self._shut(session, request))
 
     def rotate(self, request: RotateSecret) -> Receipt:
         """Set another password."""
@@ -116,6 +123,10 @@ class Directory:
     def hand_over(self, request: HandOver) -> Receipt:
         """Set another password first, so that the former one is void, and then write down the holder (000 m.5/e)."""
         return self._run(request.account, lambda session: self._hand_over(session, request))
+
+    def update(self, request: UpdateAccount) -> Receipt:
+        """Write down what differs, in one request, and change groups."""
+        return self._run(request.account, lambda session: self._update(session, request))
 
     def delete(self, request: DeleteAccount) -> Receipt:
         """Remove the entry, if it is this account and nothing is below it."""
@@ -136,17 +147,25 @@ class Directory:
     def accounts(self) -> Iterator[AccountPage]:
         """Read the accounts below every base, at a server that takes changes. The last page says that all came."""
         test, family = account_filter(self.settings), self._family
-        wanted = [self.settings.rdn, *self.settings.attributes, *family.shown, *family.locks, family.last_change]
-        operational = dict.fromkeys(filter(None, wanted))
+        operational = [*family.shown, *family.locks, family.last_change, family.member_of]
+        wanted = dict.fromkeys(filter(None, [self.settings.rdn, *self.settings.attributes, *operational]))
+        memberships = Memberships(self._read_group, family.member_of)
         with self._sessions.lend() as session:
+            schema = session.schema()
             for base in self.settings.bases:
                 session.expect_changes(base)
-                for entries in session.pages(base, test, operational):
-                    now = self.now()
+                for entries in session.pages(base, test, wanted):
+                    snapshots, now = [Snapshot(entry, schema, memberships) for entry in entries], self.now()
                     yield AccountPage(
-                        accounts=tuple(listed(entry, base, self.settings, family, now) for entry in entries)
+                        accounts=tuple(listed(snapshot, base, self.settings, family, now) for snapshot in snapshots)
                     )
         yield AccountPage(is_last=True)
+
+    def compare(self, request: CompareAccount) -> AccountComparison:
+        """Compare an entry as it was listed. Only groups are read, each once for each list."""
+        snapshot, account = cast("Snapshot", request.listed.entry), request.account
+        wanted = self._wanted(account, request.unit, request.holder)
+        return AccountComparison(changes=snapshot.changes(wanted, self._member(account), request.entitlements))
 
     def check(self) -> TargetReport:
         """Log in as the service account to every server, and see that everything is there that the changes need."""
@@ -157,8 +176,10 @@ class Directory:
     def _create(self, session: LdapSession, request: CreateAccount) -> Receipt:
         dn, wanted = self._dn(request.account), self._wanted(request.account, request.unit, request.holder)
         named = {self.settings.rdn: (request.account.login.encode(),), **wanted}
+        groups = self._pending(session, request.account, request.entitlements)
         with Rewrite(session, self._family, Entry(dn)) as fresh:
             if fresh.add(named, request.secret):
+                fresh.regroup(groups)
                 return self._applied(fresh.undo)
         former = self._read(session, dn)
         if not former.exists:
@@ -167,19 +188,22 @@ class Directory:
         with Rewrite(session, self._family, former) as adopted:
             adopted.modify(former.differences(wanted, schema=session.schema))
             adopted.set_password(request.secret)
+            adopted.regroup(groups)
             # Last, so that the account is never open with the password of its last holder.
             adopted.enable(self.now())
         return self._applied(adopted.undo)
 
-    def _shut(self, session: LdapSession, dn: str) -> Receipt:
+    def _shut(self, session: LdapSession, request: CloseAccount) -> Receipt:
+        dn = self._dn(request.account)
         # What keeps the account closed must be its own: a role that does may be taken away by anybody.
         former = self._read(session, dn, self._family.own_values)
         changes = self._family.disabling(former, self.now()) if former.exists else {}
-        if not changes:
-            session.expect_changes(self.settings.base_of(dn))
-            return Receipt(outcome=Outcome.UNCHANGED, reference=dn)
-        session.modify(dn, changes)
-        return self._applied(Undo(self._family, former, set(changes)))
+        undo = Undo(self._family, former, set(changes))
+        if changes:
+            session.modify(dn, changes)
+        # No group may keep the account open.
+        undo.regroup(session, self._pending(session, request.account, request.entitlements))
+        return self._changed(session, undo)
 
     def _rotate(self, session: LdapSession, request: RotateSecret) -> Receipt:
         former = self._expect_there(session, request.account)
@@ -191,20 +215,40 @@ class Directory:
     def _hand_over(self, session: LdapSession, request: HandOver) -> Receipt:
         former = self._expect_there(session, request.account)
         differences = self._handed_over(session, former, request.account, request)
+        groups = self._pending(session, request.account, request.entitlements)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
             change.modify({**differences, **self._family.after_password(former)})
+            change.regroup(groups)
         return self._applied(change.undo)
+
+    def _update(self, session: LdapSession, request: UpdateAccount) -> Receipt:
+        former = self._expect_there(session, request.account)
+        differences = self._differences(session, former, request.account, request)
+        groups = self._pending(session, request.account, request.entitlements)
+        with Rewrite(session, self._family, former) as change:
+            change.modify(differences)
+            change.regroup(groups)
+        return self._changed(session, change.undo)
 
     def _handed_over(
         self, session: LdapSession, former: Entry, account: Account, change: HandOver | PlannedChange
     ) -> dict[str, tuple[bytes, ...]]:
         """Return what changes in an entry with its holder. What others have added stays."""
-        if change.holder is None:
-            return {}
         wanted = self._wanted(account, change.unit, change.holder)
         ours = self._wanted(account, change.unit, change.outgoing) if change.outgoing else None
         return former.differences(wanted, ours, session.schema)
+
+    def _differences(
+        self, session: LdapSession, former: Entry, account: Account, change: UpdateAccount | PlannedChange
+    ) -> dict[str, tuple[bytes, ...]]:
+        """Return what changes in an entry whose holder stays. What others have added stays."""
+        return former.differences(self._wanted(account, change.unit, change.holder), schema=session.schema)
+
+    def _pending(self, session: LdapSession, account: Account, entitlements: Entitlements) -> Sequence[GroupChange]:
+        if entitlements.granted or entitlements.withdrawn:
+            session.expect_changes(self.settings.base(account.kind))
+        return pending(session, self._member(account), entitlements)
 
     def _delete(self, session: LdapSession, account: Account) -> Receipt:
         dn = self._dn(account)
@@ -219,17 +263,25 @@ class Directory:
         """Read an entry where it is as it is now, and say where that is."""
         session.expect_changes(self.settings.base(request.account.kind))
         entry = self._read(session, self._dn(request.account))
-        planned = request.planned
-        differences = self._handed_over(session, entry, request.account, planned) if planned and entry.exists else {}
         shown = (*self._family.shown, *self._family.locks, *self.settings.attributes)
         report = AccountReport(
             presence=self._family.presence(entry, self.now()),
             secret_accepted=False if request.secret else None,
             attributes={name: text for name in shown if (text := entry.text(name)) is not None},
             lock=self._family.lock(entry, self.now()),
-            changes=tuple(entry.change(name, values) for name, values in differences.items()),
+            changes=self._foreseen(session, entry, request) if entry.exists else (),
         )
         return session.server, report
+
+    def _foreseen(self, session: LdapSession, entry: Entry, request: ProbeAccount) -> tuple[AttributeChange, ...]:
+        """Return what a planned change would do."""
+        planned, account = request.planned, request.account
+        if planned is None:
+            return ()
+        differ = self._differences if planned.kind is OperationKind.UPDATE else self._handed_over
+        differences = differ(session, entry, account, planned)
+        groups = foreseen(planned.entitlements, self._pending(session, account, planned.entitlements))
+        return (*(entry.change(name, values) for name, values in differences.items()), *groups)
 
     def _run(self, account: Account, change: Callable[[LdapSession], Receipt]) -> Receipt:
         """Change an account, while nobody else in this process does."""
@@ -256,8 +308,14 @@ class Directory:
         self._family.expect_login(account.login)
         return entry_dn(self.settings.rdn, account.login, self.settings.base(account.kind))
 
-    def _wanted(self, account: Account, unit: Unit, holder: Person) -> dict[str, tuple[bytes, ...]]:
-        """Return what an entry shall hold, its name aside."""
+    def _member(self, account: Account) -> Member:
+        return Member(self._dn(account), account.login)
+
+    def _read_group(self, group: str, attributes: Sequence[str]) -> Entry:
+        return self._sessions.run(lambda session: read_group(session, group, attributes))
+
+    def _wanted(self, account: Account, unit: Unit, holder: Person | None) -> dict[str, tuple[bytes, ...]]:
+        """Return what an entry shall hold, its name aside. Without a holder, what is made from one is left out."""
         classes = tuple(name.encode() for name in self.settings.object_classes)
         return {OBJECT_CLASS: classes, **rendered(self.settings.attributes, placeholders(account, unit, holder))}
 
@@ -321,6 +379,12 @@ class Directory:
             dn=dn,
             other=other,
         )
+
+    def _changed(self, session: LdapSession, undo: Undo) -> Receipt:
+        if undo.needed:
+            return self._applied(undo)
+        session.expect_changes(self.settings.base_of(undo.former.dn))
+        return Receipt(outcome=Outcome.UNCHANGED, reference=undo.former.dn)
 
     def _applied(self, undo: Undo) -> Receipt:
         take_back = partial(self._sessions.run, undo.run)

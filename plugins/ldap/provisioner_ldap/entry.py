@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from string import Formatter
 from typing import TYPE_CHECKING
 
@@ -125,9 +125,9 @@ def _canonical(value: bytes) -> str:
     return re.sub(r"[ -]", "", text) if re.fullmatch(r"\+[\d -]+", text) else text
 
 
-def placeholders(account: Account, unit: Unit, holder: Person) -> dict[str, str]:
-    """Return what the places of attribute templates stand for."""
-    return {
+def placeholders(account: Account, unit: Unit, holder: Person | None) -> dict[str, str]:
+    """Return what the places of attribute templates stand for. Without a holder, those of the holder are left out."""
+    places = {
         "login": account.login,
         "mail": account.mail,
         "domain": account.domain,
@@ -135,6 +135,11 @@ def placeholders(account: Account, unit: Unit, holder: Person) -> dict[str, str]
         "unit_name": unit.name,
         "unit_kind": unit.kind,
         "unit_parent": unit.parent or "",
+    }
+    if holder is None:
+        return places
+    return {
+        **places,
         "holder_id": holder.id,
         "holder_name": holder.name,
         "holder_title": holder.title,
@@ -148,18 +153,28 @@ _NOBODY = placeholders(Account(login="", domain="", unit=""), Unit(code="", name
 PLACEHOLDERS = frozenset(_NOBODY)
 
 
-def unknown_places(template: str) -> list[str]:
+def unknown_places(template: str, known: Container[str] = PLACEHOLDERS) -> list[str]:
     """Return the places of a template that stand for nothing.
+
+    Args:
+
+        template: The template.
+
+        known: The places that stand for something.
 
     Raises:
 
         ValueError: Its braces do not match.
     """
     fields = [(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(template) if name is not None]
-    return [name for name, spec, conversion in fields if name not in PLACEHOLDERS or spec or conversion]
+    return [name for name, spec, conversion in fields if name not in known or spec or conversion]
 
 
 def rendered(templates: Mapping[str, str], places: Mapping[str, str]) -> dict[str, tuple[bytes, ...]]:
-    """Fill attribute templates. An attribute that comes out blank has no value."""
-    texts = {name: template.format_map(places).strip() for name, template in templates.items()}
+    """Fill attribute templates whose places are all known. An attribute that comes out blank has no value."""
+    texts = {
+        name: template.format_map(places).strip()
+        for name, template in templates.items()
+        if not unknown_places(template, places)
+    }
     return {name: (text.encode(),) if text else () for name, text in texts.items()}

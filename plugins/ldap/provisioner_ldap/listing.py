@@ -1,18 +1,46 @@
-"""Accounts of a directory as a list."""
+"""Accounts of a directory as a list, and what is needed to compare them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from provisioner.core.api.messages import ListedAccount
-from provisioner_ldap.entry import OBJECT_CLASS, Entry
+import attrs
+
+from provisioner.core.api.messages import AttributeChange, Entitlements, ListedAccount
+from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
 from provisioner_ldap.families.base import Family
+from provisioner_ldap.groups import Member, Memberships
 from provisioner_ldap.names import entry_dn
+from provisioner_ldap.schema import Schema
 from provisioner_ldap.settings import LdapSettings
 
 #: The template of the attribute that names the holder.
 _HOLDER = "{holder_id}"
+
+
+@attrs.frozen
+class Snapshot:
+    """An account as the list has read it."""
+
+    entry: Entry
+    _schema: Schema
+    _memberships: Memberships
+
+    def changes(self, wanted: Attributes, member: Member, entitlements: Entitlements) -> tuple[AttributeChange, ...]:
+        """Return what an update would change.
+
+        Args:
+
+            wanted: What the entry shall hold.
+
+            member: The account, as a member of groups.
+
+            entitlements: Its groups.
+        """
+        differences = self.entry.differences(wanted, schema=lambda: self._schema)
+        attributes = (self.entry.change(name, values) for name, values in differences.items())
+        return (*attributes, *self._memberships.changes(self.entry, member, entitlements))
 
 
 def account_filter(settings: LdapSettings) -> str:
@@ -21,12 +49,12 @@ def account_filter(settings: LdapSettings) -> str:
     return f"(&({settings.rdn}=*)(|{classes}))"
 
 
-def listed(entry: Entry, base: str, settings: LdapSettings, family: Family, now: datetime) -> ListedAccount:
+def listed(snapshot: Snapshot, base: str, settings: LdapSettings, family: Family, now: datetime) -> ListedAccount:
     """Return an entry as an account in a list.
 
     Args:
 
-        entry: The entry, with its operational attributes.
+        snapshot: The entry, with its operational attributes.
 
         base: The entry below which it was found.
 
@@ -36,6 +64,7 @@ def listed(entry: Entry, base: str, settings: LdapSettings, family: Family, now:
 
         now: The time.
     """
+    entry = snapshot.entry
     return ListedAccount(
         login=_login(entry, base, settings),
         presence=family.presence(entry, now),
@@ -44,6 +73,7 @@ def listed(entry: Entry, base: str, settings: LdapSettings, family: Family, now:
         attributes={name: text for name in settings.attributes if (text := entry.text(name)) is not None},
         lock=family.lock(entry, now),
         password_changed_at=family.password_changed_at(entry),
+        entry=snapshot,
     )
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from provisioner.core.api.errors import RefusedError
 
 #: What stands behind a backslash wherever it occurs. ``=`` needs none, and gets one because RFC 4514 allows it.
 SPECIAL = frozenset('"+,;<>\\=')
+
+#: What separates the parts of a name, with the blanks around it, which count nothing.
+_SEPARATOR = re.compile(r"\s*([,+=])\s*")
+
+#: Characters with a backslash before them: as they are, or as the bytes of their encoding.
+_ESCAPED = re.compile(r"(?:\\[0-9a-fA-F]{2})+|\\(.)")
 
 #: The longest value that directories take for certain (RFC 4519 gives the upper bounds of X.520).
 LONGEST = 256
@@ -37,6 +45,16 @@ def escaped(value: str) -> str:
     return "".join(
         _escaped(character, first=position == 0, last=position == last) for position, character in enumerate(value)
     )
+
+
+def canonical(dn: str) -> str:
+    """Return what is the same for all spellings of a distinguished name: case, blanks and backslashes."""
+    return _SEPARATOR.sub(r"\1", _ESCAPED.sub(_with_one_spelling, dn.strip())).casefold()
+
+
+def _with_one_spelling(escape: re.Match[str]) -> str:
+    text = escape[1] or bytes.fromhex(escape[0].replace("\\", "")).decode(errors="replace")
+    return "".join(f"\\{ord(character):02x}" if character in ",+\\" else character for character in text)
 
 
 def _escaped(character: str, *, first: bool, last: bool) -> str:

@@ -11,9 +11,11 @@ import attrs
 
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountComparison,
     AccountPage,
     AccountReport,
     CloseAccount,
+    CompareAccount,
     CreateAccount,
     DeleteAccount,
     HandOver,
@@ -21,6 +23,7 @@ from provisioner.core.api.messages import (
     Receipt,
     RotateSecret,
     TargetReport,
+    UpdateAccount,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner_ldap.settings import LdapSettings
@@ -58,6 +61,11 @@ class Ldap:
         return self._directory().hand_over(request)
 
     @hookimpl
+    def account_update(self, request: UpdateAccount) -> Receipt:
+        """Write down what differs, and change groups."""
+        return self._directory().update(request)
+
+    @hookimpl
     def account_delete(self, request: DeleteAccount) -> Receipt:
         """Remove the entry."""
         return self._directory().delete(request)
@@ -71,6 +79,11 @@ class Ldap:
     def account_list(self) -> Iterator[AccountPage]:
         """Read the entries page by page."""
         return self._directory().accounts()
+
+    @hookimpl
+    def account_compare(self, request: CompareAccount) -> AccountComparison:
+        """Compare an entry as it was listed."""
+        return self._directory().compare(request)
 
     @hookimpl
     def target_check(self) -> TargetReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,7 @@ from provisioner.core.model.secret import Secret
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import PASSWORD, Attributes, Entry
 from provisioner_ldap.families.base import Family
+from provisioner_ldap.groups import GroupChange
 
 
 @attrs.define(eq=False)
@@ -24,6 +26,13 @@ class Undo:
     former: Entry
     #: The attributes that were changed.
     touched: set[str] = attrs.field(factory=set)
+    #: The changes of groups, in their order.
+    regrouped: list[GroupChange] = attrs.field(factory=list)
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything was changed."""
+        return bool(self.touched or self.regrouped)
 
     @property
     def possible(self) -> bool:
@@ -31,7 +40,7 @@ class Undo:
         return not self.former.exists or PASSWORD not in self.touched or self.family.restores_password(self.former)
 
     def run(self, session: LdapSession) -> None:
-        """Restore the former values, or remove an entry that was not there.
+        """Restore the former groups and values, or remove an entry that was not there.
 
         Raises:
 
@@ -39,8 +48,21 @@ class Undo:
         """
         if not self.possible:
             raise RefusedError("the former password of {dn} cannot be read", dn=self.former.dn)
-        if not self.former.exists:
+        for change in reversed(self.regrouped):
+            change.inverse.make(session)
+        if self.former.exists:
+            self._restore(session)
+        elif self.touched:
             session.delete(self.former.dn)
+
+    def regroup(self, session: LdapSession, changes: Iterable[GroupChange]) -> None:
+        """Make changes of groups, and note those that were not made by somebody else."""
+        for change in changes:
+            if change.make(session):
+                self.regrouped.append(change)
+
+    def _restore(self, session: LdapSession) -> None:
+        if not self.touched:
             return
         try:
             session.modify(self.former.dn, self.former.pick(sorted(self.touched)))
@@ -72,7 +94,7 @@ class Rewrite:
 
             UnknownOutcomeError: That failed too, so the entry is half changed.
         """
-        if not self.undo.touched or not isinstance(error, TargetError) or isinstance(error, UnknownOutcomeError):
+        if not self.undo.needed or not isinstance(error, TargetError) or isinstance(error, UnknownOutcomeError):
             return
         try:
             self.undo.run(self.session)
@@ -99,6 +121,10 @@ class Rewrite:
         if attributes:
             self.session.modify(self.former.dn, attributes)
             self.undo.touched.update(attributes)
+
+    def regroup(self, changes: Iterable[GroupChange]) -> None:
+        """Make changes of groups."""
+        self.undo.regroup(self.session, changes)
 
     def enable(self, now: datetime) -> None:
         """Remove what keeps the account from logging in, and see that nothing else does.

@@ -18,7 +18,7 @@ from provisioner.core.api.errors import (
     SecretRefusedError,
     UnknownOutcomeError,
 )
-from provisioner.core.api.messages import PasswordLimits, Presence
+from provisioner.core.api.messages import CompareAccount, Entitlements, PasswordLimits, Presence
 from provisioner.core.model import Account
 from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
@@ -206,7 +206,7 @@ class TestRealServer:
 
         assert report.warnings == ()
         assert report.passwords == PasswordLimits(minimum_length=7, maximum_length=256, maximum_age=42 * 86400)
-        assert report.capabilities.undoes == {"account_close"}
+        assert report.capabilities.undoes == {"account_close", "account_update"}
         assert report.capabilities.facts["product"].startswith("Samba Team")
 
     def test_a_container_without_delegated_rights_is_a_wrong_setting(self, server: Samba) -> None:
@@ -306,6 +306,31 @@ class TestRealServer:
 
         with pytest.raises(ConflictError, match="of another kind, group"):
             directory.create(samples.create(account))
+
+    def test_groups_are_joined_and_left_and_compared_by_the_entry(
+        self, directory: Directory, account: Account, administrator: SambaAdministrator, server: Samba
+    ) -> None:
+        group = f"CN=g {account.login},{server.base_dn}"
+        administrator.add(group, ["group"], {"sAMAccountName": f"g {account.login}"})
+        granted, withdrawn = (Entitlements(**{side: frozenset({group.lower()})}) for side in ("granted", "withdrawn"))
+
+        directory.create(attrs.evolve(samples.create(account), entitlements=granted))
+        joined = administrator.text(group, "member")
+        found = [one for page in directory.accounts() for one in page.accounts if one.login == account.login]
+        differences = [
+            directory.compare(
+                CompareAccount(
+                    listed=found[0], account=account, unit=samples.UNIT, holder=samples.HOLDER, entitlements=wanted
+                )
+            ).changes
+            for wanted in (granted, withdrawn)
+        ]
+        directory.shut(attrs.evolve(samples.close(account), entitlements=withdrawn))
+
+        assert joined is not None
+        assert joined.casefold() == administrator.dn(account).casefold()
+        assert [[change.removes for change in changes] for changes in differences] == [[], [(group.lower(),)]]
+        assert administrator.text(group, "member") is None
 
     def test_an_expired_account_is_opened_again(
         self, directory: Directory, account: Account, administrator: SambaAdministrator

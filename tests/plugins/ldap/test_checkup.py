@@ -21,7 +21,7 @@ from provisioner_ldap.ppolicy import PASSWORD_MODIFY
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from tests.plugins.ldap.conftest import MakeDirectory
 
-ALL = {"account_create", "account_close", "account_rotate", "account_handover"}
+ALL = frozenset({"account_create", "account_close", "account_rotate", "account_handover", "account_update"})
 
 
 @pytest.mark.server("slapd")
@@ -85,7 +85,7 @@ class TestRealServer:
             report = make_directory(strict).check()
 
         assert report.warnings == (openldap.NOT_RESTORABLE,)
-        assert report.capabilities.undoes == {"account_close"}
+        assert report.capabilities.undoes == {"account_close", "account_update"}
 
 
 @pytest.mark.server("slapd")

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from provisioner.core.api.errors import ConflictError, MisconfiguredError, RefusedError, SecretRefusedError
-from provisioner.core.api.messages import PasswordLimits, Presence
+from provisioner.core.api.messages import CompareAccount, Entitlements, PasswordLimits, Presence
 from provisioner.core.model import Account, Outcome
 from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
@@ -21,6 +22,7 @@ from provisioner_ldap.directory import Directory
 from provisioner_ldap.entry import Entry
 from provisioner_ldap.errors import LdapResult
 from provisioner_ldap.families import dirsrv389, recognised
+from provisioner_ldap.groups import MEMBERS
 from provisioner_ldap.ppolicy import PolicyError
 from provisioner_ldap.settings import LdapSettings
 from tests.plugins.ldap.conftest import Administrator
@@ -134,7 +136,7 @@ def test_without_a_look_at_the_policy_nothing_is_promised() -> None:
     judgement = FAMILY.judge(Entry(""), "ldap://a", policed=False)
 
     assert judgement.warnings == (dirsrv389.POLICY_HIDDEN,)
-    assert judgement.undoes == {"account_close"}
+    assert judgement.undoes == {"account_close", "account_update"}
 
 
 class Dirsrv389Administrator(Administrator):
@@ -208,6 +210,7 @@ class TestRealServer:
             "account_close",
             "account_rotate",
             "account_handover",
+            "account_update",
         }
         assert report.capabilities.facts["product"].startswith("389 Project")
 
@@ -224,6 +227,32 @@ class TestRealServer:
             pytest.raises(MisconfiguredError, match=f"make accounts below {half}"),
         ):
             directory.check()
+
+    @pytest.mark.parametrize("kind", ["groupOfNames", "groupOfUniqueNames"])
+    def test_groups_are_joined_and_left_and_compared(
+        self,
+        directory: Directory,
+        account: Account,
+        administrator: Dirsrv389Administrator,
+        kind: str,
+    ) -> None:
+        group = f"cn=group {account.login},{NsSlapd.base_dn}"
+        administrator.add(group, [kind], {})
+        granted, withdrawn = (Entitlements(**{side: frozenset({group})}) for side in ("granted", "withdrawn"))
+        attribute = MEMBERS[kind.lower()]
+
+        directory.create(attrs.evolve(samples.create(account), entitlements=granted))
+        joined = administrator.text(group, attribute)
+        found = [one for page in directory.accounts() for one in page.accounts if one.login == account.login]
+        request = CompareAccount(
+            listed=found[0], account=account, unit=samples.UNIT, holder=samples.HOLDER, entitlements=granted
+        )
+        compared = directory.compare(request).changes
+        directory.shut(attrs.evolve(samples.close(account), entitlements=withdrawn))
+
+        assert joined == administrator.dn(account)
+        assert compared == ()
+        assert administrator.text(group, attribute) is None
 
     def test_an_account_is_closed_and_opened_again(
         self, directory: Directory, account: Account, administrator: Dirsrv389Administrator
@@ -328,7 +357,7 @@ class TestRealServer:
                 receipt.undo()
 
         assert report.warnings == (dirsrv389.HASHES_REFUSED,)
-        assert report.capabilities.undoes == {"account_close"}
+        assert report.capabilities.undoes == {"account_close", "account_update"}
         assert "nsslapd-allow-hashed-passwords" in str(caught.value.cure)
 
 

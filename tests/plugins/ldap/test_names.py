@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap.client import LdapClient, LdapSession
-from provisioner_ldap.names import entry_dn, escaped
+from provisioner_ldap.names import canonical, entry_dn, escaped
 from tests.plugins.ldap.conftest import settings_of
 
 
@@ -34,6 +34,23 @@ def test_a_login_cannot_climb_out_of_its_container() -> None:
     dn = entry_dn("uid", "x,ou=admins", "ou=units,dc=test")
 
     assert dn == r"uid=x\,ou\=admins,ou=units,dc=test"
+
+
+@pytest.mark.parametrize(
+    ("dn", "other"),
+    [
+        ("uid=okul,ou=units,dc=test", "UID=Okul, OU=Units , DC=test"),
+        (r"cn=a\,b,dc=test", r"cn=a\2Cb,dc=test"),
+        (r"cn=a\=b,dc=test", "cn=a=b,dc=test"),
+        (r"cn=\C5\9Fef,dc=test", "cn=Şef,dc=test"),
+    ],
+)
+def test_another_spelling_of_a_name_is_no_other_name(dn: str, other: str) -> None:
+    assert canonical(dn) == canonical(other)
+
+
+def test_a_separator_in_a_value_does_not_make_two_names_one() -> None:
+    assert canonical(r"cn=a\,ou=b,dc=test") != canonical("cn=a,ou=b,dc=test")
 
 
 #: Whatever slapd takes as a uid: it strips outer blanks for comparison, and knows no empty value.

@@ -61,6 +61,7 @@ class ActiveDirectory(Family):
     switch: ClassVar[str] = "userAccountControl"
     locks: ClassVar[tuple[str, ...]] = ("userAccountControl", "accountExpires")
     last_change: ClassVar[str] = "pwdLastSet"
+    member_of: ClassVar[str] = "memberOf"
     reset_with_password: ClassVar[tuple[str, ...]] = ("lockoutTime",)
     policy: ClassVar[tuple[str, ...]] = ("minPwdLength", "maxPwdAge", "pwdProperties")
     rights: ClassVar[tuple[str, ...]] = ("allowedChildClassesEffective",)

@@ -28,10 +28,10 @@ from provisioner_ldap.times import BEGINNING, generalized_time
 STRUCTURAL_CLASS = "structuralObjectClass"
 
 #: All changes that a receipt may offer to undo.
-ALL_CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+ALL_CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover", "account_update"})
 
 #: The changes that can be undone where a password cannot.
-CHANGES_WITHOUT_PASSWORD = frozenset({"account_close"})
+CHANGES_WITHOUT_PASSWORD = frozenset({"account_close", "account_update"})
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +57,8 @@ class Family(ABC):
     last_change: ClassVar[str] = ""
     #: The attributes that the directory itself changes when a password is set.
     reset_with_password: ClassVar[tuple[str, ...]] = ()
+    #: The attribute that names the groups of an entry, if the directory always keeps it itself; empty if not.
+    member_of: ClassVar[str] = ""
     #: The attributes that a report shows besides those that are configured.
     shown: ClassVar[tuple[str, ...]] = ()
     #: What the entry below which the accounts are shows of the rights of the service account.
