@@ -90,6 +90,9 @@ def _digest(secret: Secret, salt: bytes) -> bytes:
 PAGE = 1000
 
 
+#: The name under which changes of entitlements are shown.
+_ENTITLEMENTS = "entitlements"
+
 #: What says how an account shall be.
 _Described = CreateAccount | HandOver | UpdateAccount | CompareAccount | PlannedChange
 
@@ -109,7 +112,7 @@ def _changes(former: _MemoryAccount, new: _MemoryAccount) -> tuple[AttributeChan
     if former.entitlements != new.entitlements:
         changes.append(
             AttributeChange(
-                name="entitlements",
+                name=_ENTITLEMENTS,
                 removes=tuple(sorted(former.entitlements - new.entitlements)),
                 adds=tuple(sorted(new.entitlements - former.entitlements)),
                 keeps=tuple(sorted(former.entitlements & new.entitlements)),
@@ -218,7 +221,11 @@ class MemoryTarget:
     def account_compare(self, request: CompareAccount) -> AccountComparison:
         """Compare what was listed."""
         entry = cast("_MemoryAccount", request.listed.entry)
-        return AccountComparison(changes=_changes(entry, entry.updated(request)))
+        changes = _changes(entry, entry.updated(request))
+        return AccountComparison(
+            changes=tuple(change for change in changes if change.name != _ENTITLEMENTS),
+            entitlements=tuple(change for change in changes if change.name == _ENTITLEMENTS),
+        )
 
     @hookimpl
     def target_check(self) -> TargetReport:

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from provisioner.testing.faults import Fault
-from tests.cli.conftest import Office
+from tests.cli.conftest import CONFIG, UNITS, Office
 
 
 @pytest.fixture(name="open_office")
@@ -187,3 +187,40 @@ class TestReopen:
         first, second = open_office.plugin.channels["sms"].inbox("+905337654321")
         assert not open_office.plugin.targets["posta"].logs_in("arge46", first.password)
         assert open_office.plugin.targets["posta"].logs_in("arge46", second.password)
+
+
+class TestAdapting:
+    """``account update``, ``complete`` and ``close --again``."""
+
+    def test_update_writes_the_name_and_keeps_the_password(self, open_office: Office) -> None:
+        with open_office.open() as store:
+            store.units.save([attrs.evolve(UNITS[1], name="Yeni Birim")])
+        posta = open_office.plugin.targets["posta"]
+        before = posta._entries["arge46"].digest
+
+        preview = open_office.type("account", "update", "arge46", "--dry-run")
+        answer = open_office.type("--json", "account", "update", "arge46")
+
+        assert "Yeni Birim" in preview.out
+        assert (answer.code, answer.states) == (0, {"arge46": "done"})
+        entry = posta._entries["arge46"]
+        assert (entry.attributes["unit"], entry.digest) == ("Yeni Birim", before)
+
+    def test_complete_creates_what_is_missing_and_leaves_the_rest_alone(self, open_office: Office) -> None:
+        open_office.config.write_text(CONFIG + '[targets.db]\nplugin = "faulty"\n')
+
+        answer = open_office.type("--json", "account", "complete", "arge46")
+        again = open_office.type("--json", "account", "complete", "arge46")
+
+        assert (answer.code, answer.states) == (0, {"arge46": "done"})
+        assert again.json["unchanged"] == [{"login": "arge46", "reason": "it is on every target on which it belongs"}]
+
+    def test_close_again_closes_what_somebody_enabled(self, open_office: Office) -> None:
+        open_office.type("account", "close", "arge46")
+        posta = open_office.plugin.targets["posta"]._entries
+        posta["arge46"] = attrs.evolve(posta["arge46"], enabled=True)
+
+        answer = open_office.type("--json", "account", "close", "arge46", "--again")
+
+        assert (answer.code, answer.states) == (0, {"arge46": "done"})
+        assert not posta["arge46"].enabled

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
 
 from provisioner.cli.output import Output
 from provisioner.services.reconcile import Reconcile
 from provisioner.testing.faults import Fault
-from tests.cli.conftest import Office
+from tests.cli.conftest import CONFIG, Office
 
 
 def opened(office: Office) -> Office:
@@ -145,3 +146,74 @@ class TestLines:
         answer = office.type("reconcile", *options, "--jsonl")
 
         assert (answer.code, "class" in answer.json["error"]) == (2, True)
+
+
+class TestRepair:
+    """``reconcile --repair``: shows, asks, mends, and says what is left."""
+
+    @pytest.fixture(name="drifted")
+    def _drifted(self, office: Office) -> Office:
+        opened(office)
+        office.plugin.targets["pys"]._entries.pop("arge46")
+        posta = office.plugin.targets["posta"]._entries
+        posta["kmarasmem"] = attrs.evolve(posta["kmarasmem"], attributes={"holder": "1001", "unit": "?", "name": "?"})
+        return office
+
+    def test_mends_what_differs_and_leaves_nothing(self, drifted: Office) -> None:
+        answer = drifted.type("--json", "reconcile", "--repair", "--yes")
+
+        assert (answer.code, answer.states) == (0, {"arge46": "done", "kmarasmem": "done"})
+        kinds = {item["login"]: item["difference"] for item in answer.json["items"]}
+        assert kinds == {"arge46": "missing", "kmarasmem": "attributes"}
+        assert drifted.type("reconcile").code == 0
+
+    def test_shows_the_old_and_the_new_name(self, drifted: Office) -> None:
+        answer = drifted.type("--json", "reconcile")
+
+        [item] = [item for item in answer.json["items"] if item["difference"] == "attributes"]
+        changes = {change["name"]: (change["removes"], change["adds"]) for change in item["changes"]}
+        assert changes["unit"] == (["?"], ["İl Millî Eğitim Müdürlüğü"])
+        assert "unit: ? → İl Millî Eğitim Müdürlüğü" in item["cure"]
+
+    def test_as_a_dry_run_changes_nothing(self, drifted: Office) -> None:
+        answer = drifted.type("--json", "reconcile", "--repair", "--dry-run")
+
+        kinds = [(operation["login"], operation["kind"]) for operation in answer.json["operations"]]
+        assert (answer.code, kinds) == (4, [("arge46", "rotate"), ("kmarasmem", "update")])
+        assert drifted.type("reconcile").code == 4
+
+    def test_in_a_script_needs_the_answer(self, drifted: Office) -> None:
+        assert drifted.type("reconcile", "--repair").code == 2
+        assert drifted.type("reconcile").code == 4
+
+    def test_that_leaves_something_to_a_person_exits_with_4(self, drifted: Office) -> None:
+        posta = drifted.plugin.targets["posta"]._entries
+        posta["hacker"] = posta["arge46"]
+
+        answer = drifted.type("--json", "reconcile", "--repair", "--yes")
+
+        assert (answer.code, set(answer.states.values())) == (4, {"done"})
+
+    def test_that_fails_on_a_target_says_so(self, drifted: Office) -> None:
+        drifted.faults("posta").on("account_update", Fault.CANNOT_CONNECT)
+
+        answer = drifted.type("--json", "reconcile", "--repair", "--yes")
+
+        assert (answer.code, answer.states) == (4, {"arge46": "done", "kmarasmem": "incomplete"})
+
+    def test_of_clean_targets_asks_nothing(self, office: Office) -> None:
+        answer = opened(office).type("--json", "reconcile", "--repair", "--yes")
+
+        assert (answer.code, answer.json["operations"]) == (0, [])
+
+    @pytest.mark.parametrize(
+        "options",
+        [("--handover",), ("--yes",), ("--match", "mail"), ("--repair", "--adopt"), ("--repair", "--html", "x.html")],
+    )
+    def test_options_that_mean_nothing_together_are_refused(self, office: Office, options: tuple[str, ...]) -> None:
+        assert office.type("reconcile", *options).code == 2
+
+    def test_only_an_administrator_repairs(self, drifted: Office) -> None:
+        drifted.config.write_text(CONFIG + '[authority]\nadministrators = ["3001"]\n')
+
+        assert drifted.type("--actor", "1001", "reconcile", "--repair", "--yes").code == 3

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from provisioner.config.load import EntitlementSettings
 from provisioner.core.api.errors import DeniedError
 from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.model import OperationState, Person, Unit
@@ -192,3 +193,18 @@ def test_accounts_join_at_once_where_the_configuration_says_so(site: Site) -> No
 def test_only_an_administrator_repairs(site: Site) -> None:
     with site.start(administrators=["boss"]) as harness, pytest.raises(DeniedError):
         harness.app.repairs.plan([], actor="tester")
+
+
+def test_a_right_that_somebody_gave_is_found_and_taken_away(site: Site) -> None:
+    rights = {
+        "staff": EntitlementSettings(target="wiki", kinds=("office",)),
+        "boss": EntitlementSettings(target="wiki", kinds=("nobody",)),
+    }
+    with site.start(entitlements=rights) as harness:
+        harness.update([f"birim{number}" for number in range(11)])
+        assert differences(harness) == []
+        site.change(site.wiki, "birim5", entitlements=frozenset({"staff", "boss"}))
+
+        assert kinds(differences(harness)) == [("birim5", "entitlements")]
+        assert repair(harness) == {OperationState.DONE: 1}
+        assert differences(harness) == []
