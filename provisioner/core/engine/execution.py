@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 
 import attrs
 
@@ -24,6 +25,7 @@ from provisioner.core.api.errors import (
     OmittedError,
     ProvisionerError,
     RefusedError,
+    SecretRefusedError,
     StoppedError,
     StoreError,
     TargetError,
@@ -65,6 +67,9 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.model.secret import Secret
+
+#: The number of passwords that are drawn, if targets refuse them, before the operation gives up.
+DRAWS = 3
 
 #: The hook by which an open account joins a target on which it is missing.
 JOIN = HOOKS[CreateAccount]
@@ -111,7 +116,7 @@ class Execution:
     def _carry_out(self) -> Operation:
         try:
             if self._spec.delivers:
-                self._give_new_secret(self.context.passwords.make())
+                self._deliver(self._accepted_secret())
             else:
                 self._change_everywhere()
         except (TargetError, StoppedError) as error:
@@ -141,13 +146,26 @@ class Execution:
 
     # -- the two courses -------------------------------------------------------------------------------------------
 
-    def _give_new_secret(self, secret: Secret) -> None:
+    def _accepted_secret(self) -> Secret:
+        """Set a new password on every target, and return it.
+
+        A target may refuse a random password for what is in it by chance, or because it was used before. Then all
+        targets get another one.
+        """
         able, missing = self._able(self._spec.hook)
         if missing:
             raise missing[0]
-        for target in able:
-            self._set_secret(target, secret)
-        self._deliver(secret)
+        for draw in count(1):
+            secret = self.context.passwords.make()
+            try:
+                for target in able:
+                    self._set_secret(target, secret)
+            except SecretRefusedError:
+                if draw == DRAWS:
+                    raise
+            else:
+                break
+        return secret
 
     def _set_secret(self, target: Target, secret: Secret) -> None:
         """Set the new password on one target.
