@@ -65,7 +65,7 @@ def test_what_is_adopted_is_shown_and_known(site: Office) -> None:
     differences = site.type("--json", "reconcile").json["items"]
     assert [(item["target"], item["login"], item["difference"]) for item in differences] == [
         ("posta", "yabanci", "extra"),
-        ("pys", "arge46", "missing"),
+        ("pys", "arge46", "not_joined"),
     ]
 
 
