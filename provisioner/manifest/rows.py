@@ -26,18 +26,50 @@ DELIMITERS = ",;\t"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[;,\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
 
-def read_rows(path: Path, shape: Shape, findings: Findings) -> list[Row]:
+#: What a TOML list begins with, after comments. No header of a table begins so.
+_TOML_TABLE = re.compile(r"\ufeff?(?:\s*(?:#[^\n]*)?\n)*\s*\[")
+#: What a workbook begins with: it is a ZIP archive.
+_ARCHIVE = b"PK\x03\x04"
+
+
+def read_rows(path: Path, shape: Shape, findings: Findings, data: bytes | None = None) -> list[Row]:
     """Return the lines of a file, and note what is wrong with its form.
+
+    Args:
+
+        path: The file. Its extension says what it is.
+
+        shape: The columns.
+
+        findings: Takes what is wrong.
+
+        data: Its content, if it isn't to be read from *path*. What it is shows in the content.
 
     Raises:
 
         InputError: It cannot be read at all.
     """
+    if data is None:
+        return _rows(_read(path, findings), path.suffix.lower(), shape, findings)
+    return _rows(data, _suffix_for(data, findings), shape, findings)
+
+
+def _read(path: Path, findings: Findings) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise findings.stop(None, WHOLE_FILE, Text("it cannot be read: {reason}", {"reason": error.strerror})) from None
-    match path.suffix.lower():
+
+
+def _suffix_for(data: bytes, findings: Findings) -> str:
+    """Return the extension that a file with this content would have."""
+    if data.startswith(_ARCHIVE):
+        return ".xlsx"
+    return ".toml" if _TOML_TABLE.match(decode(data, Findings(findings.file))) else ".csv"
+
+
+def _rows(data: bytes, suffix: str, shape: Shape, findings: Findings) -> list[Row]:
+    match suffix:
         case ".xlsx":
             from provisioner.manifest.workbook import read_workbook
 

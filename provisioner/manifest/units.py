@@ -40,7 +40,7 @@ UNITS = Shape(
 )
 
 
-def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
+def read_units(path: Path, naming: Naming, records: Records, *, data: bytes | None = None) -> Manifest[Unit]:
     """Return the units in a file. They may hang below one another, and below units that are known.
 
     Args:
@@ -51,12 +51,14 @@ def read_units(path: Path, naming: Naming, records: Records) -> Manifest[Unit]:
 
         records: The stored data.
 
+        data: The content of the file, if it isn't to be read from *path*. What it is shows in the content.
+
     Raises:
 
         InputError: Something in it is wrong; every problem is named, with its line and column.
     """
     findings = Findings(str(path))
-    all_rows = read_rows(path, UNITS, findings)
+    all_rows = read_rows(path, UNITS, findings, data)
     rows = sound_rows(all_rows, UNITS, findings)
     logins = _logins(rows, naming, findings)
     _check_known_logins(rows, logins, records, findings)
