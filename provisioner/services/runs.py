@@ -171,7 +171,9 @@ class Runs:
             changes=tuple(privacy.shown_foreseen(list(changes), operations, self.store.accounts.get_many)),
         )
 
-    def start(self, plan: Plan, *, prepare: Callable[[], None] | None = None) -> Run:
+    def start(
+        self, plan: Plan, *, prepare: Callable[[], None] | None = None, complete: Callable[[], None] | None = None
+    ) -> Run:
         """Carry a plan out while the run is iterated.
 
         Args:
@@ -179,6 +181,9 @@ class Runs:
             plan: What to do.
 
             prepare: Writes what the plan rests on. Called when it is certain that the plan can be begun.
+
+            complete: Writes what belongs to the plan. Called when the run is iterated and the plan is in the journal,
+                before anything is carried out.
 
         Returns:
 
@@ -201,7 +206,7 @@ class Runs:
         if prepare:
             prepare()
         # After the preparation something is changed, so errors of the engine belong to the run.
-        operations = self._applied(plan) if prepare else self.engine.iter_apply(plan)
+        operations = self._applied(plan, complete) if prepare or complete else self.engine.iter_apply(plan)
         return Run(operations, unchanged=plan.unchanged, refused=plan.refused, total=len(plan.work))
 
     def resume(self, *, only_due: bool = False) -> Run:
@@ -275,8 +280,11 @@ class Runs:
         """Return operations without the personal data that the viewer may not read."""
         return list(Privacy(self.authority, viewer).shown_operations(operations, self.store.accounts.get_many))
 
-    def _applied(self, plan: Plan) -> Iterator[Operation]:
-        yield from self.engine.iter_apply(plan)
+    def _applied(self, plan: Plan, complete: Callable[[], None] | None) -> Iterator[Operation]:
+        operations = self.engine.iter_apply(plan)
+        if complete:
+            complete()
+        yield from operations
 
     def _left(self, *, only_due: bool) -> Iterator[Operation]:
         """Yield the operations that have not ended, each once: first what is due, then what waits for its next try."""

@@ -147,22 +147,38 @@ def show_preview(session: Session, preview: RunPreview, *, beside: Mapping[str, 
     """
     plan = preview.plan
     operations = [work.operation for work in plan.work]
-    document = _document(session, operations, plan.unchanged, plan.refused)
-    more = {"staged": preview.excess is not None, "unusable": _unusable(session, preview.unusable)}
-    session.output.document({**document, **more, "changes": preview_document(preview.changes), **(beside or {})})
+    changes = preview_document(preview.changes)
+    session.output.document({**run_document(session, preview), "changes": changes, **(beside or {})})
     _tell_planned(session, operations, preview.changes)
     _tell_unchanged(session, plan.unchanged)
-    _tell_refused(session, plan.refused)
+    tell_obstacles(session, preview)
+    counts = {"planned": len(operations), "unchanged": len(plan.unchanged)}
+    session.output.say("{planned} planned, {unchanged} unchanged; this is a dry run, nothing was changed", **counts)
+    tell_excess(session, preview)
+    return ExitCode.DONE if preview.is_complete else ExitCode.UNFINISHED
+
+
+def run_document(session: Session, preview: RunPreview) -> dict[str, object]:
+    """Return the operations of a run that is only shown, and what stands in its way."""
+    plan = preview.plan
+    document = _document(session, [work.operation for work in plan.work], plan.unchanged, plan.refused)
+    return {**document, "staged": preview.excess is not None, "unusable": _unusable(session, preview.unusable)}
+
+
+def tell_obstacles(session: Session, preview: RunPreview) -> None:
+    """Say which accounts can't be changed, and what can't be used now."""
+    _tell_refused(session, preview.plan.refused)
     for error in preview.unusable:
         session.output.say(
             "{target} cannot be used now: {why}", target=error.target, why=session.output.said(error.text)
         )
-    counts = {"planned": len(operations), "unchanged": len(plan.unchanged)}
-    session.output.say("{planned} planned, {unchanged} unchanged; this is a dry run, nothing was changed", **counts)
+
+
+def tell_excess(session: Session, preview: RunPreview) -> None:
+    """Say that the run would be held, if it would."""
     if preview.excess:
         share = {"affected": preview.excess.affected, "out_of": preview.excess.out_of}
         session.output.say("it would be held: {affected} of {out_of} accounts would be closed", **share)
-    return ExitCode.DONE if preview.is_complete else ExitCode.UNFINISHED
 
 
 def _tell_planned(session: Session, operations: Iterable[Operation], changes: Iterable[Preview]) -> None:
