@@ -27,6 +27,7 @@ check
 person import persons.csv
 person show 460001
 unit import units.csv
+unit apply units.csv --dry-run
 unit open ortaogretim --dry-run
 unit open ortaogretim
 account create ab46

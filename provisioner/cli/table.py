@@ -10,6 +10,7 @@ _UNIT = CommandGroup(
         "import": CommandSpec("Import units from a CSV, TOML or Excel file.", "provisioner.cli.commands.units:import_"),
         "open": CommandSpec("Open or reopen the accounts of units.", "provisioner.cli.commands.units:open_"),
         "close": CommandSpec("Close the accounts of units.", "provisioner.cli.commands.units:close"),
+        "apply": CommandSpec("Make units and accounts agree with a list.", "provisioner.cli.commands.unit_list:apply"),
         "list": CommandSpec("List units as a tree.", "provisioner.cli.commands.units:list_"),
         "show": CommandSpec(
             "Show a unit, its accounts and the units directly below it.", "provisioner.cli.commands.units:show"

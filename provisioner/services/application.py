@@ -38,6 +38,7 @@ from provisioner.services.reconcile import Reconcile
 from provisioner.services.repairs import Repairs
 from provisioner.services.runs import Runs
 from provisioner.services.targets import Targets
+from provisioner.services.unit_list import UnitList
 from provisioner.services.units import Units
 from provisioner.services.verification import AccountVerification
 from provisioner.store import Store
@@ -142,6 +143,13 @@ class Application:
     def units(self) -> Units:
         """Writes units, opens them and closes them."""
         return Units(
+            store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, write=self._save_units
+        )
+
+    @property
+    def unit_list(self) -> UnitList:
+        """Makes the store and the accounts agree with a list of units."""
+        return UnitList(
             store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, write=self._save_units
         )
 

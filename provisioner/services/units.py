@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provisioner.manifest import Manifest
 
 #: The states of accounts that keep a unit open.
-_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
+OPEN_STATES = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
 
 
 @attrs.frozen(kw_only=True)
@@ -236,7 +236,7 @@ class Units:
             return self._start(self.planner.open_units(known, initiator), initiator, dry_run=dry_run)
         changed_units(self.store, self.authority, listed.items, actor=initiator.actor)
         write = partial(self.write, listed.items, actor=initiator.actor)
-        with _located(listed):
+        with located(listed):
             plan = self.planner.open_units([*units.values(), *known], initiator)
             return self._start(plan, initiator, dry_run=dry_run, prepare=write)
 
@@ -285,7 +285,7 @@ def _require_closed(accounts: Iterable[Account]) -> None:
 
         DeniedError: Some are; all of them are named.
     """
-    still_open = sorted({account.unit for account in accounts if account.state in _OPEN})
+    still_open = sorted({account.unit for account in accounts if account.state in OPEN_STATES})
     if still_open:
         raise DeniedError(
             "units below are still open: {codes}",
@@ -295,7 +295,7 @@ def _require_closed(accounts: Iterable[Account]) -> None:
 
 
 @contextmanager
-def _located(listed: Manifest[Unit]) -> Iterator[None]:
+def located(listed: Manifest[Unit]) -> Iterator[None]:
     """Add to each problem of a unit, or of its custodian, where the unit stands."""
     try:
         yield

@@ -71,10 +71,10 @@ class Answer:
 Type = Callable[..., Answer]
 
 
-def typed(*args: object, env: dict[str, str | None] | None = None) -> Answer:
+def typed(*args: object, env: dict[str, str | None] | None = None, stdin: bytes | None = None) -> Answer:
     """Run a command line in this process."""
     environment = {"LANG": "C.UTF-8", "LC_ALL": None, "LC_MESSAGES": None, "PROVISIONER_CONFIG": None, **(env or {})}
-    result = CliRunner().invoke(root, [str(arg) for arg in args], env=environment)
+    result = CliRunner().invoke(root, [str(arg) for arg in args], env=environment, input=stdin)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Answer(code=result.exit_code, out=result.stdout, err=result.stderr)
 

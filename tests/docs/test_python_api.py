@@ -48,6 +48,7 @@ def test_the_services_are_those_of_the_page() -> None:
         "repairs",
         "runs",
         "targets",
+        "unit_list",
         "units",
         "verification",
     ]

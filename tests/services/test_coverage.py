@@ -32,6 +32,7 @@ SERVICES_OF = {
     "reconcile": {"adoption", "reconcile", "repairs"},
     "runs": {"runs"},
     "targets": {"targets"},
+    "unit_list": {"unit_list"},
     "units": {"units"},
     "verification": {"verification"},
 }

@@ -328,6 +328,36 @@ class Planner:
             return Plan(unchanged=(_unchanged(account, intent.place),))
         return Plan(refused=(work,)) if isinstance(work, Refused) else Plan(work=(self._marked(work),))
 
+    def hand_over_to_custodians(self, held: Sequence[tuple[Account, Unit]], initiator: Initiator) -> Plan:
+        """Plan to hand open accounts over to the custodians of their units.
+
+        The rules are asked about the units as they are in the store: a custodian that the initiator has not yet written
+        is not one that another person has named.
+
+        Args:
+
+            held: The accounts, each with its unit as it will be, which has a custodian.
+
+            initiator: Who requests it, and why.
+
+        Raises:
+
+            InputError: A custodian is unknown.
+
+            NotAuthorizedError: The initiator may not do it.
+
+            TargetError: The personnel system as a whole can't be used.
+        """
+        intents = [
+            Intent(OperationKind.HANDOVER, account, unit, unit.custodian, outgoing=account.holder, names_holder=True)
+            for account, unit in held
+        ]
+        stored = self.records.units.get_many([unit.code for _, unit in held])
+        self._authorization.require(
+            (attrs.evolve(intent, unit=stored[intent.unit.code]) for intent in intents), initiator
+        )
+        return self._plan(intents, [], already=None, initiator=initiator)
+
     def plan(self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan operations of a kind that needs only the accounts: each kind except a handover.
 
