@@ -94,6 +94,7 @@ audit anchor
 plugins
 contract pys --dry-run
 new-plugin mail_server
+unit remove il-mem --dry-run
 unit show nowhere
 """
 

@@ -11,6 +11,7 @@ _UNIT = CommandGroup(
         "open": CommandSpec("Open or reopen the accounts of units.", "provisioner.cli.commands.units:open_"),
         "close": CommandSpec("Close the accounts of units.", "provisioner.cli.commands.units:close"),
         "apply": CommandSpec("Make units and accounts agree with a list.", "provisioner.cli.commands.unit_list:apply"),
+        "remove": CommandSpec("Remove units that have no open account.", "provisioner.cli.commands.units:remove"),
         "list": CommandSpec("List units as a tree.", "provisioner.cli.commands.units:list_"),
         "show": CommandSpec(
             "Show a unit, its accounts and the units directly below it.", "provisioner.cli.commands.units:show"

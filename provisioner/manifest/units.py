@@ -137,7 +137,7 @@ def _check_tree(rows: Sequence[Row], in_file: set[str], records: Records, findin
     """
     parents = {row.values["code"]: row.values["parent"] for row in rows}
     above = with_all_above(set(parents.values()) - {""}, records.units, apart_from=in_file)
-    known = {code: unit.parent or "" for code, unit in above.items()}
+    known = {code: unit.parent or "" for code, unit in above.items() if not unit.removed_at}
     for row in rows:
         parent = row.values["parent"]
         if parent and parent not in in_file and parent not in known:

@@ -39,6 +39,7 @@ from provisioner.services.repairs import Repairs
 from provisioner.services.runs import Runs
 from provisioner.services.targets import Targets
 from provisioner.services.unit_list import UnitList
+from provisioner.services.unit_removal import UnitRemoval
 from provisioner.services.units import Units
 from provisioner.services.verification import AccountVerification
 from provisioner.store import Store
@@ -154,6 +155,11 @@ class Application:
         )
 
     @property
+    def unit_removal(self) -> UnitRemoval:
+        """Removes units of which nothing but history is left."""
+        return UnitRemoval(store=self.store, authority=self.authority, policy=self.policy, erase=self._remove_units)
+
+    @property
     def persons(self) -> Persons:
         """Looks staff up, and writes them."""
         people = self.planner.people
@@ -260,6 +266,9 @@ class Application:
 
     def _save_units(self, units: Iterable[Unit], *, actor: str) -> None:
         self._tell(self.store.units.save(units, actor=actor))
+
+    def _remove_units(self, codes: Iterable[str], *, actor: str) -> None:
+        self._tell(self.store.units.remove(codes, actor=actor))
 
     def _save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
         self._tell(self.store.persons.save(persons, actor=actor))

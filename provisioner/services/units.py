@@ -54,7 +54,7 @@ def known_units(store: Store, codes: Iterable[str], *, field: str = "code") -> l
         InputError: Some are unknown; all of them are named.
     """
     wanted = list(dict.fromkeys(codes))
-    found = store.units.get_many(wanted)
+    found = {code: unit for code, unit in store.units.get_many(wanted).items() if not unit.removed_at}
     unknown = [
         Problem(field=field, message=Text("there is no unit {code}", {"code": code}))
         for code in wanted

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
+from provisioner.core.api.errors import BusyError
 from provisioner.core.api.events import Event
-from provisioner.core.engine.master_data import MobileMark, person_event, unit_event
-from provisioner.core.model import AccountKind, Person, Unit
+from provisioner.core.engine.master_data import MobileMark, person_event, unit_event, unit_removed
+from provisioner.core.model import AccountKind, AccountState, Person, Unit
 from provisioner.store import schedule
 from provisioner.store.audit.chain import AuditLogWriter, canonical
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.rows import as_row, put
-from provisioner.store.db.tables import accounts, persons, units
+from provisioner.store.db.tables import accounts, operations, persons, units
 from provisioner.store.tree import require_tree
 
 _UNITS = select(units)
 _PUT_UNIT = put(units)
+_REMOVE = update(units).where(units.c.code.in_(bindparam("codes", expanding=True))).values(removed_at=bindparam("at"))
 _LOGINS = select(accounts.c.unit, accounts.c.login).where(
     accounts.c.kind == AccountKind.UNIT, accounts.c.unit.in_(bindparam("codes", expanding=True))
+)
+#: The accounts of units that are open, or have an unfinished operation.
+_IN_USE = (
+    select(accounts.c.login)
+    .outerjoin(operations, and_(operations.c.login == accounts.c.login, operations.c.finished_at.is_(None)))
+    .where(
+        accounts.c.unit.in_(bindparam("codes", expanding=True)),
+        or_(accounts.c.state.in_([AccountState.OPEN, AccountState.INCOMPLETE]), operations.c.id.is_not(None)),
+    )
 )
 _PERSONS = select(persons).where(persons.c.id.in_(bindparam("ids", expanding=True)))
 _PUT_PERSON = put(persons)
@@ -49,10 +60,10 @@ def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetim
     if not changed:
         return ()
     prepared(_PUT_UNIT, connection.dialect).run(connection, map(as_row, changed))
-    before = {unit.code: known[unit.code] for unit in changed if unit.code in known}
+    before = {unit.code: known[unit.code] for unit in changed if unit.code in known and not known[unit.code].removed_at}
     if any(_situation(known_unit) != _situation(given[code]) for code, known_unit in before.items()):
         connection.execute(schedule.FORGET)
-    require_tree({code: unit.parent for code, unit in (known | dict(given)).items()})
+    require_tree({code: unit.parent for code, unit in (known | dict(given)).items() if not unit.removed_at})
     logins = _logins(connection, before)
     return _recorded(
         connection,
@@ -60,6 +71,37 @@ def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetim
             unit_event(before.get(unit.code), unit, at=at, actor=actor, login=logins.get(unit.code, ""))
             for unit in changed
         ],
+    )
+
+
+def remove_units(connection: Connection, codes: Collection[str], *, at: datetime, actor: str) -> Sequence[Event]:
+    """Mark units as removed, and return what is in the audit log of it.
+
+    Args:
+
+        connection: One on which a writing transaction has begun.
+
+        codes: The codes of the units.
+
+        at: When they are removed.
+
+        actor: Who removes them.
+
+    Raises:
+
+        BusyError: A unit has an account in use, or a unit below it.
+    """
+    known = {row.code: Unit(**row._asdict()) for row in connection.execute(_UNITS) if row.removed_at is None}
+    removed = {code: known[code] for code in codes if code in known}
+    has_more_below = any(unit.parent in removed and code not in removed for code, unit in known.items())
+    if has_more_below or any(connection.execute(_IN_USE, {"codes": chunk}).first() for chunk in chunks(removed)):
+        raise BusyError("a unit was changed at the same time", cure="run the command again")
+    for chunk in chunks(removed):
+        connection.execute(_REMOVE, {"codes": chunk, "at": at})
+    logins = _logins(connection, removed)
+    return _recorded(
+        connection,
+        [unit_removed(unit, at=at, actor=actor, login=logins.get(code, "")) for code, unit in removed.items()],
     )
 
 

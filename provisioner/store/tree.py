@@ -22,7 +22,8 @@ def subtree(code: str) -> Select[Any]:
     """Return a query for a unit and all units below it, level by level."""
     below = select(units.c.code, literal(0).label("level")).where(units.c.code == code).cte("below", recursive=True)
     below = below.union_all(select(units.c.code, below.c.level + 1).where(units.c.parent == below.c.code))
-    return select(units).join(below, units.c.code == below.c.code).order_by(below.c.level, units.c.code)
+    found = select(units).join(below, units.c.code == below.c.code).where(units.c.removed_at.is_(None))
+    return found.order_by(below.c.level, units.c.code)
 
 
 def path(code: str) -> Select[Any]:

@@ -17,9 +17,11 @@ from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.tables import events, units
 
+_IN_USE = select(units).where(units.c.removed_at.is_(None))
+
 
 class StoredUnits:
-    """The units of one store.
+    """The units of one store. Removed ones are found by their codes only.
 
     Args:
 
@@ -34,25 +36,25 @@ class StoredUnits:
         self._now = now
 
     def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
-        """Return the units with these codes, by code. What does not exist is left out."""
+        """Return the units with these codes, by code, removed ones too. What does not exist is left out."""
         return {row.code: Unit(**row._asdict()) for row in self._reader.among(select(units), units.c.code, codes)}
 
     def of_custodian(self, person_id: str, /) -> Sequence[Unit]:
         """Return the units whose custodian this person is, by code."""
-        return self._units(select(units).where(units.c.custodian == person_id).order_by(units.c.code))
+        return self._units(_IN_USE.where(units.c.custodian == person_id).order_by(units.c.code))
 
     def exist(self) -> bool:
         """Whether there is any unit."""
-        return bool(self._reader.all(select(units.c.code).limit(1)))
+        return bool(self._reader.all(_IN_USE.limit(1)))
 
     def all(self) -> Iterator[Unit]:
         """Yield every unit, by code."""
-        for page in self._reader.pages(select(units), units.c.code):
+        for page in self._reader.pages(_IN_USE, units.c.code):
             yield from (Unit(**row._asdict()) for row in page)
 
     def children(self, code: str, /) -> Sequence[Unit]:
         """Return the units right below the one with this code, by code."""
-        return self._units(select(units).where(units.c.parent == code).order_by(units.c.code))
+        return self._units(_IN_USE.where(units.c.parent == code).order_by(units.c.code))
 
     def subtree(self, code: str, /) -> Sequence[Unit]:
         """Return the unit with this code and all below it; each unit stands after its parent."""
@@ -92,6 +94,28 @@ class StoredUnits:
             return ()
         with self._database.write() as connection:
             return master_data.save_units(connection, given, at=self._now(), actor=actor)
+
+    def remove(self, codes: Iterable[str], *, actor: str) -> Sequence[Event]:
+        """Remove units, each with its event; all or none. Their rows stay, because accounts refer to them.
+
+        Args:
+
+            codes: The codes of the units. Those that are removed already change nothing.
+
+            actor: Who removes them.
+
+        Returns:
+
+            The events, for the observers.
+
+        Raises:
+
+            BusyError: A unit has an account in use, or a unit below it.
+
+            StoreError: The store failed.
+        """
+        with self._database.write() as connection:
+            return master_data.remove_units(connection, list(codes), at=self._now(), actor=actor)
 
     def _units(self, query: Select[Any]) -> Sequence[Unit]:
         return [Unit(**row._asdict()) for row in self._reader.all(query)]

@@ -295,3 +295,37 @@ class TestShow:
 
     def test_of_an_unknown_unit_exits_with_2(self, office: Office) -> None:
         assert office.type("unit", "show", "yok").code == 2
+
+
+class TestRemove:
+    """``unit remove``."""
+
+    def test_removes_closed_units_from_the_list(self, office: Office) -> None:
+        office.type("unit", "open", "istatistik")
+        office.type("unit", "close", "istatistik")
+
+        answer = office.type("--json", "unit", "remove", "istatistik")
+
+        assert answer.code == 0
+        assert [unit["code"] for unit in answer.json["items"]] == ["istatistik"]
+        assert office.units() == {"il-mem", "ar-ge"}
+        assert office.type("unit", "show", "istatistik").code == 2
+        assert office.type("account", "show", "istatistik46").code == 0
+
+    def test_says_what_stands_in_the_way_and_what_to_do(self, office: Office) -> None:
+        office.type("unit", "open", "ar-ge")
+
+        answer = office.type("unit", "remove", "ar-ge")
+
+        assert answer.code == 3
+        assert answer.out.splitlines() == [
+            "ar-ge: not removed: its account arge46 is open",
+            "  -> run 'provisioner unit close ar-ge' first",
+            "ar-ge: not removed: units are below it: istatistik",
+            "  -> remove them too, or move them below another unit first",
+        ]
+        assert office.type("--json", "unit", "remove", "ar-ge").json["needed"][0]["unit"] == "ar-ge"
+
+    def test_as_a_dry_run_removes_nothing(self, office: Office) -> None:
+        assert "it would be removed" in office.type("unit", "remove", "istatistik", "--dry-run").out
+        assert "istatistik" in office.units()

@@ -49,6 +49,7 @@ def test_the_services_are_those_of_the_page() -> None:
         "runs",
         "targets",
         "unit_list",
+        "unit_removal",
         "units",
         "verification",
     ]

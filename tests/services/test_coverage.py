@@ -33,7 +33,7 @@ SERVICES_OF = {
     "runs": {"runs"},
     "targets": {"targets"},
     "unit_list": {"unit_list"},
-    "units": {"units"},
+    "units": {"unit_removal", "units"},
     "verification": {"verification"},
 }
 

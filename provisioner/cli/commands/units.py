@@ -12,12 +12,13 @@ from provisioner.cli.commands.accounts import state_of
 from provisioner.cli.commands.persons import tell_imported
 from provisioner.cli.commands.runs import answer, run, started
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import changing, dry_run_option, json_option
+from provisioner.cli.options import changing, dry_run_option, json_option, recording
 from provisioner.cli.render.documents import account_document, unit_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Unit
 from provisioner.manifest import ENDINGS, read_units
 from provisioner.services.parts import authority_of
+from provisioner.services.unit_removal import Removal
 from provisioner.services.units import changed_units, unit_details
 
 
@@ -96,6 +97,43 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
     with started(session, dry_run=dry_run) as app:
         plan = app.units.plan_closing(codes, session.initiator(reason), with_subtree=with_subtree)
         return run(session, app, plan, dry_run=dry_run)
+
+
+@click.command("remove")
+@click.argument("codes", metavar="CODE...", nargs=-1, required=True)
+@recording
+@click.pass_obj
+def remove(session: Session, codes: tuple[str, ...], *, dry_run: bool) -> ExitCode:
+    """Remove units that have no open account.
+
+    Removed units are no longer listed. Their accounts and the audit log stay readable. A list that names a removed unit
+    adds it again.
+
+    If an account is open, waits for its deletion or has an unfinished operation, or if units are below, nothing is
+    removed, and the exit code is 3.
+
+    Example:
+
+        provisioner unit remove ar-ge --dry-run
+    """
+    with session.application(dry_run=dry_run) as app:
+        removal = app.unit_removal.remove(codes, actor=session.actor, dry_run=dry_run)
+    _tell_removal(session, removal, dry_run=dry_run)
+    return ExitCode.DENIED if removal.needed else ExitCode.DONE
+
+
+def _tell_removal(session: Session, removal: Removal, *, dry_run: bool) -> None:
+    said = session.output.said
+    needed = [{"unit": found.unit, "reason": said(found.reason), "cure": said(found.cure)} for found in removal.needed]
+    session.output.document({"items": [unit_document(unit) for unit in removal.units], "needed": needed})
+    for unit in removal.units:
+        if dry_run:
+            session.output.say("{code}: it would be removed", code=unit.code)
+        else:
+            session.output.say("{code}: removed", code=unit.code)
+    for found in needed:
+        session.output.say("{code}: not removed: {reason}", code=found["unit"], reason=found["reason"])
+        session.output.line(f"  -> {found['cure']}")
 
 
 @click.command("list")

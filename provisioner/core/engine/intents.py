@@ -114,6 +114,15 @@ def impossible(intent: Intent, missing: UnsupportedError) -> Refused:
     return Refused(login=intent.account.login, reason=reason, cure=missing.cure)
 
 
+def of_removed_unit(unit: Unit, login: str) -> Refused:
+    """Return why nothing can be opened for a unit that was removed."""
+    return Refused(
+        login=login,
+        reason=Text("its unit {code} was removed", {"code": unit.code}),
+        cure=Text("import a list that names the unit first"),
+    )
+
+
 def unended_before(stuck: Operation) -> Refused:
     """Return why nothing can be done to an account of which another operation has not ended."""
     return Refused(

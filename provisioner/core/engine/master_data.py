@@ -46,6 +46,13 @@ class UnitChanged(UnitEvent):
 
 
 @attrs.frozen(kw_only=True)
+class UnitRemoved(UnitEvent):
+    """A unit was removed. A list that names it adds it again."""
+
+    kind = "unit_removed"
+
+
+@attrs.frozen(kw_only=True)
 class PersonEvent(Event):
     """A list changed a person."""
 
@@ -89,6 +96,23 @@ def unit_event(before: Unit | None, after: Unit, *, at: datetime, actor: str, lo
     old, new = _changes(_unit_facts(before) if before else None, _unit_facts(after))
     make = UnitChanged if before else UnitAdded
     return make(at=at, actor=actor, login=login, unit=after.code, before=old, after=new)
+
+
+def unit_removed(unit: Unit, *, at: datetime, actor: str, login: str = "") -> UnitRemoved:
+    """Return the event of a unit that was removed.
+
+    Args:
+
+        unit: The unit.
+
+        at: The time.
+
+        actor: Who removed it.
+
+        login: The login of the unit's account, if it has one.
+    """
+    before = {name: value for name, value in _unit_facts(unit).items() if value}
+    return UnitRemoved(at=at, actor=actor, login=login, unit=unit.code, before=before, after={})
 
 
 def person_event(before: Person | None, after: Person, *, at: datetime, actor: str, mark: MobileMark) -> PersonEvent:

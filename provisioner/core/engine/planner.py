@@ -30,6 +30,7 @@ from provisioner.core.engine.intents import (
     is_under_way,
     nobody_to_receive,
     not_looked_up,
+    of_removed_unit,
     unanswered,
     unended_before,
     without_recipient,
@@ -485,6 +486,8 @@ class Planner:
         """
         if missing := self._missing(intent.kind, intent.place):
             return impossible(intent, missing)
+        if intent.unit.removed_at and KINDS[intent.kind].delivers:
+            return of_removed_unit(intent.unit, intent.account.login)
         operation = self._operation(intent, stuck, initiator)
         mine = operation is stuck
         if stuck and not mine and is_under_way(stuck) and stuck.kind not in KINDS[intent.kind].supersedes:

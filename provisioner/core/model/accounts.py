@@ -61,6 +61,8 @@ class Unit:
     login: str | None = None
     #: The ID of the person who holds the unit's account (000 m.5/b).
     custodian: str | None = None
+    #: When it was removed; ``None`` while it is in use. Its accounts and their history stay.
+    removed_at: datetime | None = attrs.field(default=None, validator=require_utc)
 
 
 @attrs.frozen(kw_only=True)

@@ -57,6 +57,8 @@ units = Table(
     Column("parent", ForeignKey("units.code", deferrable=True, initially="DEFERRED"), index=True),
     Column("login", String),
     Column("custodian", String, index=True),
+    # The row stays, because accounts refer to it.
+    Column("removed_at", UtcDateTime),
     sqlite_with_rowid=False,
 )
 
