@@ -29,6 +29,7 @@ from provisioner.services.delegation import Delegation
 from provisioner.services.handovers import Handovers
 from provisioner.services.health_check import HealthCheck
 from provisioner.services.held_runs import HeldRuns
+from provisioner.services.imports import Imports
 from provisioner.services.incidents import Incidents
 from provisioner.services.operations import Operations
 from provisioner.services.parts import plugins_only
@@ -145,6 +146,18 @@ class Application:
         """Writes units, opens them and closes them."""
         return Units(
             store=self.store, authority=self.authority, planner=self.planner, runs=self.runs, write=self._save_units
+        )
+
+    @property
+    def imports(self) -> Imports:
+        """Imports lists, and brings the open accounts of changed units and persons up to date."""
+        return Imports(
+            store=self.store,
+            authority=self.authority,
+            planner=self.planner,
+            runs=self.runs,
+            write_units=self._save_units,
+            write_persons=self._save_persons,
         )
 
     @property

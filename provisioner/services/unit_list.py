@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import Initiator, Plan, PlannedOperation
 from provisioner.core.engine.planner import Planner
 from provisioner.core.governance.authority import Authority
@@ -17,6 +18,7 @@ from provisioner.core.governance.roles import Role
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Account, AccountKind, AccountState, OperationKind, Unit
 from provisioner.core.model.text import Text
+from provisioner.services.attribute_updates import is_followed, planned_updates
 from provisioner.services.runs import Run, RunPreview, Runs
 from provisioner.services.units import OPEN_STATES, located
 from provisioner.store import Store
@@ -244,9 +246,13 @@ class UnitList:
         """Yield the plans for the accounts, which have no account in common."""
         not_open = [unit for unit in units if not _is_open(known.accounts.get(unit.code))]
         yield self.planner.open_units(not_open, initiator)
-        if hand_over:
-            held = [(known.accounts[unit.code], unit) for unit in units if _is_held_by_another(unit, known)]
-            yield self.planner.hand_over_to_custodians(held, initiator)
+        held = [(known.accounts[unit.code], unit) for unit in units if _is_held_by_another(unit, known)]
+        handed_over = held if hand_over else []
+        yield self.planner.hand_over_to_custodians(handed_over, initiator)
+        followed = [unit for unit in units if is_followed(known.units.get(unit.code), unit)]
+        others = [account for unit in followed for account in known.open_accounts.get(unit.code, ())]
+        left = _without(others, [account for account, _ in handed_over])
+        yield planned_updates(self.planner, left, initiator, units=followed)
         yield self.planner.close([account for code in closing for account in known.open_accounts[code]], initiator)
 
 
@@ -257,6 +263,12 @@ def _joined(plans: Iterable[Plan]) -> Plan:
         unchanged=tuple(account for plan in found for account in plan.unchanged),
         refused=tuple(account for plan in found for account in plan.refused),
     )
+
+
+def _without(accounts: Iterable[Account], others: Iterable[Account]) -> list[Account]:
+    """Return the open accounts that no other operation of the run brings up to date."""
+    logins = {account.login for account in others}
+    return [account for account in accounts if account.login not in logins and _is_open(account)]
 
 
 def _with_all_above(listed: Mapping[str, Unit], known: Mapping[str, Unit]) -> set[str]:
@@ -281,7 +293,7 @@ def _is_held_by_another(unit: Unit, known: _Known) -> bool:
 
 
 def _changes(units: Iterable[Unit], known: _Known, work: Iterable[PlannedOperation]) -> Iterator[UnitChange]:
-    planned = {item.account.unit: item for item in work if item.account.kind is AccountKind.UNIT}
+    planned = {item.account.unit: item for item in work if _alters_account_of_unit(item)}
     for unit in units:
         item = planned.get(unit.code)
         if item:
@@ -294,6 +306,11 @@ def _changes(units: Iterable[Unit], known: _Known, work: Iterable[PlannedOperati
             yield UnitChange(
                 kind=ChangeKind.HANDOVER, unit=unit, login=account.login, holder=account.holder, is_planned=False
             )
+
+
+def _alters_account_of_unit(item: PlannedOperation) -> bool:
+    """Whether an operation is a difference by itself. An update only follows the fields that differ."""
+    return item.account.kind is AccountKind.UNIT and KINDS[item.operation.kind].alters
 
 
 _KINDS: Mapping[OperationKind, ChangeKind] = {

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from provisioner.core.model import Account, AccountKind, AccountState, OperationKind, OperationState, TargetState
 from provisioner.store import tree
@@ -44,6 +44,14 @@ class StoredAccounts:
     def of_holder(self, person_id: str, /) -> Sequence[Account]:
         """Return the accounts that this person holds and that are not closed."""
         return [account for account in self.find(holder=person_id) if account.state is not AccountState.CLOSED]
+
+    def open_in(self, codes: Iterable[str], /) -> Sequence[Account]:
+        """Return the open accounts of these units, without those of the units below."""
+        return self._open(accounts.c.unit, codes)
+
+    def open_with(self, holders: Iterable[str], /) -> Sequence[Account]:
+        """Return the open accounts that these persons hold."""
+        return self._open(accounts.c.holder, holders)
 
     def under(self, codes: Iterable[str], /) -> Mapping[str, Account]:
         """Return the accounts of these units and of all units below them, by login."""
@@ -135,3 +143,7 @@ class StoredAccounts:
         for row in self._reader.among(select(account_targets), account_targets.c.login, logins):
             states[row.login][row.target] = row.state
         return states
+
+    def _open(self, column: ColumnElement[str], values: Iterable[str]) -> Sequence[Account]:
+        query = select(accounts).where(accounts.c.state == AccountState.OPEN).order_by(accounts.c.login)
+        return [Account(**row._asdict()) for row in self._reader.among(query, column, values)]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from provisioner.cli.commands.persons import masked
+from provisioner.testing.faults import Fault
 from tests.cli.conftest import Office
 
 PEOPLE = "id,name,unit,title,mobile,supervisor\n2001,Veli Kaya,il-mem,Memur,0532 765 43 21,1001\n"
@@ -62,3 +65,41 @@ class TestShow:
 
 def test_masked_hides_all_but_the_last_digits() -> None:
     assert (masked("+905321234567"), masked("12"), masked(None)) == ("***********67", "12", None)
+
+
+CHANGED = "id,name,unit,title,mobile,supervisor\n1001,Ayşe Yıldız,il-mem,Şef,+905321234567,\n"
+
+
+class TestOpenAccounts:
+    """``person import`` of a person who holds an open account."""
+
+    @pytest.fixture(autouse=True)
+    def _opened(self, office: Office) -> None:
+        office.type("unit", "open", "il-mem")
+
+    def test_updates_them_on_the_targets(self, office: Office) -> None:
+        answer = office.type("--json", "person", "import", office.write("persons.csv", CHANGED))
+
+        assert answer.code == 0
+        assert [item["id"] for item in answer.json["items"]] == ["1001"]
+        assert [(one["kind"], one["state"]) for one in answer.json["operations"]] == [("update", "done")]
+
+    def test_as_a_dry_run_shows_old_and_new(self, office: Office) -> None:
+        answer = office.type("person", "import", "--dry-run", office.write("persons.csv", CHANGED))
+
+        assert answer.code == 0
+        assert "posta: name: removes Ayşe Işık; adds Ayşe Yıldız" in answer.out
+        assert "1 would be imported, 0 unchanged" in answer.out
+        with office.open() as store:
+            assert store.persons.get_many(["1001"])["1001"].name == "Ayşe Işık"
+
+    def test_with_a_target_that_is_down_imports_and_waits(self, office: Office) -> None:
+        for hook in ("target_check", "account_update"):
+            office.faults("posta").on(hook, Fault.CANNOT_CONNECT)
+
+        answer = office.type("--json", "person", "import", office.write("persons.csv", CHANGED))
+
+        assert answer.code == 4
+        assert [one["state"] for one in answer.json["operations"]] == ["incomplete"]
+        with office.open() as store:
+            assert store.persons.get_many(["1001"])["1001"].name == "Ayşe Yıldız"

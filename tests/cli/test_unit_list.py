@@ -271,3 +271,17 @@ class TestQuestion:
         assert answer.code == 2
         assert "--yes" in answer.err
         assert "hukuk" not in office.units()
+
+
+class TestImport:
+    """``unit import`` of a unit with an open account."""
+
+    def test_updates_it_on_the_targets(self, office: Office, manifest: Path) -> None:
+        office.type("unit", "apply", manifest, "--yes")
+        changed = office.write("changed.csv", LIST.replace("Hukuk Birimi", "Hukuk Müşavirliği"))
+
+        answer = office.type("--json", "unit", "import", changed)
+
+        assert answer.code == 0
+        assert [item["code"] for item in answer.json["items"]] == ["hukuk"]
+        assert [(one["kind"], one["login"]) for one in answer.json["operations"]] == [("update", "hukuk46")]

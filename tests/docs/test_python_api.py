@@ -41,6 +41,7 @@ def test_the_services_are_those_of_the_page() -> None:
         "handovers",
         "health_check",
         "held_runs",
+        "imports",
         "incidents",
         "operations",
         "persons",

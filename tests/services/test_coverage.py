@@ -26,19 +26,28 @@ SERVICES_OF = {
     "init": {"setup"},
     "new_plugin": {"installed_plugins"},
     "operations": {"operations"},
-    "persons": {"persons"},
+    "persons": {"imports", "persons"},
     "plugins": {"installed_plugins"},
     "policy": {"policy"},
     "reconcile": {"adoption", "reconcile", "repairs"},
     "runs": {"runs"},
     "targets": {"targets"},
     "unit_list": {"unit_list"},
-    "units": {"unit_removal", "units"},
+    "units": {"imports", "unit_removal", "units"},
     "verification": {"verification"},
 }
 
 #: What several services and commands share.
-SHARED = {"application", "bootstrap", "composition", "ids", "parts", "reconcile_report", "rule_sets"}
+SHARED = {
+    "application",
+    "attribute_updates",
+    "bootstrap",
+    "composition",
+    "ids",
+    "parts",
+    "reconcile_report",
+    "rule_sets",
+}
 
 #: How commands reach a service by the application: by the name of the attribute.
 ATTRIBUTES = {"deadlines": "policy"}

@@ -187,6 +187,7 @@ class TestMissing:
         assert (plan.missing, plan.changes) == (0, ())
 
     def test_of_other_officers_are_not_touched_or_counted(self, app: Application) -> None:
+        apply(app, *UNITS, NEW, Unit(code="hukuk", name="Hukuk", kind="branch", parent="il-mem", custodian="1001"))
         app.delegation.grant(OTHER, Role.OFFICER, unit="ar-ge", actor=ADMINISTRATOR)
 
         plan = app.unit_list.plan(listed(UNITS[1]), close_missing=True, initiator=Initiator(actor=OTHER))
@@ -214,6 +215,12 @@ OTHER_PERSON = Person(id="2", name="Gül Öz", mobile="+905321234568")
 
 def school_harness(folder: Path, targets: dict[str, object], phones: object) -> Harness:
     return Harness(folder / "store.sqlite", targets=targets, channels={"sms": phones})
+
+
+def units_on(target: object) -> dict[str, str]:
+    """Return the name of the unit that the target has of each account, by login."""
+    assert isinstance(target, MemoryTarget)
+    return {account.login: account.attributes["unit"] for page in target.account_list() for account in page.accounts}
 
 
 class TestManySchools:
@@ -273,6 +280,27 @@ class TestManySchools:
 
             assert kinds(plan) == [("update", "okul-0"), ("open", "okul-3")]
             assert states(again.app)["okul-3"] is AccountState.OPEN
+            assert units_on(targets["posta"])["okul-0"] == "Yeni Ad"
+
+    def test_a_renamed_unit_is_renamed_on_the_targets(self, harness: Harness, targets: dict[str, object]) -> None:
+        apply(harness.app, *SCHOOLS[:3])
+
+        plan = apply(harness.app, attrs.evolve(SCHOOLS[0], name="Yeni Ad"), *SCHOOLS[1:3])
+
+        assert kinds(plan) == [("update", "okul-0")]
+        assert [work.operation.kind for work in plan.plan.work] == [OperationKind.UPDATE]
+        assert units_on(targets["posta"]) == {"okul-0": "Yeni Ad", "okul-1": "Okul 1", "okul-2": "Okul 2"}
+
+    def test_a_handed_over_account_needs_no_other_operation(self, harness: Harness, targets: dict[str, object]) -> None:
+        """Two operations of one run on one account would stand in each other's way."""
+        apply(harness.app, *SCHOOLS[:3])
+
+        plan = apply(
+            harness.app, attrs.evolve(SCHOOLS[0], name="Yeni Ad", custodian="2"), *SCHOOLS[1:3], hand_over=True
+        )
+
+        assert [work.operation.kind for work in plan.plan.work] == [OperationKind.HANDOVER]
+        assert units_on(targets["posta"])["okul-0"] == "Yeni Ad"
 
     def test_two_at_once_send_one_password(
         self, tmp_path: Path, harness: Harness, targets: dict[str, object], phones: MemoryChannel

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from provisioner.cli.commands.runs import follow, run_document, started, tell_obstacles, tell_planned
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
-from provisioner.cli.render.documents import person_document
+from provisioner.cli.render.documents import Document, person_document
+from provisioner.cli.render.preview import preview_document
 from provisioner.cli.session import Session
 from provisioner.manifest import read_persons
+from provisioner.services.application import Application
+from provisioner.services.imports import Import
 from provisioner.services.parts import authority_of
 from provisioner.services.persons import changed_persons, require_importer
 
@@ -27,7 +32,8 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """Import staff from a CSV, TOML or Excel file.
 
     FILE has the columns id,name,unit,title,mobile,supervisor. Existing records are updated. If a personnel system is
-    connected, its data takes precedence.
+    connected, its data takes precedence. If a name, title or mobile number changes, the person's open accounts are
+    updated on the targets.
     """
     with session.store() as store:
         authority = authority_of(session.configuration, store)
@@ -35,12 +41,12 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         manifest = read_persons(file, store)
         session.output.warn(manifest.warnings)
         changed = changed_persons(store, authority, manifest.items, actor=session.actor)
-    if changed and not dry_run:
-        with session.application() as app:
-            changed = app.persons.save(changed, actor=session.actor)
-    session.output.document({"items": [person_document(person, masked(person.mobile)) for person in changed]})
-    tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
-    return ExitCode.DONE
+    if not changed:
+        return told_unchanged(session, len(manifest.items), dry_run=dry_run)
+    with started(session, dry_run=dry_run) as app:
+        found = app.imports.of_persons(changed, session.initiator(""))
+        items = [person_document(person, masked(person.mobile)) for person in found.persons]
+        return imported(session, app, found, items, unchanged=len(manifest.items) - len(items), dry_run=dry_run)
 
 
 @click.command("show")
@@ -66,7 +72,59 @@ def masked(mobile: str | None) -> str | None:
     return mobile and "*" * (len(mobile) - SHOWN_DIGITS) + mobile[-SHOWN_DIGITS:]
 
 
-def tell_imported(session: Session, *, changed: int, unchanged: int, dry_run: bool) -> None:
+def told_unchanged(session: Session, unchanged: int, *, dry_run: bool) -> ExitCode:
+    """Say that nothing of a list is new or changed."""
+    session.output.document({"items": []})
+    _tell_imported(session, changed=0, unchanged=unchanged, dry_run=dry_run)
+    return ExitCode.DONE
+
+
+def imported(
+    session: Session, app: Application, found: Import, items: Sequence[Document], *, unchanged: int, dry_run: bool
+) -> ExitCode:
+    """Import a list, or only show what would be changed, and say what becomes of the accounts.
+
+    Args:
+
+        session: Where to answer.
+
+        app: Imports the list.
+
+        found: What the import changes.
+
+        items: The new or changed units or persons, as JSON shows them.
+
+        unchanged: How many others are in the list.
+
+        dry_run: Only show it.
+    """
+    if dry_run:
+        return _previewed(session, app, found, items, unchanged=unchanged)
+    run = app.imports.start(found, session.initiator(""))
+    if found.plan.work or found.plan.refused:
+        # An error that prevents the run is an answer by itself.
+        code = follow(session, app, run, more=lambda: {"items": items} if run.ended or not run.total else {})
+    else:
+        run.wait()
+        session.output.document({"items": items})
+        code = ExitCode.DONE
+    _tell_imported(session, changed=len(items), unchanged=unchanged, dry_run=False)
+    return code
+
+
+def _previewed(
+    session: Session, app: Application, found: Import, items: Sequence[Document], *, unchanged: int
+) -> ExitCode:
+    preview = app.imports.preview(found, viewer=session.actor)
+    more = {**run_document(session, preview), "changes": preview_document(preview.changes)}
+    session.output.document({"items": items, **more} if found.plan.work or found.plan.refused else {"items": items})
+    tell_planned(session, [work.operation for work in preview.plan.work], preview.changes)
+    tell_obstacles(session, preview)
+    _tell_imported(session, changed=len(items), unchanged=unchanged, dry_run=True)
+    return ExitCode.DONE if preview.is_complete else ExitCode.UNFINISHED
+
+
+def _tell_imported(session: Session, *, changed: int, unchanged: int, dry_run: bool) -> None:
     """Say how much of a file was imported, or would be."""
     counts = {"changed": changed, "unchanged": unchanged}
     if dry_run:

@@ -149,7 +149,7 @@ def show_preview(session: Session, preview: RunPreview, *, beside: Mapping[str, 
     operations = [work.operation for work in plan.work]
     changes = preview_document(preview.changes)
     session.output.document({**run_document(session, preview), "changes": changes, **(beside or {})})
-    _tell_planned(session, operations, preview.changes)
+    tell_planned(session, operations, preview.changes)
     _tell_unchanged(session, plan.unchanged)
     tell_obstacles(session, preview)
     counts = {"planned": len(operations), "unchanged": len(plan.unchanged)}
@@ -181,7 +181,8 @@ def tell_excess(session: Session, preview: RunPreview) -> None:
         session.output.say("it would be held: {affected} of {out_of} accounts would be closed", **share)
 
 
-def _tell_planned(session: Session, operations: Iterable[Operation], changes: Iterable[Preview]) -> None:
+def tell_planned(session: Session, operations: Iterable[Operation], changes: Iterable[Preview]) -> None:
+    """Say which operations would be carried out, and what they would do to attributes."""
     by_login: dict[str, list[Preview]] = {}
     for change in changes:
         by_login.setdefault(change.login, []).append(change)

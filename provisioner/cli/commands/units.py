@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from provisioner.cli.commands.accounts import state_of
-from provisioner.cli.commands.persons import tell_imported
+from provisioner.cli.commands.persons import imported, told_unchanged
 from provisioner.cli.commands.runs import answer, run, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing, dry_run_option, json_option, recording
@@ -30,8 +30,8 @@ from provisioner.services.units import changed_units, unit_details
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """Import units from a CSV, TOML or Excel file.
 
-    FILE has the columns code,name,kind,parent,login,custodian. Existing units are updated. Accounts do not change; to
-    open accounts, use 'unit open'.
+    FILE has the columns code,name,kind,parent,login,custodian. Existing units are updated. If a name, kind or parent
+    changes, the unit's open accounts are updated on the targets. To open accounts, use 'unit open' or 'unit apply'.
 
     Example:
 
@@ -42,12 +42,12 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         session.output.warn(manifest.warnings)
         authority = authority_of(session.configuration, store)
         changed = changed_units(store, authority, manifest.items, actor=session.actor)
-    if changed and not dry_run:
-        with session.application() as app:
-            changed = app.units.save(changed, actor=session.actor)
-    session.output.document({"items": [unit_document(unit) for unit in changed]})
-    tell_imported(session, changed=len(changed), unchanged=len(manifest.items) - len(changed), dry_run=dry_run)
-    return ExitCode.DONE
+    if not changed:
+        return told_unchanged(session, len(manifest.items), dry_run=dry_run)
+    with started(session, dry_run=dry_run) as app:
+        found = app.imports.of_units(changed, session.initiator(""))
+        items = [unit_document(unit) for unit in found.units]
+        return imported(session, app, found, items, unchanged=len(manifest.items) - len(items), dry_run=dry_run)
 
 
 @click.command("open")

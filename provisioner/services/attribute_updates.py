@@ -1,0 +1,56 @@
+"""Attributes follow: what a list changes is written to the open accounts of its units and persons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from provisioner.core.api.errors import NotAuthorizedError
+from provisioner.core.engine.plan import Initiator, Plan, Refused
+from provisioner.core.engine.planner import Planner
+from provisioner.core.model import Account, Person, Unit
+
+#: The fields of units and persons that no target has.
+_ONLY_HERE = frozenset({"login", "custodian", "supervisor", "removed_at"})
+
+
+def is_followed(before: Unit | Person | None, after: Unit | Person) -> bool:
+    """Whether targets may have something of a known unit or person that changes."""
+    return before is not None and any(
+        getattr(before, field.name) != getattr(after, field.name)
+        for field in attrs.fields(type(after))
+        if field.name not in _ONLY_HERE
+    )
+
+
+def planned_updates(
+    planner: Planner, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = ()
+) -> Plan:
+    """Return the plan that brings open accounts up to date, without those that need nothing.
+
+    A list may change the unit of a protected account. That account is refused, and the list isn't.
+
+    Args:
+
+        planner: Makes the plan.
+
+        accounts: The accounts.
+
+        initiator: Who changes the list, and why.
+
+        units: Units as they will be in the store.
+
+    Raises:
+
+        TargetError: The personnel system as a whole can't be used.
+    """
+    try:
+        plan = planner.update(accounts, initiator, units=units)
+    except NotAuthorizedError as error:
+        denied = {one.login: one.denial for one in error.denials}
+        allowed = [account for account in accounts if account.login not in denied]
+        plan = planned_updates(planner, allowed, initiator, units=units)
+        refused = [Refused(login=login, reason=one.reason, cure=one.cure) for login, one in denied.items()]
+        return attrs.evolve(plan, refused=(*plan.refused, *refused))
+    return attrs.evolve(plan, unchanged=())

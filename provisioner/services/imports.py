@@ -1,0 +1,142 @@
+"""Lists of units and staff that are imported, and what they change in the attributes of open accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+
+from provisioner.core.api.errors import TargetError
+from provisioner.core.engine.plan import Initiator, Plan, Refused
+from provisioner.core.engine.planner import Planner
+from provisioner.core.governance.authority import Authority
+from provisioner.core.model import Account, Person, Unit
+from provisioner.core.model.text import Text
+from provisioner.services.attribute_updates import is_followed, planned_updates
+from provisioner.services.persons import changed_persons
+from provisioner.services.runs import Run, RunPreview, Runs
+from provisioner.services.units import changed_units
+from provisioner.store import Store
+
+
+@attrs.frozen(kw_only=True)
+class Import:
+    """What the import of a list changes."""
+
+    #: The units or persons that are new or changed.
+    units: tuple[Unit, ...] = ()
+    persons: tuple[Person, ...] = ()
+    #: The operations that bring the open accounts of changed ones up to date.
+    plan: Plan = attrs.Factory(Plan)
+
+
+@attrs.frozen(kw_only=True)
+class Imports:
+    """Imports lists, and brings the open accounts of changed units and persons up to date.
+
+    Args:
+
+        store: The stored data.
+
+        authority: Decides who may do it.
+
+        planner: Makes the plans.
+
+        runs: Carries them out.
+
+        write_units: Writes units that are new or changed for an ``actor``, and tells the observers.
+
+        write_persons: The same for persons.
+    """
+
+    store: Store
+    authority: Authority
+    planner: Planner
+    runs: Runs
+    write_units: Callable[..., None]
+    write_persons: Callable[..., None]
+
+    def of_units(self, units: Iterable[Unit], initiator: Initiator) -> Import:
+        """Return what the import of units changes.
+
+        Args:
+
+            units: The units.
+
+            initiator: Who imports them, and why.
+
+        Raises:
+
+            DeniedError: The initiator may not; the cure says who may.
+        """
+        changed = changed_units(self.store, self.authority, units, actor=initiator.actor)
+        known = self.store.units.get_many([unit.code for unit in changed])
+        followed = [unit for unit in changed if is_followed(known.get(unit.code), unit)]
+        accounts = self.store.accounts.open_in([unit.code for unit in followed])
+        return Import(units=tuple(changed), plan=self._updates(self.planner, accounts, initiator, followed))
+
+    def of_persons(self, persons: Iterable[Person], initiator: Initiator) -> Import:
+        """Return what the import of staff changes.
+
+        If a personnel system is connected, accounts get its data and not that of the list.
+
+        Args:
+
+            persons: The persons.
+
+            initiator: Who imports them, and why.
+
+        Raises:
+
+            DeniedError: The initiator may not; the cure says who may.
+        """
+        changed = changed_persons(self.store, self.authority, persons, actor=initiator.actor)
+        known = self.store.persons.get_many([person.id for person in changed])
+        followed = {person.id: person for person in changed if is_followed(known.get(person.id), person)}
+        accounts = self.store.accounts.open_with(followed)
+        return Import(persons=tuple(changed), plan=self._updates(self._planner_with(followed), accounts, initiator))
+
+    def preview(self, found: Import, *, viewer: str) -> RunPreview:
+        """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`."""
+        return self.runs.preview(found.plan, viewer=viewer)
+
+    def start(self, found: Import, initiator: Initiator) -> Run:
+        """Import the list, and bring the accounts up to date while the run is iterated.
+
+        The list is written when the run is in the journal: after a crash before that, it is still to be imported. On
+        targets that can't be used, the operations wait.
+
+        Raises:
+
+            StoppedError: The program was asked to stop. Nothing was changed.
+
+            StoreError: The store failed.
+        """
+
+        def write() -> None:
+            self.write_units(found.units, actor=initiator.actor)
+            self.write_persons(found.persons, actor=initiator.actor)
+
+        return self.runs.start(found.plan, complete=write)
+
+    def _planner_with(self, persons: Mapping[str, Person]) -> Planner:
+        """Return a planner that knows persons as they will be in the store."""
+        people = self.planner.people
+
+        def stored(ids: Iterable[str]) -> Mapping[str, Person]:
+            wanted = set(ids)
+            return {**people.stored(wanted), **{id_: persons[id_] for id_ in wanted & persons.keys()}}
+
+        return attrs.evolve(self.planner, people=attrs.evolve(people, stored=stored))
+
+    def _updates(
+        self, planner: Planner, accounts: Sequence[Account], initiator: Initiator, units: Sequence[Unit] = ()
+    ) -> Plan:
+        """Return the plan for the accounts. A personnel system that can't be used doesn't prevent the import."""
+        try:
+            return planned_updates(planner, accounts, initiator, units=units)
+        except TargetError as error:
+            cure = Text("run 'provisioner reconcile' later to find the accounts that differ")
+            return Plan(
+                refused=tuple(Refused(login=account.login, reason=error.text, cure=cure) for account in accounts)
+            )
