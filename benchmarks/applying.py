@@ -1,8 +1,8 @@
 """What it costs to apply a list in which nothing has changed: little more than to read it and what is known.
 
 For each number of units, all with an open account: reading the file alone, one read of all units and accounts of the
-store, and ``unit apply --dry-run --close-missing --handover`` in the same process, each the best of three rounds. Each
-number runs in a process of its own.
+store, and what ``unit apply --dry-run --close-missing --handover`` does, in the same process. The three take turns,
+and the shortest processor time of each counts. Each number of units runs in a process of its own.
 
 Usage: ``python benchmarks/applying.py [--units N ...]``.
 """
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from provisioner.core.engine.plan import Initiator
@@ -55,9 +55,13 @@ def run(count: int) -> None:
 
 
 def tell(count: int, harness: Harness, file: Path) -> None:
-    reading = best(lambda: read(harness, file))
-    known = best(lambda: [*harness.store.units.all(), *harness.store.accounts.find()])
-    applying = best(lambda: applied(harness, file))
+    works: Sequence[Callable[[], object]] = (
+        lambda: read(harness, file),
+        lambda: [*harness.store.units.all(), *harness.store.accounts.find()],
+        lambda: applied(harness, file),
+    )
+    rounds = [[timed(work) for work in works] for _ in range(ROUNDS)]
+    reading, known, applying = (min(seconds) for seconds in zip(*rounds, strict=True))
     print(
         f"{count:7} units: file {reading:6.2f} s, store {known:6.2f} s, apply {applying:6.2f} s, "
         f"ratio {applying / (reading + known):4.2f}, "
@@ -78,14 +82,11 @@ def applied(harness: Harness, file: Path) -> None:
         sys.exit("something has changed")
 
 
-def best(work: Callable[[], object]) -> float:
-    return min(timed(work) for _ in range(ROUNDS))
-
-
 def timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    """Return the processor time of some work: nothing here waits, and the load of a machine varies."""
+    begun = time.process_time()
     work()
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 def unit(number: int) -> Unit:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -14,7 +16,8 @@ PERSON = Person(id="1", name="Ayşe Işık", unit="okul", title="Müdür", mobil
 
 @pytest.mark.parametrize("field", ["name", "kind", "parent"])
 def test_a_change_of_a_unit_that_a_target_may_have_is_followed(field: str) -> None:
-    assert is_followed(UNIT, attrs.evolve(UNIT, **{field: "other"}))
+    change: dict[str, Any] = {field: "other"}
+    assert is_followed(UNIT, attrs.evolve(UNIT, **change))
 
 
 @pytest.mark.parametrize("field", ["name", "unit", "title", "mobile"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from sqlalchemy import event
 
 from provisioner.core.api.errors import DeniedError, InputError, NotAuthorizedError, NotReadyError, UnavailableError
 from provisioner.core.api.events import Event, OperationPlanned
@@ -281,6 +282,19 @@ class TestManySchools:
             assert kinds(plan) == [("update", "okul-0"), ("open", "okul-3")]
             assert states(again.app)["okul-3"] is AccountState.OPEN
             assert units_on(targets["posta"])["okul-0"] == "Yeni Ad"
+
+    def test_a_longer_list_needs_no_more_queries(self, harness: Harness) -> None:
+        """A query for each unit takes hours for the list of a country."""
+        asked: list[object] = []
+        event.listen(harness.store._database.reader, "before_cursor_execute", lambda *_: asked.append(1))
+        counts = []
+        for size in (20, 100):
+            apply(harness.app, *SCHOOLS[:size])
+            asked.clear()
+            harness.app.unit_list.plan(listed(*SCHOOLS[:size]), hand_over=True, initiator=INITIATOR)
+            counts.append(len(asked))
+
+        assert counts[0] == counts[1]
 
     def test_a_renamed_unit_is_renamed_on_the_targets(self, harness: Harness, targets: dict[str, object]) -> None:
         apply(harness.app, *SCHOOLS[:3])

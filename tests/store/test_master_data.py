@@ -52,7 +52,8 @@ def test_each_change_of_a_person_says_what_was_and_what_is(store: Store, field: 
 @pytest.mark.parametrize("field", ["name", "kind", "parent", "login", "custodian"])
 def test_each_change_of_a_unit_says_what_was_and_what_is(store: Store, field: str) -> None:
     store.units.save([SCHOOL, attrs.evolve(SCHOOL, code="new")], actor="admin")
-    store.units.save([attrs.evolve(SCHOOL, **{field: "new"})], actor="officer")
+    change: dict[str, Any] = {field: "new"}
+    store.units.save([attrs.evolve(SCHOOL, **change)], actor="officer")
 
     assert [one["unit"] for one in audit_log(store, "unit_added")][-2:] == ["746123", "new"]
     [event] = audit_log(store, "unit_changed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from provisioner.core.api.errors import StoreError
@@ -9,7 +11,7 @@ from provisioner.core.model import Unit
 from provisioner.store import Store
 
 
-def unit(code: str, parent: str | None = None, **more: str) -> Unit:
+def unit(code: str, parent: str | None = None, **more: Any) -> Unit:
     return Unit(code=code, name=f"unit {code}", kind="office", parent=parent, **more)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from provisioner.core.model import Unit
 from provisioner.store import Store
 
 
-def unit(code: str, parent: str | None = None, **more: str) -> Unit:
+def unit(code: str, parent: str | None = None, **more: Any) -> Unit:
     return Unit(code=code, name=f"unit {code}", kind="office", parent=parent, **more)
 
 

@@ -11,6 +11,7 @@ import click
 from provisioner.cli.commands.runs import follow, run_document, started, tell_excess, tell_obstacles
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import changing
+from provisioner.cli.questions import agreed, require_answer, yes_option
 from provisioner.cli.render.preview import preview_document
 from provisioner.cli.render.unit_list import tell_unit_list, unit_list_document
 from provisioner.cli.session import Session
@@ -21,8 +22,6 @@ from provisioner.services.unit_list import UnitListPlan
 
 #: What stands for stdin.
 STDIN = Path("-")
-
-_YES = frozenset({"y", "yes", "e", "evet"})
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +52,7 @@ class _Order:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--close-missing", is_flag=True, help="Close the accounts of units that are not in the list.")
 @click.option("--handover", "hand_over", is_flag=True, help="Hand accounts over to the custodians in the list.")
-@click.option("--yes", is_flag=True, help="Apply the list without asking.")
+@yes_option
 @changing
 @click.pass_obj
 def apply(
@@ -80,28 +79,18 @@ def apply(
         provisioner unit apply units.csv --dry-run
         provisioner unit apply units.csv --close-missing --handover
     """
-    if not (yes or dry_run or _can_ask(session, file)):
-        raise click.UsageError(session.output.text("There is no terminal to ask on: use --yes, or --dry-run."))
+    require_answer(session, yes=yes or dry_run)
     data = sys.stdin.buffer.read() if file == STDIN else None
     order = _Order(file=file, data=data, close_missing=close_missing, hand_over=hand_over, reason=reason)
     if dry_run or not yes:
         seen, code = _shown(session, order)
         if dry_run or seen.does_nothing:
             return code
-        if not _is_agreed(session):
+        if not agreed(session, session.output.text("Apply these changes?"), yes=yes):
             session.output.say("nothing was changed")
-            return ExitCode.UNFINISHED
+            return ExitCode.DONE
         return _applied(session, order, seen)
     return _applied(session, order)
-
-
-def _can_ask(session: Session, file: Path) -> bool:
-    return not session.json and file != STDIN and sys.stdin.isatty()
-
-
-def _is_agreed(session: Session) -> bool:
-    session.output.note("Apply these changes? [yes/no]")
-    return sys.stdin.readline().strip().casefold() in _YES
 
 
 def _shown(session: Session, order: _Order) -> tuple[UnitListPlan, ExitCode]:
