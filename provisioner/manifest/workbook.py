@@ -101,12 +101,16 @@ def _only_sheet(workbook: Workbook, findings: Findings) -> str:
 
 def _has_data(sheet: Any) -> bool:
     sheet.reset_dimensions()  # what a file says of its own size need not be true
-    return any(cell is not None for row in sheet.iter_rows(max_col=WIDEST, values_only=True) for cell in row)
+    return any(row.count(None) < len(row) for row in sheet.iter_rows(max_col=WIDEST, values_only=True))
 
 
 def _records(workbook: Workbook, formulas: Workbook | None, name: str) -> Iterator[Record]:
     rows = workbook[name].iter_rows(max_col=WIDEST)
+    former: tuple[object, object] = (), ()
     for line, (row, written) in enumerate(zip_longest(rows, _rows_of(formulas, name), fillvalue=()), start=1):
+        if row is former[0] and written is former[1]:  # the one object for all rows that the file doesn't have
+            continue
+        former = row, written
         filled = {place: cell for place, cell in enumerate(row) if cell.value is not None}
         wrong = {place: message for place, cell in filled.items() if (message := _objection(cell))}
         wrong |= {
