@@ -81,6 +81,14 @@ class _Registrar:
             )
 
 
+class HookManager(pluggy.PluginManager):
+    """Looks for hooks only among the names that a plug-in chose, not among those of Python, such as ``__init__``."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        """Return the options of a hook, or ``None`` if the attribute *name* is none."""
+        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+
+
 @attrs.define(eq=False, kw_only=True)
 class Plugins:
     """The plug-ins of one run: their targets, their channels and the hooks that all of them are called for.
@@ -111,7 +119,7 @@ class Plugins:
     _exit: ExitStack = attrs.field(factory=ExitStack, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager = HookManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         guard_logs()
         tracing.trace(self._manager)
@@ -333,7 +341,7 @@ class Plugins:
         """
         marked = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
         known = {caller.name for caller in vars(self._manager.hook).values() if caller.has_spec()}
-        for hook in sorted(known - marked):
+        for hook in sorted((known - marked).intersection(dir(plugin))):
             if inspect.getattr_static(plugin, hook, None) is not None:
                 self._manager.unregister(plugin)
                 raise PluginError(
