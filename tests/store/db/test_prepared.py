@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite as SQLiteDialect
 
 from provisioner.core.governance.incidents import IncidentState
 from provisioner.store.db.database import Database
@@ -76,4 +77,4 @@ def test_a_statement_is_compiled_once_for_a_dialect(database: Database) -> None:
     statement = add(units)
 
     assert prepared(statement, database.writer.dialect) is prepared(statement, database.writer.dialect)
-    assert prepared(statement, database.writer.dialect) is not prepared(statement, database.reader.dialect)
+    assert prepared(statement, database.writer.dialect) is not prepared(statement, SQLiteDialect())
