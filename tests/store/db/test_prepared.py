@@ -28,7 +28,15 @@ def _database(tmp_path: Path) -> Iterator[Database]:
 
 def unit(number: int) -> Row:
     code = f"{number:05}"
-    return {"code": code, "name": f"Birim {code}", "kind": "office", "parent": None, "login": None, "custodian": None}
+    return {
+        "code": code,
+        "name": f"Birim {code}",
+        "kind": "office",
+        "parent": None,
+        "login": None,
+        "custodian": None,
+        "removed_at": None,
+    }
 
 
 @pytest.mark.parametrize("count", [0, 1, ROWS, 2 * ROWS + 3])
