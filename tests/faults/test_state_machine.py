@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import attrs
 import ldap3
@@ -24,17 +24,16 @@ from provisioner.core.model import Account, AccountState, OperationState, Person
 from provisioner.core.model.scope import Scope
 from provisioner.core.model.secret import Secret
 from provisioner.core.policy.policy import Policy, RuleSet
+from provisioner.core.reconcile.differences import Difference, DifferenceKind
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
-from provisioner.testing.harness import Harness
+from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap.plugin import Ldap
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from tests.acceptance.province import Entrance
-
-pytestmark = pytest.mark.slow
 
 PERSONS = [Person(id=f"p{n}", name=f"Kişi {n}", mobile=f"+90532000000{n}") for n in range(3)]
 UNITS = [
@@ -54,6 +53,7 @@ CHANGE = "change"
 PATIENCE = 10_000
 
 units = st.sampled_from(UNITS)
+sides = st.sampled_from([0, 1])
 persons = st.sampled_from(PERSONS)
 #: Where something goes wrong: in the change itself, in its proof, in taking it back, or in the message.
 places = st.sampled_from(
@@ -116,8 +116,14 @@ class Accounts(RuleBasedStateMachine):
             channels=self.channels,
             clock=self.clock,
             policy=policy,
+            **self.options,
         )
         return self.exit.enter_context(harness)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Further options of the harness."""
+        return {}
 
     def teardown(self) -> None:
         self.exit.close()
@@ -364,6 +370,130 @@ class AccountsInDirectory(Accounts):
         assert not self.entrance.logs_in(account.login, secret.reveal())
 
 
+class DriftingAccounts(Accounts):
+    """A hidden hand changes the targets, lists change, and scopes change from one process to the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scopes: dict[str, dict[str, list[str]]] = {}
+        self.is_mended = True
+
+    @initialize()
+    def begin(self) -> None:
+        super().begin()
+        self.harness.open([unit.code for unit in UNITS])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"scopes": self.scopes}
+
+    def hide(self, unit: Unit, side: int, change: Callable[[Any], Any]) -> None:
+        """Change an account in a target behind the product's back, if it is there."""
+        entries, login = self.directories[side]._entries, unit.login  # type: ignore[attr-defined]
+        if login in entries:
+            self.is_mended = False
+            entries[login] = change(entries[login])
+
+    @rule(unit=units, side=sides)
+    def drop(self, unit: Unit, side: int) -> None:
+        self.is_mended = False
+        self.directories[side]._entries.pop(unit.login, None)  # type: ignore[attr-defined]
+
+    @rule(unit=units, side=sides, enabled=st.booleans())
+    def switch(self, unit: Unit, side: int, *, enabled: bool) -> None:
+        self.hide(unit, side, lambda entry: attrs.evolve(entry, enabled=enabled))
+
+    @rule(unit=units, side=sides, key=st.sampled_from(["holder", "unit", "name"]), value=st.sampled_from("ab"))
+    def write(self, unit: Unit, side: int, key: str, value: str) -> None:
+        self.hide(unit, side, lambda entry: attrs.evolve(entry, attributes={**entry.attributes, key: value}))
+
+    @rule(unit=units, side=sides)
+    def add_a_stranger(self, unit: Unit, side: int) -> None:
+        entries = self.directories[side]._entries  # type: ignore[attr-defined]
+        if unit.login in entries:
+            entries["yabanci"] = entries[unit.login]
+
+    @rule(unit=units, name=st.sampled_from(["Yeni Ad", "Eski Ad"]))
+    def rename(self, unit: Unit, name: str) -> None:
+        self.change_list(unit, name=name)
+
+    @rule(unit=units, person=persons)
+    def name_a_custodian(self, unit: Unit, person: Person) -> None:
+        self.change_list(unit, custodian=person.id)
+
+    def change_list(self, unit: Unit, **changes: Any) -> None:
+        [known] = self.harness.store.units.get_many([unit.code]).values()
+        self.is_mended = False
+        self.harness.know(units=[attrs.evolve(known, **changes)])
+
+    @rule(
+        name=st.sampled_from(["first", "second"]),
+        scope=st.sampled_from([{}, {"kinds": ["school"]}, {"under": ["u0"]}]),
+    )
+    def change_scope(self, name: str, scope: dict[str, list[str]]) -> None:
+        self.is_mended = False
+        self.scopes = {**self.scopes, name: scope}
+        self.harness = self.start()
+
+    @rule(handover=st.booleans())
+    def mend(self, *, handover: bool) -> None:
+        """Repair and renew; then everything is as it should be, and stays so."""
+        self.drive_on()
+        self.repair(handover=handover)
+        self.harness.rotate([found.login for found in self.differences() if found.kind is DifferenceKind.NOT_JOINED])
+        left = {DifferenceKind.EXTRA} if handover else {DifferenceKind.EXTRA, DifferenceKind.CUSTODIAN}
+        assert {found.kind for found in self.differences()} <= left
+        self.is_mended = True
+        for unit in UNITS:
+            self.check_settled(unit)
+
+    def repair(self, *, handover: bool) -> None:
+        repairs = self.harness.app.repairs
+        plan = repairs.plan(self.differences(), actor=INITIATOR.actor, handover=handover)
+        states = {operation.state for operation in repairs.start(plan, INITIATOR)}
+        assert states <= {OperationState.DONE}
+
+    def differences(self) -> list[Difference]:
+        self.clock.advance(timedelta(minutes=1))
+        return [one for one in self.harness.app.reconcile.compare(actor="tester") if isinstance(one, Difference)]
+
+    @rule()
+    def settle(self) -> None:
+        self.mend(handover=False)
+        super().settle()
+
+    @rule(unit=units, person=st.none() | persons, troubles=troubles)
+    def renew_what_is_locked(self, unit: Unit, person: Person | None, troubles: Troubles) -> None:
+        self.mend(handover=False)
+        super().renew_what_is_locked(unit, person, troubles)
+
+    def check_settled(self, unit: Unit) -> None:
+        account = self.account(unit)
+        login = unit.login or ""
+        assert not self.harness.store.operations.unended([login])
+        is_open = account is not None and account.state is AccountState.OPEN
+        valid = self.valid(login)
+        for name, passwords in zip(self.targets, valid, strict=True):
+            assert len(passwords) == int(is_open and self.belongs(unit, name))
+        if account and is_open:
+            assert len(set.union(*valid)) <= 1
+            assert set.union(*valid) <= set(self.passwords(login, account.holder))
+
+    def belongs(self, unit: Unit, target: str) -> bool:
+        scope = self.scopes.get(target, {})
+        return unit.kind in scope.get("kinds", [unit.kind]) and unit.code in scope.get("under", [unit.code])
+
+    @invariant()
+    def what_is_closed_lets_nobody_in(self) -> None:
+        if self.is_mended:
+            super().what_is_closed_lets_nobody_in()
+
+    @invariant()
+    def of_what_is_deleted_nothing_is_left(self) -> None:
+        if self.is_mended:
+            super().of_what_is_deleted_nothing_is_left()
+
+
 @attrs.define(eq=False, kw_only=True)
 class LdapDirectory(Ldap):
     """The plug-in, and a door beside it."""
@@ -409,13 +539,11 @@ def _directory() -> Iterator[None]:
         yield
 
 
-@pytest.mark.server("slapd")
-@pytest.mark.usefixtures("directory")
-def test_accounts_in_a_directory() -> None:
+def run(machine: type[Accounts], examples: int) -> None:
     run_state_machine_as_test(
-        AccountsInDirectory,
+        machine,
         settings=settings(
-            max_examples=12,
+            max_examples=examples,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -423,10 +551,18 @@ def test_accounts_in_a_directory() -> None:
     )
 
 
-TestAccounts = Accounts.TestCase
-TestAccounts.settings = settings(
-    max_examples=32,
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+@pytest.mark.slow
+@pytest.mark.server("slapd")
+@pytest.mark.usefixtures("directory")
+def test_accounts_in_a_directory() -> None:
+    run(AccountsInDirectory, 12)
+
+
+@pytest.mark.slow
+def test_accounts() -> None:
+    run(Accounts, 32)
+
+
+@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
+def test_accounts_that_a_hidden_hand_changes(examples: int) -> None:
+    run(DriftingAccounts, examples)
