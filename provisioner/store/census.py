@@ -1,4 +1,4 @@
-"""What the mass-change limit counts."""
+"""What the mass-change limit and the health check count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, literal, select
 
 from provisioner.core.engine.limits import IN_TOTAL
 from provisioner.core.engine.ports import Closings
@@ -61,6 +61,15 @@ class StoredCensus:
         else:
             found = select(account_targets.c.login).where(account_targets.c.target == target, _OPEN_THERE)
         [row] = self._reader.all(select(func.count().label("total")).select_from(found.limit(at_most).subquery()))
+        return int(row.total)
+
+    def count_not_on(self, target: str, /) -> int:
+        """Return how many open accounts are not open on a target."""
+        there = exists().where(
+            account_targets.c.login == accounts.c.login, account_targets.c.target == target, _OPEN_THERE
+        )
+        query = select(func.count().label("total")).select_from(accounts)
+        [row] = self._reader.all(query.where(accounts.c.state == AccountState.OPEN, ~there))
         return int(row.total)
 
 

@@ -47,3 +47,11 @@ def test_the_census_counts_open_accounts_no_further_than_asked(store: Store, sto
 
     assert [store.census.count_open("", most) for most in (2, 9)] == [2, 3]
     assert [store.census.count_open("mail", 9), store.census.count_open("pys", 9)] == [3, 0]
+
+
+def test_the_census_counts_the_open_accounts_that_a_target_lacks(store: Store, story: type[Story]) -> None:
+    for number in range(3):
+        close(store, story, f"a{number}", NOON, ends=False)
+    close(store, story, "closed", NOON)
+
+    assert [store.census.count_not_on("mail"), store.census.count_not_on("pys")] == [0, 3]

@@ -12,6 +12,8 @@
     The rule sets, and what they watch.
 :mod:`~provisioner.services.health_check.systems`
     The targets and channels.
+:mod:`~provisioner.services.health_check.scopes`
+    The accounts that are not on the targets on which they belong.
 :mod:`~provisioner.services.health_check.comparisons`
     The last comparison of each target.
 """

@@ -17,6 +17,7 @@ from provisioner.services.health_check.comparisons import check_comparisons
 from provisioner.services.health_check.configuration import check_libraries, check_passwords, check_secrets
 from provisioner.services.health_check.results import CheckResult, problem
 from provisioner.services.health_check.rules import check_rule_sets
+from provisioner.services.health_check.scopes import check_scopes
 from provisioner.services.health_check.storage import check_store
 from provisioner.services.health_check.systems import calendar_of, check_hooks, check_quarantine, check_systems
 from provisioner.services.parts import Clock, plugins_only, utc_now
@@ -58,6 +59,7 @@ class HealthCheck:
             yield from check_rule_sets(config, plugins, self.now)
             yield from check_systems(config, plugins, self.now)
             yield from check_hooks(plugins)
+            yield from check_scopes(config, plugins)
             yield from check_comparisons(config, plugins, self.now)
         yield from check_quarantine(config, self.now)
 
