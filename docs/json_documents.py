@@ -40,6 +40,9 @@ account show ab46
 account close ab46
 account reopen ab46
 account rotate ab46
+account update ab46
+account complete ab46
+account verify ab46
 handover hukuk46 --to 460001
 handover list
 handover show ID

@@ -420,7 +420,7 @@ class TestClock:
         assert answer.code == 2
         assert "49 days ahead of the last time that the store was used" in answer.err
         assert (
-            "if it is right, for example after a summer break without any run, run 'provisioner policy sweep"
+            "if it is already right, for example after a summer break without any run, run 'provisioner policy sweep"
             in answer.err
         )
         assert ruled.type("--json", "policy", "sweep", "--clock-is-right").json["notices"] != []

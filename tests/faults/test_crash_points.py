@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
+import attrs
 import pytest
 
 from provisioner.core.api.events import Event
@@ -22,12 +23,15 @@ from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
-KINDS = tuple(OperationKind)
+#: All but the withdrawal, which is a closure on some of the targets.
+KINDS = tuple(kind for kind in OperationKind if kind is not OperationKind.WITHDRAW)
 SHUTTING = {OperationKind.CLOSE, OperationKind.DELETE}
 
 #: The journal is written once to plan, once before each step that may change something (one for each of two targets,
-#: one for the message) and once at the end; closing and deleting send no message.
-WRITES = {kind: 4 if kind in SHUTTING else 5 for kind in KINDS}
+#: one for the message) and once at the end; closing, deleting and updating send no message.
+WRITES = {kind: 4 if kind in {*SHUTTING, OperationKind.UPDATE} else 5 for kind in KINDS}
+
+RENAMED = attrs.evolve(samples.UNIT, name="Yeni Ad")
 
 
 class CrashError(BaseException):
@@ -101,6 +105,9 @@ def carry_out(harness: Harness, kind: OperationKind) -> None:
         harness.hand_over(LOGIN, samples.SUCCESSOR.id)
     elif kind is OperationKind.DELETE:
         harness.delete([LOGIN])
+    elif kind is OperationKind.UPDATE:
+        harness.know(units=[RENAMED])
+        harness.update([LOGIN])
     else:
         harness.close_accounts([LOGIN])
 
@@ -116,6 +123,9 @@ def check_end(world: World, harness: Harness, kind: OperationKind) -> None:
     else:
         assert harness.account(LOGIN).state is AccountState.OPEN
         assert world.valid() == [world.passwords()[-1:]] * 2
+    if kind is OperationKind.UPDATE:
+        reports = [directory.account_probe(samples.probe()) for directory in world.directories.values()]
+        assert [report.attributes["unit"] for report in reports] == [RENAMED.name] * 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
