@@ -74,7 +74,7 @@ LAUNCHER = """
 import json, os, subprocess, sys, time
 begun = time.perf_counter()
 _, status, usage = os.wait4(subprocess.Popen(sys.argv[2:]).pid, 0)
-taken = os.waitstatus_to_exitcode(status), time.perf_counter() - begun, usage.ru_maxrss / 1024
+taken = os.waitstatus_to_exitcode(status), time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 open(sys.argv[1], "w").write(json.dumps(taken))
 """
 
@@ -83,6 +83,7 @@ class Measured(NamedTuple):
     """What a process took, start-up included."""
 
     seconds: float
+    processor: float
     mebibytes: float
 
 
@@ -113,7 +114,8 @@ def run(accounts: int, rounds: int) -> None:
             ratios.append(ours.seconds / plain.seconds)
             print(
                 f"{accounts:8} accounts: ldapsearch {plain.seconds:6.2f} s, reconcile {ours.seconds:6.2f} s"
-                f" ({ratios[-1]:.1f} times), {ours.mebibytes:6.1f} MiB at the most",
+                f" ({ratios[-1]:.1f} times; {ours.processor:5.2f} s of processor time),"
+                f" {ours.mebibytes:6.1f} MiB at the most",
                 flush=True,
             )
         print(f"{accounts:8} accounts: {statistics.median(ratios):.1f} times ldapsearch", flush=True)
@@ -170,10 +172,10 @@ def measured(command: Sequence[str], answer: Path, code: int = 0) -> Measured:
     taken = answer.with_suffix(".measured")
     with answer.open("wb") as stream:
         subprocess.run([sys.executable, "-S", "-c", LAUNCHER, str(taken), *command], stdout=stream, check=True)
-    ended, seconds, mebibytes = json.loads(taken.read_text())
+    ended, *cost = json.loads(taken.read_text())
     if ended != code:
         sys.exit(f"{command[0]} ended with {ended}")
-    return Measured(seconds, mebibytes)
+    return Measured(*cost)
 
 
 def expect_exactly_the_drifts(answer: dict[str, list[dict[str, str]]], accounts: int) -> None:

@@ -1,4 +1,4 @@
-"""The example of a database: it installs, keeps the contract, and is compared and mended through the product."""
+"""The example of a database: it installs, keeps the contract, and what somebody changes in it is found."""
 
 from __future__ import annotations
 

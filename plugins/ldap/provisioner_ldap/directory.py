@@ -90,6 +90,8 @@ class Directory:
     _servers: Servers[LdapSession] = attrs.field(init=False)
     #: Sessions of the service account.
     _sessions: Pool[LdapSession] = attrs.field(init=False)
+    #: Sessions in which lists are read. While one is open, the accounts in it are probed in other sessions.
+    _lists: Pool[LdapSession] = attrs.field(init=False)
     #: Sessions in which passwords are tried.
     _trials: Pool[LdapSession] = attrs.field(init=False)
     _turns: Turns = attrs.field(factory=Turns, init=False)
@@ -98,11 +100,13 @@ class Directory:
         self._client = LdapClient(self.settings)
         self._servers = Servers(urls=self.settings.urls, connect=self._client.connect_service)
         self._sessions = self._pool(self._servers)
+        self._lists = self._pool(self._servers)
         self._trials = self._pool(attrs.evolve(self._servers, connect=self._client.connect))
 
     def close(self) -> None:
         """Close all connections."""
         self._sessions.close()
+        self._lists.close()
         self._trials.close()
 
     def create(self, request: CreateAccount) -> Receipt:
@@ -150,7 +154,7 @@ class Directory:
         operational = [*family.shown, *family.locks, family.last_change, family.member_of]
         wanted = dict.fromkeys(filter(None, [self.settings.rdn, *self.settings.attributes, *operational]))
         memberships = Memberships(self._read_group, family.member_of)
-        with self._sessions.lend() as session:
+        with self._lists.lend() as session:
             schema = session.schema()
             for base in self.settings.bases:
                 session.expect_changes(base)

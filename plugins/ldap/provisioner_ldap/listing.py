@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.core.api.messages import AttributeChange, Entitlements, ListedAccount
+from provisioner.core.api.messages import AttributeChange, Entitlements, ListedAccount, Presence
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
 from provisioner_ldap.families.base import Family
 from provisioner_ldap.groups import Member, Memberships
@@ -65,13 +65,14 @@ def listed(snapshot: Snapshot, base: str, settings: LdapSettings, family: Family
         now: The time.
     """
     entry = snapshot.entry
+    lock = family.lock(entry, now)
     return ListedAccount(
         login=_login(entry, base, settings),
-        presence=family.presence(entry, now),
+        presence=Presence.DISABLED if lock else Presence.ENABLED,
         reference=entry.dn,
         holder=_holder(entry, settings.attributes),
         attributes={name: text for name in settings.attributes if (text := entry.text(name)) is not None},
-        lock=family.lock(entry, now),
+        lock=lock,
         password_changed_at=family.password_changed_at(entry),
         entry=snapshot,
     )

@@ -86,7 +86,7 @@ class LdapSettings:
     connect_timeout: int = attrs.field(default=5, validator=[ge(1), le(LONGEST_TIMEOUT)])
     #: The seconds in which an answer must have come as a whole.
     timeout: int = attrs.field(default=10, validator=[ge(1), le(LONGEST_TIMEOUT)])
-    #: How many connections may be open at once, and as many again for trying passwords.
+    #: How many connections may be open at once, and as many again for trying passwords and for lists.
     connections: int = attrs.field(default=8, validator=[ge(1), le(256)])
 
     def base(self, kind: AccountKind) -> str:

@@ -119,3 +119,17 @@ def test_a_list_that_ends_at_the_server_s_default_limit_says_how_to_raise_it(
         read(limited)
     assert "more entries" in caught.value.cure.template
     assert read(lifted).keys() == logins
+
+
+def test_an_account_is_probed_while_a_list_is_read_with_the_only_connection(
+    make_directory: MakeDirectory, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comparison confirms what it suspects before it reads on."""
+    monkeypatch.setattr(client, "PAGE_SIZE", 1)
+    with closing(make_directory(connections=1, timeout=2)) as directory:
+        directory.create(samples.create(account))
+        pages = directory.accounts()
+        next(pages)
+
+        assert directory.probe(samples.probe(account=account)).presence is Presence.ENABLED
+        assert list(pages)[-1].is_last
