@@ -74,7 +74,8 @@ LAUNCHER = """
 import json, os, subprocess, sys, time
 begun = time.perf_counter()
 _, status, usage = os.wait4(subprocess.Popen(sys.argv[2:]).pid, 0)
-taken = os.waitstatus_to_exitcode(status), time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+seconds, processor = time.perf_counter() - begun, usage.ru_utime + usage.ru_stime
+taken = os.waitstatus_to_exitcode(status), seconds, processor, usage.ru_maxrss / 1024
 open(sys.argv[1], "w").write(json.dumps(taken))
 """
 
