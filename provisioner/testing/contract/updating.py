@@ -14,7 +14,7 @@ from provisioner.core.api.messages import (
     ProbeAccount,
     UpdateAccount,
 )
-from provisioner.core.gateways.gateway import COMPARE, LIST, UPDATE
+from provisioner.core.gateways.gateway import COMPARE, LIST, PROBE, UPDATE
 from provisioner.core.model import Account, OperationKind, Outcome
 from provisioner.testing.contract.inventory import listed, of
 from provisioner.testing.contract.sandbox import Sandbox
@@ -80,7 +80,7 @@ class UpdateChecks:
 
     def test_probe_foresees_an_update(self, sandbox: Sandbox) -> None:
         """A target that foresees changes finds none after the update."""
-        sandbox.needs(UPDATE)
+        sandbox.needs(UPDATE, PROBE)
         account, _ = sandbox.opened()
         update = _renamed(sandbox, account)
         if not sandbox.target.check().foresees:

@@ -133,6 +133,7 @@ class CreateLeavesHalfAnAccount(Reference):
     "delete_leaves_nothing",
     "list_has_every_account_with_its_state",
     "reopening_keeps_what_others_gave",
+    "update_leaves_closed_account_closed",
 )
 class CloseDeletes(Reference):
     def close(self, request: CloseAccount) -> Receipt:
@@ -141,7 +142,12 @@ class CloseDeletes(Reference):
         return receipt
 
 
-@turns_red(*CLOSED, "close_ends_open_sessions_as_it_is_declared", "list_has_every_account_with_its_state")
+@turns_red(
+    *CLOSED,
+    "close_ends_open_sessions_as_it_is_declared",
+    "list_has_every_account_with_its_state",
+    "update_leaves_closed_account_closed",
+)
 class CloseDoesNothing(Reference):
     def close(self, request: CloseAccount) -> Receipt:
         entry = self.entries.get(request.account.login)
@@ -352,7 +358,7 @@ class ProbeAlwaysSaysYes(Reference):
         return attrs.evolve(report, secret_accepted=True) if enabled and request.secret else report
 
 
-@turns_red(*CLOSED)
+@turns_red(*CLOSED, "update_leaves_closed_account_closed")
 class ProbeOverlooksThatItIsClosed(Reference):
     def probe(self, request: ProbeAccount) -> AccountReport:
         entry = self.entries.get(request.account.login)
@@ -362,7 +368,7 @@ class ProbeOverlooksThatItIsClosed(Reference):
         return attrs.evolve(report, secret_accepted=entry.password == request.secret.reveal())
 
 
-@turns_red(*CLOSED)
+@turns_red(*CLOSED, "update_leaves_closed_account_closed")
 class ProbeShowsClosedAsAbsent(Reference):
     def probe(self, request: ProbeAccount) -> AccountReport:
         report = super().probe(request)
@@ -398,6 +404,7 @@ class ProbeSaysNoWithoutASecret(Reference):
     "throttling_is_said",
     "undo_restores_what_was",
     "wrong_credentials_are_misconfigured",
+    "update_of_missing_account_is_missing",
 )
 class ProbeFailsForTheUnknown(Reference):
     def probe(self, request: ProbeAccount) -> AccountReport:
@@ -475,7 +482,11 @@ class ProvesMoreThanItDeclares(Reference):
         return attrs.evolve(super().capabilities(), proves_secret=False)
 
 
-@turns_red("handover_of_an_unknown_account_is_missing", "rotate_of_an_unknown_account_is_missing")
+@turns_red(
+    "handover_of_an_unknown_account_is_missing",
+    "rotate_of_an_unknown_account_is_missing",
+    "update_of_missing_account_is_missing",
+)
 class RaisesWhatIsNoTargetError(Reference):
     def missing(self, login: str) -> Exception:
         return KeyError(login)
@@ -504,6 +515,7 @@ class RaisesWhatIsNoTargetError(Reference):
     "close_ends_open_sessions_as_it_is_declared",
     "undo_is_there_if_it_is_declared",
     "undo_restores_what_was",
+    "update_leaves_closed_account_closed",
 )
 class AnswersNothing(Reference):
     def close(self, request: CloseAccount) -> Receipt:
@@ -865,6 +877,7 @@ class ListLeavesClosedAccountsOut(Reference):
     "list_of_many_has_each_once",
     "list_survives_accounts_that_vanish",
     "accounts_are_probed_while_a_list_is_read",
+    "comparison_shows_what_an_update_would_change",
 )
 class ListShowsEveryAccountTwice(Reference):
     def pages(self) -> Iterator[AccountPage]:
