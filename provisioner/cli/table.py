@@ -39,7 +39,7 @@ _ACCOUNT = CommandGroup(
         "reopen": CommandSpec("Reopen closed accounts.", "provisioner.cli.commands.accounts:reopen"),
         "rotate": CommandSpec("Set new passwords for open accounts.", "provisioner.cli.commands.accounts:rotate"),
         "update": CommandSpec(
-            "Write the current names and entitlements of open accounts to the targets.",
+            "Write current names and entitlements to the targets.",
             "provisioner.cli.commands.accounts:update",
         ),
         "complete": CommandSpec(

@@ -83,7 +83,10 @@ class TestForesight:
         assert "  posta cannot show what would change: " in out
         assert "  pys: title: " in out
 
-    def test_a_target_that_does_not_foresee_is_not_asked(self, open_office: Office) -> None:
+    def test_a_target_that_does_not_foresee_is_not_asked(
+        self, open_office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(MemoryTarget, "target_check", lambda _: TargetReport())
         before = open_office.faults("posta").calls["account_probe"]
 
         assert open_office.type("--json", "handover", "arge46", "--to", "1001", "--dry-run").json["changes"] == []

@@ -116,7 +116,7 @@ class TestOpen:
         ]
         assert "hukuk" not in office.units()
         assert office.operations() == []
-        assert office.faults("posta").calls == {"target_check": 1}
+        assert office.faults("posta").calls == {"target_check": 1, "account_probe": 2}, "a dry run only looks"
 
     def test_of_unknown_codes_names_all_of_them(self, office: Office) -> None:
         answer = office.type("--json", "unit", "open", "yok1", "il-mem", "yok2")

@@ -179,7 +179,7 @@ def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, re
 @changing
 @click.pass_obj
 def update(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
-    """Write the current names and entitlements of open accounts to the targets.
+    """Write current names and entitlements to the targets.
 
     The passwords stay, and nobody gets a message. Values that others wrote stay too. With --dry-run, the command shows
     the old and new values.

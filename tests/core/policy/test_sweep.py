@@ -391,7 +391,7 @@ class TestWhatDoesNotWork:
             raise OverflowError
 
         place: type = Planner if when == "it is taken up again" else Execution
-        monkeypatch.setattr(place, "again" if place is Planner else "_give_new_secret", fail)
+        monkeypatch.setattr(place, "again" if place is Planner else "_accepted_secret", fail)
         lived = days_of(town, world.clock, 30)
 
         assert [day for day, happened in lived.items() if ("warn", "sube46") in happened] == [23, 27, 29]

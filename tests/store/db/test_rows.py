@@ -41,6 +41,7 @@ def test_a_row_has_every_field_of_the_model_and_no_other() -> None:
         "parent": None,
         "login": None,
         "custodian": None,
+        "removed_at": None,
     }
     assert Unit(**as_row(UNIT)) == UNIT
 
