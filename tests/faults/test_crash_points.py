@@ -24,12 +24,12 @@ from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 LOGIN = samples.ACCOUNT.login
 #: All but the withdrawal, which is a closure on some of the targets.
-KINDS = tuple(kind for kind in OperationKind if kind is not OperationKind.WITHDRAW)
+KINDS: tuple[OperationKind, ...] = tuple(kind for kind in OperationKind if kind is not OperationKind.WITHDRAW)
 SHUTTING = {OperationKind.CLOSE, OperationKind.DELETE}
 
 #: The journal is written once to plan, once before each step that may change something (one for each of two targets,
 #: one for the message) and once at the end; closing, deleting and updating send no message.
-WRITES = {kind: 4 if kind in {*SHUTTING, OperationKind.UPDATE} else 5 for kind in KINDS}
+WRITES: dict[OperationKind, int] = {kind: 4 if kind in {*SHUTTING, OperationKind.UPDATE} else 5 for kind in KINDS}
 
 RENAMED = attrs.evolve(samples.UNIT, name="Yeni Ad")
 
