@@ -1,16 +1,19 @@
 """The plug-in ``local``: a directory in a file, for trying things out where there is no directory server.
 
-It keeps salted hashes, knows enabled from disabled, and can be asked whether a password logs in. Nothing else can log
-in against it, so it replaces a mail directory in the demo and in first steps, not in production.
+It keeps salted hashes, the names of unit and holder, and entitlements. It knows enabled from disabled, and can be
+asked whether a password logs in. Nothing else can log in against it, so it replaces a mail directory in the demo and
+in first steps, not in production.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import attrs
 
@@ -19,32 +22,41 @@ from provisioner.core.api.errors import MissingError, SecretRefusedError, Unavai
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountComparison,
     AccountPage,
     AccountReport,
+    AttributeChange,
     Capabilities,
     CloseAccount,
+    CompareAccount,
     CreateAccount,
     DeleteAccount,
+    Entitlements,
     HandOver,
     ListedAccount,
+    PlannedChange,
     Presence,
     ProbeAccount,
     Receipt,
     RotateSecret,
     TargetReport,
+    UpdateAccount,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
-from provisioner.core.model import Outcome
+from provisioner.core.model import Account, Outcome
 from provisioner.core.model.secret import Secret
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
-    login TEXT PRIMARY KEY, mail TEXT NOT NULL, holder TEXT, hash TEXT NOT NULL, enabled INTEGER NOT NULL
+    login TEXT PRIMARY KEY, mail TEXT NOT NULL, holder TEXT, hash TEXT NOT NULL, enabled INTEGER NOT NULL,
+    attributes TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID
 """
 
+#: Makes a file of an earlier version like a new one.
+_UPGRADE = "ALTER TABLE entries ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}'"
 
-_SELECT = "SELECT login, mail, holder, hash, enabled FROM entries"
+_SELECT = "SELECT login, mail, holder, hash, enabled, attributes FROM entries"
 #: How many accounts a page of the list has.
 _PAGE = 1000
 
@@ -64,7 +76,36 @@ class _LocalAccount:
     holder: str | None
     hash: str
     enabled: bool
+    #: The names of the unit and the holder.
+    names: Mapping[str, str] = attrs.field(factory=dict)
+    entitlements: frozenset[str] = frozenset()
 
+    def with_entitlements(self, wanted: Entitlements) -> _LocalAccount:
+        return attrs.evolve(self, entitlements=(self.entitlements | wanted.granted) - wanted.withdrawn)
+
+    def updated(self, account: Account, request: _Described) -> _LocalAccount:
+        """Return the account as a request describes it. Without a holder, the former one stays."""
+        holder = request.holder
+        names = {**self.names, "unit": request.unit.name, **({"name": holder.name} if holder else {})}
+        entry = attrs.evolve(self, mail=account.mail, holder=holder.id if holder else self.holder, names=names)
+        return entry.with_entitlements(request.entitlements)
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        return {"mail": self.mail, "holder": self.holder or "", **self.names}
+
+    def changes(self, new: _LocalAccount) -> tuple[AttributeChange, ...]:
+        former = self.attributes
+        changes = [
+            AttributeChange.between(name, [former[name]] if former.get(name) else [], [value])
+            for name, value in new.attributes.items()
+        ]
+        rights = AttributeChange.between("entitlements", sorted(self.entitlements), sorted(new.entitlements))
+        return tuple(change for change in (*changes, rights) if not change.is_empty)
+
+
+#: What says how an account shall be.
+_Described = CreateAccount | HandOver | UpdateAccount | CompareAccount | PlannedChange
 
 Change = Callable[[_LocalAccount | None], _LocalAccount | None]
 
@@ -78,14 +119,20 @@ class LocalDirectory:
     @hookimpl
     def account_create(self, request: CreateAccount) -> Receipt:
         """Write the entry, enabled."""
-        account = request.account
-        entry = _LocalAccount(account.login, account.mail, request.holder.id, _hash(request.secret), enabled=True)
-        return self._replace(entry.login, lambda _: entry)
+        account, hashed = request.account, _hash(request.secret)
+        bare = _LocalAccount(account.login, account.mail, request.holder.id, hashed, enabled=True)
+        return self._replace(
+            account.login,
+            lambda former: attrs.evolve(former or bare, hash=hashed, enabled=True).updated(account, request),
+        )
 
     @hookimpl
     def account_close(self, request: CloseAccount) -> Receipt:
-        """Disable the entry."""
-        return self._replace(request.account.login, lambda former: former and attrs.evolve(former, enabled=False))
+        """Disable the entry, without entitlements."""
+        return self._replace(
+            request.account.login,
+            lambda former: former and attrs.evolve(former, enabled=False).with_entitlements(request.entitlements),
+        )
 
     @hookimpl
     def account_rotate(self, request: RotateSecret) -> Receipt:
@@ -96,10 +143,16 @@ class LocalDirectory:
     @hookimpl
     def account_handover(self, request: HandOver) -> Receipt:
         """Write another holder and another hash."""
-        hashed, holder = _hash(request.secret), request.holder.id
+        account, hashed = request.account, _hash(request.secret)
         return self._replace(
-            request.account.login, lambda former: attrs.evolve(_there(former), hash=hashed, holder=holder)
+            account.login, lambda former: attrs.evolve(_there(former), hash=hashed).updated(account, request)
         )
+
+    @hookimpl
+    def account_update(self, request: UpdateAccount) -> Receipt:
+        """Write names and entitlements."""
+        account = request.account
+        return self._replace(account.login, lambda former: _there(former).updated(account, request))
 
     @hookimpl
     def account_delete(self, request: DeleteAccount) -> Receipt:
@@ -116,7 +169,8 @@ class LocalDirectory:
         return AccountReport(
             presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
             secret_accepted=entry.enabled and _matches(request.secret, entry.hash) if request.secret else None,
-            attributes={"mail": entry.mail, "holder": entry.holder or ""},
+            attributes=entry.attributes,
+            changes=entry.changes(entry.updated(request.account, request.planned)) if request.planned else (),
         )
 
     @hookimpl
@@ -129,11 +183,20 @@ class LocalDirectory:
         yield AccountPage(is_last=True)
 
     @hookimpl
+    def account_compare(self, request: CompareAccount) -> AccountComparison:
+        """Compare an entry that was listed."""
+        entry = cast("_LocalAccount", request.listed.entry)
+        return AccountComparison(changes=entry.changes(entry.updated(request.account, request)))
+
+    @hookimpl
     def target_check(self) -> TargetReport:
         """Open the file."""
         with self._transaction():
-            changes = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
-            return TargetReport(capabilities=Capabilities(undoes=changes, facts={"file": str(self._database)}))
+            changes = ("account_create", "account_close", "account_rotate", "account_handover", "account_update")
+            return TargetReport(
+                capabilities=Capabilities(undoes=frozenset(changes), facts={"file": str(self._database)}),
+                foresees=True,
+            )
 
     def _entries_after(self, login: str) -> list[_LocalAccount]:
         with self._transaction() as connection:
@@ -162,6 +225,7 @@ class LocalDirectory:
             with closing(sqlite3.connect(self._database, timeout=5, isolation_level=None)) as connection:
                 connection.execute(_SCHEMA)
                 connection.execute("BEGIN IMMEDIATE")
+                _upgrade(connection)
                 yield connection
                 connection.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
@@ -170,25 +234,40 @@ class LocalDirectory:
             ) from None
 
 
+def _upgrade(connection: sqlite3.Connection) -> None:
+    columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(entries)")}
+    if "attributes" not in columns:
+        connection.execute(_UPGRADE)
+
+
 def _read(connection: sqlite3.Connection, login: str) -> _LocalAccount | None:
     row = connection.execute(f"{_SELECT} WHERE login = ?", [login]).fetchone()
     return _account(row) if row else None
 
 
-def _account(row: tuple[str, str, str | None, str, int]) -> _LocalAccount:
-    login, mail, holder, hashed, enabled = row
-    return _LocalAccount(login, mail, holder, hashed, bool(enabled))
+def _account(row: tuple[str, str, str | None, str, int, str]) -> _LocalAccount:
+    login, mail, holder, hashed, enabled, attributes = row
+    names = json.loads(attributes)
+    entitlements = frozenset(names.pop("entitlements", ()))
+    return _LocalAccount(login, mail, holder, hashed, bool(enabled), names, entitlements)
 
 
 def _listed(entry: _LocalAccount) -> ListedAccount:
-    presence = Presence.ENABLED if entry.enabled else Presence.DISABLED
-    return ListedAccount(login=entry.login, presence=presence, holder=entry.holder, attributes={"mail": entry.mail})
+    return ListedAccount(
+        login=entry.login,
+        presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
+        holder=entry.holder,
+        attributes={"mail": entry.mail, **entry.names},
+        entry=entry,
+    )
 
 
 def _write(connection: sqlite3.Connection, login: str, entry: _LocalAccount | None) -> None:
     connection.execute("DELETE FROM entries WHERE login = ?", [login])
     if entry:
-        connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", attrs.astuple(entry))
+        attributes = json.dumps({**entry.names, "entitlements": sorted(entry.entitlements)}, ensure_ascii=False)
+        row = (entry.login, entry.mail, entry.holder, entry.hash, entry.enabled, attributes)
+        connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def _there(entry: _LocalAccount | None) -> _LocalAccount:

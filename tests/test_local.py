@@ -8,14 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import attrs
 import pytest
 
 from provisioner.core.api.errors import MissingError, SecretRefusedError, UnavailableError
-from provisioner.core.api.messages import Presence, Receipt
-from provisioner.core.model import Outcome
+from provisioner.core.api.messages import (
+    CompareAccount,
+    Entitlements,
+    PlannedChange,
+    Presence,
+    ProbeAccount,
+    Receipt,
+)
+from provisioner.core.model import OperationKind, Outcome, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.local import LocalDirectory
 from provisioner.testing import samples
+
+RENAMED = attrs.evolve(samples.UNIT, name="Ortaöğretim Şube Müdürlüğü")
 
 
 @pytest.fixture(name="directory")
@@ -113,6 +123,45 @@ class TestHandover:
         assert directory.account_probe(samples.probe(samples.SECRET)).secret_accepted is False
 
 
+def foreseen(directory: LocalDirectory, unit: Unit, entitlements: Entitlements) -> dict[str, tuple[str, ...]]:
+    planned = PlannedChange(kind=OperationKind.UPDATE, unit=unit, holder=None, entitlements=entitlements)
+    report = directory.account_probe(ProbeAccount(account=samples.ACCOUNT, planned=planned))
+    return {change.name: change.adds for change in report.changes}
+
+
+class TestUpdate:
+    """``account_update`` and ``account_compare``."""
+
+    def test_writes_names_and_entitlements_and_keeps_the_password(self, directory: LocalDirectory) -> None:
+        wanted = Entitlements(granted=frozenset({"print"}))
+        directory.account_create(samples.create())
+
+        assert foreseen(directory, RENAMED, wanted) == {"unit": (RENAMED.name,), "entitlements": ("print",)}
+        receipt = directory.account_update(attrs.evolve(samples.update(unit=RENAMED, holder=None), entitlements=wanted))
+
+        report = directory.account_probe(samples.probe(samples.SECRET))
+        assert (receipt.outcome, report.secret_accepted) == (Outcome.APPLIED, True)
+        assert (report.attributes["unit"], report.attributes["name"]) == (RENAMED.name, samples.HOLDER.name)
+        assert foreseen(directory, RENAMED, wanted) == {}
+
+    def test_of_what_is_up_to_date_changes_nothing(self, directory: LocalDirectory) -> None:
+        directory.account_create(samples.create())
+
+        assert directory.account_update(samples.update()).outcome is Outcome.UNCHANGED
+
+    def test_of_nothing_is_refused(self, directory: LocalDirectory) -> None:
+        with pytest.raises(MissingError):
+            directory.account_update(samples.update())
+
+    def test_a_closed_account_has_no_entitlements(self, directory: LocalDirectory) -> None:
+        rights = frozenset({"print"})
+        directory.account_create(attrs.evolve(samples.create(), entitlements=Entitlements(granted=rights)))
+
+        directory.account_close(attrs.evolve(samples.close(), entitlements=Entitlements(withdrawn=rights)))
+
+        assert foreseen(directory, samples.UNIT, Entitlements(granted=rights)) == {"entitlements": ("print",)}
+
+
 class TestDelete:
     """``account_delete``."""
 
@@ -149,6 +198,7 @@ class TestUndo:
             lambda directory: directory.account_close(samples.close()),
             lambda directory: directory.account_rotate(samples.rotate()),
             lambda directory: directory.account_handover(samples.handover()),
+            lambda directory: directory.account_update(samples.update(unit=RENAMED, holder=samples.SUCCESSOR)),
         ],
     )
     def test_brings_back_what_was_there(
@@ -163,6 +213,7 @@ class TestUndo:
         report = directory.account_probe(samples.probe(samples.SECRET))
         assert (report.presence, report.secret_accepted) == (Presence.ENABLED, True)
         assert report.attributes["holder"] == samples.HOLDER.id
+        assert report.attributes["unit"] == samples.UNIT.name
 
     def test_of_a_new_account_leaves_nothing(self, directory: LocalDirectory) -> None:
         receipt = directory.account_create(samples.create())
@@ -181,6 +232,19 @@ class TestFile:
 
         with pytest.raises(UnavailableError, match="cannot be used"):
             directory.target_check()
+
+    def test_of_an_earlier_version_keeps_working(self, directory: LocalDirectory, tmp_path: Path) -> None:
+        """Its accounts have no names yet; a comparison finds that, and an update writes them."""
+        directory.account_create(samples.create())
+        with closing(sqlite3.connect(tmp_path / "directory.sqlite", isolation_level=None)) as other:
+            other.execute("ALTER TABLE entries DROP COLUMN attributes")
+
+        assert directory.account_probe(samples.probe(samples.SECRET)).secret_accepted is True
+        [page, _] = directory.account_list()
+        [listed] = page.accounts
+        request = CompareAccount(listed=listed, account=samples.ACCOUNT, unit=samples.UNIT, holder=samples.HOLDER)
+        assert {change.name for change in directory.account_compare(request).changes} == {"unit", "name"}
+        assert directory.account_update(samples.update()).outcome is Outcome.APPLIED
 
     def test_that_somebody_else_holds_is_waited_for(self, directory: LocalDirectory, tmp_path: Path) -> None:
         directory.account_create(samples.create())

@@ -105,20 +105,11 @@ def _attributes(unit: Unit, holder: Person | None, former: Mapping[str, str]) ->
 
 def _changes(former: _MemoryAccount, new: _MemoryAccount) -> tuple[AttributeChange, ...]:
     changes = [
-        AttributeChange(name=name, removes=_values(former.attributes.get(name)), adds=(value,))
+        AttributeChange.between(name, _values(former.attributes.get(name)), (value,))
         for name, value in new.attributes.items()
-        if former.attributes.get(name) != value
     ]
-    if former.entitlements != new.entitlements:
-        changes.append(
-            AttributeChange(
-                name=_ENTITLEMENTS,
-                removes=tuple(sorted(former.entitlements - new.entitlements)),
-                adds=tuple(sorted(new.entitlements - former.entitlements)),
-                keeps=tuple(sorted(former.entitlements & new.entitlements)),
-            )
-        )
-    return tuple(changes)
+    rights = AttributeChange.between(_ENTITLEMENTS, sorted(former.entitlements), sorted(new.entitlements))
+    return tuple(change for change in (*changes, rights) if not change.is_empty)
 
 
 def _values(value: str | None) -> tuple[str, ...]:

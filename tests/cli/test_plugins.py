@@ -132,7 +132,7 @@ class TestServed:
             "tells_presence": True,
             "proves_secret": True,
             "ends_sessions": False,
-            "undoes": ["account_close", "account_create", "account_handover", "account_rotate"],
+            "undoes": ["account_close", "account_create", "account_handover", "account_rotate", "account_update"],
             "facts": {"file": str(config.parent / "directory.sqlite")},
         }
 
@@ -165,7 +165,7 @@ class TestServed:
     def test_people_read_it_line_by_line(self, config: Path) -> None:
         out = typed("--config", config, "plugins", "--check").out
 
-        assert "targets.directory: working\n  hooks: account_close, account_create" in out
+        assert "targets.directory: working\n  hooks: account_close, account_compare, account_create" in out
         assert "  can undo: account_close" in out
         assert f"  file: {config.parent / 'directory.sqlite'}" in out
 

@@ -68,13 +68,7 @@ class Entry:
 
     def change(self, name: str, values: Iterable[bytes]) -> AttributeChange:
         """Say what the replacing of the values of an attribute does."""
-        former, new = self.texts(name), [value.decode(errors="replace") for value in values]
-        return AttributeChange(
-            name=name,
-            removes=tuple(text for text in former if text not in new),
-            adds=tuple(text for text in new if text not in former),
-            keeps=tuple(text for text in former if text in new),
-        )
+        return AttributeChange.between(name, self.texts(name), (value.decode(errors="replace") for value in values))
 
     def differences(
         self, wanted: Attributes, ours: Attributes | None = None, schema: Callable[[], Schema] | None = None

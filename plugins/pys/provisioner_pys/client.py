@@ -140,6 +140,10 @@ class PysClient:
         """Set the holder and the password, both or neither."""
         return self._change("PUT", f"{_account(login)}/holder", holder=holder, operation=operation, password=password)
 
+    def update(self, login: str, *, unit: str, holder: str | None, operation: str) -> PysChange:
+        """Set the unit, and the holder if one is given. The password and the state stay."""
+        return self._change("PATCH", _account(login), unit=unit, holder=holder, operation=operation)
+
     def disable(self, login: str, *, operation: str) -> PysChange:
         """Let nobody log in to the account."""
         return self._change("POST", f"{_account(login)}/disable", operation=operation)

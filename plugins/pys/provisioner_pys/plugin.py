@@ -7,29 +7,34 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from provisioner.core.api.errors import MissingError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    AccountComparison,
     AccountPage,
     AccountReport,
+    AttributeChange,
     Capabilities,
     CheckTarget,
     CliCommand,
     CloseAccount,
+    CompareAccount,
     CreateAccount,
     DeleteAccount,
     FindPerson,
     HandOver,
     ListedAccount,
+    PlannedChange,
     Presence,
     ProbeAccount,
     Receipt,
     RotateSecret,
     TargetReport,
+    UpdateAccount,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import Outcome, Person
@@ -37,10 +42,10 @@ from provisioner.core.model.text import marked
 from provisioner_pys.settings import PysSettings
 
 if TYPE_CHECKING:
-    from provisioner_pys.client import PysChange, PysClient
+    from provisioner_pys.client import PysAccount, PysChange, PysClient
 
 #: The hooks whose change PYS can undo.
-CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover", "account_update"})
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -101,6 +106,17 @@ class Pys:
         return self._receipt(request.account.login, change)
 
     @hookimpl
+    def account_update(self, request: UpdateAccount) -> Receipt:
+        """Set the unit, and the holder if there is one. PYS has no entitlements."""
+        login, holder = request.account.login, request.holder
+        change = self._connected().update(
+            login, unit=request.unit.code, holder=holder.id if holder else None, operation=request.operation_id
+        )
+        if not change.changed:
+            return Receipt(outcome=Outcome.UNCHANGED, reference=login)
+        return self._receipt(login, change)
+
+    @hookimpl
     def account_delete(self, request: DeleteAccount) -> Receipt:
         """Let PYS forget the account. The person stays."""
         login = request.account.login
@@ -124,6 +140,7 @@ class Pys:
             presence=Presence.ENABLED if account.enabled else Presence.DISABLED,
             secret_accepted=refused,
             attributes={"unit": account.unit, "holder": account.holder or "", "changed_at": account.changed_at},
+            changes=_changes(account, request.planned) if request.planned else (),
         )
 
     @hookimpl
@@ -139,11 +156,17 @@ class Pys:
                         holder=account.holder or "",
                         attributes={"unit": account.unit},
                         password_changed_at=_moment(account.changed_at),
+                        entry=account,
                     )
                     for account in accounts
                 ),
                 is_last=is_last,
             )
+
+    @hookimpl
+    def account_compare(self, request: CompareAccount) -> AccountComparison:
+        """Compare the unit and the holder that were listed."""
+        return AccountComparison(changes=_changes(cast("PysAccount", request.listed.entry), request))
 
     @hookimpl
     def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002 - the hook's argument
@@ -156,6 +179,7 @@ class Pys:
                 facts={"service": status.service, "version": status.version},
             ),
             warnings=(in_the_clear,) if self.settings.in_the_clear else (),
+            foresees=True,
         )
 
     def close(self) -> None:
@@ -184,6 +208,15 @@ def _moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else None
     return None
+
+
+def _changes(account: PysAccount, wanted: CompareAccount | PlannedChange) -> tuple[AttributeChange, ...]:
+    holder = wanted.holder.id if wanted.holder else account.holder
+    changes = (
+        AttributeChange.between("unit", [account.unit], [wanted.unit.code]),
+        AttributeChange.between("holder", [account.holder] if account.holder else [], [holder] if holder else []),
+    )
+    return tuple(change for change in changes if not change.is_empty)
 
 
 @hookimpl

@@ -5,9 +5,10 @@ Every message is frozen. New fields get defaults, so that existing plug-ins keep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 import attrs
 
@@ -234,6 +235,31 @@ class AttributeChange:
     adds: tuple[str, ...] = ()
     #: The other values, which are kept.
     keeps: tuple[str, ...] = ()
+
+    @classmethod
+    def between(cls, name: str, former: Iterable[str], new: Iterable[str]) -> Self:
+        """Return the change from some values to others.
+
+        Args:
+
+            name: The name of the attribute.
+
+            former: The values before the change.
+
+            new: The values after it.
+        """
+        before, after = tuple(former), tuple(new)
+        return cls(
+            name=name,
+            removes=tuple(value for value in before if value not in after),
+            adds=tuple(value for value in after if value not in before),
+            keeps=tuple(value for value in before if value in after),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the values are the same before and after."""
+        return not self.removes and not self.adds
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ import pytest
 
 from provisioner.core.api import messages
 from provisioner.core.api.messages import (
+    AttributeChange,
     CharacterClass,
     CreateAccount,
     DeliverSecret,
@@ -76,3 +77,11 @@ def test_a_target_that_says_nothing_of_itself_claims_nothing_unproved() -> None:
     assert not report.foresees
     assert not report.capabilities.ends_sessions
     assert report.capabilities.undoes == frozenset()
+
+
+def test_a_change_of_an_attribute_names_what_goes_comes_and_stays() -> None:
+    change = AttributeChange.between("mail", ["a", "b"], ["b", "c"])
+
+    assert (change.removes, change.adds, change.keeps) == (("a",), ("c",), ("b",))
+    assert not change.is_empty
+    assert AttributeChange.between("mail", ["a", "b"], ["b", "a"]).is_empty

@@ -24,8 +24,16 @@ from provisioner.core.api.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.api.messages import CheckTarget, FindPerson, Presence, Receipt
-from provisioner.core.model import Outcome, Person
+from provisioner.core.api.messages import (
+    CheckTarget,
+    CompareAccount,
+    FindPerson,
+    PlannedChange,
+    Presence,
+    ProbeAccount,
+    Receipt,
+)
+from provisioner.core.model import OperationKind, Outcome, Person
 from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import ACCOUNT, HOLDER, OTHER_SECRET, SECRET, SUCCESSOR
@@ -41,6 +49,7 @@ HOOKS: dict[str, tuple[Callable[[Pys], Receipt], str]] = {
     "account_close": (lambda pys: pys.account_close(samples.close()), "account.disable"),
     "account_rotate": (lambda pys: pys.account_rotate(samples.rotate()), "account.password"),
     "account_handover": (lambda pys: pys.account_handover(samples.handover()), "account.holder"),
+    "account_update": (lambda pys: pys.account_update(samples.update(holder=SUCCESSOR)), "account.update"),
     "account_delete": (lambda pys: pys.account_delete(samples.delete()), "account.delete"),
 }
 
@@ -312,6 +321,64 @@ class TestProbe:
 
         assert pys.account_probe(samples.probe()).secret_accepted is None
         assert "login" not in mock.calls()
+
+
+class TestUpdate:
+    """``account_update`` and ``account_compare``."""
+
+    def test_unit_and_holder_are_written_and_the_password_stays(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        moved = attrs.evolve(samples.UNIT, code="46-ORT")
+
+        update = attrs.evolve(samples.update(unit=moved, holder=samples.SUCCESSOR), operation_id="op-2")
+
+        receipt = pys.account_update(update)
+
+        stored = mock.account(samples.ACCOUNT.login)
+        assert stored is not None
+        assert (stored.unit, stored.holder) == (moved.code, samples.SUCCESSOR.id)
+        assert mock.logs_in(samples.ACCOUNT.login, SECRET.reveal())
+        assert receipt.undo is not None
+        receipt.undo()
+        stored = mock.account(samples.ACCOUNT.login)
+        assert stored is not None
+        assert (stored.unit, stored.holder) == (samples.UNIT.code, HOLDER.id)
+
+    def test_without_a_holder_the_former_one_stays(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+
+        receipt = pys.account_update(samples.update(holder=None))
+
+        stored = mock.account(samples.ACCOUNT.login)
+        assert stored is not None
+        assert (receipt.outcome, stored.holder) == (Outcome.UNCHANGED, HOLDER.id)
+
+    def test_an_account_that_is_not_there_is_not_made(self, pys: Pys, mock: PysMock) -> None:
+        with pytest.raises(MissingError):
+            pys.account_update(samples.update())
+
+        assert mock.account(samples.ACCOUNT.login) is None
+
+    def test_a_comparison_shows_what_an_update_would_write_and_asks_nothing(self, pys: Pys, mock: PysMock) -> None:
+        pys.account_create(samples.create())
+        [page] = pys.account_list()
+        [listed] = page.accounts
+        calls = mock.calls()
+
+        request = CompareAccount(listed=listed, account=samples.ACCOUNT, unit=samples.UNIT, holder=samples.SUCCESSOR)
+        [change] = pys.account_compare(request).changes
+
+        assert (change.name, change.removes, change.adds) == ("holder", (HOLDER.id,), (samples.SUCCESSOR.id,))
+        assert pys.account_compare(attrs.evolve(request, holder=None)).changes == ()
+        assert mock.calls() == calls
+
+    def test_a_probe_shows_what_an_update_would_write(self, pys: Pys) -> None:
+        pys.account_create(samples.create())
+        planned = PlannedChange(kind=OperationKind.UPDATE, unit=samples.UNIT, holder=samples.SUCCESSOR)
+
+        report = pys.account_probe(ProbeAccount(account=samples.ACCOUNT, planned=planned))
+
+        assert [change.name for change in report.changes] == ["holder"]
 
 
 class TestPersonFind:

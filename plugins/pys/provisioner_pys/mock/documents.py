@@ -127,6 +127,16 @@ class HolderData:
 
 
 @attrs.frozen(kw_only=True)
+class UpdateData:
+    """What an account says of its unit and holder."""
+
+    unit: str
+    #: Without one, the holder stays.
+    holder: str | None = None
+    operation: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class OperationData:
     """Nothing but the caller's name for what this request is a part of."""
 

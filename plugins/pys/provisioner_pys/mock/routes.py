@@ -24,6 +24,7 @@ from provisioner_pys.mock.documents import (
     PersonDocument,
     UndoData,
     UnitDocument,
+    UpdateData,
 )
 from provisioner_pys.mock.faults import PysFaultOrder
 from provisioner_pys.mock.problems import MockProblem
@@ -150,6 +151,16 @@ ROUTES = (
         body=HolderData,
         answer=Change,
         problems=(_MISSING, _BAD_PASSWORD),
+    ),
+    Route(
+        name="account.update",
+        method="PATCH",
+        path="/accounts/{login}",
+        summary="Set the unit, and the holder if one is given. The password stays, and so does a disabled account.",
+        run=MockService.update,
+        body=UpdateData,
+        answer=Change,
+        problems=(_MISSING,),
     ),
     Route(
         name="account.disable",

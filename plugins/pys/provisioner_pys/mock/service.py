@@ -22,6 +22,7 @@ from provisioner_pys.mock.documents import (
     PersonDocument,
     UndoData,
     UnitDocument,
+    UpdateData,
 )
 from provisioner_pys.mock.passwords import fits, hash_password
 from provisioner_pys.mock.problems import MockProblem
@@ -95,6 +96,15 @@ class MockService:
             data.operation,
             lambda former: attrs.evolve(_existing(former), holder=data.holder, password_hash=hashed, changed_at=now),
         )
+
+    def update(self, login: str, data: UpdateData) -> Change:
+        """Set the unit and the holder, and nothing else."""
+
+        def updated(former: StoredAccount | None) -> StoredAccount:
+            account = _existing(former)
+            return attrs.evolve(account, unit=data.unit, holder=data.holder or account.holder)
+
+        return self.database.change(login, data.operation, updated)
 
     def disable(self, login: str, data: OperationData) -> Change:
         """Let nobody log in to the account."""
