@@ -31,7 +31,7 @@ def agreed(session: Session, question: str, *, yes: bool) -> bool:
 
         question: The question, in that language.
 
-        yes: Whether it was answered beforehand.
+        yes: Whether it was answered before.
     """
     if yes:
         return True

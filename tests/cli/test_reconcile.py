@@ -149,7 +149,7 @@ class TestLines:
 
 
 class TestRepair:
-    """``reconcile --repair``: shows, asks, mends, and says what is left."""
+    """``reconcile --repair``: shows, asks, repairs, and says what is left."""
 
     @pytest.fixture(name="drifted")
     def _drifted(self, office: Office) -> Office:
@@ -159,7 +159,7 @@ class TestRepair:
         posta["kmarasmem"] = attrs.evolve(posta["kmarasmem"], attributes={"holder": "1001", "unit": "?", "name": "?"})
         return office
 
-    def test_mends_what_differs_and_leaves_nothing(self, drifted: Office) -> None:
+    def test_repairs_what_differs_and_leaves_nothing(self, drifted: Office) -> None:
         answer = drifted.type("--json", "reconcile", "--repair", "--yes")
 
         assert (answer.code, answer.states) == (0, {"arge46": "done", "kmarasmem": "done"})

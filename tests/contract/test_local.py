@@ -30,7 +30,7 @@ class TestLocalDirectory(TargetContract):
         directory.target_check()
         with closing(sqlite3.connect(file, isolation_level=None)) as database:
             rows = ((login, f"{login}@meb.gov.tr") for login in LOGINS)
-            database.executemany("INSERT INTO entries VALUES (?, ?, NULL, '', TRUE)", rows)
+            database.executemany("INSERT INTO entries (login, mail, hash, enabled) VALUES (?, ?, '', TRUE)", rows)
 
             def delete(login: str) -> None:
                 database.execute("DELETE FROM entries WHERE login = ?", [login])

@@ -376,7 +376,7 @@ class DriftingAccounts(Accounts):
     def __init__(self) -> None:
         super().__init__()
         self.scopes: dict[str, dict[str, list[str]]] = {}
-        self.is_mended = True
+        self.is_repaired = True
 
     @initialize()
     def begin(self) -> None:
@@ -391,12 +391,12 @@ class DriftingAccounts(Accounts):
         """Change an account in a target behind the product's back, if it is there."""
         entries, login = self.directories[side]._entries, unit.login  # type: ignore[attr-defined]
         if login in entries:
-            self.is_mended = False
+            self.is_repaired = False
             entries[login] = change(entries[login])
 
     @rule(unit=units, side=sides)
     def drop(self, unit: Unit, side: int) -> None:
-        self.is_mended = False
+        self.is_repaired = False
         self.directories[side]._entries.pop(unit.login, None)  # type: ignore[attr-defined]
 
     @rule(unit=units, side=sides, enabled=st.booleans())
@@ -423,7 +423,7 @@ class DriftingAccounts(Accounts):
 
     def change_list(self, unit: Unit, **changes: Any) -> None:
         [known] = self.harness.store.units.get_many([unit.code]).values()
-        self.is_mended = False
+        self.is_repaired = False
         self.harness.know(units=[attrs.evolve(known, **changes)])
 
     @rule(
@@ -431,19 +431,19 @@ class DriftingAccounts(Accounts):
         scope=st.sampled_from([{}, {"kinds": ["school"]}, {"under": ["u0"]}]),
     )
     def change_scope(self, name: str, scope: dict[str, list[str]]) -> None:
-        self.is_mended = False
+        self.is_repaired = False
         self.scopes = {**self.scopes, name: scope}
         self.harness = self.start()
 
     @rule(handover=st.booleans())
-    def mend(self, *, handover: bool) -> None:
+    def repair_and_renew(self, *, handover: bool) -> None:
         """Repair and renew; then everything is as it should be, and stays so."""
         self.drive_on()
         self.repair(handover=handover)
         self.harness.rotate([found.login for found in self.differences() if found.kind is DifferenceKind.NOT_JOINED])
         left = {DifferenceKind.EXTRA} if handover else {DifferenceKind.EXTRA, DifferenceKind.CUSTODIAN}
         assert {found.kind for found in self.differences()} <= left
-        self.is_mended = True
+        self.is_repaired = True
         for unit in UNITS:
             self.check_settled(unit)
 
@@ -459,12 +459,12 @@ class DriftingAccounts(Accounts):
 
     @rule()
     def settle(self) -> None:
-        self.mend(handover=False)
+        self.repair_and_renew(handover=False)
         super().settle()
 
     @rule(unit=units, person=st.none() | persons, troubles=troubles)
     def renew_what_is_locked(self, unit: Unit, person: Person | None, troubles: Troubles) -> None:
-        self.mend(handover=False)
+        self.repair_and_renew(handover=False)
         super().renew_what_is_locked(unit, person, troubles)
 
     def check_settled(self, unit: Unit) -> None:
@@ -485,12 +485,12 @@ class DriftingAccounts(Accounts):
 
     @invariant()
     def what_is_closed_lets_nobody_in(self) -> None:
-        if self.is_mended:
+        if self.is_repaired:
             super().what_is_closed_lets_nobody_in()
 
     @invariant()
     def of_what_is_deleted_nothing_is_left(self) -> None:
-        if self.is_mended:
+        if self.is_repaired:
             super().of_what_is_deleted_nothing_is_left()
 
 

@@ -18,9 +18,9 @@ from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 AYSE = Person(id="1", name="Ayşe Işık", mobile="+905321234567")
-OFFICE = Unit(code="buro", name="Büro", kind="office", login="buro46", custodian="1")
+OFFICE = Unit(code="kalem", name="Kalem", kind="office", login="kalem46", custodian="1")
 SCHOOL = Unit(code="okul", name="Okul", kind="school", login="okul46", custodian="1")
-LOGINS = ("buro46", "okul46")
+LOGINS = ("kalem46", "okul46")
 
 
 @attrs.define(eq=False)
@@ -54,7 +54,7 @@ def _site(tmp_path: Path) -> Site:
     site = Site(tmp_path)
     with site.start() as harness:
         harness.know(units=[OFFICE, SCHOOL], persons=[AYSE])
-        assert {operation.state for operation in harness.open(["buro", "okul"])} == {OperationState.DONE}
+        assert {operation.state for operation in harness.open(["kalem", "okul"])} == {OperationState.DONE}
     return site
 
 
@@ -68,99 +68,99 @@ class TestUpdate:
     """A changed name reaches every target, and nobody gets another password."""
 
     def test_writes_the_new_name_and_keeps_the_password(self, site: Site, harness: Harness) -> None:
-        harness.know(units=[attrs.evolve(OFFICE, name="Yeni Büro")])
+        harness.know(units=[attrs.evolve(OFFICE, name="Yeni Kalem")])
         before = site.passwords
 
-        [operation] = harness.update(["buro46"])
+        [operation] = harness.update(["kalem46"])
 
         assert operation.state is OperationState.DONE
         for target in (site.mail, site.wiki):
-            entry = site.listed(target, "buro46")
+            entry = site.listed(target, "kalem46")
             assert entry is not None
-            assert entry.attributes["unit"] == "Yeni Büro"
-            assert target.inner.logs_in("buro46", before["buro46"])
+            assert entry.attributes["unit"] == "Yeni Kalem"
+            assert target.inner.logs_in("kalem46", before["kalem46"])
         assert site.passwords == before, "an update sent a message"
 
     def test_keeps_account_and_deadlines(self, harness: Harness) -> None:
-        before = harness.account("buro46")
+        before = harness.account("kalem46")
 
-        harness.update(["buro46"])
+        harness.update(["kalem46"])
 
-        assert harness.account("buro46") == before
+        assert harness.account("kalem46") == before
 
     def test_of_an_account_that_is_up_to_date_says_that_nothing_changed(self, harness: Harness) -> None:
-        [operation] = harness.update(["buro46"])
+        [operation] = harness.update(["kalem46"])
 
         outcomes = {step.outcome for step in operation.steps if step.hook == "account_update"}
         assert (operation.state, outcomes) == (OperationState.DONE, {Outcome.UNCHANGED})
 
     def test_of_a_closed_account_does_nothing(self, harness: Harness) -> None:
-        harness.close_accounts(["buro46"])
+        harness.close_accounts(["kalem46"])
 
-        plan = harness.planner.update([harness.account("buro46")], INITIATOR)
+        plan = harness.planner.update([harness.account("kalem46")], INITIATOR)
 
         assert (plan.work, [str(left.reason) for left in plan.unchanged]) == ((), ["it is closed already"])
 
     def test_that_one_target_refuses_is_still_done_on_the_other(self, site: Site, harness: Harness) -> None:
-        harness.know(units=[attrs.evolve(OFFICE, name="Yeni Büro")])
+        harness.know(units=[attrs.evolve(OFFICE, name="Yeni Kalem")])
         site.mail.faults.on("account_update", Fault.REFUSE)
 
-        [operation] = harness.update(["buro46"])
+        [operation] = harness.update(["kalem46"])
 
-        entry = site.listed(site.wiki, "buro46")
+        entry = site.listed(site.wiki, "kalem46")
         assert operation.state is OperationState.FAILED
         assert entry is not None
-        assert entry.attributes["unit"] == "Yeni Büro"
-        assert harness.account("buro46").state is AccountState.OPEN, "a refused name does not close anybody"
+        assert entry.attributes["unit"] == "Yeni Kalem"
+        assert harness.account("kalem46").state is AccountState.OPEN, "a refused name does not close anybody"
 
     def test_that_a_target_cannot_do_now_waits_and_leaves_the_account_open(self, site: Site, harness: Harness) -> None:
         site.mail.faults.on("account_update", Fault.CANNOT_CONNECT)
-        [operation] = harness.update(["buro46"])
+        [operation] = harness.update(["kalem46"])
         assert operation.state is OperationState.INCOMPLETE
-        assert harness.account("buro46").state is AccountState.OPEN
+        assert harness.account("kalem46").state is AccountState.OPEN
 
         site.mail.faults.clear()
         assert [again.state for again in harness.engine.iter_retry([operation])] == [OperationState.DONE]
 
     @pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.APPLY_AND_LOSE_ANSWER])
     def test_whose_answer_is_lost_is_found_out_by_a_probe(self, site: Site, harness: Harness, fault: Fault) -> None:
-        harness.know(units=[attrs.evolve(OFFICE, name="Yeni Büro")])
+        harness.know(units=[attrs.evolve(OFFICE, name="Yeni Kalem")])
         site.mail.faults.on("account_update", fault, [1])
 
-        [operation] = harness.update(["buro46"])
+        [operation] = harness.update(["kalem46"])
 
-        entry = site.listed(site.mail, "buro46")
+        entry = site.listed(site.mail, "kalem46")
         assert operation.state is OperationState.DONE
         assert entry is not None
-        assert entry.attributes["unit"] == "Yeni Büro"
+        assert entry.attributes["unit"] == "Yeni Kalem"
 
     def test_does_not_create_what_is_missing_and_says_where_it_is(self, site: Site, harness: Harness) -> None:
-        del site.mail.inner._entries["buro46"]
+        del site.mail.inner._entries["kalem46"]
 
-        [operation] = harness.update(["buro46"])
+        [operation] = harness.update(["kalem46"])
 
         assert operation.state is OperationState.DONE
         assert [step.outcome for step in operation.steps if step.name == "mail"] == [Outcome.NOT_APPLIED]
-        assert harness.store.accounts.target_states("buro46")["mail"] is TargetState.ABSENT
-        assert site.listed(site.mail, "buro46") is None
+        assert harness.store.accounts.target_states("kalem46")["mail"] is TargetState.ABSENT
+        assert site.listed(site.mail, "kalem46") is None
 
     def test_that_waits_gives_way_to_a_new_password(self, site: Site, harness: Harness) -> None:
         site.mail.faults.on("account_update", Fault.CANNOT_CONNECT)
-        harness.update(["buro46"])
+        harness.update(["kalem46"])
         site.mail.faults.clear()
 
-        [rotated] = harness.rotate(["buro46"])
+        [rotated] = harness.rotate(["kalem46"])
 
         assert rotated.state is OperationState.DONE
-        assert site.mail.inner.logs_in("buro46", site.passwords["buro46"])
+        assert site.mail.inner.logs_in("kalem46", site.passwords["kalem46"])
 
     def test_that_waits_does_not_open_the_account_again(self, site: Site, harness: Harness) -> None:
         """An open account stays as it is, also if a name has not arrived everywhere."""
         site.mail.faults.on("account_update", Fault.CANNOT_CONNECT)
-        harness.update(["buro46"])
+        harness.update(["kalem46"])
         before = site.passwords
 
-        assert harness.open(["buro"]) == []
+        assert harness.open(["kalem"]) == []
         assert site.passwords == before
 
 
@@ -174,41 +174,41 @@ class TestScope:
         fresh.folder.mkdir()
         with fresh.start(scopes=self.SCHOOLS) as harness:
             harness.know(units=[OFFICE, SCHOOL], persons=[AYSE])
-            harness.open(["buro", "okul"])
+            harness.open(["kalem", "okul"])
 
-        assert fresh.listed(fresh.wiki, "buro46") is None
+        assert fresh.listed(fresh.wiki, "kalem46") is None
         assert fresh.listed(fresh.wiki, "okul46") is not None
 
     def test_that_grew_narrower_leaves_no_former_password_valid(self, site: Site) -> None:
         """Until the account is withdrawn, a renewal reaches it there too."""
         with site.start(scopes=self.SCHOOLS) as harness:
-            former = site.passwords["buro46"]
-            harness.rotate(["buro46"])
+            former = site.passwords["kalem46"]
+            harness.rotate(["kalem46"])
 
-        assert not site.wiki.inner.logs_in("buro46", former)
+        assert not site.wiki.inner.logs_in("kalem46", former)
 
     def test_that_grew_narrower_closes_the_account_there_and_nowhere_else(self, site: Site) -> None:
         with site.start(scopes=self.SCHOOLS) as harness:
             operations = harness.withdraw(LOGINS)
-            states = harness.store.accounts.target_states("buro46")
-            account = harness.account("buro46")
+            states = harness.store.accounts.target_states("kalem46")
+            account = harness.account("kalem46")
 
-        assert [(operation.login, operation.state) for operation in operations] == [("buro46", OperationState.DONE)]
+        assert [(operation.login, operation.state) for operation in operations] == [("kalem46", OperationState.DONE)]
         assert states == {"mail": TargetState.OPEN, "wiki": TargetState.CLOSED}
         assert account.state is AccountState.OPEN
-        assert site.mail.inner.logs_in("buro46", site.passwords["buro46"])
-        assert not site.wiki.inner.logs_in("buro46", site.passwords["buro46"])
+        assert site.mail.inner.logs_in("kalem46", site.passwords["kalem46"])
+        assert not site.wiki.inner.logs_in("kalem46", site.passwords["kalem46"])
 
     def test_that_grew_wider_again_opens_the_account_with_its_next_password(self, site: Site) -> None:
         with site.start(scopes=self.SCHOOLS) as harness:
             harness.withdraw(LOGINS)
-            harness.rotate(["buro46"])
-            assert not site.wiki.inner.logs_in("buro46", site.passwords["buro46"])
+            harness.rotate(["kalem46"])
+            assert not site.wiki.inner.logs_in("kalem46", site.passwords["kalem46"])
         with site.start() as harness:
-            [operation] = harness.rotate(["buro46"])
+            [operation] = harness.rotate(["kalem46"])
 
         assert operation.state is OperationState.DONE
-        assert site.wiki.inner.logs_in("buro46", site.passwords["buro46"])
+        assert site.wiki.inner.logs_in("kalem46", site.passwords["kalem46"])
 
     def test_that_loses_too_many_accounts_at_once_is_held(self, site: Site) -> None:
         limit = MassChangeLimit(percent=20, from_accounts=2)
@@ -216,12 +216,12 @@ class TestScope:
             operations = harness.withdraw(LOGINS)
 
         assert {operation.state for operation in operations} == {OperationState.STAGED}
-        assert site.wiki.inner.logs_in("buro46", site.passwords["buro46"])
+        assert site.wiki.inner.logs_in("kalem46", site.passwords["kalem46"])
 
     def test_that_is_split_into_two_runs_is_held_all_the_same(self, site: Site) -> None:
         limit = MassChangeLimit(percent=60, from_accounts=2)
         with site.start(scopes={"wiki": {"kinds": ["nobody"]}}, limit=limit) as harness:
-            [first] = harness.withdraw(["buro46"])
+            [first] = harness.withdraw(["kalem46"])
             [second] = harness.withdraw(["okul46"])
 
         assert (first.state, second.state) == (OperationState.DONE, OperationState.STAGED)
@@ -239,7 +239,7 @@ class TestScope:
         with site.start(scopes=self.SCHOOLS) as harness:
             harness.withdraw(LOGINS)
             site.wiki.faults.on("target_check", Fault.CANNOT_CONNECT)
-            [operation] = harness.rotate(["buro46"])
+            [operation] = harness.rotate(["kalem46"])
 
         assert operation.state is OperationState.DONE
 
@@ -258,27 +258,27 @@ class TestEntitlements:
     def test_are_granted_by_an_update_and_withdrawn_when_the_unit_changes(self, site: Site) -> None:
         with site.start(entitlements=self.STAFF) as harness:
             harness.update(LOGINS)
-            assert self.entitlements(site, "buro46") == {"staff", "all"}
+            assert self.entitlements(site, "kalem46") == {"staff", "all"}
             assert self.entitlements(site, "okul46") == {"all"}
             harness.know(units=[attrs.evolve(OFFICE, kind="school")])
             harness.update(LOGINS)
 
-        assert self.entitlements(site, "buro46") == {"all"}
+        assert self.entitlements(site, "kalem46") == {"all"}
 
     def test_of_others_stay(self, site: Site) -> None:
         entries = site.mail.inner._entries
-        entries["buro46"] = attrs.evolve(entries["buro46"], entitlements=frozenset({"theirs"}))
+        entries["kalem46"] = attrs.evolve(entries["kalem46"], entitlements=frozenset({"theirs"}))
         with site.start(entitlements=self.STAFF) as harness:
             harness.update(LOGINS)
 
-        assert self.entitlements(site, "buro46") == {"staff", "all", "theirs"}
+        assert self.entitlements(site, "kalem46") == {"staff", "all", "theirs"}
 
     def test_end_when_the_account_closes(self, site: Site) -> None:
         with site.start(entitlements=self.STAFF) as harness:
             harness.update(LOGINS)
-            harness.close_accounts(["buro46"])
+            harness.close_accounts(["kalem46"])
 
-        assert self.entitlements(site, "buro46") == frozenset()
+        assert self.entitlements(site, "kalem46") == frozenset()
 
     def test_come_with_a_new_account(self, site: Site) -> None:
         with site.start(entitlements=self.STAFF) as harness:
