@@ -20,6 +20,7 @@ import pytest
 
 from provisioner.core.model import OperationState, Person, Unit
 from provisioner.core.model.secret import Secret
+from provisioner.store import LEASE_TTL
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
@@ -106,7 +107,8 @@ def _scene(tmp_path: Path) -> Iterator[Scene]:
             pys=(pys.url, pys.api_key.reveal()),
             ldap=(slapd.url, slapd.bind_password.reveal()),
         )
-        with place.harness() as harness:
+        # No other process is there yet: on a slow machine, opening may take longer than the short lease.
+        with attrs.evolve(place, lease_ttl=LEASE_TTL.total_seconds()).harness() as harness:
             harness.know(units=UNITS, persons=PERSONS)
             opened = harness.open([unit.code for unit in UNITS])
             assert {one.state for one in opened} == {OperationState.DONE}
