@@ -116,13 +116,8 @@ class Accounts:
         wanted = _logins(logins, self.planner.naming)
         known = self.store.accounts.get_many(wanted)
         units = self._units_of([login for login in wanted if login not in known])
-        plan = self.planner.create([known[login] for login in wanted if login in known], initiator)
-        new = self.planner.open_units(units, initiator)
-        return Plan(
-            work=(*plan.work, *new.work),
-            unchanged=(*plan.unchanged, *new.unchanged),
-            refused=(*plan.refused, *new.refused),
-        )
+        accounts = [known[login] for login in wanted if login in known]
+        return Plan.joined([self.planner.create(accounts, initiator), self.planner.open_units(units, initiator)])
 
     def plan_closing(self, logins: Iterable[str], initiator: Initiator, *, again: bool = False) -> Plan:
         """Return the plan that closes accounts.

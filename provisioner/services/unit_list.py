@@ -172,7 +172,7 @@ class UnitList:
         SeparationOfDuties(self.authority).require_for_units(initiator.actor, known.units, [*added, *changed])
         missing = self._missing(listed.items, known, initiator.actor)
         with located(listed):
-            plan = _joined(self._plans(listed.items, missing if close_missing else (), known, hand_over, initiator))
+            plan = Plan.joined(self._plans(listed.items, missing if close_missing else (), known, hand_over, initiator))
         changes = tuple(_changes(listed.items, known, plan.work))
         closing = tuple(_closing(missing, known, plan.work)) if close_missing else ()
         return UnitListPlan(
@@ -254,15 +254,6 @@ class UnitList:
         left = _without(others, [account for account, _ in handed_over])
         yield planned_updates(self.planner, left, initiator, units=followed)
         yield self.planner.close([account for code in closing for account in known.open_accounts[code]], initiator)
-
-
-def _joined(plans: Iterable[Plan]) -> Plan:
-    found = list(plans)
-    return Plan(
-        work=tuple(work for plan in found for work in plan.work),
-        unchanged=tuple(account for plan in found for account in plan.unchanged),
-        refused=tuple(account for plan in found for account in plan.refused),
-    )
 
 
 def _without(accounts: Iterable[Account], others: Iterable[Account]) -> list[Account]:
