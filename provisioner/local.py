@@ -22,6 +22,7 @@ from provisioner.core.api.errors import MissingError, SecretRefusedError, Unavai
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    ENTITLEMENTS,
     AccountComparison,
     AccountPage,
     AccountReport,
@@ -100,7 +101,7 @@ class _LocalAccount:
             AttributeChange.between(name, [former[name]] if former.get(name) else [], [value])
             for name, value in new.attributes.items()
         ]
-        rights = AttributeChange.between("entitlements", sorted(self.entitlements), sorted(new.entitlements))
+        rights = AttributeChange.between(ENTITLEMENTS, sorted(self.entitlements), sorted(new.entitlements))
         return tuple(change for change in (*changes, rights) if not change.is_empty)
 
 

@@ -205,17 +205,11 @@ class LoadedConfiguration:
         heads = {
             name: self._section("rules", name, table, _RuleSetHead)[0] for name, table in self.content.rules.items()
         }
-        return {name: Scope(kinds=frozenset(one.kinds), under=frozenset(one.under)) for name, one in heads.items()}
+        return {name: _units(head) for name, head in heads.items()}
 
     def target_scopes(self) -> dict[str, TargetScope]:
         """Return which accounts belong on each target, by its name and in the order of the file."""
-        return {
-            name: TargetScope(
-                units=Scope(kinds=frozenset(head.kinds), under=frozenset(head.under)),
-                account_kinds=frozenset(head.account_kinds),
-            )
-            for name, head in self._target_heads().items()
-        }
+        return {name: _accounts(head) for name, head in self._target_heads().items()}
 
     def joins(self) -> dict[str, Join]:
         """Return when accounts join each target, by its name."""
@@ -242,10 +236,7 @@ class LoadedConfiguration:
         return EntitlementRule(
             target=settings.target,
             name=settings.name or name,
-            scope=TargetScope(
-                units=Scope(kinds=frozenset(settings.kinds), under=frozenset(settings.under)),
-                account_kinds=frozenset(settings.account_kinds),
-            ),
+            scope=_accounts(settings),
         )
 
     def _target_heads(self) -> dict[str, _TargetHead]:
@@ -351,6 +342,16 @@ class _RuleSetHead(_TableHead):
     kinds: tuple[str, ...] = ()
     #: The codes of the units to which the rule set applies, with all units below them; empty for all.
     under: tuple[str, ...] = ()
+
+
+def _units(table: _RuleSetHead | _TargetHead | EntitlementSettings) -> Scope:
+    """Return the units to which a table applies."""
+    return Scope(kinds=frozenset(table.kinds), under=frozenset(table.under))
+
+
+def _accounts(table: _TargetHead | EntitlementSettings) -> TargetScope:
+    """Return the accounts to which a table applies."""
+    return TargetScope(units=_units(table), account_kinds=frozenset(table.account_kinds))
 
 
 HeadT = TypeVar("HeadT", bound=_TableHead)

@@ -31,7 +31,7 @@ class ComparisonReport:
     accounts: Mapping[str, Account]
     #: The units of the accounts, by code.
     units: Mapping[str, Unit]
-    #: The holders of the accounts, by ID. Those whom nobody knows are left out.
+    #: The holders of the accounts, by ID. Persons that the product doesn't know are left out.
     persons: Mapping[str, Person]
     #: The last complete comparisons of each target, the latest last. Empty if the comparison is restricted to a unit.
     trends: Mapping[str, Sequence[PastComparison]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import attrs
 
@@ -97,19 +98,15 @@ class AccountVerification:
             expectations = Expectations(target=target, inventory=self.store, desired=self.desired, people=self.people)
             expected = expectations.of(accounts)
             concerned = [one for one in expected.values() if one.belongs or one.known]
-            foresees = self._foresees(target) if concerned else False
+            if concerned and "target_check" in target.hooks:
+                with suppress(TargetError):  # its probes tell it, for each account
+                    target.check()
             for expectation in concerned:
-                yield self._verified(target, expectation, foresees=foresees)
+                yield self._verified(target, expectation)
 
-    def _foresees(self, target: Target) -> bool:
-        try:
-            return "target_check" in target.hooks and target.check().foresees
-        except TargetError:
-            return False
-
-    def _verified(self, target: Target, expectation: Expectation, *, foresees: bool) -> VerifiedAccount:
+    def _verified(self, target: Target, expectation: Expectation) -> VerifiedAccount:
         login = expectation.account.login
-        planned = expectation.planned() if foresees and expectation.is_describable else None
+        planned = expectation.planned() if target.foresees and expectation.is_describable else None
         probe = ProbeAccount(account=expectation.account, planned=planned)
         try:
             report = self.retry.call(lambda _: target.probe(probe))

@@ -20,6 +20,7 @@ from provisioner.core.api.errors import MissingError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    ENTITLEMENTS,
     AccountComparison,
     AccountPage,
     AccountReport,
@@ -90,9 +91,6 @@ def _digest(secret: Secret, salt: bytes) -> bytes:
 PAGE = 1000
 
 
-#: The name under which changes of entitlements are shown.
-_ENTITLEMENTS = "entitlements"
-
 #: What says how an account shall be.
 _Described = CreateAccount | HandOver | UpdateAccount | CompareAccount | PlannedChange
 
@@ -108,7 +106,7 @@ def _changes(former: _MemoryAccount, new: _MemoryAccount) -> tuple[AttributeChan
         AttributeChange.between(name, _values(former.attributes.get(name)), (value,))
         for name, value in new.attributes.items()
     ]
-    rights = AttributeChange.between(_ENTITLEMENTS, sorted(former.entitlements), sorted(new.entitlements))
+    rights = AttributeChange.between(ENTITLEMENTS, sorted(former.entitlements), sorted(new.entitlements))
     return tuple(change for change in (*changes, rights) if not change.is_empty)
 
 
@@ -212,11 +210,7 @@ class MemoryTarget:
     def account_compare(self, request: CompareAccount) -> AccountComparison:
         """Compare what was listed."""
         entry = cast("_MemoryAccount", request.listed.entry)
-        changes = _changes(entry, entry.updated(request))
-        return AccountComparison(
-            changes=tuple(change for change in changes if change.name != _ENTITLEMENTS),
-            entitlements=tuple(change for change in changes if change.name == _ENTITLEMENTS),
-        )
+        return AccountComparison(changes=_changes(entry, entry.updated(request)))
 
     @hookimpl
     def target_check(self) -> TargetReport:

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 import attrs
 
 from provisioner.core.api.errors import ConflictError
-from provisioner.core.api.messages import AttributeChange, Entitlements
+from provisioner.core.api.messages import ENTITLEMENTS, AttributeChange, Entitlements
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
 from provisioner_ldap.names import canonical
@@ -109,7 +109,7 @@ def foreseen(wanted: Entitlements, changes: Sequence[GroupChange]) -> Sequence[A
 
 def _shown(wanted: Entitlements, joined: AbstractSet[str], left: AbstractSet[str]) -> Sequence[AttributeChange]:
     change = AttributeChange(
-        name="entitlements",
+        name=ENTITLEMENTS,
         removes=tuple(sorted(left)),
         adds=tuple(sorted(joined)),
         keeps=tuple(sorted(wanted.granted - joined)),

@@ -226,10 +226,15 @@ class Presence(StrEnum):
     DISABLED = "disabled"
 
 
+#: The name of the change that an account's entitlements are shown as.
+ENTITLEMENTS = "entitlements"
+
+
 @attrs.frozen(kw_only=True)
 class AttributeChange:
-    """What a planned change would do to one attribute of an existing account."""
+    """What a planned change would do to one attribute of an existing account, or to its entitlements."""
 
+    #: The name of the attribute; :data:`ENTITLEMENTS` for the entitlements.
     name: str
     removes: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
@@ -331,10 +336,8 @@ class CompareAccount:
 class AccountComparison:
     """The result of the comparison of a listed account."""
 
-    #: What an update would change in attributes.
+    #: What an update would change.
     changes: tuple[AttributeChange, ...] = ()
-    #: What an update would change in entitlements.
-    entitlements: tuple[AttributeChange, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

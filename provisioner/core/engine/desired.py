@@ -48,23 +48,31 @@ class Desired:
             known: The known state of the account, by target.
         """
         spec = KINDS[kind]
-        present = frozenset(target for target, state in known.items() if state in MAY_BE_OPEN)
         if kind is OperationKind.WITHDRAW:
-            return present - self.targets
+            return self.left(known)
         if kind is OperationKind.UPDATE:
-            return present
+            return _present(known)
         if spec.opens:
             return self.targets
-        return self.targets | (present if spec.renews else known.keys())
+        return self.targets | (_present(known) if spec.renews else known.keys())
 
-    def lacks(self, known: Mapping[str, TargetState]) -> bool:
-        """Whether an open account isn't open on a target on which it belongs.
+    def missing(self, known: Mapping[str, TargetState]) -> frozenset[str]:
+        """Return the names of the targets on which an open account belongs and isn't open.
 
         Args:
 
             known: The known state of the account, by target.
         """
-        return any(known.get(target) not in MAY_BE_OPEN for target in self.targets)
+        return self.targets - _present(known)
+
+    def left(self, known: Mapping[str, TargetState]) -> frozenset[str]:
+        """Return the names of the targets on which an open account no longer belongs and may be open.
+
+        Args:
+
+            known: The known state of the account, by target.
+        """
+        return _present(known) - self.targets
 
     def joins(self, kind: OperationKind, known: Mapping[str, TargetState]) -> frozenset[str]:
         """Return the names of the targets that an open account joins again with its renewal, after it was withdrawn.
@@ -142,6 +150,10 @@ class DesiredState:
                 for target in granted.keys() | withdrawn.keys()
             },
         )
+
+
+def _present(known: Mapping[str, TargetState]) -> frozenset[str]:
+    return frozenset(target for target, state in known.items() if state in MAY_BE_OPEN)
 
 
 def _path(unit: Unit, units: Mapping[str, Unit]) -> Sequence[str]:

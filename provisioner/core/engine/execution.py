@@ -43,8 +43,6 @@ from provisioner.core.api.messages import (
     CreateAccount,
     DeliverSecret,
     DeliveryReceipt,
-    Entitlements,
-    PlannedChange,
     Presence,
     ProbeAccount,
     Receipt,
@@ -173,16 +171,14 @@ class Execution:
         An open account that is missing there is created: the target may have been added after the account was opened,
         or somebody may have deleted the account. One that was withdrawn, and belongs there again, is opened again.
         """
-        proof, joining = self._proof(target, secret), self.work.joining(target.name, secret)
-        if target.name in self.work.joins:
-            return self._change(target, joining, proof)
-        try:
-            self._change(target, self.work.request(target.name, secret), proof)
-        except MissingError:
-            if not self._spec.renews or target.lacks(JOIN):
-                raise
-            self._change(target, joining, proof)
-        return None
+        proof = self._proof(target, secret)
+        if target.name not in self.work.joins:
+            try:
+                return self._change(target, self.work.request(target.name, secret), proof)
+            except MissingError:
+                if not self._spec.renews or target.lacks(JOIN):
+                    raise
+        return self._change(target, self.work.joining(target.name, secret), proof)
 
     def _change_everywhere(self) -> None:
         """Close, delete or update on every target, also after one has failed: a part of it is better than nothing.
@@ -204,14 +200,7 @@ class Execution:
             raise min(errors, key=_how_far_off)
 
     def _proof(self, target: Target, secret: Secret | None = None) -> Proof:
-        planned = None
-        if self._spec.leaves is None:
-            planned = PlannedChange(
-                kind=self._kind,
-                unit=self.work.unit,
-                holder=self.work.holder,
-                entitlements=self.work.entitlements.get(target.name, Entitlements()),
-            )
+        planned = self.work.planned_change(target.name) if self._spec.leaves is None else None
         return proof(self._spec, target, ProbeAccount(account=self.work.account, secret=secret, planned=planned))
 
     def _able(self, hook: str) -> tuple[list[Target], list[UnsupportedError]]:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import AccountChange, CreateAccount, Entitlements
+from provisioner.core.api.messages import AccountChange, CreateAccount, Entitlements, PlannedChange
 from provisioner.core.api.rules import MetDeadline
 from provisioner.core.model import (
     Account,
@@ -83,7 +83,7 @@ class PlannedOperation:
             "outgoing": self.outgoing,
             "holder": self.recipient if spec.delivers else self.holder,
             "secret": secret,
-            "entitlements": self.entitlements.get(target, Entitlements()),
+            "entitlements": self.entitlements_on(target),
         }
         return spec.message(**{name: values[name] for name in attrs.fields_dict(spec.message)})
 
@@ -102,8 +102,32 @@ class PlannedOperation:
             unit=self.unit,
             holder=self.recipient,
             secret=secret,
-            entitlements=self.entitlements.get(target, Entitlements()),
+            entitlements=self.entitlements_on(target),
         )
+
+    def planned_change(self, target: str) -> PlannedChange:
+        """Return what a probe is asked about: the values that the operation writes on a target.
+
+        Args:
+
+            target: The name of the target.
+        """
+        return PlannedChange(
+            kind=self.operation.kind,
+            unit=self.unit,
+            holder=self.holder,
+            outgoing=self.outgoing,
+            entitlements=self.entitlements_on(target),
+        )
+
+    def entitlements_on(self, target: str) -> Entitlements:
+        """Return the entitlements of the account on a target after the operation.
+
+        Args:
+
+            target: The name of the target.
+        """
+        return self.entitlements.get(target, Entitlements())
 
     @property
     def begun_before(self) -> bool:

@@ -279,7 +279,7 @@ class Planner:
         missing = [
             account
             for account in accounts
-            if account.state is not AccountState.OPEN or desired[account.login].lacks(known.get(account.login, {}))
+            if account.state is not AccountState.OPEN or desired[account.login].missing(known.get(account.login, {}))
         ]
         everywhere = Text("it is on every target on which it belongs")
         plan = self.rotate(missing, initiator)
@@ -531,6 +531,9 @@ class Planner:
             entitlements=desired.entitlements_after(kind),
         )
 
+    def _at(self, place: Place) -> list[Target]:
+        return [target for target in self.targets if target.name in place.targets]
+
     def _missing(self, kind: OperationKind, place: Place) -> UnsupportedError | None:
         """Return why operations of a kind can't be done on all targets.
 
@@ -538,8 +541,7 @@ class Planner:
         """
         if not KINDS[kind].delivers:
             return None
-        concerned = [target for target in self.targets if target.name in place.targets]
-        needed = [(target, hook) for target in concerned for hook in (KINDS[kind].hook, PROBE)]
+        needed = [(target, hook) for target in self._at(place) for hook in (KINDS[kind].hook, PROBE)]
         wanted = [*needed, *((channel, DELIVER) for channel in self.channels)]
         found = (gateway.lacks(hook) for gateway, hook in wanted)
         return next((error for error in found if error and not isinstance(error, OmittedError)), None)
@@ -570,8 +572,7 @@ class Planner:
             ConfigurationError: A password would be generated and no channel can deliver it.
         """
         spec = KINDS[kind]
-        concerned = [target for target in self.targets if target.name in place.targets]
-        steps = [step for target in concerned for step in _target_steps(target, spec.hook)]
+        steps = [step for target in self._at(place) for step in _target_steps(target, spec.hook)]
         if spec.delivers:
             deliverers = able(self.channels, DELIVER)
             if not deliverers:

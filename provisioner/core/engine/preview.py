@@ -10,7 +10,7 @@ import attrs
 
 from provisioner.core.api.errors import TargetError
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import AttributeChange, Entitlements, PlannedChange, ProbeAccount
+from provisioner.core.api.messages import AttributeChange, ProbeAccount
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.gateways.gateway import Target
 
@@ -35,7 +35,7 @@ def preview(work: Sequence[PlannedOperation], targets: Sequence[Target]) -> Iter
 
         targets: The targets, which have passed their check.
     """
-    able = [target for target in targets if target.report and target.report.foresees]
+    able = [target for target in targets if target.foresees]
     asked = [planned for planned in work if KINDS[planned.operation.kind].sets_attributes and planned.holder]
     questions = [(planned, target) for planned, target in product(asked, able) if planned.concerns(target.name)]
     if not questions:
@@ -47,15 +47,8 @@ def preview(work: Sequence[PlannedOperation], targets: Sequence[Target]) -> Iter
 
 
 def _foreseen(work: PlannedOperation, target: Target) -> Preview:
-    planned = PlannedChange(
-        kind=work.operation.kind,
-        unit=work.unit,
-        holder=work.holder,
-        outgoing=work.outgoing,
-        entitlements=work.entitlements.get(target.name, Entitlements()),
-    )
     try:
-        report = target.probe(ProbeAccount(account=work.account, planned=planned))
+        report = target.probe(ProbeAccount(account=work.account, planned=work.planned_change(target.name)))
     except TargetError as error:
         return Preview(login=work.account.login, target=target.name, error=error)
     return Preview(login=work.account.login, target=target.name, changes=report.changes)

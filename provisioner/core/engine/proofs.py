@@ -48,9 +48,7 @@ def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool
 
 def _is_up_to_date(target: Target, probe: ProbeAccount) -> bool | None:
     """Whether an update would change nothing; ``None`` if the target can't tell."""
-    if target.report is None or not target.report.foresees:
-        return None
-    return not target.probe(probe).changes
+    return not target.probe(probe).changes if target.foresees else None
 
 
 def _locked(target: Target, account: Account, lock: str) -> LockedError:

@@ -283,6 +283,11 @@ class Target(Gateway):
     family = "targets"
     expected = TARGET_HOOKS
 
+    @property
+    def foresees(self) -> bool:
+        """Whether its last check declared that a probe determines what a change would do to attributes."""
+        return self.report is not None and self.report.foresees
+
     def change(self, request: AccountChange) -> Receipt:
         """Call the hook for the message: create, close, rotate, handover, update or delete."""
         return self.call(HOOKS[type(request)], request, Receipt)

@@ -38,7 +38,7 @@ class PasswordAge(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class AccountAdopted(Event):
-    """An account that targets listed and the product didn't know was taken over. Nothing was changed on a target."""
+    """The product took over an account that targets listed and that it didn't know. No target was changed."""
 
     kind = "account_adopted"
 

@@ -120,7 +120,7 @@ class Comparison:
         if seen or COMPARE not in self.target.hooks or not expectation.is_describable:
             return seen
         compared = self.target.compare(expectation.comparing(listed))
-        return expectation.of_attributes(compared.changes, compared.entitlements)
+        return expectation.of_attributes(compared.changes)
 
     def _confirmed(self, suspected: Iterable[tuple[Expectation, Difference]]) -> Iterator[Difference]:
         """Yield the suspected differences that are there now, and that no operation explains."""
@@ -135,7 +135,7 @@ class Comparison:
         if suspected.kind is DifferenceKind.HOLDER:
             return True
         of_attributes = suspected.kind in {DifferenceKind.ATTRIBUTES, DifferenceKind.ENTITLEMENTS}
-        if of_attributes and not self._foresees:
+        if of_attributes and not self.target.foresees:
             return True
         planned = expectation.planned() if of_attributes else None
         try:
@@ -148,10 +148,6 @@ class Comparison:
             return bool(report.changes)
         shown = expectation.difference(report.presence, report.lock, report.attributes.get("holder"))
         return shown is not None and shown.kind is suspected.kind
-
-    @property
-    def _foresees(self) -> bool:
-        return self.target.report is not None and self.target.report.foresees
 
     def _missing(self) -> Iterator[Difference]:
         accounts = self.inventory.last_seen.unseen(self.target.name, self.started_at)

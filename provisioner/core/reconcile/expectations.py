@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from provisioner.core.api.messages import (
+    ENTITLEMENTS,
     AccountReport,
     AttributeChange,
     CompareAccount,
@@ -58,21 +59,18 @@ class Expectation:
             return self._made(DifferenceKind.OUT_OF_SCOPE, actual=Presence.ENABLED) if enabled else None
         return self._of_open(presence, lock, holder)
 
-    def of_attributes(
-        self, changes: tuple[AttributeChange, ...], entitlements: tuple[AttributeChange, ...] = ()
-    ) -> Difference | None:
+    def of_attributes(self, changes: tuple[AttributeChange, ...]) -> Difference | None:
         """Return how the attributes or entitlements differ, if they do.
 
         Args:
 
             changes: What an update would change.
-
-            entitlements: What it would change of the entitlements.
         """
-        kind = DifferenceKind.ATTRIBUTES if changes else DifferenceKind.ENTITLEMENTS
-        if not changes and not entitlements:
+        if not changes:
             return None
-        return self._made(kind, known="", actual="", changes=(*changes, *entitlements))
+        only_entitlements = all(change.name == ENTITLEMENTS for change in changes)
+        kind = DifferenceKind.ENTITLEMENTS if only_entitlements else DifferenceKind.ATTRIBUTES
+        return self._made(kind, known="", actual="", changes=changes)
 
     def of_report(self, report: AccountReport) -> Difference | None:
         """Return how the account differs from what a probe with :meth:`planned` has seen, if it does."""

@@ -10,7 +10,7 @@ import attrs
 
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import StoreError
-from provisioner.core.engine.desired import MAY_BE_OPEN, DesiredState
+from provisioner.core.engine.desired import DesiredState
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, AccountState
 from provisioner.core.model.scope import TargetScope
@@ -71,10 +71,10 @@ def _count(
 ) -> None:
     units = store.units.get_many({account.unit for account in accounts})
     known = store.accounts.all_target_states([account.login for account in accounts])
-    for login, one in desired.of([(account, units[account.unit]) for account in accounts]).items():
-        present = {name for name, state in known.get(login, {}).items() if state in MAY_BE_OPEN}
-        missing.update(one.targets - present)
-        left.update((present & desired.scopes.keys()) - one.targets)
+    for login, wanted in desired.of([(account, units[account.unit]) for account in accounts]).items():
+        states = known.get(login, {})
+        missing.update(wanted.missing(states))
+        left.update(wanted.left(states) & desired.scopes.keys())
 
 
 def _unknown_units(target: str, scope: TargetScope, store: Store) -> Iterator[CheckResult]:

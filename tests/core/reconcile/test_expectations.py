@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from provisioner.core.api.messages import AccountReport, AttributeChange, Entitlements, Presence
+from provisioner.core.api.messages import ENTITLEMENTS, AccountReport, AttributeChange, Entitlements, Presence
 from provisioner.core.model import AccountState, TargetState
 from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.core.reconcile.expectations import Expectation
@@ -14,6 +14,7 @@ from provisioner.testing import samples
 OPEN = attrs.evolve(samples.ACCOUNT, state=AccountState.OPEN)
 CLOSED = attrs.evolve(samples.ACCOUNT, state=AccountState.CLOSED)
 RENAMED = (AttributeChange(name="unit", removes=("A",), adds=("B",)),)
+RIGHTS = (AttributeChange(name=ENTITLEMENTS, adds=("staff",)),)
 
 EXPECTED = Expectation(
     target="posta",
@@ -85,7 +86,14 @@ def test_changed_attributes_are_shown_old_and_new() -> None:
 
 
 def test_entitlements_alone_are_a_difference_of_their_own() -> None:
-    difference = EXPECTED.of_attributes((), RENAMED)
+    difference = EXPECTED.of_attributes(RIGHTS)
 
     assert difference is not None
     assert difference.kind is DifferenceKind.ENTITLEMENTS
+
+
+def test_attributes_among_entitlements_are_told_as_attributes() -> None:
+    difference = EXPECTED.of_attributes((*RENAMED, *RIGHTS))
+
+    assert difference is not None
+    assert (difference.kind, difference.changes) == (DifferenceKind.ATTRIBUTES, (*RENAMED, *RIGHTS))
