@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
+from functools import lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,8 @@ class Entry:
 
             schema: Returns the schema; it is needed for attributes in which others have values.
         """
-        merged = {name: self._merged(name, values, ours, schema) for name, values in wanted.items()}
+        differing = {name: values for name, values in wanted.items() if values != self[name]}
+        merged = {name: self._merged(name, values, ours, schema) for name, values in differing.items()}
         merged[OBJECT_CLASS] = self._with_classes(wanted.get(OBJECT_CLASS, ()), schema)
         return {name: values for name, values in merged.items() if set(values) != set(self[name])}
 
@@ -164,11 +166,16 @@ def unknown_places(template: str, known: Container[str] = PLACEHOLDERS) -> list[
     return [name for name, spec, conversion in fields if name not in known or spec or conversion]
 
 
+@lru_cache
+def _is_known(template: str, known: frozenset[str]) -> bool:
+    """Whether every place of a valid template stands for something."""
+    return not unknown_places(template, known)
+
+
 def rendered(templates: Mapping[str, str], places: Mapping[str, str]) -> dict[str, tuple[bytes, ...]]:
     """Fill attribute templates whose places are all known. An attribute that comes out blank has no value."""
+    known = frozenset(places)
     texts = {
-        name: template.format_map(places).strip()
-        for name, template in templates.items()
-        if not unknown_places(template, places)
+        name: template.format_map(places).strip() for name, template in templates.items() if _is_known(template, known)
     }
     return {name: (text.encode(),) if text else () for name, text in texts.items()}

@@ -139,7 +139,10 @@ class Memberships:
 
             TargetError: A group can't be read.
         """
-        held = {group for group in wanted.granted | wanted.withdrawn if self._holds(group, entry, member)}
+        groups = wanted.granted | wanted.withdrawn
+        if not groups:
+            return ()
+        held = {group for group in groups if self._holds(group, entry, member)}
         return _shown(wanted, wanted.granted - held, wanted.withdrawn & held)
 
     def _holds(self, group: str, entry: Entry, member: Member) -> bool:

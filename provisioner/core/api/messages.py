@@ -13,6 +13,7 @@ from typing import Self
 import attrs
 
 from provisioner.core.model import Account, OperationKind, Outcome, Person, Unit
+from provisioner.core.model.masking import OPAQUE
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 from provisioner.core.model.validators import require_utc
@@ -307,7 +308,7 @@ class ListedAccount:
     #: When its password was set, in UTC; ``None`` if the target doesn't store it.
     password_changed_at: datetime | None = attrs.field(default=None, validator=require_utc)
     #: Data of the plug-in for ``account_compare``, for example the entry as it was read. The core doesn't look into it.
-    entry: object = attrs.field(default=None, repr=False, eq=False)
+    entry: object = attrs.field(default=None, repr=False, eq=False, metadata=OPAQUE)
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from functools import cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Replaces a secret.
 MASK = "<secret>"
+
+#: The metadata of a field into which the core doesn't look: a plug-in's own data, which only the plug-in gets back.
+OPAQUE: Mapping[str, bool] = MappingProxyType({"provisioner.opaque": True})
 
 ValueT = TypeVar("ValueT")
 
@@ -125,8 +129,12 @@ def _parts(value: Any) -> Collection[object]:
 
 @cache
 def _names(cls: type) -> tuple[str, ...]:
-    """Return the names of the fields of a class of attrs; other classes have none."""
-    return tuple(field.name for field in attrs.fields(cls)) if attrs.has(cls) else ()
+    """Return the names of the fields of a class of attrs, without opaque ones; other classes have none."""
+    return tuple(field.name for field in attrs.fields(cls) if not _is_opaque(field)) if attrs.has(cls) else ()
+
+
+def _is_opaque(field: attrs.Attribute[Any]) -> bool:
+    return bool(field.metadata.keys() & OPAQUE.keys())
 
 
 def _rebuilt(value: Any, change: Callable[[str], str]) -> Any:
@@ -140,7 +148,7 @@ def _rebuilt(value: Any, change: Callable[[str], str]) -> Any:
     elif isinstance(value, _COLLECTIONS):
         rebuilt = type(value)(_rebuilt(item, change) for item in value)
     elif attrs.has(type(value)):
-        fields = [field for field in attrs.fields(type(value)) if field.init]
+        fields = [field for field in attrs.fields(type(value)) if field.init and not _is_opaque(field)]
         rebuilt = attrs.evolve(
             value, **{str(field.alias): _rebuilt(getattr(value, field.name), change) for field in fields}
         )

@@ -17,11 +17,13 @@ import pytest
 import structlog
 
 from provisioner.core.api.messages import (
+    AccountPage,
     AccountReport,
     Capabilities,
     ChannelReport,
     DeliveryReceipt,
     DeliveryState,
+    ListedAccount,
     Presence,
     Receipt,
     TargetReport,
@@ -220,3 +222,15 @@ def test_a_record_with_wrong_arguments_is_left_to_logging(capsys: pytest.Capture
 
     assert (record.msg, record.args) == ("%d", ("no number",))
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_own_data_of_a_plugin_is_not_searched() -> None:
+    """A list of 100,000 entries would be searched with everything that each entry refers to, such as the schema."""
+    entry = [f"password {CLEAR}"]
+    secret = Secret(CLEAR)
+    page = AccountPage(accounts=(ListedAccount(login=f"a{CLEAR}", presence=None, entry=entry),))
+
+    [listed] = masked(page, secret).accounts
+
+    assert listed.login == "a<secret>"
+    assert listed.entry is entry
