@@ -10,20 +10,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import psycopg
 import pytest
 
 from provisioner.testing.plugin import require_server
 from provisioner.testing.postgresql import PrivatePostgresql
-from provisioner_sms.simulator import Inbox
+from tests.example_site import EXAMPLES, ExampleSite, passwords
 from tests.translations import turkish
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples" / "postgresql-roles"
+EXAMPLE = EXAMPLES / "postgresql-roles"
 PACKAGE = EXAMPLE / "provisioner_postgresql"
 
 CONFIG = """\
@@ -41,44 +40,34 @@ gateway = "simulator"
 embedded = "sms.sqlite"
 """
 
-PERSONS = "id,name,mobile\n1001,Ayşe Işık,+905321234567\n"
+NUMBER = "+905321234567"
+PERSONS = f"id,name,mobile\n1001,Ayşe Işık,{NUMBER}\n"
 UNITS = "code,name,kind,login,custodian\ntem,Temel Eğitim,branch,temelegitim46,1001\n"
 
 
 @pytest.fixture(name="site", scope="module")
-def _site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _site(tmp_path_factory: pytest.TempPathFactory) -> ExampleSite:
     """A folder in which the example is installed."""
-    site = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(site)]
-    subprocess.run(command, cwd=EXAMPLE, check=True, capture_output=True)
-    [wheel] = site.glob("*.whl")
-    ZipFile(wheel).extractall(site)
-    return site
-
-
-def _run(site: Path, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(site)}
-    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    return ExampleSite.with_examples(tmp_path_factory.mktemp("site"), EXAMPLE.name)
 
 
 @pytest.mark.server("postgresql")
-def test_it_keeps_the_contract(site: Path, tmp_path: Path) -> None:
+def test_it_keeps_the_contract(site: ExampleSite, tmp_path: Path) -> None:
     """By hand a few of the checks of each hook, in CI all."""
     options = ["-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}", "-n", "4", "-m", "contract_core"]
     chosen = [] if os.environ.get("CI") else ["-k", "replaces or closed_account or list_"]
 
-    done = _run(site, EXAMPLE, "pytest", *options, *chosen, "tests/test_contract.py")
+    done = site.run(EXAMPLE, "pytest", *options, *chosen, "tests/test_contract.py")
 
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
 
 
 @pytest.mark.server("postgresql")
-def test_its_own_tests_are_green(site: Path, tmp_path: Path) -> None:
+def test_its_own_tests_are_green(site: ExampleSite, tmp_path: Path) -> None:
     options = ["-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}"]
 
-    done = _run(site, EXAMPLE, "pytest", *options, "tests/test_postgresql.py")
+    done = site.run(EXAMPLE, "pytest", *options, "tests/test_postgresql.py")
 
     assert done.returncode == 0, done.stdout
 
@@ -92,23 +81,23 @@ def _database() -> Iterator[PrivatePostgresql]:
 
 @pytest.mark.server("postgresql")
 def test_the_password_on_the_phone_logs_in_and_drift_is_found(
-    site: Path, tmp_path: Path, database: PrivatePostgresql
+    site: ExampleSite, tmp_path: Path, database: PrivatePostgresql
 ) -> None:
     (tmp_path / "persons.csv").write_text(PERSONS, encoding="utf-8")
     (tmp_path / "units.csv").write_text(UNITS, encoding="utf-8")
     settings = "\n".join(f"{key} = {json.dumps(value)}" for key, value in database.config.items())
     (tmp_path / "provisioner.toml").write_text(CONFIG.format(settings=settings), encoding="utf-8")
     for arguments in (["init"], ["check"], ["person", "import", "persons.csv"], ["unit", "open", "units.csv"]):
-        done = _run(site, tmp_path, "provisioner", *arguments)
+        done = site.run(tmp_path, "provisioner", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
-    password = _last_password(tmp_path / "sms.sqlite")
+    [password] = passwords(tmp_path / "sms.sqlite", NUMBER)
     with _connected(database, "temelegitim46", password):
         pass
-    clean = _run(site, tmp_path, "provisioner", "reconcile")
+    clean = site.run(tmp_path, "provisioner", "reconcile")
 
     with _connected(database, database.admin, database.admin_password.reveal()) as administrator:
         administrator.execute("DROP ROLE temelegitim46; CREATE ROLE hacker LOGIN IN ROLE unit_accounts")
-    drifted = _run(site, tmp_path, "provisioner", "--json", "reconcile")
+    drifted = site.run(tmp_path, "provisioner", "--json", "reconcile")
 
     assert clean.returncode == 0, clean.stdout + clean.stderr
     assert drifted.returncode == 4
@@ -120,11 +109,6 @@ def _connected(database: PrivatePostgresql, user: str, password: str) -> psycopg
     return psycopg.connect(
         host=database.host, port=database.port, dbname="postgres", user=user, password=password, autocommit=True
     )
-
-
-def _last_password(database: Path) -> str:
-    [message] = Inbox(database).messages("+905321234567")
-    return message.password
 
 
 def test_it_is_in_good_style() -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
-from zipfile import ZipFile
 
 import pytest
 
+from tests.example_site import EXAMPLES, ExampleSite
+
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples" / "schools-in-august"
+EXAMPLE = EXAMPLES / "schools-in-august"
 
 CONFIG = """\
 language = "en"
@@ -43,49 +38,32 @@ UNITS = "code,name,kind,login,custodian\n" + "".join(
 
 
 @pytest.fixture(name="site", scope="module")
-def _site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _site(tmp_path_factory: pytest.TempPathFactory) -> ExampleSite:
     """A folder in which the example is installed."""
-    site = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(site)]
-    subprocess.run(command, cwd=EXAMPLE, check=True, capture_output=True)
-    [wheel] = site.glob("*.whl")
-    ZipFile(wheel).extractall(site)
-    return site
-
-
-def _run(site: Path, folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(site)}
-    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
-
-
-def _answer(site: Path, folder: Path, *arguments: object) -> Any:
-    done = _run(site, folder, "provisioner", "--json", *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return ExampleSite.with_examples(tmp_path_factory.mktemp("site"), EXAMPLE.name)
 
 
 @pytest.fixture(name="office", scope="module")
-def _office(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _office(site: ExampleSite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which twenty units are open, under the rule set of the example."""
     folder = tmp_path_factory.mktemp("office")
     (folder / "provisioner.toml").write_text(CONFIG + RULES, encoding="utf-8")
     (folder / "persons.csv").write_text(PERSONS, encoding="utf-8")
     (folder / "units.csv").write_text(UNITS, encoding="utf-8")
     for arguments in (["init"], ["person", "import", "persons.csv"], ["unit", "open", "units.csv"]):
-        done = _run(site, folder, "provisioner", *arguments)
+        done = site.run(folder, "provisioner", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
-def test_its_own_tests_are_green(site: Path, tmp_path: Path) -> None:
-    done = _run(site, EXAMPLE, "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}")
+def test_its_own_tests_are_green(site: ExampleSite, tmp_path: Path) -> None:
+    done = site.run(EXAMPLE, "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}")
 
     assert done.returncode == 0, done.stdout
 
 
-def test_schools_are_due_in_august_and_offices_are_not(site: Path, office: Path) -> None:
-    shown = _answer(site, office, "account", "list")["items"]
+def test_schools_are_due_in_august_and_offices_are_not(site: ExampleSite, office: Path) -> None:
+    shown = site.answer(office, "account", "list")["items"]
 
     due = {one["login"]: one["next_deadline"] for one in shown}
     assert len(due) == 20
@@ -94,8 +72,8 @@ def test_schools_are_due_in_august_and_offices_are_not(site: Path, office: Path)
     assert len(set(due.values())) == 19
 
 
-def test_a_simulated_year_has_one_rotation_for_each_school(site: Path, office: Path) -> None:
-    days = _answer(site, office, "policy", "simulate", "--days", "366")["days"]
+def test_a_simulated_year_has_one_rotation_for_each_school(site: ExampleSite, office: Path) -> None:
+    days = site.answer(office, "policy", "simulate", "--days", "366")["days"]
 
     rotated = [(day["date"][5:7], one["login"]) for day in days for one in day["items"]]
     assert len({login for _, login in rotated}) == 19
@@ -103,7 +81,7 @@ def test_a_simulated_year_has_one_rotation_for_each_school(site: Path, office: P
     assert {month for month, _ in rotated} <= {"08", "09"}
 
 
-def test_the_parameters_are_read_strictly(site: Path, office: Path, tmp_path: Path) -> None:
+def test_the_parameters_are_read_strictly(site: ExampleSite, office: Path, tmp_path: Path) -> None:
     for wrong, words in {
         "from_day = 32": "'from_day' must be <= 31",
         "day = 1": "unknown key day; did you mean",
@@ -111,15 +89,15 @@ def test_the_parameters_are_read_strictly(site: Path, office: Path, tmp_path: Pa
         config = tmp_path / "wrong.toml"
         config.write_text(f"{CONFIG}{RULES}{wrong}\n", encoding="utf-8")
 
-        done = _run(site, office, "provisioner", "--config", config, "check")
+        done = site.run(office, "provisioner", "--config", config, "check")
 
         assert done.returncode == 2
         assert "rules.new-school-year: " in done.stdout
         assert words in done.stdout
 
 
-def test_people_are_told_in_turkish(site: Path, office: Path) -> None:
-    due = _answer(site, office, "--lang", "tr", "policy", "due", "--until", "2100-01-01")["items"]
+def test_people_are_told_in_turkish(site: ExampleSite, office: Path) -> None:
+    due = site.answer(office, "--lang", "tr", "policy", "due", "--until", "2100-01-01")["items"]
 
     reasons = [one["reason"] for one in due]
     assert "yeni öğretim yılı öncesinde 758810@meb.k12.tr hesabının parolası yenilenecektir" in reasons
