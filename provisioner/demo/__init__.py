@@ -26,9 +26,10 @@ def command(session: Session, *, keep: Path | None) -> int:
     over a simulated phone network, and simulates a month. Everything runs on this machine and stops at the end. No
     password is displayed.
     """
+    from provisioner.demo.chapters import CHAPTERS
     from provisioner.demo.stage import folder_for, stage_in
     from provisioner.demo.story import Story
 
     session.set_up_logs()
     with folder_for(keep) as folder, stage_in(folder, session.language) as stage:
-        return Story(stage=stage, output=session.output).tell()
+        return Story(stage=stage, output=session.output).tell(CHAPTERS)

@@ -8,19 +8,23 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http import HTTPStatus
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import attrs
 
 from provisioner.core.api.errors import UnavailableError
 from provisioner.core.api.messages import ProbeAccount
-from provisioner.core.gateways.gateway import Target
 from provisioner.core.model import Account
 from provisioner.core.model.secret import Secret
 from provisioner.demo.services import DemoService
+from provisioner.local import LocalDirectory
 from provisioner.net.http import HttpClient
 from provisioner.testing.slapd import Slapd
+
+if TYPE_CHECKING:
+    import ldap3
 
 #: Tells whether somebody gets in.
 Door = Callable[[Account, Secret], bool]
@@ -69,6 +73,26 @@ class DemoClient:
         return json.loads(answer.body)
 
 
+def entry_name(directory: Slapd, account: Account) -> str:
+    """Return the distinguished name of an account."""
+    return f"uid={account.login},{directory.base_dn}"
+
+
+def directory_connection(directory: Slapd, user: str, password: Secret) -> ldap3.Connection:
+    """Return a connection to a directory over TLS, on which *user* has not logged in yet."""
+    import ldap3
+
+    tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(directory.ca_file))
+    server = ldap3.Server(directory.ldaps_url, tls=tls, get_info=ldap3.NONE, connect_timeout=_TIMEOUT)
+    return ldap3.Connection(
+        server,
+        user=user,
+        password=password.reveal(),
+        client_strategy=ldap3.SAFE_SYNC,
+        receive_timeout=_TIMEOUT,
+    )
+
+
 @attrs.frozen
 class DirectoryDoor:
     """Binds at the directory as the account, over TLS."""
@@ -77,17 +101,7 @@ class DirectoryDoor:
 
     def __call__(self, account: Account, password: Secret) -> bool:
         """Log in once."""
-        import ldap3
-
-        tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(self._directory.ca_file))
-        server = ldap3.Server(self._directory.ldaps_url, tls=tls, get_info=ldap3.NONE, connect_timeout=_TIMEOUT)
-        connection = ldap3.Connection(
-            server,
-            user=f"uid={account.login},{self._directory.base_dn}",
-            password=password.reveal(),
-            client_strategy=ldap3.SAFE_SYNC,
-            receive_timeout=_TIMEOUT,
-        )
+        connection = directory_connection(self._directory, entry_name(self._directory, account), password)
         try:
             return bool(connection.bind()[0])
         finally:
@@ -98,11 +112,12 @@ class DirectoryDoor:
 class LocalDoor:
     """Asks the directory in a file, which speaks no protocol."""
 
-    _target: Target
+    _file: Path
 
     def __call__(self, account: Account, password: Secret) -> bool:
         """Log in once."""
-        return bool(self._target.probe(ProbeAccount(account=account, secret=password)).secret_accepted)
+        report = LocalDirectory(self._file).account_probe(ProbeAccount(account=account, secret=password))
+        return bool(report.secret_accepted)
 
 
 @attrs.frozen
@@ -127,15 +142,15 @@ class Phones:
         """Return how many messages all phones received together."""
         return len(self._items("/inbox"))
 
-    def last(self, number: str) -> tuple[str, Secret]:
-        """Return the last message with a password on a phone, with the password masked, and the password.
+    def last(self, account: Account, number: str) -> tuple[str, Secret]:
+        """Return the last message on a phone with a password of an account, with it masked, and the password.
 
         Raises:
 
             LookupError: There is none.
         """
         for text in reversed(self._items(f"/inbox/{quote(number, safe='')}")):
-            if found := _PASSWORD.search(text):
+            if text.startswith(account.mail) and (found := _PASSWORD.search(text)):
                 password = Secret(found[1])
                 return password.scrub(text), password
         msg = "there is no message with a password"

@@ -17,6 +17,7 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.text import Text
 from provisioner.demo.doors import DemoClient, DirectoryDoor, Door, LocalDoor, Phones, PysDoor
 from provisioner.demo.examples import example
+from provisioner.demo.intruders import DirectoryIntruder, FileIntruder, LdapIntruder, PysIntruder
 from provisioner.demo.services import DemoService, running
 from provisioner.services.application import Application
 from provisioner.services.bootstrap import application
@@ -26,6 +27,8 @@ from provisioner.testing.slapd import Slapd
 
 #: The file of the phones: the one place where passwords may be.
 PHONES = "phones.sqlite"
+
+CONFIG_FILE = "provisioner.toml"
 
 CONFIG = """\
 store = "store.sqlite"
@@ -79,9 +82,12 @@ class MovingClock:
 
 @attrs.frozen(kw_only=True)
 class DemoDirectory:
-    """Where the mailboxes are: a real server, or a file in its place."""
+    """Where accounts are: a real server, or a file in its place."""
 
+    name: str
     server: Slapd | None
+    #: The file, if it is no server.
+    file: Path
     #: Why it is no server, if it is none.
     reason: Text | None = None
 
@@ -89,27 +95,50 @@ class DemoDirectory:
     def table(self) -> Mapping[str, object]:
         """What the configuration says of it."""
         if self.server is None:
-            return {"plugin": "local", "database": "directory.sqlite"}
+            return {"plugin": "local", "database": self.file.name}
         return {"plugin": "ldap", **self.server.config}
 
-    def door(self, app: Application) -> Door:
-        """Return where its passwords log in."""
-        return DirectoryDoor(self.server) if self.server else LocalDoor(app.plugins.targets["directory"])
+    @property
+    def door(self) -> Door:
+        """Where its passwords log in."""
+        return DirectoryDoor(self.server) if self.server else LocalDoor(self.file)
+
+    @property
+    def intruder(self) -> DirectoryIntruder:
+        """Who changes it past the product."""
+        return LdapIntruder(self.server) if self.server else FileIntruder(self.file)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Stage:
     """What the chapters work with."""
 
     folder: Path
-    app: Application
     directory: DemoDirectory
+    #: The system that is added later.
+    archive: DemoDirectory
     pys: DemoService
     sms: DemoService
     phones: Phones
+    #: Who changes the personnel system past the product.
+    pys_intruder: PysIntruder
     #: Where a password opens something, by the target's name.
-    doors: Mapping[str, Door]
+    doors: dict[str, Door]
     clock: MovingClock
+    _product: ExitStack
+    app: Application = attrs.field(init=False)
+
+    def start(self) -> None:
+        """Start the product with its configuration, once more if it runs."""
+        self._product.close()
+        self.app = self._product.enter_context(application(load(self.folder / CONFIG_FILE), now=self.clock))
+
+    def add_archive(self) -> None:
+        """Add the archive to the configuration; accounts join it at the next repair."""
+        table = _toml({**self.archive.table, "join": "now"})
+        files.append(self.folder / CONFIG_FILE, f"\n[targets.{self.archive.name}]\n{table}\n")
+        self.doors[self.archive.name] = self.archive.door
+        self.start()
 
 
 @contextmanager
@@ -145,28 +174,35 @@ def stage_in(folder: Path, language: str) -> Iterator[Stage]:
         ConfigurationError: A service does not start.
     """
     with ExitStack() as stack:
-        directory = _start_directory(stack)
+        directory, archive = (_start_directory(stack, folder, name) for name in ("directory", "archive"))
         pys, sms = _personnel_system(folder), _phone_network(folder)
-        config = folder / "provisioner.toml"
+        config = folder / CONFIG_FILE
         files.write(config, CONFIG.format(language=language, directory=_toml(directory.table), pys=pys, phones=sms))
+        Store.create(load(config).store_url).close()
         stack.enter_context(running([pys, sms], config))
-        clock = MovingClock()
-        app = _join(stack, config, clock)
-        doors: dict[str, Door] = {
-            "directory": directory.door(app),
-            "pys": PysDoor(stack.enter_context(DemoClient.connected(pys))),
-        }
-        phones = Phones(stack.enter_context(DemoClient.connected(sms)))
-        yield Stage(
-            folder=folder, app=app, directory=directory, pys=pys, sms=sms, phones=phones, doors=doors, clock=clock
+        client = stack.enter_context(DemoClient.connected(pys))
+        stage = Stage(
+            folder=folder,
+            directory=directory,
+            archive=archive,
+            pys=pys,
+            sms=sms,
+            phones=Phones(stack.enter_context(DemoClient.connected(sms))),
+            pys_intruder=PysIntruder(client),
+            doors={"directory": directory.door, "pys": PysDoor(client)},
+            clock=MovingClock(),
+            product=stack.enter_context(ExitStack()),
         )
+        stage.start()
+        yield stage
 
 
-def _start_directory(stack: ExitStack) -> DemoDirectory:
+def _start_directory(stack: ExitStack, folder: Path, name: str) -> DemoDirectory:
+    file = folder / f"{name}.sqlite"
     try:
-        return DemoDirectory(server=stack.enter_context(Slapd()))
+        return DemoDirectory(name=name, server=stack.enter_context(Slapd()), file=file)
     except ConfigurationError as error:
-        return DemoDirectory(server=None, reason=error.text)
+        return DemoDirectory(name=name, server=None, file=file, reason=error.text)
 
 
 def _personnel_system(folder: Path) -> DemoService:
@@ -179,12 +215,6 @@ def _personnel_system(folder: Path) -> DemoService:
 def _phone_network(folder: Path) -> DemoService:
     command = ("sms-simulator", "serve", "--database", str(folder / PHONES))
     return DemoService(name="phones", command=command, folder=folder)
-
-
-def _join(stack: ExitStack, config: Path, clock: MovingClock) -> Application:
-    loaded = load(config)
-    Store.create(loaded.store_url).close()
-    return stack.enter_context(application(loaded, now=clock))
 
 
 def _toml(table: Mapping[str, object]) -> str:

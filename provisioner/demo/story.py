@@ -1,43 +1,21 @@
-"""The story, chapter by chapter. Each chapter does something, tells it, and gives back what it proved."""
+"""The story: who tells it, what its chapters share, and what is said in the end."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from time import perf_counter
 
 import attrs
 
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.output import Output
-from provisioner.core.api.messages import AskClearance, Passage
 from provisioner.core.engine.plan import Initiator, Plan
-from provisioner.core.model import Account, AccountState, Operation, OperationKind, OperationState, Unit
+from provisioner.core.model import Account, AccountState, Operation
 from provisioner.core.model.secret import Secret
-from provisioner.core.model.text import marked
-from provisioner.core.policy.notifier import Notice
-from provisioner.demo.examples import example
-from provisioner.demo.stage import PHONES, Stage
-from provisioner.manifest import read_units
+from provisioner.demo.stage import Stage
 
 #: Who asks for everything here.
 INITIATOR = Initiator(actor="demo", reason="demonstration")
-
-#: The unit that closes in the end.
-CLOSING = "tasimali-egitim"
-
-#: The unit whose custodian leaves, and who comes.
-HANDED_OVER = "temel-egitim"
-SUCCESSOR = "460002"
-
-#: The units whose custodians ask for a renewal when they are warned, and on which day.
-ASKING = frozenset({"il-mem", "tasimali-egitim"})
-DAY_OF_ASKING = 28
-
-#: How many days of the story pass.
-MONTH = 31
 
 #: How many people log in at the same time.
 AT_ONCE = 8
@@ -74,15 +52,16 @@ class Story:
 
     stage: Stage
     output: Output
-    #: The last password that each custodian's phone received, by login. It stays in memory and is never shown.
+    #: The last password of each account that a phone received, or that somebody set directly on a system, by login. It
+    #: stays in memory and is never shown.
     passwords: dict[str, Secret] = attrs.field(factory=dict, init=False, repr=False)
     #: All that were read from any phone.
     ever: list[Secret] = attrs.field(factory=list, init=False, repr=False)
 
-    def tell(self) -> ExitCode:
-        """Tell all chapters, and say in the end what was proved."""
+    def tell(self, chapters: Iterable[Chapter]) -> ExitCode:
+        """Tell the chapters, and say in the end what was proved."""
         self._introduce()
-        proofs = [proof for chapter in CHAPTERS for proof in chapter(self)]
+        proofs = [proof for chapter in chapters for proof in chapter(self)]
         return self._conclude(proofs)
 
     def carry_out(self, plan: Plan) -> Sequence[Operation]:
@@ -96,10 +75,42 @@ class Story:
 
     def read_phone(self, account: Account) -> str:
         """Let the custodian read the last message with a password, and return it with the password masked."""
-        text, password = self.stage.phones.last(_mobile(self, account))
+        text, password = self.stage.phones.last(account, self._mobile(account))
         self.passwords[account.login] = password
         self.ever.append(password)
         return text
+
+    def who_get_in(
+        self, name: str, accounts: Sequence[Account], passwords: Mapping[str, Secret] | None = None
+    ) -> set[str]:
+        """Let the holders of these accounts log in at one system, several at once, and return the logins that got in.
+
+        Args:
+
+            name: The name of the system.
+
+            accounts: The accounts.
+
+            passwords: What they try, by login; by default the last password that they received.
+        """
+        door, tried = self.stage.doors[name], passwords or self.passwords
+        with ThreadPoolExecutor(AT_ONCE) as people:
+            opened = people.map(lambda account: door(account, tried[account.login]), accounts)
+            return {account.login for account, inside in zip(accounts, opened, strict=True) if inside}
+
+    def inside_everywhere(self, accounts: Sequence[Account]) -> int:
+        """Return at how many of these accounts every system takes the last password that the holder received."""
+        return len(set.intersection(*(self.who_get_in(name, accounts) for name in self.stage.doors)))
+
+    def shut_out(self, accounts: Sequence[Account], passwords: Mapping[str, Secret]) -> int:
+        """Return at how many of these accounts no system takes these passwords."""
+        inside = set().union(*(self.who_get_in(name, accounts, passwords) for name in self.stage.doors))
+        return len(accounts) - len(inside)
+
+    def _mobile(self, account: Account) -> str:
+        """Return the number of the phone on which the custodian reads messages."""
+        holder = account.holder or ""
+        return self.stage.app.planner.people.find_all([holder])[holder].mobile or ""
 
     def _introduce(self) -> None:
         say = self.output.say
@@ -135,243 +146,3 @@ class Story:
             }
         )
         return ExitCode.DONE if proved else ExitCode.DEFECT
-
-
-def open_the_units(story: Story) -> Iterator[Proof]:
-    """A province opens its units: each gets an account with one password on every system (000 m.5/h, 001 ¶6)."""
-    app, units = story.stage.app, _units(story)
-    story.output.line("")
-    story.output.say("{count} units of the province open, each with an account.", count=len(units))
-    app.units.save(units, actor=INITIATOR.actor)
-    began = perf_counter()
-    operations = story.carry_out(app.planner.open_units(units, INITIATOR))
-    done = sum(operation.state is OperationState.DONE for operation in operations)
-    story.output.say("  {count} accounts opened in {seconds} s.", count=done, seconds=f"{perf_counter() - began:.1f}")
-    yield Proof(claim=marked("units have an account that is open on every system"), expected=len(units), found=done)
-    yield Proof(
-        claim=marked("passwords went out, each in one SMS"), expected=len(units), found=story.stage.phones.count()
-    )
-
-
-def log_in(story: Story) -> Iterator[Proof]:
-    """Every custodian takes the password out of the SMS and logs in with it everywhere (001 ¶5)."""
-    accounts = story.accounts()
-    story.output.line("")
-    story.output.say("Each custodian reads the SMS, and logs in with the password in it.")
-    for account in accounts:
-        text = story.read_phone(account)
-        if account is accounts[0]:
-            story.output.line(f"  {text}")
-    for name in story.stage.doors:
-        inside = _who_get_in(story, name, accounts)
-        story.output.say("  {name}: {count} logged in.", name=name, count=len(inside))
-        yield Proof(claim=_LOGGED_IN[name], expected=len(accounts), found=len(inside))
-
-
-def open_again(story: Story) -> Iterator[Proof]:
-    """The same list once more changes nothing, so a script may run twice."""
-    before = story.stage.phones.count()
-    plan = story.stage.app.planner.open_units(_units(story), INITIATOR)
-    story.carry_out(plan)
-    story.output.line("")
-    story.output.say("The same list is opened again.")
-    story.output.say("  {count} accounts are open already; nothing changes.", count=len(plan.unchanged))
-    after = story.stage.phones.count()
-    yield Proof(
-        claim=marked("accounts are unchanged when the same list is opened again"),
-        expected=before,
-        found=len(plan.unchanged),
-    )
-    yield Proof(claim=marked("messages are on the phones afterwards, as before"), expected=before, found=after)
-
-
-def let_a_month_pass(story: Story) -> Iterator[Proof]:
-    """Every day a sweep warns, renews and closes: a password lives 30 days (001 ¶2)."""
-    app, before, former = story.stage.app, story.accounts(), dict(story.passwords)
-    asking = [account for account in before if account.unit in ASKING]
-    story.output.line("")
-    story.output.say("A month passes, with a sweep a day.")
-    counts = Counter[object]()
-    for day in range(1, MONTH + 1):
-        story.stage.clock.advance(timedelta(days=1))
-        if day == DAY_OF_ASKING:
-            story.carry_out(app.planner.rotate(asking, INITIATOR))
-        swept = list(app.sweep(clock_confirmed_by=INITIATOR.actor).run())
-        held = [item for item in swept if isinstance(item, Operation) and item.state is OperationState.STAGED]
-        if held:
-            yield _look_at_held(story, held)
-            swept += _release(story)
-        counts.update(_kind(item) for item in swept if item not in held)
-    story.output.say(
-        "  {told} warnings by SMS, {renewed} passwords renewed in time, {closed} accounts closed.",
-        told=counts[Notice],
-        renewed=counts[OperationKind.ROTATE] + len(asking),
-        closed=counts[OperationKind.CLOSE],
-    )
-    renewed = story.accounts()
-    for account in renewed:
-        story.read_phone(account)
-    logins = {operation.login for operation in renewed}
-    closed = [account for account in before if account.login not in logins]
-    yield Proof(
-        claim=marked("accounts that nobody renewed are refused everywhere"),
-        expected=counts[OperationKind.CLOSE],
-        found=_shut_out(story, closed, former),
-    )
-    inside = set.intersection(*(_who_get_in(story, name, renewed) for name in story.stage.doors))
-    yield Proof(
-        claim=marked("renewed passwords log in everywhere"), expected=len(before) - len(closed), found=len(inside)
-    )
-    yield Proof(
-        claim=marked("passwords of the month before no longer log in"),
-        expected=len(renewed),
-        found=_shut_out(story, renewed, former),
-    )
-
-
-def _look_at_held(story: Story, held: Sequence[Operation]) -> Proof:
-    """Check that a run that would close more than the limit allows has closed nothing."""
-    story.output.say("  {count} would be closed in one run: more than the limit allows, so it waits.", count=len(held))
-    accounts = list(story.stage.app.store.accounts.get_many([operation.login for operation in held]).values())
-    inside = set.intersection(*(_who_get_in(story, name, accounts) for name in story.stage.doors))
-    return Proof(
-        claim=marked("accounts stay open everywhere while their run waits for its release"),
-        expected=len(held),
-        found=len(inside),
-    )
-
-
-def _release(story: Story) -> list[Operation]:
-    """Release the held run, as an officer does after checking the list, and return what was done."""
-    app = story.stage.app
-    runs = app.store.held_runs.all()
-    story.output.say("A person checks the list and releases it with 'provisioner policy release'.")
-    return [
-        operation
-        for run in runs
-        for operation in app.engine.release(run.id, actor=INITIATOR.actor, reason=INITIATOR.reason)
-    ]
-
-
-def _kind(swept: object) -> object:
-    return swept.kind if isinstance(swept, Operation) else type(swept)
-
-
-def hand_one_over(story: Story) -> Iterator[Proof]:
-    """A custodian leaves, and may not before the account is handed over (000 m.5/e-f)."""
-    app, former = story.stage.app, dict(story.passwords)
-    account = app.store.accounts.of_units([HANDED_OVER])[HANDED_OVER]
-    question = AskClearance(person_id=account.holder or "", passage=Passage.LEAVING)
-    story.output.line("")
-    story.output.say("The custodian of {mail} leaves.", mail=account.mail)
-    blocked = bool(app.plugins.clearance_blocks(question))
-    story.carry_out(app.planner.hand_over(account, to=SUCCESSOR, initiator=INITIATOR))
-    story.output.say("  Clearance is refused before the handover, and given after it.")
-    [account] = app.store.accounts.get_many([account.login]).values()
-    story.read_phone(account)
-    inside = sum(len(_who_get_in(story, name, [account])) for name in story.stage.doors)
-    yield Proof(
-        claim=marked("departures wait only for the handover"),
-        expected=1,
-        found=int(blocked and not app.plugins.clearance_blocks(question)),
-    )
-    yield Proof(
-        claim=marked("systems accept the incoming custodian's password"), expected=len(story.stage.doors), found=inside
-    )
-    yield Proof(
-        claim=marked("passwords of outgoing custodians no longer log in"),
-        expected=1,
-        found=_shut_out(story, [account], former),
-    )
-
-
-def close_one(story: Story) -> Iterator[Proof]:
-    """A unit closes: its password opens nothing any more (000 m.5/h)."""
-    app = story.stage.app
-    account = app.store.accounts.of_units([CLOSING])[CLOSING]
-    unit = app.store.units.get_many([CLOSING])[CLOSING]
-    story.output.line("")
-    story.output.say("{unit} closes.", unit=unit.name)
-    story.carry_out(app.planner.close([account], INITIATOR))
-    refused = [name for name in story.stage.doors if not _who_get_in(story, name, [account])]
-    story.output.say("  {mail} is refused by: {names}.", mail=account.mail, names=", ".join(refused))
-    still = set.intersection(*(_who_get_in(story, name, story.accounts()) for name in story.stage.doors))
-    yield Proof(claim=marked("systems refuse the closed account"), expected=len(story.stage.doors), found=len(refused))
-    yield Proof(
-        claim=marked("other accounts still log in everywhere"), expected=len(story.accounts()), found=len(still)
-    )
-
-
-def look_for_secrets(story: Story) -> Iterator[Proof]:
-    """No password is anywhere but on the phones, and the record of all this is whole (001 ¶5; 003 m.13)."""
-    files = [path for path in story.stage.folder.rglob("*") if path.is_file() and not path.name.startswith(PHONES)]
-    written = b"".join(path.read_bytes() for path in files)
-    hidden = sum(password.reveal().encode() not in written for password in story.ever)
-    store = story.stage.app.store
-    events = sum(1 for _ in store.audit_log.entries())
-    broken = store.audit_log.verify_chain()
-    story.output.line("")
-    story.output.say("{count} files are searched for the passwords, and the audit log is verified.", count=len(files))
-    yield Proof(
-        claim=marked("passwords found in no file except those of the phones"), expected=len(story.ever), found=hidden
-    )
-    yield Proof(
-        claim=marked("entries of the audit log are unchanged"),
-        expected=events,
-        found=events if broken is None else broken - 1,
-    )
-
-
-#: The story, in the order in which it is told.
-CHAPTERS: tuple[Chapter, ...] = (
-    open_the_units,
-    log_in,
-    open_again,
-    let_a_month_pass,
-    hand_one_over,
-    close_one,
-    look_for_secrets,
-)
-
-_LOGGED_IN = {
-    "directory": marked("delivered passwords log in at the directory"),
-    "pys": marked("delivered passwords log in at the personnel system"),
-}
-
-
-def _units(story: Story) -> Sequence[Unit]:
-    app = story.stage.app
-    return read_units(example("units.csv"), app.planner.naming, app.store).items
-
-
-def _mobile(story: Story, account: Account) -> str:
-    """Return the number of the phone on which the custodian reads messages."""
-    holder = account.holder or ""
-    return story.stage.app.planner.people.find_all([holder])[holder].mobile or ""
-
-
-def _who_get_in(
-    story: Story, name: str, accounts: Sequence[Account], passwords: Mapping[str, Secret] | None = None
-) -> set[str]:
-    """Let the holders of these accounts log in at one system, several at once, and return the logins that got in.
-
-    Args:
-
-        story: The story.
-
-        name: The name of the system.
-
-        accounts: The accounts.
-
-        passwords: What they try, by login; by default the last password that they received.
-    """
-    door, tried = story.stage.doors[name], passwords or story.passwords
-    with ThreadPoolExecutor(AT_ONCE) as people:
-        opened = people.map(lambda account: door(account, tried[account.login]), accounts)
-        return {account.login for account, inside in zip(accounts, opened, strict=True) if inside}
-
-
-def _shut_out(story: Story, accounts: Sequence[Account], passwords: Mapping[str, Secret]) -> int:
-    """Return at how many of these accounts no system takes these passwords."""
-    inside = set().union(*(_who_get_in(story, name, accounts, passwords) for name in story.stage.doors))
-    return len(accounts) - len(inside)

@@ -100,7 +100,7 @@ def _shown(session: Session, order: _Order) -> tuple[UnitListPlan, ExitCode]:
         preview = app.unit_list.preview(plan, viewer=session.actor)
     attributes = preview_document(preview.changes)
     session.output.document({**unit_list_document(plan), **run_document(session, preview), "attributes": attributes})
-    tell_unit_list(session, plan)
+    tell_unit_list(session.output, plan)
     tell_obstacles(session, preview)
     tell_excess(session, preview)
     if plan.does_nothing:
@@ -113,7 +113,7 @@ def _applied(session: Session, order: _Order, seen: UnitListPlan | None = None) 
     with started(session, dry_run=False) as app:
         plan = order.planned(session, app, warn=seen is None)
         if seen is None:
-            tell_unit_list(session, plan)
+            tell_unit_list(session.output, plan)
         elif plan.changes != seen.changes:
             raise StoppedError(
                 "units or accounts have changed since the question; nothing was changed", cure="run the command again"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from provisioner.cli.output import Output
 from provisioner.cli.render.documents import Document
-from provisioner.cli.session import Session
 from provisioner.core.model.text import Text, marked
 from provisioner.services.unit_list import ChangeKind, FieldChange, UnitChange, UnitListPlan
 
@@ -40,50 +40,48 @@ def unit_list_document(plan: UnitListPlan) -> Document:
     return {"changes": [_change_document(change) for change in plan.changes], "totals": _totals(plan)}
 
 
-def tell_unit_list(session: Session, plan: UnitListPlan) -> None:
+def tell_unit_list(output: Output, plan: UnitListPlan) -> None:
     """Print the differences, and how many there are."""
     for change in plan.changes:
-        _tell_change(session, change)
+        _tell_change(output, change)
     counts = _counts(plan.changes)
-    parts = [
-        session.output.text(template, count=sum(counts[kind] for kind in kinds)) for template, kinds in _COUNTED.items()
-    ]
+    parts = [output.text(template, count=sum(counts[kind] for kind in kinds)) for template, kinds in _COUNTED.items()]
     kept = [part for part, kinds in zip(parts, _COUNTED.values(), strict=True) if any(counts[kind] for kind in kinds)]
-    session.output.line(", ".join([*kept, session.output.text("{count} unchanged", count=plan.unchanged)]))
-    _tell_left(session, plan)
+    output.line(", ".join([*kept, output.text("{count} unchanged", count=plan.unchanged)]))
+    _tell_left(output, plan)
 
 
-def _tell_change(session: Session, change: UnitChange) -> None:
+def _tell_change(output: Output, change: UnitChange) -> None:
     changes_hands = change.kind is ChangeKind.REOPEN and change.holder not in {None, change.unit.custodian}
     template = _REOPEN_FOR_ANOTHER if changes_hands else _LINES[change.kind]
-    session.output.say(
+    output.say(
         template,
         login=change.login or "",
         name=change.unit.name,
         code=change.unit.code,
         custodian=change.unit.custodian or "-",
         holder=change.holder or "-",
-        fields=", ".join(_field(session, field) for field in change.fields),
+        fields=", ".join(_field(output, field) for field in change.fields),
     )
     if change.kind is ChangeKind.HANDOVER and not change.is_planned:
-        session.output.say(
+        output.say(
             "  -> provisioner handover {login} --to {custodian}", login=change.login, custodian=change.unit.custodian
         )
 
 
-def _field(session: Session, field: FieldChange) -> str:
-    return f"{session.output.text(field.name)} {_quoted(field.old)} → {_quoted(field.new)}"
+def _field(output: Output, field: FieldChange) -> str:
+    return f"{output.text(field.name)} {_quoted(field.old)} → {_quoted(field.new)}"
 
 
 def _quoted(value: str | None) -> str:
     return "-" if value is None else f'"{value}"'
 
 
-def _tell_left(session: Session, plan: UnitListPlan) -> None:
+def _tell_left(output: Output, plan: UnitListPlan) -> None:
     """Say which differences are left, and how to change that."""
     held = sum(change.kind is ChangeKind.HANDOVER and not change.is_planned for change in plan.changes)
     if held:
-        session.output.say(
+        output.say(
             Text.counted(
                 "{count} account is held by another person than the custodian; use --handover to hand it over",
                 "{count} accounts are held by other persons than the custodians; use --handover to hand them over",
@@ -91,7 +89,7 @@ def _tell_left(session: Session, plan: UnitListPlan) -> None:
             )
         )
     if plan.missing and not any(change.kind is ChangeKind.CLOSE for change in plan.changes):
-        session.output.say(
+        output.say(
             Text.counted(
                 "{count} unit with an open account is not in the list; use --close-missing to close the account",
                 "{count} units with open accounts are not in the list; use --close-missing to close the accounts",
