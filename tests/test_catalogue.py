@@ -130,8 +130,9 @@ def _computed() -> Iterator[str]:
     """Yield the calls with templates that are not written down."""
     for folder in (ROOT / "provisioner", *ROOT.glob("plugins/*/provisioner_*")):
         for file in sorted(folder.rglob("*.py")):
-            module, name = ast.parse(file.read_text(encoding="utf-8")), str(file.relative_to(ROOT))
-            commands = {"cli", "demo", "cli.py"} & set(file.parts)
+            path = file.relative_to(ROOT)
+            module, name = ast.parse(file.read_text(encoding="utf-8")), str(path)
+            commands = {"cli", "demo", "cli.py"} & set(path.parts)
             for call, templates in calls(module, commands=bool(commands)):
                 passed_on = [keyword.value for keyword in call.keywords if isinstance(keyword.value, ast.Name)]
                 literal = all(
