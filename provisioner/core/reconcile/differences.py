@@ -54,7 +54,9 @@ _CURES: Mapping[DifferenceKind, Text] = {
     DifferenceKind.ATTRIBUTES: Text("'provisioner account update {login}' writes {changes}"),
     DifferenceKind.ENTITLEMENTS: Text("'provisioner account update {login}' writes {changes}"),
     DifferenceKind.CUSTODIAN: Text("'provisioner handover {login} --to {actual}' hands it over to the custodian"),
-    DifferenceKind.EXTRA: Text("find out who created it; import its unit and open it, or remove it from {target}"),
+    DifferenceKind.EXTRA: Text(
+        "find out who created it; import its unit and run 'provisioner reconcile --adopt', or remove it from {target}"
+    ),
     DifferenceKind.ENABLED: Text("find out who enabled it; 'provisioner account close {login} --again' closes it"),
     DifferenceKind.DISABLED: Text(
         "find out who disabled it; then run 'provisioner account close {login}' and"

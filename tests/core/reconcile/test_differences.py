@@ -13,3 +13,8 @@ def test_every_kind_has_a_cure_that_can_be_filled(kind: DifferenceKind) -> None:
 
     assert cure
     assert "{" not in cure
+
+
+def test_an_unknown_account_can_be_adopted() -> None:
+    """To open it would give it another password."""
+    assert "provisioner reconcile --adopt" in str(Difference(kind=DifferenceKind.EXTRA, target="posta", login="a").cure)
