@@ -48,7 +48,7 @@ class Expectation:
 
             lock: What prevents it from logging in.
 
-            holder: The ID of the holder that the target has; ``None`` if it stores none.
+            holder: The ID of the holder that the target names; empty or ``None`` if it names nobody.
         """
         if self.account.state is AccountState.CLOSED and presence is Presence.ENABLED:
             return self._made(DifferenceKind.ENABLED, actual=presence)
@@ -111,7 +111,7 @@ class Expectation:
             return self._made(DifferenceKind.DISABLED, actual=lock or presence)
         if lock:
             return self._made(DifferenceKind.LOCKED, actual=lock)
-        if holder is not None and holder != (self.account.holder or ""):
+        if holder and holder != self.account.holder:
             return self._made(DifferenceKind.HOLDER, known=self.account.holder or "", actual=holder)
         return None
 

@@ -55,6 +55,16 @@ def test_what_a_target_cannot_determine_is_no_difference() -> None:
     assert kind(EXPECTED, None) is None
 
 
+@pytest.mark.parametrize(
+    ("holder", "found"), [("another", "holder"), (samples.HOLDER.id, None), ("", None), (None, None)]
+)
+def test_a_target_that_names_nobody_names_no_other_holder(holder: str | None, found: str | None) -> None:
+    """After an adoption, all accounts of a site would be said to have changed hands."""
+    held = attrs.evolve(EXPECTED, account=attrs.evolve(OPEN, holder=samples.HOLDER.id))
+
+    assert kind(held, Presence.ENABLED, holder=holder) == found
+
+
 def test_an_account_whose_holder_nobody_could_look_up_is_not_compared() -> None:
     """An update would take the name away."""
     unknown = attrs.evolve(EXPECTED, holder=None)
