@@ -65,13 +65,15 @@ def listed(snapshot: Snapshot, base: str, settings: LdapSettings, family: Family
         now: The time.
     """
     entry = snapshot.entry
+    texts = {name: entry.texts(name) for name in settings.attributes}
     lock = family.lock(entry, now)
     return ListedAccount(
         login=_login(entry, base, settings),
         presence=Presence.DISABLED if lock else Presence.ENABLED,
         reference=entry.dn,
         holder=_holder(entry, settings.attributes),
-        attributes={name: text for name in settings.attributes if (text := entry.text(name)) is not None},
+        attributes={name: values[0] for name, values in texts.items() if values},
+        further_values={name: tuple(values[1:]) for name, values in texts.items() if len(values) > 1},
         lock=lock,
         password_changed_at=family.password_changed_at(entry),
         entry=snapshot,

@@ -5,7 +5,7 @@ Every message is frozen. New fields get defaults, so that existing plug-ins keep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -301,14 +301,23 @@ class ListedAccount:
     reference: str | None = None
     #: The ID of the holder that the target stores; ``None`` if it stores none.
     holder: str | None = None
-    #: What the target knows of the account, for people. Never a password or its hash.
+    #: What the target knows of the account, for people and for adoption: the first value of each attribute. Never a
+    #: password or its hash.
     attributes: Mapping[str, str] = attrs.field(factory=dict)
+    #: The other values of attributes that have several.
+    further_values: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     #: What prevents an enabled account from logging in, for example a lockout; empty if nothing does.
     lock: str = ""
     #: When its password was set, in UTC; ``None`` if the target doesn't store it.
     password_changed_at: datetime | None = attrs.field(default=None, validator=require_utc)
     #: Data of the plug-in for ``account_compare``, for example the entry as it was read. The core doesn't look into it.
     entry: object = attrs.field(default=None, repr=False, eq=False, metadata=OPAQUE)
+
+    def values(self) -> Iterator[tuple[str, str]]:
+        """Yield each value of each attribute, with the name of the attribute."""
+        yield from self.attributes.items()
+        for name, others in self.further_values.items():
+            yield from ((name, value) for value in others)
 
 
 @attrs.frozen(kw_only=True)

@@ -150,7 +150,7 @@ class _ByMail:
     name: str = "mail"
 
     def of_listed(self, listed: ListedAccount, /) -> Iterable[str]:
-        values = (value.strip().casefold() for value in listed.attributes.values())
+        values = (value.strip().casefold() for _, value in listed.values())
         return [value for value in values if value.partition("@")[2] in self.domains]
 
     def of_account(self, account: Account, /) -> str:
@@ -162,7 +162,7 @@ class _ByAttribute:
     name: str
 
     def of_listed(self, listed: ListedAccount, /) -> Iterable[str]:
-        return [value.strip() for name, value in listed.attributes.items() if name.casefold() == self.name.casefold()]
+        return [value.strip() for name, value in listed.values() if name.casefold() == self.name.casefold()]
 
     def of_account(self, account: Account, /) -> str:
         return account.unit

@@ -76,6 +76,18 @@ class TestMatching:
             "arge46": "no unit matches it by mail"
         }
 
+    @pytest.mark.parametrize(("by", "name", "value"), [("mail", "mail", "arge46@meb.gov.tr"), ("ou", "ou", "arge")])
+    def test_a_second_value_counts_like_the_first(self, by: str, name: str, value: str) -> None:
+        """A mailbox with an alias would be left out."""
+        entry = listed("u17", attributes={name: "eski@meb.gov.tr"}, further_values={name: ("x@example.org", value)})
+
+        assert pairs(by, units(arge="arge46"), entry) == {"u17": "arge"}
+
+    def test_an_account_with_the_addresses_of_two_units_is_left(self) -> None:
+        entry = listed("a", attributes={"mail": "x@meb.gov.tr"}, further_values={"mail": ("y@meb.gov.tr",)})
+
+        assert pairs("mail", units(u="x", v="y"), entry) == {"a": "it matches several units: u, v"}
+
     def test_any_attribute_may_have_the_code(self) -> None:
         entry = listed("u17", attributes={"departmentNumber": "arge"})
 

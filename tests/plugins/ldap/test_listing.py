@@ -45,6 +45,18 @@ def test_an_account_is_listed_as_it_is(directory: Directory, account: Account, a
     assert listed(directory)[account.login].presence is Presence.DISABLED
 
 
+def test_every_address_of_a_mailbox_is_listed(
+    directory: Directory, account: Account, administrator: Administrator
+) -> None:
+    directory.create(samples.create(account))
+    administrator.add_value(administrator.dn(account), "mail", "eski@meb.gov.tr")
+
+    entry = listed(directory)[account.login]
+
+    assert {value for name, value in entry.values() if name == "mail"} == {account.mail, "eski@meb.gov.tr"}
+    assert "cn" not in entry.further_values
+
+
 def test_more_than_a_page_comes_whole(
     directory: Directory, administrator: Administrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
