@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
+from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.ports import free_ports
 from provisioner.testing.proxy import TcpProxy
 from provisioner_pys.mock import PysMock
 from provisioner_pys.mock.faults import PysFault, PysFaultOrder
 from provisioner_pys.plugin import Pys
 from provisioner_pys.settings import PysSettings
+from tests.contract.crowds import LOGINS
 
 
 def made(url: str, api_key: Secret, timeout: float = 5) -> Pys:
@@ -36,6 +41,34 @@ class TestPys(TargetContract):
     def target(self, mock: PysMock, unit: Unit, holder: Person, successor: Person) -> Iterator[Pys]:
         mock.seed(people=[holder, successor], units=[unit])
         with closing(made(mock.url, mock.api_key)) as pys:
+            yield pys
+
+    @pytest.fixture
+    def crowded(self, tmp_path: Path) -> Iterator[PysMock]:
+        file = tmp_path / "crowd.sqlite"
+        with PysMock.running(database=file) as crowded, closing(sqlite3.connect(file)) as database:
+            rows = ((login, "u", "2026-01-05T06:00:00+00:00") for login in LOGINS)
+            database.executemany("INSERT INTO accounts VALUES (?, ?, NULL, TRUE, '', ?)", rows)
+            database.commit()
+            yield crowded
+
+    @pytest.fixture
+    def crowd(self, crowded: PysMock) -> Iterator[Crowd]:
+        key = {"X-Api-Key": crowded.api_key.reveal()}
+        with (
+            httpx.Client(base_url=crowded.url, headers=key) as administrator,
+            closing(made(crowded.url, crowded.api_key)) as pys,
+        ):
+
+            def delete(login: str) -> None:
+                administrator.delete(f"/accounts/{login}").raise_for_status()
+
+            yield Crowd(target=pys, logins=set(LOGINS), delete=delete)
+
+    @pytest.fixture
+    def limited_target(self, crowded: PysMock) -> Iterator[Pys]:
+        crowded.misbehave(PysFaultOrder(endpoint="account.list", call=3, do=PysFault.CUT_ANSWER))
+        with closing(made(crowded.url, crowded.api_key)) as pys:
             yield pys
 
     @pytest.fixture
