@@ -195,7 +195,9 @@ class LocalDirectory:
         with self._transaction():
             changes = ("account_create", "account_close", "account_rotate", "account_handover", "account_update")
             return TargetReport(
-                capabilities=Capabilities(undoes=frozenset(changes), facts={"file": str(self._database)}),
+                capabilities=Capabilities(
+                    sets_entitlements=True, undoes=frozenset(changes), facts={"file": str(self._database)}
+                ),
                 foresees=True,
             )
 

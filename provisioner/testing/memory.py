@@ -216,7 +216,7 @@ class MemoryTarget:
     def target_check(self) -> TargetReport:
         """Always there."""
         changes = ("account_create", "account_close", "account_rotate", "account_handover", "account_update")
-        return TargetReport(capabilities=Capabilities(undoes=frozenset(changes)), foresees=True)
+        return TargetReport(capabilities=Capabilities(sets_entitlements=True, undoes=frozenset(changes)), foresees=True)
 
     def logs_in(self, login: str, password: str) -> bool:
         """Say whether a user could log in with this password now."""

@@ -132,6 +132,7 @@ class TestServed:
             "tells_presence": True,
             "proves_secret": True,
             "ends_sessions": False,
+            "sets_entitlements": True,
             "undoes": ["account_close", "account_create", "account_handover", "account_rotate", "account_update"],
             "facts": {"file": str(config.parent / "directory.sqlite")},
         }

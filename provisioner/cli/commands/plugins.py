@@ -119,6 +119,8 @@ def _abilities(capabilities: Capabilities, session: Session) -> Iterator[str]:
         yield output.text("cannot test whether a password logs in")
     if not capabilities.ends_sessions:
         yield output.text("a closing does not end open sessions")
+    if not capabilities.sets_entitlements:
+        yield output.text("sets no entitlements")
     if not capabilities.tells_presence:
         yield output.text("cannot determine whether an account is open")
     yield from (f"{name}: {fact}" for name, fact in capabilities.facts.items())

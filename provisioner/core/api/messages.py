@@ -363,6 +363,8 @@ class Capabilities:
     proves_secret: bool = True
     #: A closure also ends open sessions. Otherwise, a person who is logged in stays logged in for a while.
     ends_sessions: bool = False
+    #: It has entitlements, such as groups, and sets those that a message grants or withdraws.
+    sets_entitlements: bool = False
     #: The names of the hooks whose receipt carries an undo.
     undoes: frozenset[str] = frozenset()
     #: Further facts to show, for example the server's name and version.
