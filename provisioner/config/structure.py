@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from enum import Enum
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
 from zoneinfo import ZoneInfo
@@ -23,6 +25,9 @@ from provisioner.core.model.text import Text, Texts
 
 SettingsT = TypeVar("SettingsT")
 
+#: The folder of the file that is read, where its relative paths start.
+_folder: ContextVar[Path] = ContextVar("_folder")
+
 
 def structure(table: Mapping[str, object], cls: type[SettingsT], place: str, *, file: Path) -> SettingsT:
     """Return a table of the configuration as an instance of the attrs class *cls*.
@@ -33,13 +38,23 @@ def structure(table: Mapping[str, object], cls: type[SettingsT], place: str, *, 
             are not quoted, because one may be a secret in the wrong place.
     """
     try:
-        return _converter(file.parent).structure(table, cls)
+        with _relative_to(file.parent):
+            return _converter().structure(table, cls)
     except cattrs.BaseValidationError as error:
         found = _problems(error)
     except Exception as error:
         found = [("", _describe(error, cls))]
     lines = Texts(_line(file, place, path, problem) for path, problem in found)
     raise ConfigurationError("{problems}", problems=lines) from None
+
+
+@contextmanager
+def _relative_to(folder: Path) -> Iterator[None]:
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
 
 
 def _problems(error: cattrs.BaseValidationError) -> list[tuple[str, Text]]:
@@ -172,13 +187,15 @@ def _time_zone(value: object, _: object) -> ZoneInfo:
         raise _WrongTypeError(Text("the name of a time zone, such as Europe/Istanbul"), value) from None
 
 
-def _converter(folder: Path) -> cattrs.Converter:
+@cache
+def _converter() -> cattrs.Converter:
+    """Return the converter for the tables of all files: cattrs generates code for each class, which takes long."""
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind in _NAMES:
         converter.register_structure_hook(kind, partial(_exactly, kind))
-    converter.register_structure_hook(Secret, lambda value, _: secrets.find(_text(value), folder))
+    converter.register_structure_hook(Secret, lambda value, _: secrets.find(_text(value), _folder.get()))
     converter.register_unstructure_hook(Secret, _refuse)
-    converter.register_structure_hook(Path, lambda value, _: folder / _text(value))
+    converter.register_structure_hook(Path, lambda value, _: _folder.get() / _text(value))
     converter.register_structure_hook(ZoneInfo, _time_zone)
     converter.register_structure_hook_factory(
         attrs.has, lambda cls: _of_table(converter.gen_structure_attrs_fromdict(cls))

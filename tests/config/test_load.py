@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
+from provisioner import files
 from provisioner.config.load import LimitSettings, LoadedConfiguration, find_file, load
 from provisioner.config.secrets import REFERENCES
 from provisioner.config.structure import structure
@@ -289,6 +290,17 @@ class TestStructure:
             "/etc/p.toml: targets.posta.names: it is missing; expected a list",
             "/etc/p.toml: targets.posta.inner: it is missing; expected a table",
         ]
+
+    def test_a_path_of_one_file_is_not_looked_for_beside_another_one(self, tmp_path: Path) -> None:
+        folders = [tmp_path / name for name in ("one", "other")]
+        for folder in folders:
+            folder.mkdir()
+            files.write(folder / "secret", f"of {folder.name}\n")
+
+        settings = [self._structure({"file": "ca.pem", "password": "file:secret"}, folder) for folder in folders]
+
+        assert [one.file for one in settings] == [folder / "ca.pem" for folder in folders]
+        assert [one.password and one.password.reveal() for one in settings] == ["of one", "of other"]
 
     def test_a_secret_itself_is_taken_only_if_it_is_forced(self) -> None:
         """A person who reads the configuration could read it."""
