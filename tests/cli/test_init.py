@@ -11,6 +11,8 @@ import pytest
 from provisioner.store import Store
 from tests.cli.conftest import typed
 
+pytestmark = pytest.mark.usefixtures("made_tables")
+
 #: Keys whose meaning the comment above their table tells.
 OBVIOUS = ("plugin", "embedded", "database")
 EXAMPLES = Path(__file__).parents[2] / "examples/kahramanmaras"

@@ -27,6 +27,8 @@ from provisioner.store.db import schema
 from provisioner.store.db.database import Database
 from provisioner.store.db.tables import metadata, operations
 
+pytestmark = pytest.mark.usefixtures("made_tables")
+
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from provisioner.config.load import load
 from provisioner.services.bootstrap import application
 from provisioner.services.setup import prepare_store
 from tests.services.conftest import CONFIG
+
+pytestmark = pytest.mark.usefixtures("made_tables")
 
 
 def test_a_store_is_made_once_and_kept(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from provisioner.store import Store
 if TYPE_CHECKING:
     from tests.store.conftest import Story
 
+pytestmark = pytest.mark.usefixtures("made_tables")
+
 
 def execute(path: Path, statement: str) -> None:
     connection = sqlite3.connect(path)
