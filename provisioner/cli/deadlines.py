@@ -16,6 +16,7 @@ _NEXT: Mapping[Action, Text] = {
     Action.CLOSE: Text("closing on {day}"),
     Action.DUTY: Text("reminder on {day}"),
     Action.DELETE: Text("deletion on {day}"),
+    Action.VERIFY: Text("verification on {day}"),
 }
 
 

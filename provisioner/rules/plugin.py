@@ -14,6 +14,7 @@ from provisioner.rules.certificates import Certificates
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
+from provisioner.rules.verification import Verify
 
 
 class RuleName(StrEnum):
@@ -25,6 +26,7 @@ class RuleName(StrEnum):
     BACKUP_DUTY = "backup-duty"
     RETENTION = "retention"
     CERTIFICATE = "certificate"
+    VERIFY = "verify"
 
 
 RULES: dict[RuleName, type[Rule | Monitor]] = {
@@ -34,6 +36,7 @@ RULES: dict[RuleName, type[Rule | Monitor]] = {
     RuleName.BACKUP_DUTY: BackupDuty,
     RuleName.RETENTION: Retention,
     RuleName.CERTIFICATE: Certificates,
+    RuleName.VERIFY: Verify,
 }
 
 

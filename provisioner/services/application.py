@@ -20,6 +20,7 @@ from provisioner.core.model import Person, Unit
 from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
+from provisioner.core.reconcile.verification import Verifier
 from provisioner.services.access_requests import AccessRequests
 from provisioner.services.accounts import Accounts
 from provisioner.services.adoption import Adoption
@@ -242,15 +243,7 @@ class Application:
     @property
     def verification(self) -> AccountVerification:
         """Looks at single accounts on their targets now."""
-        return AccountVerification(
-            plugins=self.plugins,
-            store=self.store,
-            authority=self.authority,
-            desired=self.planner.desired,
-            people=self.planner.people,
-            retry=self.engine.context.retry,
-            now=self.now,
-        )
+        return AccountVerification(verifier=self._verifier, authority=self.authority)
 
     @property
     def repairs(self) -> Repairs:
@@ -276,6 +269,17 @@ class Application:
             StoreError: Nothing was written.
         """
         self.engine.context.record(*events)
+
+    @property
+    def _verifier(self) -> Verifier:
+        return Verifier(
+            targets=self.plugins.targets.values(),
+            inventory=self.store,
+            desired=self.planner.desired,
+            people=self.planner.people,
+            retry=self.engine.context.retry,
+            now=self.now,
+        )
 
     def _save_units(self, units: Iterable[Unit], *, actor: str) -> None:
         self._tell(self.store.units.save(units, actor=actor))
@@ -312,6 +316,7 @@ class Application:
             policy=self.policy,
             engine=self.engine,
             notifier=notifier,
+            verifier=self._verifier,
             reports=self.plugins.report,
             it_unit=self.config.content.accounts.it_unit,
             clock_confirmed_by=clock_confirmed_by,

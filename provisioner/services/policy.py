@@ -26,6 +26,7 @@ from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day, Simulation
 from provisioner.core.policy.sweep import Sweep, Swept
+from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.services.accounts import known_accounts
 from provisioner.services.parts import Clock
 from provisioner.services.runs import Run
@@ -33,7 +34,7 @@ from provisioner.services.units import require_unit
 from provisioner.store import Store
 
 #: What a sweep reports besides operations.
-Report = Notice | Refusal | Observation | RuleFailure
+Report = Notice | Refusal | Observation | RuleFailure | VerifiedAccount
 
 
 @attrs.frozen
@@ -95,7 +96,7 @@ class SweepRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the sweep was not stopped, and every person was told of what is due."""
+        """Whether the sweep was not stopped, every person was told of what is due, and no account differs."""
         return not self.is_stopped and all(isinstance(found, Notice) and not found.error for found in self._reports)
 
     def _operations(self, swept: Iterable[Swept]) -> Iterator[Operation]:

@@ -23,6 +23,7 @@ from provisioner.core.model import StepError
 from provisioner.core.reconcile.comparison import Comparison
 from provisioner.core.reconcile.differences import Difference, DifferenceKind, TargetCompared
 from provisioner.core.reconcile.expectations import Expectations
+from provisioner.services.last_seen import not_seen
 from provisioner.services.parts import Clock, chosen_targets
 from provisioner.services.reconcile_report import ComparisonReport, ReportMaker
 from provisioner.services.units import codes_under, known_units
@@ -165,20 +166,36 @@ class Reconcile:
             now=self.now,
         )
 
+    def _differences(self, comparison: Comparison, failures: list[TargetError]) -> Iterator[Difference]:
+        """Yield the differences of a target. If it fails, note why, and yield the accounts not seen for long."""
+        try:
+            yield from comparison.differences()
+        except TargetError as error:
+            failures.append(error)
+            yield from self._not_seen(comparison.target)
+
+    def _not_seen(self, target: Target) -> Iterator[Difference]:
+        for account in not_seen(self.store, target, self.now()):
+            yield Difference(
+                kind=DifferenceKind.NOT_SEEN,
+                target=target.name,
+                login=account.login,
+                unit=account.unit,
+                known=account.state.value,
+            )
+
     def _compare(
         self, targets: list[Target], units: frozenset[str] | None, *, unit: str | None, actor: str
     ) -> Iterator[Difference | ComparedTarget]:
         for target in targets:
             comparison = self._comparison(target)
             shown: Counter[DifferenceKind] = Counter()
-            failure: TargetError | None = None
-            try:
-                for difference in comparison.differences():
-                    if units is None or difference.unit in units:
-                        shown[difference.kind] += 1
-                        yield difference
-            except TargetError as error:
-                failure = error
+            failures: list[TargetError] = []
+            for difference in self._differences(comparison, failures):
+                if units is None or difference.unit in units:
+                    shown[difference.kind] += 1
+                    yield difference
+            failure = next(iter(failures), None)
             compared = ComparedTarget(
                 name=target.name,
                 listed=comparison.listed,

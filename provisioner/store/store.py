@@ -36,6 +36,7 @@ from provisioner.store.persons import StoredPersons
 from provisioner.store.role_assignments import StoredRoleAssignments
 from provisioner.store.schedule import StoredSchedule
 from provisioner.store.units import StoredUnits
+from provisioner.store.verifications import StoredVerifications
 
 #: How long an account stays held when its process stops renewing the lease.
 LEASE_TTL = timedelta(seconds=60)
@@ -89,6 +90,7 @@ class Store:
         self.health = StoredHealth(database)
         self.maintenance = StoredMaintenance(database)
         self.last_seen = StoredLastSeen(database)
+        self.verifications = StoredVerifications(database)
         self.comparisons = StoredComparisons(database)
         self.ids = StoredIds(database)
         self.audit_log = AuditLogReader(database)

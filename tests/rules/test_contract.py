@@ -21,6 +21,7 @@ from provisioner.core.model.text import Text
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
+from provisioner.rules.verification import Verify
 from provisioner.testing.contract import RuleContract
 from provisioner.testing.contract import rule as contract
 from provisioner.testing.contract.facts import facts as some_facts
@@ -62,6 +63,16 @@ class TestRetention(RuleContract):
     @pytest.fixture
     def states(self) -> frozenset[AccountState]:
         return frozenset({AccountState.CLOSED})
+
+
+class TestVerify(RuleContract):
+    @pytest.fixture
+    def rule(self) -> Rule:
+        return Verify()
+
+    @pytest.fixture
+    def states(self) -> frozenset[AccountState]:
+        return frozenset({AccountState.OPEN, AccountState.CLOSED})
 
 
 GOOD = Text("the password of {mail} must be renewed", {"mail": "a@kural.example"})

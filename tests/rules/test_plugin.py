@@ -102,6 +102,8 @@ class TestRules:
                     ("custodian", "remind_days", 999_999_999),
                     ("backup-duty", "remind_days", 999_999_999),
                     ("backup-duty", "months", 999_999_999),
+                    ("verify", "days", 999_999_999),
+                    ("verify", "days", 1),
                 )
             ),
             ('rule = "backup-duty"\nmonths = 0', "rules.one: not allowed: 'months' must be >= 1"),

@@ -28,6 +28,7 @@ from provisioner.cli.session import Session
 from provisioner.core.api.rules import Action, Observation, name_of
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.policy_run import Refusal
+from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.services.policy import Forecast, Report
 
 #: The most days that are simulated: ten years.
@@ -106,7 +107,7 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
     """Carry out what is due, such as warnings and rotations.
 
     Run this command regularly, for example hourly. It also continues incomplete operations. If an action fails,
-    the next sweep retries it.
+    the next sweep retries it. The exit code is 4 if the rule 'verify' finds an account that differs on a target.
 
     Example:
 
@@ -180,6 +181,9 @@ def _tell(output: Output, reports: Iterable[Report]) -> None:
             subject = report.subject if isinstance(report, Observation) else report.login
             output.say("{subject}: {message}", subject=subject, message=output.said(report.message))
             continue
+        if isinstance(report, VerifiedAccount):
+            _tell_verified(output, report)
+            continue
         action, said = output.word(report.deadline.action), output.said
         if isinstance(report, Refusal):
             output.say("{login}: {action}: not done: {why}", login=report.login, action=action, why=said(report.reason))
@@ -196,6 +200,21 @@ def _tell(output: Output, reports: Iterable[Report]) -> None:
             )
 
 
+def _tell_verified(output: Output, verified: VerifiedAccount) -> None:
+    """Say that an account differs, without personal data, or why a target did not show it."""
+    if verified.difference:
+        what = output.word(verified.difference.kind)
+        output.say(
+            "{login}: {target}: {difference}; 'provisioner account verify {login}' shows more",
+            login=verified.login,
+            target=verified.target,
+            difference=what,
+        )
+    elif verified.error:
+        why = output.said(verified.error.message)
+        output.say("{login}: {target}: not verified: {why}", login=verified.login, target=verified.target, why=why)
+
+
 def _show_days(session: Session, forecast: Forecast) -> ExitCode:
     output, days, failures = session.output, forecast.days, forecast.failures
     totals = Counter(happening.deadline.action for day in days for happening in day.happenings)
@@ -210,7 +229,7 @@ def _show_days(session: Session, forecast: Forecast) -> ExitCode:
         [day.date.isoformat(), *(str(day.count(action) or "") for action in Action)] for day in days if day.happenings
     ]
     total = [output.text("total"), *(str(totals[action]) for action in Action)]
-    output.table(("day", "warn", "rotate", "close", "duty", "delete"), [*rows, total])
+    output.table(("day", "warn", "rotate", "close", "duty", "delete", "verify"), [*rows, total])
     _tell(output, failures)
     output.say("nothing was changed")
     return ExitCode.UNFINISHED if failures else ExitCode.DONE

@@ -10,8 +10,8 @@ from provisioner.core.api.messages import Presence
 from provisioner.core.model import AccountState
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.differences import Difference
+from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.services.reconcile import ComparedTarget
-from provisioner.services.verification import VerifiedAccount
 
 #: What the product knows, or a target has, if it is no lock, person or name of an account.
 _STATES: Mapping[str, AccountState | Presence] = {state.value: state for state in (*AccountState, *Presence)}

@@ -7,13 +7,14 @@ from datetime import datetime
 
 import attrs
 
-from provisioner.cli.render.documents import Document, iso
+from provisioner.cli.render.documents import Document, error_document, iso
 from provisioner.core.api.rules import Action, Deadline, Monitor, Observation, Rule, name_of
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.policy import RuleSet
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day
+from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.services.policy import Report
 
 #: Returns a message in the language asked for.
@@ -52,10 +53,18 @@ def deadline_document(login: str, deadline: Deadline, said: Said) -> Document:
 
 def report_documents(reports: Iterable[Report], said: Said) -> Mapping[str, list[Document]]:
     """Return what a sweep reports besides operations."""
-    answer: dict[str, list[Document]] = {"notices": [], "refused": [], "unseen": [], "failed_rules": []}
+    answer: dict[str, list[Document]] = {
+        "notices": [],
+        "refused": [],
+        "unseen": [],
+        "failed_rules": [],
+        "verified": [],
+    }
     for report in reports:
         if isinstance(report, Observation):
             answer["unseen"].append({"subject": report.subject, "message": said(report.message)})
+        elif isinstance(report, VerifiedAccount):
+            answer["verified"].append(_verified_document(report, said))
         elif isinstance(report, Refusal):
             shown = deadline_document(report.login, report.deadline, said)
             answer["refused"].append(shown | {"because": said(report.reason)})
@@ -79,6 +88,15 @@ def failure_documents(failures: Iterable[RuleFailure], said: Said) -> list[Docum
         }
         for failure in failures
     ]
+
+
+def _verified_document(verified: VerifiedAccount, said: Said) -> Document:
+    return {
+        "login": verified.login,
+        "target": verified.target,
+        "difference": verified.difference.kind.value if verified.difference else None,
+        "error": error_document(verified.error, said),
+    }
 
 
 def day_document(day: Day, said: Said) -> Document:

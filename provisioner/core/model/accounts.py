@@ -43,6 +43,8 @@ class Action(StrEnum):
     DUTY = "duty"
     #: Delete a closed account from the targets.
     DELETE = "delete"
+    #: Look at the account on its targets. Nothing is changed.
+    VERIFY = "verify"
 
 
 @attrs.frozen(kw_only=True)

@@ -27,6 +27,8 @@ class DueAction:
     closure: Deadline | None = None
     #: The due reminders of duties.
     duties: tuple[Deadline, ...] = ()
+    #: The due look at the targets.
+    verify: Deadline | None = None
     #: The due warnings of the holder, unless the rotation succeeds. With a due closure, they are the last warning: the
     #: account is closed only if the holder can't be warned.
     warnings: tuple[Deadline, ...] = ()
@@ -50,7 +52,7 @@ class DueAction:
             marks: Its deadlines that were met.
         """
         due = [deadline for deadline in deadlines if deadline.at <= now]
-        rotate = next((deadline for deadline in due if deadline.action is Action.ROTATE), None)
+        rotate = _first(Action.ROTATE, due)
         closure = next(
             (deadline for deadline in due if (kind := KIND_OF_ACTION.get(deadline.action)) and KINDS[kind].closes), None
         )
@@ -63,10 +65,15 @@ class DueAction:
             rotate=rotate,
             closure=closure,
             duties=latest(deadline for deadline in due if deadline.action is Action.DUTY),
+            verify=_first(Action.VERIFY, due),
             warnings=()
             if closure and not unannounced
             else latest(deadline for deadline in due if deadline.action is Action.WARN),
         )
+
+
+def _first(action: Action, due: Iterable[Deadline]) -> Deadline | None:
+    return next((deadline for deadline in due if deadline.action is action), None)
 
 
 def _is_unannounced(closing: Deadline, due: Iterable[Deadline], account: Account, marks: Iterable[MetDeadline]) -> bool:

@@ -1,4 +1,4 @@
-"""What the policy needs of a store, beside the records that the engine reads: deadlines, and the time."""
+"""What the policy needs of a store, beside the records that a comparison reads: deadlines, and the time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Protocol
 import attrs
 
 from provisioner.core.engine.clock import KnownTimes
-from provisioner.core.engine.ports import Records
 from provisioner.core.model import Account
+from provisioner.core.reconcile.ports import Inventory
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +58,7 @@ class ClockRecords(Protocol):
         """Remember that the store was used now, whether anything was written or not."""
 
 
-class Agenda(Records, Protocol):
+class Agenda(Inventory, Protocol):
     """What a sweep reads and writes."""
 
     @property

@@ -111,7 +111,8 @@ class Simulation:
             life = self._lives[login]
             demand = DueAction.at(now, life.account, life.unit, self._deadlines(life), life.marks.values())
             change = demand.rotate or (None if demand.warnings else demand.closure)
-            for deadline in (*demand.duties, *([change] if change else demand.warnings)):
+            looks = [demand.verify] if demand.verify else []
+            for deadline in (*demand.duties, *([change] if change else demand.warnings), *looks):
                 if self.may(life.account, life.unit, deadline.action):
                     self._live(life, deadline, now)
                     yield Happening(login=login, deadline=deadline)

@@ -6,10 +6,10 @@ a due deadline are read. Failed actions stay due, so that the next sweep tries a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import attrs
 
@@ -30,16 +30,22 @@ from provisioner.core.policy.notifier import Notice, Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Changes, PolicyRun, Refusal
 from provisioner.core.policy.ports import Agenda
+from provisioner.core.reconcile.differences import Difference, DifferenceFound
+from provisioner.core.reconcile.verification import VerifiedAccount, Verifier
 
 #: The number of due accounts that are read together.
 PAGE = 500
+
+#: The number of accounts that are looked at before the sweep can be stopped.
+LOOKS = 50
 
 #: The errors of operations that another process has started, or made unnecessary.
 _FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
 
 
-Swept = Operation | Notice | Refusal | Observation | RuleFailure
+Swept = Operation | Notice | Refusal | Observation | RuleFailure | VerifiedAccount
 SweptT = TypeVar("SweptT", bound=Swept)
+ItemT = TypeVar("ItemT")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -56,6 +62,8 @@ class Sweep:
 
         notifier: Sends notices.
 
+        verifier: Looks at accounts on their targets.
+
         reports: Returns the report of a target; for monitors.
 
         it_unit: The code of the IT unit, whose custodian receives notices that concern nobody else.
@@ -67,6 +75,7 @@ class Sweep:
     policy: Policy
     engine: Engine
     notifier: Notifier
+    verifier: Verifier
     reports: Reports
     it_unit: str = ""
     clock_confirmed_by: str | None = None
@@ -219,10 +228,38 @@ class Sweep:
                 unreachable.add(notice.login)
             if notice.login not in last_calls & unreachable:  # for these, the closure is reported
                 yield notice
+        yield from self._trying(self._verify(left))
         closures += [
             demand for demand in left if demand.closure and demand.account.login not in last_calls - unreachable
         ]
         self.plan_ahead(accounts)
+
+    def _verify(self, demands: Iterable[DueAction]) -> Iterator[VerifiedAccount]:
+        """Look at the accounts of which that is due. An account that a target didn't show stays due."""
+        due = ((demand.account.login, demand.verify) for demand in demands if demand.verify)
+        for some in _pages(due, LOOKS):
+            if not self.is_stopped:
+                yield from self._look(dict(some))
+
+    def _look(self, due: Mapping[str, Deadline]) -> Iterator[VerifiedAccount]:
+        started_at, since = self._now(), {login: deadline.at for login, deadline in due.items()}
+        accounts = self.agenda.accounts.get_many(due)
+        found = list(self.verifier.verify(list(accounts.values()), due_since=since))
+        different = self._unexplained(found, started_at)
+        unanswered = [one for one in found if one.error]
+        answered = due.keys() - {one.login for one in unanswered}
+        self.engine.context.record(
+            *(_difference_found(one, due[one.login], self._now()) for one in different),
+            *(self._met(login, due[login], login=login) for login in sorted(answered)),
+        )
+        yield from different
+        yield from (one for one in unanswered if not one.is_left_out)
+
+    def _unexplained(self, found: Sequence[VerifiedAccount], since: datetime) -> Sequence[VerifiedAccount]:
+        """Return what differs, without the accounts that an operation was changing meanwhile."""
+        different = [one for one in found if one.difference]
+        changing = self.agenda.last_seen.at_work([one.login for one in different], since)
+        return [one for one in different if one.login not in changing]
 
     def _close(self, demands: Sequence[DueAction]) -> Iterator[Swept]:
         """Close or delete in one run, so that a mass change is detected before the first closure.
@@ -305,7 +342,14 @@ class Sweep:
     def _meet(
         self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
     ) -> None:
-        event = DeadlineMet(
+        self.engine.context.record(
+            self._met(subject, deadline, login=login, operation_id=operation_id, reference=reference)
+        )
+
+    def _met(
+        self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
+    ) -> DeadlineMet:
+        return DeadlineMet(
             at=self._now(),
             actor=f"{POLICY_ACTOR}{deadline.rule_set}",
             login=login,
@@ -314,7 +358,6 @@ class Sweep:
             deadline=deadline,
             reference=reference,
         )
-        self.engine.context.record(event)
 
     def plan_ahead(self, accounts: Sequence[Account]) -> None:
         """Store the current next deadlines of accounts."""
@@ -347,6 +390,16 @@ class Sweep:
             self._failures.append(error)
 
 
+def _difference_found(verified: VerifiedAccount, deadline: Deadline, at: datetime) -> DifferenceFound:
+    return DifferenceFound(
+        at=at,
+        actor=f"{POLICY_ACTOR}{deadline.rule_set}",
+        login=verified.login,
+        target=verified.target,
+        difference=cast("Difference", verified.difference).kind,
+    )
+
+
 def _is_stuck_in_renewal(operation: Operation | None) -> bool:
     """Whether the rotation of an account has stopped. That is no renewal, and doesn't postpone a closure."""
     return operation is not None and operation.state is OperationState.INCOMPLETE and KINDS[operation.kind].renews
@@ -366,6 +419,6 @@ def _each_once(accounts: Iterator[Account]) -> Iterator[Account]:
             yield account
 
 
-def _pages(accounts: Iterator[Account]) -> Iterator[list[Account]]:
-    while page := list(islice(accounts, PAGE)):
+def _pages(items: Iterator[ItemT], size: int = PAGE) -> Iterator[list[ItemT]]:
+    while page := list(islice(items, size)):
         yield page

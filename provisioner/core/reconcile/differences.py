@@ -41,6 +41,8 @@ class DifferenceKind(StrEnum):
     CUSTODIAN = "custodian"
     #: The target has several accounts with this login.
     DUPLICATE = "duplicate"
+    #: The target couldn't be compared, and nothing else has shown the account there for long.
+    NOT_SEEN = "not_seen"
 
 
 _CURES: Mapping[DifferenceKind, Text] = {
@@ -65,6 +67,9 @@ _CURES: Mapping[DifferenceKind, Text] = {
     DifferenceKind.LOCKED: Text("remove the lock on {target}, or run 'provisioner account rotate {login}'"),
     DifferenceKind.HOLDER: Text("find out who changed it; 'provisioner handover {login} --to PERSON' sets the holder"),
     DifferenceKind.DUPLICATE: Text("find out which one is in use, and remove the other from {target}"),
+    DifferenceKind.NOT_SEEN: Text(
+        "'provisioner account verify {login}' looks at it; the rule 'verify' does so regularly"
+    ),
 }
 
 
@@ -117,3 +122,13 @@ class TargetCompared(Event):
     unit: str | None = None
     #: Why the comparison is incomplete; ``None`` if it is complete.
     error: StepError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DifferenceFound(Event):
+    """A rule had an account looked at on a target, where it differs from what it should be. Nothing was changed."""
+
+    kind = "difference_found"
+
+    target: str
+    difference: DifferenceKind

@@ -21,6 +21,7 @@ from provisioner.services.health_check.rules import check_rule_sets
 from provisioner.services.health_check.scopes import check_scopes
 from provisioner.services.health_check.storage import check_store
 from provisioner.services.health_check.systems import calendar_of, check_hooks, check_quarantine, check_systems
+from provisioner.services.health_check.verification import check_verification
 from provisioner.services.parts import Clock, plugins_only, utc_now
 
 
@@ -63,6 +64,7 @@ class HealthCheck:
             yield from check_entitlements(config, plugins)
             yield from check_scopes(config, plugins)
             yield from check_comparisons(config, plugins, self.now)
+            yield from check_verification(config, plugins, self.now)
         yield from check_quarantine(config, self.now)
 
 

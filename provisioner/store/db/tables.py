@@ -35,6 +35,7 @@ from provisioner.core.model import (
     Outcome,
     TargetState,
 )
+from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.store.db.types import ErrorText, UtcDateTime, words
 
 metadata = MetaData(
@@ -113,6 +114,26 @@ last_seen = Table(
     Column("run", String, nullable=False),
     Column("reference", Text),
     sqlite_with_rowid=False,
+)
+
+#: What each target last answered about each account, when it was asked about it alone.
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("target", String, primary_key=True),
+    Column("login", ForeignKey("accounts.login"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("difference", words(DifferenceKind)),
+    sqlite_with_rowid=False,
+)
+
+#: The accounts that differed then: few, and found without reading the others.
+Index(
+    "ix_verifications_different",
+    verifications.c.target,
+    verifications.c.login,
+    sqlite_where=verifications.c.difference.is_not(None),
+    postgresql_where=verifications.c.difference.is_not(None),
 )
 
 #: The comparisons of targets with the journal. Those with a unit were restricted to it.

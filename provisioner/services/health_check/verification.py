@@ -1,0 +1,54 @@
+"""Tells which accounts differed when they were last looked at, and which were not seen for long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from provisioner.config.load import LoadedConfiguration
+from provisioner.core.api.errors import StoreError
+from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.model.text import Text
+from provisioner.core.reconcile.ports import LONGEST_UNSEEN
+from provisioner.services.health_check.results import CheckResult, CheckStatus
+from provisioner.services.last_seen import not_seen
+from provisioner.services.parts import Clock, open_store
+
+
+def check_verification(config: LoadedConfiguration, plugins: Plugins, now: Clock) -> Iterator[CheckResult]:
+    """Tell, for each target, which accounts differed when they were looked at one by one, and which nothing has shown.
+
+    Differences that a comparison finds are told with the comparison.
+    """
+    with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
+        for name, target in plugins.targets.items():
+            if different := store.verifications.different(name):
+                yield _different(name, different)
+            if unseen := [account.login for account in not_seen(store, target, now())]:
+                yield _not_seen(name, unseen)
+
+
+def _different(target: str, logins: Sequence[str]) -> CheckResult:
+    message = Text.counted(
+        "{count} account differed when it was verified: {login}",
+        "{count} accounts differed when they were verified, the first is {login}",
+        count=len(logins),
+        login=logins[0],
+    )
+    return _warning(target, message, Text("run 'provisioner account verify {login}'", {"login": logins[0]}))
+
+
+def _not_seen(target: str, logins: Sequence[str]) -> CheckResult:
+    message = Text.counted(
+        "{count} account was not seen for {days} days: {login}",
+        "{count} accounts were not seen for {days} days, the first is {login}",
+        count=len(logins),
+        login=logins[0],
+        days=LONGEST_UNSEEN.days,
+    )
+    cure = Text("run 'provisioner reconcile --target {target}', or add a rule set 'verify'", {"target": target})
+    return _warning(target, message, cure)
+
+
+def _warning(target: str, message: Text, cure: Text) -> CheckResult:
+    return CheckResult(name=f"accounts.{target}", status=CheckStatus.WARNING, message=message, cure=cure)
