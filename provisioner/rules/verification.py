@@ -1,4 +1,4 @@
-"""Accounts are looked at on their targets, so that nobody relies on what was true long ago."""
+"""Accounts are verified on their targets, so that nobody relies on what was true long ago."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KNOWN = frozenset({AccountState.OPEN, AccountState.CLOSED})
 
 @attrs.frozen(kw_only=True)
 class Verify(Rule):
-    """Look at every open or closed account on its targets at least once in so many days. Nothing is changed there.
+    """Verify every open or closed account on its targets at least once in so many days. Nothing is changed there.
 
     Each account has its own time in the period, so that the accounts are spread evenly over the days, also if all of
     them were opened on one day. The period is a day shorter than the parameter, because a sweep may run once a day.
@@ -32,13 +32,13 @@ class Verify(Rule):
     days: int = attrs.field(default=30, validator=and_(DAYS, ge(2)))
 
     def deadlines(self, facts: Facts) -> Sequence[Deadline]:
-        """Return the next look."""
+        """Return the next verification."""
         account, met = facts.account, facts.marks.get(Action.VERIFY)
         if account.state not in KNOWN:
             return []
         times = (account.opened_at, account.closed_at, facts.since, *((met.at, met.met_at) if met else ()))
         at = self._next(account.login, max(filter(None, times), default=EPOCH))
-        reason = Text("{mail} must be looked at on its targets", {"mail": account.mail})
+        reason = Text("{mail} must be verified on its targets", {"mail": account.mail})
         return [Deadline(action=Action.VERIFY, at=at, reason=reason, source="verify")]
 
     def _next(self, login: str, after: datetime) -> datetime:

@@ -243,7 +243,7 @@ class Application:
     @property
     def verification(self) -> AccountVerification:
         """Looks at single accounts on their targets now."""
-        return AccountVerification(verifier=self._verifier, authority=self.authority)
+        return AccountVerification(verifier=self._make_verifier(), authority=self.authority)
 
     @property
     def repairs(self) -> Repairs:
@@ -270,8 +270,7 @@ class Application:
         """
         self.engine.context.record(*events)
 
-    @property
-    def _verifier(self) -> Verifier:
+    def _make_verifier(self) -> Verifier:
         return Verifier(
             targets=self.plugins.targets.values(),
             inventory=self.store,
@@ -316,7 +315,7 @@ class Application:
             policy=self.policy,
             engine=self.engine,
             notifier=notifier,
-            verifier=self._verifier,
+            verifier=self._make_verifier(),
             reports=self.plugins.report,
             it_unit=self.config.content.accounts.it_unit,
             clock_confirmed_by=clock_confirmed_by,

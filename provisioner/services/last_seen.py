@@ -12,7 +12,7 @@ from provisioner.store import Store
 
 
 def not_seen(store: Store, target: Target, now: datetime) -> Iterator[Account]:
-    """Yield the accounts that no list, look or proof has shown on a target for long, by login.
+    """Yield the accounts that no list, verification or proof has shown on a target for long, by login.
 
     There are none if the target was compared completely since then, or if it can't be asked about an account.
 

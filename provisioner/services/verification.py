@@ -1,4 +1,4 @@
-"""Looks at single accounts on their targets now, and compares them with what they should be."""
+"""Verifies single accounts on their targets now."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from provisioner.core.reconcile.verification import VerifiedAccount, Verifier
 
 @attrs.frozen(kw_only=True)
 class AccountVerification:
-    """Looks at single accounts for a person.
+    """Verifies single accounts for a person.
 
     Args:
 
-        verifier: Looks at them.
+        verifier: Verifies them.
 
         authority: Decides who may do it.
     """
@@ -27,7 +27,7 @@ class AccountVerification:
     authority: Authority
 
     def verify(self, accounts: Iterable[Account], *, actor: str) -> Iterator[VerifiedAccount]:
-        """Look at accounts on every target on which they belong, or have been. Nothing is changed on the targets.
+        """Verify accounts on every target on which they belong, or have been. Nothing is changed on the targets.
 
         Args:
 

@@ -90,7 +90,7 @@ class StoredLastSeen:
     def not_seen(self, target: str, since: datetime, until: datetime, /) -> Iterator[Account]:
         """Yield the open and closed accounts that nothing has shown on this target in this time, by login.
 
-        A list, a look, or the proof of an operation shows an account.
+        A list, a verification, or the proof of an operation shows an account.
 
         Args:
 

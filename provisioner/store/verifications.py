@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import exists, or_, select
 
-from provisioner.core.reconcile.ports import Verification
+from provisioner.core.reconcile.ports import LastAnswer
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.reader import Reader
@@ -29,7 +29,7 @@ class StoredVerifications:
         self._database = database
         self._reader = Reader(database)
 
-    def note(self, target: str, answers: Sequence[Verification], /) -> None:
+    def note(self, target: str, answers: Sequence[LastAnswer], /) -> None:
         """Store these answers.
 
         Raises:

@@ -212,13 +212,13 @@ class TestSimulate:
 
         assert len(answer["days"]) == 31
         assert answer["days"][30]["close"] == 1
-        assert answer["totals"] == {"warn": 3, "rotate": 2, "close": 1, "duty": 0, "delete": 0}
+        assert answer["totals"] == {"warn": 3, "rotate": 2, "close": 1, "duty": 0, "delete": 0, "verify": 0}
         assert ruled.type("--json", "account", "list").json == before
 
     def test_people_see_the_days_on_which_something_happens(self, ruled: Office) -> None:
         lines = ruled.type("policy", "simulate", "--days", "31").out.splitlines()
 
-        assert lines[0].split() == ["day", "warn", "rotate", "close", "duty", "delete"]
+        assert lines[0].split() == ["day", "warn", "rotate", "close", "duty", "delete", "verify"]
         assert any(line.split() == ["2026-04-01", "1"] for line in lines)
         assert lines[-1] == "nothing was changed"
 
@@ -238,6 +238,61 @@ class TestSimulate:
         ruled.config.write_text(text.replace("[accounts]", '[accounts]\nprotected = ["kmarasmem"]'), encoding="utf-8")
 
         assert ruled.type("--json", "policy", "simulate", "--days", "31").json["totals"]["close"] == 0
+
+
+class TestVerify:
+    """The rule that has accounts verified."""
+
+    @pytest.fixture(name="watched")
+    def _watched(self, ruled: Office) -> Office:
+        """The three accounts, which are verified within ten days."""
+        ruled.config.write_text(CONFIG + '[rules.looks]\nrule = "verify"\ndays = 10\n', encoding="utf-8")
+        assert ruled.type("policy", "sweep").code == 0
+        return ruled
+
+    def test_a_simulation_tells_the_days_and_asks_no_target(self, watched: Office) -> None:
+        answer = watched.type("--json", "policy", "simulate", "--days", "10")
+
+        assert answer.json["totals"]["verify"] == 3
+        assert {item["action"] for day in answer.json["days"] for item in day["items"]} == {"verify"}
+        assert watched.type("policy", "simulate", "--days", "10").out.splitlines()[-2].split() == [
+            *("total", "0", "0", "0", "0", "0", "3")
+        ]
+
+    def test_accounts_as_they_should_be_end_with_0(self, watched: Office, travel: time_machine.Traveller) -> None:
+        travel.move_to(START + 9 * DAY)
+        answer = watched.type("--json", "policy", "sweep")
+
+        assert (answer.code, answer.json["verified"]) == (0, [])
+        assert watched.type("policy", "due").out.splitlines()[1:] == []
+
+    def test_an_account_that_differs_ends_with_4_and_stays_as_it_is(
+        self, watched: Office, travel: time_machine.Traveller
+    ) -> None:
+        watched.plugin.targets["pys"]._entries.pop("arge46")
+        travel.move_to(START + 9 * DAY)
+        answer = watched.type("--json", "policy", "sweep")
+
+        difference = {"login": "arge46", "target": "pys", "difference": "missing", "error": None}
+        assert (answer.code, answer.json["verified"]) == (4, [difference])
+        assert "arge46" not in watched.plugin.targets["pys"]._entries
+        assert watched.type("policy", "sweep").code == 0, "it is told once in a period"
+        assert "1 account differed when it was verified: arge46" in watched.type("check").out
+        [entry] = watched.type("--json", "audit", "list", "--kind", "difference_found").json["items"]
+        event = entry["event"]
+        assert (event["login"], event["actor"]) == ("arge46", "policy:looks")
+
+    def test_people_read_what_differs_and_which_target_did_not_answer(
+        self, watched: Office, travel: time_machine.Traveller
+    ) -> None:
+        watched.plugin.targets["pys"]._entries.pop("arge46")
+        watched.faults("posta").on("account_probe", Fault.REFUSE, item="kmarasmem")
+        travel.move_to(START + 9 * DAY)
+        answer = watched.type("policy", "sweep")
+
+        assert answer.code == 4
+        assert "arge46: pys: missing; 'provisioner account verify arge46' shows more" in answer.out
+        assert "kmarasmem: posta: not verified: " in answer.out
 
 
 class TestConfirm:

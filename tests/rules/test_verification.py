@@ -1,4 +1,4 @@
-"""Looks at accounts are spread, come again in time, and concern accounts of which it is known what should be there."""
+"""Verifications are spread, come again in time, and concern accounts of which it is known what should be there."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from provisioner.rules.verification import Verify
 DAY = timedelta(days=1)
 
 
-def next_look(facts: Facts, days: int = 30) -> datetime:
+def next_time(facts: Facts, days: int = 30) -> datetime:
     [deadline] = Verify(days=days).deadlines(facts)
     assert deadline.action is Action.VERIFY
     return deadline.at
 
 
-def looked(facts: Facts, at: datetime, met_at: datetime) -> Facts:
+def verified(facts: Facts, at: datetime, met_at: datetime) -> Facts:
     mark = MetDeadline(rule_set="", action=Action.VERIFY, at=at, met_at=met_at)
     return attrs.evolve(facts, marks={Action.VERIFY: mark})
 
 
-def looks(facts: Facts) -> Iterator[datetime]:
-    """Yield the times of the looks of a year, of which each other one is a day late."""
+def times_of(facts: Facts) -> Iterator[datetime]:
+    """Yield the times of the verifications of a year, of which each other one is a day late."""
     for number in range(12):
-        due = next_look(facts)
+        due = next_time(facts)
         at = due + number % 2 * DAY
-        facts = looked(facts, due, at)
+        facts = verified(facts, due, at)
         yield at
 
 
-def test_no_two_looks_are_further_apart_than_allowed_even_if_sweeps_run_daily(facts: Facts) -> None:
+def test_no_two_verifications_are_further_apart_than_allowed_even_if_sweeps_run_daily(facts: Facts) -> None:
     assert facts.account.opened_at
-    times = [facts.account.opened_at, *looks(facts)]
+    times = [facts.account.opened_at, *times_of(facts)]
 
     assert all(later - earlier <= 30 * DAY for earlier, later in pairwise(times))
 
 
 def test_accounts_that_were_opened_together_are_spread_evenly(facts: Facts, day: Callable[[float], datetime]) -> None:
     accounts = [attrs.evolve(facts.account, login=f"okul{number}") for number in range(2900)]
-    times = [next_look(attrs.evolve(facts, account=account)) for account in accounts]
+    times = [next_time(attrs.evolve(facts, account=account)) for account in accounts]
     counts = Counter((time - day(0)) // DAY for time in times)
 
     assert set(counts) == set(range(29))
@@ -54,23 +54,23 @@ def test_accounts_that_were_opened_together_are_spread_evenly(facts: Facts, day:
 
 
 def test_a_new_rule_set_gives_existing_accounts_a_period(facts: Facts, day: Callable[[float], datetime]) -> None:
-    assert day(400) < next_look(attrs.evolve(facts, since=day(400))) <= day(429)
+    assert day(400) < next_time(attrs.evolve(facts, since=day(400))) <= day(429)
 
 
-def test_a_look_that_was_late_does_not_move_the_next_one(facts: Facts) -> None:
-    due = next_look(facts)
+def test_a_verification_that_was_late_does_not_move_the_next_one(facts: Facts) -> None:
+    due = next_time(facts)
 
-    assert next_look(looked(facts, due, due + 5 * DAY)) == due + 29 * DAY
+    assert next_time(verified(facts, due, due + 5 * DAY)) == due + 29 * DAY
 
 
 def test_a_closed_account_may_be_enabled_behind_our_back(facts: Facts, day: Callable[[float], datetime]) -> None:
     account = attrs.evolve(facts.account, state=AccountState.CLOSED, closed_at=day(100))
 
-    assert next_look(attrs.evolve(facts, account=account)) > day(100)
+    assert next_time(attrs.evolve(facts, account=account)) > day(100)
 
 
 @pytest.mark.parametrize("state", [AccountState.PLANNED, AccountState.INCOMPLETE])
-def test_other_accounts_are_not_looked_at(facts: Facts, state: AccountState) -> None:
+def test_other_accounts_are_not_verified(facts: Facts, state: AccountState) -> None:
     account = attrs.evolve(facts.account, state=state)
 
     assert Verify().deadlines(attrs.evolve(facts, account=account)) == []

@@ -44,6 +44,7 @@ SHARED = {
     "bootstrap",
     "composition",
     "ids",
+    "last_seen",
     "parts",
     "reconcile_report",
     "rule_sets",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
+
 import pytest
 
-from provisioner.core.api.errors import DeniedError, InputError
+from provisioner.core.api.errors import DeniedError, InputError, UnavailableError
+from provisioner.core.engine.plan import Initiator
+from provisioner.core.gateways.gateway import Target
 from provisioner.core.reconcile.differences import Difference
 from provisioner.services.application import Application
 from provisioner.services.reconcile import ComparedTarget
@@ -52,3 +57,44 @@ def test_only_the_accounts_of_a_unit_are_shown(app: Application, monkeypatch: py
     assert ended.differences == {kinds.MISSING: 1}
     assert not ended.is_clean
     assert app.store.comparisons.last("directory") is None, "it is recorded as a whole comparison"
+
+
+class TestNotSeen:
+    """Accounts of a target that can't be compared, when nothing has shown them for long."""
+
+    @pytest.fixture(name="silent")
+    def _silent(self, app: Application, monkeypatch: pytest.MonkeyPatch) -> Application:
+        """Two accounts were opened, and 31 days later the directory doesn't list them."""
+        units = app.store.units.get_many(["il-mem", "ar-ge"])
+        app.engine.apply(app.planner.open_units(list(units.values()), Initiator(actor=ADMINISTRATOR)))
+        later = app.now() + timedelta(days=31)
+        monkeypatch.setattr(Application, "now", lambda _: later)
+
+        def fail(_: Target) -> Iterator[object]:
+            raise UnavailableError("the directory is down")
+
+        monkeypatch.setattr(Target, "list_accounts", fail)
+        return app
+
+    def test_are_told_with_the_reason(self, silent: Application) -> None:
+        *shown, ended = silent.reconcile.compare(actor=ADMINISTRATOR)
+
+        assert [(one.login, one.kind.value, one.known) for one in shown if isinstance(one, Difference)] == [
+            ("arge46", "not_seen", "open"),
+            ("kmarasmem", "not_seen", "open"),
+        ]
+        assert isinstance(ended, ComparedTarget)
+        assert ended.error is not None
+        assert ended.error.name == "UnavailableError"
+        assert ended.total == 2
+
+    def test_are_restricted_to_the_unit_that_is_asked_for(self, silent: Application) -> None:
+        *shown, _ = silent.reconcile.compare(actor=ADMINISTRATOR, unit="ar-ge")
+
+        assert [one.login for one in shown if isinstance(one, Difference)] == ["arge46"]
+
+    def test_are_left_to_a_person(self, silent: Application) -> None:
+        found = [one for one in silent.reconcile.compare(actor=ADMINISTRATOR) if isinstance(one, Difference)]
+
+        repairs = silent.repairs.plan(found, actor=ADMINISTRATOR)
+        assert (repairs.count, list(repairs.left)) == (0, found)

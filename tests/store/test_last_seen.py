@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from provisioner.core.model import AccountState
-from provisioner.core.reconcile.ports import LastSeen
+import attrs
+import pytest
+
+from provisioner.core.model import AccountState, TargetState
+from provisioner.core.reconcile.ports import LastAnswer, LastSeen
 from provisioner.store import Store
 from provisioner.store.db.chunks import CHUNK
 from tests.store.conftest import NOON, Story
 from tests.store.towns import account, logins, plan
 
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 def seen(*names: str, at: timedelta = timedelta(0), run: str = "r1") -> list[LastSeen]:
@@ -45,6 +48,58 @@ def test_open_accounts_that_were_not_listed_since_then_are_unseen(store: Store, 
     store.last_seen.note("pys", seen("never", at=2 * MINUTE))
 
     assert logins(store.last_seen.unseen("posta", NOON + MINUTE)) == ["before", "never"]
+
+
+class TestNotSeen:
+    """Between noon and an hour later; what is on mail was opened the day before."""
+
+    def opened(self, store: Store, story: type[Story], login: str, at: timedelta = -DAY, **more: object) -> None:
+        tale = story(login, at=NOON + at)
+        after = attrs.evolve(tale.opened, opened_at=NOON + at, **more)  # type: ignore[arg-type]
+        state = TargetState.CLOSED if after.state is AccountState.CLOSED else TargetState.OPEN
+        store.write(tale.planned())
+        store.write(tale.started(), tale.begun(), tale.ended(target_state=state), tale.finished(account=after))
+
+    def not_seen(self, store: Store) -> list[str]:
+        return logins(store.last_seen.not_seen("mail", NOON, NOON + 60 * MINUTE))
+
+    @pytest.mark.parametrize("at", [timedelta(0), MINUTE, 60 * MINUTE])
+    def test_a_list_and_a_verification_show_an_account(self, store: Store, story: type[Story], at: timedelta) -> None:
+        for login in ("listed", "verified", "neither"):
+            self.opened(store, story, login)
+        store.last_seen.note("mail", seen("listed", at=at))
+        store.verifications.note("mail", [LastAnswer(login="verified", at=NOON + at)])
+        store.last_seen.note("pys", seen("neither", at=at))
+
+        assert self.not_seen(store) == ["neither"]
+
+    @pytest.mark.parametrize("at", [-MINUTE, 61 * MINUTE])
+    def test_times_before_and_in_the_future_do_not_count(self, store: Store, story: type[Story], at: timedelta) -> None:
+        self.opened(store, story, "listed")
+        self.opened(store, story, "verified")
+        self.opened(store, story, "opened", at=at)
+        store.last_seen.note("mail", seen("listed", at=at))
+        store.verifications.note("mail", [LastAnswer(login="verified", at=NOON + at)])
+
+        assert self.not_seen(store) == ["listed", "opened", "verified"]
+
+    def test_a_proof_shows_an_account(self, store: Store, story: type[Story]) -> None:
+        self.opened(store, story, "rotated", password_changed_at=NOON + MINUTE)
+        self.opened(store, story, "new", at=MINUTE)
+        self.opened(store, story, "closed", state=AccountState.CLOSED, closed_at=NOON + MINUTE)
+        self.opened(store, story, "closed-before", state=AccountState.CLOSED, closed_at=NOON - MINUTE)
+
+        assert self.not_seen(store) == ["closed-before"]
+
+    def test_accounts_that_have_never_been_on_the_target_are_left_out(self, store: Store, story: type[Story]) -> None:
+        self.opened(store, story, "opened")
+
+        assert list(store.last_seen.not_seen("pys", NOON, NOON + MINUTE)) == []
+
+    def test_so_are_accounts_of_which_an_operation_goes_on(self, store: Store, story: type[Story]) -> None:
+        self.opened(store, story, "stuck", state=AccountState.INCOMPLETE)
+
+        assert self.not_seen(store) == []
 
 
 def test_accounts_with_a_running_or_a_recent_operation_are_at_work(store: Store, story: type[Story]) -> None:

@@ -43,7 +43,7 @@ class Action(StrEnum):
     DUTY = "duty"
     #: Delete a closed account from the targets.
     DELETE = "delete"
-    #: Look at the account on its targets. Nothing is changed.
+    #: Verify the account on its targets. Nothing is changed.
     VERIFY = "verify"
 
 

@@ -27,7 +27,7 @@ class DueAction:
     closure: Deadline | None = None
     #: The due reminders of duties.
     duties: tuple[Deadline, ...] = ()
-    #: The due look at the targets.
+    #: The due verification.
     verify: Deadline | None = None
     #: The due warnings of the holder, unless the rotation succeeds. With a due closure, they are the last warning: the
     #: account is closed only if the holder can't be warned.

@@ -36,8 +36,8 @@ from provisioner.core.reconcile.verification import VerifiedAccount, Verifier
 #: The number of due accounts that are read together.
 PAGE = 500
 
-#: The number of accounts that are looked at before the sweep can be stopped.
-LOOKS = 50
+#: The number of accounts that are verified before the sweep can be stopped.
+VERIFIED_TOGETHER = 50
 
 #: The errors of operations that another process has started, or made unnecessary.
 _FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
@@ -62,7 +62,7 @@ class Sweep:
 
         notifier: Sends notices.
 
-        verifier: Looks at accounts on their targets.
+        verifier: Verifies accounts on their targets.
 
         reports: Returns the report of a target; for monitors.
 
@@ -235,13 +235,13 @@ class Sweep:
         self.plan_ahead(accounts)
 
     def _verify(self, demands: Iterable[DueAction]) -> Iterator[VerifiedAccount]:
-        """Look at the accounts of which that is due. An account that a target didn't show stays due."""
+        """Verify the accounts of which that is due. An account that a target didn't show stays due."""
         due = ((demand.account.login, demand.verify) for demand in demands if demand.verify)
-        for some in _pages(due, LOOKS):
+        for some in _pages(due, VERIFIED_TOGETHER):
             if not self.is_stopped:
-                yield from self._look(dict(some))
+                yield from self._verify_some(dict(some))
 
-    def _look(self, due: Mapping[str, Deadline]) -> Iterator[VerifiedAccount]:
+    def _verify_some(self, due: Mapping[str, Deadline]) -> Iterator[VerifiedAccount]:
         started_at, since = self._now(), {login: deadline.at for login, deadline in due.items()}
         accounts = self.agenda.accounts.get_many(due)
         found = list(self.verifier.verify(list(accounts.values()), due_since=since))

@@ -67,9 +67,7 @@ _CURES: Mapping[DifferenceKind, Text] = {
     DifferenceKind.LOCKED: Text("remove the lock on {target}, or run 'provisioner account rotate {login}'"),
     DifferenceKind.HOLDER: Text("find out who changed it; 'provisioner handover {login} --to PERSON' sets the holder"),
     DifferenceKind.DUPLICATE: Text("find out which one is in use, and remove the other from {target}"),
-    DifferenceKind.NOT_SEEN: Text(
-        "'provisioner account verify {login}' looks at it; the rule 'verify' does so regularly"
-    ),
+    DifferenceKind.NOT_SEEN: Text("run 'provisioner account verify {login}'; the rule 'verify' does so regularly"),
 }
 
 
@@ -126,7 +124,7 @@ class TargetCompared(Event):
 
 @attrs.frozen(kw_only=True)
 class DifferenceFound(Event):
-    """A rule had an account looked at on a target, where it differs from what it should be. Nothing was changed."""
+    """A rule had an account verified, which differs from what it should be on this target. Nothing was changed."""
 
     kind = "difference_found"
 

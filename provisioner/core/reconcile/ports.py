@@ -46,7 +46,7 @@ class LastSeenRecords(Protocol):
     def not_seen(self, target: str, since: datetime, until: datetime, /) -> Iterator[Account]:
         """Yield the open and closed accounts that nothing has shown on this target in this time, by login.
 
-        A list, a look, or the proof of an operation shows an account.
+        A list, a verification, or the proof of an operation shows an account.
         """
 
     def at_work(self, logins: Collection[str], since: datetime, /) -> Collection[str]:
@@ -54,7 +54,7 @@ class LastSeenRecords(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Verification:
+class LastAnswer:
     """What a target answered when it was asked about one account."""
 
     login: str
@@ -67,7 +67,7 @@ class Verification:
 class VerificationRecords(Protocol):
     """Remembers the last answer of each target about each account."""
 
-    def note(self, target: str, verifications: Sequence[Verification], /) -> None:
+    def note(self, target: str, verifications: Sequence[LastAnswer], /) -> None:
         """Store these answers.
 
         Raises:

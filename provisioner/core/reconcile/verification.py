@@ -1,4 +1,4 @@
-"""Looks at single accounts on their targets, and compares them with what they should be. Nothing is changed there."""
+"""Verifies single accounts: compares what their targets show with what they should be. Nothing is changed there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import Account, StepError
 from provisioner.core.reconcile.differences import Difference
 from provisioner.core.reconcile.expectations import Expectation, Expectations
-from provisioner.core.reconcile.ports import Inventory, LastSeen, Verification
+from provisioner.core.reconcile.ports import Inventory, LastAnswer, LastSeen
 
 
 @attrs.frozen(kw_only=True)
@@ -38,7 +38,7 @@ class VerifiedAccount:
 
 @attrs.frozen(kw_only=True)
 class Verifier:
-    """Looks at single accounts.
+    """Verifies single accounts.
 
     Args:
 
@@ -65,13 +65,13 @@ class Verifier:
     def verify(
         self, accounts: Sequence[Account], *, due_since: Mapping[str, datetime] | None = None
     ) -> Iterator[VerifiedAccount]:
-        """Look at accounts on every target on which they belong, or have been.
+        """Verify accounts on every target on which they belong, or have been.
 
         Args:
 
             accounts: The accounts.
 
-            due_since: Since when a look is due, by login. A target that has answered since then is not asked.
+            due_since: Since when the verification is due, by login. A target that has answered since then is not asked.
 
         Yields:
 
@@ -121,6 +121,6 @@ class Verifier:
         return verified
 
 
-def _answer(verified: VerifiedAccount, at: datetime) -> Verification:
+def _answer(verified: VerifiedAccount, at: datetime) -> LastAnswer:
     difference = verified.difference.kind if verified.difference else None
-    return Verification(login=verified.login, at=at, difference=difference)
+    return LastAnswer(login=verified.login, at=at, difference=difference)

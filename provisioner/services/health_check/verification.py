@@ -1,4 +1,4 @@
-"""Tells which accounts differed when they were last looked at, and which were not seen for long."""
+"""Tells which accounts differed when they were last verified, and which were not seen for long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provisioner.services.parts import Clock, open_store
 
 
 def check_verification(config: LoadedConfiguration, plugins: Plugins, now: Clock) -> Iterator[CheckResult]:
-    """Tell, for each target, which accounts differed when they were looked at one by one, and which nothing has shown.
+    """Tell, for each target, which accounts differed when they were verified, and which were not seen for long.
 
     Differences that a comparison finds are told with the comparison.
     """

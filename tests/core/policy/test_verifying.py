@@ -1,4 +1,4 @@
-"""A sweep looks at accounts in time and evenly, and tells what differs. It repairs nothing, and calls nothing seen."""
+"""A sweep verifies accounts in time and evenly, and tells what differs. It repairs nothing, and presumes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AYSE = Person(id="1", name="Ayşe", mobile="+905321234567")
 
 @attrs.define(eq=False)
 class Town:
-    """Units with accounts that were opened today on two targets, and only one rule: look at them."""
+    """Units with accounts that were opened today on two targets, and only one rule: verify them."""
 
     harness: Harness
     clock: FakeClock
@@ -52,7 +52,7 @@ class Town:
         return self.targets[target].faults.calls["account_probe"]
 
     def met(self) -> list[str]:
-        """The accounts that were looked at completely since the opening."""
+        """The accounts that were verified completely since the opening."""
         return [event.login for event in self.recorded if isinstance(event, DeadlineMet)]
 
     def seen(self, target: str) -> Mapping[str, datetime]:
@@ -109,7 +109,7 @@ def test_sixty_days_see_every_account_in_time_and_no_day_is_crowded(town: Town) 
         if len(by_day) >= 30:
             assert [town.unseen(name, town.clock() - 30 * DAY) for name in town.targets] == [[], []]
 
-    assert all(len(set(day)) == 1 for day in by_day), "each account is looked at on both targets on the same day"
+    assert all(len(set(day)) == 1 for day in by_day), "each account is verified on both targets on the same day"
     total = town.asked("posta") - opened
     assert 2 * MANY <= total <= 3 * MANY
     assert max(day[0] for day in by_day) <= 2 * total / 60
@@ -226,10 +226,10 @@ def test_an_account_that_is_being_changed_is_not_told(town: Town, monkeypatch: p
     assert not [one for one in town.sweep() if not isinstance(one, Operation)]
 
 
-def test_a_sweep_that_is_stopped_meets_nothing_that_it_did_not_look_at(
+def test_a_sweep_that_is_stopped_meets_nothing_that_it_did_not_verify(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("provisioner.core.policy.sweep.LOOKS", 2)
+    monkeypatch.setattr("provisioner.core.policy.sweep.VERIFIED_TOGETHER", 2)
     town.open(5)
     town.clock.advance(30 * DAY)
     town.targets["posta"].faults.pause = town.harness.stop.set
