@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from provisioner.core.api.events import DeadlineMet, Event
-from provisioner.core.model import Operation, Person, Unit
+from provisioner.core.model import Account, Operation, Person, Unit
 from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.core.policy.sweep import Swept
 from provisioner.core.reconcile.differences import DifferenceFound
@@ -120,9 +120,13 @@ def test_a_sweep_reads_only_accounts_that_are_due(town: Town, monkeypatch: pytes
     town.open(MANY)
     read: list[str] = []
     get_many = town.harness.store.accounts.get_many
-    monkeypatch.setattr(
-        town.harness.store.accounts, "get_many", lambda logins: get_many([read.append(one) or one for one in logins])
-    )
+
+    def noting(logins: Iterable[str]) -> Mapping[str, Account]:
+        wanted = list(logins)
+        read.extend(wanted)
+        return get_many(wanted)
+
+    monkeypatch.setattr(town.harness.store.accounts, "get_many", noting)
 
     town.run(1)
 
