@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout, suppress
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,10 @@ TEMPLATE = Path(__file__).with_name("json_documents.md")
 #: Added to the configuration before the first command.
 RULES = '\n[rules.backups]\nrule = "backup-duty"\n'
 
+#: Accounts that the directory has before the site opens any: one that can be adopted, and one that can't.
+UNKNOWN = "INSERT INTO entries (login, mail, holder, hash, enabled) VALUES (?, ?, ?, '', 1)"
+UNKNOWN_ACCOUNTS = (("ab46", "ab@meb.gov.tr", "460016"), ("eski46", "eski46@meb.gov.tr", None))
+
 #: The command lines in their order. ``ID`` is the first id of the command before; lines in brackets are not shown.
 LINES = """
 init
@@ -27,6 +32,7 @@ check
 person import persons.csv
 person show 460001
 unit import units.csv
+reconcile --adopt --dry-run
 unit apply units.csv --dry-run
 unit open ortaogretim --dry-run
 unit open ortaogretim
@@ -124,8 +130,15 @@ def _documents(site: Path) -> Iterator[str]:
         if command == "init":
             with (site / "provisioner.toml").open("a", encoding="utf-8") as configuration:
                 configuration.write(RULES)
+        if command == "check":
+            _fill(site / "directory.sqlite")
         if not line.startswith("("):
             yield f"### {_title(line)}\n\n```json\n{json.dumps(shape(document), indent=2, ensure_ascii=False)}\n```"
+
+
+def _fill(directory: Path) -> None:
+    with closing(sqlite3.connect(directory)) as connection, connection:
+        connection.executemany(UNKNOWN, UNKNOWN_ACCOUNTS)
 
 
 def _run(site: Path, command: str) -> str:
