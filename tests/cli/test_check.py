@@ -35,6 +35,16 @@ class TestCheck:
         assert lines[5].startswith("warning  authority: ")
         assert lines[7].startswith("ok       targets.posta: ")
 
+    def test_of_an_entitlement_on_an_unknown_target_says_which_targets_there_are(self, office: Office) -> None:
+        with office.config.open("a", encoding="utf-8") as configuration:
+            configuration.write('\n[entitlements.printing]\ntarget = "nowhere"\n')
+
+        answer = office.type("--json", "check")
+
+        assert answer.code == 2
+        assert _status(answer)["config"] == "problem"
+        assert answer.json["items"][0]["cure"] == "name one of these: posta, pys"
+
     def test_of_a_restored_backup_says_that_accounts_must_be_verified(self, office: Office) -> None:
         store = office.config.with_name("provisioner.sqlite")
         office.type("unit", "open", "il-mem")

@@ -44,6 +44,7 @@ class HealthCheck:
         try:
             config = self.load()
             settings = config.plugin_settings()
+            config.entitlement_rules()
         except ConfigurationError as error:
             yield problem("config", error)
             yield check_libraries()
