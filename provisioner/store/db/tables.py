@@ -127,15 +127,6 @@ verifications = Table(
     sqlite_with_rowid=False,
 )
 
-#: The accounts that differed then: few, and found without reading the others.
-Index(
-    "ix_verifications_different",
-    verifications.c.target,
-    verifications.c.login,
-    sqlite_where=verifications.c.difference.is_not(None),
-    postgresql_where=verifications.c.difference.is_not(None),
-)
-
 #: The comparisons of targets with the journal. Those with a unit were restricted to it.
 comparisons = Table(
     "comparisons",

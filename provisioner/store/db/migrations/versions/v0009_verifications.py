@@ -23,13 +23,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("target", "login", name=op.f("pk_verifications")),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_verifications_different",
-        "verifications",
-        ["target", "login"],
-        sqlite_where=sa.text("difference IS NOT NULL"),
-        postgresql_where=sa.text("difference IS NOT NULL"),
-    )
 
 
 def downgrade() -> None:
