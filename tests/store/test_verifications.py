@@ -70,6 +70,7 @@ def test_an_operation_is_newer_than_an_answer(different: Store, story: type[Stor
 def test_a_complete_comparison_of_the_target_is_newer_than_an_answer(different: Store) -> None:
     compare(different, target="pys")
     compare(different, unit="46")
+    assert different.verifications.different("posta") == ["a"]
     compare(different, error=StepError(name="PartialListError", message="the list ended early"))
     assert different.verifications.different("posta") == ["a"]
 
