@@ -14,6 +14,7 @@ from provisioner.core.api.messages import Capabilities, TargetReport
 from provisioner.core.model.text import Text, marked
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.entry import OBJECT_CLASS, Entry
+from provisioner_ldap.errors import ReadOnlyServerError
 from provisioner_ldap.families import ROOT
 from provisioner_ldap.settings import LdapSettings, is_local
 from provisioner_ldap.times import CLOCK_SKEW
@@ -70,9 +71,10 @@ def check_all(settings: LdapSettings, connect: Callable[[str], LdapSession]) -> 
     if not reports:
         raise max(errors, key=lambda error: isinstance(error, MisconfiguredError))
     warnings = [warning for report in reports for warning in report.warnings]
+    unusable = [error for error in errors if not _is_listed_replica(error, settings)]
     return attrs.evolve(
         reports[0],
-        warnings=tuple(dict.fromkeys([*warnings, *(_not_usable(error) for error in errors)])),
+        warnings=tuple(dict.fromkeys([*warnings, *map(_not_usable, unusable)])),
         certificates={url: until for report in reports for url, until in report.certificates.items()},
     )
 
@@ -105,6 +107,11 @@ def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
         passwords=judgement.passwords,
         foresees=True,
     )
+
+
+def _is_listed_replica(error: TargetError, settings: LdapSettings) -> bool:
+    """Whether a server takes no changes, and is there so that changes are verified at it."""
+    return settings.proves_everywhere and isinstance(error, ReadOnlyServerError)
 
 
 def _not_usable(error: TargetError) -> Text:

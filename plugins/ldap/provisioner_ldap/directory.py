@@ -48,6 +48,7 @@ from provisioner_ldap.listing import Snapshot, account_filter, listed
 from provisioner_ldap.names import entry_dn
 from provisioner_ldap.pool import Pool, Servers
 from provisioner_ldap.ppolicy import PolicyError
+from provisioner_ldap.replicas import Replicas
 from provisioner_ldap.rewrite import Rewrite, Undo
 from provisioner_ldap.settings import LdapSettings
 
@@ -65,6 +66,10 @@ class _Trial:
     server: str
     #: What it shows of the account, if the password was accepted.
     report: AccountReport | None = None
+
+
+#: Whether an account can log in, and which revision of its entry a server has.
+_State = tuple[Presence, tuple[bytes, ...]]
 
 
 @attrs.define(eq=False)
@@ -94,6 +99,9 @@ class Directory:
     _lists: Pool[LdapSession] = attrs.field(init=False)
     #: Sessions in which passwords are tried.
     _trials: Pool[LdapSession] = attrs.field(init=False)
+    #: The servers one by one, with the service account and for trying passwords.
+    _replicas: Replicas = attrs.field(init=False)
+    _trial_replicas: Replicas = attrs.field(init=False)
     _turns: Turns = attrs.field(factory=Turns, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -101,13 +109,19 @@ class Directory:
         self._servers = Servers(urls=self.settings.urls, connect=self._client.connect_service)
         self._sessions = self._pool(self._servers)
         self._lists = self._pool(self._servers)
-        self._trials = self._pool(attrs.evolve(self._servers, connect=self._client.connect))
+        trials = attrs.evolve(self._servers, connect=self._client.connect)
+        self._trials = self._pool(trials)
+        patience = self.settings.replication_patience
+        self._replicas = Replicas(servers=self._servers, pool=self._pool, patience=patience)
+        self._trial_replicas = Replicas(servers=trials, pool=self._pool, patience=0)
 
     def close(self) -> None:
         """Close all connections."""
         self._sessions.close()
         self._lists.close()
         self._trials.close()
+        self._replicas.close()
+        self._trial_replicas.close()
 
     def create(self, request: CreateAccount) -> Receipt:
         """Make the entry and set its password: two requests. If there is one already, make it what it shall be.
@@ -137,7 +151,20 @@ class Directory:
         return self._run(request.account, lambda session: self._delete(session, request.account))
 
     def probe(self, request: ProbeAccount) -> AccountReport:
-        """Try to log in if there is a password to try, and read the entry unless that has told all."""
+        """Try to log in if there is a password to try, and read the entry unless that has told all.
+
+        Raises:
+
+            NotReplicatedError: Another server doesn't show the same, if it is asked as well.
+        """
+        report = self._probed(request)
+        is_proof = request.planned is None and report.secret_accepted is not False
+        if is_proof and self.settings.proves_everywhere:
+            self._expect_everywhere(request.account, request.secret)
+        return report
+
+    def _probed(self, request: ProbeAccount) -> AccountReport:
+        """Return what one server shows."""
         dn = self._dn(request.account)
         trial = self._try(dn, request.secret) if request.secret else None
         if trial and trial.report:
@@ -147,6 +174,27 @@ class Directory:
             # The server on which the password was tried takes no changes, so it may not know it yet.
             trial = self._try(dn, request.secret)
         return trial.report if trial and trial.report else report
+
+    def _expect_everywhere(self, account: Account, secret: Secret | None) -> None:
+        """Check that every server has the state of the account, and accepts the password if there is one.
+
+        The password is tried where the change has arrived: a refused log-in counts, and several lock the account.
+        """
+        dn = self._dn(account)
+        server, state = self._sessions.run(lambda session: self._state_where_it_changes(session, account))
+        self._replicas.expect(lambda session: self._state(session, dn) == state, but=server)
+        if secret:
+            self._trial_replicas.expect(lambda session: self._tried(session, dn, secret).report is not None)
+
+    def _state_where_it_changes(self, session: LdapSession, account: Account) -> tuple[str, _State]:
+        session.expect_changes(self.settings.base(account.kind))
+        return session.server, self._state(session, self._dn(account))
+
+    def _state(self, session: LdapSession, dn: str) -> _State:
+        family = self._family
+        revision = family.revision or family.last_change
+        entry = session.read(dn, [*family.locks, *filter(None, [revision])])
+        return family.presence(entry, self.now()), entry[revision]
 
     def accounts(self) -> Iterator[AccountPage]:
         """Read the accounts below every base, at a server that takes changes. The last page says that all came."""
@@ -397,7 +445,10 @@ class Directory:
     def _try(self, dn: str, secret: Secret) -> _Trial:
         """Try to log in, once."""
         with self._trials.lend() as session:
-            answer = session.bind(dn, secret)
+            return self._tried(session, dn, secret)
+
+    def _tried(self, session: LdapSession, dn: str, secret: Secret) -> _Trial:
+        answer = session.bind(dn, secret)
         if not answer.ok and not self._family.refuses_login(answer):
             raise self._family.explain(answer)
         if not answer.ok:

@@ -32,6 +32,15 @@ class TlsMode(StrEnum):
     NONE = "none"
 
 
+class ProveAt(StrEnum):
+    """At which servers a new password, a closure or a deletion is verified."""
+
+    #: At one server that takes changes.
+    WRITER = "writer"
+    #: At every server that can be reached.
+    ALL = "all"
+
+
 #: What no template may fill, in lower case: passwords, and what closes accounts.
 NOT_FOR_TEMPLATES = frozenset(
     {OBJECT_CLASS.lower(), "userpassword", "unicodepwd", "useraccountcontrol", "nsaccountlock", "pwdendtime"}
@@ -86,12 +95,22 @@ class LdapSettings:
     connect_timeout: int = attrs.field(default=5, validator=[ge(1), le(LONGEST_TIMEOUT)])
     #: The seconds in which an answer must have come as a whole.
     timeout: int = attrs.field(default=10, validator=[ge(1), le(LONGEST_TIMEOUT)])
+    #: At which servers a new password, a closure or a deletion is verified: ``writer`` for one that takes changes, or
+    #: ``all`` for every server that can be reached.
+    prove_at: ProveAt = ProveAt.WRITER
+    #: The seconds that a change may take to arrive at the other servers.
+    replication_patience: int = attrs.field(default=10, validator=[ge(1), le(LONGEST_TIMEOUT)])
     #: How many connections may be open at once, and as many again for trying passwords and for lists.
     connections: int = attrs.field(default=8, validator=[ge(1), le(256)])
 
     def base(self, kind: AccountKind) -> str:
         """Return the entry below which accounts of this kind are."""
         return self.base_of_kind.get(kind, self.base_dn)
+
+    @property
+    def proves_everywhere(self) -> bool:
+        """Whether a change is verified at every server, also at those that take no changes."""
+        return self.prove_at is ProveAt.ALL
 
     @property
     def bases(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -20,6 +21,8 @@ from provisioner.testing.slapd import Slapd
 from provisioner_ldap.client import LdapClient
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.errors import ReadOnlyServerError
+from provisioner_ldap.replicas import NotReplicatedError
+from provisioner_ldap.settings import ProveAt
 from tests.plugins.ldap.conftest import Administrator, MakeDirectory, settings_of
 
 pytestmark = pytest.mark.server("slapd")
@@ -55,6 +58,9 @@ class Replication:
 
     def stop(self) -> None:
         self._wire.fail(WireFault.REFUSE)
+
+    def start(self) -> None:
+        self._wire.heal()
 
     def wait_for(self, account: Account, *, is_there: bool = True) -> None:
         """Wait until an account has come to the replica, or gone from it."""
@@ -157,6 +163,92 @@ class TestReplicaIsStale:
         assert both.probe(samples.probe(None, account)).presence is Presence.ABSENT
         with pytest.raises(MissingError):
             both.rotate(samples.rotate(account))
+
+
+class TestEveryServerProves:
+    """A change counts when every server that can be reached has it."""
+
+    @pytest.fixture(name="everywhere")
+    def _everywhere(
+        self, make_directory: MakeDirectory, provider: Slapd, replica: Slapd, both_trusted: Any
+    ) -> Callable[..., Directory]:
+        def make(*more: str, patience: int = 10) -> Directory:
+            return make_directory(
+                provider,
+                urls=(replica.ldaps_url, provider.ldaps_url, *more),
+                ca_file=both_trusted,
+                prove_at=ProveAt.ALL,
+                replication_patience=patience,
+            )
+
+        return make
+
+    def test_a_password_that_a_replica_refuses_is_not_proved(
+        self, replication: Replication, everywhere: Callable[..., Directory], account: Account
+    ) -> None:
+        directory = everywhere(patience=1)
+        directory.create(samples.create(account))
+        replication.wait_for(account)
+        replication.stop()
+        directory.rotate(samples.rotate(account))
+
+        with pytest.raises(NotReplicatedError, match="has not received the change yet"):
+            directory.probe(samples.probe(OTHER_SECRET, account))
+
+    def test_a_closed_account_that_a_replica_lets_in_is_not_proved(
+        self, replication: Replication, everywhere: Callable[..., Directory], replica: Slapd, account: Account
+    ) -> None:
+        directory = everywhere(patience=1)
+        directory.create(samples.create(account))
+        replication.wait_for(account)
+        replication.stop()
+        directory.shut(samples.close(account))
+
+        with pytest.raises(NotReplicatedError, match=replica.ldaps_url):
+            directory.probe(samples.probe(None, account))
+
+    def test_a_late_replica_is_waited_for(
+        self, replication: Replication, everywhere: Callable[..., Directory], account: Account
+    ) -> None:
+        directory = everywhere()
+        directory.create(samples.create(account))
+        replication.wait_for(account)
+        replication.stop()
+        directory.rotate(samples.rotate(account))
+        with ThreadPoolExecutor(1) as pool:
+            proof = pool.submit(directory.probe, samples.probe(OTHER_SECRET, account))
+            replication.start()
+
+            assert proof.result().secret_accepted
+
+    def test_a_refused_password_is_tried_only_where_it_arrived(
+        self, replication: Replication, everywhere: Callable[..., Directory], replica: Slapd, account: Account
+    ) -> None:
+        """Each refused log-in counts, and a directory locks the account after some."""
+        directory = everywhere(patience=2)
+        directory.create(samples.create(account))
+        replication.wait_for(account)
+        replication.stop()
+        directory.rotate(samples.rotate(account))
+        with pytest.raises(NotReplicatedError):
+            directory.probe(samples.probe(OTHER_SECRET, account))
+
+        with closing(Administrator(replica)) as administrator:
+            entry = administrator.read(administrator.dn(account)) or {}
+        assert "pwdFailureTime" not in entry
+
+    def test_a_replica_among_the_servers_is_no_mistake(self, everywhere: Callable[..., Directory]) -> None:
+        assert everywhere().check().warnings == ()
+
+    def test_a_server_that_is_down_lets_nobody_in(
+        self, replication: Replication, everywhere: Callable[..., Directory], account: Account
+    ) -> None:
+        directory = everywhere("ldaps://127.0.0.1:1")
+        directory.create(samples.create(account))
+
+        assert directory.probe(samples.probe(SECRET, account)).secret_accepted
+        directory.shut(samples.close(account))
+        assert directory.probe(samples.probe(None, account)).presence is Presence.DISABLED
 
 
 class TestNoProvider:

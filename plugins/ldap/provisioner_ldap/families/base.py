@@ -55,6 +55,9 @@ class Family(ABC):
     locks: ClassVar[tuple[str, ...]]
     #: The operational attribute that tells when the password was set; empty if none does.
     last_change: ClassVar[str] = ""
+    #: The attribute whose value changes with each change of an entry and is the same on all servers that have it; empty
+    #: if there is none. Then :attr:`last_change` shows whether a new password has arrived.
+    revision: ClassVar[str] = ""
     #: The attributes that the directory itself changes when a password is set.
     reset_with_password: ClassVar[tuple[str, ...]] = ()
     #: The attribute that names the groups of an entry, if the directory always keeps it itself; empty if not.

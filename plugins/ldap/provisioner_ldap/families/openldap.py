@@ -57,6 +57,7 @@ class OpenLdap(Family):
     locks: ClassVar[tuple[str, ...]] = ("pwdStartTime", "pwdEndTime", "pwdAccountLockedTime")
     reset_with_password: ClassVar[tuple[str, ...]] = ("pwdAccountLockedTime", "pwdReset")
     last_change: ClassVar[str] = "pwdChangedTime"
+    revision: ClassVar[str] = "entryCSN"
     shown: ClassVar[tuple[str, ...]] = ("pwdChangedTime",)
     policy: ClassVar[tuple[str, ...]] = (
         _QUALITY,
