@@ -249,6 +249,7 @@ class Application:
     def repairs(self) -> Repairs:
         """Plans and carries out what brings targets back to what they should be."""
         return Repairs(
+            plugins=self.plugins,
             store=self.store,
             planner=self.planner,
             runs=self.runs,

@@ -10,6 +10,7 @@ import attrs
 from provisioner.config.load import Join
 from provisioner.core.engine.plan import Initiator, Plan, Refused, Unchanged
 from provisioner.core.engine.planner import Planner
+from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.authority import Authority
 from provisioner.core.model import Account, Operation
 from provisioner.core.reconcile.differences import Difference
@@ -24,6 +25,8 @@ class Repairs:
 
     Args:
 
+        plugins: The targets.
+
         store: The stored data.
 
         planner: Makes the plans.
@@ -35,6 +38,7 @@ class Repairs:
         joins: When accounts join each target, by its name.
     """
 
+    plugins: Plugins
     store: Store
     planner: Planner
     runs: Runs
@@ -58,7 +62,8 @@ class Repairs:
         """
         self.authority.require(actor, set())
         join_now = [name for name, join in self.joins.items() if join is Join.NOW]
-        return plan_repairs(differences, join_now=join_now, handover=handover)
+        hooks = {name: target.hooks for name, target in self.plugins.targets.items()}
+        return plan_repairs(differences, hooks=hooks, join_now=join_now, handover=handover)
 
     def preview(self, repairs: RepairPlan, initiator: Initiator) -> RunPreview:
         """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`."""

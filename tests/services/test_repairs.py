@@ -125,6 +125,22 @@ def test_a_name_is_repaired_without_a_message(site: Site, harness: Harness) -> N
     assert len(site.phones.inbox(PEOPLE[3].mobile or "")) == before
 
 
+def test_what_a_target_cannot_update_is_left_and_not_said_to_be_repaired(site: Site) -> None:
+    """The command would end with 0, and the next comparison would show the same."""
+    bare = type("Bare", (MemoryTarget,), {"account_update": None})()
+    targets = {"posta": site.posta, "wiki": bare}
+    with Harness(
+        site.folder / "bare.sqlite", targets=targets, channels={"sms": site.phones}, clock=site.clock
+    ) as harness:
+        harness.know(units=UNITS, persons=PEOPLE)
+        harness.open([unit.code for unit in UNITS])
+        site.change(bare, "birim4", attributes={**bare._entries["birim4"].attributes, "holder": "7"})
+
+        plan = harness.app.repairs.plan(differences(harness), actor="tester")
+
+        assert (plan.count, kinds(list(plan.left))) == (0, [("birim4", "holder")])
+
+
 def test_an_unknown_account_is_not_touched(site: Site, harness: Harness) -> None:
     site.posta._entries["yabanci"] = site.posta._entries["birim5"]
 

@@ -65,7 +65,10 @@ _CURES: Mapping[DifferenceKind, Text] = {
         " 'provisioner account reopen {login}'"
     ),
     DifferenceKind.LOCKED: Text("remove the lock on {target}, or run 'provisioner account rotate {login}'"),
-    DifferenceKind.HOLDER: Text("find out who changed it; 'provisioner handover {login} --to PERSON' sets the holder"),
+    DifferenceKind.HOLDER: Text(
+        "find out who changed it; 'provisioner account update {login}' writes {known} where the plug-in can update"
+        " accounts, otherwise correct it on {target}"
+    ),
     DifferenceKind.DUPLICATE: Text("find out which one is in use, and remove the other from {target}"),
     DifferenceKind.NOT_SEEN: Text("run 'provisioner account verify {login}'; the rule 'verify' does so regularly"),
 }
@@ -94,6 +97,7 @@ class Difference:
         values = {
             "login": self.login,
             "target": self.target,
+            "known": self.known,
             "actual": self.actual,
             "changes": "; ".join(map(_arrow, self.changes)),
         }

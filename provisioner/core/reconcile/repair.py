@@ -28,15 +28,16 @@ class Repair(StrEnum):
     UPDATE = "update"
 
 
-_REPAIRS: Mapping[DifferenceKind, Repair] = {
-    DifferenceKind.ENABLED: Repair.CLOSE,
-    DifferenceKind.DISABLED: Repair.ENABLE,
-    DifferenceKind.LOCKED: Repair.ROTATE,
-    DifferenceKind.MISSING: Repair.ROTATE,
-    DifferenceKind.OUT_OF_SCOPE: Repair.WITHDRAW,
-    DifferenceKind.HOLDER: Repair.UPDATE,
-    DifferenceKind.ATTRIBUTES: Repair.UPDATE,
-    DifferenceKind.ENTITLEMENTS: Repair.UPDATE,
+#: What ends a difference, and the hook that the target needs for it.
+_REPAIRS: Mapping[DifferenceKind, tuple[Repair, str]] = {
+    DifferenceKind.ENABLED: (Repair.CLOSE, "account_close"),
+    DifferenceKind.DISABLED: (Repair.ENABLE, "account_create"),
+    DifferenceKind.LOCKED: (Repair.ROTATE, "account_rotate"),
+    DifferenceKind.MISSING: (Repair.ROTATE, "account_create"),
+    DifferenceKind.OUT_OF_SCOPE: (Repair.WITHDRAW, "account_close"),
+    DifferenceKind.HOLDER: (Repair.UPDATE, "account_update"),
+    DifferenceKind.ATTRIBUTES: (Repair.UPDATE, "account_update"),
+    DifferenceKind.ENTITLEMENTS: (Repair.UPDATE, "account_update"),
 }
 
 #: The repairs that are carried out together, and those that follow, because an account has one operation at a time.
@@ -70,13 +71,19 @@ class RepairPlan:
 
 
 def plan_repairs(
-    differences: Iterable[Difference], *, join_now: Collection[str] = (), handover: bool = False
+    differences: Iterable[Difference],
+    *,
+    hooks: Mapping[str, Collection[str]],
+    join_now: Collection[str] = (),
+    handover: bool = False,
 ) -> RepairPlan:
     """Return what repairs these differences.
 
     Args:
 
         differences: The differences.
+
+        hooks: The hooks of each target, by its name. What a target can't do is left to a person.
 
         join_now: The names of the targets that accounts join at once, and not with their next renewal.
 
@@ -86,7 +93,7 @@ def plan_repairs(
     receivers: dict[str, str] = {}
     left = []
     for difference in differences:
-        repair = _repair_of(difference, join_now, handover=handover)
+        repair = _repair_of(difference, hooks, join_now, handover=handover)
         if repair is None:
             left.append(difference)
             continue
@@ -97,12 +104,17 @@ def plan_repairs(
     return RepairPlan(phases=[phase for phase in phases if phase.logins], left=left)
 
 
-def _repair_of(difference: Difference, join_now: Collection[str], *, handover: bool) -> Repair | None:
+def _repair_of(
+    difference: Difference, hooks: Mapping[str, Collection[str]], join_now: Collection[str], *, handover: bool
+) -> Repair | None:
     if difference.kind is DifferenceKind.NOT_JOINED:
         return Repair.ROTATE if difference.target in join_now else None
     if difference.kind is DifferenceKind.CUSTODIAN:
         return Repair.HAND_OVER if handover else None
-    return _REPAIRS.get(difference.kind)
+    if difference.kind not in _REPAIRS:
+        return None
+    repair, hook = _REPAIRS[difference.kind]
+    return repair if hook in hooks[difference.target] else None
 
 
 def _phase(repairs: Collection[Repair], wanted: Mapping[str, set[Repair]], receivers: Mapping[str, str]) -> Phase:
