@@ -21,14 +21,14 @@ from provisioner.testing.postgresql import PrivatePostgresql
 from provisioner.testing.slapd import Slapd
 from provisioner_pys.mock import PysMock
 
-#: What somebody writes where a target stores the name of a unit, or its code.
+#: What somebody writes where a system stores the name of a unit or its code, or the ID of a holder.
 OTHER = "Başka Birim"
 
 
 class System(Protocol):
     """A system as its own administrator uses it."""
 
-    #: Which attribute :meth:`rename` changes; empty if the system stores nothing of a unit, so that nothing can differ.
+    #: What :meth:`rename` changes: an attribute, or the ``holder`` where the system stores nothing else of an account.
     stores: ClassVar[str]
 
     @property
@@ -45,7 +45,7 @@ class System(Protocol):
         """Let somebody log in to a closed account."""
 
     def rename(self, login: str, /) -> None:
-        """Write something else where the system stores the unit."""
+        """Write something else where the system stores the unit or, without one, the holder."""
 
 
 @attrs.frozen
@@ -142,12 +142,12 @@ class PersonnelSystem:
 
 @attrs.frozen
 class PasswdFileServer:
-    """Dovecot, through an editor on its passwd-file. It stores nothing of a unit."""
+    """Dovecot, through an editor on its passwd-file."""
 
     name: str
     server: Dovecot
     file: Path
-    stores: ClassVar[str] = ""
+    stores: ClassVar[str] = "holder"
 
     def logs_in(self, login: str, password: str, /) -> bool:
         return self.server.logs_in(login, password)
@@ -162,7 +162,7 @@ class PasswdFileServer:
         self._write(enabled)
 
     def rename(self, login: str, /) -> None:
-        raise NotImplementedError
+        self._write(lambda fields: [*fields[:4], OTHER, *fields[5:]] if fields[0] == login else fields)
 
     def _write(self, edit: Callable[[list[str]], list[str] | None]) -> None:
         former = self.file.stat()
@@ -175,11 +175,11 @@ class PasswdFileServer:
 
 @attrs.frozen
 class DatabaseServer:
-    """PostgreSQL, through its administrator's account. It stores nothing of a unit."""
+    """PostgreSQL, through its administrator's account."""
 
     name: str
     server: PrivatePostgresql
-    stores: ClassVar[str] = ""
+    stores: ClassVar[str] = "holder"
 
     def logs_in(self, login: str, password: str, /) -> bool:
         try:
@@ -196,7 +196,8 @@ class DatabaseServer:
         self._execute(statement.format(sql.Identifier(login), sql.Literal(password)))
 
     def rename(self, login: str, /) -> None:
-        raise NotImplementedError
+        statement = sql.SQL("COMMENT ON ROLE {} IS {}")
+        self._execute(statement.format(sql.Identifier(login), sql.Literal(OTHER)))
 
     def _execute(self, statement: sql.Composed) -> None:
         with closing(self._connect(self.server.admin, self.server.admin_password.reveal())) as connection:

@@ -18,7 +18,7 @@ from provisioner_dovecot.settings import DovecotSettings
 #: The number of accounts on a page of the list.
 PAGE = 1000
 
-UNDOES = frozenset({"account_create", "account_close", "account_rotate", "account_handover"})
+UNDOES = frozenset({"account_create", "account_close", "account_rotate", "account_handover", "account_update"})
 
 
 @attrs.define(eq=False)
@@ -55,6 +55,13 @@ class Dovecot:
     def account_handover(self, request: messages.HandOver) -> Receipt:
         """Write another hash and another holder."""
         return self._renew(request, holder=_field(request.holder.id))
+
+    @hookimpl
+    def account_update(self, request: messages.UpdateAccount) -> Receipt:
+        """Write another holder. A line has no names."""
+        login, holder = request.account.login, request.holder
+        fields = {"holder": _field(holder.id)} if holder else {}
+        return self._change(login, lambda former: attrs.evolve(_there(former, login), **fields))
 
     @hookimpl
     def account_delete(self, request: messages.DeleteAccount) -> Receipt:
@@ -98,9 +105,8 @@ class Dovecot:
         new, nothing = hashed(request.secret, self.settings.scheme), nobodys(self.settings.scheme)
 
         def renewed(former: Entry | None) -> Entry:
-            if former is None:
-                raise errors.MissingError("there is no account {login}", login=request.account.login)
-            return former.having(hash=new if former.enabled else nothing, enabled=former.enabled, **fields)
+            entry = _there(former, request.account.login)
+            return entry.having(hash=new if entry.enabled else nothing, enabled=entry.enabled, **fields)
 
         return self._change(request.account.login, renewed)
 
@@ -111,6 +117,12 @@ class Dovecot:
             self._file.change(login, lambda _: former)
 
         return Receipt(outcome=Outcome.APPLIED, undo=undo) if is_changed else Receipt(outcome=Outcome.UNCHANGED)
+
+
+def _there(entry: Entry | None, login: str) -> Entry:
+    if entry is None:
+        raise errors.MissingError("there is no account {login}", login=login)
+    return entry
 
 
 def _presence(entry: Entry) -> Presence:

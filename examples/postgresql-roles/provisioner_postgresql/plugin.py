@@ -23,7 +23,7 @@ LONGEST = 63
 PAGE = 1000
 
 #: A former password can't be restored: only a superuser may read what the server stores for it.
-UNDOES = frozenset({"account_close"})
+UNDOES = frozenset({"account_close", "account_update"})
 
 
 @attrs.define(eq=False)
@@ -39,7 +39,7 @@ class Postgresql:
         if not LOGIN.fullmatch(login) or len(login.encode()) > LONGEST or login.startswith("pg_"):
             raise errors.RefusedError("a role of PostgreSQL cannot have this login")
         role, verifier = sql.Identifier(login), self.server.verifier(login, request.secret)
-        comment = _statement("COMMENT ON ROLE {} IS {}", role, sql.Literal(request.holder.id))
+        comment = _comment(login, request.holder.id)
         if self.server.find(login):
             password = _statement("ALTER ROLE {} LOGIN PASSWORD {} VALID UNTIL 'infinity'", role, verifier)
             self.server.execute(password, comment)
@@ -67,8 +67,18 @@ class Postgresql:
     @hookimpl
     def account_handover(self, request: messages.HandOver) -> Receipt:
         """Set another password and another holder."""
-        role, holder = sql.Identifier(request.account.login), sql.Literal(request.holder.id)
-        return self._renew(request, _statement("COMMENT ON ROLE {} IS {}", role, holder))
+        return self._renew(request, _comment(request.account.login, request.holder.id))
+
+    @hookimpl
+    def account_update(self, request: messages.UpdateAccount) -> Receipt:
+        """Write another holder. A role has no names."""
+        login, holder = request.account.login, request.holder
+        former = self._there(login)
+        if holder is None or former.holder == holder.id:
+            return Receipt(outcome=Outcome.UNCHANGED)
+        self.server.execute(_comment(login, holder.id))
+        undo = partial(self.server.execute, _comment(login, former.holder))
+        return Receipt(outcome=Outcome.APPLIED, undo=undo)
 
     @hookimpl
     def account_delete(self, request: messages.DeleteAccount) -> Receipt:
@@ -109,10 +119,15 @@ class Postgresql:
     def _renew(self, request: messages.RotateSecret | messages.HandOver, *more: sql.Composable) -> Receipt:
         login = request.account.login
         verifier = self.server.verifier(login, request.secret)
-        if not self.server.find(login):
-            raise errors.MissingError("there is no account {login}", login=login)
+        self._there(login)
         self.server.execute(_statement("ALTER ROLE {} PASSWORD {}", sql.Identifier(login), verifier), *more)
         return Receipt(outcome=Outcome.APPLIED)
+
+    def _there(self, login: str) -> Role:
+        role = self.server.find(login)
+        if role is None:
+            raise errors.MissingError("there is no account {login}", login=login)
+        return role
 
     def _drop(self, login: str) -> None:
         self.server.execute(_statement("DROP ROLE {}", sql.Identifier(login)))
@@ -120,6 +135,10 @@ class Postgresql:
 
 def _statement(text: LiteralString, *parts: sql.Composable) -> sql.Composed:
     return sql.SQL(text).format(*parts)
+
+
+def _comment(login: str, holder: str) -> sql.Composed:
+    return _statement("COMMENT ON ROLE {} IS {}", sql.Identifier(login), sql.Literal(holder))
 
 
 def _presence(role: Role) -> Presence:

@@ -95,9 +95,12 @@ def _hand_over(sandbox: Sandbox) -> Case:
 
 def _update(sandbox: Sandbox) -> Case:
     account, secret = sandbox.opened()
-    unit = attrs.evolve(sandbox.people.unit, name=f"{sandbox.people.unit.name} 2")
+    people = sandbox.people
+    # What a target keeps of an account: names, or no more than the holder.
+    unit = attrs.evolve(people.unit, name=f"{people.unit.name} 2")
     open_ = Situation(presence=Presence.ENABLED, secret=secret)
-    return Case(account=account, request=sandbox.updating(account, unit=unit), before=open_, after=open_)
+    request = sandbox.updating(account, unit=unit, holder=people.successor)
+    return Case(account=account, request=request, before=open_, after=open_)
 
 
 def _delete(sandbox: Sandbox) -> Case:
