@@ -20,11 +20,6 @@ def check_entitlements(config: LoadedConfiguration, plugins: Plugins) -> Iterato
 
         plugins: The targets.
     """
-    try:
-        config.entitlement_rules()
-    except ConfigurationError as error:
-        yield problem("entitlements", error)
-        return
     for name, settings in config.content.entitlements.items():
         target = plugins.targets.get(settings.target)
         if target and _is_without(target):

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.config.load import EntitlementSettings, LoadedConfiguration, load
+from provisioner.config.load import EntitlementSettings
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import TargetReport
 from provisioner.services.health_check.entitlements import check_entitlements
 from provisioner.services.health_check.results import CheckResult, CheckStatus
-from provisioner.services.health_check.run import HealthCheck
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
@@ -52,14 +51,3 @@ def test_an_entitlement_on_a_target_without_any_is_a_problem(tmp_path: Path) -> 
 @pytest.mark.parametrize(("target", "asked"), [("mail", True), ("pys", False)])
 def test_a_target_that_sets_them_or_did_not_answer_is_no_problem(tmp_path: Path, target: str, *, asked: bool) -> None:
     assert checked(tmp_path, target, asked=asked) == []
-
-
-def test_an_entitlement_on_no_target_is_told_by_the_whole_check(office_config: LoadedConfiguration) -> None:
-    """Every other command refuses the configuration, and points to the check."""
-    text = office_config.file.read_text()
-    office_config.file.write_text(f'{text}[entitlements.printing]\ntarget = "nowhere"\n')
-
-    results = HealthCheck(load=lambda: load(office_config.file)).run()
-
-    [found] = [result for result in results if result.name == "entitlements"]
-    assert "there is no target nowhere" in str(found.message)
