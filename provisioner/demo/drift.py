@@ -112,7 +112,7 @@ def change_directly(story: Story) -> Iterator[Proof]:
     expected = _accounts_to_join(story) | _drift(story)
     differences, _ = _compare(story)
     _tell(story, differences)
-    found = {(one.target, one.login, one.kind) for one in differences}
+    found = {(difference.target, difference.login, difference.kind) for difference in differences}
     yield Proof(
         claim=marked("differences are found, and no others"),
         expected=len(expected),
@@ -172,18 +172,20 @@ def _accounts_to_join(story: Story) -> set[Drift]:
 
 def _compare(story: Story) -> tuple[list[Difference], list[ComparedTarget]]:
     found = list(story.stage.app.reconcile.compare(actor=INITIATOR.actor))
-    differences = [one for one in found if isinstance(one, Difference)]
-    return differences, [one for one in found if isinstance(one, ComparedTarget)]
+    differences = [item for item in found if isinstance(item, Difference)]
+    return differences, [item for item in found if isinstance(item, ComparedTarget)]
 
 
 def _tell(story: Story, differences: Sequence[Difference]) -> None:
     """Show what somebody changed, and count what has only not joined yet."""
     story.output.say("  'provisioner reconcile' finds {count} differences:", count=len(differences))
-    for one in differences:
-        if one.kind is not DifferenceKind.NOT_JOINED:
-            kind = story.output.word(one.kind)
-            story.output.say("    {target}: {login}: {difference}", target=one.target, login=one.login, difference=kind)
-    joining = sum(one.kind is DifferenceKind.NOT_JOINED for one in differences)
+    for difference in differences:
+        if difference.kind is not DifferenceKind.NOT_JOINED:
+            kind, login = story.output.word(difference.kind), difference.login
+            story.output.say(
+                "    {target}: {login}: {difference}", target=difference.target, login=login, difference=kind
+            )
+    joining = sum(difference.kind is DifferenceKind.NOT_JOINED for difference in differences)
     story.output.say(
         "    {target}: {count} accounts have not joined yet", target=story.stage.archive.name, count=joining
     )

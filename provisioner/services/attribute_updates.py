@@ -48,9 +48,9 @@ def planned_updates(
     try:
         plan = planner.update(accounts, initiator, units=units)
     except NotAuthorizedError as error:
-        denied = {one.login: one.denial for one in error.denials}
-        allowed = [account for account in accounts if account.login not in denied]
+        denials = {denied.login: denied.denial for denied in error.denials}
+        allowed = [account for account in accounts if account.login not in denials]
         plan = planned_updates(planner, allowed, initiator, units=units)
-        refused = [Refused(login=login, reason=one.reason, cure=one.cure) for login, one in denied.items()]
+        refused = [Refused(login=login, reason=denial.reason, cure=denial.cure) for login, denial in denials.items()]
         return attrs.evolve(plan, refused=(*plan.refused, *refused))
     return attrs.evolve(plan, unchanged=())

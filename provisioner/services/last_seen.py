@@ -25,6 +25,6 @@ def not_seen(store: Store, target: Target, now: datetime) -> Iterator[Account]:
         now: The time.
     """
     since = now - LONGEST_UNSEEN
-    compared = any(since <= one.started_at <= now for one in store.comparisons.trend(target.name, 1))
+    compared = any(since <= comparison.started_at <= now for comparison in store.comparisons.trend(target.name, 1))
     if PROBE in target.hooks and not compared:
         yield from store.last_seen.not_seen(target.name, since, now)

@@ -39,7 +39,9 @@ class StoredVerifications:
         if not answers:
             return
         with self._database.write() as connection:
-            prepared(_PUT, connection.dialect).run(connection, ({"target": target, **as_row(one)} for one in answers))
+            prepared(_PUT, connection.dialect).run(
+                connection, ({"target": target, **as_row(answer)} for answer in answers)
+            )
 
     def times(self, target: str, logins: Collection[str], /) -> Mapping[str, datetime]:
         """Return when this target last answered about these accounts, by login."""

@@ -76,7 +76,7 @@ def test_a_role_that_has_expired_is_listed_as_locked(
 ) -> None:
     """And opening the account again lets it in."""
     administer(f"ALTER ROLE \"{account}\" VALID UNTIL '2020-01-01'")
-    [listed] = [one for page in target.account_list() for one in page.accounts]
+    [listed] = [account for page in target.account_list() for account in page.accounts]
     target.account_create(samples.create())
 
     assert listed.lock.startswith("VALID UNTIL 2020-01-01")

@@ -219,9 +219,10 @@ class Planner:
         self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator, units: Sequence[Unit]
     ) -> Plan:
         given = {unit.code: unit for unit in units}
+        opened = [account for account in accounts if account.state is AccountState.OPEN]
         intents = [
             attrs.evolve(intent, unit=given.get(intent.unit.code, intent.unit))
-            for intent in self._as_they_are(kind, [one for one in accounts if one.state is AccountState.OPEN])
+            for intent in self._as_they_are(kind, opened)
         ]
         plan = self._plan(intents, [], already=None, initiator=initiator)
         others = [_unchanged(account) for account in accounts if account.state is not AccountState.OPEN]

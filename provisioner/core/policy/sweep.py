@@ -246,20 +246,20 @@ class Sweep:
         accounts = self.agenda.accounts.get_many(due)
         found = list(self.verifier.verify(list(accounts.values()), due_since=since))
         different = self._unexplained(found, started_at)
-        unanswered = [one for one in found if one.error]
-        answered = due.keys() - {one.login for one in unanswered}
+        unanswered = [answer for answer in found if answer.error]
+        answered = due.keys() - {answer.login for answer in unanswered}
         self.engine.context.record(
-            *(_difference_found(one, due[one.login], self._now()) for one in different),
+            *(_difference_found(answer, due[answer.login], self._now()) for answer in different),
             *(self._met(login, due[login], login=login) for login in sorted(answered)),
         )
         yield from different
-        yield from (one for one in unanswered if not one.is_left_out)
+        yield from (answer for answer in unanswered if not answer.is_left_out)
 
     def _unexplained(self, found: Sequence[VerifiedAccount], since: datetime) -> Sequence[VerifiedAccount]:
         """Return what differs, without the accounts that an operation was changing meanwhile."""
-        different = [one for one in found if one.difference]
-        changing = self.agenda.last_seen.at_work([one.login for one in different], since)
-        return [one for one in different if one.login not in changing]
+        different = [answer for answer in found if answer.difference]
+        changing = self.agenda.last_seen.at_work([answer.login for answer in different], since)
+        return [answer for answer in different if answer.login not in changing]
 
     def _close(self, demands: Sequence[DueAction]) -> Iterator[Swept]:
         """Close or delete in one run, so that a mass change is detected before the first closure.

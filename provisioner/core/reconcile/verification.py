@@ -84,7 +84,9 @@ class Verifier:
         for target in self.targets:
             if PROBE in target.hooks:
                 due = self._due(target, accounts, due_since or {})
-                yield from self._noted(target, [self._verified(target, one) for one in self._expected(target, due)])
+                yield from self._noted(
+                    target, [self._verified(target, expectation) for expectation in self._expected(target, due)]
+                )
 
     def _due(self, target: Target, accounts: Sequence[Account], since: Mapping[str, datetime]) -> Sequence[Account]:
         now, answered = self.now(), self.inventory.verifications.times(target.name, since)
@@ -93,7 +95,11 @@ class Verifier:
 
     def _expected(self, target: Target, accounts: Iterable[Account]) -> Sequence[Expectation]:
         expectations = Expectations(target=target, inventory=self.inventory, desired=self.desired, people=self.people)
-        concerned = [one for one in expectations.of(accounts).values() if one.belongs or one.known]
+        concerned = [
+            expectation
+            for expectation in expectations.of(accounts).values()
+            if expectation.belongs or expectation.known
+        ]
         if concerned and "target_check" in target.hooks:
             with suppress(TargetError):  # its probes tell it, for each account
                 target.check()
@@ -114,10 +120,14 @@ class Verifier:
     def _noted(self, target: Target, verified: Sequence[VerifiedAccount]) -> Sequence[VerifiedAccount]:
         """Store what the target has answered."""
         at, run = self.now(), str(uuid.uuid4())
-        answered = [one for one in verified if one.error is None]
-        there = [LastSeen(login=one.login, at=at, run=run) for one in answered if one.presence is not Presence.ABSENT]
+        answered = [answer for answer in verified if answer.error is None]
+        there = [
+            LastSeen(login=answer.login, at=at, run=run)
+            for answer in answered
+            if answer.presence is not Presence.ABSENT
+        ]
         self.inventory.last_seen.note(target.name, there)
-        self.inventory.verifications.note(target.name, [_answer(one, at) for one in answered])
+        self.inventory.verifications.note(target.name, [_answer(answer, at) for answer in answered])
         return verified
 
 
