@@ -76,7 +76,7 @@ def _json_in_lines(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if session is None or not value:
         return
     if session.json:
-        raise click.UsageError(session.output.text("Give one of --json and --jsonl."))
+        raise click.UsageError(session.output.text("Specify one of --json and --jsonl."))
     session.json = session.json_lines = True
 
 
@@ -93,7 +93,7 @@ dry_run_option = click.option(
 )
 
 printable_option = click.option(
-    "--html", "file", metavar="FILE", help="Write a page to print and sign. FILE is the HTML file. Use '-' for stdout."
+    "--html", "file", metavar="FILE", help="Write a printable page for signature to FILE as HTML. Use '-' for stdout."
 )
 
 reason_option = click.option("--reason", metavar="TEXT", default="", help="Reason to record in the audit log.")

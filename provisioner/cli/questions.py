@@ -19,7 +19,7 @@ def require_answer(session: Session, *, yes: bool) -> None:
         UsageError: It is not, and there is no terminal.
     """
     if not yes and (session.json or not _is_terminal()):
-        raise click.UsageError(session.output.text("Give --yes, or --dry-run to see what would be done."))
+        raise click.UsageError(session.output.text("Specify --yes, or --dry-run to see what would be done."))
 
 
 def agreed(session: Session, question: str, *, yes: bool) -> bool:

@@ -43,9 +43,11 @@ _ACCOUNT = CommandGroup(
             "provisioner.cli.commands.accounts:update",
         ),
         "complete": CommandSpec(
-            "Create open accounts on targets on which they are missing.", "provisioner.cli.commands.accounts:complete"
+            "Create accounts on targets where they are missing.", "provisioner.cli.commands.accounts:complete"
         ),
-        "verify": CommandSpec("Look at accounts on the targets now.", "provisioner.cli.commands.verification:command"),
+        "verify": CommandSpec(
+            "Check the current state of accounts on the targets.", "provisioner.cli.commands.verification:command"
+        ),
     },
 )
 
@@ -78,7 +80,7 @@ _REQUEST = CommandGroup(
 )
 
 _AUTHORITY = CommandGroup(
-    "Grant, delegate and show roles.",
+    "Grant, revoke, delegate and show roles.",
     {
         "grant": CommandSpec("Grant a role to a person.", "provisioner.cli.commands.authority:grant"),
         "revoke": CommandSpec("Revoke a person's role.", "provisioner.cli.commands.authority:revoke"),
@@ -138,8 +140,8 @@ _POLICY = CommandGroup(
         "simulate": CommandSpec(
             "Show day by day what the policy would do.", "provisioner.cli.commands.policy:simulate"
         ),
-        "confirm": CommandSpec("Confirm that a duty is done.", "provisioner.cli.commands.policy:confirm"),
-        "staged": CommandSpec("List held runs.", "provisioner.cli.commands.held_runs:staged"),
+        "confirm": CommandSpec("Confirm that a duty has been fulfilled.", "provisioner.cli.commands.policy:confirm"),
+        "staged": CommandSpec("List held runs (state 'staged').", "provisioner.cli.commands.held_runs:staged"),
         "release": CommandSpec("Release a held run and carry it out.", "provisioner.cli.commands.held_runs:release"),
         "discard": CommandSpec("Discard a held run.", "provisioner.cli.commands.held_runs:discard"),
     },
@@ -149,7 +151,9 @@ _AUDIT = CommandGroup(
     "Show, verify and export the audit log.",
     {
         "list": CommandSpec("List events in the audit log.", "provisioner.cli.commands.audit:list_"),
-        "verify": CommandSpec("Verify that the audit log is unchanged.", "provisioner.cli.commands.audit:verify"),
+        "verify": CommandSpec(
+            "Verify that no entry of the audit log was altered.", "provisioner.cli.commands.audit:verify"
+        ),
         "anchor": CommandSpec("Print an anchor of the audit log.", "provisioner.cli.commands.audit:anchor"),
         "export": CommandSpec("Export the audit log as JSON Lines or syslog.", "provisioner.cli.commands.audit:export"),
     },
@@ -171,7 +175,7 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     ),
     "policy": _POLICY,
     "operation": _OPERATION,
-    "resume": CommandSpec("Finish interrupted operations.", "provisioner.cli.commands.runs:resume"),
+    "resume": CommandSpec("Continue unfinished operations.", "provisioner.cli.commands.runs:resume"),
     "target": _TARGET,
     "reconcile": CommandSpec(
         "Compare the accounts in the store with those on the targets.", "provisioner.cli.commands.reconcile:command"
@@ -180,6 +184,8 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     "plugins": CommandSpec(
         "List plug-ins, their capabilities and their commands.", "provisioner.cli.commands.plugins:command"
     ),
-    "contract": CommandSpec("Run the conformance tests against a target.", "provisioner.cli.commands.contract:command"),
+    "contract": CommandSpec(
+        "Run the conformance tests (the contract) against a target.", "provisioner.cli.commands.contract:command"
+    ),
     "new-plugin": CommandSpec("Create a project for a new plug-in.", "provisioner.cli.commands.new_plugin:command"),
 }

@@ -133,7 +133,7 @@ class TestLines:
     def test_are_no_document(self, office: Office) -> None:
         for command in (["--json", "reconcile", "--jsonl"], ["reconcile", "--jsonl", "--json"]):
             answer = office.type(*command)
-            assert (answer.code, answer.json["error"]["message"]) == (2, "Give one of --json and --jsonl.")
+            assert (answer.code, answer.json["error"]["message"]) == (2, "Specify one of --json and --jsonl.")
 
     def test_are_not_for_an_adoption(self, office: Office) -> None:
         """It has another answer, which would be taken for differences."""

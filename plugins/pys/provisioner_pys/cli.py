@@ -69,7 +69,7 @@ def serve(
     seed: tuple[Path, ...],
     ready_file: Path | None,
 ) -> None:
-    """Serve the PYS mock until SIGTERM or SIGINT.
+    """Run the PYS mock until it receives SIGTERM or SIGINT.
 
     When the service is ready, the command prints its URL.
     """

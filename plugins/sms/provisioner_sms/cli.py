@@ -58,7 +58,7 @@ def group(ctx: click.Context) -> None:
 @json_option
 @click.pass_obj
 def serve(session: Session, host: str, port: int, database: Path, api_key: str | None) -> None:
-    """Serve the SMS simulator until SIGTERM or SIGINT.
+    """Run the SMS simulator until it receives SIGTERM or SIGINT.
 
     When the service is ready, the command prints its URL.
     """

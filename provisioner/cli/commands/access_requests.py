@@ -149,8 +149,8 @@ def confirm_mobile(session: Session, request_id: str, *, dry_run: bool) -> ExitC
 def execute(session: Session, request_id: str, *, dry_run: bool) -> ExitCode:
     """Execute an approved access request.
 
-    The actor must be an officer of the unit. You can repeat the command: it continues an incomplete operation and does
-    not repeat completed steps.
+    The actor must be an officer of the unit. You can repeat the command: it continues an incomplete operation and
+    doesn't repeat completed steps.
     """
     with started(session, dry_run=dry_run) as app:
         return answer(session, app, app.access_requests.execute(request_id, actor=session.actor, dry_run=dry_run))
@@ -199,7 +199,7 @@ def show(session: Session, request_id: str, *, archived: bool, file: str | None)
     An executed request has an archived copy in canonical JSON. The SHA-256 hash of the copy is in the audit log.
     """
     if file and (archived or (session.json and file == STDOUT)):
-        raise click.UsageError(session.output.text("Give one of --archived, --json and --html -."))
+        raise click.UsageError(session.output.text("Specify one of --archived, --json and --html -."))
     with session.application() as app:
         access_request = app.access_requests.current(request_id)
         if file:

@@ -111,8 +111,8 @@ def state_of(account: Account, targets: Mapping[str, TargetState], session: Sess
 def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
     """Open accounts for the first time.
 
-    LOGIN is the login of a unit. Each account gets a password, which is sent to its holder. To open a closed account,
-    use 'account reopen'.
+    LOGIN is the login of a unit. Each account gets a password, which is sent to its holder. The holder of a unit's
+    account is normally the unit's custodian. To open a closed account, use 'account reopen'.
     """
     with started(session, dry_run=dry_run) as app:
         return run(session, app, app.accounts.plan_creation(logins, session.initiator(reason)), dry_run=dry_run)
@@ -120,7 +120,11 @@ def create(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
 
 @click.command("close")
 @click.argument("logins", metavar="LOGIN...", nargs=-1, required=True)
-@click.option("--again", is_flag=True, help="Close accounts again that are closed, in case somebody enabled them.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Also close accounts that are already closed, in case someone re-enabled them on a target.",
+)
 @changing
 @click.pass_obj
 def close(session: Session, logins: tuple[str, ...], *, again: bool, reason: str, dry_run: bool) -> ExitCode:
@@ -181,8 +185,8 @@ def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, re
 def update(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
     """Write current names and entitlements to the targets.
 
-    The passwords stay, and nobody gets a message. Values that others wrote stay too. With --dry-run, the command shows
-    the old and new values.
+    Passwords don't change, and no messages are sent. Values that weren't written by provisioner are kept. With
+    --dry-run, the command shows the old and new values.
     """
     with started(session, dry_run=dry_run) as app:
         return run(session, app, app.accounts.plan_update(logins, session.initiator(reason)), dry_run=dry_run)
@@ -193,10 +197,11 @@ def update(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: b
 @changing
 @click.pass_obj
 def complete(session: Session, logins: tuple[str, ...], *, reason: str, dry_run: bool) -> ExitCode:
-    """Create open accounts on targets on which they are missing.
+    """Create accounts on targets where they are missing.
 
-    Each account that is missing on a target on which it belongs gets a new password on every target. The password is
-    sent to the account holder. Without this command, the account is created at its next renewal.
+    If an open account is missing from a target whose scope includes it, the command creates it there and sets a new
+    password on all targets. The password is sent to the account holder. If you don't run the command, the account is
+    created there at its next password rotation.
     """
     with started(session, dry_run=dry_run) as app:
         return run(session, app, app.accounts.plan_completion(logins, session.initiator(reason)), dry_run=dry_run)
@@ -207,6 +212,6 @@ def _by_request(
 ) -> ExitCode:
     accounts = app.accounts.find(logins)
     if len(accounts) > 1:
-        raise click.UsageError(session.output.text("With --request, give one LOGIN only."))
+        raise click.UsageError(session.output.text("With --request, specify only one LOGIN."))
     result = app.access_requests.execute_for(request, kind, accounts[0].login, actor=session.actor, dry_run=dry_run)
     return answer(session, app, result)

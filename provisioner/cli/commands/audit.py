@@ -58,7 +58,7 @@ class _Place(click.ParamType[Head]):
             return parse_anchor(value)
         except ValueError:
             output = click.get_current_context().ensure_object(Session).output
-            self.fail(output.text("Give SEQ:HASH, as 'provisioner audit anchor' prints it."), param, ctx)
+            self.fail(output.text("Specify SEQ:HASH, as 'provisioner audit anchor' prints it."), param, ctx)
 
 
 _SEQ = re.compile(r"[0-9]{1,18}")
@@ -71,8 +71,8 @@ _FILE = click.Path(path_type=Path)
 @click.option("--actor", metavar="ID", help="Filter by the person or policy that caused the event.")
 @click.option("--person", metavar="PERSON", help="Filter by the person that the event is about.")
 @click.option("--unit", metavar="CODE", help="Filter by unit.")
-@click.option("--since", metavar="DATE", type=DAY, help="First day to include.")
-@click.option("--until", metavar="DATE", type=DAY, help="Last day to include.")
+@click.option("--since", metavar="DATE", type=DAY, help="First day to list (inclusive).")
+@click.option("--until", metavar="DATE", type=DAY, help="Last day to list (inclusive).")
 @click.option("--kind", metavar="KIND", help="Filter by kind of event, for example step_ended.")
 @json_option
 @click.pass_obj
@@ -90,7 +90,7 @@ def list_(
 ) -> ExitCode:
     """List events in the audit log.
 
-    The command does not verify the audit log; 'audit verify' does.
+    The command doesn't verify the audit log; 'audit verify' does.
     """
     with _audit_log(session) as audit_log:
         found = audit_log.find(
@@ -141,7 +141,7 @@ def list_(
 def verify(
     session: Session, *, given: tuple[Head, ...], files: tuple[Path, ...], exports: tuple[Path, ...]
 ) -> ExitCode:
-    """Verify that the audit log is unchanged.
+    """Verify that no entry of the audit log was altered.
 
     The command reports the first changed entry, with exit code 4. Someone who can change the store can remove the last
     entries without leaving a trace in it. To detect this, compare the audit log with an anchor that you saved earlier
@@ -219,7 +219,7 @@ def export(session: Session, *, form: str, after: Head, enterprise_number: int) 
         provisioner audit export --format syslog --after 1200
     """
     if session.json and form == "syslog":
-        raise click.UsageError(session.output.text("Give either --json or --format syslog."))
+        raise click.UsageError(session.output.text("Specify either --json or --format syslog."))
     line: Line = jsonl if form == "jsonl" else Syslog(enterprise_number=enterprise_number).message
     with _audit_log(session) as audit_log:
         exported = audit_log.export(viewer=session.actor, after=after, line=line)

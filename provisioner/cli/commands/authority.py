@@ -86,8 +86,8 @@ def revoke(
     help="Role to delegate: officer, supervisor, administrator, auditor or personnel_office.",
 )
 @unit_option
-@click.option("--from-date", metavar="DATE", type=DAY, help="First day. Default: effective immediately.")
-@click.option("--until", metavar="DATE", type=DAY, required=True, help="Last day.")
+@click.option("--from-date", metavar="DATE", type=DAY, help="First day (inclusive). Default: effective immediately.")
+@click.option("--until", metavar="DATE", type=DAY, required=True, help="Last day (inclusive).")
 @recording
 @click.pass_obj
 def delegate(
@@ -103,7 +103,7 @@ def delegate(
 ) -> ExitCode:
     """Delegate a role for a limited period.
 
-    The delegator remains accountable and is recorded with every action of the delegate. A delegated role cannot be
+    The delegator remains accountable and is recorded with every action of the delegate. A delegated role can't be
     delegated again. Supervisors don't need a granted role to delegate: their role comes from the personnel system.
     """
     with session.application() as app:

@@ -18,7 +18,7 @@ def command(session: Session) -> ExitCode:
     """Check that every component works.
 
     The command checks the configuration, the store, the clock, the rules, and every target and channel. For each
-    problem, it prints how to fix it. The exit code is 0 if there is no problem.
+    problem, the output explains the fix. The exit code is 0 if there is no problem.
     """
     session.set_up_logs()
     results = list(HealthCheck(load=lambda: session.configuration).run())

@@ -24,15 +24,16 @@ from provisioner.services.clearance import ClearanceAnswer
 def command(session: Session, person_id: str, *, passage: str | None) -> ExitCode:
     """Check whether a person is cleared to leave or start a post.
 
-    The exit code is 0 if the person is cleared. Otherwise it is 3, and the command lists what blocks the person and how
-    to resolve it. If the command cannot determine whether the person is cleared, it fails.
+    Specify --leaving or --starting. The exit code is 0 if the person is cleared. Otherwise it is 3, and the command
+    lists what blocks the person and how to resolve it. If the command can't determine whether the person is cleared, it
+    fails.
 
     Example:
 
         provisioner clearance 460017 --leaving
     """
     if passage is None:
-        raise click.UsageError(session.output.text("Give --leaving or --starting."))
+        raise click.UsageError(session.output.text("Specify --leaving or --starting."))
     with session.application() as app:
         answer = app.clearance.ask(person_id, Passage(passage), actor=session.actor)
     _tell(session, person_id, passage, answer)

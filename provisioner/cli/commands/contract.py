@@ -34,10 +34,10 @@ from provisioner.testing.contract.results import Result, Verdict
 @json_option
 @click.pass_obj
 def command(session: Session, target: str, *, junit: Path | None, unit: str | None, dry_run: bool) -> ExitCode:
-    """Run the conformance tests against a target.
+    """Run the conformance tests (the contract) against a target.
 
     The tests create a few hundred accounts, one after another, and delete them at the end. The logins of these accounts
-    begin with 'sozlesme'. If the target does not support the deletion of accounts, these accounts remain closed. The
+    begin with 'sozlesme'. If the target doesn't support the deletion of accounts, these accounts remain closed. The
     exit code is 4 if a test fails.
 
     With --dry-run, the command lists the tests.

@@ -49,14 +49,14 @@ def hand_over(
     """Hand an account over to another person.
 
     The account must be open. It gets a new password. The old password stops working before the new one is sent. The
-    command also creates a handover record for both sides.
+    command also creates a handover record for both parties.
 
     Example:
 
         provisioner handover hukuk46 --to 460001 --dry-run
     """
     if bool(incoming) == to_it_unit:
-        raise click.UsageError(session.output.text("Give either --to PERSON or --to-it-unit."))
+        raise click.UsageError(session.output.text("Specify either --to PERSON or --to-it-unit."))
     with started(session, dry_run=dry_run) as app:
         initiator = session.initiator(reason)
         plan = app.handovers.plan(login, to=incoming, outgoing=outgoing, initiator=initiator)
@@ -95,7 +95,7 @@ def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
     ID is the ID of the operation. To find it, use 'handover list'.
     """
     if session.json and file == STDOUT:
-        raise click.UsageError(session.output.text("With --json, give --html a FILE."))
+        raise click.UsageError(session.output.text("With --json, specify a FILE for --html."))
     with session.store() as store:
         record = find_handover(store, session.privacy(store), operation_id, whole=bool(file))
     handover, not_on = record.handover, record.not_on

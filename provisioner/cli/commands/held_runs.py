@@ -20,7 +20,9 @@ def _named(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     session = ctx.ensure_object(Session)
     session.given_actor = value or session.given_actor
     if not session.given_actor:
-        raise click.UsageError(session.output.text("Give the ID of the person who decides this with --actor ID."), ctx)
+        raise click.UsageError(
+            session.output.text("Specify the ID of the person who decides this with --actor ID."), ctx
+        )
 
 
 actor_option = click.option(
@@ -39,10 +41,10 @@ actor_option = click.option(
 @json_option
 @click.pass_obj
 def staged(session: Session) -> ExitCode:
-    """List held runs.
+    """List held runs (state 'staged').
 
-    A run is held if it would close or delete too many accounts. Then use 'policy release' to carry it out, or
-    'policy discard'.
+    A run is held if it would close or delete too many accounts. To carry it out, use 'policy release'. To cancel it,
+    use 'policy discard'.
     """
     with session.store() as store:
         waiting = held_runs(store, authority_of(session.configuration, store), viewer=session.actor)

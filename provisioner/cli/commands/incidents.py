@@ -23,15 +23,16 @@ _ID = click.argument("incident_id", metavar="ID")
 @click.command("report")
 @click.argument("login")
 @click.option(
-    "--text", required=True, help="Description of the problem. Do not include a password: the text is kept permanently."
+    "--text", required=True, help="Description of the problem. Don't include a password: the text is kept permanently."
 )
 @recording
 @click.pass_obj
 def report(session: Session, login: str, *, text: str, dry_run: bool) -> ExitCode:
     """Report a problem with a login.
 
-    The actor is the reporter. The unit of the account handles the incident first; to pass it on to the unit above, use
-    'trouble escalate'. If the actor already has an identical open incident, the command shows that one.
+    The command creates an incident, with the actor as the reporter. The account's unit handles it first. To pass it on
+    to the unit above, use 'trouble escalate'. If the actor already has an identical open incident, the command shows
+    that one.
     """
     with session.application() as app:
         incident = app.incidents.report(login, text, actor=session.actor, dry_run=dry_run)
@@ -60,7 +61,7 @@ def escalate(session: Session, incident_id: str, *, dry_run: bool) -> ExitCode:
 @click.option(
     "--text",
     required=True,
-    help="Description of the solution. Do not include a password: the text is kept permanently.",
+    help="Description of the solution. Don't include a password: the text is kept permanently.",
 )
 @recording
 @click.pass_obj

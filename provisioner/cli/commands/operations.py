@@ -23,7 +23,10 @@ from provisioner.services.parts import authority_of, utc_now
 @json_option
 @click.pass_obj
 def list_(session: Session, *, state: str | None, ended_too: bool, unit: str | None) -> ExitCode:
-    """List unfinished operations, latest first."""
+    """List unfinished operations, latest first.
+
+    An operation in the state 'undone' was rolled back. One in the state 'staged' belongs to a held run.
+    """
     with session.store() as store:
         operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
         wanted = OperationState(state) if state else None
@@ -89,7 +92,7 @@ def show(session: Session, operation_id: str) -> ExitCode:
 def retry(session: Session, ids: tuple[str, ...], *, dry_run: bool) -> ExitCode:
     """Retry operations immediately.
 
-    The command continues only these operations and does not wait for their next scheduled retry.
+    The command continues only these operations and doesn't wait for their next scheduled retry.
     """
     with started(session, dry_run=dry_run) as app:
         found = app.operations.retriable(ids)

@@ -63,7 +63,10 @@ def show(session: Session) -> ExitCode:
 
 @click.command("due")
 @click.option(
-    "--until", metavar="DATE", type=DAY, help="Include what becomes due before this day. Default: only what is due now."
+    "--until",
+    metavar="DATE",
+    type=DAY,
+    help="Include what becomes due before this day (exclusive). Default: only what is due now.",
 )
 @click.option("--unit", metavar="CODE", help="Filter by unit, including the units below it.")
 @json_option
@@ -96,8 +99,8 @@ def due(session: Session, *, until: datetime | None, unit: str | None) -> ExitCo
     "--clock-is-right",
     is_flag=True,
     help=(
-        "Continue even if the system time differs too much from the time when the store was last used. Use this option "
-        "only after you have checked the clock. The audit log records that you used it."
+        "Continue even if the system clock seems wrong (more than one day behind or 45 days ahead of the last use of "
+        "the store). Use this option only after you have checked the clock. The audit log records that you used it."
     ),
 )
 @dry_run_option
@@ -130,7 +133,7 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
 @click.option(
     "--days", metavar="N", type=click.IntRange(1, _MOST_DAYS), default=30, show_default=True, help="Number of days."
 )
-@click.option("--html", "file", metavar="FILE", help="Write a calendar to FILE as an HTML page.")
+@click.option("--html", "file", metavar="FILE", help="Write a calendar to FILE as HTML.")
 @json_option
 @click.pass_obj
 def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
@@ -156,7 +159,7 @@ def simulate(session: Session, *, days: int, file: str | None) -> ExitCode:
 @recording
 @click.pass_obj
 def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> ExitCode:
-    """Confirm that a duty is done.
+    """Confirm that a duty has been fulfilled.
 
     A duty is something that a person must do, for example a backup. 'policy due' lists the duties with their logins and
     rule sets.

@@ -24,12 +24,19 @@ from provisioner.services.reconcile import ComparedTarget
 @click.command("reconcile")
 @click.option("--target", metavar="NAME", help="Compare only this target.")
 @click.option("--unit", metavar="CODE", help="Show only accounts of this unit and of the units below it.")
-@click.option("--html", "file", metavar="FILE", help="Write a report with names and the trend to FILE as an HTML page.")
-@click.option("--repair", is_flag=True, help="Bring the targets back to what they should be. For administrators.")
+@click.option(
+    "--html",
+    "file",
+    metavar="FILE",
+    help="Write a report that includes names and the number of differences over time to FILE as HTML.",
+)
+@click.option(
+    "--repair", is_flag=True, help="Restore the expected state on the targets. Requires the administrator role."
+)
 @click.option(
     "--handover", is_flag=True, help="With --repair: hand accounts over to the custodians of their units as well."
 )
-@click.option("--adopt", is_flag=True, help="Take over accounts that targets list and the store doesn't know.")
+@click.option("--adopt", is_flag=True, help="Take over existing accounts on the targets that aren't yet in the store.")
 @click.option(
     "--match",
     metavar="login|mail|ATTRIBUTE",
@@ -55,19 +62,19 @@ def command(
 ) -> ExitCode:
     """Compare the accounts in the store with those on the targets.
 
-    The command reads the accounts of each target. It shows each difference and how to resolve it. It changes nothing on
-    the targets. A difference is shown only if a second check confirms it.
+    The command reads the accounts of each target. It shows each difference and how to resolve it. A difference is shown
+    only if a second check confirms it. Without --repair, the command changes nothing on the targets.
 
     The exit code is 4 if there are differences or if a target can't be compared completely.
 
-    With --repair, the command then closes accounts again that somebody enabled, writes names and entitlements, and
-    closes accounts on targets on which they don't belong. Accounts that somebody deleted, disabled or locked get a new
-    password, which is sent to their holders. Accounts that have never been on a target are created there at their next
-    renewal, unless the target has 'join = "now"'. The mass-change limit applies.
+    With --repair, the command also writes names and entitlements, closes accounts that were re-enabled, and closes
+    accounts on targets whose scope doesn't include them. Accounts that were deleted, disabled or locked are restored
+    with a new password, which is sent to their holders. Accounts that have never been on a target are created there at
+    their next password rotation, unless the target has 'join = "now"'. The mass-change limit applies.
 
-    With --adopt, the command takes over accounts of a site that the store doesn't know yet. Each account belongs to the
-    unit that has no account and matches. Nothing is changed on the targets, and nobody gets a message. Accounts that
-    match no unit, or more than one, are listed with the reason, and the exit code is 4.
+    With --adopt, the command takes over existing accounts on the targets that aren't yet in the store. Each account is
+    assigned to the matching unit, if that unit has no account yet. Nothing is changed on the targets, and no messages
+    are sent. Accounts that match no unit, or more than one, are listed with the reason, and the exit code is 4.
 
     Example:
 

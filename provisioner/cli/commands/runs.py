@@ -274,7 +274,7 @@ def _summarise(session: Session, operations: Sequence[Operation], summary: RunSu
 @json_option
 @click.pass_obj
 def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
-    """Finish interrupted operations.
+    """Continue unfinished operations.
 
     The command continues operations that are planned, incomplete, or interrupted by a crash.
     """

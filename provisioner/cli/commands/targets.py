@@ -23,7 +23,7 @@ from provisioner.services.targets import System, systems
 def list_(session: Session) -> ExitCode:
     """List targets and channels and their state.
 
-    Operations use the systems in the listed order. The command does not contact the systems; 'check' does.
+    Operations use the systems in the listed order. The command doesn't contact the systems; 'check' does.
     """
     with session.store() as store:
         found = systems(session.configuration, store, utc_now)
@@ -49,14 +49,14 @@ def list_(session: Session) -> ExitCode:
 def maintenance(session: Session, name: str, *, until: str | None, off: bool, reason: str, dry_run: bool) -> ExitCode:
     """Suspend a target or channel for maintenance.
 
-    During maintenance, the target or channel is not called. Operations that need it wait, and no alarm is raised.
+    During maintenance, the target or channel isn't contacted. Operations that need it wait, and no alarm is raised.
 
     Example:
 
         provisioner target maintenance posta --until 2026-03-01T18:00
     """
     if off is (until is not None):
-        raise click.UsageError(session.output.text("Give either --until TIME or --off."))
+        raise click.UsageError(session.output.text("Specify either --until TIME or --off."))
     end = _time(until, session.configuration.content.time_zone) if until else None
     with session.application() as app:
         if end:

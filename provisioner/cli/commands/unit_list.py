@@ -68,11 +68,11 @@ def apply(
     """Make units and accounts agree with a list.
 
     FILE is a CSV, TOML or Excel file as for 'unit import', or '-' for stdin. The command shows the differences and asks
-    before it changes anything. Then it imports the list, opens the accounts of its units, and updates what has changed,
-    in one run. Repeating the command changes nothing.
+    for confirmation before it changes anything. In a single run, it then imports the list, opens the accounts of the
+    listed units, and updates changed accounts. If you repeat the command, it changes nothing.
 
-    Units above those of the list, and units that you may not change, are never closed. If the run exceeds the
-    mass-change limit, it is held as a whole.
+    The command never closes the accounts of units above the listed units, or of units that you aren't permitted to
+    change. If the run exceeds the mass-change limit, it is held as a whole.
 
     Examples:
 

@@ -58,7 +58,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
     """Open or reopen the accounts of units.
 
     Specify unit codes, or one CSV, TOML or Excel FILE. The FILE is imported first. All accounts are opened in one run.
-    Each opened account gets a new password, which is sent to its holder.
+    Each opened account gets a new password, which is sent to its holder: normally the custodian of the unit.
 
     Examples:
 
@@ -67,7 +67,7 @@ def open_(session: Session, given: tuple[str, ...], *, reason: str, dry_run: boo
     """
     lists = [text for text in given if _is_list(text)]
     if len(lists) > 1:
-        raise click.UsageError(session.output.text("Give one FILE at a time."))
+        raise click.UsageError(session.output.text("Specify one FILE at a time."))
     codes = [text for text in given if text not in lists]
     with started(session, dry_run=dry_run) as app:
         listed = read_units(Path(lists[0]), app.planner.naming, app.store) if lists else None
@@ -106,11 +106,11 @@ def close(session: Session, codes: tuple[str, ...], *, with_subtree: bool, reaso
 def remove(session: Session, codes: tuple[str, ...], *, dry_run: bool) -> ExitCode:
     """Remove units that have no open account.
 
-    Removed units are no longer listed. Their accounts and the audit log stay readable. A list that names a removed unit
-    adds it again.
+    Removed units are no longer listed. Their account records and audit log entries are kept. Importing a list that
+    contains a removed unit adds the unit again.
 
-    If an account is open, waits for its deletion or has an unfinished operation, or if units are below, nothing is
-    removed, and the exit code is 3.
+    If an account of a unit is open, is waiting to be deleted, or has an unfinished operation, or if there are other
+    units below a unit, nothing is removed, and the exit code is 3.
 
     Example:
 

@@ -15,10 +15,10 @@ from provisioner.cli.session import Session
 @json_option
 @click.pass_obj
 def command(session: Session, logins: tuple[str, ...]) -> ExitCode:
-    """Look at accounts on the targets now.
+    """Check the current state of accounts on the targets.
 
-    The command shows what each target has of each account, and how it differs from what it should be. It changes
-    nothing on the targets. The exit code is 4 if there are differences or if a target can't answer.
+    The command shows the data that each target stores for each account, and how this differs from the expected state.
+    It changes nothing on the targets. The exit code is 4 if there are differences or if a target doesn't answer.
     """
     with session.application() as app:
         found = list(app.verification.verify(app.accounts.find(logins), actor=session.actor))
