@@ -78,7 +78,7 @@ class AccountSettings:
 class BreakerSettings:
     """When a target or channel that keeps failing is quarantined."""
 
-    #: The minutes without a success after which a target or channel is quarantined until somebody resumes it.
+    #: The minutes without a success after which a target or channel is quarantined until someone resumes it.
     quarantine_after_minutes: int = attrs.field(default=60, validator=[ge(1), le(60 * 24 * 366)])
 
     @property
@@ -93,7 +93,7 @@ _LIMIT = MassChangeLimit()
 
 @attrs.frozen(kw_only=True)
 class LimitSettings:
-    """Which runs are held until somebody releases them."""
+    """Which runs are held until someone releases them."""
 
     #: The share of the open accounts, in percent, that may be closed or deleted within the window; 100 is no limit.
     mass_change_percent: int = attrs.field(default=_LIMIT.percent, validator=[ge(1), le(100)])

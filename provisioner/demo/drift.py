@@ -108,7 +108,7 @@ def _as_csv(units: Iterator[Unit]) -> str:
 def change_directly(story: Story) -> Iterator[Proof]:
     """Somebody changes accounts directly on the systems. The comparison finds exactly these changes."""
     story.output.line("")
-    story.output.say("Somebody deletes an account, renames another and enables a closed one, directly on the systems.")
+    story.output.say("Someone deletes an account, renames another and enables a closed one, directly on the systems.")
     expected = _accounts_to_join(story) | _drift(story)
     differences, _ = _compare(story)
     _tell(story, differences)

@@ -46,7 +46,7 @@ class Certificates(Monitor):
     servers: tuple[str, ...] = ()
     #: Targets that say until when the certificates of their own servers are good.
     targets: tuple[str, ...] = ()
-    #: How many days before that somebody is warned.
+    #: How many days before that someone is warned.
     warn_days: tuple[int, ...] = attrs.field(default=(30, 14, 7, 1), validator=deep_iterable(DAYS))
     #: The ID of the person to warn; by default the custodian of the IT unit.
     tell: str | None = None

@@ -137,7 +137,7 @@ class Targets:
         return systems(self.config, self.store, self.now)
 
     def suspend(self, name: str, until: datetime, *, actor: str, reason: str = "", dry_run: bool = False) -> None:
-        """Let operations wait that need a target or channel, until somebody has worked on it.
+        """Let operations wait that need a target or channel, until someone has worked on it.
 
         Args:
 

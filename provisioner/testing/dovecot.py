@@ -171,7 +171,7 @@ class Dovecot(PrivateServer):
                 return state == "OK"
         if "AUTHENTICATIONFAILED" in answer:
             return False
-        raise ConfigurationError("the mail server could not test the log-in: {answer}", answer=answer)
+        raise ConfigurationError("the mail server could not test the login: {answer}", answer=answer)
 
     def log(self) -> str:
         """Return what the server has written to its log so far."""

@@ -48,7 +48,7 @@ def test_nothing_else_opens_one(mail: Dovecot, login: str) -> None:
 def test_a_directory_that_is_away_is_not_taken_for_a_wrong_password(mail: Dovecot, directory: Slapd) -> None:
     directory.kill()
     try:
-        with pytest.raises(ConfigurationError, match="the mail server could not test the log-in"):
+        with pytest.raises(ConfigurationError, match="the mail server could not test the login"):
             mail.logs_in("ab46", PASSWORD)
     finally:
         directory.start()

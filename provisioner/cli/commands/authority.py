@@ -156,7 +156,7 @@ def show(session: Session, person: str) -> ExitCode:
         }
     )
     if not authority.enforced:
-        session.output.say("roles are not enforced: anyone who can run the program can do everything")
+        session.output.say("roles are not enforced: anyone who can run provisioner can do everything")
     if roles.is_configured_administrator:
         session.output.say("{person} is an administrator according to the configuration", person=person)
     _table(session, [*roles.held, *roles.delegated])

@@ -274,7 +274,7 @@ def account_update(request: UpdateAccount) -> Receipt:
 
         MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: once for each target and attempt, when a unit or a holder has changed, or somebody changed the target; must
+    Called: once for each target and attempt, when a unit or a holder has changed, or someone changed the target; must
     be safe to repeat. A target that implements it can declare in its ``TargetReport`` that it ``foresees``: then a
     probe verifies the update.
     """

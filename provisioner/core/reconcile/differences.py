@@ -50,7 +50,8 @@ _CURES: Mapping[DifferenceKind, Text] = {
         "find out who removed it; 'provisioner account rotate {login}' creates it with a new password"
     ),
     DifferenceKind.NOT_JOINED: Text(
-        "wait: its next renewal creates it; 'provisioner account complete {login}' does so now, with a new password"
+        "wait: its next password rotation creates it; 'provisioner account complete {login}' does so now, with a new "
+        "password"
     ),
     DifferenceKind.OUT_OF_SCOPE: Text("run 'provisioner reconcile --repair' to close it on {target}"),
     DifferenceKind.ATTRIBUTES: Text("'provisioner account update {login}' writes {changes}"),

@@ -18,7 +18,7 @@ def check_authority(config: LoadedConfiguration, now: Clock) -> Iterator[CheckRe
     settings = config.content.authority
     cure = Text("name administrators under [authority]")
     if settings is None:
-        message = Text("roles are not enforced: anyone who can run the program can do everything")
+        message = Text("roles are not enforced: anyone who can run provisioner can do everything")
         yield CheckResult(name="authority", status=CheckStatus.WARNING, message=message, cure=cure)
         return
     with suppress(StoreError), open_store(config) as store:

@@ -93,7 +93,9 @@ def _missing(target: str, count: int) -> Iterator[CheckResult]:
             target=target,
         )
         yield _warning(
-            target, message, Text("wait for their renewals, which create them; 'account complete' does so now")
+            target,
+            message,
+            Text("wait for their next password rotations, which create them; 'account complete' does so now"),
         )
 
 
