@@ -16,18 +16,24 @@ _ERRORS = re.compile(
 )
 
 
-def _signs_of_trailing_bytes() -> str:
-    """Return how the bytes that continue a letter in UTF-8 look in the single-byte encodings of Windows."""
+def _signs_of_trailing_bytes(first: int) -> str:
+    """Return how the bytes that continue a letter in UTF-8 look in the single-byte encodings of Windows.
+
+    Args:
+
+        first: The smallest of these bytes.
+    """
     signs = {
         bytes([byte]).decode(encoding, "ignore")
-        for byte in range(0x80, 0xC0)
+        for byte in range(first, 0xC0)
         for encoding in ("cp1252", "cp1254", "latin-1")
     }
     return re.escape("".join(sorted(signs - {""})))
 
 
-#: ``Ã¼`` is ü, ``ÅŸ`` is ş and ``Ä±`` is ı, in UTF-8 that was read as Windows-1252 or Windows-1254.
-_READ_AS_WINDOWS = f"[ÂÃÄÅ][{_signs_of_trailing_bytes()}]"
+#: ``Ã¼`` is ü, ``ÅŸ`` is ş and ``Ä±`` is ı, in UTF-8 that was read as Windows-1252 or Windows-1254. After ``Â``,
+#: smaller bytes would be control characters, and ``Â’`` is how a Turkish name ends before a suffix.
+_READ_AS_WINDOWS = f"[ÃÄÅ][{_signs_of_trailing_bytes(0x80)}]|Â[{_signs_of_trailing_bytes(0xA0)}]"
 #: The same read as Macintosh Roman: ``√º``, ``≈ü`` and ``ƒ±``.
 _READ_AS_MACINTOSH = r"[√≈ƒ]\S"
 #: Turkish Windows text that was read as Western European: ``ð`` is ğ, ``þ`` is ş and ``ý`` is ı.

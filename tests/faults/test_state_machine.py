@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from provisioner.core.api.errors import InputError, MissingError, NotReadyError
+from provisioner.core.api.errors import InputError, LockedError, MissingError, NotReadyError
 from provisioner.core.api.events import Event
 from provisioner.core.api.messages import AccountReport, Presence, ProbeAccount, RotateSecret
 from provisioner.core.model import Account, AccountState, OperationState, Person, TargetState, Unit
@@ -439,6 +439,8 @@ class DriftingAccounts(Accounts):
     def repair_and_renew(self, *, handover: bool) -> None:
         """Repair and renew; then everything is as it should be, and stays so."""
         self.drive_on()
+        self.unlock_what_waits()
+        self.drive_on()
         self.repair(handover=handover)
         self.harness.rotate([found.login for found in self.differences() if found.kind is DifferenceKind.NOT_JOINED])
         left = {DifferenceKind.EXTRA} if handover else {DifferenceKind.EXTRA, DifferenceKind.CUSTODIAN}
@@ -446,6 +448,14 @@ class DriftingAccounts(Accounts):
         self.is_repaired = True
         for unit in UNITS:
             self.check_settled(unit)
+
+    def unlock_what_waits(self) -> None:
+        """Do what a locked account asks for: its operation waits for that, and a comparison leaves the account out."""
+        for operation in self.harness.store.operations.find(state=OperationState.INCOMPLETE):
+            if operation.error and operation.error.name == LockedError.__name__:
+                [unit] = [unit for unit in UNITS if unit.login == operation.login]
+                for side in range(len(self.directories)):
+                    self.switch(unit, side, enabled=True)
 
     def repair(self, *, handover: bool) -> None:
         repairs = self.harness.app.repairs

@@ -40,6 +40,7 @@ def test_letters_of_other_encodings_and_question_marks_are_named(name: str) -> N
         "Åsa Ångström",
         "Café Müdürlüğü",
         "Elektrik·Elektronik",
+        "ULEMÂ’NIN KONAĞI",
         "Hazır mı?",
     ],
 )

@@ -67,6 +67,7 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=
 @example(value="\\2c")
 def test_every_name_comes_back_from_the_server_as_it_was(slapd: Slapd, service: LdapSession, value: str) -> None:
     dn = entry_dn("uid", value, slapd.base_dn)
+    service.delete(dn)  # other tests use the same server, and the name may be one of theirs
 
     made = service.add(dn, {"objectClass": (b"account",), "uid": (value.encode(),)})
     entry = service.read(dn, ["uid"])
