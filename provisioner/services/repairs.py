@@ -106,7 +106,7 @@ class Repairs:
             case Repair.ROTATE:
                 return self.planner.rotate(accounts, initiator)
             case Repair.WITHDRAW:
-                return self.planner.withdraw(accounts, initiator)
+                return self.planner.withdraw(accounts, initiator, again=True)
             case Repair.UPDATE:
                 return self.planner.update(accounts, initiator)
             case Repair.HAND_OVER:

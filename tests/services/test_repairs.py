@@ -176,6 +176,18 @@ def test_a_scope_that_lost_too_many_accounts_is_held(site: Site) -> None:
     assert site.wiki.logs_in("birim5", site.password(5))
 
 
+def test_an_account_that_somebody_enabled_out_of_scope_is_closed_there_again(site: Site) -> None:
+    """The journal says that it is closed there."""
+    with site.start(scopes={"wiki": {"under": ["u5"]}}, limit=MassChangeLimit(percent=100)) as harness:
+        repair(harness)
+        site.wiki._entries["birim6"] = attrs.evolve(site.wiki._entries["birim6"], enabled=True)
+        assert kinds(differences(harness)) == [("birim6", "out_of_scope")]
+
+        assert repair(harness) == {OperationState.DONE: 1}
+        assert differences(harness) == []
+    assert not site.wiki.logs_in("birim6", site.password(6))
+
+
 def test_accounts_join_a_new_target_with_their_next_password_and_nobody_is_closed(site: Site) -> None:
     added = MemoryTarget()
     targets = {"posta": site.posta, "wiki": site.wiki, "db": added}

@@ -35,7 +35,9 @@ class Desired:
     #: Its entitlements, by target. Targets without any that is managed are left out.
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
 
-    def targets_of(self, kind: OperationKind, known: Mapping[str, TargetState]) -> frozenset[str]:
+    def targets_of(
+        self, kind: OperationKind, known: Mapping[str, TargetState], *, again: bool = False
+    ) -> frozenset[str]:
         """Return the names of the targets that an operation concerns.
 
         An open account that left the scope of a target is renewed there until it is withdrawn: its former password
@@ -46,10 +48,13 @@ class Desired:
             kind: The kind of the operation.
 
             known: The known state of the account, by target.
+
+            again: Whether a withdrawal also concerns targets on which the account is closed already, as far as it is
+                known.
         """
         spec = KINDS[kind]
         if kind is OperationKind.WITHDRAW:
-            return self.left(known)
+            return (_there(known) if again else _present(known)) - self.targets
         if kind is OperationKind.UPDATE:
             return _present(known)
         if spec.opens:
@@ -154,6 +159,10 @@ class DesiredState:
 
 def _present(known: Mapping[str, TargetState]) -> frozenset[str]:
     return frozenset(target for target, state in known.items() if state in MAY_BE_OPEN)
+
+
+def _there(known: Mapping[str, TargetState]) -> frozenset[str]:
+    return frozenset(target for target, state in known.items() if state is not TargetState.ABSENT)
 
 
 def _path(unit: Unit, units: Mapping[str, Unit]) -> Sequence[str]:

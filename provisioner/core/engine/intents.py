@@ -45,6 +45,8 @@ class Intent:
     outgoing: str | None = None
     #: Whether the caller names the new holder. If that person is unknown, the input is wrong, and not the account.
     names_holder: bool = False
+    #: Whether it is done also where the journal says that it is done.
+    again: bool = False
     place: Place = attrs.Factory(Place)
 
     @property

@@ -196,7 +196,9 @@ class Planner:
         """
         return self._adapt(OperationKind.UPDATE, accounts, initiator, units)
 
-    def withdraw(self, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = ()) -> Plan:
+    def withdraw(
+        self, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = (), again: bool = False
+    ) -> Plan:
         """Plan to close open accounts on the targets whose scope no longer includes them. They stay open elsewhere.
 
         Accounts that are not open, or that are on no other target than they should be, are unchanged.
@@ -209,19 +211,28 @@ class Planner:
 
             units: Units as they will be in the store, if they are not yet.
 
+            again: Close accounts also on targets on which they are closed already, because somebody may have enabled
+                them there.
+
         Raises:
 
             NotAuthorizedError: The actor may not do it.
         """
-        return self._adapt(OperationKind.WITHDRAW, accounts, initiator, units)
+        return self._adapt(OperationKind.WITHDRAW, accounts, initiator, units, again=again)
 
     def _adapt(
-        self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator, units: Sequence[Unit]
+        self,
+        kind: OperationKind,
+        accounts: Sequence[Account],
+        initiator: Initiator,
+        units: Sequence[Unit],
+        *,
+        again: bool = False,
     ) -> Plan:
         given = {unit.code: unit for unit in units}
         opened = [account for account in accounts if account.state is AccountState.OPEN]
         intents = [
-            attrs.evolve(intent, unit=given.get(intent.unit.code, intent.unit))
+            attrs.evolve(intent, unit=given.get(intent.unit.code, intent.unit), again=again)
             for intent in self._as_they_are(kind, opened)
         ]
         plan = self._plan(intents, [], already=None, initiator=initiator)
@@ -400,7 +411,7 @@ class Planner:
             raise error
         if problem := without_recipient(operation, unit, people):
             raise InputError([problem])
-        [intent] = self._placed([Intent(operation.kind, account, unit, operation.holder)])
+        [intent] = self._placed([Intent(operation.kind, account, unit, operation.holder, again=True)])
         place = intent.place
         if KINDS[operation.kind].delivers and not place.targets:
             raise InputError([_problem(account, marked("it belongs on no target"))])
@@ -518,14 +529,15 @@ class Planner:
         return [
             attrs.evolve(
                 intent,
-                place=self._place(intent.kind, desired[intent.account.login], known.get(intent.account.login, {})),
+                place=self._place(intent, desired[intent.account.login], known.get(intent.account.login, {})),
             )
             for intent in intents
         ]
 
-    def _place(self, kind: OperationKind, desired: Desired, known: Mapping[str, TargetState]) -> Place:
+    def _place(self, intent: Intent, desired: Desired, known: Mapping[str, TargetState]) -> Place:
+        kind = intent.kind
         usable = able(self.targets, UPDATE) if kind is OperationKind.UPDATE else self.targets
-        wanted = desired.targets_of(kind, known)
+        wanted = desired.targets_of(kind, known, again=intent.again)
         return Place(
             targets=frozenset(target.name for target in usable if target.name in wanted),
             joins=desired.joins(kind, known),

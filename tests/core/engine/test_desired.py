@@ -64,6 +64,10 @@ def test_an_account_that_may_be_open_out_of_scope_is_withdrawn(uncertain: Target
     assert DESIRED.targets_of(OperationKind.WITHDRAW, {"former": uncertain}) == {"former"}
 
 
+def test_an_account_that_somebody_enabled_out_of_scope_is_withdrawn_again() -> None:
+    assert DESIRED.targets_of(OperationKind.WITHDRAW, KNOWN, again=True) == {"former", "closed"}
+
+
 def test_a_unit_below_another_is_in_the_scope_of_that_one() -> None:
     desired = state(
         scopes={"below": TargetScope(units=Scope(under=frozenset({"il"}))), "all": TargetScope()},
