@@ -130,10 +130,10 @@ class TestLanguage:
         monkeypatch.chdir(tmp_path)
         out = typed("--lang", "tr", "pys-mock", "serve", "--help").out
 
-        assert "deneme PYS'si olarak hizmet verir" in out
-        assert "--host SUNUCU" in out
+        assert "Deneme PYS'sini, SIGTERM ya da SIGINT gelene kadar" in out
+        assert "--host ADRES" in out
         assert "[varsayılan: 127.0.0.1]" in out
-        assert "deneme PYS'si olarak hizmet verir" in typed("--lang", "tr", "pys-mock", "--help").out
+        assert "SIGTERM ya da SIGINT gelene kadar" in typed("--lang", "tr", "pys-mock", "--help").out
 
 
 @pytest.mark.parametrize(
