@@ -475,7 +475,8 @@ class DriftingAccounts(Accounts):
     @rule(unit=units, person=st.none() | persons, troubles=troubles)
     def renew_what_is_locked(self, unit: Unit, person: Person | None, troubles: Troubles) -> None:
         self.repair_and_renew(handover=False)
-        super().renew_what_is_locked(unit, person, troubles)
+        if self.belongs(unit, "first"):
+            super().renew_what_is_locked(unit, person, troubles)
 
     def check_settled(self, unit: Unit) -> None:
         account = self.account(unit)
