@@ -353,7 +353,7 @@ def test_the_limits_that_are_told_are_those_of_the_code(page: str) -> None:
     text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
     limit = LimitSettings()
     told = (
-        f"more than {limit.mass_change_percent} % of the open accounts",
+        f"more than {limit.mass_change_percent}% of the open accounts",
         f"at least {limit.mass_change_from} accounts",
     )
 

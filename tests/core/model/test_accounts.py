@@ -18,7 +18,7 @@ ACCOUNT = Account(login="arge46", domain="meb.gov.tr", unit="46")
     [
         (AccountState, "planned open closed incomplete"),
         (TargetState, "absent open closed incomplete unproved"),
-        (Action, "warn rotate close duty delete"),
+        (Action, "warn rotate close duty delete verify"),
     ],
 )
 def test_words_in_stores_and_scripts_stay(words: type[AccountState], stored: str) -> None:
