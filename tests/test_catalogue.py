@@ -64,6 +64,12 @@ class TestTranslations:
         assert [message.id for message in translations if message.id and message.fuzzy] == []
         assert list(translations.obsolete) == []
 
+    def test_begin_with_what_is_known_of_them(self, domain: Domain) -> None:
+        """A tool that doesn't find the header writes its own, with places for names and times."""
+        header, _, _ = domain.file.read_text(encoding="utf-8").partition("\n\n")
+
+        assert header.startswith('msgid ""\nmsgstr ""\n"Language: tr\\n"\n')
+
     def test_keep_the_places(self, domain: Domain) -> None:
         """A place that is missing or misspelt would lose a value, or fail while an error is being told."""
         differing = [
