@@ -39,7 +39,7 @@ LISTED: Mapping[str, Mapping[str, str]] = {
 #: How the next list differs from what there is.
 CHANGES = Counter({ChangeKind.OPEN: 1, ChangeKind.HANDOVER: 1, ChangeKind.UPDATE: 2})
 
-#: The units whose accounts somebody deletes, renames and enables, past the product.
+#: The units whose accounts someone deletes, renames and enables, directly on the systems.
 DELETED, RENAMED, ENABLED = "ortaogretim", "ozel-buro", "tasimali-egitim"
 
 #: The system, the login and the kind of a difference.

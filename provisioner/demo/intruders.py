@@ -1,4 +1,4 @@
-"""Who changes accounts past the product: directly on the systems, as somebody with the rights to it may."""
+"""Changes accounts directly on the systems, as a person with the necessary rights can, and not through the product."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from provisioner.testing.slapd import Slapd
 
 
 class DirectoryIntruder(Protocol):
-    """Changes accounts of a directory."""
+    """A person who changes accounts of a directory."""
 
     def delete(self, account: Account) -> None:
         """Delete an account."""
