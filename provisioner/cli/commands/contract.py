@@ -37,8 +37,8 @@ def command(session: Session, target: str, *, junit: Path | None, unit: str | No
     """Run the conformance tests (the contract) against a target.
 
     The tests create a few hundred accounts, one after another, and delete them at the end. The logins of these accounts
-    begin with 'sozlesme'. If the target doesn't support the deletion of accounts, these accounts remain closed. The
-    exit code is 4 if a test fails.
+    begin with 'sozlesme'. If the target doesn't support the deletion of accounts, the tests close them, and they stay
+    on the target. The exit code is 4 if a test fails.
 
     With --dry-run, the command lists the tests.
     """

@@ -110,7 +110,8 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
     """Carry out what is due, such as warnings and rotations.
 
     Run this command regularly, for example hourly. It also continues incomplete operations. If an action fails,
-    the next sweep retries it. The exit code is 4 if the rule 'verify' finds an account that differs on a target.
+    the next sweep retries it. The exit code is 4 if the rule 'verify' finds an account that differs from its expected
+    state on a target.
 
     Example:
 

@@ -28,7 +28,7 @@ from provisioner.services.reconcile import ComparedTarget
     "--html",
     "file",
     metavar="FILE",
-    help="Write a report that includes names and the number of differences over time to FILE as HTML.",
+    help="Write an HTML report to FILE. It names people and shows how the number of differences changes over time.",
 )
 @click.option(
     "--repair", is_flag=True, help="Restore the expected state on the targets. Requires the administrator role."
@@ -36,7 +36,7 @@ from provisioner.services.reconcile import ComparedTarget
 @click.option(
     "--handover", is_flag=True, help="With --repair: hand accounts over to the custodians of their units as well."
 )
-@click.option("--adopt", is_flag=True, help="Take over existing accounts on the targets that aren't yet in the store.")
+@click.option("--adopt", is_flag=True, help="Take over accounts that exist on the targets but aren't in the store yet.")
 @click.option(
     "--match",
     metavar="login|mail|ATTRIBUTE",
@@ -72,7 +72,7 @@ def command(
     with a new password, which is sent to their holders. Accounts that have never been on a target are created there at
     their next password rotation, unless the target has 'join = "now"'. The mass-change limit applies.
 
-    With --adopt, the command takes over existing accounts on the targets that aren't yet in the store. Each account is
+    With --adopt, the command takes over accounts that exist on the targets but aren't in the store yet. Each account is
     assigned to the matching unit, if that unit has no account yet. Nothing is changed on the targets, and no messages
     are sent. Accounts that match no unit, or more than one, are listed with the reason, and the exit code is 4.
 
