@@ -165,7 +165,7 @@ def reopen(session: Session, logins: tuple[str, ...], *, request: str | None, re
 def rotate(session: Session, logins: tuple[str, ...], *, request: str | None, reason: str, dry_run: bool) -> ExitCode:
     """Set new passwords for open accounts.
 
-    Each account gets the same new password on every target. The password is sent to the account holder.
+    Each account gets its own new password, which is set on every target. The password is sent to the account holder.
 
     Example:
 
