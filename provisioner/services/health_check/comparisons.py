@@ -11,7 +11,7 @@ from provisioner.core.api.errors import OmittedError, StoreError
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.history import PastComparison
-from provisioner.services.health_check.results import CheckResult, CheckStatus
+from provisioner.services.health_check.results import CheckResult, warning
 from provisioner.services.parts import Clock, open_store
 
 #: After this time, somebody should compare a target again.
@@ -29,18 +29,14 @@ def check_comparisons(config: LoadedConfiguration, plugins: Plugins, now: Clock)
             if lacking is None:
                 yield _result(name, store.comparisons.last(name), now())
             elif not isinstance(lacking, OmittedError):
-                yield _warning(name, lacking.text, lacking.cure)
+                yield warning(_name(name), lacking.text, lacking.cure)
 
 
 def _result(target: str, last: PastComparison | None, now: datetime) -> CheckResult:
     if last and not last.differences and not last.error and now - last.started_at <= LONGEST_WAIT:
         return CheckResult(name=_name(target), message=_message(last, now))
     message = _message(last, now) if last else Text("never compared")
-    return _warning(target, message, Text("run 'provisioner reconcile --target {target}'", {"target": target}))
-
-
-def _warning(target: str, message: Text, cure: Text) -> CheckResult:
-    return CheckResult(name=_name(target), status=CheckStatus.WARNING, message=message, cure=cure)
+    return warning(_name(target), message, Text("run 'provisioner reconcile --target {target}'", {"target": target}))
 
 
 def _name(target: str) -> str:

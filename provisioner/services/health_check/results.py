@@ -49,3 +49,17 @@ def problem(name: str, error: ProvisionerError, kind: type[ProvisionerError] | N
     return CheckResult(
         name=name, status=CheckStatus.PROBLEM, message=error.text, cure=error.cure, error=kind or type(error)
     )
+
+
+def warning(name: str, message: Text, cure: Text) -> CheckResult:
+    """Return something that somebody should look at.
+
+    Args:
+
+        name: The part.
+
+        message: What was found.
+
+        cure: What to do about it.
+    """
+    return CheckResult(name=name, status=CheckStatus.WARNING, message=message, cure=cure)

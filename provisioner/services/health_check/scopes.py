@@ -15,7 +15,7 @@ from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, AccountState
 from provisioner.core.model.scope import TargetScope
 from provisioner.core.model.text import Text
-from provisioner.services.health_check.results import CheckResult, CheckStatus
+from provisioner.services.health_check.results import CheckResult, warning
 from provisioner.services.parts import open_store
 from provisioner.store import Store
 
@@ -81,7 +81,7 @@ def _unknown_units(target: str, scope: TargetScope, store: Store) -> Iterator[Ch
     under = scope.units.under
     if unknown := under - store.units.get_many(under).keys():
         message = Text("there is no unit {code}", {"code": ", ".join(sorted(unknown))})
-        yield _warning(target, message, Text("correct the codes in 'under', or import the units"))
+        yield warning(f"targets.{target}", message, Text("correct the codes in 'under', or import the units"))
 
 
 def _missing(target: str, count: int) -> Iterator[CheckResult]:
@@ -92,8 +92,8 @@ def _missing(target: str, count: int) -> Iterator[CheckResult]:
             count=count,
             target=target,
         )
-        yield _warning(
-            target,
+        yield warning(
+            f"targets.{target}",
             message,
             Text("wait for their next password rotations, which create them; 'account complete' does so now"),
         )
@@ -107,10 +107,8 @@ def _left(target: str, count: int) -> Iterator[CheckResult]:
             count=count,
             target=target,
         )
-        yield _warning(
-            target, message, Text("run 'provisioner reconcile --repair' to close them on {target}", {"target": target})
+        yield warning(
+            f"targets.{target}",
+            message,
+            Text("run 'provisioner reconcile --repair' to close them on {target}", {"target": target}),
         )
-
-
-def _warning(target: str, message: Text, cure: Text) -> CheckResult:
-    return CheckResult(name=f"targets.{target}", status=CheckStatus.WARNING, message=message, cure=cure)

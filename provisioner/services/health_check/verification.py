@@ -10,7 +10,7 @@ from provisioner.core.api.errors import StoreError
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
 from provisioner.core.reconcile.ports import LONGEST_UNSEEN
-from provisioner.services.health_check.results import CheckResult, CheckStatus
+from provisioner.services.health_check.results import CheckResult, warning
 from provisioner.services.last_seen import not_seen
 from provisioner.services.parts import Clock, open_store
 
@@ -35,7 +35,9 @@ def _different(target: str, logins: Sequence[str]) -> CheckResult:
         count=len(logins),
         login=logins[0],
     )
-    return _warning(target, message, Text("run 'provisioner account verify {login}'", {"login": logins[0]}))
+    return warning(
+        f"accounts.{target}", message, Text("run 'provisioner account verify {login}'", {"login": logins[0]})
+    )
 
 
 def _not_seen(target: str, logins: Sequence[str]) -> CheckResult:
@@ -47,8 +49,4 @@ def _not_seen(target: str, logins: Sequence[str]) -> CheckResult:
         days=LONGEST_UNSEEN.days,
     )
     cure = Text("run 'provisioner reconcile --target {target}', or add a rule set 'verify'", {"target": target})
-    return _warning(target, message, cure)
-
-
-def _warning(target: str, message: Text, cure: Text) -> CheckResult:
-    return CheckResult(name=f"accounts.{target}", status=CheckStatus.WARNING, message=message, cure=cure)
+    return warning(f"accounts.{target}", message, cure)
