@@ -273,7 +273,7 @@ class Application:
 
     def _make_verifier(self) -> Verifier:
         return Verifier(
-            targets=self.plugins.targets.values(),
+            targets=self.plugins.account_targets,
             inventory=self.store,
             desired=self.planner.desired,
             people=self.planner.people,

@@ -120,13 +120,16 @@ class Composition:
 
     def _planner(self) -> Planner:
         content, plugins = self.config.content, self.plugins
+        targets = [plugins.targets[name] for name in content.targets]
+        holding = {target.name: target for target in targets if target.holds_accounts}
+        scopes = self.config.target_scopes()
         return Planner(
             records=self.store,
             people=People(plugins.find_person, self.store.persons.get_many, self.retry),
-            targets=[plugins.targets[name] for name in content.targets],
+            targets=list(holding.values()),
             channels=[plugins.channels[name] for name in content.channels],
             desired=DesiredState(
-                scopes=self.config.target_scopes(),
+                scopes={name: scopes[name] for name in holding},
                 rules=self.config.entitlement_rules(),
                 units=self.store.units,
             ),

@@ -13,6 +13,7 @@ from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import ConfigurationError, PluginError, StoreError, TargetError, UnsupportedError
 from provisioner.core.api.messages import Capabilities, CheckChannel
 from provisioner.core.api.registration import PluginSettings, Section
+from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP, Plugins, find_entry_point
 from provisioner.core.model.text import Text
 from provisioner.services.parts import open_store, plugins_only
@@ -43,6 +44,8 @@ class Served:
     place: str
     state: PluginState = PluginState.ENABLED
     hooks: Sequence[str]
+    #: Whether accounts are on it.
+    holds_accounts: bool = False
     #: The hooks that it does not have, as the configuration says.
     cannot: Sequence[str] = ()
     #: The hooks that it does not have, although the configuration does not say so, each with the cure.
@@ -174,7 +177,13 @@ def _served(plugins: Plugins, settings: PluginSettings, quarantined: frozenset[s
         hooks = sorted(gateways[section.name].hooks) if section.name in gateways else ["policy_rules"]
         gateway = gateways.get(section.name)
         missing = gateway.missing if gateway else ()
-        served = Served(place=section.place, hooks=hooks, cannot=sorted(section.cannot), missing=missing)
+        served = Served(
+            place=section.place,
+            hooks=hooks,
+            holds_accounts=isinstance(gateway, Target) and gateway.holds_accounts,
+            cannot=sorted(section.cannot),
+            missing=missing,
+        )
         if ask:
             served = _asked(plugins, section.name, served)
         yield attrs.evolve(served, state=PluginState.QUARANTINED) if section.name in quarantined else served

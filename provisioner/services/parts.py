@@ -92,7 +92,7 @@ def require_target(name: str, known: Collection[str]) -> None:
 
 
 def chosen_targets(plugins: Plugins, name: str | None) -> list[Target]:
-    """Return the target with this name, or all targets if no name is given.
+    """Return the target with this name, or all targets that hold accounts if no name is given.
 
     Args:
 
@@ -102,9 +102,12 @@ def chosen_targets(plugins: Plugins, name: str | None) -> list[Target]:
 
     Raises:
 
-        InputError: There is no such target.
+        InputError: There is no such target, or it holds no accounts.
     """
     if name is None:
-        return list(plugins.targets.values())
+        return plugins.account_targets
     require_target(name, plugins.targets)
+    if not plugins.targets[name].holds_accounts:
+        message = Text("{name} holds no accounts; it only ends their sessions", {"name": name})
+        raise InputError([Problem(field="target", message=message)])
     return [plugins.targets[name]]

@@ -223,6 +223,10 @@ class MemoryTarget:
         entry = self._entries.get(login)
         return entry is not None and entry.lets_in(Secret(password))
 
+    def has(self, login: str) -> bool:
+        """Say whether there is an account with this login."""
+        return login in self._entries
+
     def lock(self, login: str) -> None:
         """Let nobody log in before the next password is set, as directories do after too many wrong ones."""
         with self._lock:

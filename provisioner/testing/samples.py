@@ -8,12 +8,13 @@ from provisioner.core.api.messages import (
     DeleteAccount,
     DeliverNotice,
     DeliverSecret,
+    EndSessions,
     HandOver,
     ProbeAccount,
     RotateSecret,
     UpdateAccount,
 )
-from provisioner.core.model import Account, Person, Unit
+from provisioner.core.model import Account, OperationKind, Person, Unit
 from provisioner.core.model.secret import Secret
 
 UNIT = Unit(code="46-TEM", name="Temel Eğitim Şube Müdürlüğü", kind="branch", login="temelegitim46", custodian="1001")
@@ -52,6 +53,12 @@ def update(account: Account = ACCOUNT, unit: Unit = UNIT, holder: Person | None 
 def delete(account: Account = ACCOUNT) -> DeleteAccount:
     """Return a request to delete."""
     return DeleteAccount(operation_id="op-1", account=account, unit=UNIT)
+
+
+def end_sessions(after: OperationKind = OperationKind.CLOSE, secret: Secret | None = None) -> EndSessions:
+    """Return a request to end the sessions of the account."""
+    spellings = (ACCOUNT.login, ACCOUNT.mail)
+    return EndSessions(operation_id="op-1", account=ACCOUNT, unit=UNIT, after=after, spellings=spellings, secret=secret)
 
 
 def probe(secret: Secret | None = None, account: Account = ACCOUNT) -> ProbeAccount:

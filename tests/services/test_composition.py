@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from provisioner.config.load import LoadedConfiguration, load
+from provisioner.core.api.errors import InputError
 from provisioner.core.api.events import Event
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationState, Person, Unit
@@ -17,6 +19,7 @@ from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from provisioner.testing.memory_mail import MemoryMail
 from tests.services.conftest import Observer
 
 CONFIG = """\
@@ -116,3 +119,42 @@ class TestOfATest:
 
         assert written
         assert observer.seen == written
+
+
+class TestOfATargetThatHoldsNoAccounts:
+    """A mail server whose accounts are in the directory only ends their sessions."""
+
+    @pytest.fixture(name="harness")
+    def _harness(self, tmp_path: Path) -> Iterator[Harness]:
+        directory = MemoryTarget()
+        with Harness(
+            tmp_path / "store.sqlite",
+            targets={"directory": directory, "mail": MemoryMail(directory)},
+            channels={"sms": MemoryChannel()},
+        ) as harness:
+            harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
+            harness.open([samples.UNIT.code])
+            yield harness
+
+    def test_needs_no_cannot(self, harness: Harness) -> None:
+        assert harness.plugins.targets["mail"].missing == []
+
+    def test_has_no_account_and_misses_none(self, harness: Harness) -> None:
+        login = samples.ACCOUNT.login
+
+        assert harness.store.accounts.target_states(login).keys() == {"directory"}
+        assert harness.planner.complete([harness.account(login)], INITIATOR).work == ()
+        assert harness.planner.withdraw([harness.account(login)], INITIATOR).work == ()
+
+    def test_is_not_compared(self, harness: Harness) -> None:
+        compared = [found.name for found in harness.app.reconcile.compare(actor="tester") if hasattr(found, "name")]
+
+        assert compared == ["directory"]
+        with pytest.raises(InputError, match="mail holds no accounts"):
+            harness.app.reconcile.compare(actor="tester", target="mail")
+
+    def test_is_not_verified(self, harness: Harness) -> None:
+        accounts = [harness.account(samples.ACCOUNT.login)]
+        verified = harness.app.verification.verify(accounts, actor="tester")
+
+        assert [answer.target for answer in verified] == ["directory"]

@@ -15,6 +15,7 @@ from provisioner.cli.options import json_option
 from provisioner.cli.render.documents import Document
 from provisioner.cli.session import Session
 from provisioner.core.api.messages import Capabilities
+from provisioner.core.gateways.gateway import SESSIONS
 from provisioner.services.installed_plugins import InstalledPlugin, Served, describe_plugins
 
 
@@ -107,20 +108,28 @@ def _tell_served(served: Served, session: Session) -> None:
     for error in served.missing:
         output.line(f"  {output.said(error.text)}")
         output.line(f"  -> {output.said(error.cure)}")
-    for line in _abilities(served.capabilities, session) if served.capabilities else ():
+    for line in _abilities(served, served.capabilities, session) if served.capabilities else ():
         output.line(f"  {line}")
 
 
-def _abilities(capabilities: Capabilities, session: Session) -> Iterator[str]:
+def _abilities(served: Served, capabilities: Capabilities, session: Session) -> Iterator[str]:
+    output = session.output
+    if served.holds_accounts:
+        yield from _of_accounts(served, capabilities, session)
+    else:
+        yield output.text("holds no accounts; ends their sessions")
+    yield from (f"{name}: {fact}" for name, fact in capabilities.facts.items())
+
+
+def _of_accounts(served: Served, capabilities: Capabilities, session: Session) -> Iterator[str]:
     output = session.output
     if capabilities.undoes:
         yield output.text("can undo: {hooks}", hooks=", ".join(sorted(capabilities.undoes)))
     if not capabilities.proves_secret:
         yield output.text("cannot test whether a password logs in")
-    if not capabilities.ends_sessions:
+    if not capabilities.ends_sessions and SESSIONS not in served.hooks:
         yield output.text("a closing does not end open sessions")
     if not capabilities.sets_entitlements:
         yield output.text("sets no entitlements")
     if not capabilities.tells_presence:
         yield output.text("cannot determine whether an account is open")
-    yield from (f"{name}: {fact}" for name, fact in capabilities.facts.items())

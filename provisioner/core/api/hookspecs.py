@@ -26,6 +26,11 @@ needs all hooks that change or probe an account, and a channel needs ``secret_de
 target or channel can't do something, list the hook in the configuration: ``cannot = ["account_close"]`` under
 ``[targets.NAME]``. The product never reports the work of a missing hook as done.
 
+A system that holds no accounts of its own, such as a mail server whose accounts are in a directory, is a target with
+``sessions_end`` and without any hook that changes or lists an account. It is registered and configured like every
+target, with its ``kinds``, ``under`` and ``account_kinds``, and needs no ``cannot``. Accounts are never created on it,
+compared with it or missing on it.
+
 Hooks marked *per target* or *per channel* are called for one object at a time. The core adds the journal, the retries
 and the masking of secrets around each call. They can be called from several threads at the same time, for different
 accounts.
@@ -64,6 +69,7 @@ if TYPE_CHECKING:
         DeliverNotice,
         DeliverSecret,
         DeliveryReceipt,
+        EndSessions,
         FindPerson,
         HandOver,
         ListAccounts,
@@ -300,6 +306,44 @@ def account_probe(request: ProbeAccount) -> AccountReport:
 
     Called: after every change, to verify it, and after every lost answer; repeatedly if necessary. It changes nothing
     and must not lock the account: at most one log-in for each call.
+    """
+
+
+@hookspec(firstresult=True)
+def sessions_end(request: EndSessions) -> Receipt:
+    """End the open sessions of an account and empty the caches that know it, per target.
+
+    Optional. A target without it has no after-step: what is open there stays open. A target can have this hook and
+    hold no accounts itself; then it needs no other hook, except ``target_check`` if it can be checked.
+
+    The account can log in with each of the spellings, so sessions and cache entries of all of them end, and also
+    entries that say that the account is unknown. Empty the caches before and after the sessions are ended: clients
+    reconnect within a second.
+
+    Args:
+
+        request: The account, what was done to it, its spellings, and the new password if it is still known.
+
+    Returns:
+
+        ``APPLIED``, or ``UNCHANGED`` if nothing was open, but only if the target has shown that nothing is left open:
+        by its list of sessions and, if there is a secret, by a log-in with it. With ``proved=False`` if the sessions
+        were ended and nothing can show it.
+
+    Raises:
+
+        TransientError: The target can't be reached, or a session or cache entry is left.
+
+        UnknownOutcomeError: The request was sent and no answer arrived.
+
+        RefusedError: The target refuses it permanently.
+
+        MisconfiguredError: The product's credentials or settings are wrong.
+
+    Called: once for each target and attempt, after the account was created, reopened, rotated, handed over, closed or
+    deleted on all targets that hold it, and before a new password is delivered. It must be safe to repeat. If it
+    fails, the password is delivered anyway, and the operation stays incomplete until a later attempt, which calls only
+    this hook, without the secret.
     """
 
 

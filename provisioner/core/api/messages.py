@@ -105,6 +105,25 @@ class DeleteAccount:
     unit: Unit
 
 
+@attrs.frozen(kw_only=True)
+class EndSessions:
+    """End the open sessions of the account, and empty the caches that know it."""
+
+    operation_id: str
+    #: The account as it was before the operation; on a later attempt, as it is now.
+    account: Account
+    unit: Unit
+    #: What was done to the account, and verified on the targets that hold it.
+    after: OperationKind
+    #: The names with which the account can log in, each once: first those that targets store, spelled as they store
+    #: them, then the login and the mail address. Names that differ only in case are different names. There is always at
+    #: least one.
+    spellings: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    #: The new password, for a log-in that shows that it opens. ``None`` after a closure or deletion; and on a later
+    #: attempt, because the product stores no password.
+    secret: Secret | None = None
+
+
 #: The messages that change an account.
 AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | UpdateAccount | DeleteAccount
 
@@ -211,12 +230,16 @@ class Receipt:
         undo: Restores the state of the account before the call; the engine doesn't know how. It exists in memory only
             and is called at most once, soon, by the thread that holds the account. It raises a
             :class:`~provisioner.core.api.errors.TargetError` if it fails.
+
+        proved: Only for ``sessions_end``: whether the target has shown that nothing is left open. ``False`` if the
+            sessions were ended and nothing can show it. The engine verifies the other changes itself.
     """
 
     outcome: Outcome = attrs.field(validator=attrs.validators.in_((Outcome.APPLIED, Outcome.UNCHANGED)))
     detail: str = ""
     reference: str | None = None
     undo: Callable[[], None] | None = attrs.field(default=None, repr=False, eq=False)
+    proved: bool = True
 
 
 class Presence(StrEnum):
@@ -282,6 +305,9 @@ class AccountReport:
     lock: str = ""
     #: The effect of the planned change in the request, for attributes that change. Never a password.
     changes: tuple[AttributeChange, ...] = ()
+    #: The names with which the account can log in, as the target stores them: the login, then mail addresses and
+    #: aliases. Empty if the target can't determine them. Other targets end the sessions of all these names.
+    spellings: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -361,7 +387,8 @@ class Capabilities:
     tells_presence: bool = True
     #: A probe can determine whether a secret logs in.
     proves_secret: bool = True
-    #: A closure also ends open sessions. Otherwise, a person who is logged in stays logged in for a while.
+    #: ``account_close`` itself ends open sessions. Otherwise, a person who is logged in stays logged in for a while,
+    #: unless a target has ``sessions_end``.
     ends_sessions: bool = False
     #: It has entitlements, such as groups, and sets those that a message grants or withdraws.
     sets_entitlements: bool = False

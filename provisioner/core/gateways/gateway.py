@@ -45,6 +45,7 @@ from provisioner.core.api.messages import (
     DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
+    EndSessions,
     FindPerson,
     ListAccounts,
     ListedAccount,
@@ -76,8 +77,11 @@ LIST = "account_list"
 #: The hook that brings attributes up to date, and the hook that compares them.
 UPDATE, COMPARE = "account_update", "account_compare"
 
+#: The hook that ends open sessions and empties caches.
+SESSIONS = "sessions_end"
+
 #: Hooks of a target that it can be without. Then what they do is not offered for it.
-OPTIONAL = (LIST, UPDATE, COMPARE)
+OPTIONAL = (LIST, UPDATE, COMPARE, SESSIONS)
 
 #: The hooks of a target without which something would not be done or verified. Each must exist or be listed in
 #: ``cannot``.
@@ -90,7 +94,7 @@ CHANNEL_HOOKS = (DELIVER, "notice_deliver")
 CHECKS = frozenset({"target_check", "channel_check"})
 
 #: Hooks that change another system; a dry run must not call them.
-MUTATING = frozenset({*HOOKS.values(), "secret_deliver", "notice_deliver"})
+MUTATING = frozenset({*HOOKS.values(), SESSIONS, "secret_deliver", "notice_deliver"})
 
 
 @attrs.frozen(kw_only=True)
@@ -284,6 +288,16 @@ class Target(Gateway):
     expected = TARGET_HOOKS
 
     @property
+    def holds_accounts(self) -> bool:
+        """Whether it holds accounts. A mail server whose accounts are in a directory only ends their sessions."""
+        return SESSIONS not in self.hooks or not self.hooks.isdisjoint((*HOOKS.values(), LIST))
+
+    @property
+    def missing(self) -> list[UnsupportedError]:
+        """The same as for every gateway; a target that holds no accounts misses nothing."""
+        return super().missing if self.holds_accounts else []
+
+    @property
     def foresees(self) -> bool:
         """Whether its last check declared that a probe determines what a change would do to attributes."""
         return self.report is not None and self.report.foresees
@@ -291,6 +305,10 @@ class Target(Gateway):
     def change(self, request: AccountChange) -> Receipt:
         """Call the hook for the message: create, close, rotate, handover, update or delete."""
         return self.call(HOOKS[type(request)], request, Receipt)
+
+    def end_sessions(self, request: EndSessions) -> Receipt:
+        """Call ``sessions_end``."""
+        return self.call(SESSIONS, request, Receipt)
 
     def undo(self, undo: Callable[[], None], request: AccountChange) -> None:
         """Undo what :meth:`change` did with *request*, with the undo of its receipt.

@@ -152,6 +152,11 @@ class Plugins:
                 )
 
     @property
+    def account_targets(self) -> list[Target]:
+        """The targets that hold accounts."""
+        return [target for target in self.targets.values() if target.holds_accounts]
+
+    @property
     def longest_call(self) -> timedelta:
         """The longest timeout of a request to any target or channel."""
         return max((gateway.longest_call for gateway in self._gateways.values()), default=timedelta(0))

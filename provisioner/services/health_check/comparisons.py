@@ -24,12 +24,12 @@ def check_comparisons(config: LoadedConfiguration, plugins: Plugins, now: Clock)
     A comparison of a single unit doesn't count.
     """
     with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
-        for name, target in plugins.targets.items():
+        for target in plugins.account_targets:
             lacking = target.lacks("account_list")
             if lacking is None:
-                yield _result(name, store.comparisons.last(name), now())
+                yield _result(target.name, store.comparisons.last(target.name), now())
             elif not isinstance(lacking, OmittedError):
-                yield warning(_name(name), lacking.text, lacking.cure)
+                yield warning(_name(target.name), lacking.text, lacking.cure)
 
 
 def _result(target: str, last: PastComparison | None, now: datetime) -> CheckResult:

@@ -37,8 +37,10 @@ def check_scopes(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Chec
     with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
         for name, scope in scopes.items():
             yield from _unknown_units(name, scope, store)
-        counts = count_by_scope(scopes, store)
-        for name in scopes:
+        without = {name for name, target in plugins.targets.items() if not target.holds_accounts}
+        held = {name: scope for name, scope in scopes.items() if name not in without}
+        counts = count_by_scope(held, store)
+        for name in held:
             yield from _missing(name, counts.missing[name] if name in joined else 0)
             yield from _left(name, counts.left[name])
 

@@ -21,11 +21,11 @@ def check_verification(config: LoadedConfiguration, plugins: Plugins, now: Clock
     Differences that a comparison finds are told with the comparison.
     """
     with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
-        for name, target in plugins.targets.items():
-            if different := store.verifications.different(name):
-                yield _different(name, different)
+        for target in plugins.account_targets:
+            if different := store.verifications.different(target.name):
+                yield _different(target.name, different)
             if unseen := [account.login for account in not_seen(store, target, now())]:
-                yield _not_seen(name, unseen)
+                yield _not_seen(target.name, unseen)
 
 
 def _different(target: str, logins: Sequence[str]) -> CheckResult:
