@@ -98,8 +98,6 @@ class Session:
         """Return a text of help, or of click, in that language."""
         if self.language == "en":
             return english
-        if self.language == "en":
-            return english
         said = self._help_texts.gettext(english)
         return self.catalogue.gettext(english) if said == english and self.plugin_of_command else said
 

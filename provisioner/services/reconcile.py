@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 
 import attrs
 
@@ -28,6 +28,9 @@ from provisioner.services.parts import Clock, chosen_targets
 from provisioner.services.reconcile_report import ComparisonReport, ReportMaker
 from provisioner.services.units import codes_under, known_units
 from provisioner.store import Store
+
+#: How many accounts are read together.
+_BATCH = 100
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +107,7 @@ class Reconcile:
         Yields:
 
             The differences of a target, then how its comparison ended. After all targets, the accounts that somebody
-            else holds than the custodian.
+            else holds than the custodian, and those that were left out because an operation waits.
 
         Raises:
 
@@ -117,7 +120,7 @@ class Reconcile:
         self.authority.require(actor, {Role.OFFICER}, unit)
         units = codes_under(self.store, unit)
         found = self._compare(chosen_targets(self.plugins, target), units, unit=unit, actor=actor)
-        return found if target else chain(found, self._of_custodians(units))
+        return chain(found, () if target else self._of_custodians(units), self._unfinished(units))
 
     def report(
         self, differences: Sequence[Difference], targets: Collection[str], *, viewer: str, unit: str | None = None
@@ -156,6 +159,21 @@ class Reconcile:
                     known=account.holder or "",
                     actual=custodian,
                 )
+
+    def _unfinished(self, units: frozenset[str] | None) -> Iterator[Difference]:
+        """Yield the accounts that comparisons leave out, because an operation was interrupted and waits."""
+        waiting = self.store.operations.interrupted(self.now())
+        while batch := {operation.login: operation for operation in islice(waiting, _BATCH)}:
+            for login, account in self.store.accounts.get_many(batch).items():
+                if units is None or account.unit in units:
+                    yield Difference(
+                        kind=DifferenceKind.UNFINISHED,
+                        target="",
+                        login=login,
+                        unit=account.unit,
+                        known=account.state.value,
+                        operation=batch[login].id,
+                    )
 
     def _comparison(self, target: Target) -> Comparison:
         return Comparison(

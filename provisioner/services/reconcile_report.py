@@ -11,7 +11,7 @@ from provisioner.core.engine.people import People
 from provisioner.core.governance.privacy import MASK, Privacy
 from provisioner.core.model import Account, Person, Unit
 from provisioner.core.model.identifiers import code_objection
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.differences import OF_PERSONS, Difference
 from provisioner.core.reconcile.history import PastComparison
 from provisioner.store import Store
 
@@ -94,7 +94,7 @@ class ReportMaker:
 def _readable(difference: Difference, accounts: Mapping[str, Account]) -> Difference:
     """Return a difference without the IDs of persons, if the reader may not read the holder of the account."""
     account = accounts.get(difference.login)
-    if difference.kind is DifferenceKind.HOLDER and account and account.holder == MASK:
+    if difference.kind in OF_PERSONS and account and account.holder == MASK:
         return attrs.evolve(difference, known=MASK, actual=MASK)
     return difference
 
@@ -102,5 +102,5 @@ def _readable(difference: Difference, accounts: Mapping[str, Account]) -> Differ
 def _persons_in(differences: Sequence[Difference], accounts: Mapping[str, Account]) -> Collection[str]:
     """Return the IDs of the holders that are known, and of those that targets name."""
     known = {account.holder for account in accounts.values()}
-    named = {difference.actual for difference in differences if difference.kind is DifferenceKind.HOLDER}
+    named = {difference.actual for difference in differences if difference.kind in OF_PERSONS}
     return {person for person in known | named if person and person != MASK and not code_objection(person)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from provisioner.core.model import Operation, OperationKind, OperationState, Step
 from provisioner.store import tree
@@ -65,10 +65,18 @@ class StoredOperations:
             and_(operations.c.state == OperationState.PLANNED, or_(is_due, operations.c.next_try_at.is_(None))),
             and_(operations.c.state == OperationState.INCOMPLETE, is_due),
         )
+        yield from self._free(to_drive, now)
+
+    def interrupted(self, now: datetime, /) -> Iterator[Operation]:
+        """Yield the operations that were started, haven't ended, and are in no process's hands, oldest first."""
+        yield from self._free(operations.c.state.in_([OperationState.RUNNING, OperationState.INCOMPLETE]), now)
+
+    def _free(self, condition: ColumnElement[bool], now: datetime) -> Iterator[Operation]:
+        """Yield the operations that haven't ended, and whose lease is free to take, oldest first."""
         query = (
             select(operations, leases.c.owner, leases.c.expires_at)
             .outerjoin_from(operations, leases, leases.c.login == operations.c.login)
-            .where(operations.c.finished_at.is_(None), to_drive)
+            .where(operations.c.finished_at.is_(None), condition)
         )
         for page in self._reader.pages(query, operations.c.created_at, operations.c.id):
             yield from with_steps(self._reader, [row for row in page if _is_free(row, now)])

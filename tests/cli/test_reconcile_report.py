@@ -102,6 +102,28 @@ def test_what_differs_is_listed_with_names(opened: Office, file: Path) -> None:
     ]
 
 
+def test_what_concerns_no_target_is_a_difference_too(opened: Office, file: Path) -> None:
+    """The page must not say that nothing differs."""
+    with opened.open() as store:
+        [unit] = store.units.get_many(["ar-ge"]).values()
+        store.units.save([attrs.evolve(unit, custodian="1001")])
+    opened.faults("pys").on("account_rotate", Fault.CANNOT_CONNECT)
+    opened.type("account", "rotate", "kmarasmem")
+
+    assert opened.type("reconcile", "--html", file).code == 4
+
+    page = Page(file)
+    assert "2 differences" in page.texts
+    assert [text for text in page.texts if text.startswith(("all targets", "custodian", "unfinished"))] == [
+        "all targets",
+        "custodian: 1",
+        "unfinished: 1",
+    ]
+    listed = [row[1:5] for row in page.rows[3:] if row[0] != "unit"]
+    assert listed[0] == ["arge46", "İsmail Çağlar (1002)", "İsmail Çağlar (1002)", "Ayşe Işık (1001)"]
+    assert listed[1][0] == "kmarasmem"
+
+
 def test_a_target_that_was_not_compared_is_no_clean_one(opened: Office, file: Path) -> None:
     """The page of a list that failed has no differences, and does not say that nothing differs."""
     opened.faults("posta").on("account_list", Fault.CANNOT_CONNECT)

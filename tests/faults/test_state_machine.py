@@ -439,7 +439,7 @@ class DriftingAccounts(Accounts):
     def repair_and_renew(self, *, handover: bool) -> None:
         """Repair and renew; then everything is as it should be, and stays so."""
         self.drive_on()
-        self.unlock_what_waits()
+        self.end_locks()
         self.drive_on()
         self.repair(handover=handover)
         self.harness.rotate([found.login for found in self.differences() if found.kind is DifferenceKind.NOT_JOINED])
@@ -449,9 +449,10 @@ class DriftingAccounts(Accounts):
         for unit in UNITS:
             self.check_settled(unit)
 
-    def unlock_what_waits(self) -> None:
-        """Do what a locked account asks for: its operation waits for that, and a comparison leaves the account out."""
-        for operation in self.harness.store.operations.find(state=OperationState.INCOMPLETE):
+    def end_locks(self) -> None:
+        """End the locks for which operations wait. The comparison tells which accounts it leaves out for that."""
+        waiting = [found.operation for found in self.differences() if found.kind is DifferenceKind.UNFINISHED]
+        for operation in self.harness.store.operations.get_many(filter(None, waiting)).values():
             if operation.error and operation.error.name == LockedError.__name__:
                 [unit] = [unit for unit in UNITS if unit.login == operation.login]
                 for side in range(len(self.directories)):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 
 from provisioner.core.api.errors import DeniedError, InputError, UnavailableError
+from provisioner.core.api.messages import DeleteAccount
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.gateways.gateway import Target
-from provisioner.core.reconcile.differences import Difference
+from provisioner.core.model import Unit
+from provisioner.core.reconcile.differences import Difference, DifferenceKind
 from provisioner.services.application import Application
 from provisioner.services.reconcile import ComparedTarget
-from tests.services.conftest import Observer
+from tests.services.conftest import UNITS, Observer
 
 ADMINISTRATOR = "9000"
 
@@ -57,6 +60,60 @@ def test_only_the_accounts_of_a_unit_are_shown(app: Application, monkeypatch: py
     assert ended.differences == {kinds.MISSING: 1}
     assert not ended.is_clean
     assert app.store.comparisons.last("directory") is None, "it is recorded as a whole comparison"
+
+
+class TestUnfinished:
+    """Accounts that a comparison leaves out, because their operation waits."""
+
+    @pytest.fixture(name="waiting")
+    def _waiting(self, app: Application, monkeypatch: pytest.MonkeyPatch) -> Application:
+        """An account is open. Its renewal failed, and then somebody deleted the account in the directory."""
+        app.engine.apply(app.planner.open_units(list(UNITS), Initiator(actor=ADMINISTRATOR)))
+        account = app.store.accounts.get_many(["arge46"])["arge46"]
+        with monkeypatch.context() as patched:
+            patched.setattr(Target, "change", _fail)
+            app.engine.apply(app.planner.rotate([account], Initiator(actor=ADMINISTRATOR)))
+        [target] = app.plugins.targets.values()
+        target.change(DeleteAccount(operation_id="", account=account, unit=UNITS[1]))
+        return app
+
+    def test_are_told_with_the_operation(self, waiting: Application) -> None:
+        """Nothing else says that the account is missing: until the operation ends, nobody compares it."""
+        _, *shown = waiting.reconcile.compare(actor=ADMINISTRATOR)
+
+        [operation] = waiting.store.operations.find(unended=True)
+        assert shown == [
+            Difference(
+                kind=DifferenceKind.UNFINISHED,
+                target="",
+                login="arge46",
+                unit="ar-ge",
+                known="open",
+                operation=operation.id,
+            )
+        ]
+        assert operation.id in str(shown[0].cure)
+
+    def test_are_restricted_to_the_unit_that_is_asked_for(self, waiting: Application) -> None:
+        waiting.store.units.save([Unit(code="other", name="Other", kind="office")])
+
+        kinds = {unit: _kinds(waiting, unit) for unit in ("ar-ge", "il-mem", "other")}
+        assert kinds == {"ar-ge": [DifferenceKind.UNFINISHED], "il-mem": [DifferenceKind.UNFINISHED], "other": []}
+
+    def test_are_left_to_a_person(self, waiting: Application) -> None:
+        found = [found for found in waiting.reconcile.compare(actor=ADMINISTRATOR) if isinstance(found, Difference)]
+
+        repairs = waiting.repairs.plan(found, actor=ADMINISTRATOR)
+        assert (repairs.count, list(repairs.left)) == (0, found)
+
+
+def _kinds(app: Application, unit: str) -> list[DifferenceKind]:
+    found = app.reconcile.compare(actor=ADMINISTRATOR, unit=unit)
+    return [difference.kind for difference in found if isinstance(difference, Difference)]
+
+
+def _fail(*_: object) -> NoReturn:
+    raise UnavailableError("the directory is down")
 
 
 class TestNotSeen:

@@ -70,7 +70,7 @@ def command(
     With --repair, the command also writes names and entitlements, closes accounts that were re-enabled, and closes
     accounts on targets whose scope doesn't include them. Accounts that were deleted, disabled or locked are restored
     with a new password, which is sent to their holders. Accounts that have never been on a target are created there at
-    their next password rotation, unless the target has 'join = "now"'. The mass-change limit applies.
+    their next password rotation, or in this run if the target has 'join = "now"'. The mass-change limit applies.
 
     With --adopt, the command takes over accounts that exist on the targets but aren't in the store yet. Each account is
     assigned to the matching unit, if that unit has no account yet. Nothing is changed on the targets, and no messages

@@ -68,11 +68,12 @@ def apply(
     """Make units and accounts agree with a list.
 
     FILE is a CSV, TOML or Excel file as for 'unit import', or '-' for stdin. The command shows the differences and asks
-    for confirmation before it changes anything. In a single run, it then imports the list, opens the accounts of the
-    listed units, and updates changed accounts. If you repeat the command, it changes nothing.
+    for confirmation before it changes anything. Then it imports the list, opens the accounts of the listed units,
+    and updates changed accounts. If you repeat the command, it changes nothing.
 
-    The command never closes the accounts of units above the listed units, or of units that you aren't permitted to
-    change. If the run exceeds the mass-change limit, it is held as a whole.
+    With --close-missing, the command also closes the accounts of units that aren't in the list, except units above the
+    listed units and units that you aren't permitted to change. If the run exceeds the mass-change limit, it is held as
+    a whole.
 
     Examples:
 

@@ -21,10 +21,11 @@ def adoption_document(session: Session, plan: AdoptionPlan, *, dry_run: bool) ->
 
 def tell_plan(session: Session, plan: AdoptionPlan) -> None:
     """Print the accounts of a plan, and why the others are not among them."""
-    session.output.table(
-        ("login", "unit", "holder", "matched by", "password set", "next", "targets"),
-        [_row(session, adopted) for adopted in plan.adopted],
-    )
+    if plan.adopted:
+        session.output.table(
+            ("login", "unit", "holder", "matched by", "password set", "next", "targets"),
+            [_row(session, adopted) for adopted in plan.adopted],
+        )
     for refusal in plan.refused:
         session.output.say(
             "{login}: not adopted: {reason}", login=refusal.login, reason=session.output.said(refusal.reason)

@@ -35,10 +35,11 @@ def comparison_document(
 
 def tell(differences: Sequence[Difference], targets: Sequence[ComparedTarget], output: Output) -> None:
     """Print differences and how the comparison of each target ended, for people."""
-    output.table(
-        ("target", "login", "difference", "known", "actual", "cure"),
-        [_row(difference, output) for difference in differences],
-    )
+    if differences:
+        output.table(
+            ("target", "login", "difference", "known", "actual", "cure"),
+            [_row(difference, output) for difference in differences],
+        )
     for target in targets:
         _tell(target, output)
 
@@ -63,6 +64,7 @@ def difference_document(difference: Difference, output: Output) -> Document:
             {"name": change.name, "removes": list(change.removes), "adds": list(change.adds)}
             for change in difference.changes
         ],
+        "operation": difference.operation,
         "cure": output.said(difference.cure),
     }
 

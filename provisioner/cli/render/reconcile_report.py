@@ -11,7 +11,7 @@ from provisioner import templates
 from provisioner.cli.render.comparison import said
 from provisioner.cli.session import Session
 from provisioner.core.model.text import Text
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.differences import OF_PERSONS, Difference, DifferenceKind
 from provisioner.core.reconcile.history import PastComparison
 from provisioner.services.reconcile import ComparedTarget
 from provisioner.services.reconcile_report import ComparisonReport
@@ -97,7 +97,7 @@ class ReportPage:
             )
 
     def _verdict(self) -> Iterator[Text]:
-        total = sum(target.total for target in self.targets)
+        total = len(self.report.differences)
         complete = [target for target in self.targets if target.error is None]
         if total:
             yield Text.counted("{count} difference", "{count} differences", count=total)
@@ -143,11 +143,12 @@ class ReportPage:
         return {"target": target, "bars": bars, "width": STEP * len(bars), "label": label}
 
     def _differences(self) -> Iterator[dict[str, object]]:
-        """Yield the differences by target and kind. Targets without any are left out."""
-        for target in self.targets:
-            own = [difference for difference in self.report.differences if difference.target == target.name]
+        """Yield the differences by target and kind, then those that concern no target."""
+        titles = {target.name: target.name for target in self.targets} | {"": self.session.output.text("all targets")}
+        for name, title in titles.items():
+            own = [difference for difference in self.report.differences if difference.target == name]
             if own:
-                yield {"name": target.name, "kinds": [*self._kinds(own)]}
+                yield {"name": title, "kinds": [*self._kinds(own)]}
 
     def _kinds(self, differences: Sequence[Difference]) -> Iterator[dict[str, object]]:
         order = {kind: place for place, kind in enumerate(DifferenceKind)}
@@ -165,7 +166,7 @@ class ReportPage:
 
     def _states(self, difference: Difference, holder: str) -> tuple[str, str]:
         """Return what is known and what is there: persons by their names, and words in the reader's language."""
-        if difference.kind is DifferenceKind.HOLDER:
+        if difference.kind in OF_PERSONS:
             return holder, self._person(difference.actual)
         return said(difference.known, self.session.output), said(difference.actual, self.session.output)
 

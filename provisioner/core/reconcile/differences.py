@@ -43,7 +43,13 @@ class DifferenceKind(StrEnum):
     DUPLICATE = "duplicate"
     #: The target couldn't be compared, and nothing else has shown the account there for long.
     NOT_SEEN = "not_seen"
+    #: The account has an operation that was interrupted and waits. It isn't compared until that has ended. This
+    #: concerns no target.
+    UNFINISHED = "unfinished"
 
+
+#: The differences between two persons.
+OF_PERSONS = frozenset({DifferenceKind.HOLDER, DifferenceKind.CUSTODIAN})
 
 _CURES: Mapping[DifferenceKind, Text] = {
     DifferenceKind.MISSING: Text(
@@ -72,6 +78,10 @@ _CURES: Mapping[DifferenceKind, Text] = {
     ),
     DifferenceKind.DUPLICATE: Text("find out which one is in use, and remove the other from {target}"),
     DifferenceKind.NOT_SEEN: Text("run 'provisioner account verify {login}'; the rule 'verify' does so regularly"),
+    DifferenceKind.UNFINISHED: Text(
+        "find out why the operation waits: 'provisioner operation show {operation}'; the account isn't compared until "
+        "it has ended"
+    ),
 }
 
 
@@ -91,6 +101,8 @@ class Difference:
     actual: str = ""
     #: What an update would change, if attributes or entitlements differ.
     changes: tuple[AttributeChange, ...] = ()
+    #: The ID of the operation that waits, if the account has one.
+    operation: str | None = None
 
     @property
     def cure(self) -> Text:
@@ -101,6 +113,7 @@ class Difference:
             "known": self.known,
             "actual": self.actual,
             "changes": "; ".join(map(_arrow, self.changes)),
+            "operation": self.operation or "",
         }
         return attrs.evolve(_CURES[self.kind], values=values)
 

@@ -153,6 +153,20 @@ class TestTakingOver:
 
         assert [operation.login for operation in other.operations.resumable(clock())] == ["due", "planned"]
 
+    def test_of_those_that_nobody_works_on_only_started_ones_are_interrupted(
+        self, store: Store, other: Store, story: type[Story], clock: Clock
+    ) -> None:
+        """A run of thousands that waits for its turn is no interruption."""
+        for name in ("planned", "later", "running", "done"):
+            store.write(story(name).planned())
+        store.write(story("later").started(), story("later").stuck(clock() + MINUTE))
+        store.write(story("running").started())
+        store.write(story("done").started(), story("done").finished())
+
+        assert [operation.login for operation in other.operations.interrupted(clock())] == ["later"]
+        clock.time += timedelta(hours=1)
+        assert [operation.login for operation in other.operations.interrupted(clock())] == ["later", "running"]
+
 
 def test_refused_submission_leaves_nothing_to_those_after_it(story: type[Story]) -> None:
     """They share a transaction, so what one of them would have changed must not be seen by the next."""
