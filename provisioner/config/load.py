@@ -19,6 +19,7 @@ from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
 from provisioner.core.engine.desired import EntitlementRule
+from provisioner.core.engine.dispatch import DeliveryRules, OnUndelivered
 from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.engine.plan import Naming
 from provisioner.core.gateways.gateway import CHANNEL_HOOKS, OPTIONAL, TARGET_HOOKS
@@ -215,6 +216,13 @@ class LoadedConfiguration:
         """Return when accounts join each target, by its name."""
         return {name: head.join for name, head in self._target_heads().items()}
 
+    def delivery_rules(self) -> dict[str, DeliveryRules]:
+        """Return what holds for the messages of each channel, by its name."""
+        return {
+            name: self._section("channels", name, table, _ChannelHead)[0].delivery_rules
+            for name, table in self.content.channels.items()
+        }
+
     def entitlement_rules(self) -> list[EntitlementRule]:
         """Return which accounts have which entitlements, in the order of the file.
 
@@ -330,6 +338,23 @@ class _ChannelHead(_SystemHead):
 
     #: The hooks that the plug-in does not implement.
     cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(CHANNEL_HOOKS))
+    #: What is done after a message with a password was not delivered: ``tell`` tells an officer, ``next-channel`` also
+    #: sends a new password over the next channel, and ``renew`` sends one over the same channel, once.
+    on_undelivered: OnUndelivered = OnUndelivered.TELL
+    #: How many seconds a message can be on its way at most. A new password waits until an earlier one can no longer
+    #: arrive after it.
+    longest_delay: int = attrs.field(default=0, validator=[ge(0), le(7 * 24 * 3600)])
+    #: How many hours a report on a message with a password is awaited.
+    report_within_hours: int = attrs.field(default=24, validator=[ge(1), le(24 * 366)])
+
+    @property
+    def delivery_rules(self) -> DeliveryRules:
+        """The same for the engine."""
+        return DeliveryRules(
+            on_undelivered=self.on_undelivered,
+            longest_delay=timedelta(seconds=self.longest_delay),
+            report_within=timedelta(hours=self.report_within_hours),
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from provisioner.core.api.events import Event
 from provisioner.core.api.messages import ChooseLogin
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.desired import DesiredState
+from provisioner.core.engine.dispatch import Dispatch
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import Guard
@@ -178,4 +179,5 @@ class Composition:
             mobile_mark=self.store.mobile_mark,
             lease=self.journal.lease,
             takeover_wait=takeover_wait,
+            dispatch=Dispatch(recent=self.store.deliveries.recent, rules=self.config.delivery_rules()),
         )

@@ -18,6 +18,7 @@ from provisioner.store.census import StoredCensus
 from provisioner.store.comparisons import StoredComparisons
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
+from provisioner.store.deliveries import StoredDeliveries
 from provisioner.store.handovers import StoredHandovers
 from provisioner.store.health import StoredHealth
 from provisioner.store.held_runs import StoredHeldRuns
@@ -78,6 +79,7 @@ class Store:
         self.persons = StoredPersons(database, now, self.mobile_mark)
         self.accounts = StoredAccounts(database)
         self.operations = StoredOperations(database)
+        self.deliveries = StoredDeliveries(database)
         self.handovers = StoredHandovers(database)
         self.held_runs = StoredHeldRuns(database)
         self.census = StoredCensus(database)

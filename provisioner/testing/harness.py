@@ -91,6 +91,9 @@ class Harness:
 
         entitlements: The entitlements of accounts, by name.
 
+        deliveries: Further keys of the channels' tables, by the channel's name, for example ``{"sms":
+            {"on_undelivered": "renew"}}``.
+
     ``on_record`` and ``after_record`` are called with the events of each write of the journal, before and after they
     are stored; whatever they raise goes up as it is, so that a crash can be played.
     """
@@ -113,6 +116,7 @@ class Harness:
         cannot: Mapping[str, Collection[str]] | None = None,
         scopes: Mapping[str, Mapping[str, Any]] | None = None,
         entitlements: Mapping[str, EntitlementSettings] | None = None,
+        deliveries: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.on_record: Callable[[Sequence[Event]], object] = lambda _: None
         self.after_record: Callable[[Sequence[Event]], object] = lambda _: None
@@ -138,7 +142,7 @@ class Harness:
             limits=_limits(limit or MassChangeLimit()),
             authority=None if administrators is None else AuthoritySettings(administrators=tuple(administrators)),
             targets=_tables(targets, scopes or {}),
-            channels=_tables(channels, {}),
+            channels=_tables(channels, deliveries or {}),
             entitlements=dict(entitlements or {}),
         )
         self.app = Composition(

@@ -26,6 +26,7 @@
         │   │       └── InMaintenanceError  it is in maintenance
         │   ├── ThrottledError      it limits the rate of requests
         │   ├── PartialListError    a list ended before the target declared its end
+        │   ├── EarlierMessageError an earlier message with a password may still arrive
         │   └── NotAppliedError     a probe showed that the change did not happen
         ├── UnknownOutcomeError     the request was sent and no answer arrived: probe before anything else
         │   └── PluginDefectError   the plug-in raised something that is not a TargetError
@@ -304,6 +305,13 @@ class ThrottledError(TransientError):
         super().__init__(message, cure=cure, **values)
         rest = None if retry_after is None else min(retry_after, LONGEST_REST.total_seconds())
         self.retry_after = None if rest is None or math.isnan(rest) else max(0.0, rest)
+
+
+class EarlierMessageError(TransientError):
+    """An earlier message with a password for the same account may still arrive, and after the new one."""
+
+    #: When it can no longer arrive.
+    until: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 class PartialListError(TransientError):

@@ -66,12 +66,14 @@ class OperationStarted(OperationEvent):
 
 @attrs.frozen(kw_only=True)
 class Recipient:
-    """The receiver of a password, and a mark of the mobile number."""
+    """The receiver of a password, a mark of the mobile number, and the number of the message."""
 
     #: The ID of the person.
     person: str
     #: The same mark stands for the same number; see :mod:`provisioner.core.engine.master_data`.
     mobile_mark: str | None
+    #: The number of the message among those of the account, from 1.
+    number: int = 1
 
 
 @attrs.frozen(kw_only=True)

@@ -430,6 +430,7 @@ def secret_deliver(request: DeliverSecret) -> DeliveryReceipt:
     Returns:
 
         ``ACCEPTED``, ``DELIVERED``, ``REJECTED``, or ``UNKNOWN`` if the message was sent and no usable answer arrived.
+        ``will_report`` says whether more becomes known after ``ACCEPTED``.
 
     Raises:
 
@@ -475,7 +476,7 @@ def notice_deliver(request: DeliverNotice) -> DeliveryReceipt:
 
 @hookspec(firstresult=True)
 def delivery_probe(request: ProbeDelivery) -> DeliveryReceipt:
-    """Return the state of a message whose answer was lost, per channel.
+    """Return the state of a message, per channel.
 
     Args:
 
@@ -491,6 +492,8 @@ def delivery_probe(request: ProbeDelivery) -> DeliveryReceipt:
         TransientError: The gateway can't answer now.
 
     Called: after ``secret_deliver`` returned ``UNKNOWN`` or raised ``UnknownOutcomeError``; repeatedly if necessary.
+    Also by ``provisioner resume`` and each sweep, at growing intervals, about a message whose receipt had
+    ``will_report``, until the answer is ``DELIVERED`` or ``REJECTED`` or the deadline has passed.
     """
 
 

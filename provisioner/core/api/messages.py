@@ -178,6 +178,11 @@ class DeliverSecret:
     secret: Secret
     #: Whether an earlier message with another password for this account may have reached the recipient.
     replaces_earlier: bool = False
+    #: The number of the message among those of the account, from 1. With the time, it shows the order of the messages
+    #: on the phone.
+    number: int = 1
+    #: When it is sent, in UTC; ``None`` if that isn't known.
+    at: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -458,6 +463,8 @@ class DeliveryReceipt:
     reference: str | None = None
     #: The reason, without any secret and without the message's text.
     detail: str | Text = ""
+    #: Whether more becomes known later: the gateway sends reports, or ``delivery_probe`` can ask it.
+    will_report: bool = False
 
 
 @attrs.frozen(kw_only=True)

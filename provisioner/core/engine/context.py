@@ -9,6 +9,7 @@ import attrs
 
 from provisioner.core.api.fencing import Lease
 from provisioner.core.api.rules import MetDeadline
+from provisioner.core.engine.dispatch import Dispatch
 from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.ports import Recorder
@@ -40,6 +41,9 @@ class EngineContext:
     )
     #: Returns the mark of a mobile number in the audit log.
     mobile_mark: MobileMark = lambda _: None
+
+    #: Knows the earlier messages with passwords.
+    dispatch: Dispatch = attrs.field(factory=Dispatch)
 
     @property
     def deliverers(self) -> Sequence[Channel]:

@@ -13,6 +13,7 @@ import structlog
 from provisioner.core.api.errors import (
     BusyError,
     DeniedError,
+    EarlierMessageError,
     InMaintenanceError,
     InputError,
     LeaseLostError,
@@ -253,7 +254,7 @@ class Engine:
         return [written.get(planned.operation.id, planned) for planned in work]
 
     def _waiting(self, work: PlannedOperation) -> PlannedOperation:
-        """Return an operation that waits for the end of a maintenance, as it is recorded."""
+        """Return an operation that has to wait, as it is recorded."""
         error = obstacle(work, self.context) if work.operation.state is OperationState.PLANNED else None
         return attrs.evolve(work, operation=_put_off(work.operation, error)) if error else work
 
@@ -360,8 +361,8 @@ class Engine:
         self.require_current(work)
         return execution.run()
 
-    def _wait(self, operation: Operation, error: InMaintenanceError) -> Operation:
-        """Postpone an operation until the end of a maintenance, and record it in the journal."""
+    def _wait(self, operation: Operation, error: InMaintenanceError | EarlierMessageError) -> Operation:
+        """Postpone an operation that has to wait, and record it in the journal."""
         waiting = _put_off(operation, error)
         if operation.next_try_at == error.until or operation.state is OperationState.RUNNING:
             return waiting
@@ -402,7 +403,7 @@ def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operati
     return attrs.evolve(found, operation=attrs.evolve(found.operation, state=OperationState.PLANNED, error=None))
 
 
-def _put_off(operation: Operation, error: InMaintenanceError) -> Operation:
+def _put_off(operation: Operation, error: InMaintenanceError | EarlierMessageError) -> Operation:
     return attrs.evolve(operation, next_try_at=error.until, error=step_error(error))
 
 

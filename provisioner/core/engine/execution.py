@@ -43,6 +43,7 @@ from provisioner.core.api.messages import (
     CreateAccount,
     DeliverSecret,
     DeliveryReceipt,
+    DeliveryState,
     Presence,
     ProbeAccount,
     Receipt,
@@ -57,6 +58,7 @@ from provisioner.core.model import (
     Account,
     AccountState,
     Handover,
+    MessageState,
     Operation,
     OperationKind,
     OperationState,
@@ -308,7 +310,8 @@ class Execution:
 
     def _deliver(self, secret: Secret) -> None:
         """Deliver the secret to its owner over the first channel that accepts it."""
-        channels = self.context.deliverers
+        mark = self.context.mobile_mark(self.work.recipient.mobile)
+        channels = self.context.dispatch.in_order(self.work.account.login, mark, self.context.deliverers)
         last = len(channels) - 1
         for number, channel in enumerate(channels):
             try:
@@ -319,6 +322,7 @@ class Execution:
         return None
 
     def _deliver_over(self, channel: Channel, secret: Secret) -> None:
+        number = self.context.dispatch.next_number(self.work.account.login)
         request = DeliverSecret(
             operation_id=self.work.operation.id,
             delivery_id=str(uuid.uuid4()),
@@ -326,9 +330,13 @@ class Execution:
             recipient=self.work.recipient,
             secret=secret,
             replaces_earlier=self._log.tries > 1,
+            number=number,
+            at=self.context.now(),
         )
         recipient = Recipient(
-            person=request.recipient.id, mobile_mark=self.context.mobile_mark(request.recipient.mobile)
+            person=request.recipient.id,
+            mobile_mark=self.context.mobile_mark(request.recipient.mobile),
+            number=number,
         )
         # After a crash, the ID shows which message may have been sent.
         position = self._begin(channel.name, DELIVER, recipient, request.delivery_id)
@@ -348,6 +356,15 @@ class Execution:
             raise
         self._secret_may_be_out = True
         self._log.end(position, Outcome.APPLIED, reference=receipt.reference)
+        self._hand_over(channel, request.delivery_id, receipt)
+
+    def _hand_over(self, channel: Channel, delivery_id: str, receipt: DeliveryReceipt) -> None:
+        """Record that the gateway took the message, together with the end of the operation."""
+        delivered = receipt.state is DeliveryState.DELIVERED
+        awaited = receipt.will_report and not delivered
+        deadline = self.context.now() + self.context.dispatch.rules_of(channel.name).report_within if awaited else None
+        state = MessageState.DELIVERED if delivered else MessageState.HANDED_OVER
+        self._log.hand_over(delivery_id, channel.name, state, deadline)
 
     def _begin(self, name: str, hook: str, recipient: Recipient | None = None, reference: str | None = None) -> int:
         self._expect_no_stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provisioner.core.api.errors import InMaintenanceError
+from provisioner.core.api.errors import EarlierMessageError, InMaintenanceError
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.plan import PlannedOperation
@@ -12,10 +12,11 @@ from provisioner.core.gateways.gateway import Gateway
 from provisioner.core.gateways.maintenance import Maintenance
 
 
-def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceError | None:
-    """Return the maintenance that an operation must wait for, or ``None`` if it can start.
+def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceError | EarlierMessageError | None:
+    """Return the maintenance or message that an operation must wait for, or ``None`` if it can start.
 
-    An operation that makes a password needs every target, the personnel system and one channel. The others don't wait,
+    An operation that makes a password needs every target, the personnel system and one channel, and waits until an
+    earlier password can no longer arrive after the new one. The others don't wait,
     because a partial closure or update is better than none; their remaining steps wait.
     """
     spec, operation = KINDS[work.operation.kind], work.operation
@@ -27,7 +28,9 @@ def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceErr
         silent = _maintenance(context.deliverers)
         if silent and len(silent) == len(context.deliverers):
             found.append(min(silent, key=lambda maintenance: maintenance.until))
-    return max(found, key=lambda maintenance: maintenance.until).error() if found else None
+    if found:
+        return max(found, key=lambda maintenance: maintenance.until).error()
+    return context.dispatch.obstacle(operation.login, context.now()) if spec.delivers else None
 
 
 def _maintenance(gateways: Sequence[Gateway]) -> list[Maintenance]:

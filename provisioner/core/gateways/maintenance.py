@@ -67,7 +67,10 @@ class MaintenanceEnded(Event):
 
 @attrs.frozen(kw_only=True)
 class OperationPutOff(Event):
-    """An operation in the journal waits for the end of a maintenance. Meanwhile, its account is free."""
+    """An operation in the journal waits for the end of a maintenance, or until an earlier password can't arrive.
+
+    Meanwhile, its account is free.
+    """
 
     kind = "operation_put_off"
 

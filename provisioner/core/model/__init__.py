@@ -8,6 +8,7 @@ regulation), by article (``m.``) or paragraph (``¶``).
 from __future__ import annotations
 
 from provisioner.core.model.accounts import Account, AccountKind, AccountState, Action, Person, TargetState, Unit
+from provisioner.core.model.deliveries import MessageState, PasswordDelivery
 from provisioner.core.model.operations import (
     Handover,
     Operation,
@@ -24,10 +25,12 @@ __all__ = [
     "AccountState",
     "Action",
     "Handover",
+    "MessageState",
     "Operation",
     "OperationKind",
     "OperationState",
     "Outcome",
+    "PasswordDelivery",
     "Person",
     "Step",
     "StepError",

@@ -30,6 +30,7 @@ from provisioner.core.model import (
     AccountKind,
     AccountState,
     Action,
+    MessageState,
     OperationKind,
     OperationState,
     Outcome,
@@ -236,6 +237,54 @@ steps = Table(
     Column("error", ErrorText),
     Column("reference", String),
     sqlite_with_rowid=False,
+)
+
+#: The messages with passwords, and what became of each.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("operation_id", ForeignKey("operations.id"), nullable=False, index=True),
+    Column("login", ForeignKey("accounts.login"), nullable=False),
+    Column("channel", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("mobile_mark", String(64)),
+    Column("number", Integer, nullable=False),
+    Column("state", words(MessageState), nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("handed_over_at", UtcDateTime),
+    Column("accepted_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("deadline", UtcDateTime),
+    Column("next_ask_at", UtcDateTime),
+    Column("asked", Integer, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Index(None, "login", "number"),
+    sqlite_with_rowid=False,
+)
+
+#: The states of messages of which a report may be awaited, and of those that were not delivered.
+OPEN_MESSAGES, UNDELIVERED_MESSAGES = (
+    deliveries.c.state.in_(
+        bindparam(name, [state.value for state in states], String, expanding=True, literal_execute=True)
+    )
+    for name, states in (
+        ("open", [state for state in MessageState if not state.is_final]),
+        ("undelivered", [state for state in MessageState if state.is_undelivered]),
+    )
+)
+Index(
+    "ix_deliveries_open",
+    deliveries.c.deadline,
+    sqlite_where=OPEN_MESSAGES,
+    postgresql_where=OPEN_MESSAGES,
+)
+Index(
+    "ix_deliveries_undelivered",
+    deliveries.c.login,
+    deliveries.c.number,
+    sqlite_where=UNDELIVERED_MESSAGES,
+    postgresql_where=UNDELIVERED_MESSAGES,
 )
 
 handovers = Table(

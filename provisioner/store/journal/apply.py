@@ -28,11 +28,14 @@ from provisioner.core.api.events import (
     StepEnded,
     TimesCorrected,
 )
-from provisioner.core.model import OperationState, Step
+from provisioner.core.engine.dispatch import DeliveryHandedOver
+from provisioner.core.gateways.gateway import DELIVER
+from provisioner.core.model import OperationState, Outcome, Step
 from provisioner.store import (
     access_requests,
     adoption,
     comparisons,
+    deliveries,
     held_runs,
     incidents,
     maintenance,
@@ -75,6 +78,9 @@ _IN_ORDER = (
     _CLEAR_STEPS,
     _TAKE_LEASE,
     _PUT_STEP,
+    deliveries.BEGIN,
+    deliveries.WITHDRAW,
+    deliveries.HAND_OVER,
     _PUT_TARGET,
     _END,
     _PUT_ACCOUNT,
@@ -98,6 +104,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     **incidents.CHANGES,
     **comparisons.CHANGES,
     **adoption.CHANGES,
+    **deliveries.CHANGES,
 }
 
 
@@ -138,9 +145,13 @@ class Batch:
                 self._start(event)
             case StepBegun():
                 self._put_step(event.operation_id, event.position, event.step)
+                self._begin_delivery(event)
             case StepEnded():
                 self._put_step(event.operation_id, event.position, event.step)
                 self._put_target(event)
+                self._withdraw_delivery(event)
+            case DeliveryHandedOver():
+                self._rows[deliveries.HAND_OVER][event.delivery] = deliveries.handed_over(event)
             case OperationEnded():
                 self._end(event)
             case _:
@@ -195,6 +206,14 @@ class Batch:
         if event.target_state:
             target = {"login": event.login, "target": event.step.name, "state": event.target_state}
             self._rows[_PUT_TARGET][event.login, event.step.name] = target
+
+    def _begin_delivery(self, event: StepBegun) -> None:
+        if row := deliveries.begun(event):
+            self._rows[deliveries.BEGIN][row["id"]] = row
+
+    def _withdraw_delivery(self, event: StepEnded) -> None:
+        if event.step.hook == DELIVER and event.step.outcome is Outcome.NOT_APPLIED:
+            self._rows[deliveries.WITHDRAW][event.step.reference] = deliveries.withdrawn(event)
 
     def _end(self, event: OperationEnded) -> None:
         self._rows[_END][event.operation_id] = {

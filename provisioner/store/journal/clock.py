@@ -13,7 +13,16 @@ from provisioner.core.api.events import ClockConfirmed, TimesCorrected
 from provisioner.core.engine.clock import FURTHEST_BACK, KnownTimes
 from provisioner.store.db.database import Database
 from provisioner.store.db.rows import Change, put
-from provisioner.store.db.tables import accounts, clock, marks, operations, rule_sets, schedule, target_health
+from provisioner.store.db.tables import (
+    accounts,
+    clock,
+    deliveries,
+    marks,
+    operations,
+    rule_sets,
+    schedule,
+    target_health,
+)
 from provisioner.store.db.types import UtcDateTime
 
 #: How often the time is recorded at most, while all is as it should be.
@@ -110,6 +119,10 @@ _CORRECTIONS = (
     _at_most_now(marks, marks.c.at, marks.c.met_at, marks.c.confirmed_at),
     _at_most_now(rule_sets, rule_sets.c.since),
     _at_most_now(operations, operations.c.finished_at),
+    _at_most_now(
+        deliveries,
+        *(deliveries.c[name] for name in ("sent_at", "handed_over_at", "accepted_at", "ended_at", "next_ask_at")),
+    ),
     _at_most_now(target_health, target_health.c.failing_since, target_health.c.quarantined_at),
     update(schedule).values(cursor=""),
     update(clock).values(latest_at=_NOW),

@@ -654,4 +654,4 @@ def test_the_trail_tells_all_that_happened(harness: Harness) -> None:
     told = [type(event).__name__ for event in seen]
     changed, proved, sent = ["StepBegun", "StepEnded"], ["StepEnded"], ["StepBegun", "StepEnded"]
     steps = [*changed, *proved, *changed, *proved, *sent]
-    assert told == ["OperationPlanned", "OperationStarted", *steps, "OperationEnded"]
+    assert told == ["OperationPlanned", "OperationStarted", *steps, "DeliveryHandedOver", "OperationEnded"]

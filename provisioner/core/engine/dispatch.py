@@ -1,0 +1,155 @@
+"""Decides over which channel and with which number a password is sent, and until when a report is awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import attrs
+
+from provisioner.core.api.errors import EarlierMessageError
+from provisioner.core.api.events import Event, OperationEvent
+from provisioner.core.gateways.gateway import Channel
+from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures
+
+#: How often a password is renewed by itself after one that was not delivered, before a person has to act.
+RENEWALS = 1
+
+
+class OnUndelivered(StrEnum):
+    """What is done after a message with a password was not delivered."""
+
+    #: Tell an officer, and nothing else.
+    TELL = "tell"
+    #: Make a new password, and send it over the next channel.
+    NEXT_CHANNEL = "next-channel"
+    #: Make a new password, and send it over the same channel to the number that is registered then.
+    RENEW = "renew"
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryRules:
+    """What holds for the messages of one channel."""
+
+    on_undelivered: OnUndelivered = OnUndelivered.TELL
+    #: How long a message may be on its way at most. A new password waits as long.
+    longest_delay: timedelta = timedelta(0)
+    #: How long a report is awaited.
+    report_within: timedelta = timedelta(hours=24)
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryHandedOver(OperationEvent):
+    """A gateway took a message with a password. Its delivery stays open until a report or the deadline."""
+
+    kind = "delivery_handed_over"
+
+    #: The ID of the message.
+    delivery: str
+    #: The name of the channel.
+    channel: str
+    #: ``handed_over``, or ``delivered`` if the gateway reported that at once.
+    state: MessageState
+    #: Until when a report is awaited; ``None`` if none will come.
+    deadline: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryChanged(Event):
+    """A report on a message with a password arrived, or its deadline passed."""
+
+    kind = "delivery_changed"
+
+    #: The ID of the message.
+    delivery: str
+    #: The name of the channel.
+    channel: str
+    state: MessageState
+
+
+@attrs.frozen(kw_only=True)
+class DeliverySettled(Event):
+    """It was decided what to do about a message with a password that was not delivered."""
+
+    kind = "delivery_settled"
+
+    #: The ID of the message.
+    delivery: str
+    #: The name of the channel.
+    channel: str
+    state: MessageState
+    #: The ID of the operation that makes a new password, if there is one.
+    renewal: str | None = None
+    #: The ID of the person who was told, if somebody was.
+    told: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Dispatch:
+    """What follows for a new message from the earlier ones of the same account.
+
+    Args:
+
+        recent: Returns the last messages of an account, the latest first.
+
+        rules: What holds for the messages of each channel, by its name.
+    """
+
+    recent: Callable[[str], Sequence[PasswordDelivery]] = lambda _: ()
+    rules: Mapping[str, DeliveryRules] = attrs.field(factory=dict)
+
+    def rules_of(self, channel: str) -> DeliveryRules:
+        """Return what holds for the messages of a channel."""
+        return self.rules.get(channel, DeliveryRules())
+
+    def next_number(self, login: str) -> int:
+        """Return the number of the next message of an account."""
+        return max((delivery.number for delivery in self.recent(login)), default=0) + 1
+
+    def in_order(self, login: str, mobile_mark: str | None, channels: Sequence[Channel]) -> Sequence[Channel]:
+        """Return channels in the order in which they are tried: last those over which this number was not reached.
+
+        Args:
+
+            login: The account.
+
+            mobile_mark: The mark of the number.
+
+            channels: The channels, in their order in the configuration.
+        """
+        failed = self.failed_channels(failures(self.recent(login), mobile_mark))
+        return sorted(channels, key=lambda channel: channel.name in failed)
+
+    def failed_channels(self, failed: Sequence[PasswordDelivery]) -> frozenset[str]:
+        """Return the channels of these messages after which the next channel is to be used."""
+        return frozenset(
+            delivery.channel
+            for delivery in failed
+            if self.rules_of(delivery.channel).on_undelivered is OnUndelivered.NEXT_CHANNEL
+        )
+
+    def obstacle(self, login: str, now: datetime) -> EarlierMessageError | None:
+        """Return why a new password has to wait: an earlier one may arrive after it. ``None`` if it may be sent."""
+        if not any(rules.longest_delay for rules in self.rules.values()):
+            return None
+        ends = [self._arrives_by(delivery) for delivery in self.recent(login) if _may_arrive(delivery)]
+        until = max(ends, default=now)
+        return _wait(until) if until > now else None
+
+    def _arrives_by(self, delivery: PasswordDelivery) -> datetime:
+        return delivery.sent_at + self.rules_of(delivery.channel).longest_delay
+
+
+def _may_arrive(delivery: PasswordDelivery) -> bool:
+    return not delivery.state.is_final or delivery.state is MessageState.UNKNOWN
+
+
+def _wait(until: datetime) -> EarlierMessageError:
+    error = EarlierMessageError(
+        "an earlier message with a password can arrive until {end}",
+        cure="no action is needed: 'provisioner resume' or the next sweep continues afterwards",
+        end=until,
+    )
+    error.until = until
+    return error

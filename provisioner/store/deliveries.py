@@ -1,0 +1,195 @@
+"""The messages with passwords, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row as StoredRow
+from sqlalchemy import Select, bindparam, case, delete, exists, func, select, update
+
+from provisioner.core.api.events import Event, StepBegun, StepEnded
+from provisioner.core.engine.dispatch import DeliveryChanged, DeliveryHandedOver, DeliverySettled
+from provisioner.core.model import MessageState, PasswordDelivery
+from provisioner.store.db.database import Database
+from provisioner.store.db.prepared import prepared
+from provisioner.store.db.reader import Reader
+from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row
+from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, deliveries
+from provisioner.store.db.types import UtcDateTime
+
+#: How many messages of an account are read to decide on the next one.
+RECENT = 20
+
+#: How many messages are read at once of those that wait for something.
+PAGE = 500
+
+_THIS = deliveries.c.id == bindparam("this")
+_RANK = case({state.value: state.rank for state in MessageState}, value=deliveries.c.state)
+_IS_STRONGER = bindparam("rank") > _RANK
+_STATE = bindparam("new_state", type_=deliveries.c.state.type)
+
+
+def _first_time(name: str) -> Any:
+    """Return the time that a column has, or the given one if it has none."""
+    return func.coalesce(deliveries.c[name], bindparam(f"new_{name}", type_=UtcDateTime()))
+
+
+BEGIN = add(deliveries)
+#: A gateway refused the message at once, so there is none.
+WITHDRAW = delete(deliveries).where(_THIS)
+#: A report may have been quicker than the answer of the gateway, so the state is kept if it is stronger.
+HAND_OVER = (
+    update(deliveries)
+    .where(_THIS)
+    .values(
+        state=case((_IS_STRONGER, _STATE), else_=deliveries.c.state),
+        handed_over_at=bindparam("new_handed_over_at", type_=UtcDateTime()),
+        deadline=bindparam("new_deadline", type_=UtcDateTime()),
+        next_ask_at=bindparam("new_next_ask_at", type_=UtcDateTime()),
+        ended_at=_first_time("ended_at"),
+    )
+)
+_CHANGE = (
+    update(deliveries)
+    .where(_THIS, _IS_STRONGER)
+    .values(state=_STATE, accepted_at=_first_time("accepted_at"), ended_at=_first_time("ended_at"))
+    .execution_options(**{MUST_FIND: True})
+)
+_SETTLE = update(deliveries).where(_THIS).values(settled_at=bindparam("new_settled_at", type_=UtcDateTime()))
+_NOTE_ASKED = (
+    update(deliveries)
+    .where(_THIS)
+    .values(asked=deliveries.c.asked + 1, next_ask_at=bindparam("new_next_ask_at", type_=UtcDateTime()))
+)
+
+
+def begun(event: StepBegun) -> Row | None:
+    """Return the row of the message that a step is about to send; ``None`` if it sends none."""
+    if event.recipient is None or event.step.reference is None:
+        return None
+    return as_row(
+        PasswordDelivery(
+            id=event.step.reference,
+            operation_id=event.operation_id,
+            login=event.login,
+            channel=event.step.name,
+            person=event.recipient.person,
+            mobile_mark=event.recipient.mobile_mark,
+            number=event.recipient.number,
+            sent_at=event.at,
+        )
+    )
+
+
+def withdrawn(event: StepEnded) -> Row:
+    """Return the message that was not sent."""
+    return {"this": event.step.reference}
+
+
+def handed_over(event: DeliveryHandedOver) -> Row:
+    """Return what is known when a gateway took a message."""
+    return {
+        "this": event.delivery,
+        "rank": event.state.rank,
+        "new_state": event.state,
+        "new_handed_over_at": event.at,
+        "new_deadline": event.deadline,
+        "new_next_ask_at": event.at if event.deadline else None,
+        "new_ended_at": event.at if event.state.is_final else None,
+    }
+
+
+def _changed(event: DeliveryChanged) -> Iterable[Change]:
+    yield (
+        _CHANGE,
+        {
+            "this": event.delivery,
+            "rank": event.state.rank,
+            "new_state": event.state,
+            "new_accepted_at": event.at if event.state is MessageState.ACCEPTED else None,
+            "new_ended_at": event.at if event.state.is_final else None,
+        },
+    )
+
+
+def _settled(event: DeliverySettled) -> Iterable[Change]:
+    yield _SETTLE, {"this": event.delivery, "new_settled_at": event.at}
+
+
+CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
+    DeliveryChanged: _changed,
+    DeliverySettled: _settled,
+}
+
+
+class StoredDeliveries:
+    """The messages with passwords of one store.
+
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reader = Reader(database)
+
+    def find(self, delivery_id: str, /) -> PasswordDelivery | None:
+        """Return one message; ``None`` if there is none with this ID."""
+        return next(iter(self._found(select(deliveries).where(deliveries.c.id == delivery_id))), None)
+
+    def recent(self, login: str, /) -> Sequence[PasswordDelivery]:
+        """Return the last messages of an account, the latest first."""
+        query = select(deliveries).where(deliveries.c.login == login)
+        return self._found(query.order_by(deliveries.c.number.desc(), deliveries.c.id).limit(RECENT))
+
+    def of_operation(self, operation_id: str, /) -> Sequence[PasswordDelivery]:
+        """Return the messages of an operation, the earliest first."""
+        query = select(deliveries).where(deliveries.c.operation_id == operation_id)
+        return self._found(query.order_by(deliveries.c.number, deliveries.c.id))
+
+    def to_ask(self, now: datetime, /) -> Sequence[PasswordDelivery]:
+        """Return messages about which their gateways can be asked now, the most urgent first."""
+        return self._found(_awaited().where(deliveries.c.next_ask_at <= now).limit(PAGE))
+
+    def overdue(self, now: datetime, /) -> Sequence[PasswordDelivery]:
+        """Return messages whose deadline has passed without a final report, the earliest first."""
+        return self._found(_awaited().where(deliveries.c.deadline <= now).limit(PAGE))
+
+    def undelivered(self) -> Sequence[PasswordDelivery]:
+        """Return the messages that were not delivered and are the last ones of their accounts, by login."""
+        later = deliveries.alias("later")
+        replaced = exists().where(later.c.login == deliveries.c.login, later.c.number > deliveries.c.number)
+        query = select(deliveries).where(UNDELIVERED_MESSAGES, ~replaced)
+        return self._found(query.order_by(deliveries.c.login))
+
+    def count_open(self) -> int:
+        """Return of how many messages a report is awaited."""
+        query = select(func.count().label("total")).where(OPEN_MESSAGES, deliveries.c.deadline.is_not(None))
+        return int(self._reader.all(query.select_from(deliveries))[0].total)
+
+    def note_asked(self, ids: Collection[str], next_ask_at: datetime, /) -> None:
+        """Note that gateways were asked about these messages, and when they are asked again.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        if ids:
+            with self._database.write() as connection:
+                rows = [{"this": delivery_id, "new_next_ask_at": next_ask_at} for delivery_id in ids]
+                prepared(_NOTE_ASKED, connection.dialect).run(connection, rows)
+
+    def _found(self, query: Select[Any]) -> list[PasswordDelivery]:
+        return [_delivery(row) for row in self._reader.all(query)]
+
+
+def _awaited() -> Select[Any]:
+    query = select(deliveries).where(OPEN_MESSAGES, deliveries.c.deadline.is_not(None))
+    return query.order_by(deliveries.c.deadline, deliveries.c.id)
+
+
+def _delivery(row: StoredRow[Any]) -> PasswordDelivery:
+    return PasswordDelivery(**row._asdict())
