@@ -26,7 +26,7 @@ from provisioner.cli.table import COMMANDS
 from provisioner.core.governance.access_requests import RequestState
 from provisioner.core.governance.incidents import IncidentState, IncidentStep
 from provisioner.core.governance.roles import Role
-from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, TargetState
+from provisioner.core.model import AccountState, MessageState, OperationKind, OperationState, Outcome, TargetState
 from provisioner.core.reconcile.adoption import PasswordAge
 from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.services.health_check import CheckStatus
@@ -57,6 +57,7 @@ ENUMERATIONS: list[type[StrEnum]] = [
     SystemKind,
     DifferenceKind,
     PasswordAge,
+    MessageState,
 ]
 WORDS = {word.value for words in ENUMERATIONS for word in words} | {"configuration", "store"}
 

@@ -17,6 +17,7 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.request_service import RequestService
 from provisioner.core.model import Person, Unit
+from provisioner.core.policy.follow_up import FollowUp
 from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
@@ -27,6 +28,7 @@ from provisioner.services.adoption import Adoption
 from provisioner.services.audit_log import AuditLog
 from provisioner.services.clearance import Clearance
 from provisioner.services.delegation import Delegation
+from provisioner.services.deliveries import Deliveries
 from provisioner.services.handovers import Handovers
 from provisioner.services.health_check import HealthCheck
 from provisioner.services.held_runs import HeldRuns
@@ -228,6 +230,11 @@ class Application:
         )
 
     @property
+    def deliveries(self) -> Deliveries:
+        """Takes reports on messages with passwords."""
+        return Deliveries(store=self.store, record=self.record, now=self.now)
+
+    @property
     def adoption(self) -> Adoption:
         """Adopts accounts that targets list and the product doesn't know."""
         return Adoption(
@@ -260,7 +267,12 @@ class Application:
     @property
     def runs(self) -> Runs:
         """Carries out plans, and resumes operations."""
-        return Runs(engine=self.engine, store=self.store, authority=self.authority)
+        return Runs(
+            engine=self.engine,
+            store=self.store,
+            authority=self.authority,
+            follow_up=lambda: self._make_follow_up().run(),
+        )
 
     def record(self, *events: Event) -> None:
         """Put events into the audit log, and tell the observers.
@@ -270,6 +282,26 @@ class Application:
             StoreError: Nothing was written.
         """
         self.engine.context.record(*events)
+
+    def _make_notifier(self) -> Notifier:
+        context = self.engine.context
+        catalogue = Catalogue.of(
+            self.config.content.language, [setting.plugin for setting in self.config.plugin_settings()]
+        )
+        return Notifier(
+            people=self.planner.people,
+            channels=context.channels,
+            retry=context.retry,
+            say=lambda text: text.said(catalogue),
+        )
+
+    def _make_follow_up(self) -> FollowUp:
+        return FollowUp(
+            agenda=self.store,
+            engine=self.engine,
+            notifier=self._make_notifier(),
+            it_unit=self.config.content.accounts.it_unit,
+        )
 
     def _make_verifier(self) -> Verifier:
         return Verifier(
@@ -301,23 +333,14 @@ class Application:
 
             clock_confirmed_by: Who says that the clock is right, whatever the store remembers.
         """
-        context = self.engine.context
-        catalogue = Catalogue.of(
-            self.config.content.language, [setting.plugin for setting in self.config.plugin_settings()]
-        )
-        notifier = Notifier(
-            people=self.planner.people,
-            channels=context.channels,
-            retry=context.retry,
-            say=lambda text: text.said(catalogue),
-        )
         return Sweep(
             agenda=self.store,
             policy=self.policy,
             engine=self.engine,
-            notifier=notifier,
+            notifier=self._make_notifier(),
             verifier=self._make_verifier(),
             reports=self.plugins.report,
+            follow_up=self._make_follow_up(),
             it_unit=self.config.content.accounts.it_unit,
             clock_confirmed_by=clock_confirmed_by,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import attrs
 
@@ -22,6 +23,7 @@ from provisioner.core.engine.preview import Preview, preview
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import Operation, OperationState, StepError
+from provisioner.core.policy.follow_up import Followed
 from provisioner.store import Store
 
 #: Errors that are raised before an operation begins.
@@ -138,11 +140,14 @@ class Runs:
         store: The stored data.
 
         authority: Decides who may read personal data.
+
+        follow_up: Follows up messages with passwords.
     """
 
     engine: Engine
     store: Store
     authority: Authority
+    follow_up: Callable[[], Iterator[Followed]] = lambda: iter(())
 
     def preview(self, plan: Plan, *, viewer: str) -> RunPreview:
         """Return what a run would do.
@@ -210,7 +215,7 @@ class Runs:
         return Run(operations, unchanged=plan.unchanged, refused=plan.refused, total=len(plan.work))
 
     def resume(self, *, only_due: bool = False) -> Run:
-        """Carry out all operations that have not ended.
+        """Carry out all operations that have not ended, then follow up messages with passwords.
 
         Args:
 
@@ -222,7 +227,8 @@ class Runs:
 
             StoreError: The store failed.
         """
-        return self.retry(self._left(only_due=only_due))
+        left = self.engine.iter_retry(self._left(only_due=only_due))
+        return Run(chain(left, self._renewals()))
 
     def preview_resume(self, *, only_due: bool = False, viewer: str) -> RunPreview:
         """Return what :meth:`resume` would do; see :meth:`preview`."""
@@ -285,6 +291,10 @@ class Runs:
         if complete:
             complete()
         yield from operations
+
+    def _renewals(self) -> Iterator[Operation]:
+        """Follow up messages with passwords, and yield the operations that make new ones."""
+        yield from (followed for followed in self.follow_up() if isinstance(followed, Operation))
 
     def _left(self, *, only_due: bool) -> Iterator[Operation]:
         """Yield the operations that have not ended, each once: first what is due, then what waits for its next try."""

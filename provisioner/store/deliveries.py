@@ -11,12 +11,12 @@ from sqlalchemy import Select, bindparam, case, delete, exists, func, select, up
 
 from provisioner.core.api.events import Event, StepBegun, StepEnded
 from provisioner.core.engine.dispatch import DeliveryChanged, DeliveryHandedOver, DeliverySettled
-from provisioner.core.model import MessageState, PasswordDelivery
+from provisioner.core.model import AccountState, MessageState, PasswordDelivery
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row
-from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, deliveries
+from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries
 from provisioner.store.db.types import UtcDateTime
 
 #: How many messages of an account are read to decide on the next one.
@@ -159,10 +159,11 @@ class StoredDeliveries:
         return self._found(_awaited().where(deliveries.c.deadline <= now).limit(PAGE))
 
     def undelivered(self) -> Sequence[PasswordDelivery]:
-        """Return the messages that were not delivered and are the last ones of their accounts, by login."""
+        """Return the messages that were not delivered and are the last ones of open accounts, by login."""
         later = deliveries.alias("later")
         replaced = exists().where(later.c.login == deliveries.c.login, later.c.number > deliveries.c.number)
-        query = select(deliveries).where(UNDELIVERED_MESSAGES, ~replaced)
+        is_open = exists().where(accounts.c.login == deliveries.c.login, accounts.c.state == AccountState.OPEN)
+        query = select(deliveries).where(UNDELIVERED_MESSAGES, ~replaced, is_open)
         return self._found(query.order_by(deliveries.c.login))
 
     def count_open(self) -> int:

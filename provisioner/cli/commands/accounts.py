@@ -12,9 +12,9 @@ from provisioner.cli.commands.runs import answer, run, started
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, changing, json_option
-from provisioner.cli.render.documents import account_document
+from provisioner.cli.render.documents import account_document, delivery_document
 from provisioner.cli.session import Session
-from provisioner.core.model import Account, AccountState, OperationKind, TargetState
+from provisioner.core.model import Account, AccountState, OperationKind, PasswordDelivery, TargetState
 from provisioner.services.accounts import known_accounts, list_accounts
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def show(session: Session, login: str) -> ExitCode:
         [account] = session.privacy(store).shown(known)
         targets = store.accounts.target_states(account.login)
         last_seen = store.last_seen.times(account.login)
-    session.output.document(account_document(account, targets, last_seen))
+        delivery = next(iter(store.deliveries.recent(account.login)), None)
+    document = account_document(account, targets, last_seen)
+    session.output.document({**document, "delivery": delivery_document(delivery)})
     session.output.fields(
         [
             ("login", account.mail),
@@ -83,6 +85,7 @@ def show(session: Session, login: str) -> ExitCode:
             ("password since", session.local_day(account.password_changed_at)),
             ("next", next_action(account, session)),
             ("closes on", session.local_day(account.closes_at)),
+            *([("message", _message(delivery, session))] if delivery else []),
         ],
         [(name, _on_target(state, last_seen.get(name), session)) for name, state in targets.items()],
     )
@@ -92,6 +95,16 @@ def show(session: Session, login: str) -> ExitCode:
 def _on_target(state: TargetState, last_seen: datetime | None, session: Session) -> str:
     word = session.output.word(state)
     return session.output.text("{state}, last seen {time}", state=word, time=last_seen) if last_seen else word
+
+
+def _message(delivery: PasswordDelivery, session: Session) -> str:
+    return session.output.text(
+        "no. {number} over {channel} at {time}: {state}",
+        number=delivery.number,
+        channel=delivery.channel,
+        time=delivery.sent_at,
+        state=session.output.word(delivery.state),
+    )
 
 
 def state_of(account: Account, targets: Mapping[str, TargetState], session: Session) -> str:

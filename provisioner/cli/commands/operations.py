@@ -9,9 +9,9 @@ import click
 from provisioner.cli.commands.runs import follow, show_preview, started
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
-from provisioner.cli.render.documents import iso, operation_document
+from provisioner.cli.render.documents import delivery_document, iso, operation_document
 from provisioner.cli.session import Session
-from provisioner.core.model import Operation, OperationState
+from provisioner.core.model import Operation, OperationState, PasswordDelivery
 from provisioner.services.operations import Operations
 from provisioner.services.parts import authority_of, utc_now
 
@@ -52,8 +52,10 @@ def show(session: Session, operation_id: str) -> ExitCode:
         operations = Operations(store=store, authority=authority_of(session.configuration, store), now=utc_now)
         operation = operations.operation(operation_id, viewer=session.actor)
         held_until = operations.held_until(operation)
+        deliveries = store.deliveries.of_operation(operation.id)
     content = operation_document(operation, session.output.said)
-    session.output.document({**content, "held_until": iso(held_until)})
+    messages = [delivery_document(delivery) for delivery in deliveries]
+    session.output.document({**content, "held_until": iso(held_until), "deliveries": messages})
     if held_until:
         next_step = session.output.text(
             "a process is working on it and holds the account until {time}", time=held_until
@@ -81,6 +83,8 @@ def show(session: Session, operation_id: str) -> ExitCode:
         if row[1]
     )
     output.table(("step", "hook", "outcome", "attempts", "error"), _steps(session, operation))
+    if deliveries:
+        output.table(("message", "channel", "sent", "state", "awaited until"), _messages(session, deliveries))
     return ExitCode.DONE
 
 
@@ -125,6 +129,19 @@ def _steps(session: Session, operation: Operation) -> Sequence[Sequence[str]]:
             output.said(step.error.message) if step.error else "",
         )
         for step in operation.steps
+    ]
+
+
+def _messages(session: Session, deliveries: Sequence[PasswordDelivery]) -> Sequence[Sequence[str]]:
+    return [
+        (
+            str(delivery.number),
+            delivery.channel,
+            session.local_time(delivery.sent_at),
+            session.output.word(delivery.state),
+            session.local_time(delivery.deadline) if delivery.is_open else "",
+        )
+        for delivery in deliveries
     ]
 
 

@@ -10,7 +10,18 @@ from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.governance.roles import RoleAssignment
-from provisioner.core.model import Account, Handover, Operation, Person, Step, StepError, TargetState, Unit, canonical
+from provisioner.core.model import (
+    Account,
+    Handover,
+    Operation,
+    PasswordDelivery,
+    Person,
+    Step,
+    StepError,
+    TargetState,
+    Unit,
+    canonical,
+)
 from provisioner.core.model.text import Text
 
 if TYPE_CHECKING:
@@ -74,6 +85,24 @@ def account_document(
 def _on_target(name: str, state: TargetState, last_seen: Mapping[str, datetime] | None) -> Document:
     known: Document = {"name": name, "state": state.value}
     return known if last_seen is None else {**known, "last_seen": iso(last_seen.get(name))}
+
+
+def delivery_document(delivery: PasswordDelivery | None) -> Document | None:
+    """Return what became of a message with a password; ``None`` if there is none."""
+    if delivery is None:
+        return None
+    return {
+        "id": delivery.id,
+        "operation": delivery.operation_id,
+        "channel": delivery.channel,
+        "number": delivery.number,
+        "state": delivery.state.value,
+        "sent_at": iso(delivery.sent_at),
+        "handed_over_at": iso(delivery.handed_over_at),
+        "accepted_at": iso(delivery.accepted_at),
+        "ended_at": iso(delivery.ended_at),
+        "deadline": iso(delivery.deadline),
+    }
 
 
 def unit_document(unit: Unit) -> Document:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import attrs
 
 from provisioner.core.engine.clock import KnownTimes
-from provisioner.core.model import Account
+from provisioner.core.model import Account, PasswordDelivery
 from provisioner.core.reconcile.ports import Inventory
 
 
@@ -58,8 +58,31 @@ class ClockRecords(Protocol):
         """Remember that the store was used now, whether anything was written or not."""
 
 
+class DeliveryRecords(Protocol):
+    """Reads what became of messages with passwords."""
+
+    def find(self, delivery_id: str, /) -> PasswordDelivery | None:
+        """Return one message; ``None`` if there is none with this ID."""
+
+    def to_ask(self, now: datetime, /) -> Sequence[PasswordDelivery]:
+        """Return messages about which their gateways can be asked now, the most urgent first."""
+
+    def note_asked(self, ids: Collection[str], next_ask_at: datetime, /) -> None:
+        """Note that gateways were asked about these messages, and when they are asked again."""
+
+    def overdue(self, now: datetime, /) -> Sequence[PasswordDelivery]:
+        """Return messages whose deadline has passed without a final report, the earliest first."""
+
+    def undelivered(self) -> Sequence[PasswordDelivery]:
+        """Return the messages that were not delivered and are the last ones of open accounts, by login."""
+
+
 class Agenda(Inventory, Protocol):
     """What a sweep reads and writes."""
+
+    @property
+    def deliveries(self) -> DeliveryRecords:
+        """The messages with passwords."""
 
     @property
     def schedule(self) -> Schedule:

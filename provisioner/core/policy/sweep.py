@@ -26,6 +26,7 @@ from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged
 from provisioner.core.model import Account, Operation, OperationState, Unit
 from provisioner.core.policy.due import DueAction, latest
 from provisioner.core.policy.evaluation import RuleFailure
+from provisioner.core.policy.follow_up import FollowUp
 from provisioner.core.policy.notifier import Notice, Notifier
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Changes, PolicyRun, Refusal
@@ -66,6 +67,8 @@ class Sweep:
 
         reports: Returns the report of a target; for monitors.
 
+        follow_up: Follows up messages with passwords.
+
         it_unit: The code of the IT unit, whose custodian receives notices that concern nobody else.
 
         clock_confirmed_by: Who confirms that the clock is right; ``None`` if nobody does.
@@ -77,6 +80,7 @@ class Sweep:
     notifier: Notifier
     verifier: Verifier
     reports: Reports
+    follow_up: FollowUp
     it_unit: str = ""
     clock_confirmed_by: str | None = None
     _failures: list[Exception] = attrs.field(factory=list, init=False)
@@ -84,7 +88,9 @@ class Sweep:
     _driven_on: set[str] = attrs.field(factory=set, init=False)
 
     def run(self) -> Iterator[Swept]:
-        """Resume unfinished operations, then carry out what is due. Each result is yielded when it is known.
+        """Resume unfinished operations, follow up messages with passwords, then carry out what is due.
+
+        Each result is yielded when it is known.
 
         Raises:
 
@@ -101,6 +107,7 @@ class Sweep:
         self._settle_clock()
         self.reschedule()
         yield from self._trying(self._left())
+        yield from self._trying(self.follow_up.run())
         yield from self._trying(self._watch())
         closures: list[DueAction] = []
         for page in _pages(_each_once(self.agenda.schedule.due(self._now()))):

@@ -1,0 +1,282 @@
+"""Follows up the messages with passwords: asks gateways about them, and acts on those that were not delivered.
+
+An operation is done when a gateway took its message. What happens to the message afterwards becomes known here, or by a
+report, and reopens the matter if its owner didn't get it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from itertools import groupby
+
+import attrs
+
+from provisioner.core.api.errors import BusyError, TargetError
+from provisioner.core.api.messages import DeliveryState, ProbeDelivery
+from provisioner.core.api.rules import Action, Deadline
+from provisioner.core.engine.dispatch import RENEWALS, DeliveryChanged, DeliverySettled, OnUndelivered
+from provisioner.core.engine.engine import Engine
+from provisioner.core.engine.people import PARALLEL
+from provisioner.core.gateways.gateway import Channel, able
+from provisioner.core.model import (
+    Account,
+    MessageState,
+    Operation,
+    OperationState,
+    PasswordDelivery,
+    Unit,
+)
+from provisioner.core.model.deliveries import failures
+from provisioner.core.model.text import Text
+from provisioner.core.policy.due import DueAction
+from provisioner.core.policy.notifier import Notice, Notifier
+from provisioner.core.policy.policy_run import PolicyRun, Refusal
+from provisioner.core.policy.ports import Agenda
+
+#: The name of the policy in the audit log, and in notices.
+RULE_SET = "delivery"
+
+#: What an answer of a gateway says about a message. Other answers say nothing new.
+_ANSWERS = {
+    DeliveryState.ACCEPTED: MessageState.ACCEPTED,
+    DeliveryState.DELIVERED: MessageState.DELIVERED,
+    DeliveryState.REJECTED: MessageState.REJECTED,
+}
+
+Followed = Operation | Notice | Refusal
+
+
+@attrs.frozen(kw_only=True)
+class FollowUp:
+    """Follows up messages with passwords.
+
+    Args:
+
+        agenda: The stored data.
+
+        engine: Makes new passwords.
+
+        notifier: Tells officers.
+
+        it_unit: The code of the IT unit, whose custodian is told.
+    """
+
+    agenda: Agenda
+    engine: Engine
+    notifier: Notifier
+    it_unit: str = ""
+
+    def run(self) -> Iterator[Followed]:
+        """Ask gateways, end what is overdue, and act on messages that were not delivered as their channels say.
+
+        Yields:
+
+            The operations that make new passwords, the accounts for which there can be none, and what officers were
+            told.
+
+        Raises:
+
+            NotReadyError: Targets or channels can't be used, so no new password was made. The rest was done.
+
+            StoreError: The store can't be read or written.
+        """
+        self._ask()
+        self._end_overdue()
+        pending = self._pending()
+        renewed = [delivery for delivery in pending if self._renews(delivery)]
+        yield from self._tell([delivery for delivery in pending if delivery not in renewed])
+        yield from self._renew({delivery.login: delivery for delivery in renewed})
+
+    def _now(self) -> datetime:
+        return self.engine.context.now()
+
+    # -- what becomes known ----------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        channels = {channel.name: channel for channel in able(self.engine.context.channels, "delivery_probe")}
+        stop = self.engine.context.retry.stop
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="deliveries") as pool:
+            while not stop.is_set() and (due := self.agenda.deliveries.to_ask(self._now())):
+                for delivery, state in zip(due, pool.map(lambda one: _answer(one, channels), due), strict=True):
+                    self._note(delivery, state)
+                self._note_asked(due)
+
+    def _note_asked(self, asked: Sequence[PasswordDelivery]) -> None:
+        policy = self.engine.context.retry.policy
+        for count, same in groupby(sorted(asked, key=lambda one: one.asked), key=lambda one: one.asked):
+            next_ask_at = self._now() + policy.next_try_after(count + 1)
+            self.agenda.deliveries.note_asked([delivery.id for delivery in same], next_ask_at)
+
+    def _end_overdue(self) -> None:
+        while overdue := self.agenda.deliveries.overdue(self._now()):
+            for delivery in overdue:
+                self._note(delivery, delivery.state.at_deadline)
+
+    def _note(self, delivery: PasswordDelivery, state: MessageState) -> None:
+        """Record the new state of a message, unless a report was quicker."""
+        if state.rank > delivery.state.rank:
+            with suppress(BusyError):
+                self.engine.context.record(changed(delivery, state, self._now()))
+
+    # -- what is done ----------------------------------------------------------------------------------------------
+
+    def _pending(self) -> list[PasswordDelivery]:
+        """Return the messages about which something is to be done, and nothing is under way."""
+        found = [delivery for delivery in self.agenda.deliveries.undelivered() if delivery.settled_at is None]
+        busy = self.agenda.operations.unended([delivery.login for delivery in found])
+        return [delivery for delivery in found if delivery.login not in busy]
+
+    def _renews(self, delivery: PasswordDelivery) -> bool:
+        """Whether a new password is made. The number of attempts is bounded, and starts again with another number."""
+        dispatch = self.engine.context.dispatch
+        failed = failures(dispatch.recent(delivery.login), delivery.mobile_mark)
+        match dispatch.rules_of(delivery.channel).on_undelivered:
+            case OnUndelivered.RENEW:
+                return len(failed) <= RENEWALS
+            case OnUndelivered.NEXT_CHANNEL:
+                tried = dispatch.failed_channels(failed)
+                return any(channel.name not in tried for channel in self.engine.context.deliverers)
+            case OnUndelivered.TELL:
+                return False
+
+    def _renew(self, deliveries: Mapping[str, PasswordDelivery]) -> Iterator[Followed]:
+        """Make new passwords, and tell an officer where that isn't possible."""
+        changes = {
+            account.login: (DueAction(account=account, unit=unit), self._deadline(Action.ROTATE, deliveries, account))
+            for account, unit in self._accounts(deliveries)
+        }
+        left = []
+        for outcome in PolicyRun(engine=self.engine, changes=changes).carry_out():
+            delivery = deliveries[outcome.login]
+            if isinstance(outcome, Operation) and outcome.state not in _IN_VAIN:
+                self._settle(delivery, renewal=outcome.id)
+            else:
+                left.append(delivery)
+            if isinstance(outcome, (Operation, Refusal)):
+                yield outcome
+        yield from self._tell(left)
+
+    def _tell(self, deliveries: Sequence[PasswordDelivery]) -> Iterator[Notice]:
+        by_login = {delivery.login: delivery for delivery in deliveries}
+        notices = []
+        for account, unit in self._accounts(by_login):
+            officer = self._officer(account, unit)
+            if officer is None:
+                self._settle(by_login[account.login])
+                continue
+            deadline = self._deadline(Action.WARN, by_login, account)
+            notices.append(Notice(subject=account.login, login=account.login, deadline=deadline, recipient=officer))
+        if notices and not self.engine.context.retry.stop.is_set():
+            yield from self.notifier.tell(
+                notices,
+                lambda notice: self._settle(by_login[notice.login], told=notice.recipient),
+                lambda notice: self._is_pending(by_login[notice.login]),
+            )
+
+    def _is_pending(self, delivery: PasswordDelivery) -> bool:
+        known = self.agenda.deliveries.find(delivery.id)
+        return known is not None and known.settled_at is None and known.state.is_undelivered
+
+    def _settle(self, delivery: PasswordDelivery, *, renewal: str | None = None, told: str | None = None) -> None:
+        self.engine.context.record(
+            DeliverySettled(
+                at=self._now(),
+                login=delivery.login,
+                operation_id=delivery.operation_id,
+                delivery=delivery.id,
+                channel=delivery.channel,
+                state=delivery.state,
+                renewal=renewal,
+                told=told,
+            )
+        )
+
+    def _accounts(self, logins: Iterable[str]) -> Iterator[tuple[Account, Unit]]:
+        accounts = self.agenda.accounts.get_many(logins)
+        units = self.agenda.units.get_many({account.unit for account in accounts.values()})
+        for account in accounts.values():
+            yield account, units[account.unit]
+
+    def _deadline(self, action: Action, deliveries: Mapping[str, PasswordDelivery], account: Account) -> Deadline:
+        delivery = deliveries[account.login]
+        return Deadline(
+            action=action,
+            at=delivery.ended_at or delivery.sent_at,
+            reason=_reason(delivery, account),
+            source="",
+            rule_set=RULE_SET,
+        )
+
+    def _officer(self, account: Account, unit: Unit) -> str | None:
+        """Return the custodian of the IT unit, or of the nearest unit above whose custodian isn't the owner."""
+        office = self._unit(self.it_unit)
+        if office and office.custodian:
+            return office.custodian
+        above: Unit | None = unit
+        while above and above.custodian in {None, account.holder}:
+            above = self._unit(above.parent)
+        return above.custodian if above else None
+
+    def _unit(self, code: str | None) -> Unit | None:
+        return self.agenda.units.get_many([code]).get(code) if code else None
+
+
+#: The ends of an operation after which there is no new password.
+_IN_VAIN = frozenset({OperationState.FAILED, OperationState.UNDONE})
+
+
+def _reason(delivery: PasswordDelivery, account: Account) -> Text:
+    """Return what an officer is told."""
+    values = {"mail": account.mail, "login": account.login}
+    match delivery.state:
+        case MessageState.REJECTED:
+            return Text(
+                "{mail}: the message with the password was refused; run 'provisioner account rotate {login}'", values
+            )
+        case MessageState.EXPIRED:
+            return Text(
+                "{mail}: the message with the password was not delivered in time; run 'provisioner account rotate "
+                "{login}'",
+                values,
+            )
+    return Text(
+        "{mail}: no report on the message with the password arrived; ask its owner, or run 'provisioner account rotate "
+        "{login}'",
+        values,
+    )
+
+
+def changed(delivery: PasswordDelivery, state: MessageState, at: datetime) -> DeliveryChanged:
+    """Return the event of a new state of a message.
+
+    Args:
+
+        delivery: The message.
+
+        state: Its new state.
+
+        at: When it became known.
+    """
+    return DeliveryChanged(
+        at=at,
+        login=delivery.login,
+        operation_id=delivery.operation_id,
+        delivery=delivery.id,
+        channel=delivery.channel,
+        state=state,
+    )
+
+
+def _answer(delivery: PasswordDelivery, channels: Mapping[str, Channel]) -> MessageState:
+    """Ask the gateway of a message; what isn't known changes nothing."""
+    channel = channels.get(delivery.channel)
+    if channel is None:
+        return delivery.state
+    try:
+        answer = channel.probe(ProbeDelivery(delivery_id=delivery.id))
+    except TargetError:
+        return delivery.state
+    return _ANSWERS.get(answer.state, delivery.state)

@@ -1,0 +1,262 @@
+"""An operation is done when the gateway took its message; what becomes of the message later is not forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from provisioner.core.api.events import Event
+from provisioner.core.api.messages import DeliveryState
+from provisioner.core.engine.dispatch import DeliverySettled
+from provisioner.core.model import MessageState, Operation, OperationState, PasswordDelivery
+from provisioner.core.policy.notifier import Notice
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import Fault, FaultTarget
+from provisioner.testing.harness import Harness
+from provisioner.testing.memory import MemoryTarget
+from tests.core.engine.test_engine import PERSONS, UNITS
+from tests.slow_phones import SlowPhones
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+OWNER, OFFICER = PERSONS[0], PERSONS[1]
+LOGIN = UNITS[0].login or ""
+
+
+@attrs.define(eq=False)
+class Office:
+    """One unit below another, whose custodian is the officer."""
+
+    folder: Path
+    directory: MemoryTarget = attrs.field(factory=MemoryTarget)
+    target: FaultTarget = attrs.field(init=False)
+    sms: SlowPhones = attrs.field(factory=SlowPhones)
+    letter: SlowPhones = attrs.field(factory=SlowPhones)
+    clock: FakeClock = attrs.field(factory=lambda: FakeClock(NOON))
+    events: list[Event] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.target = FaultTarget(self.directory)
+
+    def start(self, **rules: Mapping[str, Any]) -> Harness:
+        harness = Harness(
+            self.folder / "store.sqlite",
+            targets={"mail": self.target},
+            channels={"sms": self.sms, "letter": self.letter},
+            clock=self.clock,
+            deliveries=rules,
+        )
+        harness.after_record = self.events.extend
+        harness.know(units=[UNITS[1], attrs.evolve(UNITS[0], parent=UNITS[1].code)], persons=PERSONS[:2])
+        harness.open([UNITS[0].code])
+        return harness
+
+    def passwords(self) -> list[str]:
+        """Return all passwords on the owner's phone and in the mail, in the order of their numbers."""
+        number = OWNER.mobile or ""
+        return [one.password for channel in (self.sms, self.letter) for one in channel.inbox(number)]
+
+    def opening(self) -> list[str]:
+        """Return the passwords that open the account."""
+        return [password for password in self.passwords() if self.directory.logs_in(LOGIN, password)]
+
+    def settled(self) -> list[DeliverySettled]:
+        return [event for event in self.events if isinstance(event, DeliverySettled)]
+
+
+@pytest.fixture(name="office")
+def _office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+Start = Callable[..., Harness]
+
+
+@pytest.fixture(name="start")
+def _start(office: Office) -> Iterator[Start]:
+    started = []
+
+    def start(**rules: Mapping[str, Any]) -> Harness:
+        started.append(office.start(**rules))
+        return started[-1]
+
+    yield start
+    for harness in started:
+        harness.close()
+
+
+def resume(harness: Harness) -> list[Operation]:
+    return list(harness.app.runs.resume())
+
+
+def last(harness: Harness) -> PasswordDelivery:
+    return harness.store.deliveries.recent(LOGIN)[0]
+
+
+def test_a_message_that_was_refused_later_is_taken_for_delivered(office: Office, start: Start) -> None:
+    harness = start()
+    office.sms.answer = DeliveryState.REJECTED
+
+    assert resume(harness) == []
+
+    assert last(harness).state is MessageState.REJECTED
+    assert [(event.state, event.told, event.renewal) for event in office.settled()] == [
+        (MessageState.REJECTED, OFFICER.id, None)
+    ]
+    [notice] = office.sms.notices(OFFICER.mobile or "")
+    assert LOGIN in notice.text
+    assert "refused" in notice.text
+
+
+def test_an_officer_is_told_of_one_message_twice(office: Office, start: Start) -> None:
+    harness = start()
+    office.sms.answer = DeliveryState.REJECTED
+    resume(harness)
+    office.clock.advance(timedelta(days=2))
+    resume(harness)
+
+    assert len(office.sms.notices(OFFICER.mobile or "")) == len(office.settled()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [(DeliveryState.UNKNOWN, MessageState.UNKNOWN), (DeliveryState.ACCEPTED, MessageState.EXPIRED)],
+)
+def test_a_message_without_a_report_is_awaited_for_ever(
+    office: Office, start: Start, answer: DeliveryState, state: MessageState
+) -> None:
+    harness = start(sms={"report_within_hours": 2})
+    office.sms.answer = answer
+    resume(harness)
+    office.clock.advance(timedelta(hours=1, minutes=59))
+    resume(harness)
+    assert last(harness).is_open
+
+    office.clock.advance(timedelta(minutes=1))
+    resume(harness)
+
+    assert last(harness).state is state
+    assert [event.told for event in office.settled()] == [OFFICER.id]
+
+
+def test_a_delivered_message_is_acted_on(office: Office, start: Start) -> None:
+    harness = start(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.DELIVERED
+    resume(harness)
+    office.clock.advance(timedelta(days=2))
+
+    assert resume(harness) == []
+    assert last(harness).state is MessageState.DELIVERED
+    assert office.settled() == []
+
+
+def test_a_new_password_takes_the_channel_that_failed(office: Office, start: Start) -> None:
+    harness = start(sms={"on_undelivered": "next-channel"})
+    office.sms.answer = DeliveryState.REJECTED
+
+    [renewed] = resume(harness)
+
+    assert (renewed.state, renewed.actor) == (OperationState.DONE, "policy:delivery")
+    assert [len(channel.inbox(OWNER.mobile or "")) for channel in (office.sms, office.letter)] == [1, 1]
+    assert office.opening() == [office.letter.inbox(OWNER.mobile or "")[0].password]
+    assert [event.renewal for event in office.settled()] == [renewed.id]
+    assert office.sms.notices(OFFICER.mobile or "") == []
+
+
+def test_new_passwords_are_made_without_an_end(office: Office, start: Start) -> None:
+    rule = {"on_undelivered": "next-channel"}
+    harness = start(sms=rule, letter=rule)
+    office.sms.answer = office.letter.answer = DeliveryState.REJECTED
+
+    renewed = [len(resume(harness)) for _ in range(5)]
+
+    assert renewed == [1, 0, 0, 0, 0]
+    assert [event.told for event in office.settled()] == [None, OFFICER.id]
+
+
+def test_a_renewal_is_repeated_without_an_end(office: Office, start: Start) -> None:
+    harness = start(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.REJECTED
+
+    renewed = [len(resume(harness)) for _ in range(5)]
+
+    assert renewed == [1, 0, 0, 0, 0]
+    assert len(office.passwords()) == 2
+    assert len(office.opening()) == 1
+    assert [event.told for event in office.settled()] == [None, OFFICER.id]
+
+
+def test_a_renewal_after_the_number_was_corrected_counts_the_old_number(office: Office, start: Start) -> None:
+    harness = start(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.REJECTED
+    resume(harness)
+    harness.store.persons.save([attrs.evolve(OWNER, mobile="+905329999999")])
+    resume(harness)
+
+    harness.rotate([LOGIN])
+
+    assert len(resume(harness)) == 1
+
+
+def test_a_sweep_follows_up_nothing(office: Office, start: Start) -> None:
+    harness = start()
+    office.sms.answer = DeliveryState.REJECTED
+
+    swept = list(harness.sweep().run())
+
+    assert [found.recipient for found in swept if isinstance(found, Notice)] == [OFFICER.id]
+
+
+def test_a_failed_renewal_is_told_to_nobody(office: Office, start: Start) -> None:
+    harness = start(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.REJECTED
+    office.target.faults.on("account_rotate", Fault.REFUSE)
+
+    [renewed] = resume(harness)
+
+    assert renewed.state is OperationState.FAILED
+    assert [(event.renewal, event.told) for event in office.settled()] == [(None, OFFICER.id)]
+
+
+def test_a_message_of_a_closed_account_is_acted_on(office: Office, start: Start) -> None:
+    harness = start(sms={"on_undelivered": "renew"})
+    harness.close_accounts([LOGIN])
+    office.sms.answer = DeliveryState.REJECTED
+
+    assert resume(harness) == []
+    assert office.settled() == []
+
+
+def test_a_gateway_is_asked_at_every_run(office: Office, start: Start) -> None:
+    harness = start()
+    office.sms.answer = DeliveryState.UNKNOWN
+    asked = []
+    for minutes in (0, 0, 1, 1, 4, 30):
+        office.clock.advance(timedelta(minutes=minutes))
+        resume(harness)
+        asked.append(len(office.sms.asked))
+
+    assert asked == [1, 1, 2, 2, 3, 4]
+
+
+def test_a_crash_before_the_decision_is_stored_makes_another_password(office: Office, start: Start) -> None:
+    harness = start(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.REJECTED
+
+    def crash(events: object) -> None:
+        assert isinstance(events, tuple)
+        if any(isinstance(event, DeliverySettled) for event in events):
+            raise KeyboardInterrupt
+
+    harness.on_record = crash
+    with pytest.raises(KeyboardInterrupt):
+        resume(harness)
+    harness.on_record = lambda _: None
+    office.sms.answer = DeliveryState.ACCEPTED
+
+    assert resume(harness) == []
+    assert len(office.passwords()) == 2

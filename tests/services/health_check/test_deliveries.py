@@ -1,0 +1,57 @@
+"""A password that its owner doesn't have is told by every check, until there is a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provisioner.core.api.messages import DeliveryState
+from provisioner.services.health_check.deliveries import check_deliveries
+from provisioner.services.health_check.results import CheckStatus
+from provisioner.testing.harness import Harness
+from provisioner.testing.memory import MemoryTarget
+from tests.core.engine.test_engine import PERSONS, UNITS
+from tests.slow_phones import SlowPhones
+
+CODES = [unit.code for unit in UNITS[:2]]
+
+
+@pytest.fixture(name="phones")
+def _phones() -> SlowPhones:
+    return SlowPhones()
+
+
+@pytest.fixture(name="harness")
+def _harness(tmp_path: Path, phones: SlowPhones) -> Iterator[Harness]:
+    file = tmp_path / "provisioner.sqlite"  # where the configuration looks for it
+    with Harness(file, targets={"mail": MemoryTarget()}, channels={"sms": phones}) as harness:
+        harness.know(units=UNITS[:2], persons=PERSONS[:2])
+        yield harness
+
+
+def told(harness: Harness) -> list[tuple[CheckStatus, str, str]]:
+    found = check_deliveries(harness.app.config, harness.clock)
+    return [(result.status, str(result.message), str(result.cure)) for result in found]
+
+
+def test_deliveries_are_told_where_there_are_none(harness: Harness) -> None:
+    assert told(harness) == []
+
+
+def test_what_is_awaited_and_what_was_not_delivered_is_not_told(harness: Harness, phones: SlowPhones) -> None:
+    harness.open(CODES)
+    assert told(harness) == [(CheckStatus.OK, "reports on 2 passwords are awaited", "")]
+
+    phones.answer = DeliveryState.REJECTED
+    list(harness.app.runs.resume())
+    cure = "run 'provisioner account rotate birim0'"
+    assert told(harness) == [
+        (CheckStatus.WARNING, "the passwords of 2 accounts were not delivered, the first is birim0", cure)
+    ]
+
+    phones.answer = DeliveryState.DELIVERED
+    harness.rotate(["birim0", "birim1"])
+    list(harness.app.runs.resume())
+    assert told(harness) == []
