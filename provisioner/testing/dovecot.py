@@ -1,10 +1,11 @@
 """A private Dovecot for tests: mailboxes that open with a log-in at a private directory, or with a passwd-file.
 
-It serves IMAP on loopback from a temporary folder, asks the directory with a bind as the user (``auth_bind``), and has
-a mailbox for each user who logs in::
+It serves IMAP on loopback from a temporary folder, with and without TLS, asks the directory with a bind as the user
+(``auth_bind``), and has a mailbox for each user who logs in. Its HTTP API takes what the mail plug-in asks for::
 
-    with Slapd() as directory, Dovecot(directory=directory) as mail:
+    with Slapd() as directory, Dovecot(directory=directory, cached=True) as mail:
         mail.logs_in("ab46", password)
+        print(mail.config)  # what stands in [targets.mail]
 
     with Dovecot(passwd_file=path) as mail:
         mail.logs_in("ab46", password)
@@ -18,10 +19,11 @@ import grp
 import imaplib
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -30,8 +32,14 @@ import attrs
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
 from provisioner.testing.ports import free_ports
-from provisioner.testing.private import Identity, PrivateServer, missing_of
-from provisioner.testing.slapd import Slapd
+from provisioner.testing.private import (
+    OPENSSL,
+    Identity,
+    PrivateDirectory,
+    PrivateServer,
+    make_certificate,
+    missing_of,
+)
 
 DOVECOT = "/usr/sbin/dovecot"
 
@@ -39,6 +47,7 @@ DOVECOT = "/usr/sbin/dovecot"
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "dovecot-imapd": (DOVECOT, "/usr/lib/dovecot/imap"),
     "dovecot-ldap": ("/usr/lib/dovecot/modules/auth/libauthdb_ldap.so",),
+    "openssl": (OPENSSL,),
 }
 
 #: The version whose configuration this module writes.
@@ -53,10 +62,16 @@ state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{folder}/mail.pem
+ssl_key = <{folder}/mail.key
 disable_plaintext_auth = no
 auth_failure_delay = 0
-auth_cache_size = 0
+auth_cache_size = {cache_size}
+auth_cache_ttl = 1 hour
+auth_cache_negative_ttl = 1 hour
+doveadm_allowed_commands = kick,who,auth cache flush
+!include {folder}/doveadm-key.conf
 default_internal_user = {server.internal}
 default_internal_group = {server.group}
 default_login_user = {server.login}
@@ -76,13 +91,21 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
+    ssl = yes
+  }}
+}}
+service doveadm {{
+  chroot =
+  inet_listener http {{
+    port = {api_port}
+    ssl = yes
   }}
 }}
 service anvil {{
   chroot =
   unix_listener anvil-auth-penalty {{
-    mode = 0
+    mode = {penalty_mode}
   }}
 }}
 service stats {{
@@ -91,7 +114,7 @@ service stats {{
 """
 
 LDAP_CONFIG = """\
-uris = ldaps://127.0.0.1:{directory.tls_port}
+uris = ldaps://{directory.host}:{directory.tls_port}
 tls_ca_cert_file = {folder}/directory.pem
 tls_require_cert = demand
 dn = {directory.bind_dn}
@@ -138,13 +161,44 @@ class Dovecot(PrivateServer):
         directory: Where people log in. It must run.
 
         passwd_file: The file with their passwords instead, in a folder that Dovecot may enter.
+
+        cached: Whether it remembers for an hour who logged in, and who is unknown.
+
+        penalty: Whether a refused log-in delays the next one from the same address, by up to 17 seconds.
     """
 
     name: ClassVar[str] = "dovecot"
 
-    directory: Slapd | None = None
+    directory: PrivateDirectory | None = None
     passwd_file: Path | None = None
+    cached: bool = False
+    penalty: bool = False
+    #: Where IMAP is spoken.
     port: int = attrs.field(init=False)
+    #: Where IMAP is spoken over TLS.
+    tls_port: int = attrs.field(init=False)
+    #: Where doveadm's HTTP API is.
+    api_port: int = attrs.field(init=False)
+    api_key: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
+
+    @property
+    def ca_file(self) -> Path:
+        """What the server's certificate is verified with."""
+        return self.folder / "mail.pem"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses of the server, as in the list ``servers`` of a mail target."""
+        return {"api": f"https://127.0.0.1:{self.api_port}", "imap": f"imaps://127.0.0.1:{self.tls_port}"}
+
+    @property
+    def config(self) -> dict[str, object]:
+        """The settings of a mail target on this server."""
+        return {
+            "servers": [self.addresses],
+            "api_key": f"file:{self.folder / 'doveadm.key'}",
+            "ca_file": str(self.ca_file),
+        }
 
     def kill(self) -> None:
         """End the server with its own processes, which only it can end."""
@@ -161,7 +215,7 @@ class Dovecot(PrivateServer):
             ConfigurationError: The server could not tell, for example because the directory is not there.
         """
         secret = password.reveal() if isinstance(password, Secret) else password
-        with closing(_ImapConnection(self.port)) as connection:
+        with closing(ImapSession(self.port)) as connection:
             try:
                 connection.login(login, secret)
                 state, _ = connection.select("INBOX")
@@ -173,6 +227,14 @@ class Dovecot(PrivateServer):
             return False
         raise ConfigurationError("the mail server could not test the login: {answer}", answer=answer)
 
+    @contextmanager
+    def session(self, login: str, password: Secret) -> Iterator[ImapSession]:
+        """Log in as a mail program does, and stay."""
+        with closing(ImapSession(self.port)) as session:
+            session.login(login, password.reveal())
+            session.select("INBOX")
+            yield session
+
     def log(self) -> str:
         """Return what the server has written to its log so far."""
         return "".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(self.folder.glob("*.log")))
@@ -181,7 +243,7 @@ class Dovecot(PrivateServer):
         return missing_packages()
 
     def _ports(self) -> Sequence[int]:
-        return (self.port,)
+        return self.port, self.tls_port, self.api_port
 
     def _command(self) -> Sequence[str]:
         return [DOVECOT, "-F", "-c", str(self.folder / "dovecot.conf")]
@@ -195,43 +257,66 @@ class Dovecot(PrivateServer):
 
     def _is_ready(self) -> bool:
         with suppress(OSError, imaplib.IMAP4.error):
-            _ImapConnection(self.port).close()
+            ImapSession(self.port).close()
             return True
         return False
 
     def _prepare(self) -> None:
         self.folder.chmod(0o755)
-        (self.port,) = free_ports(1)
+        self.port, self.tls_port, self.api_port = free_ports(3)
+        make_certificate(self.ca_file, self.folder / "mail.key")
+        self._write_secret("doveadm.key", self.api_key.reveal())
+        self._write_secret("doveadm-key.conf", f"doveadm_api_key = {self.api_key.reveal()}\n")
         users = _Users.here()
         homes = self.folder / "homes"
         homes.mkdir()
         shutil.chown(homes, users.mail, users.mail_group)
         driver, source = ("passwd-file", self.passwd_file) if self.passwd_file else ("ldap", self.folder / "ldap.conf")
         (self.folder / "dovecot.conf").write_text(
-            CONFIG.format(folder=self.folder, port=self.port, server=users, driver=driver, source=source),
+            CONFIG.format(
+                folder=self.folder,
+                port=self.port,
+                tls_port=self.tls_port,
+                api_port=self.api_port,
+                server=users,
+                driver=driver,
+                source=source,
+                cache_size="10M" if self.cached else 0,
+                penalty_mode="0600" if self.penalty else 0,
+            ),
             encoding="utf-8",
         )
         if self.directory:
             self._introduce(self.directory)
 
-    def _introduce(self, directory: Slapd) -> None:
+    def _introduce(self, directory: PrivateDirectory) -> None:
         """Record where the directory is, and how to ask it."""
         shutil.copy(directory.ca_file, self.folder / "directory.pem")
-        with os.fdopen(os.open(self.folder / "ldap.conf", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-            file.write(
-                LDAP_CONFIG.format(
-                    folder=self.folder, directory=directory, bind_password=directory.bind_password.reveal()
-                )
-            )
+        asking = LDAP_CONFIG.format(
+            folder=self.folder, directory=directory, bind_password=directory.bind_password.reveal()
+        )
+        self._write_secret("ldap.conf", asking)
+
+    def _write_secret(self, name: str, content: str) -> None:
+        with os.fdopen(os.open(self.folder / name, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+            file.write(content)
 
 
-class _ImapConnection(imaplib.IMAP4):
+class ImapSession(imaplib.IMAP4):
     """One session at the server on this machine, which ends with :meth:`close`."""
 
     def __init__(self, port: int) -> None:
         super().__init__("127.0.0.1", port, timeout=PATIENCE)
 
+    def is_open(self) -> bool:
+        """Return whether the server still answers in this session."""
+        try:
+            return self.noop()[0] == "OK"
+        except (OSError, imaplib.IMAP4.abort):
+            return False
+
     def close(self) -> None:  # type: ignore[override] # what is closed is the connection, not the mailbox
+        """End the connection."""
         self.shutdown()
 
 
