@@ -70,7 +70,7 @@ auth_failure_delay = 0
 auth_cache_size = {cache_size}
 auth_cache_ttl = 1 hour
 auth_cache_negative_ttl = 1 hour
-doveadm_allowed_commands = kick,who,auth cache flush
+doveadm_allowed_commands = {allowed}
 !include {folder}/doveadm-key.conf
 default_internal_user = {server.internal}
 default_internal_group = {server.group}
@@ -123,7 +123,7 @@ base = {directory.base_dn}
 scope = subtree
 auth_bind = yes
 pass_filter = (|(uid=%Lu)(mail=%Lu))
-pass_attrs = uid=user
+pass_attrs = {named_after}=user
 """
 
 
@@ -165,6 +165,12 @@ class Dovecot(PrivateServer):
         cached: Whether it remembers for an hour who logged in, and who is unknown.
 
         penalty: Whether a refused log-in delays the next one from the same address, by up to 17 seconds.
+
+        named_after: The attribute of the directory that names a user, whatever name the client sent.
+
+        allowed: The commands of doveadm that the HTTP API takes; all if it is empty.
+
+        api_key: The key of doveadm's HTTP API.
     """
 
     name: ClassVar[str] = "dovecot"
@@ -173,13 +179,15 @@ class Dovecot(PrivateServer):
     passwd_file: Path | None = None
     cached: bool = False
     penalty: bool = False
+    named_after: str = "uid"
+    allowed: str = "kick,who,auth cache flush"
+    api_key: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()))
     #: Where IMAP is spoken.
     port: int = attrs.field(init=False)
     #: Where IMAP is spoken over TLS.
     tls_port: int = attrs.field(init=False)
     #: Where doveadm's HTTP API is.
     api_port: int = attrs.field(init=False)
-    api_key: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
 
     @property
     def ca_file(self) -> Path:
@@ -281,6 +289,7 @@ class Dovecot(PrivateServer):
                 server=users,
                 driver=driver,
                 source=source,
+                allowed=self.allowed,
                 cache_size="10M" if self.cached else 0,
                 penalty_mode="0600" if self.penalty else 0,
             ),
@@ -293,7 +302,10 @@ class Dovecot(PrivateServer):
         """Record where the directory is, and how to ask it."""
         shutil.copy(directory.ca_file, self.folder / "directory.pem")
         asking = LDAP_CONFIG.format(
-            folder=self.folder, directory=directory, bind_password=directory.bind_password.reveal()
+            folder=self.folder,
+            directory=directory,
+            bind_password=directory.bind_password.reveal(),
+            named_after=self.named_after,
         )
         self._write_secret("ldap.conf", asking)
 
