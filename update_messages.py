@@ -281,7 +281,7 @@ def _plugin_domain(name: str) -> Domain:
 DOMAINS = [
     Domain(ROOT / "provisioner", "provisioner", product),
     Domain(ROOT / "provisioner", "help", product_help),
-    *map(_plugin_domain, ("ldap", "pys", "sms")),
+    *map(_plugin_domain, ("ldap", "mail", "pys", "sms")),
 ]
 
 if __name__ == "__main__":

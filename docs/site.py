@@ -27,6 +27,7 @@ OUTSIDE: Mapping[str, str] = {
     "examples/postgresql-roles/README.md": "project/examples/postgresql-roles.md",
     "examples/schools-in-august/README.md": "project/examples/schools-in-august.md",
     "plugins/ldap/README.md": "project/plugins/ldap.md",
+    "plugins/mail/README.md": "project/plugins/mail.md",
     "plugins/pys/README.md": "project/plugins/pys.md",
     "plugins/sms/README.md": "project/plugins/sms.md",
     "provisioner/testing/README.md": "project/provisioner/testing.md",

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "provisioner": ROOT / "provisioner",
     "provisioner_ldap": ROOT / "plugins/ldap/provisioner_ldap",
+    "provisioner_mail": ROOT / "plugins/mail/provisioner_mail",
     "provisioner_pys": ROOT / "plugins/pys/provisioner_pys",
     "provisioner_sms": ROOT / "plugins/sms/provisioner_sms",
 }
@@ -79,7 +80,13 @@ def test_each_package_is_typed_and_speaks_turkish(installed: Path, package: str)
 def test_each_entry_point_leads_somewhere(distribution: Distribution) -> None:
     entries = {(entry.group, entry.name): entry.value for entry in distribution.entry_points}
     assert ("console_scripts", "provisioner") in entries
-    assert {name for group, name in entries if group == "provisioner.plugins"} >= {"ldap", "local", "pys", "sms"}
+    assert {name for group, name in entries if group == "provisioner.plugins"} >= {
+        "ldap",
+        "local",
+        "mail",
+        "pys",
+        "sms",
+    }
 
     for value in entries.values():
         module, _, attribute = value.partition(":")
