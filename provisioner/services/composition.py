@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import attrs
@@ -20,6 +20,7 @@ from provisioner.core.engine.passwords import PasswordMaker
 from provisioner.core.engine.people import People
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Journal, Recorder
+from provisioner.core.gateways.gateway import SESSIONS, Target, able
 from provisioner.core.gateways.maintenance import Calendar
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry
@@ -122,15 +123,17 @@ class Composition:
     def _planner(self) -> Planner:
         content, plugins = self.config.content, self.plugins
         targets = [plugins.targets[name] for name in content.targets]
-        holding = {target.name: target for target in targets if target.holds_accounts}
+        holding, others = _by_holding(targets)
         scopes = self.config.target_scopes()
         return Planner(
             records=self.store,
             people=People(plugins.find_person, self.store.persons.get_many, self.retry),
-            targets=list(holding.values()),
+            targets=holding,
+            session_targets=able((*holding, *others), SESSIONS),
             channels=[plugins.channels[name] for name in content.channels],
             desired=DesiredState(
-                scopes={name: scopes[name] for name in holding},
+                scopes={target.name: scopes[target.name] for target in holding},
+                session_scopes={target.name: scopes[target.name] for target in others},
                 rules=self.config.entitlement_rules(),
                 units=self.store.units,
             ),
@@ -170,6 +173,7 @@ class Composition:
             takeover_wait = self.store.lease_ttl + self.plugins.longest_call
         return EngineContext(
             targets=planner.targets,
+            session_targets=planner.session_targets,
             channels=planner.channels,
             passwords=PasswordMaker.of(self.plugins.password_policies()),
             retry=self.retry,
@@ -181,3 +185,9 @@ class Composition:
             takeover_wait=takeover_wait,
             dispatch=Dispatch(recent=self.store.deliveries.recent, rules=self.config.delivery_rules()),
         )
+
+
+def _by_holding(targets: Sequence[Target]) -> tuple[list[Target], list[Target]]:
+    """Return the targets that hold accounts, and the others."""
+    holding = [target for target in targets if target.holds_accounts]
+    return holding, [target for target in targets if not target.holds_accounts]

@@ -8,12 +8,20 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
 
-from provisioner.core.model import Account, AccountKind, AccountState, OperationKind, OperationState, TargetState
+from provisioner.core.model import (
+    Account,
+    AccountKind,
+    AccountState,
+    OperationKind,
+    OperationState,
+    SessionsState,
+    TargetState,
+)
 from provisioner.store import tree
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.tables import account_targets, accounts, operations, units
+from provisioner.store.db.tables import account_sessions, account_targets, accounts, operations, units
 
 
 class StoredAccounts:
@@ -143,6 +151,19 @@ class StoredAccounts:
         for row in self._reader.among(select(account_targets), account_targets.c.login, logins):
             states[row.login][row.target] = row.state
         return states
+
+    def sessions(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, SessionsState]]:
+        """Return whether sessions of these accounts are left, by login and by the target's name."""
+        states: dict[str, dict[str, SessionsState]] = defaultdict(dict)
+        for row in self._reader.among(select(account_sessions), account_sessions.c.login, logins):
+            states[row.login][row.target] = row.state
+        return states
+
+    def count_sessions(self) -> Mapping[tuple[str, SessionsState], int]:
+        """Return of how many accounts sessions are left or not, by target and state."""
+        target, state = account_sessions.c.target, account_sessions.c.state
+        query = select(target, state, func.count().label("accounts")).group_by(target, state)
+        return {(row.target, row.state): row.accounts for row in self._reader.all(query)}
 
     def _open(self, column: ColumnElement[str], values: Iterable[str]) -> Sequence[Account]:
         query = select(accounts).where(accounts.c.state == AccountState.OPEN).order_by(accounts.c.login)

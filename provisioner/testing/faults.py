@@ -53,6 +53,7 @@ from provisioner.core.api.messages import (
     DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
+    EndSessions,
     HandOver,
     ProbeAccount,
     ProbeDelivery,
@@ -284,6 +285,33 @@ class FaultTarget:
 
 
 @attrs.define(eq=False)
+class FaultSessions:
+    """A target that holds no accounts, and fails on demand to end their sessions.
+
+    Args:
+
+        inner: An object with ``sessions_end``, for example a :class:`~provisioner.testing.memory_mail.MemoryMail`.
+
+        faults: What fails.
+    """
+
+    inner: Any
+    faults: Faults = attrs.field(factory=Faults)
+
+    @hookimpl
+    def sessions_end(self, request: EndSessions) -> Receipt:
+        """End sessions, or fail."""
+        receipt: Receipt = self.faults.run("sessions_end", lambda: self.inner.sessions_end(request), request)
+        return receipt
+
+    @hookimpl
+    def target_check(self, request: CheckTarget) -> TargetReport:
+        """Check, or fail."""
+        report: TargetReport = self.faults.run("target_check", self.inner.target_check, request)
+        return report
+
+
+@attrs.define(eq=False)
 class FaultChannel:
     """A channel that fails on demand and otherwise does what the one inside it does.
 
@@ -364,7 +392,8 @@ class _FaultRegistrar:
     faults: Faults
 
     def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
-        self.register.target(name, FaultTarget(plugin, self.faults), longest_call=longest_call)
+        wrapper = FaultTarget if hasattr(plugin, "account_create") else FaultSessions
+        self.register.target(name, wrapper(plugin, self.faults), longest_call=longest_call)
 
     def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
         self.register.channel(name, FaultChannel(plugin, self.faults), longest_call=longest_call)

@@ -27,7 +27,8 @@
         │   ├── ThrottledError      it limits the rate of requests
         │   ├── PartialListError    a list ended before the target declared its end
         │   ├── EarlierMessageError an earlier message with a password may still arrive
-        │   └── NotAppliedError     a probe showed that the change did not happen
+        │   ├── NotAppliedError     a probe showed that the change did not happen
+        │   └── SessionsOpenError   the change is done, and sessions of the account may still be open
         ├── UnknownOutcomeError     the request was sent and no answer arrived: probe before anything else
         │   └── PluginDefectError   the plug-in raised something that is not a TargetError
         ├── RefusedError            it refused the request, and would refuse it again
@@ -322,6 +323,12 @@ class PartialListError(TransientError):
 
 class NotAppliedError(TransientError):
     """A probe showed that the change did not happen."""
+
+
+class SessionsOpenError(TransientError):
+    """The account is changed, and sessions of it may still be open. Only the engine raises it."""
+
+    retryable = False
 
 
 class UnknownOutcomeError(TargetError):

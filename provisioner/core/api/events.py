@@ -5,13 +5,23 @@ Each event contains everything that it changes. The state in the store follows f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
 import attrs
 
 from provisioner.core.api.rules import Action, Deadline
-from provisioner.core.model import Account, Handover, Operation, OperationState, Step, StepError, TargetState
+from provisioner.core.model import (
+    Account,
+    Handover,
+    Operation,
+    OperationState,
+    SessionsState,
+    Step,
+    StepError,
+    TargetState,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +64,7 @@ class OperationPlanned(OperationEvent):
 class OperationStarted(OperationEvent):
     """A process started an operation or took it over, and now holds the account.
 
-    The steps of the operation start again. Those of an earlier attempt are only in the audit log.
+    The steps of the operation start again, unless it continues. Those of an earlier attempt are only in the audit log.
     """
 
     kind = "operation_started"
@@ -62,6 +72,8 @@ class OperationStarted(OperationEvent):
     #: The number of the attempt, from 1. It must be one more than in the journal. Otherwise, another process started
     #: the operation after it was read, and it can't be started with outdated data.
     tries: int
+    #: Whether only sessions are left to end, so that the other steps stay as they are.
+    continues: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -138,9 +150,11 @@ class OperationEnded(OperationEvent):
     next_try_at: datetime | None = None
     #: Why the operation is not done.
     error: StepError | None = None
-    #: The record of the handover, if the operation was one and is done. The incoming person is now the unit's
-    #: custodian.
+    #: The record of the handover, if the operation was one and the new password is delivered. The incoming person is
+    #: now the unit's custodian.
     handover: Handover | None = None
+    #: Whether sessions of the account are left, by target. Targets that were not asked to end any are left out.
+    sessions: Mapping[str, SessionsState] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

@@ -72,6 +72,11 @@ class KindSpec:
         return self.leaves in {TargetState.CLOSED, TargetState.ABSENT}
 
     @property
+    def ends_sessions(self) -> bool:
+        """Whether open sessions of the account have to end afterwards."""
+        return self.leaves is not None
+
+    @property
     def opens(self) -> bool:
         """Whether it opens an account that is not open."""
         return self.delivers and not self.renews

@@ -22,6 +22,7 @@ from provisioner.core.model import Account, Unit
 class EngineContext:
     """The shared objects of all operations of a run."""
 
+    #: The targets that hold accounts, in the order in which they are changed.
     targets: Sequence[Target]
     #: The channels, in the order in which they are tried.
     channels: Sequence[Channel]
@@ -39,6 +40,8 @@ class EngineContext:
     plan_ahead: Callable[[Account, Unit, Sequence[MetDeadline]], Account] = lambda account, *_: attrs.evolve(
         account, next_deadline=None, next_action=None, closes_at=None
     )
+    #: The targets that end sessions, in the order in which they do so: those that hold accounts first.
+    session_targets: Sequence[Target] = ()
     #: Returns the mark of a mobile number in the audit log.
     mobile_mark: MobileMark = lambda _: None
 

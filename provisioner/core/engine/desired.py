@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
@@ -34,6 +34,8 @@ class Desired:
     targets: frozenset[str]
     #: Its entitlements, by target. Targets without any that is managed are left out.
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
+    #: The names of the targets that hold no accounts and whose sessions it may have.
+    sessions: frozenset[str] = frozenset()
 
     def targets_of(
         self, kind: OperationKind, known: Mapping[str, TargetState], *, again: bool = False
@@ -60,6 +62,21 @@ class Desired:
         if spec.opens:
             return self.targets
         return self.targets | (_present(known) if spec.renews else known.keys())
+
+    def ended_by(self, kind: OperationKind, known: Collection[str]) -> frozenset[str]:
+        """Return the names of the targets that hold no accounts and on which an operation ends sessions.
+
+        Where sessions were ended before, they may have been opened again, also if the account left the scope.
+
+        Args:
+
+            kind: The kind of the operation.
+
+            known: The names of the targets on which sessions of the account were ended before.
+        """
+        if kind is OperationKind.WITHDRAW:
+            return frozenset(known) - self.sessions
+        return self.sessions.union(known)
 
     def missing(self, known: Mapping[str, TargetState]) -> frozenset[str]:
         """Return the names of the targets on which an open account belongs and isn't open.
@@ -108,7 +125,9 @@ class DesiredState:
 
     Args:
 
-        scopes: The scope of each target, by its name.
+        scopes: The scope of each target that holds accounts, by its name.
+
+        session_scopes: The scope of each target that holds none and ends their sessions, by its name.
 
         rules: Who has which entitlement.
 
@@ -116,13 +135,15 @@ class DesiredState:
     """
 
     scopes: Mapping[str, TargetScope]
+    session_scopes: Mapping[str, TargetScope] = attrs.field(factory=dict)
     rules: Sequence[EntitlementRule] = ()
     units: UnitLookup
 
     @property
     def is_uniform(self) -> bool:
         """Whether every account belongs on every target, without entitlements."""
-        return not self.rules and all(scope.is_everywhere for scope in self.scopes.values())
+        scopes = (*self.scopes.values(), *self.session_scopes.values())
+        return not self.rules and all(scope.is_everywhere for scope in scopes)
 
     def of(self, accounts: Sequence[tuple[Account, Unit]]) -> Mapping[str, Desired]:
         """Return the desired state of accounts, by login.
@@ -132,7 +153,7 @@ class DesiredState:
             accounts: The accounts, each with its unit as it is, or will be, in the store.
         """
         if self.is_uniform:
-            everywhere = Desired(targets=frozenset(self.scopes))
+            everywhere = Desired(targets=frozenset(self.scopes), sessions=frozenset(self.session_scopes))
             return {account.login: everywhere for account, _ in accounts}
         given = {unit.code: unit for _, unit in accounts}
         above = {unit.parent for unit in given.values() if unit.parent} - given.keys()
@@ -147,6 +168,9 @@ class DesiredState:
             side.setdefault(rule.target, set()).add(rule.name)
         return Desired(
             targets=frozenset(target for target, scope in self.scopes.items() if scope.includes(account, unit, path)),
+            sessions=frozenset(
+                target for target, scope in self.session_scopes.items() if scope.includes(account, unit, path)
+            ),
             entitlements={
                 target: Entitlements(
                     granted=frozenset(granted.get(target, ())),

@@ -30,7 +30,7 @@ from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import Share
-from provisioner.core.engine.plan import Plan, PlannedOperation
+from provisioner.core.engine.plan import Plan, PlannedOperation, only_sessions_left
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Records
 from provisioner.core.engine.preflight import preflight
@@ -82,7 +82,7 @@ class Engine:
         """Check that everything that the operations need is available, before the first change.
 
         Targets in maintenance are not called: the operations wait for them. Closures and deletions need nothing: they
-        are carried out where possible, and the rest waits.
+        are carried out where possible, and the rest waits. No operation needs a target that only ends sessions.
 
         Returns:
 
@@ -220,10 +220,10 @@ class Engine:
             self.preflight(())
         except NotReadyError as error:
             waiting = list(found)
-            others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if _delivers(planned)]
+            others = [attrs.evolve(planned, error=step_error(error)) for planned in waiting if _needs_all(planned)]
             if len(others) == len(waiting):
                 raise
-            return chain(self._again(planned for planned in waiting if not _delivers(planned)), others)
+            return chain(self._again(planned for planned in waiting if not _needs_all(planned)), others)
         return self._again(found)
 
     def _hold_back(self, work: Sequence[PlannedOperation | Operation], share: Share) -> list[Operation]:
@@ -358,7 +358,8 @@ class Engine:
     def _execute(self, work: PlannedOperation, execution: Execution) -> Operation:
         if obstructed := obstacle(work, self.context):
             return self._wait(work.operation, obstructed)
-        self.require_current(work)
+        if not work.only_sessions_left:
+            self.require_current(work)
         return execution.run()
 
     def _wait(self, operation: Operation, error: InMaintenanceError | EarlierMessageError) -> Operation:
@@ -392,8 +393,9 @@ def _operations(work: Iterable[PlannedOperation | Operation]) -> list[Operation]
     return [planned.operation if isinstance(planned, PlannedOperation) else planned for planned in work]
 
 
-def _delivers(operation: Operation) -> bool:
-    return KINDS[operation.kind].delivers
+def _needs_all(operation: Operation) -> bool:
+    """Whether an operation needs every target: it sets a password, and not only sessions are left to end."""
+    return KINDS[operation.kind].delivers and not only_sessions_left(operation)
 
 
 def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operation:

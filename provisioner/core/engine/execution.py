@@ -1,4 +1,5 @@
-"""Carries out one operation: change and verify each target, deliver, finish; or roll back, or schedule another attempt.
+"""Carries out one operation: change and verify each target, end sessions, deliver, finish; or roll back, or schedule
+another attempt.
 
 The order prevents lost passwords (docs/explanation/why.md). The secret is generated here and exists as long as
 :meth:`Execution.run` runs. The journal is written before each call that may change something, and after each call.
@@ -26,6 +27,7 @@ from provisioner.core.api.errors import (
     ProvisionerError,
     RefusedError,
     SecretRefusedError,
+    SessionsOpenError,
     StoppedError,
     StoreError,
     TargetError,
@@ -53,6 +55,7 @@ from provisioner.core.engine.delivery import deliver
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.proofs import Proof, proof
 from provisioner.core.engine.recorder import OperationRecorder
+from provisioner.core.engine.sessions import AfterSteps
 from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
 from provisioner.core.model import (
     Account,
@@ -82,16 +85,21 @@ class Execution:
     work: PlannedOperation
     context: EngineContext
     _log: OperationRecorder = attrs.field(init=False)
+    _after_steps: AfterSteps = attrs.field(init=False)
     #: Targets that have changed, or may have; with the undo if there is one, the last one first.
     _changed: list[tuple[Target, AccountChange, Callable[[], None] | None]] = attrs.field(factory=list, init=False)
     #: Whether a person may have read the new password.
     _secret_may_be_out: bool = attrs.field(default=False, init=False)
+    #: Whether the account is as the operation leaves it, with its password delivered.
+    _is_delivered: bool = attrs.field(default=False, init=False)
     _changed_at: datetime | None = attrs.field(default=None, init=False)
     #: Whether the start is in the journal, and the lease is held.
     _begun: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._log = OperationRecorder(self.work.operation, self.context.record, self.context.now)
+        self._after_steps = AfterSteps(self.work, self.context, self._log, self._begin_again)
+        self._is_delivered = self._spec.delivers and self.work.only_sessions_left
 
     def run(self) -> Operation:
         """Carry out the operation and return it in its new state.
@@ -104,7 +112,7 @@ class Execution:
 
             StoreError: The journal can't be written. Nothing more was done.
         """
-        self._log.start()
+        self._log.start(continues=self.work.only_sessions_left)
         try:
             with fenced(self.work.account.login, self._lease):
                 return self._carry_out()
@@ -115,13 +123,24 @@ class Execution:
 
     def _carry_out(self) -> Operation:
         try:
-            if self._spec.delivers:
-                self._deliver(self._accepted_secret())
+            if self.work.only_sessions_left:
+                self._after_steps.run()
+            elif self._spec.delivers:
+                self._renew()
             else:
                 self._change_everywhere()
         except (TargetError, StoppedError) as error:
             return self._stop(error)
         return self._done()
+
+    def _renew(self) -> None:
+        """Set a new password, end the sessions that the former one opened, and deliver it.
+
+        It is in effect, so its owner needs it also if sessions are left.
+        """
+        secret = self._accepted_secret()
+        self._after_steps.run(secret)
+        self._deliver(secret)
 
     @property
     def has_begun(self) -> bool:
@@ -184,6 +203,7 @@ class Execution:
 
     def _change_everywhere(self) -> None:
         """Close, delete or update on every target, also after one has failed: a part of it is better than nothing.
+        Then end the sessions.
 
         Failing targets come last, so that their timeouts don't delay the others.
         """
@@ -198,6 +218,8 @@ class Execution:
                     errors.append(error)
             except TargetError as error:
                 errors.append(error)
+        if self._changed:
+            self._after_steps.run()
         if errors:
             raise min(errors, key=_how_far_off)
 
@@ -356,6 +378,7 @@ class Execution:
             raise
         self._secret_may_be_out = True
         self._log.end(position, Outcome.APPLIED, reference=receipt.reference)
+        self._is_delivered = True
         self._hand_over(channel, request.delivery_id, receipt)
 
     def _hand_over(self, channel: Channel, delivery_id: str, receipt: DeliveryReceipt) -> None:
@@ -369,10 +392,20 @@ class Execution:
     def _begin(self, name: str, hook: str, recipient: Recipient | None = None, reference: str | None = None) -> int:
         self._expect_no_stop()
         position = self._log.begin(name, hook, recipient, reference)
+        self._note_begun()
+        return position
+
+    def _begin_again(self, name: str, hook: str) -> int:
+        """Begin an after-step in the place of that of an earlier attempt, if there is one."""
+        self._expect_no_stop()
+        position = self._log.begin_again(name, hook)
+        self._note_begun()
+        return position
+
+    def _note_begun(self) -> None:
         if not self._begun:
             self._begun = True
             self._outwait_former_process()
-        return position
 
     def _expect_no_stop(self) -> None:
         if self.context.retry.stop.is_set():
@@ -415,12 +448,40 @@ class Execution:
     # -- the ends --------------------------------------------------------------------------------------------------
 
     def _done(self) -> Operation:
+        if error := self._after_steps.error:
+            return self._leave_open(error)
         account = self._account_after() if self._spec.alters else self.work.account
-        account = self.context.plan_ahead(account, self._unit_after(), self.work.marks)
-        return self._log.finish(OperationState.DONE, account, handover=self._handover())
+        return self._finish(OperationState.DONE, self._planned(account), handover=self._handover())
+
+    def _leave_open(self, error: SessionsOpenError) -> Operation:
+        """End an attempt that has done everything except to end all sessions. A closed account is not called closed."""
+        account = self.work.account
+        if self._is_delivered:
+            account = self._planned(self._account_after())
+        elif self._spec.alters:
+            account = attrs.evolve(account, state=AccountState.INCOMPLETE)
+        next_try_at = min(self._next_try_at(each) for each in self._after_steps.errors)
+        return self._finish(OperationState.INCOMPLETE, account, error, next_try_at, self._handover())
+
+    def _planned(self, account: Account) -> Account:
+        return self.context.plan_ahead(account, self._unit_after(), self.work.marks)
+
+    def _finish(
+        self,
+        state: OperationState,
+        account: Account,
+        error: ProvisionerError | None = None,
+        next_try_at: datetime | None = None,
+        handover: Handover | None = None,
+    ) -> Operation:
+        return self._log.finish(
+            state, account, error, next_try_at, handover=handover, sessions=self._after_steps.states
+        )
 
     def _account_after(self) -> Account:
         account, at = self.work.account, self._changed_at or self.context.now()
+        if self.work.only_sessions_left and self._is_delivered:
+            at = account.password_changed_at or at
         if self._spec.closes:
             return attrs.evolve(account, state=AccountState.CLOSED, closed_at=account.closed_at or at)
         opened_at = account.opened_at if self._spec.renews else at
@@ -439,8 +500,8 @@ class Execution:
         return attrs.evolve(unit, custodian=operation.holder) if self._kind is OperationKind.HANDOVER else unit
 
     def _handover(self) -> Handover | None:
-        """Return the record for both persons, if this was a handover."""
-        if self._kind is not OperationKind.HANDOVER:
+        """Return the record for both persons, if this attempt has handed over."""
+        if self._kind is not OperationKind.HANDOVER or self.work.only_sessions_left:
             return None
         work, operation = self.work, self.work.operation
         return Handover(
@@ -463,7 +524,7 @@ class Execution:
         """End an operation that can't be finished now: roll it back if possible, and schedule another attempt if it may
         succeed.
         """
-        if not self._spec.alters:
+        if not self._spec.alters or self.work.only_sessions_left:
             return self._pause(error)
         untouched = not self._changed and not self.work.begun_before
         whole = untouched or (self._may_unwind and self._unwind())
@@ -471,20 +532,27 @@ class Execution:
         account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
         if for_good:
             return self._log.finish(OperationState.FAILED if untouched else OperationState.UNDONE, account, error)
-        return self._log.finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
+        if whole:
+            return self._log.finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
+        return self._finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
 
     def _pause(self, error: ProvisionerError) -> Operation:
-        """End an operation that doesn't alter the account. What it has adapted stays."""
+        """End an attempt that doesn't alter the account. What was done so far stays."""
         if isinstance(error, RefusedError):
-            return self._log.finish(OperationState.FAILED, self.work.account, error)
-        return self._log.finish(OperationState.INCOMPLETE, self.work.account, error, self._next_try_at(error))
+            return self._finish(OperationState.FAILED, self.work.account, error)
+        return self._finish(OperationState.INCOMPLETE, self.work.account, error, self._next_try_at(error))
 
     def _break_off(self, error: Exception) -> Operation:
-        """Stop an operation at which the program failed. Its next attempt generates a new secret."""
-        whole = not self._spec.alters or (not self._log.has_begun and not self.work.begun_before)
-        account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
+        """Stop an operation at which the program failed. Its next attempt generates a new secret, unless this one is
+        delivered.
+        """
+        whole = not self._spec.alters or (not self._begun and not self.work.begun_before)
+        account = self._account_after() if self._is_delivered else self.work.account
+        if not whole:
+            account = attrs.evolve(account, state=AccountState.INCOMPLETE)
         failure = known_or_defect(error)
-        return self._log.finish(OperationState.INCOMPLETE, account, failure, self._next_try_at(failure))
+        handover = self._handover() if self._is_delivered else None
+        return self._finish(OperationState.INCOMPLETE, account, failure, self._next_try_at(failure), handover)
 
     @property
     def _may_unwind(self) -> bool:

@@ -17,7 +17,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import Entitlements
 from provisioner.core.engine.people import LookUp
-from provisioner.core.engine.plan import Refused
+from provisioner.core.engine.plan import Refused, only_sessions_left
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, Unit
 from provisioner.core.model.text import Text
 
@@ -29,6 +29,8 @@ class Place:
     targets: frozenset[str] = frozenset()
     #: The targets on which it is opened again, although it is open.
     joins: frozenset[str] = frozenset()
+    #: The targets on which sessions are ended afterwards.
+    sessions: frozenset[str] = frozenset()
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
 
 
@@ -55,8 +57,13 @@ class Intent:
         return self.holder if KINDS[self.kind].needs_holder else None
 
     def is_served_by(self, stuck: Operation) -> bool:
-        """Whether finishing *stuck* has the requested effect: an account in a handover will be open after it."""
+        """Whether finishing *stuck* has the requested effect: an account in a handover will be open after it.
+
+        A rotation whose password is delivered makes no other one.
+        """
         same = stuck.kind is self.kind and stuck.holder == self.recipient
+        if same and self.kind is OperationKind.ROTATE:
+            return not only_sessions_left(stuck)
         return same or (KINDS[self.kind].opens and KINDS[stuck.kind].renews)
 
 

@@ -9,14 +9,17 @@ from typing import Any
 
 import attrs
 
+from provisioner.core.api.errors import SessionsOpenError
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import AccountChange, CreateAccount, Entitlements, PlannedChange
 from provisioner.core.api.rules import MetDeadline
+from provisioner.core.gateways.gateway import DELIVER
 from provisioner.core.model import (
     Account,
     AccountState,
     Operation,
     OperationState,
+    Outcome,
     Person,
     Unit,
 )
@@ -53,6 +56,8 @@ class PlannedOperation:
     joins: frozenset[str] = frozenset()
     #: The entitlements of the account afterwards, by target.
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
+    #: The names of the targets on which sessions of the account are ended.
+    sessions: frozenset[str] = frozenset()
 
     def concerns(self, target: str) -> bool:
         """Whether it changes something on a target."""
@@ -130,11 +135,25 @@ class PlannedOperation:
         return self.entitlements.get(target, Entitlements())
 
     @property
+    def only_sessions_left(self) -> bool:
+        """Whether an earlier attempt has done everything except to end all sessions."""
+        return only_sessions_left(self.operation)
+
+    @property
     def begun_before(self) -> bool:
         """Whether an earlier attempt, or a replaced operation, may have changed something on the targets."""
         earlier = [operation for operation in (self.operation, self.superseded) if operation]
         crashed = {operation.state for operation in earlier if KINDS[operation.kind].alters}
         return OperationState.RUNNING in crashed or self.account.state is AccountState.INCOMPLETE
+
+
+def only_sessions_left(operation: Operation) -> bool:
+    """Return whether an unfinished operation has done everything except to end all sessions.
+
+    The journal has the end of a delivery only together with the changed account, so that a crash can't separate them.
+    """
+    is_delivered = any(step.hook == DELIVER and step.outcome is Outcome.APPLIED for step in operation.steps)
+    return is_delivered or (operation.error is not None and operation.error.name == SessionsOpenError.__name__)
 
 
 @attrs.frozen(kw_only=True)

@@ -36,16 +36,25 @@ from provisioner.core.engine.intents import (
     without_recipient,
 )
 from provisioner.core.engine.people import LookUp, People
-from provisioner.core.engine.plan import Initiator, Naming, Plan, PlannedOperation, Refused, Unchanged
+from provisioner.core.engine.plan import (
+    Initiator,
+    Naming,
+    Plan,
+    PlannedOperation,
+    Refused,
+    Unchanged,
+    only_sessions_left,
+)
 from provisioner.core.engine.ports import Records
 from provisioner.core.engine.unit_accounts import UnitAccounts
-from provisioner.core.gateways.gateway import DELIVER, PROBE, UPDATE, Channel, Target, able
+from provisioner.core.gateways.gateway import DELIVER, PROBE, SESSIONS, UPDATE, Channel, Target, able
 from provisioner.core.model import (
     Account,
     AccountState,
     Operation,
     OperationKind,
     Outcome,
+    SessionsState,
     Step,
     TargetState,
     Unit,
@@ -69,6 +78,12 @@ class Planner:
 
         people: Looks up persons.
 
+        targets: The targets that hold accounts, in the order in which they are changed.
+
+        session_targets: The targets that end sessions, in the order in which they do so.
+
+        channels: The channels, in the order in which they are tried.
+
         desired: Determines on which targets an account belongs.
 
         choose_login: Chooses the login of a unit's account if the list names none.
@@ -79,6 +94,7 @@ class Planner:
     records: Records
     people: People
     targets: Sequence[Target]
+    session_targets: Sequence[Target] = ()
     channels: Sequence[Channel]
     desired: DesiredState
     naming: Naming
@@ -406,18 +422,31 @@ class Planner:
         unit = self.records.units.get_many([account.unit]).get(account.unit) if account else None
         if account is None or unit is None:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
+        [intent] = self._placed([Intent(operation.kind, account, unit, operation.holder, again=True)])
+        people = LookUp(persons={}) if only_sessions_left(operation) else self._people_for(operation, intent)
+        return attrs.evolve(self._marked(_work(operation, account, unit, people, intent.place)), recorded=True)
+
+    def _people_for(self, operation: Operation, intent: Intent) -> LookUp:
+        """Return the people whom an operation from the journal needs, if everything else that it needs is there.
+
+        Raises:
+
+            InputError: The holder is no longer known, or the account belongs on no target.
+
+            UnsupportedError: A target has no hook for it, and the configuration doesn't say so.
+
+            TargetError: The personnel system can't be asked about the person.
+        """
         people = self.people.look_up([person for person in (operation.holder, operation.outgoing) if person])
         if error := unanswered(operation, people):
             raise error
-        if problem := without_recipient(operation, unit, people):
+        if problem := without_recipient(operation, intent.unit, people):
             raise InputError([problem])
-        [intent] = self._placed([Intent(operation.kind, account, unit, operation.holder, again=True)])
-        place = intent.place
-        if KINDS[operation.kind].delivers and not place.targets:
-            raise InputError([_problem(account, marked("it belongs on no target"))])
-        if missing := self._missing(operation.kind, place):
+        if KINDS[operation.kind].delivers and not intent.place.targets:
+            raise InputError([_problem(intent.account, marked("it belongs on no target"))])
+        if missing := self._missing(operation.kind, intent.place):
             raise missing
-        return attrs.evolve(self._marked(_work(operation, account, unit, people, place)), recorded=True)
+        return people
 
     def require_release(self, operations: Sequence[Operation], actor: str) -> None:
         """Check that an actor may release held operations.
@@ -524,24 +553,54 @@ class Planner:
 
     def _placed(self, intents: Sequence[Intent]) -> list[Intent]:
         """Return intents with the places where they change their accounts."""
-        known = self.records.accounts.all_target_states([intent.account.login for intent in intents])
+        logins = [intent.account.login for intent in intents]
+        known = self.records.accounts.all_target_states(logins)
+        ended = self.records.accounts.sessions(logins) if self.session_targets else {}
         desired = self.desired.of([(intent.account, intent.unit) for intent in intents])
         return [
             attrs.evolve(
                 intent,
-                place=self._place(intent, desired[intent.account.login], known.get(intent.account.login, {})),
+                place=self._place(
+                    intent,
+                    desired[intent.account.login],
+                    known.get(intent.account.login, {}),
+                    ended.get(intent.account.login, {}),
+                ),
             )
             for intent in intents
         ]
 
-    def _place(self, intent: Intent, desired: Desired, known: Mapping[str, TargetState]) -> Place:
+    def _place(
+        self, intent: Intent, desired: Desired, known: Mapping[str, TargetState], ended: Mapping[str, SessionsState]
+    ) -> Place:
         kind = intent.kind
         usable = able(self.targets, UPDATE) if kind is OperationKind.UPDATE else self.targets
         wanted = desired.targets_of(kind, known, again=intent.again)
+        targets = frozenset(target.name for target in usable if target.name in wanted)
         return Place(
-            targets=frozenset(target.name for target in usable if target.name in wanted),
+            targets=targets,
             joins=desired.joins(kind, known),
+            sessions=self._sessions(kind, targets, desired.ended_by(kind, ended)),
             entitlements=desired.entitlements_after(kind),
+        )
+
+    def _sessions(self, kind: OperationKind, changed: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+        """Return the names of the targets on which an operation ends sessions.
+
+        Args:
+
+            kind: The kind of the operation.
+
+            changed: The names of the targets that it changes.
+
+            others: The names of those that hold no accounts.
+        """
+        if not KINDS[kind].ends_sessions:
+            return frozenset()
+        return frozenset(
+            target.name
+            for target in self.session_targets
+            if target.name in (changed if target.holds_accounts else others)
         )
 
     def _at(self, place: Place) -> list[Target]:
@@ -586,6 +645,9 @@ class Planner:
         """
         spec = KINDS[kind]
         steps = [step for target in self._at(place) for step in _target_steps(target, spec.hook)]
+        steps += [
+            Step(name=target.name, hook=SESSIONS) for target in self.session_targets if target.name in place.sessions
+        ]
         if spec.delivers:
             deliverers = able(self.channels, DELIVER)
             if not deliverers:
@@ -605,6 +667,7 @@ def _work(operation: Operation, account: Account, unit: Unit, people: LookUp, pl
         outgoing=people.persons.get(operation.outgoing or ""),
         targets=place.targets,
         joins=place.joins,
+        sessions=place.sessions,
         entitlements=place.entitlements,
     )
 

@@ -15,7 +15,7 @@ import attrs
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease
 from provisioner.core.api.rules import MetDeadline
-from provisioner.core.model import Account, Operation, Person, TargetState, Unit
+from provisioner.core.model import Account, Operation, Person, SessionsState, TargetState, Unit
 from provisioner.core.model.unit_paths import UnitLookup
 
 
@@ -111,6 +111,9 @@ class AccountRecords(TargetStateRecords, Protocol):
 
     def target_states(self, login: str, /) -> Mapping[str, TargetState]:
         """Return the state of one account on each target, by the target's name."""
+
+    def sessions(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, SessionsState]]:
+        """Return whether sessions of these accounts are left, by login and by the target's name."""
 
     def deleted(self, logins: Iterable[str], /) -> Collection[str]:
         """Return those of these accounts that were deleted since they were closed."""

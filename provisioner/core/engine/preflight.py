@@ -20,25 +20,29 @@ from provisioner.core.model.text import Text
 def preflight(work: Sequence[PlannedOperation], context: EngineContext, calendar: Calendar) -> Sequence[TargetError]:
     """See :meth:`Engine.preflight <provisioner.core.engine.engine.Engine.preflight>`."""
     calendar.look()
-    delivering = [planned for planned in work if KINDS[planned.operation.kind].delivers]
+    delivering = [
+        planned for planned in work if KINDS[planned.operation.kind].delivers and not planned.only_sessions_left
+    ]
     recipients = tuple({planned.holder.id: planned.holder for planned in delivering if planned.holder}.values())
+    optional = [target for target in context.session_targets if not target.holds_accounts]
     checks: list[Callable[[], Sequence[Problem]]] = [
         partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
-        for target in context.targets
+        for target in (*context.targets, *optional)
         if target.maintenance() is None and _is_needed(target, work)
     ]
     if recipients:
         checks.append(partial(_check_channels, context.deliverers, recipients))
     problems, errors = _all(checks)
-    if errors and (delivering or not work):
-        raise NotReadyError(errors)
+    needed = [error for error in errors if error.target not in {target.name for target in optional}]
+    if needed and (delivering or not work):
+        raise NotReadyError(needed)
     if problems:
         raise InputError(problems)
     return errors
 
 
 def _is_needed(target: Target, work: Sequence[PlannedOperation]) -> bool:
-    return not work or any(planned.concerns(target.name) for planned in work)
+    return not work or any(planned.concerns(target.name) or target.name in planned.sessions for planned in work)
 
 
 def _check_channels(deliverers: Sequence[Channel], recipients: tuple[Person, ...]) -> list[Problem]:

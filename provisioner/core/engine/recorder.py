@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from provisioner.core.model import (
     Operation,
     OperationState,
     Outcome,
+    SessionsState,
     Step,
     StepError,
     TargetState,
@@ -52,16 +53,17 @@ class OperationRecorder:
         """The number of attempts, including this one."""
         return self._operation.tries
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether a step was started."""
-        return bool(self._steps)
+    def start(self, *, continues: bool = False) -> None:
+        """Collect the start of the operation; it is written with the first step.
 
-    def start(self) -> None:
-        """Collect the start of the operation; it is written with the first step."""
+        Args:
+
+            continues: Whether the steps of the earlier attempt stay.
+        """
         tries = self._operation.tries + 1
+        self._steps = list(self._operation.steps) if continues else []
         self._operation = attrs.evolve(self._operation, state=OperationState.RUNNING, tries=tries, error=None)
-        self._pending.append(self._event(OperationStarted, tries=tries))
+        self._pending.append(self._event(OperationStarted, tries=tries, continues=continues))
 
     def begin_to_look(self, name: str, hook: str) -> int:
         """Return the position of a step that changes nothing. Only its end is written, with the next event."""
@@ -89,9 +91,17 @@ class OperationRecorder:
             StoreError: It could not be written.
         """
         position = self._add(Step(name=name, hook=hook, attempts=1, reference=reference))
-        self._pending.append(self._event(StepBegun, position=position, step=self._steps[position], recipient=recipient))
-        self._flush()
+        self._write_start(position, recipient)
         return position
+
+    def begin_again(self, name: str, hook: str) -> int:
+        """Write the start of a step in the place of that of an earlier attempt, if it stayed; see :meth:`begin`."""
+        former = [number for number, step in enumerate(self._steps) if (step.name, step.hook) == (name, hook)]
+        if not former:
+            return self.begin(name, hook)
+        self._steps[former[0]] = Step(name=name, hook=hook, attempts=1)
+        self._write_start(former[0])
+        return former[0]
 
     def count(self, position: int, attempts: int) -> None:
         """Collect the number of attempts of the step."""
@@ -126,7 +136,9 @@ class OperationRecorder:
         account: Account,
         error: ProvisionerError | None = None,
         next_try_at: datetime | None = None,
+        *,
         handover: Handover | None = None,
+        sessions: Mapping[str, SessionsState] | None = None,
     ) -> Operation:
         """Write that the operation ended or stopped, and return it. It is stored when this returns.
 
@@ -138,7 +150,13 @@ class OperationRecorder:
         """
         what = step_error(error) if error else None
         event = self._event(
-            OperationEnded, state=state, account=account, next_try_at=next_try_at, error=what, handover=handover
+            OperationEnded,
+            state=state,
+            account=account,
+            next_try_at=next_try_at,
+            error=what,
+            handover=handover,
+            sessions=sessions or {},
         )
         self._pending.append(event)
         self._flush()
@@ -150,6 +168,10 @@ class OperationRecorder:
             next_try_at=next_try_at,
             error=what,
         )
+
+    def _write_start(self, position: int, recipient: Recipient | None = None) -> None:
+        self._pending.append(self._event(StepBegun, position=position, step=self._steps[position], recipient=recipient))
+        self._flush()
 
     def _add(self, step: Step) -> int:
         self._steps.append(step)

@@ -8,7 +8,7 @@ from provisioner.core.api.errors import EarlierMessageError, InMaintenanceError
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.gateways.gateway import Gateway
+from provisioner.core.gateways.gateway import Gateway, Target
 from provisioner.core.gateways.maintenance import Maintenance
 
 
@@ -19,18 +19,27 @@ def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceErr
     earlier password can no longer arrive after the new one. The others don't wait,
     because a partial closure or update is better than none; their remaining steps wait.
     """
-    spec, operation = KINDS[work.operation.kind], work.operation
-    hooks = {spec.hook, *(("person_find",) if spec.delivers else ())}
-    found = _maintenance([target for target in context.targets if hooks & target.hooks and work.concerns(target.name)])
-    if not spec.delivers:
-        found = [maintenance for maintenance in found if maintenance.until == operation.next_try_at]
+    delivers = KINDS[work.operation.kind].delivers and not work.only_sessions_left
+    found = _maintenance(_concerned(work, context, delivers=delivers))
+    if not delivers:
+        found = [maintenance for maintenance in found if maintenance.until == work.operation.next_try_at]
     else:
         silent = _maintenance(context.deliverers)
         if silent and len(silent) == len(context.deliverers):
             found.append(min(silent, key=lambda maintenance: maintenance.until))
     if found:
         return max(found, key=lambda maintenance: maintenance.until).error()
-    return context.dispatch.obstacle(operation.login, context.now()) if spec.delivers else None
+    return context.dispatch.obstacle(work.account.login, context.now()) if delivers else None
+
+
+def _concerned(work: PlannedOperation, context: EngineContext, *, delivers: bool) -> list[Target]:
+    """Return the targets that an operation calls. One that delivers doesn't wait for those that only end sessions."""
+    hooks = {KINDS[work.operation.kind].hook, *(("person_find",) if delivers else ())}
+    changed = [target for target in context.targets if hooks & target.hooks and work.concerns(target.name)]
+    ended = [target for target in context.session_targets if target.name in work.sessions]
+    if work.only_sessions_left:
+        return ended
+    return changed if delivers else [*changed, *ended]
 
 
 def _maintenance(gateways: Sequence[Gateway]) -> list[Maintenance]:

@@ -7,7 +7,16 @@ regulation), by article (``m.``) or paragraph (``¶``).
 
 from __future__ import annotations
 
-from provisioner.core.model.accounts import Account, AccountKind, AccountState, Action, Person, TargetState, Unit
+from provisioner.core.model.accounts import (
+    Account,
+    AccountKind,
+    AccountState,
+    Action,
+    Person,
+    SessionsState,
+    TargetState,
+    Unit,
+)
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery
 from provisioner.core.model.operations import (
     Handover,
@@ -32,6 +41,7 @@ __all__ = [
     "Outcome",
     "PasswordDelivery",
     "Person",
+    "SessionsState",
     "Step",
     "StepError",
     "TargetState",

@@ -131,3 +131,14 @@ class TargetState(StrEnum):
     INCOMPLETE = "incomplete"
     #: The target reported the change as made, and it can't be verified.
     UNPROVED = "unproved"
+
+
+class SessionsState(StrEnum):
+    """Whether sessions or cache entries of one account are left on one target, according to the journal."""
+
+    #: The target has shown that none is left.
+    ENDED = "ended"
+    #: They were ended, and nothing can show it.
+    UNPROVED = "unproved"
+    #: They could not be ended, or not yet.
+    OPEN = "open"

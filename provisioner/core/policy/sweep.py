@@ -22,7 +22,7 @@ from provisioner.core.api.events import ClockConfirmed, DeadlineMet, RulesChange
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.rules import Deadline, Observation, Reports
 from provisioner.core.engine.engine import Engine
-from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged
+from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged, only_sessions_left
 from provisioner.core.model import Account, Operation, OperationState, Unit
 from provisioner.core.policy.due import DueAction, latest
 from provisioner.core.policy.evaluation import RuleFailure
@@ -225,7 +225,7 @@ class Sweep:
         settled = set()
         due = {demand.account.login: (demand, demand.rotate) for demand in demands if demand.rotate}
         for item in self._trying(self._change(due)):
-            if isinstance(item, Operation) and (item.state is OperationState.DONE or _is_in_other_hands(item)):
+            if isinstance(item, Operation) and (_is_renewed(item) or _is_in_other_hands(item)):
                 settled.add(item.login)
             yield item
         left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
@@ -410,6 +410,11 @@ def _difference_found(verified: VerifiedAccount, deadline: Deadline, at: datetim
 def _is_stuck_in_renewal(operation: Operation | None) -> bool:
     """Whether the rotation of an account has stopped. That is no renewal, and doesn't postpone a closure."""
     return operation is not None and operation.state is OperationState.INCOMPLETE and KINDS[operation.kind].renews
+
+
+def _is_renewed(operation: Operation) -> bool:
+    """Whether the new password is delivered, also if sessions are left to end."""
+    return operation.state is OperationState.DONE or only_sessions_left(operation)
 
 
 def _is_in_other_hands(operation: Operation) -> bool:

@@ -34,6 +34,7 @@ from provisioner.core.model import (
     OperationKind,
     OperationState,
     Outcome,
+    SessionsState,
     TargetState,
 )
 from provisioner.core.reconcile.differences import DifferenceKind
@@ -102,6 +103,16 @@ account_targets = Table(
     Column("login", ForeignKey("accounts.login"), primary_key=True),
     Column("target", String, primary_key=True),
     Column("state", words(TargetState), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Whether sessions of each account are left on each target that ends sessions.
+account_sessions = Table(
+    "account_sessions",
+    metadata,
+    Column("login", ForeignKey("accounts.login"), primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("state", words(SessionsState), nullable=False),
     sqlite_with_rowid=False,
 )
 

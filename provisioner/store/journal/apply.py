@@ -45,7 +45,16 @@ from provisioner.store import (
 )
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
-from provisioner.store.db.tables import account_targets, accounts, handovers, leases, operations, steps, units
+from provisioner.store.db.tables import (
+    account_sessions,
+    account_targets,
+    accounts,
+    handovers,
+    leases,
+    operations,
+    steps,
+    units,
+)
 from provisioner.store.journal import clock
 
 _THIS_OPERATION = operations.c.id == bindparam("this")
@@ -61,6 +70,7 @@ _CLEAR_STEPS = delete(steps).where(steps.c.operation_id == bindparam("this"))
 _TAKE_LEASE = put(leases)
 _PUT_STEP = put(steps)
 _PUT_TARGET = put(account_targets)
+_PUT_SESSIONS = put(account_sessions)
 _END = (
     update(operations)
     .where(_THIS_OPERATION)
@@ -84,6 +94,7 @@ _IN_ORDER = (
     _PUT_TARGET,
     _END,
     _PUT_ACCOUNT,
+    _PUT_SESSIONS,
     _KEEP_HANDOVER,
     _SET_CUSTODIAN,
     _FREE_LEASE,
@@ -194,7 +205,8 @@ class Batch:
 
     def _start(self, event: OperationStarted) -> None:
         self._rows[_START][event.operation_id] = {"this": event.operation_id, "tries": event.tries}
-        self._rows[_CLEAR_STEPS][event.operation_id] = {"this": event.operation_id}
+        if not event.continues:
+            self._rows[_CLEAR_STEPS][event.operation_id] = {"this": event.operation_id}
         lease = self._lease | {"login": event.login, "operation_id": event.operation_id}
         self._rows[_TAKE_LEASE][event.login] = lease
 
@@ -224,6 +236,9 @@ class Batch:
             "error": event.error,
         }
         self._rows[_PUT_ACCOUNT][event.login] = as_row(event.account)
+        for target, state in event.sessions.items():
+            sessions = {"login": event.login, "target": target, "state": state}
+            self._rows[_PUT_SESSIONS][event.login, target] = sessions
         if event.handover:
             self._rows[_KEEP_HANDOVER][event.operation_id] = as_row(event.handover)
             custodian = {"this": event.handover.unit, "custodian": event.handover.incoming}

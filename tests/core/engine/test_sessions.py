@@ -1,0 +1,506 @@
+"""Sessions of an account end after its password, holder or state was changed, and what is left open is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from provisioner.core.api.events import Event, OperationEnded, StepBegun
+from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.messages import AccountReport, EndSessions, ProbeAccount, Receipt
+from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Outcome, SessionsState
+from provisioner.testing import samples
+from provisioner.testing.clock import FakeClock
+from provisioner.testing.faults import Fault, FaultChannel, Faults, FaultSessions, FaultTarget
+from provisioner.testing.harness import INITIATOR, Harness
+from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from provisioner.testing.memory_mail import MemoryMail, MemorySession
+
+LOGIN, MAIL = samples.ACCOUNT.login, samples.ACCOUNT.mail
+#: The kinds of operation after which another person or nobody may be logged in.
+KINDS = ["create", "reopen", "rotate", "handover", "close"]
+
+
+class Directory(MemoryTarget):
+    """A directory that knows more names than the product."""
+
+    names: tuple[str, ...] = ()
+
+    @hookimpl
+    def account_probe(self, request: ProbeAccount) -> AccountReport:
+        return attrs.evolve(super().account_probe(request), spellings=self.names)
+
+
+class Mail(MemoryMail):
+    """A mail server that remembers what it was asked."""
+
+    def __init__(self, directory: MemoryTarget) -> None:
+        super().__init__(directory)
+        self.asked: list[EndSessions] = []
+        self.proves = True
+
+    @hookimpl
+    def sessions_end(self, request: EndSessions) -> Receipt:
+        self.asked.append(request)
+        return attrs.evolve(MemoryMail.sessions_end(self, request), proved=self.proves)
+
+
+class Database(MemoryTarget):
+    """A target that holds accounts and their sessions."""
+
+    ended: list[str]
+
+    @hookimpl
+    def sessions_end(self, request: EndSessions) -> Receipt:
+        self.ended.append(request.account.login)
+        return Receipt(outcome=Outcome.APPLIED)
+
+
+class Office:
+    """A directory, a mail server that asks it, a phone, and one process after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "store.sqlite"
+        self.clock = FakeClock()
+        self.directory = Directory()
+        self.mail = Mail(self.directory)
+        self.phones = MemoryChannel()
+        self.faults = {name: Faults() for name in ("directory", "mail", "sms")}
+        self.more: dict[str, object] = {}
+        self.scopes: dict[str, dict[str, Any]] = {}
+        self.events: list[Event] = []
+        self.harness = self.start()
+        self.harness.know(units=[samples.UNIT], persons=[samples.HOLDER, samples.SUCCESSOR])
+
+    def start(self) -> Harness:
+        harness = Harness(
+            self.file,
+            targets={
+                "mail": FaultSessions(self.mail, self.faults["mail"]),
+                "directory": FaultTarget(self.directory, self.faults["directory"]),
+                **self.more,
+            },
+            channels={"sms": FaultChannel(self.phones, self.faults["sms"])},
+            clock=self.clock,
+            scopes=self.scopes,
+        )
+        harness.after_record = self.events.extend
+        self.harness = harness
+        return harness
+
+    def fail(self, fault: Fault = Fault.CANNOT_CONNECT) -> None:
+        self.faults["mail"].on("sessions_end", fault)
+
+    def heal(self) -> None:
+        self.faults["mail"].clear()
+        self.clock.advance(timedelta(minutes=10))
+
+    def do(self, kind: str) -> Operation:
+        harness = self.harness
+        if kind != "create" and LOGIN not in harness.store.accounts.get_many([LOGIN]):
+            harness.open([samples.UNIT.code])
+        if kind == "reopen" and harness.account(LOGIN).state is AccountState.OPEN:
+            harness.close_accounts([LOGIN])
+        [operation] = {
+            "create": lambda: harness.open([samples.UNIT.code]),
+            "reopen": lambda: harness.reopen([LOGIN]),
+            "rotate": lambda: harness.rotate([LOGIN]),
+            "handover": lambda: harness.hand_over(LOGIN, samples.SUCCESSOR.id),
+            "close": lambda: harness.close_accounts([LOGIN]),
+        }[kind]()
+        return operation
+
+    def prepare(self, kind: str) -> None:
+        """Do what has to come before an operation of this kind."""
+        if kind != "create":
+            self.do("create")
+        if kind == "reopen":
+            self.do("close")
+
+    def passwords(self) -> list[str]:
+        numbers = (samples.HOLDER.mobile or "", samples.SUCCESSOR.mobile or "")
+        return [message.password for number in numbers for message in self.phones.inbox(number)]
+
+    def log_in(self, spelling: str = LOGIN) -> MemorySession:
+        session = self.mail.log_in(spelling, self.passwords()[-1])
+        assert session
+        return session
+
+    def sessions(self) -> dict[str, SessionsState]:
+        return dict(self.harness.store.accounts.sessions([LOGIN]).get(LOGIN, {}))
+
+
+@pytest.fixture(name="office")
+def _office(tmp_path: Path) -> Iterator[Office]:
+    office = Office(tmp_path)
+    yield office
+    office.harness.close()
+
+
+def steps(operation: Operation) -> Sequence[tuple[str, str]]:
+    return [(step.name, step.hook) for step in operation.steps]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_session_and_no_password_of_before_is_left(office: Office, kind: str) -> None:
+    office.prepare(kind)
+    sessions = [office.log_in(), office.log_in(MAIL)] if kind in {"rotate", "handover", "close"} else []
+    old = office.passwords()[-1:]
+
+    operation = office.do(kind)
+
+    assert operation.state is OperationState.DONE
+    assert not any(session.is_open for session in sessions)
+    assert not any(office.mail.log_in(spelling, word) for spelling in (LOGIN, MAIL) for word in old)
+    assert office.sessions() == {"mail": SessionsState.ENDED}
+
+
+@pytest.mark.parametrize("kind", ["rotate", "handover"])
+def test_sessions_end_after_the_directory_and_before_the_message(office: Office, kind: str) -> None:
+    """Otherwise, a client that reconnects gets in again, or a person reads the new password too early."""
+    office.prepare(kind)
+
+    operation = office.do(kind)
+
+    assert steps(operation) == [
+        ("directory", f"account_{kind}"),
+        ("directory", "account_probe"),
+        ("mail", "sessions_end"),
+        ("sms", "secret_deliver"),
+    ]
+    [request] = office.mail.asked[-1:]
+    assert request.after is OperationKind(kind)
+    assert request.secret
+    assert request.secret.reveal() == office.passwords()[-1]
+    assert request.account.holder == samples.HOLDER.id
+
+
+def test_a_closure_sends_no_secret(office: Office) -> None:
+    office.do("close")
+
+    assert office.mail.asked[-1].secret is None
+
+
+def test_the_plan_shows_where_sessions_end(office: Office) -> None:
+    [work] = office.harness.planner.open_units([samples.UNIT], INITIATOR).work
+
+    assert ("mail", "sessions_end") in steps(work.operation)
+
+
+def test_stored_names_come_first_and_no_letter_is_folded(office: Office) -> None:
+    """A cache goes by the spelling, and İ, I, ı and i are four letters."""
+    office.directory.names = ("ILCE46", "İlçe46@meb.gov.tr", LOGIN, "ILCE46")
+    office.do("close")
+
+    assert office.mail.asked[-1].spellings == ("ILCE46", "İlçe46@meb.gov.tr", LOGIN, MAIL)
+
+
+def test_a_directory_that_names_nothing_leaves_login_and_address(office: Office) -> None:
+    office.do("close")
+
+    assert office.mail.asked[-1].spellings == (LOGIN, MAIL)
+
+
+class TestUnreachable:
+    """A mail server that can't be reached."""
+
+    @pytest.mark.parametrize("kind", ["create", "reopen", "rotate", "handover"])
+    def test_keeps_no_password_from_its_owner(self, office: Office, kind: str) -> None:
+        office.prepare(kind)
+        before = len(office.passwords())
+        office.fail()
+
+        operation = office.do(kind)
+
+        account = office.harness.account(LOGIN)
+        assert operation.state is OperationState.INCOMPLETE
+        assert operation.next_try_at
+        assert operation.error
+        assert operation.error.name == "SessionsOpenError"
+        assert "sessions may still be open on mail" in str(operation.error.message)
+        assert len(office.passwords()) == before + 1
+        assert office.directory.logs_in(LOGIN, office.passwords()[-1])
+        assert account.state is AccountState.OPEN
+        assert account.password_changed_at == office.clock()
+        assert office.sessions() == {"mail": SessionsState.OPEN}
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_is_asked_again_and_nothing_else(self, office: Office, kind: str) -> None:
+        office.prepare(kind)
+        session = office.log_in() if kind in {"rotate", "handover", "close"} else None
+        office.fail()
+        first = office.do(kind)
+        sent = office.passwords()
+        changes = dict(office.faults["directory"].calls)
+        office.heal()
+
+        [operation] = office.harness.resume()
+
+        assert (operation.id, operation.state) == (first.id, OperationState.DONE)
+        assert operation.tries == 2
+        assert office.passwords() == sent
+        after = office.faults["directory"].calls
+        assert {hook for hook in after if after[hook] != changes.get(hook, 0)} <= {"account_probe", "target_check"}
+        assert steps(operation) == steps(first)
+        assert office.mail.asked[-1].secret is None
+        assert session is None or not session.is_open
+        assert office.sessions() == {"mail": SessionsState.ENDED}
+        expected = AccountState.CLOSED if kind == "close" else AccountState.OPEN
+        assert office.harness.account(LOGIN).state is expected
+        assert office.harness.resume() == []
+
+    def test_lets_nothing_be_called_closed(self, office: Office) -> None:
+        office.do("create")
+        office.fail()
+
+        operation = office.do("close")
+
+        assert operation.state is OperationState.INCOMPLETE
+        assert "it is closed, but sessions may still be open on mail" in str(
+            operation.error and operation.error.message
+        )
+        assert office.harness.account(LOGIN).state is AccountState.INCOMPLETE
+        assert office.harness.account(LOGIN).closed_at is None
+
+    def test_is_no_reason_not_to_begin(self, office: Office) -> None:
+        """A password that leaked is replaced also while the mail server is down."""
+        office.do("create")
+        office.faults["mail"].on("target_check", Fault.CANNOT_CONNECT)
+        office.fail()
+
+        assert office.do("rotate").state is OperationState.INCOMPLETE
+        assert len(office.passwords()) == 2
+
+    def test_goes_on_when_the_directory_is_down_but_it_is_not(self, office: Office) -> None:
+        office.do("create")
+        office.fail()
+        office.do("rotate")
+        office.heal()
+        office.faults["directory"].on("target_check", Fault.CANNOT_CONNECT)
+        office.faults["directory"].on("account_probe", Fault.CANNOT_CONNECT)
+
+        [operation] = office.harness.resume()
+
+        assert operation.state is OperationState.DONE
+
+    def test_waits_longer_each_time(self, office: Office) -> None:
+        office.do("create")
+        office.fail()
+        first = office.do("close")
+        office.clock.advance(timedelta(hours=1))
+        [second] = office.harness.resume()
+
+        assert first.next_try_at
+        assert second.next_try_at
+        assert second.next_try_at - office.clock() > first.next_try_at - (office.clock() - timedelta(hours=1))
+
+    def test_lets_a_new_password_be_made_meanwhile(self, office: Office) -> None:
+        """To end the sessions of the last password is no answer to a person who wants another one."""
+        office.do("create")
+        office.fail()
+        office.do("rotate")
+        office.heal()
+
+        operation = office.do("rotate")
+
+        assert operation.state is OperationState.DONE
+        assert len(office.passwords()) == 3
+        assert office.sessions() == {"mail": SessionsState.ENDED}
+        assert office.harness.resume() == []
+
+    def test_lets_an_opening_that_is_repeated_send_no_second_message(self, office: Office) -> None:
+        office.fail()
+        office.do("create")
+        office.heal()
+
+        operation = office.do("create")
+
+        assert operation.state is OperationState.DONE
+        assert len(office.passwords()) == 1
+
+    def test_keeps_the_record_of_the_handover(self, office: Office) -> None:
+        """The account is handed over; the unit has its new custodian."""
+        office.do("create")
+        office.fail()
+        operation = office.do("handover")
+        harness = office.harness
+
+        record = harness.store.handovers.get_many([operation.id])
+        assert record.keys() == {operation.id}
+        assert harness.store.units.get_many([samples.UNIT.code])[samples.UNIT.code].custodian == samples.SUCCESSOR.id
+        assert harness.account(LOGIN).holder == samples.SUCCESSOR.id
+        office.heal()
+        harness.resume()
+        assert harness.store.handovers.get_many([operation.id]) == record
+
+    def test_is_told_also_if_a_target_fails_too(self, office: Office) -> None:
+        office.more = {"second": FaultTarget(MemoryTarget(), Faults())}
+        office.harness.close()
+        office.start()
+        office.do("create")
+        office.more["second"].faults.on("account_close", Fault.CANNOT_CONNECT)  # type: ignore[attr-defined]
+        office.fail()
+
+        operation = office.do("close")
+
+        assert ("mail", "sessions_end") in steps(operation)
+        assert office.sessions() == {"mail": SessionsState.OPEN}
+
+    @pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.MISCONFIGURED, Fault.DEFECT, Fault.THROTTLE])
+    def test_fails_in_every_other_way_too(self, office: Office, fault: Fault) -> None:
+        office.do("create")
+        office.fail(fault)
+
+        assert office.do("rotate").state is OperationState.INCOMPLETE
+        assert len(office.passwords()) == 2
+        office.heal()
+        assert [operation.state for operation in office.harness.resume()] == [OperationState.DONE]
+
+    def test_is_not_asked_before_its_maintenance_ends(self, office: Office) -> None:
+        office.do("create")
+        until = office.clock() + timedelta(hours=3)
+        office.harness.maintain("mail", until)
+
+        operation = office.do("rotate")
+
+        assert (operation.state, operation.next_try_at) == (OperationState.INCOMPLETE, until)
+        assert len(office.passwords()) == 2
+        office.clock.advance(timedelta(hours=4))
+        assert [one.state for one in office.harness.resume()] == [OperationState.DONE]
+
+
+def test_a_closure_that_changed_nothing_ends_no_session(office: Office) -> None:
+    office.do("create")
+    session = office.log_in()
+    office.faults["directory"].on("account_close", Fault.REFUSE)
+
+    assert office.do("close").state is OperationState.FAILED
+    assert session.is_open
+
+
+def test_what_was_rolled_back_leaves_nothing_to_end(office: Office) -> None:
+    office.do("create")
+    office.fail()
+    office.faults["sms"].on("secret_deliver", Fault.REFUSE)
+
+    assert office.do("rotate").state is OperationState.UNDONE
+    assert office.sessions() == {"mail": SessionsState.ENDED}
+
+
+def test_what_cannot_be_proved_is_told_and_not_repeated(office: Office) -> None:
+    office.mail.proves = False
+
+    assert office.do("close").state is OperationState.DONE
+    assert office.sessions() == {"mail": SessionsState.UNPROVED}
+
+
+def test_an_update_ends_no_session(office: Office) -> None:
+    office.do("create")
+    session = office.log_in()
+    office.harness.know(units=[attrs.evolve(samples.UNIT, name="Yeni Ad")])
+
+    [operation] = office.harness.update([LOGIN])
+
+    assert operation.state is OperationState.DONE
+    assert session.is_open
+
+
+def test_a_target_with_accounts_ends_their_sessions_first(office: Office) -> None:
+    database = Database()
+    database.ended = []
+    office.more = {"database": database}
+    office.harness.close()
+    office.start()
+
+    operation = office.do("create")
+
+    assert database.ended == [LOGIN]
+    assert [name for name, hook in steps(operation) if hook == "sessions_end"] == ["database", "mail"]
+
+
+def test_a_scope_that_leaves_the_account_out_ends_no_session(office: Office) -> None:
+    office.scopes = {"mail": {"kinds": ["school"]}}
+    office.harness.close()
+    office.start()
+
+    assert ("mail", "sessions_end") not in steps(office.do("create"))
+
+
+def test_an_account_that_left_the_scope_is_closed_there_too(office: Office) -> None:
+    office.do("create")
+    session = office.log_in()
+    office.scopes = {"mail": {"kinds": ["school"]}}
+    office.harness.close()
+    office.start()
+
+    office.do("close")
+
+    assert not session.is_open
+
+
+class CrashError(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("point", [1, 2])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_crash_while_sessions_are_ended_later_sends_no_second_message(
+    office: Office, kind: str, point: int, *, after: bool
+) -> None:
+    office.prepare(kind)
+    office.fail()
+    office.do(kind)
+    sent = office.passwords()
+    office.heal()
+    dying = office.harness
+    left = point
+
+    def die(_: Sequence[Event]) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            raise CrashError
+
+    if after:
+        dying.after_record = die
+    else:
+        dying.on_record = die
+    try:
+        dying.resume()
+    except CrashError:
+        office.clock.advance(timedelta(minutes=2))
+    heir = office.start()
+    heir.resume()
+
+    assert office.passwords() == sent
+    assert not heir.store.operations.unended([LOGIN])
+    assert office.sessions() == {"mail": SessionsState.ENDED}
+    assert heir.account(LOGIN).state is (AccountState.CLOSED if kind == "close" else AccountState.OPEN)
+    dying.close()
+
+
+def test_the_journal_has_every_attempt(office: Office) -> None:
+    office.do("create")
+    office.fail()
+    office.do("rotate")
+    office.heal()
+    office.events.clear()
+    office.harness.resume()
+
+    assert [event.kind for event in office.events] == [
+        "operation_started",
+        "step_begun",
+        "step_ended",
+        "operation_ended",
+    ]
+    [begun] = [event for event in office.events if isinstance(event, StepBegun)]
+    assert (begun.position, begun.step.hook) == (2, "sessions_end")
+    [ended] = [event for event in office.events if isinstance(event, OperationEnded)]
+    assert ended.sessions == {"mail": SessionsState.ENDED}
+    assert ended.handover is None
