@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -12,6 +12,7 @@ import pytest
 
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
+from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.probing import NEAR_MISSES
 from provisioner.testing.ports import free_ports
@@ -162,6 +163,25 @@ class DirectoryContract(TargetContract):
 
             yield grant
             connection.delete(group)
+
+    #: The attributes of a group that has no members yet.
+    empty_group: ClassVar[Mapping[str, Any]] = {"objectClass": "groupOfNames", "member": "cn=nobody"}
+
+    @pytest.fixture
+    def known_entitlements(self, server: Server) -> Iterator[KnownEntitlements]:
+        """Two groups beside the accounts."""
+        groups = [f"cn={name},{server.base_dn}" for name in ("first", "second")]
+        with self.administrator(server) as connection:
+
+            def held_by(login: str) -> list[str]:
+                dn = entry_dn(self.rdn, login, server.base_dn)
+                return [group for group in groups if connection.compare(group, "member", dn)]
+
+            for group in groups:
+                assert connection.add(group, attributes=dict(self.empty_group)), connection.result
+            yield KnownEntitlements(first=groups[0], second=groups[1], held_by=held_by)
+            for group in groups:
+                connection.delete(group)
 
     @pytest.fixture
     def crowded(self) -> Server:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
@@ -74,6 +74,8 @@ class TestActiveDirectory(DirectoryContract):
                 return lambda: bool(connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=["cn"]))
 
             yield open_session
+
+    empty_group: ClassVar[Mapping[str, Any]] = {"objectClass": "group"}
 
     @pytest.fixture
     def grant(self, server: Samba) -> Iterator[Callable[[str], Callable[[], bool]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +12,7 @@ import pytest
 
 from provisioner.local import LocalDirectory
 from provisioner.testing.contract import TargetContract
+from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.faults import Fault, Faults, FaultTarget
 from tests.contract.crowds import LOGINS
@@ -22,6 +24,15 @@ class TestLocalDirectory(TargetContract):
     @pytest.fixture
     def target(self, tmp_path: Path) -> LocalDirectory:
         return LocalDirectory(tmp_path / "directory.sqlite")
+
+    @pytest.fixture
+    def known_entitlements(self, tmp_path: Path) -> KnownEntitlements:
+        def held_by(login: str) -> list[str]:
+            with closing(sqlite3.connect(tmp_path / "directory.sqlite")) as database:
+                [[attributes]] = database.execute("SELECT attributes FROM entries WHERE login = ?", [login])
+            return list(json.loads(attributes)["entitlements"])
+
+        return KnownEntitlements(first="wiki", second="vpn", held_by=held_by)
 
     @pytest.fixture
     def crowd(self, tmp_path: Path) -> Iterator[Crowd]:

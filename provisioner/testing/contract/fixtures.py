@@ -16,6 +16,7 @@ from provisioner.core.gateways.gateway import Channel
 from provisioner.core.governance.directives import Defaults
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.secret import Secret
+from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.postbox import Postbox
 from provisioner.testing.contract.sandbox import PEOPLE, Means, Sandbox, SandboxPeople, channel_gateway, target_gateway
@@ -133,6 +134,11 @@ class TargetFixtures(SharedFixtures):
     def grant(self) -> Callable[[str], Callable[[], bool]]:
         """Adds something to an account without the plug-in, such as a group; returns a function that tests for it."""
         pytest.skip("nobody else gives an account anything: give the fixture 'grant'")
+
+    @pytest.fixture
+    def known_entitlements(self) -> KnownEntitlements:
+        """Two entitlements that exist on the system, and a function that returns which of them an account has."""
+        pytest.skip("no entitlements are known: give the fixture 'known_entitlements'")
 
     @pytest.fixture
     def remove(self) -> Callable[[str], None] | None:

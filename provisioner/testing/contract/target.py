@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisioner.testing.contract.entitling import EntitlementChecks
 from provisioner.testing.contract.fencing import FenceChecks
 from provisioner.testing.contract.fixtures import TargetFixtures
 from provisioner.testing.contract.hostile import HostileChecks
@@ -23,6 +24,7 @@ class TargetContract(
     SecrecyChecks,
     HostileChecks,
     UndoChecks,
+    EntitlementChecks,
     UpdateChecks,
     ListChecks,
     ProbeChecks,

@@ -32,6 +32,7 @@ from provisioner.core.api.messages import (
     CompareAccount,
     CreateAccount,
     DeleteAccount,
+    Entitlements,
     HandOver,
     ListedAccount,
     Presence,
@@ -64,6 +65,17 @@ ClassT = TypeVar("ClassT", bound=type)
 #: Each broken target, with the names of the checks that are to turn red, and no others.
 BROKEN: dict[type[Reference], frozenset[str]] = {}
 
+#: The checks of entitlements.
+ENTITLED = (
+    "create_grants_entitlements",
+    "update_replaces_entitlements",
+    "update_keeps_entitlements_of_others",
+    "handover_replaces_entitlements",
+    "close_withdraws_entitlements",
+    "rotate_keeps_entitlements",
+    "comparison_shows_entitlements",
+)
+
 
 def turns_red(*checks: str) -> Callable[[ClassT], ClassT]:
     def note(cls: ClassT) -> ClassT:
@@ -81,6 +93,7 @@ def turns_red(*checks: str) -> Callable[[ClassT], ClassT]:
     "nothing_is_left_open",
     "reopening_keeps_what_others_gave",
     "undo_restores_what_was",
+    "close_withdraws_entitlements",
 )
 class CreateRefusesWhatIsThere(Reference):
     def create(self, request: CreateAccount) -> Receipt:
@@ -105,7 +118,12 @@ class CreateSaysUnchanged(Reference):
         return attrs.evolve(super().create(request), outcome=Outcome.UNCHANGED)
 
 
-@turns_red("create_of_an_open_account_replaces_its_secret", "create_reopens_a_closed_account", "undo_restores_what_was")
+@turns_red(
+    "create_of_an_open_account_replaces_its_secret",
+    "create_reopens_a_closed_account",
+    "undo_restores_what_was",
+    "close_withdraws_entitlements",
+)
 class CreateKeepsTheFormerSecret(Reference):
     def create(self, request: CreateAccount) -> Receipt:
         former = self.entries.get(request.account.login)
@@ -134,6 +152,7 @@ class CreateLeavesHalfAnAccount(Reference):
     "list_has_every_account_with_its_state",
     "reopening_keeps_what_others_gave",
     "update_leaves_closed_account_closed",
+    "close_withdraws_entitlements",
 )
 class CloseDeletes(Reference):
     def close(self, request: CloseAccount) -> Receipt:
@@ -147,6 +166,7 @@ class CloseDeletes(Reference):
     "close_ends_open_sessions_as_it_is_declared",
     "list_has_every_account_with_its_state",
     "update_leaves_closed_account_closed",
+    "close_withdraws_entitlements",
 )
 class CloseDoesNothing(Reference):
     def close(self, request: CloseAccount) -> Receipt:
@@ -516,6 +536,7 @@ class RaisesWhatIsNoTargetError(Reference):
     "undo_is_there_if_it_is_declared",
     "undo_restores_what_was",
     "update_leaves_closed_account_closed",
+    "close_withdraws_entitlements",
 )
 class AnswersNothing(Reference):
     def close(self, request: CloseAccount) -> Receipt:
@@ -878,6 +899,7 @@ class ListLeavesClosedAccountsOut(Reference):
     "list_survives_accounts_that_vanish",
     "accounts_are_probed_while_a_list_is_read",
     "comparison_shows_what_an_update_would_change",
+    "comparison_shows_entitlements",
 )
 class ListShowsEveryAccountTwice(Reference):
     def pages(self) -> Iterator[AccountPage]:
@@ -901,6 +923,7 @@ class ListShowsClosedAccountsAsOpen(Reference):
     "list_has_every_account_with_its_state",
     "list_has_no_account_that_does_not_exist",
     "list_names_the_holder_that_the_target_has",
+    "comparison_shows_entitlements",
 )
 class ListEndsWithoutSayingSo(Reference):
     def pages(self) -> Iterator[AccountPage]:
@@ -940,7 +963,12 @@ class ListSetsPasswords(Reference):
         yield from pages
 
 
-@turns_red("undo_restores_what_was", "update_keeps_password_of_open_account", "update_twice_changes_nothing_more")
+@turns_red(
+    "undo_restores_what_was",
+    "update_keeps_password_of_open_account",
+    "update_twice_changes_nothing_more",
+    "update_replaces_entitlements",
+)
 class UpdateSetsThePassword(Reference):
     def update(self, request: UpdateAccount) -> Receipt:
         receipt = super().update(request)
@@ -973,7 +1001,7 @@ class UpdateIgnoresWhatIsMissing(Reference):
         return super().update(request)
 
 
-@turns_red("comparison_shows_what_an_update_would_change")
+@turns_red("comparison_shows_what_an_update_would_change", "comparison_shows_entitlements")
 class ComparisonShowsDifferencesForEver(Reference):
     def compare(self, request: CompareAccount) -> tuple[AttributeChange, ...]:
         return (AttributeChange(name="unit", adds=(request.unit.name,)),)
@@ -1033,3 +1061,52 @@ class ListTakesALimitForItsEnd(Reference):
                 yield attrs.evolve(next(super().pages()), is_last=True)
 
         return Limited(system=self.system)
+
+
+@turns_red("create_grants_entitlements", "rotate_keeps_entitlements", "comparison_shows_entitlements")
+class CreateGrantsTooMuch(Reference):
+    only = ENTITLED
+
+    def put(self, login: str, entry: Entry) -> Receipt:
+        is_new = login not in self.entries
+        return super().put(login, attrs.evolve(entry, entitlements=frozenset({"wiki", "vpn"})) if is_new else entry)
+
+
+@turns_red("update_replaces_entitlements", "update_keeps_entitlements_of_others")
+class UpdateForgetsEntitlements(Reference):
+    def update(self, request: UpdateAccount) -> Receipt:
+        return super().update(attrs.evolve(request, entitlements=Entitlements()))
+
+
+@turns_red("update_keeps_entitlements_of_others")
+class UpdateWithdrawsWhatItDoesNotName(Reference):
+    def update(self, request: UpdateAccount) -> Receipt:
+        wanted = Entitlements(granted=request.entitlements.granted, withdrawn=frozenset({"wiki"}))
+        return super().update(attrs.evolve(request, entitlements=wanted) if request.entitlements.granted else request)
+
+
+@turns_red("handover_replaces_entitlements")
+class HandoverForgetsEntitlements(Reference):
+    def hand_over(self, request: HandOver) -> Receipt:
+        return super().hand_over(attrs.evolve(request, entitlements=Entitlements()))
+
+
+@turns_red("close_withdraws_entitlements")
+class CloseLeavesEntitlements(Reference):
+    def close(self, request: CloseAccount) -> Receipt:
+        return super().close(attrs.evolve(request, entitlements=Entitlements()))
+
+
+@turns_red("rotate_keeps_entitlements")
+class RotateTakesEntitlements(Reference):
+    def rotate(self, request: RotateSecret) -> Receipt:
+        receipt = super().rotate(request)
+        login = request.account.login
+        self.entries[login] = attrs.evolve(self.entries[login], entitlements=frozenset())
+        return receipt
+
+
+@turns_red("comparison_shows_entitlements")
+class ComparisonIgnoresEntitlements(Reference):
+    def compare(self, request: CompareAccount) -> tuple[AttributeChange, ...]:
+        return super().compare(attrs.evolve(request, entitlements=Entitlements()))

@@ -14,6 +14,7 @@ from provisioner.core.api.errors import MissingError, SecretRefusedError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    ENTITLEMENTS,
     AccountComparison,
     AccountPage,
     AccountReport,
@@ -23,6 +24,7 @@ from provisioner.core.api.messages import (
     CompareAccount,
     CreateAccount,
     DeleteAccount,
+    Entitlements,
     HandOver,
     ListedAccount,
     Presence,
@@ -60,6 +62,11 @@ class Entry:
     enabled: bool = True
     #: What others gave it.
     grants: frozenset[str] = frozenset()
+    #: What the product gave it.
+    entitlements: frozenset[str] = frozenset()
+
+    def entitled(self, wanted: Entitlements) -> Entry:
+        return attrs.evolve(self, entitlements=(self.entitlements | wanted.granted) - wanted.withdrawn)
 
 
 def changes(entry: Entry, unit: Unit, holder: Person | None) -> tuple[AttributeChange, ...]:
@@ -129,19 +136,21 @@ class Reference:
         return TargetReport(capabilities=self.capabilities(), foresees=True)
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(undoes=CHANGES, ends_sessions=True)
+        return Capabilities(undoes=CHANGES, ends_sessions=True, sets_entitlements=True)
 
     def create(self, request: CreateAccount) -> Receipt:
         password, former = self.accepted(request.secret), self.entries.get(request.account.login)
-        grants = former.grants if former else frozenset()
-        entry = Entry(unit=request.unit.name, holder=request.holder, password=password, grants=grants)
-        return self.put(request.account.login, entry)
+        entry = Entry(unit=request.unit.name, holder=request.holder, password=password)
+        if former:
+            entry = attrs.evolve(entry, grants=former.grants, entitlements=former.entitlements)
+        return self.put(request.account.login, entry.entitled(request.entitlements))
 
     def close(self, request: CloseAccount) -> Receipt:
         entry = self.entries.get(request.account.login)
         if entry is None or not entry.enabled:
             return Receipt(outcome=Outcome.UNCHANGED)
-        return self.put(request.account.login, attrs.evolve(entry, enabled=False))
+        closed = attrs.evolve(entry, enabled=False)
+        return self.put(request.account.login, closed.entitled(request.entitlements))
 
     def rotate(self, request: RotateSecret) -> Receipt:
         entry, password = self.there(request.account.login), self.accepted(request.secret)
@@ -149,16 +158,20 @@ class Reference:
 
     def hand_over(self, request: HandOver) -> Receipt:
         entry, password = self.there(request.account.login), self.accepted(request.secret)
-        return self.put(request.account.login, attrs.evolve(entry, password=password, holder=request.holder))
+        handed_over = attrs.evolve(entry, password=password, holder=request.holder)
+        return self.put(request.account.login, handed_over.entitled(request.entitlements))
 
     def update(self, request: UpdateAccount) -> Receipt:
         entry = self.there(request.account.login)
         updated = attrs.evolve(entry, unit=request.unit.name, holder=request.holder or entry.holder)
+        updated = updated.entitled(request.entitlements)
         return Receipt(outcome=Outcome.UNCHANGED) if updated == entry else self.put(request.account.login, updated)
 
     def compare(self, request: CompareAccount) -> tuple[AttributeChange, ...]:
         entry = cast("Entry", request.listed.entry)
-        return changes(entry, request.unit, request.holder)
+        wanted = entry.entitled(request.entitlements).entitlements
+        rights = AttributeChange.between(ENTITLEMENTS, sorted(entry.entitlements), sorted(wanted))
+        return (*changes(entry, request.unit, request.holder), *(() if rights.is_empty else (rights,)))
 
     def delete(self, request: DeleteAccount) -> Receipt:
         require_lease()

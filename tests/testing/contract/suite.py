@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
+from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.sandbox import SandboxPeople
 from provisioner.testing.faults import Fault, Faults, FaultTarget
@@ -75,6 +76,10 @@ class TestSubject(TargetContract):
     @pytest.fixture
     def grant(self, subject: Reference) -> Callable[[str], Callable[[], bool]]:
         return subject.grant
+
+    @pytest.fixture
+    def known_entitlements(self, subject: Reference) -> KnownEntitlements:
+        return KnownEntitlements(first="wiki", second="vpn", held_by=lambda login: subject.entries[login].entitlements)
 
     @pytest.fixture
     def log_in(self, subject: Reference) -> Callable[[str, str], bool]:

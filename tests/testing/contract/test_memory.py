@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.testing import samples
 from provisioner.testing.contract import ChannelContract, TargetContract
+from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.faults import Fault, Faults, FaultTarget
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
@@ -33,6 +34,10 @@ class TestMemoryTarget(TargetContract):
         faults = Faults()
         faults.on("account_list", Fault.END_EARLY, calls={3})
         return FaultTarget(crowd.target, faults)
+
+    @pytest.fixture
+    def known_entitlements(self, target: MemoryTarget) -> KnownEntitlements:
+        return KnownEntitlements(first="wiki", second="vpn", held_by=lambda login: target._entries[login].entitlements)
 
     @pytest.fixture
     def log_in(self, target: MemoryTarget) -> Callable[[str, str], bool]:
