@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
@@ -15,8 +15,9 @@ from provisioner.core.engine.planner import Planner
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.separation import SeparationOfDuties
-from provisioner.core.model import Account, AccountState, TargetState, Unit
+from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.model.text import Text
+from provisioner.services.account_details import AccountDetails, account_details
 from provisioner.services.runs import Run, RunPreview, Runs
 from provisioner.store import Store
 
@@ -35,7 +36,7 @@ class UnitDetails:
     #: The codes of the units directly below it.
     children: tuple[str, ...]
     #: Its accounts, with what is known of each on the targets.
-    accounts: tuple[tuple[Account, Mapping[str, TargetState]], ...]
+    accounts: tuple[AccountDetails, ...]
 
 
 def known_units(store: Store, codes: Iterable[str], *, field: str = "code") -> list[Unit]:
@@ -98,11 +99,10 @@ def unit_details(store: Store, privacy: Privacy, code: str) -> UnitDetails:
     """
     [unit] = privacy.shown(known_units(store, [code]))
     accounts = list(privacy.shown(store.accounts.find(unit=code)))
-    targets = store.accounts.all_target_states([account.login for account in accounts])
     return UnitDetails(
         unit=unit,
         children=tuple(child.code for child in store.units.children(code)),
-        accounts=tuple((account, targets.get(account.login, {})) for account in accounts),
+        accounts=tuple(account_details(store, accounts)),
     )
 
 

@@ -29,6 +29,7 @@ from provisioner.core.api.rules import Action, Observation, name_of
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.reconcile.verification import VerifiedAccount
+from provisioner.services.account_details import AccountDetails
 from provisioner.services.policy import Forecast, Report
 
 #: The most days that are simulated: ten years.
@@ -167,7 +168,7 @@ def confirm(session: Session, login: str, rule_set: str, *, dry_run: bool) -> Ex
     """
     with session.application() as app:
         after = app.deadlines.confirm(login, rule_set, actor=session.actor, dry_run=dry_run)
-    shown = account_document(after, {})
+    shown = account_document(AccountDetails(account=after))
     session.output.document(
         {"rule_set": rule_set, **{name: shown[name] for name in ("login", "next_deadline", "next_action", "closes_at")}}
     )

@@ -162,11 +162,11 @@ def show(session: Session, code: str) -> ExitCode:
     """Show a unit, its accounts and the units directly below it."""
     with session.store() as store:
         details = unit_details(store, session.privacy(store), code)
-    shown = [account_document(account, targets) for account, targets in details.accounts]
+    shown = [account_document(account) for account in details.accounts]
     session.output.document({**unit_document(details.unit), "children": list(details.children), "accounts": shown})
     session.output.fields([*_fields(details.unit), ("children", ", ".join(details.children))])
-    for account, targets in details.accounts:
-        session.output.line(f"{account.mail}: {state_of(account, targets, session)}")
+    for each in details.accounts:
+        session.output.line(f"{each.account.mail}: {state_of(each, session)}")
     return ExitCode.DONE
 
 

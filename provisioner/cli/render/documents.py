@@ -11,7 +11,6 @@ from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.governance.roles import RoleAssignment
 from provisioner.core.model import (
-    Account,
     Handover,
     Operation,
     PasswordDelivery,
@@ -25,6 +24,7 @@ from provisioner.core.model import (
 from provisioner.core.model.text import Text
 
 if TYPE_CHECKING:
+    from provisioner.services.account_details import AccountDetails
     from provisioner.services.targets import System
 
 Document = dict[str, object]
@@ -55,19 +55,16 @@ def operation_document(operation: Operation, said: Callable[[Text], str]) -> Doc
     }
 
 
-def account_document(
-    account: Account, targets: Mapping[str, TargetState], last_seen: Mapping[str, datetime] | None = None
-) -> Document:
+def account_document(details: AccountDetails, last_seen: Mapping[str, datetime] | None = None) -> Document:
     """Return an account, with what is known of it on each target.
 
     Args:
 
-        account: The account.
-
-        targets: Its state, by target.
+        details: The account.
 
         last_seen: When each target last listed it, if that is to be shown.
     """
+    account = details.account
     return {
         "login": account.login,
         "unit": account.unit,
@@ -78,7 +75,8 @@ def account_document(
         "next_deadline": iso(account.next_deadline),
         "next_action": account.next_action.value if account.next_action else None,
         "closes_at": iso(account.closes_at),
-        "targets": [_on_target(name, state, last_seen) for name, state in targets.items()],
+        "targets": [_on_target(name, state, last_seen) for name, state in details.targets.items()],
+        "sessions": [{"name": name, "state": state.value} for name, state in details.sessions.items()],
     }
 
 

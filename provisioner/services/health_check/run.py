@@ -20,6 +20,7 @@ from provisioner.services.health_check.entitlements import check_entitlements
 from provisioner.services.health_check.results import CheckResult, problem
 from provisioner.services.health_check.rules import check_rule_sets
 from provisioner.services.health_check.scopes import check_scopes
+from provisioner.services.health_check.sessions import check_sessions
 from provisioner.services.health_check.storage import check_store
 from provisioner.services.health_check.systems import calendar_of, check_hooks, check_quarantine, check_systems
 from provisioner.services.health_check.verification import check_verification
@@ -65,6 +66,7 @@ class HealthCheck:
             yield from check_hooks(plugins)
             yield from check_entitlements(config, plugins)
             yield from check_scopes(config, plugins)
+            yield from check_sessions(config)
             yield from check_comparisons(config, plugins, self.now)
             yield from check_verification(config, plugins, self.now)
         yield from check_deliveries(config, self.now)
