@@ -12,10 +12,12 @@ from provisioner.core.model import (
     OperationKind,
     OperationState,
     Outcome,
+    SessionsState,
     Step,
     StepError,
     TargetState,
 )
+from provisioner.services.account_details import AccountDetails
 
 AT = datetime(2026, 1, 5, 6, 30, 15, 250000, tzinfo=UTC)
 
@@ -77,7 +79,10 @@ def test_account() -> None:
         login="ab46", domain="meb.gov.tr", unit="ab", holder="1001", state=AccountState.OPEN, password_changed_at=AT
     )
 
-    assert account_document(account, {"posta": TargetState.OPEN, "pys": TargetState.INCOMPLETE}) == {
+    targets, sessions = {"posta": TargetState.OPEN, "pys": TargetState.INCOMPLETE}, {"mail": SessionsState.OPEN}
+    details = AccountDetails(account=account, targets=targets, sessions=sessions)
+
+    assert account_document(details) == {
         "login": "ab46",
         "unit": "ab",
         "kind": "unit",
@@ -88,4 +93,5 @@ def test_account() -> None:
         "next_action": None,
         "closes_at": None,
         "targets": [{"name": "posta", "state": "open"}, {"name": "pys", "state": "incomplete"}],
+        "sessions": [{"name": "mail", "state": "open"}],
     }

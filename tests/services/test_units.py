@@ -173,11 +173,11 @@ class TestClose:
         details = unit_details(app.store, app.privacy(ADMINISTRATOR), "il-mem")
 
         assert details.children == ("ar-ge",)
-        [(account, targets)] = details.accounts
-        assert (account.login, set(targets)) == ("kmarasmem", {"directory"})
+        [found] = details.accounts
+        assert (found.account.login, set(found.targets)) == ("kmarasmem", {"directory"})
 
     def test_details_do_not_name_the_custodian_to_everybody(self, app: Application) -> None:
         details = unit_details(app.store, app.privacy(OTHER), "il-mem")
 
         assert details.unit.custodian == MASK
-        assert [account.holder for account, _ in details.accounts] == [MASK]
+        assert [found.account.holder for found in details.accounts] == [MASK]
