@@ -174,6 +174,17 @@ def _list(converter: cattrs.Converter, value: object, cls: Any) -> object:
     return tuple(items) if get_origin(cls) is tuple else items
 
 
+def _is_text_or_list(cls: Any) -> bool:
+    return bool(cls == str | tuple[str, ...])
+
+
+def _text_or_list(converter: cattrs.Converter, value: object) -> object:
+    """Return a string as it is, and a list as a tuple."""
+    if isinstance(value, list):
+        return converter.structure(value, tuple[str, ...])
+    return _text(value)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise _WrongTypeError(_NAMES[str], value)
@@ -201,6 +212,7 @@ def _converter() -> cattrs.Converter:
         attrs.has, lambda cls: _of_table(converter.gen_structure_attrs_fromdict(cls))
     )
     converter.register_structure_hook_factory(_is_mapping, lambda cls: _of_table(converter.gen_structure_mapping(cls)))
+    converter.register_structure_hook_func(_is_text_or_list, lambda value, _: _text_or_list(converter, value))
     converter.register_structure_hook_func(_is_list, lambda value, cls: _list(converter, value, cls))
     return converter
 

@@ -58,6 +58,7 @@ from provisioner.core.api.messages import (
     ProbeAccount,
     ProbeDelivery,
     Receipt,
+    RenameAccount,
     RotateSecret,
     TargetReport,
     UpdateAccount,
@@ -247,6 +248,11 @@ class FaultTarget:
     def account_update(self, request: UpdateAccount) -> Receipt:
         """Update, or fail."""
         return self._change("account_update", request)
+
+    @hookimpl
+    def account_rename(self, request: RenameAccount) -> Receipt:
+        """Move, or fail."""
+        return self._change("account_rename", request)
 
     @hookimpl
     def account_compare(self, request: CompareAccount) -> AccountComparison:

@@ -20,6 +20,7 @@ from provisioner.core.api.errors import MissingError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    CONTAINER,
     ENTITLEMENTS,
     AccountComparison,
     AccountPage,
@@ -44,12 +45,13 @@ from provisioner.core.api.messages import (
     ProbeAccount,
     ProbeDelivery,
     Receipt,
+    RenameAccount,
     RotateSecret,
     TargetReport,
     UpdateAccount,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar
-from provisioner.core.model import Outcome, Person, Unit
+from provisioner.core.model import OperationKind, Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 
 
@@ -63,6 +65,8 @@ class _MemoryAccount:
     attributes: Mapping[str, str]
     entitlements: frozenset[str] = frozenset()
     locked: bool = False
+    #: The code of the unit above the account's unit; empty at the top.
+    container: str = ""
 
     @property
     def holder(self) -> str:
@@ -78,6 +82,9 @@ class _MemoryAccount:
     def with_entitlements(self, wanted: Entitlements) -> _MemoryAccount:
         return attrs.evolve(self, entitlements=(self.entitlements | wanted.granted) - wanted.withdrawn)
 
+    def moved(self, unit: Unit) -> _MemoryAccount:
+        return attrs.evolve(self, container=unit.parent or "")
+
     def updated(self, request: _Described) -> _MemoryAccount:
         attributes = _attributes(request.unit, request.holder, self.attributes)
         return attrs.evolve(self, attributes=attributes).with_entitlements(request.entitlements)
@@ -90,6 +97,18 @@ def _digest(secret: Secret, salt: bytes) -> bytes:
 #: How many accounts a page of the list has.
 PAGE = 1000
 
+
+#: The hooks whose receipts have an undo.
+_UNDOES = frozenset(
+    {
+        "account_create",
+        "account_close",
+        "account_rotate",
+        "account_handover",
+        "account_update",
+        "account_rename",
+    }
+)
 
 #: What says how an account shall be.
 _Described = CreateAccount | HandOver | UpdateAccount | CompareAccount | PlannedChange
@@ -107,7 +126,14 @@ def _changes(former: _MemoryAccount, new: _MemoryAccount) -> tuple[AttributeChan
         for name, value in new.attributes.items()
     ]
     rights = AttributeChange.between(ENTITLEMENTS, sorted(former.entitlements), sorted(new.entitlements))
-    return tuple(change for change in (*changes, rights) if not change.is_empty)
+    place = AttributeChange.between(CONTAINER, (former.container,), (new.container,))
+    return tuple(change for change in (*changes, rights, place) if not change.is_empty)
+
+
+def _planned(former: _MemoryAccount, request: PlannedChange) -> _MemoryAccount:
+    """Return the account after a planned change. Only an update moves it."""
+    new = former.updated(request)
+    return new.moved(request.unit) if request.kind is OperationKind.UPDATE else new
 
 
 def _values(value: str | None) -> tuple[str, ...]:
@@ -140,7 +166,7 @@ class MemoryTarget:
         """Make, enable and set."""
         with self._lock:
             former = self._entries.get(request.account.login)
-            bare = former or _MemoryAccount(b"", b"", enabled=True, attributes={})
+            bare = former or _MemoryAccount(b"", b"", enabled=True, attributes={}).moved(request.unit)
             entry = attrs.evolve(bare.updated(request).with_secret(request.secret), enabled=True)
             return self._put(request.account.login, entry, former)
 
@@ -176,6 +202,13 @@ class MemoryTarget:
             return self._replace(request.account.login, former.updated(request), former)
 
     @hookimpl
+    def account_rename(self, request: RenameAccount) -> Receipt:
+        """Move below the unit that is above the account's unit now."""
+        with self._lock:
+            former = self._present(request.account.login)
+            return self._replace(request.account.login, former.moved(request.unit), former)
+
+    @hookimpl
     def account_delete(self, request: DeleteAccount) -> Receipt:
         """Forget."""
         with self._lock:
@@ -194,7 +227,7 @@ class MemoryTarget:
             presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
             secret_accepted=entry.lets_in(request.secret) if request.secret else None,
             attributes=entry.attributes,
-            changes=_changes(entry, entry.updated(request.planned)) if request.planned else (),
+            changes=_changes(entry, _planned(entry, request.planned)) if request.planned else (),
         )
 
     @hookimpl
@@ -210,13 +243,14 @@ class MemoryTarget:
     def account_compare(self, request: CompareAccount) -> AccountComparison:
         """Compare what was listed."""
         entry = cast("_MemoryAccount", request.listed.entry)
-        return AccountComparison(changes=_changes(entry, entry.updated(request)))
+        return AccountComparison(changes=_changes(entry, entry.updated(request).moved(request.unit)))
 
     @hookimpl
     def target_check(self) -> TargetReport:
         """Always there."""
-        changes = ("account_create", "account_close", "account_rotate", "account_handover", "account_update")
-        return TargetReport(capabilities=Capabilities(sets_entitlements=True, undoes=frozenset(changes)), foresees=True)
+        return TargetReport(
+            capabilities=Capabilities(sets_entitlements=True, moves_accounts=True, undoes=_UNDOES), foresees=True
+        )
 
     def logs_in(self, login: str, password: str) -> bool:
         """Say whether a user could log in with this password now."""

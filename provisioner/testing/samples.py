@@ -11,6 +11,7 @@ from provisioner.core.api.messages import (
     EndSessions,
     HandOver,
     ProbeAccount,
+    RenameAccount,
     RotateSecret,
     UpdateAccount,
 )
@@ -48,6 +49,11 @@ def handover(account: Account = ACCOUNT, secret: Secret = OTHER_SECRET) -> HandO
 def update(account: Account = ACCOUNT, unit: Unit = UNIT, holder: Person | None = HOLDER) -> UpdateAccount:
     """Return a request to update."""
     return UpdateAccount(operation_id="op-1", account=account, unit=unit, holder=holder)
+
+
+def rename(account: Account = ACCOUNT, unit: Unit = UNIT, parent: Unit | None = None) -> RenameAccount:
+    """Return a request to move to the container of its unit."""
+    return RenameAccount(operation_id="op-1", account=account, unit=unit, parent=parent)
 
 
 def delete(account: Account = ACCOUNT) -> DeleteAccount:

@@ -133,6 +133,7 @@ class TestServed:
             "proves_secret": True,
             "ends_sessions": False,
             "sets_entitlements": True,
+            "moves_accounts": False,
             "undoes": ["account_close", "account_create", "account_handover", "account_rotate", "account_update"],
             "facts": {"file": str(config.parent / "directory.sqlite")},
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from provisioner.cli.session import Session
-from provisioner.core.api.messages import AttributeChange
+from provisioner.core.api.messages import CONTAINER, AttributeChange
 from provisioner.core.engine.preview import Preview
 
 
@@ -38,6 +38,10 @@ def tell_preview(session: Session, previews: Iterable[Preview]) -> None:
 
 def _tell(session: Session, target: str, change: AttributeChange) -> None:
     text, parts = session.output.text, []
+    if change.name == CONTAINER:
+        moved = text("moved: {old} → {new}", old=", ".join(change.removes) or "-", new=", ".join(change.adds) or "-")
+        session.output.line(f"  {target}: → {moved}")
+        return
     if change.removes:
         parts.append(text("removes {values}", values=", ".join(change.removes)))
     if change.adds:

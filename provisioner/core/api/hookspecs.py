@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         ProbeAccount,
         ProbeDelivery,
         Receipt,
+        RenameAccount,
         RotateSecret,
         TargetReport,
         UpdateAccount,
@@ -283,6 +284,45 @@ def account_update(request: UpdateAccount) -> Receipt:
     Called: once for each target and attempt, when a unit or a holder has changed, or someone changed the target; must
     be safe to repeat. A target that implements it can declare in its ``TargetReport`` that it ``foresees``: then a
     probe verifies the update.
+    """
+
+
+@hookspec(firstresult=True)
+def account_rename(request: RenameAccount) -> Receipt:
+    """Move the account, per target, to the container that its unit has now, and name it there as the layout says.
+
+    Optional. Without it, an account stays in the container in which it was created. A target with the hook declares
+    ``moves_accounts`` in its capabilities.
+
+    The login never changes: it is the key of the journal and of the audit log, and other systems keep what they know
+    under it. Caches answer with both names for hours, mail for the former one is lost or reaches a later holder, and
+    rights that were granted by name stay behind. If a unit needs another login, open a new account, and close the
+    former one.
+
+    Args:
+
+        request: The account, its unit, the unit above it, and its entitlements.
+
+    Returns:
+
+        ``APPLIED``, or ``UNCHANGED`` if the account is in this container already. If possible with an undo that moves
+        it back.
+
+    Raises:
+
+        MissingError: The account doesn't exist in any container.
+
+        TransientError: Nothing was changed and it may work later.
+
+        UnknownOutcomeError: The change was sent and no answer arrived.
+
+        RefusedError: The target refuses the change permanently.
+
+        MisconfiguredError: The product's credentials or settings are wrong.
+
+    Called: once for each target and attempt, before ``account_update``; must be safe to repeat, also after an attempt
+    that ended between the two. It finds the account by its login, in whichever container it is. Other hooks must find
+    it in both containers, because the process may end at any moment.
     """
 
 

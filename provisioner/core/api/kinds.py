@@ -14,6 +14,7 @@ from provisioner.core.api.messages import (
     CreateAccount,
     DeleteAccount,
     HandOver,
+    RenameAccount,
     RotateSecret,
     UpdateAccount,
 )
@@ -54,6 +55,8 @@ class KindSpec:
     renews: bool = False
     #: Whether it sets attributes of the account, and so may change existing values.
     sets_attributes: bool = False
+    #: Whether it moves the account to the container of its unit first, on targets that have containers.
+    moves: bool = False
     #: The kinds of unfinished operations that it replaces.
     supersedes: frozenset[OperationKind]
     #: What an officer needs for it.
@@ -150,6 +153,7 @@ KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
             leaves=None,
             alters=False,
             sets_attributes=True,
+            moves=True,
             supersedes=frozenset({OperationKind.UPDATE}),
             officer=OfficerRight.ALONE,
         ),
@@ -164,8 +168,11 @@ KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
     }
 )
 
-#: The hook that carries out a message.
-HOOKS: Mapping[type[AccountChange], str] = {spec.message: spec.hook for spec in KINDS.values()}
+#: The hook that carries out a message. The last one is a part of operations of several kinds.
+HOOKS: Mapping[type[AccountChange], str] = {
+    **{spec.message: spec.hook for spec in KINDS.values()},
+    RenameAccount: "account_rename",
+}
 
 #: The kind of operation that the action of a rule requires; the other actions require none.
 KIND_OF_ACTION: Mapping[Action, OperationKind] = {spec.action: kind for kind, spec in KINDS.items() if spec.action}

@@ -46,6 +46,8 @@ class CreateAccount:
     holder: Person
     secret: Secret
     entitlements: Entitlements = Entitlements()
+    #: The unit above the unit; ``None`` at the top.
+    parent: Unit | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +84,8 @@ class HandOver:
     holder: Person
     secret: Secret
     entitlements: Entitlements = Entitlements()
+    #: The unit above the unit; ``None`` at the top.
+    parent: Unit | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -93,6 +97,21 @@ class UpdateAccount:
     unit: Unit
     #: The holder; ``None`` if the account has none.
     holder: Person | None
+    entitlements: Entitlements = Entitlements()
+    #: The unit above the unit; ``None`` at the top.
+    parent: Unit | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RenameAccount:
+    """Bring the container of an account up to date. The login, the secret and the state stay as they are."""
+
+    operation_id: str
+    account: Account
+    unit: Unit
+    #: The unit above the unit; ``None`` at the top.
+    parent: Unit | None = None
+    #: The entitlements of the account, which an update writes afterwards.
     entitlements: Entitlements = Entitlements()
 
 
@@ -125,7 +144,7 @@ class EndSessions:
 
 
 #: The messages that change an account.
-AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | UpdateAccount | DeleteAccount
+AccountChange = CreateAccount | CloseAccount | RotateSecret | HandOver | UpdateAccount | RenameAccount | DeleteAccount
 
 
 @attrs.frozen(kw_only=True)
@@ -140,6 +159,8 @@ class PlannedChange:
     #: The current holder, if known.
     outgoing: Person | None = None
     entitlements: Entitlements = Entitlements()
+    #: The unit above the unit; ``None`` at the top.
+    parent: Unit | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -258,12 +279,15 @@ class Presence(StrEnum):
 #: The name of the change that an account's entitlements are shown as.
 ENTITLEMENTS = "entitlements"
 
+#: The name of the change that an account's move to another container is shown as.
+CONTAINER = "container"
+
 
 @attrs.frozen(kw_only=True)
 class AttributeChange:
     """What a planned change would do to one attribute of an existing account, or to its entitlements."""
 
-    #: The name of the attribute; :data:`ENTITLEMENTS` for the entitlements.
+    #: The name of the attribute; :data:`ENTITLEMENTS` for the entitlements, :data:`CONTAINER` for the container.
     name: str
     removes: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
@@ -371,6 +395,8 @@ class CompareAccount:
     #: The holder; ``None`` if the account has none.
     holder: Person | None
     entitlements: Entitlements = Entitlements()
+    #: The unit above the unit; ``None`` at the top.
+    parent: Unit | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -397,6 +423,9 @@ class Capabilities:
     ends_sessions: bool = False
     #: It has entitlements, such as groups, and sets those that a message grants or withdraws.
     sets_entitlements: bool = False
+    #: Accounts are in containers that depend on their units, such as that of a district. A probe shows that an account
+    #: is in another one, as the change :data:`CONTAINER`, and ``account_rename`` moves it.
+    moves_accounts: bool = False
     #: The names of the hooks whose receipt carries an undo.
     undoes: frozenset[str] = frozenset()
     #: Further facts to show, for example the server's name and version.

@@ -53,7 +53,7 @@ from provisioner.core.api.messages import (
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.delivery import deliver
 from provisioner.core.engine.plan import PlannedOperation
-from provisioner.core.engine.proofs import Proof, proof
+from provisioner.core.engine.proofs import Proof, proof, proof_of_move
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.sessions import AfterSteps
 from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
@@ -211,6 +211,7 @@ class Execution:
         errors: list[TargetError] = [*missing]
         for target in sorted(able, key=lambda candidate: candidate.breaker.failing):
             try:
+                self._move(target)
                 self._change(target, self.work.request(target.name), self._proof(target))
             except MissingError as error:
                 # Nothing is left to adapt there. A comparison finds out, and a renewal creates it again.
@@ -223,9 +224,17 @@ class Execution:
         if errors:
             raise min(errors, key=_how_far_off)
 
-    def _proof(self, target: Target, secret: Secret | None = None) -> Proof:
+    def _move(self, target: Target) -> None:
+        """Move the account to the container of its unit, if the target has containers and the operation follows it."""
+        if self._spec.moves and target.moves:
+            self._apply(target, self.work.renaming(target.name), proof_of_move(target, self._probe(target)))
+
+    def _probe(self, target: Target, secret: Secret | None = None) -> ProbeAccount:
         planned = self.work.planned_change(target.name) if self._spec.leaves is None else None
-        return proof(self._spec, target, ProbeAccount(account=self.work.account, secret=secret, planned=planned))
+        return ProbeAccount(account=self.work.account, secret=secret, planned=planned)
+
+    def _proof(self, target: Target, secret: Secret | None = None) -> Proof:
+        return proof(self._spec, target, self._probe(target, secret))
 
     def _able(self, hook: str) -> tuple[list[Target], list[UnsupportedError]]:
         """Return the targets that have the hook, and the errors that keep the operation from being done on the others.

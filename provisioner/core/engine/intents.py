@@ -32,6 +32,8 @@ class Place:
     #: The targets on which sessions are ended afterwards.
     sessions: frozenset[str] = frozenset()
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
+    #: The unit above the unit of the account; ``None`` at the top.
+    parent: Unit | None = None
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ import attrs
 
 from provisioner.core.api.errors import SessionsOpenError
 from provisioner.core.api.kinds import KINDS
-from provisioner.core.api.messages import AccountChange, CreateAccount, Entitlements, PlannedChange
+from provisioner.core.api.messages import AccountChange, CreateAccount, Entitlements, PlannedChange, RenameAccount
 from provisioner.core.api.rules import MetDeadline
 from provisioner.core.gateways.gateway import DELIVER
 from provisioner.core.model import (
@@ -41,6 +41,8 @@ class PlannedOperation:
     operation: Operation
     account: Account
     unit: Unit
+    #: The unit above the unit; ``None`` at the top.
+    parent: Unit | None = None
     #: The deadlines of the account that were met.
     marks: tuple[MetDeadline, ...] = ()
     #: The receiver of the password; ``None`` if there is no password.
@@ -85,6 +87,7 @@ class PlannedOperation:
             "operation_id": self.operation.id,
             "account": self.account,
             "unit": self.unit,
+            "parent": self.parent,
             "outgoing": self.outgoing,
             "holder": self.recipient if spec.delivers else self.holder,
             "secret": secret,
@@ -108,6 +111,22 @@ class PlannedOperation:
             holder=self.recipient,
             secret=secret,
             entitlements=self.entitlements_on(target),
+            parent=self.parent,
+        )
+
+    def renaming(self, target: str) -> RenameAccount:
+        """Return the message by which a target moves the account to the container of its unit.
+
+        Args:
+
+            target: The name of the target.
+        """
+        return RenameAccount(
+            operation_id=self.operation.id,
+            account=self.account,
+            unit=self.unit,
+            parent=self.parent,
+            entitlements=self.entitlements_on(target),
         )
 
     def planned_change(self, target: str) -> PlannedChange:
@@ -123,6 +142,7 @@ class PlannedOperation:
             holder=self.holder,
             outgoing=self.outgoing,
             entitlements=self.entitlements_on(target),
+            parent=self.parent,
         )
 
     def entitlements_on(self, target: str) -> Entitlements:

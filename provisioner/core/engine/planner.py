@@ -557,18 +557,27 @@ class Planner:
         known = self.records.accounts.all_target_states(logins)
         ended = self.records.accounts.sessions(logins) if self.session_targets else {}
         desired = self.desired.of([(intent.account, intent.unit) for intent in intents])
+        parents = self._parents([intent.unit for intent in intents])
         return [
             attrs.evolve(
                 intent,
-                place=self._place(
-                    intent,
-                    desired[intent.account.login],
-                    known.get(intent.account.login, {}),
-                    ended.get(intent.account.login, {}),
+                place=attrs.evolve(
+                    self._place(
+                        intent,
+                        desired[intent.account.login],
+                        known.get(intent.account.login, {}),
+                        ended.get(intent.account.login, {}),
+                    ),
+                    parent=parents.get(intent.unit.parent or ""),
                 ),
             )
             for intent in intents
         ]
+
+    def _parents(self, units: Sequence[Unit]) -> Mapping[str, Unit]:
+        """Return the units above these, as they are in the store or among these."""
+        stored = self.records.units.get_many({unit.parent for unit in units if unit.parent})
+        return {**stored, **{unit.code: unit for unit in units}}
 
     def _place(
         self, intent: Intent, desired: Desired, known: Mapping[str, TargetState], ended: Mapping[str, SessionsState]
@@ -669,6 +678,7 @@ def _work(operation: Operation, account: Account, unit: Unit, people: LookUp, pl
         joins=place.joins,
         sessions=place.sessions,
         entitlements=place.entitlements,
+        parent=place.parent,
     )
 
 

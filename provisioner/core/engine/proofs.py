@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from provisioner.core.api.errors import LockedError
 from provisioner.core.api.kinds import KindSpec
-from provisioner.core.api.messages import Presence, ProbeAccount
+from provisioner.core.api.messages import CONTAINER, Presence, ProbeAccount
 from provisioner.core.gateways.gateway import PROBE, Target
 from provisioner.core.model import Account, TargetState
 
@@ -37,6 +37,20 @@ def proof(spec: KindSpec, target: Target, probe: ProbeAccount) -> Proof:
     if spec.leaves is TargetState.ABSENT:
         return lambda: target.probe(probe).presence is Presence.ABSENT
     return lambda: target.probe(probe).presence is not Presence.ENABLED
+
+
+def proof_of_move(target: Target, probe: ProbeAccount) -> Proof:
+    """Return a function that verifies that an account is in the container of its unit.
+
+    Args:
+
+        target: The target.
+
+        probe: The account, and the operation that moves it.
+    """
+    if target.lacks(PROBE) or not target.foresees:
+        return lambda: None
+    return lambda: all(change.name != CONTAINER for change in target.probe(probe).changes)
 
 
 def _takes_secret(target: Target, probe: ProbeAccount, *, reopens: bool) -> bool | None:

@@ -77,11 +77,14 @@ LIST = "account_list"
 #: The hook that brings attributes up to date, and the hook that compares them.
 UPDATE, COMPARE = "account_update", "account_compare"
 
+#: The hook that moves accounts to another container.
+RENAME = "account_rename"
+
 #: The hook that ends open sessions and empties caches.
 SESSIONS = "sessions_end"
 
 #: Hooks of a target that it can be without. Then what they do is not offered for it.
-OPTIONAL = (LIST, UPDATE, COMPARE, SESSIONS)
+OPTIONAL = (LIST, UPDATE, COMPARE, RENAME, SESSIONS)
 
 #: The hooks of a target without which something would not be done or verified. Each must exist or be listed in
 #: ``cannot``.
@@ -302,8 +305,13 @@ class Target(Gateway):
         """Whether its last check declared that a probe determines what a change would do to attributes."""
         return self.report is not None and self.report.foresees
 
+    @property
+    def moves(self) -> bool:
+        """Whether its accounts are in containers, according to its last check, and it can move them."""
+        return RENAME in self.hooks and self.report is not None and self.report.capabilities.moves_accounts
+
     def change(self, request: AccountChange) -> Receipt:
-        """Call the hook for the message: create, close, rotate, handover, update or delete."""
+        """Call the hook for the message: create, close, rotate, handover, update, rename or delete."""
         return self.call(HOOKS[type(request)], request, Receipt)
 
     def end_sessions(self, request: EndSessions) -> Receipt:

@@ -18,7 +18,7 @@ from provisioner.core.api.errors import ItemMisconfiguredError, RefusedError, Ta
 from provisioner.core.api.messages import ListedAccount, Presence, ProbeAccount
 from provisioner.core.gateways.gateway import COMPARE, Target
 from provisioner.core.gateways.retrying import Retry
-from provisioner.core.reconcile.differences import Difference, DifferenceKind
+from provisioner.core.reconcile.differences import FORESEEN, Difference, DifferenceKind
 from provisioner.core.reconcile.expectations import Expectation, Expectations
 from provisioner.core.reconcile.ports import Inventory, LastSeen
 
@@ -134,7 +134,7 @@ class Comparison:
         """Return whether a probe shows a suspected difference, too."""
         if suspected.kind is DifferenceKind.HOLDER:
             return True
-        of_attributes = suspected.kind in {DifferenceKind.ATTRIBUTES, DifferenceKind.ENTITLEMENTS}
+        of_attributes = suspected.kind in FORESEEN
         if of_attributes and not self.target.foresees:
             return True
         planned = expectation.planned() if of_attributes else None

@@ -35,6 +35,8 @@ class DifferenceKind(StrEnum):
     HOLDER = "holder"
     #: The target has other attributes than the unit and the holder have.
     ATTRIBUTES = "attributes"
+    #: The account is in another container than that of its unit.
+    MISPLACED = "misplaced"
     #: The account has too many or too few entitlements.
     ENTITLEMENTS = "entitlements"
     #: The holder is not the custodian of the unit. This concerns no target.
@@ -51,6 +53,9 @@ class DifferenceKind(StrEnum):
 #: The differences between two persons.
 OF_PERSONS = frozenset({DifferenceKind.HOLDER, DifferenceKind.CUSTODIAN})
 
+#: The kinds of differences that a target finds by comparing what an update would change.
+FORESEEN = frozenset({DifferenceKind.ATTRIBUTES, DifferenceKind.MISPLACED, DifferenceKind.ENTITLEMENTS})
+
 _CURES: Mapping[DifferenceKind, Text] = {
     DifferenceKind.MISSING: Text(
         "find out who removed it; 'provisioner account rotate {login}' creates it with a new password"
@@ -61,6 +66,7 @@ _CURES: Mapping[DifferenceKind, Text] = {
     ),
     DifferenceKind.OUT_OF_SCOPE: Text("run 'provisioner reconcile --repair' to close it on {target}"),
     DifferenceKind.ATTRIBUTES: Text("'provisioner account update {login}' writes {changes}"),
+    DifferenceKind.MISPLACED: Text("'provisioner account update {login}' moves it and writes {changes}"),
     DifferenceKind.ENTITLEMENTS: Text("'provisioner account update {login}' writes {changes}"),
     DifferenceKind.CUSTODIAN: Text("'provisioner handover {login} --to {actual}' hands it over to the custodian"),
     DifferenceKind.EXTRA: Text(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from provisioner.core.api.messages import (
+    CONTAINER,
     ENTITLEMENTS,
     AccountReport,
     AttributeChange,
@@ -38,6 +39,8 @@ class Expectation:
     #: The known state there; ``None`` if the account has never been there.
     known: TargetState | None
     entitlements: Entitlements
+    #: The unit above the unit; ``None`` at the top.
+    parent: Unit | None = None
 
     def difference(self, presence: Presence | None, lock: str = "", holder: str | None = None) -> Difference | None:
         """Return how the account differs, apart from its attributes, if it does.
@@ -68,6 +71,9 @@ class Expectation:
         """
         if not changes:
             return None
+        if moves := [change for change in changes if change.name == CONTAINER]:
+            known, actual = ", ".join(moves[0].adds), ", ".join(moves[0].removes)
+            return self._made(DifferenceKind.MISPLACED, known=known, actual=actual, changes=changes)
         only_entitlements = all(change.name == ENTITLEMENTS for change in changes)
         kind = DifferenceKind.ENTITLEMENTS if only_entitlements else DifferenceKind.ATTRIBUTES
         return self._made(kind, known="", actual="", changes=changes)
@@ -90,7 +96,11 @@ class Expectation:
     def planned(self) -> PlannedChange:
         """Return the update that would bring the account up to date."""
         return PlannedChange(
-            kind=OperationKind.UPDATE, unit=self.unit, holder=self.holder, entitlements=self.entitlements
+            kind=OperationKind.UPDATE,
+            unit=self.unit,
+            parent=self.parent,
+            holder=self.holder,
+            entitlements=self.entitlements,
         )
 
     def comparing(self, listed: ListedAccount) -> CompareAccount:
@@ -99,6 +109,7 @@ class Expectation:
             listed=listed,
             account=self.account,
             unit=self.unit,
+            parent=self.parent,
             holder=self.holder,
             entitlements=self.entitlements,
         )
@@ -165,12 +176,14 @@ class Expectations:
         known = self.inventory.accounts.all_target_states([account.login for account, _ in pairs])
         desired = self.desired.of(pairs)
         holders = self._holders(account for account, _ in pairs)
+        parents = self.inventory.units.get_many({unit.parent for _, unit in pairs if unit.parent})
         name = self.target.name
         return {
             account.login: Expectation(
                 target=name,
                 account=account,
                 unit=unit,
+                parent=parents.get(unit.parent or ""),
                 holder=holders.get(account.holder or ""),
                 belongs=name in desired[account.login].targets,
                 known=known.get(account.login, {}).get(name),

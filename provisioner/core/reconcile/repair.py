@@ -37,6 +37,7 @@ _REPAIRS: Mapping[DifferenceKind, tuple[Repair, str]] = {
     DifferenceKind.OUT_OF_SCOPE: (Repair.WITHDRAW, "account_close"),
     DifferenceKind.HOLDER: (Repair.UPDATE, "account_update"),
     DifferenceKind.ATTRIBUTES: (Repair.UPDATE, "account_update"),
+    DifferenceKind.MISPLACED: (Repair.UPDATE, "account_rename"),
     DifferenceKind.ENTITLEMENTS: (Repair.UPDATE, "account_update"),
 }
 

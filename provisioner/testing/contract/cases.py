@@ -103,6 +103,12 @@ def _update(sandbox: Sandbox) -> Case:
     return Case(account=account, request=request, before=open_, after=open_)
 
 
+def _move(sandbox: Sandbox) -> Case:
+    account, secret = sandbox.opened()
+    open_ = Situation(presence=Presence.ENABLED, secret=secret)
+    return Case(account=account, request=sandbox.moving(account), before=open_, after=open_)
+
+
 def _delete(sandbox: Sandbox) -> Case:
     account, secret = sandbox.closed()
     return Case(
@@ -123,11 +129,12 @@ CASES: Mapping[str, tuple[str, Callable[[Sandbox], Case]]] = {
     "rotate closed": ("account_rotate", _rotate_closed),
     "handover": ("account_handover", _hand_over),
     "update": ("account_update", _update),
+    "move": ("account_rename", _move),
     "delete": ("account_delete", _delete),
 }
 
 #: One change for each hook.
-PLAIN = ("create", "close", "rotate", "handover", "update", "delete")
+PLAIN = ("create", "close", "rotate", "handover", "update", "move", "delete")
 
 
 def prepared(name: str, sandbox: Sandbox) -> Case:

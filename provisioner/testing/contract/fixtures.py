@@ -19,7 +19,15 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.postbox import Postbox
-from provisioner.testing.contract.sandbox import PEOPLE, Means, Sandbox, SandboxPeople, channel_gateway, target_gateway
+from provisioner.testing.contract.sandbox import (
+    PEOPLE,
+    Means,
+    Sandbox,
+    SandboxPeople,
+    UnitMove,
+    channel_gateway,
+    target_gateway,
+)
 from provisioner.testing.proxy import TcpProxy
 
 #: The number of attempts of the core, for steps that are not the subject of a check with an unreliable network.
@@ -146,15 +154,21 @@ class TargetFixtures(SharedFixtures):
         return None
 
     @pytest.fixture
+    def unit_move(self) -> UnitMove | None:
+        """The unit below another unit, so that its accounts belong in another container; with this other unit."""
+        return None
+
+    @pytest.fixture
     def means(
         self,
         people: SandboxPeople,
         make_secret: Callable[[], Secret],
         log_in: Callable[[str, str], bool] | None,
         remove: Callable[[str], None] | None,
+        unit_move: UnitMove | None,
     ) -> Means:
         """What sandboxes are made with, all together."""
-        return Means(people=people, make_secret=make_secret, log_in=log_in, remove=remove)
+        return Means(people=people, make_secret=make_secret, log_in=log_in, remove=remove, unit_move=unit_move)
 
     @pytest.fixture
     def sandbox(self, request: pytest.FixtureRequest, target: object, means: Means) -> Iterator[Sandbox]:

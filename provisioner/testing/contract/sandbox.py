@@ -29,6 +29,7 @@ from provisioner.core.api.messages import (
     Presence,
     ProbeAccount,
     Receipt,
+    RenameAccount,
     RotateSecret,
     UpdateAccount,
 )
@@ -95,6 +96,16 @@ class Situation:
 
 
 @attrs.frozen(kw_only=True)
+class UnitMove:
+    """A unit that has moved below another one."""
+
+    #: The unit of the accounts, after the move.
+    unit: Unit
+    #: The unit that is above it now.
+    parent: Unit
+
+
+@attrs.frozen(kw_only=True)
 class Means:
     """What the checks have besides the target."""
 
@@ -104,6 +115,8 @@ class Means:
     log_in: Callable[[str, str], bool] | None = None
     #: Deletes an account by its login, if that can be done.
     remove: Callable[[str], None] | None = None
+    #: What brings accounts to another container, if the target has containers.
+    unit_move: UnitMove | None = None
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -213,6 +226,18 @@ class Sandbox(Patient):
             unit=unit or self.people.unit,
             holder=holder or self.people.holder,
         )
+
+    @property
+    def unit_move(self) -> UnitMove:
+        """What brings accounts to another container. Skip the check if there is none."""
+        if self.means.unit_move is None:
+            pytest.skip("no unit moves to another container: give the fixture 'unit_move'")
+        return self.means.unit_move
+
+    def moving(self, account: Account) -> RenameAccount:
+        """Return a request to move to the container of the unit after it has moved."""
+        move = self.unit_move
+        return RenameAccount(operation_id=secrets.token_hex(8), account=account, unit=move.unit, parent=move.parent)
 
     def deleting(self, account: Account) -> DeleteAccount:
         """Return a request to delete."""

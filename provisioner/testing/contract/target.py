@@ -9,6 +9,7 @@ from provisioner.testing.contract.hostile import HostileChecks
 from provisioner.testing.contract.inventory import ListChecks
 from provisioner.testing.contract.lifecycle import LifecycleChecks
 from provisioner.testing.contract.load import LoadChecks
+from provisioner.testing.contract.moving import MoveChecks
 from provisioner.testing.contract.probing import ProbeChecks
 from provisioner.testing.contract.secrecy import SecrecyChecks
 from provisioner.testing.contract.undoing import UndoChecks
@@ -25,6 +26,7 @@ class TargetContract(
     HostileChecks,
     UndoChecks,
     EntitlementChecks,
+    MoveChecks,
     UpdateChecks,
     ListChecks,
     ProbeChecks,

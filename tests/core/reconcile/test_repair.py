@@ -30,6 +30,7 @@ def repairs(found: list[Difference], hooks: Collection[str] = HOOKS.values(), **
         (DifferenceKind.OUT_OF_SCOPE, Repair.WITHDRAW),
         (DifferenceKind.HOLDER, Repair.UPDATE),
         (DifferenceKind.ATTRIBUTES, Repair.UPDATE),
+        (DifferenceKind.MISPLACED, Repair.UPDATE),
         (DifferenceKind.ENTITLEMENTS, Repair.UPDATE),
     ],
 )
@@ -53,6 +54,7 @@ def test_what_only_a_person_can_decide_is_left(kind: DifferenceKind) -> None:
     ("kind", "hook"),
     [
         (DifferenceKind.HOLDER, "account_update"),
+        (DifferenceKind.MISPLACED, "account_rename"),
         (DifferenceKind.OUT_OF_SCOPE, "account_close"),
         (DifferenceKind.LOCKED, "account_rotate"),
     ],

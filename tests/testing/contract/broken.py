@@ -24,6 +24,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.messages import (
+    CONTAINER,
     AccountPage,
     AccountReport,
     AttributeChange,
@@ -35,9 +36,11 @@ from provisioner.core.api.messages import (
     Entitlements,
     HandOver,
     ListedAccount,
+    PlannedChange,
     Presence,
     ProbeAccount,
     Receipt,
+    RenameAccount,
     RotateSecret,
     UpdateAccount,
 )
@@ -147,6 +150,8 @@ class CreateLeavesHalfAnAccount(Reference):
 
 
 @turns_red(
+    "move_leaves_closed_account_closed",
+    "moved_account_is_found_by_its_login",
     *CLOSED,
     "delete_leaves_nothing",
     "list_has_every_account_with_its_state",
@@ -162,6 +167,8 @@ class CloseDeletes(Reference):
 
 
 @turns_red(
+    "move_leaves_closed_account_closed",
+    "moved_account_is_found_by_its_login",
     *CLOSED,
     "close_ends_open_sessions_as_it_is_declared",
     "list_has_every_account_with_its_state",
@@ -378,7 +385,12 @@ class ProbeAlwaysSaysYes(Reference):
         return attrs.evolve(report, secret_accepted=True) if enabled and request.secret else report
 
 
-@turns_red(*CLOSED, "update_leaves_closed_account_closed")
+@turns_red(
+    "move_leaves_closed_account_closed",
+    "moved_account_is_found_by_its_login",
+    *CLOSED,
+    "update_leaves_closed_account_closed",
+)
 class ProbeOverlooksThatItIsClosed(Reference):
     def probe(self, request: ProbeAccount) -> AccountReport:
         entry = self.entries.get(request.account.login)
@@ -388,7 +400,12 @@ class ProbeOverlooksThatItIsClosed(Reference):
         return attrs.evolve(report, secret_accepted=entry.password == request.secret.reveal())
 
 
-@turns_red(*CLOSED, "update_leaves_closed_account_closed")
+@turns_red(
+    "move_leaves_closed_account_closed",
+    "moved_account_is_found_by_its_login",
+    *CLOSED,
+    "update_leaves_closed_account_closed",
+)
 class ProbeShowsClosedAsAbsent(Reference):
     def probe(self, request: ProbeAccount) -> AccountReport:
         report = super().probe(request)
@@ -412,6 +429,7 @@ class ProbeSaysNoWithoutASecret(Reference):
 
 
 @turns_red(
+    "move_of_missing_account_is_missing",
     "a_refused_secret_changes_nothing",
     "an_unreachable_system_is_unavailable",
     "close_of_an_unknown_account_is_unchanged",
@@ -503,6 +521,7 @@ class ProvesMoreThanItDeclares(Reference):
 
 
 @turns_red(
+    "move_of_missing_account_is_missing",
     "handover_of_an_unknown_account_is_missing",
     "rotate_of_an_unknown_account_is_missing",
     "update_of_missing_account_is_missing",
@@ -513,6 +532,8 @@ class RaisesWhatIsNoTargetError(Reference):
 
 
 @turns_red(
+    "move_leaves_closed_account_closed",
+    "moved_account_is_found_by_its_login",
     "a_change_reaches_one_account_only",
     "a_deleted_account_can_be_created_anew",
     "a_reopened_account_can_be_closed_again",
@@ -894,6 +915,7 @@ class ListLeavesClosedAccountsOut(Reference):
 
 
 @turns_red(
+    "moved_account_is_found_by_its_login",
     "list_has_every_account_with_its_state",
     "list_of_many_has_each_once",
     "list_survives_accounts_that_vanish",
@@ -915,6 +937,7 @@ class ListShowsClosedAccountsAsOpen(Reference):
 
 
 @turns_red(
+    "moved_account_is_found_by_its_login",
     "comparison_shows_what_an_update_would_change",
     "accounts_are_probed_while_a_list_is_read",
     "list_of_many_has_each_once",
@@ -1001,13 +1024,62 @@ class UpdateIgnoresWhatIsMissing(Reference):
         return super().update(request)
 
 
+@turns_red("move_keeps_password", "move_twice_is_unchanged", "undo_restores_what_was")
+class MoveSetsThePassword(Reference):
+    """As a system does that makes a new account elsewhere."""
+
+    def rename(self, request: RenameAccount) -> Receipt:
+        receipt = super().rename(request)
+        self.entries[request.account.login] = attrs.evolve(self.entries[request.account.login], password="moved")
+        return receipt
+
+
+@turns_red("move_leaves_closed_account_closed")
+class MoveOpens(Reference):
+    def rename(self, request: RenameAccount) -> Receipt:
+        receipt = super().rename(request)
+        self.entries[request.account.login] = attrs.evolve(self.entries[request.account.login], enabled=True)
+        return receipt
+
+
+@turns_red("move_twice_is_unchanged")
+class MoveIsRepeated(Reference):
+    def rename(self, request: RenameAccount) -> Receipt:
+        entry = attrs.evolve(self.there(request.account.login), container=request.unit.parent or "")
+        return self.put(request.account.login, entry)
+
+
+@turns_red("move_of_missing_account_is_missing")
+class MoveIgnoresWhatIsMissing(Reference):
+    def rename(self, request: RenameAccount) -> Receipt:
+        if request.account.login not in self.entries:
+            return Receipt(outcome=Outcome.UNCHANGED)
+        return super().rename(request)
+
+
+@turns_red("probe_shows_the_container_until_the_move")
+class ProbeDoesNotShowTheContainer(Reference):
+    def foreseen(self, entry: Entry, planned: PlannedChange) -> tuple[AttributeChange, ...]:
+        return tuple(change for change in super().foreseen(entry, planned) if change.name != CONTAINER)
+
+
+@turns_red("moved_account_is_found_by_its_login")
+class MovedAccountIsListedTwice(Reference):
+    """The account was copied, and the former entry forgotten."""
+
+    def pages(self) -> Iterator[AccountPage]:
+        for page in super().pages():
+            moved = [one for one in page.accounts if cast("Entry", one.entry).container]
+            yield attrs.evolve(page, accounts=(*page.accounts, *moved))
+
+
 @turns_red("comparison_shows_what_an_update_would_change", "comparison_shows_entitlements")
 class ComparisonShowsDifferencesForEver(Reference):
     def compare(self, request: CompareAccount) -> tuple[AttributeChange, ...]:
         return (AttributeChange(name="unit", adds=(request.unit.name,)),)
 
 
-@turns_red("probe_foresees_an_update")
+@turns_red("probe_shows_the_container_until_the_move", "probe_foresees_an_update")
 class ProbeForeseesWhatIsDone(Reference):
     def probe(self, request: ProbeAccount) -> AccountReport:
         report = super().probe(request)

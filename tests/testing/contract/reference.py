@@ -14,6 +14,7 @@ from provisioner.core.api.errors import MissingError, SecretRefusedError
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import (
+    CONTAINER,
     ENTITLEMENTS,
     AccountComparison,
     AccountPage,
@@ -27,21 +28,32 @@ from provisioner.core.api.messages import (
     Entitlements,
     HandOver,
     ListedAccount,
+    PlannedChange,
     Presence,
     ProbeAccount,
     Receipt,
+    RenameAccount,
     RotateSecret,
     TargetReport,
     UpdateAccount,
 )
-from provisioner.core.model import Outcome, Person, Unit
+from provisioner.core.model import OperationKind, Outcome, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.testing.faults import Fault, Faults, FaultTarget
 
 #: How many seconds its checks give a call.
 PATIENCE = 2.0
 
-CHANGES = frozenset({"account_create", "account_close", "account_rotate", "account_handover", "account_update"})
+CHANGES = frozenset(
+    {
+        "account_create",
+        "account_close",
+        "account_rotate",
+        "account_handover",
+        "account_update",
+        "account_rename",
+    }
+)
 
 #: The systems themselves, which the targets do not hold: there are passwords in them.
 SYSTEMS: dict[int, dict[str, Entry]] = defaultdict(dict)
@@ -62,6 +74,8 @@ class Entry:
     enabled: bool = True
     #: What others gave it.
     grants: frozenset[str] = frozenset()
+    #: The code of the unit above its unit.
+    container: str = ""
     #: What the product gave it.
     entitlements: frozenset[str] = frozenset()
 
@@ -73,6 +87,14 @@ def changes(entry: Entry, unit: Unit, holder: Person | None) -> tuple[AttributeC
     """Return what an update would change."""
     pairs = [("unit", entry.unit, unit.name), ("holder", entry.holder.name, (holder or entry.holder).name)]
     return tuple(AttributeChange(name=name, removes=(old,), adds=(new,)) for name, old, new in pairs if old != new)
+
+
+def moves(entry: Entry, planned: PlannedChange) -> tuple[AttributeChange, ...]:
+    """Return whether an update would move an account."""
+    new = planned.unit.parent or ""
+    if planned.kind is not OperationKind.UPDATE or new == entry.container:
+        return ()
+    return (AttributeChange(name=CONTAINER, removes=(entry.container,), adds=(new,)),)
 
 
 @attrs.define(eq=False, repr=False)
@@ -116,6 +138,10 @@ class Reference:
         return self.update(request)
 
     @hookimpl
+    def account_rename(self, request: RenameAccount) -> Receipt:
+        return self.rename(request)
+
+    @hookimpl
     def account_compare(self, request: CompareAccount) -> AccountComparison:
         return AccountComparison(changes=self.compare(request))
 
@@ -136,13 +162,17 @@ class Reference:
         return TargetReport(capabilities=self.capabilities(), foresees=True)
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(undoes=CHANGES, ends_sessions=True, sets_entitlements=True)
+        return Capabilities(undoes=CHANGES, ends_sessions=True, sets_entitlements=True, moves_accounts=True)
 
     def create(self, request: CreateAccount) -> Receipt:
         password, former = self.accepted(request.secret), self.entries.get(request.account.login)
-        entry = Entry(unit=request.unit.name, holder=request.holder, password=password)
+        entry = Entry(
+            unit=request.unit.name, holder=request.holder, password=password, container=request.unit.parent or ""
+        )
         if former:
-            entry = attrs.evolve(entry, grants=former.grants, entitlements=former.entitlements)
+            entry = attrs.evolve(
+                entry, grants=former.grants, entitlements=former.entitlements, container=former.container
+            )
         return self.put(request.account.login, entry.entitled(request.entitlements))
 
     def close(self, request: CloseAccount) -> Receipt:
@@ -166,6 +196,12 @@ class Reference:
         updated = attrs.evolve(entry, unit=request.unit.name, holder=request.holder or entry.holder)
         updated = updated.entitled(request.entitlements)
         return Receipt(outcome=Outcome.UNCHANGED) if updated == entry else self.put(request.account.login, updated)
+
+    def rename(self, request: RenameAccount) -> Receipt:
+        entry, container = self.there(request.account.login), request.unit.parent or ""
+        if entry.container == container:
+            return Receipt(outcome=Outcome.UNCHANGED)
+        return self.put(request.account.login, attrs.evolve(entry, container=container))
 
     def compare(self, request: CompareAccount) -> tuple[AttributeChange, ...]:
         entry = cast("Entry", request.listed.entry)
@@ -202,8 +238,11 @@ class Reference:
             presence=Presence.ENABLED if entry.enabled else Presence.DISABLED,
             secret_accepted=self.takes(entry, request.secret.reveal()) if request.secret else None,
             attributes=self.shown(entry),
-            changes=changes(entry, request.planned.unit, request.planned.holder) if request.planned else (),
+            changes=self.foreseen(entry, request.planned) if request.planned else (),
         )
+
+    def foreseen(self, entry: Entry, planned: PlannedChange) -> tuple[AttributeChange, ...]:
+        return (*changes(entry, planned.unit, planned.holder), *moves(entry, planned))
 
     def takes(self, entry: Entry, password: str) -> bool:
         return entry.enabled and entry.password == password

@@ -10,8 +10,9 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
 from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
-from provisioner.testing.contract.sandbox import SandboxPeople
+from provisioner.testing.contract.sandbox import SandboxPeople, UnitMove
 from provisioner.testing.faults import Fault, Faults, FaultTarget
+from tests.contract.moves import unit_move
 from tests.testing.contract.reference import PATIENCE, Entry, Reference
 
 HOOKS = (
@@ -80,6 +81,10 @@ class TestSubject(TargetContract):
     @pytest.fixture
     def known_entitlements(self, subject: Reference) -> KnownEntitlements:
         return KnownEntitlements(first="wiki", second="vpn", held_by=lambda login: subject.entries[login].entitlements)
+
+    @pytest.fixture
+    def unit_move(self) -> UnitMove:
+        return unit_move()
 
     @pytest.fixture
     def log_in(self, subject: Reference) -> Callable[[str, str], bool]:

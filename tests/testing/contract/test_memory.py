@@ -10,9 +10,11 @@ from provisioner.testing import samples
 from provisioner.testing.contract import ChannelContract, TargetContract
 from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
+from provisioner.testing.contract.sandbox import UnitMove
 from provisioner.testing.faults import Fault, Faults, FaultTarget
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 from tests.contract.crowds import LOGINS
+from tests.contract.moves import unit_move
 
 
 class TestMemoryTarget(TargetContract):
@@ -38,6 +40,10 @@ class TestMemoryTarget(TargetContract):
     @pytest.fixture
     def known_entitlements(self, target: MemoryTarget) -> KnownEntitlements:
         return KnownEntitlements(first="wiki", second="vpn", held_by=lambda login: target._entries[login].entitlements)
+
+    @pytest.fixture
+    def unit_move(self) -> UnitMove:
+        return unit_move()
 
     @pytest.fixture
     def log_in(self, target: MemoryTarget) -> Callable[[str, str], bool]:
