@@ -66,6 +66,10 @@ class DirectoryContract(TargetContract):
     #: How the network is spoken to that fails.
     wired_tls: ClassVar[TlsMode] = TlsMode.NONE
 
+    def dn(self, server: Server, login: str) -> str:
+        """Return the name of the entry of an account."""
+        return entry_dn(self.rdn, login, server.base_dn)
+
     def client(self, server: Any, dn: str, password: str) -> Any:
         """Return a client that has nothing to do with the plug-in, for a ``with`` statement."""
         place = ldap3.Server(server.host, port=server.port, get_info=ldap3.NONE)
@@ -119,7 +123,7 @@ class DirectoryContract(TargetContract):
     @pytest.fixture
     def log_in(self, server: Server) -> Callable[[str, str], bool]:
         def log_in(login: str, password: str) -> bool:
-            dn = entry_dn(self.rdn, login, server.base_dn)
+            dn = self.dn(server, login)
             connection = self.client(server, dn, password)
             try:
                 return bool(connection.bind())
@@ -134,7 +138,7 @@ class DirectoryContract(TargetContract):
         with ExitStack() as stack:
 
             def open_session(login: str, password: str) -> Callable[[], bool]:
-                dn = entry_dn(self.rdn, login, server.base_dn)
+                dn = self.dn(server, login)
                 connection = self.client(server, dn, password)
                 connection.bind()
                 stack.callback(connection.unbind)
@@ -150,7 +154,7 @@ class DirectoryContract(TargetContract):
         with self.administrator(server) as connection:
 
             def grant(login: str) -> Callable[[], bool]:
-                dn = entry_dn(self.rdn, login, server.base_dn)
+                dn = self.dn(server, login)
                 connection.add(group, ["groupOfNames"], {"member": [dn]})
                 given = {"description": "reads the wiki", "mail": "wiki@other.example"}
                 connection.modify(dn, {name: [(ldap3.MODIFY_ADD, [value])] for name, value in given.items()})
@@ -195,7 +199,7 @@ class DirectoryContract(TargetContract):
             logins = {str(found["attributes"]["uid"][0]) for found in connection.response}
 
             def delete(login: str) -> None:
-                connection.delete(entry_dn(self.rdn, login, crowded.base_dn))
+                connection.delete(self.dn(crowded, login))
 
             yield Crowd(target=ldap, logins=logins, delete=delete)
 
@@ -213,6 +217,6 @@ class DirectoryContract(TargetContract):
     def remove(self, server: Server) -> Callable[[str], None]:
         def remove(login: str) -> None:
             with self.administrator(server) as connection:
-                connection.delete(entry_dn(self.rdn, login, server.base_dn))
+                connection.delete(self.dn(server, login))
 
         return remove

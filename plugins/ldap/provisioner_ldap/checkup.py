@@ -101,7 +101,12 @@ def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
     facts = {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}
     until = session.certificate_until
     return TargetReport(
-        capabilities=Capabilities(sets_entitlements=True, undoes=judgement.undoes, facts=facts),
+        capabilities=Capabilities(
+            sets_entitlements=True,
+            moves_accounts=settings.container is not None,
+            undoes=judgement.undoes | ({"account_rename"} if settings.container is not None else frozenset()),
+            facts=facts,
+        ),
         warnings=(*(warning for warning, concerns_us in concerns.items() if concerns_us), *judgement.warnings),
         certificates={session.server: until} if until else {},
         passwords=judgement.passwords,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -51,11 +51,12 @@ from provisioner_ldap.errors import (
     certificate_error,
     from_answer,
     from_exception,
+    no_parent,
     read_only,
 )
 from provisioner_ldap.families import ROOT, load, recognised
 from provisioner_ldap.families.base import Family
-from provisioner_ldap.names import entry_dn
+from provisioner_ldap.names import container_of, entry_dn, rdn_of
 from provisioner_ldap.ppolicy import PASSWORD_MODIFY
 from provisioner_ldap.schema import Schema
 from provisioner_ldap.settings import LdapSettings, TlsMode, is_local
@@ -183,11 +184,6 @@ class LdapSession:
             control: What else to ask for, by its identifier and value.
         """
         wanted = [OBJECT_CLASS, *attributes]
-        controls = (
-            [build_control(control[0], criticality=False, value=control[1], encode_control_value=False)]
-            if control
-            else None
-        )
         answer, found = self._ask(
             self._connection.search,
             dn,
@@ -195,7 +191,7 @@ class LdapSession:
             ldap3.BASE,
             ldap3.DEREF_NEVER,
             attributes=wanted,
-            controls=controls,
+            controls=_controls(control),
         )
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             return Entry(dn)
@@ -209,6 +205,37 @@ class LdapSession:
             ),
         )
 
+    def locate(
+        self, base: str, test: str, attributes: Iterable[str], control: Control | None = None
+    ) -> Sequence[Entry]:
+        """Read the entries anywhere below *base* that match a filter. There are few of them.
+
+        Args:
+
+            base: The entry above them. Below one that does not exist, there is none.
+
+            test: The filter.
+
+            attributes: What to read of each.
+
+            control: What else to ask for, by its identifier and value.
+        """
+        wanted = [OBJECT_CLASS, *attributes]
+        answer, found = self._ask(
+            self._connection.search,
+            base,
+            test,
+            ldap3.SUBTREE,
+            ldap3.DEREF_NEVER,
+            attributes=wanted,
+            controls=_controls(control),
+        )
+        if answer.code == results.RESULT_NO_SUCH_OBJECT:
+            return ()
+        self._succeeded(answer)
+        names = _lower(wanted)
+        return [self._renamed(_entry(result), names) for result in found if result["type"] == "searchResEntry"]
+
     def find(self, base: str, attributes: Attributes) -> str | None:
         """Return the name of an entry below *base* that has one of these values, if there is one."""
         tests = [f"({name}={escape_bytes(value)})" for name, values in attributes.items() for value in values]
@@ -221,8 +248,8 @@ class LdapSession:
             self._succeeded(answer)
         return next((result["dn"] for result in found if result["type"] == "searchResEntry"), None)
 
-    def pages(self, base: str, test: str, attributes: Iterable[str]) -> Iterator[list[Entry]]:
-        """Read the entries directly below *base* that match a filter, page by page (RFC 2696).
+    def pages(self, base: str, test: str, attributes: Iterable[str], *, subtree: bool = False) -> Iterator[list[Entry]]:
+        """Read the entries below *base* that match a filter, page by page (RFC 2696).
 
         Args:
 
@@ -231,6 +258,8 @@ class LdapSession:
             test: The filter.
 
             attributes: What to read of each.
+
+            subtree: Whether to read all entries below, and not only those directly below.
 
         Raises:
 
@@ -245,7 +274,7 @@ class LdapSession:
                     self._connection.search,
                     base,
                     test,
-                    ldap3.LEVEL,
+                    ldap3.SUBTREE if subtree else ldap3.LEVEL,
                     ldap3.DEREF_NEVER,
                     attributes=wanted,
                     paged_size=PAGE_SIZE,
@@ -343,18 +372,33 @@ class LdapSession:
 
         answer = self._change(dn, send)
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
-            raise MisconfiguredError(
-                "{server} has no parent entry for {dn}",
-                cure="create the entry in base_dn, or correct the name",
-                server=self.server,
-                dn=dn,
-            )
+            raise no_parent(self.server, dn)
         return not self._is_taken(answer) and self._kept(answer, attributes).ok
 
     def modify(self, dn: str, attributes: Attributes) -> None:
         """Replace the values of attributes, all of them or none."""
         answer = self._change(dn, self._connection.modify, dn, _replacing(attributes), controls=_POLICY_CONTROL)
         self._kept(answer, attributes)
+
+    def move(self, dn: str, to: str) -> None:
+        """Give an entry another name, in the same container or another one.
+
+        Raises:
+
+            NoParentError: There is no such container.
+
+            MissingError: There is no such entry.
+        """
+        answer = self._change(dn, self._connection.modify_dn, dn, rdn_of(to), new_superior=container_of(to))
+        if answer.code == results.RESULT_NO_SUCH_OBJECT and not self.read(container_of(to), ()).exists:
+            raise no_parent(self.server, to)
+        self._succeeded(answer)
+
+    def replace_value(self, dn: str, name: str, old: str, new: str) -> bool:
+        """Replace one value of an attribute by another. Return ``False`` if it doesn't have it any more."""
+        values = [(ldap3.MODIFY_DELETE, [old.encode()]), (ldap3.MODIFY_ADD, [new.encode()])]
+        answer = self._modify_value(dn, {name: values})
+        return answer.code != results.RESULT_NO_SUCH_ATTRIBUTE and self._succeeded(answer).ok
 
     def holds(self, dn: str, name: str, value: str) -> bool:
         """Return whether an attribute of an entry has a value, as the directory compares it."""
@@ -664,6 +708,22 @@ def _encoded(password: Secret, server: str) -> bytes:
     with suppress(UnicodeEncodeError):
         return password.reveal().encode()
     raise SecretRefusedError("the password cannot be sent to {server}", server=server)
+
+
+def filter_value(text: str) -> str:
+    """Return a value as it stands in a filter (RFC 4515, section 3)."""
+    return str(escape_bytes(text.encode()))
+
+
+def _controls(control: Control | None) -> list[Any] | None:
+    if control is None:
+        return None
+    return [build_control(control[0], criticality=False, value=control[1], encode_control_value=False)]
+
+
+def _entry(result: Mapping[str, Any]) -> Entry:
+    """Return an entry as ldap3 has read it."""
+    return Entry(result["dn"], {name.lower(): tuple(held) for name, held in result["raw_attributes"].items()})
 
 
 def _replacing(attributes: Attributes) -> dict[str, list[tuple[str, list[bytes]]]]:

@@ -11,13 +11,7 @@ from weakref import WeakValueDictionary
 
 import attrs
 
-from provisioner.core.api.errors import (
-    ConflictError,
-    MisconfiguredError,
-    MissingError,
-    TargetError,
-    UnknownOutcomeError,
-)
+from provisioner.core.api.errors import UnknownOutcomeError
 from provisioner.core.api.messages import (
     AccountComparison,
     AccountPage,
@@ -27,30 +21,38 @@ from provisioner.core.api.messages import (
     CompareAccount,
     CreateAccount,
     DeleteAccount,
-    Entitlements,
     HandOver,
     PlannedChange,
     Presence,
     ProbeAccount,
     Receipt,
+    RenameAccount,
     RotateSecret,
     TargetReport,
     UpdateAccount,
 )
-from provisioner.core.model import Account, OperationKind, Outcome, Person, Unit
+from provisioner.core.model import Account, OperationKind, Outcome
 from provisioner.core.model.secret import Secret
+from provisioner_ldap.account_entries import AccountEntries
 from provisioner_ldap.checkup import check_all
 from provisioner_ldap.client import LdapClient, LdapSession
-from provisioner_ldap.entry import OBJECT_CLASS, PASSWORD, Attributes, Control, Entry, placeholders, rendered
-from provisioner_ldap.families.base import STRUCTURAL_CLASS, Family
+from provisioner_ldap.containers import provide
+from provisioner_ldap.entry import Attributes, Entry
+from provisioner_ldap.errors import NoParentError
+from provisioner_ldap.families.base import Family
 from provisioner_ldap.groups import GroupChange, Member, Memberships, foreseen, pending, read_group
+from provisioner_ldap.layout import Layout, Subject
 from provisioner_ldap.listing import Snapshot, account_filter, listed
-from provisioner_ldap.names import entry_dn
+from provisioner_ldap.moving import Move, is_same, move_shown
+from provisioner_ldap.numbers import NEXT_NUMBER, Numbers, numbers_of
 from provisioner_ldap.pool import Pool, Servers
 from provisioner_ldap.ppolicy import PolicyError
 from provisioner_ldap.replicas import Replicas
 from provisioner_ldap.rewrite import Rewrite, Undo
 from provisioner_ldap.settings import LdapSettings
+
+#: The messages that change groups.
+_Regrouping = CreateAccount | CloseAccount | HandOver | UpdateAccount
 
 
 def utc_now() -> datetime:
@@ -103,8 +105,13 @@ class Directory:
     _replicas: Replicas = attrs.field(init=False)
     _trial_replicas: Replicas = attrs.field(init=False)
     _turns: Turns = attrs.field(factory=Turns, init=False)
+    _layout: Layout = attrs.field(init=False)
+    #: Gives POSIX numbers, if accounts have them.
+    _numbers: Numbers | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._layout = Layout(self.settings)
+        self._numbers = numbers_of(self._layout)
         self._client = LdapClient(self.settings)
         self._servers = Servers(urls=self.settings.urls, connect=self._client.connect_service)
         self._sessions = self._pool(self._servers)
@@ -146,6 +153,10 @@ class Directory:
         """Write down what differs, in one request, and change groups."""
         return self._run(request.account, lambda session: self._update(session, request))
 
+    def rename(self, request: RenameAccount) -> Receipt:
+        """Move the entry to the container of its unit."""
+        return self._run(request.account, lambda session: self._rename(session, request))
+
     def delete(self, request: DeleteAccount) -> Receipt:
         """Remove the entry, if it is this account and nothing is below it."""
         return self._run(request.account, lambda session: self._delete(session, request.account))
@@ -165,59 +176,72 @@ class Directory:
 
     def _probed(self, request: ProbeAccount) -> AccountReport:
         """Return what one server shows."""
-        dn = self._dn(request.account)
-        trial = self._try(dn, request.secret) if request.secret else None
+        trial = self._try(self._dn(request.account), request.secret) if request.secret else None
         if trial and trial.report:
             return trial.report
         server, report = self._sessions.run(lambda session: self._look(session, request))
         if request.secret and trial and trial.server != server:
             # The server on which the password was tried takes no changes, so it may not know it yet.
-            trial = self._try(dn, request.secret)
+            trial = self._try(self._dn(request.account), request.secret)
         return trial.report if trial and trial.report else report
+
+    def _dn(self, account: Account) -> str:
+        """Return the name of the entry of an account. A server that takes changes is asked in which container it is."""
+        if not self._layout.has_containers:
+            self._family.expect_login(account.login)
+            return self._layout.below_base(account)
+        return self._sessions.run(lambda session: self._located(session, account))
+
+    def _located(self, session: LdapSession, account: Account) -> str:
+        entries = self._entries(session)
+        entries.expect_changes(account)
+        return entries.read(account, ()).dn
 
     def _expect_everywhere(self, account: Account, secret: Secret | None) -> None:
         """Check that every server has the state of the account, and accepts the password if there is one.
 
         The password is tried where the change has arrived: a refused log-in counts, and several lock the account.
         """
-        dn = self._dn(account)
         server, state = self._sessions.run(lambda session: self._state_where_it_changes(session, account))
-        self._replicas.expect(lambda session: self._state(session, dn) == state, but=server)
+        self._replicas.expect(lambda session: self._state(session, account) == state, but=server)
         if secret:
+            dn = self._dn(account)
             self._trial_replicas.expect(lambda session: self._tried(session, dn, secret).report is not None)
 
     def _state_where_it_changes(self, session: LdapSession, account: Account) -> tuple[str, _State]:
-        session.expect_changes(self.settings.base(account.kind))
-        return session.server, self._state(session, self._dn(account))
+        self._entries(session).expect_changes(account)
+        return session.server, self._state(session, account)
 
-    def _state(self, session: LdapSession, dn: str) -> _State:
+    def _state(self, session: LdapSession, account: Account) -> _State:
         family = self._family
         revision = family.revision or family.last_change
-        entry = session.read(dn, [*family.locks, *filter(None, [revision])])
+        entry = self._entries(session).read(account, [*family.locks, *filter(None, [revision])])
         return family.presence(entry, self.now()), entry[revision]
 
     def accounts(self) -> Iterator[AccountPage]:
         """Read the accounts below every base, at a server that takes changes. The last page says that all came."""
-        test, family = account_filter(self.settings), self._family
+        test, family = account_filter(self._layout), self._family
         operational = [*family.shown, *family.locks, family.last_change, family.member_of]
         wanted = dict.fromkeys(filter(None, [self.settings.rdn, *self.settings.attributes, *operational]))
         memberships = Memberships(self._read_group, family.member_of)
         with self._lists.lend() as session:
             schema = session.schema()
-            for base in self.settings.bases:
+            for base in self.settings.listed_bases:
                 session.expect_changes(base)
-                for entries in session.pages(base, test, wanted):
+                for entries in session.pages(base, test, wanted, subtree=self._layout.has_containers):
                     snapshots, now = [Snapshot(entry, schema, memberships) for entry in entries], self.now()
                     yield AccountPage(
-                        accounts=tuple(listed(snapshot, base, self.settings, family, now) for snapshot in snapshots)
+                        accounts=tuple(listed(snapshot, self._layout, family, now) for snapshot in snapshots)
                     )
         yield AccountPage(is_last=True)
 
     def compare(self, request: CompareAccount) -> AccountComparison:
         """Compare an entry as it was listed. Only groups are read, each once for each list."""
-        snapshot, account = cast("Snapshot", request.listed.entry), request.account
-        wanted = self._wanted(account, request.unit, request.holder)
-        return AccountComparison(changes=snapshot.changes(wanted, self._member(account), request.entitlements))
+        snapshot = cast("Snapshot", request.listed.entry)
+        subject = Subject(request.account, request.unit, request.holder, request.parent)
+        wanted, member = self._shown(subject, snapshot.entry), Member(snapshot.entry.dn, request.account.login)
+        changes = snapshot.changes(wanted, member, request.entitlements)
+        return AccountComparison(changes=(*changes, *self._move_shown(snapshot.entry, subject)))
 
     def check(self) -> TargetReport:
         """Log in as the service account to every server, and see that everything is there that the changes need."""
@@ -226,18 +250,45 @@ class Directory:
             return report
 
     def _create(self, session: LdapSession, request: CreateAccount) -> Receipt:
-        dn, wanted = self._dn(request.account), self._wanted(request.account, request.unit, request.holder)
-        named = {self.settings.rdn: (request.account.login.encode(),), **wanted}
-        groups = self._pending(session, request.account, request.entitlements)
-        with Rewrite(session, self._family, Entry(dn)) as fresh:
-            if fresh.add(named, request.secret):
-                fresh.regroup(groups)
-                return self._applied(fresh.undo)
-        former = self._read(session, dn)
-        if not former.exists:
-            raise self._taken(session, request.account, named)
-        self._expect_ours(session, former, request.account)
+        subject = Subject(request.account, request.unit, request.holder, request.parent)
+        former = self._there_before(session, request.account)
+        if former is None:
+            dn, wanted = self._layout.dn(subject), self._wanted(session, subject)
+            named = {self.settings.rdn: (self._layout.name(request.account).encode(),), **wanted}
+            groups = self._pending(session, dn, request)
+            with Rewrite(session, self._family, Entry(dn)) as fresh:
+                if self._added(fresh, named, request.secret, subject):
+                    fresh.regroup(groups)
+                    return self._applied(fresh.undo)
+            former = self._entries(session).find(request.account)
+            if not former.exists:
+                raise self._entries(session).taken(dn, request.account, named)
+        return self._adopt(session, request, subject, former)
+
+    def _there_before(self, session: LdapSession, account: Account) -> Entry | None:
+        """Return the entry of an account, where a new one is not just added: in another container, or with a number."""
+        if not self._layout.has_containers and self._numbers is None:
+            return None
+        found = self._entries(session).find(account)
+        return found if found.exists else None
+
+    def _added(self, fresh: Rewrite, named: Attributes, secret: Secret, subject: Subject) -> bool:
+        """Make a new entry, and its container if that is missing. Return ``False`` if something of it is taken."""
+        levels = self._layout.levels(subject)
+        try:
+            return fresh.add(named, secret)
+        except NoParentError:
+            if not levels:
+                raise
+        provide(fresh.session, levels, create=self.settings.create_containers)
+        return fresh.add(named, secret)
+
+    def _adopt(self, session: LdapSession, request: CreateAccount, subject: Subject, former: Entry) -> Receipt:
+        """Make an entry that is there what it shall be."""
+        self._entries(session).expect_ours(former, request.account)
+        groups = self._pending(session, former.dn, request)
         with Rewrite(session, self._family, former) as adopted:
+            wanted = self._wanted(session, subject, former)
             adopted.modify(former.differences(wanted, schema=session.schema))
             adopted.set_password(request.secret)
             adopted.regroup(groups)
@@ -246,28 +297,28 @@ class Directory:
         return self._applied(adopted.undo)
 
     def _shut(self, session: LdapSession, request: CloseAccount) -> Receipt:
-        dn = self._dn(request.account)
         # What keeps the account closed must be its own: a role that does may be taken away by anybody.
-        former = self._read(session, dn, self._family.own_values)
+        former = self._entries(session).find(request.account, self._family.own_values)
         changes = self._family.disabling(former, self.now()) if former.exists else {}
         undo = Undo(self._family, former, set(changes))
         if changes:
-            session.modify(dn, changes)
+            session.modify(former.dn, changes)
         # No group may keep the account open.
-        undo.regroup(session, self._pending(session, request.account, request.entitlements))
+        undo.regroup(session, self._pending(session, former.dn, request))
         return self._changed(session, undo)
 
     def _rotate(self, session: LdapSession, request: RotateSecret) -> Receipt:
-        former = self._expect_there(session, request.account)
+        former = self._entries(session).expect(request.account)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
             change.modify(self._family.after_password(former))
         return self._applied(change.undo)
 
     def _hand_over(self, session: LdapSession, request: HandOver) -> Receipt:
-        former = self._expect_there(session, request.account)
-        differences = self._handed_over(session, former, request.account, request)
-        groups = self._pending(session, request.account, request.entitlements)
+        former = self._entries(session).expect(request.account)
+        wanted = self._wanted(session, _subject(request.account, request), former)
+        differences = self._handed_over(session, former, wanted, request.account, request)
+        groups = self._pending(session, former.dn, request)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
             change.modify({**differences, **self._family.after_password(former)})
@@ -275,46 +326,78 @@ class Directory:
         return self._applied(change.undo)
 
     def _update(self, session: LdapSession, request: UpdateAccount) -> Receipt:
-        former = self._expect_there(session, request.account)
-        differences = self._differences(session, former, request.account, request)
-        groups = self._pending(session, request.account, request.entitlements)
+        former = self._entries(session).expect(request.account)
+        wanted = self._wanted(session, _subject(request.account, request), former)
+        differences = former.differences(wanted, schema=session.schema)
+        groups = self._pending(session, former.dn, request)
         with Rewrite(session, self._family, former) as change:
             change.modify(differences)
             change.regroup(groups)
         return self._changed(session, change.undo)
 
+    def _rename(self, session: LdapSession, request: RenameAccount) -> Receipt:
+        entries, subject = self._entries(session), Subject(request.account, request.unit, parent=request.parent)
+        former = entries.expect(request.account)
+        new = self._layout.dn(subject)
+        if is_same(former.dn, new):
+            entries.expect_changes(request.account)
+            return Receipt(outcome=Outcome.UNCHANGED, reference=former.dn)
+        entries.expect_ours(former, request.account)
+        levels = self._layout.levels(subject) or ()
+        move = Move(former=former.dn, new=new, levels=levels, create=self.settings.create_containers)
+        move.make(session, request.account.login, request.entitlements)
+        return Receipt(outcome=Outcome.APPLIED, reference=new, undo=partial(self._sessions.run, move.undo))
+
     def _handed_over(
-        self, session: LdapSession, former: Entry, account: Account, change: HandOver | PlannedChange
+        self,
+        session: LdapSession,
+        former: Entry,
+        wanted: Attributes,
+        account: Account,
+        change: HandOver | PlannedChange,
     ) -> dict[str, tuple[bytes, ...]]:
         """Return what changes in an entry with its holder. What others have added stays."""
-        wanted = self._wanted(account, change.unit, change.holder)
-        ours = self._wanted(account, change.unit, change.outgoing) if change.outgoing else None
+        outgoing = Subject(account, change.unit, change.outgoing, change.parent)
+        ours = self._layout.wanted(outgoing) if change.outgoing else None
         return former.differences(wanted, ours, session.schema)
 
-    def _differences(
-        self, session: LdapSession, former: Entry, account: Account, change: UpdateAccount | PlannedChange
-    ) -> dict[str, tuple[bytes, ...]]:
-        """Return what changes in an entry whose holder stays. What others have added stays."""
-        return former.differences(self._wanted(account, change.unit, change.holder), schema=session.schema)
+    def _wanted(self, session: LdapSession, subject: Subject, former: Entry | None = None) -> Attributes:
+        """Return what an entry shall hold. It gets a POSIX number if accounts have one and it has none."""
+        if self._numbers is None:
+            return self._layout.wanted(subject)
+        return self._layout.wanted(subject, self._numbers.held(former) or self._numbers.take(session))
 
-    def _pending(self, session: LdapSession, account: Account, entitlements: Entitlements) -> Sequence[GroupChange]:
+    def _shown(self, subject: Subject, entry: Entry) -> Attributes:
+        """Return what an entry shall hold, without giving it a number."""
+        number = (self._numbers.held(entry) or NEXT_NUMBER) if self._numbers else None
+        return self._layout.wanted(subject, number)
+
+    def _move_shown(self, entry: Entry, subject: Subject) -> tuple[AttributeChange, ...]:
+        """Return the move that an update would make."""
+        if not self._layout.has_containers or self._layout.container(subject) is None:
+            return ()
+        return move_shown(entry.dn, self._layout.dn(subject))
+
+    def _pending(self, session: LdapSession, dn: str, change: _Regrouping) -> Sequence[GroupChange]:
+        entitlements = change.entitlements
         if entitlements.granted or entitlements.withdrawn:
-            session.expect_changes(self.settings.base(account.kind))
-        return pending(session, self._member(account), entitlements)
+            self._entries(session).expect_changes(change.account)
+        return pending(session, Member(dn, change.account.login), entitlements)
 
     def _delete(self, session: LdapSession, account: Account) -> Receipt:
-        dn = self._dn(account)
-        entry = self._read(session, dn)
+        entries = self._entries(session)
+        entry = entries.find(account)
         if not entry.exists:
-            session.expect_changes(self.settings.base(account.kind))
-            return Receipt(outcome=Outcome.UNCHANGED, reference=dn)
-        self._expect_ours(session, entry, account)
-        return Receipt(outcome=Outcome.APPLIED if session.delete(dn) else Outcome.UNCHANGED, reference=dn)
+            entries.expect_changes(account)
+            return Receipt(outcome=Outcome.UNCHANGED, reference=entry.dn)
+        entries.expect_ours(entry, account)
+        outcome = Outcome.APPLIED if session.delete(entry.dn) else Outcome.UNCHANGED
+        return Receipt(outcome=outcome, reference=entry.dn)
 
     def _look(self, session: LdapSession, request: ProbeAccount) -> tuple[str, AccountReport]:
         """Read an entry where it is as it is now, and say where that is."""
-        session.expect_changes(self.settings.base(request.account.kind))
-        entry = self._read(session, self._dn(request.account))
+        self._entries(session).expect_changes(request.account)
+        entry = self._entries(session).find(request.account)
         shown = (*self._family.shown, *self._family.locks, *self.settings.attributes)
         report = AccountReport(
             presence=self._family.presence(entry, self.now()),
@@ -330,14 +413,21 @@ class Directory:
         planned, account = request.planned, request.account
         if planned is None:
             return ()
-        differ = self._differences if planned.kind is OperationKind.UPDATE else self._handed_over
-        differences = differ(session, entry, account, planned)
-        groups = foreseen(planned.entitlements, self._pending(session, account, planned.entitlements))
-        return (*(entry.change(name, values) for name, values in differences.items()), *groups)
+        subject, is_update = _subject(account, planned), planned.kind is OperationKind.UPDATE
+        wanted = self._shown(subject, entry)
+        differences = (
+            entry.differences(wanted, schema=session.schema)
+            if is_update
+            else self._handed_over(session, entry, wanted, account, planned)
+        )
+        member = Member(entry.dn, account.login)
+        groups = foreseen(planned.entitlements, pending(session, member, planned.entitlements))
+        moves = self._move_shown(entry, subject) if is_update else ()
+        return (*(entry.change(name, values) for name, values in differences.items()), *groups, *moves)
 
     def _run(self, account: Account, change: Callable[[LdapSession], Receipt]) -> Receipt:
         """Change an account, while nobody else in this process does."""
-        with self._turns.of(self._dn(account)):
+        with self._turns.of(self._key(account)):
             try:
                 return self._sessions.run(change)
             except UnknownOutcomeError:
@@ -356,81 +446,15 @@ class Directory:
     def _pool(self, servers: Servers[LdapSession]) -> Pool[LdapSession]:
         return Pool(servers=servers, size=self.settings.connections, patience=self.settings.timeout)
 
-    def _dn(self, account: Account) -> str:
-        self._family.expect_login(account.login)
-        return entry_dn(self.settings.rdn, account.login, self.settings.base(account.kind))
+    def _key(self, account: Account) -> str:
+        """Return what is different for any two accounts."""
+        return f"{account.kind}:{account.login}"
 
-    def _member(self, account: Account) -> Member:
-        return Member(self._dn(account), account.login)
+    def _entries(self, session: LdapSession) -> AccountEntries:
+        return AccountEntries(session, self._layout)
 
     def _read_group(self, group: str, attributes: Sequence[str]) -> Entry:
         return self._sessions.run(lambda session: read_group(session, group, attributes))
-
-    def _wanted(self, account: Account, unit: Unit, holder: Person | None) -> dict[str, tuple[bytes, ...]]:
-        """Return what an entry shall hold, its name aside. Without a holder, what is made from one is left out."""
-        classes = tuple(name.encode() for name in self.settings.object_classes)
-        return {OBJECT_CLASS: classes, **rendered(self.settings.attributes, placeholders(account, unit, holder))}
-
-    def _read(self, session: LdapSession, dn: str, control: Control | None = None) -> Entry:
-        """Read what an undo, a comparison or a report needs."""
-        family = self._family
-        operational = [STRUCTURAL_CLASS, *family.shown, *family.locks, *family.reset_with_password]
-        wanted = dict.fromkeys([self.settings.rdn, *self.settings.attributes, PASSWORD, *operational])
-        return session.read(dn, wanted, control)
-
-    def _expect_there(self, session: LdapSession, account: Account) -> Entry:
-        entry = self._read(session, self._dn(account))
-        if not entry.exists:
-            session.expect_changes(self.settings.base(account.kind))
-            raise MissingError("{server} has no entry {dn}", server=session.server, dn=entry.dn)
-        return entry
-
-    def _expect_ours(self, session: LdapSession, entry: Entry, account: Account) -> None:
-        """Check that an entry that was there before us is this account."""
-        schema = session.schema
-        kind = self._family.kind(entry, schema)
-        classes = self.settings.object_classes
-        known = kind.lower() in map(str.lower, classes) or schema().object_class(kind) in map(
-            schema().object_class, classes
-        )
-        if not known:
-            raise ConflictError(
-                "{dn} is an entry of another kind, {kind}",
-                cure="move that entry elsewhere, or give the account another login",
-                dn=entry.dn,
-                kind=kind or ", ".join(entry.texts(OBJECT_CLASS)),
-            )
-        if account.login.encode() not in entry[self.settings.rdn]:
-            raise ConflictError(
-                "{dn} belongs to another account, {login}",
-                cure="rename that entry, or give the account another login",
-                dn=entry.dn,
-                login=entry.text(self.settings.rdn),
-            )
-
-    def _taken(self, session: LdapSession, account: Account, wanted: Attributes) -> TargetError:
-        """Return the error for an entry that was not made because there is one, and none of its name can be read."""
-        dn = self._dn(account)
-        own = [
-            name for name, template in self.settings.attributes.items() if "{login}" in template or "{mail}" in template
-        ]
-        base = self.settings.base(account.kind)
-        other = session.find(base, {name: wanted[name] for name in (self.settings.rdn, *own)})
-        scope = self._family.scope(base)
-        if other is None and scope != base and own:
-            other = session.find(scope, {name: wanted[name] for name in own})
-        if other is None:
-            return MisconfiguredError(
-                "there is an entry {dn} that the service account may not read",
-                cure="give the service account the rights that the README of the plug-in lists",
-                dn=dn,
-            )
-        return ConflictError(
-            "{dn} cannot be created, because another entry has its login or mail address: {other}",
-            cure="rename that entry, or give the account another login",
-            dn=dn,
-            other=other,
-        )
 
     def _changed(self, session: LdapSession, undo: Undo) -> Receipt:
         if undo.needed:
@@ -456,3 +480,8 @@ class Directory:
         attributes = {"pwdReset": "TRUE"} if answer.policy is PolicyError.CHANGE_AFTER_RESET else {}
         report = AccountReport(presence=Presence.ENABLED, secret_accepted=True, attributes=attributes)
         return _Trial(session.server, report)
+
+
+def _subject(account: Account, change: HandOver | UpdateAccount | PlannedChange) -> Subject:
+    """Return what templates are filled with."""
+    return Subject(account, change.unit, change.holder, change.parent)

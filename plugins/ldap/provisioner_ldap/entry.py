@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
-from functools import lru_cache
-from string import Formatter
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
 from provisioner.core.api.messages import AttributeChange
-from provisioner.core.model import Account, Person, Unit
 
 if TYPE_CHECKING:
     from provisioner_ldap.schema import Schema
@@ -119,63 +116,3 @@ def _canonical(value: bytes) -> str:
     """Return what is the same for all values that a directory takes for one: case, spaces, the marks of a number."""
     text = " ".join(value.decode(errors="replace").casefold().split())
     return re.sub(r"[ -]", "", text) if re.fullmatch(r"\+[\d -]+", text) else text
-
-
-def placeholders(account: Account, unit: Unit, holder: Person | None) -> dict[str, str]:
-    """Return what the places of attribute templates stand for. Without a holder, those of the holder are left out."""
-    places = {
-        "login": account.login,
-        "mail": account.mail,
-        "domain": account.domain,
-        "unit_code": unit.code,
-        "unit_name": unit.name,
-        "unit_kind": unit.kind,
-        "unit_parent": unit.parent or "",
-    }
-    if holder is None:
-        return places
-    return {
-        **places,
-        "holder_id": holder.id,
-        "holder_name": holder.name,
-        "holder_title": holder.title,
-        "holder_mobile": holder.mobile or "",
-    }
-
-
-_NOBODY = placeholders(Account(login="", domain="", unit=""), Unit(code="", name="", kind=""), Person(id="", name=""))
-
-#: The places an attribute template may have.
-PLACEHOLDERS = frozenset(_NOBODY)
-
-
-def unknown_places(template: str, known: Container[str] = PLACEHOLDERS) -> list[str]:
-    """Return the places of a template that stand for nothing.
-
-    Args:
-
-        template: The template.
-
-        known: The places that stand for something.
-
-    Raises:
-
-        ValueError: Its braces do not match.
-    """
-    fields = [(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(template) if name is not None]
-    return [name for name, spec, conversion in fields if name not in known or spec or conversion]
-
-
-@lru_cache
-def _is_known(template: str, known: frozenset[str]) -> bool:
-    """Whether every place of a valid template stands for something."""
-    return not unknown_places(template, known)
-
-
-def rendered(templates: Mapping[str, str], places: Mapping[str, str]) -> dict[str, tuple[bytes, ...]]:
-    """Fill attribute templates whose places are all known. An attribute that comes out blank has no value."""
-    known = frozenset(places)
-    texts = {
-        name: template.format_map(places).strip() for name, template in templates.items() if _is_known(template, known)
-    }
-    return {name: (text.encode(),) if text else () for name, text in texts.items()}

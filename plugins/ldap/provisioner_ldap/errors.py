@@ -234,6 +234,27 @@ class ReadOnlyServerError(MisconfiguredError):
     """The server takes no changes, so nothing was done; another one of the same directory may take them."""
 
 
+class NoParentError(MisconfiguredError):
+    """The entry above a new one does not exist."""
+
+
+def no_parent(server: str, dn: str) -> NoParentError:
+    """Return the error for an entry that would be below one that does not exist.
+
+    Args:
+
+        server: The URL of the server.
+
+        dn: The name of the new entry.
+    """
+    return NoParentError(
+        "{server} has no parent entry for {dn}",
+        cure="create the entry in base_dn, or correct the name",
+        server=server,
+        dn=dn,
+    )
+
+
 def read_only(answer: LdapResult) -> ReadOnlyServerError:
     """Return the error for an answer of a server that takes no changes."""
     return ReadOnlyServerError(

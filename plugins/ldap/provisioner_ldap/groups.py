@@ -66,6 +66,11 @@ class GroupChange:
         return session.remove_value(self.group, self.attribute, self.value, placeholder=self.group)
 
 
+def is_by_name(change: GroupChange) -> bool:
+    """Whether a group names its members by DN, and not by login."""
+    return change.attribute != _LOGINS
+
+
 def pending(session: LdapSession, member: Member, wanted: Entitlements) -> Sequence[GroupChange]:
     """Return what has to change so that an account has its entitlements.
 

@@ -11,12 +11,12 @@ from provisioner.core.api.messages import AttributeChange, Entitlements, ListedA
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Entry
 from provisioner_ldap.families.base import Family
 from provisioner_ldap.groups import Member, Memberships
-from provisioner_ldap.names import entry_dn
+from provisioner_ldap.layout import Layout
+from provisioner_ldap.names import has_name
 from provisioner_ldap.schema import Schema
-from provisioner_ldap.settings import LdapSettings
 
-#: The template of the attribute that names the holder.
-_HOLDER = "{holder_id}"
+#: The templates of the attribute that names the holder.
+_HOLDER = ("{holder_id}",)
 
 
 @attrs.frozen
@@ -43,35 +43,40 @@ class Snapshot:
         return (*attributes, *self._memberships.changes(self.entry, member, entitlements))
 
 
-def account_filter(settings: LdapSettings) -> str:
-    """Return the filter for entries that may be accounts (RFC 4515): they have a login and one of our classes."""
-    classes = "".join(f"({OBJECT_CLASS}={name})" for name in settings.object_classes)
-    return f"(&({settings.rdn}=*)(|{classes}))"
+def account_filter(layout: Layout, value: str = "*") -> str:
+    """Return the filter for entries that may be accounts (RFC 4515): they have a name and one of our classes.
+
+    Args:
+
+        layout: Names the attribute and the classes.
+
+        value: The name, escaped for a filter; by default any.
+    """
+    classes = "".join(f"({OBJECT_CLASS}={name})" for name in layout.settings.object_classes)
+    return f"(&({layout.settings.rdn}={value})(|{classes}))"
 
 
-def listed(snapshot: Snapshot, base: str, settings: LdapSettings, family: Family, now: datetime) -> ListedAccount:
+def listed(snapshot: Snapshot, layout: Layout, family: Family, now: datetime) -> ListedAccount:
     """Return an entry as an account in a list.
 
     Args:
 
         snapshot: The entry, with its operational attributes.
 
-        base: The entry below which it was found.
-
-        settings: Names the attributes.
+        layout: Names the attributes.
 
         family: Reads its state.
 
         now: The time.
     """
     entry = snapshot.entry
-    texts = {name: entry.texts(name) for name in settings.attributes}
+    texts = {name: entry.texts(name) for name in layout.settings.attributes}
     lock = family.lock(entry, now)
     return ListedAccount(
-        login=_login(entry, base, settings),
+        login=_login(entry, layout),
         presence=Presence.DISABLED if lock else Presence.ENABLED,
         reference=entry.dn,
-        holder=_holder(entry, settings.attributes),
+        holder=_holder(entry, layout.settings.templates),
         attributes={name: values[0] for name, values in texts.items() if values},
         further_values={name: tuple(values[1:]) for name, values in texts.items() if len(values) > 1},
         lock=lock,
@@ -80,16 +85,14 @@ def listed(snapshot: Snapshot, base: str, settings: LdapSettings, family: Family
     )
 
 
-def _login(entry: Entry, base: str, settings: LdapSettings) -> str:
-    """Return the value that the entry is named by; an entry may have several."""
-    logins = entry.texts(settings.rdn)
-    if len(logins) == 1:
-        return logins[0]
-    dn = entry.dn.casefold()
-    return next((login for login in logins if entry_dn(settings.rdn, login, base).casefold() == dn), logins[0])
+def _login(entry: Entry, layout: Layout) -> str:
+    """Return the login in the value that the entry is named by; an entry may have several."""
+    names = entry.texts(layout.settings.rdn)
+    own = (name for name in names if has_name(entry.dn, layout.settings.rdn, name))
+    return layout.login(names[0] if len(names) == 1 else next(own, names[0]))
 
 
-def _holder(entry: Entry, templates: Mapping[str, str]) -> str | None:
+def _holder(entry: Entry, templates: Mapping[str, tuple[str, ...]]) -> str | None:
     """Return the holder that the entry names; ``None`` if no attribute is meant for that."""
-    names = [name for name, template in templates.items() if template == _HOLDER]
+    names = [name for name, values in templates.items() if values == _HOLDER]
     return entry.text(names[0]) or "" if names else None

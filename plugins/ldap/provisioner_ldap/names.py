@@ -15,6 +15,9 @@ _SEPARATOR = re.compile(r"\s*([,+=])\s*")
 #: Characters with a backslash before them: as they are, or as the bytes of their encoding.
 _ESCAPED = re.compile(r"(?:\\[0-9a-fA-F]{2})+|\\(.)")
 
+#: The first part of a name: everything before a comma that has no backslash before it.
+_FIRST_PART = re.compile(r"(?:[^,\\]|\\.)*")
+
 #: The longest value that directories take for certain (RFC 4519 gives the upper bounds of X.520).
 LONGEST = 256
 
@@ -45,6 +48,28 @@ def escaped(value: str) -> str:
     return "".join(
         _escaped(character, first=position == 0, last=position == last) for position, character in enumerate(value)
     )
+
+
+def rdn_of(dn: str) -> str:
+    """Return the first part of a name: the attribute and the value."""
+    return _split(dn)[0]
+
+
+def container_of(dn: str) -> str:
+    """Return the name of the entry above one."""
+    return _split(dn)[1]
+
+
+def has_name(dn: str, attribute: str, value: str) -> bool:
+    """Whether an entry is named by this value, in any container and any spelling."""
+    return canonical(rdn_of(dn)) == canonical(f"{attribute}={escaped(value)}")
+
+
+def _split(dn: str) -> tuple[str, str]:
+    """Return the first part of a distinguished name, and what is above it."""
+    found = _FIRST_PART.match(dn)
+    end = found.end() if found else len(dn)
+    return dn[:end], dn[end + 1 :].lstrip()
 
 
 def canonical(dn: str) -> str:

@@ -21,6 +21,7 @@ from provisioner.core.api.messages import (
     HandOver,
     ProbeAccount,
     Receipt,
+    RenameAccount,
     RotateSecret,
     TargetReport,
     UpdateAccount,
@@ -64,6 +65,11 @@ class Ldap:
     def account_update(self, request: UpdateAccount) -> Receipt:
         """Write down what differs, and change groups."""
         return self._directory().update(request)
+
+    @hookimpl
+    def account_rename(self, request: RenameAccount) -> Receipt:
+        """Move the entry to the container of its unit."""
+        return self._directory().rename(request)
 
     @hookimpl
     def account_delete(self, request: DeleteAccount) -> Receipt:

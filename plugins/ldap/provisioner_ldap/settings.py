@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,11 +17,15 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
 from provisioner.core.model.secret import Secret
 from provisioner.net import addresses
-from provisioner_ldap.entry import OBJECT_CLASS, unknown_places
+from provisioner_ldap.entry import OBJECT_CLASS
 from provisioner_ldap.families import known
+from provisioner_ldap.templates import NUMBER, OF_HOLDER, PLACEHOLDERS, level_templates, verify
 
 #: What the name of an attribute or object class looks like (RFC 4512, section 1.4), with options.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*(;[A-Za-z0-9-]+)*")
+
+#: What the name of the entry begins with that keeps the next number: it is a device, which is named by its cn.
+_COUNTER = re.compile(r"cn=[^,+]+,.", re.IGNORECASE)
 
 
 class TlsMode(StrEnum):
@@ -46,6 +51,9 @@ NOT_FOR_TEMPLATES = frozenset(
     {OBJECT_CLASS.lower(), "userpassword", "unicodepwd", "useraccountcontrol", "nsaccountlock", "pwdendtime"}
 )
 
+#: The object class of a new container, by the attribute that names it.
+CONTAINER_CLASSES: Mapping[str, str] = {"ou": "organizationalUnit", "o": "organization", "l": "locality"}
+
 #: The attributes of a mailbox, for the object class inetOrgPerson.
 MAILBOX: Mapping[str, str] = {
     "cn": "{unit_name}",
@@ -56,6 +64,37 @@ MAILBOX: Mapping[str, str] = {
     "employeeNumber": "{holder_id}",
     "title": "{holder_title}",
 }
+
+
+@attrs.frozen(kw_only=True)
+class NumberSettings:
+    """The POSIX numbers that accounts get."""
+
+    #: The lowest and the highest number.
+    first: int = attrs.field(validator=ge(1))
+    last: int = attrs.field(validator=[ge(1), le(2**31 - 1)])
+    #: The name of the entry that keeps the next number. It is created with the first account.
+    counter_dn: str
+    #: The entry below which no other entry may have the number; ``base_dn`` if it is not given.
+    unique_below: str | None = None
+
+    def verify(self, place: str) -> None:
+        """See what the types do not show.
+
+        Args:
+
+            place: The path of the table, for messages.
+
+        Raises:
+
+            ConfigurationError: Something is wrong.
+        """
+        if self.last < self.first:
+            raise ConfigurationError("{place}: it must not be less than first", place=f"{place}.last")
+        if not _COUNTER.match(self.counter_dn):
+            raise ConfigurationError(
+                "{place}: expected the name of an entry that begins with cn=", place=f"{place}.counter_dn"
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -83,12 +122,19 @@ class LdapSettings:
     tls: TlsMode = TlsMode.REQUIRED
     #: The certificates that servers are verified with; the system's own if it is not given.
     ca_file: Path | None = None
-    #: The attribute that names an entry. Its value is the login.
+    #: The attribute that names an entry. Its value is the login; the mail address if it is ``mail``.
     rdn: str = "uid"
     #: The object classes of a new entry.
     object_classes: tuple[str, ...] = ("inetOrgPerson",)
-    #: The attributes of an entry, each with the template of its value.
-    attributes: Mapping[str, str] = attrs.field(factory=lambda: dict(MAILBOX))
+    #: The container of an account below its base, as a template of one or more levels, for example
+    #: ``ou={parent_name}``.
+    container: str | None = None
+    #: Whether missing containers are created.
+    create_containers: bool = False
+    #: The attributes of an entry, each with the template of its value, or a list of templates.
+    attributes: Mapping[str, str | tuple[str, ...]] = attrs.field(factory=lambda: dict(MAILBOX))
+    #: The POSIX numbers of accounts, if they have any.
+    numbers: NumberSettings | None = None
     #: The entry of the password policy that holds for the accounts, if ``provisioner check`` shall look at it.
     policy_dn: str | None = None
     #: The seconds in which a connection must be open, and as many again in which it must be encrypted.
@@ -107,6 +153,11 @@ class LdapSettings:
         """Return the entry below which accounts of this kind are."""
         return self.base_of_kind.get(kind, self.base_dn)
 
+    @cached_property
+    def templates(self) -> Mapping[str, tuple[str, ...]]:
+        """The templates of the values of each attribute."""
+        return {name: (value,) if isinstance(value, str) else value for name, value in self.attributes.items()}
+
     @property
     def proves_everywhere(self) -> bool:
         """Whether a change is verified at every server, also at those that take no changes."""
@@ -116,6 +167,12 @@ class LdapSettings:
     def bases(self) -> tuple[str, ...]:
         """All entries below which accounts are, each once."""
         return tuple(dict.fromkeys(self.base(kind) for kind in AccountKind))
+
+    @property
+    def listed_bases(self) -> tuple[str, ...]:
+        """The entries whose accounts are listed. One below another one is listed with it, if there are containers."""
+        above = self.bases if self.container is not None else ()
+        return tuple(base for base in self.bases if not any(base.endswith(f",{other}") for other in above))
 
     def base_of(self, dn: str) -> str:
         """Return the entry below which the entry of this name is."""
@@ -146,8 +203,12 @@ class LdapSettings:
             raise ConfigurationError(
                 "{place}: expected one of {names}", place=f"{place}.family", names=", ".join(sorted(known()))
             )
-        for name, template in self.attributes.items():
-            self._verify_template(f"{place}.attributes.{name}", name, template)
+        if self.numbers:
+            self.numbers.verify(f"{place}.numbers")
+        for name in self.attributes:
+            self._verify_attribute(f"{place}.attributes.{name}", name)
+        if self.container is not None:
+            self._verify_container(f"{place}.container", self.container)
 
     def _verify_urls(self, place: str) -> None:
         if not self.urls:
@@ -173,20 +234,31 @@ class LdapSettings:
                 place=f"{place}.bind_dn",
             )
 
-    def _verify_template(self, place: str, name: str, template: str) -> None:
+    def _verify_attribute(self, place: str, name: str) -> None:
         if name.lower() in {self.rdn.lower(), *NOT_FOR_TEMPLATES}:
             raise ConfigurationError("{place}: this attribute is not set by a template", place=place)
-        try:
-            unknown = unknown_places(template)
-        except ValueError:
-            raise ConfigurationError("{place}: the braces of the template do not match", place=place) from None
-        if unknown:
-            raise ConfigurationError(
-                "{place}: the template has the unknown placeholder {unknown}",
-                cure="use the placeholders that the README of the plug-in lists, each by its name in braces",
-                place=place,
-                unknown="{" + unknown[0] + "}",
-            )
+        if not self.templates[name]:
+            raise ConfigurationError("{place}: it must not be empty", place=place)
+        for template in self.templates[name]:
+            verify(template, place, PLACEHOLDERS | ({NUMBER} if self.numbers else set()))
+
+    def _verify_container(self, place: str, template: str) -> None:
+        for name, value in level_templates(template):
+            if not NAME.fullmatch(name) or not value:
+                raise ConfigurationError(
+                    "{place}: expected ATTRIBUTE=VALUE, and a comma between levels",
+                    cure="write the lowest container first, for example ou={{parent_name}}",
+                    place=place,
+                )
+            if self.create_containers and name.lower() not in CONTAINER_CLASSES:
+                raise ConfigurationError(
+                    "{place}: containers that are named by {name} cannot be created",
+                    cure="name them by one of {known}, or create them yourself and remove create_containers",
+                    place=place,
+                    name=name,
+                    known=", ".join(CONTAINER_CLASSES),
+                )
+            verify(value, place, PLACEHOLDERS - OF_HOLDER)
 
 
 def is_local(url: str) -> bool:

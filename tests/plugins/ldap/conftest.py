@@ -117,6 +117,9 @@ class Administrator:
         changes = {name: [(ldap3.MODIFY_REPLACE, [text] if text else [])] for name, text in attributes.items()}
         assert self._connection.modify(dn, changes), self._connection.result
 
+    def delete(self, dn: str) -> None:
+        assert self._connection.delete(dn), self._connection.result
+
     def add_value(self, dn: str, name: str, value: str) -> None:
         assert self._connection.modify(dn, {name: [(ldap3.MODIFY_ADD, [value])]}), self._connection.result
 

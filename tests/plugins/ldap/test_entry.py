@@ -2,31 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.testing import samples
-from provisioner_ldap.entry import PLACEHOLDERS, Entry, placeholders, rendered
-from provisioner_ldap.settings import MAILBOX
-
-PLACES = placeholders(samples.ACCOUNT, samples.UNIT, samples.HOLDER)
-
-
-def test_every_place_is_filled_for_an_ordinary_account() -> None:
-    assert PLACES.keys() == PLACEHOLDERS
-    assert [name for name, value in PLACES.items() if not value] == ["unit_parent"]
-
-
-def test_templates_are_filled_in_utf_8() -> None:
-    assert rendered({"cn": "{unit_name} ({login})"}, PLACES) == {
-        "cn": ("Temel Eğitim Şube Müdürlüğü (temelegitim46)".encode(),)
-    }
-
-
-def test_a_blank_attribute_has_no_value() -> None:
-    """A directory takes no empty value, and an outgoing holder's title must not stay with one who has none."""
-    assert rendered({"title": " {unit_parent} "}, PLACES) == {"title": ()}
-
-
-def test_the_default_attributes_are_those_of_a_mailbox() -> None:
-    assert rendered(MAILBOX, PLACES)["mail"] == (b"temelegitim46@meb.gov.tr",)
+from provisioner_ldap.entry import Entry
 
 
 class TestEntry:

@@ -9,8 +9,8 @@ import pytest
 from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model import AccountKind
-from provisioner_ldap.entry import PLACEHOLDERS
 from provisioner_ldap.settings import LdapSettings, TlsMode
+from provisioner_ldap.templates import PLACEHOLDERS
 
 LEAST = {
     "urls": ["ldaps://ldap1.example.org", "ldaps://ldap2.example.org:1636"],
