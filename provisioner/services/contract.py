@@ -23,7 +23,7 @@ from provisioner.core.gateways.retrying import Retry, RetryPolicy
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Unit
 from provisioner.core.model.text import Text
-from provisioner.services.parts import authority_of, open_store, plugins_only, require_target
+from provisioner.services.parts import authority_of, chosen_targets, open_store, plugins_only, require_target
 from provisioner.store import Store
 from provisioner.testing.contract.results import Result
 
@@ -102,7 +102,7 @@ class Contract:
 
             DeniedError: The actor is not an administrator.
 
-            InputError: There is no such target or unit, or the file cannot be written.
+            InputError: There is no such target or unit, the target holds no accounts, or the file cannot be written.
 
             NotReadyError: The target does not work.
         """
@@ -110,7 +110,7 @@ class Contract:
         self._require_administrator(actor)
         with closing(plugins_only(self.config, dry_run=False)) as plugins:
             plugins.load(self.config.plugin_settings())
-            gateway = plugins.targets[self.target]
+            [gateway] = chosen_targets(plugins, self.target)
             _require_ready(gateway)
             people = self._people(plugins, unit)
             results = _run(plugins, gateway, people, junit, tell)

@@ -291,6 +291,16 @@ class FaultTarget:
 
 
 @attrs.define(eq=False)
+class FaultSessionTarget(FaultTarget):
+    """A target that holds accounts and ends their sessions, and fails on demand."""
+
+    @hookimpl
+    def sessions_end(self, request: EndSessions) -> Receipt:
+        """End sessions, or fail."""
+        return self._change("sessions_end", request)
+
+
+@attrs.define(eq=False)
 class FaultSessions:
     """A target that holds no accounts, and fails on demand to end their sessions.
 
@@ -398,8 +408,7 @@ class _FaultRegistrar:
     faults: Faults
 
     def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
-        wrapper = FaultTarget if hasattr(plugin, "account_create") else FaultSessions
-        self.register.target(name, wrapper(plugin, self.faults), longest_call=longest_call)
+        self.register.target(name, _wrapper(plugin)(plugin, self.faults), longest_call=longest_call)
 
     def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
         self.register.channel(name, FaultChannel(plugin, self.faults), longest_call=longest_call)
@@ -409,6 +418,13 @@ class _FaultRegistrar:
 
     def on_close(self, callback: Callable[[], object], /) -> None:
         self.register.on_close(callback)
+
+
+def _wrapper(plugin: object) -> Callable[[object, Faults], object]:
+    """Return what fails in place of a target with the hooks of this one."""
+    if not hasattr(plugin, "sessions_end"):
+        return FaultTarget
+    return FaultSessionTarget if hasattr(plugin, "account_create") else FaultSessions
 
 
 @hookimpl

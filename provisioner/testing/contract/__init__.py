@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from provisioner.testing.contract.channel import ChannelContract
     from provisioner.testing.contract.rule import RuleContract
+    from provisioner.testing.contract.sessions import SessionsContract
     from provisioner.testing.contract.target import TargetContract
 else:
     # The names are imported when they are first used: they need pytest, and marks that are registered by then.
@@ -35,4 +36,4 @@ else:
         raise AttributeError(msg)
 
 
-__all__ = ["ChannelContract", "RuleContract", "TargetContract"]
+__all__ = ["ChannelContract", "RuleContract", "SessionsContract", "TargetContract"]

@@ -16,6 +16,7 @@ from provisioner.core.gateways.gateway import Channel
 from provisioner.core.governance.directives import Defaults
 from provisioner.core.model import Person, Unit
 from provisioner.core.model.secret import Secret
+from provisioner.testing.contract.ending import SessionBench, needing_hook
 from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.postbox import Postbox
@@ -83,8 +84,8 @@ class SharedFixtures:
         pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_target' or 'wired_channel'")
 
 
-class TargetFixtures(SharedFixtures):
-    """What the checks of targets are given."""
+class AccountFixtures(SharedFixtures):
+    """What the checks have in common that make accounts."""
 
     @pytest.fixture
     def target(self) -> object:
@@ -92,39 +93,9 @@ class TargetFixtures(SharedFixtures):
         pytest.fail(f"{type(self).__name__} needs a fixture method named 'target' that returns the plug-in's object")
 
     @pytest.fixture
-    def target_with_wrong_credentials(self) -> object:
-        """Another object for the same system, with wrong credentials."""
-        pytest.skip("there are no wrong credentials: give the fixture 'target_with_wrong_credentials'")
-
-    @pytest.fixture
     def unreachable_target(self) -> object:
         """Another object, whose system refuses connections."""
         pytest.skip("no system is out of reach: give the fixture 'unreachable_target'")
-
-    @pytest.fixture
-    def throttled_target(self) -> object:
-        """Another object, whose system limits the rate of every change."""
-        pytest.skip("no system asks for patience: give the fixture 'throttled_target'")
-
-    @pytest.fixture
-    def crowd(self) -> Crowd:
-        """A system with thousands of accounts, and the plug-in's object for it."""
-        pytest.skip("no system has many accounts: give the fixture 'crowd'")
-
-    @pytest.fixture
-    def limited_target(self) -> object:
-        """Another object, whose system stops in the middle of the list of its accounts."""
-        pytest.skip("no system limits its lists: give the fixture 'limited_target'")
-
-    @pytest.fixture
-    def wired_target(self) -> object:
-        """Another object for the same system, connected through ``wire``, with timeouts of about a second."""
-        pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_target'")
-
-    @pytest.fixture
-    def refused_secret(self) -> Secret:
-        """A password that violates the system's own rules."""
-        pytest.skip("no password is refused: give the fixture 'refused_secret'")
 
     @pytest.fixture
     def log_in(self) -> Callable[[str, str], bool] | None:
@@ -137,16 +108,6 @@ class TargetFixtures(SharedFixtures):
         works.
         """
         pytest.skip("no session is open: give the fixture 'open_session'")
-
-    @pytest.fixture
-    def grant(self) -> Callable[[str], Callable[[], bool]]:
-        """Adds something to an account without the plug-in, such as a group; returns a function that tests for it."""
-        pytest.skip("nobody else gives an account anything: give the fixture 'grant'")
-
-    @pytest.fixture
-    def known_entitlements(self) -> KnownEntitlements:
-        """Two entitlements that exist on the system, and a function that returns which of them an account has."""
-        pytest.skip("no entitlements are known: give the fixture 'known_entitlements'")
 
     @pytest.fixture
     def remove(self) -> Callable[[str], None] | None:
@@ -175,6 +136,57 @@ class TargetFixtures(SharedFixtures):
         """Accounts on the target, which are deleted after the check."""
         with cleaned(Sandbox(target=target_gateway(target), means=means), request.node) as sandbox:
             yield sandbox
+
+    @pytest.fixture
+    def sessions(
+        self, sandbox: Sandbox, target: object, open_session: Callable[[str, str], Callable[[], bool]]
+    ) -> SessionBench:
+        """The target that ends sessions, the accounts whose sessions they are, and a way to log in."""
+        return SessionBench(ender=needing_hook(target_gateway(target)), sandbox=sandbox, open_session=open_session)
+
+
+class TargetFixtures(AccountFixtures):
+    """What the checks of targets are given."""
+
+    @pytest.fixture
+    def target_with_wrong_credentials(self) -> object:
+        """Another object for the same system, with wrong credentials."""
+        pytest.skip("there are no wrong credentials: give the fixture 'target_with_wrong_credentials'")
+
+    @pytest.fixture
+    def throttled_target(self) -> object:
+        """Another object, whose system limits the rate of every change."""
+        pytest.skip("no system asks for patience: give the fixture 'throttled_target'")
+
+    @pytest.fixture
+    def crowd(self) -> Crowd:
+        """A system with thousands of accounts, and the plug-in's object for it."""
+        pytest.skip("no system has many accounts: give the fixture 'crowd'")
+
+    @pytest.fixture
+    def limited_target(self) -> object:
+        """Another object, whose system stops in the middle of the list of its accounts."""
+        pytest.skip("no system limits its lists: give the fixture 'limited_target'")
+
+    @pytest.fixture
+    def wired_target(self) -> object:
+        """Another object for the same system, connected through ``wire``, with timeouts of about a second."""
+        pytest.skip("there is no bad network: give the fixtures 'wire' and 'wired_target'")
+
+    @pytest.fixture
+    def refused_secret(self) -> Secret:
+        """A password that violates the system's own rules."""
+        pytest.skip("no password is refused: give the fixture 'refused_secret'")
+
+    @pytest.fixture
+    def grant(self) -> Callable[[str], Callable[[], bool]]:
+        """Adds something to an account without the plug-in, such as a group; returns a function that tests for it."""
+        pytest.skip("nobody else gives an account anything: give the fixture 'grant'")
+
+    @pytest.fixture
+    def known_entitlements(self) -> KnownEntitlements:
+        """Two entitlements that exist on the system, and a function that returns which of them an account has."""
+        pytest.skip("no entitlements are known: give the fixture 'known_entitlements'")
 
     @pytest.fixture
     def wired(

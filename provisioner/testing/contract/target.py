@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisioner.testing.contract.ending import SessionChecks
 from provisioner.testing.contract.entitling import EntitlementChecks
 from provisioner.testing.contract.fencing import FenceChecks
 from provisioner.testing.contract.fixtures import TargetFixtures
@@ -29,6 +30,7 @@ class TargetContract(
     MoveChecks,
     UpdateChecks,
     ListChecks,
+    SessionChecks,
     ProbeChecks,
     LifecycleChecks,
     TargetFixtures,

@@ -33,6 +33,7 @@ from provisioner.core.api.messages import (
     CompareAccount,
     CreateAccount,
     DeleteAccount,
+    EndSessions,
     Entitlements,
     HandOver,
     ListedAccount,
@@ -44,7 +45,7 @@ from provisioner.core.api.messages import (
     RotateSecret,
     UpdateAccount,
 )
-from provisioner.core.model import AccountKind, Outcome, Person
+from provisioner.core.model import AccountKind, OperationKind, Outcome, Person
 from provisioner.core.model.secret import Secret
 from provisioner.testing.faults import Fault
 from tests.testing.contract.reference import CHANGES, PAGE, PATIENCE, Entry, Reference
@@ -174,6 +175,7 @@ class CloseDeletes(Reference):
     "list_has_every_account_with_its_state",
     "update_leaves_closed_account_closed",
     "close_withdraws_entitlements",
+    "nothing_remembers_the_former_secret",
 )
 class CloseDoesNothing(Reference):
     def close(self, request: CloseAccount) -> Receipt:
@@ -225,6 +227,7 @@ class RotateReopens(Reference):
     "rotate_can_be_repeated",
     "rotate_replaces_the_secret",
     "undo_restores_what_was",
+    "nothing_remembers_the_former_secret",
 )
 class RotateDoesNothing(Reference):
     def rotate(self, request: RotateSecret) -> Receipt:
@@ -321,7 +324,12 @@ class HandoverKeepsTheHolder(Reference):
         return super().hand_over(attrs.evolve(request, holder=former))
 
 
-@turns_red("handover_can_be_repeated", "handover_replaces_the_secret", "undo_restores_what_was")
+@turns_red(
+    "handover_can_be_repeated",
+    "handover_replaces_the_secret",
+    "undo_restores_what_was",
+    "nothing_remembers_the_former_secret",
+)
 class HandoverKeepsTheSecret(Reference):
     def hand_over(self, request: HandOver) -> Receipt:
         former = self.there(request.account.login).password
@@ -558,6 +566,10 @@ class RaisesWhatIsNoTargetError(Reference):
     "undo_restores_what_was",
     "update_leaves_closed_account_closed",
     "close_withdraws_entitlements",
+    "sessions_end_twice",
+    "no_session_survives",
+    "sessions_of_others_go_on",
+    "nothing_remembers_the_former_secret",
 )
 class AnswersNothing(Reference):
     def close(self, request: CloseAccount) -> Receipt:
@@ -755,7 +767,11 @@ class TakesWrongCredentialsForARefusal(Reference):
     wrong_credentials = Fault.REFUSE
 
 
-@turns_red("an_unreachable_system_is_unavailable", "an_unreachable_system_shows_in_check_and_probe")
+@turns_red(
+    "an_unreachable_system_is_unavailable",
+    "an_unreachable_system_shows_in_check_and_probe",
+    "ending_sessions_out_of_reach_is_transient",
+)
 class TakesAnOutageForALostAnswer(Reference):
     unreachable = Fault.LOSE_REQUEST
 
@@ -780,6 +796,7 @@ class RaisesAnythingForWrongCredentials(Reference):
     "an_unreachable_system_is_unavailable",
     "an_unreachable_system_shows_in_check_and_probe",
     "no_secret_in_errors_of_an_unreachable_system",
+    "ending_sessions_out_of_reach_is_transient",
 )
 class RaisesAnythingForAnOutage(Reference):
     """And quotes the password that was to be set."""
@@ -1182,3 +1199,50 @@ class RotateTakesEntitlements(Reference):
 class ComparisonIgnoresEntitlements(Reference):
     def compare(self, request: CompareAccount) -> tuple[AttributeChange, ...]:
         return super().compare(attrs.evolve(request, entitlements=Entitlements()))
+
+
+@turns_red("no_session_survives", "ending_sessions_needs_no_secret")
+class EndsNoSession(Reference):
+    def end_open(self, request: EndSessions) -> int:
+        return 0
+
+
+@turns_red("nothing_remembers_the_former_secret")
+class ForgetsOnlyTheLogin(Reference):
+    def forget(self, request: EndSessions) -> int:
+        return super().forget(attrs.evolve(request, spellings=request.spellings[:1]))
+
+
+@turns_red("nothing_remembers_the_former_secret", "the_new_secret_opens_a_session")
+class ForgetsNothing(Reference):
+    def forget(self, request: EndSessions) -> int:
+        return 0
+
+
+@turns_red("ending_sessions_needs_no_secret")
+class EndsSessionsByTheirSecret(Reference):
+    def end_sessions(self, request: EndSessions) -> Receipt:
+        if request.secret is None and request.after is OperationKind.ROTATE:
+            return Receipt(outcome=Outcome.UNCHANGED)
+        return super().end_sessions(request)
+
+
+@turns_red("sessions_end_twice")
+class AlwaysEndsSomething(Reference):
+    def end_sessions(self, request: EndSessions) -> Receipt:
+        return attrs.evolve(super().end_sessions(request), outcome=Outcome.APPLIED)
+
+
+@turns_red("sessions_of_others_go_on")
+class EndsTheSessionsOfAll(Reference):
+    def end_open(self, request: EndSessions) -> int:
+        ended = super().end_open(request)
+        self.server.sessions.clear()
+        return ended
+
+
+@turns_red("no_session_ends_after_the_lease")
+class EndsSessionsAfterTheLease(Reference):
+    def end_sessions(self, request: EndSessions) -> Receipt:
+        ended = self.forget(request) + self.end_open(request)
+        return Receipt(outcome=Outcome.APPLIED if ended else Outcome.UNCHANGED)

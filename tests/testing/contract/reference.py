@@ -25,6 +25,7 @@ from provisioner.core.api.messages import (
     CompareAccount,
     CreateAccount,
     DeleteAccount,
+    EndSessions,
     Entitlements,
     HandOver,
     ListedAccount,
@@ -81,6 +82,20 @@ class Entry:
 
     def entitled(self, wanted: Entitlements) -> Entry:
         return attrs.evolve(self, entitlements=(self.entitlements | wanted.granted) - wanted.withdrawn)
+
+
+@attrs.define
+class Server:
+    """The sessions and the cache of a system."""
+
+    #: How many sessions each login has open.
+    sessions: dict[str, set[int]] = attrs.field(factory=lambda: defaultdict(set))
+    #: The password that each spelling logs in with; ``None`` if the account was unknown.
+    cache: dict[str, str | None] = attrs.field(factory=dict)
+
+
+#: What the systems remember of log-ins.
+SERVERS: dict[int, Server] = defaultdict(Server)
 
 
 def changes(entry: Entry, unit: Unit, holder: Person | None) -> tuple[AttributeChange, ...]:
@@ -152,6 +167,10 @@ class Reference:
     @hookimpl
     def account_probe(self, request: ProbeAccount) -> AccountReport:
         return self.probe(request)
+
+    @hookimpl
+    def sessions_end(self, request: EndSessions) -> Receipt:
+        return self.end_sessions(request)
 
     @hookimpl
     def account_list(self) -> Iterator[AccountPage]:
@@ -285,14 +304,43 @@ class Reference:
         self.entries[login] = attrs.evolve(self.entries[login], grants=frozenset({"wiki"}))
         return lambda: "wiki" in self.entries[login].grants
 
-    def open_session(self, login: str, password: str) -> Callable[[], bool]:
-        began = self.logs_in(login, password)
+    @property
+    def server(self) -> Server:
+        return SERVERS[self.system]
+
+    def open_session(self, spelling: str, password: str) -> Callable[[], bool]:
+        login, session = spelling.partition("@")[0], next(_numbers)
+        if self.remembers(spelling, login, password):
+            self.server.sessions[login].add(session)
 
         def goes_on() -> bool:
             entry = self.entries.get(login)
-            return began and entry is not None and self.session_goes_on(entry)
+            is_open = session in self.server.sessions[login]
+            return is_open and entry is not None and self.session_goes_on(entry)
 
         return goes_on
+
+    def remembers(self, spelling: str, login: str, password: str) -> bool:
+        """Log in as a server with a cache does."""
+        cache = self.server.cache
+        if spelling in cache and cache[spelling] in {None, password}:
+            return cache[spelling] is not None
+        if works := self.logs_in(login, password):
+            cache[spelling] = password
+        elif login not in self.entries:
+            cache[spelling] = None
+        return works
+
+    def end_sessions(self, request: EndSessions) -> Receipt:
+        require_lease()
+        ended = self.forget(request) + self.end_open(request)
+        return Receipt(outcome=Outcome.APPLIED if ended else Outcome.UNCHANGED)
+
+    def forget(self, request: EndSessions) -> int:
+        return sum(self.server.cache.pop(spelling, "") != "" for spelling in request.spellings)
+
+    def end_open(self, request: EndSessions) -> int:
+        return len(self.server.sessions.pop(request.account.login, ()))
 
     def session_goes_on(self, entry: Entry) -> bool:
         return entry.enabled

@@ -11,7 +11,7 @@ from provisioner.testing.contract import TargetContract
 from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.sandbox import SandboxPeople, UnitMove
-from provisioner.testing.faults import Fault, Faults, FaultTarget
+from provisioner.testing.faults import Fault, Faults, FaultSessionTarget
 from tests.contract.moves import unit_move
 from tests.testing.contract.reference import PATIENCE, Entry, Reference
 
@@ -22,6 +22,7 @@ HOOKS = (
     "account_handover",
     "account_delete",
     "account_probe",
+    "sessions_end",
     "target_check",
 )
 
@@ -38,15 +39,15 @@ class TestSubject(TargetContract):
         return subject.cannot
 
     @pytest.fixture
-    def target_with_wrong_credentials(self, subject: Reference) -> FaultTarget:
+    def target_with_wrong_credentials(self, subject: Reference) -> FaultSessionTarget:
         return failing(subject, subject.wrong_credentials)
 
     @pytest.fixture
-    def unreachable_target(self, subject: Reference) -> FaultTarget:
+    def unreachable_target(self, subject: Reference) -> FaultSessionTarget:
         return failing(subject, subject.unreachable)
 
     @pytest.fixture
-    def throttled_target(self, subject: Reference) -> FaultTarget:
+    def throttled_target(self, subject: Reference) -> FaultSessionTarget:
         return failing(subject, subject.throttled)
 
     @pytest.fixture
@@ -91,9 +92,9 @@ class TestSubject(TargetContract):
         return subject.logs_in
 
 
-def failing(target: Reference, fault: Fault) -> FaultTarget:
+def failing(target: Reference, fault: Fault) -> FaultSessionTarget:
     """Return the same target, behind something that fails each call."""
     faults = Faults()
     for hook in HOOKS:
         faults.on(hook, fault)
-    return FaultTarget(target, faults)
+    return FaultSessionTarget(target, faults)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from provisioner.testing import samples
-from provisioner.testing.contract import ChannelContract, TargetContract
+from provisioner.testing.contract import ChannelContract, SessionsContract, TargetContract
 from provisioner.testing.contract.entitling import KnownEntitlements
 from provisioner.testing.contract.inventory import Crowd
 from provisioner.testing.contract.sandbox import UnitMove
-from provisioner.testing.faults import Fault, Faults, FaultTarget
+from provisioner.testing.faults import Fault, Faults, FaultSessions, FaultTarget
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from provisioner.testing.memory_mail import MemoryMail
 from tests.contract.crowds import LOGINS
 from tests.contract.moves import unit_move
 
@@ -48,6 +49,32 @@ class TestMemoryTarget(TargetContract):
     @pytest.fixture
     def log_in(self, target: MemoryTarget) -> Callable[[str, str], bool]:
         return target.logs_in
+
+
+class TestMemoryMail(SessionsContract):
+    """The reference of a target that holds no accounts."""
+
+    @pytest.fixture
+    def directory(self) -> MemoryTarget:
+        return MemoryTarget()
+
+    @pytest.fixture
+    def target(self, directory: MemoryTarget) -> MemoryMail:
+        return MemoryMail(directory)
+
+    @pytest.fixture
+    def unreachable_target(self, target: MemoryMail) -> FaultSessions:
+        faults = Faults()
+        faults.on("sessions_end", Fault.CANNOT_CONNECT)
+        return FaultSessions(target, faults)
+
+    @pytest.fixture
+    def open_session(self, target: MemoryMail) -> Callable[[str, str], Callable[[], bool]]:
+        def open_session(spelling: str, password: str) -> Callable[[], bool]:
+            session = target.log_in(spelling, password)
+            return lambda: session is not None and session.is_open
+
+        return open_session
 
 
 class TestMemoryChannel(ChannelContract):

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from provisioner.testing import contract
-from provisioner.testing.contract import ChannelContract, RuleContract, TargetContract
+from provisioner.testing.contract import ChannelContract, RuleContract, SessionsContract, TargetContract
 from provisioner.testing.contract.listing import checks, fixtures, tables
 from provisioner.testing.contract.results import Verdict
 from provisioner.testing.contract.running import run
 from provisioner.testing.contract.tags import MEANINGS
 
 README = Path(contract.__file__).with_name("README.md").read_text()
-CONTRACTS = [TargetContract, ChannelContract, RuleContract]
+CONTRACTS = [TargetContract, SessionsContract, ChannelContract, RuleContract]
 
 
 @pytest.mark.parametrize("kind", CONTRACTS)
