@@ -122,7 +122,7 @@ dnpass = {bind_password}
 base = {directory.base_dn}
 scope = subtree
 auth_bind = yes
-pass_filter = (|(uid=%Lu)(mail=%Lu))
+pass_filter = (|({directory.login_attribute}=%Lu)(mail=%Lu))
 pass_attrs = {named_after}=user
 """
 
@@ -166,7 +166,8 @@ class Dovecot(PrivateServer):
 
         penalty: Whether a refused log-in delays the next one from the same address, by up to 17 seconds.
 
-        named_after: The attribute of the directory that names a user, whatever name the client sent.
+        named_after: The attribute of the directory that names a user, whatever name the client sent; if none is
+            given, that of the login.
 
         allowed: The commands of doveadm that the HTTP API takes; all if it is empty.
 
@@ -179,7 +180,7 @@ class Dovecot(PrivateServer):
     passwd_file: Path | None = None
     cached: bool = False
     penalty: bool = False
-    named_after: str = "uid"
+    named_after: str | None = None
     allowed: str = "kick,who,auth cache flush"
     api_key: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()))
     #: Where IMAP is spoken.
@@ -305,7 +306,7 @@ class Dovecot(PrivateServer):
             folder=self.folder,
             directory=directory,
             bind_password=directory.bind_password.reveal(),
-            named_after=self.named_after,
+            named_after=self.named_after or directory.login_attribute,
         )
         self._write_secret("ldap.conf", asking)
 

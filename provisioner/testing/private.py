@@ -171,6 +171,8 @@ class PrivateDirectory(PrivateServer):
     base_dn: ClassVar[str] = f"ou=units,{suffix}"
     #: The service account.
     bind_dn: ClassVar[str] = f"cn=provisioner,{suffix}"
+    #: The attribute that has the login of an account.
+    login_attribute: ClassVar[str] = "uid"
 
     bind_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_urlsafe()), init=False)
     #: The password of the server's administrator.

@@ -77,6 +77,7 @@ class Samba(PrivateDirectory):
     base_dn: ClassVar[str] = f"OU=units,{suffix}"
     #: The service account.
     bind_dn: ClassVar[str] = f"CN=provisioner,CN=Users,{suffix}"
+    login_attribute: ClassVar[str] = "sAMAccountName"
     #: The administrator of the domain.
     admin_dn: ClassVar[str] = f"CN=Administrator,CN=Users,{suffix}"
 

@@ -50,10 +50,19 @@ def toml(table: Mapping[str, Any], *path: str) -> Iterator[str]:
     """A table as lines of TOML."""
     if path:
         yield f"[{'.'.join(path)}]"
-    yield from (f"{key} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, Mapping))
+    yield from (f"{key} = {inline(value)}" for key, value in table.items() if not isinstance(value, Mapping))
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from toml(value, *path, key)
+
+
+def inline(value: Any) -> str:
+    """A value as TOML writes it in one line: tables in lists with "=", and everything else as JSON."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {inline(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value)
 
 
 @attrs.frozen(kw_only=True)
