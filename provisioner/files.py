@@ -7,6 +7,7 @@ to, such as ``/tmp``, somebody else may have put a symbolic link in the place of
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -132,6 +133,71 @@ def replacing(file: Path) -> Iterator[IO[str]]:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def replace_durably(file: Path, text: str, *, like: Path) -> None:
+    """Write a file, and return when it is on the disk. After a power failure it has the former text or this one.
+
+    One process at a time may do it; see :func:`locked`.
+
+    Args:
+
+        file: The file. It is made if there is none.
+
+        text: Its new text.
+
+        like: The file whose owner, group and mode it gets.
+
+    Raises:
+
+        OSError: It cannot be written.
+    """
+    draft, model = file.with_name(f".{file.name}.draft"), like.stat()
+    draft.unlink(missing_ok=True)
+    with os.fdopen(_created(draft), "w", encoding="utf-8") as stream:
+        if (model.st_uid, model.st_gid) != (os.geteuid(), os.getegid()):
+            os.fchown(stream.fileno(), model.st_uid, model.st_gid)
+        os.fchmod(stream.fileno(), stat.S_IMODE(model.st_mode))
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    move_durably(draft, file)
+
+
+def move_durably(file: Path, place: Path) -> None:
+    """Put a file in the place of another one in the same folder, and return when that is on the disk.
+
+    Raises:
+
+        OSError: It cannot be moved.
+    """
+    file.replace(place)
+    with _opened_folder(place.parent) as folder:
+        os.fsync(folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let no other process do the same with this folder during the block. The lock ends with the process.
+
+    Raises:
+
+        BlockingIOError: Another process is in such a block.
+
+        OSError: The folder cannot be read.
+    """
+    with _opened_folder(folder) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+@contextmanager
+def _opened_folder(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _created(file: Path) -> int:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import IO, Self
 
 import attrs
@@ -25,6 +27,7 @@ IMPORTED = (
     "provisioner.cli.root",
     "provisioner.cli.commands.runs",
     "provisioner.cli.commands.units",
+    "provisioner.services.credentials",
     "provisioner_ldap.directory",
     "provisioner_pys.connection",
     "provisioner_sms.plugin",
@@ -50,9 +53,26 @@ class ForkServer:
             yield cls(process.stdin, process.stdout)
             process.stdin.close()
 
-    def start(self, folder: Path, *arguments: str) -> int:
-        """Start a command in a folder, and return the process id. Its output goes to two files there, again."""
-        print(json.dumps({"folder": str(folder), "arguments": arguments}), file=self._orders, flush=True)
+    def start(
+        self, folder: Path, *arguments: str, die_at: int = 0, within: Sequence[str] = (), functions: Sequence[str] = ()
+    ) -> int:
+        """Start a command in a folder, and return the process id. Its output goes to two files there, again.
+
+        Args:
+
+            folder: The folder.
+
+            arguments: The arguments of the command.
+
+            die_at: At which call or return of a function it kills itself.
+
+            within: The modules in which calls and returns count.
+
+            functions: The names of the functions whose calls and returns count, there and called from there.
+        """
+        watched = {"die_at": die_at, "within": within, "functions": functions}
+        order = {"folder": str(folder), "arguments": arguments, **watched}
+        print(json.dumps(order), file=self._orders, flush=True)
         return int(self._answers.readline())
 
     def run(self, folder: Path, *arguments: str) -> tuple[int, str, str]:
@@ -78,10 +98,27 @@ def _serve() -> None:
             os.chdir(order["folder"])
             for stream, name in ((0, os.devnull), (1, STDOUT), (2, STDERR)):
                 os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
+            if order["die_at"]:
+                _die_at(order["die_at"], frozenset(order["within"]), frozenset(order["functions"]))
             root.main(order["arguments"])
         print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _die_at(number: int, modules: frozenset[str], functions: frozenset[str]) -> None:
+    """Let this process kill itself at the n-th call or return of some functions in some modules."""
+    left = number
+
+    def count(frame: FrameType, event: str, function: object) -> None:
+        nonlocal left
+        name = getattr(function, "__name__", "") if event.startswith("c_") else frame.f_code.co_name
+        if name in functions and frame.f_globals.get("__name__") in modules:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(count)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,10 @@ _TARGET = CommandGroup(
             "Suspend a target or channel for maintenance.", "provisioner.cli.commands.targets:maintenance"
         ),
         "resume": CommandSpec("Resume a quarantined target or channel.", "provisioner.cli.commands.targets:resume"),
+        "rotate-credential": CommandSpec(
+            "Replace the password of the account that provisioner uses on a target.",
+            "provisioner.cli.commands.credentials:rotate",
+        ),
     },
 )
 

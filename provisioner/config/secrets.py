@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from provisioner.config.secret_stores import store_of, valid_now
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
 
@@ -25,11 +26,11 @@ def find(reference: str, folder: Path) -> Secret:
             because somebody may have put the secret itself there.
     """
     scheme, colon, place = reference.partition(":")
-    finders: dict[str, Callable[[str], str | None]] = {
-        "env": os.environ.get,
-        "file": lambda path: _first_line(folder / path),
-        "keyring": _keyring,
-        "plain": lambda text: text,
+    finders: dict[str, Callable[[], Secret | None]] = {
+        "env": lambda: _secret(os.environ.get(place)),
+        "file": lambda: _stored(reference, folder),
+        "keyring": lambda: _stored(reference, folder),
+        "plain": lambda: _secret(place),
     }
     if not colon or scheme not in finders:
         raise ConfigurationError(
@@ -37,14 +38,14 @@ def find(reference: str, folder: Path) -> Secret:
             cure="remove the secret from the file and write a reference here",
             references=REFERENCES,
         )
-    value = finders[scheme](place)
-    if not value:
+    secret = finders[scheme]()
+    if secret is None:
         raise ConfigurationError(
             "{place} is empty",
             cure="store the secret there, or use another reference",
             place=reference if scheme != "plain" else "plain:",
         )
-    return Secret(value)
+    return secret
 
 
 def places_in_clear(table: Mapping[str, object], place: str = "") -> Iterator[str]:
@@ -57,26 +58,12 @@ def places_in_clear(table: Mapping[str, object], place: str = "") -> Iterator[st
             yield where
 
 
-def _first_line(path: Path) -> str | None:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            "the file {path} with a secret cannot be read: {error}",
-            cure="write the secret into its first line, and give this user read access",
-            path=path,
-            error=type(error).__name__,
-        ) from None
-    return text.splitlines()[0].strip() if text.strip() else None
+def _secret(text: str | None) -> Secret | None:
+    return Secret(text) if text else None
 
 
-def _keyring(place: str) -> str | None:
-    try:
-        import keyring
-    except ImportError:
-        raise ConfigurationError(
-            "the key ring needs the keyring library", cure="pip install 'unit-provisioner[keyring]'"
-        ) from None
-    service, _, user = place.partition("/")
-    value: str | None = keyring.get_password(service, user)
-    return value
+def _stored(reference: str, folder: Path) -> Secret | None:
+    """Return a secret that can be replaced, and that finds out by what."""
+    store = store_of(reference, folder)
+    current = store.current() if store else None
+    return Secret(current.reveal(), others=lambda: valid_now(reference, folder)) if current else None

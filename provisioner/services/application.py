@@ -27,6 +27,7 @@ from provisioner.services.accounts import Accounts
 from provisioner.services.adoption import Adoption
 from provisioner.services.audit_log import AuditLog
 from provisioner.services.clearance import Clearance
+from provisioner.services.credentials import Credentials
 from provisioner.services.delegation import Delegation
 from provisioner.services.deliveries import Deliveries
 from provisioner.services.handovers import Handovers
@@ -212,6 +213,19 @@ class Application:
             authority=self.authority,
             record=self.record,
             make_plugins=lambda: plugins_only(self.config, now=self.now),
+            now=self.now,
+        )
+
+    @property
+    def credentials(self) -> Credentials:
+        """Replaces the secrets of the product's own accounts on targets."""
+        return Credentials(
+            config=self.config,
+            store=self.store,
+            targets=self.plugins.targets,
+            authority=self.authority,
+            record=self.record,
+            retry=self.engine.context.retry,
             now=self.now,
         )
 

@@ -16,6 +16,7 @@ from provisioner.store.audit.continuity import Continuity, HeadFile, goes_back_t
 from provisioner.store.audit.reader import AuditLogReader
 from provisioner.store.census import StoredCensus
 from provisioner.store.comparisons import StoredComparisons
+from provisioner.store.credentials import StoredCredentialRotations
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
 from provisioner.store.deliveries import StoredDeliveries
@@ -91,6 +92,7 @@ class Store:
         self.clock = StoredClock(database)
         self.health = StoredHealth(database)
         self.maintenance = StoredMaintenance(database)
+        self.credential_rotations = StoredCredentialRotations(database)
         self.last_seen = StoredLastSeen(database)
         self.verifications = StoredVerifications(database)
         self.comparisons = StoredComparisons(database)

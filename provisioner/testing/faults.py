@@ -407,8 +407,11 @@ class _FaultRegistrar:
     register: Registrar
     faults: Faults
 
-    def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
-        self.register.target(name, _wrapper(plugin)(plugin, self.faults), longest_call=longest_call)
+    def target(
+        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, credential: str = ""
+    ) -> None:
+        faulty = _wrapper(plugin)(plugin, self.faults)
+        self.register.target(name, faulty, longest_call=longest_call, credential=credential)
 
     def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
         self.register.channel(name, FaultChannel(plugin, self.faults), longest_call=longest_call)

@@ -1,4 +1,5 @@
-"""Speaks LDAP. With :mod:`~provisioner_ldap.errors` and :mod:`~provisioner_ldap.wire`, all that knows ldap3.
+"""Speaks LDAP. With :mod:`~provisioner_ldap.connections`, :mod:`~provisioner_ldap.errors` and
+:mod:`~provisioner_ldap.wire`, all that knows ldap3.
 
 What ldap3 must not do here, and does if it is let:
 
@@ -14,14 +15,13 @@ ldap3 also keeps each request, passwords included, on the connection and in its 
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 import ldap3
@@ -41,29 +41,24 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.model.secret import Secret
-from provisioner.net.tls import trusting
 from provisioner_ldap import ppolicy
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Control, Entry
 from provisioner_ldap.errors import (
     REFUSES_CHANGES,
     LdapResult,
     TakenError,
-    certificate_error,
     from_answer,
     from_exception,
     no_parent,
     read_only,
 )
-from provisioner_ldap.families import ROOT, load, recognised
+from provisioner_ldap.families import ROOT, recognised
 from provisioner_ldap.families.base import Family
 from provisioner_ldap.names import container_of, entry_dn, rdn_of
 from provisioner_ldap.ppolicy import PASSWORD_MODIFY
 from provisioner_ldap.schema import Schema
-from provisioner_ldap.settings import LdapSettings, TlsMode, is_local
+from provisioner_ldap.settings import LdapSettings
 from provisioner_ldap.wire import Wire
-
-#: Where servers listen if their URL does not say.
-_PORTS = {"ldap": 389, "ldaps": 636}
 
 #: Asks the directory to say in its answer what the password policy thinks.
 _POLICY_CONTROL = [build_control(ppolicy.OID, criticality=False, value=None)]
@@ -73,27 +68,11 @@ _SUBSCHEMA, _ATTRIBUTE_TYPES, _OBJECT_CLASSES = "subschemaSubentry", "attributeT
 #: The control that reads a list in pages (RFC 2696), and how many entries a page has.
 _PAGED, PAGE_SIZE = "1.2.840.113556.1.4.319", 500
 
+#: Returns what a request writes to set a password, given its number from 0; ``None`` for Password Modify.
+Written = Callable[[Secret, int], Attributes | None]
+
 #: The login of no account. How a server answers a change of its entry shows whether it takes changes.
 _NAMELESS = "provisioner asks whether this server takes changes"
-
-
-class _StrictTls(ldap3.Tls):  # type: ignore[misc] # ldap3 has no types
-    """Wraps sockets with Python's own verification of certificate and name, which ldap3 would switch off."""
-
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
-        super().__init__(validate=ssl.CERT_REQUIRED)
-        self._context = context
-        self._host = host
-        #: Why the certificate of the server was refused, if it was. ldap3 keeps no more than a text.
-        self.refusal: ssl.SSLCertVerificationError | None = None
-
-    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002 - ldap3
-        """Replace the socket of *connection* with an encrypted one whose other end is who it should be."""
-        try:
-            connection.socket = self._context.wrap_socket(connection.socket, server_hostname=self._host)
-        except ssl.SSLCertVerificationError as error:
-            self.refusal = error
-            raise
 
 
 @attrs.define(eq=False)
@@ -436,8 +415,16 @@ class LdapSession:
         answer = self._change(dn, self._connection.delete, dn)
         return answer.code != results.RESULT_NO_SUCH_OBJECT and self._succeeded(answer).ok
 
-    def set_password(self, dn: str, password: Secret) -> LdapResult:
+    def set_password(self, dn: str, password: Secret, written: Written | None = None) -> LdapResult:
         """Set a password, which the server hashes. The answer says whether it did.
+
+        Args:
+
+            dn: The name of the entry.
+
+            password: The password.
+
+            written: Returns what each request writes; by default, that of the family for accounts.
 
         Raises:
 
@@ -447,26 +434,27 @@ class LdapSession:
 
             TargetError: The server cannot do it, or does not answer.
         """
-        answer = self._write_password(dn, password, 0)
+        write = partial(self._write_password, dn, password, written or self.family.written)
+        answer = write(0)
         for number in range(1, self.family.password_requests):
             if answer.ok:
-                self._complete_password(dn, password, number)
+                self._complete_password(dn, partial(write, number))
         return answer
 
-    def _complete_password(self, dn: str, password: Secret, number: int) -> None:
+    def _complete_password(self, dn: str, write: Callable[[], LdapResult]) -> None:
         """Make a further request, without which the password is set in part."""
         try:
-            self._succeeded(self._write_password(dn, password, number))
+            self._succeeded(write())
         except TargetError as error:
             raise UnknownOutcomeError(
                 "the password of {dn} was set in part: {reason}", dn=dn, reason=error.text
             ) from None
 
-    def _write_password(self, dn: str, password: Secret, number: int) -> LdapResult:
-        connection, family = self._connection, self.family
+    def _write_password(self, dn: str, password: Secret, written: Written, number: int) -> LdapResult:
+        connection = self._connection
 
         def send() -> None:
-            if attributes := family.written(password, number):
+            if attributes := written(password, number):
                 connection.modify(dn, _replacing(attributes), controls=_POLICY_CONTROL)
                 return
             request = PasswdModifyRequestValue()
@@ -492,7 +480,7 @@ class LdapSession:
             if self.usable:
                 self._connection.unbind()
         self.usable = False
-        _close_socket(self._connection)
+        close_socket(self._connection)
 
     def _change(self, dn: str, operation: Callable[..., Any], *arguments: object, **options: object) -> LdapResult:
         answer, _ = self._ask(operation, *arguments, changing=True, **options)
@@ -543,7 +531,7 @@ class LdapSession:
             failure = error  # nothing was sent
         except Exception as error:
             self.usable = False
-            failure = _translated(error, self._connection, server=self.server, changing=changing)
+            failure = translated(error, self._connection, server=self.server, changing=changing)
         except BaseException as error:
             self.usable = False
             failure = error
@@ -564,143 +552,6 @@ class LdapSession:
             message=result["message"],
             policy=ppolicy.policy_error(control["value"] or b"") if control else None,
         )
-
-
-@attrs.define(eq=False)
-class LdapClient:
-    """Opens sessions. Safe to share between threads."""
-
-    settings: LdapSettings
-    #: What kind of directory it is, once that is known.
-    family: Family | None = attrs.field(init=False)
-
-    @family.default
-    def _family(self) -> Family | None:
-        return load(self.settings.family) if self.settings.family else None
-
-    def connect(self, url: str) -> LdapSession:
-        """Return a session in which nobody is logged in, encrypted if the settings ask for it.
-
-        Raises:
-
-            UnavailableError: The server cannot be reached, or does not answer in time.
-
-            MisconfiguredError: The server cannot prove who it is, or the settings are wrong.
-        """
-        return self._connected(url, lambda: trusting(self.settings.ca_file))
-
-    def _connected(self, url: str, context: Callable[[], ssl.SSLContext]) -> LdapSession:
-        if is_local(url):
-            return self._opened(url, self._server(url, None, None, ldaps=False))
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-        ldaps = parts.scheme == "ldaps"
-        tls = _StrictTls(context(), host) if ldaps or self.settings.tls != TlsMode.NONE else None
-        *others, last = _addresses(host, port, url)
-        for address in others:
-            with suppress(UnavailableError):
-                return self._opened(url, self._server(address, port, tls, ldaps=ldaps))
-        return self._opened(url, self._server(last, port, tls, ldaps=ldaps))
-
-    def connect_service(self, url: str) -> LdapSession:
-        """Return a session in which the service account is logged in.
-
-        Raises:
-
-            UnavailableError: The server cannot be reached, or does not answer in time.
-
-            MisconfiguredError: The server cannot prove who it is, or the settings are wrong.
-        """
-        with ExitStack() as stack:
-            session = self._connected(url, self._identified)
-            stack.callback(session.close)
-            answer = self._log_in(session)
-            if not answer.ok:
-                raise self._refusal(answer)
-            self.family = session.family
-            stack.pop_all()
-        return session
-
-    def _identified(self) -> ssl.SSLContext:
-        settings = self.settings
-        return trusting(settings.ca_file, settings.client_certificate, settings.client_key)
-
-    def _log_in(self, session: LdapSession) -> LdapResult:
-        settings = self.settings
-        if settings.bind_password is None:
-            return session.bind_external()
-        return session.bind(settings.bind_dn, settings.bind_password)
-
-    def _refusal(self, answer: LdapResult) -> TargetError:
-        error = from_answer(answer)
-        if self.settings.bind_password is not None or not isinstance(error, MisconfiguredError):
-            return error
-        return MisconfiguredError(
-            "{server} answered: {answer}",
-            cure="let the directory accept SASL EXTERNAL, and map the certificate or the user to the service account",
-            server=answer.server,
-            answer=str(answer),
-        )
-
-    def _server(self, address: str, port: int | None, tls: _StrictTls | None, *, ldaps: bool) -> Any:
-        """Describe one address, separately for each connection, because ldap3 keeps the state of the connection in
-        it.
-        """
-        return ldap3.Server(
-            address,
-            port=port,
-            use_ssl=ldaps,
-            tls=tls,
-            get_info=ldap3.NONE,
-            connect_timeout=self.settings.connect_timeout,
-        )
-
-    def _opened(self, url: str, server: Any) -> LdapSession:
-        """Connect to one address, and encrypt."""
-        connection = ldap3.Connection(
-            server,
-            client_strategy=ldap3.SYNC,
-            receive_timeout=self.settings.connect_timeout,
-            auto_referrals=False,
-            auto_range=False,
-            check_names=False,
-            return_empty_attributes=False,
-        )
-        wire = Wire.of(connection)
-        try:
-            connection.open(read_server_info=False)
-            if not server.ipc:
-                # Small messages are sent at once; otherwise the first bind waits 40 ms for an acknowledgement.
-                connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if server.tls and not server.ssl:
-                wire.allow(self.settings.connect_timeout)
-                connection.start_tls(read_server_info=False)
-        except BaseException as error:
-            _close_socket(connection)
-            if not isinstance(error, Exception):
-                raise
-            if server.tls and server.tls.refusal:
-                raise certificate_error(url, server.tls.refusal) from None
-            raise _translated(error, connection, server=url, changing=False) from None
-        session = LdapSession(url, connection, wire, self.settings, self.family)
-        if server.tls and not session.tls_version:
-            session.close()
-            raise MisconfiguredError("{server} does not encrypt", server=url)
-        return session
-
-
-def _addresses(host: str, port: int, url: str) -> list[str]:
-    """Return where *host* is, the preferred address first."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise UnavailableError(
-            "the name of {server} cannot be resolved: {reason}",
-            cure="correct urls, or check that the name service answers",
-            server=url,
-            reason=error.strerror,
-        ) from None
-    return [str(address[0]) for *_, address in found]
 
 
 def _encoded(password: Secret, server: str) -> bytes:
@@ -734,12 +585,13 @@ def _lower(names: Iterable[str]) -> frozenset[str]:
     return frozenset(map(str.lower, names))
 
 
-def _close_socket(connection: Any) -> None:
+def close_socket(connection: Any) -> None:
     """Close what ldap3 leaves open after a failure."""
     if connection.socket is not None:
         connection.socket.close()
 
 
-def _translated(error: Exception, connection: Any, *, server: str, changing: bool) -> TargetError:
+def translated(error: Exception, connection: Any, *, server: str, changing: bool) -> TargetError:
+    """Return an exception of ldap3 as an error of the product."""
     detail = connection.last_error or type(error).__name__
     return from_exception(error, server=server, detail=detail, changing=changing)

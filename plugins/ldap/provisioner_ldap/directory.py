@@ -35,8 +35,10 @@ from provisioner.core.model import Account, OperationKind, Outcome
 from provisioner.core.model.secret import Secret
 from provisioner_ldap.account_entries import AccountEntries
 from provisioner_ldap.checkup import check_all
-from provisioner_ldap.client import LdapClient, LdapSession
+from provisioner_ldap.client import LdapSession
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.containers import provide
+from provisioner_ldap.credential import ServiceCredential
 from provisioner_ldap.entry import Attributes, Entry
 from provisioner_ldap.errors import NoParentError
 from provisioner_ldap.families.base import Family
@@ -108,6 +110,8 @@ class Directory:
     _layout: Layout = attrs.field(init=False)
     #: Gives POSIX numbers, if accounts have them.
     _numbers: Numbers | None = attrs.field(init=False)
+    #: The password of the service account.
+    credential: ServiceCredential = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._layout = Layout(self.settings)
@@ -121,6 +125,9 @@ class Directory:
         patience = self.settings.replication_patience
         self._replicas = Replicas(servers=self._servers, pool=self._pool, patience=patience)
         self._trial_replicas = Replicas(servers=trials, pool=self._pool, patience=0)
+        self.credential = ServiceCredential(
+            settings=self.settings, client=self._client, sessions=self._sessions, family=lambda: self._family
+        )
 
     def close(self) -> None:
         """Close all connections."""

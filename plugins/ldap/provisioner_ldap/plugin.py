@@ -17,12 +17,15 @@ from provisioner.core.api.messages import (
     CloseAccount,
     CompareAccount,
     CreateAccount,
+    CredentialReport,
     DeleteAccount,
     HandOver,
     ProbeAccount,
+    ProbeCredential,
     Receipt,
     RenameAccount,
     RotateSecret,
+    SetCredential,
     TargetReport,
     UpdateAccount,
 )
@@ -96,6 +99,16 @@ class Ldap:
         """Log in as the service account and look around."""
         return self._directory().check()
 
+    @hookimpl
+    def credential_set(self, request: SetCredential) -> Receipt:
+        """Set another password for the service account."""
+        return self._directory().credential.set(request)
+
+    @hookimpl
+    def credential_probe(self, request: ProbeCredential) -> CredentialReport:
+        """Log in with a password of the service account at every server."""
+        return self._directory().credential.probe(request)
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
@@ -117,5 +130,7 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
     for section in settings.targets:
         ldap = Ldap(settings=section.settings(LdapSettings))
         ldap.settings.verify(section.place)
-        register.target(section.name, ldap, longest_call=timedelta(seconds=ldap.settings.timeout))
+        register.target(
+            section.name, ldap, longest_call=timedelta(seconds=ldap.settings.timeout), credential="bind_password"
+        )
         register.on_close(ldap.close)

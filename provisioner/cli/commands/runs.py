@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioner.cli import failures
+from provisioner.cli.commands.credentials import result_document, tell_results
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import operation_document
@@ -276,9 +277,13 @@ def _summarise(session: Session, operations: Sequence[Operation], summary: RunSu
 def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
     """Continue unfinished operations.
 
-    The command continues operations that are planned, incomplete, or interrupted by a crash.
+    The command continues operations that are planned, incomplete, or interrupted by a crash, and first the interrupted
+    rotations of credentials.
     """
     with started(session, dry_run=dry_run) as app:
         if dry_run:
             return show_preview(session, app.runs.preview_resume(only_due=due, viewer=session.actor))
-        return follow(session, app, app.runs.resume(only_due=due))
+        results = app.credentials.resume()
+        code = tell_results(session, results)
+        shown = {"credentials": [result_document(session, result) for result in results]} if results else {}
+        return follow(session, app, app.runs.resume(only_due=due), more=lambda: shown) or code

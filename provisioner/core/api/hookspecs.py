@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         CloseAccount,
         CompareAccount,
         CreateAccount,
+        CredentialReport,
         DeleteAccount,
         DeliverNotice,
         DeliverSecret,
@@ -75,10 +76,12 @@ if TYPE_CHECKING:
         ListAccounts,
         PasswordPolicy,
         ProbeAccount,
+        ProbeCredential,
         ProbeDelivery,
         Receipt,
         RenameAccount,
         RotateSecret,
+        SetCredential,
         TargetReport,
         UpdateAccount,
     )
@@ -456,6 +459,64 @@ def target_check(request: CheckTarget) -> TargetReport:
 
     Called: before the first change of every run, and by ``provisioner check``. It changes nothing and must return
     within seconds in every case.
+    """
+
+
+@hookspec(firstresult=True)
+def credential_set(request: SetCredential) -> Receipt:
+    """Set a new secret for the product's own account on one target, and make every former secret invalid.
+
+    Optional. A target that has it also has ``credential_probe``, and registers with the key of its settings that refers
+    to the secret: ``register.target(name, plugin, credential="bind_password")``.
+
+    Args:
+
+        request: The new secret.
+
+    Returns:
+
+        ``APPLIED``.
+
+    Raises:
+
+        SecretRefusedError: The target doesn't accept this secret, and nothing was changed. Another one is generated.
+
+        TransientError: Nothing was changed and it may work later.
+
+        UnknownOutcomeError: The change was sent and no answer arrived.
+
+        RefusedError: The target refuses the change permanently.
+
+        MisconfiguredError: The product's credentials or settings are wrong.
+
+    Called: by ``provisioner target rotate-credential`` and ``provisioner resume``, once for each attempt; must be safe
+    to repeat with the same secret. At every moment, the former or the new secret must log in. The plug-in logs in with
+    its setting or, if that is refused, with ``Secret.valid_instead``: the former or the new one, whichever is valid.
+    """
+
+
+@hookspec(firstresult=True)
+def credential_probe(request: ProbeCredential) -> CredentialReport:
+    """Return which servers of one target accept a secret of the product's own account.
+
+    Optional; see ``credential_set``.
+
+    Args:
+
+        request: The secret.
+
+    Returns:
+
+        The servers that accept it, and those that refuse it. A refused secret is a result, not an error.
+
+    Raises:
+
+        TransientError: A server can't answer now.
+
+        MisconfiguredError: The product's settings are wrong.
+
+    Called: before and after ``credential_set``, with the former and with the new secret. It changes nothing, and makes
+    at most one log-in at each server.
     """
 
 

@@ -181,6 +181,21 @@ class CheckTarget:
 
 
 @attrs.frozen(kw_only=True)
+class SetCredential:
+    """Set a new secret for the product's own account on the target."""
+
+    #: The new secret. It is stored already, as the pending one.
+    secret: Secret
+
+
+@attrs.frozen(kw_only=True)
+class ProbeCredential:
+    """Return whether a secret logs in to the product's own account on the target."""
+
+    secret: Secret
+
+
+@attrs.frozen(kw_only=True)
 class CheckChannel:
     """Check that the channel works and can reach these people."""
 
@@ -457,6 +472,14 @@ class TargetReport:
     passwords: PasswordLimits = PasswordLimits()
     #: Whether a probe can determine what a planned change would do to attributes.
     foresees: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CredentialReport:
+    """Which servers of a target accept a secret of the product's own account. Each server is in one of the two."""
+
+    accepted_by: tuple[str, ...] = ()
+    refused_by: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

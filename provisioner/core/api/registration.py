@@ -70,7 +70,9 @@ class PluginSettings:
 class Registrar(Protocol):
     """Registers the objects of a plug-in."""
 
-    def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+    def target(
+        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, credential: str = ""
+    ) -> None:
         """Register the object that implements the account hooks for the target *name*.
 
         Args:
@@ -82,6 +84,9 @@ class Registrar(Protocol):
             longest_call: The timeout of one request. A process that takes over an operation from one that may still run
                 waits this long before its first request, because the last request of the other process may still
                 arrive.
+
+            credential: The key of the target's settings that refers to the secret of the product's own account, if the
+                object implements ``credential_set`` and ``credential_probe``.
         """
 
     def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:

@@ -42,6 +42,7 @@ from provisioner.core.api.messages import (
     CheckChannel,
     CheckTarget,
     CompareAccount,
+    CredentialReport,
     DeliverNotice,
     DeliverSecret,
     DeliveryReceipt,
@@ -50,8 +51,10 @@ from provisioner.core.api.messages import (
     ListAccounts,
     ListedAccount,
     ProbeAccount,
+    ProbeCredential,
     ProbeDelivery,
     Receipt,
+    SetCredential,
     TargetReport,
 )
 from provisioner.core.api.registration import LONGEST_CALL
@@ -83,8 +86,11 @@ RENAME = "account_rename"
 #: The hook that ends open sessions and empties caches.
 SESSIONS = "sessions_end"
 
+#: The hooks that set and test the secret of the product's own account.
+SET_CREDENTIAL, PROBE_CREDENTIAL = "credential_set", "credential_probe"
+
 #: Hooks of a target that it can be without. Then what they do is not offered for it.
-OPTIONAL = (LIST, UPDATE, COMPARE, RENAME, SESSIONS)
+OPTIONAL = (LIST, UPDATE, COMPARE, RENAME, SESSIONS, SET_CREDENTIAL, PROBE_CREDENTIAL)
 
 #: The hooks of a target without which something would not be done or verified. Each must exist or be listed in
 #: ``cannot``.
@@ -97,7 +103,7 @@ CHANNEL_HOOKS = (DELIVER, "notice_deliver")
 CHECKS = frozenset({"target_check", "channel_check"})
 
 #: Hooks that change another system; a dry run must not call them.
-MUTATING = frozenset({*HOOKS.values(), SESSIONS, "secret_deliver", "notice_deliver"})
+MUTATING = frozenset({*HOOKS.values(), SESSIONS, SET_CREDENTIAL, "secret_deliver", "notice_deliver"})
 
 
 @attrs.frozen(kw_only=True)
@@ -283,6 +289,8 @@ class Gateway:
 class Target(Gateway):
     """One configured instance of a target plug-in, with a typed method for each hook."""
 
+    #: The key of its settings that refers to the secret of the product's own account; empty if none can be replaced.
+    credential: str = attrs.field(default="", init=False)
     #: The result of the last check.
     report: TargetReport | None = attrs.field(default=None, init=False, repr=False)
 
@@ -336,6 +344,14 @@ class Target(Gateway):
     def compare(self, request: CompareAccount) -> AccountComparison:
         """Call ``account_compare``."""
         return self.call(COMPARE, request, AccountComparison)
+
+    def set_credential(self, request: SetCredential) -> Receipt:
+        """Call ``credential_set``."""
+        return self.call(SET_CREDENTIAL, request, Receipt)
+
+    def probe_credential(self, request: ProbeCredential) -> CredentialReport:
+        """Call ``credential_probe``."""
+        return self.call(PROBE_CREDENTIAL, request, CredentialReport)
 
     def list_accounts(self) -> Iterator[tuple[ListedAccount, ...]]:
         """Call ``account_list``, and yield the accounts of each page. No page is read ahead.

@@ -57,9 +57,11 @@ class _Registrar:
     _origin: PluginOrigin
     _settings: PluginSettings
 
-    def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+    def target(
+        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, credential: str = ""
+    ) -> None:
         self._expect(name, [section.name for section in self._settings.targets])
-        self._plugins.add_target(name, plugin, self._origin, longest_call)
+        self._plugins.add_target(name, plugin, self._origin, longest_call).credential = credential
 
     def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
         self._expect(name, [section.name for section in self._settings.channels])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from hmac import compare_digest
 from typing import NoReturn, Self, final
 
 from provisioner.core.model import masking, spellings
@@ -25,16 +27,21 @@ class Secret:
         passing: Whether it is made for one operation. Texts of many operations are searched only for secrets that are
             not.
 
+        others: Returns what may be valid in its place, if it is kept where it can be replaced.
+
     Raises:
 
         ValueError: The text is empty.
     """
 
-    __slots__ = ("__weakref__", "_hints", "_value")
+    __slots__ = ("__weakref__", "_hints", "_others", "_value")
 
-    def __init__(self, value: str, *, passing: bool = False) -> None:
+    def __init__(
+        self, value: str, *, passing: bool = False, others: Callable[[], Iterable[Secret]] | None = None
+    ) -> None:
         self._value = _not_empty(value)
         self._hints: tuple[bytes, ...] = ()
+        self._others = others
         masking.know(self, passing=passing)
 
     @classmethod
@@ -48,12 +55,23 @@ class Secret:
             ValueError: The text is empty.
         """
         wrapper = cls.__new__(cls)
-        wrapper._value, wrapper._hints = _not_empty(text), ()  # noqa: SLF001 - it is one of ours
+        wrapper._value, wrapper._hints, wrapper._others = _not_empty(text), (), None  # noqa: SLF001 - it is one of ours
         return wrapper
 
     def reveal(self) -> str:
         """Return the clear text. Pass it only to the system that it is meant for."""
         return self._value
+
+    def matches(self, other: Secret) -> bool:
+        """Return whether both have the same clear text."""
+        return compare_digest(self._value.encode(), other.reveal().encode())
+
+    def valid_instead(self) -> Iterator[Secret]:
+        """Yield what may be valid in its place, if a system refuses it: it was replaced, or is being replaced.
+
+        A credential of the configuration is read again where it is kept, with the one that is pending there.
+        """
+        yield from (other for other in (self._others() if self._others else ()) if not self.matches(other))
 
     def may_be_in(self, data: bytes) -> bool:
         """Return whether a text may contain it, and must be searched. The text is in UTF-8 and lower case."""

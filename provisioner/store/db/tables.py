@@ -353,6 +353,17 @@ maintenance = Table(
     sqlite_with_rowid=False,
 )
 
+#: For which targets the secret of the product's own account is being replaced. The secrets are not here.
+credential_rotations = Table(
+    "credential_rotations",
+    metadata,
+    Column("target", String, primary_key=True),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("proved_at", UtcDateTime),
+    sqlite_with_rowid=False,
+)
+
 #: Which deadlines were met. The subject is a login, or the name of something else that has deadlines.
 marks = Table(
     "marks",

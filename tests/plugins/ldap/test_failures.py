@@ -34,7 +34,8 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.client import LdapClient, LdapSession
+from provisioner_ldap.client import LdapSession
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.settings import TlsMode
 from tests.plugins.ldap.conftest import (

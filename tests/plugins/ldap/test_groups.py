@@ -15,7 +15,8 @@ from provisioner.core.model import Account, OperationKind, Outcome
 from provisioner.testing import samples
 from provisioner.testing.samples import HOLDER, OTHER_SECRET, SECRET, UNIT
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.client import LdapClient, LdapSession
+from provisioner_ldap.client import LdapSession
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.groups import GroupChange, Member
 from tests.plugins.ldap.conftest import Administrator, MakeDirectory, settings_of

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.client import LdapClient, LdapSession
+from provisioner_ldap.client import LdapSession
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.names import canonical, entry_dn, escaped
 from tests.plugins.ldap.conftest import settings_of
 

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from provisioner.core.api.errors import MisconfiguredError
 from provisioner.core.model.secret import Secret
-from provisioner_ldap.client import LdapClient
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.settings import LdapSettings
 from tests.plugins.ldap.conftest import numbered
 

@@ -18,7 +18,7 @@ from provisioner.testing import samples
 from provisioner.testing.proxy import TcpProxy, WireFault
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.client import LdapClient
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.errors import ReadOnlyServerError
 from provisioner_ldap.replicas import NotReplicatedError

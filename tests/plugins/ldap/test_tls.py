@@ -14,7 +14,7 @@ from provisioner.core.api.errors import MisconfiguredError, UnavailableError
 from provisioner.testing import samples
 from provisioner.testing.private import make_certificate
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.client import LdapClient
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.settings import TlsMode
 from tests.plugins.ldap.conftest import BIND, EXTENDED, MakeDirectory, Proxy, settings_of
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.api.errors import TargetError, UnavailableError
 from provisioner.core.model.secret import Secret
-from provisioner_ldap.client import LdapClient
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.settings import LdapSettings, TlsMode
 from provisioner_ldap.wire import LONGEST_ANSWER, message_length
 

@@ -115,6 +115,10 @@ class ActiveDirectory(Family):
         """
         return {**_password(secret), "pwdLastSet": _text(0 if request == 0 else -1)}
 
+    def written_to_own(self, secret: Secret, request: int) -> Attributes:  # noqa: ARG002 - both are the same
+        """Write the password and nothing else. Between the two requests, the former one is good as well."""
+        return _password(secret)
+
     def fresh(self, secret: Secret) -> Attributes:
         """Give a new account its password and enable it: nobody had one before, so once is enough."""
         return {**_password(secret), self.switch: _text(NORMAL)}

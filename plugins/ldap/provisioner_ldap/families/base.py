@@ -134,6 +134,15 @@ class Family(ABC):
         """
         return None
 
+    def written_to_own(self, secret: Secret, request: int) -> Attributes | None:
+        """Return the same for the service account itself, which must be able to log in after each request.
+
+        Raises:
+
+            SecretRefusedError: The directory would not keep it as it is.
+        """
+        return self.written(secret, request)
+
     def fresh(self, secret: Secret) -> Attributes:  # noqa: ARG002 - most directories are given it afterwards
         """Return what a new entry has besides what is configured, where :attr:`adds_with_password`.
 
