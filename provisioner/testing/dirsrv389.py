@@ -68,6 +68,7 @@ RIGHTS: Mapping[str, str] = {
     "config": '(targetattr="objectClass || passwordCheckSyntax || passwordMinLength || passwordMinAge || passwordMaxAge'
     ' || passwordExp || passwordAdminDN || nsslapd-allow-hashed-passwords")'
     '(version 3.0; acl "provisioner"; allow (read, search, compare) userdn="ldap:///{bind_dn}";)',
+    "own": '(targetattr="userPassword")(version 3.0; acl "own password"; allow (write) userdn="ldap:///self";)',
     "users": '(targetattr!="userPassword")(version 3.0; acl "users"; allow (read, search, compare) userdn="ldap:///all";)',
 }
 
@@ -157,6 +158,7 @@ class NsSlapd(PrivateDirectory):
                 self.bind_dn: {
                     "objectClass": ["organizationalRole", "simpleSecurityObject"],
                     "userPassword": self.bind_password.reveal(),
+                    "aci": rights["own"],
                 },
             }
             for dn, attributes in entries.items():

@@ -52,6 +52,9 @@ RIGHTS = (
     "(OA;CIIO;RPWP;bf9679c0-0de6-11d0-a285-00aa003049e2;{group};{sid})"
 )
 
+#: What the service account may do with its own entry: reset its password.
+OWN_RIGHTS = "(OA;;CR;00299570-246d-11d0-a768-00aa006e0529;;PS)"
+
 #: The classes ``user`` and ``group`` in access rules.
 USER_CLASS, GROUP_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2", "bf967a9c-0de6-11d0-a285-00aa003049e2"
 
@@ -183,9 +186,12 @@ class Samba(PrivateDirectory):
             changes = {name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in self.policy.items()}
             if changes:
                 _done(connection, connection.modify(self.suffix, changes))
+        self._allow(self.base_dn, RIGHTS.format(user=USER_CLASS, group=GROUP_CLASS, sid=sid))
+        self._allow(self.bind_dn, OWN_RIGHTS)
+
+    def _allow(self, dn: str, rights: str) -> None:
         database = ["-H", str(self.folder / "private/sam.ldb"), "-s", str(self.folder / "etc/smb.conf")]
-        rights = RIGHTS.format(user=USER_CLASS, group=GROUP_CLASS, sid=sid)
-        run([SAMBA_TOOL, "dsacl", "set", *database, f"--objectdn={self.base_dn}", "--action=allow", f"--sddl={rights}"])
+        run([SAMBA_TOOL, "dsacl", "set", *database, f"--objectdn={dn}", "--action=allow", f"--sddl={rights}"])
 
 
 def _done(connection: Any, worked: bool) -> None:
