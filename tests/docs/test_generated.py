@@ -16,7 +16,13 @@ from provisioner.cli.lazy import CommandGroup
 from provisioner.cli.table import COMMANDS
 
 #: Commands that the page describes in its text.
-IN_TEXT = {"audit export", "request confirm-mobile", "pys-mock serve", "sms-simulator serve"}
+IN_TEXT = {
+    "audit export",
+    "request confirm-mobile",
+    "pys-mock serve",
+    "sms-simulator serve",
+    "target rotate-credential",
+}
 
 
 @pytest.mark.parametrize(("path", "page"), PAGES.items(), ids=[path.name for path in PAGES])

@@ -63,7 +63,10 @@ def test_an_account_lives_through_all_hooks(target: Target, account: Account) ->
 
 @pytest.mark.server("slapd")
 def test_it_has_all_hooks_of_a_target(target: Target) -> None:
-    assert target.hooks == {*HOOKS.values(), "account_probe", "account_list", "account_compare", "target_check"}
+    own = {"credential_set", "credential_probe"}
+    reading = {"account_probe", "account_list", "account_compare", "target_check"}
+
+    assert target.hooks == {*HOOKS.values(), *reading, *own}
 
 
 def test_a_server_that_is_down_does_not_keep_the_program_from_starting(tmp_path: Path) -> None:
