@@ -24,7 +24,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samba import Samba
 from provisioner_ldap import checkup
-from provisioner_ldap.client import LdapSession
+from provisioner_ldap.client import LdapSession, Written
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.entry import Entry
 from provisioner_ldap.errors import LdapResult, TakenError
@@ -247,10 +247,10 @@ class TestRealServer:
         directory.create(samples.create(account))
         dn, write = administrator.dn(account), LdapSession._write_password
 
-        def once(session: LdapSession, dn: str, password: Secret, number: int) -> LdapResult:
+        def once(session: LdapSession, dn: str, password: Secret, written: Written, number: int) -> LdapResult:
             if number:
                 raise UnknownOutcomeError("lost")
-            return write(session, dn, password, number)
+            return write(session, dn, password, written, number)
 
         monkeypatch.setattr(LdapSession, "_write_password", once)
         with pytest.raises(UnknownOutcomeError, match="set in part"):

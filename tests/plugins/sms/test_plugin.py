@@ -90,7 +90,9 @@ def test_one_channel_is_made_for_each_section_and_closed_at_the_end(recording: R
     callbacks = []
 
     class Register:
-        def target(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        def target(
+            self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, credential: str = ""
+        ) -> None:
             raise AssertionError
 
         def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
