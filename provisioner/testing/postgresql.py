@@ -39,6 +39,7 @@ ROLES = """\
 CREATE ROLE {group} NOLOGIN;
 CREATE ROLE {user} LOGIN CREATEROLE PASSWORD '{password}';
 GRANT {group} TO {user} WITH ADMIN OPTION;
+GRANT pg_signal_backend TO {user};
 """
 
 

@@ -27,9 +27,10 @@ from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.core.reconcile.differences import Difference, DifferenceKind
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.testing.clock import FakeClock
-from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultTarget
+from provisioner.testing.faults import EVERY_CALL, Fault, FaultChannel, Faults, FaultSessions, FaultTarget
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from provisioner.testing.memory_mail import MemoryMail, MemorySession
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap.plugin import Ldap
 from provisioner_ldap.settings import LdapSettings, TlsMode
@@ -112,13 +113,18 @@ class Accounts(RuleBasedStateMachine):
         policy = Policy(rule_sets=RULE_SETS, since=dict.fromkeys(("renewal", "schools"), START), fingerprint="1")
         harness = Harness(
             self.folder / "store.sqlite",
-            targets=self.targets,
+            targets=self.systems,
             channels=self.channels,
             clock=self.clock,
             policy=policy,
             **self.options,
         )
         return self.exit.enter_context(harness)
+
+    @property
+    def systems(self) -> dict[str, object]:
+        """The targets, with those that hold no accounts."""
+        return dict(self.targets)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -332,6 +338,61 @@ class Accounts(RuleBasedStateMachine):
             assert kinds[0] == "operation_planned"
             assert kinds.count("operation_started") == operation.tries
             assert (kinds[-1] in {"operation_ended", "deadline_met"}) >= operation.state.ended
+
+
+class AccountsWithMail(Accounts):
+    """A mail server asks the first target, and remembers; people log in to it and stay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first = self.directories[0]
+        assert isinstance(first, MemoryTarget)
+        self.mail = MemoryMail(first)
+        self.faults["mail"] = Faults()
+        #: Who is logged in, with which password.
+        self.sessions: list[tuple[str, MemorySession]] = []
+
+    @property
+    def systems(self) -> dict[str, object]:
+        return {**super().systems, "mail": FaultSessions(self.mail, self.faults["mail"])}
+
+    @rule(unit=units, age=st.integers(0, 2), with_domain=st.booleans())
+    def log_in(self, unit: Unit, age: int, *, with_domain: bool) -> None:
+        """Log in with the last password, or with an earlier one."""
+        account = self.account(unit)
+        words = self.passwords(account.login)[-1 - age :][:1] if account else []
+        for word in words:
+            assert account
+            session = self.mail.log_in(account.mail if with_domain else account.login, word)
+            self.sessions += [(word, session)] if session else []
+
+    @rule(fault=st.sampled_from(Fault), lasts=st.booleans())
+    def let_mail_fail(self, fault: Fault, *, lasts: bool) -> None:
+        faults = self.faults["mail"]
+        faults.on("sessions_end", fault, EVERY_CALL if lasts else {faults.calls["sessions_end"] + 1})
+
+    @invariant()
+    def only_the_password_in_force_keeps_anybody_logged_in(self) -> None:
+        for unit in UNITS:
+            account = self.account(unit)
+            if account is None or self.harness.store.operations.unended([account.login]):
+                continue
+            valid = self.valid(account.login)[0] if account.state is AccountState.OPEN else set()
+            for word, session in self.sessions:
+                assert session.login != account.login or not session.is_open or word in valid
+            for word in set(self.passwords(account.login)) - valid:
+                assert not any(self.mail.log_in(spelling, word) for spelling in (account.login, account.mail))
+
+    @invariant()
+    def no_operation_delivers_twice_after_a_delivery_that_was_recorded(self) -> None:
+        for operation in self.harness.store.operations.find():
+            entries = self.harness.store.audit_log.entries(operation_id=operation.id)
+            sent = [
+                entry
+                for entry in entries
+                if entry.kind == "step_ended" and '"hook":"secret_deliver"' in entry.body and '"applied"' in entry.body
+            ]
+            assert len(sent) <= 1
 
 
 class AccountsInDirectory(Accounts):
@@ -573,6 +634,11 @@ def test_accounts_in_a_directory() -> None:
 @pytest.mark.slow
 def test_accounts() -> None:
     run(Accounts, 32)
+
+
+@pytest.mark.parametrize("examples", [3, pytest.param(32, marks=pytest.mark.slow)])
+def test_sessions_of_accounts(examples: int) -> None:
+    run(AccountsWithMail, examples)
 
 
 @pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])

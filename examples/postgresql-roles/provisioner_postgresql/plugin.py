@@ -50,7 +50,7 @@ class Postgresql:
 
     @hookimpl
     def account_close(self, request: messages.CloseAccount) -> Receipt:
-        """Let the role not log in. Sessions that are open go on."""
+        """Let the role not log in. Sessions that are open go on until ``sessions_end``."""
         login = request.account.login
         former = self.server.find(login)
         if former is None or not former.enabled:
@@ -87,6 +87,13 @@ class Postgresql:
             return Receipt(outcome=Outcome.UNCHANGED)
         self._drop(request.account.login)
         return Receipt(outcome=Outcome.APPLIED)
+
+    @hookimpl
+    def sessions_end(self, request: messages.EndSessions) -> Receipt:
+        """End the sessions of the role. It can open none with the former password, or none at all."""
+        login = request.account.login
+        ended = self.server.end_sessions(login) if self.server.find(login) else 0
+        return Receipt(outcome=Outcome.APPLIED if ended else Outcome.UNCHANGED)
 
     @hookimpl
     def account_probe(self, request: messages.ProbeAccount) -> AccountReport:

@@ -27,6 +27,12 @@ JOIN pg_roles AS marker ON marker.oid = membership.roleid AND marker.rolname = %
 WHERE role.rolname <> current_user
 """
 
+#: The sessions of a role, and whether each has ended after so many milliseconds.
+_END = "SELECT pid, pg_terminate_backend(pid, %(patience)s) FROM pg_stat_activity WHERE usename = %(login)s"
+
+#: How long a session may take to end, in milliseconds.
+_PATIENCE = 2000
+
 #: Without it, changes of the members of one group at the same time fail.
 _ONE_AT_A_TIME = sql.SQL("SELECT pg_advisory_xact_lock(hashtext('provisioner'))")
 
@@ -77,6 +83,24 @@ class Server:
         with self.connected(changing=True) as connection:
             require_lease()
             connection.execute(sql.SQL("; ").join([_ONE_AT_A_TIME, *statements]))
+
+    def end_sessions(self, login: str) -> int:
+        """End the sessions that a role has now, and return how many there were.
+
+        Raises:
+
+            NotAppliedError: Some go on.
+
+            TargetError: The server refused it, or didn't answer.
+        """
+        with self.connected(changing=True) as connection:
+            require_lease()
+            ended = connection.execute(_END, {"login": login, "patience": _PATIENCE}).fetchall()
+            pids = [pid for pid, _ in ended]
+            left = connection.execute("SELECT FROM pg_stat_activity WHERE pid = ANY(%s)", [pids]).fetchall()
+        if left:
+            raise errors.NotAppliedError("{count} sessions of {login} go on", count=len(left), login=login)
+        return len(ended)
 
     def verifier(self, login: str, secret: Secret) -> sql.Literal:
         """Return what the server stores for a password. The password itself is in no statement and no log.

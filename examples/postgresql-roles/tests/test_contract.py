@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from typing import Any
 
 import attrs
 import psycopg
@@ -71,6 +72,24 @@ class TestContract(TargetContract):
         return log_in
 
     @pytest.fixture
+    def open_session(self, database: PrivatePostgresql) -> Iterator[Callable[[str, str], Callable[[], bool]]]:
+        """Connects without the plug-in, and stays connected."""
+        place = {"host": database.host, "port": database.port, "dbname": "postgres"}
+        with ExitStack() as connections:
+
+            def open_session(login: str, password: str) -> Callable[[], bool]:
+                try:
+                    session = connections.enter_context(
+                        closing(psycopg.connect(user=login, password=password, **place))
+                    )
+                except psycopg.OperationalError:
+                    return lambda: False
+                session.autocommit = True
+                return lambda: _works(session)
+
+            yield open_session
+
+    @pytest.fixture
     def crowd(self, target: Postgresql, administer: Callable[[object], object]) -> Iterator[Crowd]:
         """Several pages of roles."""
         logins = {f"kalabalik{number:05}" for number in range(2500)}
@@ -83,3 +102,11 @@ class TestContract(TargetContract):
         )
         yield crowd
         administer(sql.SQL(";").join(sql.SQL("DROP ROLE {}").format(role(login)) for login in crowd.logins))
+
+
+def _works(session: psycopg.Connection[Any]) -> bool:
+    try:
+        session.execute("SELECT")
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -42,7 +42,7 @@ class SessionBench:
         return [is_open for is_open in opened if is_open()]
 
     def lets_in(self, account: Account, secret: Secret) -> bool:
-        """Return whether anybody can log in anew with this password, by any spelling."""
+        """Return whether anybody can log in with this password, by any spelling."""
         return any(self.open_session(spelling, secret.reveal())() for spelling in spellings_of(account))
 
     def changed(self, change: str, account: Account) -> Secret | None:
