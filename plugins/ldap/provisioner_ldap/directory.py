@@ -412,6 +412,7 @@ class Directory:
             attributes={name: text for name in shown if (text := entry.text(name)) is not None},
             lock=self._family.lock(entry, self.now()),
             changes=self._foreseen(session, entry, request) if entry.exists else (),
+            spellings=tuple(name for attribute in self._layout.log_in_attributes for name in entry.texts(attribute)),
         )
         return session.server, report
 

@@ -133,6 +133,12 @@ class Layout:
         return [name for name, values in templates if any({"login", "mail"} & names_in(value) for value in values)]
 
     @property
+    def log_in_attributes(self) -> Sequence[str]:
+        """The attributes whose values log in: the naming attribute, and those made from the login that are no paths."""
+        templates = self.settings.templates
+        return [self.settings.rdn, *(name for name in self.own_attributes if "/" not in "".join(templates[name]))]
+
+    @property
     def _is_named_by_address(self) -> bool:
         return self.settings.rdn.lower() in _OF_ADDRESSES
 

@@ -752,6 +752,19 @@ class TestProbe:
         assert report.secret_accepted
         assert report.attributes == {"pwdReset": "TRUE"}
 
+    def test_every_name_that_logs_in_is_told(
+        self, directory: Directory, account: Account, administrator: Administrator
+    ) -> None:
+        """A mail server remembers a log-in by the name that was used."""
+        dn = administrator.dn(account)
+        directory.create(samples.create(account))
+        administrator.add_value(dn, "uid", f"{account.login}-Alias")
+        administrator.add_value(dn, "mail", "Takma.Ad@meb.gov.tr")
+
+        names = directory.probe(samples.probe(account=account)).spellings
+
+        assert set(names) == {account.login, f"{account.login}-Alias", account.mail, "Takma.Ad@meb.gov.tr"}
+
 
 class TestPolicies:
     def test_where_only_clear_text_is_taken_an_undo_says_so(
