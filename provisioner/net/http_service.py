@@ -81,6 +81,20 @@ Answering = Callable[[HttpCall], HttpAnswer]
 Rejecting = Callable[[HTTPStatus], HttpAnswer]
 
 
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """What a service spends on its callers at most."""
+
+    #: The number of simultaneous connections; further callers wait.
+    connections: int = 1024
+    #: The seconds for which a connection may be idle; longer than any client should keep one.
+    patience: float = 60
+    #: The longest body of a request that is read, in bytes.
+    longest_request: int = LONGEST_REQUEST
+    #: Whether a connection is used for several requests.
+    keeps_connections: bool = True
+
+
 def _reject(status: HTTPStatus) -> HttpAnswer:
     return HttpAnswer(status=status)
 
@@ -95,7 +109,14 @@ class HttpService:
 
     @classmethod
     def start(
-        cls, answer: Answering, *, name: str, host: str = "127.0.0.1", port: int = 0, reject: Rejecting = _reject
+        cls,
+        answer: Answering,
+        *,
+        name: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        reject: Rejecting = _reject,
+        bounds: Bounds = Bounds(),
     ) -> Self:
         """Listen and answer, each connection in a thread of its own.
 
@@ -111,11 +132,13 @@ class HttpService:
 
             reject: Answers what is not read as a request.
 
+            bounds: What is spent on callers at most.
+
         Raises:
 
             OSError: The address cannot be used.
         """
-        server = _Server((host, port), answer, reject, name)
+        server = _Server((host, port), answer, reject, name, bounds)
         server.start()
         return cls(f"http://{host}:{server.server_port}", server)
 
@@ -129,9 +152,14 @@ class _Server(ThreadingHTTPServer):
 
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], answer: Answering, reject: Rejecting, name: str) -> None:
+    def __init__(
+        self, address: tuple[str, int], answer: Answering, reject: Rejecting, name: str, bounds: Bounds
+    ) -> None:
         self.answer = answer
         self.reject = reject
+        self.bounds = bounds
+        self._free = threading.BoundedSemaphore(bounds.connections)
+        self._stopping = threading.Event()
         self._name = name
         self._open: dict[threading.Thread, socket.socket] = {}
         super().__init__(address, _Handler)
@@ -142,6 +170,7 @@ class _Server(ThreadingHTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
+        self._stopping.set()
         self.shutdown()
         self._thread.join()
         self.server_close()
@@ -152,11 +181,21 @@ class _Server(ThreadingHTTPServer):
             thread.join()
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        while not self._free.acquire(timeout=_POLL):
+            if self._stopping.is_set():
+                self.shutdown_request(request)
+                return
         target, name = self.process_request_thread, f"{self._name}-connection"
         thread = threading.Thread(target=target, args=(request, client_address), name=name, daemon=True)
         self._open = {thread: open_ for thread, open_ in self._open.items() if thread.is_alive()}
         self._open[thread] = request
         thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, *_: Any) -> None:
         """Ignore that the caller hung up, and log a defect without its words, which may quote the request."""
@@ -171,14 +210,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    #: How long an idle connection is kept; longer than any client should keep one.
-    timeout = 60
+
+    def setup(self) -> None:
+        self.timeout = self.server.bounds.patience
+        super().setup()
 
     def do_GET(self) -> None:
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
             self._reject(HTTPStatus.LENGTH_REQUIRED)
-        elif int(length) > LONGEST_REQUEST:
+        elif int(length) > self.server.bounds.longest_request:
             self._reject(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         else:
             self._send(self.server.answer(self._call(self.rfile.read(int(length)))))
@@ -195,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self.server.reject(status))
 
     def _send(self, answer: HttpAnswer) -> None:
-        if answer.delivery is not Delivery.WHOLE:
+        if answer.delivery is not Delivery.WHOLE or not self.server.bounds.keeps_connections:
             self.close_connection = True
         if answer.delivery is Delivery.LOST:
             return

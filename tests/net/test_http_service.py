@@ -10,7 +10,7 @@ import httpx
 import pytest
 import structlog
 
-from provisioner.net.http_service import LONGEST_REQUEST, Delivery, HttpAnswer, HttpCall, HttpService
+from provisioner.net.http_service import LONGEST_REQUEST, Bounds, Delivery, HttpAnswer, HttpCall, HttpService
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import is_open
 
@@ -122,3 +122,58 @@ def test_it_ends_although_somebody_stays_connected() -> None:
         service.stop()
 
         assert threading.active_count() == before
+
+
+def test_more_connections_are_served_than_the_bound_allows() -> None:
+    """The others wait, and get their answers when a connection is free again."""
+    begun, free, most, lock = 0, threading.Event(), 0, threading.Lock()
+
+    def count(_: HttpCall) -> HttpAnswer:
+        nonlocal begun, most
+        with lock:
+            begun += 1
+            most = max(most, begun)
+        free.wait(10)
+        with lock:
+            begun -= 1
+        return HttpAnswer()
+
+    service = HttpService.start(count, name="parrot", bounds=Bounds(connections=2, keeps_connections=False))
+    try:
+        with httpx.Client(timeout=30) as client, ThreadPoolExecutor(6) as pool:
+            answers = [pool.submit(client.get, service.url) for _ in range(6)]
+            wait_until(lambda: begun == 2)
+            free.set()
+            assert {answer.result().status_code for answer in answers} == {200}
+    finally:
+        service.stop()
+
+    assert most == 2
+
+
+def test_a_connection_is_kept_that_should_be_closed() -> None:
+    service = HttpService.start(answer, name="parrot", bounds=Bounds(keeps_connections=False))
+    try:
+        with connected(service) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            pieces = list(iter(partial(connection.recv, 65536), b""))
+    finally:
+        service.stop()
+
+    assert b"Connection: close" in b"".join(pieces)
+
+
+def test_a_service_cannot_stop_while_callers_wait() -> None:
+    free = threading.Event()
+    service = HttpService.start(
+        lambda _: HttpAnswer(status=200 if free.wait(10) else 500), name="parrot", bounds=Bounds(connections=1)
+    )
+    with connected(service) as first, connected(service) as second:
+        for connection in (first, second):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        stopping = threading.Thread(target=service.stop)
+        stopping.start()
+        free.set()
+        stopping.join(10)
+
+        assert not stopping.is_alive()

@@ -10,6 +10,7 @@ from provisioner.core.api.errors import RefusedError
 from provisioner.core.api.messages import DeliveryReceipt
 from provisioner.core.model.mobile import E164
 from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import Text
 
 
 def masked(number: str) -> str:
@@ -72,7 +73,7 @@ class SmsGateway(Protocol):
             MisconfiguredError: Our own credentials or settings are wrong.
         """
 
-    def check(self) -> tuple[str, ...]:
+    def check(self) -> tuple[str | Text, ...]:
         """Send nothing, and see whether messages could be sent now.
 
         Returns:

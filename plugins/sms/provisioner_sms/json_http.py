@@ -62,7 +62,7 @@ class JsonGateway:
         receipt = self._perform(self._settings.send, values, harmless=False)
         if receipt.state is DeliveryState.UNKNOWN:
             raise UnknownOutcomeError("the provider's answer is invalid: {detail}", detail=receipt.detail)
-        return receipt
+        return attrs.evolve(receipt, will_report=self._settings.probe is not None)
 
     def probe(self, delivery_id: str) -> DeliveryReceipt:
         """Ask the provider about one message, if the configuration says how."""

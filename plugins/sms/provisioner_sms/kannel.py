@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import Self
-from urllib.parse import quote
 
 import attrs
 import structlog
@@ -23,9 +22,10 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
 from provisioner.core.model.secret import Secret
-from provisioner.core.model.text import marked
+from provisioner.core.model.text import Text, marked
 from provisioner.net.http import HttpClient, Response
 from provisioner_sms.gateway import SmsMessage
+from provisioner_sms.report_addresses import SERVICE, ReportAddresses, escaped
 from provisioner_sms.reports import Reports
 from provisioner_sms.settings import KannelSettings, protected
 
@@ -77,7 +77,7 @@ class KannelGateway:
             },
             content=message.text,
         )
-        return _receipt(answer)
+        return attrs.evolve(_receipt(answer), will_report=self._settings.reports is not None)
 
     def probe(self, delivery_id: str) -> DeliveryReceipt:
         """Tell what the delivery reports say, and wait a while for one; Kannel itself cannot be asked."""
@@ -85,7 +85,7 @@ class KannelGateway:
             return DeliveryReceipt(state=DeliveryState.UNKNOWN, detail="Kannel cannot be asked about a message")
         return DeliveryReceipt(state=self._reports.state(delivery_id, patience=self._settings.timeout))
 
-    def check(self) -> tuple[str, ...]:
+    def check(self) -> tuple[str | Text, ...]:
         """Send a message without a receiver: Kannel looks at the credentials first and then refuses it."""
         answer = self._client.call("POST", self._settings.url, headers=self._credentials(), harmless=True)
         if not (answer.status == HTTPStatus.BAD_REQUEST and answer.text.startswith("Missing receiver")):
@@ -102,22 +102,39 @@ class KannelGateway:
         return {"X-Kannel-Username": self._settings.username, "X-Kannel-Password": self._settings.password}
 
     def _reporting(self, delivery_id: str) -> dict[str, str]:
-        template = self._reports.url if self._reports else self._settings.dlr_url
-        if template is None:
-            return {}
-        # Kannel fills in what begins with a percent sign.
-        place = quote(delivery_id, safe="").replace("%", "%%")
-        return {"X-Kannel-DLR-Mask": ALL_REPORTS, "X-Kannel-DLR-Url": template.replace("{id}", place)}
+        url = self._report_url(delivery_id)
+        return {"X-Kannel-DLR-Mask": ALL_REPORTS, "X-Kannel-DLR-Url": url} if url else {}
 
-    def _warnings(self) -> list[str]:
-        warnings = []
+    def _report_url(self, delivery_id: str) -> str | None:
+        if self._settings.reports:
+            return ReportAddresses.of(self._settings.reports).address(delivery_id)
+        template = self._reports.url if self._reports else self._settings.dlr_url
+        return template.replace("{id}", escaped(delivery_id)) if template else None
+
+    def _warnings(self) -> list[str | Text]:
+        warnings: list[str | Text] = []
         if not protected(self._settings.url):
             warnings.append(
                 marked("passwords are sent to Kannel unencrypted; enable TLS for its sendsms-port (sendsms-port-ssl)")
             )
         if self._settings.status_url is not None:
             warnings += self._operator_warnings(self._settings.status_url)
-        return warnings
+        return [*warnings, *self._report_warnings()]
+
+    def _report_warnings(self) -> list[str | Text]:
+        """Return what keeps delivery reports from arriving. Kannel doesn't tell its own settings."""
+        if self._settings.dlr_url and "%d" not in self._settings.dlr_url:
+            return [marked("dlr_url contains no %d, so reports don't say what happened to a message")]
+        if self._settings.reports and not self._receives(self._settings.reports.address):
+            values = {"url": self._settings.reports.address}
+            return [Text("no receiver of delivery reports at {url}; run 'provisioner sms-reports serve'", values)]
+        return []
+
+    def _receives(self, address: str) -> bool:
+        try:
+            return SERVICE in self._client.call("GET", f"{address}/", harmless=True).text
+        except TargetError:
+            return False
 
     def _operator_warnings(self, url: str) -> list[str]:
         try:

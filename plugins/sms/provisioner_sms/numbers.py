@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from provisioner.core.api.errors import MisconfiguredError, RefusedError
-from provisioner.core.model import mobile
+from provisioner.core.model import Person, mobile
+from provisioner.core.model.text import Text
 from provisioner_sms.settings import NumberFormat
 
 #: Some countries, the United States for one, number their mobile phones like their landlines.
@@ -50,6 +52,22 @@ def parse(number: str | None, regions: tuple[str, ...]) -> str:
     if kind not in _MOBILE:
         raise RefusedError("the registered number is not a mobile number", cure=_CURE)
     return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
+def unreachable(persons: Iterable[Person], regions: tuple[str, ...]) -> dict[str, Text]:
+    """Return for each of these persons without an allowed number why it isn't one, by ID.
+
+    Raises:
+
+        MisconfiguredError: There is no such country.
+    """
+    found = {}
+    for person in persons:
+        try:
+            parse(person.mobile, regions)
+        except RefusedError as error:
+            found[person.id] = error.text
+    return found
 
 
 def written(number: str, form: NumberFormat) -> str:

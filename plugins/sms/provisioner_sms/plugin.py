@@ -6,12 +6,13 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Self
+from zoneinfo import ZoneInfo
 
 import attrs
 import structlog
 
 from provisioner import hookimpl
-from provisioner.core.api.errors import ConfigurationError, RefusedError
+from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.messages import (
     ChannelReport,
     CheckChannel,
@@ -25,10 +26,11 @@ from provisioner.core.api.messages import (
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
 from provisioner.core.model import Person
 from provisioner.core.model.secret import Secret
+from provisioner_sms.commands import COMMANDS
 from provisioner_sms.gateway import SmsGateway, SmsMessage, masked
 from provisioner_sms.opening import open_gateway
 from provisioner_sms.settings import Settings
-from provisioner_sms.texts import UNSENDABLE, Templates, notice
+from provisioner_sms.texts import UNSENDABLE, ZONE, Templates, notice
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -44,16 +46,16 @@ class SmsChannel:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @classmethod
-    def configured(cls, section: Section, language: str) -> Self:
+    def configured(cls, section: Section, language: str, zone: ZoneInfo = ZONE) -> Self:
         """Return the channel that a section of the configuration describes."""
         settings = section.settings(Settings)
-        return cls(name=section.name, settings=settings, templates=Templates.of(settings, language, section.place))
+        templates = Templates.of(settings, language, section.place, zone)
+        return cls(name=section.name, settings=settings, templates=templates)
 
     @hookimpl
     def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Send the password to the registered number of its owner, and to no other (001 ¶5)."""
-        template = self.templates.replaces_earlier if request.replaces_earlier else self.templates.first
-        return self._send(request, template.compose(request.account, request.secret))
+        return self._send(request, self.templates.compose(request))
 
     @hookimpl
     def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
@@ -68,13 +70,10 @@ class SmsChannel:
     @hookimpl
     def channel_check(self, request: CheckChannel) -> ChannelReport:
         """Ask the gateway whether it works, and look at every number."""
-        unreachable = {}
-        for person in request.recipients:
-            try:
-                self._number(person)
-            except RefusedError as error:
-                unreachable[person.id] = error.text
-        return ChannelReport(unreachable=unreachable, warnings=self._open().check())
+        from provisioner_sms.numbers import unreachable
+
+        found = unreachable(request.recipients, self.settings.regions)
+        return ChannelReport(unreachable=found, warnings=self._open().check())
 
     @hookimpl
     def password_policy(self) -> PasswordPolicy:
@@ -114,12 +113,12 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
             "{place}: the SMS plug-in provides channels, not targets", place=settings.targets[0].place
         )
     for section in settings.channels:
-        channel = SmsChannel.configured(section, settings.language)
+        channel = SmsChannel.configured(section, settings.language, settings.time_zone)
         register.channel(section.name, channel, longest_call=timedelta(seconds=channel.settings.timeout))
         register.on_close(channel.close)
 
 
 @hookimpl
 def cli_commands() -> Sequence[CliCommand]:
-    """Add ``sms-simulator``."""
-    return [CliCommand(name="sms-simulator", help="A simulated phone network.", location="provisioner_sms.cli:group")]
+    """Add ``sms-simulator`` and ``sms-reports``."""
+    return COMMANDS

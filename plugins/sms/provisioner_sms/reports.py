@@ -26,6 +26,9 @@ _STATES = {
     "16": DeliveryState.REJECTED,
 }
 
+#: From the weakest to the strongest.
+_STRENGTH = (DeliveryState.UNKNOWN, DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.REJECTED)
+
 #: How many messages are remembered.
 CAPACITY = 10_000
 
@@ -84,9 +87,9 @@ class Reports:
 
     def _note(self, delivery_id: str, state: DeliveryState) -> None:
         with self._news:
-            # The two reports of a message may overtake each other.
-            if state is not DeliveryState.ACCEPTED or delivery_id not in self._states:
-                self._states[delivery_id] = state
+            # The reports of a message may overtake each other, and a refusal stays one.
+            known = self._states.get(delivery_id, DeliveryState.UNKNOWN)
+            self._states[delivery_id] = max(known, state, key=_STRENGTH.index)
             while len(self._states) > CAPACITY:
                 self._states.popitem(last=False)
             self._news.notify_all()

@@ -19,6 +19,9 @@ from provisioner_sms.exchange import Exchange
 
 LAST_PORT = 65535
 
+#: The smallest number of characters of a secret that nobody can guess.
+SHORTEST_SECRET = 16
+
 #: The most messages that one text can take on the way to a phone.
 MOST_PARTS = 255
 
@@ -72,12 +75,46 @@ def _are_parts(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
 
 @attrs.frozen(kw_only=True)
 class SmsTexts:
-    """Texts that replace those of the plug-in. Places: ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``."""
+    """Texts that replace those of the plug-in.
+
+    Places: ``{order}``, ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``. A text without ``{order}`` begins
+    with it.
+    """
 
     #: For the first message about a password.
     first: str | None = None
     #: For a message that makes an earlier one void.
     replaces_earlier: str | None = None
+
+
+def _is_listening_place(_: object, attribute: attrs.Attribute[Any], place: str | None) -> None:
+    found = re.fullmatch(r"[^:\s]+:([0-9]{1,5})", place or "0:0")
+    if found is None or int(found[1]) > LAST_PORT:
+        raise ConfigurationError("{key}: expected HOST:PORT", key=attribute.name)
+
+
+def _is_long(_: object, attribute: attrs.Attribute[Any], secret: Secret) -> None:
+    if len(secret.reveal()) < SHORTEST_SECRET:
+        raise ConfigurationError(
+            "{key}: expected at least {count} characters", key=attribute.name, count=SHORTEST_SECRET
+        )
+
+
+@attrs.frozen(kw_only=True)
+class ReportSettings:
+    """How ``provisioner sms-reports serve`` receives Kannel's delivery reports."""
+
+    #: The ``HOST:PORT`` on which it listens.
+    listen: str = attrs.field(validator=_is_listening_place)
+    #: The secret from which the address for the reports of each message is derived: at least 16 characters.
+    secret: Secret = attrs.field(validator=_is_long)
+    #: Its address for Kannel, if that isn't ``http://`` and ``listen``, for example that of a proxy with TLS.
+    url: str | None = attrs.field(default=None, validator=_is_address)
+
+    @property
+    def address(self) -> str:
+        """Its address for Kannel, without a slash at the end."""
+        return (self.url or f"http://{self.listen}").rstrip("/")
 
 
 @attrs.frozen(kw_only=True)
@@ -98,17 +135,17 @@ class KannelSettings:
     status_url: str | None = attrs.field(default=None, validator=_is_address)
     #: Where Kannel reports what happened to a message, if something else collects that; ``{id}`` is our message id.
     dlr_url: str | None = attrs.field(default=None, validator=_is_address)
-    #: ``HOST:PORT`` on which this process takes the reports itself; port 0 takes a free one.
-    dlr_listen: str | None = None
+    #: ``HOST:PORT`` on which this process takes the reports itself; port 0 takes a free one. It only finds out about a
+    #: lost answer: after the process has ended, nobody takes the reports. Use ``reports`` instead.
+    dlr_listen: str | None = attrs.field(default=None, validator=_is_listening_place)
+    #: How ``provisioner sms-reports serve`` receives the reports.
+    reports: ReportSettings | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.dlr_url is not None and "{id}" not in self.dlr_url:
             raise ConfigurationError("{key}: the address needs the placeholder {{id}}", key="dlr_url")
-        if self.dlr_url and self.dlr_listen:
-            raise ConfigurationError("set either dlr_url or dlr_listen")
-        listen = re.fullmatch(r"[^:\s]+:([0-9]{1,5})", self.dlr_listen or "0:0")
-        if listen is None or int(listen[1]) > LAST_PORT:
-            raise ConfigurationError("{key}: expected HOST:PORT", key="dlr_listen")
+        if len([place for place in (self.dlr_url, self.dlr_listen, self.reports) if place]) > 1:
+            raise ConfigurationError("set only one of dlr_url, dlr_listen and reports")
 
 
 @attrs.frozen(kw_only=True)

@@ -11,11 +11,14 @@ from __future__ import annotations
 import string
 import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Self
+from zoneinfo import ZoneInfo
 
 import attrs
 
 from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
+from provisioner.core.api.messages import DeliverSecret
 from provisioner.core.model import Account
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
@@ -34,22 +37,28 @@ SINGLE, PART = 160, 153
 #: The printable ASCII signs that no phone can show in 7 bits.
 UNSENDABLE = "".join(sorted(set(string.printable) - set(string.whitespace) - BASIC - EXTENDED))
 
-#: The room that every text must leave for a log-in name and for a password, in septets.
-ROOM = {"mail": 40, "login": 24, "password": 20}
+#: The room that every text must leave for a log-in name, for a password and for the order, in septets.
+ROOM = {"mail": 40, "login": 24, "password": 20, "order": len("23:59, no. 99")}
+
+#: After this number, the numbers of messages start again from 1: a text has no room for more digits.
+LAST_NUMBER = 99
 
 #: Turkish letters lose their marks even where GSM has them, so that a word does not look half translated.
 _FOLDS = str.maketrans("çğıöşüÇĞİÖŞÜâîûÂÎÛ‘’“”–—", "cgiosuCGIOSUaiuAIU''\"\"--")  # noqa: RUF001 - what people paste
 
+#: The time zone of a channel for which none is configured.
+ZONE = ZoneInfo("Europe/Istanbul")
+
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "tr": {
-        "first": "{mail} parolanız: {password} - PYS için de geçerlidir, kimseye söylemeyin. "
-        "Giriş yapamazsanız: {help_desk}",
-        "replaces_earlier": "{mail} yeni parolanız: {password} - önceki mesajdaki geçersizdir. "
+        "first": "{order} {mail} parolanız: {password} - PYS için de geçerli, kimseye söylemeyin. "
+        "Giriş sorunu: {help_desk}",
+        "replaces_earlier": "{order} {mail} yeni parolanız: {password} - öncekiler geçersizdir. "
         "Giriş yapamazsanız: {help_desk}",
     },
     "en": {
-        "first": "{mail} password: {password} - valid for PYS too, tell nobody. No log-in? Call {help_desk}",
-        "replaces_earlier": "{mail} new password: {password} - the one sent before is void. "
+        "first": "{order} {mail} password: {password} - valid for PYS too, tell nobody. No log-in? Call {help_desk}",
+        "replaces_earlier": "{order} {mail} new password: {password} - earlier ones are void. "
         "No log-in? Call {help_desk}",
     },
 }
@@ -88,6 +97,21 @@ def parts(text: str) -> int:
     return count
 
 
+def order(number: int, at: datetime | None, zone: ZoneInfo) -> str:
+    """Return what shows the order of messages on a phone, in which a later one can arrive first.
+
+    Args:
+
+        number: The number of the message.
+
+        at: When it is sent.
+
+        zone: The time zone of its receiver.
+    """
+    short = f"no. {(number - 1) % LAST_NUMBER + 1}"
+    return f"{at.astimezone(zone):%H:%M}, {short}" if at else short
+
+
 def notice(text: str, max_parts: int) -> Secret:
     """Return *text* as it is sent in a message without a password.
 
@@ -111,7 +135,7 @@ def notice(text: str, max_parts: int) -> Secret:
 
 @attrs.frozen(kw_only=True)
 class Template:
-    """One text with places for a log-in name, a password and the help desk's number."""
+    """One text with places for the order, a log-in name, a password and the help desk's number."""
 
     text: str
     help_desk: str
@@ -153,8 +177,16 @@ class Template:
             )
         return template
 
-    def compose(self, account: Account, secret: Secret) -> Secret:
+    def compose(self, account: Account, secret: Secret, order: str = "") -> Secret:
         """Return the message that brings *secret* to the holder of *account*.
+
+        Args:
+
+            account: The account.
+
+            secret: Its password.
+
+            order: What shows the order of messages; see :func:`order`.
 
         Raises:
 
@@ -169,7 +201,8 @@ class Template:
                 "the password contains a character that an SMS cannot contain",
                 cure="add a password policy that excludes spaces and all characters outside the GSM 7-bit alphabet",
             )
-        text = Secret.around(self.filled({"mail": account.mail, "login": account.login, "password": secret.reveal()}))
+        values = {"mail": account.mail, "login": account.login, "password": secret.reveal(), "order": order}
+        text = Secret.around(self.filled(values))
         if parts(text.reveal()) > self.max_parts:
             raise RefusedError(
                 Text.counted(
@@ -183,8 +216,10 @@ class Template:
         return text
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """Return the text with every place filled, each value as it is."""
-        return self.text.format(help_desk=self.help_desk, **values)
+        """Return the text with every place filled, each value as it is. The order comes first if it has no place."""
+        place = values.get("order", "")
+        text = self.text.format(help_desk=self.help_desk, **{**values, "order": place})
+        return text if "{order}" in self.text or not place else f"{place} {text}"
 
 
 @attrs.frozen
@@ -193,9 +228,11 @@ class Templates:
 
     first: Template
     replaces_earlier: Template
+    #: The time zone of the times in the texts.
+    zone: ZoneInfo
 
     @classmethod
-    def of(cls, settings: Settings, language: str, place: str) -> Self:
+    def of(cls, settings: Settings, language: str, place: str, zone: ZoneInfo = ZONE) -> Self:
         """Return the templates of a channel: its own, and those of *language* where it has none.
 
         Args:
@@ -205,6 +242,8 @@ class Templates:
             language: ``tr`` or ``en``.
 
             place: The path of the settings in the configuration, for messages.
+
+            zone: The time zone of the times in the texts.
 
         Raises:
 
@@ -219,7 +258,12 @@ class Templates:
                 place=f"{place}.texts.{name}",
             )
 
-        return cls(first=template("first"), replaces_earlier=template("replaces_earlier"))
+        return cls(template("first"), template("replaces_earlier"), zone)
+
+    def compose(self, request: DeliverSecret) -> Secret:
+        """Return the message that a request asks for; see :meth:`Template.compose`."""
+        template = self.replaces_earlier if request.replaces_earlier else self.first
+        return template.compose(request.account, request.secret, order(request.number, request.at, self.zone))
 
 
 def _carried(password: str) -> bool:
@@ -233,7 +277,8 @@ def _verify_places(text: str, place: str) -> None:
         raise ConfigurationError("{place}: the placeholders are invalid: {error}", place=place, error=error) from None
     if unknown := places - ROOM.keys() - {"help_desk"}:
         raise ConfigurationError(
-            "{place}: a text can contain only the placeholders {{mail}}, {{login}}, {{password}} and {{help_desk}}",
+            "{place}: a text can contain only the placeholders {{order}}, {{mail}}, {{login}}, {{password}} and "
+            "{{help_desk}}",
             cure="remove {unknown}",
             place=place,
             unknown=", ".join(f"{{{name}}}" for name in sorted(unknown)),

@@ -305,7 +305,7 @@ def test_the_whole_way_from_the_hook_to_the_phone(
     receipt = sms.secret_deliver(request_to("0555 123 45 67", password="aB3$eF7x", replaces_earlier=True))
 
     assert receipt.state is DeliveryState.ACCEPTED
-    text = "temelegitim46@meb.gov.tr yeni parolaniz: aB3$eF7x - onceki mesajdaki gecersizdir."
+    text = "no. 1 temelegitim46@meb.gov.tr yeni parolaniz: aB3$eF7x - oncekiler gecersizdir."
     assert received(kannel) == [f"{text} Giris yapamazsaniz: 0344 000 00 00"]
 
 

@@ -48,11 +48,12 @@ def test_reports_that_overtake_each_other_mean_the_same(reports: Reports, report
     assert reports.state("op-1-sms") is DeliveryState.DELIVERED
 
 
-def test_a_late_delivery_after_a_failure_is_believed(reports: Reports, report: Report) -> None:
-    report("op-1-sms", "2")
+@pytest.mark.parametrize("kind", ["2", "16"])
+def test_a_late_delivery_after_a_failure_is_believed(reports: Reports, report: Report, kind: str) -> None:
+    report("op-1-sms", kind)
     report("op-1-sms", "1")
 
-    assert reports.state("op-1-sms") is DeliveryState.DELIVERED
+    assert reports.state("op-1-sms") is DeliveryState.REJECTED
 
 
 @pytest.mark.parametrize("kind", ["", "3", "x"])

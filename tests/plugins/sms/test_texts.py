@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import string
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -14,17 +16,21 @@ from provisioner_sms.texts import (
     BASIC,
     EXTENDED,
     PART,
+    ROOM,
     SINGLE,
     UNSENDABLE,
     Template,
     Templates,
     fold,
+    order,
     parts,
     sendable,
     septets,
 )
 
 ACCOUNT = Account(login="temelegitim46", domain="meb.gov.tr", unit="46")
+ISTANBUL = ZoneInfo("Europe/Istanbul")
+NIGHT = datetime(2026, 11, 29, 20, 59, tzinfo=UTC)
 HELP = "0344 705 53 53"
 
 #: What a policy may put into a password and a phone can show.
@@ -170,6 +176,44 @@ def test_extension_signs_in_a_password_count_twice() -> None:
         template.compose(Account(login="l" * (room - 8), domain="d", unit="u"), Secret("pppppp€p"))
 
 
+@pytest.mark.parametrize("language", ["tr", "en"])
+@pytest.mark.parametrize("name", ["first", "replaces_earlier"])
+@pytest.mark.parametrize("number", [1, 99, 100, 5000])
+def test_the_longest_usual_names_leave_no_room_for_the_order(language: str, name: str, number: int) -> None:
+    account = Account(login="l" * ROOM["login"], domain="d" * (ROOM["mail"] - ROOM["login"] - 1), unit="u")
+    place = order(number, NIGHT, ISTANBUL)
+
+    text = getattr(defaults(language), name).compose(account, Secret("p" * ROOM["password"]), place).reveal()
+
+    assert parts(text) == 1
+    assert text.startswith(place)
+    assert len(place) <= ROOM["order"]
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+@pytest.mark.parametrize("name", ["first", "replaces_earlier"])
+def test_the_longest_login_is_cut(language: str, name: str) -> None:
+    """A login can have 64 characters and a domain 255. What doesn't fit is refused before anything is sent."""
+    account = Account(login="l" * 64, domain="d" * 255, unit="u")
+
+    with pytest.raises(RefusedError, match="exceed 1 message"):
+        getattr(defaults(language), name).compose(account, Secret("p" * 20), order(1, NIGHT, ISTANBUL))
+
+
+def test_the_order_is_missing_in_a_text_of_ones_own() -> None:
+    place = order(2, datetime(2026, 11, 29, 11, 5, tzinfo=UTC), ISTANBUL)
+
+    assert place == "14:05, no. 2"
+    assert prepare("{login} {password}").compose(ACCOUNT, Secret("x"), place).reveal() == f"{place} {ACCOUNT.login} x"
+    assert prepare("{login} {password} ({order})").compose(ACCOUNT, Secret("x"), place).reveal() == (
+        f"{ACCOUNT.login} x ({place})"
+    )
+
+
+def test_the_order_without_a_time_is_empty() -> None:
+    assert order(100, None, ISTANBUL) == "no. 1"
+
+
 def test_a_longer_message_is_sent_where_the_configuration_allows_two_parts() -> None:
     template = prepare("{login} {password} " + "x" * 200, max_parts=2)
 
@@ -189,7 +233,7 @@ def test_a_longer_message_is_sent_where_the_configuration_allows_two_parts() -> 
         ("{mail} {password}.", "put a space before and after"),
         ("{mail}:{password} ok", "put a space before and after"),
         ("{mail} {password} 日", "'日' cannot be sent"),
-        ("{mail} {password} " + "x" * 120, "can have 182 characters"),
+        ("{mail} {password} " + "x" * 120, "can have 196 characters"),
     ],
 )
 def test_a_text_that_cannot_work_stops_the_program_at_start(text: str, problem: str) -> None:

@@ -1,0 +1,59 @@
+"""The addresses to which a gateway sends the delivery reports of one message.
+
+Each address has a token that follows from a secret and the ID of the message. Therefore the addresses of messages that
+an earlier process sent stay valid, and whoever sees one can report on that message only.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Self
+from urllib.parse import quote
+
+import attrs
+
+from provisioner.core.model.secret import Secret
+from provisioner_sms.settings import ReportSettings
+
+#: What the receiver answers to a request for its root, so that a check recognises it.
+SERVICE = "sms-reports"
+
+#: The number of hexadecimal digits of a token: 128 bits.
+TOKEN_LENGTH = 32
+
+
+@attrs.frozen
+class ReportAddresses:
+    """The addresses of one channel.
+
+    Args:
+
+        base: The address of the receiver.
+
+        secret: What the tokens follow from.
+    """
+
+    base: str
+    _secret: Secret = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, settings: ReportSettings) -> Self:
+        """Return the addresses that the settings describe."""
+        return cls(settings.address, settings.secret)
+
+    def address(self, delivery_id: str) -> str:
+        """Return the address for the reports of one message, in which Kannel fills in the kind of the report."""
+        return f"{self.base}/{escaped(delivery_id)}/{self._token(delivery_id)}?type=%d"
+
+    def is_genuine(self, delivery_id: str, token: str) -> bool:
+        """Whether a token is the one of a message."""
+        return hmac.compare_digest(token.encode(), self._token(delivery_id).encode())
+
+    def _token(self, delivery_id: str) -> str:
+        key = self._secret.reveal().encode()
+        return hmac.new(key, f"report:{delivery_id}".encode(), "sha256").hexdigest()[:TOKEN_LENGTH]
+
+
+def escaped(delivery_id: str) -> str:
+    """Return an ID as it stands in an address for Kannel, which fills in what begins with a percent sign."""
+    return quote(delivery_id, safe="").replace("%", "%%")
