@@ -111,7 +111,10 @@ QUOTED = {
 }
 
 #: The commands of plug-ins, by the plug-in.
-PLUGIN_COMMANDS = {"pys": "provisioner_pys.cli:group", "sms": "provisioner_sms.cli:group"}
+PLUGIN_COMMANDS = {
+    "pys": ("provisioner_pys.cli:group",),
+    "sms": ("provisioner_sms.cli:group", "provisioner_sms.reports_cli:group"),
+}
 
 #: The modules of click whose texts a user may see.
 CLICK = ("core", "exceptions", "formatting", "parser", "types")
@@ -245,7 +248,8 @@ def entries() -> Iterator[CommandSpec]:
 
 def plugin_commands(name: str) -> Iterator[click.Command]:
     """Yield the commands that a plug-in adds."""
-    yield from below(load(PLUGIN_COMMANDS[name])) if name in PLUGIN_COMMANDS else ()
+    for location in PLUGIN_COMMANDS.get(name, ()):
+        yield from below(load(location))
 
 
 def below(command: click.Command) -> Iterator[click.Command]:

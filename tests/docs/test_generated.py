@@ -21,6 +21,7 @@ IN_TEXT = {
     "request confirm-mobile",
     "pys-mock serve",
     "sms-simulator serve",
+    "sms-reports serve",
     "target rotate-credential",
 }
 

@@ -39,6 +39,7 @@ def test_the_services_are_those_of_the_page() -> None:
         "credentials",
         "deadlines",
         "delegation",
+        "deliveries",
         "handovers",
         "health_check",
         "held_runs",

@@ -1,7 +1,7 @@
 """The addresses to which a gateway sends the delivery reports of one message.
 
 Each address has a token that follows from a secret and the ID of the message. Therefore the addresses of messages that
-an earlier process sent stay valid, and whoever sees one can report on that message only.
+an earlier process sent stay valid, and a person who sees one can report on that message only.
 """
 
 from __future__ import annotations

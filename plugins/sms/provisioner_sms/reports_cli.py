@@ -29,7 +29,7 @@ def group(ctx: click.Context) -> None:
 @json_option
 @click.pass_obj
 def serve(session: Session) -> None:
-    """Receive delivery reports until the command receives SIGTERM or SIGINT.
+    """Receive delivery reports until it receives SIGTERM or SIGINT.
 
     The command listens on the addresses in the tables 'reports' of the channels, and stores each report. When it is
     ready, it prints the URLs.

@@ -18,7 +18,7 @@ import pytest
 
 from provisioner import Account, Secret
 from provisioner.core.api.messages import ProbeAccount
-from provisioner.local import LocalDirectory, LocalSettings
+from provisioner.local import LocalDirectory
 from provisioner.testing.command_line import CommandLine
 from provisioner.testing.kannel import Kannel, wait_until
 from provisioner.testing.ports import free_ports
@@ -106,7 +106,7 @@ class Site:
 
     def opening(self) -> list[str]:
         """Return the passwords that open the account."""
-        directory = LocalDirectory("directory", LocalSettings(database=self.folder / "directory.sqlite"))
+        directory = LocalDirectory(self.folder / "directory.sqlite")
         account = Account(login=LOGIN, domain="meb.gov.tr", unit="46")
         probes = {
             password: directory.account_probe(ProbeAccount(account=account, secret=Secret(password)))
@@ -212,7 +212,9 @@ def test_secrets_are_written_somewhere(site: Site) -> None:
 
 
 def test_a_receiver_without_a_channel_listens(tmp_path: Path) -> None:
-    (tmp_path / "provisioner.toml").write_text('[accounts]\ndomain = "meb.gov.tr"\n', encoding="utf-8")
+    channel = CONFIGURATION.partition("[channels.sms.kannel]")[0].replace('"kannel"', '"simulator"')
+    settings = 'simulator = { embedded = "sms.sqlite" }\n'
+    (tmp_path / "provisioner.toml").write_text(channel + settings, encoding="utf-8")
     commands = CommandLine(folder=tmp_path)
 
     error = commands.json("sms-reports", "serve", exit_code=2)["error"]

@@ -9,7 +9,15 @@ import pytest
 
 from provisioner.core.api.errors import ConfigurationError
 from provisioner_sms.exchange import Exchange, ReplyRule
-from provisioner_sms.settings import JsonSettings, KannelSettings, Settings, SimulatorSettings, SmsTexts, protected
+from provisioner_sms.settings import (
+    JsonSettings,
+    KannelSettings,
+    ReportSettings,
+    Settings,
+    SimulatorSettings,
+    SmsTexts,
+    protected,
+)
 from tests.plugins.sms.conftest import make_section
 from tests.plugins.sms.test_json_http import README, samples
 
@@ -63,7 +71,10 @@ def test_the_tables_of_gateways_that_are_not_chosen_may_stay() -> None:
         ({"kannel": KANNEL | {"dlr_listen": "127.0.0.1:65536"}}, "dlr_listen: expected HOST:PORT"),
         ({"max_notice_parts": 256}, "max_notice_parts: expected more than 0 and at most 255"),
         ({"kannel": KANNEL | {"dlr_url": "http://h/dlr"}}, "dlr_url: the address needs the placeholder {id}"),
-        ({"kannel": KANNEL | {"dlr_url": "http://h/{id}", "dlr_listen": "h:0"}}, "set either dlr_url or dlr_listen"),
+        (
+            {"kannel": KANNEL | {"dlr_url": "http://h/{id}", "dlr_listen": "h:0"}},
+            "set only one of dlr_url, dlr_listen and reports",
+        ),
         ({"kannel": KANNEL | {"dlr_listen": "13014"}}, "dlr_listen: expected HOST:PORT"),
         (
             {"json": {"send": SEND | {"url": "http://provider/send"}}},
@@ -113,14 +124,14 @@ def test_plain_http_is_private_on_this_machine_only(url: str, expected: bool) ->
 
 @pytest.mark.parametrize("name", samples())
 def test_every_sample_of_the_readme_is_a_configuration(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("KANNEL_PASSWORD", "NETGSM_PASSWORD", "VERIMOR_PASSWORD"):
-        monkeypatch.setenv(variable, "canary")
+    for variable in ("KANNEL_PASSWORD", "NETGSM_PASSWORD", "VERIMOR_PASSWORD", "REPORTS_SECRET"):
+        monkeypatch.setenv(variable, "canary-of-a-secret")
 
     assert settings(samples()[name]).help_desk
 
 
 @pytest.mark.parametrize(
-    "cls", [Settings, SmsTexts, KannelSettings, JsonSettings, Exchange, ReplyRule, SimulatorSettings]
+    "cls", [Settings, SmsTexts, KannelSettings, ReportSettings, JsonSettings, Exchange, ReplyRule, SimulatorSettings]
 )
 def test_every_setting_is_in_the_readme(cls: type) -> None:
     readme = README.read_text(encoding="utf-8")
