@@ -212,8 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        self.timeout = self.server.bounds.patience
         super().setup()
+        self.connection.settimeout(self.server.bounds.patience)
 
     def do_GET(self) -> None:
         length = self.headers.get("Content-Length", "0")

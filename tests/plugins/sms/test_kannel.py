@@ -262,7 +262,7 @@ class TestCheck:
         warnings = one.check()
         kannel.network.connect()
 
-        assert "not connected to any operator" in warnings[0]
+        assert "not connected to any operator" in str(warnings[0])
 
     def test_a_status_page_that_is_closed_to_us_is_worth_a_warning(
         self, kannel: Kannel, gateway: Open, server: MakeServer
@@ -270,15 +270,21 @@ class TestCheck:
         denied = gateway(kannel, status_url=server(answering(200, "Denied")).url)
         gone = gateway(kannel, status_url=f"http://127.0.0.1:{free_ports(1)[0]}/status.xml")
 
-        assert "has no status" in denied.check()[0]
-        assert "cannot be reached" in gone.check()[0]
+        assert "has no status" in str(denied.check()[0])
+        assert "cannot be reached" in str(gone.check()[0])
 
     def test_an_unencrypted_way_through_the_network_is_worth_a_warning(
         self, gateway: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         one = gateway(url="http://kannel.invalid/cgi-bin/sendsms", username="u", password=Secret("p"))
 
-        assert "unencrypted" in one._warnings()[0]
+        assert "unencrypted" in str(one._warnings()[0])
+
+    def test_an_address_for_reports_without_their_kind_is_worth_a_warning(self, gateway: Open) -> None:
+        fields = {"url": "http://127.0.0.1/sms", "username": "u", "password": Secret("p")}
+
+        assert "no %d" in str(gateway(**fields, dlr_url="http://h/{id}")._warnings()[0])
+        assert gateway(**fields, dlr_url="http://h/{id}?type=%d")._warnings() == []
 
 
 class TestClose:
