@@ -23,6 +23,7 @@ from provisioner.testing.dovecot import Dovecot
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap.plugin import Ldap
 from provisioner_mail.plugin import MailTarget
+from provisioner_mail.server import MailServer
 from provisioner_mail.settings import MailSettings
 from tests.plugins.mail.conftest import doveadm_of
 from tests.raw_http import MakeServer, answering
@@ -142,20 +143,28 @@ class TestSessionsEnd:
         ):
             make_mail(dovecot).sessions_end(end(opened, OperationKind.CREATE, OLD))
 
-    def test_a_process_that_does_not_end_keeps_the_account_from_being_closed(
-        self, dovecot: Dovecot, directory: Ldap, opened: Account, mail: MailTarget
+    @pytest.mark.parametrize("kind", [OperationKind.CLOSE, OperationKind.ROTATE])
+    def test_a_process_that_does_not_end_is_not_called_ended(
+        self, dovecot: Dovecot, opened: Account, mail: MailTarget, kind: OperationKind
     ) -> None:
         with dovecot.session(opened.login, OLD):
             [stuck] = doveadm_of(dovecot).sessions(opened.login)
-            directory.account_close(samples.close(opened))
             os.kill(int(stuck.process), signal.SIGSTOP)
             try:
                 with pytest.raises(TransientError, match=rf"sessions of {opened.login} are still open \(imap\)"):
-                    mail.sessions_end(end(opened, OperationKind.CLOSE))
+                    mail.sessions_end(end(opened, kind))
             finally:
                 os.kill(int(stuck.process), signal.SIGCONT)
 
-        assert mail.sessions_end(end(opened, OperationKind.CLOSE)).proved
+        assert mail.sessions_end(end(opened, kind)).proved
+
+    def test_a_session_that_began_in_the_last_moment_keeps_the_account_from_being_closed(
+        self, dovecot: Dovecot, opened: Account, mail: MailTarget, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(MailServer, "end_sessions", lambda *_: frozenset())
+
+        with dovecot.session(opened.login, OLD), pytest.raises(TransientError, match="still open"):
+            mail.sessions_end(end(opened, OperationKind.CLOSE))
 
 
 class TestOutages:
