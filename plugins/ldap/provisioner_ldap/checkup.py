@@ -56,19 +56,17 @@ def check_all(settings: LdapSettings, connect: Callable[[str], LdapSession]) -> 
     """
     reports: list[TargetReport] = []
     errors: list[TargetError] = []
-    for url in settings.urls:
+    for url in settings.servers:
         try:
             with closing(connect(url)) as session:
                 _expect_switch(session, session.family.switch)
-                _expect_different_attributes(session, settings)
-                for base in settings.bases:
-                    session.expect_changes(base)
-                reports.append(check(session, settings))
+                look = _check_writer if url in settings.urls else check_replica
+                reports.append(look(session, settings))
         except UnfitServerError:
             raise
         except TargetError as error:
             errors.append(error)
-    if not reports:
+    if not any(url in settings.urls for url in map(_server_of, reports)):
         raise max(errors, key=lambda error: isinstance(error, MisconfiguredError))
     warnings = [warning for report in reports for warning in report.warnings]
     unusable = [error for error in errors if not _is_listed_replica(error, settings)]
@@ -76,6 +74,33 @@ def check_all(settings: LdapSettings, connect: Callable[[str], LdapSession]) -> 
         reports[0],
         warnings=tuple(dict.fromkeys([*warnings, *map(_not_usable, unusable)])),
         certificates={url: until for report in reports for url, until in report.certificates.items()},
+    )
+
+
+def _check_writer(session: LdapSession, settings: LdapSettings) -> TargetReport:
+    _expect_different_attributes(session, settings)
+    for base in settings.bases:
+        session.expect_changes(base)
+    return check(session, settings)
+
+
+def check_replica(session: LdapSession, settings: LdapSettings) -> TargetReport:
+    """Check that a server which takes no changes can show whether they have arrived.
+
+    Raises:
+
+        MisconfiguredError: It can't.
+    """
+    for base in settings.bases:
+        if not session.read(base, ()).exists:
+            raise _no_base(base, session)
+    until = session.certificate_until
+    root = session.read("", ROOT)
+    concerns = _concerns(session, root)
+    return TargetReport(
+        capabilities=Capabilities(facts=_facts(session, root)),
+        warnings=tuple(warning for warning, concerns_us in concerns.items() if concerns_us),
+        certificates={session.server: until} if until else {},
     )
 
 
@@ -93,25 +118,37 @@ def check(session: LdapSession, settings: LdapSettings) -> TargetReport:
     policies = [session.read(place, family.policy) for place in family.policy_places(settings.policy_dn, root)]
     policy = Entry("", dict(ChainMap(*(dict(found.values) for found in policies))))
     judgement = family.judge(policy, session.server, policed=session.policed)
-    concerns = {
-        UNENCRYPTED: session.tls_version is None and not is_local(session.server),
-        CLOCKS_APART: _is_far(family.clock(root)),
-        POLICY_UNREADABLE: any(found.dn == settings.policy_dn and not found.exists for found in policies),
-    }
-    facts = {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}
+    unreadable = any(found.dn == settings.policy_dn and not found.exists for found in policies)
+    concerns = {**_concerns(session, root), POLICY_UNREADABLE: unreadable}
     until = session.certificate_until
     return TargetReport(
         capabilities=Capabilities(
             sets_entitlements=True,
             moves_accounts=settings.container is not None,
             undoes=judgement.undoes | ({"account_rename"} if settings.container is not None else frozenset()),
-            facts=facts,
+            facts=_facts(session, root),
         ),
         warnings=(*(warning for warning, concerns_us in concerns.items() if concerns_us), *judgement.warnings),
         certificates={session.server: until} if until else {},
         passwords=judgement.passwords,
         foresees=True,
     )
+
+
+def _concerns(session: LdapSession, root: Entry) -> dict[str, bool]:
+    """Return what is wrong with a server, whether or not it takes changes."""
+    return {
+        UNENCRYPTED: session.tls_version is None and not is_local(session.server),
+        CLOCKS_APART: _is_far(session.family.clock(root)),
+    }
+
+
+def _facts(session: LdapSession, root: Entry) -> dict[str, str]:
+    return {"product": _product(root), "server": session.server, "tls": session.tls_version or "none"}
+
+
+def _server_of(report: TargetReport) -> str:
+    return report.capabilities.facts["server"]
 
 
 def _is_listed_replica(error: TargetError, settings: LdapSettings) -> bool:
@@ -158,12 +195,7 @@ def _expect_base(base: str, session: LdapSession, settings: LdapSettings) -> Non
     except ConflictError:  # it is a referral to another server
         found = Entry(base)
     if not found.exists:
-        raise MisconfiguredError(
-            "{server} has no entry {base} that the service account may see",
-            cure="create it, correct base_dn or base_of_kind, or give the service account access to it",
-            server=session.server,
-            base=base,
-        )
+        raise _no_base(base, session)
     if not family.may_create(found, settings.object_classes):
         raise MisconfiguredError(
             "{server} does not let the service account make accounts below {base}",
@@ -171,6 +203,15 @@ def _expect_base(base: str, session: LdapSession, settings: LdapSettings) -> Non
             server=session.server,
             base=base,
         )
+
+
+def _no_base(base: str, session: LdapSession) -> MisconfiguredError:
+    return MisconfiguredError(
+        "{server} has no entry {base} that the service account may see",
+        cure="create it, correct base_dn or base_of_kind, or give the service account access to it",
+        server=session.server,
+        base=base,
+    )
 
 
 def _is_far(time: datetime | None) -> bool:

@@ -43,7 +43,7 @@ class ServiceCredential:
 
     def probe(self, request: ProbeCredential) -> CredentialReport:
         """Log in once at every server. A refused log-in counts there, and an accepted one clears the count."""
-        accepted = {url: self._is_accepted(url, request) for url in self.settings.urls}
+        accepted = {url: self._is_accepted(url, request) for url in self.settings.servers}
         return CredentialReport(
             accepted_by=tuple(url for url, is_accepted in accepted.items() if is_accepted),
             refused_by=tuple(url for url, is_accepted in accepted.items() if not is_accepted),

@@ -122,9 +122,11 @@ class Directory:
         self._lists = self._pool(self._servers)
         trials = attrs.evolve(self._servers, connect=self._client.connect)
         self._trials = self._pool(trials)
-        patience = self.settings.replication_patience
-        self._replicas = Replicas(servers=self._servers, pool=self._pool, patience=patience)
-        self._trial_replicas = Replicas(servers=trials, pool=self._pool, patience=0)
+        patience, everywhere = self.settings.replication_patience, self.settings.servers
+        self._replicas = Replicas(
+            servers=attrs.evolve(self._servers, urls=everywhere), pool=self._pool, patience=patience
+        )
+        self._trial_replicas = Replicas(servers=attrs.evolve(trials, urls=everywhere), pool=self._pool, patience=0)
         self.credential = ServiceCredential(
             settings=self.settings, client=self._client, sessions=self._sessions, family=lambda: self._family
         )

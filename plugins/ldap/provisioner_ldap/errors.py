@@ -115,7 +115,7 @@ _MORE_ENTRIES = marked(
 _SCHEMA = marked("change object_classes and attributes to match the directory's schema")
 _TLS = marked("use ldaps:// or StartTLS: set tls = 'required'")
 _CREDENTIALS = marked("correct bind_dn and bind_password")
-_WRITABLE = marked("configure only servers that accept changes in urls")
+_WRITABLE = marked("name the servers that accept changes in urls, and the others in replicas")
 _POLICY = marked("change the password policy of the directory for these accounts")
 
 

@@ -104,6 +104,9 @@ class LdapSettings:
     #: The servers in the order in which they are tried: ``ldaps://HOST[:PORT]``, ``ldap://HOST[:PORT]``, or, on this
     #: machine, ``ldapi://PATH``.
     urls: tuple[str, ...]
+    #: Further servers of the same directory, which take no changes. They are asked by ``provisioner check``, and with
+    #: ``prove_at = "all"`` whether a change has arrived.
+    replicas: tuple[str, ...] = ()
     #: The name of the service account.
     bind_dn: str = ""
     #: The password of the service account.
@@ -157,6 +160,11 @@ class LdapSettings:
     def templates(self) -> Mapping[str, tuple[str, ...]]:
         """The templates of the values of each attribute."""
         return {name: (value,) if isinstance(value, str) else value for name, value in self.attributes.items()}
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """All servers, each once, with those that take no changes."""
+        return tuple(dict.fromkeys([*self.urls, *self.replicas]))
 
     @property
     def proves_everywhere(self) -> bool:
@@ -213,20 +221,21 @@ class LdapSettings:
     def _verify_urls(self, place: str) -> None:
         if not self.urls:
             raise ConfigurationError("{place}: it must not be empty", place=f"{place}.urls")
-        for number, url in enumerate(self.urls):
+        servers = {"urls": self.urls, "replicas": self.replicas}
+        for key, number, url in [(key, *item) for key, urls in servers.items() for item in enumerate(urls)]:
             if not _is_server(url):
                 raise ConfigurationError(
                     "{place}: expected ldaps://HOST or ldap://HOST, with :PORT if it is not the usual one, or ldapi://PATH"
                     " with %2F for each slash",
                     cure="leave out paths, filters and credentials; bases and the service account have their own keys",
-                    place=f"{place}.urls[{number}]",
+                    place=f"{place}.{key}[{number}]",
                 )
 
     def _verify_service_account(self, place: str) -> None:
         """Check that the service account can log in to every server: by a password, a certificate, or who we are."""
         if self.bind_dn and self.bind_password is None:
             raise ConfigurationError("{place}: it must not be empty", place=f"{place}.bind_password")
-        remote = [url for url in self.urls if not is_local(url)]
+        remote = [url for url in self.servers if not is_local(url)]
         if not self.bind_dn and remote and (self.client_certificate is None or self.tls is TlsMode.NONE):
             raise ConfigurationError(
                 "{place}: it must not be empty",

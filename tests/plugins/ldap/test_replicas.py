@@ -183,37 +183,43 @@ class TestEveryServerProves:
 
         return make
 
-    def test_a_password_that_a_replica_refuses_is_not_proved(
+    @pytest.fixture(name="behind")
+    def _behind(
         self, replication: Replication, everywhere: Callable[..., Directory], account: Account
+    ) -> Callable[..., Directory]:
+        """Return a directory whose replica has the account as it was opened, and hears of nothing more."""
+
+        def make(patience: int = 10) -> Directory:
+            directory = everywhere(patience=patience)
+            directory.create(samples.create(account))
+            replication.wait_for(account)
+            replication.stop()
+            return directory
+
+        return make
+
+    def test_a_password_that_a_replica_refuses_is_not_proved(
+        self, behind: Callable[..., Directory], account: Account
     ) -> None:
-        directory = everywhere(patience=1)
-        directory.create(samples.create(account))
-        replication.wait_for(account)
-        replication.stop()
+        directory = behind(patience=1)
         directory.rotate(samples.rotate(account))
 
         with pytest.raises(NotReplicatedError, match="has not received the change yet"):
             directory.probe(samples.probe(OTHER_SECRET, account))
 
     def test_a_closed_account_that_a_replica_lets_in_is_not_proved(
-        self, replication: Replication, everywhere: Callable[..., Directory], replica: Slapd, account: Account
+        self, behind: Callable[..., Directory], replica: Slapd, account: Account
     ) -> None:
-        directory = everywhere(patience=1)
-        directory.create(samples.create(account))
-        replication.wait_for(account)
-        replication.stop()
+        directory = behind(patience=1)
         directory.shut(samples.close(account))
 
         with pytest.raises(NotReplicatedError, match=replica.ldaps_url):
             directory.probe(samples.probe(None, account))
 
     def test_a_late_replica_is_waited_for(
-        self, replication: Replication, everywhere: Callable[..., Directory], account: Account
+        self, replication: Replication, behind: Callable[..., Directory], account: Account
     ) -> None:
-        directory = everywhere()
-        directory.create(samples.create(account))
-        replication.wait_for(account)
-        replication.stop()
+        directory = behind()
         directory.rotate(samples.rotate(account))
         with ThreadPoolExecutor(1) as pool:
             proof = pool.submit(directory.probe, samples.probe(OTHER_SECRET, account))
@@ -222,13 +228,10 @@ class TestEveryServerProves:
             assert proof.result().secret_accepted
 
     def test_a_refused_password_is_tried_only_where_it_arrived(
-        self, replication: Replication, everywhere: Callable[..., Directory], replica: Slapd, account: Account
+        self, behind: Callable[..., Directory], replica: Slapd, account: Account
     ) -> None:
         """Each refused log-in counts, and a directory locks the account after some."""
-        directory = everywhere(patience=2)
-        directory.create(samples.create(account))
-        replication.wait_for(account)
-        replication.stop()
+        directory = behind(patience=2)
         directory.rotate(samples.rotate(account))
         with pytest.raises(NotReplicatedError):
             directory.probe(samples.probe(OTHER_SECRET, account))
@@ -249,6 +252,76 @@ class TestEveryServerProves:
         assert directory.probe(samples.probe(SECRET, account)).secret_accepted
         directory.shut(samples.close(account))
         assert directory.probe(samples.probe(None, account)).presence is Presence.DISABLED
+
+
+class TestDeclaredReplica:
+    """The replica is in ``replicas``, so it is never asked for a change."""
+
+    @pytest.fixture(name="declared")
+    def _declared(
+        self, make_directory: MakeDirectory, provider: Slapd, replica: Slapd, both_trusted: Any
+    ) -> Callable[..., Directory]:
+        def make(**settings: Any) -> Directory:
+            table = {"urls": (provider.ldaps_url,), "replicas": (replica.ldaps_url,), "ca_file": both_trusted}
+            return make_directory(provider, **{**table, **settings})
+
+        return make
+
+    def test_no_change_goes_to_it(
+        self, declared: Callable[..., Directory], account: Account, provider: Slapd, connected: list[str]
+    ) -> None:
+        directory = declared()
+        directory.create(samples.create(account))
+        directory.rotate(samples.rotate(account))
+        directory.probe(samples.probe(OTHER_SECRET, account))
+        directory.shut(samples.close(account))
+
+        assert set(connected) == {provider.ldaps_url}
+
+    def test_is_checked_without_a_warning(
+        self, declared: Callable[..., Directory], provider: Slapd, replica: Slapd
+    ) -> None:
+        report = declared().check()
+
+        assert report.warnings == ()
+        assert report.capabilities.facts["server"] == provider.ldaps_url
+        assert report.certificates.keys() == {provider.ldaps_url, replica.ldaps_url}
+
+    def test_that_is_down_is_named(self, declared: Callable[..., Directory]) -> None:
+        [warning] = declared(replicas=("ldaps://127.0.0.1:1",)).check().warnings
+
+        assert "ldaps://127.0.0.1:1 does not answer" in str(warning)
+
+    def test_that_could_not_store_a_closing_stops_everything(
+        self, make_directory: MakeDirectory, provider: Slapd, tmp_path: Any
+    ) -> None:
+        poor = Slapd(ppolicy=False)
+        poor.bind_password = provider.bind_password
+        with poor:
+            trusted = tmp_path / "ca.pem"
+            trusted.write_text(provider.ca_file.read_text() + poor.ca_file.read_text())
+            directory = make_directory(
+                provider, urls=(provider.ldaps_url,), replicas=(poor.ldaps_url,), ca_file=trusted
+            )
+
+            with pytest.raises(MisconfiguredError, match=f"{poor.ldaps_url} does not support the attribute pwdEndTime"):
+                directory.check()
+
+    def test_is_no_substitute_for_a_server_that_takes_changes(self, declared: Callable[..., Directory]) -> None:
+        with pytest.raises(UnavailableError):
+            declared(urls=("ldaps://127.0.0.1:1",)).check()
+
+    def test_proves_a_change_if_all_shall(
+        self, declared: Callable[..., Directory], replication: Replication, replica: Slapd, account: Account
+    ) -> None:
+        directory = declared(prove_at=ProveAt.ALL, replication_patience=1)
+        directory.create(samples.create(account))
+        replication.wait_for(account)
+        replication.stop()
+        directory.shut(samples.close(account))
+
+        with pytest.raises(NotReplicatedError, match=replica.ldaps_url):
+            directory.probe(samples.probe(None, account))
 
 
 class TestNoProvider:
@@ -338,9 +411,9 @@ class TestCheck:
                 directory.check()
 
 
-def test_a_replica_is_not_asked_each_time(
-    both: Directory, account: Account, replica: Slapd, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(name="connected")
+def _connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the servers to which connections were opened."""
     connected: list[str] = []
     real = LdapClient._connected
 
@@ -349,6 +422,12 @@ def test_a_replica_is_not_asked_each_time(
         return real(client, url, *arguments)
 
     monkeypatch.setattr(LdapClient, "_connected", connect)
+    return connected
+
+
+def test_a_replica_is_not_asked_each_time(
+    both: Directory, account: Account, replica: Slapd, connected: list[str]
+) -> None:
     both.create(samples.create(account))
     both.rotate(samples.rotate(account))
     both.probe(samples.probe(OTHER_SECRET, account))

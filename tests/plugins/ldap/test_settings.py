@@ -65,6 +65,7 @@ def test_a_relative_ca_file_starts_at_the_folder_of_the_configuration() -> None:
         ({"urls": ["ldaps://a:99999"]}, "targets.mail.urls[0]", "expected ldaps://HOST"),
         ({"urls": ["ldaps://admin:pw@a"]}, "targets.mail.urls[0]", "expected ldaps://HOST"),
         ({"urls": ["ldaps://a/dc=example"]}, "targets.mail.urls[0]", "expected ldaps://HOST"),
+        ({"replicas": ["ldaps://a", "a"]}, "targets.mail.replicas[1]", "expected ldaps://HOST"),
         ({"bind_dn": ""}, "targets.mail.bind_dn", "empty"),
         ({"base_dn": ""}, "targets.mail.base_dn", "empty"),
         ({"object_classes": []}, "targets.mail.object_classes", "empty"),
