@@ -182,7 +182,9 @@ def _text_or_list(converter: cattrs.Converter, value: object) -> object:
     """Return a string as it is, and a list as a tuple."""
     if isinstance(value, list):
         return converter.structure(value, tuple[str, ...])
-    return _text(value)
+    if not isinstance(value, str):
+        raise _WrongTypeError(Text("a string or a list of strings"), value)
+    return value
 
 
 def _text(value: object) -> str:

@@ -67,6 +67,7 @@ include: file:///etc/ldap/schema/core.ldif
 include: file:///etc/ldap/schema/cosine.ldif
 include: file:///etc/ldap/schema/inetorgperson.ldif
 include: file:///etc/ldap/schema/nis.ldif
+{schema}
 
 dn: olcDatabase={{-1}}frontend,cn=config
 objectClass: olcDatabaseConfig
@@ -183,6 +184,8 @@ class Slapd(PrivateDirectory):
 
         replicated: Whether others may be replicas of it.
 
+        schema: Further schemas, each an entry of ``cn=schema,cn=config`` in LDIF.
+
         provider: The server that this one is a replica of. A replica takes no changes; it refers them to its provider.
 
         provider_port: Where it asks its provider, if not at the provider's own port: that of a proxy which can
@@ -206,6 +209,7 @@ class Slapd(PrivateDirectory):
     read_only: bool = False
     most_listed: int | None = None
     replicated: bool = False
+    schema: Sequence[str] = ()
     provider: Slapd | None = None
     provider_port: int | None = None
     bind_password: Secret = attrs.field(init=False)
@@ -273,6 +277,7 @@ class Slapd(PrivateDirectory):
             modules="\n".join(f"olcModuleLoad: {name}" for name in self._modules()),
             external=EXTERNAL.format(bind_dn=self.bind_dn).strip() if self.external else "# no other log-ins",
             restrictions="\n".join(self._restrictions()) or "# nothing is restricted",
+            schema="\n".join(["", *self.schema]),
             replica=self._replica(),
         )
         self._add(database, ldif)

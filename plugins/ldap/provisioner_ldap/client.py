@@ -54,6 +54,7 @@ from provisioner_ldap.errors import (
 )
 from provisioner_ldap.families import ROOT, recognised
 from provisioner_ldap.families.base import Family
+from provisioner_ldap.families.closure_marks import with_marks
 from provisioner_ldap.names import container_of, entry_dn, rdn_of
 from provisioner_ldap.ppolicy import PASSWORD_MODIFY
 from provisioner_ldap.schema import Schema
@@ -116,7 +117,8 @@ class LdapSession:
             MisconfiguredError: It does not show that.
         """
         if self._family is None:
-            self._family = recognised(self.read("", ROOT), self.server)
+            found = recognised(self.read("", ROOT), self.server)
+            self._family = with_marks(found, self._settings.closed, self._settings.opened)
         return self._family
 
     def bind(self, dn: str, password: Secret) -> LdapResult:

@@ -21,6 +21,7 @@ from provisioner_ldap.client import LdapSession, close_socket, translated
 from provisioner_ldap.errors import LdapResult, certificate_error, from_answer
 from provisioner_ldap.families import load
 from provisioner_ldap.families.base import Family
+from provisioner_ldap.families.closure_marks import with_marks
 from provisioner_ldap.settings import LdapSettings, TlsMode, is_local
 from provisioner_ldap.wire import Wire
 
@@ -59,7 +60,9 @@ class LdapClient:
 
     @family.default
     def _family(self) -> Family | None:
-        return load(self.settings.family) if self.settings.family else None
+        if self.settings.family is None:
+            return None
+        return with_marks(load(self.settings.family), self.settings.closed, self.settings.opened)
 
     @_password.default
     def _first_password(self) -> Secret | None:

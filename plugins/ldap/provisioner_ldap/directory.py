@@ -186,13 +186,13 @@ class Directory:
     def _probed(self, request: ProbeAccount) -> AccountReport:
         """Return what one server shows."""
         trial = self._try(self._dn(request.account), request.secret) if request.secret else None
-        if trial and trial.report:
+        if trial and trial.report and not self.settings.closed:
             return trial.report
         server, report = self._sessions.run(lambda session: self._look(session, request))
-        if request.secret and trial and trial.server != server:
+        if request.secret and trial and not trial.report and trial.server != server:
             # The server on which the password was tried takes no changes, so it may not know it yet.
             trial = self._try(self._dn(request.account), request.secret)
-        return trial.report if trial and trial.report else report
+        return _with_lock(trial.report, report) if trial and trial.report else report
 
     def _dn(self, account: Account) -> str:
         """Return the name of the entry of an account. A server that takes changes is asked in which container it is."""
@@ -372,14 +372,14 @@ class Directory:
 
     def _wanted(self, session: LdapSession, subject: Subject, former: Entry | None = None) -> Attributes:
         """Return what an entry shall hold. It gets a POSIX number if accounts have one and it has none."""
-        if self._numbers is None:
-            return self._layout.wanted(subject)
-        return self._layout.wanted(subject, self._numbers.held(former) or self._numbers.take(session))
+        number = (self._numbers.held(former) or self._numbers.take(session)) if self._numbers else None
+        wanted = self._layout.wanted(subject, number)
+        return self._layout.unmarked(wanted) if former else wanted
 
     def _shown(self, subject: Subject, entry: Entry) -> Attributes:
         """Return what an entry shall hold, without giving it a number."""
         number = (self._numbers.held(entry) or NEXT_NUMBER) if self._numbers else None
-        return self._layout.wanted(subject, number)
+        return self._layout.unmarked(self._layout.wanted(subject, number))
 
     def _move_shown(self, entry: Entry, subject: Subject) -> tuple[AttributeChange, ...]:
         """Return the move that an update would make."""
@@ -495,3 +495,8 @@ class Directory:
 def _subject(account: Account, change: HandOver | UpdateAccount | PlannedChange) -> Subject:
     """Return what templates are filled with."""
     return Subject(account, change.unit, change.holder, change.parent)
+
+
+def _with_lock(trial: AccountReport, seen: AccountReport) -> AccountReport:
+    """Return what a successful log-in shows, and the mark by which other programs take the account for closed."""
+    return attrs.evolve(trial, presence=Presence.DISABLED, lock=seen.lock) if seen.lock else trial

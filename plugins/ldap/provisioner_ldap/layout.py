@@ -121,6 +121,10 @@ class Layout:
             places[NUMBER] = number
         return {OBJECT_CLASS: classes, **rendered(self.settings.templates, places)}
 
+    def unmarked(self, wanted: Attributes) -> Attributes:
+        """Return what an entry that is there shall hold, whether it is open or closed."""
+        return {name: values for name, values in wanted.items() if name not in self.settings.closed}
+
     @property
     def number_attributes(self) -> Sequence[str]:
         """The attributes that have the POSIX number."""

@@ -19,7 +19,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.net import addresses
 from provisioner_ldap.entry import OBJECT_CLASS
 from provisioner_ldap.families import known
-from provisioner_ldap.templates import NUMBER, OF_HOLDER, PLACEHOLDERS, level_templates, verify
+from provisioner_ldap.templates import NUMBER, OF_HOLDER, PLACEHOLDERS, level_templates, names_in, verify
 
 #: What the name of an attribute or object class looks like (RFC 4512, section 1.4), with options.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*(;[A-Za-z0-9-]+)*")
@@ -136,6 +136,8 @@ class LdapSettings:
     create_containers: bool = False
     #: The attributes of an entry, each with the template of its value, or a list of templates.
     attributes: Mapping[str, str | tuple[str, ...]] = attrs.field(factory=lambda: dict(MAILBOX))
+    #: What a closed account has in addition to the lock of the directory. ``attributes`` has the values of an open one.
+    closed: Mapping[str, str] = attrs.field(factory=dict)
     #: The POSIX numbers of accounts, if they have any.
     numbers: NumberSettings | None = None
     #: The entry of the password policy that holds for the accounts, if ``provisioner check`` shall look at it.
@@ -165,6 +167,11 @@ class LdapSettings:
     def servers(self) -> tuple[str, ...]:
         """All servers, each once, with those that take no changes."""
         return tuple(dict.fromkeys([*self.urls, *self.replicas]))
+
+    @property
+    def opened(self) -> Mapping[str, tuple[bytes, ...]]:
+        """What an open account has where a closed one has a mark."""
+        return {name: tuple(value.encode() for value in self.templates.get(name, ())) for name in self.closed}
 
     @property
     def proves_everywhere(self) -> bool:
@@ -202,7 +209,7 @@ class LdapSettings:
         for field in ("base_dn", "rdn", "object_classes"):
             if not getattr(self, field):
                 raise ConfigurationError("{place}: it must not be empty", place=f"{place}.{field}")
-        for name in (self.rdn, *self.object_classes, *self.attributes):
+        for name in (self.rdn, *self.object_classes, *self.attributes, *self.closed):
             if not NAME.fullmatch(name):
                 raise ConfigurationError(
                     "{place}: {name} is not the name of an attribute or object class", place=place, name=repr(name)
@@ -215,6 +222,8 @@ class LdapSettings:
             self.numbers.verify(f"{place}.numbers")
         for name in self.attributes:
             self._verify_attribute(f"{place}.attributes.{name}", name)
+        for name in self.closed:
+            self._verify_mark(f"{place}.closed.{name}", name)
         if self.container is not None:
             self._verify_container(f"{place}.container", self.container)
 
@@ -251,7 +260,20 @@ class LdapSettings:
         for template in self.templates[name]:
             verify(template, place, PLACEHOLDERS | ({NUMBER} if self.numbers else set()))
 
+    def _verify_mark(self, place: str, name: str) -> None:
+        """Check that a mark of closed accounts is no lock of the directory, and that open ones have always the same."""
+        if name.lower() in {self.rdn.lower(), *NOT_FOR_TEMPLATES}:
+            raise ConfigurationError("{place}: this attribute is not set by a template", place=place)
+        if any(names_in(template) for template in self.templates.get(name, ())):
+            raise ConfigurationError(
+                "{place}: the value of an open account must have no placeholder",
+                cure="write the value itself in attributes, or nothing if an open account has none",
+                place=place,
+            )
+
     def _verify_container(self, place: str, template: str) -> None:
+        if not template:
+            raise ConfigurationError("{place}: it must not be empty", place=place)
         for name, value in level_templates(template):
             if not NAME.fullmatch(name) or not value:
                 raise ConfigurationError(

@@ -104,6 +104,11 @@ class Administrator:
         entries = self._connection.response
         return dict(entries[0]["raw_attributes"]) if entries else None
 
+    def search(self, base: str, test: str) -> list[str]:
+        """Return the names of the entries below another one that match a filter."""
+        self._connection.search(base, test, ldap3.SUBTREE)
+        return [found["dn"] for found in self._connection.response]
+
     def text(self, dn: str, attribute: str) -> str | None:
         entry = self.read(dn)
         assert entry is not None

@@ -20,6 +20,9 @@ LEAST = {
 }
 
 
+NUMBERS = {"first": 1000, "last": 2000, "counter_dn": "cn=next,dc=example,dc=org"}
+
+
 @pytest.fixture(autouse=True)
 def _password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LDAP_PASSWORD", "s3rvice!")
@@ -81,6 +84,31 @@ def test_a_relative_ca_file_starts_at_the_folder_of_the_configuration() -> None:
         ({"attributes": {"UID": "x"}}, "targets.mail.attributes.UID", "not set by a template"),
         ({"attributes": {"userPassword": "{login}"}}, "targets.mail.attributes.userPassword", "not set by a template"),
         ({"attributes": {"objectClass": "x"}}, "targets.mail.attributes.objectClass", "not set by a template"),
+        ({"attributes": {"cn": []}}, "targets.mail.attributes.cn", "empty"),
+        ({"attributes": {"cn": ["{login}", "{logn}"]}}, "targets.mail.attributes.cn", "unknown placeholder {logn}"),
+        ({"attributes": {"cn": ["{login}", 5]}}, "targets.mail.attributes['cn']", "expected a string, found"),
+        ({"attributes": {"cn": 5}}, "targets.mail.attributes['cn']", "a string or a list of strings"),
+        ({"attributes": {"cn": "{unit_name|asci}"}}, "targets.mail.attributes.cn", "unknown filter 'asci'"),
+        (
+            {"attributes": {"uidNumber": "{number}"}},
+            "targets.mail.attributes.uidNumber",
+            "unknown placeholder {number}",
+        ),
+        ({"container": "ou"}, "targets.mail.container", "expected ATTRIBUTE=VALUE"),
+        ({"container": ""}, "targets.mail.container", "empty"),
+        ({"container": "ou=,ou=x"}, "targets.mail.container", "expected ATTRIBUTE=VALUE"),
+        ({"container": "ou={holder_name}"}, "targets.mail.container", "unknown placeholder {holder_name}"),
+        ({"container": "ou={parent_name|x}"}, "targets.mail.container", "unknown filter 'x'"),
+        ({"container": "c={unit_kind}", "create_containers": True}, "targets.mail.container", "cannot be created"),
+        ({"numbers": {**NUMBERS, "last": 1}}, "targets.mail.numbers.last", "less than first"),
+        ({"numbers": {**NUMBERS, "first": 0}}, "targets.mail.numbers", "'first' must be >= 1"),
+        ({"numbers": {**NUMBERS, "counter_dn": "ou=x,dc=y"}}, "targets.mail.numbers.counter_dn", "begins with cn="),
+        ({"closed": {"userPassword": "x"}}, "targets.mail.closed.userPassword", "not set by a template"),
+        (
+            {"closed": {"title": "x"}, "attributes": {"title": "{login}"}},
+            "targets.mail.closed.title",
+            "must have no placeholder",
+        ),
         ({"timeout": 2.5}, "targets.mail.timeout", "a whole number"),
         ({"timeout": 0}, "targets.mail", "'timeout' must be >= 1"),
         ({"timeout": 3601}, "targets.mail", "'timeout' must be <= 3600"),
