@@ -118,6 +118,8 @@ class Dispatch:
 
             channels: The channels, in their order in the configuration.
         """
+        if not any(rules.on_undelivered is OnUndelivered.NEXT_CHANNEL for rules in self.rules.values()):
+            return channels
         failed = self.failed_channels(failures(self.recent(login), mobile_mark))
         return sorted(channels, key=lambda channel: channel.name in failed)
 

