@@ -150,7 +150,7 @@ class Phones:
             LookupError: There is none.
         """
         for text in reversed(self._items(f"/inbox/{quote(number, safe='')}")):
-            if text.startswith(account.mail) and (found := _PASSWORD.search(text)):
+            if f" {account.mail} " in text and (found := _PASSWORD.search(text)):
                 password = Secret(found[1])
                 return password.scrub(text), password
         msg = "there is no message with a password"
