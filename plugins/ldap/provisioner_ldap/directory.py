@@ -16,14 +16,11 @@ from provisioner.core.api.messages import (
     AccountComparison,
     AccountPage,
     AccountReport,
-    AttributeChange,
     CloseAccount,
     CompareAccount,
     CreateAccount,
     DeleteAccount,
     HandOver,
-    PlannedChange,
-    Presence,
     ProbeAccount,
     Receipt,
     RenameAccount,
@@ -31,24 +28,25 @@ from provisioner.core.api.messages import (
     TargetReport,
     UpdateAccount,
 )
-from provisioner.core.model import Account, OperationKind, Outcome
+from provisioner.core.model import Account, Outcome
 from provisioner.core.model.secret import Secret
 from provisioner_ldap.account_entries import AccountEntries
 from provisioner_ldap.checkup import check_all
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.containers import provide
+from provisioner_ldap.contents import Contents, subject_of
 from provisioner_ldap.credential import ServiceCredential
 from provisioner_ldap.entry import Attributes, Entry
 from provisioner_ldap.errors import NoParentError
 from provisioner_ldap.families.base import Family
-from provisioner_ldap.groups import GroupChange, Member, Memberships, foreseen, pending, read_group
+from provisioner_ldap.groups import GroupChange, Member, Memberships, pending, read_group
 from provisioner_ldap.layout import Layout, Subject
 from provisioner_ldap.listing import Snapshot, account_filter, listed
-from provisioner_ldap.moving import Move, is_same, move_shown
-from provisioner_ldap.numbers import NEXT_NUMBER, Numbers, numbers_of
+from provisioner_ldap.moving import Move, is_same
+from provisioner_ldap.numbers import numbers_of
 from provisioner_ldap.pool import Pool, Servers
-from provisioner_ldap.ppolicy import PolicyError
+from provisioner_ldap.probing import Prober
 from provisioner_ldap.replicas import Replicas
 from provisioner_ldap.rewrite import Rewrite, Undo
 from provisioner_ldap.settings import LdapSettings
@@ -60,20 +58,6 @@ _Regrouping = CreateAccount | CloseAccount | HandOver | UpdateAccount
 def utc_now() -> datetime:
     """Return the time, in UTC."""
     return datetime.now(UTC)
-
-
-@attrs.frozen
-class _Trial:
-    """What happened to an attempt to log in."""
-
-    #: Where.
-    server: str
-    #: What it shows of the account, if the password was accepted.
-    report: AccountReport | None = None
-
-
-#: Whether an account can log in, and which revision of its entry a server has.
-_State = tuple[Presence, tuple[bytes, ...]]
 
 
 @attrs.define(eq=False)
@@ -101,32 +85,31 @@ class Directory:
     _sessions: Pool[LdapSession] = attrs.field(init=False)
     #: Sessions in which lists are read. While one is open, the accounts in it are probed in other sessions.
     _lists: Pool[LdapSession] = attrs.field(init=False)
-    #: Sessions in which passwords are tried.
-    _trials: Pool[LdapSession] = attrs.field(init=False)
-    #: The servers one by one, with the service account and for trying passwords.
-    _replicas: Replicas = attrs.field(init=False)
-    _trial_replicas: Replicas = attrs.field(init=False)
+    _prober: Prober = attrs.field(init=False)
     _turns: Turns = attrs.field(factory=Turns, init=False)
     _layout: Layout = attrs.field(init=False)
-    #: Gives POSIX numbers, if accounts have them.
-    _numbers: Numbers | None = attrs.field(init=False)
+    _contents: Contents = attrs.field(init=False)
     #: The password of the service account.
     credential: ServiceCredential = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._layout = Layout(self.settings)
-        self._numbers = numbers_of(self._layout)
+        self._contents = Contents(self._layout, numbers_of(self._layout))
         self._client = LdapClient(self.settings)
         self._servers = Servers(urls=self.settings.urls, connect=self._client.connect_service)
         self._sessions = self._pool(self._servers)
         self._lists = self._pool(self._servers)
         trials = attrs.evolve(self._servers, connect=self._client.connect)
-        self._trials = self._pool(trials)
         patience, everywhere = self.settings.replication_patience, self.settings.servers
-        self._replicas = Replicas(
-            servers=attrs.evolve(self._servers, urls=everywhere), pool=self._pool, patience=patience
+        self._prober = Prober(
+            contents=self._contents,
+            sessions=self._sessions,
+            trials=self._pool(trials),
+            replicas=Replicas(servers=attrs.evolve(self._servers, urls=everywhere), pool=self._pool, patience=patience),
+            trial_replicas=Replicas(servers=attrs.evolve(trials, urls=everywhere), pool=self._pool, patience=0),
+            find_family=lambda: self._family,
+            now=self.now,
         )
-        self._trial_replicas = Replicas(servers=attrs.evolve(trials, urls=everywhere), pool=self._pool, patience=0)
         self.credential = ServiceCredential(
             settings=self.settings, client=self._client, sessions=self._sessions, family=lambda: self._family
         )
@@ -135,9 +118,7 @@ class Directory:
         """Close all connections."""
         self._sessions.close()
         self._lists.close()
-        self._trials.close()
-        self._replicas.close()
-        self._trial_replicas.close()
+        self._prober.close()
 
     def create(self, request: CreateAccount) -> Receipt:
         """Make the entry and set its password: two requests. If there is one already, make it what it shall be.
@@ -171,61 +152,8 @@ class Directory:
         return self._run(request.account, lambda session: self._delete(session, request.account))
 
     def probe(self, request: ProbeAccount) -> AccountReport:
-        """Try to log in if there is a password to try, and read the entry unless that has told all.
-
-        Raises:
-
-            NotReplicatedError: Another server doesn't show the same, if it is asked as well.
-        """
-        report = self._probed(request)
-        is_proof = request.planned is None and report.secret_accepted is not False
-        if is_proof and self.settings.proves_everywhere:
-            self._expect_everywhere(request.account, request.secret)
-        return report
-
-    def _probed(self, request: ProbeAccount) -> AccountReport:
-        """Return what one server shows."""
-        trial = self._try(self._dn(request.account), request.secret) if request.secret else None
-        if trial and trial.report and not self.settings.closed:
-            return trial.report
-        server, report = self._sessions.run(lambda session: self._look(session, request))
-        if request.secret and trial and not trial.report and trial.server != server:
-            # The server on which the password was tried takes no changes, so it may not know it yet.
-            trial = self._try(self._dn(request.account), request.secret)
-        return _with_lock(trial.report, report) if trial and trial.report else report
-
-    def _dn(self, account: Account) -> str:
-        """Return the name of the entry of an account. A server that takes changes is asked in which container it is."""
-        if not self._layout.has_containers:
-            self._family.expect_login(account.login)
-            return self._layout.below_base(account)
-        return self._sessions.run(lambda session: self._located(session, account))
-
-    def _located(self, session: LdapSession, account: Account) -> str:
-        entries = self._entries(session)
-        entries.expect_changes(account)
-        return entries.read(account, ()).dn
-
-    def _expect_everywhere(self, account: Account, secret: Secret | None) -> None:
-        """Check that every server has the state of the account, and accepts the password if there is one.
-
-        The password is tried where the change has arrived: a refused log-in counts, and several lock the account.
-        """
-        server, state = self._sessions.run(lambda session: self._state_where_it_changes(session, account))
-        self._replicas.expect(lambda session: self._state(session, account) == state, but=server)
-        if secret:
-            dn = self._dn(account)
-            self._trial_replicas.expect(lambda session: self._tried(session, dn, secret).report is not None)
-
-    def _state_where_it_changes(self, session: LdapSession, account: Account) -> tuple[str, _State]:
-        self._entries(session).expect_changes(account)
-        return session.server, self._state(session, account)
-
-    def _state(self, session: LdapSession, account: Account) -> _State:
-        family = self._family
-        revision = family.revision or family.last_change
-        entry = self._entries(session).read(account, [*family.locks, *filter(None, [revision])])
-        return family.presence(entry, self.now()), entry[revision]
+        """Try to log in if there is a password to try, and read the entry unless that has told all."""
+        return self._prober.probe(request)
 
     def accounts(self) -> Iterator[AccountPage]:
         """Read the accounts below every base, at a server that takes changes. The last page says that all came."""
@@ -248,9 +176,9 @@ class Directory:
         """Compare an entry as it was listed. Only groups are read, each once for each list."""
         snapshot = cast("Snapshot", request.listed.entry)
         subject = Subject(request.account, request.unit, request.holder, request.parent)
-        wanted, member = self._shown(subject, snapshot.entry), Member(snapshot.entry.dn, request.account.login)
+        wanted, member = self._contents.shown(subject, snapshot.entry), Member(snapshot.entry.dn, request.account.login)
         changes = snapshot.changes(wanted, member, request.entitlements)
-        return AccountComparison(changes=(*changes, *self._move_shown(snapshot.entry, subject)))
+        return AccountComparison(changes=(*changes, *self._contents.move(snapshot.entry, subject)))
 
     def check(self) -> TargetReport:
         """Log in as the service account to every server, and see that everything is there that the changes need."""
@@ -262,7 +190,7 @@ class Directory:
         subject = Subject(request.account, request.unit, request.holder, request.parent)
         former = self._there_before(session, request.account)
         if former is None:
-            dn, wanted = self._layout.dn(subject), self._wanted(session, subject)
+            dn, wanted = self._layout.dn(subject), self._contents.wanted(session, subject)
             named = {self.settings.rdn: (self._layout.name(request.account).encode(),), **wanted}
             groups = self._pending(session, dn, request)
             with Rewrite(session, self._family, Entry(dn)) as fresh:
@@ -276,7 +204,7 @@ class Directory:
 
     def _there_before(self, session: LdapSession, account: Account) -> Entry | None:
         """Return the entry of an account, where a new one is not just added: in another container, or with a number."""
-        if not self._layout.has_containers and self._numbers is None:
+        if not self._layout.has_containers and self._contents.numbers is None:
             return None
         found = self._entries(session).find(account)
         return found if found.exists else None
@@ -297,7 +225,7 @@ class Directory:
         self._entries(session).expect_ours(former, request.account)
         groups = self._pending(session, former.dn, request)
         with Rewrite(session, self._family, former) as adopted:
-            wanted = self._wanted(session, subject, former)
+            wanted = self._contents.wanted(session, subject, former)
             adopted.modify(former.differences(wanted, schema=session.schema))
             adopted.set_password(request.secret)
             adopted.regroup(groups)
@@ -325,8 +253,8 @@ class Directory:
 
     def _hand_over(self, session: LdapSession, request: HandOver) -> Receipt:
         former = self._entries(session).expect(request.account)
-        wanted = self._wanted(session, _subject(request.account, request), former)
-        differences = self._handed_over(session, former, wanted, request.account, request)
+        wanted = self._contents.wanted(session, subject_of(request.account, request), former)
+        differences = self._contents.handed_over(session, former, wanted, request.account, request)
         groups = self._pending(session, former.dn, request)
         with Rewrite(session, self._family, former) as change:
             change.set_password(request.secret)
@@ -336,7 +264,7 @@ class Directory:
 
     def _update(self, session: LdapSession, request: UpdateAccount) -> Receipt:
         former = self._entries(session).expect(request.account)
-        wanted = self._wanted(session, _subject(request.account, request), former)
+        wanted = self._contents.wanted(session, subject_of(request.account, request), former)
         differences = former.differences(wanted, schema=session.schema)
         groups = self._pending(session, former.dn, request)
         with Rewrite(session, self._family, former) as change:
@@ -357,36 +285,6 @@ class Directory:
         move.make(session, request.account.login, request.entitlements)
         return Receipt(outcome=Outcome.APPLIED, reference=new, undo=partial(self._sessions.run, move.undo))
 
-    def _handed_over(
-        self,
-        session: LdapSession,
-        former: Entry,
-        wanted: Attributes,
-        account: Account,
-        change: HandOver | PlannedChange,
-    ) -> dict[str, tuple[bytes, ...]]:
-        """Return what changes in an entry with its holder. What others have added stays."""
-        outgoing = Subject(account, change.unit, change.outgoing, change.parent)
-        ours = self._layout.wanted(outgoing) if change.outgoing else None
-        return former.differences(wanted, ours, session.schema)
-
-    def _wanted(self, session: LdapSession, subject: Subject, former: Entry | None = None) -> Attributes:
-        """Return what an entry shall hold. It gets a POSIX number if accounts have one and it has none."""
-        number = (self._numbers.held(former) or self._numbers.take(session)) if self._numbers else None
-        wanted = self._layout.wanted(subject, number)
-        return self._layout.unmarked(wanted) if former else wanted
-
-    def _shown(self, subject: Subject, entry: Entry) -> Attributes:
-        """Return what an entry shall hold, without giving it a number."""
-        number = (self._numbers.held(entry) or NEXT_NUMBER) if self._numbers else None
-        return self._layout.unmarked(self._layout.wanted(subject, number))
-
-    def _move_shown(self, entry: Entry, subject: Subject) -> tuple[AttributeChange, ...]:
-        """Return the move that an update would make."""
-        if not self._layout.has_containers or self._layout.container(subject) is None:
-            return ()
-        return move_shown(entry.dn, self._layout.dn(subject))
-
     def _pending(self, session: LdapSession, dn: str, change: _Regrouping) -> Sequence[GroupChange]:
         entitlements = change.entitlements
         if entitlements.granted or entitlements.withdrawn:
@@ -402,38 +300,6 @@ class Directory:
         entries.expect_ours(entry, account)
         outcome = Outcome.APPLIED if session.delete(entry.dn) else Outcome.UNCHANGED
         return Receipt(outcome=outcome, reference=entry.dn)
-
-    def _look(self, session: LdapSession, request: ProbeAccount) -> tuple[str, AccountReport]:
-        """Read an entry where it is as it is now, and say where that is."""
-        self._entries(session).expect_changes(request.account)
-        entry = self._entries(session).find(request.account)
-        shown = (*self._family.shown, *self._family.locks, *self.settings.attributes)
-        report = AccountReport(
-            presence=self._family.presence(entry, self.now()),
-            secret_accepted=False if request.secret else None,
-            attributes={name: text for name in shown if (text := entry.text(name)) is not None},
-            lock=self._family.lock(entry, self.now()),
-            changes=self._foreseen(session, entry, request) if entry.exists else (),
-            spellings=tuple(name for attribute in self._layout.log_in_attributes for name in entry.texts(attribute)),
-        )
-        return session.server, report
-
-    def _foreseen(self, session: LdapSession, entry: Entry, request: ProbeAccount) -> tuple[AttributeChange, ...]:
-        """Return what a planned change would do."""
-        planned, account = request.planned, request.account
-        if planned is None:
-            return ()
-        subject, is_update = _subject(account, planned), planned.kind is OperationKind.UPDATE
-        wanted = self._shown(subject, entry)
-        differences = (
-            entry.differences(wanted, schema=session.schema)
-            if is_update
-            else self._handed_over(session, entry, wanted, account, planned)
-        )
-        member = Member(entry.dn, account.login)
-        groups = foreseen(planned.entitlements, pending(session, member, planned.entitlements))
-        moves = self._move_shown(entry, subject) if is_update else ()
-        return (*(entry.change(name, values) for name, values in differences.items()), *groups, *moves)
 
     def _run(self, account: Account, change: Callable[[LdapSession], Receipt]) -> Receipt:
         """Change an account, while nobody else in this process does."""
@@ -475,28 +341,3 @@ class Directory:
     def _applied(self, undo: Undo) -> Receipt:
         take_back = partial(self._sessions.run, undo.run)
         return Receipt(outcome=Outcome.APPLIED, reference=undo.former.dn, undo=take_back if undo.possible else None)
-
-    def _try(self, dn: str, secret: Secret) -> _Trial:
-        """Try to log in, once."""
-        with self._trials.lend() as session:
-            return self._tried(session, dn, secret)
-
-    def _tried(self, session: LdapSession, dn: str, secret: Secret) -> _Trial:
-        answer = session.bind(dn, secret)
-        if not answer.ok and not self._family.refuses_login(answer):
-            raise self._family.explain(answer)
-        if not answer.ok:
-            return _Trial(session.server)
-        attributes = {"pwdReset": "TRUE"} if answer.policy is PolicyError.CHANGE_AFTER_RESET else {}
-        report = AccountReport(presence=Presence.ENABLED, secret_accepted=True, attributes=attributes)
-        return _Trial(session.server, report)
-
-
-def _subject(account: Account, change: HandOver | UpdateAccount | PlannedChange) -> Subject:
-    """Return what templates are filled with."""
-    return Subject(account, change.unit, change.holder, change.parent)
-
-
-def _with_lock(trial: AccountReport, seen: AccountReport) -> AccountReport:
-    """Return what a successful log-in shows, and the mark by which other programs take the account for closed."""
-    return attrs.evolve(trial, presence=Presence.DISABLED, lock=seen.lock) if seen.lock else trial
