@@ -44,6 +44,16 @@ class TestImport:
         assert "2 would be imported" in answer.out
         assert "hukuk" not in office.units()
 
+    def test_of_a_moved_unit_shows_and_moves_its_account(self, office: Office, manifest: Path) -> None:
+        office.type("unit", "open", manifest)
+        moved = office.write("moved.csv", LIST.replace("office,hukuk", "office,ar-ge"))
+
+        shown = office.type("unit", "import", moved, "--dry-run")
+
+        assert "  posta: → moved: hukuk → ar-ge" in shown.out.splitlines()
+        assert office.type("unit", "import", moved).code == 0
+        assert "→ moved" not in office.type("account", "update", "atama46", "--dry-run").out
+
     def test_of_a_wrong_file_stores_nothing_and_names_every_problem(self, office: Office) -> None:
         manifest = office.write("units.csv", f"{HEADER}a,,office,,,\nb,B,Office,c,,\n")
 
