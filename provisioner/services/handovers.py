@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 import attrs
 
@@ -10,10 +10,11 @@ from provisioner.core.api.errors import ConfigurationError, InputError, Problem
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.engine.planner import Planner
+from provisioner.core.gateways.gateway import SESSIONS
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.roles import Role
-from provisioner.core.model import Handover, OperationKind, Outcome
+from provisioner.core.model import Handover, Operation, OperationKind, Outcome
 from provisioner.core.model.text import Text
 from provisioner.services.accounts import Accounts
 from provisioner.services.ids import find_id
@@ -28,6 +29,8 @@ class HandoverRecord:
     handover: Handover
     #: The targets on which the account was not handed over.
     not_on: tuple[str, ...]
+    #: The targets on which sessions of the former holder may still be open.
+    open_on: tuple[str, ...] = ()
 
 
 def list_handovers(
@@ -48,8 +51,7 @@ def list_handovers(
     records = store.handovers.find(login=login, person=person)
     # Of a masked record, the filter would still tell who is in it.
     found = list(privacy.shown(record for record in records if person is None or privacy.may_read(record)))
-    not_on = _not_handed_over(store, found)
-    return [HandoverRecord(handover=record, not_on=tuple(not_on[record.operation_id])) for record in found]
+    return _records(store, found)
 
 
 def find_handover(store: Store, privacy: Privacy, operation_id: str, *, whole: bool = False) -> HandoverRecord:
@@ -79,7 +81,7 @@ def find_handover(store: Store, privacy: Privacy, operation_id: str, *, whole: b
     if whole:
         privacy.require(handover)
     [shown] = privacy.shown([handover])
-    return HandoverRecord(handover=shown, not_on=tuple(_not_handed_over(store, [shown])[handover_id]))
+    return _records(store, [shown])[0]
 
 
 @attrs.frozen(kw_only=True)
@@ -157,13 +159,18 @@ class Handovers:
         return unit.custodian
 
 
-def _not_handed_over(store: Store, found: Iterable[Handover]) -> Mapping[str, Sequence[str]]:
-    """Return on which targets accounts were not handed over, by the operation."""
-    operations = store.operations.get_many([record.operation_id for record in found])
-    hook = KINDS[OperationKind.HANDOVER].hook
-    return {
-        operation.id: [
+def _records(store: Store, found: Sequence[Handover]) -> list[HandoverRecord]:
+    """Return handovers with the targets on which something is left, as far as their operations tell."""
+    operations = store.operations.get_many([handover.operation_id for handover in found])
+    return [_record(handover, operations[handover.operation_id]) for handover in found]
+
+
+def _record(handover: Handover, operation: Operation) -> HandoverRecord:
+    hook, ended = KINDS[OperationKind.HANDOVER].hook, {Outcome.APPLIED, Outcome.UNCHANGED}
+    return HandoverRecord(
+        handover=handover,
+        not_on=tuple(
             step.name for step in operation.steps if step.hook == hook and step.outcome is Outcome.NOT_APPLIED
-        ]
-        for operation in operations.values()
-    }
+        ),
+        open_on=tuple(step.name for step in operation.steps if step.hook == SESSIONS and step.outcome not in ended),
+    )

@@ -90,3 +90,16 @@ def test_a_mail_server_needs_no_accounts_for_the_check(mailing: Office, tmp_path
 
     assert "targets.mail" in found
     assert "comparisons.mail" not in found
+
+
+def test_the_record_of_a_handover_says_where_the_former_holder_may_still_read(mailing: Office) -> None:
+    """The record keeps its hash when the sessions have ended."""
+    [operation] = mailing.type("--json", "handover", "arge46", "--to", "1001").json["operations"]
+    shown = mailing.type("handover", "show", operation["id"]).out
+    document = mailing.type("--json", "handover", "show", operation["id"]).json
+
+    assert "sessions may be open on" in shown
+    mailing.faults("mail").clear()
+    mailing.type("resume")
+    assert "sessions may be open on" not in mailing.type("handover", "show", operation["id"]).out
+    assert mailing.type("--json", "handover", "show", operation["id"]).json == document

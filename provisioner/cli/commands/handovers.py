@@ -79,7 +79,7 @@ def list_(session: Session, *, login: str | None, person: str | None) -> ExitCod
     with session.store() as store:
         wanted = known_accounts(store, naming, [login])[0].login if login else None
         found = list_handovers(store, session.privacy(store), login=wanted, person=person)
-    session.output.document({"items": [handover_document(record.handover, record.not_on) for record in found]})
+    session.output.document({"items": [handover_document(record) for record in found]})
     session.output.table(("day", "login", "from", "to", "operation"), [_row(session, record) for record in found])
     return ExitCode.DONE
 
@@ -98,14 +98,13 @@ def show(session: Session, operation_id: str, *, file: str | None) -> ExitCode:
         raise click.UsageError(session.output.text("With --json, specify a FILE for --html."))
     with session.store() as store:
         record = find_handover(store, session.privacy(store), operation_id, whole=bool(file))
-    handover, not_on = record.handover, record.not_on
-    session.output.document(handover_document(handover, not_on))
+    session.output.document(handover_document(record))
     if file is None:
-        session.output.table(("field", "value"), rows(handover, not_on, session))
+        session.output.table(("field", "value"), rows(record, session))
     elif file == STDOUT:
-        session.output.lines(page(handover, not_on, session))
+        session.output.lines(page(record, session))
     else:
-        write_page(file, page(handover, not_on, session))
+        write_page(file, page(record, session))
         session.output.say("the record is in {file}", file=file)
     return ExitCode.DONE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.privacy import MASK
 from provisioner.core.governance.roles import RoleAssignment
 from provisioner.core.model import (
-    Handover,
     Operation,
     PasswordDelivery,
     Person,
@@ -25,6 +24,7 @@ from provisioner.core.model.text import Text
 
 if TYPE_CHECKING:
     from provisioner.services.account_details import AccountDetails
+    from provisioner.services.handovers import HandoverRecord
     from provisioner.services.targets import System
 
 Document = dict[str, object]
@@ -134,18 +134,19 @@ def person_document(person: Person, mobile: str | None) -> Document:
     }
 
 
-def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
+def handover_document(found: HandoverRecord) -> Document:
     """Return the record of a handover, with the SHA-256 of all its other fields.
 
     The hash is over canonical JSON: keys sorted, no spaces, UTF-8. A person who has the record can show that it is
     the one that was given out. A masked record has no hash.
 
+    Sessions that may still be open are left out: they end later, and the hash has to stay.
+
     Args:
 
-        handover: The record.
-
-        not_on: The targets on which the account was not handed over.
+        found: The record.
     """
+    handover = found.handover
     record: Document = {
         "id": handover.operation_id,
         "login": handover.login,
@@ -160,7 +161,7 @@ def handover_document(handover: Handover, not_on: Sequence[str]) -> Document:
         "reason": handover.reason,
         "begun_at": iso(handover.begun_at),
         "finished_at": iso(handover.finished_at),
-        "not_handed_over_on": list(not_on),
+        "not_handed_over_on": list(found.not_on),
     }
     is_masked = handover.incoming == MASK
     return {**record, "sha256": None if is_masked else canonical.sha256(canonical.canonical_json(record))}

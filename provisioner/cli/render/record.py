@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from provisioner import templates
 from provisioner.cli.render.documents import handover_document
 from provisioner.cli.session import Session
-from provisioner.core.model import Handover
+from provisioner.services.handovers import HandoverRecord
 
 
-def rows(handover: Handover, not_on: Sequence[str], session: Session) -> list[tuple[str, str]]:
+def rows(record: HandoverRecord, session: Session) -> list[tuple[str, str]]:
     """Return what the record says, line by line, in the reader's language and time zone."""
-    text = session.output.text
+    text, handover = session.output.text, record.handover
     return [
         (text("account"), handover.mail),
         (text("unit"), f"{handover.unit_name} ({handover.unit})"),
@@ -20,17 +18,18 @@ def rows(handover: Handover, not_on: Sequence[str], session: Session) -> list[tu
         (text("received by"), _person(handover.incoming, handover.incoming_name)),
         (text("requested"), session.local_time(handover.begun_at)),
         (text("received"), session.local_time(handover.finished_at)),
-        *([(text("not handed over on"), ", ".join(not_on))] if not_on else ()),
+        *([(text("not handed over on"), ", ".join(record.not_on))] if record.not_on else ()),
+        *([(text("sessions may be open on"), ", ".join(record.open_on))] if record.open_on else ()),
         (text("carried out by"), handover.actor),
         (text("reason"), handover.reason),
         (text("operation"), handover.operation_id),
-        ("SHA-256", str(handover_document(handover, not_on)["sha256"] or "")),
+        ("SHA-256", str(handover_document(record)["sha256"] or "")),
     ]
 
 
-def page(handover: Handover, not_on: Sequence[str], session: Session) -> str:
+def page(record: HandoverRecord, session: Session) -> str:
     """Return the record as one HTML page that needs no other file, with a line for each signature."""
-    text = session.output.text
+    text, handover = session.output.text, record.handover
     signatures = [
         (text("handed over by"), handover.outgoing_name or handover.outgoing or ""),
         (text("received by"), handover.incoming_name),
@@ -40,7 +39,7 @@ def page(handover: Handover, not_on: Sequence[str], session: Session) -> str:
         "record.html",
         language=session.language,
         title=text("Record of handover"),
-        rows=rows(handover, not_on, session),
+        rows=rows(record, session),
         signatures=signatures,
         below=text("date, signature"),
         note=text("The password was sent by SMS to the person who received the account; nobody else has seen it."),
