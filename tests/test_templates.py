@@ -17,6 +17,7 @@ from jinja2 import Environment, UndefinedError
 from provisioner import templates
 from provisioner.cli.render import record
 from provisioner.core.model import Handover
+from provisioner.services.handovers import HandoverRecord
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,7 +87,7 @@ def test_a_record_shows_hostile_names() -> None:
         begun_at=datetime(2026, 3, 1, tzinfo=UTC),
         finished_at=datetime(2026, 3, 2, tzinfo=UTC),
     )
-    page = record.page(handover, ["pys <b>"], session)
+    page = record.page(HandoverRecord(handover=handover, not_on=("pys <b>",)), session)
 
     assert not {"script", "b"} & set(Reader(page).elements)
     assert sum("<script>x</script>" in cell for cell in Reader(page).cells) == 4

@@ -443,6 +443,34 @@ def test_an_account_that_left_the_scope_is_closed_there_too(office: Office) -> N
     assert not session.is_open
 
 
+def test_a_withdrawal_ends_the_sessions_on_what_the_account_leaves(office: Office) -> None:
+    """It stays open in the directory, which the mail server asks."""
+    database = Database()
+    database.ended = []
+    office.more = {"database": database}
+    office.harness.close()
+    office.start()
+    office.do("create")
+    office.scopes = {"database": {"kinds": ["school"]}}
+    office.harness.close()
+    office.start()
+
+    [operation] = office.harness.withdraw([LOGIN])
+
+    assert [step for step in steps(operation) if step[1] == "sessions_end"] == [("database", "sessions_end")]
+    assert database.ended == [LOGIN, LOGIN]
+
+
+def test_a_deletion_ends_sessions_too(office: Office) -> None:
+    """A target that can't close an account deletes it."""
+    office.do("close")
+
+    [operation] = office.harness.delete([LOGIN])
+
+    assert operation.state is OperationState.DONE
+    assert ("mail", "sessions_end") in steps(operation)
+
+
 class CrashError(BaseException):
     """The process is gone."""
 
