@@ -201,8 +201,9 @@ class Template:
                 "the password contains a character that an SMS cannot contain",
                 cure="add a password policy that excludes spaces and all characters outside the GSM 7-bit alphabet",
             )
-        values = {"mail": account.mail, "login": account.login, "password": secret.reveal(), "order": order}
-        text = Secret.around(self.filled(values))
+        places = {"mail": account.mail, "login": account.login, "order": order}
+        # No variable holds the password: a traceback can show the variables of each frame.
+        text = Secret.around(self.filled({**places, "password": secret.reveal()}))
         if parts(text.reveal()) > self.max_parts:
             raise RefusedError(
                 Text.counted(
