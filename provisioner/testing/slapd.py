@@ -32,10 +32,11 @@ from provisioner.testing.private import (
 
 SLAPD = "/usr/sbin/slapd"
 SLAPADD = "/usr/sbin/slapadd"
+SLAPMODIFY = "/usr/sbin/slapmodify"
 
 #: What is used of each Debian package.
 PACKAGES: Mapping[str, tuple[str, ...]] = {
-    "slapd": (SLAPD, SLAPADD, "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/inetorgperson.ldif"),
+    "slapd": (SLAPD, SLAPADD, SLAPMODIFY, "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/inetorgperson.ldif"),
     "openssl": (OPENSSL,),
 }
 
@@ -43,6 +44,7 @@ CONFIG = """\
 dn: cn=config
 objectClass: olcGlobal
 cn: config
+olcServerID: {server_id}
 olcLogLevel: none
 olcSizeLimit: unlimited
 olcTimeLimit: unlimited
@@ -121,7 +123,14 @@ olcOverlay: syncprov
 REPLICA = """\
 olcSyncrepl: rid=001 provider=ldap://127.0.0.1:{port} searchbase="{suffix}" type=refreshAndPersist retry="1 +"
   bindmethod=simple binddn="{admin_dn}" credentials="{admin_password}"
-olcUpdateRef: {url}
+{changes}
+"""
+
+#: What is added to the configuration of a server that takes changes, so that it also takes those of another one.
+FOLLOW = """dn: olcDatabase={{1}}mdb,cn=config
+changetype: modify
+add: olcSyncrepl
+{replica}
 """
 
 CONTENT = """\
@@ -188,6 +197,8 @@ class Slapd(PrivateDirectory):
 
         provider: The server that this one is a replica of. A replica takes no changes; it refers them to its provider.
 
+        mirror: Whether it takes changes itself although it has a provider; see :meth:`follow`.
+
         provider_port: Where it asks its provider, if not at the provider's own port: that of a proxy which can
             interrupt the replication.
     """
@@ -211,6 +222,7 @@ class Slapd(PrivateDirectory):
     replicated: bool = False
     schema: Sequence[str] = ()
     provider: Slapd | None = None
+    mirror: bool = False
     provider_port: int | None = None
     bind_password: Secret = attrs.field(init=False)
 
@@ -236,6 +248,25 @@ class Slapd(PrivateDirectory):
         """
         self.kill()
         self._add("-n1", ldif)
+        self.start()
+
+    def follow(self, other: Slapd) -> None:
+        """Take the changes that another server has made, too, so that both take changes. This one is restarted for it.
+
+        Args:
+
+            other: A server with this one as its ``provider``, and with ``mirror``.
+
+        Raises:
+
+            ConfigurationError: The configuration can't be changed.
+        """
+        self.kill()
+        replica = self._replica_of(other, other.port, "olcMultiProvider: TRUE")
+        syncrepl, changes = replica.rsplit("olcMultiProvider", 1)
+        addition = f"{syncrepl}-\nadd: olcMultiProvider\nolcMultiProvider{changes}"
+        ldif = FOLLOW.format(replica=addition)
+        run([SLAPMODIFY, "-n0", "-F", str(self.folder / "config")], ldif, identity())
         self.start()
 
     def _missing(self) -> Sequence[str]:
@@ -279,6 +310,7 @@ class Slapd(PrivateDirectory):
             restrictions="\n".join(self._restrictions()) or "# nothing is restricted",
             schema="\n".join(["", *self.schema]),
             replica=self._replica(),
+            server_id=2 if self.mirror else 1,
         )
         self._add(database, ldif)
 
@@ -300,10 +332,14 @@ class Slapd(PrivateDirectory):
         """Return what makes the database a replica, if it is one."""
         if not self.provider:
             return ""
+        changes = "olcMultiProvider: TRUE" if self.mirror else f"olcUpdateRef: {self.provider.url}"
+        return self._replica_of(self.provider, self.provider_port or self.provider.port, changes)
+
+    def _replica_of(self, other: Slapd, port: int, changes: str) -> str:
         return REPLICA.format(
-            port=self.provider_port or self.provider.port,
-            url=self.provider.url,
+            port=port,
             suffix=self.suffix,
             admin_dn=self.admin_dn,
-            admin_password=self.provider.admin_password.reveal(),
+            admin_password=other.admin_password.reveal(),
+            changes=changes,
         )
