@@ -1,4 +1,4 @@
-"""POSIX numbers on a real server: none twice, whoever takes them at once, and whatever dies in between."""
+"""POSIX numbers on a real server: none is given twice, even if processes compete or die."""
 
 from __future__ import annotations
 
