@@ -277,8 +277,8 @@ def _summarise(session: Session, operations: Sequence[Operation], summary: RunSu
 def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
     """Continue unfinished operations.
 
-    The command continues operations that are planned, incomplete, or interrupted by a crash, and first the interrupted
-    rotations of credentials.
+    The command continues operations that are planned, incomplete, or interrupted by a crash. It starts with
+    interrupted rotations of credentials.
     """
     with started(session, dry_run=dry_run) as app:
         if dry_run:
