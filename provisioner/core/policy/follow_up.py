@@ -130,15 +130,18 @@ class FollowUp:
         return [delivery for delivery in found if delivery.login not in busy]
 
     def _renews(self, delivery: PasswordDelivery) -> bool:
-        """Whether a new password is made. The number of attempts is bounded, and starts again with another number."""
-        dispatch = self.engine.context.dispatch
+        """Whether a new password is made. The number of attempts is bounded, and starts again with another number.
+
+        A channel that fails at once leaves no message, so the messages are bounded as well as the channels.
+        """
+        dispatch, channels = self.engine.context.dispatch, self.engine.context.deliverers
         failed = failures(dispatch.recent(delivery.login), delivery.mobile_mark)
         match dispatch.rules_of(delivery.channel).on_undelivered:
             case OnUndelivered.RENEW:
                 return len(failed) <= RENEWALS
             case OnUndelivered.NEXT_CHANNEL:
                 tried = dispatch.failed_channels(failed)
-                return any(channel.name not in tried for channel in self.engine.context.deliverers)
+                return len(failed) < len(channels) and any(channel.name not in tried for channel in channels)
             case OnUndelivered.TELL:
                 return False
 

@@ -16,7 +16,7 @@ from provisioner.core.engine.dispatch import DeliverySettled
 from provisioner.core.model import MessageState, Operation, OperationState, PasswordDelivery
 from provisioner.core.policy.notifier import Notice
 from provisioner.testing.clock import FakeClock
-from provisioner.testing.faults import Fault, FaultTarget
+from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryTarget
 from tests.core.engine.test_engine import PERSONS, UNITS
@@ -34,6 +34,7 @@ class Office:
     folder: Path
     directory: MemoryTarget = attrs.field(factory=MemoryTarget)
     target: FaultTarget = attrs.field(init=False)
+    letter_box: FaultChannel = attrs.field(init=False)
     sms: SlowPhones = attrs.field(factory=SlowPhones)
     letter: SlowPhones = attrs.field(factory=SlowPhones)
     clock: FakeClock = attrs.field(factory=lambda: FakeClock(NOON))
@@ -41,12 +42,13 @@ class Office:
 
     def __attrs_post_init__(self) -> None:
         self.target = FaultTarget(self.directory)
+        self.letter_box = FaultChannel(self.letter)
 
     def start(self, **rules: Mapping[str, Any]) -> Harness:
         harness = Harness(
             self.folder / "store.sqlite",
             targets={"mail": self.target},
-            channels={"sms": self.sms, "letter": self.letter},
+            channels={"sms": self.sms, "letter": self.letter_box},
             clock=self.clock,
             deliveries=rules,
         )
@@ -260,3 +262,18 @@ def test_a_crash_before_the_decision_is_stored_makes_another_password(office: Of
 
     assert resume(harness) == []
     assert len(office.passwords()) == 2
+
+
+@pytest.mark.parametrize("fault", [Fault.CANNOT_CONNECT, Fault.REFUSE])
+def test_a_next_channel_that_takes_nothing_renews_without_an_end(office: Office, start: Start, fault: Fault) -> None:
+    rule = {"on_undelivered": "next-channel"}
+    harness = start(sms=rule, letter=rule)
+    office.sms.answer = DeliveryState.REJECTED
+    office.letter_box.faults.on("secret_deliver", fault)
+    renewed = []
+    for _ in range(5):
+        renewed.append(len(resume(harness)))
+        office.clock.advance(timedelta(minutes=15))
+
+    assert renewed == [1, 0, 0, 0, 0]
+    assert [event.told for event in office.settled()] == [None, OFFICER.id]
