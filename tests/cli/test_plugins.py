@@ -77,7 +77,7 @@ class TestPlugins:
 
         assert answer.code == 0
         assert {one["state"] for one in answer.json["items"]} == {"installed"}
-        assert _named(answer, "sms")["commands"] == ["sms-simulator"]
+        assert _named(answer, "sms")["commands"] == ["sms-simulator", "sms-reports"]
 
     def test_does_not_import_what_is_not_named(self, config: Path) -> None:
         """An installed distribution must not run only because somebody looks at the list."""

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from provisioner.cli.lazy import CommandGroup
 from provisioner.cli.table import COMMANDS
+from provisioner_sms.commands import COMMANDS as SMS_COMMANDS
 
 SERVICES = Path(__file__).parents[2] / "provisioner" / "services"
 
 #: The services that each module of commands calls.
 SERVICES_OF = {
     "access_requests": {"access_requests"},
-    "accounts": {"accounts"},
+    "accounts": {"account_details", "accounts"},
     "audit": {"audit_log"},
     "authority": {"delegation"},
     "check": {"health_check"},
@@ -31,6 +32,7 @@ SERVICES_OF = {
     "plugins": {"installed_plugins"},
     "policy": {"policy"},
     "reconcile": {"adoption", "reconcile", "repairs"},
+    "reports_cli": {"deliveries"},
     "runs": {"credentials", "runs"},
     "targets": {"targets"},
     "unit_list": {"unit_list"},
@@ -56,7 +58,7 @@ ATTRIBUTES = {"deadlines": "policy"}
 
 
 def command_modules() -> set[str]:
-    """Return the names of the modules in which the commands of the product are."""
+    """Return the names of the modules in which the commands of the product and of its plug-in ``sms`` are."""
     specs = [
         spec
         for entry in COMMANDS.values()
@@ -66,7 +68,8 @@ def command_modules() -> set[str]:
             else [entry]
         )
     ]
-    return {spec.location.partition(":")[0] for spec in specs}
+    locations = [spec.location for spec in specs] + [command.location for command in SMS_COMMANDS]
+    return {location.partition(":")[0] for location in locations}
 
 
 def service_modules() -> set[str]:
@@ -94,7 +97,11 @@ def called(module: str) -> set[str]:
 
 def test_every_command_module_has_its_service() -> None:
     """A command without one keeps its rules where no other caller finds them."""
-    modules = {name.rpartition(".")[2]: name for name in command_modules() if name.startswith("provisioner.cli.")}
+    modules = {
+        name.rpartition(".")[2]: name
+        for name in command_modules()
+        if name.startswith(("provisioner.cli.", "provisioner_sms.reports"))
+    }
 
     assert sorted(SERVICES_OF.keys() & modules.keys()) == sorted(SERVICES_OF)
     assert [name for name, wanted in SERVICES_OF.items() if not wanted <= called(modules[name])] == []

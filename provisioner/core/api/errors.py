@@ -311,6 +311,7 @@ class ThrottledError(TransientError):
 class EarlierMessageError(TransientError):
     """An earlier message with a password for the same account may still arrive, and after the new one."""
 
+    retryable = False
     #: When it can no longer arrive.
     until: datetime = datetime.min.replace(tzinfo=UTC)
 
