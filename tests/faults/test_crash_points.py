@@ -28,8 +28,9 @@ KINDS: tuple[OperationKind, ...] = tuple(kind for kind in OperationKind if kind 
 SHUTTING = {OperationKind.CLOSE, OperationKind.DELETE}
 
 #: The journal is written once to plan, once before each step that may change something (one for each of two targets,
-#: one for the message) and once at the end; closing, deleting and updating send no message.
-WRITES: dict[OperationKind, int] = {kind: 4 if kind in {*SHUTTING, OperationKind.UPDATE} else 5 for kind in KINDS}
+#: one for the message) and once at the end; closing and deleting send no message, and neither does updating, which
+#: moves the account on each of the two targets first.
+WRITES: dict[OperationKind, int] = {kind: 4 if kind in SHUTTING else 5 for kind in KINDS} | {OperationKind.UPDATE: 6}
 
 RENAMED = attrs.evolve(samples.UNIT, name="Yeni Ad")
 
