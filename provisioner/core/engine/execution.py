@@ -95,6 +95,8 @@ class Execution:
     _changed_at: datetime | None = attrs.field(default=None, init=False)
     #: Whether the start is in the journal, and the lease is held.
     _begun: bool = attrs.field(default=False, init=False)
+    #: Whether this attempt only ends the sessions that an earlier one left.
+    _continues: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._log = OperationRecorder(self.work.operation, self.context.record, self.context.now)
@@ -112,7 +114,8 @@ class Execution:
 
             StoreError: The journal can't be written. Nothing more was done.
         """
-        self._log.start(continues=self.work.only_sessions_left)
+        self._continues = self.work.only_sessions_left and (self._spec.delivers or self._is_still_closed())
+        self._log.start(continues=self._continues)
         try:
             with fenced(self.work.account.login, self._lease):
                 return self._carry_out()
@@ -123,8 +126,8 @@ class Execution:
 
     def _carry_out(self) -> Operation:
         try:
-            if self.work.only_sessions_left:
-                self._after_steps.run()
+            if self._continues:
+                self._after_steps.go_on()
             elif self._spec.delivers:
                 self._renew()
             else:
@@ -141,6 +144,13 @@ class Execution:
         secret = self._accepted_secret()
         self._after_steps.run(secret)
         self._deliver(secret)
+
+    def _is_still_closed(self) -> bool:
+        """Whether nobody can log in since an earlier attempt. If a target can't tell now, the closure is repeated."""
+        try:
+            return all(self._proof(target)() is not False for target in self._targets)
+        except TargetError:
+            return False
 
     @property
     def has_begun(self) -> bool:
@@ -219,7 +229,7 @@ class Execution:
                     errors.append(error)
             except TargetError as error:
                 errors.append(error)
-        if self._changed:
+        if self._changed or self.work.only_sessions_left:
             self._after_steps.run()
         if errors:
             raise min(errors, key=_how_far_off)
@@ -533,7 +543,7 @@ class Execution:
         """End an operation that can't be finished now: roll it back if possible, and schedule another attempt if it may
         succeed.
         """
-        if not self._spec.alters or self.work.only_sessions_left:
+        if not self._spec.alters or self._continues:
             return self._pause(error)
         untouched = not self._changed and not self.work.begun_before
         whole = untouched or (self._may_unwind and self._unwind())

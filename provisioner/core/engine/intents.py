@@ -17,7 +17,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import Entitlements
 from provisioner.core.engine.people import LookUp
-from provisioner.core.engine.plan import Refused, only_sessions_left
+from provisioner.core.engine.plan import Refused, is_delivered
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, Unit
 from provisioner.core.model.text import Text
 
@@ -61,11 +61,11 @@ class Intent:
     def is_served_by(self, stuck: Operation) -> bool:
         """Whether finishing *stuck* has the requested effect: an account in a handover will be open after it.
 
-        A rotation whose password is delivered makes no other one.
+        If only sessions are left, it replaces no delivered password, and opens no account that was disabled meanwhile.
         """
+        if is_delivered(stuck) and (self.again or self.kind is OperationKind.ROTATE):
+            return False
         same = stuck.kind is self.kind and stuck.holder == self.recipient
-        if same and self.kind is OperationKind.ROTATE:
-            return not only_sessions_left(stuck)
         return same or (KINDS[self.kind].opens and KINDS[stuck.kind].renews)
 
 

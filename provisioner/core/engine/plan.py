@@ -176,6 +176,11 @@ def only_sessions_left(operation: Operation) -> bool:
     return is_delivered or (operation.error is not None and operation.error.name == SessionsOpenError.__name__)
 
 
+def is_delivered(operation: Operation) -> bool:
+    """Return whether an unfinished operation has delivered its password, so that only sessions are left."""
+    return KINDS[operation.kind].delivers and only_sessions_left(operation)
+
+
 @attrs.frozen(kw_only=True)
 class Initiator:
     """Who requested something, and why."""

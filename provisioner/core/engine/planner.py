@@ -168,7 +168,7 @@ class Planner:
             for account in accounts
             if account.state is AccountState.PLANNED
         ]
-        wanted = self._as_they_are(OperationKind.REOPEN, accounts)
+        wanted = self._as_they_are(OperationKind.REOPEN, accounts, again=again)
         return self._plan(wanted, problems, already=None if again else AccountState.OPEN, initiator=initiator)
 
     def close(self, accounts: Sequence[Account], initiator: Initiator, *, again: bool = False) -> Plan:
@@ -188,7 +188,7 @@ class Planner:
 
             NotAuthorizedError: The actor may not do it.
         """
-        wanted = self._as_they_are(OperationKind.CLOSE, accounts)
+        wanted = self._as_they_are(OperationKind.CLOSE, accounts, again=again)
         return self._plan(wanted, [], already=None if again else AccountState.CLOSED, initiator=initiator)
 
     def update(self, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = ()) -> Plan:
@@ -248,8 +248,8 @@ class Planner:
         given = {unit.code: unit for unit in units}
         opened = [account for account in accounts if account.state is AccountState.OPEN]
         intents = [
-            attrs.evolve(intent, unit=given.get(intent.unit.code, intent.unit), again=again)
-            for intent in self._as_they_are(kind, opened)
+            attrs.evolve(intent, unit=given.get(intent.unit.code, intent.unit))
+            for intent in self._as_they_are(kind, opened, again=again)
         ]
         plan = self._plan(intents, [], already=None, initiator=initiator)
         others = [_unchanged(account) for account in accounts if account.state is not AccountState.OPEN]
@@ -470,9 +470,9 @@ class Planner:
     def _authorization(self) -> Authorization:
         return Authorization(authorize=self.authorize, now=self.now)
 
-    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account]) -> list[Intent]:
+    def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account], *, again: bool = False) -> list[Intent]:
         units = self.records.units.get_many([account.unit for account in accounts])
-        return [Intent(kind, account, units[account.unit], account.holder) for account in accounts]
+        return [Intent(kind, account, units[account.unit], account.holder, again=again) for account in accounts]
 
     def _plan(
         self, intents: Sequence[Intent], problems: list[Problem], *, already: AccountState | None, initiator: Initiator

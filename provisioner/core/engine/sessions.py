@@ -45,7 +45,7 @@ class AfterSteps:
     _errors: list[TargetError] = attrs.field(factory=list, init=False)
 
     def run(self, secret: Secret | None = None) -> None:
-        """End the sessions on every target where this is left to do.
+        """End the sessions on every target.
 
         Args:
 
@@ -59,10 +59,13 @@ class AfterSteps:
 
             StoreError: The journal can't be written.
         """
-        if targets := self._left():
-            request = self._request(secret)
-            for target in targets:
-                self._end(target, request)
+        self._end_on(self._targets, secret)
+
+    def go_on(self) -> None:
+        """End the sessions on the targets on which no earlier attempt has ended them; see :meth:`run`."""
+        steps = self.work.operation.steps
+        done = {step.name for step in steps if step.hook == SESSIONS and step.outcome in _ENDED}
+        self._end_on([target for target in self._targets if target.name not in done])
 
     @property
     def errors(self) -> Sequence[TargetError]:
@@ -81,11 +84,15 @@ class AfterSteps:
     def _closes(self) -> bool:
         return KINDS[self.work.operation.kind].closes
 
-    def _left(self) -> list[Target]:
-        """Return the targets on which no earlier attempt has ended the sessions."""
-        steps = self.work.operation.steps if self.work.only_sessions_left else ()
-        done = {step.name for step in steps if step.hook == SESSIONS and step.outcome in _ENDED}
-        return [target for target in self.context.session_targets if target.name in self.work.sessions - done]
+    @property
+    def _targets(self) -> list[Target]:
+        return [target for target in self.context.session_targets if target.name in self.work.sessions]
+
+    def _end_on(self, targets: Sequence[Target], secret: Secret | None = None) -> None:
+        if targets:
+            request = self._request(secret)
+            for target in targets:
+                self._end(target, request)
 
     def _request(self, secret: Secret | None) -> EndSessions:
         account = self.work.account

@@ -35,6 +35,10 @@ class Directory(MemoryTarget):
     def account_probe(self, request: ProbeAccount) -> AccountReport:
         return attrs.evolve(super().account_probe(request), spellings=self.names)
 
+    def administer(self, *, enabled: bool) -> None:
+        """Enable or disable the account, as an administrator of the directory does."""
+        self._entries[LOGIN] = attrs.evolve(self._entries[LOGIN], enabled=enabled)
+
 
 class Mail(MemoryMail):
     """A mail server that remembers what it was asked."""
@@ -287,6 +291,78 @@ class TestUnreachable:
         [operation] = office.harness.resume()
 
         assert operation.state is OperationState.DONE
+
+    @pytest.mark.parametrize("command", ["close", "again", "resume"])
+    def test_lets_no_account_be_called_closed_that_was_enabled_meanwhile(self, office: Office, command: str) -> None:
+        office.do("create")
+        office.fail()
+        office.do("close")
+        office.directory.administer(enabled=True)
+        session = office.log_in()
+        office.heal()
+        harness = office.harness
+        plan = harness.planner.close([harness.account(LOGIN)], INITIATOR, again=True)
+
+        [operation] = {
+            "close": lambda: harness.close_accounts([LOGIN]),
+            "again": lambda: harness.run(plan),
+            "resume": harness.resume,
+        }[command]()
+
+        assert operation.state is OperationState.DONE
+        assert harness.account(LOGIN).state is AccountState.CLOSED
+        assert not office.directory.logs_in(LOGIN, office.passwords()[-1])
+        assert not session.is_open
+
+    def test_lets_no_withdrawal_be_called_done_where_the_account_was_enabled_meanwhile(self, office: Office) -> None:
+        second = Directory()
+        office.more = {"second": second}
+        office.harness.close()
+        office.start()
+        office.do("create")
+        office.scopes = {"second": {"kinds": ["x"]}, "mail": {"kinds": ["x"]}}
+        office.harness.close()
+        office.start()
+        office.fail()
+        office.harness.withdraw([LOGIN])
+        second.administer(enabled=True)
+        office.heal()
+
+        [operation] = office.harness.resume()
+
+        assert operation.state is OperationState.DONE
+        assert not second.logs_in(LOGIN, office.passwords()[-1])
+
+    def test_lets_a_reopening_be_repeated_where_the_account_was_disabled_meanwhile(self, office: Office) -> None:
+        office.prepare("reopen")
+        office.fail()
+        office.do("reopen")
+        office.directory.administer(enabled=False)
+        office.heal()
+        harness = office.harness
+
+        [operation] = harness.run(harness.planner.reopen([harness.account(LOGIN)], INITIATOR, again=True))
+
+        assert operation.state is OperationState.DONE
+        assert office.directory.logs_in(LOGIN, office.passwords()[-1])
+
+    def test_ends_sessions_also_if_nobody_can_tell_whether_the_account_is_still_closed(self, office: Office) -> None:
+        office.do("create")
+        session = office.log_in()
+        office.fail()
+        office.do("close")
+        office.heal()
+        for hook in ("account_probe", "account_close"):
+            office.faults["directory"].on(hook, Fault.CANNOT_CONNECT)
+
+        [operation] = office.harness.resume()
+
+        assert operation.state is OperationState.INCOMPLETE
+        assert not session.is_open
+        office.faults["directory"].clear()
+        office.heal()
+        assert [one.state for one in office.harness.resume()] == [OperationState.DONE]
+        assert office.harness.account(LOGIN).state is AccountState.CLOSED
 
     def test_waits_longer_each_time(self, office: Office) -> None:
         office.do("create")
