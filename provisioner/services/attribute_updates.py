@@ -24,33 +24,29 @@ def is_followed(before: Unit | Person | None, after: Unit | Person) -> bool:
     )
 
 
-def planned_updates(
-    planner: Planner, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = ()
-) -> Plan:
+def planned_updates(planner: Planner, accounts: Sequence[Account], initiator: Initiator) -> Plan:
     """Return the plan that brings open accounts up to date, without those that need nothing.
 
     A list may change the unit of a protected account. That account is refused, and the list isn't.
 
     Args:
 
-        planner: Makes the plan.
+        planner: Makes the plan. It knows the list.
 
         accounts: The accounts.
 
         initiator: Who changes the list, and why.
-
-        units: Units as they will be in the store.
 
     Raises:
 
         TargetError: The personnel system as a whole can't be used.
     """
     try:
-        plan = planner.update(accounts, initiator, units=units)
+        plan = planner.update(accounts, initiator)
     except NotAuthorizedError as error:
         denials = {denied.login: denied.denial for denied in error.denials}
         allowed = [account for account in accounts if account.login not in denials]
-        plan = planned_updates(planner, allowed, initiator, units=units)
+        plan = planned_updates(planner, allowed, initiator)
         refused = [Refused(login=login, reason=denial.reason, cure=denial.cure) for login, denial in denials.items()]
         return attrs.evolve(plan, refused=(*plan.refused, *refused))
     return attrs.evolve(plan, unchanged=())

@@ -73,7 +73,7 @@ class Imports:
         known = self.store.units.get_many([unit.code for unit in changed])
         followed = [unit for unit in changed if is_followed(known.get(unit.code), unit)]
         accounts = self.store.accounts.open_in([unit.code for unit in followed])
-        return Import(units=tuple(changed), plan=self._updates(self.planner, accounts, initiator, followed))
+        return Import(units=tuple(changed), plan=self._updates(self.planner.knowing(changed), accounts, initiator))
 
     def of_persons(self, persons: Iterable[Person], initiator: Initiator) -> Import:
         """Return what the import of staff changes.
@@ -129,12 +129,10 @@ class Imports:
 
         return attrs.evolve(self.planner, people=attrs.evolve(people, stored=stored))
 
-    def _updates(
-        self, planner: Planner, accounts: Sequence[Account], initiator: Initiator, units: Sequence[Unit] = ()
-    ) -> Plan:
+    def _updates(self, planner: Planner, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Return the plan for the accounts. A personnel system that can't be used doesn't prevent the import."""
         try:
-            return planned_updates(planner, accounts, initiator, units=units)
+            return planned_updates(planner, accounts, initiator)
         except TargetError as error:
             cure = Text("run 'provisioner reconcile' later to find the accounts that differ")
             return Plan(

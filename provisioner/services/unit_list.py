@@ -244,16 +244,17 @@ class UnitList:
         initiator: Initiator,
     ) -> Iterator[Plan]:
         """Yield the plans for the accounts, which have no account in common."""
+        planner = self.planner.knowing(units)
         not_open = [unit for unit in units if not _is_open(known.accounts.get(unit.code))]
-        yield self.planner.open_units(not_open, initiator)
+        yield planner.open_units(not_open, initiator)
         held = [(known.accounts[unit.code], unit) for unit in units if _is_held_by_another(unit, known)]
         handed_over = held if hand_over else []
-        yield self.planner.hand_over_to_custodians(handed_over, initiator)
+        yield planner.hand_over_to_custodians(handed_over, initiator)
         followed = [unit for unit in units if is_followed(known.units.get(unit.code), unit)]
         others = [account for unit in followed for account in known.open_accounts.get(unit.code, ())]
         left = _without(others, [account for account, _ in handed_over])
-        yield planned_updates(self.planner, left, initiator, units=followed)
-        yield self.planner.close([account for code in closing for account in known.open_accounts[code]], initiator)
+        yield planned_updates(planner, left, initiator)
+        yield planner.close([account for code in closing for account in known.open_accounts[code]], initiator)
 
 
 def _without(accounts: Iterable[Account], others: Iterable[Account]) -> list[Account]:

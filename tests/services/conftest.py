@@ -11,9 +11,11 @@ import pytest
 from provisioner import Person, Unit, hookimpl
 from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.events import Event
+from provisioner.core.api.messages import CreateAccount, Receipt, RenameAccount
 from provisioner.services.application import Application
 from provisioner.services.bootstrap import application
 from provisioner.store import Store
+from provisioner.testing.memory import MemoryTarget
 
 CONFIG = """\
 [accounts]
@@ -49,6 +51,30 @@ class Observer:
     @hookimpl
     def operation_event(self, event: Event) -> None:
         self.seen.append(event)
+
+
+@attrs.define(eq=False)
+class NamedContainers(MemoryTarget):
+    """Notes the name of the unit above each account, as if it were that of its container."""
+
+    above: dict[str, str] = attrs.field(factory=dict)
+
+    @hookimpl
+    def account_create(self, request: CreateAccount) -> Receipt:
+        self._note(request)
+        return super().account_create(request)
+
+    @hookimpl
+    def account_rename(self, request: RenameAccount) -> Receipt:
+        self._note(request)
+        return super().account_rename(request)
+
+    def entitlements(self, login: str) -> set[str]:
+        """Return the entitlements of an account."""
+        return set(self._entries[login].entitlements)
+
+    def _note(self, request: CreateAccount | RenameAccount) -> None:
+        self.above[request.account.login] = request.parent.name if request.parent else ""
 
 
 @pytest.fixture(name="office_config")

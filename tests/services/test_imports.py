@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from provisioner.config.load import EntitlementSettings
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import OperationKind, OperationState, Person, Unit
@@ -15,6 +16,7 @@ from provisioner.services.imports import Import
 from provisioner.testing.faults import Fault, Faults, FaultTarget
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
+from tests.services.conftest import NamedContainers
 
 INITIATOR = Initiator(actor="tester")
 SCHOOL = Unit(code="okul", name="Okul", kind="school", login="okul46", custodian="1")
@@ -139,3 +141,26 @@ def test_after_a_crash_before_the_run_the_change_is_found_again(harness: Harness
         imported(harness, harness.app.imports.of_persons([changed], INITIATOR))
 
     assert harness.app.imports.of_persons([changed], INITIATOR).plan.work
+
+
+def test_a_move_below_a_unit_of_the_same_list_does_not_take_entitlements_away(tmp_path: Path) -> None:
+    """The unit above is new, and has no account."""
+    province, district = Unit(code="il", name="İl", kind="province"), Unit(code="ilce", name="İlçe", kind="district")
+    directory = NamedContainers()
+    with Harness(
+        tmp_path / "store.sqlite",
+        targets={"posta": directory},
+        channels={"sms": MemoryChannel()},
+        entitlements={"il": EntitlementSettings(target="posta", under=("il",))},
+    ) as harness:
+        harness.know(units=[province, attrs.evolve(SCHOOL, parent="il")], persons=[PERSON])
+        harness.open(["okul"])
+
+        imported(
+            harness,
+            harness.app.imports.of_units(
+                [attrs.evolve(district, parent="il"), attrs.evolve(SCHOOL, parent="ilce")], INITIATOR
+            ),
+        )
+
+        assert (directory.entitlements("okul46"), directory.above["okul46"]) == ({"il"}, "İlçe")

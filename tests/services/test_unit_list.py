@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
 import pytest
 from sqlalchemy import event
 
+from provisioner.config.load import EntitlementSettings
 from provisioner.core.api.errors import DeniedError, InputError, NotAuthorizedError, NotReadyError, UnavailableError
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.engine.engine import Engine
@@ -20,7 +21,7 @@ from provisioner.services.application import Application
 from provisioner.services.unit_list import ChangeKind, UnitListPlan
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
-from tests.services.conftest import UNITS
+from tests.services.conftest import PERSONS, UNITS, NamedContainers
 
 ADMINISTRATOR, OFFICER, OTHER = "9000", "1001", "1003"
 INITIATOR = Initiator(actor=ADMINISTRATOR)
@@ -222,6 +223,60 @@ def units_on(target: object) -> dict[str, str]:
     """Return the name of the unit that the target has of each account, by login."""
     assert isinstance(target, MemoryTarget)
     return {account.login: account.attributes["unit"] for page in target.account_list() for account in page.accounts}
+
+
+class TestUnitsAbove:
+    """What is above a unit is what the list says, also if the store doesn't say so yet."""
+
+    PROVINCE = Unit(code="il", name="İl", kind="province", login="il46", custodian="1001")
+    DISTRICT = Unit(code="ilce", name="İlçe", kind="district", parent="il", login="ilce46", custodian="1002")
+    SCHOOL = Unit(code="okul", name="Okul", kind="school", parent="ilce", login="okul46", custodian="1003")
+    RENAMED = attrs.evolve(DISTRICT, name="Yeni İlçe")
+
+    @pytest.fixture(name="directory")
+    def _directory(self) -> NamedContainers:
+        return NamedContainers()
+
+    @pytest.fixture(name="province")
+    def _province(self, tmp_path: Path, directory: NamedContainers) -> Iterator[Application]:
+        """An application with an entitlement of everything below the province."""
+        with Harness(
+            tmp_path / "province.sqlite",
+            targets={"posta": directory},
+            channels={"sms": MemoryChannel()},
+            entitlements={"il": EntitlementSettings(target="posta", under=("il",))},
+        ) as harness:
+            harness.know(persons=PERSONS)
+            yield harness.app
+
+    def test_a_move_below_a_new_unit_does_not_take_entitlements_away(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL)
+        new = attrs.evolve(self.DISTRICT, code="yeni", name="Yeni", login="yeni46")
+
+        apply(province, self.PROVINCE, self.DISTRICT, new, attrs.evolve(self.SCHOOL, parent="yeni"))
+
+        assert (directory.entitlements("okul46"), directory.above["okul46"]) == ({"il"}, "Yeni")
+
+    def test_a_new_account_does_not_get_the_former_name_of_the_unit_above(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        apply(province, self.PROVINCE, self.DISTRICT)
+
+        apply(province, self.PROVINCE, self.RENAMED, self.SCHOOL)
+
+        assert directory.above["okul46"] == "Yeni İlçe"
+
+    def test_a_moved_account_does_not_get_the_former_name_of_the_unit_above(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        apply(province, self.PROVINCE, attrs.evolve(self.SCHOOL, parent="il"))
+        province.units.save([self.DISTRICT], actor=ADMINISTRATOR)
+
+        apply(province, self.PROVINCE, self.RENAMED, self.SCHOOL)
+
+        assert directory.above["okul46"] == "Yeni İlçe"
 
 
 class TestManySchools:

@@ -131,7 +131,7 @@ class DesiredState:
 
         rules: Who has which entitlement.
 
-        units: The stored units.
+        units: The units as they are, or will be, in the store.
     """
 
     scopes: Mapping[str, TargetScope]

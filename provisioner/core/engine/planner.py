@@ -60,6 +60,7 @@ from provisioner.core.model import (
     Unit,
 )
 from provisioner.core.model.text import Text, marked
+from provisioner.core.model.unit_paths import ListedUnits
 
 #: The states of an account on a target where a log-in is verified to be impossible.
 _CLOSED_STATES = frozenset({TargetState.CLOSED, TargetState.ABSENT})
@@ -101,6 +102,17 @@ class Planner:
     choose_login: Callable[[Unit], str]
     now: Callable[[], datetime]
     authorize: Callable[[AuthorizeOperation], Sequence[Denial]] = lambda _: ()
+
+    def knowing(self, units: Iterable[Unit]) -> Planner:
+        """Return a planner that knows units as they will be in the store.
+
+        Args:
+
+            units: All units of a list that is not stored yet. A unit decides the containers and the entitlements of the
+                accounts below it, also if its own account needs nothing.
+        """
+        listed = ListedUnits({unit.code: unit for unit in units}, self.desired.units)
+        return attrs.evolve(self, desired=attrs.evolve(self.desired, units=listed))
 
     def open_units(self, units: Sequence[Unit], initiator: Initiator) -> Plan:
         """Plan to open the accounts of units, or to reopen them if they were closed (000 m.5/h).
@@ -191,7 +203,7 @@ class Planner:
         wanted = self._as_they_are(OperationKind.CLOSE, accounts, again=again)
         return self._plan(wanted, [], already=None if again else AccountState.CLOSED, initiator=initiator)
 
-    def update(self, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = ()) -> Plan:
+    def update(self, accounts: Sequence[Account], initiator: Initiator) -> Plan:
         """Plan to bring the attributes and entitlements of open accounts up to date. The passwords stay.
 
         Accounts that are not open, or that no target can update, are unchanged.
@@ -202,19 +214,15 @@ class Planner:
 
             initiator: Who requests it, and why.
 
-            units: Units as they will be in the store, if they are not yet.
-
         Raises:
 
             NotAuthorizedError: The actor may not do it.
 
             TargetError: The personnel system as a whole can't be used.
         """
-        return self._adapt(OperationKind.UPDATE, accounts, initiator, units)
+        return self._adapt(OperationKind.UPDATE, accounts, initiator)
 
-    def withdraw(
-        self, accounts: Sequence[Account], initiator: Initiator, *, units: Sequence[Unit] = (), again: bool = False
-    ) -> Plan:
+    def withdraw(self, accounts: Sequence[Account], initiator: Initiator, *, again: bool = False) -> Plan:
         """Plan to close open accounts on the targets whose scope no longer includes them. They stay open elsewhere.
 
         Accounts that are not open, or that are on no other target than they should be, are unchanged.
@@ -225,8 +233,6 @@ class Planner:
 
             initiator: Who requests it, and why.
 
-            units: Units as they will be in the store, if they are not yet.
-
             again: Close accounts also on targets on which they are closed already, because somebody may have enabled
                 them there.
 
@@ -234,23 +240,13 @@ class Planner:
 
             NotAuthorizedError: The actor may not do it.
         """
-        return self._adapt(OperationKind.WITHDRAW, accounts, initiator, units, again=again)
+        return self._adapt(OperationKind.WITHDRAW, accounts, initiator, again=again)
 
     def _adapt(
-        self,
-        kind: OperationKind,
-        accounts: Sequence[Account],
-        initiator: Initiator,
-        units: Sequence[Unit],
-        *,
-        again: bool = False,
+        self, kind: OperationKind, accounts: Sequence[Account], initiator: Initiator, *, again: bool = False
     ) -> Plan:
-        given = {unit.code: unit for unit in units}
         opened = [account for account in accounts if account.state is AccountState.OPEN]
-        intents = [
-            attrs.evolve(intent, unit=given.get(intent.unit.code, intent.unit))
-            for intent in self._as_they_are(kind, opened, again=again)
-        ]
+        intents = self._as_they_are(kind, opened, again=again)
         plan = self._plan(intents, [], already=None, initiator=initiator)
         others = [_unchanged(account) for account in accounts if account.state is not AccountState.OPEN]
         return attrs.evolve(plan, unchanged=(*plan.unchanged, *others))
@@ -471,7 +467,7 @@ class Planner:
         return Authorization(authorize=self.authorize, now=self.now)
 
     def _as_they_are(self, kind: OperationKind, accounts: Sequence[Account], *, again: bool = False) -> list[Intent]:
-        units = self.records.units.get_many([account.unit for account in accounts])
+        units = self.desired.units.get_many([account.unit for account in accounts])
         return [Intent(kind, account, units[account.unit], account.holder, again=again) for account in accounts]
 
     def _plan(
@@ -575,9 +571,9 @@ class Planner:
         ]
 
     def _parents(self, units: Sequence[Unit]) -> Mapping[str, Unit]:
-        """Return the units above these, as they are in the store or among these."""
-        stored = self.records.units.get_many({unit.parent for unit in units if unit.parent})
-        return {**stored, **{unit.code: unit for unit in units}}
+        """Return the units above these, as they are in the store, in the list, or among these."""
+        known = self.desired.units.get_many({unit.parent for unit in units if unit.parent})
+        return {**known, **{unit.code: unit for unit in units}}
 
     def _place(
         self, intent: Intent, desired: Desired, known: Mapping[str, TargetState], ended: Mapping[str, SessionsState]

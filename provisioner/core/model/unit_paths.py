@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Protocol
 
+import attrs
+
 from provisioner.core.model import Unit
 
 _NOTHING: frozenset[str] = frozenset()
@@ -15,6 +17,21 @@ class UnitLookup(Protocol):
 
     def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
         """Return the units with these codes, by code. What does not exist is left out."""
+
+
+@attrs.frozen
+class ListedUnits:
+    """Units as they will be when a list is stored."""
+
+    #: The units of the list, by code.
+    listed: Mapping[str, Unit]
+    stored: UnitLookup
+
+    def get_many(self, codes: Iterable[str], /) -> Mapping[str, Unit]:
+        """Return the units with these codes, by code. What does not exist is left out."""
+        wanted = set(codes)
+        given = {code: self.listed[code] for code in wanted & self.listed.keys()}
+        return {**self.stored.get_many(wanted - given.keys()), **given}
 
 
 def with_all_above(codes: Collection[str], units: UnitLookup, *, apart_from: Collection[str] = ()) -> dict[str, Unit]:
