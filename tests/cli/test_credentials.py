@@ -117,6 +117,17 @@ def test_an_interrupted_rotation_is_resumed(shell: Shell) -> None:
     assert "credentials" not in shell.type("resume")[1]
 
 
+def test_a_sweep_leaves_no_rotation_half_done(shell: Shell) -> None:
+    """A site whose only timer is the sweep."""
+    shell.configure()
+    shell.interrupt()
+
+    code, document = shell.type("policy", "sweep")
+
+    assert (code, document["credentials"]) == (0, [{"target": "directory", "error": None}])
+    assert "credentials" not in shell.type("policy", "sweep")[1]
+
+
 def test_a_rotation_that_cannot_be_finished_yet_is_left_to_the_next_resume(shell: Shell) -> None:
     shell.configure()
     shell.interrupt()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -51,6 +51,11 @@ def tell_results(session: Session, results: Iterable[CredentialResult]) -> ExitC
         for line in failures.lines(result.error, session):
             session.output.error_lines(line)
     return code
+
+
+def results_document(session: Session, results: Sequence[CredentialResult]) -> dict[str, object]:
+    """Return what became of interrupted rotations, as a part of a larger document. Empty if there were none."""
+    return {"credentials": [result_document(session, result) for result in results]} if results else {}
 
 
 def result_document(session: Session, result: CredentialResult) -> dict[str, object]:

@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from provisioner.cli.commands.credentials import results_document, tell_results
 from provisioner.cli.commands.runs import follow, started
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
@@ -124,11 +125,18 @@ def sweep(session: Session, *, clock_is_right: bool, dry_run: bool) -> ExitCode:
             return _show_days(session, app.deadlines.preview_sweep(clock_confirmed_by=confirmed_by))
         sweep = app.deadlines.sweep(clock_confirmed_by=confirmed_by)
         reports = partial(sweep.reports, viewer=session.actor)
-        code = follow(session, app, sweep.run, more=lambda: report_documents(reports(), session.output.said))
+        results = app.credentials.resume()
+        unfinished = tell_results(session, results)
+        shown = results_document(session, results)
+        code = follow(
+            session, app, sweep.run, more=lambda: {**report_documents(reports(), session.output.said), **shown}
+        )
         _tell(session.output, reports())
         if sweep.is_stopped:
             session.output.note("the sweep was stopped; the next one does the rest")
-    return ExitCode.UNFINISHED if code is ExitCode.DONE and not sweep.is_complete else code
+    if code is ExitCode.DONE and not sweep.is_complete:
+        return ExitCode.UNFINISHED
+    return code or unfinished
 
 
 @click.command("simulate")

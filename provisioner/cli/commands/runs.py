@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provisioner.cli import failures
-from provisioner.cli.commands.credentials import result_document, tell_results
+from provisioner.cli.commands.credentials import results_document, tell_results
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import operation_document
@@ -285,5 +285,5 @@ def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
             return show_preview(session, app.runs.preview_resume(only_due=due, viewer=session.actor))
         results = app.credentials.resume()
         code = tell_results(session, results)
-        shown = {"credentials": [result_document(session, result) for result in results]} if results else {}
+        shown = results_document(session, results)
         return follow(session, app, app.runs.resume(only_due=due), more=lambda: shown) or code

@@ -15,6 +15,7 @@ from provisioner.core.model.text import Text
 from provisioner.services.health_check.authority import check_authority
 from provisioner.services.health_check.comparisons import check_comparisons
 from provisioner.services.health_check.configuration import check_libraries, check_passwords, check_secrets
+from provisioner.services.health_check.credentials import check_credentials
 from provisioner.services.health_check.deliveries import check_deliveries
 from provisioner.services.health_check.entitlements import check_entitlements
 from provisioner.services.health_check.results import CheckResult, problem
@@ -69,6 +70,7 @@ class HealthCheck:
             yield from check_sessions(config)
             yield from check_comparisons(config, plugins, self.now)
             yield from check_verification(config, plugins, self.now)
+        yield from check_credentials(config, self.now)
         yield from check_deliveries(config, self.now)
         yield from check_quarantine(config, self.now)
 
