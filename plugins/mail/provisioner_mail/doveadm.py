@@ -7,6 +7,7 @@ be repeated without harm, so a lost answer is no more than that.
 from __future__ import annotations
 
 import json
+import socket
 from base64 import b64encode
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -31,6 +32,12 @@ PATH = "/doveadm/v1"
 
 #: The error and the exit code of ``kick`` if the user has no session.
 NOBODY = ("exitCode", 68)
+
+#: The mask that all users match.
+EVERYBODY = "*"
+
+#: The characters by which doveadm takes a name for a mask, or for an address of IPv6. It knows no way to quote them.
+NO_NAME = frozenset("*?:")
 
 #: The error of a command that is not allowed.
 FORBIDDEN = "unAuthorized"
@@ -104,6 +111,9 @@ class Doveadm:
     def kick(self, user: str) -> None:
         """End all sessions of a user. They end soon after, if there are any.
 
+        doveadm takes some names for a mask or an address, such as ``a*b`` and ``12.34``, and would end the sessions of
+        others. For them, nothing is sent; see :meth:`sessions`.
+
         Args:
 
             user: The name of the user, as the server calls it, in any case.
@@ -112,12 +122,13 @@ class Doveadm:
 
             TargetError: It is not known whether this was done; see :meth:`sessions`.
         """
-        answer = self._ask("kick", harmless=False, mask=[user])
-        if (answer.error, answer.exit_code) != NOBODY:
-            self._expect_success("kick", answer)
+        if _is_name(user):
+            answer = self._ask("kick", harmless=False, mask=[user])
+            if (answer.error, answer.exit_code) != NOBODY:
+                self._expect_success("kick", answer)
 
     def sessions(self, user: str) -> frozenset[MailSession]:
-        """Return the sessions of a user.
+        """Return the sessions of a user, and of nobody else, whatever the name.
 
         Args:
 
@@ -131,8 +142,9 @@ class Doveadm:
 
             TransientError: The server failed.
         """
-        listed = self._records("who", harmless=True, mask=[user], separateConnections=True)
-        return frozenset(map(self._session, listed))
+        mask = user if _is_name(user) else EVERYBODY
+        listed = map(self._session, self._records("who", harmless=True, mask=[mask], separateConnections=True))
+        return frozenset(session for session in listed if session.user.casefold() == user.casefold())
 
     def is_restricted(self) -> bool:
         """Return whether the server refuses commands that we don't need. Otherwise, the key reads every file there.
@@ -237,3 +249,17 @@ class _CommandResult:
     #: The kind of the error; empty if there was none.
     error: str = ""
     exit_code: int = 0
+
+
+def _is_name(user: str) -> bool:
+    """Return whether doveadm takes this for the name of one user."""
+    return NO_NAME.isdisjoint(user) and (user.isdigit() or not _is_address(user.partition("/")[0]))
+
+
+def _is_address(text: str) -> bool:
+    """Return whether this is an address of IPv4, which may have less than four parts."""
+    try:
+        socket.inet_aton(text)
+    except OSError:
+        return False
+    return True

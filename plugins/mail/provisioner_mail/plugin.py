@@ -12,6 +12,7 @@ import structlog
 
 from provisioner.core.api.errors import TargetError
 from provisioner.core.api.hookspecs import hookimpl
+from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import Capabilities, CheckTarget, EndSessions, Receipt, TargetReport
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import Account, OperationKind, Outcome
@@ -40,7 +41,10 @@ class MailTarget:
 
     @hookimpl
     def sessions_end(self, request: EndSessions) -> Receipt:
-        """Empty the caches and end the sessions on every server that can be reached, and prove it."""
+        """Empty the caches and end the sessions on every server that can be reached, and prove it.
+
+        Without a secret, it is not proved that a new password opens.
+        """
         ended: set[MailSession] = set()
         failures = []
         for server in self._opened():
@@ -50,7 +54,7 @@ class MailTarget:
                 failures.append(error)
         if failures:
             raise failures[0]
-        return Receipt(outcome=Outcome.APPLIED if ended else Outcome.UNCHANGED)
+        return Receipt(outcome=Outcome.APPLIED if ended else Outcome.UNCHANGED, proved=_is_proved(request))
 
     @hookimpl
     def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002 - the hook's argument
@@ -100,6 +104,11 @@ class MailTarget:
 
                 self._servers = MailServers.of(self.settings)
             return self._servers.servers
+
+
+def _is_proved(request: EndSessions) -> bool:
+    """Return whether a new password, if there is one, was tried. An earlier attempt that knew it has failed."""
+    return request.secret is not None or not KINDS[request.after].delivers
 
 
 @hookimpl

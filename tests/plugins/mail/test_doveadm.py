@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
+import attrs
 import pytest
 
 from provisioner.core.api.errors import MisconfiguredError, TargetError, TransientError, UnavailableError
@@ -73,6 +74,15 @@ class TestCommands:
             doveadm_of(dovecot).kick("nobody")
 
             assert session.is_open()
+
+    def test_a_login_of_digits_is_listed_and_ends(self, dovecot: Dovecot, directory: Ldap, account: Account) -> None:
+        directory.account_create(samples.create(attrs.evolve(account, login="734521")))
+        with dovecot.session("734521", OLD) as session:
+            assert len(doveadm_of(dovecot).sessions("734521")) == 1
+
+            doveadm_of(dovecot).kick("734521")
+
+            assert not _stays_open(session)
 
     def test_a_wrong_key_is_a_misconfiguration(self, dovecot: Dovecot) -> None:
         with pytest.raises(MisconfiguredError, match="refuses the API key"):

@@ -156,7 +156,54 @@ class TestSessionsEnd:
             finally:
                 os.kill(int(stuck.process), signal.SIGCONT)
 
+        assert mail.sessions_end(end(opened, kind)).outcome is Outcome.UNCHANGED
+
+    def test_a_password_that_was_refused_is_not_called_proved_when_it_is_no_longer_known(
+        self, dovecot: Dovecot, opened: Account, mail: MailTarget
+    ) -> None:
+        """A later attempt has no password, so it cannot repeat the log-in that failed."""
+        with pytest.raises(TransientError, match="refuses the new password"):
+            mail.sessions_end(end(opened, OperationKind.ROTATE, NEW))
+
+        assert not mail.sessions_end(end(opened, OperationKind.ROTATE)).proved
+
+    @pytest.mark.parametrize("kind", [OperationKind.CLOSE, OperationKind.DELETE, OperationKind.WITHDRAW])
+    def test_a_closure_is_proved_without_a_password(
+        self, directory: Ldap, opened: Account, mail: MailTarget, kind: OperationKind
+    ) -> None:
+        directory.account_close(samples.close(opened))
+
         assert mail.sessions_end(end(opened, kind)).proved
+
+    @pytest.mark.parametrize("mask", ["*", "*-?", "127.0.0.1", "127.1", "127.0.0.0/8"])
+    def test_a_spelling_that_doveadm_reads_as_a_mask_ends_nobody_else(
+        self, dovecot: Dovecot, directory: Ldap, opened: Account, mail: MailTarget, mask: str
+    ) -> None:
+        other = attrs.evolve(opened, login=f"{opened.login}-1")
+        directory.account_create(samples.create(other))
+        directory.account_close(samples.close(opened))
+        request = end(opened, OperationKind.CLOSE)
+
+        with dovecot.session(other.login, OLD) as session:
+            receipt = mail.sessions_end(attrs.evolve(request, spellings=(*request.spellings, mask)))
+
+            assert receipt.outcome is Outcome.UNCHANGED
+            assert receipt.proved
+            assert session.is_open()
+
+    def test_a_session_of_a_login_that_doveadm_reads_as_an_address_is_not_called_ended(
+        self, dovecot: Dovecot, directory: Ldap, account: Account, mail: MailTarget
+    ) -> None:
+        numbered = attrs.evolve(account, login="12.34")
+        directory.account_create(samples.create(numbered))
+
+        with dovecot.session(numbered.login, OLD):
+            directory.account_close(samples.close(numbered))
+
+            with pytest.raises(TransientError, match=rf"sessions of {numbered.login} are still open \(imap\)"):
+                mail.sessions_end(end(numbered, OperationKind.CLOSE))
+
+        assert mail.sessions_end(end(numbered, OperationKind.CLOSE)).proved
 
     def test_a_session_that_began_in_the_last_moment_keeps_the_account_from_being_closed(
         self, dovecot: Dovecot, opened: Account, mail: MailTarget, monkeypatch: pytest.MonkeyPatch
