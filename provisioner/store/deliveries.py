@@ -57,7 +57,11 @@ _CHANGE = (
     .values(state=_STATE, accepted_at=_first_time("accepted_at"), ended_at=_first_time("ended_at"))
     .execution_options(**{MUST_FIND: True})
 )
-_SETTLE = update(deliveries).where(_THIS).values(settled_at=bindparam("new_settled_at", type_=UtcDateTime()))
+_SETTLE = (
+    update(deliveries)
+    .where(_THIS)
+    .values(settled_at=bindparam("new_settled_at", type_=UtcDateTime()), renewal=bindparam("new_renewal"))
+)
 _NOTE_ASKED = (
     update(deliveries)
     .where(_THIS)
@@ -115,7 +119,7 @@ def _changed(event: DeliveryChanged) -> Iterable[Change]:
 
 
 def _settled(event: DeliverySettled) -> Iterable[Change]:
-    yield _SETTLE, {"this": event.delivery, "new_settled_at": event.at}
+    yield _SETTLE, {"this": event.delivery, "new_settled_at": event.at, "new_renewal": event.renewal}
 
 
 CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {

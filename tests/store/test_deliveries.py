@@ -172,10 +172,16 @@ def test_a_decision_is_forgotten(harness: Harness) -> None:
     harness.open([UNITS[0].code])
     delivery = only(harness)
     report(harness, delivery, MessageState.REJECTED)
-    settled = DeliverySettled(at=NOON, delivery=delivery.id, channel="sms", state=MessageState.REJECTED)
+    settled = DeliverySettled(
+        at=NOON,
+        delivery=delivery.id,
+        channel="sms",
+        state=MessageState.REJECTED,
+        renewal=delivery.operation_id,
+    )
     harness.store.write(settled)
 
-    assert only(harness).settled_at == NOON
+    assert (only(harness).settled_at, only(harness).renewal) == (NOON, delivery.operation_id)
     assert [found.id for found in harness.store.deliveries.of_operation(delivery.operation_id)] == [delivery.id]
     assert harness.store.deliveries.find(delivery.id) == only(harness)
     assert harness.store.deliveries.find("nothing") is None

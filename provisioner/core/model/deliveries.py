@@ -102,6 +102,8 @@ class PasswordDelivery:
     asked: int = 0
     #: When it was decided what to do about it, after it was not delivered.
     settled_at: datetime | None = attrs.field(default=None, validator=require_utc)
+    #: The ID of the operation that makes a new password, if that was decided.
+    renewal: str | None = None
 
     @property
     def is_open(self) -> bool:

@@ -20,6 +20,7 @@ from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.dispatch import RENEWALS, DeliveryChanged, DeliverySettled, OnUndelivered
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.people import PARALLEL
+from provisioner.core.engine.plan import only_sessions_left
 from provisioner.core.gateways.gateway import Channel, able
 from provisioner.core.model import (
     Account,
@@ -88,7 +89,7 @@ class FollowUp:
         pending = self._pending()
         renewed = [delivery for delivery in pending if self._renews(delivery)]
         yield from self._tell([delivery for delivery in pending if delivery not in renewed])
-        yield from self._renew({delivery.login: delivery for delivery in renewed})
+        yield from self._renew({delivery.login: delivery for delivery in renewed if self._is_pending(delivery)})
 
     def _now(self) -> datetime:
         return self.engine.context.now()
@@ -125,15 +126,25 @@ class FollowUp:
 
     def _pending(self) -> list[PasswordDelivery]:
         """Return the messages about which something is to be done, and nothing is under way."""
-        found = [delivery for delivery in self.agenda.deliveries.undelivered() if delivery.settled_at is None]
-        busy = self.agenda.operations.unended([delivery.login for delivery in found])
+        found = self._unsettled()
+        unended = self.agenda.operations.unended([delivery.login for delivery in found])
+        busy = {login for login, operation in unended.items() if not only_sessions_left(operation)}
         return [delivery for delivery in found if delivery.login not in busy]
+
+    def _unsettled(self) -> list[PasswordDelivery]:
+        """Return the messages without a decision, and those whose renewal ended without a new password."""
+        found = self.agenda.deliveries.undelivered()
+        renewals = self.agenda.operations.get_many([delivery.renewal for delivery in found if delivery.renewal])
+        in_vain = {operation.id for operation in renewals.values() if operation.state in _IN_VAIN}
+        return [delivery for delivery in found if delivery.settled_at is None or delivery.renewal in in_vain]
 
     def _renews(self, delivery: PasswordDelivery) -> bool:
         """Whether a new password is made. The number of attempts is bounded, and starts again with another number.
 
         A channel that fails at once leaves no message, so the messages are bounded as well as the channels.
         """
+        if delivery.renewal:
+            return False
         dispatch, channels = self.engine.context.dispatch, self.engine.context.deliverers
         failed = failures(dispatch.recent(delivery.login), delivery.mobile_mark)
         match dispatch.rules_of(delivery.channel).on_undelivered:
@@ -154,24 +165,25 @@ class FollowUp:
         left = []
         for outcome in PolicyRun(engine=self.engine, changes=changes).carry_out():
             delivery = deliveries[outcome.login]
-            if isinstance(outcome, Operation) and outcome.state not in _IN_VAIN:
-                self._settle(delivery, renewal=outcome.id)
-            else:
+            if not isinstance(outcome, Operation) or outcome.state in _IN_VAIN:
                 left.append(delivery)
+            elif self._is_recorded(outcome):
+                self._settle(delivery, renewal=outcome.id)
             if isinstance(outcome, (Operation, Refusal)):
                 yield outcome
         yield from self._tell(left)
+
+    def _is_recorded(self, operation: Operation) -> bool:
+        """Whether the journal has an operation: another one on the same account may have been quicker."""
+        return operation.id in self.agenda.operations.get_many([operation.id])
 
     def _tell(self, deliveries: Sequence[PasswordDelivery]) -> Iterator[Notice]:
         by_login = {delivery.login: delivery for delivery in deliveries}
         notices = []
         for account, unit in self._accounts(by_login):
-            officer = self._officer(account, unit)
-            if officer is None:
-                self._settle(by_login[account.login])
-                continue
-            deadline = self._deadline(Action.WARN, by_login, account)
-            notices.append(Notice(subject=account.login, login=account.login, deadline=deadline, recipient=officer))
+            if officer := self._officer(account, unit):
+                deadline = self._deadline(Action.WARN, by_login, account)
+                notices.append(Notice(subject=account.login, login=account.login, deadline=deadline, recipient=officer))
         if notices and not self.engine.context.retry.stop.is_set():
             yield from self.notifier.tell(
                 notices,
@@ -180,8 +192,9 @@ class FollowUp:
             )
 
     def _is_pending(self, delivery: PasswordDelivery) -> bool:
-        known = self.agenda.deliveries.find(delivery.id)
-        return known is not None and known.settled_at is None and known.state.is_undelivered
+        """Whether no other process has decided, sent a later message, or heard that this one was delivered."""
+        known = next(iter(self.engine.context.dispatch.recent(delivery.login)), None)
+        return known == delivery
 
     def _settle(self, delivery: PasswordDelivery, *, renewal: str | None = None, told: str | None = None) -> None:
         self.engine.context.record(

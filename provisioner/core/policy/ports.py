@@ -61,9 +61,6 @@ class ClockRecords(Protocol):
 class DeliveryRecords(Protocol):
     """Reads what became of messages with passwords."""
 
-    def find(self, delivery_id: str, /) -> PasswordDelivery | None:
-        """Return one message; ``None`` if there is none with this ID."""
-
     def to_ask(self, now: datetime, /) -> Sequence[PasswordDelivery]:
         """Return messages about which their gateways can be asked now, the most urgent first."""
 

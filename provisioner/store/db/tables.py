@@ -270,6 +270,7 @@ deliveries = Table(
     Column("next_ask_at", UtcDateTime),
     Column("asked", Integer, nullable=False),
     Column("settled_at", UtcDateTime),
+    Column("renewal", ForeignKey("operations.id")),
     Index(None, "login", "number"),
     sqlite_with_rowid=False,
 )

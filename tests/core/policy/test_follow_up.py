@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,17 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.api.events import Event
+from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.messages import DeliveryState
 from provisioner.core.engine.dispatch import DeliverySettled
 from provisioner.core.model import MessageState, Operation, OperationState, PasswordDelivery
+from provisioner.core.policy.follow_up import FollowUp
 from provisioner.core.policy.notifier import Notice
 from provisioner.testing.clock import FakeClock
-from provisioner.testing.faults import Fault, FaultChannel, FaultTarget
+from provisioner.testing.faults import Fault, FaultChannel, FaultSessions, FaultTarget
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryTarget
+from provisioner.testing.memory_mail import MemoryMail
 from tests.core.engine.test_engine import PERSONS, UNITS
 from tests.slow_phones import SlowPhones
 
@@ -39,19 +41,25 @@ class Office:
     letter: SlowPhones = attrs.field(factory=SlowPhones)
     clock: FakeClock = attrs.field(factory=lambda: FakeClock(NOON))
     events: list[Event] = attrs.field(factory=list)
+    #: Further targets, by name.
+    more: dict[str, object] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.target = FaultTarget(self.directory)
         self.letter_box = FaultChannel(self.letter)
 
-    def start(self, **rules: Mapping[str, Any]) -> Harness:
-        harness = Harness(
+    def another(self, **rules: Mapping[str, Any]) -> Harness:
+        """Return another process that uses the same store and systems."""
+        return Harness(
             self.folder / "store.sqlite",
-            targets={"mail": self.target},
+            targets={"mail": self.target, **self.more},
             channels={"sms": self.sms, "letter": self.letter_box},
             clock=self.clock,
             deliveries=rules,
         )
+
+    def start(self, **rules: Mapping[str, Any]) -> Harness:
+        harness = self.another(**rules)
         harness.after_record = self.events.extend
         harness.know(units=[UNITS[1], attrs.evolve(UNITS[0], parent=UNITS[1].code)], persons=PERSONS[:2])
         harness.open([UNITS[0].code])
@@ -277,3 +285,97 @@ def test_a_next_channel_that_takes_nothing_renews_without_an_end(office: Office,
 
     assert renewed == [1, 0, 0, 0, 0]
     assert [event.told for event in office.settled()] == [None, OFFICER.id]
+
+
+def test_a_renewal_that_another_process_prevented_settles_the_matter(office: Office, start: Start) -> None:
+    harness, other = start(sms={"on_undelivered": "renew"}), office.another(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.REJECTED
+
+    def update_first(events: Sequence[Event]) -> None:
+        if any(isinstance(event, OperationPlanned) for event in events):
+            harness.on_record = lambda _: None
+            office.target.faults.on("account_update", Fault.CANNOT_CONNECT)
+            other.update([LOGIN])
+            office.target.faults.clear()
+
+    harness.on_record = update_first
+    [prevented] = resume(harness)
+    other.close()
+    assert harness.store.operations.get_many([prevented.id]) == {}
+    assert (office.settled(), office.sms.notices(OFFICER.mobile or "")) == ([], [])
+
+    office.clock.advance(timedelta(hours=1))
+    resume(harness)
+    resume(harness)
+
+    assert len(office.passwords()) == 2
+    assert [event.renewal is not None for event in office.settled()][:1] == [True]
+
+
+def test_a_renewal_that_fails_at_a_later_attempt_is_told_to_nobody(office: Office, start: Start) -> None:
+    harness = start(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.REJECTED
+    office.target.faults.on("account_rotate", Fault.CANNOT_CONNECT)
+    [renewed] = resume(harness)
+    assert renewed.state is OperationState.INCOMPLETE
+    office.target.faults.clear()
+    office.target.faults.on("account_rotate", Fault.REFUSE)
+
+    for _ in range(3):
+        office.clock.advance(timedelta(hours=6))
+        resume(harness)
+
+    assert harness.store.operations.get_many([renewed.id])[renewed.id].state is OperationState.FAILED
+    assert [(event.renewal, event.told) for event in office.settled()] == [(renewed.id, None), (None, OFFICER.id)]
+    assert len(office.sms.notices(OFFICER.mobile or "")) == 1
+
+
+def test_nobody_who_can_be_told_settles_the_matter(office: Office, start: Start) -> None:
+    harness = start()
+    harness.store.units.save([attrs.evolve(UNITS[1], custodian=None)])
+    office.sms.answer = DeliveryState.REJECTED
+    resume(harness)
+    assert office.settled() == []
+
+    harness.store.units.save([UNITS[1]])
+    resume(harness)
+
+    assert [event.told for event in office.settled()] == [OFFICER.id]
+
+
+def test_two_processes_renew_the_same_password(office: Office, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness, other = start(sms={"on_undelivered": "renew"}), office.another(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.REJECTED
+    judge = FollowUp._renews
+
+    def judge_slowly(follow_up: FollowUp, delivery: PasswordDelivery) -> bool:
+        monkeypatch.setattr(FollowUp, "_renews", judge)
+        answer = judge(follow_up, delivery)
+        office.sms.answer = DeliveryState.ACCEPTED
+        resume(other)
+        return answer
+
+    monkeypatch.setattr(FollowUp, "_renews", judge_slowly)
+
+    assert resume(harness) == []
+    other.close()
+    assert len(office.passwords()) == 2
+    assert len(office.settled()) == 0
+
+
+def test_a_mail_server_that_is_down_hides_an_undelivered_password(office: Office, start: Start) -> None:
+    mail = FaultSessions(MemoryMail(office.directory))
+    office.more["imap"] = mail
+    harness = start(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.DELIVERED
+    resume(harness)
+    mail.faults.on("sessions_end", Fault.CANNOT_CONNECT)
+    [stuck] = harness.rotate([LOGIN])
+    assert stuck.state is OperationState.INCOMPLETE
+    office.sms.answer = DeliveryState.REJECTED
+
+    renewed = resume(harness)[-1]
+
+    assert [event.renewal for event in office.settled()] == [renewed.id]
+    assert len(office.passwords()) == 3
+    assert office.opening() == [office.passwords()[-1]]

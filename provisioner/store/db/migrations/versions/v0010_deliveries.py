@@ -35,10 +35,12 @@ def upgrade() -> None:
         sa.Column("next_ask_at", UTC, nullable=True),
         sa.Column("asked", sa.Integer(), nullable=False),
         sa.Column("settled_at", UTC, nullable=True),
+        sa.Column("renewal", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["operation_id"], ["operations.id"], name=op.f("fk_deliveries_operation_id_operations")
         ),
         sa.ForeignKeyConstraint(["login"], ["accounts.login"], name=op.f("fk_deliveries_login_accounts")),
+        sa.ForeignKeyConstraint(["renewal"], ["operations.id"], name=op.f("fk_deliveries_renewal_operations")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sqlite_with_rowid=False,
     )
