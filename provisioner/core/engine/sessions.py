@@ -15,7 +15,7 @@ from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import PROBE, SESSIONS, Target, able
 from provisioner.core.model import Outcome, SessionsState
 from provisioner.core.model.secret import Secret
-from provisioner.core.model.text import Text, marked
+from provisioner.core.model.text import Text
 
 #: The outcomes of an after-step that needs no other attempt.
 _ENDED = frozenset({Outcome.APPLIED, Outcome.UNCHANGED})
@@ -42,7 +42,10 @@ class AfterSteps:
     begin: Callable[[str, str], int]
     #: What is known now, by target.
     states: dict[str, SessionsState] = attrs.field(factory=dict, init=False)
-    _errors: list[TargetError] = attrs.field(factory=list, init=False)
+    #: Why sessions are left, by the target on which they are.
+    _errors: dict[str, TargetError] = attrs.field(factory=dict, init=False)
+    #: Why the names of the account are not all known; ``None`` if they are.
+    _unnamed: TargetError | None = attrs.field(default=None, init=False)
 
     def run(self, secret: Secret | None = None) -> None:
         """End the sessions on every target.
@@ -70,15 +73,15 @@ class AfterSteps:
     @property
     def errors(self) -> Sequence[TargetError]:
         """Why sessions are left."""
-        return tuple(self._errors)
+        return tuple(self._errors.values())
 
     @property
     def error(self) -> SessionsOpenError | None:
         """Where sessions are left, and why; ``None`` if all were ended."""
         if not self._errors:
             return None
-        targets = ", ".join(error.target for error in self._errors)
-        return _closed(targets, self._errors[0]) if self._closes else _changed(targets, self._errors[0])
+        targets, error = ", ".join(self._errors), self.errors[0]
+        return _closed(targets, error) if self._closes else _changed(targets, error)
 
     @property
     def _closes(self) -> bool:
@@ -113,7 +116,8 @@ class AfterSteps:
         """Return the names by which a target knows the account; none if it can't answer now."""
         try:
             return target.probe(ProbeAccount(account=self.work.account)).spellings
-        except TargetError:
+        except TargetError as error:
+            self._unnamed = error
             return ()
 
     def _end(self, target: Target, request: EndSessions) -> None:
@@ -127,12 +131,17 @@ class AfterSteps:
             receipt = self.context.retry.call(attempt)
         except TargetError as error:
             outcome = Outcome.UNKNOWN if isinstance(error, UnknownOutcomeError) else Outcome.NOT_APPLIED
-            self.log.end(position, outcome, error=error)
-            self.states[target.name] = SessionsState.OPEN
-            self._errors.append(error)
-            return
+            return self._leave(target, position, outcome, error)
+        if self._unnamed:
+            return self._leave(target, position, Outcome.UNKNOWN, self._unnamed)
         self.log.end(position, receipt.outcome, reference=receipt.reference)
         self.states[target.name] = SessionsState.ENDED if receipt.proved else SessionsState.UNPROVED
+        return None
+
+    def _leave(self, target: Target, position: int, outcome: Outcome, error: TargetError) -> None:
+        self.log.end(position, outcome, error=error)
+        self.states[target.name] = SessionsState.OPEN
+        self._errors[target.name] = error
 
 
 def _closed(targets: str, error: TargetError) -> SessionsOpenError:
@@ -153,5 +162,6 @@ def _changed(targets: str, error: TargetError) -> SessionsOpenError:
     )
 
 
-def _cure(error: TargetError) -> str | Text:
-    return error.cure if error.cure.template else marked("run 'provisioner resume' when {targets} works again")
+def _cure(error: TargetError) -> Text:
+    cure = Text("run 'provisioner resume' when {targets} works again", {"targets": error.target})
+    return error.cure if error.cure.template else cure

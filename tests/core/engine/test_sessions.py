@@ -280,17 +280,40 @@ class TestUnreachable:
         assert office.do("rotate").state is OperationState.INCOMPLETE
         assert len(office.passwords()) == 2
 
-    def test_goes_on_when_the_directory_is_down_but_it_is_not(self, office: Office) -> None:
+    @pytest.mark.parametrize("kind", ["rotate", "close"])
+    def test_goes_on_when_the_directory_is_down_and_calls_no_session_ended(self, office: Office, kind: str) -> None:
+        """The directory may know the account by other names, under which sessions are open."""
+        office.do("create")
+        office.directory.names = ("eski.ad",)
+        office.fail()
+        office.do(kind)
+        office.heal()
+        for hook in ("target_check", "account_probe", "account_close"):
+            office.faults["directory"].on(hook, Fault.CANNOT_CONNECT)
+
+        [operation] = office.harness.resume()
+
+        assert office.mail.asked[-1].spellings == (LOGIN, MAIL)
+        assert operation.state is OperationState.INCOMPLETE
+        assert office.sessions() == {"mail": SessionsState.OPEN}
+        office.faults["directory"].clear()
+        office.heal()
+        assert [one.state for one in office.harness.resume()] == [OperationState.DONE]
+        assert "eski.ad" in office.mail.asked[-1].spellings
+        assert office.sessions() == {"mail": SessionsState.ENDED}
+
+    def test_names_where_sessions_are_open_and_what_has_to_work_again(self, office: Office) -> None:
         office.do("create")
         office.fail()
         office.do("rotate")
         office.heal()
-        office.faults["directory"].on("target_check", Fault.CANNOT_CONNECT)
         office.faults["directory"].on("account_probe", Fault.CANNOT_CONNECT)
 
         [operation] = office.harness.resume()
 
-        assert operation.state is OperationState.DONE
+        assert operation.error
+        assert "sessions may still be open on mail: " in str(operation.error.message)
+        assert "mail" not in str(operation.error.cure)
 
     @pytest.mark.parametrize("command", ["close", "again", "resume"])
     def test_lets_no_account_be_called_closed_that_was_enabled_meanwhile(self, office: Office, command: str) -> None:
