@@ -68,6 +68,17 @@ class Intent:
         same = stuck.kind is self.kind and stuck.holder == self.recipient
         return same or (KINDS[self.kind].opens and KINDS[stuck.kind].renews)
 
+    def supersedes(self, stuck: Operation) -> bool:
+        """Whether it may replace *stuck*. A new password ends the sessions that a delivered one has left."""
+        return stuck.kind in KINDS[self.kind].supersedes or (KINDS[self.kind].delivers and is_delivered(stuck))
+
+
+def may_change_hands(operation: Operation | None) -> bool:
+    """Whether the holder may not be known for sure before an unfinished operation has ended."""
+    if operation is None or not KINDS[operation.kind].alters:
+        return False
+    return operation.kind is OperationKind.HANDOVER or not is_delivered(operation)
+
 
 def concerned(intents: Iterable[tuple[Intent, Operation | None]]) -> set[str]:
     """Return the IDs of all who hold, receive or hand over an account, also in an unfinished operation.

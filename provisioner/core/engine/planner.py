@@ -28,6 +28,7 @@ from provisioner.core.engine.intents import (
     impossible,
     is_changing,
     is_under_way,
+    may_change_hands,
     nobody_to_receive,
     not_looked_up,
     of_removed_unit,
@@ -337,7 +338,7 @@ class Planner:
             problems.append(Problem(subject=account.login, field="from", message=text))
         units = self.records.units.get_many([account.unit])
         stuck = self.records.operations.unended([account.login]).get(account.login)
-        if account.holder == to and not (stuck and KINDS[stuck.kind].alters) and not problems:
+        if account.holder == to and not may_change_hands(stuck) and not problems:
             text = Text("{person} holds it already", {"person": to})
             return Plan(unchanged=(Unchanged(login=account.login, reason=text),))
         intent = Intent(
@@ -527,7 +528,7 @@ class Planner:
             return of_removed_unit(intent.unit, intent.account.login)
         operation = self._operation(intent, stuck, initiator)
         mine = operation is stuck
-        if stuck and not mine and is_under_way(stuck) and stuck.kind not in KINDS[intent.kind].supersedes:
+        if stuck and not mine and is_under_way(stuck) and not intent.supersedes(stuck):
             return unended_before(stuck)
         if error := unanswered(operation, people):
             return not_looked_up(operation, error)

@@ -412,6 +412,60 @@ class TestUnreachable:
         assert office.sessions() == {"mail": SessionsState.ENDED}
         assert office.harness.resume() == []
 
+    @pytest.mark.parametrize("kind", ["create", "reopen", "handover"])
+    def test_lets_a_leaked_password_be_replaced_meanwhile(self, office: Office, kind: str) -> None:
+        office.prepare(kind)
+        office.fail()
+        office.do(kind)
+        leaked = office.passwords()[-1]
+        office.heal()
+
+        operation = office.do("rotate")
+
+        assert operation.state is OperationState.DONE
+        assert not office.directory.logs_in(LOGIN, leaked)
+        assert office.sessions() == {"mail": SessionsState.ENDED}
+        assert office.harness.resume() == []
+
+    @pytest.mark.parametrize("kind", ["create", "reopen", "rotate"])
+    def test_lets_the_account_be_handed_over_meanwhile(self, office: Office, kind: str) -> None:
+        office.prepare(kind)
+        office.fail()
+        office.do(kind)
+        office.heal()
+
+        operation = office.do("handover")
+
+        assert operation.state is OperationState.DONE
+        assert office.harness.account(LOGIN).holder == samples.SUCCESSOR.id
+        assert office.harness.resume() == []
+
+    def test_hands_nothing_over_to_its_own_holder(self, office: Office) -> None:
+        office.fail()
+        office.do("create")
+
+        account = office.harness.account(LOGIN)
+        plan = office.harness.planner.hand_over(account, to=samples.HOLDER.id, initiator=INITIATOR)
+
+        assert not plan.work
+        assert plan.unchanged
+
+    @pytest.mark.parametrize("kind", ["rotate", "handover"])
+    def test_lets_nothing_replace_a_closure(self, office: Office, kind: str) -> None:
+        """Its password isn't the one that is left to end the sessions of."""
+        office.do("create")
+        office.fail()
+        office.do("close")
+        account, planner = office.harness.account(LOGIN), office.harness.planner
+
+        plan = {
+            "rotate": lambda: planner.rotate([account], INITIATOR),
+            "handover": lambda: planner.hand_over(account, to=samples.SUCCESSOR.id, initiator=INITIATOR),
+        }[kind]()
+
+        assert not plan.work
+        assert plan.refused
+
     def test_lets_an_opening_that_is_repeated_send_no_second_message(self, office: Office) -> None:
         office.fail()
         office.do("create")
