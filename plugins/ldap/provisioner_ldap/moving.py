@@ -60,7 +60,7 @@ class Move:
     _left: list[GroupChange] = attrs.field(factory=list, init=False)
 
     def make(self, session: LdapSession, login: str, entitlements: Entitlements) -> None:
-        """Move the entry. First it leaves the managed groups that name it; the update that follows adds it again.
+        """Move the entry. It leaves the managed groups that name it first, and joins them again under its new name.
 
         A process that dies in between leaves an account without its groups, and no group with a name that is nobody's.
 
@@ -80,11 +80,19 @@ class Move:
         except TargetError:
             self._join_again(session)
             raise
+        for change in self._joined:
+            change.make(session)
 
     def undo(self, session: LdapSession) -> None:
         """Move the entry back."""
+        for change in self._joined:
+            change.inverse.make(session)
         session.move(self.new, self.former)
         self._join_again(session)
+
+    @property
+    def _joined(self) -> list[GroupChange]:
+        return [attrs.evolve(change, value=self.new, joins=True) for change in self._left]
 
     def _leave(self, session: LdapSession, member: Member, entitlements: Entitlements) -> None:
         if session.family.member_of:

@@ -67,6 +67,21 @@ def moves(directory: Directory, account: Account, parent: Unit) -> list[Attribut
     return [change for change in changes if change.name == CONTAINER]
 
 
+def group_with(account: Account, administrator: Administrator, slapd: Slapd) -> Entitlements:
+    """Add a group that the account is granted."""
+    group = f"cn=grup-{account.login},{slapd.base_dn}"
+    administrator.add(group, ["groupOfNames"], {"member": [slapd.bind_dn]})
+    return Entitlements(granted=frozenset({group}))
+
+
+def members(administrator: Administrator, rights: Entitlements) -> set[str]:
+    """Return the members of the only granted group."""
+    [group] = rights.granted
+    entry = administrator.read(group)
+    assert entry is not None
+    return {canonical(value.decode()) for value in entry["member"]}
+
+
 class TestCreate:
     def test_the_container_of_the_district_is_made_once(
         self, contained: Directory, account: Account, administrator: Administrator, slapd: Slapd
@@ -219,23 +234,39 @@ class TestMove:
     ) -> None:
         """Without an overlay, a directory keeps the former name in groups."""
         first, second = district("Andırın"), district("Göksun")
-        group = f"cn=grup-{account.login},{slapd.base_dn}"
-        administrator.add(group, ["groupOfNames"], {"member": [slapd.bind_dn]})
-        rights = Entitlements(granted=frozenset({group}))
+        rights = group_with(account, administrator, slapd)
         contained.create(attrs.evolve(creating(account, first), entitlements=rights))
 
         contained.rename(attrs.evolve(samples.rename(account, below(second), second), entitlements=rights))
-        entry = administrator.read(group)
-        assert entry is not None
-        assert entry["member"] == [slapd.bind_dn.encode()], "the group names an entry that is not there"
         update = attrs.evolve(samples.update(account, below(second)), parent=second, entitlements=rights)
         contained.update(update)
 
-        entry = administrator.read(group)
-        assert entry is not None
-        assert {canonical(value.decode()) for value in entry["member"]} == {
-            canonical(name) for name in (slapd.bind_dn, dn(slapd, account, second))
-        }
+        assert members(administrator, rights) == {canonical(slapd.bind_dn), canonical(dn(slapd, account, second))}
+
+    def test_a_move_whose_update_is_refused_does_not_take_the_groups_away(
+        self, contained: Directory, account: Account, administrator: Administrator, slapd: Slapd
+    ) -> None:
+        """The update may never come."""
+        first, second = district("Nurhak"), district("Çağlayancerit")
+        rights = group_with(account, administrator, slapd)
+        contained.create(attrs.evolve(creating(account, first), entitlements=rights))
+
+        contained.rename(attrs.evolve(samples.rename(account, below(second), second), entitlements=rights))
+
+        assert members(administrator, rights) == {canonical(slapd.bind_dn), canonical(dn(slapd, account, second))}
+
+    def test_an_undo_leaves_no_group_with_the_new_name(
+        self, contained: Directory, account: Account, administrator: Administrator, slapd: Slapd
+    ) -> None:
+        first, second = district("Onikişubat"), district("Dulkadiroğlu")
+        rights = group_with(account, administrator, slapd)
+        contained.create(attrs.evolve(creating(account, first), entitlements=rights))
+        moved = contained.rename(attrs.evolve(samples.rename(account, below(second), second), entitlements=rights))
+
+        assert moved.undo is not None
+        moved.undo()
+
+        assert members(administrator, rights) == {canonical(slapd.bind_dn), canonical(dn(slapd, account, first))}
 
     def test_a_missing_account_is_missing(self, contained: Directory, account: Account) -> None:
         parent = district("Ekinözü")
