@@ -172,7 +172,10 @@ class UnitList:
         SeparationOfDuties(self.authority).require_for_units(initiator.actor, known.units, [*added, *changed])
         missing = self._missing(listed.items, known, initiator.actor)
         with located(listed):
-            plan = Plan.joined(self._plans(listed.items, missing if close_missing else (), known, hand_over, initiator))
+            joined = Plan.joined(
+                self._plans(listed.items, missing if close_missing else (), known, hand_over, initiator)
+            )
+        plan = _moving(joined, known)
         changes = tuple(_changes(listed.items, known, plan.work))
         closing = tuple(_closing(missing, known, plan.work)) if close_missing else ()
         return UnitListPlan(
@@ -255,6 +258,14 @@ class UnitList:
         left = _without(others, [account for account, _ in handed_over])
         yield planned_updates(planner, left, initiator)
         yield planner.close([account for code in closing for account in known.open_accounts[code]], initiator)
+
+
+def _moving(plan: Plan, known: _Known) -> Plan:
+    """Return a plan whose operations move the accounts of units that change: only one operation can do so."""
+    work = [
+        attrs.evolve(item, unit_moves=is_followed(known.units.get(item.unit.code), item.unit)) for item in plan.work
+    ]
+    return attrs.evolve(plan, work=tuple(work))
 
 
 def _without(accounts: Iterable[Account], others: Iterable[Account]) -> list[Account]:

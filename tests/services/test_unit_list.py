@@ -278,6 +278,32 @@ class TestUnitsAbove:
 
         assert directory.above["okul46"] == "Yeni İlçe"
 
+    def test_a_handover_does_not_leave_the_account_in_the_former_container(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL)
+
+        apply(
+            province,
+            self.PROVINCE,
+            self.DISTRICT,
+            attrs.evolve(self.SCHOOL, parent="il", custodian="1001"),
+            hand_over=True,
+        )
+
+        assert directory.above["okul46"] == "İl"
+        assert province.store.accounts.get_many(["okul46"])["okul46"].holder == "1001"
+
+    def test_a_reopening_does_not_leave_the_account_in_the_former_container(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL)
+        province.runs.start(province.units.plan_closing(["okul"], INITIATOR)).wait()
+
+        apply(province, self.PROVINCE, self.DISTRICT, attrs.evolve(self.SCHOOL, parent="il"))
+
+        assert directory._entries["okul46"].container == "il"
+
 
 class TestManySchools:
     """A province applies its whole list."""

@@ -323,9 +323,10 @@ def account_rename(request: RenameAccount) -> Receipt:
 
         MisconfiguredError: The product's credentials or settings are wrong.
 
-    Called: once for each target and attempt, before ``account_update``; must be safe to repeat, also after an attempt
-    that ended between the two. It finds the account by its login, in whichever container it is. Other hooks must find
-    it in both containers, because the process may end at any moment.
+    Called: once for each target and attempt, before ``account_update``, and after the password is set if a list moves a
+    unit and hands its account over or opens it again; must be safe to repeat, also after an attempt that ended between
+    the two. It finds the account by its login, in whichever container it is. Other hooks must find it in both
+    containers, because the process may end at any moment.
     """
 
 

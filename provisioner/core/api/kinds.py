@@ -55,7 +55,8 @@ class KindSpec:
     renews: bool = False
     #: Whether it sets attributes of the account, and so may change existing values.
     sets_attributes: bool = False
-    #: Whether it moves the account to the container of its unit first, on targets that have containers.
+    #: Whether it moves the account to the container of its unit, on targets that have containers. What sets a password
+    #: does so only if the unit moves at the same time.
     moves: bool = False
     #: The kinds of unfinished operations that it replaces.
     supersedes: frozenset[OperationKind]
@@ -119,6 +120,7 @@ KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
             hook="account_create",
             leaves=TargetState.OPEN,
             sets_attributes=True,
+            moves=True,
             supersedes=_NOT_RENEWING,
             officer=OfficerRight.WITH_REQUEST,
         ),
@@ -136,6 +138,7 @@ KINDS: Mapping[OperationKind, KindSpec] = MappingProxyType(
             leaves=TargetState.OPEN,
             renews=True,
             sets_attributes=True,
+            moves=True,
             supersedes=_ADAPTING | {OperationKind.ROTATE, OperationKind.HANDOVER},
             officer=OfficerRight.WITH_REQUEST_UNLESS_CUSTODIAN,
         ),

@@ -194,6 +194,8 @@ class Execution:
                     raise
             else:
                 break
+        for target in able:
+            self._move(target)
         return secret
 
     def _set_secret(self, target: Target, secret: Secret) -> None:
@@ -236,8 +238,12 @@ class Execution:
 
     def _move(self, target: Target) -> None:
         """Move the account to the container of its unit, if the target has containers and the operation follows it."""
-        if self._spec.moves and target.moves:
-            self._apply(target, self.work.renaming(target.name), proof_of_move(target, self._probe(target)))
+        follows = self._spec.moves and (self.work.unit_moves or not self._spec.delivers)
+        if follows and target.moves():
+            # Probes show a move as a part of an update.
+            planned = attrs.evolve(self.work.planned_change(target.name), kind=OperationKind.UPDATE)
+            probe = ProbeAccount(account=self.work.account, planned=planned)
+            self._apply(target, self.work.renaming(target.name), proof_of_move(target, probe))
 
     def _probe(self, target: Target, secret: Secret | None = None) -> ProbeAccount:
         planned = self.work.planned_change(target.name) if self._spec.leaves is None else None

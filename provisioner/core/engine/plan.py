@@ -48,6 +48,8 @@ class PlannedOperation:
     #: The receiver of the password; ``None`` if there is no password.
     holder: Person | None = None
     outgoing: Person | None = None
+    #: Whether the unit may have moved, so that an operation that sets a password moves the account too.
+    unit_moves: bool = False
     #: Whether the journal has the operation already.
     recorded: bool = False
     #: An unfinished operation on the same account that this one replaces.

@@ -421,7 +421,8 @@ class Planner:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
         [intent] = self._placed([Intent(operation.kind, account, unit, operation.holder, again=True)])
         people = LookUp(persons={}) if only_sessions_left(operation) else self._people_for(operation, intent)
-        return attrs.evolve(self._marked(_work(operation, account, unit, people, intent.place)), recorded=True)
+        work = self._marked(_work(operation, account, unit, people, intent.place))
+        return attrs.evolve(work, recorded=True, unit_moves=True)
 
     def _people_for(self, operation: Operation, intent: Intent) -> LookUp:
         """Return the people whom an operation from the journal needs, if everything else that it needs is there.

@@ -313,10 +313,14 @@ class Target(Gateway):
         """Whether its last check declared that a probe determines what a change would do to attributes."""
         return self.report is not None and self.report.foresees
 
-    @property
     def moves(self) -> bool:
-        """Whether its accounts are in containers, according to its last check, and it can move them."""
-        return RENAME in self.hooks and self.report is not None and self.report.capabilities.moves_accounts
+        """Return whether its accounts are in containers and it can move them. If no check has told that, check now.
+
+        Raises:
+
+            TargetError: It can't be checked.
+        """
+        return RENAME in self.hooks and (self.report or self.check()).capabilities.moves_accounts
 
     def change(self, request: AccountChange) -> Receipt:
         """Call the hook for the message: create, close, rotate, handover, update, rename or delete."""

@@ -131,6 +131,22 @@ def test_a_refused_move_leaves_the_attributes(harness: Harness, target: FaultTar
     assert directory._entries["okul46"].attributes["unit"] == "Okul"
 
 
+def test_an_update_is_not_done_without_the_move_because_the_check_failed(
+    tmp_path: Path, harness: Harness, target: FaultTarget, directory: Watched
+) -> None:
+    """Only a check tells whether a target has containers."""
+    harness.close()
+    target.faults.on("target_check", Fault.CANNOT_CONNECT)
+    with Harness(tmp_path / "store.sqlite", targets={"posta": target}, channels={"sms": MemoryChannel()}) as again:
+        [operation] = again.update(["okul46"])
+        assert (operation.state, container(directory)) == (OperationState.INCOMPLETE, "onikisubat")
+        target.faults.clear()
+
+        [operation] = again.engine.iter_retry([operation])
+
+        assert (operation.state, container(directory)) == (OperationState.DONE, "dulkadiroglu")
+
+
 def test_a_target_without_containers_is_not_asked_to_move(tmp_path: Path) -> None:
     class Flat(Watched):
         @hookimpl
