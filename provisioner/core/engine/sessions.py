@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from provisioner.core.api.errors import SessionsOpenError, TargetError, UnknownOutcomeError
-from provisioner.core.api.kinds import KINDS
+from provisioner.core.api.errors import SessionsOpenError, TargetError, UnknownOutcomeError, UnsupportedError
+from provisioner.core.api.kinds import KINDS, KindSpec
 from provisioner.core.api.messages import EndSessions, ProbeAccount, Receipt
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import PROBE, SESSIONS, Target, able
-from provisioner.core.model import Outcome, SessionsState
+from provisioner.core.model import OperationKind, Outcome, SessionsState
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 
@@ -69,6 +69,9 @@ class AfterSteps:
         steps = self.work.operation.steps
         done = {step.name for step in steps if step.hook == SESSIONS and step.outcome in _ENDED}
         self._end_on([target for target in self._targets if target.name not in done])
+        for name in dict.fromkeys(step.name for step in steps if step.hook == SESSIONS):
+            if name not in done | self._configured:
+                self._give_up(name)
 
     @property
     def errors(self) -> Sequence[TargetError]:
@@ -81,11 +84,26 @@ class AfterSteps:
         if not self._errors:
             return None
         targets, error = ", ".join(self._errors), self.errors[0]
-        return _closed(targets, error) if self._closes else _changed(targets, error)
+        if self.work.operation.kind is OperationKind.WITHDRAW:
+            return _withdrawn(targets, error)
+        return _closed(targets, error) if self._spec.closes else _changed(targets, error)
 
     @property
-    def _closes(self) -> bool:
-        return KINDS[self.work.operation.kind].closes
+    def _spec(self) -> KindSpec:
+        return KINDS[self.work.operation.kind]
+
+    @property
+    def _configured(self) -> set[str]:
+        return {target.name for target in self.context.session_targets}
+
+    def _give_up(self, name: str) -> None:
+        """Record that nothing can end or show sessions on a target that has left the configuration."""
+        position = self.begin(name, SESSIONS)
+        error = UnsupportedError(
+            "{target} is no longer configured, so nothing shows that its sessions ended", target=name
+        )
+        self.log.end(position, Outcome.NOT_APPLIED, error=error)
+        self.states[name] = SessionsState.UNPROVED
 
     @property
     def _targets(self) -> list[Target]:
@@ -147,6 +165,15 @@ class AfterSteps:
 def _closed(targets: str, error: TargetError) -> SessionsOpenError:
     return SessionsOpenError(
         "it is closed, but sessions may still be open on {targets}: {error}",
+        cure=_cure(error),
+        targets=targets,
+        error=error.text,
+    )
+
+
+def _withdrawn(targets: str, error: TargetError) -> SessionsOpenError:
+    return SessionsOpenError(
+        "it is withdrawn, but sessions may still be open on {targets}: {error}",
         cure=_cure(error),
         targets=targets,
         error=error.text,

@@ -76,16 +76,18 @@ class Office:
         self.phones = MemoryChannel()
         self.faults = {name: Faults() for name in ("directory", "mail", "sms")}
         self.more: dict[str, object] = {}
+        self.keeps_mail = True
         self.scopes: dict[str, dict[str, Any]] = {}
         self.events: list[Event] = []
         self.harness = self.start()
         self.harness.know(units=[samples.UNIT], persons=[samples.HOLDER, samples.SUCCESSOR])
 
     def start(self) -> Harness:
+        mail = {"mail": FaultSessions(self.mail, self.faults["mail"])} if self.keeps_mail else {}
         harness = Harness(
             self.file,
             targets={
-                "mail": FaultSessions(self.mail, self.faults["mail"]),
+                **mail,
                 "directory": FaultTarget(self.directory, self.faults["directory"]),
                 **self.more,
             },
@@ -356,6 +358,22 @@ class TestUnreachable:
         assert operation.state is OperationState.DONE
         assert not second.logs_in(LOGIN, office.passwords()[-1])
 
+    def test_calls_no_account_closed_that_is_only_withdrawn(self, office: Office) -> None:
+        """It stays open elsewhere."""
+        office.more = {"second": Directory()}
+        office.harness.close()
+        office.start()
+        office.do("create")
+        office.scopes = {"second": {"kinds": ["x"]}, "mail": {"kinds": ["x"]}}
+        office.harness.close()
+        office.start()
+        office.fail()
+
+        [operation] = office.harness.withdraw([LOGIN])
+
+        assert operation.error
+        assert "it is withdrawn, but sessions may still be open on mail" in str(operation.error.message)
+
     def test_lets_a_reopening_be_repeated_where_the_account_was_disabled_meanwhile(self, office: Office) -> None:
         office.prepare("reopen")
         office.fail()
@@ -386,6 +404,25 @@ class TestUnreachable:
         office.heal()
         assert [one.state for one in office.harness.resume()] == [OperationState.DONE]
         assert office.harness.account(LOGIN).state is AccountState.CLOSED
+
+    @pytest.mark.parametrize("kind", ["rotate", "close"])
+    def test_leaves_sessions_unproved_if_it_is_no_longer_configured(self, office: Office, kind: str) -> None:
+        """Nothing is left that could end them, and nothing shows that they ended."""
+        office.do("create")
+        office.fail()
+        office.do(kind)
+        office.heal()
+        office.harness.close()
+        office.keeps_mail = False
+        office.start()
+
+        [operation] = office.harness.resume()
+
+        assert operation.state is OperationState.DONE
+        assert office.sessions() == {"mail": SessionsState.UNPROVED}
+        [step] = [step for step in operation.steps if step.hook == "sessions_end"]
+        assert step.error
+        assert "mail is no longer configured" in str(step.error.message)
 
     def test_waits_longer_each_time(self, office: Office) -> None:
         office.do("create")
