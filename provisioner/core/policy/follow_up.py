@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 
 import attrs
 
@@ -46,6 +47,9 @@ _ANSWERS = {
     DeliveryState.DELIVERED: MessageState.DELIVERED,
     DeliveryState.REJECTED: MessageState.REJECTED,
 }
+
+#: How often the gateway of a message was asked.
+_ASKED = attrgetter("asked")
 
 Followed = Operation | Notice | Refusal
 
@@ -101,13 +105,15 @@ class FollowUp:
         stop = self.engine.context.retry.stop
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="deliveries") as pool:
             while not stop.is_set() and (due := self.agenda.deliveries.to_ask(self._now())):
-                for delivery, state in zip(due, pool.map(lambda one: _answer(one, channels), due), strict=True):
+                for delivery, state in zip(due, pool.map(lambda asked: _answer(asked, channels), due), strict=True):
                     self._note(delivery, state)
                 self._note_asked(due)
 
     def _note_asked(self, asked: Sequence[PasswordDelivery]) -> None:
         policy = self.engine.context.retry.policy
-        for count, same in groupby(sorted(asked, key=lambda one: one.asked), key=lambda one: one.asked):
+        for count, same in groupby(
+            sorted(asked, key=lambda delivery: delivery.asked), key=lambda delivery: delivery.asked
+        ):
             next_ask_at = self._now() + policy.next_try_after(count + 1)
             self.agenda.deliveries.note_asked([delivery.id for delivery in same], next_ask_at)
 
