@@ -187,6 +187,7 @@ class Directory:
             return report
 
     def _create(self, session: LdapSession, request: CreateAccount) -> Receipt:
+        self._family.expect_login(request.account.login)
         subject = Subject(request.account, request.unit, request.holder, request.parent)
         former = self._there_before(session, request.account)
         if former is None:

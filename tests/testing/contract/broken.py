@@ -275,7 +275,7 @@ class RotateSetsThePasswordInTwoWrites(Reference):
     def rotate(self, request: RotateSecret) -> Receipt:
         login, password = request.account.login, self.accepted(request.secret)
         receipt = self.put(login, attrs.evolve(self.there(login), password=password[:4]))
-        time.sleep(0.01)
+        time.sleep(0.1)
         entry = self.there(login)
         self.put(login, attrs.evolve(entry, password=entry.password + password[4:]))
         return receipt
