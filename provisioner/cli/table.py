@@ -125,7 +125,7 @@ _TARGET = CommandGroup(
         ),
         "resume": CommandSpec("Resume a quarantined target or channel.", "provisioner.cli.commands.targets:resume"),
         "rotate-credential": CommandSpec(
-            "Replace the password of the account that provisioner uses on a target.",
+            "Replace the password that provisioner itself uses on a target.",
             "provisioner.cli.commands.credentials:rotate",
         ),
     },

@@ -178,7 +178,7 @@ class DirectoryContract(TargetContract):
         with self.administrator(server) as connection:
 
             def held_by(login: str) -> list[str]:
-                dn = entry_dn(self.rdn, login, server.base_dn)
+                dn = self.dn(server, login)
                 return [group for group in groups if connection.compare(group, "member", dn)]
 
             for group in groups:

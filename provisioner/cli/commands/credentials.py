@@ -19,7 +19,7 @@ from provisioner.services.credentials import CredentialResult
 @json_option
 @click.pass_obj
 def rotate(session: Session, name: str, *, dry_run: bool) -> ExitCode:
-    """Replace the password of the account that provisioner uses on a target.
+    """Replace the password that provisioner itself uses on a target.
 
     The command generates the new password and stores it before it changes the target, so that an interruption locks
     nobody out. 'provisioner resume' finishes an interrupted rotation. The configuration must refer to the password with
