@@ -41,9 +41,14 @@ python3 -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check 'ldap3==2.9.1' 2>/dev/null
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# 389 Directory Server does not run as root: it would change the mode of /dev/null.
-as_server=()
-[ "$(id -u)" != 0 ] || as_server=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+# Servers find some of their files only below /usr, so they get a view of their own in which the packages are there.
+cat >serve <<'SH'
+mount -t overlay packages -o "lowerdir=$1/root/usr:/usr" /usr
+shift
+exec unshare --map-user=65534 --map-group=65534 "$@"
+SH
+serve() { exec unshare --map-root-user --mount sh -e "$work/serve" "$work" "$@"; }
+
 places=(lock tmp cert ldif bak run inst log config db db_home)
 mkdir server
 for place in "${places[@]}"; do mkdir "server/$place"; done
@@ -52,15 +57,13 @@ mkdir server/config/schema
 cp root/usr/share/dirsrv/schema/*.ldif root/etc/dirsrv/schema/*.ldif server/config/schema
 port=$(free_port)
 fill=(-e "s|%schema_dir%|$work/server/config/schema|" -e "s|%ds_port%|$port\nnsslapd-listenhost: 127.0.0.1|"
-    -e "s|%ds_user%|$("${as_server[@]}" id -un)|" -e 's|%fqdn%|localhost|' -e 's|%rootdn%|cn=Directory Manager|'
+    -e "s|%ds_user%|nobody|" -e 's|%fqdn%|localhost|' -e 's|%rootdn%|cn=Directory Manager|'
     -e 's|%ds_passwd%|{CLEAR}admin|' -e "s|%ldapi%|$work/server/run/ldapi|" -e 's|%ldapi_[a-z]*%|off|'
     -e 's|%db_lib%|bdb|' -e 's|%ds_suffix%|dc=example|' -e 's|%ds_bename%|userRoot|'
     -e "s|^\(nsslapd-pluginpath: \)lib|\1$library/dirsrv/plugins/lib|I")
 for place in "${places[@]}"; do fill+=(-e "s|%${place}_dir%|$work/server/$place|"); done
 sed "${fill[@]}" root/usr/share/dirsrv/data/template-{dse,suffix-db}.ldif | sed '/^#/d' | cat -s >server/config/dse.ldif
-[ "$(id -u)" != 0 ] || chown -R nobody:nogroup server
-LD_LIBRARY_PATH="$library/dirsrv:$library" "${as_server[@]}" root/usr/sbin/ns-slapd -D "$work/server/config" \
-    -i "$work/server/run/pid" -d 0 >dirsrv.log 2>&1 &
+serve /usr/sbin/ns-slapd -D "$work/server/config" -i "$work/server/run/pid" -d 0 >dirsrv.log 2>&1 &
 
 mkdir data
 openldap_port=$(free_port)
@@ -71,12 +74,6 @@ openldap_port=$(free_port)
         "ppolicy_default cn=policy,dc=example"
 } >slapd.conf
 LD_LIBRARY_PATH=$library root/usr/sbin/slapd -f slapd.conf -h "ldap://127.0.0.1:$openldap_port" -d none >slapd.log 2>&1 &
-
-# Dovecot finds its modules only below /usr, so it gets a view of its own in which the packages are there.
-cat >serve <<'SH'
-mount -t overlay packages -o "lowerdir=$1/root/usr:/usr" /usr
-exec unshare --map-user=65534 --map-group=65534 /usr/sbin/dovecot -F -c "$2/dovecot.conf"
-SH
 
 # mail NAME PORT DIRECTORY_PORT MANAGER: a Dovecot on this directory
 mail() {
@@ -124,7 +121,7 @@ service stats {
   chroot =
 }
 CONFIG
-    unshare --map-root-user --mount sh -e serve "$work" "$work/$1" >>"$1.log" 2>&1 &
+    serve /usr/sbin/dovecot -F -c "$work/$1/dovecot.conf" >>"$1.log" 2>&1 &
 }
 
 cat >measure.py <<'PYTHON'
