@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,8 +55,15 @@ sender = "KURUM"
 """
 
 
-def toml(table: dict[str, object]) -> str:
-    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
+def toml(settings: Mapping[str, object]) -> str:
+    """Return settings as TOML; a table comes on one line."""
+    return "\n".join(f"{name} = {inline(value)}" for name, value in settings.items())
+
+
+def inline(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {inline(inner)}" for name, inner in value.items()) + " }"
+    return json.dumps(value)
 
 
 @contextmanager
@@ -89,9 +96,13 @@ def main() -> None:
 
 
 def prepare(folder: Path, slapd: Slapd, kannel: Kannel, pys: str, names: list[str]) -> None:
-    """Open the accounts that are rotated afterwards."""
     settings = kannel.settings()["kannel"]
     config = CONFIG.format(parallel=PARALLEL, directory=toml(slapd.config), pys=pys, kannel=toml(settings))
+    open_accounts(folder, config, names)
+
+
+def open_accounts(folder: Path, config: str, names: list[str]) -> None:
+    """Open the accounts that are rotated afterwards."""
     (folder / "provisioner.toml").write_text(config)
     Store.create(f"sqlite:///{folder / 'provisioner.sqlite'}")
     (folder / "persons.csv").write_text(f"id,name,unit,title,mobile,supervisor\n1,Ali Veli,,,{NUMBER},\n")

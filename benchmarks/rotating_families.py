@@ -9,7 +9,6 @@ Usage: ``python benchmarks/rotating_families.py [--accounts N] [--rounds N] [--f
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -17,8 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from opening import PARALLEL, timed
+from rotating import command, open_accounts, toml
 
-from provisioner.store import Store
 from provisioner.testing.dirsrv389 import NsSlapd
 from provisioner.testing.private import PrivateDirectory
 from provisioner.testing.samba import Samba
@@ -56,34 +55,11 @@ def main() -> None:
     for family in options.family or SERVERS:
         with tempfile.TemporaryDirectory() as place, SERVERS[family]() as server:
             folder = Path(place)
-            prepare(folder, server, names)
+            open_accounts(folder, CONFIG.format(parallel=PARALLEL) + toml(server.config), names)
             ratios = [compare(folder, server, family, names) for _ in range(options.rounds)]
         for figure, found in zip(("rate", "processor"), zip(*ratios, strict=True), strict=True):
             spread = f"{min(found):.2f} to {max(found):.2f}"
             print(f"{family}, by {figure}: median {statistics.median(found):.2f} ({spread}), wanted 0.8", flush=True)
-
-
-def prepare(folder: Path, server: PrivateDirectory, names: list[str]) -> None:
-    """Open the accounts that are rotated afterwards."""
-    (folder / "provisioner.toml").write_text(CONFIG.format(parallel=PARALLEL) + toml(server.config))
-    Store.create(f"sqlite:///{folder / 'provisioner.sqlite'}")
-    (folder / "persons.csv").write_text("id,name,unit,title,mobile,supervisor\n1,Ali Veli,,,+905321234567,\n")
-    rows = "".join(f"{name},Unit {name},office,,{name},1\n" for name in names)
-    (folder / "units.csv").write_text("code,name,kind,parent,login,custodian\n" + rows)
-    timed([*command(folder), "person", "import", str(folder / "persons.csv")])
-    timed([*command(folder), "unit", "open", str(folder / "units.csv")])
-    (folder / "names").write_text("\n".join(names))
-
-
-def toml(settings: Mapping[str, object]) -> str:
-    """Return settings as TOML; a table comes on one line."""
-    return "\n".join(f"{name} = {inline(value)}" for name, value in settings.items())
-
-
-def inline(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{name} = {inline(inner)}" for name, inner in value.items()) + " }"
-    return json.dumps(value)
 
 
 def compare(folder: Path, server: PrivateDirectory, family: str, names: list[str]) -> tuple[float, float]:
@@ -100,10 +76,6 @@ def compare(folder: Path, server: PrivateDirectory, family: str, names: list[str
     bare = timed([sys.executable, str(BARE), str(folder / "names"), str(PARALLEL)], **environment)
     print(family, ours.said("ours", len(names)), bare.said("bare", len(names)), sep="\n", flush=True)
     return bare.seconds / ours.seconds, bare.processor / ours.processor
-
-
-def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "provisioner", "--config", str(folder / "provisioner.toml"), "--json"]
 
 
 if __name__ == "__main__":
