@@ -51,6 +51,8 @@ CREATE, ROTATE, HANDOVER, CLOSE = (
 )
 #: How long one request may take, in seconds, and how many requests of one call may fail: only the core tries again.
 TIMEOUT, MOST_FAILURES = 1, 2
+#: How long one request may take before the first fault. A busy machine may be slow there.
+PATIENCE = 30
 RETRIES = RetryPolicy(
     attempts=2,
     first_wait=timedelta(milliseconds=1),
@@ -147,7 +149,9 @@ class Scene:
     first: dict[int, str] = attrs.field(factory=dict, init=False)
 
     @contextmanager
-    def process(self, file: Path, clock: FakeClock, *, tls: bool = False) -> Iterator[Harness]:
+    def process(
+        self, file: Path, clock: FakeClock, *, tls: bool = False, timeout: float = TIMEOUT
+    ) -> Iterator[Harness]:
         """Yield a harness whose targets and channel are the plug-ins themselves."""
         wire = "tls" if tls else "directory"
         directory = Ldap(
@@ -158,13 +162,13 @@ class Scene:
                 base_dn=self.slapd.base_dn,
                 ca_file=self.slapd.ca_file,
                 tls=TlsMode.REQUIRED if tls else TlsMode.NONE,
-                connect_timeout=TIMEOUT,
-                timeout=TIMEOUT,
+                connect_timeout=timeout,
+                timeout=timeout,
             )
         )
         url = f"http://127.0.0.1:{self.wires['pys'].port}"
-        pys = Pys(settings=PysSettings(url=url, api_key=self.pys.api_key, timeout=TIMEOUT))
-        sms = self._channel()
+        pys = Pys(settings=PysSettings(url=url, api_key=self.pys.api_key, timeout=timeout))
+        sms = self._channel(timeout)
         with Harness(
             file, targets={"directory": directory, "pys": pys}, channels={"sms": sms}, clock=clock, retry_policy=RETRIES
         ) as harness:
@@ -172,12 +176,12 @@ class Scene:
                 harness.plugins.on_close(plugin.close)
             yield harness
 
-    def _channel(self) -> SmsChannel:
+    def _channel(self, timeout: float) -> SmsChannel:
         kannel = KannelSettings(
             url=f"http://127.0.0.1:{self.wires['sms'].port}{urlsplit(self.kannel.url).path}",
             username=self.kannel.username,
             password=Secret(self.kannel.password),
-            timeout=TIMEOUT,
+            timeout=timeout,
         )
         settings = Settings(gateway=GatewayKind.KANNEL, help_desk="0344 000 00 00", sender="KURUM", kannel=kannel)
         return SmsChannel(name="sms", settings=settings, templates=Templates.of(settings, "tr", "channels.sms"))
@@ -228,7 +232,7 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def _begin(scene: Scene) -> None:
     """Open every account that is not opened by its cell."""
     opened = [number for number, cell in enumerate(CELLS) if cell.point.kind is not CREATE]
-    with scene.process(scene.file, FakeClock()) as harness:
+    with scene.process(scene.file, FakeClock(), timeout=PATIENCE) as harness:
         harness.know(units=UNITS, persons=[*HOLDERS, *SUCCESSORS])
         operations = harness.open([UNITS[number].code for number in opened])
     assert {operation.state for operation in operations} == {OperationState.DONE}
