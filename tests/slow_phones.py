@@ -23,6 +23,11 @@ class SlowPhones:
 
     #: What it answers when it is asked about a message.
     answer: DeliveryState = DeliveryState.ACCEPTED
+    #: What the receipts say of the gateway that took a message.
+    gateway: str | None = None
+    reference: str | None = None
+    #: How it was asked about messages.
+    probes: list[ProbeDelivery] = attrs.field(factory=list, init=False)
     #: The IDs of the messages about which it was asked.
     asked: list[str] = attrs.field(factory=list, init=False)
     _phones: MemoryChannel = attrs.field(factory=MemoryChannel, init=False)
@@ -30,7 +35,9 @@ class SlowPhones:
     @hookimpl
     def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         self._phones.secret_deliver(request)
-        return DeliveryReceipt(state=DeliveryState.ACCEPTED, will_report=True)
+        return DeliveryReceipt(
+            state=DeliveryState.ACCEPTED, gateway=self.gateway, reference=self.reference, will_report=True
+        )
 
     @hookimpl
     def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
@@ -38,6 +45,7 @@ class SlowPhones:
 
     @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        self.probes.append(request)
         self.asked.append(request.delivery_id)
         return DeliveryReceipt(state=self.answer, will_report=True)
 

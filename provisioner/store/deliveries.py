@@ -45,6 +45,8 @@ HAND_OVER = (
     .where(_THIS)
     .values(
         state=case((_IS_STRONGER, _STATE), else_=deliveries.c.state),
+        gateway=bindparam("new_gateway"),
+        reference=bindparam("new_reference"),
         handed_over_at=bindparam("new_handed_over_at", type_=UtcDateTime()),
         deadline=bindparam("new_deadline", type_=UtcDateTime()),
         next_ask_at=bindparam("new_next_ask_at", type_=UtcDateTime()),
@@ -98,6 +100,8 @@ def handed_over(event: DeliveryHandedOver) -> Row:
         "this": event.delivery,
         "rank": event.state.rank,
         "new_state": event.state,
+        "new_gateway": event.gateway,
+        "new_reference": event.reference,
         "new_handed_over_at": event.at,
         "new_deadline": event.deadline,
         "new_next_ask_at": event.at if event.deadline else None,

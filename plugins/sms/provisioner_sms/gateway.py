@@ -7,7 +7,7 @@ from typing import Protocol
 import attrs
 
 from provisioner.core.api.errors import RefusedError
-from provisioner.core.api.messages import DeliveryReceipt
+from provisioner.core.api.messages import DeliveryReceipt, ProbeDelivery
 from provisioner.core.model.mobile import E164
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
@@ -63,8 +63,10 @@ class SmsGateway(Protocol):
             MisconfiguredError: Our own credentials or settings are wrong.
         """
 
-    def probe(self, delivery_id: str, /) -> DeliveryReceipt:
+    def probe(self, request: ProbeDelivery, /) -> DeliveryReceipt:
         """Tell what happened to a message; ``UNKNOWN`` if this gateway cannot be asked.
+
+        The request has the reference of the receipt of :meth:`send`, also in a later process; none after a lost answer.
 
         Raises:
 

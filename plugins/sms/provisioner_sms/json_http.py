@@ -15,7 +15,7 @@ from provisioner.core.api.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import marked
 from provisioner.net.http import HttpClient, Response
@@ -64,11 +64,11 @@ class JsonGateway:
             raise UnknownOutcomeError("the provider's answer is invalid: {detail}", detail=receipt.detail)
         return attrs.evolve(receipt, will_report=self._settings.probe is not None)
 
-    def probe(self, delivery_id: str) -> DeliveryReceipt:
+    def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Ask the provider about one message, if the configuration says how."""
         if self._settings.probe is None:
             return DeliveryReceipt(state=DeliveryState.UNKNOWN, detail="the provider cannot be asked about a message")
-        return self._perform(self._settings.probe, {"id": delivery_id}, harmless=True)
+        return self._perform(self._settings.probe, {"id": request.delivery_id}, harmless=True)
 
     def check(self) -> tuple[str, ...]:
         """Make the request that sends nothing, or see at least whether somebody answers."""

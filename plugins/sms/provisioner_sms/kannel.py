@@ -20,7 +20,7 @@ from provisioner.core.api.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from provisioner.core.api.messages import DeliveryReceipt, DeliveryState
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text, marked
 from provisioner.net.http import HttpClient, Response
@@ -79,11 +79,11 @@ class KannelGateway:
         )
         return attrs.evolve(_receipt(answer), will_report=self._settings.reports is not None)
 
-    def probe(self, delivery_id: str) -> DeliveryReceipt:
+    def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Tell what the delivery reports say, and wait a while for one; Kannel itself cannot be asked."""
         if self._reports is None:
             return DeliveryReceipt(state=DeliveryState.UNKNOWN, detail="Kannel cannot be asked about a message")
-        return DeliveryReceipt(state=self._reports.state(delivery_id, patience=self._settings.timeout))
+        return DeliveryReceipt(state=self._reports.state(request.delivery_id, patience=self._settings.timeout))
 
     def check(self) -> tuple[str | Text, ...]:
         """Send a message without a receiver: Kannel looks at the credentials first and then refuses it."""

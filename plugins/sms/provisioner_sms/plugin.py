@@ -65,7 +65,7 @@ class SmsChannel:
     @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Ask the gateway about a message whose answer was lost."""
-        return self._open().probe(request.delivery_id)
+        return self._open().probe(request)
 
     @hookimpl
     def channel_check(self, request: CheckChannel) -> ChannelReport:

@@ -119,7 +119,7 @@ def _message(delivery: PasswordDelivery, session: Session) -> str:
     return session.output.text(
         "no. {number} over {channel} at {time}: {state}",
         number=delivery.number,
-        channel=delivery.channel,
+        channel=delivery.way,
         time=delivery.sent_at,
         state=session.output.word(delivery.state),
     )

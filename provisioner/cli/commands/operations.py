@@ -136,7 +136,7 @@ def _messages(session: Session, deliveries: Sequence[PasswordDelivery]) -> Seque
     return [
         (
             str(delivery.number),
-            delivery.channel,
+            delivery.way,
             session.local_time(delivery.sent_at),
             session.output.word(delivery.state),
             session.local_time(delivery.deadline) if delivery.is_open else "",

@@ -93,6 +93,8 @@ def delivery_document(delivery: PasswordDelivery | None) -> Document | None:
         "id": delivery.id,
         "operation": delivery.operation_id,
         "channel": delivery.channel,
+        "gateway": delivery.gateway,
+        "reference": delivery.reference,
         "number": delivery.number,
         "state": delivery.state.value,
         "sent_at": iso(delivery.sent_at),

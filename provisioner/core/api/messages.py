@@ -234,9 +234,13 @@ class DeliverNotice:
 
 @attrs.frozen(kw_only=True)
 class ProbeDelivery:
-    """Return the state of a message whose answer was lost."""
+    """Return the state of a message that was sent, or whose answer was lost."""
 
     delivery_id: str
+    #: Which gateway of the channel took the message, as its receipt said; ``None`` if that isn't known.
+    gateway: str | None = None
+    #: The provider's ID of the message, as its receipt said; ``None`` if that isn't known.
+    reference: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -511,7 +515,9 @@ class DeliveryReceipt:
     """What a channel returns for one message."""
 
     state: DeliveryState
-    #: The provider's ID of the message.
+    #: Which gateway of the channel took the message, if the channel has several. ``delivery_probe`` gets it back.
+    gateway: str | None = None
+    #: The provider's ID of the message. ``delivery_probe`` gets it back.
     reference: str | None = None
     #: The reason, without any secret and without the message's text.
     detail: str | Text = ""

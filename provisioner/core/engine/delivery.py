@@ -45,7 +45,8 @@ def deliver(send: Callable[[], DeliveryReceipt], channel: Channel, delivery_id: 
         lost = error.text
         receipt = DeliveryReceipt(state=DeliveryState.UNKNOWN, detail=lost)
     if receipt.state is DeliveryState.UNKNOWN and "delivery_probe" in channel.hooks:
-        receipt = _probed(channel, delivery_id, retry)
+        probe = ProbeDelivery(delivery_id=delivery_id, gateway=receipt.gateway, reference=receipt.reference)
+        receipt = _probed(channel, probe, retry)
     if receipt.state is DeliveryState.MISSING and lost:
         raise NotAppliedError("{error}; the gateway never received the message", error=lost)
     if receipt.state is DeliveryState.MISSING:
@@ -57,8 +58,7 @@ def deliver(send: Callable[[], DeliveryReceipt], channel: Channel, delivery_id: 
     return receipt
 
 
-def _probed(channel: Channel, delivery_id: str, retry: Retry) -> DeliveryReceipt:
-    probe = ProbeDelivery(delivery_id=delivery_id)
+def _probed(channel: Channel, probe: ProbeDelivery, retry: Retry) -> DeliveryReceipt:
     try:
         return retry.call(lambda _: channel.probe(probe))
     except TargetError as error:

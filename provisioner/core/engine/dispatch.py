@@ -49,6 +49,9 @@ class DeliveryHandedOver(OperationEvent):
     delivery: str
     #: The name of the channel.
     channel: str
+    #: Which gateway of the channel took it, and the ID that this gateway gave it, if the channel told.
+    gateway: str | None = None
+    reference: str | None = None
     #: ``handed_over``, or ``delivered`` if the gateway reported that at once.
     state: MessageState
     #: Until when a report is awaited; ``None`` if none will come.

@@ -412,7 +412,7 @@ class Execution:
         awaited = receipt.will_report and not delivered
         deadline = self.context.now() + self.context.dispatch.rules_of(channel.name).report_within if awaited else None
         state = MessageState.DELIVERED if delivered else MessageState.HANDED_OVER
-        self._log.hand_over(delivery_id, channel.name, state, deadline)
+        self._log.hand_over(delivery_id, channel.name, receipt, state, deadline)
 
     def _begin(self, name: str, hook: str, recipient: Recipient | None = None, reference: str | None = None) -> int:
         self._expect_no_stop()

@@ -10,6 +10,7 @@ import attrs
 
 from provisioner.core.api.errors import ProvisionerError, step_error
 from provisioner.core.api.events import Event, OperationEnded, OperationStarted, Recipient, StepBegun, StepEnded
+from provisioner.core.api.messages import DeliveryReceipt
 from provisioner.core.engine.dispatch import DeliveryHandedOver
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.model import (
@@ -124,10 +125,20 @@ class OperationRecorder:
         self._steps[position] = step
         self._pending.append(self._event(StepEnded, position=position, step=step, target_state=target_state))
 
-    def hand_over(self, delivery: str, channel: str, state: MessageState, deadline: datetime | None) -> None:
+    def hand_over(
+        self, delivery: str, channel: str, receipt: DeliveryReceipt, state: MessageState, deadline: datetime | None
+    ) -> None:
         """Collect that a gateway took a message; it is written with the next event."""
         self._pending.append(
-            self._event(DeliveryHandedOver, delivery=delivery, channel=channel, state=state, deadline=deadline)
+            self._event(
+                DeliveryHandedOver,
+                delivery=delivery,
+                channel=channel,
+                gateway=receipt.gateway,
+                reference=receipt.reference,
+                state=state,
+                deadline=deadline,
+            )
         )
 
     def finish(

@@ -80,6 +80,9 @@ class PasswordDelivery:
     login: str
     #: The name of the channel.
     channel: str
+    #: Which gateway of the channel took it, and the ID that this gateway gave it.
+    gateway: str | None = None
+    reference: str | None = None
     #: The ID of the receiver.
     person: str
     #: The mark of the mobile number.
@@ -104,6 +107,11 @@ class PasswordDelivery:
     settled_at: datetime | None = attrs.field(default=None, validator=require_utc)
     #: The ID of the operation that makes a new password, if that was decided.
     renewal: str | None = None
+
+    @property
+    def way(self) -> str:
+        """The channel, and the gateway of the channel if it told which one took the message."""
+        return f"{self.channel}/{self.gateway}" if self.gateway else self.channel
 
     @property
     def is_open(self) -> bool:

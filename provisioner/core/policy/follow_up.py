@@ -298,7 +298,9 @@ def _answer(delivery: PasswordDelivery, channels: Mapping[str, Channel]) -> Mess
     if channel is None:
         return delivery.state
     try:
-        answer = channel.probe(ProbeDelivery(delivery_id=delivery.id))
+        answer = channel.probe(
+            ProbeDelivery(delivery_id=delivery.id, gateway=delivery.gateway, reference=delivery.reference)
+        )
     except TargetError:
         return delivery.state
     return _ANSWERS.get(answer.state, delivery.state)

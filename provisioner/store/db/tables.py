@@ -271,6 +271,8 @@ deliveries = Table(
     Column("asked", Integer, nullable=False),
     Column("settled_at", UtcDateTime),
     Column("renewal", ForeignKey("operations.id")),
+    Column("gateway", String),
+    Column("reference", String),
     Index(None, "login", "number"),
     sqlite_with_rowid=False,
 )
@@ -297,6 +299,16 @@ Index(
     deliveries.c.number,
     sqlite_where=UNDELIVERED_MESSAGES,
     postgresql_where=UNDELIVERED_MESSAGES,
+)
+
+#: How many messages each channel with a daily limit sent on a day, written as ``2026-11-29``.
+message_counts = Table(
+    "message_counts",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("sent", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 handovers = Table(

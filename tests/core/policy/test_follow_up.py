@@ -122,6 +122,18 @@ def test_a_message_that_was_refused_later_is_taken_for_delivered(office: Office,
     assert "refused" in notice.text
 
 
+def test_a_later_process_asks_another_gateway_than_the_one_that_took_the_message(office: Office, start: Start) -> None:
+    office.sms.gateway, office.sms.reference = "second", "job 7"
+    first = start()
+    assert (last(first).way, last(first).reference) == ("sms/second", "job 7")
+
+    with office.another() as later:
+        resume(later)
+
+    [probe] = office.sms.probes
+    assert (probe.gateway, probe.reference) == ("second", "job 7")
+
+
 def test_an_officer_is_told_of_one_message_twice(office: Office, start: Start) -> None:
     harness = start()
     office.sms.answer = DeliveryState.REJECTED

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner import Account, Person, Secret
 from provisioner.config.structure import structure
-from provisioner.core.api.messages import DeliverSecret
+from provisioner.core.api.messages import DeliverSecret, ProbeDelivery
 from provisioner.core.api.registration import Section
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.plugin import require_server
@@ -21,6 +21,11 @@ NUMBER = "+905551234567"
 
 MakeChannel = Callable[[dict[str, Any]], SmsChannel]
 MakeRequest = Callable[..., DeliverSecret]
+
+
+def asked(delivery_id: str, **receipt: str | None) -> ProbeDelivery:
+    """Return the question what became of a message, with what its receipt said."""
+    return ProbeDelivery(delivery_id=delivery_id, **receipt)
 
 
 def make_section(table: dict[str, Any], folder: Path = Path("/nowhere")) -> Section:

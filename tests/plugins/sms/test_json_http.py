@@ -33,7 +33,7 @@ from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.json_http import JsonGateway
 from provisioner_sms.plugin import SmsChannel
 from provisioner_sms.settings import JsonSettings
-from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest
+from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, asked
 from tests.raw_http import MakeServer, RawServer, answering
 
 README = Path(__file__).parents[3] / "plugins/sms/README.md"
@@ -142,7 +142,7 @@ def test_a_probe_without_an_answer_can_be_repeated(gateway: Open, server: MakeSe
     probe = Exchange(method="GET", url=f"{url}?id={{id}}", replies=(GOOD,))
 
     with pytest.raises(UnavailableError):
-        gateway(url, probe=probe).probe("op 1")
+        gateway(url, probe=probe).probe(asked("op 1"))
 
 
 def test_a_probe_names_our_id_and_nothing_else(gateway: Open, server: MakeServer) -> None:
@@ -150,12 +150,12 @@ def test_a_probe_names_our_id_and_nothing_else(gateway: Open, server: MakeServer
     delivered = ReplyRule(body='"DLVRD"', means=ReplyMeaning.DELIVERED)
     probe = Exchange(method="GET", url=provider.url + "?id={id}", replies=(delivered,))
 
-    assert gateway(provider.url, probe=probe).probe("op/1 ş").state is DeliveryState.DELIVERED
+    assert gateway(provider.url, probe=probe).probe(asked("op/1 ş")).state is DeliveryState.DELIVERED
     assert provider.requests[0].startswith(b"GET /sms?id=op%2F1%20%C5%9F HTTP/1.1\r\n")
 
 
 def test_a_provider_that_cannot_be_asked_is_not_asked(gateway: Open) -> None:
-    assert gateway("http://127.0.0.1:9/").probe("op-1-sms").state is DeliveryState.UNKNOWN
+    assert gateway("http://127.0.0.1:9/").probe(asked("op-1-sms")).state is DeliveryState.UNKNOWN
 
 
 def test_a_check_without_a_request_sees_that_somebody_answers_and_sends_no_message(

@@ -23,7 +23,7 @@ from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.kannel import KannelGateway
 from provisioner_sms.settings import KannelSettings
 from provisioner_sms.texts import BASIC, EXTENDED
-from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest
+from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, asked
 from tests.raw_http import MakeServer, answering
 
 Open = Callable[..., KannelGateway]
@@ -200,16 +200,16 @@ class TestSend:
 
 class TestProbe:
     def test_without_reports_nobody_knows(self, kannel: Kannel, gateway: Open) -> None:
-        assert gateway(kannel).probe("op-1-sms").state is DeliveryState.UNKNOWN
+        assert gateway(kannel).probe(asked("op-1-sms")).state is DeliveryState.UNKNOWN
 
     def test_a_delivery_report_tells_what_became_of_a_message(self, kannel: Kannel, gateway: Open) -> None:
         one = gateway(kannel, dlr_listen="127.0.0.1:0")
         one.send(message(delivery_id="op/1 %d-şube"))
 
-        wait_until(lambda: one.probe("op/1 %d-şube").state is DeliveryState.DELIVERED)
+        wait_until(lambda: one.probe(asked("op/1 %d-şube")).state is DeliveryState.DELIVERED)
 
     def test_a_message_without_a_report_stays_unknown(self, kannel: Kannel, gateway: Open) -> None:
-        assert gateway(kannel, dlr_listen="127.0.0.1:0", timeout=0.1).probe("op").state is DeliveryState.UNKNOWN
+        assert gateway(kannel, dlr_listen="127.0.0.1:0", timeout=0.1).probe(asked("op")).state is DeliveryState.UNKNOWN
 
     def test_a_lost_answer_is_found_again(self, kannel: Kannel, gateway: Open) -> None:
         one = gateway(kannel, dlr_listen="127.0.0.1:0", timeout=0.3)
@@ -218,7 +218,7 @@ class TestProbe:
             one.send(message("late"))
         kannel.resume()
 
-        wait_until(lambda: one.probe("op-1-sms").state is DeliveryState.DELIVERED)
+        wait_until(lambda: one.probe(asked("op-1-sms")).state is DeliveryState.DELIVERED)
 
     def test_reports_can_go_to_a_service_of_the_administrator(
         self, kannel: Kannel, gateway: Open, server: MakeServer
@@ -229,7 +229,7 @@ class TestProbe:
 
         wait_until(lambda: b"id=op%201&type=1" in b"".join(elsewhere.requests))
 
-        assert one.probe("op 1").state is DeliveryState.UNKNOWN
+        assert one.probe(asked("op 1")).state is DeliveryState.UNKNOWN
 
 
 class TestCheck:

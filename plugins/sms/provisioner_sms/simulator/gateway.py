@@ -8,7 +8,7 @@ from typing import Self
 import attrs
 
 from provisioner.core.api.errors import MisconfiguredError
-from provisioner.core.api.messages import DeliveryReceipt
+from provisioner.core.api.messages import DeliveryReceipt, ProbeDelivery
 from provisioner.core.model.secret import Secret
 from provisioner_sms.exchange import Exchange, ReplyMeaning, ReplyRule
 from provisioner_sms.gateway import SmsMessage
@@ -50,9 +50,9 @@ class SimulatorGateway:
         """Hand one message to the simulator."""
         return self._gateway.send(attrs.evolve(message, sender=message.sender or SENDER))
 
-    def probe(self, delivery_id: str) -> DeliveryReceipt:
+    def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Ask the simulator about one message."""
-        return self._gateway.probe(delivery_id)
+        return self._gateway.probe(request)
 
     def check(self) -> tuple[str, ...]:
         """Check that the simulator is there and takes our key."""
