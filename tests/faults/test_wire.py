@@ -149,9 +149,7 @@ class Scene:
     first: dict[int, str] = attrs.field(factory=dict, init=False)
 
     @contextmanager
-    def process(
-        self, file: Path, clock: FakeClock, *, tls: bool = False, timeout: float = TIMEOUT
-    ) -> Iterator[Harness]:
+    def process(self, file: Path, clock: FakeClock, *, tls: bool = False, timeout: int = TIMEOUT) -> Iterator[Harness]:
         """Yield a harness whose targets and channel are the plug-ins themselves."""
         wire = "tls" if tls else "directory"
         directory = Ldap(

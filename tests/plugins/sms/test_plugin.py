@@ -43,8 +43,8 @@ class Recording:
         self.sent.append(message)
         return DeliveryReceipt(state=DeliveryState.ACCEPTED)
 
-    def probe(self, delivery_id: str) -> DeliveryReceipt:
-        return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=delivery_id)
+    def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        return DeliveryReceipt(state=DeliveryState.DELIVERED, reference=request.delivery_id)
 
     def check(self) -> tuple[str, ...]:
         return ("be warned",)
