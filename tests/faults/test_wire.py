@@ -174,7 +174,7 @@ class Scene:
                 harness.plugins.on_close(plugin.close)
             yield harness
 
-    def _channel(self, timeout: float) -> SmsChannel:
+    def _channel(self, timeout: int) -> SmsChannel:
         kannel = KannelSettings(
             url=f"http://127.0.0.1:{self.wires['sms'].port}{urlsplit(self.kannel.url).path}",
             username=self.kannel.username,
