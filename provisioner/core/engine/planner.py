@@ -9,18 +9,14 @@ from datetime import datetime
 import attrs
 
 from provisioner.core.api.errors import (
-    ConfigurationError,
     Denial,
     InputError,
-    OmittedError,
     Problem,
-    UnsupportedError,
-    step_error,
 )
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import AuthorizeOperation
 from provisioner.core.engine.authorization import Authorization
-from provisioner.core.engine.desired import Desired, DesiredState
+from provisioner.core.engine.desired import DesiredState
 from provisioner.core.engine.intents import (
     Intent,
     Place,
@@ -37,6 +33,7 @@ from provisioner.core.engine.intents import (
     without_recipient,
 )
 from provisioner.core.engine.people import LookUp, People
+from provisioner.core.engine.placing import Placing
 from provisioner.core.engine.plan import (
     Initiator,
     Naming,
@@ -48,23 +45,16 @@ from provisioner.core.engine.plan import (
 )
 from provisioner.core.engine.ports import Records
 from provisioner.core.engine.unit_accounts import UnitAccounts
-from provisioner.core.gateways.gateway import DELIVER, PROBE, SESSIONS, UPDATE, Channel, Target, able
+from provisioner.core.gateways.gateway import Channel, Target
 from provisioner.core.model import (
     Account,
     AccountState,
     Operation,
     OperationKind,
-    Outcome,
-    SessionsState,
-    Step,
-    TargetState,
     Unit,
 )
 from provisioner.core.model.text import Text, marked
 from provisioner.core.model.unit_paths import ListedUnits
-
-#: The states of an account on a target where a log-in is verified to be impossible.
-_CLOSED_STATES = frozenset({TargetState.CLOSED, TargetState.ABSENT})
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -346,7 +336,7 @@ class Planner:
         )
         # First, because other problems may depend on who holds it, and who is known.
         self._authorization.require([intent], initiator)
-        [intent] = self._placed([intent])
+        [intent] = self._placing.place([intent])
         work = self._intended(intent, stuck, self._people([(intent, stuck)]), problems, initiator)
         if problems:
             raise InputError(problems)
@@ -419,7 +409,7 @@ class Planner:
         unit = self.records.units.get_many([account.unit]).get(account.unit) if account else None
         if account is None or unit is None:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
-        [intent] = self._placed([Intent(operation.kind, account, unit, operation.holder, again=True)])
+        [intent] = self._placing.place([Intent(operation.kind, account, unit, operation.holder, again=True)])
         people = LookUp(persons={}) if only_sessions_left(operation) else self._people_for(operation, intent)
         work = self._marked(_work(operation, account, unit, people, intent.place))
         return attrs.evolve(work, recorded=True, unit_moves=True)
@@ -442,7 +432,7 @@ class Planner:
             raise InputError([problem])
         if KINDS[operation.kind].delivers and not intent.place.targets:
             raise InputError([_problem(intent.account, marked("it belongs on no target"))])
-        if missing := self._missing(operation.kind, intent.place):
+        if missing := self._placing.lacks(operation.kind, intent.place):
             raise missing
         return people
 
@@ -465,6 +455,16 @@ class Planner:
         self._authorization.require_release(found, actor)
 
     @property
+    def _placing(self) -> Placing:
+        return Placing(
+            records=self.records,
+            targets=self.targets,
+            session_targets=self.session_targets,
+            channels=self.channels,
+            desired=self.desired,
+        )
+
+    @property
     def _authorization(self) -> Authorization:
         return Authorization(authorize=self.authorize, now=self.now)
 
@@ -477,9 +477,9 @@ class Planner:
     ) -> Plan:
         unended = self.records.operations.unended([intent.account.login for intent in intents])
         settled = [intent.account.login for intent in intents if intent.account.state is already]
-        left_open = self._left_open(settled) if already is AccountState.CLOSED else set()
+        left_open = self._placing.left_open(settled) if already is AccountState.CLOSED else set()
         idle = {login for login in settled if login not in left_open and not is_changing(unended.get(login))}
-        intents = self._placed(intents)
+        intents = self._placing.place(intents)
         idle |= {intent.account.login for intent in intents if not intent.place.targets}
         active = [(intent, unended.get(intent.account.login)) for intent in intents if intent.account.login not in idle]
         people = self._people(active)
@@ -523,7 +523,7 @@ class Planner:
         """Return the planned operation, or why there is none for this account. Adds problems of the input to
         *problems*.
         """
-        if missing := self._missing(intent.kind, intent.place):
+        if missing := self._placing.lacks(intent.kind, intent.place):
             return impossible(intent, missing)
         if intent.unit.removed_at and KINDS[intent.kind].delivers:
             return of_removed_unit(intent.unit, intent.account.login)
@@ -540,91 +540,6 @@ class Planner:
         work = _work(operation, intent.account, intent.unit, people, intent.place)
         return attrs.evolve(work, recorded=mine, superseded=None if mine else stuck)
 
-    def _left_open(self, logins: Sequence[str]) -> set[str]:
-        """Return which closed accounts may be open on a target that can close them now, and couldn't then."""
-        closers = {target.name for target in able(able(self.targets, KINDS[OperationKind.CLOSE].hook), PROBE)}
-        return {
-            login
-            for login, states in self.records.accounts.all_target_states(logins).items()
-            if any(state not in _CLOSED_STATES for name, state in states.items() if name in closers)
-        }
-
-    def _placed(self, intents: Sequence[Intent]) -> list[Intent]:
-        """Return intents with the places where they change their accounts."""
-        logins = [intent.account.login for intent in intents]
-        known = self.records.accounts.all_target_states(logins)
-        ended = self.records.accounts.sessions(logins) if self.session_targets else {}
-        desired = self.desired.of([(intent.account, intent.unit) for intent in intents])
-        parents = self._parents([intent.unit for intent in intents])
-        return [
-            attrs.evolve(
-                intent,
-                place=attrs.evolve(
-                    self._place(
-                        intent,
-                        desired[intent.account.login],
-                        known.get(intent.account.login, {}),
-                        ended.get(intent.account.login, {}),
-                    ),
-                    parent=parents.get(intent.unit.parent or ""),
-                ),
-            )
-            for intent in intents
-        ]
-
-    def _parents(self, units: Sequence[Unit]) -> Mapping[str, Unit]:
-        """Return the units above these, as they are in the store, in the list, or among these."""
-        known = self.desired.units.get_many({unit.parent for unit in units if unit.parent})
-        return {**known, **{unit.code: unit for unit in units}}
-
-    def _place(
-        self, intent: Intent, desired: Desired, known: Mapping[str, TargetState], ended: Mapping[str, SessionsState]
-    ) -> Place:
-        kind = intent.kind
-        usable = able(self.targets, UPDATE) if kind is OperationKind.UPDATE else self.targets
-        wanted = desired.targets_of(kind, known, again=intent.again)
-        targets = frozenset(target.name for target in usable if target.name in wanted)
-        return Place(
-            targets=targets,
-            joins=desired.joins(kind, known),
-            sessions=self._sessions(kind, targets, desired.ended_by(kind, ended)),
-            entitlements=desired.entitlements_after(kind),
-        )
-
-    def _sessions(self, kind: OperationKind, changed: frozenset[str], others: frozenset[str]) -> frozenset[str]:
-        """Return the names of the targets on which an operation ends sessions.
-
-        Args:
-
-            kind: The kind of the operation.
-
-            changed: The names of the targets that it changes.
-
-            others: The names of those that hold no accounts.
-        """
-        if not KINDS[kind].ends_sessions:
-            return frozenset()
-        return frozenset(
-            target.name
-            for target in self.session_targets
-            if target.name in (changed if target.holds_accounts else others)
-        )
-
-    def _at(self, place: Place) -> list[Target]:
-        return [target for target in self.targets if target.name in place.targets]
-
-    def _missing(self, kind: OperationKind, place: Place) -> UnsupportedError | None:
-        """Return why operations of a kind can't be done on all targets.
-
-        Closures and deletions are still carried out where possible; they are not done before the rest is.
-        """
-        if not KINDS[kind].delivers:
-            return None
-        needed = [(target, hook) for target in self._at(place) for hook in (KINDS[kind].hook, PROBE)]
-        wanted = [*needed, *((channel, DELIVER) for channel in self.channels)]
-        found = (gateway.lacks(hook) for gateway, hook in wanted)
-        return next((error for error in found if error and not isinstance(error, OmittedError)), None)
-
     def _operation(self, intent: Intent, stuck: Operation | None, initiator: Initiator) -> Operation:
         if stuck and intent.is_served_by(stuck):
             return stuck
@@ -638,31 +553,8 @@ class Planner:
             created_at=self.now(),
             holder=intent.recipient,
             outgoing=intent.outgoing,
-            steps=self._steps(intent.kind, intent.place),
+            steps=self._placing.steps(intent.kind, intent.place),
         )
-
-    def _steps(self, kind: OperationKind, place: Place) -> tuple[Step, ...]:
-        """Return the steps of an operation of this kind, in order, none of them done.
-
-        A target that has no hook for it is shown as not attempted, with the reason.
-
-        Raises:
-
-            ConfigurationError: A password would be generated and no channel can deliver it.
-        """
-        spec = KINDS[kind]
-        steps = [step for target in self._at(place) for step in _target_steps(target, spec.hook)]
-        steps += [
-            Step(name=target.name, hook=SESSIONS) for target in self.session_targets if target.name in place.sessions
-        ]
-        if spec.delivers:
-            deliverers = able(self.channels, DELIVER)
-            if not deliverers:
-                raise ConfigurationError(
-                    "there is no channel to deliver a password", cure="configure one under [channels]"
-                )
-            steps.append(Step(name=deliverers[0].name, hook=DELIVER))
-        return tuple(steps)
 
 
 def _work(operation: Operation, account: Account, unit: Unit, people: LookUp, place: Place) -> PlannedOperation:
@@ -684,17 +576,6 @@ def _may_be_deleted(account: Account, unended: Mapping[str, Operation]) -> bool:
     """Whether it is closed, or its deletion is not finished."""
     stuck = unended.get(account.login)
     return account.state is AccountState.CLOSED or (stuck is not None and stuck.kind is OperationKind.DELETE)
-
-
-def _target_steps(target: Target, hook: str) -> Iterable[Step]:
-    change = _target_step(target, hook)
-    return [change] if change.error else [change, _target_step(target, PROBE)]
-
-
-def _target_step(target: Target, hook: str) -> Step:
-    if error := target.lacks(hook):
-        return Step(name=target.name, hook=hook, outcome=Outcome.NOT_APPLIED, error=step_error(error))
-    return Step(name=target.name, hook=hook)
 
 
 def _unchanged(account: Account, place: Place | None = None) -> Unchanged:

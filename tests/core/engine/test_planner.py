@@ -7,11 +7,10 @@ from pathlib import Path
 import attrs
 import pytest
 
-from provisioner.core.api.errors import ConfigurationError, InputError, UnavailableError
+from provisioner.core.api.errors import InputError, UnavailableError
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import CreateAccount, FindPerson, Receipt
-from provisioner.core.gateways.gateway import TARGET_HOOKS
-from provisioner.core.model import AccountState, OperationKind, OperationState, Outcome, Person, Unit
+from provisioner.core.api.messages import FindPerson
+from provisioner.core.model import AccountState, OperationKind, OperationState, Person, Unit
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget
@@ -219,34 +218,6 @@ def test_what_is_deleted_is_left_alone_until_it_was_open_again(harness: Harness)
     clock.advance(timedelta(seconds=1))
     harness.close_accounts(["temelegitim46"])
     assert len(harness.delete(["temelegitim46"])) == 1
-
-
-def test_a_plan_that_cannot_deliver_is_refused(tmp_path: Path) -> None:
-    with Harness(tmp_path / "s.sqlite", targets={"posta": MemoryTarget()}, channels={}) as harness:
-        harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
-        with pytest.raises(ConfigurationError, match="no channel"):
-            harness.open([samples.UNIT.code])
-
-
-def test_a_target_that_cannot_do_it_is_shown_as_not_attempted(tmp_path: Path) -> None:
-    @attrs.define(eq=False)
-    class Half:
-        @hookimpl
-        def account_create(self, request: CreateAccount) -> Receipt:
-            return Receipt(outcome=Outcome.APPLIED)
-
-    others = [hook for hook in TARGET_HOOKS if hook != "account_create"]
-    targets, channels = {"half": Half()}, {"sms": MemoryChannel()}
-    with Harness(tmp_path / "s.sqlite", targets=targets, channels=channels, cannot={"half": others}) as harness:
-        harness.know(units=[samples.UNIT], persons=[samples.HOLDER])
-        operation = harness.open([samples.UNIT.code])[0]
-        plan = harness.planner.close([harness.account("temelegitim46")], initiator=INITIATOR)
-
-    assert operation.state is OperationState.DONE
-    step = plan.work[0].operation.steps[0]
-    assert step.outcome is Outcome.NOT_APPLIED
-    assert step.error
-    assert str(step.error.message) == "half cannot do account_close, as the configuration says"
 
 
 def test_the_personnel_system_knows_better_than_the_store(harness: Harness) -> None:
