@@ -9,8 +9,14 @@ from typing import Any
 from sqlalchemy import Row as StoredRow
 from sqlalchemy import Select, bindparam, case, delete, exists, func, select, update
 
-from provisioner.core.api.events import Event, StepBegun, StepEnded
-from provisioner.core.engine.dispatch import DeliveryChanged, DeliveryHandedOver, DeliverySettled
+from provisioner.core.api.events import (
+    DeliveryChanged,
+    DeliveryHandedOver,
+    DeliverySettled,
+    Event,
+    StepBegun,
+    StepEnded,
+)
 from provisioner.core.model import AccountState, MessageState, PasswordDelivery
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import prepared

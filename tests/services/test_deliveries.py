@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.api.events import Event
-from provisioner.core.engine.dispatch import DeliveryChanged
+from provisioner.core.api.events import DeliveryChanged, Event
 from provisioner.core.model import MessageState
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryTarget

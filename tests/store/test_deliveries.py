@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.api.errors import BusyError
-from provisioner.core.api.events import OperationEnded, StepBegun
-from provisioner.core.engine.dispatch import DeliveryChanged, DeliverySettled
+from provisioner.core.api.events import DeliveryChanged, DeliverySettled, OperationEnded, StepBegun
 from provisioner.core.model import MessageState, OperationState, PasswordDelivery
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultChannel

@@ -15,6 +15,7 @@ from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.model import (
     Account,
     Handover,
+    MessageState,
     Operation,
     OperationState,
     SessionsState,
@@ -155,6 +156,55 @@ class OperationEnded(OperationEvent):
     handover: Handover | None = None
     #: Whether sessions of the account are left, by target. Targets that were not asked to end any are left out.
     sessions: Mapping[str, SessionsState] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryHandedOver(OperationEvent):
+    """A gateway took a message with a password. Its delivery stays open until a report or the deadline."""
+
+    kind = "delivery_handed_over"
+
+    #: The ID of the message.
+    delivery: str
+    #: The name of the channel.
+    channel: str
+    #: Which gateway of the channel took it, and the ID that this gateway gave it, if the channel told.
+    gateway: str | None = None
+    reference: str | None = None
+    #: ``handed_over``, or ``delivered`` if the gateway reported that at once.
+    state: MessageState
+    #: Until when a report is awaited; ``None`` if none will come.
+    deadline: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryChanged(Event):
+    """A report on a message with a password arrived, or its deadline passed."""
+
+    kind = "delivery_changed"
+
+    #: The ID of the message.
+    delivery: str
+    #: The name of the channel.
+    channel: str
+    state: MessageState
+
+
+@attrs.frozen(kw_only=True)
+class DeliverySettled(Event):
+    """It was decided what to do about a message with a password that was not delivered."""
+
+    kind = "delivery_settled"
+
+    #: The ID of the message.
+    delivery: str
+    #: The name of the channel.
+    channel: str
+    state: MessageState
+    #: The ID of the operation that makes a new password, if there is one.
+    renewal: str | None = None
+    #: The ID of the person who was told, if somebody was.
+    told: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,6 @@ from enum import StrEnum
 import attrs
 
 from provisioner.core.api.errors import EarlierMessageError
-from provisioner.core.api.events import Event, OperationEvent
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures
 
@@ -37,55 +36,6 @@ class DeliveryRules:
     longest_delay: timedelta = timedelta(0)
     #: How long a report is awaited.
     report_within: timedelta = timedelta(hours=24)
-
-
-@attrs.frozen(kw_only=True)
-class DeliveryHandedOver(OperationEvent):
-    """A gateway took a message with a password. Its delivery stays open until a report or the deadline."""
-
-    kind = "delivery_handed_over"
-
-    #: The ID of the message.
-    delivery: str
-    #: The name of the channel.
-    channel: str
-    #: Which gateway of the channel took it, and the ID that this gateway gave it, if the channel told.
-    gateway: str | None = None
-    reference: str | None = None
-    #: ``handed_over``, or ``delivered`` if the gateway reported that at once.
-    state: MessageState
-    #: Until when a report is awaited; ``None`` if none will come.
-    deadline: datetime | None = None
-
-
-@attrs.frozen(kw_only=True)
-class DeliveryChanged(Event):
-    """A report on a message with a password arrived, or its deadline passed."""
-
-    kind = "delivery_changed"
-
-    #: The ID of the message.
-    delivery: str
-    #: The name of the channel.
-    channel: str
-    state: MessageState
-
-
-@attrs.frozen(kw_only=True)
-class DeliverySettled(Event):
-    """It was decided what to do about a message with a password that was not delivered."""
-
-    kind = "delivery_settled"
-
-    #: The ID of the message.
-    delivery: str
-    #: The name of the channel.
-    channel: str
-    state: MessageState
-    #: The ID of the operation that makes a new password, if there is one.
-    renewal: str | None = None
-    #: The ID of the person who was told, if somebody was.
-    told: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -9,9 +9,16 @@ from typing import TypeVar
 import attrs
 
 from provisioner.core.api.errors import ProvisionerError, step_error
-from provisioner.core.api.events import Event, OperationEnded, OperationStarted, Recipient, StepBegun, StepEnded
+from provisioner.core.api.events import (
+    DeliveryHandedOver,
+    Event,
+    OperationEnded,
+    OperationStarted,
+    Recipient,
+    StepBegun,
+    StepEnded,
+)
 from provisioner.core.api.messages import DeliveryReceipt
-from provisioner.core.engine.dispatch import DeliveryHandedOver
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.model import (
     Account,

@@ -16,9 +16,10 @@ from operator import attrgetter
 import attrs
 
 from provisioner.core.api.errors import BusyError, TargetError
+from provisioner.core.api.events import DeliveryChanged, DeliverySettled
 from provisioner.core.api.messages import DeliveryState, ProbeDelivery
 from provisioner.core.api.rules import Action, Deadline
-from provisioner.core.engine.dispatch import RENEWALS, DeliveryChanged, DeliverySettled, OnUndelivered
+from provisioner.core.engine.dispatch import RENEWALS, OnUndelivered
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.people import PARALLEL
 from provisioner.core.engine.plan import only_sessions_left

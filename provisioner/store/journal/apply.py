@@ -18,6 +18,7 @@ from provisioner.core.api.errors import BusyError
 from provisioner.core.api.events import (
     ClockConfirmed,
     DeadlineMet,
+    DeliveryHandedOver,
     DutyConfirmed,
     Event,
     OperationEnded,
@@ -28,7 +29,6 @@ from provisioner.core.api.events import (
     StepEnded,
     TimesCorrected,
 )
-from provisioner.core.engine.dispatch import DeliveryHandedOver
 from provisioner.core.gateways.gateway import DELIVER
 from provisioner.core.model import OperationState, Outcome, Step
 from provisioner.store import (

@@ -10,9 +10,8 @@ from typing import Any
 import attrs
 import pytest
 
-from provisioner.core.api.events import Event, OperationPlanned
+from provisioner.core.api.events import DeliverySettled, Event, OperationPlanned
 from provisioner.core.api.messages import DeliveryState
-from provisioner.core.engine.dispatch import DeliverySettled
 from provisioner.core.model import MessageState, Operation, OperationState, PasswordDelivery
 from provisioner.core.policy.follow_up import FollowUp
 from provisioner.core.policy.notifier import Notice
