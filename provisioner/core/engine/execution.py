@@ -8,8 +8,6 @@ After a crash, the next process knows that a call was started, and asks the targ
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -18,11 +16,8 @@ import attrs
 from provisioner.core.api.errors import (
     BusyError,
     InMaintenanceError,
-    ItemMisconfiguredError,
     LeaseLostError,
-    MisconfiguredError,
     MissingError,
-    NotAppliedError,
     OmittedError,
     ProvisionerError,
     RefusedError,
@@ -32,8 +27,6 @@ from provisioner.core.api.errors import (
     StoreError,
     TargetError,
     ThrottledError,
-    TransientError,
-    UnknownOutcomeError,
     UnsupportedError,
     known_or_defect,
 )
@@ -41,27 +34,22 @@ from provisioner.core.api.events import Recipient
 from provisioner.core.api.fencing import Lease, fenced
 from provisioner.core.api.kinds import HOOKS, KINDS, KindSpec
 from provisioner.core.api.messages import (
-    AccountChange,
     CreateAccount,
-    DeliverSecret,
-    DeliveryReceipt,
-    DeliveryState,
     Presence,
     ProbeAccount,
-    Receipt,
 )
+from provisioner.core.engine.changes import TargetChanges
 from provisioner.core.engine.context import EngineContext
-from provisioner.core.engine.delivery import deliver
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.proofs import Proof, proof, proof_of_move
 from provisioner.core.engine.recorder import OperationRecorder
+from provisioner.core.engine.secret_delivery import SecretDelivery
 from provisioner.core.engine.sessions import AfterSteps
-from provisioner.core.gateways.gateway import DELIVER, PROBE, Channel, Target, able
+from provisioner.core.gateways.gateway import Target, able
 from provisioner.core.model import (
     Account,
     AccountState,
     Handover,
-    MessageState,
     Operation,
     OperationKind,
     OperationState,
@@ -85,14 +73,9 @@ class Execution:
     work: PlannedOperation
     context: EngineContext
     _log: OperationRecorder = attrs.field(init=False)
+    _changes: TargetChanges = attrs.field(init=False)
     _after_steps: AfterSteps = attrs.field(init=False)
-    #: Targets that have changed, or may have; with the undo if there is one, the last one first.
-    _changed: list[tuple[Target, AccountChange, Callable[[], None] | None]] = attrs.field(factory=list, init=False)
-    #: Whether a person may have read the new password.
-    _secret_may_be_out: bool = attrs.field(default=False, init=False)
-    #: Whether the account is as the operation leaves it, with its password delivered.
-    _is_delivered: bool = attrs.field(default=False, init=False)
-    _changed_at: datetime | None = attrs.field(default=None, init=False)
+    _delivery: SecretDelivery = attrs.field(init=False)
     #: Whether the start is in the journal, and the lease is held.
     _begun: bool = attrs.field(default=False, init=False)
     #: Whether this attempt only ends the sessions that an earlier one left.
@@ -100,8 +83,9 @@ class Execution:
 
     def __attrs_post_init__(self) -> None:
         self._log = OperationRecorder(self.work.operation, self.context.record, self.context.now)
+        self._changes = TargetChanges(self.work, self.context, self._log, self._begin)
         self._after_steps = AfterSteps(self.work, self.context, self._log, self._begin_again)
-        self._is_delivered = self._spec.delivers and self.work.only_sessions_left
+        self._delivery = SecretDelivery(self.work, self.context, self._log, self._begin)
 
     def run(self) -> Operation:
         """Carry out the operation and return it in its new state.
@@ -143,7 +127,7 @@ class Execution:
         """
         secret = self._accepted_secret()
         self._after_steps.run(secret)
-        self._deliver(secret)
+        self._delivery.run(secret)
 
     def _is_still_closed(self) -> bool:
         """Whether nobody can log in since an earlier attempt. If a target can't tell now, the closure is repeated."""
@@ -207,11 +191,11 @@ class Execution:
         proof = self._proof(target, secret)
         if target.name not in self.work.joins:
             try:
-                return self._change(target, self.work.request(target.name, secret), proof)
+                return self._changes.make(target, self.work.request(target.name, secret), proof)
             except MissingError:
                 if not self._spec.renews or target.lacks(JOIN):
                     raise
-        return self._change(target, self.work.joining(target.name, secret), proof)
+        return self._changes.make(target, self.work.joining(target.name, secret), proof)
 
     def _change_everywhere(self) -> None:
         """Close, delete or update on every target, also after one has failed: a part of it is better than nothing.
@@ -224,14 +208,14 @@ class Execution:
         for target in sorted(able, key=lambda candidate: candidate.breaker.failing):
             try:
                 self._move(target)
-                self._change(target, self.work.request(target.name), self._proof(target))
+                self._changes.make(target, self.work.request(target.name), self._proof(target))
             except MissingError as error:
                 # Nothing is left to adapt there. A comparison finds out, and a renewal creates it again.
                 if self._spec.alters:
                     errors.append(error)
             except TargetError as error:
                 errors.append(error)
-        if self._changed or self.work.only_sessions_left:
+        if self._changes.are_any or self.work.only_sessions_left:
             self._after_steps.run()
         if errors:
             raise min(errors, key=_how_far_off)
@@ -243,7 +227,7 @@ class Execution:
             # Probes show a move as a part of an update.
             planned = attrs.evolve(self.work.planned_change(target.name), kind=OperationKind.UPDATE)
             probe = ProbeAccount(account=self.work.account, planned=planned)
-            self._apply(target, self.work.renaming(target.name), proof_of_move(target, probe))
+            self._changes.apply(target, self.work.renaming(target.name), proof_of_move(target, probe))
 
     def _probe(self, target: Target, secret: Secret | None = None) -> ProbeAccount:
         planned = self.work.planned_change(target.name) if self._spec.leaves is None else None
@@ -280,140 +264,6 @@ class Execution:
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
-    def _change(self, target: Target, request: AccountChange, proof: Proof) -> None:
-        """Make a change on one target and verify it."""
-        self._apply(target, request, proof)
-        self._prove(target, proof)
-
-    def _apply(self, target: Target, request: AccountChange, proof: Proof) -> None:
-        """Make a change on one target, and find out what happened after a lost answer."""
-        position = self._begin(target.name, HOOKS[type(request)])
-        doubtful = False
-
-        def attempt(number: int) -> Receipt:
-            nonlocal doubtful
-            self._log.count(position, number)
-            try:
-                return target.change(request)
-            except UnknownOutcomeError as error:
-                doubtful = True
-                return self._find_out(proof, error)
-            except RefusedError as error:
-                # After a lost answer, a refusal may only mean that the earlier attempt arrived.
-                if doubtful:
-                    return self._find_out(proof, error)
-                raise
-
-        try:
-            receipt = self.context.retry.call(attempt)
-        except TargetError as error:
-            if doubtful:
-                self._changed.insert(0, (target, request, None))
-            outcome = Outcome.UNKNOWN if doubtful else Outcome.NOT_APPLIED
-            self._log.end(position, outcome, error=error, target_state=self._state_after(error, doubtful=doubtful))
-            raise
-        self._changed_at = self._changed_at or self.context.now()
-        self._changed.insert(0, (target, request, receipt.undo))
-        self._log.end(position, receipt.outcome, reference=receipt.reference)
-
-    def _state_after(self, error: TargetError, *, doubtful: bool) -> TargetState | None:
-        """Return the state of the account on a target that failed; ``None`` if it is what it was before."""
-        if isinstance(error, MissingError):
-            return TargetState.ABSENT
-        return TargetState.INCOMPLETE if doubtful and self._spec.alters else None
-
-    def _find_out(self, proof: Proof, error: TargetError) -> Receipt:
-        proved = self.context.retry.call(lambda _: proof())
-        if proved:
-            return Receipt(outcome=Outcome.APPLIED, detail="found by a probe, after the answer was lost")
-        if proved is None:
-            raise error
-        raise NotAppliedError("{error}; a probe showed that nothing had changed", error=error.text)
-
-    def _prove(self, target: Target, proof: Proof) -> None:
-        """Verify the change, with a log-in if there is a password."""
-        position = self._log.begin_to_look(target.name, PROBE)
-        if error := target.lacks(PROBE):
-            state = TargetState.UNPROVED if self._spec.leaves else None
-            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=state)
-            if isinstance(error, OmittedError):
-                return
-            raise error
-
-        def attempt(number: int) -> bool | None:
-            self._log.count(position, number)
-            if (proved := proof()) is False:
-                raise NotAppliedError("the target reported success, but a probe shows that the change is missing")
-            return proved
-
-        try:
-            proved = self.context.retry.call(attempt)
-        except TargetError as error:
-            state = TargetState.INCOMPLETE if self._spec.leaves else None
-            self._log.end(position, Outcome.NOT_APPLIED, error=error, target_state=state)
-            raise
-        state = self._spec.leaves if proved or self._spec.leaves is None else TargetState.UNPROVED
-        self._log.end(position, Outcome.APPLIED, target_state=state)
-
-    def _deliver(self, secret: Secret) -> None:
-        """Deliver the secret to its owner over the first channel that accepts it."""
-        mark = self.context.mobile_mark(self.work.recipient.mobile)
-        channels = self.context.dispatch.in_order(self.work.account.login, mark, self.context.deliverers)
-        last = len(channels) - 1
-        for number, channel in enumerate(channels):
-            try:
-                return self._deliver_over(channel, secret)
-            except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError):
-                if number == last:
-                    raise
-        return None
-
-    def _deliver_over(self, channel: Channel, secret: Secret) -> None:
-        number = self.context.dispatch.next_number(self.work.account.login)
-        request = DeliverSecret(
-            operation_id=self.work.operation.id,
-            delivery_id=str(uuid.uuid4()),
-            account=self.work.account,
-            recipient=self.work.recipient,
-            secret=secret,
-            replaces_earlier=self._log.tries > 1,
-            number=number,
-            at=self.context.now(),
-        )
-        recipient = Recipient(
-            person=request.recipient.id,
-            mobile_mark=self.context.mobile_mark(request.recipient.mobile),
-            number=number,
-        )
-        # After a crash, the ID shows which message may have been sent.
-        position = self._begin(channel.name, DELIVER, recipient, request.delivery_id)
-
-        def attempt(number: int) -> DeliveryReceipt:
-            self._log.count(position, number)
-            return deliver(lambda: channel.deliver(request), channel, request.delivery_id, self.context.retry)
-
-        try:
-            receipt = self.context.retry.call(attempt)
-        except UnknownOutcomeError as error:
-            self._secret_may_be_out = True
-            self._log.end(position, Outcome.UNKNOWN, error=error)
-            raise
-        except TargetError as error:
-            self._log.end(position, Outcome.NOT_APPLIED, error=error)
-            raise
-        self._secret_may_be_out = True
-        self._log.end(position, Outcome.APPLIED, reference=receipt.reference)
-        self._is_delivered = True
-        self._hand_over(channel, request.delivery_id, receipt)
-
-    def _hand_over(self, channel: Channel, delivery_id: str, receipt: DeliveryReceipt) -> None:
-        """Record that the gateway took the message, together with the end of the operation."""
-        delivered = receipt.state is DeliveryState.DELIVERED
-        awaited = receipt.will_report and not delivered
-        deadline = self.context.now() + self.context.dispatch.rules_of(channel.name).report_within if awaited else None
-        state = MessageState.DELIVERED if delivered else MessageState.HANDED_OVER
-        self._log.hand_over(delivery_id, channel.name, receipt, state, deadline)
-
     def _begin(self, name: str, hook: str, recipient: Recipient | None = None, reference: str | None = None) -> int:
         self._expect_no_stop()
         position = self._log.begin(name, hook, recipient, reference)
@@ -446,30 +296,6 @@ class Execution:
             self.context.retry.stop.wait(self.context.takeover_wait.total_seconds())
             self._expect_no_stop()
 
-    def _unwind(self) -> bool:
-        """Roll back the changes, the last one first. Return whether everything is as it was before."""
-        complete = not self.work.begun_before
-        for target, request, undo in self._changed:
-            complete = undo is not None and self._undo(target, request, undo) and complete
-        return complete
-
-    def _undo(self, target: Target, request: AccountChange, undo: Callable[[], None]) -> bool:
-        position = self._log.begin(target.name, "undo")
-        try:
-            target.undo(undo, request)
-        except TargetError as error:
-            self._log.end(position, Outcome.UNKNOWN, error=error, target_state=TargetState.INCOMPLETE)
-            return False
-        self._log.end(position, Outcome.APPLIED, target_state=self._state_before(target, request))
-        return True
-
-    def _state_before(self, target: Target, request: AccountChange) -> TargetState:
-        """Return the state of the account on a target before a change that was rolled back."""
-        if target.name in self.work.joins:
-            return TargetState.CLOSED
-        joined = self._spec.renews and isinstance(request, CreateAccount)
-        return TargetState.ABSENT if joined else _STATE_BEFORE[self.work.account.state]
-
     # -- the ends --------------------------------------------------------------------------------------------------
 
     def _done(self) -> Operation:
@@ -481,7 +307,7 @@ class Execution:
     def _leave_open(self, error: SessionsOpenError) -> Operation:
         """End an attempt that has done everything except to end all sessions. A closed account is not called closed."""
         account = self.work.account
-        if self._is_delivered:
+        if self._delivery.is_done:
             account = self._planned(self._account_after())
         elif self._spec.alters:
             account = attrs.evolve(account, state=AccountState.INCOMPLETE)
@@ -504,8 +330,8 @@ class Execution:
         )
 
     def _account_after(self) -> Account:
-        account, at = self.work.account, self._changed_at or self.context.now()
-        if self.work.only_sessions_left and self._is_delivered:
+        account, at = self.work.account, self._changes.made_at or self.context.now()
+        if self.work.only_sessions_left and self._delivery.is_done:
             at = account.password_changed_at or at
         if self._spec.closes:
             return attrs.evolve(account, state=AccountState.CLOSED, closed_at=account.closed_at or at)
@@ -551,8 +377,8 @@ class Execution:
         """
         if not self._spec.alters or self._continues:
             return self._pause(error)
-        untouched = not self._changed and not self.work.begun_before
-        whole = untouched or (self._may_unwind and self._unwind())
+        untouched = not self._changes.are_any and not self.work.begun_before
+        whole = untouched or (self._may_unwind and self._changes.unwind())
         for_good = isinstance(error, RefusedError) and whole
         account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
         if for_good:
@@ -572,17 +398,17 @@ class Execution:
         delivered.
         """
         whole = not self._spec.alters or (not self._begun and not self.work.begun_before)
-        account = self._account_after() if self._is_delivered else self.work.account
+        account = self._account_after() if self._delivery.is_done else self.work.account
         if not whole:
             account = attrs.evolve(account, state=AccountState.INCOMPLETE)
         failure = known_or_defect(error)
-        handover = self._handover() if self._is_delivered else None
+        handover = self._handover() if self._delivery.is_done else None
         return self._finish(OperationState.INCOMPLETE, account, failure, self._next_try_at(failure), handover)
 
     @property
     def _may_unwind(self) -> bool:
         """Whether a rollback is allowed: not for a closure, and not for a password that its owner may have read."""
-        return self._spec.delivers and not self._secret_may_be_out
+        return self._spec.delivers and not self._delivery.may_be_out
 
     def _next_try_at(self, error: ProvisionerError) -> datetime:
         if isinstance(error, InMaintenanceError):
@@ -598,14 +424,6 @@ _PRESENT = {
     Presence.ABSENT: TargetState.ABSENT,
     Presence.ENABLED: TargetState.OPEN,
     Presence.DISABLED: TargetState.CLOSED,
-}
-
-#: The state of an account on a target before the change that is rolled back.
-_STATE_BEFORE = {
-    AccountState.PLANNED: TargetState.ABSENT,
-    AccountState.OPEN: TargetState.OPEN,
-    AccountState.CLOSED: TargetState.CLOSED,
-    AccountState.INCOMPLETE: TargetState.INCOMPLETE,
 }
 
 
