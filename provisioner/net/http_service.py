@@ -18,9 +18,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import attrs
-import structlog
 
-log = structlog.stdlib.get_logger(__name__)
+from provisioner.core.api.logs import Logger
+
+log = Logger(__name__)
 
 #: The longest body of a request that is read, in bytes.
 LONGEST_REQUEST = 64 * 1024

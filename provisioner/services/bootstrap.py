@@ -6,11 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event
+from provisioner.core.api.logs import Logger
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.health import MemoryHealth
 from provisioner.core.gateways.maintenance import Calendar
@@ -21,7 +20,7 @@ from provisioner.services.composition import Composition
 from provisioner.services.parts import Clock, open_store, utc_now
 from provisioner.store import Store
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 
 @contextmanager

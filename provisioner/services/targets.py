@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 import attrs
-import structlog
 
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import InputError, NotReadyError, Problem, TargetError
 from provisioner.core.api.events import TargetResumed
+from provisioner.core.api.logs import Logger
 from provisioner.core.api.messages import CheckChannel
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.health import TargetHealth
@@ -24,7 +24,7 @@ from provisioner.core.model.text import Text, literal
 from provisioner.services.parts import Clock
 from provisioner.store import Store
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 
 class SystemKind(StrEnum):

@@ -8,7 +8,6 @@ from itertools import chain
 from queue import SimpleQueue
 
 import attrs
-import structlog
 
 from provisioner.core.api.errors import (
     BusyError,
@@ -26,6 +25,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.api.kinds import KINDS
+from provisioner.core.api.logs import Logger
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.holds import Holds
@@ -39,7 +39,7 @@ from provisioner.core.engine.waiting import obstacle
 from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
 from provisioner.core.model import Account, AccountState, Operation, OperationState
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 #: The number of operations that are recorded in one transaction.
 CHUNK = 500

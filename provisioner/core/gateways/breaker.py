@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import attrs
-import structlog
 
 from provisioner.core.api.errors import (
     CircuitOpenError,
@@ -36,12 +35,13 @@ from provisioner.core.api.errors import (
     step_error,
 )
 from provisioner.core.api.events import TargetQuarantined
+from provisioner.core.api.logs import Logger
 from provisioner.core.gateways.health import Change, Health, MemoryHealth, TargetHealth
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.model import StepError
 from provisioner.core.model.text import Text
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 #: For this number of seconds, a passed check also covers later failing calls, so that hundreds of refused items don't
 #: cause hundreds of checks.

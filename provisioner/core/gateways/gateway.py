@@ -18,7 +18,6 @@ from typing import ClassVar, TypeVar, cast
 
 import attrs
 import pluggy
-import structlog
 
 from provisioner.core.api.errors import (
     DryRunError,
@@ -33,6 +32,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.api.kinds import HOOKS
+from provisioner.core.api.logs import Logger
 from provisioner.core.api.messages import (
     AccountChange,
     AccountComparison,
@@ -65,7 +65,7 @@ from provisioner.core.model import Account, Person, mobile
 from provisioner.core.model.masking import mask, mask_all, masked
 from provisioner.core.model.text import Text
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 GatewayT = TypeVar("GatewayT", bound="Gateway")

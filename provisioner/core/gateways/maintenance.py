@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import attrs
-import structlog
 
 from provisioner.core.api.errors import InMaintenanceError, StoreError
 from provisioner.core.api.events import Event
+from provisioner.core.api.logs import Logger
 from provisioner.core.model import StepError
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 #: How long a process uses the maintenance data that it has read.
 REFRESH = timedelta(seconds=5)

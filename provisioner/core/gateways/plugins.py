@@ -14,11 +14,11 @@ from typing import TypeVar, cast
 
 import attrs
 import pluggy
-import structlog
 
 from provisioner.core.api import hookspecs
 from provisioner.core.api.errors import Denial, MisconfiguredError, PluginDefectError, PluginError, ProvisionerError
 from provisioner.core.api.events import Event
+from provisioner.core.api.logs import Logger
 from provisioner.core.api.messages import (
     AskClearance,
     AuthorizeOperation,
@@ -43,7 +43,7 @@ ENTRY_POINT_GROUP = "provisioner.plugins"
 #: The default for the maximum number of simultaneous calls of a target or channel.
 DEFAULT_PARALLEL = 8
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 GatewayT = TypeVar("GatewayT", bound=Gateway)
 ResultT = TypeVar("ResultT")

@@ -14,8 +14,8 @@ from pathlib import PurePath
 
 import attrs
 import pluggy
-import structlog
 
+from provisioner.core.api.logs import Logger
 from provisioner.core.model.masking import MASK, mask
 from provisioner.core.model.secret import Secret
 
@@ -30,7 +30,7 @@ SHOWN = frozenset(
 #: The maximum length of a shown text.
 LONGEST = 200
 
-log = structlog.stdlib.get_logger(LOGGER)
+log = Logger(LOGGER)
 
 
 def trace(manager: pluggy.PluginManager) -> None:

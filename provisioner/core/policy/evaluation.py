@@ -8,15 +8,15 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 import attrs
-import structlog
 
 from provisioner.core.api.errors import PluginDefectError, PluginError, raised_at
+from provisioner.core.api.logs import Logger
 from provisioner.core.api.rules import Deadline, Facts, Monitor, Observation, Reports, Rule
 from provisioner.core.gateways.plugin_code import entered
 from provisioner.core.model.masking import masked
 from provisioner.core.model.text import Text
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 
 @attrs.frozen(kw_only=True)

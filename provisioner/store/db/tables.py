@@ -183,7 +183,6 @@ Index(
     operations.c.login,
     unique=True,
     sqlite_where=operations.c.finished_at.is_(None),
-    postgresql_where=operations.c.finished_at.is_(None),
 )
 
 #: What ``resume`` reads, however many operations have ended.
@@ -192,7 +191,6 @@ Index(
     operations.c.created_at,
     operations.c.id,
     sqlite_where=operations.c.finished_at.is_(None),
-    postgresql_where=operations.c.finished_at.is_(None),
 )
 
 #: What the mass-change limit reads: the closings and deletions that have ended lately.
@@ -209,7 +207,6 @@ Index(
     "ix_operations_shut",
     operations.c.finished_at,
     sqlite_where=CLOSINGS,
-    postgresql_where=CLOSINGS,
 )
 
 #: The operations of a held run. Most operations are part of none.
@@ -217,7 +214,6 @@ Index(
     "ix_operations_staging",
     operations.c.staging,
     sqlite_where=operations.c.staging.is_not(None),
-    postgresql_where=operations.c.staging.is_not(None),
 )
 
 #: Runs that the mass-change limit has held. Those without a staged operation are history.
@@ -291,14 +287,12 @@ Index(
     "ix_deliveries_open",
     deliveries.c.deadline,
     sqlite_where=OPEN_MESSAGES,
-    postgresql_where=OPEN_MESSAGES,
 )
 Index(
     "ix_deliveries_undelivered",
     deliveries.c.login,
     deliveries.c.number,
     sqlite_where=UNDELIVERED_MESSAGES,
-    postgresql_where=UNDELIVERED_MESSAGES,
 )
 
 #: How many messages each channel with a daily limit sent on a day, written as ``2026-11-29``.

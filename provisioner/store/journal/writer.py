@@ -14,12 +14,12 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 import attrs
-import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from provisioner.core.api.errors import BusyError, LeaseLostError, StoreError
 from provisioner.core.api.events import Event, OperationEvent
+from provisioner.core.api.logs import Logger
 from provisioner.store.audit.chain import AuditLogWriter, canonical
 from provisioner.store.audit.continuity import Continuity
 from provisioner.store.db.database import Database
@@ -27,7 +27,7 @@ from provisioner.store.journal.apply import Batch
 from provisioner.store.journal.clock import Times
 from provisioner.store.journal.leases import Hold, Leases
 
-log = structlog.stdlib.get_logger(__name__)
+log = Logger(__name__)
 
 
 #: The seconds that a group is given to grow if the one before it was no lone caller.

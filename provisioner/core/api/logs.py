@@ -1,0 +1,45 @@
+"""Loggers that import structlog with their first message. Most commands log nothing, and the import takes long."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Logger:
+    """Writes the messages of one module to the log.
+
+    Args:
+
+        name: The name of the module.
+    """
+
+    _name: str
+
+    def debug(self, event: str, **values: object) -> None:
+        """Log what only explains a call.
+
+        Args:
+
+            event: The event, as a word.
+
+            values: What belongs to it.
+        """
+        self._log("debug", event, values)
+
+    def info(self, event: str, **values: object) -> None:
+        """Log what is as expected; see :meth:`debug`."""
+        self._log("info", event, values)
+
+    def warning(self, event: str, **values: object) -> None:
+        """Log what someone should look at; see :meth:`debug`."""
+        self._log("warning", event, values)
+
+    def error(self, event: str, **values: object) -> None:
+        """Log what went wrong; see :meth:`debug`."""
+        self._log("error", event, values)
+
+    def _log(self, level: str, event: str, values: dict[str, object]) -> None:
+        import structlog
+
+        getattr(structlog.stdlib.get_logger(self._name), level)(event, **values)
