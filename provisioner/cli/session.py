@@ -214,9 +214,13 @@ class Session:
 
             StoreError: The store cannot be opened.
         """
+        from provisioner.core.api import logs
         from provisioner.services.parts import open_store
 
-        self.set_up_logs()
+        if self.verbose:
+            self.set_up_logs()
+        else:
+            logs.set_up_later(self.set_up_logs)
         with open_store(self.configuration) as store:
             yield store
 

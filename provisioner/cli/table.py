@@ -32,8 +32,10 @@ _PERSON = CommandGroup(
 _ACCOUNT = CommandGroup(
     "Manage individual accounts.",
     {
-        "list": CommandSpec("List accounts.", "provisioner.cli.commands.accounts:list_"),
-        "show": CommandSpec("Show an account and its state on each target.", "provisioner.cli.commands.accounts:show"),
+        "list": CommandSpec("List accounts.", "provisioner.cli.commands.account_views:list_"),
+        "show": CommandSpec(
+            "Show an account and its state on each target.", "provisioner.cli.commands.account_views:show"
+        ),
         "create": CommandSpec("Open accounts for the first time.", "provisioner.cli.commands.accounts:create"),
         "close": CommandSpec("Close accounts.", "provisioner.cli.commands.accounts:close"),
         "reopen": CommandSpec("Reopen closed accounts.", "provisioner.cli.commands.accounts:reopen"),

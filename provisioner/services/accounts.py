@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
 from provisioner.core.api.errors import ConfigurationError, InputError, Problem
 from provisioner.core.engine.plan import Initiator, Naming, Plan
-from provisioner.core.engine.planner import Planner
 from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.model.text import Text
 from provisioner.services.units import require_unit
 from provisioner.store import Store
+
+if TYPE_CHECKING:
+    from provisioner.core.engine.planner import Planner
 
 
 def known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[Account]:

@@ -11,18 +11,18 @@ import attrs
 
 from provisioner.core.api.errors import DeniedError, InputError, Problem
 from provisioner.core.engine.plan import Initiator, Plan, Unchanged
-from provisioner.core.engine.planner import Planner
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Account, AccountState, Unit
 from provisioner.core.model.text import Text
 from provisioner.services.account_details import AccountDetails, account_details
-from provisioner.services.runs import Run, RunPreview, Runs
 from provisioner.store import Store
 
 if TYPE_CHECKING:
+    from provisioner.core.engine.planner import Planner
     from provisioner.manifest import Manifest
+    from provisioner.services.runs import Run, RunPreview, Runs
 
 #: The states of accounts that keep a unit open.
 OPEN_STATES = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})

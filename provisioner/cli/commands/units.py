@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from provisioner.cli.commands.accounts import state_of
+from provisioner.cli.commands.account_views import state_of
 from provisioner.cli.commands.persons import imported, told_unchanged
 from provisioner.cli.commands.runs import answer, run, started
 from provisioner.cli.exits import ExitCode

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
+
+#: What sets structlog up before the first message, if that is still to be done.
+_set_up: list[Callable[[], None]] = []
+
+
+def set_up_later(set_up: Callable[[], None]) -> None:
+    """Set structlog up before the first message, and not at all if there is none.
+
+    Args:
+
+        set_up: Sets it up.
+    """
+    _set_up[:] = [set_up]
 
 
 @attrs.frozen
@@ -42,4 +57,6 @@ class Logger:
     def _log(self, level: str, event: str, values: dict[str, object]) -> None:
         import structlog
 
+        while _set_up:
+            _set_up.pop()()
         getattr(structlog.stdlib.get_logger(self._name), level)(event, **values)

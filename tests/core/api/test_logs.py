@@ -6,6 +6,7 @@ import sys
 import pytest
 from structlog.testing import capture_logs
 
+from provisioner.core.api import logs
 from provisioner.core.api.logs import Logger
 
 
@@ -23,3 +24,15 @@ def test_no_message_is_lost_or_gets_another_level(level: str) -> None:
         getattr(Logger("x"), level)("happened", login="a")
 
     assert events == [{"event": "happened", "login": "a", "log_level": level}]
+
+
+def test_the_first_message_is_not_sent_before_the_log_is_set_up() -> None:
+    order: list[str] = []
+    logs.set_up_later(lambda: order.append("set up"))
+
+    with capture_logs() as events:
+        Logger("x").warning("first")
+        Logger("x").warning("second")
+
+    assert order == ["set up"]
+    assert [event["event"] for event in events] == ["first", "second"]
