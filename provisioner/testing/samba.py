@@ -44,9 +44,10 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 }
 
 #: Delegated on the container: to make and delete users, to read, write and delete them, and to reset their passwords;
-#: and to write who is in groups.
+#: to make containers; and to write who is in groups.
 RIGHTS = (
     "(OA;CI;CCDC;{user};;{sid})"
+    "(OA;CI;CC;{container};;{sid})"
     "(OA;CIIO;RPWPSDRCLCLO;;{user};{sid})"
     "(OA;CIIO;CR;00299570-246d-11d0-a768-00aa006e0529;{user};{sid})"
     "(OA;CIIO;RPWP;bf9679c0-0de6-11d0-a285-00aa003049e2;{group};{sid})"
@@ -55,8 +56,9 @@ RIGHTS = (
 #: What the service account may do with its own entry: reset its password.
 OWN_RIGHTS = "(OA;;CR;00299570-246d-11d0-a768-00aa006e0529;;PS)"
 
-#: The classes ``user`` and ``group`` in access rules.
+#: The classes ``user``, ``group`` and ``organizationalUnit`` in access rules.
 USER_CLASS, GROUP_CLASS = "bf967aba-0de6-11d0-a285-00aa003049e2", "bf967a9c-0de6-11d0-a285-00aa003049e2"
+CONTAINER_CLASS = "bf967aa5-0de6-11d0-a285-00aa003049e2"
 
 
 def missing_packages() -> tuple[str, ...]:
@@ -186,7 +188,7 @@ class Samba(PrivateDirectory):
             changes = {name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in self.policy.items()}
             if changes:
                 _done(connection, connection.modify(self.suffix, changes))
-        self._allow(self.base_dn, RIGHTS.format(user=USER_CLASS, group=GROUP_CLASS, sid=sid))
+        self._allow(self.base_dn, RIGHTS.format(user=USER_CLASS, group=GROUP_CLASS, container=CONTAINER_CLASS, sid=sid))
         self._allow(self.bind_dn, OWN_RIGHTS)
 
     def _allow(self, dn: str, rights: str) -> None:

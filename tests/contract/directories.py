@@ -7,19 +7,27 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import attrs
 import ldap3
 import pytest
+from ldap3.utils.conv import escape_filter_chars
 
+from provisioner.core.model import Unit
 from provisioner.core.model.secret import Secret
 from provisioner.testing.contract import TargetContract
 from provisioner.testing.contract.entitling import KnownEntitlements
+from provisioner.testing.contract.fixtures import TargetFixtures
 from provisioner.testing.contract.inventory import Crowd
+from provisioner.testing.contract.lifecycle import LifecycleChecks
+from provisioner.testing.contract.moving import MoveChecks
 from provisioner.testing.contract.probing import NEAR_MISSES
+from provisioner.testing.contract.sandbox import PEOPLE, UnitMove
 from provisioner.testing.ports import free_ports
 from provisioner.testing.proxy import TcpProxy
 from provisioner_ldap.names import entry_dn
 from provisioner_ldap.plugin import Ldap
 from provisioner_ldap.settings import LdapSettings, TlsMode
+from tests.contract.moves import FORMER, unit_move
 
 
 class Server(Protocol):
@@ -58,7 +66,7 @@ def made(server: Server, **others: Any) -> Ldap:
 COMPARED_NEAR_MISSES = [name for name in NEAR_MISSES if name != "NUL after"]
 
 
-class DirectoryContract(TargetContract):
+class DirectoryFixtures(TargetFixtures):
     """Over TLS, with a password policy, and with log-ins by a client that has nothing to do with the plug-in."""
 
     #: The attribute that names an entry.
@@ -220,3 +228,31 @@ class DirectoryContract(TargetContract):
                 connection.delete(self.dn(server, login))
 
         return remove
+
+
+class DirectoryContract(DirectoryFixtures, TargetContract):
+    """The whole contract of a directory."""
+
+
+class ContainerFixtures(DirectoryFixtures):
+    """A container for each district. Accounts are found in it by their login."""
+
+    @pytest.fixture
+    def unit(self) -> Unit:
+        return attrs.evolve(PEOPLE.unit, parent=FORMER.code)
+
+    @pytest.fixture
+    def unit_move(self, unit: Unit) -> UnitMove:
+        return unit_move(unit)
+
+    def made(self, server: Server, **others: Any) -> Ldap:
+        return super().made(server, container="ou={unit_parent}", create_containers=True, **others)
+
+    def dn(self, server: Server, login: str) -> str:
+        with self.administrator(server) as connection:
+            connection.search(server.base_dn, f"({self.rdn}={escape_filter_chars(login)})", ldap3.SUBTREE)
+            return str(connection.response[0]["dn"]) if connection.response else super().dn(server, login)
+
+
+class ContainerContract(MoveChecks, LifecycleChecks, ContainerFixtures):
+    """What a directory with containers does differently."""

@@ -12,10 +12,15 @@ import pytest
 from provisioner.testing.contract.sandbox import Sandbox
 from provisioner.testing.plugin import require_server
 from provisioner.testing.samba import Samba
-from provisioner_ldap.names import entry_dn
 from provisioner_ldap.plugin import Ldap
 from provisioner_ldap.settings import TlsMode
-from tests.contract.directories import COMPARED_NEAR_MISSES, DirectoryContract, made
+from tests.contract.directories import (
+    COMPARED_NEAR_MISSES,
+    ContainerContract,
+    DirectoryContract,
+    DirectoryFixtures,
+    made,
+)
 
 pytestmark = [pytest.mark.server("samba"), pytest.mark.slow]
 
@@ -41,7 +46,7 @@ def _contract_samba() -> Iterator[Samba]:
         yield server
 
 
-class TestActiveDirectory(DirectoryContract):
+class ActiveDirectoryFixtures(DirectoryFixtures):
     """Over TLS, as such a directory wants it, with log-ins by a client that has nothing to do with the plug-in."""
 
     rdn: ClassVar[str] = "cn"
@@ -53,10 +58,6 @@ class TestActiveDirectory(DirectoryContract):
     def made(self, server: Any, **others: Any) -> Ldap:
         return made(server, **{**LAYOUT, **others})
 
-    @pytest.mark.parametrize("difference", COMPARED_NEAR_MISSES)
-    def test_probe_refuses_what_is_nearly_the_secret(self, sandbox: Sandbox, difference: str) -> None:
-        super().test_probe_refuses_what_is_nearly_the_secret(sandbox, difference)
-
     @pytest.fixture
     def server(self, contract_samba: Samba) -> Samba:
         return contract_samba
@@ -67,7 +68,7 @@ class TestActiveDirectory(DirectoryContract):
         with ExitStack() as stack:
 
             def open_session(login: str, password: str) -> Callable[[], bool]:
-                dn = entry_dn("cn", login, server.base_dn)
+                dn = self.dn(server, login)
                 connection = server.client(dn, password)
                 connection.bind()
                 stack.callback(connection.unbind)
@@ -84,7 +85,7 @@ class TestActiveDirectory(DirectoryContract):
         with self.administrator(server) as connection:
 
             def grant(login: str) -> Callable[[], bool]:
-                dn = entry_dn("cn", login, server.base_dn)
+                dn = self.dn(server, login)
                 connection.add(group, ["group"], {"sAMAccountName": "wiki", "member": [dn]})
                 connection.modify(dn, {"description": [(ldap3.MODIFY_ADD, ["reads the wiki"])]})
 
@@ -97,3 +98,15 @@ class TestActiveDirectory(DirectoryContract):
 
             yield grant
             connection.delete(group)
+
+
+class TestActiveDirectory(ActiveDirectoryFixtures, DirectoryContract):
+    """The whole contract."""
+
+    @pytest.mark.parametrize("difference", COMPARED_NEAR_MISSES)
+    def test_probe_refuses_what_is_nearly_the_secret(self, sandbox: Sandbox, difference: str) -> None:
+        super().test_probe_refuses_what_is_nearly_the_secret(sandbox, difference)
+
+
+class TestActiveDirectoryWithContainers(ContainerContract, ActiveDirectoryFixtures):
+    """A container for each district."""

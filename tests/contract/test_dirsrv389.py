@@ -11,7 +11,7 @@ from provisioner.testing.contract.sandbox import Sandbox
 from provisioner.testing.dirsrv389 import NsSlapd
 from provisioner.testing.plugin import require_server
 from tests.contract.crowds import LOGINS
-from tests.contract.directories import COMPARED_NEAR_MISSES, DirectoryContract
+from tests.contract.directories import COMPARED_NEAR_MISSES, ContainerContract, DirectoryContract
 
 pytestmark = [pytest.mark.server("dirsrv389"), pytest.mark.slow]
 
@@ -64,3 +64,11 @@ class TestDirsrv389(DirectoryContract):
             assert connection.modify(crowded.bind_dn, {LIMIT: [(ldap3.MODIFY_REPLACE, ["700"])]}), connection.result
             yield crowded
             connection.modify(crowded.bind_dn, {LIMIT: [(ldap3.MODIFY_DELETE, [])]})
+
+
+class TestDirsrv389WithContainers(ContainerContract):
+    """A container for each district."""
+
+    @pytest.fixture
+    def server(self, contract_dirsrv389: NsSlapd) -> NsSlapd:
+        return contract_dirsrv389

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import attrs
-import ldap3
 import pytest
-from ldap3.utils.conv import escape_filter_chars
 
-from provisioner.core.model import Unit
-from provisioner.testing.contract.sandbox import PEOPLE, UnitMove
 from provisioner.testing.plugin import require_server
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap.plugin import Ldap
 from tests.contract.crowds import LOGINS, ldif
-from tests.contract.directories import DirectoryContract, Server
-from tests.contract.moves import FORMER, unit_move
+from tests.contract.directories import ContainerFixtures, DirectoryContract
 
 
 @pytest.fixture(scope="module", name="crowded_slapd")
@@ -47,26 +39,11 @@ class TestLdap(DirectoryContract):
             yield server
 
 
+@pytest.mark.slow
 @pytest.mark.server("slapd")
-class TestLdapWithContainers(DirectoryContract):
-    """The same with a container for each district. Accounts are found in it by their login."""
+class TestLdapWithContainers(ContainerFixtures, DirectoryContract):
+    """The same with a container for each district."""
 
     @pytest.fixture
     def server(self, contract_slapd: Slapd) -> Slapd:
         return contract_slapd
-
-    @pytest.fixture
-    def unit(self) -> Unit:
-        return attrs.evolve(PEOPLE.unit, parent=FORMER.code)
-
-    @pytest.fixture
-    def unit_move(self, unit: Unit) -> UnitMove:
-        return unit_move(unit)
-
-    def made(self, server: Server, **others: Any) -> Ldap:
-        return super().made(server, container="ou={unit_parent}", create_containers=True, **others)
-
-    def dn(self, server: Server, login: str) -> str:
-        with self.administrator(server) as connection:
-            connection.search(server.base_dn, f"(uid={escape_filter_chars(login)})", ldap3.SUBTREE)
-            return str(connection.response[0]["dn"]) if connection.response else super().dn(server, login)

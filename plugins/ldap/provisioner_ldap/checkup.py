@@ -203,6 +203,13 @@ def _expect_base(base: str, session: LdapSession, settings: LdapSettings) -> Non
             server=session.server,
             base=base,
         )
+    if settings.create_containers and not family.may_create(found, settings.container_classes):
+        raise MisconfiguredError(
+            "{server} does not let the service account create containers below {base}",
+            cure="give it this right, or create the containers yourself and remove create_containers",
+            server=session.server,
+            base=base,
+        )
 
 
 def _no_base(base: str, session: LdapSession) -> MisconfiguredError:

@@ -371,7 +371,7 @@ class LdapSession:
             MissingError: There is no such entry.
         """
         answer = self._change(dn, self._connection.modify_dn, dn, rdn_of(to), new_superior=container_of(to))
-        if answer.code == results.RESULT_NO_SUCH_OBJECT and not self.read(container_of(to), ()).exists:
+        if not answer.ok and not self.read(container_of(to), ()).exists:
             raise no_parent(self.server, to)
         self._succeeded(answer)
 

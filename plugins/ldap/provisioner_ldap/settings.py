@@ -184,6 +184,11 @@ class LdapSettings:
         return tuple(dict.fromkeys(self.base(kind) for kind in AccountKind))
 
     @property
+    def container_classes(self) -> tuple[str, ...]:
+        """The object classes of the containers that are created right below a base."""
+        return tuple(CONTAINER_CLASSES[name.lower()] for name, _ in [*level_templates(self.container or "")][:1])
+
+    @property
     def listed_bases(self) -> tuple[str, ...]:
         """The entries whose accounts are listed. One below another one is listed with it, if there are containers."""
         above = self.bases if self.container is not None else ()

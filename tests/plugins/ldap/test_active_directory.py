@@ -217,6 +217,14 @@ class TestRealServer:
         ):
             directory.check()
 
+    def test_containers_that_may_not_be_created_are_a_wrong_setting(self, server: Samba) -> None:
+        """Otherwise the first opening in a new district would show it. Only organizational units are delegated."""
+        with (
+            closing(opened(server, container="l={unit_parent}", create_containers=True)) as directory,
+            pytest.raises(MisconfiguredError, match=f"create containers below {server.base_dn}"),
+        ):
+            directory.check()
+
     def test_clocks_that_are_apart_are_warned_of(self, directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
         """Accounts expire by the clock of the domain controller."""
         monkeypatch.setattr(checkup, "CLOCK_SKEW", timedelta(days=-1))
