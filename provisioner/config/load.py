@@ -29,6 +29,7 @@ from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.quotations import toml_problem
 from provisioner.core.model.scope import Scope, TargetScope
 from provisioner.core.model.text import visible
+from provisioner.core.policy.quiet_hours import USUAL, QuietHours
 
 #: The plug-in of rule sets that name no other.
 RULES_PLUGIN = "rules"
@@ -116,6 +117,28 @@ class LimitSettings:
 
 
 @attrs.frozen(kw_only=True)
+class NoticeSettings:
+    """When warnings and reminders are sent."""
+
+    #: The hours in which none are sent, in ``time_zone``; empty for no such hours. Passwords are sent at any time, and
+    #: so are warnings that would come too late afterwards.
+    quiet_hours: str = USUAL
+
+    def __attrs_post_init__(self) -> None:
+        _ = self.hours
+
+    @property
+    def hours(self) -> QuietHours | None:
+        """The same for the sweep.
+
+        Raises:
+
+            ConfigurationError: They can't be read.
+        """
+        return QuietHours.parse(self.quiet_hours)
+
+
+@attrs.frozen(kw_only=True)
 class AuthoritySettings:
     """Who may do what. Without this table, nothing is denied to anybody."""
 
@@ -152,6 +175,7 @@ class Configuration:
     accounts: AccountSettings
     breaker: BreakerSettings = attrs.field(factory=BreakerSettings)
     limits: LimitSettings = attrs.field(factory=LimitSettings)
+    notices: NoticeSettings = attrs.field(factory=NoticeSettings)
     #: Who may do everything. Without this table everybody may, and nothing is denied.
     authority: AuthoritySettings | None = None
     #: The targets, in the order in which they are changed. Each table names its ``plugin``.

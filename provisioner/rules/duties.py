@@ -9,8 +9,8 @@ from attrs.validators import optional
 
 from provisioner.core.api import bounds
 from provisioner.core.api.rules import Action, Deadline, Facts, Rule
-from provisioner.core.model import AccountKind, AccountState
-from provisioner.core.model.text import Text
+from provisioner.core.model import Account, AccountKind, AccountState
+from provisioner.core.model.text import CountedText, Text
 
 #: Where the duties of a unit are recorded: for districts, for schools, and for all others.
 ARTICLES = {"district": "000 m.6", "school": "000 m.7"}
@@ -40,11 +40,9 @@ class Custodian(Rule):
             return []
         told = facts.marks.get(Action.DUTY)
         at = facts.days_after(told.met_at, self.remind_days) if told else account.opened_at
-        if unit.custodian is None:
-            reason = Text("please name a custodian for {mail}: it has none", {"mail": account.mail})
-        else:
-            reason = Text("please hand {mail} over: its custodian does not hold it", {"mail": account.mail})
-        return [Deadline(action=Action.DUTY, at=at, reason=reason, source=f"{_article(unit.kind)}/b")]
+        reason, digest = _unnamed(account) if unit.custodian is None else _unhanded(account)
+        source = f"{_article(unit.kind)}/b"
+        return [Deadline(action=Action.DUTY, at=at, reason=reason, source=source, digest=digest)]
 
 
 @attrs.frozen(kw_only=True)
@@ -74,7 +72,30 @@ class BackupDuty(Rule):
             "please back up the mailbox of {mail} and confirm it; it was due on {day}",
             {"mail": account.mail, "day": facts.written_day(due)},
         )
-        return [Deadline(action=Action.DUTY, at=at, reason=reason, source=f"{_article(kind)}/d")]
+        digest = Text.counted(
+            "please back up the mailbox of {count} account and confirm it",
+            "please back up the mailboxes of {count} accounts and confirm each",
+            count=1,
+        )
+        return [Deadline(action=Action.DUTY, at=at, reason=reason, source=f"{_article(kind)}/d", digest=digest)]
+
+
+def _unnamed(account: Account) -> tuple[Text, CountedText]:
+    digest = Text.counted(
+        "please name a custodian for {count} account: it has none",
+        "please name custodians for {count} accounts: they have none",
+        count=1,
+    )
+    return Text("please name a custodian for {mail}: it has none", {"mail": account.mail}), digest
+
+
+def _unhanded(account: Account) -> tuple[Text, CountedText]:
+    digest = Text.counted(
+        "please hand {count} account over: its custodian does not hold it",
+        "please hand {count} accounts over: their custodians do not hold them",
+        count=1,
+    )
+    return Text("please hand {mail} over: its custodian does not hold it", {"mail": account.mail}), digest
 
 
 def _article(kind: str) -> str:

@@ -140,4 +140,10 @@ def _warning(at: datetime, mail: str, day: str, left: int) -> Deadline:
         mail=mail,
         day=day,
     )
-    return Deadline(action=Action.WARN, at=at, reason=reason, source=SOURCE)
+    digest = Text.counted(
+        "please renew the password of {count} account by {day}; otherwise it will be closed",
+        "please renew the passwords of {count} accounts by {day}; otherwise they will be closed",
+        count=1,
+        day=day,
+    )
+    return Deadline(action=Action.WARN, at=at, reason=reason, source=SOURCE, digest=digest)

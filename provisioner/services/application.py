@@ -307,6 +307,9 @@ class Application:
             channels=context.channels,
             retry=context.retry,
             say=lambda text: text.said(catalogue),
+            record=context.record,
+            earlier=self.store.notices.of_subjects,
+            now=context.now,
         )
 
     def _make_follow_up(self) -> FollowUp:
@@ -356,5 +359,6 @@ class Application:
             reports=self.plugins.report,
             follow_up=self._make_follow_up(),
             it_unit=self.config.content.accounts.it_unit,
+            quiet_hours=self.config.content.notices.hours,
             clock_confirmed_by=clock_confirmed_by,
         )

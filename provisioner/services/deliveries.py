@@ -1,10 +1,11 @@
-"""Takes reports on messages with passwords."""
+"""Takes reports on messages."""
 
 from __future__ import annotations
 
 import attrs
 
 from provisioner.core.api.errors import BusyError
+from provisioner.core.api.events import NoticeChanged
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.model import MessageState
 from provisioner.core.policy.follow_up import changed
@@ -14,7 +15,7 @@ from provisioner.store import Store
 
 @attrs.frozen(kw_only=True)
 class Deliveries:
-    """Takes reports on messages with passwords.
+    """Takes reports on messages with passwords, and on notices.
 
     Args:
 
@@ -54,4 +55,10 @@ class Deliveries:
             except BusyError:  # another report was quicker
                 continue
             return True
-        return False
+        return self._report_notice(delivery_id, state)
+
+    def _report_notice(self, notice_id: str, state: MessageState) -> bool:
+        known = self.store.notices.state(notice_id)
+        if known and state.rank > known.rank:
+            self.record(NoticeChanged(at=self.now(), notice=notice_id, state=state))
+        return known is not None

@@ -25,7 +25,7 @@ from provisioner.core.policy.notifier import Notice
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day, Simulation
-from provisioner.core.policy.sweep import Sweep, Swept
+from provisioner.core.policy.sweep import Postponed, Sweep, Swept
 from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.services.accounts import known_accounts
 from provisioner.services.parts import Clock
@@ -34,7 +34,7 @@ from provisioner.services.units import require_unit
 from provisioner.store import Store
 
 #: What a sweep reports besides operations.
-Report = Notice | Refusal | Observation | RuleFailure | VerifiedAccount
+Report = Notice | Refusal | Observation | RuleFailure | VerifiedAccount | Postponed
 
 
 @attrs.frozen
@@ -96,8 +96,11 @@ class SweepRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the sweep was not stopped, every person was told of what is due, and no account differs."""
-        return not self.is_stopped and all(isinstance(found, Notice) and not found.error for found in self._reports)
+        """Whether the sweep was not stopped, everything was done that was due, and no account differs.
+
+        What waits for the end of the quiet hours is not due.
+        """
+        return not self.is_stopped and all(map(_is_well, self._reports))
 
     def _operations(self, swept: Iterable[Swept]) -> Iterator[Operation]:
         for found in swept:
@@ -105,6 +108,10 @@ class SweepRun:
                 yield found
             else:
                 self._reports.append(found)
+
+
+def _is_well(report: Report) -> bool:
+    return isinstance(report, Postponed) or (isinstance(report, Notice) and not report.error)
 
 
 @attrs.frozen(kw_only=True)

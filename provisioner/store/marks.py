@@ -12,21 +12,21 @@ from provisioner.core.api.events import DeadlineMet, DutyConfirmed
 from provisioner.core.api.rules import MetDeadline
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change
+from provisioner.store.db.rows import Change, Row
 from provisioner.store.db.tables import marks
 
 _INSERT = sqlite.insert(marks)
 _KEY = list(marks.primary_key)
-_MEET = _INSERT.on_conflict_do_update(
+MEET = _INSERT.on_conflict_do_update(
     index_elements=_KEY, set_={"at": _INSERT.excluded["at"], "met_at": _INSERT.excluded.met_at}
 )
 _CONFIRM = _INSERT.on_conflict_do_update(index_elements=_KEY, set_={"confirmed_at": _INSERT.excluded.confirmed_at})
 
 
-def met(event: DeadlineMet) -> Iterable[Change]:
-    """Remember the deadline."""
+def met(event: DeadlineMet) -> Row:
+    """Return the deadline that was met."""
     key = {"subject": event.subject, "rule_set": event.deadline.rule_set, "action": event.deadline.action}
-    yield _MEET, key | {"at": event.deadline.at, "met_at": event.at, "confirmed_at": None}
+    return key | {"at": event.deadline.at, "met_at": event.at, "confirmed_at": None}
 
 
 def confirmed(event: DutyConfirmed) -> Iterable[Change]:

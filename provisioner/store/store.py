@@ -33,6 +33,7 @@ from provisioner.store.last_seen import StoredLastSeen
 from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.marks import StoredMarks
 from provisioner.store.mobile_marks import MobileMarks
+from provisioner.store.notices import StoredNotices
 from provisioner.store.operations import StoredOperations
 from provisioner.store.persons import StoredPersons
 from provisioner.store.role_assignments import StoredRoleAssignments
@@ -89,6 +90,7 @@ class Store:
         self.incidents = StoredIncidents(database)
         self.schedule = StoredSchedule(database)
         self.marks = StoredMarks(database)
+        self.notices = StoredNotices(database)
         self.clock = StoredClock(database)
         self.health = StoredHealth(database)
         self.maintenance = StoredMaintenance(database)

@@ -25,6 +25,7 @@ from provisioner.config.load import (
     EntitlementSettings,
     LimitSettings,
     LoadedConfiguration,
+    NoticeSettings,
 )
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease, elapsed
@@ -94,6 +95,8 @@ class Harness:
         deliveries: Further keys of the channels' tables, by the channel's name, for example ``{"sms":
             {"on_undelivered": "renew"}}``.
 
+        quiet_hours: When no warnings are sent, for example ``22:00-08:00``; by default, they are sent at any time.
+
     ``on_record`` and ``after_record`` are called with the events of each write of the journal, before and after they
     are stored; whatever they raise goes up as it is, so that a crash can be played.
     """
@@ -117,6 +120,7 @@ class Harness:
         scopes: Mapping[str, Mapping[str, Any]] | None = None,
         entitlements: Mapping[str, EntitlementSettings] | None = None,
         deliveries: Mapping[str, Mapping[str, Any]] | None = None,
+        quiet_hours: str = "",
     ) -> None:
         self.on_record: Callable[[Sequence[Event]], object] = lambda _: None
         self.after_record: Callable[[Sequence[Event]], object] = lambda _: None
@@ -144,6 +148,7 @@ class Harness:
             targets=_tables(targets, scopes or {}),
             channels=_tables(channels, deliveries or {}),
             entitlements=dict(entitlements or {}),
+            notices=NoticeSettings(quiet_hours=quiet_hours),
         )
         self.app = Composition(
             config=LoadedConfiguration(file=file.with_suffix(".toml"), content=content),

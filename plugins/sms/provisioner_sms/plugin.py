@@ -60,7 +60,7 @@ class SmsChannel:
     @hookimpl
     def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
         """Send a notice, in Turkish without the marks that a short message has no room for."""
-        return self._send(request, notice(request.text, self.settings.max_notice_parts))
+        return self._send(request, notice(request, self.settings.max_notice_parts))
 
     @hookimpl
     def delivery_probe(self, request: ProbeDelivery) -> DeliveryReceipt:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
-from provisioner.core.api.messages import DeliverSecret
+from provisioner.core.api.messages import DeliverNotice, DeliverSecret
 from provisioner.core.model import Account
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
@@ -112,14 +112,21 @@ def order(number: int, at: datetime | None, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%H:%M}, {short}" if at else short
 
 
-def notice(text: str, max_parts: int) -> Secret:
-    """Return *text* as it is sent in a message without a password.
+def notice(request: DeliverNotice, max_parts: int) -> Secret:
+    """Return the text of a message without a password as it is sent: the longest that fits.
+
+    Args:
+
+        request: The request with the texts.
+
+        max_parts: How many messages it may take.
 
     Raises:
 
-        RefusedError: It would take more than *max_parts* messages.
+        RefusedError: Even the shortest would take more.
     """
-    folded = fold(text)
+    texts = [fold(text) for text in (request.text, *request.shorter)]
+    folded = next((text for text in texts if parts(text) <= max_parts), texts[-1])
     if parts(folded) > max_parts:
         raise RefusedError(
             Text.counted(

@@ -27,8 +27,10 @@ from provisioner.cli.render.policy_documents import (
 )
 from provisioner.cli.session import Session
 from provisioner.core.api.rules import Action, Observation, name_of
+from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.policy_run import Refusal
+from provisioner.core.policy.sweep import Postponed
 from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.services.account_details import AccountDetails
 from provisioner.services.policy import Forecast, Report
@@ -197,6 +199,9 @@ def _tell(output: Output, reports: Iterable[Report]) -> None:
         if isinstance(report, VerifiedAccount):
             _tell_verified(output, report)
             continue
+        if isinstance(report, Postponed):
+            output.say(_waiting(report))
+            continue
         action, said = output.word(report.deadline.action), output.said
         if isinstance(report, Refusal):
             output.say("{login}: {action}: not done: {why}", login=report.login, action=action, why=said(report.reason))
@@ -211,6 +216,15 @@ def _tell(output: Output, reports: Iterable[Report]) -> None:
             output.say(
                 "{login}: {action}: {person} was notified", login=report.subject, action=action, person=report.recipient
             )
+
+
+def _waiting(postponed: Postponed) -> Text:
+    return Text.counted(
+        "{count} notice waits for the end of the quiet hours, {end}",
+        "{count} notices wait for the end of the quiet hours, {end}",
+        count=postponed.count,
+        end=postponed.until,
+    )
 
 
 def _tell_verified(output: Output, verified: VerifiedAccount) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import attrs
@@ -14,6 +14,7 @@ from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.policy import RuleSet
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day
+from provisioner.core.policy.sweep import Postponed
 from provisioner.core.reconcile.verification import VerifiedAccount
 from provisioner.services.policy import Report
 
@@ -51,7 +52,7 @@ def deadline_document(login: str, deadline: Deadline, said: Said) -> Document:
     }
 
 
-def report_documents(reports: Iterable[Report], said: Said) -> Mapping[str, list[Document]]:
+def report_documents(reports: Iterable[Report], said: Said) -> Document:
     """Return what a sweep reports besides operations."""
     answer: dict[str, list[Document]] = {
         "notices": [],
@@ -60,9 +61,12 @@ def report_documents(reports: Iterable[Report], said: Said) -> Mapping[str, list
         "failed_rules": [],
         "verified": [],
     }
+    postponed: Document | None = None
     for report in reports:
         if isinstance(report, Observation):
             answer["unseen"].append({"subject": report.subject, "message": said(report.message)})
+        elif isinstance(report, Postponed):
+            postponed = {"count": report.count, "until": iso(report.until)}
         elif isinstance(report, VerifiedAccount):
             answer["verified"].append(_verified_document(report, said))
         elif isinstance(report, Refusal):
@@ -74,7 +78,7 @@ def report_documents(reports: Iterable[Report], said: Said) -> Mapping[str, list
             error = said(report.error.text) if report.error else None
             shown = deadline_document(report.subject, report.deadline, said)
             answer["notices"].append(shown | {"recipient": report.recipient, "delivered": not error, "error": error})
-    return answer
+    return {**answer, "postponed": postponed}
 
 
 def failure_documents(failures: Iterable[RuleFailure], said: Said) -> list[Document]:

@@ -221,6 +221,65 @@ class DeadlineMet(Event):
 
 
 @attrs.frozen(kw_only=True)
+class NoticeItem:
+    """One of the deadlines that a notice is about."""
+
+    #: What it concerns: the login of an account, or the name of another subject with deadlines.
+    subject: str
+    rule_set: str
+    action: Action
+    #: The time of the deadline.
+    due_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class NoticeBegun(Event):
+    """A notice is about to be sent. It is stored before, so that a crash leaves no doubt what may have been sent."""
+
+    kind = "notice_begun"
+
+    #: The ID of the message; the same on every attempt.
+    notice: str
+    #: The ID of the person who gets it.
+    recipient: str
+    #: The number of the attempt, from 1.
+    attempt: int
+    #: What it is about.
+    items: tuple[NoticeItem, ...]
+
+
+@attrs.frozen(kw_only=True)
+class NoticeEnded(Event):
+    """An attempt to send a notice ended."""
+
+    kind = "notice_ended"
+
+    #: The ID of the message.
+    notice: str
+    #: The number of the attempt.
+    attempt: int
+    #: What the gateway said; ``None`` if nothing was sent.
+    state: MessageState | None
+    #: The name of the channel that took it, or may have taken it.
+    channel: str | None = None
+    #: The gateway's reference of the message.
+    reference: str | None = None
+    #: Why it was not sent, or why that is unknown.
+    error: StepError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class NoticeChanged(Event):
+    """A report on a notice arrived."""
+
+    kind = "notice_changed"
+
+    #: The ID of the message.
+    notice: str
+    state: MessageState
+
+
+@attrs.frozen(kw_only=True)
 class ClockConfirmed(Event):
     """A person confirmed that the clock is right, although it contradicts the last use of the store."""
 

@@ -230,6 +230,9 @@ class DeliverNotice:
     recipient: Person
     #: The text, in the language of messages to people.
     text: str
+    #: Shorter texts that say the same with less detail, the longest first. A channel with limited room sends the first
+    #: one that fits.
+    shorter: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

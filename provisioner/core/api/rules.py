@@ -22,7 +22,7 @@ from provisioner.core.api.errors import TargetError
 from provisioner.core.api.messages import TargetReport
 from provisioner.core.model import Account, Unit, days
 from provisioner.core.model import Action as Action  # noqa: PLC0414 - rules are written with it
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import CountedText, Text
 
 #: Returns the report of the target with this name; raises a TargetError if there is none.
 Reports = Callable[[str], TargetReport]
@@ -41,6 +41,10 @@ class Deadline:
     source: str
     #: The name of the rule set. The product sets it.
     rule_set: str = ""
+    #: The same reason for several accounts of one person, as :meth:`Text.counted()
+    #: <provisioner.core.model.text.Text.counted>` makes it. Deadlines with equal ones share a message, which fills in
+    #: the count and lists the accounts. ``None`` if each account needs a message of its own.
+    digest: CountedText | None = None
 
 
 @attrs.frozen(kw_only=True)

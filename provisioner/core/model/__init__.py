@@ -18,6 +18,7 @@ from provisioner.core.model.accounts import (
     Unit,
 )
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery
+from provisioner.core.model.notices import NoticeDelivery
 from provisioner.core.model.operations import (
     Handover,
     Operation,
@@ -35,6 +36,7 @@ __all__ = [
     "Action",
     "Handover",
     "MessageState",
+    "NoticeDelivery",
     "Operation",
     "OperationKind",
     "OperationState",

@@ -8,7 +8,7 @@ used.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from provisioner.core.model.text import Text
@@ -31,6 +31,11 @@ def months_after(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
 def at_wall_time(year: int, month: int, day: int, zone: ZoneInfo, *, hour: int = 0) -> datetime:
     """Return the time in UTC of a local day and hour."""
     return _in_utc(datetime(year, month, day, hour), zone)  # noqa: DTZ001
+
+
+def at_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:
+    """Return the time in UTC of a local day and time of day."""
+    return _in_utc(datetime.combine(day, time_of_day), zone)
 
 
 def written_day(moment: datetime, zone: ZoneInfo) -> str:

@@ -32,6 +32,8 @@ class DueAction:
     #: The due warnings of the holder, unless the rotation succeeds. With a due closure, they are the last warning: the
     #: account is closed only if the holder can't be warned.
     warnings: tuple[Deadline, ...] = ()
+    #: When the account is closed or deleted next, if a rule says so.
+    closes_at: datetime | None = None
 
     @classmethod
     def at(
@@ -53,9 +55,8 @@ class DueAction:
         """
         due = [deadline for deadline in deadlines if deadline.at <= now]
         rotate = _first(Action.ROTATE, due)
-        closure = next(
-            (deadline for deadline in due if (kind := KIND_OF_ACTION.get(deadline.action)) and KINDS[kind].closes), None
-        )
+        closing = next((deadline for deadline in deadlines if _closes(deadline)), None)
+        closure = closing if closing in due else None
         unannounced = closure is not None and _is_unannounced(closure, due, account, marks)
         if closure and unannounced and now < closure.at + LAST_CALL:
             closure = None
@@ -69,7 +70,13 @@ class DueAction:
             warnings=()
             if closure and not unannounced
             else latest(deadline for deadline in due if deadline.action is Action.WARN),
+            closes_at=closing.at if closing else None,
         )
+
+
+def _closes(deadline: Deadline) -> bool:
+    kind = KIND_OF_ACTION.get(deadline.action)
+    return kind is not None and KINDS[kind].closes
 
 
 def _first(action: Action, due: Iterable[Deadline]) -> Deadline | None:

@@ -35,7 +35,7 @@ from provisioner.core.model import (
 from provisioner.core.model.deliveries import failures
 from provisioner.core.model.text import Text
 from provisioner.core.policy.due import DueAction
-from provisioner.core.policy.notifier import Notice, Notifier
+from provisioner.core.policy.notifier import Notice, Notifier, Purpose
 from provisioner.core.policy.policy_run import PolicyRun, Refusal
 from provisioner.core.policy.ports import Agenda
 
@@ -175,7 +175,7 @@ class FollowUp:
             if not isinstance(outcome, Operation) or outcome.state in _IN_VAIN:
                 left.append(delivery)
             elif self._is_recorded(outcome):
-                self._settle(delivery, renewal=outcome.id)
+                self.engine.context.record(self._settled(delivery, renewal=outcome.id))
             if isinstance(outcome, (Operation, Refusal)):
                 yield outcome
         yield from self._tell(left)
@@ -192,29 +192,29 @@ class FollowUp:
                 deadline = self._deadline(Action.WARN, by_login, account)
                 notices.append(Notice(subject=account.login, login=account.login, deadline=deadline, recipient=officer))
         if notices and not self.engine.context.retry.stop.is_set():
-            yield from self.notifier.tell(
-                notices,
-                lambda notice: self._settle(by_login[notice.login], told=notice.recipient),
-                lambda notice: self._is_pending(by_login[notice.login]),
+            purpose = Purpose(
+                met=lambda notice: self._settled(by_login[notice.login], told=notice.recipient),
+                still_due=lambda some: [notice for notice in some if self._is_pending(by_login[notice.login])],
             )
+            yield from self.notifier.tell(notices, purpose)
 
     def _is_pending(self, delivery: PasswordDelivery) -> bool:
         """Whether no other process has decided, sent a later message, or heard that this one was delivered."""
         known = next(iter(self.engine.context.dispatch.recent(delivery.login)), None)
         return known == delivery
 
-    def _settle(self, delivery: PasswordDelivery, *, renewal: str | None = None, told: str | None = None) -> None:
-        self.engine.context.record(
-            DeliverySettled(
-                at=self._now(),
-                login=delivery.login,
-                operation_id=delivery.operation_id,
-                delivery=delivery.id,
-                channel=delivery.channel,
-                state=delivery.state,
-                renewal=renewal,
-                told=told,
-            )
+    def _settled(
+        self, delivery: PasswordDelivery, *, renewal: str | None = None, told: str | None = None
+    ) -> DeliverySettled:
+        return DeliverySettled(
+            at=self._now(),
+            login=delivery.login,
+            operation_id=delivery.operation_id,
+            delivery=delivery.id,
+            channel=delivery.channel,
+            state=delivery.state,
+            renewal=renewal,
+            told=told,
         )
 
     def _accounts(self, logins: Iterable[str]) -> Iterator[tuple[Account, Unit]]:
@@ -229,6 +229,7 @@ class FollowUp:
             action=action,
             at=delivery.ended_at or delivery.sent_at,
             reason=_reason(delivery, account),
+            digest=_DIGEST,
             source="",
             rule_set=RULE_SET,
         )
@@ -249,6 +250,14 @@ class FollowUp:
 
 #: The ends of an operation after which there is no new password.
 _IN_VAIN = frozenset({OperationState.FAILED, OperationState.UNDONE})
+
+
+#: What an officer is told of several accounts at once.
+_DIGEST = Text.counted(
+    "the message with the password of {count} account was not delivered; run 'provisioner account rotate LOGIN'",
+    "the messages with the passwords of {count} accounts were not delivered; run 'provisioner account rotate LOGIN'",
+    count=1,
+)
 
 
 def _reason(delivery: PasswordDelivery, account: Account) -> Text:

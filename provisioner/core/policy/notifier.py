@@ -1,11 +1,17 @@
-"""Sends messages without any secret to people: warnings and reminders."""
+"""Sends messages without any secret to people: warnings and reminders.
+
+A person gets one message about everything that is due at the same time. The journal knows of each message before it is
+sent. After a crash or a lost answer, it is sent at most once more, with the same ID.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from functools import partial
 
 import attrs
 
@@ -16,29 +22,39 @@ from provisioner.core.api.errors import (
     MissingError,
     ProvisionerError,
     RefusedError,
-    StoreError,
     TargetError,
     TransientError,
+    UnknownOutcomeError,
     UnsupportedError,
     known_or_defect,
+    step_error,
 )
+from provisioner.core.api.events import Event, NoticeBegun, NoticeEnded, NoticeItem
 from provisioner.core.api.fencing import Lease, fenced
-from provisioner.core.api.messages import DeliverNotice
+from provisioner.core.api.messages import DeliverNotice, DeliveryState
 from provisioner.core.api.rules import Deadline
 from provisioner.core.engine.delivery import deliver
-from provisioner.core.engine.people import PARALLEL, LookUp, People
-from provisioner.core.gateways.gateway import Channel
+from provisioner.core.engine.people import LookUp, People
+from provisioner.core.engine.ports import Recorder
+from provisioner.core.gateways.gateway import Channel, able
 from provisioner.core.gateways.retrying import Retry
-from provisioner.core.model import Person
+from provisioner.core.model import MessageState, NoticeDelivery, Person
 from provisioner.core.model.text import Text
+from provisioner.core.policy import digest
 
 #: Namespace of the IDs of notices, so that a gateway that supports IDs never treats one notice as two.
 _IDS = uuid.UUID("6f0d3c52-31c5-4a0e-9d0e-3a4b8a3f4a86")
 
+#: How often a message is sent at most while nobody knows whether it arrived.
+ATTEMPTS = 2
+
+#: How many messages wait for each sending thread, so that none waits for the journal.
+_IN_ADVANCE = 2
+
 
 @attrs.frozen(kw_only=True)
 class Notice:
-    """A message to a person because of a deadline."""
+    """A message to a person because of a deadline, or a part of one about several deadlines."""
 
     #: What it concerns: a login, or the name of another subject with deadlines.
     subject: str
@@ -55,11 +71,92 @@ class Notice:
     reference: str | None = None
 
     @property
-    def delivery_id(self) -> str:
-        """The ID of the message; the same on every attempt."""
+    def name(self) -> str:
+        """What distinguishes it from all other notices."""
         deadline = self.deadline
-        name = f"{self.subject} {deadline.rule_set} {deadline.action} {deadline.at.isoformat()}"
-        return str(uuid.uuid5(_IDS, name))
+        return f"{self.subject} {deadline.rule_set} {deadline.action} {deadline.at.isoformat()}"
+
+    @property
+    def delivery_id(self) -> str:
+        """The ID of a message about nothing else; the same on every attempt."""
+        return _id_of(self.name)
+
+    @property
+    def item(self) -> NoticeItem:
+        """The same for the journal."""
+        deadline = self.deadline
+        return NoticeItem(subject=self.subject, rule_set=deadline.rule_set, action=deadline.action, due_at=deadline.at)
+
+
+@attrs.frozen(kw_only=True)
+class _Message:
+    """One message to one person."""
+
+    id: str
+    recipient: str | None
+    notices: Sequence[Notice]
+    #: The number of the attempt, from 1.
+    attempt: int = 1
+
+    def begun(self, at: datetime) -> NoticeBegun:
+        return NoticeBegun(
+            at=at,
+            notice=self.id,
+            recipient=self.recipient or "",
+            attempt=self.attempt,
+            items=tuple(notice.item for notice in self.notices),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class _Result:
+    """What became of a message."""
+
+    message: _Message
+    state: MessageState | None = None
+    channel: str | None = None
+    reference: str | None = None
+    error: ProvisionerError | None = None
+    tried: bool = True
+    #: Whether the journal knows of the attempt.
+    begun: bool = True
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its deadlines are met: it was accepted, or may have been, as often as it may be sent."""
+        if isinstance(self.error, UnknownOutcomeError):
+            return self.message.attempt >= ATTEMPTS
+        return self.error is None
+
+    def notices(self) -> Iterator[Notice]:
+        for notice in self.message.notices:
+            yield attrs.evolve(notice, error=self.error, tried=self.tried, reference=self.reference)
+
+    def ended(self, at: datetime) -> NoticeEnded:
+        return NoticeEnded(
+            at=at,
+            notice=self.message.id,
+            attempt=min(self.message.attempt, ATTEMPTS),
+            state=self.state,
+            channel=self.channel,
+            reference=self.reference,
+            error=step_error(self.error) if self.error else None,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Purpose:
+    """What follows from notices.
+
+    Args:
+
+        met: Returns the event of a notice that was delivered.
+
+        still_due: Returns those of these notices that are still due. Called immediately before they are sent.
+    """
+
+    met: Callable[[Notice], Event]
+    still_due: Callable[[Sequence[Notice]], Sequence[Notice]]
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -76,6 +173,14 @@ class Notifier:
 
         say: Translates a text into the language of messages to people.
 
+        record: Writes events into the journal.
+
+        earlier: Returns the last notices about these subjects, by subject.
+
+        now: The clock.
+
+        carries: Whether a person gets notices over a channel, given its name.
+
         good_for: How long after the last check a notice may be sent. A process that was suspended for longer doesn't
             send it: it may be outdated, and another sweep may have sent it.
     """
@@ -84,80 +189,161 @@ class Notifier:
     channels: Sequence[Channel]
     retry: Retry
     say: Callable[[Text], str]
+    record: Recorder
+    earlier: Callable[[Iterable[str]], Mapping[str, Sequence[NoticeDelivery]]]
+    now: Callable[[], datetime]
+    carries: Callable[[str, Person], bool] = lambda *_: True
     good_for: timedelta = timedelta(minutes=1)
 
-    def tell(
-        self, notices: Sequence[Notice], note: Callable[[Notice], None], is_due: Callable[[Notice], bool]
-    ) -> Iterator[Notice]:
-        """Deliver these notices, several at the same time, and yield each with its result.
+    def tell(self, notices: Sequence[Notice], purpose: Purpose) -> Iterator[Notice]:
+        """Deliver these notices, several at the same time, and yield each with its result, when that is stored.
 
-        Notices that are no longer due are left out. If the program is stopped or something fails, notices that were not
-        started are left out too.
+        Notices that are no longer due are left out. If the program is stopped, notices that were not started are left
+        out too.
 
         Args:
 
             notices: The notices.
 
-            note: Called with each delivered notice, before the same thread delivers the next one.
-
-            is_due: Returns whether a notice is still due. Called immediately before each delivery.
+            purpose: What follows from them.
 
         Raises:
 
-            StoreError: Deliveries can't be recorded; raised after all deliveries.
+            StoreError: The store failed. Messages under way are sent, and nothing more.
         """
         known = self.people.look_up({notice.recipient for notice in notices if notice.recipient})
-        failures: list[StoreError] = []
+        waiting = deque(self._messages(notices))
+        workers = max((channel.parallel for channel in self._able), default=1)
+        running: set[Future[_Result]] = set()
+        unyielded: deque[Future[_Result]] = deque()
+        done: Collection[Future[_Result]] = ()
+        with ThreadPoolExecutor(workers, thread_name_prefix="notices") as pool:
+            while waiting or running or done:
+                begin = partial(self._begun, pool=pool, known=known, lease=Lease.of(self.good_for))
+                ready = list(self._due(waiting, _IN_ADVANCE * workers - len(running), purpose))
+                self.record(*self._ends(done, purpose), *self._begins(ready, known))
+                started = [begin(message) for message in ready]
+                unyielded += started
+                running |= set(started)
+                while unyielded and unyielded[0] not in running:
+                    yield from unyielded.popleft().result().notices()
+                done, running = wait(running, return_when=FIRST_COMPLETED)
 
-        def tell(notice: Notice) -> Notice | None:
-            told = None
-            try:
-                lease = Lease.of(self.good_for)
-                if not failures and is_due(notice):
-                    with fenced(notice.subject, lease):
-                        told = self._told(notice, known)
-                if told and not told.error:
-                    note(told)
-            except LeaseLostError:
-                return None
-            except StoreError as error:
-                failures.append(error)
-            except Exception as error:
-                told = attrs.evolve(notice, error=known_or_defect(error), tried=False)
-            return told
+    def _begins(self, messages: Iterable[_Message], known: LookUp) -> Iterator[NoticeBegun]:
+        for message in messages:
+            if _obstacle(message, known) is None:
+                yield message.begun(self.now())
 
-        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="notices") as pool:
-            yield from (told for told in pool.map(tell, notices) if told)
-        if failures:
-            raise failures[0]
+    def _begun(self, message: _Message, *, pool: ThreadPoolExecutor, known: LookUp, lease: Lease) -> Future[_Result]:
+        return pool.submit(lambda: _obstacle(message, known) or self._result(message, known, lease))
 
-    def _told(self, notice: Notice, known: LookUp) -> Notice | None:
+    def _messages(self, notices: Sequence[Notice]) -> Iterator[_Message]:
+        """Put together what a person is told at once. What may have been sent before is the same message again."""
+        fresh: dict[tuple[str, str], list[Notice]] = defaultdict(list)
+        again: dict[str, list[Notice]] = defaultdict(list)
+        attempts: dict[str, int] = {}
+        earlier = self.earlier({notice.subject for notice in notices})
+        for notice in notices:
+            if last := _in_doubt(notice, earlier.get(notice.subject, ())):
+                again[last.id].append(notice)
+                attempts[last.id] = last.attempts
+            else:
+                fresh[_key(notice)].append(notice)
+        for message_id, some in again.items():
+            yield _Message(id=message_id, recipient=some[0].recipient, notices=some, attempt=attempts[message_id] + 1)
+        for some in fresh.values():
+            yield _Message(id=_id_of(*(notice.name for notice in some)), recipient=some[0].recipient, notices=some)
+
+    def _due(self, waiting: deque[_Message], room: int, purpose: Purpose) -> Iterator[_Message]:
+        """Take messages that are still due."""
         if self.retry.stop.is_set():
-            return None
-        if error := known.errors.get(notice.recipient or ""):
-            return attrs.evolve(notice, error=error, tried=False)
-        recipient = known.persons.get(notice.recipient or "")
-        try:
-            if recipient is None:
-                raise MissingError("there is nobody to notify", cure="name a known custodian")
-            return attrs.evolve(notice, reference=self._deliver(notice, recipient))
-        except TargetError as error:
-            return attrs.evolve(notice, error=error)
+            waiting.clear()
+        taken = [waiting.popleft() for _ in range(min(room, len(waiting)))]
+        notices = [notice for message in taken for notice in message.notices]
+        due = {notice.name for notice in purpose.still_due(notices)} if notices else set()
+        for message in taken:
+            if left := [notice for notice in message.notices if notice.name in due]:
+                yield attrs.evolve(message, notices=left)
 
-    def _deliver(self, notice: Notice, recipient: Person) -> str | None:
-        """Deliver over the first channel that accepts the notice, and return the gateway's reference."""
-        text = self.say(notice.deadline.reason)
-        request = DeliverNotice(delivery_id=notice.delivery_id, recipient=recipient, text=text)
+    def _ends(self, done: Iterable[Future[_Result]], purpose: Purpose) -> Iterator[Event]:
+        for result in (future.result() for future in done):
+            if result.begun:
+                yield result.ended(self.now())
+            if result.is_told:
+                yield from map(purpose.met, result.notices())
+
+    def _result(self, message: _Message, known: LookUp, lease: Lease) -> _Result:
+        """Send a message, in a thread of its own."""
+        unsent = _Result(message=attrs.evolve(message, notices=()))
+        if self.retry.stop.is_set():
+            return unsent
+        try:
+            with fenced(message.id, lease):
+                return self._sent(message, known.persons[message.recipient or ""])
+        except LeaseLostError:
+            return unsent
+        except Exception as error:
+            return _Result(message=message, error=known_or_defect(error), tried=False)
+
+    def _sent(self, message: _Message, recipient: Person) -> _Result:
+        """Send a message over the first channel that accepts it."""
+        subjects = [digest.Subject(notice.subject, notice.deadline) for notice in message.notices]
+        text, *shorter = digest.texts(subjects, self.say)
+        request = DeliverNotice(delivery_id=message.id, recipient=recipient, text=text, shorter=tuple(shorter))
         error: TargetError = UnsupportedError("no channel supports messages of this kind")
-        for channel in (channel for channel in self.channels if "notice_deliver" in channel.hooks):
+        for channel in self._able:
+            if not self.carries(channel.name, recipient):
+                continue
             try:
-                return self._deliver_over(channel, request)
+                return self._sent_over(channel, request, message)
             except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError) as failure:
                 error = failure
-        raise error
+            except TargetError as failure:
+                return _Result(message=message, state=_state_after(failure), channel=channel.name, error=failure)
+        return _Result(message=message, error=error)
 
-    def _deliver_over(self, channel: Channel, request: DeliverNotice) -> str | None:
+    def _sent_over(self, channel: Channel, request: DeliverNotice, message: _Message) -> _Result:
         receipt = self.retry.call(
             lambda _: deliver(lambda: channel.notify(request), channel, request.delivery_id, self.retry)
         )
-        return receipt.reference
+        is_delivered = receipt.state is DeliveryState.DELIVERED
+        state = MessageState.DELIVERED if is_delivered else MessageState.HANDED_OVER
+        return _Result(message=message, state=state, channel=channel.name, reference=receipt.reference)
+
+    @property
+    def _able(self) -> list[Channel]:
+        return able(self.channels, "notice_deliver")
+
+
+def _obstacle(message: _Message, known: LookUp) -> _Result | None:
+    """Return why a message can't be sent; ``None`` if it can."""
+    if message.attempt > ATTEMPTS:
+        error = UnknownOutcomeError("it is unknown whether the notice arrived; it is not sent again")
+        return _Result(message=message, state=MessageState.UNKNOWN, error=error)
+    if failure := known.errors.get(message.recipient or ""):
+        return _Result(message=message, error=failure, tried=False, begun=False)
+    if (message.recipient or "") not in known.persons:
+        missing = MissingError("there is nobody to notify", cure="name a known custodian")
+        return _Result(message=message, error=missing, begun=False)
+    return None
+
+
+def _in_doubt(notice: Notice, earlier: Iterable[NoticeDelivery]) -> NoticeDelivery | None:
+    """Return the message with which a notice may have been sent before."""
+    deadline = notice.deadline
+    key = (deadline.rule_set, deadline.action, deadline.at, notice.recipient)
+    found = (last for last in earlier if (last.rule_set, last.action, last.at, last.person) == key)
+    return next((last for last in found if last.is_in_doubt), None)
+
+
+def _key(notice: Notice) -> tuple[str, str]:
+    """Return what notices have in common that share a message."""
+    return (notice.recipient, "") if notice.deadline.digest and notice.recipient else ("", notice.name)
+
+
+def _id_of(*names: str) -> str:
+    return str(uuid.uuid5(_IDS, "\n".join(sorted(names))))
+
+
+def _state_after(error: TargetError) -> MessageState | None:
+    return MessageState.UNKNOWN if isinstance(error, UnknownOutcomeError) else None

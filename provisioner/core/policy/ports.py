@@ -9,7 +9,7 @@ from typing import Protocol
 import attrs
 
 from provisioner.core.engine.clock import KnownTimes
-from provisioner.core.model import Account, PasswordDelivery
+from provisioner.core.model import Account, NoticeDelivery, PasswordDelivery
 from provisioner.core.reconcile.ports import Inventory
 
 
@@ -74,8 +74,19 @@ class DeliveryRecords(Protocol):
         """Return the messages that were not delivered and are the last ones of open accounts, by login."""
 
 
+class NoticeRecords(Protocol):
+    """Reads what became of notices."""
+
+    def of_subjects(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[NoticeDelivery]]:
+        """Return the last notices about deadlines of these accounts or other subjects, by subject."""
+
+
 class Agenda(Inventory, Protocol):
     """What a sweep reads and writes."""
+
+    @property
+    def notices(self) -> NoticeRecords:
+        """The notices."""
 
     @property
     def deliveries(self) -> DeliveryRecords:

@@ -6,7 +6,8 @@ a due deadline are read. Failed actions stay due, so that the next sweep tries a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar, cast
@@ -17,6 +18,7 @@ from provisioner.core.api.errors import (
     BusyError,
     LeaseLostError,
     StoreError,
+    UnknownOutcomeError,
 )
 from provisioner.core.api.events import ClockConfirmed, DeadlineMet, RulesChanged, TimesCorrected
 from provisioner.core.api.kinds import KINDS
@@ -27,10 +29,11 @@ from provisioner.core.model import Account, Operation, OperationState, Unit
 from provisioner.core.policy.due import DueAction, latest
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.follow_up import FollowUp
-from provisioner.core.policy.notifier import Notice, Notifier
+from provisioner.core.policy.notifier import Notice, Notifier, Purpose
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.policy_run import Changes, PolicyRun, Refusal
 from provisioner.core.policy.ports import Agenda
+from provisioner.core.policy.quiet_hours import QuietHours
 from provisioner.core.reconcile.differences import Difference, DifferenceFound
 from provisioner.core.reconcile.verification import VerifiedAccount, Verifier
 
@@ -44,7 +47,24 @@ VERIFIED_TOGETHER = 50
 _FASTER = frozenset({BusyError.__name__, LeaseLostError.__name__})
 
 
-Swept = Operation | Notice | Refusal | Observation | RuleFailure | VerifiedAccount
+@attrs.frozen(kw_only=True)
+class Postponed:
+    """Notices that the next sweep after the quiet hours sends."""
+
+    count: int
+    #: When the quiet hours end.
+    until: datetime
+
+
+@attrs.frozen
+class _Told:
+    """What the person responsible for an account is told."""
+
+    duties: bool
+    warnings: bool
+
+
+Swept = Operation | Notice | Refusal | Observation | RuleFailure | VerifiedAccount | Postponed
 SweptT = TypeVar("SweptT", bound=Swept)
 ItemT = TypeVar("ItemT")
 
@@ -71,6 +91,8 @@ class Sweep:
 
         it_unit: The code of the IT unit, whose custodian receives notices that concern nobody else.
 
+        quiet_hours: When no warnings and reminders are sent; ``None`` if they always are.
+
         clock_confirmed_by: Who confirms that the clock is right; ``None`` if nobody does.
     """
 
@@ -82,10 +104,15 @@ class Sweep:
     reports: Reports
     follow_up: FollowUp
     it_unit: str = ""
+    quiet_hours: QuietHours | None = None
     clock_confirmed_by: str | None = None
     _failures: list[Exception] = attrs.field(factory=list, init=False)
     #: The IDs of unfinished operations that have been yielded.
     _driven_on: set[str] = attrs.field(factory=set, init=False)
+    #: What is to be told about accounts, by person and login.
+    _to_tell: dict[str | None, dict[str, _Told]] = attrs.field(factory=lambda: defaultdict(dict), init=False)
+    #: The notices that wait for the end of the quiet hours.
+    _postponed: Postponed | None = attrs.field(default=None, init=False)
 
     def run(self) -> Iterator[Swept]:
         """Resume unfinished operations, follow up messages with passwords, then carry out what is due.
@@ -114,8 +141,11 @@ class Sweep:
             if self.is_stopped:
                 return
             yield from self._on_page(page, closures)
+        yield from self._trying(self._tell_everybody(closures))
         yield from self._trying(self._close(closures))
         self.plan_ahead([demand.account for demand in closures])
+        if self._postponed:
+            yield self._postponed
         if self._failures:
             raise self._failures[0]
 
@@ -201,13 +231,26 @@ class Sweep:
             if observation.error:
                 yield observation
             unmet = self.policy.unmet(observation.deadlines, marks.get(observation.subject, ()))
-            due = latest(each for each in unmet if each.at <= self._now())
+            last = max((each.at for each in observation.deadlines), default=None)
             yield from self._told(
                 [
                     Notice(subject=observation.subject, deadline=each, recipient=observation.tell or custodian)
-                    for each in due
+                    for each in latest(each for each in unmet if each.at <= self._now())
+                    if each.at == last or not self._is_postponed()
                 ]
             )
+
+    def _quiet_until(self) -> datetime | None:
+        """Return when the quiet hours end; ``None`` if there are none now."""
+        return self.quiet_hours and self.quiet_hours.until(self._now(), self.policy.time_zone)
+
+    def _is_postponed(self) -> bool:
+        """Whether one more notice waits for the end of the quiet hours; counts it."""
+        until = self._quiet_until()
+        if until:
+            count = self._postponed.count + 1 if self._postponed else 1
+            self._postponed = Postponed(count=count, until=until)
+        return until is not None
 
     def _custodian(self, code: str) -> str | None:
         unit = self.agenda.units.get_many([code]).get(code) if code else None
@@ -221,7 +264,7 @@ class Sweep:
         yield from failures
         stuck = [demand for demand in demands if _is_stuck_in_renewal(waiting.get(demand.account.login))]
         demands = [demand for demand in demands if demand.account.login not in waiting]
-        yield from self._trying(self._tell(demands, lambda item: item.duties))
+        told = {demand.account.login: _Told(bool(demand.duties), warnings=False) for demand in demands if demand.duties}
         settled = set()
         due = {demand.account.login: (demand, demand.rotate) for demand in demands if demand.rotate}
         for item in self._trying(self._change(due)):
@@ -229,17 +272,60 @@ class Sweep:
                 settled.add(item.login)
             yield item
         left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
-        last_calls, unreachable = {demand.account.login for demand in left if demand.closure and demand.warnings}, set()
-        for notice in self._trying(self._tell(left, lambda item: item.warnings)):
-            if notice.error is not None and notice.tried:
+        told |= {
+            demand.account.login: _Told(demand.account.login in told, warnings=True)
+            for demand in left
+            if demand.warnings
+        }
+        for demand in (*stuck, *demands):
+            if what := told.get(demand.account.login):
+                self._to_tell[self._responsible(demand.account, demand.unit)][demand.account.login] = what
+        yield from self._trying(self._verify(left))
+        closures += [demand for demand in left if demand.closure and not demand.warnings]
+        self.plan_ahead([account for account in accounts if account.login not in told])
+
+    def _tell_everybody(self, closures: list[DueAction]) -> Iterator[Notice]:
+        """Send the notices about accounts, person after person, and collect the accounts of those who have none."""
+        some: dict[str, _Told] = {}
+        while self._to_tell:
+            some |= self._to_tell.pop(next(iter(self._to_tell)))
+            if len(some) >= PAGE or not self._to_tell:
+                yield from self._tell_some(some, closures)
+                some = {}
+
+    def _tell_some(self, told: Mapping[str, _Told], closures: list[DueAction]) -> Iterator[Notice]:
+        accounts = list(self.agenda.accounts.get_many(told).values())
+        demands = [_only(demand, told[demand.account.login]) for demand in self.demands(accounts)[0]]
+        last_calls, unreachable = (
+            {demand.account.login for demand in demands if demand.closure and demand.warnings},
+            set(),
+        )
+        for notice in self._trying(self._told(self._notices(demands))):
+            if notice.error is not None and notice.tried and not isinstance(notice.error, UnknownOutcomeError):
                 unreachable.add(notice.login)
             if notice.login not in last_calls & unreachable:  # for these, the closure is reported
                 yield notice
-        yield from self._trying(self._verify(left))
-        closures += [
-            demand for demand in left if demand.closure and demand.account.login not in last_calls - unreachable
-        ]
+        closures += [demand for demand in demands if demand.account.login in last_calls & unreachable]
         self.plan_ahead(accounts)
+
+    def _notices(self, demands: Iterable[DueAction]) -> list[Notice]:
+        """Return the notices that can be sent now."""
+        return [
+            Notice(
+                subject=demand.account.login,
+                login=demand.account.login,
+                deadline=deadline,
+                recipient=self._responsible(demand.account, demand.unit),
+            )
+            for demand in demands
+            for deadline in (*demand.duties, *demand.warnings)
+            if self._is_urgent(demand) or not self._is_postponed()
+        ]
+
+    def _is_urgent(self, demand: DueAction) -> bool:
+        """Whether an account is closed before the quiet hours end. A closure that is overdue waits for the warning."""
+        until = self._quiet_until()
+        return bool(until and demand.closes_at and self._now() < demand.closes_at < until)
 
     def _verify(self, demands: Iterable[DueAction]) -> Iterator[VerifiedAccount]:
         """Verify the accounts of which that is due. An account that a target didn't show stays due."""
@@ -296,37 +382,32 @@ class Sweep:
             or (one.next_try_at and one.next_try_at > now)
         }
 
-    def _tell(
-        self, demands: Sequence[DueAction], notices_of: Callable[[DueAction], Sequence[Deadline]]
-    ) -> Iterator[Notice]:
-        yield from self._told(
-            [
-                Notice(
-                    subject=demand.account.login,
-                    login=demand.account.login,
-                    deadline=deadline,
-                    recipient=self._responsible(demand.account, demand.unit),
-                )
-                for demand in demands
-                for deadline in notices_of(demand)
-            ]
-        )
-
     def _told(self, notices: Sequence[Notice]) -> Iterator[Notice]:
         if notices and not self.is_stopped:
-            yield from self.notifier.tell(notices, self._note, self._is_due)
+            yield from self.notifier.tell(notices, Purpose(met=self._met_by, still_due=self._still_due))
 
-    def _is_due(self, notice: Notice) -> bool:
-        """Whether a notice was neither sent nor made unnecessary since the accounts were read."""
-        marks = self.agenda.marks.get_many([notice.subject]).get(notice.subject, ())
-        if not notice.login:
-            return bool(self.policy.unmet([notice.deadline], marks))
-        [account] = self.agenda.accounts.get_many([notice.login]).values()
-        [unit] = self.agenda.units.get_many([account.unit]).values()
-        return notice.deadline in self.policy.deadlines(account, unit, marks)
+    def _still_due(self, notices: Sequence[Notice]) -> list[Notice]:
+        """Return the notices that were neither sent nor made unnecessary since the accounts were read."""
+        marks = self.agenda.marks.get_many({notice.subject for notice in notices})
+        accounts = self.agenda.accounts.get_many({notice.login for notice in notices if notice.login})
+        units = self.agenda.units.get_many({account.unit for account in accounts.values()})
+        due = {
+            login: self.policy.deadlines(account, units[account.unit], marks.get(login, ()))
+            for login, account in accounts.items()
+        }
+        return [
+            notice
+            for notice in notices
+            if notice.deadline
+            in (
+                due.get(notice.login, ())
+                if notice.login
+                else self.policy.unmet([notice.deadline], marks.get(notice.subject, ()))
+            )
+        ]
 
-    def _note(self, notice: Notice) -> None:
-        self._meet(notice.subject, notice.deadline, login=notice.login, reference=notice.reference)
+    def _met_by(self, notice: Notice) -> DeadlineMet:
+        return self._met(notice.subject, notice.deadline, login=notice.login, reference=notice.reference)
 
     def _responsible(self, account: Account, unit: Unit) -> str | None:
         """Return the holder of the account, or the custodian of the nearest unit above that has one."""
@@ -346,12 +427,8 @@ class Sweep:
                 self._meet(outcome.login, changes[outcome.login][1], login=outcome.login, operation_id=outcome.id)
             yield outcome
 
-    def _meet(
-        self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
-    ) -> None:
-        self.engine.context.record(
-            self._met(subject, deadline, login=login, operation_id=operation_id, reference=reference)
-        )
+    def _meet(self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "") -> None:
+        self.engine.context.record(self._met(subject, deadline, login=login, operation_id=operation_id))
 
     def _met(
         self, subject: str, deadline: Deadline, *, login: str, operation_id: str = "", reference: str | None = None
@@ -404,6 +481,15 @@ def _difference_found(verified: VerifiedAccount, deadline: Deadline, at: datetim
         login=verified.login,
         target=verified.target,
         difference=cast("Difference", verified.difference).kind,
+    )
+
+
+def _only(demand: DueAction, told: _Told) -> DueAction:
+    """Return only what a person is to be told of."""
+    return attrs.evolve(
+        demand,
+        duties=demand.duties if told.duties else (),
+        warnings=demand.warnings if told.warnings else (),
     )
 
 

@@ -384,6 +384,24 @@ marks = Table(
     sqlite_with_rowid=False,
 )
 
+#: The last notice about each kind of deadline of an account or another subject.
+notices = Table(
+    "notices",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("rule_set", String, primary_key=True),
+    Column("action", words(Action), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("id", String, nullable=False, index=True),
+    Column("person", String, nullable=False),
+    Column("state", words(MessageState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("channel", String),
+    Column("reference", String),
+    sqlite_with_rowid=False,
+)
+
 #: The rule sets that hold, and since when.
 rule_sets = Table(
     "rule_sets",

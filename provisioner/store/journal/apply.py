@@ -21,6 +21,8 @@ from provisioner.core.api.events import (
     DeliveryHandedOver,
     DutyConfirmed,
     Event,
+    NoticeBegun,
+    NoticeEnded,
     OperationEnded,
     OperationPlanned,
     OperationStarted,
@@ -41,6 +43,7 @@ from provisioner.store import (
     incidents,
     maintenance,
     marks,
+    notices,
     role_assignments,
     schedule,
 )
@@ -99,12 +102,15 @@ _IN_ORDER = (
     _KEEP_HANDOVER,
     _SET_CUSTODIAN,
     _FREE_LEASE,
+    notices.BEGIN,
+    notices.WITHDRAW,
+    notices.END,
+    marks.MEET,
 )
 
 
 #: What events change that belong to no operation. Those that are not here are kept in the audit log only.
 CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
-    DeadlineMet: marks.met,
     DutyConfirmed: marks.confirmed,
     RulesChanged: schedule.changed,
     ClockConfirmed: clock.confirmed,
@@ -118,6 +124,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     **comparisons.CHANGES,
     **adoption.CHANGES,
     **deliveries.CHANGES,
+    **notices.CHANGES,
 }
 
 
@@ -167,6 +174,12 @@ class Batch:
                 self._rows[deliveries.HAND_OVER][event.delivery] = deliveries.handed_over(event)
             case OperationEnded():
                 self._end(event)
+            case NoticeBegun():
+                self._begin_notice(event)
+            case NoticeEnded():
+                self._end_notice(event)
+            case DeadlineMet():
+                self._rows[marks.MEET][event.subject, event.deadline.rule_set, event.deadline.action] = marks.met(event)
             case _:
                 self._change(event)
         self._logins.add(event.login)
@@ -228,6 +241,16 @@ class Batch:
     def _withdraw_delivery(self, event: StepEnded) -> None:
         if event.step.hook == DELIVER and event.step.outcome is Outcome.NOT_APPLIED:
             self._rows[deliveries.WITHDRAW][event.step.reference] = deliveries.withdrawn(event)
+
+    def _begin_notice(self, event: NoticeBegun) -> None:
+        for row in notices.begun(event):
+            self._rows[notices.BEGIN][row["subject"], row["rule_set"], row["action"]] = row
+
+    def _end_notice(self, event: NoticeEnded) -> None:
+        if event.state is None:
+            self._rows[notices.WITHDRAW][event.notice] = notices.withdrawn(event)
+        else:
+            self._rows[notices.END][event.notice] = notices.ended(event, event.state)
 
     def _end(self, event: OperationEnded) -> None:
         self._rows[_END][event.operation_id] = {

@@ -11,6 +11,7 @@ import pytest
 
 from provisioner import require_lease
 from provisioner.core.api.errors import LeaseLostError, UnavailableError
+from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease, fenced
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import AccountReport, CreateAccount, ProbeAccount, Receipt, RotateSecret
@@ -21,7 +22,7 @@ from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
 from provisioner.core.model import OperationState, Outcome
 from provisioner.core.model.text import Text
-from provisioner.core.policy.notifier import Notice, Notifier
+from provisioner.core.policy.notifier import Notice, Notifier, Purpose
 from provisioner.store import LEASE_TTL
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
@@ -205,11 +206,18 @@ class TestNotices:
             channels=[plugins.add_channel("sms", phones, ORIGIN)],
             retry=retry,
             say=str,
+            record=lambda *_: None,
+            earlier=lambda _: {},
+            now=FakeClock(),
             good_for=good_for * MINUTE,
         )
         deadline = Deadline(at=FakeClock()(), action=Action.WARN, reason=Text("renew"), source="")
         notice = Notice(subject="temel@x", deadline=deadline, recipient=samples.HOLDER.id)
 
-        answer = list(notifier.tell([notice], noted.append, lambda _: due))
+        def met(notice: Notice) -> Event:
+            noted.append(notice)
+            return Event(at=FakeClock()())
+
+        answer = list(notifier.tell([notice], Purpose(met=met, still_due=lambda some: some if due else [])))
 
         assert len(answer) == len(noted) == len(phones.notices(samples.HOLDER.mobile or "")) == told

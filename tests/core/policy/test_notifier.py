@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import attrs
 import pytest
 
-from provisioner.core.api.errors import MissingError, StoreError, TargetError, UnavailableError, UnsupportedError
+from provisioner.core.api.errors import (
+    MissingError,
+    StoreError,
+    TargetError,
+    UnavailableError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
+from provisioner.core.api.events import Event, NoticeBegun, NoticeEnded
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import DeliverSecret, DeliveryReceipt, FindPerson
 from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.people import People
+from provisioner.core.gateways.gateway import Channel
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry
-from provisioner.core.model import Person
+from provisioner.core.model import MessageState, NoticeDelivery, Person
 from provisioner.core.model.text import Text
-from provisioner.core.policy.notifier import Notice, Notifier
+from provisioner.core.policy.notifier import Notice, Notifier, Purpose
 from provisioner.testing.faults import Fault, FaultChannel
 from provisioner.testing.harness import ORIGIN, QUICK
 from provisioner.testing.memory import MemoryChannel
@@ -39,6 +48,15 @@ class Letters:
         raise NotImplementedError
 
 
+@attrs.frozen(kw_only=True)
+class Met(Event):
+    """A notice was delivered."""
+
+    kind = "met"
+
+    notice: Notice
+
+
 @attrs.define
 class Post:
     """A notifier, its phones, and what it noted."""
@@ -50,6 +68,9 @@ class Post:
     stop: threading.Event = attrs.field(factory=threading.Event)
     known: Mapping[str, Person | TargetError] = attrs.field(factory=lambda: {"p1": AYSE})
     noted: list[Notice] = attrs.field(factory=list)
+    recorded: list[Event] = attrs.field(factory=list)
+    record: Callable[..., None] = attrs.field(factory=lambda: lambda *_: None)
+    earlier: Mapping[str, Sequence[NoticeDelivery]] = attrs.field(factory=dict)
 
     def _find(self, request: FindPerson) -> Person | None:
         found = self.known.get(request.person_id)
@@ -61,18 +82,32 @@ class Post:
         self,
         *notices: Notice,
         is_due: Callable[[Notice], bool] = lambda _: True,
-        note: Callable[[Notice], None] | None = None,
         channels: Mapping[str, object] | None = None,
     ) -> list[Notice]:
         retry = Retry(QUICK, self.stop)
         used = self.phones if channels is None else channels
         notifier = Notifier(
+            record=self._record,
+            earlier=lambda _: self.earlier,
+            now=lambda: NOON,
             people=People(self._find, lambda _: {}, retry),
-            channels=[self.plugins.add_channel(name, plugin, ORIGIN) for name, plugin in used.items()],
+            channels=[self._channel(name, plugin) for name, plugin in used.items()],
             retry=retry,
             say=lambda text: f"Sayın kullanıcı: {text}",
         )
-        return list(notifier.tell(notices, note or self.noted.append, is_due))
+        purpose = Purpose(
+            met=lambda notice: Met(at=NOON, notice=notice),
+            still_due=lambda some: [notice for notice in some if is_due(notice)],
+        )
+        return list(notifier.tell(notices, purpose))
+
+    def _channel(self, name: str, plugin: object) -> Channel:
+        return self.plugins.channels.get(name) or self.plugins.add_channel(name, plugin, ORIGIN)
+
+    def _record(self, *events: Event) -> None:
+        self.record(*events)
+        self.recorded += events
+        self.noted += [event.notice for event in events if isinstance(event, Met)]
 
     def texts(self, name: str) -> list[str]:
         return [notice.text for notice in self.phones[name].inner.notices(AYSE.mobile or "")]
@@ -152,19 +187,127 @@ def test_nothing_is_begun_after_a_stop(post: Post) -> None:
 
 
 def test_a_notice_that_cannot_be_noted_is_yielded_and_then_the_failure_is_raised(post: Post) -> None:
-    def fail(_: Notice) -> None:
-        raise StoreError("the disk is full")
+    def record(*events: Event) -> None:
+        if any(isinstance(event, Met) for event in events):
+            raise StoreError("the disk is full")
 
+    post.record = record
     with pytest.raises(StoreError):
-        post.tell(NOTICE, note=fail)
+        post.tell(NOTICE)
     assert len(post.texts("sms")) == 1
 
 
+def test_nothing_is_sent_of_which_the_journal_does_not_know_before(post: Post) -> None:
+    def record(*events: Event) -> None:
+        if any(isinstance(event, NoticeBegun) for event in events):
+            raise StoreError("the disk is full")
+
+    post.record = record
+    with pytest.raises(StoreError):
+        post.tell(NOTICE)
+    assert post.texts("sms") == []
+
+
 def test_a_defect_at_one_notice_is_that_notices(post: Post) -> None:
-    def is_due(notice: Notice) -> bool:
-        return {"a": True}[notice.subject]
+    defective = attrs.evolve(DEADLINE, reason=Text("{mail} closes"))
+    told = {one.subject: one for one in post.tell(attrs.evolve(NOTICE, subject="b", deadline=defective), NOTICE)}
 
-    broken, told = post.tell(attrs.evolve(NOTICE, subject="b"), NOTICE, is_due=is_due)
+    assert told["b"].error
+    assert (told["a"].error, told["b"].tried) == (None, False)
 
-    assert broken.error
-    assert (told.error, broken.tried) == (None, False)
+
+def about(number: int, day: str = "3 December") -> Notice:
+    """Return a warning about one of several accounts of a person."""
+    digest = Text.counted("{count} account expires on {day}", "{count} accounts expire on {day}", count=1, day=day)
+    deadline = attrs.evolve(DEADLINE, reason=Text("alone"), digest=digest)
+    return Notice(subject=f"birim{number}", login=f"birim{number}", deadline=deadline, recipient="p1")
+
+
+def test_a_person_with_twelve_accounts_gets_one_message(post: Post) -> None:
+    told = post.tell(*(about(number) for number in range(12)), NOTICE)
+
+    assert len(told) == len(post.noted) == 13
+    assert {one.error for one in told} == {None}
+    names = ", ".join(f"birim{number}" for number in range(12))
+    assert sorted(post.texts("sms")) == [
+        f"Sayın kullanıcı: 12 accounts expire on 3 December: {names}",
+        "Sayın kullanıcı: a@meb.gov.tr closes",
+    ]
+
+
+def test_accounts_with_different_deadlines_share_a_message(post: Post) -> None:
+    post.tell(about(1), about(2), about(3, "4 December"))
+
+    assert post.texts("sms") == [
+        "Sayın kullanıcı: 2 accounts expire on 3 December: birim1, birim2\nSayın kullanıcı: alone"
+    ]
+
+
+def test_no_account_counts_as_warned_if_the_message_about_all_was_refused(post: Post) -> None:
+    post.phones["sms"].faults.on("notice_deliver", Fault.REFUSE)
+    post.phones["spare"].faults.on("notice_deliver", Fault.REFUSE)
+    told = post.tell(about(1), about(2))
+
+    assert all(one.error for one in told)
+    assert post.noted == []
+
+
+def test_an_account_that_is_no_longer_due_is_left_out_of_the_message(post: Post) -> None:
+    post.tell(about(1), about(2), about(3), is_due=lambda notice: notice.subject != "birim2")
+
+    assert post.texts("sms") == ["Sayın kullanıcı: 2 accounts expire on 3 December: birim1, birim3"]
+
+
+def in_doubt(notice: Notice, attempts: int, message_id: str = "before") -> NoticeDelivery:
+    """Return what the journal knows of a notice after a crash."""
+    return NoticeDelivery(
+        subject=notice.subject,
+        rule_set="r",
+        action=Action.WARN,
+        at=NOON,
+        id=message_id,
+        person="p1",
+        attempts=attempts,
+        sent_at=NOON,
+    )
+
+
+def test_what_may_have_been_sent_is_the_same_message_once_more(post: Post) -> None:
+    """Also if other accounts of the same person have become due since."""
+    post.earlier = {f"birim{number}": [in_doubt(about(number), 1)] for number in (1, 2)}
+    told = post.tell(about(1), about(2), about(3))
+
+    ids = {one.subject: one.reference for one in told}
+    assert (ids["birim1"], ids["birim2"]) == ("before", "before")
+    assert ids["birim3"] == about(3).delivery_id
+
+
+def test_what_may_have_been_sent_twice_is_not_sent_again_and_not_forgotten(post: Post) -> None:
+    post.earlier = {"a": [in_doubt(NOTICE, 2)]}
+    [told] = post.tell(NOTICE)
+
+    assert isinstance(told.error, UnknownOutcomeError)
+    assert post.texts("sms") == []
+    assert post.noted == [told]
+
+
+def test_a_lost_answer_is_asked_for_once_more_only(post: Post) -> None:
+    post.phones["sms"].faults.on("notice_deliver", Fault.APPLY_AND_LOSE_ANSWER)
+    post.phones["sms"].faults.on("delivery_probe", Fault.CANNOT_CONNECT)
+    post.tell(NOTICE)
+    assert post.noted == []
+    post.earlier = {"a": [in_doubt(NOTICE, 1, NOTICE.delivery_id)]}
+    [told] = post.tell(NOTICE)
+
+    assert isinstance(told.error, UnknownOutcomeError)
+    assert post.noted == [told]
+
+
+def test_the_journal_knows_what_the_gateway_said(post: Post) -> None:
+    post.tell(NOTICE)
+
+    [begun] = [event for event in post.recorded if isinstance(event, NoticeBegun)]
+    [ended] = [event for event in post.recorded if isinstance(event, NoticeEnded)]
+    assert (begun.notice, begun.recipient, begun.items) == (NOTICE.delivery_id, "p1", (NOTICE.item,))
+    assert (ended.notice, ended.channel, ended.state) == (NOTICE.delivery_id, "sms", MessageState.DELIVERED)
+    assert ended.reference == NOTICE.delivery_id

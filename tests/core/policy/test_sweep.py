@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import ClockError, ForbiddenError, TargetError, TransientError, UnavailableError
-from provisioner.core.api.events import DeadlineMet, Event, OperationPlanned, RulesChanged
+from provisioner.core.api.events import DeadlineMet, Event, NoticeBegun, NoticeEnded, OperationPlanned, RulesChanged
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import FindPerson
 from provisioner.core.api.rules import Action, Deadline, Facts, Monitor, Observation, Reports, Rule
@@ -25,7 +25,7 @@ from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.notifier import Notice
 from provisioner.core.policy.policy import Policy, RuleSet
 from provisioner.core.policy.policy_run import Refusal
-from provisioner.core.policy.sweep import Swept
+from provisioner.core.policy.sweep import Postponed, Swept
 from provisioner.rules.duties import BackupDuty, Custodian
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.retention import Retention
@@ -542,20 +542,25 @@ class TestWhenAskedToStop:
         assert town.store.operations.unended(["sube46"]) == {}
 
     def test_of_many_notices_those_that_were_not_begun_are_left_for_the_next_sweep(self, world: World) -> None:
-        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}") for n in range(30)]
+        def stop(events: Sequence[Event]) -> None:
+            if any(isinstance(event, NoticeEnded) for event in events):
+                harness.stop.set()
+
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"sube{n}", custodian=f"p{n}") for n in range(30)]
+        persons = [attrs.evolve(AYSE, id=f"p{n}", mobile=f"+9053200001{n:02}") for n in range(30)]
         harness = world.start(RENEWAL)
-        harness.know(units=units, persons=[AYSE])
+        harness.know(units=units, persons=persons)
         sweep(harness)
         harness.open([unit.code for unit in units])
         world.clock.advance(23 * DAY)
-        harness.on_record = lambda _: harness.stop.set()
+        harness.on_record = stop
         first = sweep(harness)
         harness.stop.clear()
         harness.on_record = lambda _: None
 
         assert 0 < len(first) < 30
         assert len(first) + len(sweep(harness)) == 30
-        assert len(world.told(AYSE)) == 30
+        assert [len(world.told(person)) for person in persons] == [1] * 30
 
     def test_what_is_left_is_told_of_once(self, town: Harness, world: World) -> None:
         world.clock.advance(28 * DAY)
@@ -828,12 +833,135 @@ class Looks(Monitor):
     """Sees one certificate that runs out, and one that it cannot see."""
 
     at: datetime
+    later: datetime | None = None
 
     def look(self, reports: Reports, time_zone: object) -> Sequence[Observation]:
         from provisioner.core.api.errors import UnavailableError
 
         warning = Deadline(action=Action.WARN, at=self.at, reason=Text("renew it"), source="004 m.12/d")
+        warnings = (warning, *([attrs.evolve(warning, at=self.later)] if self.later else []))
         return [
-            Observation(subject="ldap.pem", message=Text("runs out"), deadlines=(warning,), tell="1"),
+            Observation(subject="ldap.pem", message=Text("runs out"), deadlines=warnings, tell="1"),
             Observation(subject="pys.pem", message=Text("not found"), error=UnavailableError("not found")),
+        ]
+
+
+class TestQuietHours:
+    NIGHT = "22:00-08:00"
+
+    @pytest.fixture(name="night")
+    def _night(self, world: World) -> Harness:
+        """An office whose first warning is due at 00:00 in Istanbul."""
+        world.clock.advance(15 * HOUR)
+        harness = world.start(RENEWAL, quiet_hours=self.NIGHT)
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        world.clock.advance(23 * DAY)
+        return harness
+
+    def test_a_warning_waits_for_the_first_sweep_after_them_and_the_sweep_says_so(
+        self, night: Harness, world: World
+    ) -> None:
+        [postponed] = sweep(night)
+        assert postponed == Postponed(count=1, until=world.clock() + 8 * HOUR)
+        assert world.told(AYSE) == []
+
+        world.clock.advance(8 * HOUR)
+        assert said(sweep(night)) == [("warn", "sube46")]
+        assert sweep(night) == []
+        assert len(world.told(AYSE)) == 1
+
+    def test_no_account_is_closed_because_its_warning_waits(self, night: Harness, world: World) -> None:
+        world.clock.advance(17 * DAY)
+        assert [type(one) for one in sweep(night)] == [Postponed]
+        assert night.account("sube46").state is AccountState.OPEN
+
+    def test_a_warning_that_would_come_after_the_closing_is_sent_at_night(self, world: World) -> None:
+        world.clock.advance(15 * HOUR)
+        harness = world.start(RuleSet(name="short", rules=(Short(),)), quiet_hours=self.NIGHT)
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        world.clock.advance(HOUR)
+
+        assert said(sweep(harness)) == [("warn", "sube46")]
+
+    def test_passwords_are_renewed_and_sent_at_night(self, world: World) -> None:
+        world.clock.advance(15 * HOUR)
+        harness = world.start(SCHOOLS, quiet_hours="00:00-23:59")
+        harness.know(units=[SCHOOL], persons=[CAN])
+        sweep(harness)
+        harness.open(["s"])
+        world.clock.advance(28 * DAY)
+
+        assert said(sweep(harness)) == [("rotate", "okul46")]
+
+    def test_a_certificate_is_told_at_night_only_when_it_expires(self, world: World) -> None:
+        world.clock.advance(15 * HOUR)
+        harness = world.start(
+            RuleSet(name="tls", monitors=(Looks(at=world.clock(), later=world.clock() + DAY),)), quiet_hours=self.NIGHT
+        )
+        harness.know(persons=[AYSE])
+        assert [type(one) for one in sweep(harness)] == [Observation, Postponed]
+
+        world.clock.advance(DAY)
+        assert said(sweep(harness)) == [("unseen", ""), ("warn", "ldap.pem")]
+
+
+class TestDigest:
+    def test_a_person_with_many_accounts_gets_one_message_about_all(self, world: World) -> None:
+        units = [attrs.evolve(OFFICE, code=f"o{n}", login=f"birim{n}") for n in range(12)]
+        harness = world.start(RENEWAL)
+        harness.know(units=units, persons=[AYSE])
+        sweep(harness)
+        harness.open([unit.code for unit in units])
+        world.clock.advance(23 * DAY)
+
+        assert len(sweep(harness)) == 12
+        [text] = world.told(AYSE)
+        assert text.startswith(
+            "please renew the passwords of 12 accounts by 04.02.2026; otherwise they will be closed: "
+        )
+        assert all(f"birim{n}" in text for n in range(12))
+        assert sweep(harness) == []
+
+    def test_two_crashes_send_a_warning_once_more_only(self, world: World) -> None:
+        def crash(events: Sequence[Event]) -> None:
+            if any(isinstance(event, NoticeEnded) for event in events):
+                raise KeyboardInterrupt
+
+        world.start(RENEWAL).know(units=[OFFICE], persons=[AYSE])
+        sweep(world.processes[-1])
+        world.processes[-1].open(["o"])
+        world.clock.advance(23 * DAY)
+        begun = list[int]()
+        for _ in range(3):
+            harness = world.start(RENEWAL)
+            harness.after_record = lambda events: begun.extend(
+                event.attempt for event in events if isinstance(event, NoticeBegun)
+            )
+            harness.on_record = crash
+            with pytest.raises(KeyboardInterrupt):
+                sweep(harness)
+        last = world.start(RENEWAL)
+        [notice] = sweep(last)
+
+        assert begun == [1, 2]
+        assert isinstance(notice, Notice)
+        assert notice.error
+        assert sweep(last) == []
+
+
+@attrs.frozen(kw_only=True)
+class Short(Rule):
+    """Closes two hours after the opening, and warns an hour before that."""
+
+    def deadlines(self, facts: Facts) -> Sequence[Deadline]:
+        opened = facts.account.opened_at
+        if facts.account.state is not AccountState.OPEN or opened is None:
+            return []
+        return [
+            Deadline(action=Action.WARN, at=opened + HOUR, reason=Text("soon"), source="test"),
+            Deadline(action=Action.CLOSE, at=opened + 2 * HOUR, reason=Text("now"), source="test"),
         ]

@@ -1,0 +1,166 @@
+"""What it costs to send warnings: how many a second, and the memory for them.
+
+Every warned account belongs to a person of its own, so that no message stands for several. Messages go to the simulated
+phone network, which runs in a process of its own, and is the same for all builds. A sweep runs as a whole process,
+start-up included, with the journal on disk.
+
+With ``--baseline PYTHON``, the build that this interpreter imports sweeps the same accounts, in turn with this one.
+
+Usage: ``python benchmarks/notices.py [--baseline PYTHON] [--warnings N ...] [--rounds N]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+CONFIG = """
+language = "en"
+
+[accounts]
+domain = "meb.gov.tr"
+
+[targets.directory]
+plugin = "memory"
+
+[channels.sms]
+plugin = "sms"
+help_desk = "705 53 53"
+gateway = "simulator"
+simulator = {{ url = "{url}" }}
+
+[rules.passwords]
+rule = "renew-or-close"
+"""
+
+#: What earlier builds don't know. Messages are sent at any time of day.
+MORE_CONFIG = """
+[notices]
+quiet_hours = ""
+"""
+
+#: Runs a command, and writes what it took into a file. A process of its own, because a new process inherits the maximum
+#: memory of the one that starts it.
+LAUNCHER = """
+import json, os, subprocess, sys, time
+begun = time.perf_counter()
+_, status, usage = os.wait4(subprocess.Popen(sys.argv[2:]).pid, 0)
+seconds, processor = time.perf_counter() - begun, usage.ru_utime + usage.ru_stime
+taken = os.waitstatus_to_exitcode(status), seconds, processor, usage.ru_maxrss / 1024
+open(sys.argv[1], "w").write(json.dumps(taken))
+"""
+
+
+class Measured(NamedTuple):
+    """What a process took, start-up included."""
+
+    seconds: float
+    processor: float
+    mebibytes: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--baseline", metavar="PYTHON")
+    parser.add_argument("--warnings", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--rounds", type=int, default=1)
+    options = parser.parse_args()
+    for warnings in options.warnings:
+        ratios = []
+        for _ in range(options.rounds):
+            ours = told("this build", sys.executable, warnings, CONFIG + MORE_CONFIG)
+            if options.baseline:
+                ratios.append(told("baseline", options.baseline, warnings, CONFIG).seconds / ours.seconds)
+        if ratios:
+            print(f"{warnings:6} warnings: {statistics.median(ratios):.2f} times the rate of the baseline", flush=True)
+
+
+def told(name: str, python: str, warnings: int, config: str) -> Measured:
+    """Let a build send the warnings, and print what that took."""
+    with tempfile.TemporaryDirectory(prefix="notices-") as folder, phones(Path(folder)) as url:
+        site = Path(folder)
+        fill(site, python, warnings, config.format(url=url))
+        taken = swept(site, python)
+        require_messages(site, warnings)
+    rate, share = warnings / taken.seconds, 1000 * taken.processor / warnings
+    print(
+        f"{warnings:6} warnings, {name:10}: {taken.seconds:6.2f} s, {rate:5.0f} a second,"
+        f" {share:5.2f} ms of processor time each, {taken.mebibytes:6.1f} MiB at the most",
+        flush=True,
+    )
+    return taken
+
+
+@contextmanager
+def phones(site: Path) -> Iterator[str]:
+    """Run the simulated phone network of this build, and return its address."""
+    command = [sys.executable, "-m", "provisioner", "sms-simulator", "serve", "--port", "0"]
+    with subprocess.Popen([*command, "--database", str(site / "sms.sqlite")], stdout=subprocess.PIPE, text=True) as one:
+        assert one.stdout
+        try:
+            yield one.stdout.readline().strip()
+        finally:
+            one.terminate()
+
+
+def fill(site: Path, python: str, warnings: int, config: str) -> None:
+    """Put the persons and their accounts into a store of a build, without opening each."""
+    (site / "units.csv").write_text("code,name,kind,parent,login,custodian\noffice,Office,office,,office,\n")
+    run(site, python, "init")
+    (site / "provisioner.toml").write_text(config)
+    run(site, python, "unit", "import", "units.csv")
+    run(site, python, "policy", "sweep")
+    at, due = (text(datetime.now(UTC) - age) for age in (timedelta(days=24), timedelta(minutes=1)))
+    with closing(sqlite3.connect(site / "provisioner.sqlite")) as database, database:
+        database.executemany(
+            "INSERT INTO persons (id, name, title, mobile) VALUES (?, ?, '', ?)",
+            ((f"p{number}", f"Person {number}", f"+90532{number:07}") for number in range(warnings)),
+        )
+        database.executemany(
+            "INSERT INTO accounts"
+            " (login, domain, unit, kind, holder, state, opened_at, password_changed_at, next_deadline)"
+            " VALUES (?, 'meb.gov.tr', 'office', 'unit', ?, 'open', ?, ?, ?)",
+            ((f"u{number:08}", f"p{number}", at, at, due) for number in range(warnings)),
+        )
+
+
+def run(site: Path, python: str, *command: str) -> None:
+    subprocess.run([python, "-m", "provisioner", *command], cwd=site, check=True, stdout=subprocess.DEVNULL)
+
+
+def text(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def swept(site: Path, python: str) -> Measured:
+    """Run a sweep, and return what it took."""
+    taken, command = site / "measured", [python, "-m", "provisioner", "policy", "sweep"]
+    with (site / "answer").open("wb") as stream:
+        launcher = [sys.executable, "-S", "-c", LAUNCHER, str(taken), *command]
+        subprocess.run(launcher, cwd=site, stdout=stream, check=True)
+    ended, *cost = json.loads(taken.read_text())
+    if ended:
+        sys.exit(f"the sweep ended with {ended}")
+    return Measured(*cost)
+
+
+def require_messages(site: Path, warnings: int) -> None:
+    """Check that every person got one message."""
+    with closing(sqlite3.connect(site / "sms.sqlite")) as database:
+        [[messages, persons]] = database.execute("SELECT count(*), count(DISTINCT recipient) FROM messages")
+    if (messages, persons) != (warnings, warnings):
+        sys.exit(f"{persons} of {warnings} persons got {messages} messages")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The hours of the day in which nobody is woken by a warning."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model import days
+
+#: 22:00 to 08:00.
+USUAL = "22:00-08:00"
+
+
+@attrs.frozen
+class QuietHours:
+    """A time of every day, which can include midnight."""
+
+    begin: time
+    #: The first moment after it.
+    end: time
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the hours that a text such as ``22:00-08:00`` names; ``None`` for an empty text.
+
+        Raises:
+
+            ConfigurationError: The text names no hours.
+        """
+        if not text:
+            return None
+        found = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", text)
+        try:
+            begin, end = map(time.fromisoformat, found.groups() if found else ("", ""))
+        except ValueError:
+            begin = end = time()
+        if begin == end:
+            raise ConfigurationError(
+                "expected two different times of day, such as {example}, or an empty text", example=USUAL
+            )
+        return cls(begin, end)
+
+    def until(self, now: datetime, zone: ZoneInfo) -> datetime | None:
+        """Return when the quiet hours end that it is now, in UTC; ``None`` if it is none of them.
+
+        Args:
+
+            now: The time.
+
+            zone: The time zone of the hours.
+        """
+        today = now.astimezone(zone).date()
+        for day in (today - timedelta(days=1), today):
+            begin, end = days.at_time(day, self.begin, zone), days.at_time(day, self.end, zone)
+            if self.end < self.begin:
+                end = days.at_time(day + timedelta(days=1), self.end, zone)
+            if begin <= now < end:
+                return end
+        return None
