@@ -27,6 +27,7 @@ TABLES: dict[str, type] = {
     "[accounts]": load.AccountSettings,
     "[limits]": load.LimitSettings,
     "[breaker]": load.BreakerSettings,
+    "[notices]": load.NoticeSettings,
     "[authority]": load.AuthoritySettings,
     "[targets.NAME]": load.HEADS["targets"],
     "[channels.NAME]": load.HEADS["channels"],

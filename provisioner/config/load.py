@@ -120,8 +120,8 @@ class LimitSettings:
 class NoticeSettings:
     """When warnings and reminders are sent."""
 
-    #: The hours in which none are sent, in ``time_zone``; empty for no such hours. Passwords are sent at any time, and
-    #: so are warnings that would come too late afterwards.
+    #: The hours in which none are sent, in the configured time zone; empty for no such hours. Passwords are sent at any
+    #: time, and so are warnings that would come too late afterwards.
     quiet_hours: str = USUAL
 
     def __attrs_post_init__(self) -> None:

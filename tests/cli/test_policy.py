@@ -190,6 +190,20 @@ class TestSweep:
         assert notice["delivered"] is False
         assert "connection refused" in notice["error"]
 
+    def test_says_how_many_warnings_wait_for_the_end_of_the_night(
+        self, ruled: Office, travel: time_machine.Traveller
+    ) -> None:
+        travel.move_to(START + 23 * DAY + timedelta(hours=12))
+        answer = ruled.type("--json", "policy", "sweep")
+        assert (answer.code, answer.json["notices"]) == (0, [])
+        assert answer.json["postponed"] == {"count": 1, "until": "2026-03-26T05:00:00Z"}
+        out = ruled.type("policy", "sweep").out
+        assert "1 notice waits for the end of the quiet hours, 2026-03-26 08:00:00+03:00" in out
+
+        travel.move_to(START + 24 * DAY)
+        answer = ruled.type("--json", "policy", "sweep")
+        assert (answer.json["postponed"], len(answer.json["notices"])) == (None, 1)
+
     def test_people_read_who_was_told(self, ruled: Office, travel: time_machine.Traveller) -> None:
         travel.move_to(START + 23 * DAY)
         out = ruled.type("policy", "sweep").out

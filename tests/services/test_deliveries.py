@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.api.events import DeliveryChanged, Event
-from provisioner.core.model import MessageState
+from provisioner.core.api.events import DeliveryChanged, Event, NoticeBegun, NoticeItem
+from provisioner.core.model import Action, MessageState
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryTarget
 from tests.core.engine.test_engine import PERSONS, UNITS
@@ -68,3 +68,13 @@ def test_simultaneous_reports_spoil_each_other(harness: Harness) -> None:
 
 def test_a_report_on_an_unknown_message_is_taken(harness: Harness) -> None:
     assert not harness.app.deliveries.report("unknown", MessageState.DELIVERED)
+
+
+def test_a_report_on_a_notice_is_taken_for_one_on_a_password(harness: Harness) -> None:
+    at = harness.clock()
+    item = NoticeItem(subject=LOGIN, rule_set="r", action=Action.WARN, due_at=at)
+    harness.app.record(NoticeBegun(at=at, notice="n1", recipient="p1", attempt=1, items=(item,)))
+
+    assert harness.app.deliveries.report("n1", MessageState.DELIVERED)
+    assert harness.app.deliveries.report("n1", MessageState.ACCEPTED)
+    assert harness.store.notices.state("n1") is MessageState.DELIVERED

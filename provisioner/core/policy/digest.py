@@ -17,7 +17,7 @@ _BY_ONE = 20
 
 
 @attrs.frozen
-class Subject:
+class Reminder:
     """An account or another subject, and the deadline that a person is told of."""
 
     name: str
@@ -28,7 +28,7 @@ class Subject:
 class _Section:
     """The accounts with the same deadline."""
 
-    subjects: Sequence[Subject]
+    subjects: Sequence[Reminder]
 
     def text(self, named: int) -> Text:
         """Return what is said about them, naming at most so many."""
@@ -39,7 +39,7 @@ class _Section:
         return _listed(headline, [subject.name for subject in self.subjects], named)
 
 
-def texts(subjects: Sequence[Subject], say: Callable[[Text], str]) -> list[str]:
+def texts(subjects: Sequence[Reminder], say: Callable[[Text], str]) -> list[str]:
     """Return the texts of one message about all of these, from the one with the most detail to the shortest.
 
     Args:
@@ -55,8 +55,8 @@ def texts(subjects: Sequence[Subject], say: Callable[[Text], str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _sections(subjects: Iterable[Subject]) -> Iterable[_Section]:
-    by_headline: dict[str, list[Subject]] = {}
+def _sections(subjects: Iterable[Reminder]) -> Iterable[_Section]:
+    by_headline: dict[str, list[Reminder]] = {}
     for subject in subjects:
         by_headline.setdefault(str(subject.deadline.digest or subject.name), []).append(subject)
     return map(_Section, by_headline.values())

@@ -287,8 +287,8 @@ class Notifier:
 
     def _sent(self, message: _Message, recipient: Person) -> _Result:
         """Send a message over the first channel that accepts it."""
-        subjects = [digest.Subject(notice.subject, notice.deadline) for notice in message.notices]
-        text, *shorter = digest.texts(subjects, self.say)
+        reminders = [digest.Reminder(notice.subject, notice.deadline) for notice in message.notices]
+        text, *shorter = digest.texts(reminders, self.say)
         request = DeliverNotice(delivery_id=message.id, recipient=recipient, text=text, shorter=tuple(shorter))
         error: TargetError = UnsupportedError("no channel supports messages of this kind")
         for channel in self._able:

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 
 from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.model.text import Text
-from provisioner.core.policy.digest import MOST_NAMED, Subject, texts
+from provisioner.core.policy.digest import MOST_NAMED, Reminder, texts
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def subject(number: int, day: str | None = "3 December") -> Subject:
+def subject(number: int, day: str | None = "3 December") -> Reminder:
     digest = Text.counted("{count} account expires on {day}", "{count} accounts expire on {day}", count=1, day=day)
     reason = Text("birim{number} expires", {"number": number})
     deadline = Deadline(action=Action.WARN, at=NOON, reason=reason, source="", digest=digest if day else None)
-    return Subject(f"birim{number}", deadline)
+    return Reminder(f"birim{number}", deadline)
 
 
 def test_one_account_has_its_own_text() -> None:

@@ -203,6 +203,14 @@ def test_a_notice_may_take_more_messages_than_a_password(channel: MakeChannel, r
     assert len(recording.sent) == 1
 
 
+def test_of_several_texts_the_longest_that_fits_is_sent(channel: MakeChannel, recording: Recording) -> None:
+    request = attrs.evolve(make_notice("x" * 460), shorter=("y" * 459, "z"))
+    channel(TABLE).notice_deliver(request)
+    channel(TABLE | {"max_notice_parts": 1}).notice_deliver(request)
+
+    assert [message.text.reveal() for message in recording.sent] == ["y" * 459, "z"]
+
+
 def test_no_password_that_no_phone_shows_is_made(channel: MakeChannel) -> None:
     assert channel(TABLE).password_policy().excluded == "`"
 
