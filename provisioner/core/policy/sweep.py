@@ -242,7 +242,7 @@ class Sweep:
 
     def _quiet_until(self) -> datetime | None:
         """Return when the quiet hours end; ``None`` if there are none now."""
-        return self.quiet_hours and self.quiet_hours.until(self._now(), self.policy.time_zone)
+        return self.quiet_hours.until(self._now(), self.policy.time_zone) if self.quiet_hours else None
 
     def _is_postponed(self) -> bool:
         """Whether one more notice waits for the end of the quiet hours; counts it."""
