@@ -10,7 +10,8 @@ What ldap3 must not do here, and does if it is let:
 - Wait permanently. So both timeouts are always set, and answers are read by our own
   :class:`~provisioner_ldap.wire.Wire`, which has one deadline for each.
 
-ldap3 also keeps each request, passwords included, on the connection and in its frames. They are dropped unseen.
+ldap3 also keeps each request, passwords included, on the connection and in its frames. They are dropped unseen. The
+requests that every account needs are encoded by :mod:`~provisioner_ldap.requests`, which is faster.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ import attrs
 import ldap3
 from ldap3.core import results
 from ldap3.protocol.controls import build_control
-from ldap3.protocol.rfc3062 import PasswdModifyRequestValue
 from ldap3.utils.conv import escape_bytes
 
 from provisioner.core.api.errors import (
@@ -41,7 +41,7 @@ from provisioner.core.api.errors import (
     UnknownOutcomeError,
 )
 from provisioner.core.model.secret import Secret
-from provisioner_ldap import ppolicy
+from provisioner_ldap import ppolicy, requests
 from provisioner_ldap.entry import OBJECT_CLASS, Attributes, Control, Entry
 from provisioner_ldap.errors import (
     REFUSES_CHANGES,
@@ -56,12 +56,12 @@ from provisioner_ldap.families import ROOT, recognised
 from provisioner_ldap.families.base import Family
 from provisioner_ldap.families.closure_marks import with_marks
 from provisioner_ldap.names import container_of, entry_dn, rdn_of
-from provisioner_ldap.ppolicy import PASSWORD_MODIFY
 from provisioner_ldap.schema import Schema
 from provisioner_ldap.settings import LdapSettings
 from provisioner_ldap.wire import Wire
 
 #: Asks the directory to say in its answer what the password policy thinks.
+_POLICY: Control = (ppolicy.OID, None)
 _POLICY_CONTROL = [build_control(ppolicy.OID, criticality=False, value=None)]
 
 _SUBSCHEMA, _ATTRIBUTE_TYPES, _OBJECT_CLASSES = "subschemaSubentry", "attributeTypes", "objectClasses"
@@ -130,13 +130,10 @@ class LdapSession:
 
             TransientError: The server does not answer.
         """
-        connection = self._connection
-        connection.user, connection.authentication = dn, ldap3.SIMPLE
-        try:
-            connection.password = _encoded(password, self.server)
-            answer, _ = self._ask(connection.bind, read_server_info=False, controls=_POLICY_CONTROL)
-        finally:
-            connection.password = None
+        # The clear text stays in frames that no error of ours refers to.
+        answer, _ = self._ask(
+            self._wire.exchange, lambda: requests.bind(dn, _encoded(password, self.server)), [_POLICY]
+        )
         return answer
 
     def bind_external(self) -> LdapResult:
@@ -165,26 +162,15 @@ class LdapSession:
             control: What else to ask for, by its identifier and value.
         """
         wanted = [OBJECT_CLASS, *attributes]
-        answer, found = self._ask(
-            self._connection.search,
-            dn,
-            "(objectClass=*)",
-            ldap3.BASE,
-            ldap3.DEREF_NEVER,
-            attributes=wanted,
-            controls=_controls(control),
-        )
+        with self._wire.reading_entries() as found:
+            answer, _ = self._ask(
+                self._wire.exchange, lambda: requests.search_entry(dn, wanted), [control] if control else []
+            )
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             return Entry(dn)
         self._succeeded(answer)
-        values = [result["raw_attributes"] for result in found if result["type"] == "searchResEntry"]
-        return Entry(
-            dn,
-            self._as_asked(
-                {name.lower(): tuple(held) for attributes in values for name, held in attributes.items()},
-                _lower(wanted),
-            ),
-        )
+        values = {name: held for entry in found for name, held in entry.values.items()}
+        return Entry(dn, self._as_asked(values, _lower(wanted)))
 
     def locate(
         self, base: str, test: str, attributes: Iterable[str], control: Control | None = None
@@ -346,12 +332,10 @@ class LdapSession:
         """
         family = self.family
 
-        def send() -> None:
-            whole = {**attributes, **family.fresh(password)} if password else attributes
-            present = {name: list(values) for name, values in whole.items() if values}
-            self._connection.add(dn, attributes=present)
+        def encode() -> bytes:
+            return requests.add(dn, {**attributes, **family.fresh(password)} if password else attributes)
 
-        answer = self._change(dn, send)
+        answer = self._change(dn, self._wire.exchange, encode)
         if answer.code == results.RESULT_NO_SUCH_OBJECT:
             raise no_parent(self.server, dn)
         return not self._is_taken(answer) and self._kept(answer, attributes).ok
@@ -453,24 +437,14 @@ class LdapSession:
             ) from None
 
     def _write_password(self, dn: str, password: Secret, written: Written, number: int) -> LdapResult:
-        connection = self._connection
-
         def send() -> None:
             if attributes := written(password, number):
-                connection.modify(dn, _replacing(attributes), controls=_POLICY_CONTROL)
+                self._connection.modify(dn, _replacing(attributes), controls=_POLICY_CONTROL)
                 return
-            request = PasswdModifyRequestValue()
-            request["userIdentity"] = dn.encode()
-            request["newPasswd"] = _encoded(password, self.server)
-            connection.extended(PASSWORD_MODIFY, request, _POLICY_CONTROL)
+            self._wire.exchange(lambda: requests.modify_password(dn, _encoded(password, self.server)), [_POLICY])
 
-        # The fast decoder of ldap3 knows no referral in the answer to an extended operation.
-        connection.fast_decoder = False
-        try:
-            # The clear text stays in a frame that no error of ours refers to.
-            return self._change(dn, send)
-        finally:
-            connection.fast_decoder = True
+        # The clear text stays in frames that no error of ours refers to.
+        return self._change(dn, send)
 
     def is_idle(self) -> bool:
         """Whether the server has said nothing since its last answer."""

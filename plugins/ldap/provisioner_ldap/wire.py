@@ -9,19 +9,22 @@ every byte.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
-from ldap3.core.exceptions import LDAPSocketSendError
+from ldap3.core.exceptions import LDAPSessionTerminatedByServerError, LDAPSocketSendError
 from ldap3.utils.asn1 import encode
 
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.model.text import marked
 from provisioner.net.tls import is_idle, seconds_left
-from provisioner_ldap.ber import read_entry
-from provisioner_ldap.entry import Entry
+from provisioner_ldap.ber import Result, read_entry, read_number, read_result
+from provisioner_ldap.entry import Control, Entry
+from provisioner_ldap.requests import ANSWERS, message
+
+ReadT = TypeVar("ReadT")
 
 #: How many bytes an answer may have. The longest is the schema of the directory, of a few hundred thousand.
 LONGEST_ANSWER = 4 * 1024 * 1024
@@ -54,6 +57,8 @@ class Wire:
     _allowed: int = attrs.field(default=0, init=False)
     #: What was received and belongs to a message that is not complete, or was not asked for.
     _received: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
+    #: The number of the request that was encoded here and is not answered.
+    _number: int | None = attrs.field(default=None, init=False)
     #: The entries of the answer, if they are read here and not by ldap3.
     _entries: list[Entry] | None = attrs.field(default=None, init=False, repr=False)
 
@@ -101,7 +106,71 @@ class Wire:
 
             LDAPSocketSendError: It cannot be sent as a whole.
         """
-        encoded = encode(request)
+        self._transmit(encode(request))
+
+    def exchange(self, encode_operation: Callable[[], bytes], controls: Iterable[Control] = ()) -> None:
+        """Make a request that is encoded here, and leave its result on the connection, as ldap3 does.
+
+        Args:
+
+            encode_operation: Returns the operation. What it encodes may be secret, so no argument holds it.
+
+            controls: What else to ask for.
+
+        Raises:
+
+            LeaseLostError: Nothing was sent, because the account may be another process's by now.
+
+            LDAPSocketSendError: It cannot be sent as a whole.
+
+            LDAPSessionTerminatedByServerError: The server has hung up.
+
+            OSError: The answer does not come in time, is too long, or cannot be one.
+        """
+        connection = self._connection
+        connection.result = connection.response = connection.last_error = None
+        self._number = connection.server.next_message_id()
+        operation = encode_operation()
+        try:
+            self._transmit(message(self._number, operation, controls))
+            result = self._result(ANSWERS[operation[0]])
+        finally:
+            self._number = None
+        values = {identifier: {"value": value} for identifier, value in result.controls.items()}
+        connection.result = {"result": result.code, "message": result.message, "controls": values}
+
+    def _result(self, tag: int) -> Result:
+        """Return the result of the request that was encoded here, after all that comes before it."""
+        result = None
+        while result is None:
+            received = self.receive()
+            if not received or self._number_of(received[0]) == 0:  # what a server says unasked is that it hangs up
+                self._connection.last_error = "session terminated by server"
+                raise LDAPSessionTerminatedByServerError(self._connection.last_error)
+            result = self._read(read_result, received[0])
+        if result.tag != tag:
+            raise self._senseless()
+        return result
+
+    def _read(self, read: Callable[[bytes], ReadT], received: bytes) -> ReadT:
+        try:
+            return read(received)
+        except (IndexError, ValueError):
+            raise self._senseless() from None
+
+    def _number_of(self, received: bytes) -> int:
+        """Return the number of a message, which is no other than that of the request that was encoded here."""
+        number = self._read(read_number, received)
+        if self._number is not None and number not in {0, self._number}:
+            raise self._senseless()
+        return number
+
+    def _senseless(self) -> OSError:
+        error = OSError(marked("it is not an LDAP message"))
+        self._connection.last_error = str(error)
+        return error
+
+    def _transmit(self, encoded: bytes) -> None:
         changing, self._changing = self._changing, False
         if changing:
             require_lease()
@@ -134,11 +203,9 @@ class Wire:
         """Read a message here if it is an entry, and entries are read here."""
         if self._entries is None or not message:
             return False
-        try:
-            entry = read_entry(message[0])
-        except (IndexError, UnicodeDecodeError):
-            raise OSError(marked("it is not an LDAP message")) from None
+        entry = self._read(read_entry, message[0])
         if entry:
+            self._number_of(message[0])
             self._entries.append(entry)
         return entry is not None
 

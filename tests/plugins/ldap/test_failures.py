@@ -14,7 +14,6 @@ from typing import Any
 
 import attrs
 import pytest
-from ldap3.strategy.base import BaseStrategy
 from pyasn1.codec.ber.encoder import Encoder
 
 from provisioner.core.api.errors import (
@@ -34,10 +33,14 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd
+from provisioner_ldap import wire
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.directory import Directory
+from provisioner_ldap.requests import ANSWERS
 from provisioner_ldap.settings import TlsMode
+from provisioner_ldap.wire import Wire
+from tests.frames import frames_with
 from tests.plugins.ldap.conftest import (
     ADD,
     BIND,
@@ -55,6 +58,9 @@ pytestmark = pytest.mark.server("slapd")
 
 #: Where nothing listens.
 NOWHERE = "ldaps://127.0.0.1:1"
+
+#: The answer "busy" to each request, without its number.
+BUSY = {request: bytes([answer, 7]) + b"\x0a\x01\x33\x04\x00\x04\x00" for request, answer in ANSWERS.items()}
 
 #: Whose name nobody knows.
 NAMELESS = "ldaps://directory.invalid"
@@ -339,18 +345,38 @@ class TestSecrets:
             through_proxy.create(samples.create(account))
 
         assert not _holding(caught.value, SECRET.reveal().encode())
+        assert frames_with(caught.value, SECRET) == []
+
+    @pytest.mark.parametrize("fault", ["lose", "garble", "answer"])
+    @pytest.mark.parametrize("request_lost", [EXTENDED, ADD, BIND])
+    def test_no_variable_of_a_traceback_holds_what_was_sent(
+        self, through_proxy: Directory, account: Account, proxy: Proxy, request_lost: int, fault: str
+    ) -> None:
+        """Reporters of crashes show the variables of all frames, in whatever way the request was lost."""
+        if fault == "lose":
+            proxy.lose = {request_lost}
+        elif fault == "garble":
+            proxy.garble = {request_lost: b"\x16\x03\x01\x02"}
+        else:
+            proxy.answer = {request_lost: BUSY[request_lost]}
+
+        with pytest.raises(TargetError) as caught:
+            through_proxy.create(samples.create(account))
+
+        assert frames_with(caught.value, SECRET) == []
 
     @pytest.mark.parametrize("hook", ["create", "probe"])
     def test_an_interrupt_does_not_lead_to_what_was_sent(
         self, directory: Directory, account: Account, hook: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(BaseStrategy, "get_response", _interrupted)
+        monkeypatch.setattr(Wire, "receive", _interrupted)
         requests = {"create": samples.create(account), "probe": samples.probe(SECRET, account)}
 
         with pytest.raises(KeyboardInterrupt) as caught:
             getattr(directory, hook)(requests[hook])
 
         assert not _holding(caught.value, SECRET.reveal().encode())
+        assert frames_with(caught.value, SECRET) == []
         assert caught.value.__context__ is None
 
     @pytest.mark.parametrize("hook", ["create", "probe"])
@@ -485,16 +511,19 @@ def test_a_process_that_is_stopped_while_a_request_is_encoded_does_not_send_it(
     slapd: Slapd, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, change: Callable[[LdapSession, str], object]
 ) -> None:
     left = [1.0]
-    encode = Encoder.__call__
 
-    def stopped(encoder: Encoder, *arguments: Any, **options: Any) -> Any:
-        left[0] = 0.0
-        return encode(encoder, *arguments, **options)
+    def stopped(encode: Callable[..., Any]) -> Callable[..., Any]:
+        def encoded(*arguments: Any, **options: Any) -> Any:
+            left[0] = 0.0
+            return encode(*arguments, **options)
+
+        return encoded
 
     session = LdapClient(settings_of(slapd, urls=(proxy.url,), tls=TlsMode.NONE)).connect_service(proxy.url)
     with closing(session):
         with monkeypatch.context() as patch, fenced("temel@x", Lease(left=lambda: left[0])):
-            patch.setattr(Encoder, "__call__", stopped)
+            patch.setattr(Encoder, "__call__", stopped(Encoder.__call__))
+            patch.setattr(wire, "message", stopped(wire.message))
             with pytest.raises(LeaseLostError) as caught:
                 change(session, f"uid=nobody,{slapd.base_dn}")
 
