@@ -27,6 +27,7 @@ from provisioner.core.api.fencing import Lease, fenced
 from provisioner.net.http import LONGEST_BODY, HttpClient
 from provisioner.testing.kannel import wait_until
 from provisioner.testing.ports import free_ports
+from tests.frames import frames_with
 from tests.raw_http import MakeServer, answering
 
 SECRET = "canary-in-body"
@@ -145,6 +146,15 @@ def buffers_of(error: BaseException) -> Iterator[bytes]:
     """Yield what the variables of the frames of an error hold as bytes, those of the test aside."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
     yield from (value for frame in frames for value in frame.f_locals.values() if isinstance(value, bytes))
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_no_variable_of_a_traceback_holds_the_request(hasty: HttpClient, server: MakeServer, fault: str) -> None:
+    """Reporters of crashes show the variables of all frames."""
+    with pytest.raises(TargetError) as lost:
+        call(hasty, server(LOST[fault]).url)
+
+    assert frames_with(lost.value, Secret(SECRET)) == []
 
 
 def test_no_error_holds_the_request(client: HttpClient, server: MakeServer) -> None:

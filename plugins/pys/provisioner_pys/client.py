@@ -7,7 +7,7 @@ travel in bodies and headers and never in an address, which ends up in logs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self, TypeVar
@@ -126,7 +126,7 @@ class PysClient:
 
     def log_in(self, login: str, password: Secret) -> bool:
         """Return whether PYS lets this login in with this password, like its log-in page does."""
-        return self._ask("POST", "/login", login=login, password=password.reveal()).take("accepted", bool)
+        return self._ask("POST", "/login", login=login, password=password).take("accepted", bool)
 
     def put_account(self, login: str, *, unit: str, holder: str | None, password: Secret, operation: str) -> PysChange:
         """Make or update the account, set its password and enable it, all in one."""
@@ -161,7 +161,7 @@ class PysClient:
 
     def _change(self, method: str, path: str, *, password: Secret | None = None, **body: object) -> PysChange:
         if password is not None:
-            body["password"] = password.reveal()
+            body["password"] = password
         answer = self._send(method, path, body, writing=True)
         return PysChange(changed=answer.take("changed", bool), undo_token=answer.take_if_any("undo_token"))
 
@@ -171,7 +171,7 @@ class PysClient:
             method,
             f"{self._url}{path}",
             headers={"Authorization": self._authorization(), "Content-Type": "application/json"},
-            content=Secret.around(json.dumps(body)) if body else None,
+            content=_written(body) if body else None,
             harmless=not writing,
         )
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -179,13 +179,12 @@ class PysClient:
         raise from_answer(answer, writing=writing, about_us=path == STATUS)
 
     def _authorization(self) -> Secret:
-        key = self._api_key.reveal()
-        if not (key.isascii() and key.isprintable()):
+        if not _is_sendable(self._api_key):
             raise MisconfiguredError(
                 "the API key contains characters that cannot be sent",
                 cure="check that 'api_key' refers to the key only, without quotes, accents or line breaks",
             )
-        return Secret.around(f"Bearer {key}")
+        return Secret.around(f"Bearer {self._api_key.reveal()}")
 
 
 @attrs.frozen(kw_only=True)
@@ -235,6 +234,22 @@ def _read(document: _Document) -> PysAccount:
         enabled=document.take("enabled", bool),
         changed_at=document.take("changed_at", str),
     )
+
+
+def _written(body: Mapping[str, object]) -> Secret:
+    """Return the document of a request. Its secrets are clear text here alone: tracebacks show other frames."""
+    return Secret.around(json.dumps(body, default=_revealed))
+
+
+def _revealed(value: object) -> str:
+    if not isinstance(value, Secret):
+        raise TypeError(type(value).__name__)
+    return value.reveal()
+
+
+def _is_sendable(secret: Secret) -> bool:
+    clear = secret.reveal()
+    return clear.isascii() and clear.isprintable()
 
 
 def _account(login: str) -> str:

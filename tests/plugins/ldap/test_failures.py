@@ -33,7 +33,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing.samples import OTHER_SECRET, SECRET
 from provisioner.testing.slapd import Slapd
-from provisioner_ldap import wire
+from provisioner_ldap import requests
 from provisioner_ldap.client import LdapSession
 from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.directory import Directory
@@ -523,7 +523,7 @@ def test_a_process_that_is_stopped_while_a_request_is_encoded_does_not_send_it(
     with closing(session):
         with monkeypatch.context() as patch, fenced("temel@x", Lease(left=lambda: left[0])):
             patch.setattr(Encoder, "__call__", stopped(Encoder.__call__))
-            patch.setattr(wire, "message", stopped(wire.message))
+            patch.setattr("provisioner_ldap.wire.message", stopped(requests.message))
             with pytest.raises(LeaseLostError) as caught:
                 change(session, f"uid=nobody,{slapd.base_dn}")
 

@@ -32,6 +32,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.model.secret import Secret
 from provisioner_pys.client import PysClient
 from provisioner_pys.mock import PysFaultOrder, PysMock
+from tests.frames import frames_with
 from tests.raw_http import read_request
 
 PASSWORD = Secret("canary-Zt7!q")
@@ -245,6 +246,39 @@ class TestLostConnections:
             write(client)
 
         assert len(server._connections) == 1
+
+
+@pytest.mark.parametrize("call", [write, log_in])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(hang, id="never answers"),
+        pytest.param(lambda connection: connection.shutdown(socket.SHUT_RDWR), id="hangs up"),
+        pytest.param(lambda connection: connection.sendall(answer(b"", b"HTTP/1.1 500 -")), id="fails"),
+        pytest.param(lambda connection: connection.sendall(answer(b"<html>")), id="is another server"),
+        pytest.param(lambda connection: connection.sendall(answer(b"{}")), id="leaves things out"),
+    ],
+)
+def test_no_variable_of_a_traceback_holds_the_password_or_the_key(
+    serve: Serve, connect: Connect, script: Script, call: Callable[[PysClient], object]
+) -> None:
+    """Reporters of crashes show the variables of all frames."""
+    with pytest.raises(TargetError) as caught:
+        call(connect(serve(script).url, timeout=0.3))
+
+    assert frames_with(caught.value, PASSWORD) == []
+    assert frames_with(caught.value, KEY) == []
+
+
+def test_no_variable_of_a_traceback_holds_a_key_that_cannot_be_sent() -> None:
+    key = Secret("gizli-anahtar-ş")
+    with (
+        closing(PysClient.connect("http://127.0.0.1:1", key, timeout=1)) as client,
+        pytest.raises(MisconfiguredError) as caught,
+    ):
+        read(client)
+
+    assert frames_with(caught.value, key) == []
 
 
 def in_an_hour() -> str:

@@ -187,11 +187,9 @@ class ActiveDirectory(Family):
 
 
 def _password(secret: Secret) -> Attributes:
-    text = secret.reveal()
-    value = b'"\0' + encoded(secret, "utf-16-le") + b'"\0'
-    if "\0" in text or len(text) > LONGEST_PASSWORD:
+    if "\0" in secret.reveal() or len(secret.reveal()) > LONGEST_PASSWORD:
         raise SecretRefusedError("the directory would not store a password in this form unchanged")
-    return {"unicodePwd": (value,)}
+    return {"unicodePwd": (b'"\0' + encoded(secret, "utf-16-le") + b'"\0',)}
 
 
 def _text(value: int) -> tuple[bytes, ...]:

@@ -113,10 +113,9 @@ class Dirsrv389(Family):
 
             SecretRefusedError: The directory would take it for a hash, or cut it.
         """
-        value = encoded(secret)
-        if _LOOKS_HASHED.match(secret.reveal()) or b"\0" in value:
+        if _LOOKS_HASHED.match(secret.reveal()) or "\0" in secret.reveal():
             raise SecretRefusedError("the directory would not store a password in this form unchanged")
-        return {PASSWORD: (value,)}
+        return {PASSWORD: (encoded(secret),)}
 
     def same_password(self, answer: LdapResult) -> bool:
         """Check that it is in the history, and that no policy error says that it is an older one."""
