@@ -25,7 +25,7 @@ _LONG = 0x80
 
 
 @attrs.frozen
-class Result:
+class LdapReply:
     """How a server ends its answer."""
 
     #: The tag of the operation that it answers to.
@@ -49,7 +49,7 @@ def read_number(message: bytes) -> int:
     return int.from_bytes(message[start:end])
 
 
-def read_result(message: bytes) -> Result | None:
+def read_result(message: bytes) -> LdapReply | None:
     """Return the result in a message; ``None`` if it only tells where a search could go on.
 
     Raises:
@@ -68,7 +68,7 @@ def read_result(message: bytes) -> Result | None:
     start, at = _content(message, at)
     if at > end:
         raise IndexError(at)
-    return Result(tag, code, message[start:at].decode(errors="replace"), _controls(message, end, whole))
+    return LdapReply(tag, code, message[start:at].decode(errors="replace"), _controls(message, end, whole))
 
 
 def _controls(message: bytes, at: int, whole: int) -> Mapping[str, bytes]:

@@ -20,7 +20,7 @@ from ldap3.utils.asn1 import encode
 from provisioner.core.api.fencing import require_lease
 from provisioner.core.model.text import marked
 from provisioner.net.tls import is_idle, seconds_left
-from provisioner_ldap.ber import Result, read_entry, read_number, read_result
+from provisioner_ldap.ber import LdapReply, read_entry, read_number, read_result
 from provisioner_ldap.entry import Control, Entry
 from provisioner_ldap.requests import ANSWERS, message
 
@@ -139,7 +139,7 @@ class Wire:
         values = {identifier: {"value": value} for identifier, value in result.controls.items()}
         connection.result = {"result": result.code, "message": result.message, "controls": values}
 
-    def _result(self, tag: int) -> Result:
+    def _result(self, tag: int) -> LdapReply:
         """Return the result of the request that was encoded here, after all that comes before it."""
         result = None
         while result is None:
