@@ -112,6 +112,7 @@ QUOTED = {
 
 #: The commands of plug-ins, by the plug-in.
 PLUGIN_COMMANDS = {
+    "letter": ("provisioner_letter.cli:group",),
     "pys": ("provisioner_pys.cli:group",),
     "sms": ("provisioner_sms.cli:group", "provisioner_sms.reports_cli:group"),
 }
@@ -285,7 +286,7 @@ def _plugin_domain(name: str) -> Domain:
 DOMAINS = [
     Domain(ROOT / "provisioner", "provisioner", product),
     Domain(ROOT / "provisioner", "help", product_help),
-    *map(_plugin_domain, ("ldap", "mail", "pys", "sms")),
+    *map(_plugin_domain, ("ldap", "letter", "mail", "pys", "sms")),
 ]
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from provisioner.core.model.secret import Secret
 from provisioner.local import LocalSettings
 from provisioner.rules.plugin import RULES
 from provisioner_ldap.settings import LdapSettings
+from provisioner_letter.settings import LetterSettings
 from provisioner_mail.settings import MailServerSettings, MailSettings
 from provisioner_pys.settings import PysSettings
 from provisioner_sms.settings import JsonSettings, KannelSettings, SimulatorSettings, SmsTexts
@@ -34,6 +35,7 @@ TABLES: dict[str, type] = {
     "[rules.NAME]": load.HEADS["rules"],
     'plugin = "local"': LocalSettings,
     'plugin = "ldap"': LdapSettings,
+    'plugin = "letter"': LetterSettings,
     'plugin = "mail"': MailSettings,
     "[[targets.NAME.servers]]": MailServerSettings,
     'plugin = "pys"': PysSettings,

@@ -29,6 +29,7 @@ OUTSIDE: Mapping[str, str] = {
     "examples/schools-in-august/README.md": "project/examples/schools-in-august.md",
     "examples/ucs/README.md": "project/examples/ucs.md",
     "plugins/ldap/README.md": "project/plugins/ldap.md",
+    "plugins/letter/README.md": "project/plugins/letter.md",
     "plugins/mail/README.md": "project/plugins/mail.md",
     "plugins/pys/README.md": "project/plugins/pys.md",
     "plugins/sms/README.md": "project/plugins/sms.md",

@@ -164,6 +164,24 @@ def replace_durably(file: Path, text: str, *, like: Path) -> None:
     move_durably(draft, file)
 
 
+def write_durably(file: Path, content: bytes) -> None:
+    """Write a file, and return when it is on the disk. A crash leaves the former file or this one, and never a part.
+
+    Raises:
+
+        OSError: It cannot be written. If it is there, it may be lost in a power failure.
+    """
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(_created(draft), "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        move_durably(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def move_durably(file: Path, place: Path) -> None:
     """Put a file in the place of another one in the same folder, and return when that is on the disk.
 

@@ -19,7 +19,15 @@ ROOT = Path(__file__).parents[1]
 INDIRECT = {"defusedxml", "pyasn1"}
 
 #: No distribution brings these: our own packages, and the stubs that type checkers have.
-OURS = {"provisioner", "provisioner_ldap", "provisioner_mail", "provisioner_pys", "provisioner_sms", "_typeshed"}
+OURS = {
+    "provisioner",
+    "provisioner_ldap",
+    "provisioner_letter",
+    "provisioner_mail",
+    "provisioner_pys",
+    "provisioner_sms",
+    "_typeshed",
+}
 
 
 def test_help_shows_what_is_imported_late() -> None:

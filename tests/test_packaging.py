@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "provisioner": ROOT / "provisioner",
     "provisioner_ldap": ROOT / "plugins/ldap/provisioner_ldap",
+    "provisioner_letter": ROOT / "plugins/letter/provisioner_letter",
     "provisioner_mail": ROOT / "plugins/mail/provisioner_mail",
     "provisioner_pys": ROOT / "plugins/pys/provisioner_pys",
     "provisioner_sms": ROOT / "plugins/sms/provisioner_sms",
@@ -82,6 +83,7 @@ def test_each_entry_point_leads_somewhere(distribution: Distribution) -> None:
     assert ("console_scripts", "provisioner") in entries
     assert {name for group, name in entries if group == "provisioner.plugins"} >= {
         "ldap",
+        "letter",
         "local",
         "mail",
         "pys",

@@ -246,7 +246,7 @@ class Application:
     @property
     def deliveries(self) -> Deliveries:
         """Takes reports on messages with passwords."""
-        return Deliveries(store=self.store, record=self.record, now=self.now)
+        return Deliveries(store=self.store, authority=self.authority, record=self.record, now=self.now)
 
     @property
     def adoption(self) -> Adoption:

@@ -1,14 +1,20 @@
-"""Takes reports on messages."""
+"""Takes reports on messages: of gateways, and of people who hand over letters."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
 import attrs
 
-from provisioner.core.api.errors import BusyError
+from provisioner.core.api.errors import BusyError, InputError, Problem
 from provisioner.core.api.events import NoticeChanged
 from provisioner.core.engine.ports import Recorder
-from provisioner.core.model import MessageState
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.roles import Role
+from provisioner.core.model import MessageState, PasswordDelivery
+from provisioner.core.model.text import Text
 from provisioner.core.policy.follow_up import changed
+from provisioner.services.ids import Named, find_id
 from provisioner.services.parts import Clock
 from provisioner.store import Store
 
@@ -21,16 +27,19 @@ class Deliveries:
 
         store: The stored data.
 
+        authority: Decides who may say what became of a letter.
+
         record: Writes events into the audit log, and tells the observers.
 
         now: The clock.
     """
 
     store: Store
+    authority: Authority
     record: Recorder
     now: Clock
 
-    def report(self, delivery_id: str, state: MessageState) -> bool:
+    def report(self, delivery_id: str, state: MessageState, *, actor: str = "") -> bool:
         """Store a report. A report that is weaker than what is known, or known already, changes nothing.
 
         Args:
@@ -38,6 +47,8 @@ class Deliveries:
             delivery_id: The ID of the message.
 
             state: What was reported.
+
+            actor: Who reported it, if a person did.
 
         Returns:
 
@@ -51,14 +62,87 @@ class Deliveries:
             if state.rank <= delivery.state.rank:
                 return True
             try:
-                self.record(changed(delivery, state, self.now()))
+                self.record(changed(delivery, state, self.now(), actor=actor))
             except BusyError:  # another report was quicker
                 continue
             return True
         return self._report_notice(delivery_id, state)
+
+    def awaited(self, channels: Collection[str]) -> Sequence[PasswordDelivery]:
+        """Return the messages over these channels of which a report is awaited, the most urgent first."""
+        return self.store.deliveries.awaited(channels)
+
+    def latest(self, logins: Iterable[str]) -> Mapping[str, PasswordDelivery]:
+        """Return the last message of each of these accounts, by login. Earlier ones are void."""
+        return {login: self.store.deliveries.recent(login)[0] for login in set(logins)}
+
+    def confirm(
+        self, ids: Sequence[str], state: MessageState, *, channels: Collection[str], actor: str, dry_run: bool = False
+    ) -> Sequence[PasswordDelivery]:
+        """Store what a person says about messages of which no gateway reports, such as letters.
+
+        Args:
+
+            ids: Their IDs, or the beginnings of them.
+
+            state: What became of them: ``DELIVERED`` or ``REJECTED``.
+
+            channels: The names of the channels over which they were sent.
+
+            actor: Who says so. Officers may, in their units.
+
+            dry_run: Whether to only check it.
+
+        Returns:
+
+            The messages in their new state.
+
+        Raises:
+
+            InputError: Some are unknown, void, or in a stronger state. Nothing was stored.
+
+            DeniedError: The actor may not say so. Nothing was stored.
+
+            StoreError: The store failed; some reports may not be stored.
+        """
+        found = self._known(ids, channels)
+        if problems := [problem for delivery in found for problem in self._objections(delivery, state)]:
+            raise InputError(problems)
+        accounts = self.store.accounts.get_many(delivery.login for delivery in found)
+        for unit in {accounts[delivery.login].unit for delivery in found}:
+            self.authority.require(actor, {Role.OFFICER}, unit)
+        for delivery in found if not dry_run else ():
+            self.report(delivery.id, state, actor=actor)
+        return [attrs.evolve(delivery, state=state) if dry_run else self._again(delivery) for delivery in found]
 
     def _report_notice(self, notice_id: str, state: MessageState) -> bool:
         known = self.store.notices.state(notice_id)
         if known and state.rank > known.rank:
             self.record(NoticeChanged(at=self.now(), notice=notice_id, state=state))
         return known is not None
+
+    def _again(self, delivery: PasswordDelivery) -> PasswordDelivery:
+        return self.store.deliveries.find(delivery.id) or delivery
+
+    def _known(self, given: Sequence[str], channels: Collection[str]) -> list[PasswordDelivery]:
+        """Return the messages with these IDs, each once."""
+        ids = list(dict.fromkeys(find_id(self.store, Named.MESSAGE, beginning) for beginning in given))
+        found = {delivery_id: self.store.deliveries.find(delivery_id) for delivery_id in ids}
+        known = [delivery for delivery in found.values() if delivery and delivery.channel in channels]
+        unknown = found.keys() - {delivery.id for delivery in known}
+        if unknown:
+            raise InputError([_problem(Text("there is no letter {id}", {"id": one})) for one in sorted(unknown)])
+        return known
+
+    def _objections(self, delivery: PasswordDelivery, state: MessageState) -> list[Problem]:
+        """Return why a message can't be in this state."""
+        values = {"id": delivery.id, "state": delivery.state.value}
+        if delivery.state.rank > state.rank:
+            return [_problem(Text("letter {id} is {state} already", values))]
+        if state is MessageState.DELIVERED and self.store.deliveries.recent(delivery.login)[0].id != delivery.id:
+            return [_problem(Text("letter {id} is void: a later password was sent; destroy the letter", values))]
+        return []
+
+
+def _problem(message: Text) -> Problem:
+    return Problem(field="id", message=message)

@@ -168,6 +168,10 @@ class StoredDeliveries:
         """Return messages about which their gateways can be asked now, the most urgent first."""
         return self._found(_awaited().where(deliveries.c.next_ask_at <= now).limit(PAGE))
 
+    def awaited(self, channels: Collection[str], /) -> Sequence[PasswordDelivery]:
+        """Return the messages over these channels of which a report is awaited, the most urgent first."""
+        return self._found(_awaited().where(deliveries.c.channel.in_(channels)))
+
     def overdue(self, now: datetime, /) -> Sequence[PasswordDelivery]:
         """Return messages whose deadline has passed without a final report, the earliest first."""
         return self._found(_awaited().where(deliveries.c.deadline <= now).limit(PAGE))

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from sqlalchemy import Column, select
 
 from provisioner.store.db.database import Database
-from provisioner.store.db.tables import handovers, operations, requests, staged_runs, troubles
+from provisioner.store.db.tables import deliveries, handovers, operations, requests, staged_runs, troubles
 
 
 class Named(Enum):
@@ -19,6 +19,7 @@ class Named(Enum):
     REQUEST = auto()
     RUN = auto()
     INCIDENT = auto()
+    MESSAGE = auto()
 
 
 _COLUMNS: Mapping[Named, Column[str]] = {
@@ -27,6 +28,7 @@ _COLUMNS: Mapping[Named, Column[str]] = {
     Named.REQUEST: requests.c.id,
     Named.RUN: staged_runs.c.id,
     Named.INCIDENT: troubles.c.id,
+    Named.MESSAGE: deliveries.c.id,
 }
 
 #: Comes after every character of an id.

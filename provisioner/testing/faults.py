@@ -413,8 +413,11 @@ class _FaultRegistrar:
         faulty = _wrapper(plugin)(plugin, self.faults)
         self.register.target(name, faulty, longest_call=longest_call, credential=credential)
 
-    def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
-        self.register.channel(name, FaultChannel(plugin, self.faults), longest_call=longest_call)
+    def channel(
+        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, uses_number: bool = True
+    ) -> None:
+        faulty = FaultChannel(plugin, self.faults)
+        self.register.channel(name, faulty, longest_call=longest_call, uses_number=uses_number)
 
     def rule_set(self, name: str, plugin: object, /) -> None:
         self.register.rule_set(name, plugin)

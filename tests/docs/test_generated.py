@@ -22,6 +22,9 @@ IN_TEXT = {
     "pys-mock serve",
     "sms-simulator serve",
     "sms-reports serve",
+    "letter list",
+    "letter handed-over",
+    "letter returned",
     "target rotate-credential",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from provisioner.cli.lazy import CommandGroup
 from provisioner.cli.table import COMMANDS
+from provisioner_letter.commands import COMMANDS as LETTER_COMMANDS
 from provisioner_sms.commands import COMMANDS as SMS_COMMANDS
 
 SERVICES = Path(__file__).parents[2] / "provisioner" / "services"
@@ -58,7 +59,7 @@ ATTRIBUTES = {"deadlines": "policy"}
 
 
 def command_modules() -> set[str]:
-    """Return the names of the modules in which the commands of the product and of its plug-in ``sms`` are."""
+    """Return the names of the modules in which the commands of the product and of two plug-ins are."""
     specs = [
         spec
         for entry in COMMANDS.values()
@@ -68,7 +69,7 @@ def command_modules() -> set[str]:
             else [entry]
         )
     ]
-    locations = [spec.location for spec in specs] + [command.location for command in SMS_COMMANDS]
+    locations = [spec.location for spec in specs] + [command.location for command in (*LETTER_COMMANDS, *SMS_COMMANDS)]
     return {location.partition(":")[0] for location in locations}
 
 

@@ -219,6 +219,8 @@ class DeliverSecret:
     number: int = 1
     #: When it is sent, in UTC; ``None`` if that isn't known.
     at: datetime | None = None
+    #: The unit of the account; ``None`` if that isn't known.
+    unit: Unit | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -89,8 +89,22 @@ class Registrar(Protocol):
                 object implements ``credential_set`` and ``credential_probe``.
         """
 
-    def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
-        """Register the object that implements the channel hooks for the channel *name*; see :meth:`target`."""
+    def channel(
+        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, uses_number: bool = True
+    ) -> None:
+        """Register the object that implements the channel hooks for the channel *name*.
+
+        Args:
+
+            name: The name of the channel.
+
+            plugin: The object.
+
+            longest_call: The timeout of one request; see :meth:`target`.
+
+            uses_number: Whether it sends to the registered number. If so, a person whose entry is not a single phone
+                number is refused before the channel is called.
+        """
 
     def rule_set(self, name: str, plugin: object, /) -> None:
         """Register the object that implements ``policy_rules`` for the rule set *name*."""

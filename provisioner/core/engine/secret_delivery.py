@@ -118,6 +118,7 @@ class SecretDelivery:
             replaces_earlier=self.log.tries > 1,
             number=self.context.dispatch.next_number(self.work.account.login),
             at=self.context.now(),
+            unit=self.work.unit,
         )
 
     def _recipient(self, request: DeliverSecret) -> Recipient:

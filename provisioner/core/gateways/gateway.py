@@ -399,9 +399,12 @@ class Target(Gateway):
 class Channel(Gateway):
     """One configured channel, with a typed method for each hook.
 
-    No channel receives an entry with digits that is not a single phone number. It is unclear which of the digits it
-    would use, and the password could reach another person.
+    No channel that uses numbers receives an entry with digits that is not a single phone number. It is unclear which
+    of the digits it would use, and the password could reach another person.
     """
+
+    #: Whether it sends to the registered number.
+    uses_number: bool = True
 
     _check = ("channel_check", CheckChannel())
     family = "channels"
@@ -424,11 +427,11 @@ class Channel(Gateway):
     def check(self, request: CheckChannel) -> ChannelReport:
         """Call ``channel_check``, and add the persons without a single phone number to those who can't be reached."""
         report = self.call("channel_check", request, ChannelReport)
-        unusable = {person.id: why for person in request.recipients if (why := _number_objection(person))}
+        unusable = {person.id: why for person in request.recipients if (why := self._number_objection(person))}
         return attrs.evolve(report, unreachable={**report.unreachable, **unusable})
 
     def _require_number(self, recipient: Person) -> None:
-        if why := _number_objection(recipient):
+        if why := self._number_objection(recipient):
             raise self._named(
                 RefusedError(
                     "the registered number of {person} is refused: {reason}",
@@ -437,6 +440,11 @@ class Channel(Gateway):
                     reason=why,
                 )
             )
+
+    def _number_objection(self, person: Person) -> Text | None:
+        """Return why the channel may not use this person's number; ``None`` if it may, or needs none."""
+        number = (person.mobile or "") if self.uses_number else ""
+        return mobile.objection(number) if any(map(str.isdigit, number)) else None
 
 
 def _item(request: object) -> str | None:
@@ -447,12 +455,6 @@ def _item(request: object) -> str | None:
     if isinstance(account, Account):
         return account.login
     return getattr(request, "person_id", None) or getattr(request, "delivery_id", None)
-
-
-def _number_objection(person: Person) -> Text | None:
-    """Return why no channel may use this person's number; ``None`` if it may, or if there is no number."""
-    number = person.mobile or ""
-    return mobile.objection(number) if any(map(str.isdigit, number)) else None
 
 
 def _fenced(call: Callable[[], object]) -> object:

@@ -63,9 +63,11 @@ class _Registrar:
         self._expect(name, [section.name for section in self._settings.targets])
         self._plugins.add_target(name, plugin, self._origin, longest_call).credential = credential
 
-    def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+    def channel(
+        self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, uses_number: bool = True
+    ) -> None:
         self._expect(name, [section.name for section in self._settings.channels])
-        self._plugins.add_channel(name, plugin, self._origin, longest_call)
+        self._plugins.add_channel(name, plugin, self._origin, longest_call).uses_number = uses_number
 
     def rule_set(self, name: str, plugin: object, /) -> None:
         self._expect(name, [section.name for section in self._settings.rule_sets])

@@ -281,7 +281,7 @@ def _reason(delivery: PasswordDelivery, account: Account) -> Text:
     )
 
 
-def changed(delivery: PasswordDelivery, state: MessageState, at: datetime) -> DeliveryChanged:
+def changed(delivery: PasswordDelivery, state: MessageState, at: datetime, *, actor: str = "") -> DeliveryChanged:
     """Return the event of a new state of a message.
 
     Args:
@@ -291,9 +291,12 @@ def changed(delivery: PasswordDelivery, state: MessageState, at: datetime) -> De
         state: Its new state.
 
         at: When it became known.
+
+        actor: Who said it, if a person did.
     """
     return DeliveryChanged(
         at=at,
+        actor=actor,
         login=delivery.login,
         operation_id=delivery.operation_id,
         delivery=delivery.id,

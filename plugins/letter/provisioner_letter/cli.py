@@ -1,0 +1,104 @@
+"""The command ``provisioner letter``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from provisioner.cli.exits import ExitCode
+from provisioner.cli.options import json_option, recording
+from provisioner.cli.render.documents import delivery_document
+from provisioner.cli.session import Session
+from provisioner.core.model import MessageState, PasswordDelivery
+from provisioner_letter.outbox import Outbox
+from provisioner_letter.settings import LetterSettings
+
+_IDS = click.argument("ids", metavar="ID...", nargs=-1, required=True)
+
+
+@click.group()
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """List sealed letters, and record what became of them."""
+    ctx.ensure_object(Session).set_up_logs()
+
+
+@group.command("list")
+@json_option
+@click.pass_obj
+def list_(session: Session) -> ExitCode:
+    """List the letters that nobody has handed over yet.
+
+    A letter in the state 'void' was replaced by a later message. Destroy it.
+    """
+    outboxes = _outboxes(session)
+    with session.application() as app:
+        found = app.deliveries.awaited(outboxes)
+        latest = app.deliveries.latest([delivery.login for delivery in found])
+    items = [_document(delivery, is_void=latest[delivery.login] != delivery) for delivery in found]
+    session.output.document({"items": items})
+    rows = [_row(session, delivery, item) for delivery, item in zip(found, items, strict=True)]
+    session.output.table(("letter", "account", "person", "sent", "state", "awaited until"), rows)
+    return ExitCode.DONE
+
+
+@group.command("handed-over")
+@_IDS
+@recording
+@click.pass_obj
+def handed_over(session: Session, ids: Sequence[str], *, dry_run: bool) -> ExitCode:
+    """Record that letters were handed over to their addressees.
+
+    The encrypted files are removed from the outbox.
+    """
+    return _report(session, ids, MessageState.DELIVERED, dry_run=dry_run)
+
+
+@group.command("returned")
+@_IDS
+@recording
+@click.pass_obj
+def returned(session: Session, ids: Sequence[str], *, dry_run: bool) -> ExitCode:
+    """Record that letters are lost, damaged or opened, or that their addressees were not found.
+
+    The encrypted files are removed from the outbox. The setting 'on_undelivered' of the channel says what happens next.
+    """
+    return _report(session, ids, MessageState.REJECTED, dry_run=dry_run)
+
+
+def _report(session: Session, ids: Sequence[str], state: MessageState, *, dry_run: bool) -> ExitCode:
+    outboxes = _outboxes(session)
+    with session.application() as app:
+        found = app.deliveries.confirm(ids, state, channels=outboxes, actor=session.actor, dry_run=dry_run)
+    for delivery in found if not dry_run else ():
+        outboxes[delivery.channel].remove(delivery.id)
+    session.output.document({"items": [_document(delivery, is_void=False) for delivery in found]})
+    for delivery in found:
+        session.output.line(f"{delivery.id}  {delivery.login}  {session.output.word(delivery.state)}")
+    return ExitCode.DONE
+
+
+def _document(delivery: PasswordDelivery, *, is_void: bool) -> dict[str, Any]:
+    return {**(delivery_document(delivery) or {}), "login": delivery.login, "person": delivery.person, "void": is_void}
+
+
+def _row(session: Session, delivery: PasswordDelivery, item: Mapping[str, Any]) -> Sequence[str]:
+    return (
+        delivery.id,
+        delivery.login,
+        delivery.person,
+        session.local_time(delivery.sent_at),
+        session.output.text("void; destroy it") if item["void"] else session.output.word(delivery.state),
+        session.local_time(delivery.deadline),
+    )
+
+
+def _outboxes(session: Session) -> Mapping[str, Outbox]:
+    """Return the outbox of each channel of this plug-in, by the channel's name."""
+    return {
+        section.name: Outbox(section.settings(LetterSettings).outbox)
+        for plugin in session.configuration.plugin_settings()
+        for section in (plugin.channels if plugin.plugin == "letter" else ())
+    }

@@ -1,0 +1,123 @@
+"""Finds the key to which the letter for a person is encrypted.
+
+There is no way from a unit up to the one above: the key of a district would let the district read the passwords of its
+schools. Where that is wanted, a channel with ``printer_key`` and ``under`` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+
+from provisioner.core.api.errors import MisconfiguredError, RefusedError
+from provisioner.core.model import Person
+from provisioner.core.model.identifiers import code_objection
+from provisioner_letter.sealing import Seal, read
+
+#: The suffixes of files with keys.
+SUFFIXES = (".pub", ".pem")
+
+
+class Keys(Protocol):
+    """The keys of one channel."""
+
+    def expect_usable(self) -> None:
+        """Check what concerns every letter.
+
+        Raises:
+
+            MisconfiguredError: No letter can be encrypted.
+        """
+
+    def of(self, person: Person) -> Seal:
+        """Return what encrypts the letters for a person.
+
+        Raises:
+
+            RefusedError: There is no usable key for this person.
+
+            MisconfiguredError: No letter can be encrypted.
+        """
+
+
+@attrs.frozen
+class OwnKeys:
+    """Each person's own key, or else that of the unit in which the person works."""
+
+    folder: Path
+    now: Callable[[], datetime]
+
+    def expect_usable(self) -> None:
+        """Check that the folder exists."""
+        if not self.folder.is_dir():
+            raise MisconfiguredError(
+                "there is no folder {folder}", cure="make it, or correct 'keys'", folder=self.folder
+            )
+
+    def of(self, person: Person) -> Seal:
+        """Return what encrypts to the person's own key, or else to that of the person's unit."""
+        self.expect_usable()
+        files = next(filter(None, (self._files(*place) for place in _places(person))), [])
+        if not files:
+            raise RefusedError(
+                "there is no public key of {person} or of the unit of this person",
+                cure="put it into {folder}, as persons/{person}.pub or persons/{person}.pem",
+                person=person.id,
+                folder=self.folder,
+            )
+        if len(files) > 1:
+            raise RefusedError("there are two keys: {files}", files=", ".join(map(str, files)))
+        return _seal(files[0], self.now())
+
+    def _files(self, kind: str, name: str) -> list[Path]:
+        if code_objection(name):
+            return []
+        candidates = (self.folder / kind / f"{name}{suffix}" for suffix in SUFFIXES)
+        return [file for file in candidates if file.exists()]
+
+
+@attrs.frozen
+class PrinterKey:
+    """The key of a mailer printer, for every letter."""
+
+    file: Path
+    now: Callable[[], datetime]
+
+    def expect_usable(self) -> None:
+        """Check that the key can be used."""
+        self.seal()
+
+    def of(self, person: Person) -> Seal:  # noqa: ARG002 - the same for everybody
+        """Return what encrypts to the printer's key."""
+        return self.seal()
+
+    def seal(self) -> Seal:
+        """Return what encrypts to the printer's key.
+
+        Raises:
+
+            MisconfiguredError: The key can't be used.
+        """
+        try:
+            return _seal(self.file, self.now())
+        except RefusedError as error:
+            raise MisconfiguredError(error.text, cure=error.cure) from None
+
+
+def _places(person: Person) -> Iterator[tuple[str, str]]:
+    yield "persons", person.id
+    if person.unit:
+        yield "units", person.unit
+
+
+def _seal(file: Path, now: datetime) -> Seal:
+    try:
+        return read(file, now)
+    except RefusedError as error:
+        raise RefusedError(
+            "the key {file} can't be used: {reason}", cure="replace the file", file=file, reason=error.text
+        ) from None
