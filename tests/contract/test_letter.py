@@ -16,7 +16,7 @@ from provisioner.core.model import Person
 from provisioner.testing.contract import ChannelContract
 from provisioner.testing.contract.sandbox import PEOPLE
 from provisioner_letter.plugin import LetterChannel
-from tests.plugins.letter.letters import AgeReader, CertificateReader, Reader, made
+from tests.plugins.letter.letters import AgeReader, CertificateReader, Reader, made, made_as
 
 _numbers = itertools.count(1_000_000)
 
@@ -50,7 +50,7 @@ class LetterContract(ChannelContract):
     def channel(self, tmp_path: Path, reader: Reader) -> NumberedChannel:
         (tmp_path / "outbox").mkdir()
         reader.write(tmp_path / "keys" / "units" / PEOPLE.unit.code)
-        return made(tmp_path, NumberedChannel, keys="keys")
+        return made_as(NumberedChannel, tmp_path, keys="keys")
 
     @pytest.fixture
     def channel_with_wrong_credentials(self, tmp_path: Path) -> LetterChannel:

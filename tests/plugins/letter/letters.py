@@ -39,17 +39,20 @@ OTHER_USES = (
 )
 
 
-def made(folder: Path, cls: type[ChannelT] = LetterChannel, *, language: str = "tr", **table: Any) -> ChannelT:  # type: ignore[assignment]
+def made_as(cls: type[ChannelT], folder: Path, *, language: str = "tr", **table: Any) -> ChannelT:
     """What the product makes of a table of its configuration."""
-    file = folder / "provisioner.toml"
     section = Section(
         name="letter",
         place="channels.letter",
         folder=folder,
         table={"outbox": "outbox", "help_desk": "0344 000 00 00", **table},
-        structure=partial(structure, file=file),
+        structure=partial(structure, file=folder / "provisioner.toml"),
     )
     return cls.configured(section, PluginSettings(plugin="letter", language=language))
+
+
+def made(folder: Path, *, language: str = "tr", **table: Any) -> LetterChannel:
+    return made_as(LetterChannel, folder, language=language, **table)
 
 
 def pdf_text(content: bytes) -> str:

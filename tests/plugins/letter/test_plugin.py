@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -251,6 +252,6 @@ def test_a_name_that_no_font_has_stops_the_letter(folder: Path, reader: Reader) 
 
 
 @pytest.mark.parametrize("table", [{}, {"keys": "keys", "printer_key": "printer.pem"}])
-def test_it_is_unclear_to_whom_letters_are_encrypted(folder: Path, table: dict[str, str]) -> None:
+def test_it_is_unclear_to_whom_letters_are_encrypted(folder: Path, table: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="set either"):
         made(folder, **table)

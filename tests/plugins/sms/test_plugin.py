@@ -95,8 +95,11 @@ def test_one_channel_is_made_for_each_section_and_closed_at_the_end(recording: R
         ) -> None:
             raise AssertionError
 
-        def channel(self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL) -> None:
+        def channel(
+            self, name: str, plugin: object, /, *, longest_call: timedelta = LONGEST_CALL, uses_number: bool = True
+        ) -> None:
             assert isinstance(plugin, SmsChannel)
+            assert uses_number
             assert longest_call == timedelta(seconds=plugin.settings.timeout)
             channels[name] = plugin
 
