@@ -118,7 +118,7 @@ def _configured(session: Session) -> SimulatorSettings:
     for plugin in session.configuration.plugin_settings():
         for section in plugin.channels if plugin.plugin == "sms" else ():
             settings = section.settings(Settings)
-            if settings.gateway is GatewayKind.SIMULATOR and settings.simulator is not None:
+            if GatewayKind.SIMULATOR in settings.gateways and settings.simulator is not None:
                 return settings.simulator
     raise ConfigurationError(
         "no channel in {file} sends to a simulator",

@@ -48,6 +48,8 @@ class ReplyMeaning(StrEnum):
     NO_CREDIT = "no_credit"
     #: Nothing was sent; we may not send to this number.
     FORBIDDEN = "forbidden"
+    #: Nothing was sent this time; the provider took the same message before.
+    DUPLICATE = "duplicate"
 
 
 @attrs.frozen(kw_only=True)
@@ -77,6 +79,11 @@ _STATUSES = {
     408: ReplyMeaning.UNKNOWN,
     429: ReplyMeaning.THROTTLED,
 }
+
+
+def meaning_of_status(status: int) -> ReplyMeaning:
+    """Return what an HTTP status means if nothing else does."""
+    return _STATUSES.get(status, ReplyMeaning.UNKNOWN)
 
 
 @attrs.frozen(kw_only=True)
@@ -144,7 +151,7 @@ class Exchange:
         for reply in self.replies:
             if reply.fits(status, body):
                 return reply.means, reply.detail
-        return _STATUSES.get(status, ReplyMeaning.UNKNOWN), ""
+        return meaning_of_status(status), ""
 
     def reference_in(self, body: str) -> str | None:
         """Return the provider's own id of the message, if its answer has one where it should."""
@@ -154,8 +161,13 @@ class Exchange:
                 found = found[int(key)] if isinstance(found, list) else found[key] if key else found
         except (ValueError, LookupError, TypeError):
             return None
-        known = self.reference and isinstance(found, (str, int))
-        return str(found) if known and re.fullmatch(r"[\w.:-]{1,64}", str(found)) else None
+        return as_reference(found) if self.reference else None
+
+
+def as_reference(found: object) -> str | None:
+    """Return what a provider gave as its own ID of a message; ``None`` if it can't be one."""
+    known = isinstance(found, (str, int)) and re.fullmatch(r"[\w.:-]{1,64}", str(found))
+    return str(found) if known else None
 
 
 def fill(template: Any, values: Values) -> Any:

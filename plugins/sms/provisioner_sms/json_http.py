@@ -7,30 +7,16 @@ from typing import Self
 
 import attrs
 
-from provisioner.core.api.errors import (
-    ForbiddenError,
-    MisconfiguredError,
-    SystemMisconfiguredError,
-    ThrottledError,
-    TransientError,
-    UnknownOutcomeError,
-)
+from provisioner.core.api.errors import ForbiddenError, MisconfiguredError
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import marked
 from provisioner.net.http import HttpClient, Response
-from provisioner_sms.exchange import Exchange, ReplyMeaning, Values
+from provisioner_sms.exchange import Exchange, Values
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.numbers import written
+from provisioner_sms.replies import expect_taken, receipt
 from provisioner_sms.settings import JsonSettings
-
-_STATES = {
-    ReplyMeaning.ACCEPTED: DeliveryState.ACCEPTED,
-    ReplyMeaning.DELIVERED: DeliveryState.DELIVERED,
-    ReplyMeaning.REJECTED: DeliveryState.REJECTED,
-    ReplyMeaning.MISSING: DeliveryState.MISSING,
-    ReplyMeaning.UNKNOWN: DeliveryState.UNKNOWN,
-}
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -59,10 +45,8 @@ class JsonGateway:
             "text": message.text,
             "sender": message.sender or "",
         }
-        receipt = self._perform(self._settings.send, values, harmless=False)
-        if receipt.state is DeliveryState.UNKNOWN:
-            raise UnknownOutcomeError("the provider's answer is invalid: {detail}", detail=receipt.detail)
-        return attrs.evolve(receipt, will_report=self._settings.probe is not None)
+        found = expect_taken(self._perform(self._settings.send, values, harmless=False))
+        return attrs.evolve(found, will_report=self._settings.probe is not None)
 
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Ask the provider about one message, if the configuration says how."""
@@ -80,14 +64,12 @@ class JsonGateway:
                 ),
             )
         try:
-            receipt = self._perform(self._settings.check, {}, harmless=True)
+            found = self._perform(self._settings.check, {}, harmless=True)
         except ForbiddenError as error:
             raise MisconfiguredError("the provider refuses the credentials: {reason}", reason=error.text) from None
-        if receipt.state in {DeliveryState.ACCEPTED, DeliveryState.DELIVERED}:
+        if found.state in {DeliveryState.ACCEPTED, DeliveryState.DELIVERED}:
             return ()
-        raise MisconfiguredError(
-            "the provider's answer does not match the table check: {detail}", detail=receipt.detail
-        )
+        raise MisconfiguredError("the provider's answer does not match the table check: {detail}", detail=found.detail)
 
     def close(self) -> None:
         """Close the connection."""
@@ -107,28 +89,17 @@ class JsonGateway:
     def _authorization(self) -> dict[str, Secret]:
         if self._settings.username is None or self._settings.password is None:
             return {}
-        pair = f"{self._settings.username}:{self._settings.password.reveal()}"
-        return {"Authorization": Secret.around(f"Basic {b64encode(pair.encode()).decode()}")}
+        return basic_authorization(self._settings.username, self._settings.password)
+
+
+def basic_authorization(username: str, password: Secret) -> dict[str, Secret]:
+    """Return the header of HTTP Basic authentication."""
+    pair = Secret.around(f"{username}:{password.reveal()}")
+    return {"Authorization": Secret.around(f"Basic {b64encode(pair.reveal().encode()).decode()}")}
 
 
 def _receipt(exchange: Exchange, answer: Response) -> DeliveryReceipt:
     meaning, words = exchange.meaning(answer.status, answer.text)
     detail = words or f"HTTP {answer.status}"
-    match meaning:
-        case ReplyMeaning.THROTTLED:
-            raise ThrottledError(
-                "the provider limits the rate of messages: {detail}", retry_after=answer.retry_after, detail=detail
-            )
-        case ReplyMeaning.UNAVAILABLE:
-            raise TransientError("the provider cannot accept messages now: {detail}", detail=detail)
-        case ReplyMeaning.MISCONFIGURED:
-            raise MisconfiguredError("the provider refuses the credentials or settings: {detail}", detail=detail)
-        case ReplyMeaning.NO_CREDIT:
-            raise SystemMisconfiguredError(
-                "the account with the provider has no credit left: {detail}",
-                cure="buy credit from the provider, then run 'provisioner resume'",
-                detail=detail,
-            )
-        case ReplyMeaning.FORBIDDEN:
-            raise ForbiddenError("the provider does not allow messages to this number: {detail}", detail=detail)
-    return DeliveryReceipt(state=_STATES[meaning], reference=exchange.reference_in(answer.text), detail=detail)
+    reference = exchange.reference_in(answer.text)
+    return receipt(meaning, detail, reference=reference, retry_after=answer.retry_after)

@@ -1,19 +1,52 @@
-"""Opens the gateway that the settings choose."""
+"""Opens the gateways that the settings choose."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
+from provisioner_sms.failover import Failover, Line
 from provisioner_sms.gateway import SmsGateway
-from provisioner_sms.settings import GatewayKind, JsonSettings, KannelSettings, Settings, SimulatorSettings
+from provisioner_sms.limits import Limits
+from provisioner_sms.settings import (
+    AnyGatewaySettings,
+    IletimerkeziSettings,
+    JsonSettings,
+    KannelSettings,
+    NetgsmSettings,
+    Settings,
+    SimulatorSettings,
+    VerimorSettings,
+)
 
 
-def open_gateway(settings: Settings) -> SmsGateway:
-    """Return the gateway that verified *settings* choose. Nothing is sent to it.
+def open_gateway(settings: Settings, channel: str) -> SmsGateway:
+    """Return the gateway that verified *settings* choose, together with those that are tried after it.
+
+    Nothing is sent to them.
+
+    Args:
+
+        settings: The settings.
+
+        channel: The name of the channel, for messages.
+    """
+    lines = []
+    try:
+        for kind, chosen in settings.gateways.items():
+            opened = _opened(chosen, settings.sender or "")
+            limits = Limits(per_second=chosen.per_second, at_once=chosen.max_connections)
+            lines.append(Line.of(kind.value, opened, limits, channel))
+    except BaseException:
+        Failover(lines).close()
+        raise
+    return Failover(lines)
+
+
+def _opened(chosen: AnyGatewaySettings, sender: str) -> SmsGateway:
+    """Return the gateway of these settings.
 
     The imports are here because a program that sends no message should not wait for an HTTP library.
     """
-    chosen: KannelSettings | JsonSettings | SimulatorSettings = getattr(settings, GatewayKind(settings.gateway))
     match chosen:
         case KannelSettings():
             from provisioner_sms.kannel import KannelGateway
@@ -23,6 +56,18 @@ def open_gateway(settings: Settings) -> SmsGateway:
             from provisioner_sms.json_http import JsonGateway
 
             return JsonGateway.open(chosen)
+        case NetgsmSettings():
+            from provisioner_sms.providers.netgsm import NetgsmGateway
+
+            return NetgsmGateway.open(chosen, sender)
+        case VerimorSettings():
+            from provisioner_sms.providers.verimor import VerimorGateway
+
+            return VerimorGateway.open(chosen)
+        case IletimerkeziSettings():
+            from provisioner_sms.providers.iletimerkezi import IletimerkeziGateway
+
+            return IletimerkeziGateway.open(chosen, sender)
         case SimulatorSettings():
             from provisioner_sms.simulator.gateway import SimulatorGateway
 

@@ -96,7 +96,7 @@ class SmsChannel:
 
     def _open(self) -> SmsGateway:
         with self._lock:
-            self._gateway = self._gateway or open_gateway(self.settings)
+            self._gateway = self._gateway or open_gateway(self.settings, self.name)
             return self._gateway
 
     def _number(self, person: Person) -> str:

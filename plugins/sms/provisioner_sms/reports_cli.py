@@ -56,7 +56,7 @@ def _places(session: Session) -> Mapping[str, Sequence[ReportAddresses]]:
     for plugin in session.configuration.plugin_settings():
         for section in plugin.channels if plugin.plugin == "sms" else ():
             settings = section.settings(Settings)
-            if settings.gateway is GatewayKind.KANNEL and settings.kannel and settings.kannel.reports:
+            if GatewayKind.KANNEL in settings.gateways and settings.kannel and settings.kannel.reports:
                 places[settings.kannel.reports.listen].append(ReportAddresses.of(settings.kannel.reports))
     if not places:
         raise ConfigurationError(

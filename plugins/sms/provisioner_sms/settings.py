@@ -25,12 +25,21 @@ SHORTEST_SECRET = 16
 #: The most messages that one text can take on the way to a phone.
 MOST_PARTS = 255
 
+#: The most messages in a second, and at the same time, that a limit can allow.
+MOST_PER_SECOND = 10_000
+
+#: The most seconds for which a message waits until the limits of a gateway allow it.
+LONGEST_WAIT = 10.0
+
 
 class GatewayKind(StrEnum):
     """Which gateway sends the messages."""
 
     KANNEL = "kannel"
     JSON = "json"
+    NETGSM = "netgsm"
+    VERIMOR = "verimor"
+    ILETIMERKEZI = "iletimerkezi"
     SIMULATOR = "simulator"
 
 
@@ -100,6 +109,23 @@ def _is_long(_: object, attribute: attrs.Attribute[Any], secret: Secret) -> None
         )
 
 
+def _is_positive(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and not 0 < value <= MOST_PER_SECOND:
+        raise ConfigurationError(
+            "{key}: expected more than 0 and at most {most}", key=attribute.name, most=MOST_PER_SECOND
+        )
+
+
+@attrs.frozen(kw_only=True)
+class GatewaySettings:
+    """What holds for every gateway."""
+
+    #: How many messages this process hands to the gateway in a second; without a limit if not set.
+    per_second: float | None = attrs.field(default=None, validator=_is_positive)
+    #: How many messages this process hands to the gateway at the same time; without a limit if not set.
+    max_connections: int | None = attrs.field(default=None, validator=_is_positive)
+
+
 @attrs.frozen(kw_only=True)
 class ReportSettings:
     """How ``provisioner sms-reports serve`` receives Kannel's delivery reports."""
@@ -118,7 +144,7 @@ class ReportSettings:
 
 
 @attrs.frozen(kw_only=True)
-class KannelSettings:
+class KannelSettings(GatewaySettings):
     """A Kannel smsbox."""
 
     #: The address of its sendsms service, for example ``http://127.0.0.1:13013/cgi-bin/sendsms``.
@@ -149,7 +175,7 @@ class KannelSettings:
 
 
 @attrs.frozen(kw_only=True)
-class JsonSettings:
+class JsonSettings(GatewaySettings):
     """A provider with an HTTP interface that takes JSON."""
 
     send: Exchange
@@ -187,7 +213,59 @@ class JsonSettings:
 
 
 @attrs.frozen(kw_only=True)
-class SimulatorSettings:
+class ProviderSettings(GatewaySettings):
+    """A provider whose interface the plug-in knows."""
+
+    #: The seconds one request may take.
+    timeout: float = attrs.field(default=20.0, validator=is_timeout)
+    #: Certificates to trust instead of the system's.
+    ca_file: Path | None = None
+    #: The address of an HTTP proxy, without credentials.
+    proxy: str | None = attrs.field(default=None, validator=_is_address)
+
+
+def _is_protected_address(_: object, attribute: attrs.Attribute[str], url: str) -> None:
+    _is_address(_, attribute, url)
+    _is_protected(attribute.name, url)
+
+
+@attrs.frozen(kw_only=True)
+class NetgsmSettings(ProviderSettings):
+    """NetGSM."""
+
+    #: The number of the account, and the password of its user for the interface.
+    username: str
+    password: Secret
+    #: Whether messages are sent as one-time passwords, for which the account needs a package of its own.
+    otp: bool = False
+    #: The address of the interface.
+    url: str = attrs.field(default="https://api.netgsm.com.tr", validator=_is_protected_address)
+
+
+@attrs.frozen(kw_only=True)
+class VerimorSettings(ProviderSettings):
+    """Verimor."""
+
+    #: The number of the account, and its password for the interface.
+    username: str
+    password: Secret
+    #: The address of the interface.
+    url: str = attrs.field(default="https://sms.verimor.com.tr", validator=_is_protected_address)
+
+
+@attrs.frozen(kw_only=True)
+class IletimerkeziSettings(ProviderSettings):
+    """İleti Merkezi."""
+
+    #: The key and the hash of the interface, from the settings of the account.
+    key: Secret
+    hash: Secret
+    #: The address of the interface.
+    url: str = attrs.field(default="https://api.iletimerkezi.com", validator=_is_protected_address)
+
+
+@attrs.frozen(kw_only=True)
+class SimulatorSettings(GatewaySettings):
     """The simulated phone network: one that runs elsewhere, or one inside this process."""
 
     #: The address of a running one.
@@ -219,12 +297,23 @@ def _are_regions(_: object, attribute: attrs.Attribute[Any], regions: tuple[str,
         raise ConfigurationError("{key}: name at least one country by its two letters, such as TR", key=attribute.name)
 
 
+AnyGatewaySettings = (
+    KannelSettings | JsonSettings | NetgsmSettings | VerimorSettings | IletimerkeziSettings | SimulatorSettings
+)
+
+#: The gateways that take no message without a sender.
+NEEDING_SENDER = frozenset({GatewayKind.NETGSM, GatewayKind.ILETIMERKEZI})
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """One SMS channel."""
 
     #: The gateway that sends the messages. Its settings are in the table of the same name.
     gateway: GatewayKind
+    #: The gateways that are tried in this order after it, if it certainly did not take a message. Each has its own
+    #: table as well.
+    fallbacks: tuple[GatewayKind, ...] = ()
     #: The phone number of the help desk, or a few words that say where to get help (001 ¶8).
     help_desk: str
     #: Who the message comes from: up to 11 letters and digits, or a number.
@@ -238,16 +327,29 @@ class Settings:
     texts: SmsTexts = SmsTexts()
     kannel: KannelSettings | None = None
     json: JsonSettings | None = None
+    netgsm: NetgsmSettings | None = None
+    verimor: VerimorSettings | None = None
+    iletimerkezi: IletimerkeziSettings | None = None
     simulator: SimulatorSettings | None = None
 
     @property
+    def gateways(self) -> Mapping[GatewayKind, AnyGatewaySettings]:
+        """The settings of the gateways, in the order in which they are tried."""
+        return {kind: getattr(self, kind) for kind in (self.gateway, *self.fallbacks)}
+
+    @property
     def timeout(self) -> float:
-        """The seconds one request may take."""
-        gateway: KannelSettings | JsonSettings | SimulatorSettings = getattr(self, self.gateway)
-        return gateway.timeout
+        """The seconds one message may take, if no gateway but the last answers."""
+        limited = [one for one in self.gateways.values() if one.per_second or one.max_connections]
+        return sum(one.timeout for one in self.gateways.values()) + LONGEST_WAIT * len(limited)
 
     def __attrs_post_init__(self) -> None:
-        if getattr(self, self.gateway) is None:
-            raise ConfigurationError("the gateway {gateway} needs a table of this name", gateway=self.gateway.value)
+        for kind, found in self.gateways.items():
+            if found is None:
+                raise ConfigurationError("the gateway {gateway} needs a table of this name", gateway=kind.value)
+        if len(self.gateways) <= len(self.fallbacks):
+            raise ConfigurationError("{key}: name each gateway once", key="fallbacks")
+        if self.sender is None and (needing := NEEDING_SENDER & self.gateways.keys()):
+            raise ConfigurationError("{key}: the gateway {gateway} needs it", key="sender", gateway=min(needing).value)
         if self.json is not None and self.sender is None and "sender" in self.json.send.places():
             raise ConfigurationError("{key}: the table json has a placeholder for it", key="sender")

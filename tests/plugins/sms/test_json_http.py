@@ -19,7 +19,6 @@ from provisioner.core.api.errors import (
     SystemMisconfiguredError,
     TargetError,
     ThrottledError,
-    TransientError,
     UnavailableError,
     UnknownOutcomeError,
 )
@@ -189,34 +188,17 @@ Sample = Callable[[str, int, str], tuple[SmsChannel, RawServer]]
 @pytest.fixture(name="sample")
 def _sample(channel: MakeChannel, server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> Sample:
     """The channel of a sample, and the server that plays its provider and always answers the same."""
-    monkeypatch.setenv("NETGSM_PASSWORD", "canary")
-    monkeypatch.setenv("VERIMOR_PASSWORD", "canary")
+    monkeypatch.setenv("INFOBIP_KEY", "canary")
 
     def make(name: str, status: int, body: str) -> tuple[SmsChannel, RawServer]:
         provider = server(answering(status, body))
         table = samples()[name]
-        for exchange in ("send", "check"):
-            table["json"][exchange]["url"] = provider.url
+        for exchange in ("send", "probe", "check"):
+            query = table["json"][exchange]["url"].partition("?")[2]
+            table["json"][exchange]["url"] = f"{provider.url}?{query}" if query else provider.url
         return channel(table), provider
 
     return make
-
-
-NETGSM = [
-    ('{"code":"00","jobid":"17377215342605050417149344","description":"queued"}', DeliveryState.ACCEPTED),
-    ('{"code": "20", "jobid": null, "description": "textError"}', RefusedError),
-    ('{"code":"30"}', MisconfiguredError),
-    ('{"code":"40"}', MisconfiguredError),
-    ('{"code":"50"}', MisconfiguredError),
-    ('{"code":"51"}', MisconfiguredError),
-    ('{"code":"70"}', RefusedError),
-    ('{"code":"80"}', ThrottledError),
-    ('{"code":"85"}', ThrottledError),
-    ('{"code":"100"}', TransientError),
-    ('{"code":"110"}', TransientError),
-    ('{"code":"99"}', UnknownOutcomeError),
-    ("", UnknownOutcomeError),
-]
 
 
 def outcome(sms: SmsChannel, request: DeliverSecret) -> object:
@@ -227,99 +209,99 @@ def outcome(sms: SmsChannel, request: DeliverSecret) -> object:
     return RefusedError if receipt.state is DeliveryState.REJECTED else receipt.state
 
 
-@pytest.mark.parametrize(("body", "expected"), NETGSM)
-def test_the_sample_for_netgsm_reads_its_published_codes(
-    sample: Sample, request_to: MakeRequest, body: str, expected: object
-) -> None:
-    sms, provider = sample("NetGSM", 200, body)
-
-    assert outcome(sms, request_to()) == expected
-    assert sent(provider.requests[0])["messages"][0]["no"] == "5551234567"
-    assert sent(provider.requests[0])["msgheader"] == "ILMEM"
+def infobip(group: str) -> str:
+    return json.dumps({"messages": [{"messageId": "op-1-sms", "status": {"groupId": 1, "groupName": group}}]})
 
 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (200, "20212", DeliveryState.ACCEPTED),
-        (400, "INSUFFICIENT_CREDITS", SystemMisconfiguredError),
-        (400, "INVALID_SOURCE_ADDRESS", MisconfiguredError),
-        (400, "INVALID_DESTINATION_ADDRESS", RefusedError),
-        (400, "MESSAGE_TOO_LONG", RefusedError),
-        (401, "Hesabınızda izinli IP ayarları yapılmamış", MisconfiguredError),
-        (429, "Too Many Requests", ThrottledError),
-        (413, "Request Entity Too Large", RefusedError),
+        (200, infobip("PENDING"), DeliveryState.ACCEPTED),
+        (200, infobip("REJECTED"), RefusedError),
+        (200, infobip("NOVELTY"), UnknownOutcomeError),
+        (401, '{"requestError": {}}', MisconfiguredError),
+        (400, '{"requestError": {}}', RefusedError),
+        (429, "", ThrottledError),
+        (500, "", UnknownOutcomeError),
         (200, "<html>", UnknownOutcomeError),
     ],
 )
-def test_the_sample_for_verimor_reads_its_published_answers(
+def test_the_sample_reads_an_answer_as_another_one(
     sample: Sample, request_to: MakeRequest, status: int, body: str, expected: object
 ) -> None:
-    sms, provider = sample("Verimor", status, body)
+    sms, provider = sample("Infobip", status, body)
 
     assert outcome(sms, request_to()) == expected
-    assert sent(provider.requests[0])["password"] == "canary"
-    assert sent(provider.requests[0])["messages"][0]["dest"] == "905551234567"
+    [message] = sent(provider.requests[0])["messages"]
+    assert message["destinations"] == [{"to": "905551234567", "messageId": "op-1-sms"}]
+    assert message["from"] == "ILMEM"
+    assert b"Authorization: App canary" in provider.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("DELIVERED", DeliveryState.DELIVERED),
+        ("PENDING", DeliveryState.ACCEPTED),
+        ("UNDELIVERABLE", DeliveryState.REJECTED),
+        ("EXPIRED", DeliveryState.REJECTED),
+        ("REJECTED", DeliveryState.REJECTED),
+    ],
+)
+def test_the_sample_reads_a_report_as_another_one(sample: Sample, group: str, expected: DeliveryState) -> None:
+    sms, provider = sample("Infobip", 200, infobip(group))
+
+    assert sms.delivery_probe(asked("op-1-sms", gateway="json")).state is expected
+    assert b"GET /sms?messageId=op-1-sms " in provider.requests[0]
 
 
 def test_a_provider_without_credit_for_us_is_left_alone_although_its_check_passes(
-    sample: Sample, request_to: MakeRequest
+    channel: MakeChannel, server: MakeServer, request_to: MakeRequest
 ) -> None:
-    sms, provider = sample("Verimor", 400, "INSUFFICIENT_CREDITS; bulunamadı")
+    provider = server(answering(400, "NO_CREDIT"))
+    reply = {"body": "NO_CREDIT", "means": "no_credit"}
+    send = {"url": provider.url, "body": {"to": "{to}", "text": "{text}"}, "replies": [{"means": "accepted"}]}
+    table = {
+        "gateway": "json",
+        "help_desk": "0344",
+        "json": {
+            "send": {**send, "replies": [reply, *send["replies"]]},
+            "check": {"url": provider.url, "replies": send["replies"]},
+        },
+    }
     plugins = Plugins(make_breaker=lambda name: Breaker(name=name, now=lambda: datetime.now(UTC)))
-    channel = plugins.add_channel("sms", sms, PluginOrigin(plugin="sms", distribution="unit-provisioner", version="0"))
-    channel.check(CheckChannel())
+    sms = channel(table)
+    guarded = plugins.add_channel("sms", sms, PluginOrigin(plugin="sms", distribution="unit-provisioner", version="0"))
+    guarded.check(CheckChannel())
 
     with pytest.raises(SystemMisconfiguredError, match="no credit"):
-        channel.deliver(request_to())
+        guarded.deliver(request_to())
     with pytest.raises(CircuitOpenError):
-        channel.deliver(request_to())
+        guarded.deliver(request_to())
 
     assert len(provider.requests) == 2
 
 
-@pytest.mark.parametrize(("name", "body"), [("NetGSM", '{"code":"00","jobid":"1"}'), ("Verimor", "20212")])
-def test_the_samples_carry_notices_too(sample: Sample, name: str, body: str) -> None:
-    sms, provider = sample(name, 200, body)
+def test_the_sample_carries_no_notices(sample: Sample) -> None:
+    sms, provider = sample("Infobip", 200, infobip("PENDING"))
     recipient = Person(id="7", name="Ayşe Öğretmen", mobile="0555 123 45 67")
 
     receipt = sms.notice_deliver(DeliverNotice(delivery_id="notice-1", recipient=recipient, text="şifre bitiyor"))
 
     assert receipt.state is DeliveryState.ACCEPTED
-    assert sent(provider.requests[0])["messages"][0]["msg"] == "sifre bitiyor"
+    assert sent(provider.requests[0])["messages"][0]["text"] == "sifre bitiyor"
 
 
-@pytest.mark.parametrize(
-    ("name", "status", "body"),
-    [("NetGSM", 200, '{"code":"00","msgheaders":["ILMEM"]}'), ("Verimor", 400, "Kampanya bulunamadı: 0")],
-)
-def test_the_samples_prove_the_credentials_without_sending(sample: Sample, name: str, status: int, body: str) -> None:
-    sms, provider = sample(name, status, body)
+def test_the_sample_sends_a_message_to_test_the_credentials(sample: Sample) -> None:
+    sms, provider = sample("Infobip", 200, '{"balance": 47.8, "currency": "TRY"}')
 
     assert sms.channel_check(CheckChannel()).warnings == ()
     assert b"{text}" not in provider.requests[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "status", "body"),
-    [
-        ("NetGSM", 200, '{"code":"30"}'),
-        ("NetGSM", 401, ""),
-        ("Verimor", 401, "Geçersiz kullanıcı adı/şifre"),
-        ("Verimor", 200, "It works!"),
-    ],
-)
-def test_the_samples_find_wrong_credentials_before_the_first_message(
-    sample: Sample, name: str, status: int, body: str
-) -> None:
-    sms, _ = sample(name, status, body)
+@pytest.mark.parametrize(("status", "body"), [(401, ""), (200, "It works!")])
+def test_the_sample_does_not_find_wrong_credentials(sample: Sample, status: int, body: str) -> None:
+    sms, _ = sample("Infobip", status, body)
 
     with pytest.raises(MisconfiguredError):
         sms.channel_check(CheckChannel())
-
-
-def test_the_references_of_the_samples_are_found() -> None:
-    netgsm, verimor = (samples()[name]["json"]["send"]["reference"] for name in ("NetGSM", "Verimor"))
-
-    assert Exchange(url="", replies=(), reference=netgsm).reference_in('{"jobid": "1737"}') == "1737"
-    assert Exchange(url="", replies=(), reference=verimor).reference_in("20212\n") == "20212"

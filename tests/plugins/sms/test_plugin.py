@@ -17,10 +17,14 @@ from provisioner.core.api.messages import CheckChannel, DeliverNotice, DeliveryR
 from provisioner.core.api.registration import LONGEST_CALL, PluginSettings
 from provisioner.core.model.secret import Secret
 from provisioner_sms import plugin
+from provisioner_sms.failover import Failover
 from provisioner_sms.gateway import SmsGateway, SmsMessage, masked
 from provisioner_sms.json_http import JsonGateway
 from provisioner_sms.kannel import KannelGateway
 from provisioner_sms.plugin import SmsChannel
+from provisioner_sms.providers.iletimerkezi import IletimerkeziGateway
+from provisioner_sms.providers.netgsm import NetgsmGateway
+from provisioner_sms.providers.verimor import VerimorGateway
 from provisioner_sms.simulator.gateway import SimulatorGateway
 from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, make_section
 
@@ -56,7 +60,7 @@ class Recording:
 @pytest.fixture(name="recording")
 def _recording(monkeypatch: pytest.MonkeyPatch) -> Recording:
     recording = Recording()
-    monkeypatch.setattr(plugin, "open_gateway", lambda _: recording)
+    monkeypatch.setattr(plugin, "open_gateway", lambda *_: recording)
     return recording
 
 
@@ -65,9 +69,18 @@ def make_notice(text: str = "merhaba", *, mobile: str | None = "0555 123 45 67")
 
 
 def test_every_gateway_keeps_the_seam() -> None:
-    classes: list[type[SmsGateway]] = [KannelGateway, JsonGateway, SimulatorGateway, Recording]
+    classes: list[type[SmsGateway]] = [
+        KannelGateway,
+        JsonGateway,
+        NetgsmGateway,
+        VerimorGateway,
+        IletimerkeziGateway,
+        SimulatorGateway,
+        Failover,
+        Recording,
+    ]
 
-    assert len(classes) == 4
+    assert len(classes) == 8
 
 
 def test_loading_the_plug_in_loads_no_heavy_library() -> None:
@@ -244,7 +257,7 @@ def test_threads_share_one_gateway(
     opened = []
     barrier = threading.Barrier(8)
 
-    def open_slowly(_: object) -> Recording:
+    def open_slowly(*_: object) -> Recording:
         opened.append(Recording())
         return opened[-1]
 

@@ -10,18 +10,23 @@ import pytest
 from provisioner.core.api.errors import ConfigurationError
 from provisioner_sms.exchange import Exchange, ReplyRule
 from provisioner_sms.settings import (
+    LONGEST_WAIT,
+    IletimerkeziSettings,
     JsonSettings,
     KannelSettings,
+    NetgsmSettings,
     ReportSettings,
     Settings,
     SimulatorSettings,
     SmsTexts,
+    VerimorSettings,
     protected,
 )
 from tests.plugins.sms.conftest import make_section
 from tests.plugins.sms.test_json_http import README, samples
 
 KANNEL: dict[str, Any] = {"url": "http://127.0.0.1:13013/sms", "username": "u", "password": "plain:canary"}
+PROVIDER: dict[str, Any] = {"username": "850", "password": "plain:canary"}
 SEND: dict[str, Any] = {"url": "https://p/send", "replies": [{"means": "accepted"}]}
 
 
@@ -87,6 +92,15 @@ def test_the_tables_of_gateways_that_are_not_chosen_may_stay() -> None:
         ({"json": {"send": SEND, "username": "u"}}, "username and password must be set together"),
         ({"json": {"send": SEND, "proxy": "http://u:canary@proxy/"}}, "proxy: credentials must not be part"),
         ({"json": {"send": SEND, "secrets": {"key": "canary"}}}, "give the secret by reference"),
+        ({"fallbacks": ["verimor"]}, "the gateway verimor needs a table"),
+        ({"fallbacks": ["kannel"]}, "fallbacks: name each gateway once"),
+        ({"fallbacks": ["smpq"]}, "channels.sms.fallbacks"),
+        ({"gateway": "netgsm", "netgsm": PROVIDER}, "sender: the gateway netgsm needs it"),
+        ({"fallbacks": ["netgsm"], "netgsm": PROVIDER}, "sender: the gateway netgsm needs it"),
+        ({"verimor": PROVIDER | {"url": "http://verimor/"}}, "url: passwords may be sent from this machine over https"),
+        ({"verimor": PROVIDER | {"url": "https://u:canary@h/"}}, "credentials must not be part of an address"),
+        ({"kannel": KANNEL | {"per_second": 0}}, "per_second: expected more than 0 and at most 10000"),
+        ({"kannel": KANNEL | {"max_connections": 0}}, "max_connections: expected more than 0"),
         ({"simulator": {}}, "set either url or embedded"),
         ({"simulator": {"url": "http://h/", "embedded": "f"}}, "set either url or embedded"),
         ({"simulator": {"url": "http://elsewhere/"}}, "url: passwords may be sent from this machine over https only"),
@@ -101,6 +115,16 @@ def test_a_setting_that_cannot_work_stops_the_program_at_start(fields: dict[str,
     assert problem in str(wrong.value)
     assert "channels.sms" in str(wrong.value)
     assert "canary" not in str(wrong.value)
+
+
+def test_the_time_of_a_message_is_that_of_its_first_gateway() -> None:
+    """It bounds how long another process waits before it takes an operation over."""
+    both = settings(table(fallbacks=["verimor"], verimor=PROVIDER | {"timeout": 7}))
+    limited = settings(table(kannel=KANNEL | {"per_second": 5}))
+
+    assert settings(table()).timeout == 10
+    assert both.timeout == 17
+    assert limited.timeout == 10 + LONGEST_WAIT
 
 
 def test_secrets_do_not_show() -> None:
@@ -124,14 +148,35 @@ def test_plain_http_is_private_on_this_machine_only(url: str, expected: bool) ->
 
 @pytest.mark.parametrize("name", samples())
 def test_every_sample_of_the_readme_is_a_configuration(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("KANNEL_PASSWORD", "NETGSM_PASSWORD", "VERIMOR_PASSWORD", "REPORTS_SECRET"):
+    for variable in (
+        "KANNEL_PASSWORD",
+        "NETGSM_PASSWORD",
+        "VERIMOR_PASSWORD",
+        "ILETIMERKEZI_HASH",
+        "ILETIMERKEZI_KEY",
+        "INFOBIP_KEY",
+        "REPORTS_SECRET",
+    ):
         monkeypatch.setenv(variable, "canary-of-a-secret")
 
     assert settings(samples()[name]).help_desk
 
 
 @pytest.mark.parametrize(
-    "cls", [Settings, SmsTexts, KannelSettings, ReportSettings, JsonSettings, Exchange, ReplyRule, SimulatorSettings]
+    "cls",
+    [
+        Settings,
+        SmsTexts,
+        KannelSettings,
+        ReportSettings,
+        JsonSettings,
+        NetgsmSettings,
+        VerimorSettings,
+        IletimerkeziSettings,
+        Exchange,
+        ReplyRule,
+        SimulatorSettings,
+    ],
 )
 def test_every_setting_is_in_the_readme(cls: type) -> None:
     readme = README.read_text(encoding="utf-8")

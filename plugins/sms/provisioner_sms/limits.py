@@ -1,0 +1,80 @@
+"""Bounds how many messages a gateway gets in a second, and at the same time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from provisioner.core.api.errors import ThrottledError
+from provisioner_sms.settings import LONGEST_WAIT
+
+
+@attrs.define(eq=False, kw_only=True)
+class Limits:
+    """What one gateway is spared. Threads can share it.
+
+    Args:
+
+        per_second: How many messages it gets in a second; ``None`` for any number.
+
+        at_once: How many messages it gets at the same time; ``None`` for any number.
+
+        seconds: The clock.
+
+        sleep: Waits for so many seconds.
+    """
+
+    per_second: float | None = None
+    at_once: int | None = None
+    seconds: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    #: When the next message may be sent, by the clock.
+    _next_at: float = attrs.field(default=0.0, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _free: threading.Semaphore | None = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._free = threading.Semaphore(self.at_once) if self.at_once else None
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Wait until a message may be sent, and count it for as long as the ``with`` block.
+
+        Raises:
+
+            ThrottledError: That would take too long. Nothing was sent.
+        """
+        if self._free and not self._free.acquire(timeout=LONGEST_WAIT):
+            raise ThrottledError(
+                "more than {count} messages would be sent at the same time",
+                cure="raise max_connections if the gateway allows it",
+                count=self.at_once,
+            )
+        try:
+            if wait := self._reserved():
+                self.sleep(wait)
+            yield
+        finally:
+            if self._free:
+                self._free.release()
+
+    def _reserved(self) -> float:
+        """Take the next place in the order of messages, and return how many seconds it is away."""
+        if self.per_second is None:
+            return 0.0
+        with self._lock:
+            now = self.seconds()
+            wait = max(self._next_at - now, 0.0)
+            if wait > LONGEST_WAIT:
+                raise ThrottledError(
+                    "more than {rate} messages in a second would be sent",
+                    cure="raise per_second if the gateway allows it",
+                    retry_after=wait,
+                    rate=self.per_second,
+                )
+            self._next_at = now + wait + 1 / self.per_second
+        return wait

@@ -1,0 +1,1 @@
+"""Gateways of providers whose interface the plug-in knows: NetGSM, Verimor and İleti Merkezi."""

@@ -1,0 +1,153 @@
+"""Sends messages through NetGSM.
+
+NetGSM knows none of our IDs, so it can't be asked about a message whose answer was lost. It gives each message a job
+ID, by which it can be asked later, ten times a minute.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import attrs
+
+from provisioner.core.api.errors import MisconfiguredError
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
+from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import Text
+from provisioner_sms.exchange import ReplyMeaning
+from provisioner_sms.gateway import SmsMessage
+from provisioner_sms.json_http import basic_authorization
+from provisioner_sms.numbers import written
+from provisioner_sms.providers.interface import (
+    Codes,
+    ProviderInterface,
+    Reply,
+    document_in,
+    read,
+    tables_at,
+)
+from provisioner_sms.replies import expect_success, expect_taken
+from provisioner_sms.settings import NetgsmSettings, NumberFormat
+
+_TAKEN = Reply(ReplyMeaning.ACCEPTED, Text("accepted"))
+_CREDENTIALS = Reply(ReplyMeaning.MISCONFIGURED, Text("the credentials, the API access or the IP address is refused"))
+_SENDER = Reply(ReplyMeaning.MISCONFIGURED, Text("the sender is not registered"))
+_TEXT = Reply(ReplyMeaning.REJECTED, Text("the text is refused or too long"))
+_NUMBER = Reply(ReplyMeaning.REJECTED, Text("the number is refused"))
+_PARAMETER = Reply(ReplyMeaning.REJECTED, Text("a parameter is wrong or missing"))
+_IYS = Reply(ReplyMeaning.MISCONFIGURED, Text("the IYS settings of the account are incomplete"))
+_FAILURE = Reply(ReplyMeaning.UNAVAILABLE, Text("a system error at the provider"))
+
+_EVERYWHERE: Codes = {"30": _CREDENTIALS, "70": _PARAMETER, "100": _FAILURE, "101": _FAILURE, "110": _FAILURE}
+
+#: The answers to a message.
+SEND: Codes = {
+    **dict.fromkeys(("00", "01", "02"), _TAKEN),
+    **_EVERYWHERE,
+    "20": _TEXT,
+    "40": _SENDER,
+    **dict.fromkeys(("50", "51"), _IYS),
+    "80": Reply(ReplyMeaning.THROTTLED, Text("the sending limit is exceeded")),
+    "85": Reply(ReplyMeaning.THROTTLED, Text("more than 20 messages to the same number in a minute")),
+}
+
+#: The answers to a message that is sent as a one-time password.
+SEND_OTP: Codes = {
+    "00": _TAKEN,
+    **_EVERYWHERE,
+    "20": _TEXT,
+    **dict.fromkeys(("40", "41"), _SENDER),
+    **dict.fromkeys(("50", "51", "52"), _NUMBER),
+    "60": Reply(ReplyMeaning.NO_CREDIT, Text("the account has no package for one-time passwords, or it is used up")),
+    "80": Reply(ReplyMeaning.THROTTLED, Text("the sending limit is exceeded")),
+}
+
+#: The answers to a question about a message.
+REPORT: Codes = {
+    "00": Reply(ReplyMeaning.UNKNOWN, Text("no report yet")),
+    **_EVERYWHERE,
+    "60": Reply(ReplyMeaning.UNKNOWN, Text("no report yet")),
+    "80": Reply(ReplyMeaning.THROTTLED, Text("more than 10 questions in a minute")),
+}
+
+#: The answers to a question about the registered senders.
+SENDERS: Codes = {"00": _TAKEN, **_EVERYWHERE}
+
+#: What became of a message. 0 (pending) and 13 (the same message was sent before) say nothing.
+STATES = {
+    "1": DeliveryState.DELIVERED,
+    **dict.fromkeys(("2", "3", "4", "11", "12", "14", "15", "16", "17"), DeliveryState.REJECTED),
+}
+
+#: Neither advertising nor a campaign, so nobody has to agree to the message in the registry IYS.
+INFORMATION = "0"
+
+
+@attrs.define(eq=False, kw_only=True)
+class NetgsmGateway:
+    """NetGSM."""
+
+    _settings: NetgsmSettings
+    _interface: ProviderInterface
+    #: The sender without which NetGSM takes no message.
+    _sender: str
+
+    @classmethod
+    def open(cls, settings: NetgsmSettings, sender: str) -> Self:
+        """Return a gateway.
+
+        Raises:
+
+            MisconfiguredError: The certificates cannot be read.
+        """
+        interface = ProviderInterface.open(settings, settings.url)
+        return cls(settings=settings, interface=interface, sender=sender)
+
+    @property
+    def _authorization(self) -> dict[str, Secret]:
+        return basic_authorization(self._settings.username, self._settings.password)
+
+    def send(self, message: SmsMessage) -> DeliveryReceipt:
+        """Hand one message to NetGSM."""
+        path, codes, request = self._request(message)
+        answer = self._interface.post(path, request, headers=self._authorization)
+        document = document_in(answer)
+        found = expect_taken(read(codes, document.get("code"), answer, reference=document.get("jobid")))
+        return attrs.evolve(found, will_report=found.reference is not None)
+
+    def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
+        """Ask for the report on a message, by its job ID."""
+        if request.reference is None:
+            return DeliveryReceipt(
+                state=DeliveryState.UNKNOWN, detail="NetGSM cannot be asked about a message whose answer was lost"
+            )
+        question = {"jobids": [request.reference], "pagenumber": 0, "pagesize": 10}
+        answer = self._interface.post("/sms/rest/v2/report", question, headers=self._authorization, harmless=True)
+        document = document_in(answer)
+        found = read(REPORT, document.get("code"), answer)
+        jobs = [job for job in tables_at(document, "jobs") if str(job.get("jobid")) == request.reference]
+        states = [state for job in jobs if (state := STATES.get(str(job.get("status"))))]
+        return DeliveryReceipt(state=states[0]) if states else found
+
+    def check(self) -> tuple[str | Text, ...]:
+        """Ask for the registered senders, and look for ours."""
+        answer = self._interface.get("/sms/rest/v2/msgheader", self._authorization)
+        document = document_in(answer)
+        expect_success(read(SENDERS, document.get("code"), answer))
+        senders = document.get("msgheaders")
+        if isinstance(senders, list) and self._sender not in senders:
+            raise MisconfiguredError(
+                "the sender {sender} is not registered with NetGSM", cure="correct sender", sender=self._sender
+            )
+        return ()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._interface.close()
+
+    def _request(self, message: SmsMessage) -> tuple[str, Codes, dict[str, object]]:
+        sender, to = message.sender or self._sender, written(message.to, NumberFormat.NATIONAL)
+        if self._settings.otp:
+            return "/sms/rest/v2/otp", SEND_OTP, {"msgheader": sender, "msg": message.text, "no": to}
+        messages = [{"msg": message.text, "no": to}]
+        return "/sms/rest/v2/send", SEND, {"msgheader": sender, "iysfilter": INFORMATION, "messages": messages}

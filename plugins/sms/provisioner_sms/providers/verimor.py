@@ -1,0 +1,128 @@
+"""Sends messages through Verimor.
+
+Verimor can be asked about a message only with the password of the account in the address, where logs would keep it.
+Therefore it isn't asked, and after a lost answer nobody knows what happened to the message.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Self
+
+import attrs
+
+from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
+from provisioner.core.model.secret import Secret
+from provisioner.core.model.text import Text
+from provisioner_sms.exchange import ReplyMeaning
+from provisioner_sms.gateway import SmsMessage
+from provisioner_sms.numbers import written
+from provisioner_sms.providers.interface import Codes, ProviderInterface, Reply, read
+from provisioner_sms.replies import expect_success, expect_taken
+from provisioner_sms.settings import NumberFormat, VerimorSettings
+
+_TEXT = Reply(ReplyMeaning.REJECTED, Text("the text is refused or too long"))
+_NUMBER = Reply(ReplyMeaning.REJECTED, Text("the number is refused"))
+_IYS = Reply(ReplyMeaning.MISCONFIGURED, Text("the IYS settings of the account are incomplete"))
+_REQUEST = Reply(ReplyMeaning.MISCONFIGURED, Text("the request is refused"))
+_KNOWN = Reply(ReplyMeaning.DUPLICATE, Text("the same message was sent to the number before"))
+
+#: The answers to a message: words, or HTTP statuses. A number of its own is the ID of a message that was taken.
+SEND: Codes = {
+    **dict.fromkeys(("MISSING_MESSAGE", "MESSAGE_TOO_LONG", "FORBIDDEN_MESSAGE", "INVALID_UTF8"), _TEXT),
+    **dict.fromkeys(
+        (
+            "MISSING_DESTINATION_ADDRESS",
+            "INVALID_DESTINATION_ADDRESS",
+            "BLACKLISTED_DESTINATION_ADDRESS",
+            "NOT_ALLOWED_BY_IYS",
+            "INTERNATIONAL_DENIED",
+        ),
+        _NUMBER,
+    ),
+    **dict.fromkeys(
+        (
+            "MISSING_IYS_BRAND_CODE",
+            "AHS_AUTHORIZATION_ERROR",
+            "NO_AHS_BRAND_ERROR",
+            "INVALID_IYS_RECIPIENT_TYPE",
+            "COMMERCIAL_SENDING_ERROR_UNDER_150K",
+        ),
+        _IYS,
+    ),
+    **dict.fromkeys(
+        (
+            "INVALID_PERIOD",
+            "INVALID_DELIVERY_TIME",
+            "INVALID_DATACODING",
+            "INVALID_JSON",
+            "MESSAGE_COUNT_LIMIT_EXCEEDED",
+        ),
+        _REQUEST,
+    ),
+    **dict.fromkeys(("MUKERRER_RAPORLAMA", "DOUBLE_SEND_ERROR"), _KNOWN),
+    "INVALID_SOURCE_ADDRESS": Reply(ReplyMeaning.MISCONFIGURED, Text("the sender is not registered")),
+    "401": Reply(ReplyMeaning.MISCONFIGURED, Text("the credentials, the API access or the IP address is refused")),
+    "429": Reply(ReplyMeaning.THROTTLED, Text("the sending limit is exceeded")),
+    "INSUFFICIENT_CREDITS": Reply(ReplyMeaning.NO_CREDIT, Text("the credit is used up")),
+}
+
+#: A campaign that does not exist.
+NO_CAMPAIGN = "/v2/cancel/0"
+
+
+@attrs.define(eq=False, kw_only=True)
+class VerimorGateway:
+    """Verimor."""
+
+    _settings: VerimorSettings
+    _interface: ProviderInterface
+
+    @classmethod
+    def open(cls, settings: VerimorSettings) -> Self:
+        """Return a gateway.
+
+        Raises:
+
+            MisconfiguredError: The certificates cannot be read.
+        """
+        return cls(settings=settings, interface=ProviderInterface.open(settings, settings.url))
+
+    def send(self, message: SmsMessage) -> DeliveryReceipt:
+        """Hand one message to Verimor, with our ID for people who ask Verimor about it."""
+        request = {
+            **self._credentials(),
+            **({"source_addr": message.sender} if message.sender else {}),
+            "custom_id": message.delivery_id,
+            "datacoding": "0",
+            "is_commercial": False,
+            "messages": [
+                {"msg": message.text, "dest": written(message.to, NumberFormat.DIGITS), "id": message.delivery_id}
+            ],
+        }
+        answer = self._interface.post("/v2/send.json", request)
+        said = answer.text.strip()
+        if answer.status == HTTPStatus.OK and said.isascii() and said.isdigit():
+            return DeliveryReceipt(state=DeliveryState.ACCEPTED, reference=said)
+        return expect_taken(read(SEND, said if said in SEND else answer.status, answer))
+
+    def probe(self, _: ProbeDelivery) -> DeliveryReceipt:
+        """Say that Verimor isn't asked."""
+        return DeliveryReceipt(
+            state=DeliveryState.UNKNOWN,
+            detail="Verimor can be asked about a message only with the password in the address",
+        )
+
+    def check(self) -> tuple[str | Text, ...]:
+        """Cancel a campaign that does not exist: Verimor checks the credentials first and then doesn't find it."""
+        answer = self._interface.post(NO_CAMPAIGN, self._credentials(), harmless=True)
+        if answer.status != HTTPStatus.BAD_REQUEST or "bulunamad" not in answer.text:
+            expect_success(read(SEND, answer.status, answer))
+        return ()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._interface.close()
+
+    def _credentials(self) -> dict[str, str | Secret]:
+        return {"username": self._settings.username, "password": self._settings.password}
