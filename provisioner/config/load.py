@@ -240,6 +240,13 @@ class LoadedConfiguration:
         """Return when accounts join each target, by its name."""
         return {name: head.join for name, head in self._target_heads().items()}
 
+    def channel_scopes(self) -> dict[str, TargetScope]:
+        """Return for which accounts each channel delivers passwords, by its name and in the order of the file."""
+        return {
+            name: _accounts(self._section("channels", name, table, _ChannelHead)[0])
+            for name, table in self.content.channels.items()
+        }
+
     def delivery_rules(self) -> dict[str, DeliveryRules]:
         """Return what holds for the messages of each channel, by its name."""
         return {
@@ -362,6 +369,12 @@ class _ChannelHead(_SystemHead):
 
     #: The hooks that the plug-in does not implement.
     cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(CHANNEL_HOOKS))
+    #: The kinds of the units for whose accounts the channel delivers passwords; empty for all.
+    kinds: tuple[str, ...] = ()
+    #: The codes of the units for whose accounts it delivers passwords, with all units below them; empty for all.
+    under: tuple[str, ...] = ()
+    #: The kinds of the accounts for which it delivers passwords, ``unit`` or ``personal``; empty for all.
+    account_kinds: tuple[AccountKind, ...] = ()
     #: What is done after a message with a password was not delivered: ``tell`` tells an officer, ``next-channel`` also
     #: sends a new password over the next channel, and ``renew`` sends one over the same channel, once.
     on_undelivered: OnUndelivered = OnUndelivered.TELL
@@ -393,12 +406,12 @@ class _RuleSetHead(_TableHead):
     under: tuple[str, ...] = ()
 
 
-def _units(table: _RuleSetHead | _TargetHead | EntitlementSettings) -> Scope:
+def _units(table: _RuleSetHead | _TargetHead | _ChannelHead | EntitlementSettings) -> Scope:
     """Return the units to which a table applies."""
     return Scope(kinds=frozenset(table.kinds), under=frozenset(table.under))
 
 
-def _accounts(table: _TargetHead | EntitlementSettings) -> TargetScope:
+def _accounts(table: _TargetHead | _ChannelHead | EntitlementSettings) -> TargetScope:
     """Return the accounts to which a table applies."""
     return TargetScope(units=_units(table), account_kinds=frozenset(table.account_kinds))
 

@@ -134,6 +134,7 @@ class Composition:
             desired=DesiredState(
                 scopes={target.name: scopes[target.name] for target in holding},
                 session_scopes={target.name: scopes[target.name] for target in others},
+                channel_scopes=self.config.channel_scopes(),
                 rules=self.config.entitlement_rules(),
                 units=self.store.units,
             ),

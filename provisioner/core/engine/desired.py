@@ -36,6 +36,12 @@ class Desired:
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
     #: The names of the targets that hold no accounts and whose sessions it may have.
     sessions: frozenset[str] = frozenset()
+    #: The names of the channels that may deliver its password; ``None`` for all.
+    channels: frozenset[str] | None = None
+
+    def may_use(self, channel: str) -> bool:
+        """Whether a channel may deliver its password."""
+        return self.channels is None or channel in self.channels
 
     def targets_of(
         self, kind: OperationKind, known: Mapping[str, TargetState], *, again: bool = False
@@ -129,6 +135,8 @@ class DesiredState:
 
         session_scopes: The scope of each target that holds none and ends their sessions, by its name.
 
+        channel_scopes: For which accounts each channel delivers passwords, by its name; without it, for all.
+
         rules: Who has which entitlement.
 
         units: The units as they are, or will be, in the store.
@@ -136,13 +144,14 @@ class DesiredState:
 
     scopes: Mapping[str, TargetScope]
     session_scopes: Mapping[str, TargetScope] = attrs.field(factory=dict)
+    channel_scopes: Mapping[str, TargetScope] = attrs.field(factory=dict)
     rules: Sequence[EntitlementRule] = ()
     units: UnitLookup
 
     @property
     def is_uniform(self) -> bool:
-        """Whether every account belongs on every target, without entitlements."""
-        scopes = (*self.scopes.values(), *self.session_scopes.values())
+        """Whether every account belongs on every target and may use every channel, without entitlements."""
+        scopes = (*self.scopes.values(), *self.session_scopes.values(), *self.channel_scopes.values())
         return not self.rules and all(scope.is_everywhere for scope in scopes)
 
     def of(self, accounts: Sequence[tuple[Account, Unit]]) -> Mapping[str, Desired]:
@@ -166,11 +175,14 @@ class DesiredState:
         for rule in self.rules:
             side = granted if rule.scope.includes(account, unit, path) else withdrawn
             side.setdefault(rule.target, set()).add(rule.name)
+
+        def within(scopes: Mapping[str, TargetScope]) -> frozenset[str]:
+            return frozenset(name for name, scope in scopes.items() if scope.includes(account, unit, path))
+
         return Desired(
-            targets=frozenset(target for target, scope in self.scopes.items() if scope.includes(account, unit, path)),
-            sessions=frozenset(
-                target for target, scope in self.session_scopes.items() if scope.includes(account, unit, path)
-            ),
+            targets=within(self.scopes),
+            sessions=within(self.session_scopes),
+            channels=within(self.channel_scopes) if self.channel_scopes else None,
             entitlements={
                 target: Entitlements(
                     granted=frozenset(granted.get(target, ())),

@@ -31,6 +31,8 @@ class Place:
     joins: frozenset[str] = frozenset()
     #: The targets on which sessions are ended afterwards.
     sessions: frozenset[str] = frozenset()
+    #: The channels that may deliver the password; ``None`` for all.
+    channels: frozenset[str] | None = None
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
     #: The unit above the unit of the account; ``None`` at the top.
     parent: Unit | None = None

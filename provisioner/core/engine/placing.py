@@ -70,7 +70,7 @@ class Placing:
         ]
 
     def lacks(self, kind: OperationKind, place: Place) -> UnsupportedError | None:
-        """Return why operations of a kind can't be done on all targets.
+        """Return why operations of a kind can't be done on all targets, or their passwords not be delivered.
 
         Closures and deletions are still carried out where possible; they are not done before the rest is.
 
@@ -83,7 +83,12 @@ class Placing:
         if not KINDS[kind].delivers:
             return None
         needed = [(target, hook) for target in self._at(place) for hook in (KINDS[kind].hook, PROBE)]
-        wanted = [*needed, *((channel, DELIVER) for channel in self.channels)]
+        if place.channels is not None and not self._deliverers(place):
+            return UnsupportedError(
+                "no channel delivers passwords for this account",
+                cure="add a channel, or correct kinds, under and account_kinds of one",
+            )
+        wanted = [*needed, *((channel, DELIVER) for channel in self._channels(place))]
         found = (gateway.lacks(hook) for gateway, hook in wanted)
         return next((error for error in found if error and not isinstance(error, OmittedError)), None)
 
@@ -108,7 +113,7 @@ class Placing:
             Step(name=target.name, hook=SESSIONS) for target in self.session_targets if target.name in place.sessions
         ]
         if spec.delivers:
-            deliverers = able(self.channels, DELIVER)
+            deliverers = self._deliverers(place)
             if not deliverers:
                 raise ConfigurationError(
                     "there is no channel to deliver a password", cure="configure one under [channels]"
@@ -146,6 +151,7 @@ class Placing:
             targets=targets,
             joins=desired.joins(kind, known),
             sessions=self._sessions(kind, targets, desired.ended_by(kind, ended)),
+            channels=desired.channels,
             entitlements=desired.entitlements_after(kind),
         )
 
@@ -170,6 +176,12 @@ class Placing:
 
     def _at(self, place: Place) -> list[Target]:
         return [target for target in self.targets if target.name in place.targets]
+
+    def _channels(self, place: Place) -> list[Channel]:
+        return [channel for channel in self.channels if place.channels is None or channel.name in place.channels]
+
+    def _deliverers(self, place: Place) -> list[Channel]:
+        return able(self._channels(place), DELIVER)
 
 
 def _target_steps(target: Target, hook: str) -> Iterable[Step]:

@@ -62,6 +62,12 @@ class PlannedOperation:
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
     #: The names of the targets on which sessions of the account are ended.
     sessions: frozenset[str] = frozenset()
+    #: The names of the channels that may deliver the password; ``None`` for all.
+    channels: frozenset[str] | None = None
+
+    def may_use(self, channel: str) -> bool:
+        """Whether a channel may deliver the password."""
+        return self.channels is None or channel in self.channels
 
     def concerns(self, target: str) -> bool:
         """Whether it changes something on a target."""

@@ -567,6 +567,7 @@ def _work(operation: Operation, account: Account, unit: Unit, people: LookUp, pl
         targets=place.targets,
         joins=place.joins,
         sessions=place.sessions,
+        channels=place.channels,
         entitlements=place.entitlements,
         parent=place.parent,
     )

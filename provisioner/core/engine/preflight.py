@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -23,15 +23,14 @@ def preflight(work: Sequence[PlannedOperation], context: EngineContext, calendar
     delivering = [
         planned for planned in work if KINDS[planned.operation.kind].delivers and not planned.only_sessions_left
     ]
-    recipients = tuple({planned.holder.id: planned.holder for planned in delivering if planned.holder}.values())
     optional = [target for target in context.session_targets if not target.holds_accounts]
     checks: list[Callable[[], Sequence[Problem]]] = [
         partial(_check_target, target.check if "target_check" in target.hooks else target.expect_no_quarantine)
         for target in (*context.targets, *optional)
         if target.maintenance() is None and _is_needed(target, work)
     ]
-    if recipients:
-        checks.append(partial(_check_channels, context.deliverers, recipients))
+    if receiving := [planned for planned in delivering if planned.holder]:
+        checks.append(partial(_check_channels, context.deliverers, receiving))
     problems, errors = _all(checks)
     needed = [error for error in errors if error.target not in {target.name for target in optional}]
     if needed and (delivering or not work):
@@ -45,26 +44,45 @@ def _is_needed(target: Target, work: Sequence[PlannedOperation]) -> bool:
     return not work or any(planned.concerns(target.name) or target.name in planned.sessions for planned in work)
 
 
-def _check_channels(deliverers: Sequence[Channel], recipients: tuple[Person, ...]) -> list[Problem]:
+def _check_channels(deliverers: Sequence[Channel], receiving: Sequence[PlannedOperation]) -> list[Problem]:
     """Return who can't be reached over any working channel; one working channel is sufficient."""
-    unreachable: list[dict[str, str | Text]] = []
-    errors: list[TargetError] = []
-    channels = [deliverer for deliverer in deliverers if deliverer.maintenance() is None]
-    if not channels:
-        return []
-    for channel in channels:
-        try:
-            unreachable.append(_unreachable(channel, recipients))
-        except TargetError as error:
-            errors.append(error)
-    if not unreachable:
-        raise NotReadyError(errors)
-    nowhere = set.intersection(*(set(persons) for persons in unreachable))
+    unreachable: dict[str, dict[str, str | Text]] = {}
+    errors: dict[str, TargetError] = {}
+    for channel in (deliverer for deliverer in deliverers if deliverer.maintenance() is None):
+        if recipients := _recipients(channel, receiving):
+            try:
+                unreachable[channel.name] = _unreachable(channel, recipients)
+            except TargetError as error:
+                errors[channel.name] = error
+    for planned in receiving:
+        if not _usable(planned, unreachable) and (failing := _usable(planned, errors)):
+            raise NotReadyError([errors[name] for name in failing])
     return [
-        Problem(subject=person.id, field="mobile", message=Text("{why}", {"why": unreachable[0][person.id]}))
-        for person in recipients
-        if person.id in nowhere
+        Problem(subject=person, field="mobile", message=Text("{why}", {"why": why}))
+        for person, why in _nowhere(receiving, unreachable).items()
     ]
+
+
+def _recipients(channel: Channel, receiving: Sequence[PlannedOperation]) -> tuple[Person, ...]:
+    """Return the persons for whose accounts a channel may be used, each once."""
+    found = (planned.recipient for planned in receiving if planned.may_use(channel.name))
+    return tuple({person.id: person for person in found}.values())
+
+
+def _usable(planned: PlannedOperation, channels: Iterable[str]) -> list[str]:
+    return [name for name in channels if planned.may_use(name)]
+
+
+def _nowhere(
+    receiving: Sequence[PlannedOperation], unreachable: Mapping[str, Mapping[str, str | Text]]
+) -> Mapping[str, str | Text]:
+    """Return why persons can't be reached over any channel for one of their accounts, by ID."""
+    found = {}
+    for planned in receiving:
+        person, channels = planned.recipient.id, _usable(planned, unreachable)
+        if channels and all(person in unreachable[name] for name in channels):
+            found[person] = unreachable[channels[0]][person]
+    return found
 
 
 def _unreachable(channel: Channel, recipients: tuple[Person, ...]) -> dict[str, str | Text]:

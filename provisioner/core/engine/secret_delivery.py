@@ -75,7 +75,8 @@ class SecretDelivery:
             StoreError: The journal can't be written.
         """
         mark = self.context.mobile_mark(self.work.recipient.mobile)
-        channels = self.context.dispatch.in_order(self.work.account.login, mark, self.context.deliverers)
+        usable = [channel for channel in self.context.deliverers if self.work.may_use(channel.name)]
+        channels = self.context.dispatch.in_order(self.work.account.login, mark, usable)
         last = len(channels) - 1
         for number, channel in enumerate(channels):
             try:

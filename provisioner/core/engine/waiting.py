@@ -24,8 +24,9 @@ def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceErr
     if not delivers:
         found = [maintenance for maintenance in found if maintenance.until == work.operation.next_try_at]
     else:
-        silent = _maintenance(context.deliverers)
-        if silent and len(silent) == len(context.deliverers):
+        deliverers = [channel for channel in context.deliverers if work.may_use(channel.name)]
+        silent = _maintenance(deliverers)
+        if silent and len(silent) == len(deliverers):
             found.append(min(silent, key=lambda maintenance: maintenance.until))
     if found:
         return max(found, key=lambda maintenance: maintenance.until).error()

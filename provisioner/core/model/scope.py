@@ -40,7 +40,7 @@ class Scope:
 
 @attrs.frozen(kw_only=True)
 class TargetScope:
-    """The accounts that exist on a target."""
+    """The accounts that exist on a target, or whose passwords a channel delivers."""
 
     units: Scope = Scope()
     #: The kinds of the accounts; all if empty.
@@ -52,7 +52,7 @@ class TargetScope:
         return self == TargetScope()
 
     def includes(self, account: Account, unit: Unit, path: Sequence[str]) -> bool:
-        """Whether an account belongs on the target.
+        """Whether an account belongs on the target, or to the channel.
 
         Args:
 

@@ -92,7 +92,8 @@ class FollowUp:
         self._ask()
         self._end_overdue()
         pending = self._pending()
-        renewed = [delivery for delivery in pending if self._renews(delivery)]
+        deliverers = self._deliverers(delivery.login for delivery in pending)
+        renewed = [delivery for delivery in pending if self._renews(delivery, deliverers[delivery.login])]
         yield from self._tell([delivery for delivery in pending if delivery not in renewed])
         yield from self._renew({delivery.login: delivery for delivery in renewed if self._is_pending(delivery)})
 
@@ -145,14 +146,23 @@ class FollowUp:
         in_vain = {operation.id for operation in renewals.values() if operation.state in _IN_VAIN}
         return [delivery for delivery in found if delivery.settled_at is None or delivery.renewal in in_vain]
 
-    def _renews(self, delivery: PasswordDelivery) -> bool:
+    def _deliverers(self, logins: Iterable[str]) -> Mapping[str, Sequence[Channel]]:
+        """Return the channels that may deliver the passwords of accounts, by login."""
+        desired = self.engine.planner.desired.of(list(self._accounts(logins)))
+        channels = self.engine.context.deliverers
+        return {
+            login: [channel for channel in channels if wanted.may_use(channel.name)]
+            for login, wanted in desired.items()
+        }
+
+    def _renews(self, delivery: PasswordDelivery, channels: Sequence[Channel]) -> bool:
         """Whether a new password is made. The number of attempts is bounded, and starts again with another number.
 
         A channel that fails at once leaves no message, so the messages are bounded as well as the channels.
         """
         if delivery.renewal:
             return False
-        dispatch, channels = self.engine.context.dispatch, self.engine.context.deliverers
+        dispatch = self.engine.context.dispatch
         failed = failures(dispatch.recent(delivery.login), delivery.mobile_mark)
         match dispatch.rules_of(delivery.channel).on_undelivered:
             case OnUndelivered.RENEW:

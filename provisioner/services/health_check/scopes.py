@@ -36,7 +36,9 @@ def check_scopes(config: LoadedConfiguration, plugins: Plugins) -> Iterator[Chec
     joined = {name for name, target in plugins.targets.items() if "account_create" in target.hooks}
     with suppress(StoreError), open_store(config) as store:  # it was said already if there is none
         for name, scope in scopes.items():
-            yield from _unknown_units(name, scope, store)
+            yield from _unknown_units(f"targets.{name}", scope, store)
+        for name, scope in config.channel_scopes().items():
+            yield from _unknown_units(f"channels.{name}", scope, store)
         without = {name for name, target in plugins.targets.items() if not target.holds_accounts}
         held = {name: scope for name, scope in scopes.items() if name not in without}
         counts = count_by_scope(held, store)
@@ -79,11 +81,11 @@ def _count(
         left.update(wanted.left(states) & desired.scopes.keys())
 
 
-def _unknown_units(target: str, scope: TargetScope, store: Store) -> Iterator[CheckResult]:
+def _unknown_units(place: str, scope: TargetScope, store: Store) -> Iterator[CheckResult]:
     under = scope.units.under
     if unknown := under - store.units.get_many(under).keys():
         message = Text("there is no unit {code}", {"code": ", ".join(sorted(unknown))})
-        yield warning(f"targets.{target}", message, Text("correct the codes in 'under', or import the units"))
+        yield warning(place, message, Text("correct the codes in 'under', or import the units"))
 
 
 def _missing(target: str, count: int) -> Iterator[CheckResult]:

@@ -12,6 +12,7 @@ import pytest
 
 from provisioner.core.api.events import DeliverySettled, Event, OperationPlanned
 from provisioner.core.api.messages import DeliveryState
+from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model import MessageState, Operation, OperationState, PasswordDelivery
 from provisioner.core.policy.follow_up import FollowUp
 from provisioner.core.policy.notifier import Notice
@@ -359,9 +360,9 @@ def test_two_processes_renew_the_same_password(office: Office, start: Start, mon
     office.sms.answer = DeliveryState.REJECTED
     judge = FollowUp._renews
 
-    def judge_slowly(follow_up: FollowUp, delivery: PasswordDelivery) -> bool:
+    def judge_slowly(follow_up: FollowUp, delivery: PasswordDelivery, channels: Sequence[Channel]) -> bool:
         monkeypatch.setattr(FollowUp, "_renews", judge)
-        answer = judge(follow_up, delivery)
+        answer = judge(follow_up, delivery, channels)
         office.sms.answer = DeliveryState.ACCEPTED
         resume(other)
         return answer

@@ -101,6 +101,13 @@ def test_a_misspelt_unit_in_a_scope_is_told(file: Path) -> None:
     assert told(checked(file, {"db": {"under": ["lisee"]}})) == [("targets.db", "there is no unit lisee")]
 
 
+def test_a_misspelt_unit_of_a_channel_is_told(file: Path) -> None:
+    with start(file, {"mail": DeafTarget()}, deliveries={"sms": {"under": ["lisee"]}}) as harness:
+        results = list(check_scopes(harness.app.config, harness.app.plugins))
+
+    assert told(results) == [("channels.sms", "there is no unit lisee")]
+
+
 def test_after_the_renewal_nothing_is_told(file: Path) -> None:
     with start(file, {"mail": MemoryTarget(), "db": MemoryTarget()}) as harness:
         harness.rotate(["il46", "arge46", "lise46"])
