@@ -19,6 +19,7 @@ from provisioner.rules.plugin import RULES
 from provisioner_ldap.settings import LdapSettings
 from provisioner_letter.settings import LetterSettings
 from provisioner_mail.settings import MailServerSettings, MailSettings
+from provisioner_mail.smtp_settings import SmtpSettings
 from provisioner_pys.settings import PysSettings
 from provisioner_sms.settings import JsonSettings, KannelSettings, SimulatorSettings, SmsTexts
 from provisioner_sms.settings import Settings as SmsSettings
@@ -32,12 +33,14 @@ TABLES: dict[str, type] = {
     "[authority]": load.AuthoritySettings,
     "[targets.NAME]": load.HEADS["targets"],
     "[channels.NAME]": load.HEADS["channels"],
+    "[channels.NAME.notices]": load.AudienceSettings,
     "[rules.NAME]": load.HEADS["rules"],
     'plugin = "local"': LocalSettings,
     'plugin = "ldap"': LdapSettings,
     'plugin = "letter"': LetterSettings,
     'plugin = "mail"': MailSettings,
     "[[targets.NAME.servers]]": MailServerSettings,
+    'plugin = "mail", as a channel': SmtpSettings,
     'plugin = "pys"': PysSettings,
     'plugin = "sms"': SmsSettings,
     "[channels.NAME.kannel]": KannelSettings,

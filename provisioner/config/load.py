@@ -29,6 +29,7 @@ from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.quotations import toml_problem
 from provisioner.core.model.scope import Scope, TargetScope
 from provisioner.core.model.text import visible
+from provisioner.core.policy.audience import Audience
 from provisioner.core.policy.quiet_hours import USUAL, QuietHours
 
 #: The plug-in of rule sets that name no other.
@@ -254,6 +255,14 @@ class LoadedConfiguration:
             for name, table in self.content.channels.items()
         }
 
+    def audiences(self) -> dict[str, Audience]:
+        """Return who gets notices over each channel that says so, by its name."""
+        heads = {
+            name: self._section("channels", name, table, _ChannelHead)[0]
+            for name, table in self.content.channels.items()
+        }
+        return {name: head.notices.audience for name, head in heads.items() if head.notices}
+
     def entitlement_rules(self) -> list[EntitlementRule]:
         """Return which accounts have which entitlements, in the order of the file.
 
@@ -364,6 +373,24 @@ class _TargetHead(_SystemHead):
 
 
 @attrs.frozen(kw_only=True)
+class AudienceSettings:
+    """Who gets notices over the channel. Without this table, a channel that delivers no passwords sends none."""
+
+    #: The staff numbers of persons.
+    persons: tuple[str, ...] = ()
+    #: The kinds of the units whose staff get them.
+    kinds: tuple[str, ...] = ()
+    #: The codes of the units whose staff get them, with all units below them.
+    under: tuple[str, ...] = ()
+
+    @property
+    def audience(self) -> Audience:
+        """The same for the sweep."""
+        units = Scope(kinds=frozenset(self.kinds), under=frozenset(self.under))
+        return Audience(persons=frozenset(self.persons), units=None if units == Scope() else units)
+
+
+@attrs.frozen(kw_only=True)
 class _ChannelHead(_SystemHead):
     """A way to bring a password to its owner."""
 
@@ -383,6 +410,8 @@ class _ChannelHead(_SystemHead):
     longest_delay: int = attrs.field(default=0, validator=[ge(0), le(7 * 24 * 3600)])
     #: How many hours a report on a message with a password is awaited.
     report_within_hours: int = attrs.field(default=24, validator=[ge(1), le(24 * 366)])
+    #: Who gets notices over the channel.
+    notices: AudienceSettings | None = None
 
     @property
     def delivery_rules(self) -> DeliveryRules:

@@ -17,6 +17,7 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.governance.request_service import RequestService
 from provisioner.core.model import Person, Unit
+from provisioner.core.policy.audience import Audiences
 from provisioner.core.policy.follow_up import FollowUp
 from provisioner.core.policy.notifier import Notifier
 from provisioner.core.policy.policy import Policy
@@ -310,6 +311,12 @@ class Application:
             record=context.record,
             earlier=self.store.notices.of_subjects,
             now=context.now,
+            carries=Audiences(
+                by_channel=self.config.audiences(),
+                open_to_all={channel.name for channel in context.deliverers},
+                units=self.store.units.get_many,
+                path_of=self.policy.path_of,
+            ).include,
         )
 
     def _make_follow_up(self) -> FollowUp:

@@ -1,1 +1,1 @@
-"""The mail plug-in: ends sessions and empties caches of Dovecot after an account was changed in the directory."""
+"""The mail plug-in: ends sessions and empties caches of Dovecot, and sends notices by mail."""

@@ -17,6 +17,7 @@ from provisioner.core.api.messages import Capabilities, CheckTarget, EndSessions
 from provisioner.core.api.registration import PluginSettings, Registrar
 from provisioner.core.model import Account, OperationKind, Outcome
 from provisioner.core.model.text import Text
+from provisioner_mail.notices import SmtpChannel
 from provisioner_mail.settings import ALLOWED, LoginName, MailSettings
 
 if TYPE_CHECKING:
@@ -113,8 +114,11 @@ def _is_proved(request: EndSessions) -> bool:
 
 @hookimpl
 def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
-    """Make one target for each section. Nothing is connected yet."""
+    """Make one target or channel for each section. Nothing is connected yet."""
     for section in settings.targets:
         mail = MailTarget(name=section.name, settings=section.settings(MailSettings))
         register.target(section.name, mail, longest_call=timedelta(seconds=mail.settings.longest_call))
         register.on_close(mail.close)
+    for section in settings.channels:
+        channel = SmtpChannel.configured(section, settings.language)
+        register.channel(section.name, channel, longest_call=timedelta(seconds=channel.settings.timeout))

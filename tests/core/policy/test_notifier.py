@@ -69,6 +69,7 @@ class Post:
     known: Mapping[str, Person | TargetError] = attrs.field(factory=lambda: {"p1": AYSE})
     noted: list[Notice] = attrs.field(factory=list)
     recorded: list[Event] = attrs.field(factory=list)
+    carries: Callable[[str, Person], bool] = attrs.field(factory=lambda: lambda *_: True)
     record: Callable[..., None] = attrs.field(factory=lambda: lambda *_: None)
     earlier: Mapping[str, Sequence[NoticeDelivery]] = attrs.field(factory=dict)
 
@@ -90,6 +91,7 @@ class Post:
             record=self._record,
             earlier=lambda _: self.earlier,
             now=lambda: NOON,
+            carries=self.carries,
             people=People(self._find, lambda _: {}, retry),
             channels=[self._channel(name, plugin) for name, plugin in used.items()],
             retry=retry,
@@ -311,3 +313,11 @@ def test_the_journal_knows_what_the_gateway_said(post: Post) -> None:
     assert (begun.notice, begun.recipient, begun.items) == (NOTICE.delivery_id, "p1", (NOTICE.item,))
     assert (ended.notice, ended.channel, ended.state) == (NOTICE.delivery_id, "sms", MessageState.DELIVERED)
     assert ended.reference == NOTICE.delivery_id
+
+
+def test_a_person_who_chose_no_channel_for_notices_gets_none_over_it(post: Post) -> None:
+    post.carries = lambda channel, person: channel == "spare"
+    [told] = post.tell(NOTICE)
+
+    assert told.error is None
+    assert (len(post.texts("sms")), len(post.texts("spare"))) == (0, 1)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.config.load import load
 from provisioner.config.structure import structure
 from provisioner.testing.dovecot import Dovecot
 from provisioner.testing.slapd import Slapd
+from provisioner_mail.notices import SmtpChannel
 from provisioner_mail.settings import ALLOWED, MailSettings
 
 README = (Path(__file__).parents[3] / "plugins" / "mail" / "README.md").read_text(encoding="utf-8")
@@ -23,12 +25,23 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("snippet", blocks("toml"))
+@pytest.mark.parametrize("snippet", [block for block in blocks("toml") if "[targets." in block])
 def test_the_tables_are_taken(snippet: str, tmp_path: Path) -> None:
     table = tomllib.loads(snippet)["targets"]["mail"] | {"api_key": "plain:key-of-the-test"}
     assert table.pop("plugin") == "mail"
 
     structure(table, MailSettings, "targets.mail", file=tmp_path / "provisioner.toml")
+
+
+@pytest.mark.parametrize("snippet", [block for block in blocks("toml") if "[channels." in block])
+def test_the_tables_of_a_channel_are_taken(snippet: str, tmp_path: Path) -> None:
+    file = tmp_path / "provisioner.toml"
+    secret = snippet.replace("file:/etc/provisioner/smtp.password", "plain:key-of-the-test")
+    file.write_text(f'[accounts]\ndomain = "meb.gov.tr"\n{secret}', encoding="utf-8")
+    [settings] = load(file).plugin_settings()
+    channel = SmtpChannel.configured(settings.channels[0], "en")
+
+    assert channel.settings.address_of("1002") == "ismail.caglar@example.org"
 
 
 @pytest.mark.server("slapd")
