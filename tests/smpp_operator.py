@@ -117,9 +117,9 @@ class Reaction:
     cuts: bool = False
     #: What is reported, one after another; empty if nothing is.
     states: tuple[str, ...] = ("DELIVRD",)
-    #: How many seconds after the message each report is sent.
+    #: How many seconds after the answer, or after the moment at which it was due, the reports are sent.
     report_after: float = 0.0
-    #: Whether the reports are sent before the answer.
+    #: Whether the reports are sent before the answer, as soon as the message is there.
     reports_first: bool = False
     #: Whether the message gets to its phone, when the last report is sent; by default if that says so.
     arrives: bool | None = None
@@ -127,8 +127,7 @@ class Reaction:
     @property
     def is_delivered(self) -> bool:
         """Whether the message gets to its phone."""
-        said = "DELIVRD" in self.states
-        return self.status == Status.OK and (said if self.arrives is None else self.arrives)
+        return "DELIVRD" in self.states if self.arrives is None else self.arrives
 
 
 DELIVERED = Reaction()
@@ -436,15 +435,18 @@ class SmppOperator:
         one = self._read(pdu)
         self.submitted.append(one)
         reaction = one.reaction
-        if reaction.status == Status.OK:
-            delay = 0.0 if reaction.reports_first else reaction.report_after
-            self._loop.call_later(delay, self._process, one)
-        if reaction.reports_first and not reaction.answer_after:
-            self._loop.call_soon(self._answer, link, sequence, one)
-        elif reaction.answer_after:
-            self._loop.call_later(reaction.answer_after, self._answer, link, sequence, one)
+        if reaction.reports_first:
+            self._process(one)
+        self._later(reaction.answer_after, self._answer, link, sequence, one)
+        if not reaction.reports_first:
+            self._later(reaction.answer_after + reaction.report_after, self._process, one)
+
+    def _later(self, delay: float, action: Callable[..., None], *values: object) -> None:
+        """Do something after so many seconds; after nothing, at once."""
+        if delay:
+            self._loop.call_later(delay, action, *values)
         else:
-            self._answer(link, sequence, one)
+            action(*values)
 
     def _answer(self, link: Link, sequence: int, one: Part) -> None:
         reaction = one.reaction
@@ -457,6 +459,8 @@ class SmppOperator:
             link.cut()
 
     def _process(self, one: Part) -> None:
+        if one.reaction.status != Status.OK:
+            return
         if one.reaction.is_delivered:
             self._arrived.append(one)
         if one.registered & 0x03:

@@ -204,6 +204,14 @@ def test_a_report_is_never_quicker_than_the_answer(operator: SmppOperator, clien
     assert (state, client.answer()[2]) == ("DELIVRD", f"{identity}\0".encode())
 
 
+def test_a_late_answer_is_overtaken_by_the_report(operator: SmppOperator, client: Client) -> None:
+    operator.react(Reaction(answer_after=0.2))
+    identity = client.submit()
+
+    assert client._reports == []
+    assert client.report() == (identity, "DELIVRD")
+
+
 def test_a_refusal_is_never_later_than_the_answer(operator: SmppOperator, client: Client) -> None:
     operator.react(REFUSED_LATER)
     identity = client.submit()

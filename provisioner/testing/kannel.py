@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
@@ -146,17 +146,147 @@ class PhoneNetwork:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Kannel:
-    """A running Kannel. :meth:`running` makes one."""
+class ConfiguredKannel:
+    """A running Kannel with any configuration. :meth:`configured` makes one."""
 
     folder: Path
-    network: PhoneNetwork
-    username: str
-    password: str = attrs.field(repr=False)
-    _sendsms: int
-    _admin: int
+    _configuration: str = attrs.field(repr=False)
     _boxes: dict[str, subprocess.Popen[bytes]] = attrs.field(factory=dict, init=False, repr=False)
-    _ports: dict[str, int] = attrs.field(factory=dict, init=False, repr=False)
+
+    @classmethod
+    @contextmanager
+    def configured(cls, configuration: str, folder: Path) -> Iterator[Self]:
+        """Run a Kannel for as long as the ``with`` block.
+
+        Args:
+
+            configuration: The content of kannel.conf, with the groups core, smsbox and sendsms-user.
+
+            folder: Where its files are.
+
+        Raises:
+
+            FileNotFoundError: Kannel is not installed.
+
+            TimeoutError: It did not start.
+        """
+        if missing := missing_packages():
+            msg = f"Kannel is not installed; apt-get install {' '.join(missing)}"
+            raise FileNotFoundError(msg)
+        (folder / "kannel.conf").write_text(configuration, encoding="utf-8")
+        kannel = cls(folder=folder, configuration=configuration)
+        try:
+            kannel.start()
+            yield kannel
+        finally:
+            kannel.stop()
+
+    @property
+    def url(self) -> str:
+        """The address of the sendsms service."""
+        return f"http://127.0.0.1:{self._setting('smsbox', 'sendsms-port')}/cgi-bin/sendsms"
+
+    @property
+    def status_url(self) -> str:
+        """The address of the status page."""
+        return f"http://127.0.0.1:{self._setting('core', 'admin-port')}/status.xml"
+
+    @property
+    def username(self) -> str:
+        """The user of the sendsms service."""
+        return self._setting("sendsms-user", "username")
+
+    @property
+    def password(self) -> str:
+        """The password of this user."""
+        return self._setting("sendsms-user", "password")
+
+    def settings(self) -> dict[str, Any]:
+        """Return a table ``[channels.NAME]`` that sends to this Kannel, for tests: it holds the password."""
+        return {
+            "plugin": "sms",
+            "gateway": "kannel",
+            "help_desk": "0344 000 00 00",
+            "sender": "KURUM",
+            "kannel": {"url": self.url, "username": self.username, "password": f"plain:{self.password}"},
+        }
+
+    def files(self) -> dict[str, bytes]:
+        """Return every file that Kannel wrote, logs and spool, by its name."""
+        files = (path for path in self.folder.rglob("*") if path.is_file() and path.name != "kannel.conf")
+        return {path.name: path.read_bytes() for path in files}
+
+    def start(self) -> None:
+        """Start what does not run."""
+        for program, port in (
+            ("bearerbox", self._setting("core", "smsbox-port")),
+            ("smsbox", self._setting("smsbox", "sendsms-port")),
+        ):
+            if program not in self._boxes or self._boxes[program].poll() is not None:
+                self._start(program, int(port))
+
+    def pause(self, *boxes: str) -> None:
+        """Stop ``bearerbox``, ``smsbox`` or both: connections are accepted, and nothing answers.
+
+        A message that arrives while bearerbox is stopped is sent when it goes on; one that arrives while smsbox is, is
+        dropped if its sender gave up before.
+        """
+        self._signal(signal.SIGSTOP, *boxes)
+        # The signal is under way for a moment, and a thread that still runs could still answer.
+        wait_until(lambda: all(_is_stopped(self._boxes[name].pid) for name in boxes or self._boxes))
+
+    def resume(self) -> None:
+        """Let it go on after :meth:`pause`.
+
+        What has ended meanwhile is started again: smsbox ends when it finds bearerbox silent for too long.
+        """
+        self._signal(signal.SIGCONT)
+        self.start()
+
+    def kill(self) -> None:
+        """End it without a warning; what was queued is lost, except what is in a spool."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it. May be called twice."""
+        for box in reversed(self._boxes.values()):
+            box.send_signal(signal.SIGCONT)
+            box.terminate()
+            try:
+                box.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                box.kill()
+                box.wait()
+
+    def _setting(self, group: str, name: str) -> str:
+        """Return a value of the configuration; ``0`` if it is not there."""
+        groups = re.split(r"(?m)^group = ", self._configuration)
+        values = next((text for text in groups if text.startswith(f"{group}\n")), "")
+        found = re.search(rf"(?m)^{name} = (\S+)", values)
+        return found[1] if found else "0"
+
+    def _signal(self, number: signal.Signals, *boxes: str) -> None:
+        for name in boxes or self._boxes:
+            self._boxes[name].send_signal(number)
+
+    def _start(self, program: str, port: int) -> None:
+        with (self.folder / f"{program}.out").open("wb") as output:
+            # -v 4: nothing but panics on the terminal, which is a log of its own.
+            command = [program, "-v", "4", str(self.folder / "kannel.conf")]
+            box = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder)
+        self._boxes[program] = box
+        wait_until(lambda: is_open(port) or box.poll() is not None)
+        if box.poll() is not None:
+            msg = f"{program} ended with {box.returncode}: {(self.folder / f'{program}.log').read_text()[-2000:]}"
+            raise TimeoutError(msg)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Kannel(ConfiguredKannel):
+    """A running Kannel with a phone network. :meth:`running` makes one."""
+
+    #: The operator's side.
+    network: PhoneNetwork = attrs.field(init=False)
 
     @classmethod
     @contextmanager
@@ -177,20 +307,8 @@ class Kannel:
 
             TimeoutError: It did not start.
         """
-        if missing := missing_packages():
-            msg = f"Kannel is not installed; apt-get install {' '.join(missing)}"
-            raise FileNotFoundError(msg)
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kannel-")))
+        with tempfile.TemporaryDirectory(prefix="kannel-") as folder:
             admin, boxes, operator, sendsms = free_ports(4)
-            kannel = cls(
-                folder=folder,
-                network=PhoneNetwork(operator),
-                username="provisioner",
-                password="kannel-password-of-tests",  # noqa: S106 - of a server that lives for one test
-                sendsms=sendsms,
-                admin=admin,
-            )
             configuration = _CONFIGURATION.format(
                 admin=admin,
                 boxes=boxes,
@@ -200,94 +318,20 @@ class Kannel:
                 log_level=log_level,
                 store=f"store-type = file\nstore-location = {folder}/spool\n" if spool else "",
                 denied=f"denied-prefix = {';'.join(denied)}\n" if denied else "",
-                username=kannel.username,
-                password=kannel.password,
+                username="provisioner",
+                password="kannel-password-of-tests",  # noqa: S106 - of a server that lives for one test
             )
-            (folder / "kannel.conf").write_text(configuration, encoding="utf-8")
-            stack.callback(kannel.stop)
-            kannel._start("bearerbox", boxes)
-            kannel._start("smsbox", sendsms)
-            kannel.network.connect()
-            yield kannel
-
-    @property
-    def url(self) -> str:
-        """The address of the sendsms service."""
-        return f"http://127.0.0.1:{self._sendsms}/cgi-bin/sendsms"
-
-    @property
-    def status_url(self) -> str:
-        """The address of the status page."""
-        return f"http://127.0.0.1:{self._admin}/status.xml"
-
-    def settings(self) -> dict[str, Any]:
-        """Return a table ``[channels.NAME]`` that sends to this Kannel, for tests: it holds the password."""
-        return {
-            "plugin": "sms",
-            "gateway": "kannel",
-            "help_desk": "0344 000 00 00",
-            "sender": "KURUM",
-            "kannel": {"url": self.url, "username": self.username, "password": f"plain:{self.password}"},
-        }
+            with cls.configured(configuration, Path(folder)) as kannel:
+                kannel.network = PhoneNetwork(operator)
+                kannel.network.connect()
+                try:
+                    yield kannel
+                finally:
+                    kannel.network.disconnect()
 
     def inbox(self, number: str) -> list[str]:
         """Return the texts that the phone with *number* received, the oldest first."""
         return self.network.texts(number)
-
-    def files(self) -> dict[str, bytes]:
-        """Return every file that Kannel wrote, logs and spool, by its name."""
-        return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.name != "kannel.conf"}
-
-    def pause(self, *boxes: str) -> None:
-        """Stop ``bearerbox``, ``smsbox`` or both: connections are accepted, and nothing answers.
-
-        A message that arrives while bearerbox is stopped is sent when it goes on; one that arrives while smsbox is, is
-        dropped if its sender gave up before.
-        """
-        self._signal(signal.SIGSTOP, *boxes)
-        # The signal is under way for a moment, and a thread that still runs could still answer.
-        wait_until(lambda: all(_is_stopped(self._boxes[name].pid) for name in boxes or self._boxes))
-
-    def resume(self) -> None:
-        """Let it go on after :meth:`pause`.
-
-        What has ended meanwhile is started again: smsbox ends when it finds bearerbox silent for too long.
-        """
-        self._signal(signal.SIGCONT)
-        for name, box in list(self._boxes.items()):
-            if box.poll() is not None:
-                self._start(name, self._ports[name])
-
-    def kill(self) -> None:
-        """End it without a warning; what was queued is lost."""
-        self._signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """End it. May be called twice."""
-        self.network.disconnect()
-        for box in reversed(self._boxes.values()):
-            box.send_signal(signal.SIGCONT)
-            box.terminate()
-            try:
-                box.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                box.kill()
-                box.wait()
-
-    def _signal(self, number: signal.Signals, *boxes: str) -> None:
-        for name in boxes or self._boxes:
-            self._boxes[name].send_signal(number)
-
-    def _start(self, program: str, port: int) -> None:
-        with (self.folder / f"{program}.out").open("wb") as output:
-            # -v 4: nothing but panics on the terminal, which is a log of its own.
-            command = [program, "-v", "4", str(self.folder / "kannel.conf")]
-            box = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder)
-        self._boxes[program], self._ports[program] = box, port
-        wait_until(lambda: is_open(port) or box.poll() is not None)
-        if box.poll() is not None:
-            msg = f"{program} ended with {box.returncode}: {(self.folder / f'{program}.log').read_text()[-2000:]}"
-            raise TimeoutError(msg)
 
 
 def _is_stopped(pid: int) -> bool:
