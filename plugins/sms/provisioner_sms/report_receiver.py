@@ -23,13 +23,15 @@ from provisioner_sms.report_addresses import SERVICE, ReportAddresses
 
 log = structlog.stdlib.get_logger(__name__)
 
-#: What Kannel's numbers mean: delivered, not delivered, buffered, taken and refused by the operator.
+#: What Kannel's numbers mean: delivered, not delivered, buffered, taken and refused by the operator; and expired there,
+#: which its manual doesn't mention.
 KINDS = {
     "1": MessageState.DELIVERED,
     "2": MessageState.REJECTED,
     "4": MessageState.ACCEPTED,
     "8": MessageState.ACCEPTED,
     "16": MessageState.REJECTED,
+    "34": MessageState.EXPIRED,
 }
 
 #: What is spent on callers at most. A connection that is closed while Kannel uses it again would end its smsbox, so
@@ -132,4 +134,5 @@ class ReportReceiver:
             log.warning("report_not_stored", reason=str(error))
             return HTTPStatus.SERVICE_UNAVAILABLE
         log.info("report_stored", delivery=delivery_id, state=state.value, known=known)
-        return HTTPStatus.OK if known else HTTPStatus.NOT_FOUND
+        # A notice is unknown. Kannel would repeat each report on it that isn't taken.
+        return HTTPStatus.OK

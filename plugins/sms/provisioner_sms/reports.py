@@ -24,6 +24,7 @@ _STATES = {
     "4": DeliveryState.ACCEPTED,
     "8": DeliveryState.ACCEPTED,
     "16": DeliveryState.REJECTED,
+    "34": DeliveryState.REJECTED,
 }
 
 #: From the weakest to the strongest.

@@ -33,6 +33,7 @@ def _report(reports: Reports) -> Report:
         ("4", DeliveryState.ACCEPTED),
         ("8", DeliveryState.ACCEPTED),
         ("16", DeliveryState.REJECTED),
+        ("34", DeliveryState.REJECTED),
     ],
 )
 def test_each_kind_of_report_has_its_meaning(reports: Reports, report: Report, kind: str, state: DeliveryState) -> None:
