@@ -21,7 +21,7 @@ from provisioner_mail.plugin import MailTarget
 from provisioner_mail.settings import MailSettings
 from tests.contract.directories import made
 
-pytestmark = [pytest.mark.server("slapd"), pytest.mark.server("dovecot")]
+pytestmark = [pytest.mark.slow, pytest.mark.server("slapd"), pytest.mark.server("dovecot")]
 
 
 @pytest.fixture(name="slapd", scope="module")

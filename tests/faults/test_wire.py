@@ -41,7 +41,7 @@ from provisioner_sms.settings import GatewayKind, KannelSettings, Settings
 from provisioner_sms.texts import Templates
 from tests.acceptance.province import Entrance, password_in
 
-pytestmark = [pytest.mark.server("slapd"), pytest.mark.server("kannel")]
+pytestmark = [pytest.mark.slow, pytest.mark.server("slapd"), pytest.mark.server("kannel")]
 
 CREATE, ROTATE, HANDOVER, CLOSE = (
     OperationKind.CREATE,

@@ -22,7 +22,7 @@ from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
 
 DAY = timedelta(days=1)
-MANY = 400
+MANY = 250
 AYSE = Person(id="1", name="Ayşe", mobile="+905321234567")
 
 

@@ -32,6 +32,7 @@ from tests.plugins.mail.conftest import doveadm_of, imap_of
 PASSWORD = Secret('p(a)s*s "w\\o%r{d} İşığ')
 
 
+@pytest.mark.slow
 @pytest.mark.server("slapd")
 @pytest.mark.server("dovecot")
 class TestOnDovecot:

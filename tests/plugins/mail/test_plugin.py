@@ -28,7 +28,7 @@ from provisioner_mail.settings import MailSettings
 from tests.plugins.mail.conftest import doveadm_of
 from tests.raw_http import MakeServer, answering
 
-pytestmark = [pytest.mark.server("slapd"), pytest.mark.server("dovecot")]
+pytestmark = [pytest.mark.slow, pytest.mark.server("slapd"), pytest.mark.server("dovecot")]
 
 OLD, NEW = samples.SECRET, samples.OTHER_SECRET
 
