@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Self
@@ -62,9 +62,30 @@ class Catalogue:
 @cache
 def _messages(language: str, plugins: tuple[str, ...]) -> NullTranslations:
     found = _read(_OWN, "provisioner", language)
-    for package in _packages(plugins) if language != "en" else ():
-        found.add_fallback(_read(_folder(package), package, language))
+    if plugins and language != "en":
+        found.add_fallback(_PluginMessages(language, plugins))
     return found
+
+
+class _PluginMessages(NullTranslations):
+    """The messages of plug-ins, which are looked up when one is not the product's: to find plug-ins takes long."""
+
+    def __init__(self, language: str, plugins: tuple[str, ...]) -> None:
+        super().__init__()
+        self._language, self._plugins = language, plugins
+
+    @cached_property
+    def _found(self) -> NullTranslations:
+        found = NullTranslations()
+        for package in _packages(self._plugins):
+            found.add_fallback(_read(_folder(package), package, self._language))
+        return found
+
+    def gettext(self, message: str) -> str:
+        return self._found.gettext(message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self._found.ngettext(msgid1, msgid2, n)
 
 
 @cache
@@ -98,7 +119,7 @@ def _packages(plugins: tuple[str, ...]) -> Iterator[str]:
 
     from provisioner.core.gateways.plugins import ENTRY_POINT_GROUP
 
-    for entry in entry_points(group=ENTRY_POINT_GROUP) if plugins else ():
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
         package = entry.module.partition(".")[0]
         if entry.name in plugins and package != _OWN.name:
             yield package

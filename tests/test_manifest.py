@@ -12,8 +12,8 @@ import attrs
 import pytest
 
 from provisioner.core.api.errors import InputError
-from provisioner.core.engine.plan import Naming
 from provisioner.core.model import Account, Person, Unit
+from provisioner.core.model.naming import Naming
 from provisioner.manifest import Manifest, read_persons, read_units
 from provisioner.manifest.shape import tidy
 from provisioner.manifest.units import _looping

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -18,19 +18,20 @@ from provisioner.config.early import DEFAULT_LANGUAGE, LANGUAGES, configuration_
 from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
-from provisioner.core.engine.desired import EntitlementRule
 from provisioner.core.engine.dispatch import DeliveryRules, OnUndelivered
-from provisioner.core.engine.limits import MassChangeLimit
-from provisioner.core.engine.plan import Naming
-from provisioner.core.gateways.gateway import CHANNEL_HOOKS, OPTIONAL, TARGET_HOOKS
-from provisioner.core.governance.protection import Pattern
 from provisioner.core.model import AccountKind
 from provisioner.core.model.identifiers import name_objection
+from provisioner.core.model.mass_change import MassChangeLimit
+from provisioner.core.model.naming import Naming
 from provisioner.core.model.quotations import toml_problem
 from provisioner.core.model.scope import Scope, TargetScope
 from provisioner.core.model.text import visible
 from provisioner.core.policy.audience import Audience
 from provisioner.core.policy.quiet_hours import USUAL, QuietHours
+
+if TYPE_CHECKING:
+    from provisioner.core.engine.desired import EntitlementRule
+    from provisioner.core.governance.protection import Pattern
 
 #: The plug-in of rule sets that name no other.
 RULES_PLUGIN = "rules"
@@ -68,6 +69,10 @@ class AccountSettings:
 
             ConfigurationError: One of them could match no account.
         """
+        if not self.protected:
+            return []
+        from provisioner.core.governance.protection import Pattern
+
         domains = {self.domain, *self.domain_of_kind.values()}
         return [Pattern.of(text, domains) for text in self.protected]
 
@@ -197,10 +202,16 @@ class LoadedConfiguration:
     content: Configuration
 
     @property
+    def store_path(self) -> Path | None:
+        """The file of the store, absolute; ``None`` if the configuration names a URL."""
+        store = self.content.store
+        return None if "://" in store else (self.file.parent / store).absolute()
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store; a relative path starts at the file's folder."""
-        store = self.content.store
-        return store if "://" in store else f"sqlite:///{(self.file.parent / store).absolute()}"
+        path = self.store_path
+        return f"sqlite:///{path}" if path else self.content.store
 
     def plugin_settings(self) -> list[PluginSettings]:
         """Return what each named plug-in is given, in the order in which they are named.
@@ -281,6 +292,8 @@ class LoadedConfiguration:
                 target=visible(settings.target),
                 known=", ".join(self.content.targets),
             )
+        from provisioner.core.engine.desired import EntitlementRule
+
         return EntitlementRule(
             target=settings.target,
             name=settings.name or name,
@@ -325,10 +338,23 @@ class _TableHead:
     plugin: str
 
 
-def _hooks(expected: Sequence[str]) -> Callable[[object, object, Iterable[str]], None]:
-    """Return a validator of ``cannot``."""
+def _target_hooks() -> Sequence[str]:
+    from provisioner.core.gateways.gateway import OPTIONAL, TARGET_HOOKS
+
+    return (*TARGET_HOOKS, *OPTIONAL)
+
+
+def _channel_hooks() -> Sequence[str]:
+    from provisioner.core.gateways.gateway import CHANNEL_HOOKS
+
+    return CHANNEL_HOOKS
+
+
+def _hooks(expected_hooks: Callable[[], Sequence[str]]) -> Callable[[object, object, Iterable[str]], None]:
+    """Return a validator of ``cannot``. What hooks there are is asked for when some are listed."""
 
     def validate(_: object, __: object, value: Iterable[str]) -> None:
+        expected = expected_hooks() if value else ()
         for hook in value:
             if hook not in expected:
                 raise ConfigurationError(
@@ -360,7 +386,7 @@ class _TargetHead(_SystemHead):
     """A system that has the accounts."""
 
     #: The hooks that the plug-in does not implement. Their work is not done on this target and not reported as done.
-    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks((*TARGET_HOOKS, *OPTIONAL)))
+    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(_target_hooks))
     #: The kinds of the units whose accounts belong on the target; empty for all.
     kinds: tuple[str, ...] = ()
     #: The codes of the units whose accounts belong on the target, with all units below them; empty for all.
@@ -395,7 +421,7 @@ class _ChannelHead(_SystemHead):
     """A way to bring a password to its owner."""
 
     #: The hooks that the plug-in does not implement.
-    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(CHANNEL_HOOKS))
+    cannot: tuple[str, ...] = attrs.field(default=(), validator=_hooks(_channel_hooks))
     #: The kinds of the units for whose accounts the channel delivers passwords; empty for all.
     kinds: tuple[str, ...] = ()
     #: The codes of the units for whose accounts it delivers passwords, with all units below them; empty for all.

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from provisioner.core.engine.plan import Naming
 from provisioner.core.engine.ports import Records
 from provisioner.core.model import Unit
+from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text
 from provisioner.core.model.unit_paths import with_all_above
 from provisioner.manifest import cross_checks, keys

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from provisioner.core.model import Account, SessionsState, TargetState
-from provisioner.store import Store
+from provisioner.services.account_lookup import KnownAccounts
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +25,7 @@ class AccountDetails:
         return [name for name, known in self.sessions.items() if known is state]
 
 
-def account_details(store: Store, accounts: Sequence[Account]) -> list[AccountDetails]:
+def account_details(store: KnownAccounts, accounts: Sequence[Account]) -> list[AccountDetails]:
     """Return what is known of accounts, in their order.
 
     Raises:

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import attrs
 
-from provisioner.core.api.errors import ConfigurationError, InputError, Problem
-from provisioner.core.engine.plan import Initiator, Naming, Plan
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.model import Account, AccountState, Unit
-from provisioner.core.model.text import Text
-from provisioner.services.units import require_unit
-from provisioner.store import Store
+from provisioner.services.account_lookup import known_accounts, logins_in, require_all
 
 if TYPE_CHECKING:
     from provisioner.core.engine.planner import Planner
-
-
-def known_accounts(store: Store, naming: Naming, given: Iterable[str]) -> list[Account]:
-    """Return the accounts with these logins.
-
-    Args:
-
-        store: The stored data.
-
-        naming: How logins are written.
-
-        given: The logins, with or without their domains.
-
-    Raises:
-
-        InputError: Some are unknown; all of them are named.
-    """
-    logins = _logins(given, naming)
-    found = store.accounts.get_many(logins)
-    _require_all(logins, found)
-    return [found[login] for login in logins]
+    from provisioner.store import Store
 
 
 def list_accounts(
@@ -63,6 +41,8 @@ def list_accounts(
 
         InputError: There is no such unit.
     """
+    from provisioner.services.units import require_unit
+
     require_unit(store, unit or None)
     return list(store.accounts.find(state=state, under=unit, due_before=due_before))
 
@@ -95,7 +75,7 @@ class Accounts:
 
             InputError: There is neither.
         """
-        [login] = _logins([login], self.planner.naming)
+        [login] = logins_in([login], self.planner.naming)
         known = self.store.accounts.get_many([login]).get(login)
         if known:
             return known
@@ -116,7 +96,7 @@ class Accounts:
 
             InputError: Some are unknown, or cannot be opened; all of them are named.
         """
-        wanted = _logins(logins, self.planner.naming)
+        wanted = logins_in(logins, self.planner.naming)
         known = self.store.accounts.get_many(wanted)
         units = self._units_of([login for login in wanted if login not in known])
         accounts = [known[login] for login in wanted if login in known]
@@ -183,7 +163,7 @@ class Accounts:
             InputError: There is none for some; all of them are named.
         """
         units = dict(self._future_logins()) if logins else {}
-        _require_all(logins, units)
+        require_all(logins, units)
         return [units[login] for login in logins]
 
     def _future_logins(self) -> Iterator[tuple[str, Unit]]:
@@ -193,32 +173,3 @@ class Accounts:
                 yield self.planner.naming.login(unit.login or self.planner.choose_login(unit)), unit
             except (ValueError, ConfigurationError):
                 continue
-
-
-def _logins(given: Iterable[str], naming: Naming) -> list[str]:
-    """Return the logins in what was given, with or without their domains, each once.
-
-    Raises:
-
-        InputError: Some are no logins of ours; all of them are named.
-    """
-    problems: list[Problem] = []
-    logins: dict[str, None] = {}
-    for text in given:
-        try:
-            logins[naming.login(text)] = None
-        except ValueError:
-            problems.append(_problem(Text("{login} is not a valid login", {"login": text})))
-    if problems:
-        raise InputError(problems)
-    return list(logins)
-
-
-def _require_all(logins: Iterable[str], found: Container[str]) -> None:
-    unknown = [login for login in logins if login not in found]
-    if unknown:
-        raise InputError([_problem(Text("{login} is unknown", {"login": login})) for login in unknown])
-
-
-def _problem(message: Text) -> Problem:
-    return Problem(field="login", message=message)

@@ -11,9 +11,9 @@ import attrs
 from provisioner.audit.anchors import anchor_line, append_anchor, parse_anchor, read_anchors
 from provisioner.audit.jsonl import Exported, jsonl
 from provisioner.audit.syslog import DOCUMENTATION_NUMBER, Syslog
-from provisioner.core.engine.plan import Naming
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
+from provisioner.core.model.naming import Naming
 from provisioner.services.ids import Named, find_id
 from provisioner.services.parts import Clock
 from provisioner.store import Store

@@ -10,7 +10,6 @@ from datetime import datetime
 import attrs
 
 from provisioner.core.api.errors import InputError, Problem
-from provisioner.core.engine.plan import Naming
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.incidents import (
@@ -25,8 +24,9 @@ from provisioner.core.governance.incidents import (
 from provisioner.core.governance.privacy import MASK, Privacy
 from provisioner.core.governance.roles import Role
 from provisioner.core.model import Unit
+from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text
-from provisioner.services.accounts import known_accounts
+from provisioner.services.account_lookup import known_accounts
 from provisioner.services.ids import find_id
 from provisioner.services.parts import Clock
 from provisioner.store import Store

@@ -27,7 +27,7 @@ from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day, Simulation
 from provisioner.core.policy.sweep import Postponed, Sweep, Swept
 from provisioner.core.reconcile.verification import VerifiedAccount
-from provisioner.services.accounts import known_accounts
+from provisioner.services.account_lookup import known_accounts
 from provisioner.services.parts import Clock
 from provisioner.services.runs import Run
 from provisioner.services.units import require_unit

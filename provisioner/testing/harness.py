@@ -29,14 +29,15 @@ from provisioner.config.load import (
 )
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease, elapsed
-from provisioner.core.engine.limits import MassChangeLimit
-from provisioner.core.engine.plan import Initiator, Naming, Plan
+from provisioner.core.engine.plan import Initiator, Plan
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import PluginOrigin
 from provisioner.core.gateways.maintenance import Calendar, MaintenanceBegan, MaintenanceEnded
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
 from provisioner.core.model import Account, Operation, Person, Unit
+from provisioner.core.model.mass_change import MassChangeLimit
+from provisioner.core.model.naming import Naming
 from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
 from provisioner.services.composition import Composition

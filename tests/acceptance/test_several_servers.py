@@ -15,8 +15,8 @@ from typing import Self
 import attrs
 import pytest
 
-from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.model import AccountState, Operation, OperationState, Person, Unit
+from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel
 from provisioner.testing.proxy import TcpProxy, WireFault

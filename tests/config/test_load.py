@@ -14,7 +14,7 @@ from provisioner.config.load import LimitSettings, LoadedConfiguration, find_fil
 from provisioner.config.secrets import REFERENCES
 from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
-from provisioner.core.engine.limits import MassChangeLimit
+from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.core.model.scope import Scope
 from provisioner.core.model.secret import Secret
 

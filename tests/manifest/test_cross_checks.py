@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.engine.plan import Naming
 from provisioner.core.model import Person, Unit
+from provisioner.core.model.naming import Naming
 from provisioner.manifest import read_persons, read_units
 from tests.test_manifest import Known
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.api.errors import InputError
-from provisioner.core.engine.plan import Naming
+from provisioner.core.model.naming import Naming
 from provisioner.manifest import read_persons, read_units
 from provisioner.manifest.keys import objection
 from tests.test_manifest import Known

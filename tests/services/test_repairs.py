@@ -12,8 +12,8 @@ import pytest
 
 from provisioner.config.load import EntitlementSettings
 from provisioner.core.api.errors import DeniedError
-from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.model import OperationState, Person, Unit
+from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.core.reconcile.differences import Difference
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.harness import INITIATOR, Harness

@@ -11,7 +11,7 @@ from provisioner.cli.render.documents import handover_document
 from provisioner.cli.render.pages import write_page
 from provisioner.cli.render.record import page, rows
 from provisioner.cli.session import Session
-from provisioner.services.accounts import known_accounts
+from provisioner.services.account_lookup import known_accounts
 from provisioner.services.handovers import HandoverRecord, find_handover, list_handovers
 
 #: The name of a file that stands for stdout.

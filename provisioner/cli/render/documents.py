@@ -6,10 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from provisioner.core.governance.access_requests import AccessRequest
-from provisioner.core.governance.incidents import Incident
-from provisioner.core.governance.privacy import MASK
-from provisioner.core.governance.roles import RoleAssignment
 from provisioner.core.model import (
     Operation,
     PasswordDelivery,
@@ -23,6 +19,9 @@ from provisioner.core.model import (
 from provisioner.core.model.text import Text
 
 if TYPE_CHECKING:
+    from provisioner.core.governance.access_requests import AccessRequest
+    from provisioner.core.governance.incidents import Incident
+    from provisioner.core.governance.roles import RoleAssignment
     from provisioner.services.account_details import AccountDetails
     from provisioner.services.handovers import HandoverRecord
     from provisioner.services.targets import System
@@ -165,6 +164,8 @@ def handover_document(found: HandoverRecord) -> Document:
         "finished_at": iso(handover.finished_at),
         "not_handed_over_on": list(found.not_on),
     }
+    from provisioner.core.governance.privacy import MASK
+
     is_masked = handover.incoming == MASK
     return {**record, "sha256": None if is_masked else canonical.sha256(canonical.canonical_json(record))}
 

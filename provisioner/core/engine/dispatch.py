@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import attrs
 
 from provisioner.core.api.errors import EarlierMessageError
-from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures
+
+if TYPE_CHECKING:
+    from provisioner.core.gateways.gateway import Channel
 
 #: How often a password is renewed by itself after one that was not delivered, before a person has to act.
 RENEWALS = 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import attrs
 
@@ -23,23 +23,12 @@ from provisioner.core.model import (
     StepError,
     TargetState,
 )
+from provisioner.core.model.mass_change import MassChangeLimit
 
 #: Used instead of the name of a target.
 IN_TOTAL = ""
 
 _MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
-
-
-@attrs.frozen(kw_only=True)
-class MassChangeLimit:
-    """How many accounts a run may close or delete without a release."""
-
-    #: The share of the open accounts that may be closed within the window, in percent.
-    percent: int = 20
-    #: The number of open accounts from which the limit applies.
-    from_accounts: int = 10
-    #: The period in which earlier closures count.
-    window: timedelta = timedelta(hours=24)
 
 
 @attrs.frozen(kw_only=True)

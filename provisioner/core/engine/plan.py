@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
@@ -25,10 +24,6 @@ from provisioner.core.model import (
 )
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
-
-#: A user name: one word of letters and digits (000 m.4/f), with the three characters that mailboxes can contain inside
-#: it.
-LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 #: The prefix of the names of policies, which are used instead of a person's ID; so no ID may begin with it.
 POLICY_ACTOR = "policy:"
@@ -238,36 +233,3 @@ class Plan:
             unchanged=tuple(chain.from_iterable(plan.unchanged for plan in parts)),
             refused=tuple(chain.from_iterable(plan.refused for plan in parts)),
         )
-
-
-@attrs.frozen(kw_only=True)
-class Naming:
-    """How mail addresses are formed.
-
-    Args:
-
-        domain: The domain after the login of an account.
-
-        domain_of_kind: The same for units of certain kinds, if they have their own domain.
-    """
-
-    domain: str
-    domain_of_kind: Mapping[str, str] = attrs.field(factory=dict)
-
-    def domain_for(self, unit: Unit) -> str:
-        """Return the mail domain of the accounts of *unit*."""
-        return self.domain_of_kind.get(unit.kind, self.domain)
-
-    def login(self, text: str) -> str:
-        """Return the login in *text*, which may end with one of the domains, in lower case.
-
-        Raises:
-
-            ValueError: It is not a valid login.
-        """
-        login, _, domain = text.strip().lower().partition("@")
-        if domain and domain not in {self.domain, *self.domain_of_kind.values()}:
-            raise ValueError(domain)
-        if not LOGIN.fullmatch(login):
-            raise ValueError(login)
-        return login

@@ -36,7 +36,6 @@ from provisioner.core.engine.people import LookUp, People
 from provisioner.core.engine.placing import Placing
 from provisioner.core.engine.plan import (
     Initiator,
-    Naming,
     Plan,
     PlannedOperation,
     Refused,
@@ -53,6 +52,7 @@ from provisioner.core.model import (
     OperationKind,
     Unit,
 )
+from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text, marked
 from provisioner.core.model.unit_paths import ListedUnits
 

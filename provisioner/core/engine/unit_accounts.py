@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from provisioner.core.api.errors import ConfigurationError, Problem, TargetError
-from provisioner.core.engine.plan import Naming
 from provisioner.core.engine.ports import Records
 from provisioner.core.model import Account, Unit
+from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text, marked
 
 

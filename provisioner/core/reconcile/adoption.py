@@ -17,8 +17,8 @@ from provisioner.core.api.errors import TargetError
 from provisioner.core.api.events import Event
 from provisioner.core.api.messages import ListedAccount, Presence
 from provisioner.core.api.rules import share
-from provisioner.core.engine.plan import Naming
 from provisioner.core.model import Account, TargetState, Unit
+from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text
 
 #: The period over which renewals are spread if the age of passwords is unknown.

@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from provisioner import files
 from provisioner.core.api.errors import StoreError
+from provisioner.store.db.failures import damaged, linked, store_error
 
 #: How many seconds a writer waits for another one.
 BUSY_TIMEOUT = 5.0
@@ -117,13 +118,7 @@ class Database:
         try:
             files.expect_own_link(self._path)
         except OSError as error:
-            raise StoreError(
-                "the store {place} cannot be opened: {reason}",
-                cure="name the file to which the link points, or move the store to a folder that others cannot write "
-                "to",
-                place=self.place,
-                reason=error.strerror,
-            ) from None
+            raise linked(self.place, error.strerror) from None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -155,7 +150,8 @@ class Database:
 
     def failure(self, error: SQLAlchemyError) -> StoreError:
         """Return *error* as one of ours, without any value of a row."""
-        return _store_error(error, self.place)
+        cause = getattr(error, "orig", None) or RuntimeError(type(error).__name__)
+        return store_error(cause, self.place)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -166,7 +162,7 @@ class Database:
         except SQLAlchemyError as error:
             raise self.failure(error) from None
         except UnicodeDecodeError:  # Python cannot read what SQLite says of a damaged schema
-            raise _damaged(self.place) from None
+            raise damaged(self.place) from None
 
 
 def _sqlite_url(text: str) -> URL:
@@ -220,42 +216,3 @@ def _is_busy(error: BaseException) -> bool:
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
     """Use the write-ahead log. While somebody else switches too, SQLite refuses without waiting for its timeout."""
     connection.execute("PRAGMA journal_mode=WAL")
-
-
-def _store_error(error: SQLAlchemyError, place: str) -> StoreError:
-    """Say what is wrong with an SQLite database, by the low byte of its error code."""
-    cause = getattr(error, "orig", None)
-    match getattr(cause, "sqlite_errorcode", 0) & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StoreError(
-                "the store {place} is locked by another process",
-                cure="end the process that holds it, for example a backup or a database shell, and try again",
-                place=place,
-            )
-        case sqlite3.SQLITE_FULL:
-            return StoreError("no space is left for the store {place}", cure="free some disk space", place=place)
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return StoreError(
-                "the store {place} cannot be written",
-                cure="give this user write access to the file and its folder",
-                place=place,
-            )
-        case sqlite3.SQLITE_CANTOPEN:
-            return StoreError(
-                "the store {place} cannot be opened",
-                cure="give this user read and write access to the file and its folder",
-                place=place,
-            )
-        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return _damaged(place)
-        case _:
-            reason = str(cause or type(error).__name__)
-            return StoreError("the store {place} failed: {reason}", place=place, reason=reason)
-
-
-def _damaged(place: str) -> StoreError:
-    return StoreError(
-        "{place} is damaged, or not an SQLite database",
-        cure="correct the store's URL, or restore the file from a backup",
-        place=place,
-    )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
-from provisioner.core.api.errors import StoreError
 from provisioner.store.audit.chain import GENESIS
 from provisioner.store.db.database import Database
+from provisioner.store.db.failures import foreign, missing, outdated, too_new
 from provisioner.store.db.tables import chain_head, metadata
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def create(database: Database) -> None:
             connection.execute(insert(chain_head), {"id": 1, "seq": 0, "hash": GENESIS})
             connection.execute(insert(_version), {"version_num": REVISION})
         elif _version.name not in tables:
-            raise _foreign(database)
+            raise foreign(database.place)
 
 
 def check(database: Database) -> None:
@@ -57,11 +57,7 @@ def check(database: Database) -> None:
         StoreError: They are older or newer, or there are none.
     """
     if _is_old(database):
-        raise StoreError(
-            "the store {place} was made by an earlier version of this program",
-            cure="make a backup, then run 'provisioner init' to bring it up to date",
-            place=database.place,
-        )
+        raise outdated(database.place)
 
 
 def migrate(url: str) -> None:
@@ -104,30 +100,14 @@ def require(database: Database) -> None:
         StoreError: There is nothing.
     """
     if not database.exists:
-        raise StoreError(
-            "there is no store at {place}",
-            cure="run 'provisioner init', or correct the store's URL",
-            place=database.place,
-        )
+        raise missing(database.place)
 
 
 def _is_old(database: Database) -> bool:
     with database.read() as connection:
         if not inspect(connection).has_table(_version.name):
-            raise _foreign(database)
+            raise foreign(database.place)
         found = connection.execute(select(_version.c.version_num)).scalar() or ""
     if found > REVISION:
-        raise StoreError(
-            "the store {place} was made by a later version of this program",
-            cure="install that version, or restore a backup from before it",
-            place=database.place,
-        )
+        raise too_new(database.place)
     return found < REVISION
-
-
-def _foreign(database: Database) -> StoreError:
-    return StoreError(
-        "{place} is a database, but not a store of this program",
-        cure="correct the store's URL",
-        place=database.place,
-    )

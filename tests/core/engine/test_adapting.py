@@ -11,8 +11,8 @@ import pytest
 
 from provisioner.config.load import EntitlementSettings
 from provisioner.core.api.messages import ListedAccount
-from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.model import AccountState, OperationState, Outcome, Person, TargetState, Unit
+from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.testing.faults import Fault, FaultTarget
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget

@@ -13,7 +13,6 @@ from provisioner.core.api.events import Event
 from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import (
     Guard,
-    MassChangeLimit,
     OperationHeld,
     RunDiscarded,
     RunHeld,
@@ -23,6 +22,7 @@ from provisioner.core.engine.limits import (
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.engine.ports import Closings
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, TargetState, Unit
+from provisioner.core.model.mass_change import MassChangeLimit
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SHARE = Share(target="", affected=30, out_of=40)

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from provisioner.core.api.errors import InputError, NotAuthorizedError
 from provisioner.core.api.events import Event, OperationPlanned
 from provisioner.core.engine import engine
-from provisioner.core.engine.limits import IN_TOTAL, Guard, MassChangeLimit, Share
+from provisioner.core.engine.limits import IN_TOTAL, Guard, Share
 from provisioner.core.engine.plan import Initiator, PlannedOperation
 from provisioner.core.engine.ports import Closings
 from provisioner.core.governance.authority import Authority
@@ -30,6 +30,7 @@ from provisioner.core.model import (
     TargetState,
     Unit,
 )
+from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.faults import Fault, FaultTarget
 from provisioner.testing.harness import INITIATOR, Harness

@@ -16,9 +16,9 @@ from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import FindPerson
 from provisioner.core.api.rules import Action, Deadline, Facts, Monitor, Observation, Reports, Rule
 from provisioner.core.engine.execution import Execution
-from provisioner.core.engine.limits import MassChangeLimit
 from provisioner.core.engine.planner import Planner
 from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
+from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.core.model.scope import Scope
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from provisioner.core.api.errors import TargetError, UnavailableError
 from provisioner.core.api.messages import ListedAccount, Presence
-from provisioner.core.engine.plan import Naming
 from provisioner.core.model import Account, TargetState, Unit
+from provisioner.core.model.naming import Naming
 from provisioner.core.reconcile.adoption import (
     SPREAD,
     Candidate,
