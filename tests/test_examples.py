@@ -17,7 +17,7 @@ import attrs
 import phonenumbers
 import pytest
 
-from provisioner.core.engine.plan import LOGIN
+from provisioner.core.model.naming import LOGIN
 from tests.forks import ForkServer
 
 pytestmark = pytest.mark.slow

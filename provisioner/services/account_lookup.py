@@ -14,35 +14,35 @@ from provisioner.core.model.naming import Naming
 from provisioner.core.model.text import Text
 
 
-class AccountRecords(Protocol):
+class _AccountReader(Protocol):
     """Reads accounts; :class:`~provisioner.store.accounts.StoredAccounts` describes its methods."""
 
-    def get_many(self, logins: Iterable[str], /) -> Mapping[str, Account]: ...  # noqa: D102
-    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]: ...  # noqa: D102
-    def sessions(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, SessionsState]]: ...  # noqa: D102
+    def get_many(self, logins: Iterable[str], /) -> Mapping[str, Account]: ...
+    def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]: ...
+    def sessions(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, SessionsState]]: ...
 
 
-class LastSeenRecords(Protocol):
+class _LastSeenReader(Protocol):
     """Reads when accounts were last seen; see :class:`~provisioner.store.last_seen.StoredLastSeen`."""
 
-    def times(self, login: str, /) -> Mapping[str, datetime]: ...  # noqa: D102
+    def times(self, login: str, /) -> Mapping[str, datetime]: ...
 
 
-class DeliveryRecords(Protocol):
+class _DeliveryReader(Protocol):
     """Reads messages with passwords; see :class:`~provisioner.store.deliveries.StoredDeliveries`."""
 
-    def recent(self, login: str, /) -> Sequence[PasswordDelivery]: ...  # noqa: D102
+    def recent(self, login: str, /) -> Sequence[PasswordDelivery]: ...
 
 
 class KnownAccounts(Protocol):
     """The part of a store that is known of single accounts."""
 
     @property
-    def accounts(self) -> AccountRecords: ...  # noqa: D102
+    def accounts(self) -> _AccountReader: ...  # noqa: D102
     @property
-    def last_seen(self) -> LastSeenRecords: ...  # noqa: D102
+    def last_seen(self) -> _LastSeenReader: ...  # noqa: D102
     @property
-    def deliveries(self) -> DeliveryRecords: ...  # noqa: D102
+    def deliveries(self) -> _DeliveryReader: ...  # noqa: D102
 
 
 @contextmanager

@@ -68,6 +68,11 @@ def link_elsewhere(path: Path) -> None:
     path.symlink_to(path.with_name("elsewhere"))
 
 
+def make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 SPOILT: dict[str, Callable[[Path], object]] = {
     "missing": Path.unlink,
     "no database": lambda path: path.write_bytes(b"x" * 5000),
@@ -75,7 +80,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "older": lambda path: spoil(path, "UPDATE alembic_version SET version_num = '0001'"),
     "newer": lambda path: spoil(path, "UPDATE alembic_version SET version_num = '9999'"),
     "a link": link_elsewhere,
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a folder": make_folder,
 }
 
 

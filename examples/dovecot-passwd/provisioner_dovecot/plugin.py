@@ -9,7 +9,7 @@ import attrs
 from provisioner import AccountReport, Outcome, Presence, Receipt, hookimpl
 from provisioner.core.api import errors, messages
 from provisioner.core.api.registration import PluginSettings, Registrar
-from provisioner.core.engine.plan import LOGIN
+from provisioner.core.model.naming import LOGIN
 from provisioner_dovecot import imap
 from provisioner_dovecot.passwd import Change, Entry, PasswdFile
 from provisioner_dovecot.passwords import hashed, is_usable, nobodys

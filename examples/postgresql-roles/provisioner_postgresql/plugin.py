@@ -12,7 +12,7 @@ from psycopg import sql
 from provisioner import AccountReport, Outcome, Presence, Receipt, hookimpl
 from provisioner.core.api import errors, messages
 from provisioner.core.api.registration import PluginSettings, Registrar
-from provisioner.core.engine.plan import LOGIN
+from provisioner.core.model.naming import LOGIN
 from provisioner_postgresql.server import Role, Server
 from provisioner_postgresql.settings import PostgresqlSettings
 

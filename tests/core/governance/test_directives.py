@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.api.messages import ChooseLogin
-from provisioner.core.engine.plan import LOGIN
 from provisioner.core.governance.directives import Defaults
 from provisioner.core.model import Person, Unit
+from provisioner.core.model.naming import LOGIN
 
 DEFAULTS = Defaults(plate_code="46")
 
