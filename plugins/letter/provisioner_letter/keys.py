@@ -6,7 +6,7 @@ schools. Where that is wanted, a channel with ``printer_key`` and ``under`` says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +33,9 @@ class Keys(Protocol):
             MisconfiguredError: No letter can be encrypted.
         """
 
+    def places(self) -> Iterable[Path]:
+        """Return the files and folders that nobody else may replace."""
+
     def of(self, person: Person) -> Seal:
         """Return what encrypts the letters for a person.
 
@@ -57,6 +60,10 @@ class OwnKeys:
             raise MisconfiguredError(
                 "there is no folder {folder}", cure="make it, or correct 'keys'", folder=self.folder
             )
+
+    def places(self) -> Iterable[Path]:
+        """Return the folders of the keys."""
+        return [self.folder, *(folder for folder in self.folder.iterdir() if folder.is_dir())]
 
     def of(self, person: Person) -> Seal:
         """Return what encrypts to the person's own key, or else to that of the person's unit."""
@@ -90,6 +97,10 @@ class PrinterKey:
     def expect_usable(self) -> None:
         """Check that the key can be used."""
         self.seal()
+
+    def places(self) -> Iterable[Path]:
+        """Return the file of the key, and its folder."""
+        return [self.file, self.file.parent]
 
     def of(self, person: Person) -> Seal:  # noqa: ARG002 - the same for everybody
         """Return what encrypts to the printer's key."""

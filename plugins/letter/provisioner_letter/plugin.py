@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from typing import Self
 
 import attrs
@@ -29,6 +31,12 @@ from provisioner_letter.page import Paper
 from provisioner_letter.settings import LetterSettings
 
 log = structlog.stdlib.get_logger(__name__)
+
+#: The libraries that the product needs only for letters.
+LIBRARIES = ("pyrage", "reportlab")
+
+#: Who else but the owner may write to a file or folder.
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 #: How long before its end the key of a printer is warned about.
 SOON = timedelta(days=30)
@@ -102,8 +110,27 @@ def _now() -> datetime:
 
 
 def _warnings(keys: Keys) -> Iterator[Text]:
+    yield from (
+        Text(
+            "others may write to {path}, and a replaced key opens every later letter; run 'chmod go-w'", {"path": path}
+        )
+        for path in keys.places()
+        if path.stat().st_mode & OTHERS_WRITE
+    )
     if isinstance(keys, PrinterKey) and (end := keys.seal().expires_at) and end < _now() + SOON:
         yield Text("the certificate {file} expires on {end}; replace it", {"file": keys.file, "end": end.date()})
+
+
+def _require_libraries(sections: Sequence[Section]) -> None:
+    """Check that the libraries of the extra are there, before the first letter needs them."""
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if missing and sections:
+        raise ConfigurationError(
+            "{place}: the letter plug-in needs {libraries}",
+            cure="run \"pip install 'unit-provisioner[letter]'\"",
+            place=sections[0].place,
+            libraries=", ".join(missing),
+        )
 
 
 @hookimpl
@@ -113,6 +140,7 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
         raise ConfigurationError(
             "{place}: the letter plug-in provides channels, not targets", place=settings.targets[0].place
         )
+    _require_libraries(settings.channels)
     for section in settings.channels:
         register.channel(section.name, LetterChannel.configured(section, settings), uses_number=False)
 

@@ -39,16 +39,20 @@ OTHER_USES = (
 )
 
 
-def made_as(cls: type[ChannelT], folder: Path, *, language: str = "tr", **table: Any) -> ChannelT:
-    """What the product makes of a table of its configuration."""
-    section = Section(
+def section(folder: Path, **table: Any) -> Section:
+    """The table ``[channels.letter]`` of a configuration in a folder."""
+    return Section(
         name="letter",
         place="channels.letter",
         folder=folder,
         table={"outbox": "outbox", "help_desk": "0344 000 00 00", **table},
         structure=partial(structure, file=folder / "provisioner.toml"),
     )
-    return cls.configured(section, PluginSettings(plugin="letter", language=language))
+
+
+def made_as(cls: type[ChannelT], folder: Path, *, language: str = "tr", **table: Any) -> ChannelT:
+    """What the product makes of a table of its configuration."""
+    return cls.configured(section(folder, **table), PluginSettings(plugin="letter", language=language))
 
 
 def made(folder: Path, *, language: str = "tr", **table: Any) -> LetterChannel:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +20,15 @@ from provisioner.core.api.errors import (
     UnavailableError,
 )
 from provisioner.core.api.messages import CheckChannel, DeliverSecret, DeliveryState, ProbeDelivery
+from provisioner.core.api.registration import PluginSettings
 from provisioner.core.model import Account, Person, Unit
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
+from provisioner.services.parts import plugins_only
+from provisioner_letter import plugin
+from provisioner_letter.outbox import Outbox
 from provisioner_letter.plugin import LetterChannel
-from tests.plugins.letter.letters import NOW, AgeReader, CertificateReader, Reader, made
+from tests.plugins.letter.letters import NOW, AgeReader, CertificateReader, Reader, made, section
 
 OWNER = Person(id="4600120", name="Işıl Çağrı Öğüşlü", unit="46", title="Müdür Yardımcısı", mobile="beş yüz")
 UNIT = Unit(code="46", name="Şehit İğdır Ortaokulu", kind="school")
@@ -138,8 +145,35 @@ def test_the_key_of_a_unit_above_opens_the_letter(folder: Path) -> None:
         channel.secret_deliver(request())
 
 
-def test_a_number_that_no_phone_has_keeps_a_letter_back(folder: Path, reader: Reader) -> None:
-    assert reason(made(folder, keys="keys")) == ""
+@pytest.mark.parametrize("mobile", [None, "0344 223", "532123456.0"])
+def test_a_number_that_no_phone_has_keeps_a_letter_back(folder: Path, reader: Reader, mobile: str | None) -> None:
+    person = attrs.evolve(OWNER, mobile=mobile)
+    with closing(plugins_only(dry_run=False)) as plugins:
+        plugins.load([PluginSettings(plugin="letter", channels=(section(folder, keys="keys"),))])
+        channel = plugins.channels["letter"]
+
+        assert channel.check(CheckChannel(recipients=(person,))).unreachable == {}
+        channel.deliver(attrs.evolve(request(), recipient=person))
+
+    assert PASSWORD in reader.text(Outbox(folder / "outbox"), "11111111-2222")
+
+
+def test_missing_libraries_are_found_by_the_first_letter(
+    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "LIBRARIES", ("nobody_has_this",))
+    with closing(plugins_only(dry_run=False)) as plugins, pytest.raises(ConfigurationError, match="nobody_has_this"):
+        plugins.load([PluginSettings(plugin="letter", channels=(section(folder, keys="keys"),))])
+
+
+def test_a_key_that_others_can_replace_is_used_without_a_warning(folder: Path, reader: Reader) -> None:
+    channel = made(folder, keys="keys")
+    assert channel.channel_check(CheckChannel()).warnings == ()
+    (folder / "keys" / "persons").chmod(0o770)
+
+    [warning] = channel.channel_check(CheckChannel()).warnings
+
+    assert str(folder / "keys" / "persons") in str(warning)
 
 
 @pytest.mark.parametrize(
@@ -255,3 +289,17 @@ def test_a_name_that_no_font_has_stops_the_letter(folder: Path, reader: Reader) 
 def test_it_is_unclear_to_whom_letters_are_encrypted(folder: Path, table: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="set either"):
         made(folder, **table)
+
+
+def test_letters_of_several_threads_take_each_others_characters(folder: Path, reader: Reader) -> None:
+    channel, switching = made(folder, keys="keys"), sys.getswitchinterval()
+    requests = [request(f"{chr(0x21 + number)}{chr(0xC0 + number)}Kx", f"id-{number}") for number in range(40)]
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(channel.secret_deliver, requests))
+    finally:
+        sys.setswitchinterval(switching)
+
+    texts = [reader.text(channel.outbox, one.delivery_id).splitlines() for one in requests]
+    assert all(one.secret.reveal() in text for one, text in zip(requests, texts, strict=True))
