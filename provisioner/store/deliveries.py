@@ -14,6 +14,7 @@ from provisioner.core.api.events import (
     DeliveryHandedOver,
     DeliverySettled,
     Event,
+    OperationPlanned,
     StepBegun,
     StepEnded,
 )
@@ -32,6 +33,8 @@ RECENT = 20
 PAGE = 500
 
 _THIS = deliveries.c.id == bindparam("this")
+_LATER = deliveries.alias("later")
+_IS_LAST = ~exists().where(_LATER.c.login == deliveries.c.login, _LATER.c.number > deliveries.c.number)
 _RANK = case({state.value: state.rank for state in MessageState}, value=deliveries.c.state)
 _IS_STRONGER = bindparam("rank") > _RANK
 _STATE = bindparam("new_state", type_=deliveries.c.state.type)
@@ -65,6 +68,19 @@ _CHANGE = (
     .values(state=_STATE, accepted_at=_first_time("accepted_at"), ended_at=_first_time("ended_at"))
     .execution_options(**{MUST_FIND: True})
 )
+#: One process takes up a message, and only if it wasn't delivered meanwhile and is still the last one.
+_TAKE_UP = (
+    update(deliveries)
+    .where(
+        _THIS,
+        deliveries.c.state != MessageState.DELIVERED,
+        deliveries.c.settled_at.is_(None),
+        deliveries.c.renewal.is_(None),
+        _IS_LAST,
+    )
+    .values(renewal=bindparam("new_renewal"))
+    .execution_options(**{MUST_FIND: True})
+)
 _SETTLE = (
     update(deliveries)
     .where(_THIS)
@@ -75,6 +91,11 @@ _NOTE_ASKED = (
     .where(_THIS)
     .values(asked=deliveries.c.asked + 1, next_ask_at=bindparam("new_next_ask_at", type_=UtcDateTime()))
 )
+
+
+def taken_up(event: OperationPlanned) -> Change:
+    """Return the change by which an operation takes up a message that nobody else has taken up."""
+    return _TAKE_UP, {"this": event.undelivered, "new_renewal": event.operation_id}
 
 
 def begun(event: StepBegun) -> Row | None:
@@ -178,10 +199,8 @@ class StoredDeliveries:
 
     def undelivered(self) -> Sequence[PasswordDelivery]:
         """Return the messages that were not delivered and are the last ones of open accounts, by login."""
-        later = deliveries.alias("later")
-        replaced = exists().where(later.c.login == deliveries.c.login, later.c.number > deliveries.c.number)
         is_open = exists().where(accounts.c.login == deliveries.c.login, accounts.c.state == AccountState.OPEN)
-        query = select(deliveries).where(UNDELIVERED_MESSAGES, ~replaced, is_open)
+        query = select(deliveries).where(UNDELIVERED_MESSAGES, _IS_LAST, is_open)
         return self._found(query.order_by(deliveries.c.login))
 
     def count_open(self) -> int:

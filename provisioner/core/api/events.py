@@ -59,6 +59,9 @@ class OperationPlanned(OperationEvent):
     operation: Operation
     #: The account in its current state.
     account: Account
+    #: The ID of the message that was not delivered, if the operation replaces its password. It can be recorded only if
+    #: no other process has decided about that message.
+    undelivered: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -264,7 +264,7 @@ class Engine:
         alone = [planned for planned in work if planned.superseded]
         refused = {}
         try:
-            self.context.record(*(self._planned(planned.operation, planned.account) for planned in plain))
+            self.context.record(*(self._planned(planned, planned.account) for planned in plain))
         except BusyError:
             alone += plain
         for planned in alone:
@@ -284,9 +284,10 @@ class Engine:
             book.start()
             reason = SupersededError("a later '{kind}' of the same account replaced it", kind=work.operation.kind.value)
             book.finish(OperationState.FAILED, account, reason)
-        self.context.record(*events, self._planned(work.operation, account))
+        self.context.record(*events, self._planned(work, account))
 
-    def _planned(self, operation: Operation, account: Account) -> OperationPlanned:
+    def _planned(self, work: PlannedOperation, account: Account) -> OperationPlanned:
+        operation = work.operation
         return OperationPlanned(
             at=operation.created_at,
             operation_id=operation.id,
@@ -294,6 +295,7 @@ class Engine:
             actor=operation.actor,
             operation=operation,
             account=account,
+            undelivered=work.undelivered,
         )
 
     def _again(self, operations: Iterable[Operation]) -> Iterator[PlannedOperation | Operation]:

@@ -47,6 +47,8 @@ class PlannedOperation:
     unit_moves: bool = False
     #: Whether the journal has the operation already.
     recorded: bool = False
+    #: Whether it is continued from the journal, and not requested again.
+    resumed: bool = False
     #: An unfinished operation on the same account that this one replaces.
     superseded: Operation | None = None
     #: The names of the targets that it concerns; ``None`` for all.
@@ -59,6 +61,8 @@ class PlannedOperation:
     sessions: frozenset[str] = frozenset()
     #: The names of the channels that may deliver the password; ``None`` for all.
     channels: frozenset[str] | None = None
+    #: The ID of the message that was not delivered, if the operation replaces its password.
+    undelivered: str | None = None
 
     def may_use(self, channel: str) -> bool:
         """Whether a channel may deliver the password."""

@@ -44,7 +44,7 @@ class Journal(Protocol):
         Raises:
 
             BusyError: The operation can't start, because another operation holds the account, or another process
-                started the operation after it was read.
+                started the operation after it was read, or has taken up the message whose password it replaces.
 
             LeaseLostError: Another process holds the operation. None of these events was stored.
 

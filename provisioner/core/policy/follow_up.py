@@ -22,7 +22,7 @@ from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.dispatch import RENEWALS, OnUndelivered
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.people import PARALLEL
-from provisioner.core.engine.plan import only_sessions_left
+from provisioner.core.engine.plan import Unchanged, only_sessions_left
 from provisioner.core.gateways.gateway import Channel, able
 from provisioner.core.model import (
     Account,
@@ -179,20 +179,25 @@ class FollowUp:
             account.login: (DueAction(account=account, unit=unit), self._deadline(Action.ROTATE, deliveries, account))
             for account, unit in self._accounts(deliveries)
         }
+        undelivered = {login: delivery.id for login, delivery in deliveries.items()}
         left = []
-        for outcome in PolicyRun(engine=self.engine, changes=changes).carry_out():
-            delivery = deliveries[outcome.login]
+        for outcome in PolicyRun(engine=self.engine, changes=changes, undelivered=undelivered).carry_out():
+            delivery = self._taken_up(deliveries[outcome.login], outcome)
             if not isinstance(outcome, Operation) or outcome.state in _IN_VAIN:
                 left.append(delivery)
-            elif self._is_recorded(outcome):
+            elif delivery.renewal:
                 self.engine.context.record(self._settled(delivery, renewal=outcome.id))
+            elif not self._is_pending(delivery):
+                continue  # another process took it up
             if isinstance(outcome, (Operation, Refusal)):
                 yield outcome
         yield from self._tell(left)
 
-    def _is_recorded(self, operation: Operation) -> bool:
-        """Whether the journal has an operation: another one on the same account may have been quicker."""
-        return operation.id in self.agenda.operations.get_many([operation.id])
+    def _taken_up(self, delivery: PasswordDelivery, outcome: Operation | Refusal | Unchanged) -> PasswordDelivery:
+        """Return a message as the journal has it now: another operation on the same account may have been quicker."""
+        if isinstance(outcome, Operation) and self.agenda.operations.get_many([outcome.id]):
+            return attrs.evolve(delivery, renewal=outcome.id)
+        return delivery
 
     def _tell(self, deliveries: Sequence[PasswordDelivery]) -> Iterator[Notice]:
         by_login = {delivery.login: delivery for delivery in deliveries}

@@ -40,10 +40,13 @@ class PolicyRun:
         engine: Carries out the plan of its planner.
 
         changes: The requested actions.
+
+        undelivered: The IDs of the messages that were not delivered, and whose passwords are replaced, by login.
     """
 
     engine: Engine
     changes: Changes
+    undelivered: Mapping[str, str] = attrs.field(factory=dict)
 
     def carry_out(self) -> Iterator[Operation | Refusal | Unchanged]:
         """Plan everything, then carry it out as one run. Yields the result for each account.
@@ -59,7 +62,7 @@ class PolicyRun:
         work: list[PlannedOperation] = []
         for (action, initiator), demands in self._by_initiator().items():
             plan, refused = self._planned(KIND_OF_ACTION[action], demands, initiator)
-            work += plan.work
+            work += [attrs.evolve(item, undelivered=self.undelivered.get(item.account.login)) for item in plan.work]
             yield from plan.unchanged
             yield from self._refusals(refused)
         yield from self._applied(work)

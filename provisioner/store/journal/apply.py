@@ -198,10 +198,13 @@ class Batch:
         changes = CHANGES.get(type(event))
         if changes:
             self.store()
-            for statement, row in changes(event):
-                found = self._run(statement, [row])
-                if not found and statement.get_execution_options().get(MUST_FIND):
-                    raise BusyError("it was changed at the same time", cure="check it again")
+            self._make(changes(event))
+
+    def _make(self, changes: Iterable[Change]) -> None:
+        for statement, row in changes:
+            found = self._run(statement, [row])
+            if not found and statement.get_execution_options().get(MUST_FIND):
+                raise BusyError("it was changed at the same time", cure="check it again")
 
     def _run(self, statement: UpdateBase, rows: list[Row]) -> int:
         return prepared(statement, self._connection.dialect).run(self._connection, rows)
@@ -217,6 +220,9 @@ class Batch:
         self._rows[_ADD_OPERATION][event.operation_id] = row
         for position, step in enumerate(row.pop("steps")):
             self._put_step(event.operation_id, position, step)
+        if event.undelivered:
+            self.store()
+            self._make([deliveries.taken_up(event)])
 
     def _start(self, event: OperationStarted) -> None:
         self._rows[_START][event.operation_id] = {"this": event.operation_id, "tries": event.tries}

@@ -375,6 +375,25 @@ def test_two_processes_renew_the_same_password(office: Office, start: Start, mon
     assert len(office.settled()) == 0
 
 
+def test_two_processes_that_plan_at_once_renew_the_same_password(office: Office, start: Start) -> None:
+    """The other one ends between the plan and its entry in the journal."""
+    harness, other = start(sms={"on_undelivered": "renew"}), office.another(sms={"on_undelivered": "renew"})
+    office.sms.answer = DeliveryState.REJECTED
+
+    def renew_first(events: Sequence[Event]) -> None:
+        if any(isinstance(event, OperationPlanned) for event in events):
+            harness.on_record = lambda _: None
+            office.sms.answer = DeliveryState.ACCEPTED
+            assert [one.state for one in resume(other)] == [OperationState.DONE]
+
+    harness.on_record = renew_first
+
+    assert resume(harness) == []
+    other.close()
+    assert len(office.passwords()) == 2
+    assert office.opening() == office.passwords()[-1:]
+
+
 def test_a_mail_server_that_is_down_hides_an_undelivered_password(office: Office, start: Start) -> None:
     mail = FaultSessions(MemoryMail(office.directory))
     office.more["imap"] = mail
