@@ -78,7 +78,7 @@ class Execution:
     _delivery: SecretDelivery = attrs.field(init=False)
     #: Whether the start is in the journal, and the lease is held.
     _begun: bool = attrs.field(default=False, init=False)
-    #: Whether this attempt only ends the sessions that an earlier one left.
+    #: Whether this attempt only ends what an earlier one left: sessions, or the delivery, as a report shows.
     _continues: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -98,7 +98,9 @@ class Execution:
 
             StoreError: The journal can't be written. Nothing more was done.
         """
-        self._continues = self.work.only_sessions_left and (self._spec.delivers or self._is_still_closed())
+        self._continues = self._delivery.is_reported or (
+            self.work.only_sessions_left and (self._spec.delivers or self._is_still_closed())
+        )
         self._log.start(continues=self._continues)
         try:
             with fenced(self.work.account.login, self._lease):
@@ -112,6 +114,7 @@ class Execution:
         try:
             if self._continues:
                 self._after_steps.go_on()
+                self._delivery.conclude()
             elif self._spec.delivers:
                 self._renew()
             else:
@@ -330,7 +333,8 @@ class Execution:
         )
 
     def _account_after(self) -> Account:
-        account, at = self.work.account, self._changes.made_at or self.context.now()
+        account = self.work.account
+        at = self._changes.made_at or self._delivery.sent_at or self.context.now()
         if self.work.only_sessions_left and self._delivery.is_done:
             at = account.password_changed_at or at
         if self._spec.closes:

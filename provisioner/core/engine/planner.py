@@ -412,7 +412,7 @@ class Planner:
         [intent] = self._placing.place([Intent(operation.kind, account, unit, operation.holder, again=True)])
         people = LookUp(persons={}) if only_sessions_left(operation) else self._people_for(operation, intent)
         work = self._marked(_work(operation, account, unit, people, intent.place))
-        return attrs.evolve(work, recorded=True, unit_moves=True)
+        return attrs.evolve(work, recorded=True, resumed=True, unit_moves=True)
 
     def _people_for(self, operation: Operation, intent: Intent) -> LookUp:
         """Return the people whom an operation from the journal needs, if everything else that it needs is there.

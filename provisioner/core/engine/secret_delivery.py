@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 
 import attrs
 
@@ -24,7 +25,7 @@ from provisioner.core.engine.delivery import deliver
 from provisioner.core.engine.plan import PlannedOperation, is_delivered
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import DELIVER, Channel
-from provisioner.core.model import MessageState, Outcome
+from provisioner.core.model import MessageState, Outcome, PasswordDelivery, Step
 from provisioner.core.model.secret import Secret
 
 
@@ -53,9 +54,25 @@ class SecretDelivery:
     #: Whether this or an earlier attempt has delivered the password, so that the account is as the operation leaves it.
     is_done: bool = attrs.field(init=False)
 
+    #: When the delivered message was sent, if this attempt knows it only from a report.
+    sent_at: datetime | None = attrs.field(default=None, init=False)
+
     @is_done.default
     def _was_done(self) -> bool:
         return is_delivered(self.work.operation)
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether a report shows that a gateway took the message of the last attempt, whose answer was lost.
+
+        Its password is in effect, because it is sent last.
+        """
+        return self._unanswered() is not None
+
+    def conclude(self) -> None:
+        """Record what :attr:`is_reported` tells. It is written together with the end of the operation."""
+        if unanswered := self._unanswered():
+            self._take(*unanswered)
 
     def run(self, secret: Secret) -> None:
         """Deliver the password over the first channel that accepts it.
@@ -99,6 +116,8 @@ class SecretDelivery:
             receipt = self.context.retry.call(attempt)
         except UnknownOutcomeError as error:
             self.may_be_out = True
+            if message := self._reported(request.delivery_id):
+                return self._take(position, message)
             self.log.end(position, Outcome.UNKNOWN, error=error)
             raise
         except TargetError as error:
@@ -107,7 +126,37 @@ class SecretDelivery:
         self.may_be_out = True
         self.log.end(position, Outcome.APPLIED, reference=receipt.reference)
         self.is_done = True
-        self._hand_over(channel, request.delivery_id, receipt)
+        self._hand_over(channel.name, request.delivery_id, receipt)
+        return None
+
+    def _unanswered(self) -> tuple[int, PasswordDelivery] | None:
+        """Return the step of the last attempt whose answer was lost, and its message, if a report shows it."""
+        if not self.work.resumed:
+            return None
+        steps = enumerate(self.work.operation.steps)
+        lost = [(position, step.reference) for position, step in steps if _is_unanswered(step) and step.reference]
+        found = [(position, self._reported(reference)) for position, reference in lost if reference]
+        return next(((position, message) for position, message in found if message), None)
+
+    def _reported(self, delivery_id: str) -> PasswordDelivery | None:
+        """Return a message if a report shows that a gateway took it."""
+        recent = self.context.dispatch.recent(self.work.account.login)
+        taken = (message for message in recent if message.state is not MessageState.SENDING)
+        return next((message for message in taken if message.id == delivery_id), None)
+
+    def _take(self, position: int, message: PasswordDelivery) -> None:
+        """Record that a gateway took a message, as a report shows. Whether it arrived is for the follow-up."""
+        self.may_be_out = self.is_done = True
+        self.sent_at = message.sent_at
+        self.log.end(position, Outcome.APPLIED)
+        delivered = message.state is MessageState.DELIVERED
+        receipt = DeliveryReceipt(
+            state=DeliveryState.DELIVERED if delivered else DeliveryState.ACCEPTED,
+            gateway=message.gateway,
+            reference=message.reference,
+            will_report=not message.state.is_final,
+        )
+        self._hand_over(message.channel, message.id, receipt)
 
     def _request(self, secret: Secret) -> DeliverSecret:
         return DeliverSecret(
@@ -129,10 +178,14 @@ class SecretDelivery:
             number=request.number,
         )
 
-    def _hand_over(self, channel: Channel, delivery_id: str, receipt: DeliveryReceipt) -> None:
+    def _hand_over(self, channel: str, delivery_id: str, receipt: DeliveryReceipt) -> None:
         """Record that the gateway took the message, together with the end of the operation."""
         delivered = receipt.state is DeliveryState.DELIVERED
         awaited = receipt.will_report and not delivered
-        deadline = self.context.now() + self.context.dispatch.rules_of(channel.name).report_within if awaited else None
+        deadline = self.context.now() + self.context.dispatch.rules_of(channel).report_within if awaited else None
         state = MessageState.DELIVERED if delivered else MessageState.HANDED_OVER
-        self.log.hand_over(delivery_id, channel.name, receipt, state, deadline)
+        self.log.hand_over(delivery_id, channel, receipt, state, deadline)
+
+
+def _is_unanswered(step: Step) -> bool:
+    return step.hook == DELIVER and step.outcome in {None, Outcome.UNKNOWN}
