@@ -24,6 +24,7 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.policy.follow_up import Followed
+from provisioner.core.policy.notifier import Notice
 from provisioner.store import Store
 
 #: Errors that are raised before an operation begins.
@@ -87,12 +88,16 @@ class Run:
         refused: Accounts that can have no operation as they stand.
 
         total: How many operations there are, if that is known.
+
+        notices: Filled while the run is iterated.
     """
 
     operations: Iterable[Operation]
     unchanged: Sequence[Unchanged] = attrs.field(default=(), kw_only=True)
     refused: Sequence[Refused] = attrs.field(default=(), kw_only=True)
     total: int | None = attrs.field(default=None, kw_only=True)
+    #: What people are told of passwords that were not delivered, as far as the run has come.
+    notices: Sequence[Notice] = attrs.field(default=(), kw_only=True)
     #: The operations that have ended or stopped, in that order; also if the run breaks off with an error.
     ended: list[Operation] = attrs.field(factory=list, init=False)
 
@@ -228,7 +233,8 @@ class Runs:
             StoreError: The store failed.
         """
         left = self.engine.iter_retry(self._left(only_due=only_due))
-        return Run(chain(left, self._renewals()))
+        notices: list[Notice] = []
+        return Run(chain(left, self._renewals(notices)), notices=notices)
 
     def preview_resume(self, *, only_due: bool = False, viewer: str) -> RunPreview:
         """Return what :meth:`resume` would do; see :meth:`preview`."""
@@ -292,9 +298,17 @@ class Runs:
             complete()
         yield from operations
 
-    def _renewals(self) -> Iterator[Operation]:
+    def shown_notices(self, notices: Iterable[Notice], *, viewer: str) -> list[Notice]:
+        """Return notices without the personal data that the viewer may not read."""
+        return list(Privacy(self.authority, viewer).shown_notices(notices, self.store.accounts.get_many))
+
+    def _renewals(self, notices: list[Notice]) -> Iterator[Operation]:
         """Follow up messages with passwords, and yield the operations that make new ones."""
-        yield from (followed for followed in self.follow_up() if isinstance(followed, Operation))
+        for followed in self.follow_up():
+            if isinstance(followed, Operation):
+                yield followed
+            elif isinstance(followed, Notice):
+                notices.append(followed)
 
     def _left(self, *, only_due: bool) -> Iterator[Operation]:
         """Yield the operations that have not ended, each once: first what is due, then what waits for its next try."""

@@ -10,7 +10,7 @@ from functools import partial
 import click
 
 from provisioner.cli.commands.credentials import results_document, tell_results
-from provisioner.cli.commands.runs import follow, started
+from provisioner.cli.commands.runs import follow, started, tell_notice
 from provisioner.cli.deadlines import next_action
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import DAY, dry_run_option, json_option, recording
@@ -205,17 +205,8 @@ def _tell(output: Output, reports: Iterable[Report]) -> None:
         action, said = output.word(report.deadline.action), output.said
         if isinstance(report, Refusal):
             output.say("{login}: {action}: not done: {why}", login=report.login, action=action, why=said(report.reason))
-        elif report.error:
-            output.say(
-                "{login}: {action}: not notified: {why}",
-                login=report.subject,
-                action=action,
-                why=said(report.error.text),
-            )
         else:
-            output.say(
-                "{login}: {action}: {person} was notified", login=report.subject, action=action, person=report.recipient
-            )
+            tell_notice(output, report)
 
 
 def _waiting(postponed: Postponed) -> Text:

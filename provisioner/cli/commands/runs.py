@@ -12,7 +12,9 @@ from provisioner.cli import failures
 from provisioner.cli.commands.credentials import results_document, tell_results
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.output import Output
 from provisioner.cli.render.documents import operation_document
+from provisioner.cli.render.policy_documents import notice_document
 from provisioner.cli.render.preview import preview_document, tell_preview
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
@@ -27,6 +29,7 @@ from provisioner.core.engine.plan import Plan, Refused, Unchanged
 from provisioner.core.engine.preview import Preview
 from provisioner.core.model import Operation, OperationState, StepError
 from provisioner.core.model.text import marked
+from provisioner.core.policy.notifier import Notice
 from provisioner.services.runs import Run, RunPreview, RunSummary
 
 if TYPE_CHECKING:
@@ -269,6 +272,17 @@ def _summarise(session: Session, operations: Sequence[Operation], summary: RunSu
         output.say("run 'provisioner resume' to finish incomplete operations")
 
 
+def tell_notice(output: Output, notice: Notice) -> None:
+    """Say whether a person was told."""
+    action, error = output.word(notice.deadline.action), notice.error
+    if error:
+        why = output.said(error.text)
+        output.say("{login}: {action}: not notified: {why}", login=notice.subject, action=action, why=why)
+    else:
+        person = notice.recipient
+        output.say("{login}: {action}: {person} was notified", login=notice.subject, action=action, person=person)
+
+
 @click.command("resume")
 @click.option("--due", is_flag=True, help="Skip operations that wait for a later retry.")
 @dry_run_option
@@ -285,5 +299,16 @@ def resume(session: Session, *, due: bool, dry_run: bool) -> ExitCode:
             return show_preview(session, app.runs.preview_resume(only_due=due, viewer=session.actor))
         results = app.credentials.resume()
         code = tell_results(session, results)
-        shown = results_document(session, results)
-        return follow(session, app, app.runs.resume(only_due=due), more=lambda: shown) or code
+        shown, run = results_document(session, results), app.runs.resume(only_due=due)
+
+        def notices() -> list[Notice]:
+            return app.runs.shown_notices(run.notices, viewer=session.actor)
+
+        def more() -> dict[str, object]:
+            told = [notice_document(notice, session.output.said) for notice in notices()]
+            return {**shown, "notices": told} if told else shown
+
+        followed = follow(session, app, run, more=more)
+        for notice in notices():
+            tell_notice(session.output, notice)
+        return followed or code

@@ -11,6 +11,7 @@ from provisioner.cli.render.documents import Document, error_document, iso
 from provisioner.core.api.rules import Action, Deadline, Monitor, Observation, Rule, name_of
 from provisioner.core.model.text import Text
 from provisioner.core.policy.evaluation import RuleFailure
+from provisioner.core.policy.notifier import Notice
 from provisioner.core.policy.policy import RuleSet
 from provisioner.core.policy.policy_run import Refusal
 from provisioner.core.policy.simulation import Day
@@ -75,10 +76,15 @@ def report_documents(reports: Iterable[Report], said: Said) -> Document:
         elif isinstance(report, RuleFailure):
             answer["failed_rules"] += failure_documents([report], said)
         else:
-            error = said(report.error.text) if report.error else None
-            shown = deadline_document(report.subject, report.deadline, said)
-            answer["notices"].append(shown | {"recipient": report.recipient, "delivered": not error, "error": error})
+            answer["notices"].append(notice_document(report, said))
     return {**answer, "postponed": postponed}
+
+
+def notice_document(notice: Notice, said: Said) -> Document:
+    """Return what happened to a notice."""
+    error = said(notice.error.text) if notice.error else None
+    shown = deadline_document(notice.subject, notice.deadline, said)
+    return shown | {"recipient": notice.recipient, "delivered": not error, "error": error}
 
 
 def failure_documents(failures: Iterable[RuleFailure], said: Said) -> list[Document]:
