@@ -52,6 +52,14 @@ def test_a_closed_account_is_not_called_closed(mailing: Office) -> None:
     assert "sessions on mail" in shown
 
 
+def test_a_target_that_left_the_configuration_is_named_as_such(mailing: Office) -> None:
+    mailing.type("account", "close", "arge46")
+    mailing.config.write_text(CONFIG, encoding="utf-8")
+
+    shown = mailing.type("account", "show", "arge46").out
+    assert "sessions on mail  not proved; the target is no longer configured" in shown
+
+
 def test_scripts_are_told_in_a_field_of_its_own(mailing: Office) -> None:
     mailing.type("account", "close", "arge46")
 

@@ -118,7 +118,9 @@ def _sessions_on(target: str, state: SessionsState, session: Session) -> tuple[s
         SessionsState.UNPROVED: text("ended, not proved"),
         SessionsState.OPEN: text("may be open"),
     }
-    return text("sessions on {target}", target=target), said[state]
+    is_gone = target not in session.configuration.content.targets and state is not SessionsState.ENDED
+    gone = text("not proved; the target is no longer configured")
+    return text("sessions on {target}", target=target), gone if is_gone else said[state]
 
 
 def _message(delivery: PasswordDelivery, session: Session) -> str:

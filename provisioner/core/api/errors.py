@@ -28,7 +28,8 @@
         │   ├── PartialListError    a list ended before the target declared its end
         │   ├── EarlierMessageError an earlier message with a password may still arrive
         │   ├── NotAppliedError     a probe showed that the change did not happen
-        │   └── SessionsOpenError   the change is done, and sessions of the account may still be open
+        │   ├── SessionsOpenError   the change is done, and sessions of the account may still be open
+        │   └── SessionsLeftError   the change is refused, and sessions of the account may still be open
         ├── UnknownOutcomeError     the request was sent and no answer arrived: probe before anything else
         │   └── PluginDefectError   the plug-in raised something that is not a TargetError
         ├── RefusedError            it refused the request, and would refuse it again
@@ -328,6 +329,14 @@ class NotAppliedError(TransientError):
 
 class SessionsOpenError(TransientError):
     """The account is changed, and sessions of it may still be open. Only the engine raises it."""
+
+    retryable = False
+
+
+class SessionsLeftError(TransientError):
+    """The change was refused permanently, and sessions of the account that have to end may still be open. Only the
+    engine raises it.
+    """
 
     retryable = False
 

@@ -387,7 +387,8 @@ def sessions_end(request: EndSessions) -> Receipt:
     Called: once for each target and attempt, after the account was created, reopened, rotated, handed over, closed or
     deleted on all targets that hold it, and before a new password is delivered. It must be safe to repeat. If it
     fails, the password is delivered anyway, and the operation stays incomplete until a later attempt, which calls only
-    this hook, without the secret.
+    this hook, without the secret. A later operation on the account takes over sessions that are left, also if it is
+    refused or only updates the account.
     """
 
 

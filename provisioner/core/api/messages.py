@@ -132,7 +132,8 @@ class EndSessions:
     #: The account as it was before the operation; on a later attempt, as it is now.
     account: Account
     unit: Unit
-    #: What was done to the account, and verified on the targets that hold it.
+    #: What was done to the account, and verified on the targets that hold it. An update that takes over sessions names
+    #: a rotation.
     after: OperationKind
     #: The names with which the account can log in, each once: first those that targets store, spelled as they store
     #: them, then the login and the mail address. Names that differ only in case are different names. There is always at

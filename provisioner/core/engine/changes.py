@@ -24,6 +24,9 @@ from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import PROBE, Target
 from provisioner.core.model import AccountState, Outcome, TargetState
 
+#: The name of a step that rolls a change back.
+UNDO = "undo"
+
 
 @attrs.define(eq=False)
 class TargetChanges:
@@ -160,7 +163,7 @@ class TargetChanges:
         self.log.end(position, Outcome.APPLIED, target_state=state)
 
     def _undo(self, target: Target, request: AccountChange, undo: Callable[[], None]) -> bool:
-        position = self.log.begin(target.name, "undo")
+        position = self.log.begin(target.name, UNDO)
         try:
             target.undo(undo, request)
         except TargetError as error:

@@ -30,7 +30,7 @@ from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.holds import Holds
 from provisioner.core.engine.limits import Share
-from provisioner.core.engine.plan import Plan, PlannedOperation, only_sessions_left
+from provisioner.core.engine.plan import Plan, PlannedOperation, only_ends_sessions
 from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Records
 from provisioner.core.engine.preflight import preflight
@@ -360,7 +360,7 @@ class Engine:
     def _execute(self, work: PlannedOperation, execution: Execution) -> Operation:
         if obstructed := obstacle(work, self.context):
             return self._wait(work.operation, obstructed)
-        if not work.only_sessions_left:
+        if not work.only_ends_sessions:
             self.require_current(work)
         return execution.run()
 
@@ -396,8 +396,8 @@ def _operations(work: Iterable[PlannedOperation | Operation]) -> list[Operation]
 
 
 def _needs_all(operation: Operation) -> bool:
-    """Whether an operation needs every target: it sets a password, and not only sessions are left to end."""
-    return KINDS[operation.kind].delivers and not only_sessions_left(operation)
+    """Whether an operation needs every target: it sets a password, and doesn't only end sessions."""
+    return KINDS[operation.kind].delivers and not only_ends_sessions(operation)
 
 
 def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operation:

@@ -29,6 +29,7 @@ from provisioner.core.api.errors import (
     ThrottledError,
     UnsupportedError,
     known_or_defect,
+    step_error,
 )
 from provisioner.core.api.events import Recipient
 from provisioner.core.api.fencing import Lease, fenced
@@ -38,14 +39,14 @@ from provisioner.core.api.messages import (
     Presence,
     ProbeAccount,
 )
-from provisioner.core.engine.changes import TargetChanges
+from provisioner.core.engine.changes import UNDO, TargetChanges
 from provisioner.core.engine.context import EngineContext
-from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.plan import PlannedOperation, was_refused
 from provisioner.core.engine.proofs import Proof, proof, proof_of_move
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.engine.secret_delivery import SecretDelivery
 from provisioner.core.engine.sessions import AfterSteps
-from provisioner.core.gateways.gateway import Target, able
+from provisioner.core.gateways.gateway import SESSIONS, Target, able
 from provisioner.core.model import (
     Account,
     AccountState,
@@ -54,6 +55,7 @@ from provisioner.core.model import (
     OperationKind,
     OperationState,
     Outcome,
+    StepError,
     TargetState,
     Unit,
 )
@@ -98,9 +100,7 @@ class Execution:
 
             StoreError: The journal can't be written. Nothing more was done.
         """
-        self._continues = self._delivery.is_reported or (
-            self.work.only_sessions_left and (self._spec.delivers or self._is_still_closed())
-        )
+        self._continues = self._has_little_left()
         self._log.start(continues=self._continues)
         try:
             with fenced(self.work.account.login, self._lease):
@@ -132,10 +132,16 @@ class Execution:
         self._after_steps.run(secret)
         self._delivery.run(secret)
 
-    def _is_still_closed(self) -> bool:
-        """Whether nobody can log in since an earlier attempt. If a target can't tell now, the closure is repeated."""
+    def _has_little_left(self) -> bool:
+        """Whether an earlier attempt has done everything except to end sessions or to hear of its message."""
+        if was_refused(self.work.operation) or self._delivery.is_reported:
+            return True
+        return self.work.only_sessions_left and (self._spec.delivers or self._is_still_done())
+
+    def _is_still_done(self) -> bool:
+        """Whether every target shows what an earlier attempt did. If one can't tell, the change is repeated."""
         try:
-            return all(self._proof(target)() is not False for target in self._targets)
+            return all(self._proof(target)() for target in self._targets)
         except TargetError:
             return False
 
@@ -220,6 +226,8 @@ class Execution:
                 errors.append(error)
         if self._changes.are_any or self.work.only_sessions_left:
             self._after_steps.run()
+        else:
+            self._after_steps.run_left()
         if errors:
             raise min(errors, key=_how_far_off)
 
@@ -302,6 +310,8 @@ class Execution:
     # -- the ends --------------------------------------------------------------------------------------------------
 
     def _done(self) -> Operation:
+        if was_refused(self.work.operation):
+            return self._fail(self.work.account, _refusal(self.work.operation))
         if error := self._after_steps.error:
             return self._leave_open(error)
         account = self._account_after() if self._spec.alters else self.work.account
@@ -314,8 +324,7 @@ class Execution:
             account = self._planned(self._account_after())
         elif self._spec.alters:
             account = attrs.evolve(account, state=AccountState.INCOMPLETE)
-        next_try_at = min(self._next_try_at(each) for each in self._after_steps.errors)
-        return self._finish(OperationState.INCOMPLETE, account, error, next_try_at, self._handover())
+        return self._finish(OperationState.INCOMPLETE, account, error, self._next_try_for_sessions(), self._handover())
 
     def _planned(self, account: Account) -> Account:
         return self.context.plan_ahead(account, self._unit_after(), self.work.marks)
@@ -324,7 +333,7 @@ class Execution:
         self,
         state: OperationState,
         account: Account,
-        error: ProvisionerError | None = None,
+        error: ProvisionerError | StepError | None = None,
         next_try_at: datetime | None = None,
         handover: Handover | None = None,
     ) -> Operation:
@@ -385,17 +394,28 @@ class Execution:
         whole = untouched or (self._may_unwind and self._changes.unwind())
         for_good = isinstance(error, RefusedError) and whole
         account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
-        if for_good:
-            return self._log.finish(OperationState.FAILED if untouched else OperationState.UNDONE, account, error)
         if whole:
-            return self._log.finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
+            self._after_steps.drop_own()
+        if for_good:
+            return self._fail(account, step_error(error), undone=not untouched)
         return self._finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
 
     def _pause(self, error: ProvisionerError) -> Operation:
         """End an attempt that doesn't alter the account. What was done so far stays."""
         if isinstance(error, RefusedError):
-            return self._finish(OperationState.FAILED, self.work.account, error)
+            return self._fail(self.work.account, step_error(error))
         return self._finish(OperationState.INCOMPLETE, self.work.account, error, self._next_try_at(error))
+
+    def _fail(self, account: Account, refusal: StepError, *, undone: bool = False) -> Operation:
+        """End a refused operation, unless sessions are left: those of an earlier operation would be forgotten."""
+        try:
+            self._after_steps.run_left()
+        except StoppedError as error:
+            return self._finish(OperationState.INCOMPLETE, account, error, self._next_try_at(error))
+        if left := self._after_steps.error_beside(refusal.message):
+            return self._finish(OperationState.INCOMPLETE, account, left, self._next_try_for_sessions())
+        undone = undone or any(step.hook == UNDO for step in self.work.operation.steps)
+        return self._finish(OperationState.UNDONE if undone else OperationState.FAILED, account, refusal)
 
     def _break_off(self, error: Exception) -> Operation:
         """Stop an operation at which the program failed. Its next attempt generates a new secret, unless this one is
@@ -414,6 +434,9 @@ class Execution:
         """Whether a rollback is allowed: not for a closure, and not for a password that its owner may have read."""
         return self._spec.delivers and not self._delivery.may_be_out
 
+    def _next_try_for_sessions(self) -> datetime:
+        return min(self._next_try_at(error) for error in self._after_steps.errors)
+
     def _next_try_at(self, error: ProvisionerError) -> datetime:
         if isinstance(error, InMaintenanceError):
             return error.until
@@ -429,6 +452,12 @@ _PRESENT = {
     Presence.ENABLED: TargetState.OPEN,
     Presence.DISABLED: TargetState.CLOSED,
 }
+
+
+def _refusal(operation: Operation) -> StepError:
+    """Return why an operation was refused permanently, as its last attempt recorded."""
+    errors = [step.error for step in operation.steps if step.error and step.hook != SESSIONS]
+    return errors[-1]
 
 
 def _how_far_off(error: TargetError) -> int:

@@ -17,7 +17,7 @@ from provisioner.core.api.errors import (
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import Entitlements
 from provisioner.core.engine.people import LookUp
-from provisioner.core.engine.plan import Refused, is_delivered
+from provisioner.core.engine.plan import Refused, is_delivered, was_refused
 from provisioner.core.model import Account, Operation, OperationKind, OperationState, Unit
 from provisioner.core.model.text import Text
 
@@ -31,6 +31,8 @@ class Place:
     joins: frozenset[str] = frozenset()
     #: The targets on which sessions are ended afterwards.
     sessions: frozenset[str] = frozenset()
+    #: Those on which earlier operations have left sessions, also if they are no longer configured.
+    left: frozenset[str] = frozenset()
     #: The channels that may deliver the password; ``None`` for all.
     channels: frozenset[str] | None = None
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
@@ -65,19 +67,28 @@ class Intent:
 
         If only sessions are left, it replaces no delivered password, and opens no account that was disabled meanwhile.
         """
-        if is_delivered(stuck) and (self.again or self.kind is OperationKind.ROTATE):
+        if was_refused(stuck) or (is_delivered(stuck) and (self.again or self.kind is OperationKind.ROTATE)):
             return False
         same = stuck.kind is self.kind and stuck.holder == self.recipient
         return same or (KINDS[self.kind].opens and KINDS[stuck.kind].renews)
 
     def supersedes(self, stuck: Operation) -> bool:
-        """Whether it may replace *stuck*. A new password ends the sessions that a delivered one has left."""
-        return stuck.kind in KINDS[self.kind].supersedes or (KINDS[self.kind].delivers and is_delivered(stuck))
+        """Whether it may replace *stuck*. It ends the sessions that *stuck* has left."""
+        return stuck.kind in KINDS[self.kind].supersedes or was_refused(stuck) or self._takes_over_sessions(stuck)
+
+    def _takes_over_sessions(self, stuck: Operation) -> bool:
+        """Whether it ends the sessions that a delivered password has left. Of a crash, only a new password does so."""
+        if not is_delivered(stuck):
+            return False
+        is_clear = self.kind is OperationKind.UPDATE and stuck.state is OperationState.INCOMPLETE
+        return KINDS[self.kind].delivers or is_clear
 
 
 def may_change_hands(operation: Operation | None) -> bool:
     """Whether the holder may not be known for sure before an unfinished operation has ended."""
     if operation is None or not KINDS[operation.kind].alters:
+        return False
+    if was_refused(operation):
         return False
     return operation.kind is OperationKind.HANDOVER or not is_delivered(operation)
 

@@ -50,7 +50,7 @@ class Placing:
         """
         logins = [intent.account.login for intent in intents]
         known = self.records.accounts.all_target_states(logins)
-        ended = self.records.accounts.sessions(logins) if self.session_targets else {}
+        ended = self.records.accounts.sessions(logins)
         desired = self.desired.of([(intent.account, intent.unit) for intent in intents])
         parents = self._parents([intent.unit for intent in intents])
         return [
@@ -147,10 +147,12 @@ class Placing:
         usable = able(self.targets, UPDATE) if kind is OperationKind.UPDATE else self.targets
         wanted = desired.targets_of(kind, known, again=intent.again)
         targets = frozenset(target.name for target in usable if target.name in wanted)
+        left = frozenset(name for name, state in ended.items() if state is SessionsState.OPEN)
         return Place(
             targets=targets,
             joins=desired.joins(kind, known),
-            sessions=self._sessions(kind, targets, desired.ended_by(kind, ended)),
+            sessions=self._sessions(kind, targets, desired.ended_by(kind, ended)) | self._configured(left),
+            left=left,
             channels=desired.channels,
             entitlements=desired.entitlements_after(kind),
         )
@@ -173,6 +175,9 @@ class Placing:
             for target in self.session_targets
             if target.name in (changed if target.holds_accounts else others)
         )
+
+    def _configured(self, names: frozenset[str]) -> frozenset[str]:
+        return names & {target.name for target in self.session_targets}
 
     def _at(self, place: Place) -> list[Target]:
         return [target for target in self.targets if target.name in place.targets]

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from provisioner.core.api.errors import SessionsOpenError
+from provisioner.core.api.errors import SessionsLeftError, SessionsOpenError
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import AccountChange, CreateAccount, Entitlements, PlannedChange, RenameAccount
 from provisioner.core.api.rules import MetDeadline
@@ -59,6 +59,9 @@ class PlannedOperation:
     entitlements: Mapping[str, Entitlements] = attrs.field(factory=dict)
     #: The names of the targets on which sessions of the account are ended.
     sessions: frozenset[str] = frozenset()
+    #: The names of those on which earlier operations or attempts have left sessions, also if they are no longer
+    #: configured.
+    left: frozenset[str] = frozenset()
     #: The names of the channels that may deliver the password; ``None`` for all.
     channels: frozenset[str] | None = None
     #: The ID of the message that was not delivered, if the operation replaces its password.
@@ -167,6 +170,11 @@ class PlannedOperation:
         return only_sessions_left(self.operation)
 
     @property
+    def only_ends_sessions(self) -> bool:
+        """Whether nothing else is left to do, because the rest is done or was refused permanently."""
+        return only_ends_sessions(self.operation)
+
+    @property
     def begun_before(self) -> bool:
         """Whether an earlier attempt, or a replaced operation, may have changed something on the targets."""
         earlier = [operation for operation in (self.operation, self.superseded) if operation]
@@ -181,6 +189,19 @@ def only_sessions_left(operation: Operation) -> bool:
     """
     is_delivered = any(step.hook == DELIVER and step.outcome is Outcome.APPLIED for step in operation.steps)
     return is_delivered or (operation.error is not None and operation.error.name == SessionsOpenError.__name__)
+
+
+def was_refused(operation: Operation) -> bool:
+    """Return whether an unfinished operation was refused permanently, and has only sessions to end.
+
+    They are those that an operation before it has left, or that it has to end on the targets that didn't refuse it.
+    """
+    return operation.error is not None and operation.error.name == SessionsLeftError.__name__
+
+
+def only_ends_sessions(operation: Operation) -> bool:
+    """Return whether an unfinished operation has nothing left to do except to end sessions."""
+    return only_sessions_left(operation) or was_refused(operation)
 
 
 def is_delivered(operation: Operation) -> bool:

@@ -40,7 +40,7 @@ from provisioner.core.engine.plan import (
     PlannedOperation,
     Refused,
     Unchanged,
-    only_sessions_left,
+    only_ends_sessions,
 )
 from provisioner.core.engine.ports import Records
 from provisioner.core.engine.unit_accounts import UnitAccounts
@@ -410,7 +410,7 @@ class Planner:
         if account is None or unit is None:
             raise InputError([Problem(field="login", message=Text("{login} is unknown", {"login": operation.login}))])
         [intent] = self._placing.place([Intent(operation.kind, account, unit, operation.holder, again=True)])
-        people = LookUp(persons={}) if only_sessions_left(operation) else self._people_for(operation, intent)
+        people = LookUp(persons={}) if only_ends_sessions(operation) else self._people_for(operation, intent)
         work = self._marked(_work(operation, account, unit, people, intent.place))
         return attrs.evolve(work, recorded=True, resumed=True, unit_moves=True)
 
@@ -567,6 +567,7 @@ def _work(operation: Operation, account: Account, unit: Unit, people: LookUp, pl
         targets=place.targets,
         joins=place.joins,
         sessions=place.sessions,
+        left=place.left,
         channels=place.channels,
         entitlements=place.entitlements,
         parent=place.parent,

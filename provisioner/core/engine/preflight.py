@@ -21,7 +21,7 @@ def preflight(work: Sequence[PlannedOperation], context: EngineContext, calendar
     """See :meth:`Engine.preflight <provisioner.core.engine.engine.Engine.preflight>`."""
     calendar.look()
     delivering = [
-        planned for planned in work if KINDS[planned.operation.kind].delivers and not planned.only_sessions_left
+        planned for planned in work if KINDS[planned.operation.kind].delivers and not planned.only_ends_sessions
     ]
     optional = [target for target in context.session_targets if not target.holds_accounts]
     checks: list[Callable[[], Sequence[Problem]]] = [

@@ -152,7 +152,7 @@ class OperationRecorder:
         self,
         state: OperationState,
         account: Account,
-        error: ProvisionerError | None = None,
+        error: ProvisionerError | StepError | None = None,
         next_try_at: datetime | None = None,
         *,
         handover: Handover | None = None,
@@ -166,7 +166,7 @@ class OperationRecorder:
 
             StoreError: It could not be written.
         """
-        what = step_error(error) if error else None
+        what = step_error(error) if isinstance(error, ProvisionerError) else error
         event = self._event(
             OperationEnded,
             state=state,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 
-from provisioner.core.api.errors import SessionsOpenError, TargetError, UnknownOutcomeError, UnsupportedError
+from provisioner.core.api.errors import (
+    SessionsLeftError,
+    SessionsOpenError,
+    TargetError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
 from provisioner.core.api.kinds import KINDS, KindSpec
 from provisioner.core.api.messages import EndSessions, ProbeAccount, Receipt
 from provisioner.core.engine.context import EngineContext
-from provisioner.core.engine.plan import PlannedOperation
+from provisioner.core.engine.plan import PlannedOperation, was_refused
 from provisioner.core.engine.recorder import OperationRecorder
 from provisioner.core.gateways.gateway import PROBE, SESSIONS, Target, able
 from provisioner.core.model import OperationKind, Outcome, SessionsState
@@ -62,16 +68,28 @@ class AfterSteps:
 
             StoreError: The journal can't be written.
         """
-        self._end_on(self._targets, secret)
+        self._end_on(self.work.sessions, secret)
+        self._give_up(self.work.left)
+
+    def run_left(self) -> None:
+        """End only the sessions that earlier operations or attempts have left; see :meth:`run`."""
+        self._end_on(self.work.left - self.states.keys())
+        self._give_up(self.work.left - self.states.keys())
+
+    def drop_own(self) -> None:
+        """Forget the sessions of a change that was rolled back; those that earlier operations have left stay."""
+        self.states = {name: state for name, state in self.states.items() if name in self.work.left}
+        self._errors = {name: error for name, error in self._errors.items() if name in self.work.left}
 
     def go_on(self) -> None:
         """End the sessions on the targets on which no earlier attempt has ended them; see :meth:`run`."""
-        steps = self.work.operation.steps
-        done = {step.name for step in steps if step.hook == SESSIONS and step.outcome in _ENDED}
-        self._end_on([target for target in self._targets if target.name not in done])
-        for name in dict.fromkeys(step.name for step in steps if step.hook == SESSIONS):
-            if name not in done | self._configured:
-                self._give_up(name)
+        if was_refused(self.work.operation):
+            return self.run_left()
+        steps = [step for step in self.work.operation.steps if step.hook == SESSIONS]
+        done = {step.name for step in steps if step.outcome in _ENDED}
+        self._end_on(self.work.sessions - done)
+        self._give_up({step.name for step in steps} - done)
+        return None
 
     @property
     def errors(self) -> Sequence[TargetError]:
@@ -84,9 +102,30 @@ class AfterSteps:
         if not self._errors:
             return None
         targets, error = ", ".join(self._errors), self.errors[0]
-        if self.work.operation.kind is OperationKind.WITHDRAW:
-            return _withdrawn(targets, error)
+        match self.work.operation.kind:
+            case OperationKind.WITHDRAW:
+                return _withdrawn(targets, error)
+            case OperationKind.UPDATE:
+                return _updated(targets, error)
         return _closed(targets, error) if self._spec.closes else _changed(targets, error)
+
+    def error_beside(self, refusal: Text) -> SessionsLeftError | None:
+        """Return where sessions are left, and why, if the operation was refused; ``None`` if all were ended.
+
+        Args:
+
+            refusal: Why it was refused.
+        """
+        if not self._errors:
+            return None
+        error = self.errors[0]
+        return SessionsLeftError(
+            "{why}; sessions may still be open on {targets}: {error}",
+            cure=_cure(error),
+            why=refusal,
+            targets=", ".join(self._errors),
+            error=error.text,
+        )
 
     @property
     def _spec(self) -> KindSpec:
@@ -96,20 +135,18 @@ class AfterSteps:
     def _configured(self) -> set[str]:
         return {target.name for target in self.context.session_targets}
 
-    def _give_up(self, name: str) -> None:
-        """Record that nothing can end or show sessions on a target that has left the configuration."""
-        position = self.begin(name, SESSIONS)
-        error = UnsupportedError(
-            "{target} is no longer configured, so nothing shows that its sessions ended", target=name
-        )
-        self.log.end(position, Outcome.NOT_APPLIED, error=error)
-        self.states[name] = SessionsState.UNPROVED
+    def _give_up(self, names: Collection[str]) -> None:
+        """Record that nothing can end or show sessions on targets that have left the configuration."""
+        for name in sorted(set(names) - self._configured):
+            position = self.begin(name, SESSIONS)
+            error = UnsupportedError(
+                "{target} is no longer configured, so nothing shows that its sessions ended", target=name
+            )
+            self.log.end(position, Outcome.NOT_APPLIED, error=error)
+            self.states[name] = SessionsState.UNPROVED
 
-    @property
-    def _targets(self) -> list[Target]:
-        return [target for target in self.context.session_targets if target.name in self.work.sessions]
-
-    def _end_on(self, targets: Sequence[Target], secret: Secret | None = None) -> None:
+    def _end_on(self, names: Collection[str], secret: Secret | None = None) -> None:
+        targets = [target for target in self.context.session_targets if target.name in names]
         if targets:
             request = self._request(secret)
             for target in targets:
@@ -122,13 +159,15 @@ class AfterSteps:
             operation_id=self.work.operation.id,
             account=account,
             unit=self.work.unit,
-            after=self.work.operation.kind,
+            # An update takes over the sessions that a new password has left.
+            after=self.work.operation.kind if self._spec.ends_sessions else OperationKind.ROTATE,
             spellings=tuple(dict.fromkeys((*names, account.login, account.mail))),
             secret=secret,
         )
 
     def _asked(self) -> list[Target]:
-        return [target for target in able(self.context.targets, PROBE) if self.work.concerns(target.name)]
+        able_to_tell = able(self.context.targets, PROBE)
+        return [target for target in able_to_tell if self.work.left or self.work.concerns(target.name)]
 
     def _names_on(self, target: Target) -> Sequence[str]:
         """Return the names by which a target knows the account; none if it can't answer now."""
@@ -174,6 +213,15 @@ def _closed(targets: str, error: TargetError) -> SessionsOpenError:
 def _withdrawn(targets: str, error: TargetError) -> SessionsOpenError:
     return SessionsOpenError(
         "it is withdrawn, but sessions may still be open on {targets}: {error}",
+        cure=_cure(error),
+        targets=targets,
+        error=error.text,
+    )
+
+
+def _updated(targets: str, error: TargetError) -> SessionsOpenError:
+    return SessionsOpenError(
+        "it is up to date, but sessions may still be open on {targets}: {error}",
         cure=_cure(error),
         targets=targets,
         error=error.text,

@@ -19,7 +19,7 @@ def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceErr
     earlier password can no longer arrive after the new one. The others don't wait,
     because a partial closure or update is better than none; their remaining steps wait.
     """
-    delivers = KINDS[work.operation.kind].delivers and not work.only_sessions_left
+    delivers = KINDS[work.operation.kind].delivers and not work.only_ends_sessions
     found = _maintenance(_concerned(work, context, delivers=delivers))
     if not delivers:
         found = [maintenance for maintenance in found if maintenance.until == work.operation.next_try_at]
@@ -38,7 +38,7 @@ def _concerned(work: PlannedOperation, context: EngineContext, *, delivers: bool
     hooks = {KINDS[work.operation.kind].hook, *(("person_find",) if delivers else ())}
     changed = [target for target in context.targets if hooks & target.hooks and work.concerns(target.name)]
     ended = [target for target in context.session_targets if target.name in work.sessions]
-    if work.only_sessions_left:
+    if work.only_ends_sessions:
         return ended
     return changed if delivers else [*changed, *ended]
 

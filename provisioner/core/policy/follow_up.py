@@ -22,7 +22,7 @@ from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.dispatch import RENEWALS, OnUndelivered
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.people import PARALLEL
-from provisioner.core.engine.plan import Unchanged, only_sessions_left
+from provisioner.core.engine.plan import Unchanged, only_ends_sessions
 from provisioner.core.gateways.gateway import Channel, able
 from provisioner.core.model import (
     Account,
@@ -136,7 +136,7 @@ class FollowUp:
         """Return the messages about which something is to be done, and nothing is under way."""
         found = self._unsettled()
         unended = self.agenda.operations.unended([delivery.login for delivery in found])
-        busy = {login for login, operation in unended.items() if not only_sessions_left(operation)}
+        busy = {login for login, operation in unended.items() if not only_ends_sessions(operation)}
         return [delivery for delivery in found if delivery.login not in busy]
 
     def _unsettled(self) -> list[PasswordDelivery]:

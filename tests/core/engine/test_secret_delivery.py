@@ -38,6 +38,7 @@ class LateReport(FaultChannel):
     """A gateway that takes every message, and whose report arrives instead of its answer."""
 
     harness: Harness
+    clock: FakeClock
     state = MessageState.DELIVERED
     reports = False
 
@@ -59,9 +60,9 @@ def _lost(tmp_path: Path) -> Iterator[LateReport]:
     phones = LateReport(MemoryChannel())
     phones.faults.on("secret_deliver", Fault.APPLY_AND_LOSE_ANSWER)
     phones.faults.on("delivery_probe", Fault.CANNOT_CONNECT)
-    clock = FakeClock()
+    phones.clock = FakeClock()
     with Harness(
-        tmp_path / "store.sqlite", targets={"posta": MemoryTarget()}, channels={"sms": phones}, clock=clock
+        tmp_path / "store.sqlite", targets={"posta": MemoryTarget()}, channels={"sms": phones}, clock=phones.clock
     ) as harness:
         harness.know(units=[UNIT], persons=[PERSON])
         phones.harness = harness
@@ -91,7 +92,7 @@ def test_a_report_that_arrives_after_a_lost_answer_costs_another_password(lost: 
     assert operation.state is OperationState.INCOMPLETE
     [message] = lost.harness.store.deliveries.of_operation(operation.id)
     lost.report(message.id)
-    lost.harness.clock.advance(timedelta(days=1))
+    lost.clock.advance(timedelta(days=1))
 
     [resumed] = lost.harness.resume()
 
@@ -103,7 +104,7 @@ def test_a_report_that_arrives_after_a_lost_answer_costs_another_password(lost: 
 
 def test_a_lost_answer_without_a_report_is_taken_for_delivered(lost: LateReport) -> None:
     [operation] = lost.harness.open([UNIT.code])
-    lost.harness.clock.advance(timedelta(days=1))
+    lost.clock.advance(timedelta(days=1))
     lost.faults.clear()
 
     [resumed] = lost.harness.resume()

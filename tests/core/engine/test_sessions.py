@@ -12,7 +12,8 @@ import pytest
 
 from provisioner.core.api.events import Event, OperationEnded, StepBegun
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import AccountReport, EndSessions, ProbeAccount, Receipt
+from provisioner.core.api.messages import AccountReport, CloseAccount, EndSessions, ProbeAccount, Receipt
+from provisioner.core.gateways.gateway import TARGET_HOOKS
 from provisioner.core.model import AccountState, Operation, OperationKind, OperationState, Outcome, SessionsState
 from provisioner.testing import samples
 from provisioner.testing.clock import FakeClock
@@ -54,6 +55,17 @@ class Mail(MemoryMail):
         return attrs.evolve(MemoryMail.sessions_end(self, request), proved=self.proves)
 
 
+@attrs.define(eq=False)
+class Blind:
+    """A directory that closes accounts, and can't tell whether they are closed."""
+
+    directory: Directory
+
+    @hookimpl
+    def account_close(self, request: CloseAccount) -> Receipt:
+        return self.directory.account_close(request)
+
+
 class Database(MemoryTarget):
     """A target that holds accounts and their sessions."""
 
@@ -74,9 +86,10 @@ class Office:
         self.directory = Directory()
         self.mail = Mail(self.directory)
         self.phones = MemoryChannel()
-        self.faults = {name: Faults() for name in ("directory", "mail", "sms")}
+        self.faults = {name: Faults() for name in ("directory", "mail", "sms", "third")}
         self.more: dict[str, object] = {}
         self.keeps_mail = True
+        self.cannot: dict[str, list[str]] = {}
         self.scopes: dict[str, dict[str, Any]] = {}
         self.events: list[Event] = []
         self.harness = self.start()
@@ -94,6 +107,7 @@ class Office:
             channels={"sms": FaultChannel(self.phones, self.faults["sms"])},
             clock=self.clock,
             scopes=self.scopes,
+            cannot=self.cannot,
         )
         harness.after_record = self.events.extend
         self.harness = harness
@@ -417,6 +431,124 @@ class TestUnreachable:
         office.start()
 
         [operation] = office.harness.resume()
+
+        assert operation.state is OperationState.DONE
+        assert office.sessions() == {"mail": SessionsState.UNPROVED}
+        [step] = [step for step in operation.steps if step.hook == "sessions_end"]
+        assert step.error
+        assert "mail is no longer configured" in str(step.error.message)
+
+    def test_forgets_no_session_if_a_target_refuses_a_withdrawal(self, office: Office) -> None:
+        office.more = {"second": Directory(), "third": FaultTarget(Directory(), office.faults["third"])}
+        office.harness.close()
+        office.start()
+        office.do("create")
+        session = office.log_in()
+        office.scopes = {name: {"kinds": ["x"]} for name in ("mail", "second", "third")}
+        office.harness.close()
+        office.start()
+        office.fail()
+        office.faults["third"].on("account_close", Fault.REFUSE)
+
+        [operation] = office.harness.withdraw([LOGIN])
+
+        assert operation.error
+        assert operation.state is OperationState.INCOMPLETE
+        assert "sessions may still be open on mail" in str(operation.error.message)
+        assert office.sessions() == {"mail": SessionsState.OPEN}
+        office.heal()
+        [resumed] = office.harness.resume()
+        assert not session.is_open
+        assert office.sessions() == {"mail": SessionsState.ENDED}
+        assert resumed.error
+        assert (resumed.state, resumed.error.name) == (OperationState.FAILED, "RefusedError")
+        assert office.harness.resume() == []
+
+    @pytest.mark.parametrize("kind", ["rotate", "handover"])
+    def test_forgets_no_session_if_a_new_password_is_refused_meanwhile(self, office: Office, kind: str) -> None:
+        office.do("create")
+        session = office.log_in()
+        office.fail()
+        office.do("rotate")
+        office.faults["directory"].on(f"account_{kind}", Fault.REFUSE)
+
+        operation = office.do(kind)
+
+        assert operation.error
+        assert operation.state is OperationState.INCOMPLETE
+        assert "sessions may still be open on mail" in str(operation.error.message)
+        assert office.harness.account(LOGIN).state is AccountState.OPEN
+        office.heal()
+        [resumed] = office.harness.resume()
+        assert not session.is_open
+        assert office.sessions() == {"mail": SessionsState.ENDED}
+        assert resumed.error
+        assert (resumed.state, resumed.error.name) == (OperationState.FAILED, "RefusedError")
+        assert office.harness.resume() == []
+        assert office.directory.logs_in(LOGIN, office.passwords()[-1])
+        assert len(office.passwords()) == 2
+
+    def test_lets_a_refused_password_be_made_when_the_target_takes_it(self, office: Office) -> None:
+        office.do("create")
+        office.fail()
+        office.do("rotate")
+        office.faults["directory"].on("account_rotate", Fault.REFUSE)
+        office.do("rotate")
+        office.faults["directory"].clear()
+        office.heal()
+
+        operation = office.do("rotate")
+
+        assert operation.state is OperationState.DONE
+        assert office.sessions() == {"mail": SessionsState.ENDED}
+        assert len(office.passwords()) == 3
+        assert office.harness.resume() == []
+
+    @pytest.mark.parametrize("kind", ["create", "reopen", "rotate", "handover"])
+    def test_lets_the_account_be_updated_meanwhile(self, office: Office, kind: str) -> None:
+        office.prepare(kind)
+        office.fail()
+        office.do(kind)
+
+        [operation] = office.harness.update([LOGIN])
+
+        assert operation.error
+        assert operation.state is OperationState.INCOMPLETE
+        assert "it is up to date, but sessions may still be open on mail" in str(operation.error.message)
+        assert ("directory", "account_update") in steps(operation)
+        assert office.sessions() == {"mail": SessionsState.OPEN}
+        office.heal()
+        assert [one.state for one in office.harness.resume()] == [OperationState.DONE]
+        assert office.mail.asked[-1].after is OperationKind.ROTATE
+        assert office.sessions() == {"mail": SessionsState.ENDED}
+
+    def test_is_no_reason_to_believe_a_target_that_cannot_tell(self, office: Office) -> None:
+        """The account may have been enabled meanwhile."""
+        office.do("create")
+        office.more = {"directory": Blind(office.directory)}
+        office.cannot = {"directory": [hook for hook in TARGET_HOOKS if hook != "account_close"]}
+        office.harness.close()
+        office.start()
+        office.fail()
+        office.do("close")
+        office.directory.administer(enabled=True)
+        office.heal()
+
+        [operation] = office.harness.resume()
+
+        assert operation.state is OperationState.DONE
+        assert not office.directory.logs_in(LOGIN, office.passwords()[-1])
+
+    def test_is_remembered_of_a_target_that_left_the_configuration(self, office: Office) -> None:
+        office.do("create")
+        office.fail()
+        office.do("rotate")
+        office.heal()
+        office.harness.close()
+        office.keeps_mail = False
+        office.start()
+
+        operation = office.do("rotate")
 
         assert operation.state is OperationState.DONE
         assert office.sessions() == {"mail": SessionsState.UNPROVED}
