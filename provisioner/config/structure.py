@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import cattrs
-from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.errors import ForbiddenExtraKeysError, IterableValidationError, IterableValidationNote
 from cattrs.v import transform_error
 
 from provisioner.config import secrets
@@ -170,8 +170,22 @@ def _list(converter: cattrs.Converter, value: object, cls: Any) -> object:
     if not isinstance(value, list):
         raise _WrongTypeError(_LIST, value)
     item = cls.__args__[0]
-    items = [converter.structure(element, item) for element in value]
+    items = _tables(converter, value, item) if attrs.has(item) else [converter.structure(one, item) for one in value]
     return tuple(items) if get_origin(cls) is tuple else items
+
+
+def _tables(converter: cattrs.Converter, value: list[object], cls: Any) -> list[object]:
+    """Return a list of tables as instances of an attrs class; problems say in which of them they are."""
+    items, errors = [], []
+    for number, element in enumerate(value, start=1):
+        try:
+            items.append(converter.structure(element, cls))
+        except Exception as error:
+            error.add_note(IterableValidationNote(f"Structuring table @ index {number}", number, cls))
+            errors.append(error)
+    if errors:
+        raise IterableValidationError("some tables of the list are wrong", errors, list)
+    return items
 
 
 def _is_text_or_list(cls: Any) -> bool:

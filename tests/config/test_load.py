@@ -365,3 +365,27 @@ def test_each_limit_reaches_the_engine() -> None:
     settings = LimitSettings(mass_change_percent=7, mass_change_from=3, mass_change_window_hours=5)
 
     assert settings.mass_change == MassChangeLimit(percent=7, from_accounts=3, window=timedelta(hours=5))
+
+
+@attrs.frozen
+class Host:
+    url: str
+    port: int = 1
+
+
+@attrs.frozen
+class Cluster:
+    hosts: tuple[Host, ...]
+
+
+def test_a_wrong_table_of_a_list_is_named_by_its_number() -> None:
+    table = {"hosts": [{"url": "a"}, {"url": 1}, {"url": "c", "prot": 2}, 5]}
+
+    with pytest.raises(ConfigurationError) as caught:
+        structure(table, Cluster, "targets.posta", file=Path("/etc/p.toml"))
+
+    assert str(caught.value).splitlines() == [
+        "/etc/p.toml: targets.posta.hosts[2].url: expected a string, found a whole number",
+        "/etc/p.toml: targets.posta.hosts[3]: unknown key prot; did you mean port? known are url, port",
+        "/etc/p.toml: targets.posta.hosts[4]: expected a table, found a whole number",
+    ]
