@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -41,8 +42,12 @@ PooledT = TypeVar("PooledT", bound=Pooled)
 class Servers(Generic[PooledT]):
     """Several servers of one directory, in the order in which they are preferred.
 
-    A server that cannot be reached is skipped for a while, unless no other can be reached either. One that takes no
-    changes is not asked for a while, unless none takes any.
+    A server that cannot be reached is skipped for a while, unless no other can be reached either. Then one thread finds
+    out whether it can be reached again, and the others go on skipping it. Also at the beginning, one thread finds out
+    whether a server can be reached, and the others wait for the answer. So a server that swallows requests costs one
+    time limit, and not one for each thread.
+
+    One that takes no changes is not asked for a while, unless none takes any.
 
     ``attrs.evolve(servers, connect=…)`` gives another way to connect to them, which shares what is known of them.
     """
@@ -55,6 +60,12 @@ class Servers(Generic[PooledT]):
     clock: Callable[[], float] = time.monotonic
     #: Until when each unreachable server is skipped.
     unreached: dict[str, float] = attrs.field(factory=dict)
+    #: The servers that were reached last time.
+    reached: set[str] = attrs.field(factory=set)
+    #: Why each server could not be reached the last time.
+    failures: dict[str, TransientError] = attrs.field(factory=dict)
+    #: Held by the thread that finds out whether a server can be reached.
+    locks: dict[str, threading.Lock] = attrs.field(factory=dict)
     #: Until when each that takes no changes is not asked.
     read_only: dict[str, float] = attrs.field(factory=dict)
 
@@ -81,18 +92,41 @@ class Servers(Generic[PooledT]):
 
         Raises:
 
-            TransientError: It cannot be had.
+            TransientError: It cannot be had, or could not be had by a thread for which this one waited.
 
             MisconfiguredError: Our credentials or settings are wrong.
         """
+        if url in self.reached:
+            return self._connected(url)
+        before = self.failures.get(url)
+        with self.locks.setdefault(url, threading.Lock()):
+            failure = self.failures.get(url)
+            if failure is not None and failure is not before:
+                raise copy(failure) from None
+            if url not in self.reached:
+                return self._found(url)
+        return self._connected(url)
+
+    def _found(self, url: str) -> PooledT:
+        """Find out whether a server can be reached, while the other threads wait or prefer other servers."""
+        if url in self.unreached:
+            self.pass_over(url)
+        connection = self._connected(url)
+        self.reached.add(url)
+        self.unreached.pop(url, None)
+        return connection
+
+    def _connected(self, url: str) -> PooledT:
         try:
             return self.connect(url)
-        except TransientError:
+        except TransientError as error:
+            self.failures[url] = error
             self.pass_over(url)
             raise
 
     def pass_over(self, url: str) -> None:
         """Prefer the others for a while."""
+        self.reached.discard(url)
         self.unreached[url] = self.clock() + self.rest
 
     def note_read_only(self, url: str) -> None:

@@ -106,6 +106,57 @@ class TestServers:
         assert network.asked == ["a"]
 
 
+class Swallowing:
+    """A network whose first server answers nothing until its time limit has passed."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.asked_first, self.asked_again, self.time_is_up = threading.Event(), threading.Event(), threading.Event()
+
+    def connect(self, url: str) -> Line:
+        self.asked.append(url)
+        if url == "b":
+            return Line(url)
+        (self.asked_again if self.asked_first.is_set() else self.asked_first).set()
+        self.time_is_up.wait()
+        raise UnavailableError("{url} does not answer", url=url)
+
+
+class TestServerThatSwallowsRequests:
+    """It costs one time limit, and not one for each thread."""
+
+    @pytest.fixture(name="swallowing")
+    def _swallowing(self) -> Swallowing:
+        return Swallowing()
+
+    def test_is_asked_by_one_thread_at_the_beginning(self, swallowing: Swallowing) -> None:
+        servers = Servers(urls=["a", "b"], connect=swallowing.connect, rest=10.0, clock=lambda: 0.0)
+        with ThreadPoolExecutor(3) as threads:
+            opened = [threads.submit(servers.open)]
+            swallowing.asked_first.wait()
+            opened += [threads.submit(servers.open) for _ in range(2)]
+            swallowing.asked_again.wait(0.2)  # nobody does
+            swallowing.time_is_up.set()
+
+        assert [one.result().server for one in opened] == ["b", "b", "b"]
+        assert swallowing.asked.count("a") == 1
+
+    def test_is_asked_by_one_thread_when_its_rest_is_over(self, swallowing: Swallowing) -> None:
+        servers = Servers(urls=["a", "b"], connect=swallowing.connect, rest=10.0, clock=lambda: 20.0)
+        servers.unreached["a"] = 10.0
+        with ThreadPoolExecutor(2) as threads:
+            finding_out = threads.submit(servers.open)
+            swallowing.asked_first.wait()
+            other = threads.submit(servers.open)
+            try:
+                found = other.result(timeout=30)
+            finally:
+                swallowing.time_is_up.set()
+
+        assert (finding_out.result().server, found.server) == ("b", "b")
+        assert swallowing.asked == ["a", "b", "b"]
+
+
 class TestPool:
     def test_a_connection_is_used_again(self, pool: Pool[Line], network: Network) -> None:
         for _ in range(3):
