@@ -12,7 +12,7 @@ from provisioner.core.engine.planner import Planner
 from provisioner.core.governance.authority import Authority
 from provisioner.core.model import Account, Person, Unit
 from provisioner.core.model.text import Text
-from provisioner.services.attribute_updates import is_followed, planned_updates
+from provisioner.services.attribute_updates import affected, codes_affected_below, is_followed, planned_updates
 from provisioner.services.persons import changed_persons
 from provisioner.services.runs import Run, RunPreview, Runs
 from provisioner.services.units import changed_units
@@ -72,8 +72,10 @@ class Imports:
         changed = changed_units(self.store, self.authority, units, actor=initiator.actor)
         known = self.store.units.get_many([unit.code for unit in changed])
         followed = [unit for unit in changed if is_followed(known.get(unit.code), unit)]
+        planner = self.planner.knowing(changed)
         accounts = self.store.accounts.open_in([unit.code for unit in followed])
-        return Import(units=tuple(changed), plan=self._updates(self.planner.knowing(changed), accounts, initiator))
+        below = affected(planner, self.planner, self._below(followed))
+        return Import(units=tuple(changed), plan=self._updates(planner, [*accounts, *below], initiator))
 
     def of_persons(self, persons: Iterable[Person], initiator: Initiator) -> Import:
         """Return what the import of staff changes.
@@ -118,6 +120,14 @@ class Imports:
             self.write_persons(found.persons, actor=initiator.actor)
 
         return self.runs.start(found.plan, complete=write)
+
+    def _below(self, followed: Sequence[Unit]) -> Sequence[Account]:
+        """Return the open accounts of units below changed ones that may be affected."""
+        if not followed:
+            return ()
+        units = {unit.code: unit for unit in self.store.units.all()}
+        known = [unit for unit in followed if unit.code in units]
+        return self.store.accounts.open_in(sorted(codes_affected_below(known, units)))
 
     def _planner_with(self, persons: Mapping[str, Person]) -> Planner:
         """Return a planner that knows persons as they will be in the store."""

@@ -18,7 +18,7 @@ from provisioner.core.governance.roles import Role
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Account, AccountKind, AccountState, OperationKind, Unit
 from provisioner.core.model.text import Text
-from provisioner.services.attribute_updates import is_followed, planned_updates
+from provisioner.services.attribute_updates import affected, codes_affected_below, is_followed, planned_updates
 from provisioner.services.runs import Run, RunPreview, Runs
 from provisioner.services.units import OPEN_STATES, located
 from provisioner.store import Store
@@ -94,6 +94,8 @@ class UnitListPlan:
     unchanged: int
     #: How many units have an open account and aren't in the list.
     missing: int
+    #: How many accounts are updated only because units above theirs change.
+    below: int = 0
 
     @property
     def does_nothing(self) -> bool:
@@ -186,6 +188,7 @@ class UnitList:
             changed=tuple(changed),
             unchanged=len(listed.items) - len({change.unit.code for change in changes}),
             missing=len(missing),
+            below=sum(_only_follows(item, known) for item in plan.work),
         )
 
     def preview(self, plan: UnitListPlan, *, viewer: str) -> RunPreview:
@@ -255,6 +258,9 @@ class UnitList:
         yield planner.hand_over_to_custodians(handed_over, initiator)
         followed = [unit for unit in units if is_followed(known.units.get(unit.code), unit)]
         others = [account for unit in followed for account in known.open_accounts.get(unit.code, ())]
+        codes = codes_affected_below(followed, known.units) - set(closing)
+        below = [account for code in sorted(codes) for account in known.open_accounts.get(code, ())]
+        others += affected(planner, self.planner, [account for account in below if _is_open(account)])
         left = _without(others, [account for account, _ in handed_over])
         yield planned_updates(planner, left, initiator)
         yield planner.close([account for code in closing for account in known.open_accounts[code]], initiator)
@@ -262,10 +268,19 @@ class UnitList:
 
 def _moving(plan: Plan, known: _Known) -> Plan:
     """Return a plan whose operations move the accounts of units that change: only one operation can do so."""
-    work = [
-        attrs.evolve(item, unit_moves=is_followed(known.units.get(item.unit.code), item.unit)) for item in plan.work
-    ]
+    work = [attrs.evolve(item, unit_moves=_may_move(item, known)) for item in plan.work]
     return attrs.evolve(plan, work=tuple(work))
+
+
+def _only_follows(item: PlannedOperation, known: _Known) -> bool:
+    """Whether an account is updated because of the units above its own."""
+    is_update = item.operation.kind is OperationKind.UPDATE
+    return is_update and not is_followed(known.units.get(item.unit.code), item.unit)
+
+
+def _may_move(item: PlannedOperation, known: _Known) -> bool:
+    units = [unit for unit in (item.unit, item.parent) if unit]
+    return any(is_followed(known.units.get(unit.code), unit) for unit in units)
 
 
 def _without(accounts: Iterable[Account], others: Iterable[Account]) -> list[Account]:

@@ -164,3 +164,14 @@ def test_a_move_below_a_unit_of_the_same_list_does_not_take_entitlements_away(tm
         )
 
         assert (directory.entitlements("okul46"), directory.above["okul46"]) == ({"il"}, "İlçe")
+
+
+def test_an_account_below_a_renamed_unit_stays_in_the_former_container(tmp_path: Path) -> None:
+    district, directory = Unit(code="ilce", name="İlçe", kind="district"), NamedContainers()
+    with Harness(tmp_path / "store.sqlite", targets={"posta": directory}, channels={"sms": MemoryChannel()}) as harness:
+        harness.know(units=[district, attrs.evolve(SCHOOL, parent="ilce")], persons=[PERSON])
+        harness.open(["okul"])
+
+        imported(harness, harness.app.imports.of_units([attrs.evolve(district, name="Yeni İlçe")], INITIATOR))
+
+        assert directory.above["okul46"] == "Yeni İlçe"

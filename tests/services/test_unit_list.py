@@ -225,6 +225,24 @@ def units_on(target: object) -> dict[str, str]:
     return {account.login: account.attributes["unit"] for page in target.account_list() for account in page.accounts}
 
 
+@pytest.fixture(name="directory")
+def _directory() -> NamedContainers:
+    return NamedContainers()
+
+
+@pytest.fixture(name="province")
+def _province(tmp_path: Path, directory: NamedContainers) -> Iterator[Application]:
+    """An application with an entitlement of everything below the province."""
+    with Harness(
+        tmp_path / "province.sqlite",
+        targets={"posta": directory},
+        channels={"sms": MemoryChannel()},
+        entitlements={"il": EntitlementSettings(target="posta", under=("il",))},
+    ) as harness:
+        harness.know(persons=PERSONS)
+        yield harness.app
+
+
 class TestUnitsAbove:
     """What is above a unit is what the list says, also if the store doesn't say so yet."""
 
@@ -232,22 +250,6 @@ class TestUnitsAbove:
     DISTRICT = Unit(code="ilce", name="İlçe", kind="district", parent="il", login="ilce46", custodian="1002")
     SCHOOL = Unit(code="okul", name="Okul", kind="school", parent="ilce", login="okul46", custodian="1003")
     RENAMED = attrs.evolve(DISTRICT, name="Yeni İlçe")
-
-    @pytest.fixture(name="directory")
-    def _directory(self) -> NamedContainers:
-        return NamedContainers()
-
-    @pytest.fixture(name="province")
-    def _province(self, tmp_path: Path, directory: NamedContainers) -> Iterator[Application]:
-        """An application with an entitlement of everything below the province."""
-        with Harness(
-            tmp_path / "province.sqlite",
-            targets={"posta": directory},
-            channels={"sms": MemoryChannel()},
-            entitlements={"il": EntitlementSettings(target="posta", under=("il",))},
-        ) as harness:
-            harness.know(persons=PERSONS)
-            yield harness.app
 
     def test_a_move_below_a_new_unit_does_not_take_entitlements_away(
         self, province: Application, directory: NamedContainers
@@ -303,6 +305,65 @@ class TestUnitsAbove:
         apply(province, self.PROVINCE, self.DISTRICT, attrs.evolve(self.SCHOOL, parent="il"))
 
         assert directory._entries["okul46"].container == "il"
+
+
+class TestUnitsBelow:
+    """What is below a changed unit follows, also if its own unit stays."""
+
+    PROVINCE, DISTRICT, SCHOOL = TestUnitsAbove.PROVINCE, TestUnitsAbove.DISTRICT, TestUnitsAbove.SCHOOL
+    RENAMED = TestUnitsAbove.RENAMED
+
+    def test_an_account_below_a_renamed_unit_stays_in_the_former_container(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL)
+
+        plan = apply(province, self.PROVINCE, self.RENAMED, self.SCHOOL)
+
+        assert (directory.above["okul46"], plan.below) == ("Yeni İlçe", 1)
+        assert kinds(plan) == [("update", "ilce")]
+
+    def test_an_account_far_below_a_moved_unit_keeps_its_entitlements(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        office = attrs.evolve(self.SCHOOL, code="buro", login="buro46", parent="okul")
+        apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL, office)
+        assert directory.entitlements("buro46") == {"il"}
+
+        plan = apply(province, attrs.evolve(self.DISTRICT, parent=None))
+
+        assert [directory.entitlements(login) for login in ("ilce46", "okul46", "buro46")] == [set(), set(), set()]
+        assert plan.below == 2
+
+    def test_an_account_that_is_not_affected_gets_an_operation(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        other = attrs.evolve(self.SCHOOL, code="buro", login="buro46", parent="okul")
+        apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL, other)
+
+        plan = apply(province, self.PROVINCE, self.RENAMED, self.SCHOOL, other)
+
+        assert sorted(item.account.login for item in plan.plan.work) == ["ilce46", "okul46"]
+
+    def test_an_account_below_is_closed_and_updated_in_one_run(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL)
+
+        plan = apply(province, self.PROVINCE, self.RENAMED, close_missing=True)
+
+        assert [item.operation.kind for item in plan.plan.work if item.account.login == "okul46"] == [
+            OperationKind.CLOSE
+        ]
+
+    def test_a_handover_below_a_renamed_unit_leaves_the_account_in_the_former_container(
+        self, province: Application, directory: NamedContainers
+    ) -> None:
+        apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL)
+
+        apply(province, self.PROVINCE, self.RENAMED, attrs.evolve(self.SCHOOL, custodian="1001"), hand_over=True)
+
+        assert directory.above["okul46"] == "Yeni İlçe"
 
 
 class TestManySchools:

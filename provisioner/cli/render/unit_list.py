@@ -79,6 +79,14 @@ def _quoted(value: str | None) -> str:
 
 def _tell_left(output: Output, plan: UnitListPlan) -> None:
     """Say which differences are left, and how to change that."""
+    if plan.below:
+        output.say(
+            Text.counted(
+                "{count} account of a unit below a changed one is updated, too",
+                "{count} accounts of units below changed ones are updated, too",
+                count=plan.below,
+            )
+        )
     held = sum(change.kind is ChangeKind.HANDOVER and not change.is_planned for change in plan.changes)
     if held:
         output.say(
@@ -106,7 +114,7 @@ def _totals(plan: UnitListPlan) -> Document:
     counts = _counts(plan.changes)
     left = sum(not change.is_planned for change in plan.changes)
     by_kind = {kind.value: counts[kind] for kind in ChangeKind}
-    return {**by_kind, "unchanged": plan.unchanged, "missing": plan.missing, "left": left}
+    return {**by_kind, "unchanged": plan.unchanged, "missing": plan.missing, "left": left, "below": plan.below}
 
 
 def _change_document(change: UnitChange) -> Document:

@@ -105,6 +105,16 @@ class Planner:
         listed = ListedUnits({unit.code: unit for unit in units}, self.desired.units)
         return attrs.evolve(self, desired=attrs.evolve(self.desired, units=listed))
 
+    def places(self, accounts: Sequence[Account]) -> Mapping[str, Place]:
+        """Return where an update changes accounts, by login. Units above the account's unit decide about it too.
+
+        Args:
+
+            accounts: The accounts.
+        """
+        intents = self._placing.place(self._as_they_are(OperationKind.UPDATE, accounts))
+        return {intent.account.login: intent.place for intent in intents}
+
     def open_units(self, units: Sequence[Unit], initiator: Initiator) -> Plan:
         """Plan to open the accounts of units, or to reopen them if they were closed (000 m.5/h).
 

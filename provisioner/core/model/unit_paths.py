@@ -54,6 +54,26 @@ def with_all_above(codes: Collection[str], units: UnitLookup, *, apart_from: Col
     return found
 
 
+def codes_below(above: Collection[str], units: Iterable[Unit]) -> set[str]:
+    """Return the codes of all units below some units.
+
+    Args:
+
+        above: The codes of these units.
+
+        units: All units.
+    """
+    children: dict[str | None, list[str]] = {}
+    for unit in units:
+        children.setdefault(unit.parent, []).append(unit.code)
+    found: set[str] = set()
+    level = set(above)
+    while level:
+        level = {code for parent in level for code in children.get(parent, ())} - found
+        found |= level
+    return found
+
+
 def covering(listed: Mapping[str, Unit], units: UnitLookup, among: Container[str | None]) -> dict[str, frozenset[str]]:
     """Return which of the given units cover each unit of a list, by its code.
 
