@@ -118,7 +118,7 @@ class KannelGateway:
                 marked("passwords are sent to Kannel unencrypted; enable TLS for its sendsms-port (sendsms-port-ssl)")
             )
         if self._settings.status_url is not None:
-            warnings += self._operator_warnings(self._settings.status_url)
+            warnings += self._status_warnings(self._settings.status_url)
         return [*warnings, *self._report_warnings()]
 
     def _report_warnings(self) -> list[str | Text]:
@@ -136,16 +136,25 @@ class KannelGateway:
         except TargetError:
             return False
 
-    def _operator_warnings(self, url: str) -> list[str]:
+    def _status_warnings(self, url: str) -> list[str]:
         try:
             page = self._client.call("GET", url, harmless=True).text
         except TargetError:
             return [marked("Kannel's status page cannot be reached; check status_url, and admin-allow-ip in Kannel")]
         if "<smsc>" not in page:
             return [marked("Kannel's status page has no status; use status.xml without a status-password")]
-        if not re.search(r"<smsc>(?:(?!</smsc>).)*<status>online", page, re.DOTALL):
-            return [marked("Kannel is not connected to any operator; messages will wait until it is")]
+        return [*_operator_warnings(page), *self._storage_warnings(page)]
+
+    def _storage_warnings(self, page: str) -> list[str]:
+        if self._settings.reports and "<storage>internal" in page:
+            return [marked("a restart of Kannel loses delivery reports; set dlr-storage in its group core")]
         return []
+
+
+def _operator_warnings(page: str) -> list[str]:
+    if not re.search(r"<smsc>(?:(?!</smsc>).)*<status>online", page, re.DOTALL):
+        return [marked("Kannel is not connected to any operator; messages will wait until it is")]
+    return []
 
 
 def _receipt(answer: Response) -> DeliveryReceipt:

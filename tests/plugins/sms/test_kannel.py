@@ -21,7 +21,7 @@ from provisioner.testing.kannel import Kannel, wait_until
 from provisioner.testing.ports import free_ports
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.kannel import KannelGateway
-from provisioner_sms.settings import KannelSettings
+from provisioner_sms.settings import KannelSettings, ReportSettings
 from provisioner_sms.texts import BASIC, EXTENDED
 from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, asked
 from tests.raw_http import MakeServer, answering
@@ -272,6 +272,12 @@ class TestCheck:
 
         assert "has no status" in str(denied.check()[0])
         assert "cannot be reached" in str(gone.check()[0])
+
+    def test_reports_that_a_restart_of_kannel_loses_are_worth_a_warning(self, kannel: Kannel, gateway: Open) -> None:
+        reports = ReportSettings(listen="127.0.0.1:9", secret=Secret("canary-of-the-report-secret"))
+        one = gateway(kannel, status_url=kannel.status_url, reports=reports)
+
+        assert [warning for warning in one.check() if "dlr-storage" in str(warning)]
 
     def test_an_unencrypted_way_through_the_network_is_worth_a_warning(
         self, gateway: Open, monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.core.api.messages import CheckChannel
 from provisioner.testing.kannel import ConfiguredKannel, wait_until
 from tests.plugins.sms import kannel_sample
 from tests.plugins.sms.kannel_sample import KannelOffice, blocks, passwords_in
@@ -50,6 +51,18 @@ def test_the_sample_does_not_send_or_report(operator: SmppOperator, office: Kann
     passwords = passwords_in(operator.phone(NUMBER))
     assert office.opening("birim0", passwords) == passwords
     assert len(passwords) == 1
+
+
+def test_a_check_finds_fault_with_the_sample(
+    kannel: ConfiguredKannel, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("office")
+    table = kannel.settings()
+    table["kannel"]["status_url"] = kannel.status_url
+    with KannelOffice.at_work(folder=folder, kannel=kannel, numbers=[NUMBER], table=table) as office:
+        [channel] = office.harness.engine.context.channels
+
+        assert channel.check(CheckChannel(recipients=())).warnings == ()
 
 
 def test_a_file_of_the_sample_keeps_a_password(
