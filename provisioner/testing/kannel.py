@@ -247,6 +247,13 @@ class ConfiguredKannel:
         """End it without a warning; what was queued is lost, except what is in a spool."""
         self._signal(signal.SIGKILL)
 
+    def restart(self, *, hard: bool = False) -> None:
+        """End it, or kill it, and start it again."""
+        if hard:
+            self.kill()
+        self.stop()
+        self.start()
+
     def stop(self) -> None:
         """End it. May be called twice."""
         for box in reversed(self._boxes.values()):

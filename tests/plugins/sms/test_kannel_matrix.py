@@ -141,7 +141,7 @@ def kannel_restart(*, hard: bool) -> Around:
         with scene.operator.holding_reports():
             yield
             scene.office.await_state(scene.login, MessageState.ACCEPTED)
-            restart(scene.kannel, hard=hard)
+            scene.kannel.restart(hard=hard)
 
     return around
 
@@ -155,17 +155,9 @@ def kannel_restart_while_waiting(*, hard: bool) -> Around:
         yield
         scene.await_submission()
         scene.operator.forget()
-        restart(scene.kannel, hard=hard)
+        scene.kannel.restart(hard=hard)
 
     return around
-
-
-def restart(kannel: ConfiguredKannel, *, hard: bool) -> None:
-    """Start Kannel again after it has ended, or was killed."""
-    if hard:
-        kannel.kill()
-    kannel.stop()
-    kannel.start()
 
 
 RENEWED = (REJECTED, DELIVERED)
