@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: demo test test-slow check coverage types lowest matrix docs messages servers clean
+.PHONY: demo test test-slow check coverage types lowest matrix docs messages benchmarks servers clean
 
 TRANSLATIONS := $(wildcard provisioner/locale/*/LC_MESSAGES/*.po plugins/*/*/locale/*/LC_MESSAGES/*.po)
 READY := $(VENV)/.installed-dev $(TRANSLATIONS:.po=.mo)
@@ -57,6 +57,10 @@ messages: $(VENV)/.installed-dev
 coverage: $(READY)
 	@$(PYTEST) -m 'not slow' --cov --cov-report= tests/core tests/store
 	$(BIN)/coverage report
+
+## This build beside an earlier one and beside bare scripts, as one table. Takes half an hour, on a quiet machine.
+benchmarks: $(READY)
+	$(BIN)/python benchmarks/all.py
 
 ## What the editors of plug-in authors see. The first time, pyright comes with a Node.js of some 60 MB.
 types: $(READY)

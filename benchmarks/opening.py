@@ -30,7 +30,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from provisioner.store import Store
 from provisioner.testing.slapd import Slapd
 
 HERE = Path(__file__).parent
@@ -87,17 +86,17 @@ def timed(command: list[str], **environment: str) -> Cost:
     return cost
 
 
-def ours(slapd: Slapd, folder: Path, names: list[str]) -> Cost:
+def ours(slapd: Slapd, folder: Path, names: list[str], python: str = sys.executable) -> Cost:
     toml = "\n".join(f"{key} = {json.dumps(value)}" for key, value in slapd.config.items())
     config = folder / "provisioner.toml"
     config.write_text(CONFIG.format(parallel=PARALLEL, directory=toml))
-    Store.create(f"sqlite:///{folder / 'provisioner.sqlite'}")
     units, people = folder / "units.csv", folder / "persons.csv"
     units.write_text(
         "code,name,kind,parent,login,custodian\n" + "".join(f"{name},Unit {name},office,,{name},1\n" for name in names)
     )
     people.write_text("id,name,unit,title,mobile,supervisor\n1,Ali Veli,,,05321234567,\n")
-    command = [sys.executable, "-m", "provisioner", "--config", str(config), "--json"]
+    command = [python, "-P", "-m", "provisioner", "--config", str(config), "--json"]
+    timed([*command, "init"])
     timed([*command, "person", "import", str(people)])
     return timed([*command, "unit", "open", str(units)])
 
