@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import attrs
 from attrs.validators import deep_iterable
@@ -13,7 +14,7 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.rules import Action, Deadline, Facts, Rule, share
 from provisioner.core.model import Account, AccountState
 from provisioner.core.model.days import days_text
-from provisioner.core.model.text import Text
+from provisioner.core.model.text import CountedText, Text
 
 SOURCE = "001 ¶2"
 
@@ -48,7 +49,10 @@ class RenewOrClose(Rule):
         start, days = self._term(changed, facts)
         closing, mail = self._closing(facts.days_after(start, days), changed, facts), facts.account.mail
         day = facts.written_day(closing)
-        warnings = [_warning(facts.days_after(start, days - left), mail, day, left) for left in set(self.warn_days)]
+        digest = _digest(day)
+        warnings = [
+            _warning(facts.days_after(start, days - left), mail, day, left, digest) for left in set(self.warn_days)
+        ]
         reason = Text.counted(
             "the password of {mail} was not renewed within {count} day",
             "the password of {mail} was not renewed within {count} days",
@@ -132,7 +136,7 @@ def _ageing_since(account: Account) -> datetime | None:
     return account.password_set_at if is_stuck else password_since(account)
 
 
-def _warning(at: datetime, mail: str, day: str, left: int) -> Deadline:
+def _warning(at: datetime, mail: str, day: str, left: int, digest: CountedText) -> Deadline:
     reason = Text.counted(
         "please renew the password of {mail} by {day}, in {count} day; otherwise the account will be closed",
         "please renew the password of {mail} by {day}, in {count} days; otherwise the account will be closed",
@@ -140,10 +144,14 @@ def _warning(at: datetime, mail: str, day: str, left: int) -> Deadline:
         mail=mail,
         day=day,
     )
-    digest = Text.counted(
+    return Deadline(action=Action.WARN, at=at, reason=reason, source=SOURCE, digest=digest)
+
+
+@lru_cache(maxsize=64)
+def _digest(day: str) -> CountedText:
+    return Text.counted(
         "please renew the password of {count} account by {day}; otherwise it will be closed",
         "please renew the passwords of {count} accounts by {day}; otherwise they will be closed",
         count=1,
         day=day,
     )
-    return Deadline(action=Action.WARN, at=at, reason=reason, source=SOURCE, digest=digest)

@@ -34,10 +34,12 @@ class DueAction:
     warnings: tuple[Deadline, ...] = ()
     #: When the account is closed or deleted next, if a rule says so.
     closes_at: datetime | None = None
+    #: What the rules were given; see :func:`basis`.
+    basis: int = 0
 
     @classmethod
     def at(
-        cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline], marks: Iterable[MetDeadline]
+        cls, now: datetime, account: Account, unit: Unit, deadlines: Sequence[Deadline], marks: Sequence[MetDeadline]
     ) -> DueAction:
         """Return the due actions on an account at *now*.
 
@@ -71,7 +73,22 @@ class DueAction:
             if closure and not unannounced
             else latest(deadline for deadline in due if deadline.action is Action.WARN),
             closes_at=closing.at if closing else None,
+            basis=basis(account, unit, marks),
         )
+
+
+def basis(account: Account, unit: Unit, marks: Sequence[MetDeadline]) -> int:
+    """Return a number that differs when the rules are given something else. The same facts give the same deadlines.
+
+    Args:
+
+        account: The account.
+
+        unit: Its unit.
+
+        marks: Its deadlines that were met.
+    """
+    return hash((account, unit, tuple(marks)))
 
 
 def _closes(deadline: Deadline) -> bool:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 import attrs
 
@@ -48,8 +51,11 @@ _IDS = uuid.UUID("6f0d3c52-31c5-4a0e-9d0e-3a4b8a3f4a86")
 #: How often a message is sent at most while nobody knows whether it arrived.
 ATTEMPTS = 2
 
-#: How many messages wait for each sending thread, so that none waits for the journal.
-_IN_ADVANCE = 2
+#: How many messages there are for each sending thread when the journal has stored their beginnings. The next ones
+#: follow when one is left for each.
+_IN_ADVANCE = 4
+
+ItemT = TypeVar("ItemT")
 
 
 @attrs.frozen(kw_only=True)
@@ -217,17 +223,21 @@ class Notifier:
         running: set[Future[_Result]] = set()
         unyielded: deque[Future[_Result]] = deque()
         done: Collection[Future[_Result]] = ()
+        finished: SimpleQueue[Future[_Result]] = SimpleQueue()
         with ThreadPoolExecutor(workers, thread_name_prefix="notices") as pool:
             while waiting or running or done:
                 begin = partial(self._begun, pool=pool, known=known, lease=Lease.of(self.good_for))
                 ready = list(self._due(waiting, _IN_ADVANCE * workers - len(running), purpose))
                 self.record(*self._ends(done, purpose), *self._begins(ready, known))
                 started = [begin(message) for message in ready]
+                for future in started:
+                    future.add_done_callback(finished.put)
                 unyielded += started
                 running |= set(started)
                 while unyielded and unyielded[0] not in running:
                     yield from unyielded.popleft().result().notices()
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                done = _taken(finished, len(running) - workers if waiting else len(running) and 1)
+                running -= done
 
     def _begins(self, messages: Iterable[_Message], known: LookUp) -> Iterator[NoticeBegun]:
         for message in messages:
@@ -313,6 +323,15 @@ class Notifier:
     @property
     def _able(self) -> list[Channel]:
         return able(self.channels, "notice_deliver")
+
+
+def _taken(finished: SimpleQueue[ItemT], at_least: int) -> set[ItemT]:
+    """Wait for so many items, and take all that are there: the journal stores many together as quickly as one."""
+    taken = {finished.get() for _ in range(at_least)}
+    with suppress(Empty):
+        while True:
+            taken.add(finished.get_nowait())
+    return taken
 
 
 def _obstacle(message: _Message, known: LookUp) -> _Result | None:

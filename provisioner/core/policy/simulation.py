@@ -109,7 +109,7 @@ class Simulation:
             due.append(heapq.heappop(self._agenda)[1])
         for login in due:
             life = self._lives[login]
-            demand = DueAction.at(now, life.account, life.unit, self._deadlines(life), life.marks.values())
+            demand = DueAction.at(now, life.account, life.unit, self._deadlines(life), tuple(life.marks.values()))
             change = demand.rotate or (None if demand.warnings else demand.closure)
             looks = [demand.verify] if demand.verify else []
             for deadline in (*demand.duties, *([change] if change else demand.warnings), *looks):

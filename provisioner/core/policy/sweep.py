@@ -26,7 +26,7 @@ from provisioner.core.api.rules import Deadline, Observation, Reports
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged, only_sessions_left
 from provisioner.core.model import Account, Operation, OperationState, Unit
-from provisioner.core.policy.due import DueAction, latest
+from provisioner.core.policy.due import DueAction, basis, latest
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.follow_up import FollowUp
 from provisioner.core.policy.notifier import Notice, Notifier, Purpose
@@ -54,14 +54,6 @@ class Postponed:
     count: int
     #: When the quiet hours end.
     until: datetime
-
-
-@attrs.frozen
-class _Told:
-    """What the person responsible for an account is told."""
-
-    duties: bool
-    warnings: bool
 
 
 Swept = Operation | Notice | Refusal | Observation | RuleFailure | VerifiedAccount | Postponed
@@ -109,8 +101,12 @@ class Sweep:
     _failures: list[Exception] = attrs.field(factory=list, init=False)
     #: The IDs of unfinished operations that have been yielded.
     _driven_on: set[str] = attrs.field(factory=set, init=False)
-    #: What is to be told about accounts, by person and login.
-    _to_tell: dict[str | None, dict[str, _Told]] = attrs.field(factory=lambda: defaultdict(dict), init=False)
+    #: What people are told about accounts, by their IDs.
+    _to_tell: dict[str | None, list[Notice]] = attrs.field(factory=lambda: defaultdict(list), init=False)
+    #: What the notices about an account are based on, by its login.
+    _based_on: dict[str, int] = attrs.field(factory=dict, init=False)
+    #: The accounts that are closed if their holders can't be warned, by login.
+    _last_calls: dict[str, DueAction] = attrs.field(factory=dict, init=False)
     #: The notices that wait for the end of the quiet hours.
     _postponed: Postponed | None = attrs.field(default=None, init=False)
 
@@ -264,7 +260,6 @@ class Sweep:
         yield from failures
         stuck = [demand for demand in demands if _is_stuck_in_renewal(waiting.get(demand.account.login))]
         demands = [demand for demand in demands if demand.account.login not in waiting]
-        told = {demand.account.login: _Told(bool(demand.duties), warnings=False) for demand in demands if demand.duties}
         settled = set()
         due = {demand.account.login: (demand, demand.rotate) for demand in demands if demand.rotate}
         for item in self._trying(self._change(due)):
@@ -272,55 +267,42 @@ class Sweep:
                 settled.add(item.login)
             yield item
         left = [*stuck, *(demand for demand in demands if demand.account.login not in settled)]
-        told |= {
-            demand.account.login: _Told(demand.account.login in told, warnings=True)
-            for demand in left
-            if demand.warnings
-        }
-        for demand in (*stuck, *demands):
-            if what := told.get(demand.account.login):
-                self._to_tell[self._responsible(demand.account, demand.unit)][demand.account.login] = what
+        self._collect([(demand, demand.duties) for demand in demands])
+        self._collect([(demand, demand.warnings) for demand in left])
+        self._last_calls |= {demand.account.login: demand for demand in left if demand.closure and demand.warnings}
         yield from self._trying(self._verify(left))
         closures += [demand for demand in left if demand.closure and not demand.warnings]
-        self.plan_ahead([account for account in accounts if account.login not in told])
+        self.plan_ahead([account for account in accounts if account.login not in self._based_on])
+
+    def _collect(self, due: Iterable[tuple[DueAction, Sequence[Deadline]]]) -> None:
+        """Collect what people are told after the last page."""
+        for demand, deadlines in due:
+            login, recipient = demand.account.login, self._responsible(demand.account, demand.unit)
+            for deadline in deadlines:
+                if self._is_urgent(demand) or not self._is_postponed():
+                    notice = Notice(subject=login, login=login, deadline=deadline, recipient=recipient)
+                    self._to_tell[recipient].append(notice)
+                    self._based_on[login] = demand.basis
 
     def _tell_everybody(self, closures: list[DueAction]) -> Iterator[Notice]:
         """Send the notices about accounts, person after person, and collect the accounts of those who have none."""
-        some: dict[str, _Told] = {}
+        some: list[Notice] = []
         while self._to_tell:
-            some |= self._to_tell.pop(next(iter(self._to_tell)))
+            some += self._to_tell.pop(next(iter(self._to_tell)))
             if len(some) >= PAGE or not self._to_tell:
                 yield from self._tell_some(some, closures)
-                some = {}
+                some = []
 
-    def _tell_some(self, told: Mapping[str, _Told], closures: list[DueAction]) -> Iterator[Notice]:
-        accounts = list(self.agenda.accounts.get_many(told).values())
-        demands = [_only(demand, told[demand.account.login]) for demand in self.demands(accounts)[0]]
-        last_calls, unreachable = (
-            {demand.account.login for demand in demands if demand.closure and demand.warnings},
-            set(),
-        )
-        for notice in self._trying(self._told(self._notices(demands))):
+    def _tell_some(self, notices: Sequence[Notice], closures: list[DueAction]) -> Iterator[Notice]:
+        unreachable = set()
+        for notice in self._trying(self._told(notices)):
             if notice.error is not None and notice.tried and not isinstance(notice.error, UnknownOutcomeError):
                 unreachable.add(notice.login)
-            if notice.login not in last_calls & unreachable:  # for these, the closure is reported
+            if notice.login not in self._last_calls.keys() & unreachable:  # for these, the closure is reported
                 yield notice
-        closures += [demand for demand in demands if demand.account.login in last_calls & unreachable]
-        self.plan_ahead(accounts)
-
-    def _notices(self, demands: Iterable[DueAction]) -> list[Notice]:
-        """Return the notices that can be sent now."""
-        return [
-            Notice(
-                subject=demand.account.login,
-                login=demand.account.login,
-                deadline=deadline,
-                recipient=self._responsible(demand.account, demand.unit),
-            )
-            for demand in demands
-            for deadline in (*demand.duties, *demand.warnings)
-            if self._is_urgent(demand) or not self._is_postponed()
-        ]
+        closures += [self._last_calls[login] for login in self._last_calls.keys() & unreachable]
+        logins = {notice.login: None for notice in notices}
+        self.plan_ahead(list(self.agenda.accounts.get_many(logins).values()))
 
     def _is_urgent(self, demand: DueAction) -> bool:
         """Whether an account is closed before the quiet hours end. A closure that is overdue waits for the warning."""
@@ -391,17 +373,17 @@ class Sweep:
         marks = self.agenda.marks.get_many({notice.subject for notice in notices})
         accounts = self.agenda.accounts.get_many({notice.login for notice in notices if notice.login})
         units = self.agenda.units.get_many({account.unit for account in accounts.values()})
-        due = {
-            login: self.policy.deadlines(account, units[account.unit], marks.get(login, ()))
-            for login, account in accounts.items()
-        }
+        due = {}
+        for login, account in accounts.items():
+            unit, met = units[account.unit], marks.get(login, ())
+            if basis(account, unit, met) != self._based_on.get(login):
+                due[login] = self.policy.deadlines(account, unit, met)
         return [
             notice
             for notice in notices
-            if notice.deadline
-            in (
-                due.get(notice.login, ())
-                if notice.login
+            if (
+                notice.deadline in due.get(notice.login, (notice.deadline,))
+                if notice.login in accounts
                 else self.policy.unmet([notice.deadline], marks.get(notice.subject, ()))
             )
         ]
@@ -481,15 +463,6 @@ def _difference_found(verified: VerifiedAccount, deadline: Deadline, at: datetim
         login=verified.login,
         target=verified.target,
         difference=cast("Difference", verified.difference).kind,
-    )
-
-
-def _only(demand: DueAction, told: _Told) -> DueAction:
-    """Return only what a person is to be told of."""
-    return attrs.evolve(
-        demand,
-        duties=demand.duties if told.duties else (),
-        warnings=demand.warnings if told.warnings else (),
     )
 
 

@@ -362,3 +362,13 @@ def test_the_json_of_a_message_is_stable(sms: SmsSimulator, http: Http) -> None:
 
     assert sorted(item) == ["from", "id", "received_at", "text", "to"]
     assert item["received_at"].endswith("+00:00")
+
+
+def test_a_message_that_was_on_its_way_arrives_when_it_comes_again(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path / "sms.sqlite")
+    assert inbox.take(message_id="1", to="+905320000001", sender="x", text="y")
+    assert inbox.messages() == []
+    assert not inbox.take(message_id="1", to="+905320000001", sender="x", text="y", arrives=True)
+    inbox.deliver("1")
+
+    assert [message.id for message in inbox.messages()] == ["1"]

@@ -86,10 +86,14 @@ class Api:
         planned = self.faults.called(MESSAGES)
         if refusal := _refusal(planned):
             return refusal
-        self.inbox.take(message_id=message_id, to=international(to), sender=sender, text=text)
-        if planned is not None and planned.fault is SmsFault.DELAY:
+        is_slow = planned is not None and planned.fault is SmsFault.DELAY
+        taken = self.inbox.take(
+            message_id=message_id, to=international(to), sender=sender, text=text, arrives=not is_slow
+        )
+        if planned is not None and is_slow:
             self.stopping.wait(planned.seconds)
-        self.inbox.deliver(message_id)
+        if is_slow or not taken:
+            self.inbox.deliver(message_id)
         answer = HttpAnswer.of_document({"id": message_id, "state": "accepted"}, 202)
         return attrs.evolve(answer, delivery=DELIVERIES.get(planned.fault, Delivery.WHOLE)) if planned else answer
 

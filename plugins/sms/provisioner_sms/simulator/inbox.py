@@ -79,12 +79,27 @@ class Inbox:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(_SCHEMA)
 
-    def take(self, *, message_id: str, to: str, sender: str, text: str) -> bool:
-        """Take a message that is on its way. Return False if one with this id is there already."""
+    def take(self, *, message_id: str, to: str, sender: str, text: str, arrives: bool = False) -> bool:
+        """Take a message. Return False if one with this id is there already.
+
+        Args:
+
+            message_id: The id that its sender gave it.
+
+            to: The number of the phone.
+
+            sender: Who it comes from.
+
+            text: What it says.
+
+            arrives: Whether it arrives at once, or is on its way until :meth:`deliver`.
+        """
         with self._connection() as connection:
-            row = (message_id, to, sender, text)
+            row = (message_id, to, sender, text, datetime.now(UTC).isoformat() if arrives else None)
             cursor = connection.execute(
-                "INSERT INTO messages (id, recipient, sender, text) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row
+                "INSERT INTO messages (id, recipient, sender, text, received_at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                row,
             )
             return cursor.rowcount == 1
 
@@ -121,6 +136,14 @@ class Inbox:
                 text=text,
                 received_at=received_at and datetime.fromisoformat(received_at),
             )
+
+    def held_open(self) -> sqlite3.Connection:
+        """Return a connection that keeps the file open: the last one that is closed folds the log back, and waits for
+        the disk.
+        """
+        connection = sqlite3.connect(self.database, check_same_thread=False)
+        connection.execute("SELECT count(*) FROM messages").fetchall()
+        return connection
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ class SmsSimulator:
 
     _api: Api
     _service: HttpService
+    _held: sqlite3.Connection
 
     @classmethod
     def start(cls, database: Path, *, host: str = "127.0.0.1", port: int = 0, api_key: Secret | None = None) -> Self:
@@ -44,7 +46,8 @@ class SmsSimulator:
             OSError: The address cannot be used.
         """
         api = Api(inbox=Inbox(database), api_key=api_key)
-        return cls(api=api, service=HttpService.start(api.answer, name="sms-simulator", host=host, port=port))
+        service = HttpService.start(api.answer, name="sms-simulator", host=host, port=port)
+        return cls(api=api, service=service, held=api.inbox.held_open())
 
     @classmethod
     @contextmanager
@@ -61,6 +64,7 @@ class SmsSimulator:
         """Stop. Messages under way arrive at once."""
         self._api.stopping.set()
         self._service.stop()
+        self._held.close()
 
     @property
     def url(self) -> str:
