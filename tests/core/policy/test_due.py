@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -30,7 +30,7 @@ def warned(days: float, rule_set: str = "renewal") -> MetDeadline:
     return MetDeadline(rule_set=rule_set, action=Action.WARN, at=at, met_at=at)
 
 
-def due(deadlines: Iterable[Deadline], marks: Iterable[MetDeadline] = (), account: Account = ACCOUNT) -> DueAction:
+def due(deadlines: Iterable[Deadline], marks: Sequence[MetDeadline] = (), account: Account = ACCOUNT) -> DueAction:
     return DueAction.at(NOW, account, UNIT, sorted(deadlines, key=lambda found: found.at), marks)
 
 
