@@ -1,4 +1,4 @@
-"""The audit log as syslog messages of RFC 5424, one in each line.
+"""The audit log as syslog messages of RFC 5424.
 
 The structured data come first and are short, so that a collector which cuts long messages still keeps the hashes; the
 event itself, as it is kept, is the message.
@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from provisioner.audit.framing import Framing
 from provisioner.core.model import OperationState
 from provisioner.core.model.text import visible
 from provisioner.store.audit.verification import ChainEntry
@@ -55,9 +56,14 @@ class Syslog:
     hostname: str = attrs.field(factory=_this_host)
     #: Whose names the structured data are.
     enterprise_number: int = DOCUMENTATION_NUMBER
+    framing: Framing = Framing.LINES
+    #: The bytes of the longest message that the collector takes; ``None`` if it takes every message.
+    max_size: int | None = None
 
     def message(self, entry: ChainEntry, previous: str) -> bytes:
-        """Return one message, with the line feed that ends it.
+        """Return one message, as it is sent.
+
+        A message that is too long has no event: its structured data say how many bytes were left out.
 
         Args:
 
@@ -66,21 +72,26 @@ class Syslog:
             previous: The hash before it.
         """
         event: dict[str, Any] = json.loads(entry.body)
-        time, kind = str(event["at"]), _printable(str(event["kind"]), 32)
-        header = " ".join(
-            (
-                f"<{LOG_AUDIT * 8 + severity(event)}>1",
-                time if _TIME.fullmatch(time) else _NIL,
-                self.hostname,
-                "provisioner",
-                _NIL,
-                kind,
-                self._data(entry, previous, event),
-            )
-        )
-        return b"%s %s%s\n" % (header.encode(errors="replace"), _BOM, entry.body)
+        message = b"%s %s%s" % (self._head(entry, previous, event), _BOM, entry.body)
+        if self.max_size is not None and len(message) > self.max_size:
+            message = self._head(entry, previous, event, omitted=len(entry.body))
+        return self.framing.frame(message)
 
-    def _data(self, entry: ChainEntry, previous: str, event: Mapping[str, Any]) -> str:
+    def _head(self, entry: ChainEntry, previous: str, event: Mapping[str, Any], **more: int) -> bytes:
+        """Return all that comes before the event."""
+        time = str(event["at"])
+        parts = (
+            f"<{LOG_AUDIT * 8 + severity(event)}>1",
+            time if _TIME.fullmatch(time) else _NIL,
+            self.hostname,
+            "provisioner",
+            _NIL,
+            _printable(str(event["kind"]), 32),
+            self._data(entry, previous, event, more),
+        )
+        return " ".join(parts).encode(errors="replace")
+
+    def _data(self, entry: ChainEntry, previous: str, event: Mapping[str, Any], more: Mapping[str, int]) -> str:
         values = {
             "seq": entry.seq,
             "previous": previous,
@@ -88,6 +99,7 @@ class Syslog:
             "actor": event["actor"],
             "login": event["login"],
             "operation": event["operation_id"],
+            **more,
         }
         params = " ".join(f'{name}="{escaped(str(value))}"' for name, value in values.items())
         return f"[provisioner@{self.enterprise_number} {params}]"

@@ -162,6 +162,16 @@ _AUDIT = CommandGroup(
         ),
         "anchor": CommandSpec("Print an anchor of the audit log.", "provisioner.cli.commands.audit:anchor"),
         "export": CommandSpec("Export the audit log as JSON Lines or syslog.", "provisioner.cli.commands.audit:export"),
+        "follow": CommandSpec(
+            "Send the audit log to a log collector as it grows.", "provisioner.cli.commands.collectors:follow"
+        ),
+        "compare": CommandSpec(
+            "Compare the files of a log collector with the audit log.", "provisioner.cli.commands.collectors:compare"
+        ),
+        "collectors": CommandSpec(
+            "List the log collectors and the last entry that each has confirmed.",
+            "provisioner.cli.commands.collectors:collectors_",
+        ),
     },
 )
 

@@ -28,6 +28,7 @@ from provisioner.services.accounts import Accounts
 from provisioner.services.adoption import Adoption
 from provisioner.services.audit_log import AuditLog
 from provisioner.services.clearance import Clearance
+from provisioner.services.collectors import Collectors
 from provisioner.services.credentials import Credentials
 from provisioner.services.delegation import Delegation
 from provisioner.services.deliveries import Deliveries
@@ -97,6 +98,11 @@ class Application:
         """Finds, verifies and exports the entries of the audit log."""
         naming = self.config.content.accounts.naming
         return AuditLog(store=self.store, authority=self.authority, naming=naming, now=self.now)
+
+    @property
+    def collectors(self) -> Collectors:
+        """Sends the audit log to log collectors, and compares what they have of it."""
+        return Collectors(store=self.store, authority=self.authority, now=self.now)
 
     @property
     def deadlines(self) -> Deadlines:

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from provisioner.audit.anchors import anchor_line, append_anchor, parse_anchor, read_anchors
+from provisioner.audit.framing import Framing
 from provisioner.audit.jsonl import Exported, jsonl
 from provisioner.audit.syslog import DOCUMENTATION_NUMBER, Syslog
 from provisioner.core.governance.authority import Authority
@@ -28,6 +29,7 @@ __all__ = [
     "ChainEntry",
     "ChainFinding",
     "Export",
+    "Framing",
     "Head",
     "Line",
     "StoredEntry",

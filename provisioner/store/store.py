@@ -15,6 +15,7 @@ from provisioner.store.audit.chain import Head
 from provisioner.store.audit.continuity import Continuity, HeadFile, goes_back_to
 from provisioner.store.audit.reader import AuditLogReader
 from provisioner.store.census import StoredCensus
+from provisioner.store.collectors import StoredCollectors
 from provisioner.store.comparisons import StoredComparisons
 from provisioner.store.credentials import StoredCredentialRotations
 from provisioner.store.db import schema
@@ -100,6 +101,7 @@ class Store:
         self.comparisons = StoredComparisons(database)
         self.ids = StoredIds(database)
         self.audit_log = AuditLogReader(database)
+        self.collectors = StoredCollectors(database)
         self._leases = Leases(owner=new_owner(), now=now, ttl=lease_ttl, clock=elapsed)
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from provisioner.testing import dirsrv389, dovecot, kannel, postgresql, samba, slapd
+from provisioner.testing import collectors, dirsrv389, dovecot, kannel, postgresql, samba, slapd
 
-#: What tells which Debian packages a server lacks, by the name of the module that starts it.
+#: What tells which Debian packages a server lacks, by its name.
 SERVERS: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "slapd": slapd.missing_packages,
     "dirsrv389": dirsrv389.missing_packages,
     "dovecot": dovecot.missing_packages,
     "kannel": kannel.missing_packages,
     "postgresql": postgresql.missing_packages,
+    "rsyslog": collectors.rsyslog_packages,
     "samba": samba.missing_packages,
+    "syslog-ng": collectors.syslog_ng_packages,
 }
 
 

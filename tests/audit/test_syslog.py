@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioner.audit.framing import Framing
 from provisioner.audit.syslog import Severity, Syslog, escaped, severity
 from provisioner.core.api.events import Event
 from provisioner.store import Store
@@ -156,3 +158,31 @@ def test_real_events_are_messages(store: Store) -> None:
 
     assert [params(message["data"])["seq"] for message in messages] == [str(seq) for seq in range(1, 15)]
     assert {message["msgid"] for message in messages} >= {b"operation_planned", b"step_ended"}
+
+
+class TestMaxSize:
+    """A collector splits what is longer, or stores only its beginning."""
+
+    def test_message_of_just_that_size_is_whole(self) -> None:
+        one = entry(body())
+        size = len(SYSLOG.message(one, GENESIS)) - 1
+
+        assert attrs.evolve(SYSLOG, max_size=size).message(one, GENESIS) == SYSLOG.message(one, GENESIS)
+
+    def test_longer_message_says_how_much_was_left_out(self) -> None:
+        one = entry(body(reason="ü" * 9000))
+
+        message = attrs.evolve(SYSLOG, max_size=8096).message(one, GENESIS)
+
+        found = parsed(message)
+        assert found["msg"] is None
+        told = params(found["data"])
+        assert told["omitted"] == str(len(one.body))
+        assert (told["seq"], told["hash"]) == ("1", one.hash)
+
+    def test_message_is_framed_as_asked(self) -> None:
+        one = entry(body())
+
+        message = attrs.evolve(SYSLOG, framing=Framing.OCTET_COUNTING).message(one, GENESIS)
+
+        assert message == b"%d %s" % (len(message) - 4, SYSLOG.message(one, GENESIS)[:-1])

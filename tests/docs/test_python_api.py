@@ -36,6 +36,7 @@ def test_the_services_are_those_of_the_page() -> None:
         "adoption",
         "audit_log",
         "clearance",
+        "collectors",
         "credentials",
         "deadlines",
         "delegation",

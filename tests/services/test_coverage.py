@@ -21,6 +21,7 @@ SERVICES_OF = {
     "authority": {"delegation"},
     "check": {"health_check"},
     "clearance": {"clearance"},
+    "collectors": {"collectors"},
     "contract": {"contract"},
     "credentials": {"credentials"},
     "handovers": {"handovers"},

@@ -27,6 +27,7 @@ from provisioner.services.audit_log import (
     AuditLog,
     ChainEntry,
     ChainFinding,
+    Framing,
     Head,
     Line,
     StoredEntry,
@@ -63,6 +64,17 @@ class _Place(click.ParamType[Head]):
 
 _SEQ = re.compile(r"[0-9]{1,18}")
 _FILE = click.Path(path_type=Path)
+
+#: A place of the audit log.
+PLACE = _Place(needs_hash=False)
+
+enterprise_number_option = click.option(
+    "--enterprise-number",
+    type=click.IntRange(1, 0xFFFFFFFF),
+    default=DOCUMENTATION_NUMBER,
+    metavar="N",
+    help=f"Private enterprise number for syslog. Default: {DOCUMENTATION_NUMBER}, which is reserved for documentation.",
+)
 
 
 @click.command("list")
@@ -104,7 +116,7 @@ def list_(
             since=session.start_of(since) if since else None,
             until=session.start_of(until + timedelta(days=1)) if until else None,
         )
-    session.output.document({"items": [{**_head(entry), "event": entry.event} for entry in found]})
+    session.output.document({"items": [{**head_document(entry), "event": entry.event} for entry in found]})
     session.output.table(
         ("place", "time", "actor", "login", "event", "what", "operation"), [_row(entry, session) for entry in found]
     )
@@ -176,9 +188,11 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
     """
     with _audit_log(session) as audit_log:
         found = audit_log.anchor(viewer=session.actor, file=file)
-    session.output.document({**_head(found.head), "at": iso(found.at), "finding": _finding(session, found.finding)})
+    session.output.document(
+        {**head_document(found.head), "at": iso(found.at), "finding": finding_document(session, found.finding)}
+    )
     if found.finding:
-        return _complain(session, found.finding)
+        return complain(session, found.finding)
     session.output.line(found.line)
     return ExitCode.DONE
 
@@ -194,21 +208,30 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
 )
 @click.option(
     "--after",
-    type=_Place(needs_hash=False),
+    type=PLACE,
     default="0",
     metavar="SEQ[:HASH]",
     help="Export only entries after this one. With HASH, the export fails if this entry has changed.",
 )
 @click.option(
-    "--enterprise-number",
-    type=click.IntRange(1, 0xFFFFFFFF),
-    default=DOCUMENTATION_NUMBER,
-    metavar="N",
-    help=f"Private enterprise number for syslog. Default: {DOCUMENTATION_NUMBER}, which is reserved for documentation.",
+    "--framing",
+    type=click.Choice([framing.value for framing in Framing]),
+    default=Framing.LINES.value,
+    show_default=True,
+    help="How syslog messages are told apart (RFC 6587).",
 )
+@click.option(
+    "--max-size",
+    type=click.IntRange(min=2048),
+    metavar="BYTES",
+    help="Longest syslog message. Longer ones are written without the event. Default: no limit.",
+)
+@enterprise_number_option
 @json_option
 @click.pass_obj
-def export(session: Session, *, form: str, after: Head, enterprise_number: int) -> ExitCode:
+def export(
+    session: Session, *, form: str, after: Head, framing: str, max_size: int | None, enterprise_number: int
+) -> ExitCode:
     """Export the audit log as JSON Lines or syslog.
 
     The command writes one line per entry to stdout and verifies the audit log at the same time. At the first changed
@@ -220,12 +243,13 @@ def export(session: Session, *, form: str, after: Head, enterprise_number: int) 
     """
     if session.json and form == "syslog":
         raise click.UsageError(session.output.text("Specify either --json or --format syslog."))
-    line: Line = jsonl if form == "jsonl" else Syslog(enterprise_number=enterprise_number).message
+    syslog = Syslog(framing=Framing(framing), max_size=max_size, enterprise_number=enterprise_number)
+    line: Line = jsonl if form == "jsonl" else syslog.message
     with _audit_log(session) as audit_log:
         exported = audit_log.export(viewer=session.actor, after=after, line=line)
         taken = write_lines(exported)
     if exported.finding:
-        return _complain(session, exported.finding)
+        return complain(session, exported.finding)
     return ExitCode.DONE if taken else ExitCode.UNFINISHED
 
 
@@ -287,9 +311,9 @@ def _tell(session: Session, found: Verification) -> None:
         {
             "whole": found.finding is None,
             "after": found.start.seq,
-            **_head(found.head),
+            **head_document(found.head),
             "anchors": {"compared": found.compared, "before": found.before},
-            "finding": _finding(session, found.finding),
+            "finding": finding_document(session, found.finding),
         }
     )
     if found.before:
@@ -301,7 +325,7 @@ def _tell(session: Session, found: Verification) -> None:
             )
         )
     if found.finding:
-        _complain(session, found.finding)
+        complain(session, found.finding)
         output.note(
             Text.counted(
                 "the {count} entry before it is valid",
@@ -318,21 +342,24 @@ def _tell(session: Session, found: Verification) -> None:
             first=found.start.seq + 1,
         )
     )
-    output.say("it ends with {seq}:{hash}", **_head(found.head))
+    output.say("it ends with {seq}:{hash}", **head_document(found.head))
     output.say(Text.counted("{count} anchor agrees", "{count} anchors agree", count=found.compared))
 
 
-def _head(head: Head) -> Document:
+def head_document(head: Head) -> Document:
+    """Return a place of the audit log as JSON shows it."""
     return {"seq": head.seq, "hash": head.hash}
 
 
-def _finding(session: Session, finding: ChainFinding | None) -> Document | None:
+def finding_document(session: Session, finding: ChainFinding | None) -> Document | None:
+    """Return what is wrong with the audit log as JSON shows it."""
     if finding is None:
         return None
     return {"seq": finding.seq, "fault": finding.fault.value, "message": session.output.said(finding.text)}
 
 
-def _complain(session: Session, finding: ChainFinding) -> ExitCode:
+def complain(session: Session, finding: ChainFinding) -> ExitCode:
+    """Say what is wrong with the audit log, and return the exit code."""
     output = session.output
     cure = output.text("keep a copy of its current state, and compare it with a backup and with earlier exports")
     output.error_line(f"{output.text('error')}: {output.said(finding.text)}")

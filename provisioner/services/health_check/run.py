@@ -13,6 +13,7 @@ from provisioner.core.api.registration import PluginSettings
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.authority import check_authority
+from provisioner.services.health_check.collectors import check_collectors
 from provisioner.services.health_check.comparisons import check_comparisons
 from provisioner.services.health_check.configuration import check_libraries, check_passwords, check_secrets
 from provisioner.services.health_check.credentials import check_credentials
@@ -72,6 +73,7 @@ class HealthCheck:
             yield from check_verification(config, plugins, self.now)
         yield from check_credentials(config, self.now)
         yield from check_deliveries(config, self.now)
+        yield from check_collectors(config, self.now)
         yield from check_quarantine(config, self.now)
 
 

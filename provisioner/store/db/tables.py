@@ -523,3 +523,14 @@ chain_head = Table(
     Column("hash", String(64), nullable=False),
     CheckConstraint("id = 1", name="only"),
 )
+
+#: Up to which entry each collector has the audit log.
+collector_places = Table(
+    "collector_places",
+    metadata,
+    Column("collector", String, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
