@@ -40,10 +40,12 @@ CONFIG = """
 domain = "meb.gov.tr"
 
 [targets.first]
-plugin = "memory"
+plugin = "local"
+database = "first.sqlite"
 
 [targets.second]
-plugin = "memory"
+plugin = "local"
+database = "second.sqlite"
 
 [channels.phones]
 plugin = "memory"
