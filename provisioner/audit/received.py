@@ -1,6 +1,6 @@
 """Compares what a collector has stored with the audit log, and names what is missing there.
 
-A collector's file has one message in each line, in the form of RFC 5424; what else is in the file is passed over. The
+A collector's file has one message in each line, in the form of RFC 5424; anything else in the file is ignored. The
 entries may be in any order and there more than once. Only their hashes are kept in memory, 32 bytes for each.
 """
 

@@ -16,7 +16,8 @@ SERVICES = Path(__file__).parents[2] / "provisioner" / "services"
 #: The services that each module of commands calls.
 SERVICES_OF = {
     "access_requests": {"access_requests"},
-    "accounts": {"account_details", "accounts"},
+    "account_views": {"account_details"},
+    "accounts": {"accounts"},
     "audit": {"audit_log"},
     "authority": {"delegation"},
     "check": {"health_check"},
@@ -44,6 +45,7 @@ SERVICES_OF = {
 
 #: What several services and commands share.
 SHARED = {
+    "account_lookup",
     "application",
     "attribute_updates",
     "bootstrap",

@@ -326,19 +326,19 @@ class TestUnitsBelow:
     def test_an_account_far_below_a_moved_unit_keeps_its_entitlements(
         self, province: Application, directory: NamedContainers
     ) -> None:
-        office = attrs.evolve(self.SCHOOL, code="buro", login="buro46", parent="okul")
+        office = attrs.evolve(self.SCHOOL, code="sube", login="sube46", parent="okul")
         apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL, office)
-        assert directory.entitlements("buro46") == {"il"}
+        assert directory.entitlements("sube46") == {"il"}
 
         plan = apply(province, attrs.evolve(self.DISTRICT, parent=None))
 
-        assert [directory.entitlements(login) for login in ("ilce46", "okul46", "buro46")] == [set(), set(), set()]
+        assert [directory.entitlements(login) for login in ("ilce46", "okul46", "sube46")] == [set(), set(), set()]
         assert plan.below == 2
 
     def test_an_account_that_is_not_affected_gets_an_operation(
         self, province: Application, directory: NamedContainers
     ) -> None:
-        other = attrs.evolve(self.SCHOOL, code="buro", login="buro46", parent="okul")
+        other = attrs.evolve(self.SCHOOL, code="sube", login="sube46", parent="okul")
         apply(province, self.PROVINCE, self.DISTRICT, self.SCHOOL, other)
 
         plan = apply(province, self.PROVINCE, self.RENAMED, self.SCHOOL, other)

@@ -116,7 +116,7 @@ class TargetChanges:
         self._made.insert(0, (target, request, receipt.undo))
         self.log.end(position, receipt.outcome, reference=receipt.reference)
 
-    def unwind(self) -> bool:
+    def roll_back(self) -> bool:
         """Roll back the changes, the last one first. Return whether everything is as it was before."""
         complete = not self.work.begun_before
         for target, request, undo in self._made:

@@ -391,7 +391,7 @@ class Execution:
         if not self._spec.alters or self._continues:
             return self._pause(error)
         untouched = not self._changes.are_any and not self.work.begun_before
-        whole = untouched or (self._may_unwind and self._changes.unwind())
+        whole = untouched or (self._may_roll_back and self._changes.roll_back())
         for_good = isinstance(error, RefusedError) and whole
         account = self.work.account if whole else attrs.evolve(self.work.account, state=AccountState.INCOMPLETE)
         if whole:
@@ -430,7 +430,7 @@ class Execution:
         return self._finish(OperationState.INCOMPLETE, account, failure, self._next_try_at(failure), handover)
 
     @property
-    def _may_unwind(self) -> bool:
+    def _may_roll_back(self) -> bool:
         """Whether a rollback is allowed: not for a closure, and not for a password that its owner may have read."""
         return self._spec.delivers and not self._delivery.may_be_out
 
