@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import attrs
-from attrs.validators import ge, in_, le
+from attrs.validators import ge, in_, le, optional
 
 from provisioner.config.early import DEFAULT_LANGUAGE, LANGUAGES, configuration_file
 from provisioner.config.structure import structure
@@ -237,6 +237,14 @@ class LoadedConfiguration:
             for plugin, found in sections.items()
         ]
 
+    def daily_limits(self) -> dict[str, int]:
+        """Return how many messages each channel with a limit may send on a day, by its name."""
+        heads = {
+            name: self._section("channels", name, table, _ChannelHead)[0]
+            for name, table in self.content.channels.items()
+        }
+        return {name: head.max_per_day for name, head in heads.items() if head.max_per_day is not None}
+
     def scopes(self) -> dict[str, Scope]:
         """Return for which units each rule set holds, by its name and in the order of the file."""
         heads = {
@@ -438,6 +446,8 @@ class _ChannelHead(_SystemHead):
     report_within_hours: int = attrs.field(default=24, validator=[ge(1), le(24 * 366)])
     #: Who gets notices over the channel.
     notices: AudienceSettings | None = None
+    #: How many messages the channel sends on a day at most, passwords and notices together; without a limit if not set.
+    max_per_day: int | None = attrs.field(default=None, validator=optional(ge(1)))
 
     @property
     def delivery_rules(self) -> DeliveryRules:

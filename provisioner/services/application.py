@@ -323,6 +323,7 @@ class Application:
                 units=self.store.units.get_many,
                 path_of=self.policy.path_of,
             ).include,
+            allowances=context.allowances,
         )
 
     def _make_follow_up(self) -> FollowUp:

@@ -34,7 +34,7 @@ from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Unit
 from provisioner.core.policy.policy import Policy
 from provisioner.services.application import Application
-from provisioner.services.parts import Clock, authority_of
+from provisioner.services.parts import Clock, allowances_of, authority_of
 from provisioner.services.rule_sets import make_policy
 from provisioner.store import Store
 
@@ -184,6 +184,7 @@ class Composition:
             mobile_mark=self.store.mobile_mark,
             lease=self.journal.lease,
             takeover_wait=takeover_wait,
+            allowances=allowances_of(self.config, self.store, self.now),
             dispatch=Dispatch(recent=self.store.deliveries.recent, rules=self.config.delivery_rules()),
         )
 

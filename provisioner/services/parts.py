@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.engine.allowances import Allowances
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import Target
 from provisioner.core.gateways.maintenance import Maintenance
@@ -32,6 +33,12 @@ def open_store(config: LoadedConfiguration, now: Clock = utc_now) -> Store:
         StoreError: It cannot be opened.
     """
     return Store.open(config.store_url, now=now)
+
+
+def allowances_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Allowances:
+    """Return how many messages the channels may send."""
+    limits = config.daily_limits()
+    return Allowances(counts=store.message_counts, limits=limits, now=now, zone=config.content.time_zone)
 
 
 def authority_of(config: LoadedConfiguration, store: Store, now: Clock = utc_now) -> Authority:

@@ -33,6 +33,7 @@ from provisioner.store.journal.writer import Writer
 from provisioner.store.last_seen import StoredLastSeen
 from provisioner.store.maintenance import StoredMaintenance
 from provisioner.store.marks import StoredMarks
+from provisioner.store.message_counts import StoredMessageCounts
 from provisioner.store.mobile_marks import MobileMarks
 from provisioner.store.notices import StoredNotices
 from provisioner.store.operations import StoredOperations
@@ -83,6 +84,7 @@ class Store:
         self.accounts = StoredAccounts(database)
         self.operations = StoredOperations(database)
         self.deliveries = StoredDeliveries(database)
+        self.message_counts = StoredMessageCounts(database)
         self.handovers = StoredHandovers(database)
         self.held_runs = StoredHeldRuns(database)
         self.census = StoredCensus(database)

@@ -25,6 +25,7 @@
         │   │       ├── QuarantinedError    it failed for so long that a person has to resume it
         │   │       └── InMaintenanceError  it is in maintenance
         │   ├── ThrottledError      it limits the rate of requests
+        │   │   └── DailyLimitError the channel has sent the messages that it may send on a day
         │   ├── PartialListError    a list ended before the target declared its end
         │   ├── EarlierMessageError an earlier message with a password may still arrive
         │   ├── NotAppliedError     a probe showed that the change did not happen
@@ -307,6 +308,14 @@ class ThrottledError(TransientError):
         super().__init__(message, cure=cure, **values)
         rest = None if retry_after is None else min(retry_after, LONGEST_REST.total_seconds())
         self.retry_after = None if rest is None or math.isnan(rest) else max(0.0, rest)
+
+
+class DailyLimitError(ThrottledError):
+    """The channel has sent as many messages today as ``max_per_day`` allows. Only the engine raises it."""
+
+    retryable = False
+    #: When the next day begins.
+    until: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 class EarlierMessageError(TransientError):

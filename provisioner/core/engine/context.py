@@ -9,6 +9,7 @@ import attrs
 
 from provisioner.core.api.fencing import Lease
 from provisioner.core.api.rules import MetDeadline
+from provisioner.core.engine.allowances import Allowances
 from provisioner.core.engine.dispatch import Dispatch
 from provisioner.core.engine.master_data import MobileMark
 from provisioner.core.engine.passwords import PasswordMaker
@@ -47,6 +48,8 @@ class EngineContext:
 
     #: Knows the earlier messages with passwords.
     dispatch: Dispatch = attrs.field(factory=Dispatch)
+    #: How many messages the channels may send.
+    allowances: Allowances = attrs.field(factory=Allowances)
 
     @property
     def deliverers(self) -> Sequence[Channel]:

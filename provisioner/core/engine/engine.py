@@ -12,8 +12,6 @@ import attrs
 from provisioner.core.api.errors import (
     BusyError,
     DeniedError,
-    EarlierMessageError,
-    InMaintenanceError,
     InputError,
     LeaseLostError,
     NotReadyError,
@@ -35,7 +33,7 @@ from provisioner.core.engine.planner import Planner
 from provisioner.core.engine.ports import Records
 from provisioner.core.engine.preflight import preflight
 from provisioner.core.engine.recorder import OperationRecorder
-from provisioner.core.engine.waiting import obstacle
+from provisioner.core.engine.waiting import Obstacle, obstacle
 from provisioner.core.gateways.maintenance import Calendar, OperationPutOff
 from provisioner.core.model import Account, AccountState, Operation, OperationState
 
@@ -364,7 +362,7 @@ class Engine:
             self.require_current(work)
         return execution.run()
 
-    def _wait(self, operation: Operation, error: InMaintenanceError | EarlierMessageError) -> Operation:
+    def _wait(self, operation: Operation, error: Obstacle) -> Operation:
         """Postpone an operation that has to wait, and record it in the journal."""
         waiting = _put_off(operation, error)
         if operation.next_try_at == error.until or operation.state is OperationState.RUNNING:
@@ -407,7 +405,7 @@ def _released(found: PlannedOperation | Operation) -> PlannedOperation | Operati
     return attrs.evolve(found, operation=attrs.evolve(found.operation, state=OperationState.PLANNED, error=None))
 
 
-def _put_off(operation: Operation, error: InMaintenanceError | EarlierMessageError) -> Operation:
+def _put_off(operation: Operation, error: Obstacle) -> Operation:
     return attrs.evolve(operation, next_try_at=error.until, error=step_error(error))
 
 

@@ -128,9 +128,10 @@ class Execution:
 
         It is in effect, so its owner needs it also if sessions are left.
         """
-        secret = self._accepted_secret()
-        self._after_steps.run(secret)
-        self._delivery.run(secret)
+        with self._delivery.reserved():
+            secret = self._accepted_secret()
+            self._after_steps.run(secret)
+            self._delivery.run(secret)
 
     def _has_little_left(self) -> bool:
         """Whether an earlier attempt has done everything except to end sessions or to hear of its message."""

@@ -7,7 +7,7 @@ another system, in the same transaction as the state that it changes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import attrs
@@ -71,6 +71,22 @@ class Recorder(Protocol):
 
             StoreError: The store failed. None of these events was stored.
         """
+
+
+class MessageCounts(Protocol):
+    """Counts the messages of channels by the day, for all processes."""
+
+    def take(self, channel: str, day: date, at_most: int, /) -> bool:
+        """Count one more message, and return whether it is one of the first *at_most* of the day.
+
+        If it isn't, it is not counted.
+        """
+
+    def give_back(self, channel: str, day: date, /) -> None:
+        """Count one message less."""
+
+    def sent(self, channel: str, day: date, /) -> int:
+        """Return how many messages were counted."""
 
 
 class UnitRecords(UnitLookup, Protocol):

@@ -9,6 +9,7 @@ from functools import partial
 from provisioner.core.api.errors import CircuitOpenError, InputError, NotReadyError, Problem, TargetError
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.messages import CheckChannel
+from provisioner.core.engine.allowances import Allowances
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.gateways.gateway import Channel, Target
@@ -30,7 +31,7 @@ def preflight(work: Sequence[PlannedOperation], context: EngineContext, calendar
         if target.maintenance() is None and _is_needed(target, work)
     ]
     if receiving := [planned for planned in delivering if planned.holder]:
-        checks.append(partial(_check_channels, context.deliverers, receiving))
+        checks.append(partial(_check_channels, context.deliverers, receiving, context.allowances))
     problems, errors = _all(checks)
     needed = [error for error in errors if error.target not in {target.name for target in optional}]
     if needed and (delivering or not work):
@@ -44,13 +45,16 @@ def _is_needed(target: Target, work: Sequence[PlannedOperation]) -> bool:
     return not work or any(planned.concerns(target.name) or target.name in planned.sessions for planned in work)
 
 
-def _check_channels(deliverers: Sequence[Channel], receiving: Sequence[PlannedOperation]) -> list[Problem]:
+def _check_channels(
+    deliverers: Sequence[Channel], receiving: Sequence[PlannedOperation], allowances: Allowances
+) -> list[Problem]:
     """Return who can't be reached over any working channel; one working channel is sufficient."""
     unreachable: dict[str, dict[str, str | Text]] = {}
     errors: dict[str, TargetError] = {}
     for channel in (deliverer for deliverer in deliverers if deliverer.maintenance() is None):
         if recipients := _recipients(channel, receiving):
             try:
+                allowances.require(channel.name)
                 unreachable[channel.name] = _unreachable(channel, recipients)
             except TargetError as error:
                 errors[channel.name] = error

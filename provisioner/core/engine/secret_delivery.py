@@ -5,7 +5,8 @@ report is awaited.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import attrs
@@ -20,6 +21,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.events import Recipient
 from provisioner.core.api.messages import DeliverSecret, DeliveryReceipt, DeliveryState
+from provisioner.core.engine.allowances import Reservation
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.delivery import deliver
 from provisioner.core.engine.plan import PlannedOperation, is_delivered
@@ -49,13 +51,17 @@ class SecretDelivery:
     context: EngineContext
     log: OperationRecorder
     begin: Callable[[str, str, Recipient, str], int]
+    _reservation: Reservation = attrs.field(init=False)
     #: Whether a person may have read the new password.
     may_be_out: bool = attrs.field(default=False, init=False)
     #: Whether this or an earlier attempt has delivered the password, so that the account is as the operation leaves it.
     is_done: bool = attrs.field(init=False)
-
     #: When the delivered message was sent, if this attempt knows it only from a report.
     sent_at: datetime | None = attrs.field(default=None, init=False)
+
+    @_reservation.default
+    def _new_reservation(self) -> Reservation:
+        return self.context.allowances.reservation()
 
     @is_done.default
     def _was_done(self) -> bool:
@@ -74,6 +80,20 @@ class SecretDelivery:
         if unanswered := self._unanswered():
             self._take(*unanswered)
 
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Keep a place for the message during a ``with`` block, on the first channel that may send one today.
+
+        Raises:
+
+            DailyLimitError: No channel may. Nothing was changed.
+
+            StoreError: The store failed. Nothing was changed.
+        """
+        with self._reservation:
+            self._reservation.hold_any([channel.name for channel in self._channels()])
+            yield
+
     def run(self, secret: Secret) -> None:
         """Deliver the password over the first channel that accepts it.
 
@@ -91,9 +111,7 @@ class SecretDelivery:
 
             StoreError: The journal can't be written.
         """
-        mark = self.context.mobile_mark(self.work.recipient.mobile)
-        usable = [channel for channel in self.context.deliverers if self.work.may_use(channel.name)]
-        channels = self.context.dispatch.in_order(self.work.account.login, mark, usable)
+        channels = self._channels()
         last = len(channels) - 1
         for number, channel in enumerate(channels):
             try:
@@ -103,7 +121,13 @@ class SecretDelivery:
                     raise
         return None
 
+    def _channels(self) -> Sequence[Channel]:
+        mark = self.context.mobile_mark(self.work.recipient.mobile)
+        usable = [channel for channel in self.context.deliverers if self.work.may_use(channel.name)]
+        return self.context.dispatch.in_order(self.work.account.login, mark, usable)
+
     def _deliver_over(self, channel: Channel, secret: Secret) -> None:
+        self._reservation.hold(channel.name)
         request = self._request(secret)
         # After a crash, the ID shows which message may have been sent.
         position = self.begin(channel.name, DELIVER, self._recipient(request), request.delivery_id)
@@ -115,6 +139,7 @@ class SecretDelivery:
         try:
             receipt = self.context.retry.call(attempt)
         except UnknownOutcomeError as error:
+            self._reservation.spend()
             self.may_be_out = True
             if message := self._reported(request.delivery_id):
                 return self._take(position, message)
@@ -123,6 +148,7 @@ class SecretDelivery:
         except TargetError as error:
             self.log.end(position, Outcome.NOT_APPLIED, error=error)
             raise
+        self._reservation.spend()
         self.may_be_out = True
         self.log.end(position, Outcome.APPLIED, reference=receipt.reference)
         self.is_done = True

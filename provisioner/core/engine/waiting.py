@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provisioner.core.api.errors import EarlierMessageError, InMaintenanceError
+from provisioner.core.api.errors import DailyLimitError, EarlierMessageError, InMaintenanceError
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.engine.context import EngineContext
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.gateways.gateway import Gateway, Target
 from provisioner.core.gateways.maintenance import Maintenance
 
+#: What an operation waits for, until a known time.
+Obstacle = InMaintenanceError | EarlierMessageError | DailyLimitError
 
-def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceError | EarlierMessageError | None:
-    """Return the maintenance or message that an operation must wait for, or ``None`` if it can start.
 
-    An operation that makes a password needs every target, the personnel system and one channel, and waits until an
-    earlier password can no longer arrive after the new one. The others don't wait,
+def obstacle(work: PlannedOperation, context: EngineContext) -> Obstacle | None:
+    """Return what an operation must wait for, or ``None`` if it can start.
+
+    An operation that makes a password needs every target, the personnel system and one channel that may send a message
+    today, and waits until an earlier password can no longer arrive after the new one. The others don't wait,
     because a partial closure or update is better than none; their remaining steps wait.
     """
     delivers = KINDS[work.operation.kind].delivers and not work.only_ends_sessions
@@ -30,7 +33,13 @@ def obstacle(work: PlannedOperation, context: EngineContext) -> InMaintenanceErr
             found.append(min(silent, key=lambda maintenance: maintenance.until))
     if found:
         return max(found, key=lambda maintenance: maintenance.until).error()
-    return context.dispatch.obstacle(work.account.login, context.now()) if delivers else None
+    return _of_message(work, context) if delivers else None
+
+
+def _of_message(work: PlannedOperation, context: EngineContext) -> EarlierMessageError | DailyLimitError | None:
+    earlier = context.dispatch.obstacle(work.account.login, context.now())
+    usable = [channel.name for channel in context.deliverers if work.may_use(channel.name)]
+    return earlier or context.allowances.obstacle(usable)
 
 
 def _concerned(work: PlannedOperation, context: EngineContext, *, delivers: bool) -> list[Target]:

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
 import attrs
 
 from provisioner.core.api.errors import BusyError, TargetError
-from provisioner.core.api.events import DeliveryChanged, DeliverySettled
+from provisioner.core.api.events import DeadlineMet, DeliveryChanged, DeliverySettled
 from provisioner.core.api.messages import DeliveryState, ProbeDelivery
 from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.dispatch import RENEWALS, OnUndelivered
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.people import PARALLEL
-from provisioner.core.engine.plan import Unchanged, only_ends_sessions
+from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged, only_ends_sessions
 from provisioner.core.gateways.gateway import Channel, able
 from provisioner.core.model import (
     Account,
@@ -41,6 +41,9 @@ from provisioner.core.policy.ports import Agenda
 
 #: The name of the policy in the audit log, and in notices.
 RULE_SET = "delivery"
+
+#: What the subject of a notice about a channel begins with. No login has a space.
+CHANNEL_SUBJECT = "channel "
 
 #: What an answer of a gateway says about a message. Other answers say nothing new.
 _ANSWERS = {
@@ -89,6 +92,7 @@ class FollowUp:
 
             StoreError: The store can't be read or written.
         """
+        yield from self._tell_of_limits()
         self._ask()
         self._end_overdue()
         pending = self._pending()
@@ -213,6 +217,45 @@ class FollowUp:
             )
             yield from self.notifier.tell(notices, purpose)
 
+    def _tell_of_limits(self) -> Iterator[Notice]:
+        """Tell an officer of channels that may send no more messages today, once a day."""
+        allowances, officer = self.engine.context.allowances, self._custodian_of_it()
+        began_at = allowances.next_day_at - timedelta(days=1)
+        notices = [
+            Notice(
+                subject=f"{CHANNEL_SUBJECT}{channel}",
+                deadline=Deadline(
+                    action=Action.WARN, at=began_at, reason=_limit_reason(channel, limit), source="", rule_set=RULE_SET
+                ),
+                recipient=officer,
+                is_urgent=True,
+            )
+            for channel, limit in allowances.full().items()
+            if officer
+        ]
+        if left := self._untold(notices):
+            yield from self.notifier.tell(left, Purpose(met=self._met, still_due=self._untold))
+
+    def _untold(self, notices: Sequence[Notice]) -> Sequence[Notice]:
+        marks = self.agenda.marks.get_many([notice.subject for notice in notices])
+        told = {(subject, mark.at) for subject, some in marks.items() for mark in some}
+        return [notice for notice in notices if (notice.subject, notice.deadline.at) not in told]
+
+    def _met(self, notice: Notice) -> DeadlineMet:
+        return DeadlineMet(
+            at=self._now(),
+            actor=f"{POLICY_ACTOR}{RULE_SET}",
+            login="",
+            operation_id="",
+            subject=notice.subject,
+            deadline=notice.deadline,
+            reference=notice.reference,
+        )
+
+    def _custodian_of_it(self) -> str | None:
+        office = self._unit(self.it_unit)
+        return office.custodian if office else None
+
     def _is_pending(self, delivery: PasswordDelivery) -> bool:
         """Whether no other process has decided, sent a later message, or heard that this one was delivered."""
         known = next(iter(self.engine.context.dispatch.recent(delivery.login)), None)
@@ -251,9 +294,8 @@ class FollowUp:
 
     def _officer(self, account: Account, unit: Unit) -> str | None:
         """Return the custodian of the IT unit, or of the nearest unit above whose custodian isn't the owner."""
-        office = self._unit(self.it_unit)
-        if office and office.custodian:
-            return office.custodian
+        if custodian := self._custodian_of_it():
+            return custodian
         above: Unit | None = unit
         while above and above.custodian in {None, account.holder}:
             above = self._unit(above.parent)
@@ -273,6 +315,14 @@ _DIGEST = Text.counted(
     "the messages with the passwords of {count} accounts were not delivered; run 'provisioner account rotate LOGIN'",
     count=1,
 )
+
+
+def _limit_reason(channel: str, limit: int) -> Text:
+    return Text(
+        "channel {channel}: all {limit} messages of today are sent; nobody else gets a password or a notice today "
+        "(max_per_day)",
+        {"channel": channel, "limit": limit},
+    )
 
 
 def _reason(delivery: PasswordDelivery, account: Account) -> Text:

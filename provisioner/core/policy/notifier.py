@@ -36,6 +36,7 @@ from provisioner.core.api.events import Event, NoticeBegun, NoticeEnded, NoticeI
 from provisioner.core.api.fencing import Lease, fenced
 from provisioner.core.api.messages import DeliverNotice, DeliveryState
 from provisioner.core.api.rules import Deadline
+from provisioner.core.engine.allowances import Allowances
 from provisioner.core.engine.delivery import deliver
 from provisioner.core.engine.people import LookUp, People
 from provisioner.core.engine.ports import Recorder
@@ -75,6 +76,8 @@ class Notice:
     tried: bool = True
     #: The gateway's reference of the message.
     reference: str | None = None
+    #: Whether it is sent although its channel has reached the daily limit.
+    is_urgent: bool = False
 
     @property
     def name(self) -> str:
@@ -200,6 +203,8 @@ class Notifier:
     now: Callable[[], datetime]
     carries: Callable[[str, Person], bool] = lambda *_: True
     good_for: timedelta = timedelta(minutes=1)
+    #: How many messages the channels may send.
+    allowances: Allowances = attrs.field(factory=Allowances)
 
     def tell(self, notices: Sequence[Notice], purpose: Purpose) -> Iterator[Notice]:
         """Deliver these notices, several at the same time, and yield each with its result, when that is stored.
@@ -313,9 +318,16 @@ class Notifier:
         return _Result(message=message, error=error)
 
     def _sent_over(self, channel: Channel, request: DeliverNotice, message: _Message) -> _Result:
-        receipt = self.retry.call(
-            lambda _: deliver(lambda: channel.notify(request), channel, request.delivery_id, self.retry)
-        )
+        is_urgent = any(notice.is_urgent for notice in message.notices)
+        give_back = self.allowances.take(channel.name, beyond=is_urgent)
+        try:
+            receipt = self.retry.call(
+                lambda _: deliver(lambda: channel.notify(request), channel, request.delivery_id, self.retry)
+            )
+        except TargetError as error:
+            if not isinstance(error, UnknownOutcomeError):
+                give_back()
+            raise
         is_delivered = receipt.state is DeliveryState.DELIVERED
         state = MessageState.DELIVERED if is_delivered else MessageState.HANDED_OVER
         return _Result(message=message, state=state, channel=channel.name, reference=receipt.reference)

@@ -9,7 +9,7 @@ from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import StoreError
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, warning
-from provisioner.services.parts import Clock, open_store
+from provisioner.services.parts import Clock, allowances_of, open_store
 
 
 def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
@@ -32,3 +32,18 @@ def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckR
             )
             cure = Text("run 'provisioner account rotate {login}'", {"login": undelivered[0]})
             yield warning("deliveries", message, cure)
+
+
+def check_daily_limits(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
+    """Tell how many messages each channel with a daily limit has sent today."""
+    with suppress(StoreError), open_store(config, now) as store:
+        allowances = allowances_of(config, store, now)
+        for channel, limit in allowances.limits.items():
+            sent = store.message_counts.sent(channel, allowances.today)
+            values = {"sent": f"{sent:,}", "limit": f"{limit:,}", "channel": channel, "end": allowances.next_day_at}
+            message = Text("{sent} of {limit} messages today", values)
+            if sent < limit:
+                yield CheckResult(name=f"channels.{channel}", message=message)
+            else:
+                cure = Text("it sends again from {end}; raise max_per_day if that is too few", values)
+                yield warning(f"channels.{channel}", message, cure)

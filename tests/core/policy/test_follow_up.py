@@ -134,6 +134,23 @@ def test_a_later_process_asks_another_gateway_than_the_one_that_took_the_message
     assert (probe.gateway, probe.reference) == ("second", "job 7")
 
 
+def test_an_officer_is_told_twice_of_a_day_on_which_a_channel_is_full(office: Office, start: Start) -> None:
+    harness = start(sms={"max_per_day": 1})
+    follow_up = attrs.evolve(harness.app.sweep().follow_up, it_unit=UNITS[1].code)
+
+    told = [followed for _ in range(3) for followed in follow_up.run()]
+
+    [notice] = told
+    assert isinstance(notice, Notice)
+    assert (notice.recipient, notice.error) == (OFFICER.id, None)
+    [text] = [one.text for one in office.sms.notices(OFFICER.mobile or "")]
+    assert "all 1 messages of today are sent" in text
+
+    office.clock.advance(timedelta(days=1))
+    subjects = [followed.subject for followed in follow_up.run() if isinstance(followed, Notice)]
+    assert subjects == [LOGIN]
+
+
 def test_an_officer_is_told_of_one_message_twice(office: Office, start: Start) -> None:
     harness = start()
     office.sms.answer = DeliveryState.REJECTED

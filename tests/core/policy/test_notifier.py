@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import attrs
 import pytest
 
 from provisioner.core.api.errors import (
+    DailyLimitError,
     MissingError,
+    RefusedError,
     StoreError,
     TargetError,
     UnavailableError,
@@ -21,6 +23,7 @@ from provisioner.core.api.events import Event, NoticeBegun, NoticeEnded
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import DeliverSecret, DeliveryReceipt, FindPerson
 from provisioner.core.api.rules import Action, Deadline
+from provisioner.core.engine.allowances import Allowances
 from provisioner.core.engine.people import People
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.gateways.plugins import Plugins
@@ -48,6 +51,25 @@ class Letters:
         raise NotImplementedError
 
 
+@attrs.define
+class Counts:
+    """Counts the messages of one day."""
+
+    taken: int = 0
+
+    def take(self, _: str, __: date, at_most: int, /) -> bool:
+        if self.taken >= at_most:
+            return False
+        self.taken += 1
+        return True
+
+    def give_back(self, _: str, __: date, /) -> None:
+        self.taken -= 1
+
+    def sent(self, _: str, __: date, /) -> int:
+        return self.taken
+
+
 @attrs.frozen(kw_only=True)
 class Met(Event):
     """A notice was delivered."""
@@ -72,6 +94,7 @@ class Post:
     carries: Callable[[str, Person], bool] = attrs.field(factory=lambda: lambda *_: True)
     record: Callable[..., None] = attrs.field(factory=lambda: lambda *_: None)
     earlier: Mapping[str, Sequence[NoticeDelivery]] = attrs.field(factory=dict)
+    allowances: Allowances = attrs.field(factory=Allowances)
 
     def _find(self, request: FindPerson) -> Person | None:
         found = self.known.get(request.person_id)
@@ -96,6 +119,7 @@ class Post:
             channels=[self._channel(name, plugin) for name, plugin in used.items()],
             retry=retry,
             say=lambda text: f"Sayın kullanıcı: {text}",
+            allowances=self.allowances,
         )
         purpose = Purpose(
             met=lambda notice: Met(at=NOON, notice=notice),
@@ -321,3 +345,22 @@ def test_a_person_who_chose_no_channel_for_notices_gets_none_over_it(post: Post)
 
     assert told.error is None
     assert (len(post.texts("sms")), len(post.texts("spare"))) == (0, 1)
+
+
+def test_a_notice_is_sent_beyond_the_limit_of_a_day(post: Post) -> None:
+    post.phones = {"sms": post.phones["sms"]}
+    post.allowances = Allowances(counts=Counts(), limits={"sms": 2}, now=lambda: NOON)
+    post.phones["sms"].faults.on("notice_deliver", Fault.REFUSE, calls=[1])
+
+    refused, *accepted, late = (post.tell(numbered(number))[0] for number in range(4))
+    [urgent] = post.tell(attrs.evolve(numbered(9), is_urgent=True))
+
+    assert isinstance(refused.error, RefusedError)
+    assert [told.error for told in accepted] == [None, None]
+    assert isinstance(late.error, DailyLimitError)
+    assert urgent.error is None
+    assert len(post.texts("sms")) == 3
+
+
+def numbered(number: int) -> Notice:
+    return attrs.evolve(NOTICE, deadline=attrs.evolve(DEADLINE, at=NOON + timedelta(minutes=number)))

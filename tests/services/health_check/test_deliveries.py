@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.api.messages import DeliveryState
-from provisioner.services.health_check.deliveries import check_deliveries
+from provisioner.services.health_check.deliveries import check_daily_limits, check_deliveries
 from provisioner.services.health_check.results import CheckStatus
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryTarget
@@ -29,6 +29,25 @@ def _harness(tmp_path: Path, phones: SlowPhones) -> Iterator[Harness]:
     with Harness(file, targets={"mail": MemoryTarget()}, channels={"sms": phones}) as harness:
         harness.know(units=UNITS[:2], persons=PERSONS[:2])
         yield harness
+
+
+def test_the_count_of_the_day_is_not_told(tmp_path: Path, phones: SlowPhones) -> None:
+    file = tmp_path / "provisioner.sqlite"
+    limits = {"sms": {"max_per_day": 2}}
+    with Harness(file, targets={"mail": MemoryTarget()}, channels={"sms": phones}, deliveries=limits) as harness:
+        harness.know(units=UNITS[:2], persons=PERSONS[:2])
+        harness.open(CODES[:1])
+        [before] = check_daily_limits(harness.app.config, harness.clock)
+        harness.open(CODES[1:])
+        [after] = check_daily_limits(harness.app.config, harness.clock)
+
+    assert (before.name, before.status, str(before.message)) == (
+        "channels.sms",
+        CheckStatus.OK,
+        "1 of 2 messages today",
+    )
+    assert (after.status, str(after.message)) == (CheckStatus.WARNING, "2 of 2 messages today")
+    assert "max_per_day" in str(after.cure)
 
 
 def told(harness: Harness) -> list[tuple[CheckStatus, str, str]]:
