@@ -15,6 +15,7 @@ import pytest
 from provisioner.config.structure import structure
 from provisioner.core.api.registration import Section
 from provisioner.core.model import Person
+from provisioner.net.http_service import HttpAnswer, HttpService
 from provisioner.testing.contract import ChannelContract
 from provisioner.testing.kannel import Kannel
 from provisioner.testing.plugin import require_server
@@ -104,6 +105,63 @@ class TestSimulator(SmsContract):
     def wired_channel(self, simulator: SmsSimulator, wire: TcpProxy) -> Iterator[SmsChannel]:
         table = changed(simulator.settings(), url=through(wire.port, simulator.url), timeout=1)
         with closing(made(table)) as channel:
+            yield channel
+
+    @pytest.fixture
+    def inbox(self, simulator: SmsSimulator) -> Callable[[str], Sequence[str]]:
+        return lambda number: [message.text for message in simulator.inbox(number)]
+
+
+@pytest.fixture(scope="module", name="refusing")
+def _refusing() -> Iterator[HttpService]:
+    """A provider that accepts nobody's credentials."""
+    service = HttpService.start(lambda _: HttpAnswer(status=401), name="refusing", host="127.0.0.1", port=0)
+    yield service
+    service.stop()
+
+
+class TestFallbacks(SmsContract):
+    """Two gateways: NetGSM, which can't be reached, and the simulated phone network."""
+
+    @pytest.fixture
+    def gone(self) -> dict[str, Any]:
+        [port] = free_ports(1)
+        return {"username": "850", "password": "plain:k", "url": f"http://127.0.0.1:{port}"}
+
+    @pytest.fixture
+    def table(self, simulator: SmsSimulator, gone: dict[str, Any]) -> dict[str, Any]:
+        return {**simulator.settings(), "sender": "ILMEM", "fallbacks": ["netgsm"], "netgsm": gone}
+
+    @pytest.fixture
+    def channel(self, table: dict[str, Any]) -> Iterator[SmsChannel]:
+        with closing(made({**table, "gateway": "netgsm", "fallbacks": ["simulator"]})) as channel:
+            yield channel
+
+    @pytest.fixture
+    def channel_with_wrong_credentials(self, table: dict[str, Any], refusing: HttpService) -> Iterator[SmsChannel]:
+        refused = {**table["netgsm"], "url": refusing.url}
+        with closing(made({**changed(table, api_key="plain:not-the-key"), "netgsm": refused})) as channel:
+            yield channel
+
+    @pytest.fixture
+    def unreachable_channel(self, table: dict[str, Any], gone: dict[str, Any]) -> Iterator[SmsChannel]:
+        with closing(made(changed(table, url=gone["url"]))) as channel:
+            yield channel
+
+    @pytest.fixture
+    def throttled_channel(self, table: dict[str, Any]) -> Iterator[SmsChannel]:
+        with SmsSimulator.running() as throttled, closing(made({**table, **throttled.settings()})) as channel:
+            throttled.misbehave(SmsFault.THROTTLE)
+            yield channel
+
+    @pytest.fixture
+    def wire(self, simulator: SmsSimulator) -> Iterator[TcpProxy]:
+        with TcpProxy(("127.0.0.1", urlsplit(simulator.url).port or 0)) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    def wired_channel(self, table: dict[str, Any], simulator: SmsSimulator, wire: TcpProxy) -> Iterator[SmsChannel]:
+        with closing(made(changed(table, url=through(wire.port, simulator.url), timeout=1))) as channel:
             yield channel
 
     @pytest.fixture

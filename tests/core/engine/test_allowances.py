@@ -111,6 +111,19 @@ def test_a_run_starts_although_no_message_can_be_sent_today(site: Site) -> None:
     assert site.opened() == 1
 
 
+def test_a_password_is_changed_after_another_process_took_the_last_place(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness = site.process(max_per_day=1)
+    harness.open(CODES[:1])
+    monkeypatch.setattr(Allowances, "obstacle", lambda *_: None)  # as it was before the other process was quicker
+
+    [operation] = harness.open(CODES[1:2])
+
+    assert "account_create" not in [step.hook for step in operation.steps if step.outcome]
+    assert (operation.state, operation.next_try_at) == (OperationState.INCOMPLETE, MIDNIGHT)
+
+
 def test_two_processes_send_more_together_than_one_may(site: Site) -> None:
     one, other = site.process(max_per_day=3), site.process(max_per_day=3)
 
