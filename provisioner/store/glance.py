@@ -127,7 +127,7 @@ class GlancedAccounts:
     def get_many(self, logins: Iterable[str], /) -> Mapping[str, Account]:
         """Return the accounts with these logins, by login. What does not exist is left out."""
         query = "SELECT * FROM accounts WHERE login = ?"
-        return {one.login: one for login in logins for one in self._glance.models(Account, query, login)}
+        return {account.login: account for login in logins for account in self._glance.models(Account, query, login)}
 
     def all_target_states(self, logins: Iterable[str], /) -> Mapping[str, Mapping[str, TargetState]]:
         """Return what is known of these accounts on each target, by login and by the target's name."""
