@@ -170,7 +170,11 @@ def _list(converter: cattrs.Converter, value: object, cls: Any) -> object:
     if not isinstance(value, list):
         raise _WrongTypeError(_LIST, value)
     item = cls.__args__[0]
-    items = _tables(converter, value, item) if attrs.has(item) else [converter.structure(one, item) for one in value]
+    items = (
+        _tables(converter, value, item)
+        if attrs.has(item)
+        else [converter.structure(element, item) for element in value]
+    )
     return tuple(items) if get_origin(cls) is tuple else items
 
 

@@ -131,7 +131,7 @@ class Deliveries:
         known = [delivery for delivery in found.values() if delivery and delivery.channel in channels]
         unknown = found.keys() - {delivery.id for delivery in known}
         if unknown:
-            raise InputError([_problem(Text("there is no letter {id}", {"id": one})) for one in sorted(unknown)])
+            raise InputError([_problem(Text("there is no letter {id}", {"id": letter})) for letter in sorted(unknown)])
         return known
 
     def _objections(self, delivery: PasswordDelivery, state: MessageState) -> list[Problem]:

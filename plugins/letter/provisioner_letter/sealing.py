@@ -66,7 +66,9 @@ class AgeSeal:
         """Return the encrypted content."""
         import pyrage
 
-        encrypted: bytes = pyrage.encrypt(content, [pyrage.x25519.Recipient.from_str(one) for one in self.recipients])
+        encrypted: bytes = pyrage.encrypt(
+            content, [pyrage.x25519.Recipient.from_str(recipient) for recipient in self.recipients]
+        )
         return encrypted
 
 

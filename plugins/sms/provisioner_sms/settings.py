@@ -340,8 +340,8 @@ class Settings:
     @property
     def timeout(self) -> float:
         """The seconds one message may take, if no gateway but the last answers."""
-        limited = [one for one in self.gateways.values() if one.per_second or one.max_connections]
-        return sum(one.timeout for one in self.gateways.values()) + LONGEST_WAIT * len(limited)
+        limited = [gateway for gateway in self.gateways.values() if gateway.per_second or gateway.max_connections]
+        return sum(gateway.timeout for gateway in self.gateways.values()) + LONGEST_WAIT * len(limited)
 
     def __attrs_post_init__(self) -> None:
         for kind, found in self.gateways.items():

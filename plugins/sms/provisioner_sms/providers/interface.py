@@ -105,7 +105,7 @@ def table_at(document: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
 def tables_at(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     """Return the objects in a list; a single object stands for a list of one."""
     found = document.get(key)
-    return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)]
+    return [entry for entry in (found if isinstance(found, list) else [found]) if isinstance(entry, dict)]
 
 
 def read(codes: Codes, code: object, answer: Response, *, reference: object = None) -> DeliveryReceipt:
