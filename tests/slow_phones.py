@@ -26,6 +26,8 @@ class SlowPhones:
     #: What the receipts say of the gateway that took a message.
     gateway: str | None = None
     reference: str | None = None
+    #: The IDs that it gives the parts of every message.
+    parts: tuple[str, ...] = ()
     #: How it was asked about messages.
     probes: list[ProbeDelivery] = attrs.field(factory=list, init=False)
     #: The IDs of the messages about which it was asked.
@@ -36,7 +38,11 @@ class SlowPhones:
     def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         self._phones.secret_deliver(request)
         return DeliveryReceipt(
-            state=DeliveryState.ACCEPTED, gateway=self.gateway, reference=self.reference, will_report=True
+            state=DeliveryState.ACCEPTED,
+            gateway=self.gateway,
+            reference=self.reference,
+            will_report=True,
+            parts=self.parts,
         )
 
     @hookimpl

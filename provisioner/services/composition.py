@@ -99,7 +99,7 @@ class Composition:
             now=self.now,
         )
         self.plugins.add("core:requests", request_service)
-        return Application(
+        application = Application(
             config=self.config,
             store=self.store,
             plugins=self.plugins,
@@ -109,6 +109,8 @@ class Composition:
             policy=policy,
             request_service=request_service,
         )
+        self.plugins.report_part = application.deliveries.report_part
+        return application
 
     def _add_own_hooks(self, authority: Authority) -> None:
         """Let the product's own rules speak through the same hooks as a plug-in's."""

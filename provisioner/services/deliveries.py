@@ -68,6 +68,29 @@ class Deliveries:
             return True
         return self._report_notice(delivery_id, state)
 
+    def report_part(self, channel: str, part: str, state: MessageState) -> bool:
+        """Store a report on a part of a message, by the ID that its gateway gave the part; see :meth:`report`.
+
+        Args:
+
+            channel: The name of the channel.
+
+            part: The gateway's ID of the part.
+
+            state: What was reported.
+
+        Returns:
+
+            Whether the message is known. A report whose message isn't known yet is stored until it is.
+
+        Raises:
+
+            StoreError: The store failed; the report was not stored.
+        """
+        delivery_id = self.store.deliveries.note_part(channel, part, state, self.now())
+        whole = self.store.deliveries.state_of_parts(delivery_id) if delivery_id else None
+        return bool(delivery_id and whole and self.report(delivery_id, whole))
+
     def awaited(self, channels: Collection[str]) -> Sequence[PasswordDelivery]:
         """Return the messages over these channels of which a report is awaited, the most urgent first."""
         return self.store.deliveries.awaited(channels)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Case, Column, Select, bindparam, case, delete, exists, func, select, update
 from sqlalchemy import Row as StoredRow
-from sqlalchemy import Select, bindparam, case, delete, exists, func, select, update
 
 from provisioner.core.api.events import (
     DeliveryChanged,
@@ -19,15 +19,19 @@ from provisioner.core.api.events import (
     StepEnded,
 )
 from provisioner.core.model import AccountState, MessageState, PasswordDelivery
+from provisioner.core.model.deliveries import of_parts
 from provisioner.store.db.database import Database
 from provisioner.store.db.prepared import prepared
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row
-from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries
+from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
+from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries, message_parts
 from provisioner.store.db.types import UtcDateTime
 
 #: How many messages of an account are read to decide on the next one.
 RECENT = 20
+
+#: How long a report is kept whose message is not known.
+UNKNOWN_KEPT = timedelta(days=7)
 
 #: How many messages are read at once of those that wait for something.
 PAGE = 500
@@ -35,7 +39,13 @@ PAGE = 500
 _THIS = deliveries.c.id == bindparam("this")
 _LATER = deliveries.alias("later")
 _IS_LAST = ~exists().where(_LATER.c.login == deliveries.c.login, _LATER.c.number > deliveries.c.number)
-_RANK = case({state.value: state.rank for state in MessageState}, value=deliveries.c.state)
+
+
+def _rank_of(state: Column[MessageState]) -> Case[int]:
+    return case({word.value: word.rank for word in MessageState}, value=state, else_=-1)
+
+
+_RANK = _rank_of(deliveries.c.state)
 _IS_STRONGER = bindparam("rank") > _RANK
 _STATE = bindparam("new_state", type_=deliveries.c.state.type)
 
@@ -61,6 +71,21 @@ HAND_OVER = (
         next_ask_at=bindparam("new_next_ask_at", type_=UtcDateTime()),
         ended_at=_first_time("ended_at"),
     )
+)
+#: The parts of a message that a gateway took. A report on one may have been quicker.
+PUT_PARTS = put(message_parts, message_parts.c.delivery)
+_ADD_PART = add(message_parts)
+_STRENGTHEN_PART = (
+    update(message_parts)
+    .where(
+        message_parts.c.channel == bindparam("this_channel"),
+        message_parts.c.part == bindparam("this_part"),
+        _rank_of(message_parts.c.state) < bindparam("rank"),
+    )
+    .values(state=_STATE)
+)
+_DROP_UNKNOWN_PARTS = delete(message_parts).where(
+    message_parts.c.delivery.is_(None), message_parts.c.at < bindparam("oldest", type_=UtcDateTime())
 )
 _CHANGE = (
     update(deliveries)
@@ -136,6 +161,12 @@ def handed_over(event: DeliveryHandedOver) -> Row:
     }
 
 
+def parts_of(event: DeliveryHandedOver) -> Iterable[Row]:
+    """Return the rows of the parts of a message that a gateway took."""
+    for part in event.parts:
+        yield {"channel": event.channel, "part": part, "delivery": event.delivery, "state": None, "at": event.at}
+
+
 def _changed(event: DeliveryChanged) -> Iterable[Change]:
     yield (
         _CHANGE,
@@ -207,6 +238,53 @@ class StoredDeliveries:
         """Return of how many messages a report is awaited."""
         query = select(func.count().label("total")).where(OPEN_MESSAGES, deliveries.c.deadline.is_not(None))
         return int(self._reader.all(query.select_from(deliveries))[0].total)
+
+    def reported(self) -> Sequence[tuple[PasswordDelivery, MessageState]]:
+        """Return messages on whose parts more was reported than their states say, each with its new state."""
+        parts = message_parts.c
+        is_told = exists().where(parts.delivery == deliveries.c.id, _rank_of(parts.state) > _RANK)
+        found = [(delivery, self.state_of_parts(delivery.id)) for delivery in self._found(_awaited().where(is_told))]
+        return [(delivery, state) for delivery, state in found if state and state.rank > delivery.state.rank]
+
+    def state_of_parts(self, delivery_id: str, /) -> MessageState | None:
+        """Return what the reports on the parts of a message say; ``None`` if there are none."""
+        query = select(message_parts.c.state).where(message_parts.c.delivery == delivery_id)
+        return of_parts(row.state for row in self._reader.all(query))
+
+    def note_part(self, channel: str, part: str, state: MessageState, at: datetime, /) -> str | None:
+        """Store a report on a part, unless a stronger one is known.
+
+        Args:
+
+            channel: The name of the channel.
+
+            part: The gateway's ID of the part.
+
+            state: What was reported.
+
+            at: When.
+
+        Returns:
+
+            The ID of the message; ``None`` if it isn't known yet.
+
+        Raises:
+
+            StoreError: The store failed.
+        """
+        row = {"channel": channel, "part": part, "delivery": None, "state": state, "at": at}
+        key = {"this_channel": channel, "this_part": part, "rank": state.rank, "new_state": state}
+        with self._database.write() as connection:
+            for statement, values in (
+                (_DROP_UNKNOWN_PARTS, {"oldest": at - UNKNOWN_KEPT}),
+                (_ADD_PART, row),
+                (_STRENGTHEN_PART, key),
+            ):
+                prepared(statement, connection.dialect).run(connection, [values])
+            query = select(message_parts.c.delivery).where(
+                message_parts.c.channel == channel, message_parts.c.part == part
+            )
+            return connection.scalar(query)
 
     def note_asked(self, ids: Collection[str], next_ask_at: datetime, /) -> None:
         """Note that gateways were asked about these messages, and when they are asked again.

@@ -66,6 +66,7 @@ from provisioner.core.api.messages import (
 from provisioner.core.api.registration import LONGEST_CALL, PluginSettings, Registrar, Section
 from provisioner.core.gateways.gateway import MUTATING
 from provisioner.core.gateways.plugins import find_entry_point
+from provisioner.core.model import MessageState
 
 
 class Fault(StrEnum):
@@ -421,6 +422,9 @@ class _FaultRegistrar:
 
     def rule_set(self, name: str, plugin: object, /) -> None:
         self.register.rule_set(name, plugin)
+
+    def report(self, channel: str, part: str, state: MessageState, /) -> bool:
+        return self.register.report(channel, part, state)
 
     def on_close(self, callback: Callable[[], object], /) -> None:
         self.register.on_close(callback)

@@ -178,6 +178,8 @@ class DeliveryHandedOver(OperationEvent):
     state: MessageState
     #: Until when a report is awaited; ``None`` if none will come.
     deadline: datetime | None = None
+    #: The gateway's IDs of the parts of the message, if its reports name these.
+    parts: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -529,6 +529,9 @@ class DeliveryReceipt:
     detail: str | Text = ""
     #: Whether more becomes known later: the gateway sends reports, or ``delivery_probe`` can ask it.
     will_report: bool = False
+    #: The gateway's IDs of the parts of the message, if its reports name these and not our ID; see
+    #: :meth:`Registrar.report <provisioner.core.api.registration.Registrar.report>`.
+    parts: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

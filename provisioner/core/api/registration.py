@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from provisioner.core.model import MessageState
+
 #: The timeout of a request, for plug-ins that name none.
 LONGEST_CALL = timedelta(seconds=30)
 
@@ -108,6 +110,31 @@ class Registrar(Protocol):
 
     def rule_set(self, name: str, plugin: object, /) -> None:
         """Register the object that implements ``policy_rules`` for the rule set *name*."""
+
+    def report(self, channel: str, part: str, state: MessageState, /) -> bool:
+        """Store what a gateway reports on a part of a message that a channel has sent.
+
+        Threads can call it after the registration until the program ends. It is stored when this returns. A report that
+        is weaker than what is known, or known already, changes nothing. A report can be quicker than the receipt of
+        the message; it is kept until that is known.
+
+        Args:
+
+            channel: The name of the channel.
+
+            part: The gateway's ID of the part, as in :attr:`DeliveryReceipt.parts
+                <provisioner.core.api.messages.DeliveryReceipt.parts>`.
+
+            state: What was reported.
+
+        Returns:
+
+            Whether the message is known.
+
+        Raises:
+
+            StoreError: The store failed; the report was not stored.
+        """
 
     def on_close(self, callback: Callable[[], object], /) -> None:
         """Call *callback* once when the program ends; the last registered callback is called first."""

@@ -143,6 +143,7 @@ class OperationRecorder:
                 channel=channel,
                 gateway=receipt.gateway,
                 reference=receipt.reference,
+                parts=receipt.parts,
                 state=state,
                 deadline=deadline,
             )

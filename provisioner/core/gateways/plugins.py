@@ -16,7 +16,14 @@ import attrs
 import pluggy
 
 from provisioner.core.api import hookspecs
-from provisioner.core.api.errors import Denial, MisconfiguredError, PluginDefectError, PluginError, ProvisionerError
+from provisioner.core.api.errors import (
+    Denial,
+    MisconfiguredError,
+    PluginDefectError,
+    PluginError,
+    ProvisionerError,
+    StoreError,
+)
 from provisioner.core.api.events import Event
 from provisioner.core.api.logs import Logger
 from provisioner.core.api.messages import (
@@ -35,7 +42,7 @@ from provisioner.core.gateways import tracing
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import Channel, Gateway, PluginOrigin, Target, discreet
 from provisioner.core.gateways.plugin_code import ForeignError, contained, entered
-from provisioner.core.model import Person
+from provisioner.core.model import MessageState, Person
 from provisioner.core.model.masking import guard_logs, mask, masked
 
 ENTRY_POINT_GROUP = "provisioner.plugins"
@@ -73,6 +80,9 @@ class _Registrar:
         self._expect(name, [section.name for section in self._settings.rule_sets])
         self._plugins.add_rule_set(name, plugin)
 
+    def report(self, channel: str, part: str, state: MessageState, /) -> bool:
+        return self._plugins.report_part(channel, part, state)
+
     def on_close(self, callback: Callable[[], object], /) -> None:
         self._plugins.on_close(callback)
 
@@ -91,6 +101,10 @@ class HookManager(pluggy.PluginManager):
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Return the options of a hook, or ``None`` if the attribute *name* is none."""
         return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+
+
+def _unstored(*_: object) -> bool:
+    raise StoreError("there is no store for delivery reports yet")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -114,6 +128,8 @@ class Plugins:
     parallel: Mapping[str, int] = attrs.field(factory=dict)
     cannot: dict[str, Collection[str]] = attrs.field(factory=dict)
     dry_run: bool = False
+    #: Stores what a gateway reports on a part of a message. The application sets it after the plug-ins are loaded.
+    report_part: Callable[[str, str, MessageState], bool] = attrs.field(default=_unstored, init=False)
     targets: dict[str, Target] = attrs.field(factory=dict, init=False)
     channels: dict[str, Channel] = attrs.field(factory=dict, init=False)
     #: The rules and monitors of each rule set.

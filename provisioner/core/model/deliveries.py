@@ -67,6 +67,25 @@ class MessageState(StrEnum):
         return max(self, report, key=lambda state: state.rank)
 
 
+def of_parts(states: Iterable[MessageState | None]) -> MessageState | None:
+    """Return the state of a message that was sent in parts: a phone shows it when it has all of them.
+
+    Args:
+
+        states: What was reported on each part; ``None`` for a part without a report.
+
+    Returns:
+
+        The state, or ``None`` if there is no report.
+    """
+    found = list(states)
+    if any(state and state.is_undelivered for state in found):
+        return max((state for state in found if state and state.is_undelivered), key=lambda state: state.rank)
+    if found and all(state is MessageState.DELIVERED for state in found):
+        return MessageState.DELIVERED
+    return MessageState.ACCEPTED if any(found) else None
+
+
 _RANKS = {state: rank for rank, state in enumerate(MessageState)}
 
 

@@ -93,6 +93,7 @@ class FollowUp:
             StoreError: The store can't be read or written.
         """
         yield from self._tell_of_limits()
+        self._note_early_reports()
         self._ask()
         self._end_overdue()
         pending = self._pending()
@@ -105,6 +106,11 @@ class FollowUp:
         return self.engine.context.now()
 
     # -- what becomes known ----------------------------------------------------------------------------------------
+
+    def _note_early_reports(self) -> None:
+        """Record reports on parts that arrived before the message was known to be handed over."""
+        for delivery, state in self.agenda.deliveries.reported():
+            self._note(delivery, state)
 
     def _ask(self) -> None:
         channels = {channel.name: channel for channel in able(self.engine.context.channels, "delivery_probe")}

@@ -9,7 +9,7 @@ from typing import Protocol
 import attrs
 
 from provisioner.core.engine.clock import KnownTimes
-from provisioner.core.model import Account, NoticeDelivery, PasswordDelivery
+from provisioner.core.model import Account, MessageState, NoticeDelivery, PasswordDelivery
 from provisioner.core.reconcile.ports import Inventory
 
 
@@ -66,6 +66,9 @@ class DeliveryRecords(Protocol):
 
     def note_asked(self, ids: Collection[str], next_ask_at: datetime, /) -> None:
         """Note that gateways were asked about these messages, and when they are asked again."""
+
+    def reported(self) -> Sequence[tuple[PasswordDelivery, MessageState]]:
+        """Return messages on whose parts more was reported than their states say, each with its new state."""
 
     def overdue(self, now: datetime, /) -> Sequence[PasswordDelivery]:
         """Return messages whose deadline has passed without a final report, the earliest first."""

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 import attrs
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import Column, Table, bindparam, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.sql.dml import UpdateBase
@@ -43,10 +43,18 @@ def add(table: Table) -> Insert:
     return sqlite.insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
 
 
-def put(table: Table) -> Insert:
-    """Return a statement that adds a row, or writes it over the one with the same key."""
+def put(table: Table, *columns: Column[Any]) -> Insert:
+    """Return a statement that adds a row, or writes it over the one with the same key.
+
+    Args:
+
+        table: The table.
+
+        columns: What is written over; by default, all but the key.
+    """
     statement = sqlite.insert(table)
-    rest = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    chosen = columns or [column for column in table.columns if not column.primary_key]
+    rest = {column.name: statement.excluded[column.name] for column in chosen}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of Alembic that these tables have. Revisions are counted, so a later one is larger.
-REVISION = "0017"
+REVISION = "0018"
 
 #: Where Alembic keeps the revision of a store.
 _version = Table(

@@ -95,6 +95,7 @@ _IN_ORDER = (
     deliveries.BEGIN,
     deliveries.WITHDRAW,
     deliveries.HAND_OVER,
+    deliveries.PUT_PARTS,
     _PUT_TARGET,
     _END,
     _PUT_ACCOUNT,
@@ -171,7 +172,7 @@ class Batch:
                 self._put_target(event)
                 self._withdraw_delivery(event)
             case DeliveryHandedOver():
-                self._rows[deliveries.HAND_OVER][event.delivery] = deliveries.handed_over(event)
+                self._hand_over(event)
             case OperationEnded():
                 self._end(event)
             case NoticeBegun():
@@ -243,6 +244,11 @@ class Batch:
     def _begin_delivery(self, event: StepBegun) -> None:
         if row := deliveries.begun(event):
             self._rows[deliveries.BEGIN][row["id"]] = row
+
+    def _hand_over(self, event: DeliveryHandedOver) -> None:
+        self._rows[deliveries.HAND_OVER][event.delivery] = deliveries.handed_over(event)
+        for row in deliveries.parts_of(event):
+            self._rows[deliveries.PUT_PARTS][row["channel"], row["part"]] = row
 
     def _withdraw_delivery(self, event: StepEnded) -> None:
         if event.step.hook == DELIVER and event.step.outcome is Outcome.NOT_APPLIED:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures
+from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures, of_parts
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 STATES = st.sampled_from(MessageState)
@@ -87,3 +87,15 @@ def test_failures_before_a_delivery_or_to_another_number_count() -> None:
     assert failures([rejected, crashed, expired, delivered, rejected], "mark") == [rejected, expired]
     assert failures([rejected, message(MessageState.REJECTED, "other")], "mark") == [rejected]
     assert failures([rejected], "other") == []
+
+
+@given(parts=st.lists(st.none() | STATES, min_size=1), data=st.data())
+def test_a_message_is_taken_for_delivered_before_all_its_parts_are(
+    parts: list[MessageState | None], data: st.DataObject
+) -> None:
+    whole = of_parts(parts)
+
+    assert whole is of_parts(data.draw(st.permutations(parts)))
+    assert (whole is MessageState.DELIVERED) is all(part is MessageState.DELIVERED for part in parts)
+    assert bool(whole and whole.is_undelivered) is any(part and part.is_undelivered for part in parts)
+    assert (whole is None) is not any(parts)
