@@ -87,9 +87,9 @@ class Deliveries:
 
             StoreError: The store failed; the report was not stored.
         """
-        delivery_id = self.store.deliveries.note_part(channel, part, state, self.now())
-        whole = self.store.deliveries.state_of_parts(delivery_id) if delivery_id else None
-        return bool(delivery_id and whole and self.report(delivery_id, whole))
+        message_id = self.store.deliveries.note_part(channel, part, state, self.now())
+        whole = self.store.deliveries.state_of_parts(message_id) if message_id else None
+        return bool(message_id and whole and self.report(message_id, whole))
 
     def awaited(self, channels: Collection[str]) -> Sequence[PasswordDelivery]:
         """Return the messages over these channels of which a report is awaited, the most urgent first."""

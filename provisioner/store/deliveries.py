@@ -73,7 +73,7 @@ HAND_OVER = (
     )
 )
 #: The parts of a message that a gateway took. A report on one may have been quicker.
-PUT_PARTS = put(message_parts, message_parts.c.delivery)
+PUT_PARTS = put(message_parts, message_parts.c.message)
 _ADD_PART = add(message_parts)
 _STRENGTHEN_PART = (
     update(message_parts)
@@ -85,7 +85,7 @@ _STRENGTHEN_PART = (
     .values(state=_STATE)
 )
 _DROP_UNKNOWN_PARTS = delete(message_parts).where(
-    message_parts.c.delivery.is_(None), message_parts.c.at < bindparam("oldest", type_=UtcDateTime())
+    message_parts.c.message.is_(None), message_parts.c.at < bindparam("oldest", type_=UtcDateTime())
 )
 _CHANGE = (
     update(deliveries)
@@ -164,7 +164,7 @@ def handed_over(event: DeliveryHandedOver) -> Row:
 def parts_of(event: DeliveryHandedOver) -> Iterable[Row]:
     """Return the rows of the parts of a message that a gateway took."""
     for part in event.parts:
-        yield {"channel": event.channel, "part": part, "delivery": event.delivery, "state": None, "at": event.at}
+        yield {"channel": event.channel, "part": part, "message": event.delivery, "state": None, "at": event.at}
 
 
 def _changed(event: DeliveryChanged) -> Iterable[Change]:
@@ -242,13 +242,13 @@ class StoredDeliveries:
     def reported(self) -> Sequence[tuple[PasswordDelivery, MessageState]]:
         """Return messages on whose parts more was reported than their states say, each with its new state."""
         parts = message_parts.c
-        is_told = exists().where(parts.delivery == deliveries.c.id, _rank_of(parts.state) > _RANK)
+        is_told = exists().where(parts.message == deliveries.c.id, _rank_of(parts.state) > _RANK)
         found = [(delivery, self.state_of_parts(delivery.id)) for delivery in self._found(_awaited().where(is_told))]
         return [(delivery, state) for delivery, state in found if state and state.rank > delivery.state.rank]
 
-    def state_of_parts(self, delivery_id: str, /) -> MessageState | None:
+    def state_of_parts(self, message_id: str, /) -> MessageState | None:
         """Return what the reports on the parts of a message say; ``None`` if there are none."""
-        query = select(message_parts.c.state).where(message_parts.c.delivery == delivery_id)
+        query = select(message_parts.c.state).where(message_parts.c.message == message_id)
         return of_parts(row.state for row in self._reader.all(query))
 
     def note_part(self, channel: str, part: str, state: MessageState, at: datetime, /) -> str | None:
@@ -272,7 +272,7 @@ class StoredDeliveries:
 
             StoreError: The store failed.
         """
-        row = {"channel": channel, "part": part, "delivery": None, "state": state, "at": at}
+        row = {"channel": channel, "part": part, "message": None, "state": state, "at": at}
         key = {"this_channel": channel, "this_part": part, "rank": state.rank, "new_state": state}
         with self._database.write() as connection:
             for statement, values in (
@@ -281,7 +281,7 @@ class StoredDeliveries:
                 (_STRENGTHEN_PART, key),
             ):
                 prepared(statement, connection.dialect).run(connection, [values])
-            query = select(message_parts.c.delivery).where(
+            query = select(message_parts.c.message).where(
                 message_parts.c.channel == channel, message_parts.c.part == part
             )
             return connection.scalar(query)

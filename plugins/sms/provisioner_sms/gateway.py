@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
 
-from provisioner.core.api.errors import RefusedError
+from provisioner.core.api.errors import RefusedError, StoreError
 from provisioner.core.api.messages import DeliveryReceipt, ProbeDelivery
+from provisioner.core.model import MessageState
 from provisioner.core.model.mobile import E164
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
+
+#: Stores what a gateway reports on a part of a message, by the gateway's ID of the part. Returns whether the message is
+#: known.
+Report = Callable[[str, MessageState], bool]
+
+
+def unreported(*_: object) -> bool:
+    """Store nothing: there is no store. The gateway keeps the report, or sends it again."""
+    raise StoreError("there is no store for delivery reports")
 
 
 def masked(number: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from provisioner.core.api.errors import MisconfiguredError
 from provisioner_sms.failover import Failover, Line
-from provisioner_sms.gateway import SmsGateway
+from provisioner_sms.gateway import Report, SmsGateway
 from provisioner_sms.limits import Limits
 from provisioner_sms.settings import (
     AnyGatewaySettings,
@@ -15,11 +16,12 @@ from provisioner_sms.settings import (
     NetgsmSettings,
     Settings,
     SimulatorSettings,
+    SmppSettings,
     VerimorSettings,
 )
 
 
-def open_gateway(settings: Settings, channel: str) -> SmsGateway:
+def open_gateway(settings: Settings, channel: str, report: Report) -> SmsGateway:
     """Return the gateway that verified *settings* choose, together with those that are tried after it.
 
     Nothing is sent to them.
@@ -29,11 +31,13 @@ def open_gateway(settings: Settings, channel: str) -> SmsGateway:
         settings: The settings.
 
         channel: The name of the channel, for messages.
+
+        report: Stores what a gateway reports on a part of a message.
     """
     lines = []
     try:
         for kind, chosen in settings.gateways.items():
-            opened = _opened(chosen, settings.sender or "")
+            opened = _opened(chosen, settings.sender or "", report)
             limits = Limits(per_second=chosen.per_second, at_once=chosen.max_connections)
             lines.append(Line.of(kind.value, opened, limits, channel))
     except BaseException:
@@ -42,7 +46,7 @@ def open_gateway(settings: Settings, channel: str) -> SmsGateway:
     return Failover(lines)
 
 
-def _opened(chosen: AnyGatewaySettings, sender: str) -> SmsGateway:
+def _opened(chosen: AnyGatewaySettings, sender: str, report: Report) -> SmsGateway:
     """Return the gateway of these settings.
 
     The imports are here because a program that sends no message should not wait for an HTTP library.
@@ -56,6 +60,19 @@ def _opened(chosen: AnyGatewaySettings, sender: str) -> SmsGateway:
             from provisioner_sms.json_http import JsonGateway
 
             return JsonGateway.open(chosen)
+        case SmppSettings():
+            return _opened_smpp(chosen, report)
+        case NetgsmSettings() | VerimorSettings() | IletimerkeziSettings():
+            return _opened_provider(chosen, sender)
+        case SimulatorSettings():
+            from provisioner_sms.simulator.gateway import SimulatorGateway
+
+            return SimulatorGateway.open(chosen)
+    assert_never(chosen)
+
+
+def _opened_provider(chosen: NetgsmSettings | VerimorSettings | IletimerkeziSettings, sender: str) -> SmsGateway:
+    match chosen:
         case NetgsmSettings():
             from provisioner_sms.providers.netgsm import NetgsmGateway
 
@@ -68,8 +85,14 @@ def _opened(chosen: AnyGatewaySettings, sender: str) -> SmsGateway:
             from provisioner_sms.providers.iletimerkezi import IletimerkeziGateway
 
             return IletimerkeziGateway.open(chosen, sender)
-        case SimulatorSettings():
-            from provisioner_sms.simulator.gateway import SimulatorGateway
-
-            return SimulatorGateway.open(chosen)
     assert_never(chosen)
+
+
+def _opened_smpp(settings: SmppSettings, report: Report) -> SmsGateway:
+    try:
+        from provisioner_sms.smpp.gateway import SmppGateway
+    except ModuleNotFoundError:
+        raise MisconfiguredError(
+            "the gateway smpp needs the libraries smpplib and gsm0338", cure="pip install 'unit-provisioner[smpp]'"
+        ) from None
+    return SmppGateway.open(settings, report)

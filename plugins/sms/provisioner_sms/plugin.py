@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -24,10 +25,9 @@ from provisioner.core.api.messages import (
     ProbeDelivery,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
-from provisioner.core.model import Person
 from provisioner.core.model.secret import Secret
 from provisioner_sms.commands import COMMANDS
-from provisioner_sms.gateway import SmsGateway, SmsMessage, masked
+from provisioner_sms.gateway import Report, SmsGateway, SmsMessage, masked, unreported
 from provisioner_sms.opening import open_gateway
 from provisioner_sms.settings import Settings
 from provisioner_sms.texts import UNSENDABLE, ZONE, Templates, notice
@@ -42,15 +42,17 @@ class SmsChannel:
     name: str
     settings: Settings
     templates: Templates
+    #: Stores what the gateway reports on a part of a message.
+    report: Report
     _gateway: SmsGateway | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @classmethod
-    def configured(cls, section: Section, language: str, zone: ZoneInfo = ZONE) -> Self:
+    def configured(cls, section: Section, language: str, zone: ZoneInfo = ZONE, report: Report = unreported) -> Self:
         """Return the channel that a section of the configuration describes."""
         settings = section.settings(Settings)
         templates = Templates.of(settings, language, section.place, zone)
-        return cls(name=section.name, settings=settings, templates=templates)
+        return cls(name=section.name, settings=settings, templates=templates, report=report)
 
     @hookimpl
     def secret_deliver(self, request: DeliverSecret) -> DeliveryReceipt:
@@ -88,7 +90,9 @@ class SmsChannel:
                 self._gateway = None
 
     def _send(self, request: DeliverSecret | DeliverNotice, text: Secret) -> DeliveryReceipt:
-        to = self._number(request.recipient)
+        from provisioner_sms.numbers import parse
+
+        to = parse(request.recipient.mobile, self.settings.regions)
         message = SmsMessage(delivery_id=request.delivery_id, to=to, text=text, sender=self.settings.sender)
         receipt = self._open().send(message)
         log.info("sms_answered", channel=self.name, to=masked(to), state=receipt.state.value)
@@ -96,13 +100,8 @@ class SmsChannel:
 
     def _open(self) -> SmsGateway:
         with self._lock:
-            self._gateway = self._gateway or open_gateway(self.settings, self.name)
+            self._gateway = self._gateway or open_gateway(self.settings, self.name, self.report)
             return self._gateway
-
-    def _number(self, person: Person) -> str:
-        from provisioner_sms.numbers import parse
-
-        return parse(person.mobile, self.settings.regions)
 
 
 @hookimpl
@@ -113,7 +112,8 @@ def provisioner_register(settings: PluginSettings, register: Registrar) -> None:
             "{place}: the SMS plug-in provides channels, not targets", place=settings.targets[0].place
         )
     for section in settings.channels:
-        channel = SmsChannel.configured(section, settings.language, settings.time_zone)
+        report = partial(register.report, section.name)
+        channel = SmsChannel.configured(section, settings.language, settings.time_zone, report)
         register.channel(section.name, channel, longest_call=timedelta(seconds=channel.settings.timeout))
         register.on_close(channel.close)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class GatewayKind(StrEnum):
 
     KANNEL = "kannel"
     JSON = "json"
+    SMPP = "smpp"
     NETGSM = "netgsm"
     VERIMOR = "verimor"
     ILETIMERKEZI = "iletimerkezi"
@@ -284,6 +285,109 @@ class SimulatorSettings(GatewaySettings):
             _is_protected("url", self.url)
 
 
+class BindKind(StrEnum):
+    """What a connection to an operator is for."""
+
+    #: To send messages, and to receive reports on them.
+    TRANSCEIVER = "transceiver"
+    #: To send messages only. ``sms-reports serve`` then opens a connection to receive reports.
+    TRANSMITTER = "transmitter"
+
+
+class HexadecimalIds(StrEnum):
+    """Which IDs of messages an operator writes in hexadecimal digits, and the others in decimal digits."""
+
+    NEITHER = "neither"
+    ANSWERS = "answers"
+    REPORTS = "reports"
+
+
+#: How many octets the text fields of a bind have room for.
+_SYSTEM_ID, _SYSTEM_TYPE, _SMPP_PASSWORD = 15, 12, 8
+
+#: The most messages that can wait for their answers on one connection.
+LARGEST_WINDOW = 1000
+
+#: The longest validity of a message that a relative time of SMPP can say without months.
+MOST_VALIDITY_HOURS = 30 * 24
+
+
+def _is_short(most: int) -> Callable[[object, attrs.Attribute[Any], str | Secret], None]:
+    def verify(_: object, attribute: attrs.Attribute[Any], value: str | Secret) -> None:
+        text = value.reveal() if isinstance(value, Secret) else value
+        if len(text) > most or not (text.isascii() and text.isprintable()):
+            raise ConfigurationError("{key}: expected at most {most} ASCII characters", key=attribute.name, most=most)
+
+    return verify
+
+
+def _is_between(least: int, most: int) -> Callable[[object, attrs.Attribute[Any], int | None], None]:
+    def verify(_: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
+        if value is not None and not least <= value <= most:
+            raise ConfigurationError(
+                "{key}: expected at least {least} and at most {most}", key=attribute.name, least=least, most=most
+            )
+
+    return verify
+
+
+_is_number_kind = _is_between(0, 6)
+_is_number_plan = _is_between(0, 18)
+
+
+@attrs.frozen(kw_only=True)
+class SmppSettings(GatewaySettings):
+    """An operator that is reached directly, over SMPP 3.4."""
+
+    #: The host name or address of the operator.
+    host: str = attrs.field(validator=attrs.validators.min_len(1))
+    #: Its port.
+    port: int = attrs.field(validator=_is_between(1, LAST_PORT))
+    #: The name of the account with the operator: at most 15 characters.
+    system_id: str = attrs.field(validator=_is_short(_SYSTEM_ID))
+    #: The password of that account: at most 8 characters.
+    password: Secret = attrs.field(validator=_is_short(_SMPP_PASSWORD))
+    #: What the operator expects as the kind of the system, at most 12 characters.
+    system_type: str = attrs.field(default="", validator=_is_short(_SYSTEM_TYPE))
+    #: Whether connections that send messages also receive reports.
+    bind: BindKind = BindKind.TRANSCEIVER
+    #: Whether the connection is encrypted.
+    tls: bool = False
+    #: Certificates to trust instead of the system's.
+    ca_file: Path | None = None
+    #: Whether passwords may be sent over the network unencrypted, for example because a VPN protects the way.
+    allow_unencrypted: bool = False
+    #: The type of number and the numbering plan of the sender; by default, 5 and 0 for a name, 1 and 1 for a number.
+    source_ton: int | None = attrs.field(default=None, validator=_is_number_kind)
+    source_npi: int | None = attrs.field(default=None, validator=_is_number_plan)
+    #: The type of number and the numbering plan of the receiver.
+    destination_ton: int = attrs.field(default=1, validator=_is_number_kind)
+    destination_npi: int = attrs.field(default=1, validator=_is_number_plan)
+    #: The seconds until an answer is considered lost.
+    timeout: float = attrs.field(default=10.0, validator=is_timeout)
+    #: The seconds without traffic after which the connection is tested.
+    enquire_link: float = attrs.field(default=30.0, validator=is_timeout)
+    #: How many messages can wait for their answers at once.
+    window: int = attrs.field(default=10, validator=_is_between(1, LARGEST_WINDOW))
+    #: How many hours the operator tries to deliver a message.
+    validity_hours: int = attrs.field(default=24, validator=_is_between(1, MOST_VALIDITY_HOURS))
+    #: Which IDs the operator writes in hexadecimal digits, if answers and reports differ.
+    hexadecimal_ids: HexadecimalIds = HexadecimalIds.NEITHER
+
+    def __attrs_post_init__(self) -> None:
+        if not (self.is_protected or self.allow_unencrypted):
+            raise ConfigurationError(
+                "{key}: passwords may be sent from this machine over TLS only",
+                cure="set tls = true; or allow_unencrypted = true if a VPN protects the way to the operator",
+                key="tls",
+            )
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether nobody on the network can read what is sent."""
+        return self.tls or addresses.is_loopback(self.host)
+
+
 def _is_sender(_: object, attribute: attrs.Attribute[Any], sender: str | None) -> None:
     if sender is not None and not re.fullmatch(r"[A-Za-z0-9 ._-]{1,11}|\+?\d{1,15}", sender):
         raise ConfigurationError(
@@ -298,7 +402,13 @@ def _are_regions(_: object, attribute: attrs.Attribute[Any], regions: tuple[str,
 
 
 AnyGatewaySettings = (
-    KannelSettings | JsonSettings | NetgsmSettings | VerimorSettings | IletimerkeziSettings | SimulatorSettings
+    KannelSettings
+    | JsonSettings
+    | SmppSettings
+    | NetgsmSettings
+    | VerimorSettings
+    | IletimerkeziSettings
+    | SimulatorSettings
 )
 
 #: The gateways that take no message without a sender.
@@ -327,6 +437,7 @@ class Settings:
     texts: SmsTexts = SmsTexts()
     kannel: KannelSettings | None = None
     json: JsonSettings | None = None
+    smpp: SmppSettings | None = None
     netgsm: NetgsmSettings | None = None
     verimor: VerimorSettings | None = None
     iletimerkezi: IletimerkeziSettings | None = None

@@ -273,14 +273,14 @@ deliveries = Table(
     sqlite_with_rowid=False,
 )
 
-#: The parts of these messages, by the IDs that their gateways gave them, and what was reported on each. A report can
-#: arrive before the message is known to be handed over.
+#: The parts of messages with passwords and of notices, by the IDs that their gateways gave them, and what was reported
+#: on each. A report can arrive before the message is known to be handed over.
 message_parts = Table(
     "message_parts",
     metadata,
     Column("channel", String, primary_key=True),
     Column("part", String, primary_key=True),
-    Column("delivery", ForeignKey("deliveries.id"), index=True),
+    Column("message", String, index=True),
     Column("state", words(MessageState)),
     Column("at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
@@ -288,8 +288,8 @@ message_parts = Table(
 Index(
     "ix_message_parts_unknown",
     message_parts.c.at,
-    sqlite_where=message_parts.c.delivery.is_(None),
-    postgresql_where=message_parts.c.delivery.is_(None),
+    sqlite_where=message_parts.c.message.is_(None),
+    postgresql_where=message_parts.c.message.is_(None),
 )
 
 #: The states of messages of which a report may be awaited, and of those that were not delivered.

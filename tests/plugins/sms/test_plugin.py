@@ -15,6 +15,7 @@ from provisioner import DeliveryState, Person
 from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
 from provisioner.core.api.messages import CheckChannel, DeliverNotice, DeliveryReceipt, ProbeDelivery
 from provisioner.core.api.registration import LONGEST_CALL, PluginSettings
+from provisioner.core.model import MessageState
 from provisioner.core.model.secret import Secret
 from provisioner_sms import plugin
 from provisioner_sms.failover import Failover
@@ -118,6 +119,9 @@ def test_one_channel_is_made_for_each_section_and_closed_at_the_end(recording: R
 
         def rule_set(self, name: str, plugin: object) -> None:
             raise AssertionError(name)
+
+        def report(self, channel: str, part: str, state: MessageState, /) -> bool:
+            raise AssertionError(channel)
 
         def on_close(self, callback: Any) -> None:
             callbacks.append(callback)

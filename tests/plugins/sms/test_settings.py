@@ -18,6 +18,7 @@ from provisioner_sms.settings import (
     ReportSettings,
     Settings,
     SimulatorSettings,
+    SmppSettings,
     SmsTexts,
     VerimorSettings,
     protected,
@@ -55,7 +56,8 @@ def test_the_tables_of_gateways_that_are_not_chosen_may_stay() -> None:
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"gateway": "smpp"}, "channels.sms.gateway"),
+        ({"gateway": "smpp"}, "the gateway smpp needs a table"),
+        ({"gateway": "pigeon"}, "channels.sms.gateway"),
         ({"gateway": "json"}, "the gateway json needs a table"),
         ({"help_desk": None}, "channels.sms.help_desk"),
         ({"sender": "ÇOKÖZEL"}, "sender: expected up to 11 letters"),
@@ -158,6 +160,7 @@ def test_every_sample_of_the_readme_is_a_configuration(name: str, monkeypatch: p
         "REPORTS_SECRET",
     ):
         monkeypatch.setenv(variable, "canary-of-a-secret")
+    monkeypatch.setenv("SMPP_PASSWORD", "canary")
 
     assert settings(samples()[name]).help_desk
 
@@ -169,6 +172,7 @@ def test_every_sample_of_the_readme_is_a_configuration(name: str, monkeypatch: p
         SmsTexts,
         KannelSettings,
         ReportSettings,
+        SmppSettings,
         JsonSettings,
         NetgsmSettings,
         VerimorSettings,

@@ -1,4 +1,4 @@
-"""The parts of messages with passwords, by the IDs that their gateways gave them."""
+"""The parts of messages, by the IDs that their gateways gave them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
-UNKNOWN = sa.text("delivery IS NULL")
+UNKNOWN = sa.text("message IS NULL")
 
 
 def upgrade() -> None:
@@ -19,14 +19,13 @@ def upgrade() -> None:
         "message_parts",
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("part", sa.String(), nullable=False),
-        sa.Column("delivery", sa.String(), nullable=True),
+        sa.Column("message", sa.String(), nullable=True),
         sa.Column("state", sa.String(16), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["delivery"], ["deliveries.id"], name=op.f("fk_message_parts_delivery_deliveries")),
         sa.PrimaryKeyConstraint("channel", "part", name=op.f("pk_message_parts")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_message_parts_delivery"), "message_parts", ["delivery"])
+    op.create_index(op.f("ix_message_parts_message"), "message_parts", ["message"])
     op.create_index("ix_message_parts_unknown", "message_parts", ["at"], sqlite_where=UNKNOWN, postgresql_where=UNKNOWN)
 
 

@@ -1,0 +1,1 @@
+"""The gateway ``smpp``: an operator that is reached directly, over SMPP 3.4."""
