@@ -43,7 +43,7 @@ class SmsChannel:
     settings: Settings
     templates: Templates
     #: Stores what the gateway reports on a part of a message.
-    report: Report
+    report: Report = unreported
     _gateway: SmsGateway | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
