@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -211,7 +212,7 @@ class LoadedConfiguration:
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store; a relative path starts at the file's folder."""
         path = self.store_path
-        return f"sqlite:///{path}" if path else self.content.store
+        return f"sqlite:///{quote(str(path))}" if path else self.content.store
 
     def plugin_settings(self) -> list[PluginSettings]:
         """Return what each named plug-in is given, in the order in which they are named.

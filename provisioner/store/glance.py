@@ -113,9 +113,9 @@ class Glance:
     def _expect_this_version(self) -> None:
         if not self.rows("SELECT name FROM sqlite_master WHERE name = 'alembic_version'"):
             raise foreign(self._place)
-        [row] = self.rows("SELECT version_num FROM alembic_version")
-        if row["version_num"] != (revision := _revision()):
-            raise (too_new if row["version_num"] > revision else outdated)(self._place)
+        found = max((row["version_num"] for row in self.rows("SELECT version_num FROM alembic_version")), default="")
+        if found != (revision := _revision()):
+            raise (too_new if found > revision else outdated)(self._place)
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from sqlalchemy.engine import make_url
 
 from provisioner import files
 from provisioner.config.load import LimitSettings, LoadedConfiguration, find_file, load
@@ -132,6 +133,13 @@ class TestLoadedConfiguration:
     def test_a_relative_store_lies_beside_the_file(self, file: Path) -> None:
         """Wherever the command is run."""
         assert loaded(file, 'store = "a.sqlite"\n').store_url == f"sqlite:///{file.parent / 'a.sqlite'}"
+
+    @pytest.mark.parametrize("name", ["a?b.sqlite", "a%20b.sqlite", "a#b.sqlite", "ğ ü.sqlite"])
+    def test_a_file_with_a_strange_name_is_another_file_in_the_url(self, file: Path, name: str) -> None:
+        """Then one command would read another store than the next."""
+        config = loaded(file, f'store = "{name}"\n')
+
+        assert make_url(config.store_url).database == str(config.store_path)
 
     def test_a_url_is_taken_as_it_is(self, file: Path) -> None:
         assert loaded(file, 'store = "postgresql://h/d"\n').store_url == "postgresql://h/d"

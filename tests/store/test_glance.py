@@ -78,6 +78,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "no database": lambda path: path.write_bytes(b"x" * 5000),
     "of another program": lambda path: spoil(path, "DROP TABLE alembic_version"),
     "older": lambda path: spoil(path, "UPDATE alembic_version SET version_num = '0001'"),
+    "half made": lambda path: spoil(path, "DELETE FROM alembic_version"),
     "newer": lambda path: spoil(path, "UPDATE alembic_version SET version_num = '9999'"),
     "a link": link_elsewhere,
     "a folder": make_folder,

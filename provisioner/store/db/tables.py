@@ -289,7 +289,6 @@ Index(
     "ix_message_parts_unknown",
     message_parts.c.at,
     sqlite_where=message_parts.c.message.is_(None),
-    postgresql_where=message_parts.c.message.is_(None),
 )
 
 #: The states of messages of which a report may be awaited, and of those that were not delivered.
