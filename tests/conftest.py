@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from provisioner.core.api import logs
 from provisioner.store import Store
 from provisioner.store.db.database import Database
 from provisioner.testing.plugin import require_server
@@ -120,6 +121,7 @@ def _server() -> Iterator[MakeServer]:
 def _logs_as_before() -> Iterator[None]:
     """Take back what a command does to the logs of this process: the next test may look for a line."""
     handlers, level, configured = logging.root.handlers[:], logging.root.level, structlog.get_config()
+    logs.set_up_later(lambda: None)
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
