@@ -129,8 +129,8 @@ class Wire:
         """
         connection = self._connection
         connection.result = connection.response = connection.last_error = None
-        self._number = connection.server.next_message_id()
         operation = encode_operation()
+        self._number = connection.server.next_message_id()
         try:
             self._transmit(message(self._number, operation, controls))
             result = self._result(ANSWERS[operation[0]])

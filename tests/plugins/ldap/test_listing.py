@@ -7,16 +7,18 @@ from contextlib import closing
 import attrs
 import pytest
 
-from provisioner.core.api.errors import RefusedError, TargetError
+from provisioner.core.api.errors import RefusedError, SecretRefusedError, TargetError
 from provisioner.core.api.messages import ListedAccount, Presence
 from provisioner.core.model import Account, AccountKind
+from provisioner.core.model.secret import Secret
 from provisioner.testing import samples
 from provisioner.testing import slapd as slapd_server
 from provisioner.testing.slapd import Slapd
 from provisioner_ldap import client
+from provisioner_ldap.connections import LdapClient
 from provisioner_ldap.directory import Directory
 from provisioner_ldap.times import CLOCK_SKEW
-from tests.plugins.ldap.conftest import Administrator, MakeDirectory
+from tests.plugins.ldap.conftest import Administrator, MakeDirectory, settings_of
 
 pytestmark = pytest.mark.server("slapd")
 
@@ -145,3 +147,13 @@ def test_an_account_is_probed_while_a_list_is_read_with_the_only_connection(
 
         assert directory.probe(samples.probe(account=account)).presence is Presence.ENABLED
         assert list(pages)[-1].is_last
+
+
+def test_a_password_that_cannot_be_sent_spoils_no_list_after_it(slapd: Slapd) -> None:
+    """Nothing was sent, so the connection stays in use."""
+    settings = settings_of(slapd)
+    with closing(LdapClient(settings).connect_service(settings.urls[0])) as session:
+        with pytest.raises(SecretRefusedError):
+            session.bind(settings.bind_dn, Secret("\ud800"))
+
+        assert [*session.pages(slapd.base_dn, "(objectClass=*)", ["uid"], subtree=True)]
