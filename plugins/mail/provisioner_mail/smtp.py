@@ -24,11 +24,9 @@ from provisioner.core.model.secret import Secret
 from provisioner.net.tls import seconds_left, trusting
 from provisioner_mail.smtp_settings import Security, SmtpSettings
 
-#: The answers with which a server goes on: done, done for an address elsewhere, and "send the mail now".
-DONE, FORWARDED, GO_ON = 250, 251, 354
-
-#: The first answer that is a refusal for good; those from 400 on are for now.
-REFUSED = 500
+#: What the first digit of an answer means: done, "send the mail now", refused for now, and refused for good (RFC 5321,
+#: 4.2.1).
+DONE, GO_ON, NOT_NOW, REFUSED = 2, 3, 4, 5
 
 #: What a server answers if it wants a log-in, or another one.
 UNAUTHORIZED = frozenset({530, 534, 535, 538})
@@ -46,6 +44,11 @@ class _Reply:
 
     code: int
     text: bytes
+
+    @property
+    def kind(self) -> int:
+        """The first digit of the code."""
+        return self.code // 100
 
     @property
     def words(self) -> str:
@@ -76,17 +79,17 @@ class SmtpServer:
 
             TransientError: Nothing was sent, and it may work later.
 
-            UnknownOutcomeError: The mail was sent, and no answer came.
+            UnknownOutcomeError: The mail was sent, and no answer came that means anything.
 
             MisconfiguredError: The server refuses our credentials or our sender.
         """
         with self._session() as session:
             _require(session.say(f"MAIL FROM:<{self.settings.sender}>"))
-            for command in (f"RCPT TO:<{recipient}>", "DATA"):
-                if refused := _refusal(session.say(command)):
+            for command, wanted in ((f"RCPT TO:<{recipient}>", DONE), ("DATA", GO_ON)):
+                if refused := _refusal(session.say(command), wanted):
                     return refused
             reply = session.send(mail)
-        return _refusal(reply) or DeliveryReceipt(state=DeliveryState.ACCEPTED, reference=reply.words)
+        return _refusal(reply, DONE) or DeliveryReceipt(state=DeliveryState.ACCEPTED, reference=reply.words)
 
     def check(self) -> None:
         """Log in, and send nothing.
@@ -169,12 +172,12 @@ class _Session:
         try:
             _hurry(self._smtp, self._deadline)
             self._smtp.send(_DOTS.sub(b"..", mail) + b".\r\n")
-            return _Reply(*self._smtp.getreply())
+            reply = _Reply(*self._smtp.getreply())
         except (OSError, smtplib.SMTPException) as error:
-            reason = type(error).__name__
-        raise UnknownOutcomeError(
-            "a mail was sent to {host}, and no answer arrived: {reason}", host=self._host, reason=reason
-        )
+            lost = _lost(self._host, error)
+        else:
+            return _understood(self._host, reply)
+        raise lost
 
 
 def _connected(settings: SmtpSettings) -> smtplib.SMTP:
@@ -203,19 +206,36 @@ def _hurry(smtp: smtplib.SMTP, deadline: float) -> None:
 
 def _require(reply: _Reply) -> None:
     """Check that a command was taken that has nothing to do with the recipient."""
-    if refused := _refusal(reply):
+    if refused := _refusal(reply, DONE):
         raise _unwelcome(str(refused.detail))
 
 
-def _refusal(reply: _Reply) -> DeliveryReceipt | None:
-    """Return the receipt of a mail that was refused for good; ``None`` if it was not refused."""
-    if reply.code in {DONE, FORWARDED, GO_ON}:
+def _refusal(reply: _Reply, wanted: int) -> DeliveryReceipt | None:
+    """Return the receipt of a mail that was refused for good; ``None`` if the answer is of the wanted kind."""
+    if reply.kind == wanted:
         return None
     if reply.code in UNAUTHORIZED:
         raise _unwelcome(reply.words)
-    if reply.code < REFUSED:
+    if reply.kind != REFUSED:
         raise TransientError("the mail server cannot accept the mail now: {reply}", reply=reply.words)
     return DeliveryReceipt(state=DeliveryState.REJECTED, detail=reply.words)
+
+
+def _understood(host: str, reply: _Reply) -> _Reply:
+    """Return the answer to a mail, if it says what became of it."""
+    if reply.kind in {DONE, NOT_NOW, REFUSED}:
+        return reply
+    raise UnknownOutcomeError(
+        "a mail was sent to {host}, and the answer does not say whether it was accepted: {reply}",
+        host=host,
+        reply=reply.words,
+    )
+
+
+def _lost(host: str, error: Exception) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        "a mail was sent to {host}, and no answer arrived: {reason}", host=host, reason=type(error).__name__
+    )
 
 
 def _unwelcome(reply: str) -> MisconfiguredError:
@@ -242,7 +262,7 @@ def _not_begun(host: str, error: Exception) -> TargetError:
                 cure='check port and security; port 465 usually needs security = "tls"',
                 host=host,
             )
-        case smtplib.SMTPAuthenticationError() if error.smtp_code >= REFUSED:
+        case smtplib.SMTPAuthenticationError() if error.smtp_code // 100 == REFUSED:
             return MisconfiguredError("{host} refuses the credentials", cure="check username and password", host=host)
     return _unreached(host, error)
 

@@ -179,6 +179,8 @@ def test_a_certificate_that_nobody_trusts_gets_nothing(start: Start, security: S
         ("MAIL", "451 later", TransientError),
         ("MAIL", "550 not you", MisconfiguredError),
         ("RCPT", "452 mailbox full", TransientError),
+        ("RCPT", "OK", TransientError),
+        ("RCPT", "354 go on", TransientError),
         ("DATA", "451 later", TransientError),
         ("RCPT", "530 log in", MisconfiguredError),
     ],
@@ -215,6 +217,24 @@ def test_a_connection_that_is_lost_after_the_mail_leaves_the_outcome_unknown(sta
     with pytest.raises(UnknownOutcomeError):
         site.server.send(RECIPIENT, MAIL)
     assert len(site.postbox.mails) == 1
+
+
+@pytest.mark.parametrize("answer", ["OK queued", "-7 queued", "354 more", "199 wait"])
+def test_a_mail_with_an_answer_that_means_nothing_is_not_sent_again(start: Start, answer: str) -> None:
+    site = start()
+    site.postbox.answers["DATA"] = answer
+
+    with pytest.raises(UnknownOutcomeError, match="does not say whether it was accepted"):
+        site.server.send(RECIPIENT, MAIL)
+    assert len(site.postbox.mails) == 1
+
+
+@pytest.mark.parametrize("answer", ["200 OK", "251 forwarded", "252 maybe"])
+def test_a_mail_that_was_taken_in_an_unusual_way_is_not_sent_again(start: Start, answer: str) -> None:
+    site = start()
+    site.postbox.answers["DATA"] = answer
+
+    assert site.server.send(RECIPIENT, MAIL).state is DeliveryState.ACCEPTED
 
 
 def test_nobody_there_is_transient() -> None:
