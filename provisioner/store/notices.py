@@ -23,6 +23,15 @@ _THIS = (notices.c.id == bindparam("this"), notices.c.attempts == bindparam("att
 BEGIN = put(notices)
 #: Nothing was sent, so there is none.
 WITHDRAW = delete(notices).where(*_THIS)
+#: Nothing was sent again, so that only an earlier attempt is left of which nobody knows whether it arrived.
+GO_BACK = (
+    update(notices)
+    .where(*_THIS)
+    .values(
+        attempts=notices.c.attempts - 1,
+        state=case((notices.c.state == MessageState.SENDING, MessageState.UNKNOWN), else_=notices.c.state),
+    )
+)
 #: A report may have been quicker than the answer of the gateway, so the state is kept if it is stronger.
 END = (
     update(notices)
@@ -53,9 +62,9 @@ def begun(event: NoticeBegun) -> Iterable[Row]:
         )
 
 
-def withdrawn(event: NoticeEnded) -> Row:
-    """Return the attempt with which nothing was sent."""
-    return {"this": event.notice, "attempt": event.attempt}
+def withdrawn(event: NoticeEnded) -> Change:
+    """Return the change after an attempt with which nothing was sent."""
+    return GO_BACK if event.attempt > 1 else WITHDRAW, {"this": event.notice, "attempt": event.attempt}
 
 
 def ended(event: NoticeEnded, state: MessageState) -> Row:

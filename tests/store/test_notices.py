@@ -52,6 +52,27 @@ def test_an_attempt_with_which_nothing_was_sent_leaves_no_doubt(store: Store) ->
     assert known(store) is None
 
 
+def test_a_second_attempt_with_which_nothing_was_sent_does_not_forget_the_first(store: Store) -> None:
+    """Otherwise, a notice is sent without bound while its answers are lost and its attempts refused in turn."""
+    nothing = attrs.evolve(ENDED, attempt=2, state=None, channel=None, reference=None)
+    store.write(BEGUN, attrs.evolve(ENDED, state=MessageState.UNKNOWN))
+    for _ in range(2):
+        store.write(attrs.evolve(BEGUN, attempt=2))
+        store.write(nothing)
+
+        found = known(store)
+        assert found
+        assert (found.is_in_doubt, found.attempts) == (True, 1)
+
+
+def test_a_report_on_the_first_attempt_outlives_the_second(store: Store) -> None:
+    store.write(BEGUN, attrs.evolve(BEGUN, attempt=2))
+    store.write(REPORTED)
+    store.write(attrs.evolve(ENDED, attempt=2, state=None, channel=None, reference=None))
+
+    assert store.notices.state("n1") is MessageState.DELIVERED
+
+
 def test_the_answer_to_an_earlier_attempt_changes_nothing(store: Store) -> None:
     store.write(BEGUN, attrs.evolve(BEGUN, attempt=2))
     store.write(ENDED)

@@ -105,6 +105,7 @@ _IN_ORDER = (
     _FREE_LEASE,
     notices.BEGIN,
     notices.WITHDRAW,
+    notices.GO_BACK,
     notices.END,
     marks.MEET,
 )
@@ -260,7 +261,8 @@ class Batch:
 
     def _end_notice(self, event: NoticeEnded) -> None:
         if event.state is None:
-            self._rows[notices.WITHDRAW][event.notice] = notices.withdrawn(event)
+            statement, row = notices.withdrawn(event)
+            self._rows[statement][event.notice] = row
         else:
             self._rows[notices.END][event.notice] = notices.ended(event, event.state)
 
