@@ -169,7 +169,7 @@ _AUDIT = CommandGroup(
             "Compare the files of a log collector with the audit log.", "provisioner.cli.commands.collectors:compare"
         ),
         "collectors": CommandSpec(
-            "List the log collectors and the last entry that each has confirmed.",
+            "List log collectors and the last entry that each confirmed.",
             "provisioner.cli.commands.collectors:collectors_",
         ),
     },

@@ -39,7 +39,7 @@ class Deliveries:
     record: Recorder
     now: Clock
 
-    def report(self, delivery_id: str, state: MessageState, *, actor: str = "") -> bool:
+    def report(self, delivery_id: str, state: MessageState) -> bool:
         """Store a report. A report that is weaker than what is known, or known already, changes nothing.
 
         Args:
@@ -47,8 +47,6 @@ class Deliveries:
             delivery_id: The ID of the message.
 
             state: What was reported.
-
-            actor: Who reported it, if a person did.
 
         Returns:
 
@@ -58,15 +56,7 @@ class Deliveries:
 
             StoreError: The store failed; the report was not stored.
         """
-        while delivery := self.store.deliveries.find(delivery_id):
-            if state.rank <= delivery.state.rank:
-                return True
-            try:
-                self.record(changed(delivery, state, self.now(), actor=actor))
-            except BusyError:  # another report was quicker
-                continue
-            return True
-        return self._report_notice(delivery_id, state)
+        return self._report_password(delivery_id, state) or self._report_notice(delivery_id, state)
 
     def report_part(self, channel: str, part: str, state: MessageState) -> bool:
         """Store a report on a part of a message, by the ID that its gateway gave the part; see :meth:`report`.
@@ -135,8 +125,19 @@ class Deliveries:
         for unit in {accounts[delivery.login].unit for delivery in found}:
             self.authority.require(actor, {Role.OFFICER}, unit)
         for delivery in found if not dry_run else ():
-            self.report(delivery.id, state, actor=actor)
+            self._report_password(delivery.id, state, actor=actor)
         return [attrs.evolve(delivery, state=state) if dry_run else self._again(delivery) for delivery in found]
+
+    def _report_password(self, delivery_id: str, state: MessageState, *, actor: str = "") -> bool:
+        while delivery := self.store.deliveries.find(delivery_id):
+            if state.rank <= delivery.state.rank:
+                return True
+            try:
+                self.record(changed(delivery, state, self.now(), actor=actor))
+            except BusyError:  # another report was quicker
+                continue
+            return True
+        return False
 
     def _report_notice(self, notice_id: str, state: MessageState) -> bool:
         known = self.store.notices.state(notice_id)

@@ -65,7 +65,7 @@ def _names(page: str) -> set[str]:
     """Return the words that are the same in every language: those of options, commands, choices and examples."""
     examples = re.findall(r"^ {6}provisioner .*", page, re.MULTILINE)
     options = re.findall(r"--[\w-]+", page)
-    choices = re.findall(r"\[[\w|]+\|[\w|]+\]", page)
+    choices = re.findall(r"\[[\w|-]+\|[\w|-]+\]", page)
     return _words(" ".join([*PATHS, *options, *choices, *examples]))
 
 

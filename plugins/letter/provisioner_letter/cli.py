@@ -61,7 +61,7 @@ def handed_over(session: Session, ids: Sequence[str], *, dry_run: bool) -> ExitC
 @recording
 @click.pass_obj
 def returned(session: Session, ids: Sequence[str], *, dry_run: bool) -> ExitCode:
-    """Record that letters are lost, damaged or opened, or that their addressees were not found.
+    """Record that letters were lost, opened, damaged or came back.
 
     The encrypted files are removed from the outbox. The setting 'on_undelivered' of the channel says what happens next.
     """

@@ -173,7 +173,7 @@ def compare(session: Session, *, files: tuple[Path, ...], after: Head, address: 
 @json_option
 @click.pass_obj
 def collectors_(session: Session, *, address: str | None) -> ExitCode:
-    """List the log collectors and the last entry that each has confirmed.
+    """List log collectors and the last entry that each confirmed.
 
     If you forget a collector, 'check' no longer reports it, and 'audit follow' starts with the first entry again.
     """
