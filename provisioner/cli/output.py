@@ -62,6 +62,11 @@ class Output:
         self.answered = False
         self._warnings: list[dict[str, object]] = []
 
+    @property
+    def is_json(self) -> bool:
+        """Whether scripts read the answer. What only they read needn't be made otherwise."""
+        return self._is_json()
+
     def document(self, content: object) -> None:
         """Print the JSON document, in JSON mode. There is never more than one.
 

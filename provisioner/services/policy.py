@@ -79,15 +79,16 @@ class SweepRun:
     def __attrs_post_init__(self) -> None:
         self.run = Run(self._operations(self._sweep.run()))
 
-    def reports(self, *, viewer: str) -> list[Report]:
-        """Return what the sweep reported so far, without personal data that the viewer may not read."""
+    def reports(self, *, viewer: str) -> Iterator[Report]:
+        """Yield what the sweep reported so far, without personal data that the viewer may not read."""
         privacy, accounts = Privacy(self._authority, viewer), self._store.accounts.get_many
         notices = privacy.shown_notices((found for found in self._reports if isinstance(found, Notice)), accounts)
         refusals = privacy.shown_refusals((found for found in self._reports if isinstance(found, Refusal)), accounts)
-        return [
-            next(notices) if isinstance(found, Notice) else next(refusals) if isinstance(found, Refusal) else found
-            for found in self._reports
-        ]
+        for found in self._reports:
+            if isinstance(found, Notice):
+                yield next(notices)
+            else:
+                yield next(refusals) if isinstance(found, Refusal) else found
 
     @property
     def is_stopped(self) -> bool:
@@ -250,7 +251,7 @@ class Deadlines:
     def _confirmed(self, account: Account, rule_set: str, actor: str) -> Account:
         login = account.login
         self.record(DutyConfirmed(at=self.now(), actor=actor, login=login, subject=login, rule_set=rule_set))
-        self.make_sweep(None).plan_ahead([account])
+        self.make_sweep(None).plan_ahead([login])
         return self.store.accounts.get_many([login])[login]
 
     def _evaluated(self, accounts: Sequence[Account]) -> Iterator[tuple[Account, Evaluation]]:

@@ -119,10 +119,9 @@ def follow(
             raise
         failure = error  # what has been done until then is to be said all the same
     shown = app.runs.shown(run.ended, viewer=session.actor)
-    document = {**_document(session, shown, run.unchanged, run.refused), **more()}
-    if failure:
-        document["error"] = failures.document(failure, session)
-    session.output.document(document)
+    if session.output.is_json:
+        document = {**_document(session, shown, run.unchanged, run.refused), **more()}
+        session.output.document(document | ({"error": failures.document(failure, session)} if failure else {}))
     _tell(session, shown, run)
     if failure:
         for line in failures.lines(failure, session):

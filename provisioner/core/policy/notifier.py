@@ -52,9 +52,13 @@ _IDS = uuid.UUID("6f0d3c52-31c5-4a0e-9d0e-3a4b8a3f4a86")
 #: How often a message is sent at most while nobody knows whether it arrived.
 ATTEMPTS = 2
 
-#: How many messages there are for each sending thread when the journal has stored their beginnings. The next ones
-#: follow when one is left for each.
-_IN_ADVANCE = 4
+#: How many messages there are for each sending thread, at first and at most, when the journal has stored their
+#: beginnings. The next ones follow when half of them are left.
+_IN_ADVANCE, _MOST_IN_ADVANCE = 4, 16
+
+#: While so many are sent more quickly than this, the next time there are twice as many. If the gateway is slow, there
+#: are few: after a crash, nobody knows whether they were sent.
+_QUICK = timedelta(seconds=1)
 
 ItemT = TypeVar("ItemT")
 
@@ -224,15 +228,15 @@ class Notifier:
         """
         known = self.people.look_up({notice.recipient for notice in notices if notice.recipient})
         waiting = deque(self._messages(notices))
-        workers = max((channel.parallel for channel in self._able), default=1)
+        workers, advance = max((channel.parallel for channel in self._able), default=1), _IN_ADVANCE
         running: set[Future[_Result]] = set()
         unyielded: deque[Future[_Result]] = deque()
         done: Collection[Future[_Result]] = ()
         finished: SimpleQueue[Future[_Result]] = SimpleQueue()
         with ThreadPoolExecutor(workers, thread_name_prefix="notices") as pool:
             while waiting or running or done:
-                begin = partial(self._begun, pool=pool, known=known, lease=Lease.of(self.good_for))
-                ready = list(self._due(waiting, _IN_ADVANCE * workers - len(running), purpose))
+                begin, since = partial(self._begun, pool=pool, known=known, lease=Lease.of(self.good_for)), self.now()
+                ready = list(self._due(waiting, advance * workers - len(running), purpose))
                 self.record(*self._ends(done, purpose), *self._begins(ready, known))
                 started = [begin(message) for message in ready]
                 for future in started:
@@ -241,8 +245,9 @@ class Notifier:
                 running |= set(started)
                 while unyielded and unyielded[0] not in running:
                     yield from unyielded.popleft().result().notices()
-                done = _taken(finished, len(running) - workers if waiting else len(running) and 1)
+                done = _taken(finished, len(running) - advance * workers // 2 if waiting else len(running) and 1)
                 running -= done
+                advance = min(2 * advance, _MOST_IN_ADVANCE) if self.now() - since < _QUICK else _IN_ADVANCE
 
     def _begins(self, messages: Iterable[_Message], known: LookUp) -> Iterator[NoticeBegun]:
         for message in messages:

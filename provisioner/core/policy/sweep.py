@@ -139,7 +139,7 @@ class Sweep:
             yield from self._on_page(page, closures)
         yield from self._trying(self._tell_everybody(closures))
         yield from self._trying(self._close(closures))
-        self.plan_ahead([demand.account for demand in closures])
+        self.plan_ahead([demand.account.login for demand in closures])
         if self._postponed:
             yield self._postponed
         if self._failures:
@@ -272,7 +272,7 @@ class Sweep:
         self._last_calls |= {demand.account.login: demand for demand in left if demand.closure and demand.warnings}
         yield from self._trying(self._verify(left))
         closures += [demand for demand in left if demand.closure and not demand.warnings]
-        self.plan_ahead([account for account in accounts if account.login not in self._based_on])
+        self.plan_ahead([account.login for account in accounts if account.login not in self._based_on])
 
     def _collect(self, due: Iterable[tuple[DueAction, Sequence[Deadline]]]) -> None:
         """Collect what people are told after the last page."""
@@ -301,8 +301,7 @@ class Sweep:
             if notice.login not in self._last_calls.keys() & unreachable:  # for these, the closure is reported
                 yield notice
         closures += [self._last_calls[login] for login in self._last_calls.keys() & unreachable]
-        logins = {notice.login: None for notice in notices}
-        self.plan_ahead(list(self.agenda.accounts.get_many(logins).values()))
+        self.plan_ahead({notice.login: None for notice in notices})
 
     def _is_urgent(self, demand: DueAction) -> bool:
         """Whether an account is closed before the quiet hours end. A closure that is overdue waits for the warning."""
@@ -425,9 +424,9 @@ class Sweep:
             reference=reference,
         )
 
-    def plan_ahead(self, accounts: Sequence[Account]) -> None:
+    def plan_ahead(self, logins: Iterable[str]) -> None:
         """Store the current next deadlines of accounts."""
-        known = self.agenda.accounts.get_many([account.login for account in accounts])
+        known = self.agenda.accounts.get_many(logins)
         self.agenda.schedule.save(self._rescheduled(list(known.values())))
 
     def _rescheduled(self, accounts: Sequence[Account]) -> list[Account]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 
 import attrs
 import pytest
@@ -95,6 +96,7 @@ class Post:
     record: Callable[..., None] = attrs.field(factory=lambda: lambda *_: None)
     earlier: Mapping[str, Sequence[NoticeDelivery]] = attrs.field(factory=dict)
     allowances: Allowances = attrs.field(factory=Allowances)
+    now: Callable[[], datetime] = attrs.field(factory=lambda: lambda: NOON)
 
     def _find(self, request: FindPerson) -> Person | None:
         found = self.known.get(request.person_id)
@@ -113,7 +115,7 @@ class Post:
         notifier = Notifier(
             record=self._record,
             earlier=lambda _: self.earlier,
-            now=lambda: NOON,
+            now=self.now,
             carries=self.carries,
             people=People(self._find, lambda _: {}, retry),
             channels=[self._channel(name, plugin) for name, plugin in used.items()],
@@ -232,6 +234,25 @@ def test_nothing_is_sent_of_which_the_journal_does_not_know_before(post: Post) -
     with pytest.raises(StoreError):
         post.tell(NOTICE)
     assert post.texts("sms") == []
+
+
+def most_begun_at_once(post: Post) -> int:
+    """Send two hundred messages, and return how many beginnings the journal stored together for each thread."""
+    sizes: list[int] = []
+    post.record = lambda *events: sizes.append(sum(isinstance(event, NoticeBegun) for event in events))
+    post.tell(*(attrs.evolve(NOTICE, subject=f"birim{number}") for number in range(200)))
+    return max(sizes) // post.plugins.channels["sms"].parallel
+
+
+def test_a_crash_leaves_few_messages_in_doubt_if_the_gateway_is_slow(post: Post) -> None:
+    hours = count()
+    post.now = lambda: NOON + timedelta(hours=next(hours))
+
+    assert most_begun_at_once(post) <= 4
+
+
+def test_messages_do_not_each_wait_for_the_disk_if_the_gateway_is_quick(post: Post) -> None:
+    assert most_begun_at_once(post) > 4
 
 
 def test_a_defect_at_one_notice_is_that_notices(post: Post) -> None:

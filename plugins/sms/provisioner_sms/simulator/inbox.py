@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -62,9 +63,9 @@ class ReceivedMessage:
         return match[1]
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Inbox:
-    """The messages of all phones.
+    """The messages of all phones. Threads can share it.
 
     Args:
 
@@ -72,6 +73,9 @@ class Inbox:
     """
 
     database: Path
+    #: The connection that all calls share between :meth:`hold_open` and :meth:`close`, one after another.
+    _held: sqlite3.Connection | None = attrs.field(default=None, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         files.reserve(self.database)
@@ -137,20 +141,30 @@ class Inbox:
                 received_at=received_at and datetime.fromisoformat(received_at),
             )
 
-    def held_open(self) -> sqlite3.Connection:
-        """Return a connection that keeps the file open: the last one that is closed folds the log back, and waits for
-        the disk.
-        """
-        connection = sqlite3.connect(self.database, check_same_thread=False)
-        connection.execute("SELECT count(*) FROM messages").fetchall()
-        return connection
+    def hold_open(self) -> None:
+        """Keep one connection until :meth:`close`. To open one for each message takes longer than to store it."""
+        self._held = self._opened()
+
+    def close(self) -> None:
+        """Close the connection that is held. No call may be under way."""
+        if self._held:
+            self._held.close()
+            self._held = None
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.database, timeout=10, isolation_level=None)) as connection:
-            # The last messages may be lost if the machine loses power; no simulated phone minds.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            yield connection
+        if self._held:
+            with self._lock:
+                yield self._held
+        else:
+            with closing(self._opened()) as connection:
+                yield connection
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.database, timeout=10, isolation_level=None, check_same_thread=False)
+        # The last messages may be lost if the machine loses power; no simulated phone minds.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
 
 
 def international(number: str) -> str:

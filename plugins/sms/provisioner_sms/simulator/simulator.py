@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +24,6 @@ class SmsSimulator:
 
     _api: Api
     _service: HttpService
-    _held: sqlite3.Connection
 
     @classmethod
     def start(cls, database: Path, *, host: str = "127.0.0.1", port: int = 0, api_key: Secret | None = None) -> Self:
@@ -47,7 +45,8 @@ class SmsSimulator:
         """
         api = Api(inbox=Inbox(database), api_key=api_key)
         service = HttpService.start(api.answer, name="sms-simulator", host=host, port=port)
-        return cls(api=api, service=service, held=api.inbox.held_open())
+        api.inbox.hold_open()
+        return cls(api=api, service=service)
 
     @classmethod
     @contextmanager
@@ -64,7 +63,7 @@ class SmsSimulator:
         """Stop. Messages under way arrive at once."""
         self._api.stopping.set()
         self._service.stop()
-        self._held.close()
+        self._api.inbox.close()
 
     @property
     def url(self) -> str:
