@@ -18,6 +18,9 @@ from provisioner.cli.table import COMMANDS
 #: Commands that the page describes in its text.
 IN_TEXT = {
     "audit export",
+    "audit follow",
+    "audit collectors",
+    "audit compare",
     "request confirm-mobile",
     "pys-mock serve",
     "sms-simulator serve",
