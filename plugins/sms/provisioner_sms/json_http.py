@@ -16,7 +16,7 @@ from provisioner_sms.exchange import Exchange, Values
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.numbers import written
 from provisioner_sms.replies import expect_taken, receipt
-from provisioner_sms.settings import JsonSettings
+from provisioner_sms.settings import TURKEY, JsonSettings
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -25,23 +25,31 @@ class JsonGateway:
 
     _settings: JsonSettings
     _client: HttpClient
+    #: The country of whose numbers the provider needs no country code.
+    _country: str
 
     @classmethod
-    def open(cls, settings: JsonSettings) -> Self:
+    def open(cls, settings: JsonSettings, country: str = TURKEY) -> Self:
         """Return a gateway.
+
+        Args:
+
+            settings: The settings.
+
+            country: The country of whose numbers the provider needs no country code.
 
         Raises:
 
             MisconfiguredError: The certificates cannot be read.
         """
         client = HttpClient.open(timeout=settings.timeout, ca_file=settings.ca_file, proxy=settings.proxy)
-        return cls(settings=settings, client=client)
+        return cls(settings=settings, client=client, country=country)
 
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand one message to the provider."""
         values: Values = {
             "id": message.delivery_id,
-            "to": written(message.to, self._settings.number_format),
+            "to": written(message.to, self._settings.number_format, self._country),
             "text": message.text,
             "sender": message.sender or "",
         }

@@ -70,8 +70,33 @@ def unreachable(persons: Iterable[Person], regions: tuple[str, ...]) -> dict[str
     return found
 
 
-def written(number: str, form: NumberFormat) -> str:
-    """Return a number that :func:`parse` returned in the form a gateway wants."""
+def written(number: str, form: NumberFormat, country: str) -> str:
+    """Return a number in the form a gateway wants.
+
+    Args:
+
+        number: A number that :func:`parse` returned.
+
+        form: The form.
+
+        country: The country of whose numbers the gateway needs no country code.
+
+    Raises:
+
+        RefusedError: The gateway would take it for another number, and send the password to a stranger.
+    """
+    text = _written(number, form)
+    reading = phonenumbers.parse(text, country)
+    is_same = phonenumbers.format_number(reading, PhoneNumberFormat.E164) == number
+    if not is_same and (form is NumberFormat.NATIONAL or phonenumbers.is_valid_number(reading)):
+        raise RefusedError(
+            "the gateway would take the registered foreign number for another number",
+            cure='reach this country over another gateway, or set number_format = "e164" if the gateway is json',
+        )
+    return text
+
+
+def _written(number: str, form: NumberFormat) -> str:
     match form:
         case NumberFormat.E164:
             return number

@@ -37,7 +37,7 @@ def open_gateway(settings: Settings, channel: str, report: Report = unreported) 
     lines = []
     try:
         for kind, chosen in settings.gateways.items():
-            opened = _opened(chosen, settings.sender or "", report)
+            opened = _opened(chosen, settings, report)
             limits = Limits(per_second=chosen.per_second, at_once=chosen.max_connections)
             lines.append(Line.of(kind.value, opened, limits, channel))
     except BaseException:
@@ -46,8 +46,8 @@ def open_gateway(settings: Settings, channel: str, report: Report = unreported) 
     return Failover(lines)
 
 
-def _opened(chosen: AnyGatewaySettings, sender: str, report: Report) -> SmsGateway:
-    """Return the gateway of these settings.
+def _opened(chosen: AnyGatewaySettings, settings: Settings, report: Report) -> SmsGateway:
+    """Return one gateway of a channel.
 
     The imports are here because a program that sends no message should not wait for an HTTP library.
     """
@@ -59,11 +59,11 @@ def _opened(chosen: AnyGatewaySettings, sender: str, report: Report) -> SmsGatew
         case JsonSettings():
             from provisioner_sms.json_http import JsonGateway
 
-            return JsonGateway.open(chosen)
+            return JsonGateway.open(chosen, settings.regions[0])
         case SmppSettings():
             return _opened_smpp(chosen, report)
         case NetgsmSettings() | VerimorSettings() | IletimerkeziSettings():
-            return _opened_provider(chosen, sender)
+            return _opened_provider(chosen, settings.sender or "")
         case SimulatorSettings():
             from provisioner_sms.simulator.gateway import SimulatorGateway
 

@@ -411,6 +411,12 @@ AnyGatewaySettings = (
     | SimulatorSettings
 )
 
+#: The gateways that need no country code, and take a number with one for another number.
+TURKISH_ONLY = frozenset({GatewayKind.NETGSM, GatewayKind.ILETIMERKEZI})
+
+#: The country of the providers whose interface the plug-in knows.
+TURKEY = "TR"
+
 #: The gateways that take no message without a sender.
 NEEDING_SENDER = frozenset({GatewayKind.NETGSM, GatewayKind.ILETIMERKEZI})
 
@@ -464,3 +470,22 @@ class Settings:
             raise ConfigurationError("{key}: the gateway {gateway} needs it", key="sender", gateway=min(needing).value)
         if self.json is not None and self.sender is None and "sender" in self.json.send.places():
             raise ConfigurationError("{key}: the table json has a placeholder for it", key="sender")
+        self._require_one_country()
+
+    def _require_one_country(self) -> None:
+        """Check that no gateway gets foreign numbers without their country codes: strangers have the same digits."""
+        if set(self.regions) != {TURKEY} and (turkish := TURKISH_ONLY & self.gateways.keys()):
+            raise ConfigurationError(
+                "{key}: the gateway {gateway} can send to Turkish numbers only",
+                cure='set regions = ["TR"], or use another gateway for other countries',
+                key="regions",
+                gateway=min(turkish).value,
+            )
+        json = self.gateways.get(GatewayKind.JSON)
+        is_national = isinstance(json, JsonSettings) and json.number_format is NumberFormat.NATIONAL
+        if is_national and len(set(self.regions)) > 1:
+            raise ConfigurationError(
+                '{key}: with number_format = "national", the gateway json can send to numbers of one country only',
+                cure='name one country, or set number_format = "e164"',
+                key="regions",
+            )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from provisioner import DeliveryState, Person, Secret
@@ -31,7 +32,7 @@ from provisioner_sms.exchange import Exchange, ReplyMeaning, ReplyRule
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.json_http import JsonGateway
 from provisioner_sms.plugin import SmsChannel
-from provisioner_sms.settings import JsonSettings
+from provisioner_sms.settings import JsonSettings, NumberFormat
 from tests.plugins.sms.conftest import NUMBER, MakeChannel, MakeRequest, asked
 from tests.raw_http import MakeServer, RawServer, answering
 
@@ -119,6 +120,16 @@ def test_values_that_look_like_places_are_not_filled(gateway: Open, server: Make
     gateway(provider.url, secrets={"key": Secret("hidden")}).send(message(text))
 
     assert sent(provider.requests[0]) == {"to": NUMBER, "text": text}
+
+
+def test_a_password_for_a_number_abroad_reaches_a_phone_of_the_country_of_the_provider(
+    gateway: Open, server: MakeServer
+) -> None:
+    provider = server(answering(200, "ok"))
+
+    with pytest.raises(RefusedError, match="another number"):
+        gateway(provider.url, number_format=NumberFormat.NATIONAL).send(attrs.evolve(message(), to="+15305550123"))
+    assert provider.requests == []
 
 
 def test_credentials_travel_in_headers(gateway: Open, server: MakeServer) -> None:

@@ -78,4 +78,29 @@ def test_a_mistyped_country_is_not_taken_for_a_wrong_number() -> None:
     ],
 )
 def test_each_gateway_gets_the_number_in_its_own_form(form: NumberFormat, expected: str) -> None:
-    assert written("+905321234567", form) == expected
+    assert written("+905321234567", form, "TR") == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "form"),
+    [
+        ("+15305550123", NumberFormat.NATIONAL),
+        ("+12025550123", NumberFormat.NATIONAL),
+        ("+4915123456789", NumberFormat.NATIONAL),
+        ("+5351234567", NumberFormat.DIGITS),
+    ],
+)
+def test_a_password_for_a_number_abroad_goes_to_the_turkish_phone_with_the_same_digits(
+    number: str, form: NumberFormat
+) -> None:
+    with pytest.raises(RefusedError, match="another number") as caught:
+        written(number, form, "TR")
+
+    assert "e164" in str(caught.value.cure)
+    assert number.strip("+") not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["+15305550123", "+4915123456789", "+994501234567", "+905321234567"])
+def test_a_number_that_no_gateway_mistakes_is_refused(number: str) -> None:
+    assert written(number, NumberFormat.DIGITS, "TR") == number.removeprefix("+")
+    assert written(number, NumberFormat.E164, "TR") == number

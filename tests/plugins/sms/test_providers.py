@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+import attrs
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
@@ -16,6 +17,7 @@ from provisioner import DeliveryState, Secret
 from provisioner.core.api.errors import (
     ForbiddenError,
     MisconfiguredError,
+    RefusedError,
     SystemMisconfiguredError,
     TargetError,
     ThrottledError,
@@ -147,6 +149,19 @@ VERIMOR = {
     "401": OURS,
     "429": LIMITED,
 }
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [("netgsm", "+15305550123"), ("iletimerkezi", "+15305550123"), ("verimor", "+5351234567")]
+)
+def test_a_password_for_a_number_abroad_reaches_the_turkish_phone_with_the_same_digits(
+    gateway: Open, httpserver: HTTPServer, kind: str, number: str
+) -> None:
+    abroad = attrs.evolve(message(), to=number)
+
+    with pytest.raises(RefusedError, match="another number"):
+        gateway(kind, httpserver.url_for("")).send(abroad)
+    assert httpserver.log == []
 
 
 def test_a_code_has_no_expected_meaning() -> None:

@@ -28,7 +28,9 @@ from tests.plugins.sms.test_json_http import README, samples
 
 KANNEL: dict[str, Any] = {"url": "http://127.0.0.1:13013/sms", "username": "u", "password": "plain:canary"}
 PROVIDER: dict[str, Any] = {"username": "850", "password": "plain:canary"}
+ILETIMERKEZI: dict[str, Any] = {"key": "plain:canary", "hash": "plain:canary"}
 SEND: dict[str, Any] = {"url": "https://p/send", "replies": [{"means": "accepted"}]}
+NATIONAL: dict[str, Any] = {"send": SEND, "number_format": "national"}
 
 
 def table(**fields: Any) -> dict[str, Any]:
@@ -117,6 +119,34 @@ def test_a_setting_that_cannot_work_stops_the_program_at_start(fields: dict[str,
     assert problem in str(wrong.value)
     assert "channels.sms" in str(wrong.value)
     assert "canary" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cure"),
+    [
+        ({"gateway": "netgsm", "netgsm": PROVIDER, "regions": ["TR", "US"]}, 'set regions = ["TR"]'),
+        ({"fallbacks": ["netgsm"], "netgsm": PROVIDER, "regions": ["DE"]}, 'set regions = ["TR"]'),
+        ({"gateway": "iletimerkezi", "iletimerkezi": ILETIMERKEZI, "regions": ["US", "TR"]}, 'set regions = ["TR"]'),
+        ({"gateway": "json", "json": NATIONAL, "regions": ["TR", "US"]}, 'number_format = "e164"'),
+        ({"fallbacks": ["json"], "json": NATIONAL, "regions": ["TR", "US"]}, 'number_format = "e164"'),
+    ],
+)
+def test_a_gateway_that_takes_foreign_numbers_for_turkish_ones_is_used(fields: dict[str, Any], cure: str) -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        settings(table(sender="ILMEM", **fields))
+
+    assert "channels.sms: regions: " in str(wrong.value)
+    assert cure in str(wrong.value)
+
+
+def test_regions_are_refused_for_a_gateway_that_can_tell_them_apart() -> None:
+    for fields in (
+        {"netgsm": PROVIDER},
+        {"gateway": "verimor", "verimor": PROVIDER},
+        {"gateway": "json", "json": {"send": SEND}},
+    ):
+        assert settings(table(regions=["TR", "US"], **fields)).regions == ("TR", "US")
+    assert settings(table(regions=["US"], gateway="json", json=NATIONAL)).regions == ("US",)
 
 
 def test_the_time_of_a_message_is_that_of_its_first_gateway() -> None:

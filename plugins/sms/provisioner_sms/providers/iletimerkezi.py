@@ -27,7 +27,7 @@ from provisioner_sms.providers.interface import (
     tables_at,
 )
 from provisioner_sms.replies import expect_success, expect_taken
-from provisioner_sms.settings import IletimerkeziSettings, NumberFormat
+from provisioner_sms.settings import TURKEY, IletimerkeziSettings, NumberFormat
 
 _TAKEN = Reply(ReplyMeaning.ACCEPTED, Text("accepted"))
 _REQUEST = Reply(ReplyMeaning.MISCONFIGURED, Text("the request is refused"))
@@ -94,7 +94,7 @@ class IletimerkeziGateway:
 
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand one message to İleti Merkezi."""
-        number = written(message.to, NumberFormat.NATIONAL)
+        number = written(message.to, NumberFormat.NATIONAL, TURKEY)
         order = {
             "sender": message.sender or self._sender,
             "sendDateTime": [],

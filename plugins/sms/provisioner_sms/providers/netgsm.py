@@ -27,7 +27,7 @@ from provisioner_sms.providers.interface import (
     tables_at,
 )
 from provisioner_sms.replies import expect_success, expect_taken
-from provisioner_sms.settings import NetgsmSettings, NumberFormat
+from provisioner_sms.settings import TURKEY, NetgsmSettings, NumberFormat
 
 _TAKEN = Reply(ReplyMeaning.ACCEPTED, Text("accepted"))
 _CREDENTIALS = Reply(ReplyMeaning.MISCONFIGURED, Text("the credentials, the API access or the IP address is refused"))
@@ -146,7 +146,7 @@ class NetgsmGateway:
         self._interface.close()
 
     def _request(self, message: SmsMessage) -> tuple[str, Codes, dict[str, object]]:
-        sender, to = message.sender or self._sender, written(message.to, NumberFormat.NATIONAL)
+        sender, to = message.sender or self._sender, written(message.to, NumberFormat.NATIONAL, TURKEY)
         if self._settings.otp:
             return "/sms/rest/v2/otp", SEND_OTP, {"msgheader": sender, "msg": message.text, "no": to}
         messages = [{"msg": message.text, "no": to}]

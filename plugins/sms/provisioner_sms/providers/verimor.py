@@ -19,7 +19,7 @@ from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.numbers import written
 from provisioner_sms.providers.interface import Codes, ProviderInterface, Reply, read
 from provisioner_sms.replies import expect_success, expect_taken
-from provisioner_sms.settings import NumberFormat, VerimorSettings
+from provisioner_sms.settings import TURKEY, NumberFormat, VerimorSettings
 
 _TEXT = Reply(ReplyMeaning.REJECTED, Text("the text is refused or too long"))
 _NUMBER = Reply(ReplyMeaning.REJECTED, Text("the number is refused"))
@@ -90,15 +90,14 @@ class VerimorGateway:
 
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Hand one message to Verimor, with our ID for people who ask Verimor about it."""
+        number = written(message.to, NumberFormat.DIGITS, TURKEY)
         request = {
             **self._credentials(),
             **({"source_addr": message.sender} if message.sender else {}),
             "custom_id": message.delivery_id,
             "datacoding": "0",
             "is_commercial": False,
-            "messages": [
-                {"msg": message.text, "dest": written(message.to, NumberFormat.DIGITS), "id": message.delivery_id}
-            ],
+            "messages": [{"msg": message.text, "dest": number, "id": message.delivery_id}],
         }
         answer = self._interface.post("/v2/send.json", request)
         said = answer.text.strip()
