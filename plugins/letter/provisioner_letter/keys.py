@@ -2,10 +2,13 @@
 
 There is no way from a unit up to the one above: the key of a district would let the district read the passwords of its
 schools. Where that is wanted, a channel with ``printer_key`` and ``under`` says so.
+
+A person's key that is out of reach is an error: the key of the unit would let others read the password.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +24,8 @@ from provisioner_letter.sealing import Seal, read
 #: The suffixes of files with keys.
 SUFFIXES = (".pub", ".pem")
 
+_PERSONS, _UNITS = "persons", "units"
+
 
 class Keys(Protocol):
     """The keys of one channel."""
@@ -35,6 +40,9 @@ class Keys(Protocol):
 
     def places(self) -> Iterable[Path]:
         """Return the files and folders that nobody else may replace."""
+
+    def unused(self) -> Iterable[Path]:
+        """Return the files that nobody uses as keys because of their names."""
 
     def of(self, person: Person) -> Seal:
         """Return what encrypts the letters for a person.
@@ -55,15 +63,27 @@ class OwnKeys:
     now: Callable[[], datetime]
 
     def expect_usable(self) -> None:
-        """Check that the folder exists."""
+        """Check that the folder exists, and that there are keys of persons if there is a folder for them."""
         if not self.folder.is_dir():
             raise MisconfiguredError(
                 "there is no folder {folder}", cure="make it, or correct 'keys'", folder=self.folder
+            )
+        persons = self.folder / _PERSONS
+        if _exists(persons) and _is_empty(persons):
+            raise MisconfiguredError(
+                "there is no key in {folder}",
+                cure="mount the folder; or remove it if no person has a key",
+                folder=persons,
             )
 
     def places(self) -> Iterable[Path]:
         """Return the folders of the keys."""
         return [self.folder, *(folder for folder in self.folder.iterdir() if folder.is_dir())]
+
+    def unused(self) -> Iterable[Path]:
+        """Return the files in the folders of persons and units that don't end as files with keys do."""
+        folders = [folder for folder in (self.folder / _PERSONS, self.folder / _UNITS) if folder.is_dir()]
+        return [file for folder in folders for file in sorted(folder.iterdir()) if file.suffix not in SUFFIXES]
 
     def of(self, person: Person) -> Seal:
         """Return what encrypts to the person's own key, or else to that of the person's unit."""
@@ -84,7 +104,7 @@ class OwnKeys:
         if code_objection(name):
             return []
         candidates = (self.folder / kind / f"{name}{suffix}" for suffix in SUFFIXES)
-        return [file for file in candidates if file.exists()]
+        return [file for file in candidates if _exists(file)]
 
 
 @attrs.frozen
@@ -101,6 +121,10 @@ class PrinterKey:
     def places(self) -> Iterable[Path]:
         """Return the file of the key, and its folder."""
         return [self.file, self.file.parent]
+
+    def unused(self) -> Iterable[Path]:
+        """Return nothing: there is one file."""
+        return ()
 
     def of(self, person: Person) -> Seal:  # noqa: ARG002 - the same for everybody
         """Return what encrypts to the printer's key."""
@@ -120,9 +144,42 @@ class PrinterKey:
 
 
 def _places(person: Person) -> Iterator[tuple[str, str]]:
-    yield "persons", person.id
+    yield _PERSONS, person.id
     if person.unit:
-        yield "units", person.unit
+        yield _UNITS, person.unit
+
+
+def _exists(path: Path) -> bool:
+    """Whether something has this path: also a link to a place that isn't there now.
+
+    Raises:
+
+        MisconfiguredError: The folder doesn't tell.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unreadable(path.parent, error) from None
+    return True
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
+def _unreadable(folder: Path, error: OSError) -> MisconfiguredError:
+    return MisconfiguredError(
+        "the keys in {folder} can't be read: {reason}",
+        cure="mount the folder, and let the user of the program read it",
+        folder=folder,
+        reason=error.strerror,
+    )
 
 
 def _seal(file: Path, now: datetime) -> Seal:

@@ -117,6 +117,10 @@ def _warnings(keys: Keys) -> Iterator[Text]:
         for path in keys.places()
         if path.stat().st_mode & OTHERS_WRITE
     )
+    yield from (
+        Text("{file} is not used as a key: the name doesn't end in .pub or .pem", {"file": file})
+        for file in keys.unused()
+    )
     if isinstance(keys, PrinterKey) and (end := keys.seal().expires_at) and end < _now() + SOON:
         yield Text("the certificate {file} expires on {end}; replace it", {"file": keys.file, "end": end.date()})
 

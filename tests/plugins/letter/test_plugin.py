@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from provisioner.core.api.errors import (
     MisconfiguredError,
     RefusedError,
     SecretRefusedError,
+    TargetError,
     UnavailableError,
 )
 from provisioner.core.api.messages import CheckChannel, DeliverSecret, DeliveryState, ProbeDelivery
@@ -137,6 +140,66 @@ def test_a_person_without_a_key_cannot_use_that_of_the_unit(folder: Path) -> Non
     assert PASSWORD in reader.text(channel.outbox, "11111111-2222")
 
 
+def lose_the_key(persons: Path) -> None:
+    (persons / f"{OWNER.id}.pub").symlink_to("/nowhere/key.pub")
+
+
+def lose_the_certificate(persons: Path) -> None:
+    (persons / f"{OWNER.id}.pem").symlink_to("/nowhere/key.pem")
+
+
+def lose_the_folder(persons: Path) -> None:
+    persons.rmdir()
+    persons.symlink_to("/nowhere/persons")
+
+
+def mount_nothing(persons: Path) -> None:
+    """A mount point on which nothing is mounted is an empty folder."""
+
+
+def loop(persons: Path) -> None:
+    (persons / f"{OWNER.id}.pub").symlink_to(persons / f"{OWNER.id}.pub")
+
+
+def put_a_file_there(persons: Path) -> None:
+    persons.rmdir()
+    persons.write_text("")
+
+
+@pytest.mark.parametrize(
+    "lose", [lose_the_key, lose_the_certificate, lose_the_folder, mount_nothing, loop, put_a_file_there]
+)
+def test_a_key_that_is_out_of_reach_lets_the_unit_read_the_password(folder: Path, lose: Callable[[Path], None]) -> None:
+    persons = folder / "keys" / "persons"
+    persons.mkdir()
+    lose(persons)
+    AgeReader().write(folder / "keys" / "units" / "46")
+    channel = made(folder, keys="keys")
+
+    with pytest.raises(TargetError, match=str(persons)):
+        channel.secret_deliver(request())
+    with suppress(MisconfiguredError):
+        assert str(persons) in reason(channel)
+    assert list((folder / "outbox").iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_read_lets_the_unit_read_the_password(
+    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AgeReader().write(folder / "keys" / "units" / "46")
+    look = Path.lstat
+
+    def refuse(path: Path) -> Any:
+        if path.parent.name == "persons":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+
+    with pytest.raises(MisconfiguredError, match="Permission denied"):
+        made(folder, keys="keys").secret_deliver(request())
+
+
 def test_the_key_of_a_unit_above_opens_the_letter(folder: Path) -> None:
     AgeReader().write(folder / "keys" / "units" / "il")
     channel = made(folder, keys="keys")
@@ -209,6 +272,15 @@ def test_a_damaged_key_is_taken_for_an_absent_one(folder: Path, name: str, conte
     (folder / "keys" / "persons" / f"{OWNER.id}.{name}").write_bytes(content.encode("utf-8", "surrogateescape"))
 
     assert expected in reason(made(folder, keys="keys"))
+
+
+def test_a_key_with_a_wrong_name_is_ignored_without_a_warning(folder: Path, reader: Reader) -> None:
+    wrong = folder / "keys" / "persons" / "460013.crt"
+    wrong.write_text("")
+
+    [warning] = made(folder, keys="keys").channel_check(CheckChannel()).warnings
+
+    assert str(wrong) in str(warning)
 
 
 def test_one_of_two_keys_is_chosen(folder: Path, reader: Reader) -> None:
