@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import attrs
 
@@ -11,12 +11,15 @@ from provisioner.core.api.events import NoticeChanged
 from provisioner.core.engine.ports import Recorder
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.roles import Role
-from provisioner.core.model import MessageState, PasswordDelivery
+from provisioner.core.model import Account, AccountState, MessageState, PasswordDelivery
 from provisioner.core.model.text import Text
 from provisioner.core.policy.follow_up import changed
 from provisioner.services.ids import Named, find_id
 from provisioner.services.parts import Clock
 from provisioner.store import Store
+
+#: The states of accounts in which the last password that was sent can open them.
+_MAY_BE_OPEN = frozenset({AccountState.OPEN, AccountState.INCOMPLETE})
 
 
 @attrs.frozen(kw_only=True)
@@ -81,13 +84,17 @@ class Deliveries:
         whole = self.store.deliveries.state_of_parts(message_id) if message_id else None
         return bool(message_id and whole and self.report(message_id, whole))
 
-    def awaited(self, channels: Collection[str]) -> Sequence[PasswordDelivery]:
-        """Return the messages over these channels of which a report is awaited, the most urgent first."""
-        return self.store.deliveries.awaited(channels)
+    def unconfirmed(self, channels: Collection[str]) -> Sequence[PasswordDelivery]:
+        """Return the messages over these channels of which nobody said whether they arrived, the most urgent first.
 
-    def latest(self, logins: Iterable[str]) -> Mapping[str, PasswordDelivery]:
-        """Return the last message of each of these accounts, by login. Earlier ones are void."""
-        return {login: self.store.deliveries.recent(login)[0] for login in set(logins)}
+        Among them are those that a crash interrupted, and those whose deadline has passed.
+        """
+        return self.store.deliveries.unconfirmed(channels)
+
+    def void(self, deliveries: Collection[PasswordDelivery]) -> Collection[str]:
+        """Return the IDs of those of these messages whose passwords open nothing."""
+        accounts = self.store.accounts.get_many(delivery.login for delivery in deliveries)
+        return {delivery.id for delivery in deliveries if self._voidness(delivery, accounts.get(delivery.login))}
 
     def confirm(
         self, ids: Sequence[str], state: MessageState, *, channels: Collection[str], actor: str, dry_run: bool = False
@@ -119,9 +126,9 @@ class Deliveries:
             StoreError: The store failed; some reports may not be stored.
         """
         found = self._known(ids, channels)
-        if problems := [problem for delivery in found for problem in self._objections(delivery, state)]:
-            raise InputError(problems)
         accounts = self.store.accounts.get_many(delivery.login for delivery in found)
+        if problems := [problem for one in found for problem in self._objections(one, accounts.get(one.login), state)]:
+            raise InputError(problems)
         for unit in {accounts[delivery.login].unit for delivery in found}:
             self.authority.require(actor, {Role.OFFICER}, unit)
         for delivery in found if not dry_run else ():
@@ -158,14 +165,27 @@ class Deliveries:
             raise InputError([_problem(Text("there is no letter {id}", {"id": letter})) for letter in sorted(unknown)])
         return known
 
-    def _objections(self, delivery: PasswordDelivery, state: MessageState) -> list[Problem]:
+    def _objections(self, delivery: PasswordDelivery, account: Account | None, state: MessageState) -> list[Problem]:
         """Return why a message can't be in this state."""
         values = {"id": delivery.id, "state": delivery.state.value}
         if delivery.state.rank > state.rank:
             return [_problem(Text("letter {id} is {state} already", values))]
-        if state is MessageState.DELIVERED and self.store.deliveries.recent(delivery.login)[0].id != delivery.id:
-            return [_problem(Text("letter {id} is void: a later password was sent; destroy the letter", values))]
+        if state is not MessageState.DELIVERED:
+            return []
+        if voidness := self._voidness(delivery, account):
+            return [_problem(voidness)]
+        if delivery.state is MessageState.SENDING:
+            return [_problem(Text("letter {id} is not finished; run 'provisioner resume' first", values))]
         return []
+
+    def _voidness(self, delivery: PasswordDelivery, account: Account | None) -> Text | None:
+        """Return why the password in a message opens nothing; ``None`` if it may open the account."""
+        values = {"id": delivery.id, "login": delivery.login}
+        if self.store.deliveries.recent(delivery.login)[0].id != delivery.id:
+            return Text("letter {id} is void: a later password was sent; destroy the letter", values)
+        if account is None or account.state not in _MAY_BE_OPEN:
+            return Text("letter {id} is void: account {login} is not open; destroy the letter", values)
+        return None
 
 
 def _problem(message: Text) -> Problem:

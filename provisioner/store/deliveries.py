@@ -220,9 +220,11 @@ class StoredDeliveries:
         """Return messages about which their gateways can be asked now, the most urgent first."""
         return self._found(_awaited().where(deliveries.c.next_ask_at <= now).limit(PAGE))
 
-    def awaited(self, channels: Collection[str], /) -> Sequence[PasswordDelivery]:
-        """Return the messages over these channels of which a report is awaited, the most urgent first."""
-        return self._found(_awaited().where(deliveries.c.channel.in_(channels)))
+    def unconfirmed(self, channels: Collection[str], /) -> Sequence[PasswordDelivery]:
+        """Return the messages over these channels that were neither delivered nor refused, the most urgent first."""
+        is_open = deliveries.c.state.not_in([MessageState.DELIVERED, MessageState.REJECTED])
+        query = select(deliveries).where(is_open, deliveries.c.channel.in_(channels))
+        return self._found(query.order_by(deliveries.c.deadline, deliveries.c.number, deliveries.c.id))
 
     def overdue(self, now: datetime, /) -> Sequence[PasswordDelivery]:
         """Return messages whose deadline has passed without a final report, the earliest first."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
 
+from provisioner.cli import failures
 from provisioner.cli.exits import ExitCode
 from provisioner.cli.options import json_option, recording
 from provisioner.cli.render.documents import delivery_document
 from provisioner.cli.session import Session
+from provisioner.core.api.errors import UnavailableError
 from provisioner.core.model import MessageState, PasswordDelivery
 from provisioner_letter.outbox import Outbox
 from provisioner_letter.settings import LetterSettings
@@ -29,15 +32,17 @@ def group(ctx: click.Context) -> None:
 @json_option
 @click.pass_obj
 def list_(session: Session) -> ExitCode:
-    """List the letters that nobody has handed over yet.
+    """List the letters that were neither handed over nor returned.
 
-    A letter in the state 'void' was replaced by a later message. Destroy it.
+    The password in a letter in the state 'void' opens nothing. Destroy the letter, and record it with 'letter
+    returned'. If the program was interrupted, the letter may never have been written.
     """
     outboxes = _outboxes(session)
     with session.application() as app:
-        found = app.deliveries.awaited(outboxes)
-        latest = app.deliveries.latest([delivery.login for delivery in found])
-    items = [_document(delivery, is_void=latest[delivery.login] != delivery) for delivery in found]
+        known = app.deliveries.unconfirmed(outboxes)
+        void = app.deliveries.void(known)
+        found = list(app.privacy(session.actor).shown_deliveries(known, app.store.accounts.get_many))
+    items = [_document(delivery, is_void=delivery.id in void) for delivery in found]
     session.output.document({"items": items})
     rows = [_row(session, delivery, item) for delivery, item in zip(found, items, strict=True)]
     session.output.table(("letter", "account", "person", "sent", "state", "awaited until"), rows)
@@ -71,13 +76,27 @@ def returned(session: Session, ids: Sequence[str], *, dry_run: bool) -> ExitCode
 def _report(session: Session, ids: Sequence[str], state: MessageState, *, dry_run: bool) -> ExitCode:
     outboxes = _outboxes(session)
     with session.application() as app:
-        found = app.deliveries.confirm(ids, state, channels=outboxes, actor=session.actor, dry_run=dry_run)
-    for delivery in found if not dry_run else ():
-        outboxes[delivery.channel].remove(delivery.id)
+        confirm = partial(app.deliveries.confirm, ids, state, channels=outboxes, actor=session.actor)
+        for channel in {delivery.channel for delivery in confirm(dry_run=True)}:
+            outboxes[channel].expect_usable()
+        found = confirm(dry_run=dry_run)
     session.output.document({"items": [_document(delivery, is_void=False) for delivery in found]})
     for delivery in found:
         session.output.line(f"{delivery.id}  {delivery.login}  {session.output.word(delivery.state)}")
-    return ExitCode.DONE
+    return ExitCode.DONE if dry_run else _remove(session, outboxes, found)
+
+
+def _remove(session: Session, outboxes: Mapping[str, Outbox], found: Sequence[PasswordDelivery]) -> ExitCode:
+    """Remove letters, and name the files that are left."""
+    code = ExitCode.DONE
+    for delivery in found:
+        try:
+            outboxes[delivery.channel].remove(delivery.id)
+        except UnavailableError as error:
+            code = ExitCode.UNFINISHED
+            for line in failures.lines(error, session):
+                session.output.error_lines(line)
+    return code
 
 
 def _document(delivery: PasswordDelivery, *, is_void: bool) -> dict[str, Any]:

@@ -70,9 +70,22 @@ class Outbox:
         return bool(self._found(delivery_id))
 
     def remove(self, delivery_id: str) -> None:
-        """Remove a letter, if it is there."""
+        """Remove a letter, if it is there.
+
+        Raises:
+
+            UnavailableError: It can't be removed.
+        """
         for file in self._found(delivery_id):
-            file.unlink(missing_ok=True)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise UnavailableError(
+                    "the letter {file} can't be removed: {reason}",
+                    cure="run the command again, or remove the file",
+                    file=file,
+                    reason=error.strerror,
+                ) from None
 
     def _found(self, delivery_id: str) -> list[Path]:
         candidates = (self.folder / f"{_stem(delivery_id)}.{suffix}" for suffix in ("age", "p7m"))

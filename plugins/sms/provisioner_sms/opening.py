@@ -61,7 +61,7 @@ def _opened(chosen: AnyGatewaySettings, settings: Settings, report: Report) -> S
 
             return JsonGateway.open(chosen, settings.regions[0])
         case SmppSettings():
-            return _opened_smpp(chosen, report)
+            return _opened_smpp(chosen, report, settings.regions[0])
         case NetgsmSettings() | VerimorSettings() | IletimerkeziSettings():
             return _opened_provider(chosen, settings.sender or "")
         case SimulatorSettings():
@@ -88,11 +88,11 @@ def _opened_provider(chosen: NetgsmSettings | VerimorSettings | IletimerkeziSett
     assert_never(chosen)
 
 
-def _opened_smpp(settings: SmppSettings, report: Report) -> SmsGateway:
+def _opened_smpp(settings: SmppSettings, report: Report, country: str) -> SmsGateway:
     try:
         from provisioner_sms.smpp.gateway import SmppGateway
     except ModuleNotFoundError:
         raise MisconfiguredError(
             "the gateway smpp needs the libraries smpplib and gsm0338", cure="pip install 'unit-provisioner[smpp]'"
         ) from None
-    return SmppGateway.open(settings, report)
+    return SmppGateway.open(settings, report, country)

@@ -21,7 +21,16 @@ from provisioner.core.governance.access_requests import AccessRequest
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.roles import Role
-from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
+from provisioner.core.model import (
+    Account,
+    Handover,
+    Operation,
+    OperationKind,
+    PasswordDelivery,
+    Person,
+    StepError,
+    Unit,
+)
 from provisioner.core.model.text import Text, Texts
 
 if TYPE_CHECKING:
@@ -191,6 +200,23 @@ class Privacy:
             else:
                 error = notice.error and _masked_failure(notice.error, {recipient})
                 yield attrs.evolve(notice, recipient=MASK, error=error)
+
+    def shown_deliveries(
+        self, deliveries: Iterable[PasswordDelivery], accounts: AccountsOf
+    ) -> Iterator[PasswordDelivery]:
+        """Yield messages with passwords, without their receivers if the viewer may not read who holds the account.
+
+        Args:
+
+            deliveries: The messages.
+
+            accounts: Returns the accounts with these logins, by login; their units determine who may read.
+        """
+        given = list(deliveries)
+        readable = self._readable_logins((delivery.login for delivery in given), accounts)
+        for delivery in given:
+            is_shown = delivery.person == self._viewer or delivery.login in readable
+            yield delivery if is_shown else attrs.evolve(delivery, person=MASK)
 
     def shown_refusals(self, refusals: Iterable[Refusal], accounts: AccountsOf) -> Iterator[Refusal]:
         """Yield refusals of a policy. If the viewer may not read who holds the account, the reasons don't show it.

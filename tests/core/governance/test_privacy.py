@@ -19,7 +19,16 @@ from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.incidents import Incident
 from provisioner.core.governance.privacy import MASK, Privacy
 from provisioner.core.governance.roles import Role
-from provisioner.core.model import Account, Handover, Operation, OperationKind, Person, StepError, Unit
+from provisioner.core.model import (
+    Account,
+    Handover,
+    Operation,
+    OperationKind,
+    PasswordDelivery,
+    Person,
+    StepError,
+    Unit,
+)
 from provisioner.core.model.text import Text
 from provisioner.core.policy.notifier import Notice
 from provisioner.core.policy.policy_run import Refusal
@@ -158,6 +167,18 @@ class TestOperations:
 
         assert masked.changes == (AttributeChange(name="cn", removes=(MASK,), adds=(MASK,), keeps=(MASK, MASK)),)
         assert whole == previews[0]
+
+
+class TestDeliveries:
+    SENT = PasswordDelivery(id="d", operation_id="o", login="a", channel="letter", person="p1", number=1, sent_at=NOON)
+
+    def test_tell_strangers_who_holds_the_account(self) -> None:
+        [masked] = privacy("stranger").shown_deliveries([self.SENT], accounts)
+
+        assert masked.person == MASK
+        for viewer in ("p1", "officer"):
+            assert list(privacy(viewer).shown_deliveries([self.SENT], accounts)) == [self.SENT]
+        assert list(privacy("stranger", enforced=False).shown_deliveries([self.SENT], accounts)) == [self.SENT]
 
 
 class TestHeldRuns:

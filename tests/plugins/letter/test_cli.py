@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +45,19 @@ help_desk = "0344 000 00 00"
 on_undelivered = "renew"
 """
 
+#: Runs a command, and kills itself when a letter is written.
+KILLED = """
+import os, signal
+from provisioner.cli import main
+from provisioner_letter.outbox import Outbox
+put = Outbox.put
+def put_and_die(*arguments):
+    put(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+Outbox.put = put_and_die
+main()
+"""
+
 
 @attrs.frozen(kw_only=True)
 class Site:
@@ -64,6 +79,11 @@ class Site:
     def password(self, letter: str) -> str:
         lines = self.reader.text(Outbox(self.folder / "outbox"), letter).splitlines()
         return lines[lines.index("Password:") + 1]
+
+    def kill_after_writing(self, *arguments: str) -> None:
+        """Run a command in another process, which is killed when it has written a letter."""
+        command = [sys.executable, "-c", KILLED, "--actor", "460000", *arguments]
+        assert subprocess.run(command, cwd=self.folder, check=False, capture_output=True).returncode == -signal.SIGKILL
 
     def opens(self, password: str) -> bool:
         directory = LocalDirectory(self.folder / "directory.sqlite")
@@ -140,6 +160,77 @@ def test_a_void_letter_is_handed_over(site: Site) -> None:
     error = site.act("letter", "handed-over", first, second, actor=OFFICER, exit_code=2)
     assert "void" in json.dumps(error)
     assert len(site.act("letter", "list")["items"]) == 2
+
+
+def test_a_stranger_sees_who_holds_an_account(site: Site) -> None:
+    assert [item["person"] for item in site.act("letter", "list", actor=STRANGER)["items"]] == ["***"]
+    for reader in (OFFICER, OWNER, "460000"):
+        assert [item["person"] for item in site.act("letter", "list", actor=reader)["items"]] == [OWNER]
+
+
+@pytest.mark.parametrize("command", ["handed-over", "returned"])
+def test_a_letter_is_recorded_and_stays_because_the_outbox_is_not_mounted(site: Site, command: str) -> None:
+    letter, outbox = site.letter(), site.folder / "outbox"
+    outbox.rename(site.folder / "away")
+
+    error = site.act("letter", command, letter, actor=OFFICER, exit_code=5)
+    site.act("letter", command, letter, "--dry-run", actor=OFFICER, exit_code=5)
+
+    assert str(outbox) in json.dumps(error)
+    assert [item["state"] for item in site.act("letter", "list")["items"]] == ["handed_over"]
+    (site.folder / "away").rename(outbox)
+    site.act("letter", command, letter, actor=OFFICER)
+    assert list(outbox.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_removed_is_not_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = site.letter()
+    [file] = (site.folder / "outbox").iterdir()
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        answer = typed(
+            "--json", "--config", site.folder / "provisioner.toml", "--actor", OFFICER, "letter", "handed-over", letter
+        )
+
+    assert answer.code == 4
+    assert str(file) in answer.err
+    assert [item["state"] for item in answer.json["items"]] == ["delivered"]
+    site.act("letter", "handed-over", letter, actor=OFFICER)
+    assert not file.exists()
+
+
+def test_a_letter_of_a_killed_process_looks_like_any_other(site: Site) -> None:
+    first = site.letter()
+    site.kill_after_writing("account", "rotate", LOGIN)
+    [killed] = {file.name.split(".")[0] for file in (site.folder / "outbox").iterdir()} - {first}
+    assert {item["id"] for item in site.act("letter", "list")["items"]} == {first, killed}
+    assert "resume" in json.dumps(site.act("letter", "handed-over", killed, actor=OFFICER, exit_code=2))
+
+    site.act("resume")
+
+    last = site.letter()
+    listed = {item["id"]: item["void"] for item in site.act("letter", "list")["items"]}
+    assert listed == {first: True, killed: True, last: False}
+    assert "void" in json.dumps(site.act("letter", "handed-over", killed, actor=OFFICER, exit_code=2))
+    site.act("letter", "returned", first, killed, actor=OFFICER)
+    assert [item["id"] for item in site.act("letter", "list")["items"]] == [last]
+    assert [file.name.split(".")[0] for file in (site.folder / "outbox").iterdir()] == [last]
+
+
+def test_a_letter_for_a_closed_account_is_handed_over(site: Site) -> None:
+    letter = site.letter()
+    site.act("account", "close", LOGIN)
+
+    assert [item["void"] for item in site.act("letter", "list")["items"]] == [True]
+    error = site.act("letter", "handed-over", letter, actor=OFFICER, exit_code=2)
+    assert "not open" in json.dumps(error)
+    assert site.act("account", "show", LOGIN)["delivery"]["state"] == "handed_over"
+    site.act("letter", "returned", letter, actor=OFFICER)
+    assert list((site.folder / "outbox").iterdir()) == []
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
@@ -25,6 +25,7 @@ LOGIN = UNITS[0].login or ""
 
 @attrs.frozen(kw_only=True)
 class Site:
+    clock: FakeClock
     harness: Harness
     directory: MemoryTarget
     sms: SlowPhones
@@ -43,18 +44,19 @@ class Site:
 def _site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "outbox").mkdir()
     reader, sms, directory = AgeReader(), SlowPhones(), MemoryTarget()
+    clock = FakeClock(datetime(2026, 11, 29, 12, tzinfo=UTC))
     reader.write(tmp_path / "keys" / "persons" / OWNER.id)
     channel = made(tmp_path, keys="keys")
     with Harness(
         tmp_path / "store.sqlite",
         targets={"mail": directory},
         channels={"sms": sms, "letter": channel},
-        clock=FakeClock(datetime(2026, 11, 29, 12, tzinfo=UTC)),
+        clock=clock,
         deliveries={"sms": {"on_undelivered": "next-channel"}, "letter": {"report_within_hours": 72}},
     ) as harness:
         harness.know(units=UNITS[:1], persons=PERSONS[:1])
         harness.open([UNITS[0].code])
-        yield Site(harness=harness, directory=directory, sms=sms, channel=channel, reader=reader)
+        yield Site(clock=clock, harness=harness, directory=directory, sms=sms, channel=channel, reader=reader)
 
 
 def test_a_refused_text_leaves_its_owner_without_a_password(site: Site) -> None:
@@ -73,6 +75,20 @@ def test_a_refused_text_leaves_its_owner_without_a_password(site: Site) -> None:
     assert delivery.state is MessageState.DELIVERED
     assert list(site.harness.app.runs.resume()) == []
     assert site.directory.logs_in(LOGIN, letter)
+
+
+def test_a_letter_whose_time_has_passed_is_in_no_list(site: Site) -> None:
+    site.sms.answer = DeliveryState.REJECTED
+    list(site.harness.app.runs.resume())
+    letter = site.last().id
+    site.clock.advance(timedelta(hours=73))
+    list(site.harness.app.runs.resume())
+    assert site.last().state is MessageState.EXPIRED
+
+    deliveries = site.harness.app.deliveries
+    assert [found.id for found in deliveries.unconfirmed(["letter"])] == [letter]
+    deliveries.confirm([letter], MessageState.REJECTED, channels=["letter"], actor="officer")
+    assert deliveries.unconfirmed(["letter"]) == []
 
 
 def test_a_text_is_called_delivered_with_the_command_for_letters(site: Site) -> None:

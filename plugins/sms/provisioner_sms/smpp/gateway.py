@@ -17,7 +17,8 @@ from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeD
 from provisioner.core.model import MessageState
 from provisioner.core.model.text import Text, marked
 from provisioner_sms.gateway import Report, SmsMessage
-from provisioner_sms.settings import HexadecimalIds, SmppSettings
+from provisioner_sms.numbers import written
+from provisioner_sms.settings import TURKEY, HexadecimalIds, NumberFormat, SmppSettings
 from provisioner_sms.smpp.alphabet import REFERENCES, TextPart, split
 from provisioner_sms.smpp.answers import objection
 from provisioner_sms.smpp.link import Link
@@ -45,13 +46,15 @@ class SmppGateway:
 
     _settings: SmppSettings
     _reports: SmppReports
+    #: The country of whose numbers the operator needs no country code.
+    _country: str
     _link: Link | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     #: Tells the parts of different texts apart.
     _references: count[int] = attrs.field(factory=lambda: count(secrets.randbelow(REFERENCES)), init=False)
 
     @classmethod
-    def open(cls, settings: SmppSettings, report: Report) -> Self:
+    def open(cls, settings: SmppSettings, report: Report, country: str = TURKEY) -> Self:
         """Return a gateway. Nothing is connected.
 
         Args:
@@ -59,8 +62,10 @@ class SmppGateway:
             settings: The operator.
 
             report: Stores a report on a part of a message, and returns whether the message is known.
+
+            country: The country of whose numbers the operator needs no country code.
         """
-        return cls(settings=settings, reports=SmppReports(settings=settings, report=report))
+        return cls(settings=settings, reports=SmppReports(settings=settings, report=report), country=country)
 
     def send(self, message: SmsMessage) -> DeliveryReceipt:
         """Send the parts of a message, one after the other."""
@@ -108,13 +113,19 @@ class SmppGateway:
             "source_addr": (message.sender or "").removeprefix("+"),
             "dest_addr_ton": self._settings.destination_ton,
             "dest_addr_npi": self._settings.destination_npi,
-            "destination_addr": message.to.removeprefix("+"),
+            "destination_addr": self._destination(message.to),
             "esm_class": _HAS_HEADER if part.has_header else 0,
             "validity_period": relative_time(self._settings.validity_hours),
             "registered_delivery": 1,
             "data_coding": 0,
             "short_message": part.octets,
         }
+
+    def _destination(self, number: str) -> str:
+        """Return a number in digits. Unless it is called international, the operator may take it for one at home."""
+        if self._settings.destination_ton == _INTERNATIONAL[0]:
+            return written(number, NumberFormat.E164, self._country).removeprefix("+")
+        return written(number, NumberFormat.DIGITS, self._country)
 
     def _source_kind(self, sender: str | None) -> tuple[int, int]:
         """Return the type of number and the numbering plan of a sender, as they are set or as it looks."""
@@ -123,8 +134,8 @@ class SmppGateway:
         return ton if set_ton is None else set_ton, npi if set_npi is None else set_npi
 
     def _part_id(self, answer: Pdu) -> str | None:
-        written = answer.message_id
-        return self._reports.part(written, HexadecimalIds.ANSWERS) if written else None
+        given = answer.message_id
+        return self._reports.part(given, HexadecimalIds.ANSWERS) if given else None
 
     def _receipt(self, ids: Sequence[str | None]) -> DeliveryReceipt:
         """Return the receipt of a message that the operator took. Reports can have been quicker than the answer."""

@@ -12,6 +12,7 @@ import pytest
 from provisioner import DeliveryState, Secret
 from provisioner.core.api.errors import (
     MisconfiguredError,
+    RefusedError,
     StoreError,
     TargetError,
     ThrottledError,
@@ -93,6 +94,16 @@ def refuse(server: socket.socket) -> None:
 
 
 class TestSend:
+    def test_a_password_for_a_number_abroad_reaches_the_turkish_phone_with_the_same_digits(
+        self, operator: SmppOperator, gateway: Open
+    ) -> None:
+        abroad = message(to="+5351234567")
+
+        with pytest.raises(RefusedError, match="another number"):
+            gateway(operator, destination_ton=0).send(abroad)
+        with operator.holding_reports():
+            assert gateway(operator).send(abroad).state is DeliveryState.ACCEPTED
+
     def test_a_message_reaches_the_phone(self, operator: SmppOperator, gateway: Open) -> None:
         with operator.holding_reports():
             receipt = gateway(operator).send(message("parola: aB3$eF7x"))
