@@ -30,6 +30,8 @@ LINES = """
 init
 check
 person import persons.csv
+(person import numbers.csv)
+person confirm-number 460001
 person show 460001
 unit import units.csv
 reconcile --adopt --dry-run
@@ -117,8 +119,15 @@ def page() -> str:
         site = Path(folder)
         for file in EXAMPLE.glob("*.csv"):
             shutil.copy(file, site)
+        (site / "numbers.csv").write_text(_with_other_number(site / "persons.csv"), encoding="utf-8")
         documents = "\n\n".join(_documents(site))
     return TEMPLATE.read_text(encoding="utf-8").rstrip() + f"\n\n{documents}\n"
+
+
+def _with_other_number(persons: Path) -> str:
+    """Return the first person of a list with another mobile number."""
+    header, person, *_ = persons.read_text(encoding="utf-8").splitlines()
+    return f"{header},other_mobile\n{person},+905940009901\n"
 
 
 def _documents(site: Path) -> Iterator[str]:

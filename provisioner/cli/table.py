@@ -26,6 +26,9 @@ _PERSON = CommandGroup(
             "Import staff from a CSV, TOML or Excel file.", "provisioner.cli.commands.persons:import_"
         ),
         "show": CommandSpec("Show a member of staff.", "provisioner.cli.commands.persons:show"),
+        "confirm-number": CommandSpec(
+            "Confirm a person's other mobile number.", "provisioner.cli.commands.persons:confirm_number"
+        ),
     },
 )
 

@@ -23,6 +23,7 @@ from provisioner.core.engine.dispatch import DeliveryRules, OnUndelivered
 from provisioner.core.model import AccountKind
 from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.mass_change import MassChangeLimit
+from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.naming import Naming
 from provisioner.core.model.quotations import toml_problem
 from provisioner.core.model.scope import Scope, TargetScope
@@ -437,6 +438,9 @@ class _ChannelHead(_SystemHead):
     under: tuple[str, ...] = ()
     #: The kinds of the accounts for which it delivers passwords, ``unit`` or ``personal``; empty for all.
     account_kinds: tuple[AccountKind, ...] = ()
+    #: Which number of a person the channel sends to: ``mobile``, the registered one, or ``other``, the other mobile
+    #: number, if an administrator confirmed it with ``provisioner person confirm-number``.
+    number: NumberKind = NumberKind.MOBILE
     #: What is done after a message with a password was not delivered: ``tell`` tells an officer, ``next-channel`` also
     #: sends a new password over the next channel, and ``renew`` sends one over the same channel, once.
     on_undelivered: OnUndelivered = OnUndelivered.TELL
@@ -454,6 +458,7 @@ class _ChannelHead(_SystemHead):
     def delivery_rules(self) -> DeliveryRules:
         """The same for the engine."""
         return DeliveryRules(
+            number=self.number,
             on_undelivered=self.on_undelivered,
             longest_delay=timedelta(seconds=self.longest_delay),
             report_within=timedelta(hours=self.report_within_hours),

@@ -25,6 +25,7 @@ PERSONS = Shape(
         Column(name="title", longest=200),
         Column(name="mobile", longest=32, form=mobile.objection),
         Column(name="supervisor", form=WORD),
+        Column(name="other_mobile", longest=32, form=mobile.objection),
     ),
 )
 
@@ -70,7 +71,8 @@ def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Per
         if row.values["supervisor"] == row.values["id"]:
             findings.add(row.line, "supervisor", Text("nobody is their own supervisor"))
     cross_checks.warn_of_lost_zeros(rows, ("id", "unit", "supervisor"), findings)
-    cross_checks.warn_of_shared_numbers(rows, "id", "mobile", findings)
+    for column in ("mobile", "other_mobile"):
+        cross_checks.warn_of_shared_numbers(rows, "id", column, findings)
     if records:
         _compare(rows, {row.values["id"] for row in all_rows}, records, findings)
     findings.check()
@@ -82,6 +84,7 @@ def read_persons(path: Path, records: KnownPeople | None = None) -> Manifest[Per
             title=row.values["title"],
             mobile=row.values["mobile"] or None,
             supervisor=row.values["supervisor"] or None,
+            other_mobile=row.values["other_mobile"] or None,
         )
         for row in rows
     ]

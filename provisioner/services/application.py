@@ -187,7 +187,14 @@ class Application:
     def persons(self) -> Persons:
         """Looks staff up, and writes them."""
         people = self.planner.people
-        return Persons(store=self.store, authority=self.authority, people=people, write=self._save_persons)
+        return Persons(
+            store=self.store,
+            authority=self.authority,
+            people=people,
+            write=self._save_persons,
+            confirm=self._confirm_number,
+            now=self.now,
+        )
 
     @property
     def handovers(self) -> Handovers:
@@ -352,6 +359,9 @@ class Application:
 
     def _save_persons(self, persons: Iterable[Person], *, actor: str) -> None:
         self._tell(self.store.persons.save(persons, actor=actor))
+
+    def _confirm_number(self, person: Person, *, actor: str) -> None:
+        self._tell(self.store.persons.confirm_number(person, actor=actor))
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:

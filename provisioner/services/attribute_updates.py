@@ -13,7 +13,17 @@ from provisioner.core.model import Account, Person, Unit
 from provisioner.core.model.unit_paths import codes_below
 
 #: The fields of units and persons that no target has.
-_ONLY_HERE = frozenset({"login", "custodian", "supervisor", "removed_at"})
+_ONLY_HERE = frozenset(
+    {
+        "login",
+        "custodian",
+        "supervisor",
+        "removed_at",
+        "other_mobile",
+        "other_mobile_confirmed_by",
+        "other_mobile_confirmed_at",
+    }
+)
 
 
 def is_followed(before: Unit | Person | None, after: Unit | Person) -> bool:

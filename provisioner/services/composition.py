@@ -34,7 +34,7 @@ from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Unit
 from provisioner.core.policy.policy import Policy
 from provisioner.services.application import Application
-from provisioner.services.parts import Clock, allowances_of, authority_of
+from provisioner.services.parts import Clock, allowances_of, authority_of, choose_numbers
 from provisioner.services.rule_sets import make_policy
 from provisioner.store import Store
 
@@ -88,6 +88,7 @@ class Composition:
         authority = authority_of(self.config, self.store, self.now)
         self._add_own_hooks(authority)
         self.load()
+        choose_numbers(self.config, self.plugins)
         policy = self.policy or make_policy(self.config, self.plugins, self.store, self.now())
         planner = self._planner()
         record = self._recorder(authority)

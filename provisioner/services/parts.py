@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from provisioner.config.load import LoadedConfiguration
-from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.api.errors import ConfigurationError, InputError, Problem
 from provisioner.core.engine.allowances import Allowances
 from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import Target
@@ -14,6 +14,7 @@ from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.directives import Defaults
+from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.text import Text
 from provisioner.store import Store
 
@@ -76,6 +77,31 @@ def plugins_only(
     if config:
         plugins.add("core:defaults", Defaults(plate_code=config.content.accounts.plate_code))
     return plugins
+
+
+def choose_numbers(config: LoadedConfiguration, plugins: Plugins) -> None:
+    """Tell each loaded channel to which number of a person it sends.
+
+    Args:
+
+        config: The configuration.
+
+        plugins: The channels.
+
+    Raises:
+
+        ConfigurationError: A channel that sends to no number is to send to the other one.
+    """
+    rules = config.delivery_rules()
+    for name, channel in plugins.channels.items():
+        if rules[name].number is NumberKind.OTHER and not channel.uses_number:
+            raise ConfigurationError(
+                "channels.{name}.number: plug-in {plugin} sends to no number",
+                cure="remove the key",
+                name=name,
+                plugin=channel.origin.plugin,
+            )
+        channel.number = rules[name].number
 
 
 def require_target(name: str, known: Collection[str]) -> None:

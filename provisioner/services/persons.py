@@ -14,6 +14,7 @@ from provisioner.core.governance.roles import Role
 from provisioner.core.governance.separation import SeparationOfDuties
 from provisioner.core.model import Person
 from provisioner.core.model.text import Text
+from provisioner.services.parts import Clock
 from provisioner.store import Store
 
 
@@ -46,8 +47,9 @@ def changed_persons(store: Store, authority: Authority, persons: Iterable[Person
             own requests.
     """
     require_importer(authority, actor)
-    given = {person.id: person for person in persons}
-    known = store.persons.get_many(given)
+    persons = list(persons)
+    known = store.persons.get_many([person.id for person in persons])
+    given = {person.id: person.confirmed_as(known.get(person.id)) for person in persons}
     changed = [person for person_id, person in given.items() if known.get(person_id) != person]
     SeparationOfDuties(authority).require_for_persons(actor, known, changed)
     return changed
@@ -66,12 +68,18 @@ class Persons:
         people: Asks the personnel system, and then the store.
 
         write: Writes persons who are new or changed for an ``actor``, and tells the observers.
+
+        confirm: Writes for an ``actor`` that the other mobile number of a person is confirmed, and tells the observers.
+
+        now: The clock.
     """
 
     store: Store
     authority: Authority
     people: People
     write: Callable[..., None]
+    confirm: Callable[..., None]
+    now: Clock
 
     def save(self, persons: Iterable[Person], *, actor: str, dry_run: bool = False) -> list[Person]:
         """Add persons, or write them over those with the same id.
@@ -99,6 +107,44 @@ class Persons:
             self.write(changed, actor=actor)
         return changed
 
+    def confirm_number(self, person_id: str, *, actor: str, dry_run: bool = False) -> Person:
+        """Confirm the other mobile number of a person, so that channels for other numbers may send to it.
+
+        It ends when the person gets another number. A number that is confirmed already stays as it is.
+
+        Args:
+
+            person_id: The id.
+
+            actor: Who has verified the number.
+
+            dry_run: Only check whether it can be done.
+
+        Returns:
+
+            The person with the confirmed number.
+
+        Raises:
+
+            DeniedError: The actor is no administrator, or would confirm a number of their own.
+
+            InputError: The store doesn't have the person, or no other number.
+
+            StoreError: Nothing was written.
+        """
+        require_importer(self.authority, actor)
+        person = self.store.persons.get_many([person_id]).get(person_id)
+        if person is None or not person.other_mobile:
+            raise InputError([Problem(field="id", message=_no_other_number(person_id))])
+        if person.confirmed_mobile:
+            return person
+        confirmed = attrs.evolve(person, other_mobile_confirmed_by=actor, other_mobile_confirmed_at=self.now())
+        SeparationOfDuties(self.authority).require_for_persons(actor, {person_id: person}, [confirmed])
+        if dry_run:
+            return confirmed
+        self.confirm(person, actor=actor)
+        return self.store.persons.get_many([person_id])[person_id]
+
     def find(self, person_id: str, *, viewer: str) -> Person:
         """Return a person, as the personnel system or the store knows the person now.
 
@@ -121,3 +167,9 @@ class Persons:
         if person is None:
             raise InputError([Problem(field="id", message=Text("person {person} not found", {"person": person_id}))])
         return person
+
+
+def _no_other_number(person_id: str) -> Text:
+    return Text(
+        "{person} has no other mobile number; import one with 'provisioner person import'", {"person": person_id}
+    )

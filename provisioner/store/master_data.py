@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
+import attrs
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from provisioner.core.api.errors import BusyError
 from provisioner.core.api.events import Event
-from provisioner.core.engine.master_data import MobileMark, person_event, unit_event, unit_removed
+from provisioner.core.engine.master_data import MobileMark, number_confirmed, person_event, unit_event, unit_removed
 from provisioner.core.model import AccountKind, AccountState, Person, Unit
 from provisioner.store import schedule
 from provisioner.store.audit.chain import AuditLogWriter, canonical
@@ -110,6 +111,8 @@ def save_persons(
 ) -> Sequence[Event]:
     """Write those of these persons who are new or changed, and return what is in the audit log of it.
 
+    A confirmation is for one number, and comes only from :func:`confirm_number`.
+
     Args:
 
         connection: One on which a writing transaction has begun.
@@ -129,7 +132,8 @@ def save_persons(
     known = {
         row.id: Person(**row._asdict()) for ids in chunks(given) for row in connection.execute(_PERSONS, {"ids": ids})
     }
-    changed = [person for id_, person in given.items() if known.get(id_) != person]
+    kept = {id_: person.confirmed_as(known.get(id_)) for id_, person in given.items()}
+    changed = [person for id_, person in kept.items() if known.get(id_) != person]
     if not changed:
         return ()
     prepared(_PUT_PERSON, connection.dialect).run(connection, map(as_row, changed))
@@ -137,6 +141,37 @@ def save_persons(
         connection,
         [person_event(known.get(person.id), person, at=at, actor=actor, mark=mark) for person in changed],
     )
+
+
+def confirm_number(
+    connection: Connection, person: Person, *, at: datetime, actor: str, mark: MobileMark
+) -> Sequence[Event]:
+    """Write that the other mobile number of a person is confirmed, and return what is in the audit log of it.
+
+    Args:
+
+        connection: One on which a writing transaction has begun.
+
+        person: The person as the actor knows the person.
+
+        at: When it is confirmed.
+
+        actor: Who confirms it.
+
+        mark: Returns the mark of a mobile number.
+
+    Raises:
+
+        BusyError: The person is no longer as the actor knows the person.
+
+        StoreError: A number cannot be marked.
+    """
+    known = [Person(**row._asdict()) for row in connection.execute(_PERSONS, {"ids": [person.id]})]
+    if known != [person]:
+        raise BusyError("{person} was changed at the same time", cure="run the command again", person=person.id)
+    confirmed = attrs.evolve(person, other_mobile_confirmed_by=actor, other_mobile_confirmed_at=at)
+    prepared(_PUT_PERSON, connection.dialect).run(connection, [as_row(confirmed)])
+    return _recorded(connection, [number_confirmed(person, confirmed, at=at, actor=actor, mark=mark)])
 
 
 def _situation(unit: Unit) -> tuple[str, str | None, str | None]:

@@ -60,3 +60,25 @@ class StoredPersons:
             return ()
         with self._database.write() as connection:
             return master_data.save_persons(connection, given, at=self._now(), actor=actor, mark=self._mobile_mark)
+
+    def confirm_number(self, person: Person, *, actor: str) -> Sequence[Event]:
+        """Write that the other mobile number of a person is confirmed.
+
+        Args:
+
+            person: The person as the actor knows the person.
+
+            actor: Who confirms it.
+
+        Returns:
+
+            The events, for the observers.
+
+        Raises:
+
+            BusyError: The person is no longer as the actor knows the person.
+
+            StoreError: The store, or the key for marks of numbers, failed.
+        """
+        with self._database.write() as connection:
+            return master_data.confirm_number(connection, person, at=self._now(), actor=actor, mark=self._mobile_mark)

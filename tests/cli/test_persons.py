@@ -51,6 +51,9 @@ class TestShow:
             "title": "Şef",
             "mobile": "***********67",
             "supervisor": None,
+            "other_mobile": None,
+            "other_mobile_confirmed_by": None,
+            "other_mobile_confirmed_at": None,
         }
 
     def test_shows_the_whole_number_when_asked(self, office: Office) -> None:
@@ -61,6 +64,45 @@ class TestShow:
 
         assert answer.code == 2
         assert answer.json["error"]["items"][0]["message"] == "person 9999 not found"
+
+
+OTHER = "id,name,unit,title,mobile,supervisor,other_mobile\n1001,Ayşe Işık,il-mem,Şef,+905321234567,,0555 111 22 33\n"
+
+
+class TestConfirmNumber:
+    """``person confirm-number``."""
+
+    @pytest.fixture(autouse=True)
+    def _imported(self, office: Office) -> None:
+        assert office.type("person", "import", office.write("other.csv", OTHER)).code == 0
+
+    def test_prints_the_masked_number_and_who_confirmed_it(self, office: Office) -> None:
+        answer = office.type("--json", "--actor", "9000", "person", "confirm-number", "1001")
+
+        assert answer.code == 0
+        assert (answer.json["other_mobile"], answer.json["other_mobile_confirmed_by"]) == ("************33", "9000")
+        assert office.type("person", "confirm-number", "1001").out == "1001: ************33\n"
+        shown = office.type("person", "show", "1001")
+        assert "0555" not in shown.out
+        assert "9000" in shown.out
+        assert "0555 111 22 33" in office.type("person", "show", "1001", "--full").out
+
+    def test_is_in_the_audit_log_without_the_number(self, office: Office) -> None:
+        office.type("person", "confirm-number", "1001")
+
+        answer = office.type("audit", "list", "--kind", "person_number_confirmed")
+
+        assert "confirmed_mobile_mark: - → " in answer.out
+        assert "0555" not in office.type("--json", "audit", "list").out
+
+    def test_as_a_dry_run_stores_nothing(self, office: Office) -> None:
+        office.type("person", "confirm-number", "1001", "--dry-run")
+
+        with office.open() as store:
+            assert store.persons.get_many(["1001"])["1001"].confirmed_mobile is None
+
+    def test_without_a_number_exits_with_2(self, office: Office) -> None:
+        assert office.type("person", "confirm-number", "1002").code == 2
 
 
 def test_masked_hides_all_but_the_last_digits() -> None:

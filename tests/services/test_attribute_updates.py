@@ -22,7 +22,8 @@ def test_a_change_of_a_unit_that_a_target_may_have_is_followed(field: str) -> No
 
 @pytest.mark.parametrize("field", ["name", "unit", "title", "mobile"])
 def test_a_change_of_a_person_that_a_target_may_have_is_followed(field: str) -> None:
-    assert is_followed(PERSON, attrs.evolve(PERSON, **{field: "other"}))
+    change: dict[str, Any] = {field: "other"}
+    assert is_followed(PERSON, attrs.evolve(PERSON, **change))
 
 
 def test_a_change_that_no_target_has_is_not_followed() -> None:

@@ -42,7 +42,8 @@ def test_number_that_is_changed_and_changed_back_leaves_a_trace(store: Store) ->
 @pytest.mark.parametrize("field", ["name", "unit", "title", "supervisor"])
 def test_each_change_of_a_person_says_what_was_and_what_is(store: Store, field: str) -> None:
     store.persons.save([AYSE])
-    store.persons.save([attrs.evolve(AYSE, **{field: "new"})], actor="admin")
+    change: dict[str, Any] = {field: "new"}
+    store.persons.save([attrs.evolve(AYSE, **change)], actor="admin")
 
     [event] = audit_log(store, "person_changed")
 

@@ -9,7 +9,7 @@ import click
 
 from provisioner.cli.commands.runs import follow, run_document, started, tell_obstacles, tell_planned
 from provisioner.cli.exits import ExitCode
-from provisioner.cli.options import dry_run_option, json_option
+from provisioner.cli.options import dry_run_option, json_option, recording
 from provisioner.cli.render.documents import Document, person_document
 from provisioner.cli.render.preview import preview_document
 from provisioner.cli.session import Session
@@ -31,9 +31,9 @@ SHOWN_DIGITS = 2
 def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
     """Import staff from a CSV, TOML or Excel file.
 
-    FILE has the columns id,name,unit,title,mobile,supervisor. Existing records are updated. If a personnel system is
-    connected, its data takes precedence. If a name, title or mobile number changes, the person's open accounts are
-    updated on the targets.
+    FILE has the columns id,name,unit,title,mobile,supervisor,other_mobile. Existing records are updated. If a personnel
+    system is connected, its data takes precedence. If a name, title or mobile number changes, the person's open
+    accounts are updated on the targets.
     """
     with session.store() as store:
         authority = authority_of(session.configuration, store)
@@ -45,13 +45,13 @@ def import_(session: Session, file: Path, *, dry_run: bool) -> ExitCode:
         return told_unchanged(session, len(manifest.items), dry_run=dry_run)
     with started(session, dry_run=dry_run) as app:
         found = app.imports.of_persons(changed, session.initiator(""))
-        items = [person_document(person, masked(person.mobile)) for person in found.persons]
+        items = [person_document(person, masked) for person in found.persons]
         return imported(session, app, found, items, unchanged=len(manifest.items) - len(items), dry_run=dry_run)
 
 
 @click.command("show")
 @click.argument("person_id", metavar="PERSON")
-@click.option("--full", is_flag=True, help="Show the complete mobile number.")
+@click.option("--full", is_flag=True, help="Show the complete mobile numbers.")
 @json_option
 @click.pass_obj
 def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
@@ -61,9 +61,26 @@ def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
     """
     with session.application() as app:
         person = app.persons.find(person_id, viewer=session.actor)
-    content = person_document(person, person.mobile if full else masked(person.mobile))
+    content = person_document(person, (lambda mobile: mobile) if full else masked)
     session.output.document(content)
     session.output.fields([(name, str(value or "")) for name, value in content.items()])
+    return ExitCode.DONE
+
+
+@click.command("confirm-number")
+@click.argument("person_id", metavar="PERSON")
+@recording
+@click.pass_obj
+def confirm_number(session: Session, person_id: str, *, dry_run: bool) -> ExitCode:
+    """Confirm a person's other mobile number.
+
+    Verify first that the number is the person's own, for example by a call. Only then, channels with number = "other"
+    may send passwords to it. If the number changes, it must be confirmed again. You can't confirm a number of your own.
+    """
+    with session.application() as app:
+        person = app.persons.confirm_number(person_id, actor=session.actor, dry_run=dry_run)
+    session.output.document(person_document(person, masked))
+    session.output.line(f"{person.id}: {masked(person.other_mobile)}")
     return ExitCode.DONE
 
 

@@ -116,22 +116,25 @@ def unit_document(unit: Unit) -> Document:
     }
 
 
-def person_document(person: Person, mobile: str | None) -> Document:
+def person_document(person: Person, shown: Callable[[str | None], str | None]) -> Document:
     """Return a person, with the columns of a manifest.
 
     Args:
 
         person: The person.
 
-        mobile: The number as it may be shown.
+        shown: Returns a number as it may be shown.
     """
     return {
         "id": person.id,
         "name": person.name,
         "unit": person.unit,
         "title": person.title,
-        "mobile": mobile,
+        "mobile": shown(person.mobile),
         "supervisor": person.supervisor,
+        "other_mobile": shown(person.other_mobile),
+        "other_mobile_confirmed_by": person.other_mobile_confirmed_by,
+        "other_mobile_confirmed_at": iso(person.other_mobile_confirmed_at),
     }
 
 

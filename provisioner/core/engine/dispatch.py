@@ -11,6 +11,7 @@ import attrs
 
 from provisioner.core.api.errors import EarlierMessageError
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures
+from provisioner.core.model.mobile import NumberKind
 
 if TYPE_CHECKING:
     from provisioner.core.gateways.gateway import Channel
@@ -34,6 +35,8 @@ class OnUndelivered(StrEnum):
 class DeliveryRules:
     """What holds for the messages of one channel."""
 
+    #: Which number of the owner they are sent to.
+    number: NumberKind = NumberKind.MOBILE
     on_undelivered: OnUndelivered = OnUndelivered.TELL
     #: How long a message may be on its way at most. A new password waits as long.
     longest_delay: timedelta = timedelta(0)
@@ -63,20 +66,33 @@ class Dispatch:
         """Return the number of the next message of an account."""
         return max((delivery.number for delivery in self.recent(login)), default=0) + 1
 
-    def in_order(self, login: str, mobile_mark: str | None, channels: Sequence[Channel]) -> Sequence[Channel]:
-        """Return channels in the order in which they are tried: last those over which this number was not reached.
+    def failed(self, login: str, marks: Mapping[NumberKind, str | None]) -> Sequence[PasswordDelivery]:
+        """Return the messages of an account to these numbers that were not delivered since the last one that was.
 
         Args:
 
             login: The account.
 
-            mobile_mark: The mark of the number.
+            marks: The marks of the numbers. A kind that is left out has the number of its latest message.
+        """
+        return failures(self.recent(login), marks, lambda channel: self.rules_of(channel).number)
+
+    def in_order(
+        self, login: str, marks: Mapping[NumberKind, str | None], channels: Sequence[Channel]
+    ) -> Sequence[Channel]:
+        """Return channels in the order in which they are tried: last those over which their number was not reached.
+
+        Args:
+
+            login: The account.
+
+            marks: The marks of the numbers to which they send.
 
             channels: The channels, in their order in the configuration.
         """
         if not any(rules.on_undelivered is OnUndelivered.NEXT_CHANNEL for rules in self.rules.values()):
             return channels
-        failed = self.failed_channels(failures(self.recent(login), mobile_mark))
+        failed = self.failed_channels(self.failed(login, marks))
         return sorted(channels, key=lambda channel: channel.name in failed)
 
     def failed_channels(self, failed: Sequence[PasswordDelivery]) -> frozenset[str]:

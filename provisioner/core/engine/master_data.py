@@ -54,11 +54,11 @@ class UnitRemoved(UnitEvent):
 
 @attrs.frozen(kw_only=True)
 class PersonEvent(Event):
-    """A list changed a person."""
+    """The data of a person changed."""
 
     #: The ID of the person.
     person: str
-    #: The old values of the changed fields; ``mobile_mark`` replaces the number.
+    #: The old values of the changed fields; marks replace the numbers.
     before: Facts
     #: The new values of the changed fields.
     after: Facts
@@ -73,9 +73,16 @@ class PersonAdded(PersonEvent):
 
 @attrs.frozen(kw_only=True)
 class PersonChanged(PersonEvent):
-    """A list changed a person: the name, unit, title, supervisor or mobile number."""
+    """A list changed a person: the name, unit, title, supervisor or a mobile number."""
 
     kind = "person_changed"
+
+
+@attrs.frozen(kw_only=True)
+class PersonNumberConfirmed(PersonEvent):
+    """An administrator confirmed a person's other mobile number."""
+
+    kind = "person_number_confirmed"
 
 
 def unit_event(before: Unit | None, after: Unit, *, at: datetime, actor: str, login: str = "") -> UnitEvent:
@@ -135,6 +142,27 @@ def person_event(before: Person | None, after: Person, *, at: datetime, actor: s
     return make(at=at, actor=actor, person=after.id, before=old, after=new)
 
 
+def number_confirmed(
+    before: Person, after: Person, *, at: datetime, actor: str, mark: MobileMark
+) -> PersonNumberConfirmed:
+    """Return the event of a person whose other mobile number was confirmed.
+
+    Args:
+
+        before: The old data of the person.
+
+        after: The new data.
+
+        at: The time.
+
+        actor: Who confirmed it.
+
+        mark: Returns the mark of a mobile number.
+    """
+    old, new = _changes(_person_facts(before, mark), _person_facts(after, mark))
+    return PersonNumberConfirmed(at=at, actor=actor, person=after.id, before=old, after=new)
+
+
 def _unit_facts(unit: Unit) -> Facts:
     return {
         "name": unit.name,
@@ -151,6 +179,8 @@ def _person_facts(person: Person, mark: MobileMark) -> Facts:
         "unit": person.unit,
         "title": person.title,
         "mobile_mark": mark(person.mobile),
+        "other_mobile_mark": mark(person.other_mobile),
+        "confirmed_mobile_mark": mark(person.confirmed_mobile),
         "supervisor": person.supervisor,
     }
 

@@ -55,6 +55,8 @@ def _is_of_all(error: TargetError) -> bool:
 class People:
     """Looks up persons with the hook ``person_find``, and last in the store.
 
+    A person of the personnel system has the other mobile number that the store has, unless that system has one.
+
     Args:
 
         find: Calls the plug-ins.
@@ -80,7 +82,8 @@ class People:
             answers = dict(zip(wanted, pool.map(self._find, wanted), strict=True))
         found = {person_id: one for person_id, one in answers.items() if isinstance(one, Person)}
         errors = {person_id: one for person_id, one in answers.items() if isinstance(one, TargetError)}
-        persons = {**self.stored(wanted - found.keys() - errors.keys()), **found}
+        stored = self.stored(wanted - errors.keys())
+        persons = {**stored, **{person_id: one.reachable_as(stored.get(person_id)) for person_id, one in found.items()}}
         return LookUp(persons=persons, errors=errors, answered=len(errors) < len(wanted))
 
     def find_all(self, ids: Iterable[str]) -> Mapping[str, Person]:

@@ -122,15 +122,19 @@ class SecretDelivery:
         return None
 
     def _channels(self) -> Sequence[Channel]:
-        mark = self.context.mobile_mark(self.work.recipient.mobile)
         usable = [channel for channel in self.context.deliverers if self.work.may_use(channel.name)]
-        return self.context.dispatch.in_order(self.work.account.login, mark, usable)
+        marks = {channel.number: self._mark(channel) for channel in usable}
+        return self.context.dispatch.in_order(self.work.account.login, marks, usable)
+
+    def _mark(self, channel: Channel) -> str | None:
+        """Return the mark of the number to which a channel sends."""
+        return self.context.mobile_mark(channel.addressed(self.work.recipient).mobile)
 
     def _deliver_over(self, channel: Channel, secret: Secret) -> None:
         self._reservation.hold(channel.name)
         request = self._request(secret)
         # After a crash, the ID shows which message may have been sent.
-        position = self.begin(channel.name, DELIVER, self._recipient(request), request.delivery_id)
+        position = self.begin(channel.name, DELIVER, self._recipient(request, channel), request.delivery_id)
 
         def attempt(number: int) -> DeliveryReceipt:
             self.log.count(position, number)
@@ -197,12 +201,8 @@ class SecretDelivery:
             unit=self.work.unit,
         )
 
-    def _recipient(self, request: DeliverSecret) -> Recipient:
-        return Recipient(
-            person=request.recipient.id,
-            mobile_mark=self.context.mobile_mark(request.recipient.mobile),
-            number=request.number,
-        )
+    def _recipient(self, request: DeliverSecret, channel: Channel) -> Recipient:
+        return Recipient(person=request.recipient.id, mobile_mark=self._mark(channel), number=request.number)
 
     def _hand_over(self, channel: str, delivery_id: str, receipt: DeliveryReceipt) -> None:
         """Record that the gateway took the message, together with the end of the operation."""

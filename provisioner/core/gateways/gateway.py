@@ -70,6 +70,7 @@ log = Logger(__name__)
 AnswerT = TypeVar("AnswerT")
 GatewayT = TypeVar("GatewayT", bound="Gateway")
 ErrorT = TypeVar("ErrorT", bound=ProvisionerError)
+MessageT = TypeVar("MessageT", DeliverSecret, DeliverNotice)
 
 #: The hook that shows what was done on a target, and the hook that sends a password to its owner.
 PROBE, DELIVER = "account_probe", "secret_deliver"
@@ -403,8 +404,10 @@ class Channel(Gateway):
     of the digits it would use, and the password could reach another person.
     """
 
-    #: Whether it sends to the registered number.
+    #: Whether it sends to a number.
     uses_number: bool = True
+    #: Which number of a person it sends to.
+    number: mobile.NumberKind = attrs.field(default=mobile.NumberKind.MOBILE, init=False)
 
     _check = ("channel_check", CheckChannel())
     family = "channels"
@@ -412,13 +415,11 @@ class Channel(Gateway):
 
     def deliver(self, request: DeliverSecret) -> DeliveryReceipt:
         """Call ``secret_deliver``."""
-        self._require_number(request.recipient)
-        return self.call("secret_deliver", request, DeliveryReceipt)
+        return self.call("secret_deliver", self._addressed(request), DeliveryReceipt)
 
     def notify(self, request: DeliverNotice) -> DeliveryReceipt:
         """Call ``notice_deliver``."""
-        self._require_number(request.recipient)
-        return self.call("notice_deliver", request, DeliveryReceipt)
+        return self.call("notice_deliver", self._addressed(request), DeliveryReceipt)
 
     def probe(self, request: ProbeDelivery) -> DeliveryReceipt:
         """Call ``delivery_probe``."""
@@ -426,11 +427,30 @@ class Channel(Gateway):
 
     def check(self, request: CheckChannel) -> ChannelReport:
         """Call ``channel_check``, and add the persons without a single phone number to those who can't be reached."""
-        report = self.call("channel_check", request, ChannelReport)
-        unusable = {person.id: why for person in request.recipients if (why := self._number_objection(person))}
+        recipients = tuple(map(self.addressed, request.recipients))
+        report = self.call("channel_check", attrs.evolve(request, recipients=recipients), ChannelReport)
+        reasons = {person.id: self._obstacle(person) for person in request.recipients}
+        unusable = {person_id: why for person_id, why in reasons.items() if why}
         return attrs.evolve(report, unreachable={**report.unreachable, **unusable})
 
+    def addressed(self, person: Person) -> Person:
+        """Return a person as the plug-in sees one: the mobile number is the number to which the channel sends."""
+        number = person.confirmed_mobile if self.number is mobile.NumberKind.OTHER else person.mobile
+        return attrs.evolve(person, mobile=number, other_mobile=None).confirmed_as(None)
+
+    def _addressed(self, request: MessageT) -> MessageT:
+        """Return a request with the recipient as the plug-in sees one.
+
+        Raises:
+
+            RefusedError: The channel may not send to this person.
+        """
+        self._require_number(request.recipient)
+        return attrs.evolve(request, recipient=self.addressed(request.recipient))
+
     def _require_number(self, recipient: Person) -> None:
+        if why := self._missing_number(recipient):
+            raise self._named(RefusedError("{reason}", reason=why))
         if why := self._number_objection(recipient):
             raise self._named(
                 RefusedError(
@@ -443,8 +463,26 @@ class Channel(Gateway):
 
     def _number_objection(self, person: Person) -> Text | None:
         """Return why the channel may not use this person's number; ``None`` if it may, or needs none."""
-        number = (person.mobile or "") if self.uses_number else ""
+        number = (self.addressed(person).mobile or "") if self.uses_number else ""
         return mobile.objection(number) if any(map(str.isdigit, number)) else None
+
+    def _obstacle(self, person: Person) -> Text | None:
+        return self._missing_number(person) or self._number_objection(person)
+
+    def _missing_number(self, person: Person) -> Text | None:
+        """Return why a channel for other numbers may not send to a person; ``None`` if it may."""
+        if self.number is not mobile.NumberKind.OTHER or person.confirmed_mobile:
+            return None
+        if not person.other_mobile:
+            return Text(
+                "{person} has no other mobile number; import one with 'provisioner person import'",
+                {"person": person.id},
+            )
+        return Text(
+            "the other mobile number of {person} isn't confirmed; verify it, then run 'provisioner person "
+            "confirm-number {person}'",
+            {"person": person.id},
+        )
 
 
 def _item(request: object) -> str | None:

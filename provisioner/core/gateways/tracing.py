@@ -97,7 +97,7 @@ def _object(value: object) -> str:
 
 def _field(name: str, value: object) -> str:
     # A mobile number is only for the gateway; that there is one may explain the result.
-    return MASK if name == "mobile" and value else redacted(value)
+    return MASK if name in {"mobile", "other_mobile"} and value else redacted(value)
 
 
 def _cut(text: str) -> str:

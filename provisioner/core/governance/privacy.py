@@ -62,7 +62,7 @@ class _Kind:
 _KINDS: Mapping[type, _Kind] = {
     Unit: _Kind(("custodian",), ("custodian",), unit="code"),
     Account: _Kind(("holder",), ("holder",)),
-    Person: _Kind(("name", "title", "mobile", "supervisor"), ("id",)),
+    Person: _Kind(("name", "title", "mobile", "supervisor", "other_mobile", "other_mobile_confirmed_by"), ("id",)),
     Handover: _Kind(
         ("outgoing", "outgoing_name", "incoming", "incoming_name", "actor", "reason"), ("outgoing", "incoming", "actor")
     ),

@@ -42,7 +42,7 @@ class SeparationOfDuties:
         return None
 
     def require_for_persons(self, actor: str, known: Mapping[str, Person], changed: Iterable[Person]) -> None:
-        """Check that actors don't change their own mobile number or supervisor.
+        """Check that actors don't change their own mobile numbers or supervisor, nor confirm a number of their own.
 
         Args:
 
@@ -145,6 +145,6 @@ def _keeps_custodian(unit: Unit, known: Mapping[str, Unit]) -> bool:
     return unit.code in known and known[unit.code].custodian == unit.custodian
 
 
-def _reach(person: Person) -> tuple[str | None, str | None]:
-    """Return the mobile number and the supervisor of a person."""
-    return person.mobile, person.supervisor
+def _reach(person: Person) -> tuple[str | None, ...]:
+    """Return the mobile numbers and the supervisor of a person."""
+    return person.mobile, person.other_mobile, person.confirmed_mobile, person.supervisor

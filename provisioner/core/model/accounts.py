@@ -81,6 +81,41 @@ class Person:
     mobile: str | None = None
     #: The ID of the person who approves this person's requests (001 ¶4).
     supervisor: str | None = None
+    #: Another mobile number. Only channels with ``number = "other"`` send to it, and only after it was confirmed.
+    other_mobile: str | None = None
+    #: Who confirmed it, and when.
+    other_mobile_confirmed_by: str | None = None
+    other_mobile_confirmed_at: datetime | None = attrs.field(default=None, validator=require_utc)
+
+    @property
+    def confirmed_mobile(self) -> str | None:
+        """The other mobile number, if it was confirmed."""
+        return self.other_mobile if self.other_mobile_confirmed_at else None
+
+    def confirmed_as(self, known: Person | None) -> Person:
+        """Return this person with the confirmation that another record of the person has for the same number.
+
+        Args:
+
+            known: The other record, if there is one.
+        """
+        is_same = known is not None and known.other_mobile == self.other_mobile
+        return attrs.evolve(
+            self,
+            other_mobile_confirmed_by=known.other_mobile_confirmed_by if known and is_same else None,
+            other_mobile_confirmed_at=known.other_mobile_confirmed_at if known and is_same else None,
+        )
+
+    def reachable_as(self, known: Person | None) -> Person:
+        """Return this person with the other mobile number of another record, unless this one has one.
+
+        Args:
+
+            known: The other record, if there is one.
+        """
+        if known is None or self.other_mobile:
+            return self
+        return attrs.evolve(self, other_mobile=known.other_mobile).confirmed_as(known)
 
 
 @attrs.frozen(kw_only=True)

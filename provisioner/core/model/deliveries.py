@@ -7,13 +7,14 @@ arrive. That a message did not reach its owner is stronger than that it did, bec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import takewhile
 
 import attrs
 
+from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.validators import require_utc
 
 
@@ -138,8 +139,12 @@ class PasswordDelivery:
         return self.deadline is not None and not self.state.is_final
 
 
-def failures(latest_first: Iterable[PasswordDelivery], mobile_mark: str | None) -> Sequence[PasswordDelivery]:
-    """Return the messages to one number that were not delivered since the last one that was, the latest first.
+def failures(
+    latest_first: Iterable[PasswordDelivery],
+    marks: Mapping[NumberKind, str | None],
+    kind_of: Callable[[str], NumberKind] = lambda _: NumberKind.MOBILE,
+) -> Sequence[PasswordDelivery]:
+    """Return the messages to the same numbers that were not delivered since the last one that was, the latest first.
 
     Messages of which a crash left nobody knowing whether they were sent don't count.
 
@@ -147,11 +152,17 @@ def failures(latest_first: Iterable[PasswordDelivery], mobile_mark: str | None) 
 
         latest_first: The messages of an account.
 
-        mobile_mark: The mark of the number.
+        marks: The marks of the numbers. A kind that is left out has the number of its latest message.
+
+        kind_of: Returns to which number a channel sends, by its name.
     """
+    known = dict(marks)
+
+    def is_to_same_number(delivery: PasswordDelivery) -> bool:
+        mark = known.setdefault(kind_of(delivery.channel), delivery.mobile_mark)
+        return delivery.mobile_mark == mark
+
     taken: Iterator[PasswordDelivery] = (
         delivery for delivery in latest_first if delivery.state is not MessageState.SENDING
     )
-    return list(
-        takewhile(lambda delivery: delivery.state.is_undelivered and delivery.mobile_mark == mobile_mark, taken)
-    )
+    return list(takewhile(lambda delivery: delivery.state.is_undelivered and is_to_same_number(delivery), taken))

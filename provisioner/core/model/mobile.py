@@ -9,9 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from enum import StrEnum
 from itertools import pairwise
 
 from provisioner.core.model.text import Text
+
+
+class NumberKind(StrEnum):
+    """Which of a person's numbers a channel sends to."""
+
+    #: The registered mobile number.
+    MOBILE = "mobile"
+    #: The other mobile number, if it was confirmed.
+    OTHER = "other"
+
 
 #: The form in which a gateway accepts a number (ITU-T E.164). With a space in it, Kannel would send to several phones.
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")

@@ -32,7 +32,6 @@ from provisioner.core.model import (
     PasswordDelivery,
     Unit,
 )
-from provisioner.core.model.deliveries import failures
 from provisioner.core.model.text import Text
 from provisioner.core.policy.due import DueAction
 from provisioner.core.policy.notifier import Notice, Notifier, Purpose
@@ -173,8 +172,9 @@ class FollowUp:
         if delivery.renewal:
             return False
         dispatch = self.engine.context.dispatch
-        failed = failures(dispatch.recent(delivery.login), delivery.mobile_mark)
-        match dispatch.rules_of(delivery.channel).on_undelivered:
+        rules = dispatch.rules_of(delivery.channel)
+        failed = dispatch.failed(delivery.login, {rules.number: delivery.mobile_mark})
+        match rules.on_undelivered:
             case OnUndelivered.RENEW:
                 return len(failed) <= RENEWALS
             case OnUndelivered.NEXT_CHANNEL:

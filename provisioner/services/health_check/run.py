@@ -24,7 +24,13 @@ from provisioner.services.health_check.rules import check_rule_sets
 from provisioner.services.health_check.scopes import check_scopes
 from provisioner.services.health_check.sessions import check_sessions
 from provisioner.services.health_check.storage import check_store
-from provisioner.services.health_check.systems import calendar_of, check_hooks, check_quarantine, check_systems
+from provisioner.services.health_check.systems import (
+    calendar_of,
+    check_hooks,
+    check_numbers,
+    check_quarantine,
+    check_systems,
+)
 from provisioner.services.health_check.verification import check_verification
 from provisioner.services.parts import Clock, plugins_only, utc_now
 
@@ -65,6 +71,7 @@ class HealthCheck:
             yield from check_authority(config, self.now)
             yield from check_rule_sets(config, plugins, self.now)
             yield from check_systems(config, plugins, self.now)
+            yield from check_numbers(config, plugins)
             yield from check_hooks(plugins)
             yield from check_entitlements(config, plugins)
             yield from check_scopes(config, plugins)

@@ -26,7 +26,7 @@ from provisioner.core.gateways.password_practice import Practice
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, CheckStatus, problem
-from provisioner.services.parts import Clock, open_store
+from provisioner.services.parts import Clock, choose_numbers, open_store
 from provisioner.services.rule_sets import make_policy
 
 
@@ -70,6 +70,14 @@ def check_hooks(plugins: Plugins) -> Iterator[CheckResult]:
         if target.cannot:
             hooks = {"hooks": ", ".join(sorted(target.cannot))}
             yield CheckResult(name=name, message=Text("cannot do {hooks}, as the configuration says", hooks))
+
+
+def check_numbers(config: LoadedConfiguration, plugins: Plugins) -> Iterator[CheckResult]:
+    """Report channels that can't send to the number that the configuration says."""
+    try:
+        choose_numbers(config, plugins)
+    except ConfigurationError as error:
+        yield problem("channels", error)
 
 
 def check_quarantine(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:

@@ -74,6 +74,9 @@ persons = Table(
     Column("title", String, nullable=False),
     Column("mobile", String),
     Column("supervisor", String),
+    Column("other_mobile", String),
+    Column("other_mobile_confirmed_by", String),
+    Column("other_mobile_confirmed_at", UtcDateTime),
     sqlite_with_rowid=False,
 )
 

@@ -12,6 +12,7 @@ import pytest
 from provisioner.core.engine.dispatch import DeliveryRules, Dispatch, OnUndelivered
 from provisioner.core.gateways.gateway import Channel
 from provisioner.core.model import MessageState, OperationState, PasswordDelivery
+from provisioner.core.model.mobile import NumberKind
 from provisioner.testing.clock import FakeClock
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryChannel, MemoryTarget
@@ -20,6 +21,7 @@ from tests.slow_phones import SlowPhones
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+MARKS = {NumberKind.MOBILE: "mark"}
 
 SENT = PasswordDelivery(
     id="m-1", operation_id="o-1", login="a", channel="sms", person="p", mobile_mark="mark", number=1, sent_at=NOON
@@ -49,18 +51,18 @@ def names(channels: Sequence[Channel]) -> list[str]:
 def test_a_password_takes_the_way_on_which_the_last_one_was_lost(channels: Sequence[Channel]) -> None:
     lost = dispatch(message(MessageState.REJECTED))
 
-    assert names(lost.in_order("a", "mark", channels)) == ["letter", "sms"]
+    assert names(lost.in_order("a", MARKS, channels)) == ["letter", "sms"]
 
 
 @pytest.mark.parametrize("state", [MessageState.DELIVERED, MessageState.HANDED_OVER, MessageState.SENDING])
 def test_a_way_that_works_is_avoided(channels: Sequence[Channel], state: MessageState) -> None:
-    assert names(dispatch(message(state)).in_order("a", "mark", channels)) == ["sms", "letter"]
+    assert names(dispatch(message(state)).in_order("a", MARKS, channels)) == ["sms", "letter"]
 
 
 def test_another_number_is_taken_for_the_one_that_failed(channels: Sequence[Channel]) -> None:
     lost = dispatch(message(MessageState.REJECTED))
 
-    assert names(lost.in_order("a", "other", channels)) == ["sms", "letter"]
+    assert names(lost.in_order("a", {NumberKind.MOBILE: "other"}, channels)) == ["sms", "letter"]
 
 
 @pytest.mark.parametrize("rule", [OnUndelivered.TELL, OnUndelivered.RENEW])
@@ -69,7 +71,7 @@ def test_another_channel_is_used_although_the_configuration_does_not_say_so(
 ) -> None:
     lost = dispatch(message(MessageState.REJECTED), on_undelivered=rule)
 
-    assert names(lost.in_order("a", "mark", channels)) == ["sms", "letter"]
+    assert names(lost.in_order("a", MARKS, channels)) == ["sms", "letter"]
 
 
 def test_two_messages_of_an_account_have_the_same_number() -> None:

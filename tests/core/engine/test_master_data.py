@@ -41,13 +41,13 @@ def test_a_changed_unit_names_the_changed_fields_only() -> None:
 
 
 def test_a_mobile_number_is_never_in_the_audit_log() -> None:
-    other = attrs.evolve(PERSON, mobile="+905320000002")
+    other = attrs.evolve(PERSON, mobile="+905320000002", other_mobile="+905320000003")
     events = [
         person_event(before, after, at=NOON, actor="p9", mark=mark)
         for before, after in ((None, PERSON), (PERSON, other))
     ]
 
     assert [type(event) for event in events] == [PersonAdded, PersonChanged]
-    assert events[1].before == {"mobile_mark": "mark of 1"}
-    assert events[1].after == {"mobile_mark": "mark of 2"}
+    assert events[1].before == {"mobile_mark": "mark of 1", "other_mobile_mark": None}
+    assert events[1].after == {"mobile_mark": "mark of 2", "other_mobile_mark": "mark of 3"}
     assert "+90532" not in repr(events)

@@ -29,6 +29,12 @@ class TestRedacted:
         assert "mobile=<secret>" in shown
         assert samples.SECRET.reveal() not in shown
 
+    def test_no_number_of_a_person_is_shown(self) -> None:
+        shown = redacted(attrs.evolve(samples.HOLDER, other_mobile="+905551112233"))
+
+        assert "other_mobile=<secret>" in shown
+        assert "+90" not in shown
+
     def test_of_an_unknown_object_only_the_class_is_shown(self) -> None:
         """Its representation is anybody's guess."""
 

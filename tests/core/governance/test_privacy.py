@@ -61,7 +61,14 @@ FORM = AccessRequest(
 RECORDS = [
     Unit(code="s1", name="Okul", kind="school", custodian="p1"),
     ACCOUNT,
-    Person(id="p1", name="Ayşe Işık", unit="s1", mobile="+905320000001"),
+    Person(
+        id="p1",
+        name="Ayşe Işık",
+        unit="s1",
+        mobile="+905320000001",
+        other_mobile="+905550000001",
+        other_mobile_confirmed_by="p3",
+    ),
     Handover(
         operation_id="o1",
         login="a",
@@ -80,7 +87,7 @@ RECORDS = [
     FORM,
     Incident(id="t1", login="a", text="no log-in", reporter="p1", reported_at=NOON, unit="s1"),
 ]
-PERSONAL = ("p1", "p2", "p3", "Ayşe Işık", "Can Öz", "+905320000001", "moved", "lost", "no log-in")
+PERSONAL = ("p1", "p2", "p3", "Ayşe Işık", "Can Öz", "+905320000001", "+905550000001", "moved", "lost", "no log-in")
 OFFICER = assignment("officer", Role.OFFICER, unit="46")
 AUDITOR = assignment("auditor", Role.AUDITOR)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 import pytest
@@ -65,7 +66,8 @@ def test_policies_and_sites_without_roles_are_free() -> None:
 @pytest.mark.parametrize(("field", "value"), [("mobile", "+905320000002"), ("supervisor", "friend")])
 @pytest.mark.parametrize("actor", ["admin", "deputy"])
 def test_nobody_changes_where_the_own_passwords_go(actor: str, field: str, value: str) -> None:
-    changed = [attrs.evolve(PERSON, **{field: value})]
+    change: dict[str, Any] = {field: value}
+    changed = [attrs.evolve(PERSON, **change)]
 
     with pytest.raises(DeniedError, match="may not change the mobile number or supervisor of admin"):
         duties(STAND_IN).require_for_persons(actor, {"admin": PERSON}, changed)

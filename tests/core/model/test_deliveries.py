@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery, failures, of_parts
+from provisioner.core.model.mobile import NumberKind
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+MARKS = {NumberKind.MOBILE: "mark"}
 STATES = st.sampled_from(MessageState)
 REPORTS = st.lists(STATES, min_size=1)
 
@@ -84,9 +86,9 @@ def test_failures_before_a_delivery_or_to_another_number_count() -> None:
     rejected, expired = message(MessageState.REJECTED), message(MessageState.EXPIRED)
     delivered, crashed = message(MessageState.DELIVERED), message(MessageState.SENDING)
 
-    assert failures([rejected, crashed, expired, delivered, rejected], "mark") == [rejected, expired]
-    assert failures([rejected, message(MessageState.REJECTED, "other")], "mark") == [rejected]
-    assert failures([rejected], "other") == []
+    assert failures([rejected, crashed, expired, delivered, rejected], MARKS) == [rejected, expired]
+    assert failures([rejected, message(MessageState.REJECTED, "other")], MARKS) == [rejected]
+    assert failures([rejected], {NumberKind.MOBILE: "other"}) == []
 
 
 @given(parts=st.lists(st.none() | STATES, min_size=1), data=st.data())

@@ -115,6 +115,17 @@ def _site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site
 
 
+def test_a_channel_without_numbers_ignores_that_it_is_to_send_to_one(site: Site) -> None:
+    file = site.folder / "provisioner.toml"
+    file.write_text(file.read_text() + 'number = "other"\n')
+
+    refused = site.act("account", "rotate", LOGIN, exit_code=2)
+    checked = site.act("check", exit_code=2)
+
+    assert "channels.letter.number: plug-in letter sends to no number" in refused["error"]["message"]
+    assert "plug-in letter sends to no number" in str(checked)
+
+
 def test_a_letter_that_was_handed_over_stays_open(site: Site) -> None:
     letter = site.letter()
     password = site.password(letter)
