@@ -12,6 +12,10 @@ from provisioner.core.model.text import CountedText, Text
 #: The most accounts that a text names; with more, it says how many there are besides.
 MOST_NAMED = 100
 
+#: The most groups of accounts with the same deadline that one message is about. Without names, so many sentences fit
+#: into the three parts that a channel usually allows for a notice.
+MOST_HEADLINES = 3
+
 #: From this number of named accounts on, each shorter text names one less.
 _BY_ONE = 20
 
@@ -58,7 +62,7 @@ def texts(subjects: Sequence[Reminder], say: Callable[[Text], str]) -> list[str]
 def _sections(subjects: Iterable[Reminder]) -> Iterable[_Section]:
     by_headline: dict[str, list[Reminder]] = {}
     for subject in subjects:
-        by_headline.setdefault(str(subject.deadline.digest or subject.name), []).append(subject)
+        by_headline.setdefault(repr(subject.deadline.digest or subject.name), []).append(subject)
     return map(_Section, by_headline.values())
 
 

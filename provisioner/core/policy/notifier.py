@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -133,6 +134,8 @@ class _Result:
     tried: bool = True
     #: Whether the journal knows of the attempt.
     begun: bool = True
+    #: Whether a channel refused it, or it has no text.
+    is_refused: bool = False
 
     @property
     def is_told(self) -> bool:
@@ -141,8 +144,17 @@ class _Result:
             return self.message.attempt >= ATTEMPTS
         return self.error is None
 
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether its notices are sent one by one instead: what is refused about all may be accepted about each."""
+        return self.is_refused and self.error is not None and len(self.message.notices) > 1
+
+    def apart(self) -> Iterator[_Message]:
+        for notice in self.message.notices if self.is_told_apart else ():
+            yield attrs.evolve(self.message, id=notice.delivery_id, notices=[notice])
+
     def notices(self) -> Iterator[Notice]:
-        for notice in self.message.notices:
+        for notice in () if self.is_told_apart else self.message.notices:
             yield attrs.evolve(notice, error=self.error, tried=self.tried, reference=self.reference)
 
     def ended(self, at: datetime) -> NoticeEnded:
@@ -248,6 +260,7 @@ class Notifier:
                 done = _taken(finished, len(running) - advance * workers // 2 if waiting else len(running) and 1)
                 running -= done
                 advance = min(2 * advance, _MOST_IN_ADVANCE) if self.now() - since < _QUICK else _IN_ADVANCE
+                waiting += (message for future in done for message in future.result().apart())
 
     def _begins(self, messages: Iterable[_Message], known: LookUp) -> Iterator[NoticeBegun]:
         for message in messages:
@@ -271,7 +284,7 @@ class Notifier:
                 fresh[_key(notice)].append(notice)
         for message_id, some in again.items():
             yield _Message(id=message_id, recipient=some[0].recipient, notices=some, attempt=attempts[message_id] + 1)
-        for some in fresh.values():
+        for some in (message for found in fresh.values() for message in _short_enough(found)):
             yield _Message(id=_id_of(*(notice.name for notice in some)), recipient=some[0].recipient, notices=some)
 
     def _due(self, waiting: deque[_Message], room: int, purpose: Purpose) -> Iterator[_Message]:
@@ -303,7 +316,7 @@ class Notifier:
         except LeaseLostError:
             return unsent
         except Exception as error:
-            return _Result(message=message, error=known_or_defect(error), tried=False)
+            return _Result(message=message, error=known_or_defect(error), tried=False, is_refused=True)
 
     def _sent(self, message: _Message, recipient: Person) -> _Result:
         """Send a message over the first channel that accepts it."""
@@ -311,16 +324,17 @@ class Notifier:
         text, *shorter = digest.texts(reminders, self.say)
         request = DeliverNotice(delivery_id=message.id, recipient=recipient, text=text, shorter=tuple(shorter))
         error: TargetError = UnsupportedError("no channel supports messages of this kind")
+        is_refused = False
         for channel in self._able:
             if not self.carries(channel.name, recipient):
                 continue
             try:
                 return self._sent_over(channel, request, message)
             except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError) as failure:
-                error = failure
+                error, is_refused = failure, is_refused or isinstance(failure, RefusedError)
             except TargetError as failure:
                 return _Result(message=message, state=_state_after(failure), channel=channel.name, error=failure)
-        return _Result(message=message, error=error)
+        return _Result(message=message, error=error, is_refused=is_refused)
 
     def _sent_over(self, channel: Channel, request: DeliverNotice, message: _Message) -> _Result:
         is_urgent = any(notice.is_urgent for notice in message.notices)
@@ -370,6 +384,16 @@ def _in_doubt(notice: Notice, earlier: Iterable[NoticeDelivery]) -> NoticeDelive
     key = (deadline.rule_set, deadline.action, deadline.at, notice.recipient)
     found = (last for last in earlier if (last.rule_set, last.action, last.at, last.person) == key)
     return next((last for last in found if last.is_in_doubt), None)
+
+
+def _short_enough(notices: Iterable[Notice]) -> Iterator[list[Notice]]:
+    """Divide what a person is told, so that each message has no more headlines than fit into it."""
+    by_headline: dict[str, list[Notice]] = defaultdict(list)
+    for notice in notices:
+        by_headline[repr(notice.deadline.digest)].append(notice)
+    groups = list(by_headline.values())
+    for start in range(0, len(groups), digest.MOST_HEADLINES):
+        yield list(chain.from_iterable(groups[start : start + digest.MOST_HEADLINES]))
 
 
 def _key(notice: Notice) -> tuple[str, str]:

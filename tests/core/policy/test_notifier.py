@@ -22,7 +22,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.events import Event, NoticeBegun, NoticeEnded
 from provisioner.core.api.hookspecs import hookimpl
-from provisioner.core.api.messages import DeliverSecret, DeliveryReceipt, FindPerson
+from provisioner.core.api.messages import DeliverNotice, DeliverSecret, DeliveryReceipt, FindPerson
 from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.engine.allowances import Allowances
 from provisioner.core.engine.people import People
@@ -31,6 +31,7 @@ from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import MessageState, NoticeDelivery, Person
 from provisioner.core.model.text import Text
+from provisioner.core.policy.digest import MOST_HEADLINES
 from provisioner.core.policy.notifier import Notice, Notifier, Purpose
 from provisioner.testing.faults import Fault, FaultChannel
 from provisioner.testing.harness import ORIGIN, QUICK
@@ -297,6 +298,70 @@ def test_no_account_counts_as_warned_if_the_message_about_all_was_refused(post: 
 
     assert all(one.error for one in told)
     assert post.noted == []
+
+
+@attrs.define(eq=False)
+class Narrow(MemoryChannel):
+    """A channel whose messages have little room, and that says what it was asked to send."""
+
+    room: int = 60
+    asked: list[str] = attrs.field(factory=list)
+
+    @hookimpl
+    def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
+        *_, shortest = (request.text, *request.shorter)
+        self.asked.append(shortest)
+        if len(shortest) > self.room:
+            raise RefusedError("it is too long")
+        return super().notice_deliver(request)
+
+
+def test_a_message_that_is_refused_about_all_is_sent_about_each(post: Post) -> None:
+    """Otherwise, accounts are closed unwarned because a rule says too much about many of them."""
+    post.phones = {"sms": FaultChannel(Narrow())}
+    notices = [about(number, f"{number} December") for number in range(3)]
+    told = post.tell(*notices)
+
+    assert {one.subject: (one.error, one.reference) for one in told} == {
+        notice.subject: (None, notice.delivery_id) for notice in notices
+    }
+    assert post.texts("sms") == ["Sayın kullanıcı: alone"] * 3
+    assert len(post.noted) == 3
+
+
+def test_a_message_is_sent_about_each_also_if_the_next_channel_is_down(post: Post) -> None:
+    post.phones["sms"] = FaultChannel(Narrow())
+    post.phones["spare"].faults.on("notice_deliver", Fault.CANNOT_CONNECT)
+    notices = [about(number, f"{number} December") for number in range(3)]
+
+    assert [one.error for one in post.tell(*notices)] == [None] * 3
+
+
+def test_a_rule_that_cannot_say_it_about_many_silences_no_other_account(post: Post) -> None:
+    wordless = attrs.evolve(about(1).deadline, digest=Text.counted("{gone}", "{gone}", count=1))
+    told = post.tell(attrs.evolve(about(1), deadline=wordless), about(2), about(3))
+
+    assert [one.error for one in told] == [None] * 3
+
+
+def test_a_message_about_many_days_is_sent_in_several(post: Post) -> None:
+    """Every headline stays in the shortest text."""
+    narrow = Narrow(room=10_000)
+    post.phones = {"sms": FaultChannel(narrow)}
+    told = post.tell(*(about(number, f"{number // 2} December") for number in range(16)))
+
+    assert [one.error for one in told] == [None] * 16
+    assert [text.count("accounts expire") for text in narrow.asked] == [MOST_HEADLINES, MOST_HEADLINES, 2]
+
+
+def test_what_was_in_doubt_and_is_refused_about_all_is_sent_at_most_twice(post: Post) -> None:
+    post.phones = {"sms": FaultChannel(Narrow())}
+    notices = [about(number, f"{number} December") for number in range(3)]
+    post.earlier = {notice.subject: [in_doubt(notice, 1)] for notice in notices}
+    post.tell(*notices)
+
+    begun = [event for event in post.recorded if isinstance(event, NoticeBegun)]
+    assert [event.attempt for event in begun] == [2] * 4
 
 
 def test_an_account_that_is_no_longer_due_is_left_out_of_the_message(post: Post) -> None:

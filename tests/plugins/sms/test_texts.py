@@ -5,12 +5,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner import Account, Secret
+from provisioner.catalogue import Catalogue
 from provisioner.core.api.errors import ConfigurationError, RefusedError, SecretRefusedError
+from provisioner.core.api.rules import Facts, Rule
+from provisioner.core.model import AccountState
+from provisioner.core.policy.digest import MOST_HEADLINES, Reminder
+from provisioner.core.policy.digest import texts as digest_texts
+from provisioner.rules.duties import BackupDuty, Custodian
+from provisioner.rules.passwords import RenewOrClose
+from provisioner.testing import samples
 from provisioner_sms.settings import GatewayKind, Settings, SimulatorSettings, SmsTexts
 from provisioner_sms.texts import (
     BASIC,
@@ -31,6 +40,9 @@ from provisioner_sms.texts import (
 ACCOUNT = Account(login="temelegitim46", domain="meb.gov.tr", unit="46")
 ISTANBUL = ZoneInfo("Europe/Istanbul")
 NIGHT = datetime(2026, 11, 29, 20, 59, tzinfo=UTC)
+#: How many messages a notice takes at most, as a channel is usually configured.
+NOTICE_PARTS = attrs.fields(Settings).max_notice_parts.default
+
 HELP = "0344 705 53 53"
 
 #: What a policy may put into a password and a phone can show.
@@ -260,3 +272,16 @@ def test_a_composed_message_shows_itself_to_nobody() -> None:
     message = defaults("tr").first.compose(ACCOUNT, Secret("aB3$eF7x"))
 
     assert "aB3$eF7x" not in repr(message)
+
+
+@pytest.mark.parametrize("rule", [RenewOrClose(), Custodian(), BackupDuty()])
+@pytest.mark.parametrize("custodian", [None, "another"])
+@pytest.mark.parametrize("language", ["tr", "en"])
+def test_the_shortest_notice_about_many_accounts_fits(rule: Rule, custodian: str | None, language: str) -> None:
+    account = attrs.evolve(samples.ACCOUNT, state=AccountState.OPEN, opened_at=NIGHT, password_changed_at=NIGHT)
+    facts = Facts(account=account, unit=attrs.evolve(samples.UNIT, custodian=custodian))
+    for deadline in (one for one in rule.deadlines(facts) if one.digest):
+        many = [Reminder(f"birim{number}", deadline) for number in range(9_999)]
+        shortest = digest_texts(many, lambda text: text.said(Catalogue.of(language)))[-1]
+
+        assert parts("\n".join([fold(shortest)] * MOST_HEADLINES)) <= NOTICE_PARTS
