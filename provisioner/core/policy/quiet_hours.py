@@ -62,3 +62,16 @@ class QuietHours:
             if begin <= now < end:
                 return end
         return None
+
+    def ended_before(self, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return when the last quiet hours before *now* ended, in UTC.
+
+        Args:
+
+            now: The time.
+
+            zone: The time zone of the hours.
+        """
+        today = now.astimezone(zone).date()
+        ends = (days.at_time(today - timedelta(days=ago), self.end, zone) for ago in range(3))
+        return next(end for end in ends if end <= now)

@@ -232,7 +232,7 @@ class Sweep:
                 [
                     Notice(subject=observation.subject, deadline=each, recipient=observation.tell or custodian)
                     for each in latest(each for each in unmet if each.at <= self._now())
-                    if each.at == last or not self._is_postponed()
+                    if each.at == last or not self._is_postponed(each)
                 ]
             )
 
@@ -240,13 +240,21 @@ class Sweep:
         """Return when the quiet hours end; ``None`` if there are none now."""
         return self.quiet_hours.until(self._now(), self.policy.time_zone) if self.quiet_hours else None
 
-    def _is_postponed(self) -> bool:
-        """Whether one more notice waits for the end of the quiet hours; counts it."""
+    def _is_postponed(self, deadline: Deadline) -> bool:
+        """Whether one more notice waits for the end of the quiet hours; counts it.
+
+        One that was due before the last day doesn't: if sweeps run at night only, it would wait for ever.
+        """
         until = self._quiet_until()
-        if until:
-            count = self._postponed.count + 1 if self._postponed else 1
-            self._postponed = Postponed(count=count, until=until)
-        return until is not None
+        if until is None or self._has_missed_a_day(deadline):
+            return False
+        count = self._postponed.count + 1 if self._postponed else 1
+        self._postponed = Postponed(count=count, until=until)
+        return True
+
+    def _has_missed_a_day(self, deadline: Deadline) -> bool:
+        hours, zone = self.quiet_hours, self.policy.time_zone
+        return hours is not None and deadline.at <= hours.ended_before(self._now(), zone)
 
     def _custodian(self, code: str) -> str | None:
         unit = self.agenda.units.get_many([code]).get(code) if code else None
@@ -279,7 +287,7 @@ class Sweep:
         for demand, deadlines in due:
             login, recipient = demand.account.login, self._responsible(demand.account, demand.unit)
             for deadline in deadlines:
-                if self._is_urgent(demand) or not self._is_postponed():
+                if self._is_urgent(demand) or not self._is_postponed(deadline):
                     notice = Notice(subject=login, login=login, deadline=deadline, recipient=recipient)
                     self._to_tell[recipient].append(notice)
                     self._based_on[login] = demand.basis

@@ -45,6 +45,27 @@ def test_hours_of_one_day_do_not_reach_over_midnight() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hours", "hour", "minute", "ended"),
+    [
+        (USUAL, 7, 59, (9, 8, 0)),
+        (USUAL, 8, 0, (10, 8, 0)),
+        (USUAL, 23, 0, (10, 8, 0)),
+        ("12:00-13:30", 13, 29, (9, 13, 30)),
+        ("12:00-13:30", 13, 30, (10, 13, 30)),
+        ("00:00-23:59", 0, 0, (9, 23, 59)),
+    ],
+)
+def test_the_last_quiet_hours_have_ended_already(
+    hours: str, hour: int, minute: int, ended: tuple[int, int, int]
+) -> None:
+    parsed = QuietHours.parse(hours)
+    assert parsed
+    now = datetime(2026, 3, 10, hour, minute, tzinfo=ISTANBUL).astimezone(UTC)
+
+    assert parsed.ended_before(now, ISTANBUL) == datetime(2026, 3, *ended, tzinfo=ISTANBUL)
+
+
+@pytest.mark.parametrize(
     ("evening", "end"),
     [
         (datetime(2026, 3, 28, 23, 0, tzinfo=BERLIN), datetime(2026, 3, 29, 6, 0, tzinfo=UTC)),

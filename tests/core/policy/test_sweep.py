@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -17,7 +18,16 @@ from provisioner.core.api.messages import FindPerson
 from provisioner.core.api.rules import Action, Deadline, Facts, Monitor, Observation, Reports, Rule
 from provisioner.core.engine.execution import Execution
 from provisioner.core.engine.planner import Planner
-from provisioner.core.model import AccountKind, AccountState, Operation, OperationKind, OperationState, Person, Unit
+from provisioner.core.model import (
+    AccountKind,
+    AccountState,
+    Operation,
+    OperationKind,
+    OperationState,
+    Person,
+    Unit,
+    days,
+)
 from provisioner.core.model.mass_change import MassChangeLimit
 from provisioner.core.model.scope import Scope
 from provisioner.core.model.text import Text
@@ -872,10 +882,35 @@ class TestQuietHours:
         assert sweep(night) == []
         assert len(world.told(AYSE)) == 1
 
-    def test_no_account_is_closed_because_its_warning_waits(self, night: Harness, world: World) -> None:
-        world.clock.advance(17 * DAY)
-        assert [type(one) for one in sweep(night)] == [Postponed]
-        assert night.account("sube46").state is AccountState.OPEN
+    def test_no_account_is_closed_because_its_warning_waits(self, world: World) -> None:
+        world.clock.advance(15 * HOUR)
+        harness = world.start(RuleSet(name="short", rules=(Short(),)), quiet_hours=self.NIGHT)
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        world.clock.advance(3 * HOUR)
+        assert [type(one) for one in sweep(harness)] == [Postponed]
+        assert harness.account("sube46").state is AccountState.OPEN
+
+    @pytest.mark.parametrize("hour", range(0, 24, 3))
+    def test_sweeps_that_run_at_night_only_warn_a_day_late_and_close(self, world: World, hour: int) -> None:
+        """The hour of the opening, after which everything is due."""
+        world.clock.advance(hour * HOUR)
+        harness = world.start(RENEWAL, quiet_hours=self.NIGHT)
+        harness.know(units=[OFFICE], persons=[AYSE])
+        sweep(harness)
+        harness.open(["o"])
+        opened, happened = world.clock(), list[tuple[str, timedelta]]()
+        world.clock.advance(days.at_time(opened.date() + DAY, time(3), ZoneInfo("Europe/Istanbul")) - opened)
+        for _ in range(33):
+            happened += [(one, world.clock() - opened) for one, login in said(sweep(harness)) if login == "sube46"]
+            world.clock.advance(DAY)
+
+        warned, *_, (last, closed) = happened
+        assert {one for one, _ in happened[:-1]} == {"warn"}
+        assert last == "close"
+        assert 23 * DAY <= warned[1] < 25 * DAY
+        assert 30 * DAY <= closed < 32 * DAY
 
     def test_a_warning_that_would_come_after_the_closing_is_sent_at_night(self, world: World) -> None:
         world.clock.advance(15 * HOUR)

@@ -40,9 +40,6 @@ from provisioner_sms.texts import (
 ACCOUNT = Account(login="temelegitim46", domain="meb.gov.tr", unit="46")
 ISTANBUL = ZoneInfo("Europe/Istanbul")
 NIGHT = datetime(2026, 11, 29, 20, 59, tzinfo=UTC)
-#: How many messages a notice takes at most, as a channel is usually configured.
-NOTICE_PARTS = attrs.fields(Settings).max_notice_parts.default
-
 HELP = "0344 705 53 53"
 
 #: What a policy may put into a password and a phone can show.
@@ -284,4 +281,4 @@ def test_the_shortest_notice_about_many_accounts_fits(rule: Rule, custodian: str
         many = [Reminder(f"birim{number}", deadline) for number in range(9_999)]
         shortest = digest_texts(many, lambda text: text.said(Catalogue.of(language)))[-1]
 
-        assert parts("\n".join([fold(shortest)] * MOST_HEADLINES)) <= NOTICE_PARTS
+        assert parts("\n".join([fold(shortest)] * MOST_HEADLINES)) <= settings().max_notice_parts
