@@ -20,6 +20,7 @@ from typing import TypeVar
 import attrs
 
 from provisioner.core.api.errors import (
+    DailyLimitError,
     ItemMisconfiguredError,
     LeaseLostError,
     MisconfiguredError,
@@ -324,17 +325,19 @@ class Notifier:
         text, *shorter = digest.texts(reminders, self.say)
         request = DeliverNotice(delivery_id=message.id, recipient=recipient, text=text, shorter=tuple(shorter))
         error: TargetError = UnsupportedError("no channel supports messages of this kind")
-        is_refused = False
+        is_refused = is_held_up = False
         for channel in self._able:
             if not self.carries(channel.name, recipient):
                 continue
             try:
                 return self._sent_over(channel, request, message)
+            except DailyLimitError as failure:  # our own obstacle: the person can be reached
+                error, is_held_up = failure, True
             except (RefusedError, TransientError, MisconfiguredError, ItemMisconfiguredError) as failure:
                 error, is_refused = failure, is_refused or isinstance(failure, RefusedError)
             except TargetError as failure:
                 return _Result(message=message, state=_state_after(failure), channel=channel.name, error=failure)
-        return _Result(message=message, error=error, is_refused=is_refused)
+        return _Result(message=message, error=error, tried=not is_held_up, is_refused=is_refused)
 
     def _sent_over(self, channel: Channel, request: DeliverNotice, message: _Message) -> _Result:
         is_urgent = any(notice.is_urgent for notice in message.notices)

@@ -541,6 +541,27 @@ class TestWhatDoesNotWork:
             OperationKind.CLOSE
         ]
 
+    def test_the_daily_limit_closes_no_account_unwarned(self, world: World) -> None:
+        """The limit is ours, and the gateway works: a closure waits for its warning."""
+        people = [attrs.evolve(AYSE, id=str(number), mobile=f"+9053200000{number:02}") for number in range(1, 21)]
+        units = [
+            attrs.evolve(OFFICE, code=f"o{person.id}", login=f"b{person.id}", custodian=person.id) for person in people
+        ]
+        limit = MassChangeLimit(percent=100)
+        town = world.start(RENEWAL, deliveries={"sms": {"max_per_day": 20}}, limit=limit)
+        town.know(units=units, persons=people)
+        sweep(town)
+        town.open([unit.code for unit in units])
+        town = world.start(RENEWAL, deliveries={"sms": {"max_per_day": 1}}, limit=limit)
+
+        for _ in range(45):
+            sweep(town)
+            world.clock.advance(DAY)
+
+        closed = [person for person in people if town.account(f"b{person.id}").state is AccountState.CLOSED]
+        assert [person.id for person in closed if not world.told(person)] == []
+        assert closed
+
 
 class TestWhenAskedToStop:
     def test_nothing_more_is_planned_and_nobody_told(self, town: Harness, world: World) -> None:
