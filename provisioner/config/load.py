@@ -419,6 +419,13 @@ class AudienceSettings:
     #: The codes of the units whose staff get them, with all units below them.
     under: tuple[str, ...] = ()
 
+    def __attrs_post_init__(self) -> None:
+        if not (self.persons or self.kinds or self.under):
+            raise ConfigurationError(
+                "persons, kinds and under are empty, so nobody gets notices",
+                cure="name those who get them, or remove the table",
+            )
+
     @property
     def audience(self) -> Audience:
         """The same for the sweep."""

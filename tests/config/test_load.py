@@ -127,6 +127,14 @@ class TestLoad:
             load(file)
 
 
+def test_an_audience_of_nobody_is_no_way_to_silence_warnings(file: Path) -> None:
+    """Accounts would be closed unwarned."""
+    said = complaint(file, '[channels.sms]\nplugin = "sms"\n[channels.sms.notices]\n')
+
+    assert "channels.sms.notices" in said
+    assert "nobody gets notices" in said
+
+
 class TestLoadedConfiguration:
     """What follows from a configuration."""
 

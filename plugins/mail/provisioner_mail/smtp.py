@@ -6,6 +6,7 @@ import re
 import smtplib
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -27,6 +28,9 @@ from provisioner_mail.smtp_settings import Security, SmtpSettings
 #: What the first digit of an answer means: done, "send the mail now", refused for now, and refused for good (RFC 5321,
 #: 4.2.1).
 DONE, GO_ON, NOT_NOW, REFUSED = 2, 3, 4, 5
+
+#: What a server answers to a log-in: that it is done, and that more is to be said.
+LOGGED_IN, SAY_MORE = 235, 334
 
 #: What a server answers if it wants a log-in, or another one.
 UNAUTHORIZED = frozenset({530, 534, 535, 538})
@@ -189,13 +193,22 @@ def _connected(settings: SmtpSettings) -> smtplib.SMTP:
 
 
 def _log_in(smtp: smtplib.SMTP, username: str, password: Secret) -> None:
-    """Log in, once: the library would try a refused password with every mechanism, and a server would count each."""
+    """Log in, once: the library would try a refused password with every mechanism, and a server would count each.
+
+    It also takes ASCII only, while passwords are UTF-8 (RFC 4616).
+    """
     offered = smtp.esmtp_features.get("auth", "").upper().split()
     mechanism = next((name for name in ("PLAIN", "LOGIN") if name in offered), None)
     if mechanism is None:
         raise smtplib.SMTPNotSupportedError
-    smtp.user, smtp.password = username, password.reveal()
-    smtp.auth(mechanism, getattr(smtp, f"auth_{mechanism.lower()}"))
+    said = [f"\0{username}\0{password.reveal()}"] if mechanism == "PLAIN" else [username, password.reveal()]
+    code, answer = smtp.docmd("AUTH", mechanism)
+    for part in said:
+        if code != SAY_MORE:
+            break
+        code, answer = smtp.docmd(b64encode(part.encode()).decode())
+    if code != LOGGED_IN:
+        raise smtplib.SMTPAuthenticationError(code, answer)
 
 
 def _hurry(smtp: smtplib.SMTP, deadline: float) -> None:

@@ -61,7 +61,7 @@ class Postbox:
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.log_ins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"right", handled=False)
+        return AuthResult(success=data.password in {b"right", "Şifre Ğ".encode()}, handled=False)
 
 
 @attrs.frozen
@@ -137,6 +137,17 @@ def test_a_log_in_uses_tls(start: Start) -> None:
 
     assert site.postbox.log_ins == [(b"notices", b"right")] * 2
     assert len(site.postbox.mails) == 1
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_a_password_with_turkish_letters_logs_in(start: Start, mechanism: str) -> None:
+    """The library encodes ASCII only, and its error holds the password."""
+    other = {"PLAIN": "LOGIN", "LOGIN": "PLAIN"}[mechanism]
+    site = start(Security.STARTTLS, auth_required=True, auth_exclude_mechanism=[other])
+
+    site.with_settings(username="bildirim", password=Secret("Şifre Ğ")).check()
+
+    assert site.postbox.log_ins == [(b"bildirim", "Şifre Ğ".encode())]
 
 
 def test_a_wrong_password_is_our_fault_and_is_not_told(start: Start) -> None:
