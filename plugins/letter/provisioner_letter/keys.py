@@ -77,8 +77,10 @@ class OwnKeys:
             )
 
     def places(self) -> Iterable[Path]:
-        """Return the folders of the keys."""
-        return [self.folder, *(folder for folder in self.folder.iterdir() if folder.is_dir())]
+        """Return the folders of the keys, and the keys."""
+        folders = [folder for folder in self.folder.iterdir() if folder.is_dir()]
+        keys = [file for folder in folders for file in sorted(folder.iterdir()) if file.is_file()]
+        return [self.folder, *folders, *keys]
 
     def unused(self) -> Iterable[Path]:
         """Return the files in the folders of persons and units that don't end as files with keys do."""
