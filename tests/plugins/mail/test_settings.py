@@ -40,7 +40,7 @@ def test_what_works_is_taken(table: dict[str, object]) -> None:
         ({"servers": []}, "servers: name at least one server"),
         ({"servers": [SERVER, SERVER]}, "https://mail1.example.gov.tr:8080 is listed twice"),
         ({"servers": [SERVER, OTHER | {"imap": SERVER["imap"]}]}, "imaps://mail1.example.gov.tr is listed twice"),
-        ({"servers": [{"api": SERVER["api"]}]}, "servers.imap: it is missing"),
+        ({"servers": [{"api": SERVER["api"]}]}, "servers[1].imap: it is missing"),
         ({"servers": [SERVER | {"api": "mail1.example.gov.tr"}]}, "api: expected an address that begins with https://"),
         ({"servers": [SERVER | {"api": "https://"}]}, "write it as https://HOST:PORT"),
         ({"servers": [SERVER | {"api": "https://canary@mail1"}]}, "api: expected only a host and a port"),
