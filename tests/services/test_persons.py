@@ -96,7 +96,7 @@ class TestConfirmNumber:
         assert event.after["confirmed_mobile_mark"] is None
 
     def test_does_not_come_with_a_list(self, app: Application) -> None:
-        """Whoever writes the list would confirm the number."""
+        """Anybody who writes the list would confirm the number."""
         forged = attrs.evolve(
             PERSONS[3],
             other_mobile=self.OTHER_NUMBER,
