@@ -112,11 +112,15 @@ def test_a_channel_shows_the_password_of_its_bind(channel: MakeChannel) -> None:
 
 
 def test_the_client_of_smpplib_could_be_used(operator: SmppOperator, log: Callable[[], str]) -> None:
-    """Why only the codec is; and proof that the tests above can find something."""
+    """Why only the codec is; and proof that the tests above can find something.
+
+    The product never held this password, so nothing masks it in the log.
+    """
+    operator.password = "unheld47"
     client = Client("127.0.0.1", operator.port, allow_unknown_opt_params=True)
     client.connect()
-    client.bind_transceiver(system_id="provisioner", password=CREDENTIAL)
+    client.bind_transceiver(system_id="provisioner", password=operator.password)
     client.unbind()
     client.disconnect()
 
-    assert leaks(log()) == [CREDENTIAL.encode().hex()]
+    assert operator.password.encode().hex() in log()
