@@ -14,13 +14,24 @@ import attrs
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.model.text import Text
 from provisioner.net.http import Response
-from provisioner_sms.exchange import ReplyMeaning
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.numbers import written
 from provisioner_sms.providers.interface import (
+    CREDENTIALS,
+    CREDIT_USED_UP,
+    FAILURE,
+    INFORMATION,
+    IYS,
+    NO_REPORT,
+    NUMBER,
+    PARAMETER,
+    REQUEST,
+    SENDER,
+    SENT_BEFORE,
+    TAKEN,
+    TEXT,
     Codes,
     ProviderInterface,
-    Reply,
     document_in,
     read,
     table_at,
@@ -29,47 +40,36 @@ from provisioner_sms.providers.interface import (
 from provisioner_sms.replies import expect_success, expect_taken
 from provisioner_sms.settings import TURKEY, IletimerkeziSettings, NumberFormat
 
-_TAKEN = Reply(ReplyMeaning.ACCEPTED, Text("accepted"))
-_REQUEST = Reply(ReplyMeaning.MISCONFIGURED, Text("the request is refused"))
-_SENDER = Reply(ReplyMeaning.MISCONFIGURED, Text("the sender is not registered"))
-_TEXT = Reply(ReplyMeaning.REJECTED, Text("the text is refused or too long"))
-_NUMBER = Reply(ReplyMeaning.REJECTED, Text("the number is refused"))
-_IYS = Reply(ReplyMeaning.MISCONFIGURED, Text("the IYS settings of the account are incomplete"))
-_OPEN = Reply(ReplyMeaning.UNKNOWN, Text("no report yet"))
-
 _EVERYWHERE: Codes = {
-    **dict.fromkeys(("400", "404"), _REQUEST),
-    "401": Reply(ReplyMeaning.MISCONFIGURED, Text("the credentials, the API access or the IP address is refused")),
-    "503": Reply(ReplyMeaning.UNAVAILABLE, Text("a system error at the provider")),
+    **dict.fromkeys(("400", "404"), REQUEST),
+    "401": CREDENTIALS,
+    "503": FAILURE,
 }
 
 #: The answers to a message.
 SEND: Codes = {
-    "200": _TAKEN,
+    "200": TAKEN,
     **_EVERYWHERE,
-    "402": Reply(ReplyMeaning.NO_CREDIT, Text("the credit is used up")),
-    "422": Reply(ReplyMeaning.REJECTED, Text("a parameter is wrong or missing")),
-    **dict.fromkeys(("450", "459", "460"), _SENDER),
-    "451": Reply(ReplyMeaning.DUPLICATE, Text("the same message was sent to the number before")),
-    **dict.fromkeys(("452", "466"), _NUMBER),
-    **dict.fromkeys(("453", "454"), _TEXT),
-    **dict.fromkeys(("468", "469", "470"), _IYS),
+    "402": CREDIT_USED_UP,
+    "422": PARAMETER,
+    **dict.fromkeys(("450", "459", "460"), SENDER),
+    "451": SENT_BEFORE,
+    **dict.fromkeys(("452", "466"), NUMBER),
+    **dict.fromkeys(("453", "454"), TEXT),
+    **dict.fromkeys(("468", "469", "470"), IYS),
 }
 
 #: The answers to a question about a message.
-REPORT: Codes = {**dict.fromkeys(("200", "455", "456"), _OPEN), **_EVERYWHERE}
+REPORT: Codes = {**dict.fromkeys(("200", "455", "456"), NO_REPORT), **_EVERYWHERE}
 
 #: The answers to a question about the credit.
-CREDIT: Codes = {"200": _TAKEN, **_EVERYWHERE}
+CREDIT: Codes = {"200": TAKEN, **_EVERYWHERE}
 
 #: What became of a message; 110 says that it is being sent.
 STATES = {"111": DeliveryState.DELIVERED, "112": DeliveryState.REJECTED}
 
 #: What became of an order. That it ended (114) doesn't say how.
 ORDER_STATES = {"115": DeliveryState.REJECTED}
-
-#: Neither advertising nor a campaign, so nobody has to agree to the message in the registry IYS.
-INFORMATION = "0"
 
 
 @attrs.define(eq=False, kw_only=True)

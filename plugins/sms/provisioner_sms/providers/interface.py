@@ -29,6 +29,24 @@ class Reply:
 #: What the codes of one request mean.
 Codes = Mapping[str, Reply]
 
+#: What several providers say, each with codes of its own.
+TAKEN = Reply(ReplyMeaning.ACCEPTED, Text("accepted"))
+CREDENTIALS = Reply(ReplyMeaning.MISCONFIGURED, Text("the credentials, the API access or the IP address is refused"))
+SENDER = Reply(ReplyMeaning.MISCONFIGURED, Text("the sender is not registered"))
+IYS = Reply(ReplyMeaning.MISCONFIGURED, Text("the IYS settings of the account are incomplete"))
+REQUEST = Reply(ReplyMeaning.MISCONFIGURED, Text("the request is refused"))
+TEXT = Reply(ReplyMeaning.REJECTED, Text("the text is refused or too long"))
+NUMBER = Reply(ReplyMeaning.REJECTED, Text("the number is refused"))
+PARAMETER = Reply(ReplyMeaning.REJECTED, Text("a parameter is wrong or missing"))
+SENT_BEFORE = Reply(ReplyMeaning.DUPLICATE, Text("the same message was sent to the number before"))
+LIMIT = Reply(ReplyMeaning.THROTTLED, Text("the sending limit is exceeded"))
+CREDIT_USED_UP = Reply(ReplyMeaning.NO_CREDIT, Text("the credit is used up"))
+FAILURE = Reply(ReplyMeaning.UNAVAILABLE, Text("a system error at the provider"))
+NO_REPORT = Reply(ReplyMeaning.UNKNOWN, Text("no report yet"))
+
+#: Neither advertising nor a campaign, so nobody has to agree to the message in the registry IYS.
+INFORMATION = "0"
+
 
 @attrs.define(eq=False, kw_only=True)
 class ProviderInterface:

@@ -19,6 +19,17 @@ from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.json_http import basic_authorization
 from provisioner_sms.numbers import written
 from provisioner_sms.providers.interface import (
+    CREDENTIALS,
+    FAILURE,
+    INFORMATION,
+    IYS,
+    LIMIT,
+    NO_REPORT,
+    NUMBER,
+    PARAMETER,
+    SENDER,
+    TAKEN,
+    TEXT,
     Codes,
     ProviderInterface,
     Reply,
@@ -29,58 +40,46 @@ from provisioner_sms.providers.interface import (
 from provisioner_sms.replies import expect_success, expect_taken
 from provisioner_sms.settings import TURKEY, NetgsmSettings, NumberFormat
 
-_TAKEN = Reply(ReplyMeaning.ACCEPTED, Text("accepted"))
-_CREDENTIALS = Reply(ReplyMeaning.MISCONFIGURED, Text("the credentials, the API access or the IP address is refused"))
-_SENDER = Reply(ReplyMeaning.MISCONFIGURED, Text("the sender is not registered"))
-_TEXT = Reply(ReplyMeaning.REJECTED, Text("the text is refused or too long"))
-_NUMBER = Reply(ReplyMeaning.REJECTED, Text("the number is refused"))
-_PARAMETER = Reply(ReplyMeaning.REJECTED, Text("a parameter is wrong or missing"))
-_IYS = Reply(ReplyMeaning.MISCONFIGURED, Text("the IYS settings of the account are incomplete"))
-_FAILURE = Reply(ReplyMeaning.UNAVAILABLE, Text("a system error at the provider"))
-
-_EVERYWHERE: Codes = {"30": _CREDENTIALS, "70": _PARAMETER, "100": _FAILURE, "101": _FAILURE, "110": _FAILURE}
+_EVERYWHERE: Codes = {"30": CREDENTIALS, "70": PARAMETER, "100": FAILURE, "101": FAILURE, "110": FAILURE}
 
 #: The answers to a message.
 SEND: Codes = {
-    **dict.fromkeys(("00", "01", "02"), _TAKEN),
+    **dict.fromkeys(("00", "01", "02"), TAKEN),
     **_EVERYWHERE,
-    "20": _TEXT,
-    "40": _SENDER,
-    **dict.fromkeys(("50", "51"), _IYS),
-    "80": Reply(ReplyMeaning.THROTTLED, Text("the sending limit is exceeded")),
+    "20": TEXT,
+    "40": SENDER,
+    **dict.fromkeys(("50", "51"), IYS),
+    "80": LIMIT,
     "85": Reply(ReplyMeaning.THROTTLED, Text("more than 20 messages to the same number in a minute")),
 }
 
 #: The answers to a message that is sent as a one-time password.
 SEND_OTP: Codes = {
-    "00": _TAKEN,
+    "00": TAKEN,
     **_EVERYWHERE,
-    "20": _TEXT,
-    **dict.fromkeys(("40", "41"), _SENDER),
-    **dict.fromkeys(("50", "51", "52"), _NUMBER),
+    "20": TEXT,
+    **dict.fromkeys(("40", "41"), SENDER),
+    **dict.fromkeys(("50", "51", "52"), NUMBER),
     "60": Reply(ReplyMeaning.NO_CREDIT, Text("the account has no package for one-time passwords, or it is used up")),
-    "80": Reply(ReplyMeaning.THROTTLED, Text("the sending limit is exceeded")),
+    "80": LIMIT,
 }
 
 #: The answers to a question about a message.
 REPORT: Codes = {
-    "00": Reply(ReplyMeaning.UNKNOWN, Text("no report yet")),
+    "00": NO_REPORT,
     **_EVERYWHERE,
-    "60": Reply(ReplyMeaning.UNKNOWN, Text("no report yet")),
+    "60": NO_REPORT,
     "80": Reply(ReplyMeaning.THROTTLED, Text("more than 10 questions in a minute")),
 }
 
 #: The answers to a question about the registered senders.
-SENDERS: Codes = {"00": _TAKEN, **_EVERYWHERE}
+SENDERS: Codes = {"00": TAKEN, **_EVERYWHERE}
 
 #: What became of a message. 0 (pending) and 13 (the same message was sent before) say nothing.
 STATES = {
     "1": DeliveryState.DELIVERED,
     **dict.fromkeys(("2", "3", "4", "11", "12", "14", "15", "16", "17"), DeliveryState.REJECTED),
 }
-
-#: Neither advertising nor a campaign, so nobody has to agree to the message in the registry IYS.
-INFORMATION = "0"
 
 
 @attrs.define(eq=False, kw_only=True)

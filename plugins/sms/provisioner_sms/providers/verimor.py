@@ -1,7 +1,7 @@
 """Sends messages through Verimor.
 
 Verimor can be asked about a message only with the password of the account in the address, where logs would keep it.
-Therefore it isn't asked, and after a lost answer nobody knows what happened to the message.
+Therefore it isn't asked, and what happened to a message is unknown after a lost answer.
 """
 
 from __future__ import annotations
@@ -14,22 +14,28 @@ import attrs
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
-from provisioner_sms.exchange import ReplyMeaning
 from provisioner_sms.gateway import SmsMessage
 from provisioner_sms.numbers import written
-from provisioner_sms.providers.interface import Codes, ProviderInterface, Reply, read
+from provisioner_sms.providers.interface import (
+    CREDENTIALS,
+    CREDIT_USED_UP,
+    IYS,
+    LIMIT,
+    NUMBER,
+    REQUEST,
+    SENDER,
+    SENT_BEFORE,
+    TEXT,
+    Codes,
+    ProviderInterface,
+    read,
+)
 from provisioner_sms.replies import expect_success, expect_taken
 from provisioner_sms.settings import TURKEY, NumberFormat, VerimorSettings
 
-_TEXT = Reply(ReplyMeaning.REJECTED, Text("the text is refused or too long"))
-_NUMBER = Reply(ReplyMeaning.REJECTED, Text("the number is refused"))
-_IYS = Reply(ReplyMeaning.MISCONFIGURED, Text("the IYS settings of the account are incomplete"))
-_REQUEST = Reply(ReplyMeaning.MISCONFIGURED, Text("the request is refused"))
-_KNOWN = Reply(ReplyMeaning.DUPLICATE, Text("the same message was sent to the number before"))
-
 #: The answers to a message: words, or HTTP statuses. A number of its own is the ID of a message that was taken.
 SEND: Codes = {
-    **dict.fromkeys(("MISSING_MESSAGE", "MESSAGE_TOO_LONG", "FORBIDDEN_MESSAGE", "INVALID_UTF8"), _TEXT),
+    **dict.fromkeys(("MISSING_MESSAGE", "MESSAGE_TOO_LONG", "FORBIDDEN_MESSAGE", "INVALID_UTF8"), TEXT),
     **dict.fromkeys(
         (
             "MISSING_DESTINATION_ADDRESS",
@@ -38,7 +44,7 @@ SEND: Codes = {
             "NOT_ALLOWED_BY_IYS",
             "INTERNATIONAL_DENIED",
         ),
-        _NUMBER,
+        NUMBER,
     ),
     **dict.fromkeys(
         (
@@ -48,7 +54,7 @@ SEND: Codes = {
             "INVALID_IYS_RECIPIENT_TYPE",
             "COMMERCIAL_SENDING_ERROR_UNDER_150K",
         ),
-        _IYS,
+        IYS,
     ),
     **dict.fromkeys(
         (
@@ -58,13 +64,13 @@ SEND: Codes = {
             "INVALID_JSON",
             "MESSAGE_COUNT_LIMIT_EXCEEDED",
         ),
-        _REQUEST,
+        REQUEST,
     ),
-    **dict.fromkeys(("MUKERRER_RAPORLAMA", "DOUBLE_SEND_ERROR"), _KNOWN),
-    "INVALID_SOURCE_ADDRESS": Reply(ReplyMeaning.MISCONFIGURED, Text("the sender is not registered")),
-    "401": Reply(ReplyMeaning.MISCONFIGURED, Text("the credentials, the API access or the IP address is refused")),
-    "429": Reply(ReplyMeaning.THROTTLED, Text("the sending limit is exceeded")),
-    "INSUFFICIENT_CREDITS": Reply(ReplyMeaning.NO_CREDIT, Text("the credit is used up")),
+    **dict.fromkeys(("MUKERRER_RAPORLAMA", "DOUBLE_SEND_ERROR"), SENT_BEFORE),
+    "INVALID_SOURCE_ADDRESS": SENDER,
+    "401": CREDENTIALS,
+    "429": LIMIT,
+    "INSUFFICIENT_CREDITS": CREDIT_USED_UP,
 }
 
 #: A campaign that does not exist.
