@@ -29,8 +29,8 @@ from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.api.messages import ChannelReport, CreateAccount, DeliveryReceipt, DeliveryState
 from provisioner.core.engine.plan import PlannedOperation
 from provisioner.core.model import AccountState, OperationState, Person, Unit
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.secret import Secret
-from provisioner.services.parts import utc_now
 from provisioner.testing.harness import INITIATOR, Harness
 from provisioner.testing.memory import MemoryTarget
 

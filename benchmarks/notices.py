@@ -12,7 +12,6 @@ Usage: ``python benchmarks/notices.py [--baseline PYTHON] [--warnings N ...] [--
 from __future__ import annotations
 
 import argparse
-import json
 import sqlite3
 import statistics
 import subprocess
@@ -22,7 +21,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+
+from reconciling import Measured, measured
 
 CONFIG = """
 language = "en"
@@ -49,25 +49,6 @@ MORE_CONFIG = """
 quiet_hours = ""
 """
 
-#: Runs a command, and writes what it took into a file. A process of its own, because a new process inherits the maximum
-#: memory of the one that starts it.
-LAUNCHER = """
-import json, os, subprocess, sys, time
-begun = time.perf_counter()
-_, status, usage = os.wait4(subprocess.Popen(sys.argv[2:]).pid, 0)
-seconds, processor = time.perf_counter() - begun, usage.ru_utime + usage.ru_stime
-taken = os.waitstatus_to_exitcode(status), seconds, processor, usage.ru_maxrss / 1024
-open(sys.argv[1], "w").write(json.dumps(taken))
-"""
-
-
-class Measured(NamedTuple):
-    """What a process took, start-up included."""
-
-    seconds: float
-    processor: float
-    mebibytes: float
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -90,7 +71,7 @@ def told(name: str, python: str, warnings: int, config: str) -> Measured:
     with tempfile.TemporaryDirectory(prefix="notices-") as folder, phones(Path(folder)) as url:
         site = Path(folder)
         fill(site, python, warnings, config.format(url=url))
-        taken = swept(site, python)
+        taken = measured([python, "-m", "provisioner", "policy", "sweep"], site / "answer", folder=site)
         require_messages(site, warnings)
     rate, share = warnings / taken.seconds, 1000 * taken.processor / warnings
     print(
@@ -140,18 +121,6 @@ def run(site: Path, python: str, *command: str) -> None:
 
 def text(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def swept(site: Path, python: str) -> Measured:
-    """Run a sweep, and return what it took."""
-    taken, command = site / "measured", [python, "-m", "provisioner", "policy", "sweep"]
-    with (site / "answer").open("wb") as stream:
-        launcher = [sys.executable, "-S", "-c", LAUNCHER, str(taken), *command]
-        subprocess.run(launcher, cwd=site, stdout=stream, check=True)
-    ended, *cost = json.loads(taken.read_text())
-    if ended:
-        sys.exit(f"the sweep ended with {ended}")
-    return Measured(*cost)
 
 
 def require_messages(site: Path, warnings: int) -> None:

@@ -167,12 +167,13 @@ def search(slapd: Slapd) -> list[str]:
     return ["ldapsearch", "-LLL", "-o", "ldif-wrap=no", *bind, *paged, "(uid=*)", *ATTRIBUTES]
 
 
-def measured(command: Sequence[str], answer: Path, code: int = 0) -> Measured:
-    """Run a command, and write what it says into a file."""
+def measured(command: Sequence[str], answer: Path, code: int = 0, folder: Path | None = None) -> Measured:
+    """Run a command in a folder, and write what it says into a file."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     taken = answer.with_suffix(".measured")
     with answer.open("wb") as stream:
-        subprocess.run([sys.executable, "-S", "-c", LAUNCHER, str(taken), *command], stdout=stream, check=True)
+        launcher = [sys.executable, "-S", "-c", LAUNCHER, str(taken), *command]
+        subprocess.run(launcher, cwd=folder, stdout=stream, check=True)
     ended, *cost = json.loads(taken.read_text())
     if ended != code:
         sys.exit(f"{command[0]} ended with {ended}")
