@@ -14,6 +14,7 @@ import attrs
 from provisioner import files
 from provisioner.config.load import load
 from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
 from provisioner.demo.doors import DemoClient, DirectoryDoor, Door, LocalDoor, Phones, PysDoor
 from provisioner.demo.examples import example
@@ -21,7 +22,6 @@ from provisioner.demo.intruders import DirectoryIntruder, FileIntruder, LdapIntr
 from provisioner.demo.services import DemoService, running
 from provisioner.services.application import Application
 from provisioner.services.bootstrap import application
-from provisioner.services.parts import utc_now
 from provisioner.store import Store
 from provisioner.testing.slapd import Slapd
 
@@ -37,6 +37,10 @@ language = "{language}"
 [accounts]
 domain = "meb.gov.tr"
 plate_code = "46"
+
+# The demonstration sends warnings at whatever hour it runs.
+[notices]
+quiet_hours = ""
 
 # Branches are renewed by the product; everybody else has to ask for it within the month.
 [rules.renewal]

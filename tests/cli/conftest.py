@@ -29,6 +29,8 @@ language = "en"
 [accounts]
 domain = "meb.gov.tr"
 plate_code = "46"
+[notices]
+quiet_hours = ""
 [targets.posta]
 plugin = "faulty"
 [targets.pys]
