@@ -15,9 +15,10 @@ from provisioner.core.gateways.health import MemoryHealth
 from provisioner.core.gateways.maintenance import Calendar
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.gateways.retrying import Retry, RetryPolicy
+from provisioner.core.model.days import utc_now
 from provisioner.services.application import Application
 from provisioner.services.composition import Composition
-from provisioner.services.parts import Clock, open_store, utc_now
+from provisioner.services.parts import Clock, open_store
 from provisioner.store import Store
 
 log = Logger(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import datetime
 
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import ConfigurationError, InputError, Problem
@@ -14,16 +14,12 @@ from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.directives import Defaults
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.mobile import NumberKind
 from provisioner.core.model.text import Text
 from provisioner.store import Store
 
 Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)
 
 
 def open_store(config: LoadedConfiguration, now: Clock = utc_now) -> Store:

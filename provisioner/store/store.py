@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease, elapsed
+from provisioner.core.model.days import utc_now
 from provisioner.store.access_requests import StoredAccessRequests
 from provisioner.store.accounts import StoredAccounts
 from provisioner.store.audit.chain import Head
@@ -47,10 +48,6 @@ from provisioner.store.verifications import StoredVerifications
 LEASE_TTL = timedelta(seconds=60)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Store:
     """A database with all that the product knows, for any number of threads and processes.
 
@@ -72,7 +69,7 @@ class Store:
         self,
         database: Database,
         *,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
     ) -> None:
@@ -113,7 +110,7 @@ class Store:
         cls,
         url: str,
         *,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
     ) -> Self:
@@ -133,7 +130,7 @@ class Store:
         cls,
         url: str,
         *,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
         lease_ttl: timedelta = LEASE_TTL,
         elapsed: Callable[[], float] = elapsed,
     ) -> Self:

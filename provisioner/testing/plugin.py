@@ -129,7 +129,7 @@ def provisioner_cli(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> CommandLine:
     """The commands, each in a process of its own, against a personnel system and a phone network on loopback."""
-    from provisioner.services.parts import utc_now
+    from provisioner.core.model.days import utc_now
     from provisioner.testing.command_line import CommandLine
 
     folder = tmp_path_factory.mktemp("office")

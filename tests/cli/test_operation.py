@@ -11,7 +11,7 @@ import pytest
 
 from provisioner.cli import output
 from provisioner.core.model import Operation, OperationState
-from provisioner.services.parts import utc_now
+from provisioner.core.model.days import utc_now
 from provisioner.store.operations import StoredOperations
 from provisioner.testing.faults import Fault
 from tests.cli.conftest import CONFIG, Office

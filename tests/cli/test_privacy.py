@@ -15,9 +15,9 @@ from provisioner.core.api.rules import Action, Deadline
 from provisioner.core.governance.authority import Authority
 from provisioner.core.governance.privacy import Privacy
 from provisioner.core.model import StepError
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text, Texts
 from provisioner.core.policy.policy_run import Refusal
-from provisioner.services.parts import utc_now
 from provisioner.testing.faults import Fault
 from provisioner.testing.memory import MemoryTarget
 from tests.cli.conftest import CONFIG, PERSONS, Answer, Office

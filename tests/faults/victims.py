@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NoReturn, Self
@@ -26,6 +26,7 @@ from provisioner.core.api.errors import BusyError, InputError
 from provisioner.core.api.events import Event
 from provisioner.core.gateways.retrying import RetryPolicy
 from provisioner.core.model import OperationState
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.secret import Secret
 from provisioner.local import LocalDirectory
 from provisioner.store import LEASE_TTL, Store
@@ -51,10 +52,6 @@ IMPORTED = (
 #: The files of the targets, in the order in which they are changed.
 DIRECTORIES = ("first.sqlite", "second.sqlite")
 RETRIES = RetryPolicy(next_tries=(timedelta(milliseconds=1),))
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @attrs.frozen(kw_only=True)

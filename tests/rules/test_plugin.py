@@ -14,6 +14,7 @@ from provisioner.core.api.errors import ConfigurationError, PluginError
 from provisioner.core.api.rules import Action
 from provisioner.core.engine.plan import Initiator
 from provisioner.core.model import Unit
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.scope import Scope
 from provisioner.core.model.text import Text
 from provisioner.core.policy.policy import Policy
@@ -21,7 +22,6 @@ from provisioner.rules.certificates import Certificates
 from provisioner.rules.passwords import AutoRotate, RenewOrClose
 from provisioner.rules.plugin import RULES, RuleName
 from provisioner.services.bootstrap import application
-from provisioner.services.parts import utc_now
 from provisioner.services.rule_sets import fingerprint, make_policy
 from provisioner.store import Store
 from provisioner.testing import samples

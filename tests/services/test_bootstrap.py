@@ -13,8 +13,8 @@ from provisioner.core.api.errors import ConfigurationError, DryRunError, StoreEr
 from provisioner.core.api.events import Event, TargetQuarantined
 from provisioner.core.api.hookspecs import hookimpl
 from provisioner.core.model import StepError
+from provisioner.core.model.days import utc_now
 from provisioner.services.bootstrap import application
-from provisioner.services.parts import utc_now
 from provisioner.store import Store
 from provisioner.testing import samples
 

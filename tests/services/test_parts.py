@@ -11,7 +11,8 @@ from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import DryRunError, InMaintenanceError, StoreError
 from provisioner.core.gateways.maintenance import Maintenance
 from provisioner.core.governance.roles import Role
-from provisioner.services.parts import authority_of, open_store, plugins_only, utc_now
+from provisioner.core.model.days import utc_now
+from provisioner.services.parts import authority_of, open_store, plugins_only
 from provisioner.testing import samples
 
 

@@ -17,8 +17,8 @@ from provisioner.audit.received import compare
 from provisioner.audit.syslog import Syslog
 from provisioner.core.api.errors import ConfigurationError, MisconfiguredError, UnavailableError
 from provisioner.core.governance.authority import Authority
+from provisioner.core.model.days import utc_now
 from provisioner.services.collectors import RSYSLOG_SIZE, Collectors
-from provisioner.services.parts import utc_now
 from provisioner.store import Store
 from provisioner.testing import collectors as module
 from provisioner.testing.collectors import PrivateCollector, Rsyslog

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import cast
 from weakref import WeakValueDictionary
@@ -29,6 +29,7 @@ from provisioner.core.api.messages import (
     UpdateAccount,
 )
 from provisioner.core.model import Account, Outcome
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.secret import Secret
 from provisioner_ldap.account_entries import AccountEntries
 from provisioner_ldap.checkup import check_all
@@ -53,11 +54,6 @@ from provisioner_ldap.settings import LdapSettings
 
 #: The messages that change groups.
 _Regrouping = CreateAccount | CloseAccount | HandOver | UpdateAccount
-
-
-def utc_now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)
 
 
 @attrs.define(eq=False)

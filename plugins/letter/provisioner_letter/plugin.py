@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.util import find_spec
 from typing import Self
 
@@ -23,6 +23,7 @@ from provisioner.core.api.messages import (
     ProbeDelivery,
 )
 from provisioner.core.api.registration import PluginSettings, Registrar, Section
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
 from provisioner_letter.commands import COMMANDS
 from provisioner_letter.keys import Keys, OwnKeys, PrinterKey
@@ -100,13 +101,9 @@ class LetterChannel:
 
 def _keys(settings: LetterSettings) -> Keys:
     if settings.keys:
-        return OwnKeys(settings.keys, _now)
+        return OwnKeys(settings.keys, utc_now)
     assert settings.printer_key  # noqa: S101 - the settings have one of them
-    return PrinterKey(settings.printer_key, _now)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    return PrinterKey(settings.printer_key, utc_now)
 
 
 def _warnings(keys: Keys) -> Iterator[Text]:
@@ -121,7 +118,7 @@ def _warnings(keys: Keys) -> Iterator[Text]:
         Text("{file} is not used as a key: the name doesn't end in .pub or .pem", {"file": file})
         for file in keys.unused()
     )
-    if isinstance(keys, PrinterKey) and (end := keys.seal().expires_at) and end < _now() + SOON:
+    if isinstance(keys, PrinterKey) and (end := keys.seal().expires_at) and end < utc_now() + SOON:
         yield Text("the certificate {file} expires on {end}; replace it", {"file": keys.file, "end": end.date()})
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 import attrs
@@ -28,6 +28,7 @@ from provisioner.core.api.errors import (
 )
 from provisioner.core.api.messages import DeliveryReceipt, DeliveryState, ProbeDelivery
 from provisioner.core.gateways.breaker import Breaker
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
 from provisioner_sms.gateway import SmsGateway, SmsMessage
 from provisioner_sms.limits import Limits
@@ -42,10 +43,6 @@ PAUSE = timedelta(seconds=30)
 
 #: Of how many messages it is remembered which gateway may have them.
 CAPACITY = 10_000
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -65,7 +62,7 @@ class Line:
         gateway: SmsGateway,
         limits: Limits,
         channel: str,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> Self:
         """Return the line of a gateway of a channel."""
         breaker = Breaker(

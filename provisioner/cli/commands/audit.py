@@ -21,6 +21,7 @@ from provisioner.cli.options import DAY, json_option
 from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.cli.streams import write_lines
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text, as_text
 from provisioner.services.audit_log import (
     DOCUMENTATION_NUMBER,
@@ -38,7 +39,7 @@ from provisioner.services.audit_log import (
     read_anchors,
     verify_exports,
 )
-from provisioner.services.parts import authority_of, utc_now
+from provisioner.services.parts import authority_of
 
 
 class _Place(click.ParamType[Head]):

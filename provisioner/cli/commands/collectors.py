@@ -14,6 +14,7 @@ from provisioner.cli.options import json_option
 from provisioner.cli.render.documents import Document, iso
 from provisioner.cli.session import Session
 from provisioner.cli.signals import stop_between_steps
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
 from provisioner.services.collectors import (
     RSYSLOG_SIZE,
@@ -31,7 +32,7 @@ from provisioner.services.collectors import (
     ReceivedComparison,
     Syslog,
 )
-from provisioner.services.parts import authority_of, utc_now
+from provisioner.services.parts import authority_of
 
 _FILE = click.Path(path_type=Path)
 

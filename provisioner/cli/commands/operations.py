@@ -12,8 +12,9 @@ from provisioner.cli.options import dry_run_option, json_option
 from provisioner.cli.render.documents import delivery_document, iso, operation_document
 from provisioner.cli.session import Session
 from provisioner.core.model import Operation, OperationState, PasswordDelivery
+from provisioner.core.model.days import utc_now
 from provisioner.services.operations import Operations
-from provisioner.services.parts import authority_of, utc_now
+from provisioner.services.parts import authority_of
 
 
 @click.command("list")

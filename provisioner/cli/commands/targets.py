@@ -12,8 +12,8 @@ from provisioner.cli.options import YEARS, dry_run_option, json_option, reason_o
 from provisioner.cli.render.documents import iso, system_document
 from provisioner.cli.session import Session
 from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
-from provisioner.services.parts import utc_now
 from provisioner.services.targets import System, systems
 
 

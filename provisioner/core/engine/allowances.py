@@ -17,10 +17,7 @@ import attrs
 
 from provisioner.core.api.errors import DailyLimitError, StoreError
 from provisioner.core.engine.ports import MessageCounts
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+from provisioner.core.model.days import utc_now
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +37,7 @@ class Allowances:
 
     counts: MessageCounts | None = None
     limits: Mapping[str, int] = attrs.field(factory=dict)
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = utc_now
     zone: ZoneInfo = attrs.field(factory=lambda: ZoneInfo("UTC"))
 
     @property

@@ -14,6 +14,11 @@ from zoneinfo import ZoneInfo
 from provisioner.core.model.text import Text
 
 
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
 def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     """Return the same time of day *days* days later, in UTC; earlier if negative."""
     return _in_utc(_wall(moment, zone) + timedelta(days=days), zone) if days else moment

@@ -11,6 +11,7 @@ from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings
 from provisioner.core.gateways.plugins import Plugins
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.authority import check_authority
 from provisioner.services.health_check.collectors import check_collectors
@@ -32,7 +33,7 @@ from provisioner.services.health_check.systems import (
     check_systems,
 )
 from provisioner.services.health_check.verification import check_verification
-from provisioner.services.parts import Clock, plugins_only, utc_now
+from provisioner.services.parts import Clock, plugins_only
 
 
 @attrs.frozen(kw_only=True)

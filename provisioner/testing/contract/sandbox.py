@@ -37,8 +37,8 @@ from provisioner.core.gateways.breaker import Breaker
 from provisioner.core.gateways.gateway import PROBE, Channel, PluginOrigin, Target
 from provisioner.core.gateways.plugins import Plugins
 from provisioner.core.model import Account, AccountKind, Person, Unit
+from provisioner.core.model.days import utc_now
 from provisioner.core.model.secret import Secret
-from provisioner.services.parts import utc_now
 
 ORIGIN = PluginOrigin(plugin="contract", distribution="provisioner.testing", version="0")
 

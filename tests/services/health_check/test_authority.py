@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from provisioner.config.load import LoadedConfiguration, load
 from provisioner.core.api.errors import ConfigurationError
+from provisioner.core.model.days import utc_now
 from provisioner.services.health_check.authority import check_authority
 from provisioner.services.health_check.results import CheckStatus
-from provisioner.services.parts import utc_now
 
 
 def changed(config: LoadedConfiguration, old: str, new: str) -> LoadedConfiguration:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 
 from provisioner.config.load import LoadedConfiguration, load
+from provisioner.core.model.days import utc_now
 from provisioner.services.health_check.results import CheckResult, CheckStatus
 from provisioner.services.health_check.rules import check_rule_sets
-from provisioner.services.parts import plugins_only, utc_now
+from provisioner.services.parts import plugins_only
 
 
 def checked(config: LoadedConfiguration, rules: str) -> list[CheckResult]:

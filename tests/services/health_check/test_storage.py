@@ -7,10 +7,11 @@ from datetime import timedelta
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import ClockError, StoreError
 from provisioner.core.engine.plan import Initiator
+from provisioner.core.model.days import utc_now
 from provisioner.services.application import Application
 from provisioner.services.health_check.results import CheckStatus
 from provisioner.services.health_check.storage import check_store
-from provisioner.services.parts import open_store, utc_now
+from provisioner.services.parts import open_store
 from tests.services.conftest import UNITS
 
 
