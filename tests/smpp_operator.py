@@ -217,7 +217,7 @@ class Report:
 
 @attrs.define
 class _Plan:
-    """A reaction that is meant for coming messages."""
+    """A reaction to later messages."""
 
     reaction: Reaction
     left: int | None

@@ -122,7 +122,7 @@ class CollectorConnection:
 
         Raises:
 
-            UnavailableError: The connection is lost. Nobody knows what was read.
+            UnavailableError: The connection is lost. It is unknown what was read.
         """
         with _failures(self._address):
             self._socket.sendall(data)
@@ -149,7 +149,7 @@ class CollectorConnection:
 
         Raises:
 
-            UnavailableError: It has not, or nobody knows.
+            UnavailableError: It has not, or that is unknown.
         """
         with _failures(self._address):
             self._drain()

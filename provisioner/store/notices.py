@@ -23,7 +23,7 @@ _THIS = (notices.c.id == bindparam("this"), notices.c.attempts == bindparam("att
 BEGIN = put(notices)
 #: Nothing was sent, so there is none.
 WITHDRAW = delete(notices).where(*_THIS)
-#: Nothing was sent again, so that only an earlier attempt is left of which nobody knows whether it arrived.
+#: Nothing was sent again. What is left is an earlier attempt that may have arrived.
 GO_BACK = (
     update(notices)
     .where(*_THIS)

@@ -37,5 +37,5 @@ class NoticeDelivery:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether it may have been sent, and nobody knows."""
+        """Whether it is unknown if it was sent."""
         return self.state in {MessageState.SENDING, MessageState.UNKNOWN}

@@ -51,7 +51,7 @@ from provisioner.core.policy import digest
 #: Namespace of the IDs of notices, so that a gateway that supports IDs never treats one notice as two.
 _IDS = uuid.UUID("6f0d3c52-31c5-4a0e-9d0e-3a4b8a3f4a86")
 
-#: How often a message is sent at most while nobody knows whether it arrived.
+#: How often a message is sent at most while it is unknown whether it arrived.
 ATTEMPTS = 2
 
 #: How many messages there are for each sending thread, at first and at most, when the journal has stored their
@@ -59,7 +59,7 @@ ATTEMPTS = 2
 _IN_ADVANCE, _MOST_IN_ADVANCE = 4, 16
 
 #: While so many are sent more quickly than this, the next time there are twice as many. If the gateway is slow, there
-#: are few: after a crash, nobody knows whether they were sent.
+#: are few: after a crash, it is unknown whether they were sent.
 _QUICK = timedelta(seconds=1)
 
 ItemT = TypeVar("ItemT")
