@@ -193,6 +193,7 @@ class TestSweep:
     def test_says_how_many_warnings_wait_for_the_end_of_the_night(
         self, ruled: Office, travel: time_machine.Traveller
     ) -> None:
+        ruled.config.write_text(ruled.config.read_text(encoding="utf-8").replace('quiet_hours = ""\n', ""), "utf-8")
         travel.move_to(START + 23 * DAY + timedelta(hours=12))
         answer = ruled.type("--json", "policy", "sweep")
         assert (answer.code, answer.json["notices"]) == (0, [])
