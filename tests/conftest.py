@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from provisioner.core.api import logs
 from provisioner.store import Store
-from provisioner.store.db.database import Database
+from provisioner.store.db.sqlite import SqliteDatabase
 from provisioner.testing.plugin import require_server
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _share_statements(connection: Connection) -> None:
 
 
 #: Makes the file of a new store, and nothing in it.
-RESERVE = Database.reserve
+RESERVE = SqliteDatabase.reserve
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -68,7 +68,7 @@ def _copied_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Store.create(f"sqlite:///{file}").close()
     tables, lock = file.read_bytes(), threading.Lock()
 
-    def reserve(database: Database) -> None:
+    def reserve(database: SqliteDatabase) -> None:
         with lock:
             is_new = not database.exists
             RESERVE(database)
@@ -76,7 +76,7 @@ def _copied_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 Path(database.place).write_bytes(tables)
 
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(Database, "reserve", reserve)
+        patches.setattr(SqliteDatabase, "reserve", reserve)
         yield
 
 
@@ -84,7 +84,7 @@ def _copied_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _made_tables() -> Iterator[None]:
     """Let the product make the tables itself, for tests of that."""
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(Database, "reserve", RESERVE)
+        patches.setattr(SqliteDatabase, "reserve", RESERVE)
         yield
 
 

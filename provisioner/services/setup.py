@@ -8,7 +8,7 @@ import attrs
 
 from provisioner.config.load import LoadedConfiguration
 from provisioner.store import Store
-from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 
 
 @attrs.frozen
@@ -31,7 +31,7 @@ def prepare_store(config: LoadedConfiguration) -> PreparedStore:
 
         StoreError: The store cannot be created or written.
     """
-    with closing(Database(config.store_url)) as database:
+    with closing(database_at(config.store_url)) as database:
         is_new, place = not database.exists, database.place
     if is_new:
         Store.create(config.store_url).close()

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 
 from provisioner.store.audit.chain import Head
 from provisioner.store.db.database import Database
+from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import collector_places
@@ -64,7 +65,7 @@ class StoredCollectors:
             StoreError: The store failed. Nothing was stored.
         """
         with self._database.write() as connection:
-            connection.execute(_PUT, as_row(place))
+            run(connection, _PUT, [as_row(place)])
 
     def forget(self, collector: str, /) -> bool:
         """Remove the place of one collector; return whether there was one.

@@ -21,7 +21,7 @@ from provisioner.core.api.events import (
 from provisioner.core.model import AccountState, MessageState, PasswordDelivery
 from provisioner.core.model.deliveries import of_parts
 from provisioner.store.db.database import Database
-from provisioner.store.db.prepared import prepared
+from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.db.tables import OPEN_MESSAGES, UNDELIVERED_MESSAGES, accounts, deliveries, message_parts
@@ -282,7 +282,7 @@ class StoredDeliveries:
                 (_ADD_PART, row),
                 (_STRENGTHEN_PART, key),
             ):
-                prepared(statement, connection.dialect).run(connection, [values])
+                run(connection, statement, [values])
             query = select(message_parts.c.message).where(
                 message_parts.c.channel == channel, message_parts.c.part == part
             )
@@ -298,7 +298,7 @@ class StoredDeliveries:
         if ids:
             with self._database.write() as connection:
                 rows = [{"this": delivery_id, "new_next_ask_at": next_ask_at} for delivery_id in ids]
-                prepared(_NOTE_ASKED, connection.dialect).run(connection, rows)
+                run(connection, _NOTE_ASKED, rows)
 
     def _found(self, query: Select[Any]) -> list[PasswordDelivery]:
         return [_delivery(row) for row in self._reader.all(query)]

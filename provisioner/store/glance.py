@@ -18,7 +18,8 @@ import attrs
 from provisioner import files
 from provisioner.core.model.accounts import Account, AccountKind, AccountState, Action, SessionsState, TargetState
 from provisioner.core.model.deliveries import MessageState, PasswordDelivery
-from provisioner.store.db.failures import damaged, foreign, linked, missing, outdated, store_error, too_new
+from provisioner.store.db.failures import foreign, missing, outdated, too_new
+from provisioner.store.db.sqlite_errors import damaged, linked, store_error
 
 ModelT = TypeVar("ModelT", bound=attrs.AttrsInstance)
 

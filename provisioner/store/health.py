@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, select
 
 from provisioner.core.gateways.health import Change, TargetHealth
 from provisioner.store.db.database import Database
+from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import target_health
@@ -50,7 +51,7 @@ class StoredHealth:
             row = connection.execute(_ONE, {"this": name}).one_or_none()
             after = change(TargetHealth(**row._asdict()) if row else None)
             if after:
-                connection.execute(_PUT, as_row(after))
+                run(connection, _PUT, [as_row(after)])
             elif row:
                 connection.execute(_FORGET, {"this": name})
         return after

@@ -11,7 +11,7 @@ from provisioner.core.model import Account, AccountState, TargetState
 from provisioner.core.reconcile.ports import LastSeen
 from provisioner.store.db.chunks import chunks
 from provisioner.store.db.database import Database
-from provisioner.store.db.prepared import prepared
+from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import account_targets, accounts, last_seen, operations, verifications
@@ -70,7 +70,7 @@ class StoredLastSeen:
                 for row in connection.execute(_FORMER, {"on": target, "logins": logins, "of_run": seen[0].run})
             }
             rows = ({"target": target, **as_row(account)} for account in seen)
-            prepared(_PUT, connection.dialect).run(connection, rows)
+            run(connection, _PUT, rows)
         return former
 
     def times(self, login: str, /) -> Mapping[str, datetime]:

@@ -6,21 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import select
-from sqlalchemy.dialects import sqlite
 
 from provisioner.core.api.events import DeadlineMet, DutyConfirmed
 from provisioner.core.api.rules import MetDeadline
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, Row
+from provisioner.store.db.rows import Change, Row, put
 from provisioner.store.db.tables import marks
 
-_INSERT = sqlite.insert(marks)
-_KEY = list(marks.primary_key)
-MEET = _INSERT.on_conflict_do_update(
-    index_elements=_KEY, set_={"at": _INSERT.excluded["at"], "met_at": _INSERT.excluded.met_at}
-)
-_CONFIRM = _INSERT.on_conflict_do_update(index_elements=_KEY, set_={"confirmed_at": _INSERT.excluded.confirmed_at})
+MEET = put(marks, marks.c.at, marks.c.met_at)
+_CONFIRM = put(marks, marks.c.confirmed_at)
 
 
 def met(event: DeadlineMet) -> Row:

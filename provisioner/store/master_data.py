@@ -15,7 +15,7 @@ from provisioner.core.model import AccountKind, AccountState, Person, Unit
 from provisioner.store import schedule
 from provisioner.store.audit.chain import AuditLogWriter, canonical
 from provisioner.store.db.chunks import chunks
-from provisioner.store.db.prepared import prepared
+from provisioner.store.db.prepared import run
 from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import accounts, operations, persons, units
 from provisioner.store.tree import require_tree
@@ -60,7 +60,7 @@ def save_units(connection: Connection, given: Mapping[str, Unit], *, at: datetim
     changed = [unit for code, unit in given.items() if known.get(code) != unit]
     if not changed:
         return ()
-    prepared(_PUT_UNIT, connection.dialect).run(connection, map(as_row, changed))
+    run(connection, _PUT_UNIT, map(as_row, changed))
     before = {unit.code: known[unit.code] for unit in changed if unit.code in known and not known[unit.code].removed_at}
     if any(_situation(known_unit) != _situation(given[code]) for code, known_unit in before.items()):
         connection.execute(schedule.FORGET)
@@ -136,7 +136,7 @@ def save_persons(
     changed = [person for id_, person in kept.items() if known.get(id_) != person]
     if not changed:
         return ()
-    prepared(_PUT_PERSON, connection.dialect).run(connection, map(as_row, changed))
+    run(connection, _PUT_PERSON, map(as_row, changed))
     return _recorded(
         connection,
         [person_event(known.get(person.id), person, at=at, actor=actor, mark=mark) for person in changed],
@@ -170,7 +170,7 @@ def confirm_number(
     if known != [person]:
         raise BusyError("{person} was changed at the same time", cure="run the command again", person=person.id)
     confirmed = attrs.evolve(person, other_mobile_confirmed_by=actor, other_mobile_confirmed_at=at)
-    prepared(_PUT_PERSON, connection.dialect).run(connection, [as_row(confirmed)])
+    run(connection, _PUT_PERSON, [as_row(confirmed)])
     return _recorded(connection, [number_confirmed(person, confirmed, at=at, actor=actor, mark=mark)])
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import date
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects import sqlite
 
 from provisioner.store.db.database import Database
+from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
+from provisioner.store.db.rows import Upsert
 from provisioner.store.db.tables import message_counts
 
 _THIS = (message_counts.c.channel == bindparam("this_channel"), message_counts.c.day == bindparam("this_day"))
-_INSERT = sqlite.insert(message_counts)
-_TAKE = _INSERT.on_conflict_do_update(
-    index_elements=list(message_counts.primary_key),
-    set_={"sent": message_counts.c.sent + 1},
-    where=message_counts.c.sent < bindparam("at_most"),
+_TAKE = Upsert(
+    message_counts, {"sent": message_counts.c.sent + 1}, condition=message_counts.c.sent < bindparam("at_most")
 )
 _GIVE_BACK = update(message_counts).where(*_THIS, message_counts.c.sent > 0).values(sent=message_counts.c.sent - 1)
 
@@ -44,7 +42,7 @@ class StoredMessageCounts:
         """
         row = {"channel": channel, "day": day.isoformat(), "sent": 1, "at_most": at_most}
         with self._database.write() as connection:
-            return connection.execute(_TAKE, row).rowcount > 0
+            return run(connection, _TAKE, [row]) > 0
 
     def give_back(self, channel: str, day: date, /) -> None:
         """Count one message less.

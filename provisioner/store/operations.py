@@ -26,6 +26,7 @@ class StoredOperations:
     """
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._reader = Reader(database)
 
     def get_many(self, ids: Iterable[str], /) -> Mapping[str, Operation]:
@@ -78,8 +79,9 @@ class StoredOperations:
             .outerjoin_from(operations, leases, leases.c.login == operations.c.login)
             .where(operations.c.finished_at.is_(None), condition)
         )
+        time = self._lease_time(now)
         for page in self._reader.pages(query, operations.c.created_at, operations.c.id):
-            yield from with_steps(self._reader, [row for row in page if _is_free(row, now)])
+            yield from with_steps(self._reader, [row for row in page if _is_free(row, time)])
 
     def find(
         self,
@@ -126,7 +128,12 @@ class StoredOperations:
         """Return until when a process that works on an operation holds its account; ``None`` if none does."""
         query = select(leases).where(leases.c.login == operation.login, leases.c.operation_id == operation.id)
         holds = [Hold(row.operation_id, owner=row.owner, expires_at=row.expires_at) for row in self._reader.all(query)]
-        return next((hold.expires_at for hold in holds if not hold.is_free(now)), None)
+        time = self._lease_time(now)
+        return next((hold.expires_at for hold in holds if not hold.is_free(time)), None)
+
+    def _lease_time(self, now: datetime) -> datetime:
+        with self._database.read() as connection:
+            return self._database.time(connection, lambda: now)
 
 
 def with_steps(reader: Reader, rows: Iterable[Row[Any]]) -> Iterator[Operation]:

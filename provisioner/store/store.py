@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +22,7 @@ from provisioner.store.comparisons import StoredComparisons
 from provisioner.store.credentials import StoredCredentialRotations
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 from provisioner.store.deliveries import StoredDeliveries
 from provisioner.store.handovers import StoredHandovers
 from provisioner.store.health import StoredHealth
@@ -101,7 +103,7 @@ class Store:
         self.ids = StoredIds(database)
         self.audit_log = AuditLogReader(database)
         self.collectors = StoredCollectors(database)
-        self._leases = Leases(owner=new_owner(), now=now, ttl=lease_ttl, clock=elapsed)
+        self._leases = Leases(owner=new_owner(), time=partial(database.time, now=now), ttl=lease_ttl, clock=elapsed)
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))
 
@@ -120,7 +122,7 @@ class Store:
 
             StoreError: It cannot be made, or what is there is no store of this version.
         """
-        database = Database(url)
+        database = database_at(url)
         database.reserve()
         _prepare(database, schema.create)
         return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed)
@@ -150,7 +152,7 @@ class Store:
 
             StoreError: There is none, it is not of this version, or it cannot be read.
         """
-        database = Database(url)
+        database = database_at(url)
         _prepare(database, schema.require)
         return cls(database, now=now, lease_ttl=lease_ttl, elapsed=elapsed)
 

@@ -9,7 +9,7 @@ from sqlalchemy import exists, or_, select
 
 from provisioner.core.reconcile.ports import LastAnswer
 from provisioner.store.db.database import Database
-from provisioner.store.db.prepared import prepared
+from provisioner.store.db.prepared import run
 from provisioner.store.db.reader import Reader
 from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import comparisons, operations, verifications
@@ -39,9 +39,7 @@ class StoredVerifications:
         if not answers:
             return
         with self._database.write() as connection:
-            prepared(_PUT, connection.dialect).run(
-                connection, ({"target": target, **as_row(answer)} for answer in answers)
-            )
+            run(connection, _PUT, ({"target": target, **as_row(answer)} for answer in answers))
 
     def times(self, target: str, logins: Collection[str], /) -> Mapping[str, datetime]:
         """Return when this target last answered about these accounts, by login."""

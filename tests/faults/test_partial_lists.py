@@ -12,7 +12,7 @@ import pytest
 
 from provisioner.core.model import Account, AccountState, Person, TargetState, Unit
 from provisioner.store import Store
-from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import account_targets, accounts
 from provisioner.testing.command_line import CommandLine
@@ -70,7 +70,7 @@ def know(file: Path, logins: Iterable[str]) -> None:
         store.units.save([Unit(code="u", name="Birim", kind="office")])
         store.persons.save([Person(id="p", name="Ayşe", mobile="+905321234567")])
     fields = {"domain": "meb.gov.tr", "unit": "u", "holder": "p", "state": AccountState.OPEN}
-    database = Database(url)
+    database = database_at(url)
     with database.write() as connection:
         for login in logins:
             account = Account(login=login, opened_at=now, password_changed_at=now, **fields)  # type: ignore[arg-type]

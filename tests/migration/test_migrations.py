@@ -26,6 +26,7 @@ from provisioner.core.model.text import Text, Texts
 from provisioner.store import Store
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 from provisioner.store.db.tables import metadata, operations
 
 pytestmark = pytest.mark.usefixtures("made_tables")
@@ -39,7 +40,7 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
     """An empty database."""
-    database = Database(url, foreign_keys=False)
+    database = database_at(url, rebuilds_tables=True)
     yield database
     database.close()
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from provisioner.core.api.events import Event
 from provisioner.core.model.text import printable_json
-from provisioner.store.db.prepared import prepared
+from provisioner.store.db.prepared import run
 from provisioner.store.db.rows import as_row
 from provisioner.store.db.tables import chain_head, events
 
@@ -91,7 +91,7 @@ class AuditLogWriter:
     def store(self) -> None:
         """Record what was added."""
         if self._rows:
-            prepared(_APPEND, self._connection.dialect).run(self._connection, self._rows)
+            run(self._connection, _APPEND, self._rows)
             self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
 
 

@@ -1,7 +1,7 @@
 """Reads the audit log as auditors do: what is in the tables is taken as it is, and none of it is believed.
 
 A database shell can put anything into any column of SQLite. So every column is read as bytes, together with the kind
-of value that SQLite says it is.
+of value that the database says it is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, literal_column, select
 
 from provisioner.store.audit.chain import AuditEntry, Head
 from provisioner.store.audit.verification import Anchors, ChainEntry, ChainVerifier, ProgressWatch, changed_end, missing
@@ -53,7 +53,7 @@ _OF_UNITS = frozenset({"parent", "unit"})
 class StoredEntry(ChainEntry):
     """One entry as it was found in the tables."""
 
-    #: What SQLite says the columns are: those of ``SHOWN``, the body, the hash.
+    #: What the database says the columns are: those of ``SHOWN``, the body, the hash.
     types: str
     #: The values of the columns in ``SHOWN``.
     shown: tuple[object, ...]
@@ -93,6 +93,8 @@ class AuditLogReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._entries = _entries(database)
+        self._head_row = _head_row(database)
 
     def entries(
         self, *, after: int = 0, login: str | None = None, operation_id: str | None = None
@@ -128,7 +130,7 @@ class AuditLogReader:
             StoreError: The store failed.
         """
         with self._database.read() as connection:
-            return _head(connection)
+            return _head(connection, self._head_row)
 
     def verify(self, anchors: Iterable[Head] = (), watch: ProgressWatch = iter) -> ChainVerifier:
         """Go along the whole audit log, as it is at one moment.
@@ -144,9 +146,9 @@ class AuditLogReader:
             StoreError: The store failed.
         """
         with self._database.read() as connection:
-            end = _head(connection)
+            end = _head(connection, self._head_row)
             verifier = ChainVerifier(
-                links=partial(_links, connection, _ENTRIES), end=end, anchors=Anchors.of(anchors), watch=watch
+                links=partial(_links, connection, self._entries), end=end, anchors=Anchors.of(anchors), watch=watch
             ).to_the_end()
         if end is None and verifier.finding is None:
             verifier.finding = changed_end(verifier.head)
@@ -168,15 +170,15 @@ class AuditLogReader:
             StoreError: The store failed, also while the verifier goes on.
         """
         with self._database.read() as connection:
-            end = _head(connection)
-            found = next(_links(connection, _ENTRIES.where(events.c.seq == seq)), None)
+            end = _head(connection, self._head_row)
+            found = next(_links(connection, self._entries.where(events.c.seq == seq)), None)
         start = Head(seq=seq, hash=found.hash) if found else Head(seq=seq)
         if end is None:
             return ChainVerifier(links=list, head=start, finding=changed_end(start))
         if found is None and 0 < seq <= end.seq:
             return ChainVerifier(links=list, head=start, finding=missing(seq))
         return ChainVerifier(
-            links=partial(self._pages, _ENTRIES.where(events.c.seq <= end.seq), seq),
+            links=partial(self._pages, self._entries.where(events.c.seq <= end.seq), seq),
             head=start,
             end=end,
             anchors=Anchors.of([Head(seq=seq, hash=known)] if known and found else ()),
@@ -219,7 +221,7 @@ class AuditLogReader:
             StoreError: The store failed.
         """
         wanted = {"login": login, "operation_id": operation_id, "actor": actor, "kind": kind}
-        query = _ENTRIES
+        query = self._entries
         for name, value in wanted.items():
             query = query if value is None else query.where(events.c[name] == value)
         if since is not None:
@@ -254,9 +256,9 @@ def _names(fact: object, keys: Collection[str], value: str) -> bool:
     return isinstance(fact, list) and any(_names(item, keys, value) for item in fact)
 
 
-def _head(connection: Connection) -> Head | None:
+def _head(connection: Connection, query: Select[Any]) -> Head | None:
     """Return what the one row that there must be says, if it says it as it must."""
-    rows = connection.execute(_HEAD).all()
+    rows = connection.execute(query).all()
     if len(rows) != 1:
         return None
     key, seq, kind, digest = rows[0]
@@ -288,18 +290,23 @@ def _stored(name: str, said: str) -> bytes:
     return text.encode(errors="replace")
 
 
-def _raw(table: str, column: str) -> Any:
-    return literal_column(f"CAST({table}.{column} AS BLOB)").label(column)
-
-
 _COLUMNS = (*SHOWN, "body", "hash")
 _ALL_TEXT = ",".join("text" for _ in _COLUMNS)
-_TYPES: ColumnElement[str] = literal_column("||','||".join(f"typeof(events.{name})" for name in _COLUMNS)).label(
-    "types"
-)
-_ENTRIES = select(
-    events.c.seq, _TYPES, _raw("events", "body"), _raw("events", "hash"), *(_raw("events", name) for name in SHOWN)
-).order_by(events.c.seq)
-_HEAD: Select[Any] = select(
-    chain_head.c.id, chain_head.c.seq, literal_column("typeof(chain_head.hash)"), _raw("chain_head", "hash")
-).limit(2)
+
+
+def _entries(database: Database) -> Select[Any]:
+    """Select all entries as they are found, and what kinds of values they have."""
+    kinds = "||','||".join(database.kind_of(events.c[name]) for name in _COLUMNS)
+    found = (_found(database, events.c[name]) for name in ("body", "hash", *SHOWN))
+    return select(events.c.seq, literal_column(kinds).label("types"), *found).order_by(events.c.seq)
+
+
+def _head_row(database: Database) -> Select[Any]:
+    """Select the head as it is found, and another one if there are two."""
+    digest = chain_head.c.hash
+    kind: ColumnElement[str] = literal_column(database.kind_of(digest)).label("kind")
+    return select(chain_head.c.id, chain_head.c.seq, kind, _found(database, digest)).limit(2)
+
+
+def _found(database: Database, column: Column[Any]) -> ColumnElement[bytes]:
+    return literal_column(database.bytes_of(column)).label(column.name)

@@ -1,124 +1,110 @@
-"""How the store's database is opened, and what becomes of its errors.
-
-SQLite is opened twice. Writers say ``BEGIN IMMEDIATE``: a transaction that reads first and then has to wait for the
-right to write would fail at once, whatever the timeout. Readers say ``BEGIN`` and never wait, thanks to the
-write-ahead log. Writers also sync every commit to the disk (``synchronous=FULL``). The weaker ``NORMAL`` may forget the
-last commits when the power fails; the journal would then not know of a password that was already sent, and a second
-message would go out.
-"""
+"""What the store asks of its database; each kind of database answers in a module of its own."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import attrs
-import tenacity
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.url import URL
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Column, Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from provisioner import files
 from provisioner.core.api.errors import StoreError
-from provisioner.store.db.failures import damaged, linked, store_error
-
-#: How many seconds a writer waits for another one.
-BUSY_TIMEOUT = 5.0
 
 
 @attrs.define(eq=False)
-class Database:
+class Database(ABC):
     """One database with an engine to read and one to write.
 
     Args:
 
         url: Where it is, for example ``sqlite:////var/lib/provisioner/store.db``.
 
-        foreign_keys: ``False`` while migrations rebuild tables that others refer to.
+        rebuilds_tables: Whether it is opened for migrations, which may rebuild tables that others refer to.
 
     Raises:
 
-        StoreError: The URL names nothing that can be a store, or a link that somebody else may have made.
+        StoreError: The URL names nothing that can be a store.
     """
 
     _url: str
-    foreign_keys: bool = attrs.field(default=True, kw_only=True)
+    _rebuilds_tables: bool = attrs.field(default=False, kw_only=True)
     #: The database's name in messages.
     place: str = attrs.field(init=False)
-    _path: Path = attrs.field(init=False)
     writer: Engine = attrs.field(init=False)
     reader: Engine = attrs.field(init=False)
     _closed: bool = attrs.field(default=False, init=False)
-    #: The device and the number of the file that was opened.
-    _identity: tuple[int, int] | None = attrs.field(default=None, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        url = _sqlite_url(self._url)
-        self._path = Path(str(url.database))
-        self.place = str(self._path)
-        self._expect_own_link()
-        self.writer = _sqlite_engine(url, "BEGIN IMMEDIATE", foreign_keys=self.foreign_keys)
-        self.reader = _sqlite_engine(url, "BEGIN")
 
     @property
+    @abstractmethod
     def exists(self) -> bool:
         """Whether there is something to open."""
-        return self._path.exists()
 
     @property
+    @abstractmethod
     def key_file(self) -> Path:
         """Where the key for marks of mobile numbers is."""
-        return self._path.with_name(f"{self._path.name}.key")
 
     @property
+    @abstractmethod
     def head_file(self) -> Path:
         """Where it is remembered how far the audit log went."""
-        return self._path.with_name(f"{self._path.name}.head")
 
+    @abstractmethod
+    def reserve(self) -> None:
+        """Prepare the place of a new store, so that nobody else can read it: it knows people's numbers."""
+
+    @abstractmethod
     def hold_on(self) -> None:
-        """Refuse to go on, from now on, when the file is deleted or another one takes its place."""
-        self._identity = self._found()
+        """Refuse to go on, from now on, when another database takes the place of this one."""
 
-    @contextmanager
-    def same_file(self) -> Iterator[None]:
-        """Check that the file is there before and after what is done: what is open goes on without it.
+    @abstractmethod
+    def begin(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction in which nobody else writes. When it has ended well, its changes are durable.
 
         Raises:
 
-            StoreError: It was deleted or moved, or another file is in its place.
+            SQLAlchemyError: The database failed.
+
+            StoreError: It is not where it was any more.
         """
-        self._expect_same_file()
-        yield
-        self._expect_same_file()
 
-    def _found(self) -> tuple[int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+    @abstractmethod
+    def look(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that sees one state of the database, and keeps no writer waiting.
 
-    def _expect_same_file(self) -> None:
-        if self._identity and self._found() != self._identity:
-            raise StoreError(
-                "the store {place} was deleted, moved or replaced while it was in use",
-                cure="put the right file in its place; then run 'provisioner check' and 'provisioner resume'",
-                place=self.place,
-            )
+        Raises:
 
-    def reserve(self) -> None:
-        """Make the file if there is none, for nobody else to read: it knows people's numbers."""
-        with suppress(OSError):  # SQLite will say it better
-            files.reserve(self._path)
+            SQLAlchemyError: The database failed.
 
-    def _expect_own_link(self) -> None:
-        try:
-            files.expect_own_link(self._path)
-        except OSError as error:
-            raise linked(self.place, error.strerror) from None
+            StoreError: It is not where it was any more.
+        """
+
+    @abstractmethod
+    def error(self, cause: BaseException) -> StoreError:
+        """Return an error of the driver as one of ours, without any value of a row."""
+
+    @abstractmethod
+    def time(self, connection: Connection, now: Callable[[], datetime]) -> datetime:
+        """Return the time by which leases are granted, in UTC.
+
+        Args:
+
+            connection: One on which a transaction has begun.
+
+            now: The clock of this process.
+        """
+
+    @abstractmethod
+    def bytes_of(self, column: Column[object]) -> str:
+        """Return an SQL expression for what a column holds, as bytes, whatever it is; times are in UTC."""
+
+    @abstractmethod
+    def kind_of(self, column: Column[object]) -> str:
+        """Return an SQL expression for the kind of value that a column holds: ``text``, or another word."""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -128,7 +114,7 @@ class Database:
 
             StoreError: The database failed.
         """
-        with self._failures(), self.same_file(), self.reader.begin() as connection:
+        with self._failures(), self.look() as connection:
             yield connection
 
     @contextmanager
@@ -139,7 +125,7 @@ class Database:
 
             StoreError: The database failed, and nothing was changed; or it is not where it was any more.
         """
-        with self._failures(), self.same_file(), self.writer.begin() as connection:
+        with self._failures(), self.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -150,8 +136,7 @@ class Database:
 
     def failure(self, error: SQLAlchemyError) -> StoreError:
         """Return *error* as one of ours, without any value of a row."""
-        cause = getattr(error, "orig", None) or RuntimeError(type(error).__name__)
-        return store_error(cause, self.place)
+        return self.error(getattr(error, "orig", None) or RuntimeError(type(error).__name__))
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -161,58 +146,5 @@ class Database:
             yield
         except SQLAlchemyError as error:
             raise self.failure(error) from None
-        except UnicodeDecodeError:  # Python cannot read what SQLite says of a damaged schema
-            raise damaged(self.place) from None
-
-
-def _sqlite_url(text: str) -> URL:
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise StoreError("the store's URL cannot be read", cure="write it as 'sqlite:///FILE'") from None
-    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
-        raise StoreError(
-            "{url} cannot be a store",
-            cure="write it as 'sqlite:///FILE'",
-            url=url.render_as_string(hide_password=True),
-        )
-    return url
-
-
-def _sqlite_engine(url: URL, begin: str, *, foreign_keys: bool = True) -> Engine:
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        pool_size=8,
-        max_overflow=-1,
-        connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: sqlite3.Connection, _: Any) -> None:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
-        connection.execute("PRAGMA synchronous=FULL")
-        if begin == "BEGIN IMMEDIATE":
-            _switch_to_wal(connection)
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-def _is_busy(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-
-
-@tenacity.retry(
-    retry=tenacity.retry_if_exception(_is_busy),
-    wait=tenacity.wait_fixed(0.01),
-    stop=tenacity.stop_after_delay(BUSY_TIMEOUT),
-    reraise=True,
-)
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Use the write-ahead log. While somebody else switches too, SQLite refuses without waiting for its timeout."""
-    connection.execute("PRAGMA journal_mode=WAL")
+        except UnicodeDecodeError as error:  # what the driver cannot read
+            raise self.error(error) from None

@@ -10,6 +10,7 @@ from dozens of busy threads only later: that costs more than the row itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -24,6 +25,9 @@ from sqlalchemy.types import TypeEngine
 ROWS = 500
 
 _Values = list[Any]
+
+#: The places of the values of one row, in whatever way the driver writes a place.
+_PLACES = re.compile(r"VALUES (\([^()]+\))")
 
 
 @attrs.frozen
@@ -42,8 +46,8 @@ class Prepared:
 
     @_places.default
     def _find_places(self) -> str:
-        places = f"({', '.join('?' * len(self._names))})"
-        return places if f"VALUES {places}" in self._text else ""
+        found = _PLACES.search(self._text)
+        return found[1] if found and found[1].count(",") + 1 == len(self._names) else ""
 
     @classmethod
     def of(cls, statement: UpdateBase, dialect: Dialect) -> Self:
@@ -89,3 +93,8 @@ def prepared(statement: UpdateBase, dialect: Dialect) -> Prepared:
     Each engine has a dialect of its own, so the answers for the stores that were used last are kept, and not all.
     """
     return Prepared.of(statement, dialect)
+
+
+def run(connection: Connection, statement: UpdateBase, rows: Iterable[Mapping[str, object]]) -> int:
+    """Run *statement* for each row; answers how many rows of its table it touched."""
+    return prepared(statement, connection.dialect).run(connection, rows)

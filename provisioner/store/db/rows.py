@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
 import attrs
-from sqlalchemy import Column, Table, bindparam, update
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy import Column, ColumnElement, Insert, Table, bindparam, literal_column, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
 Row = dict[str, Any]
@@ -35,15 +35,54 @@ def _fields(kind: type[attrs.AttrsInstance]) -> tuple[list[str], Callable[[objec
     return names, attrgetter(*names)
 
 
-def add(table: Table) -> Insert:
-    """Return a statement that adds a row, unless there is one with the same key.
+class Upsert(Insert):
+    """Adds a row, unless there is one with the same key; then it changes that row, or nothing.
 
-    PostgreSQL's insert has the same methods; this and :func:`put` are the places that choose one.
+    SQLite and PostgreSQL write this alike, and SQLAlchemy has a statement of its own for each of them. Run it with
+    :func:`~provisioner.store.db.prepared.run`, because SQLAlchemy would compile it each time.
+
+    Args:
+
+        table: The table.
+
+        changes: What is changed, by the name of the column.
+
+        condition: Which rows are changed; by default, all.
     """
-    return sqlite.insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+    inherit_cache = False
+
+    def __init__(
+        self, table: Table, changes: Mapping[str, ColumnElement[Any]], condition: ColumnElement[bool] | None = None
+    ) -> None:
+        super().__init__(table)
+        self.key = [column.name for column in table.primary_key]
+        self.changes = changes
+        self.condition = condition
 
 
-def put(table: Table, *columns: Column[Any]) -> Insert:
+@compiles(Upsert)
+def _compiled(upsert: Upsert, compiler: SQLCompiler, **options: Any) -> str:
+    text: str = compiler.visit_insert(upsert, **options)  # type: ignore[no-untyped-call]
+    text += f" ON CONFLICT ({', '.join(upsert.key)}) DO "
+    if not upsert.changes:
+        return f"{text}NOTHING"
+    changes = (f"{name} = {compiler.process(value)}" for name, value in upsert.changes.items())
+    text += f"UPDATE SET {', '.join(changes)}"
+    return text if upsert.condition is None else f"{text} WHERE {compiler.process(upsert.condition)}"
+
+
+def given(column: Column[Any]) -> ColumnElement[Any]:
+    """Return the value that an :class:`Upsert` was given for a column."""
+    return literal_column(f"excluded.{column.name}", column.type)
+
+
+def add(table: Table) -> Upsert:
+    """Return a statement that adds a row, unless there is one with the same key."""
+    return Upsert(table, {})
+
+
+def put(table: Table, *columns: Column[Any]) -> Upsert:
     """Return a statement that adds a row, or writes it over the one with the same key.
 
     Args:
@@ -52,10 +91,8 @@ def put(table: Table, *columns: Column[Any]) -> Insert:
 
         columns: What is written over; by default, all but the key.
     """
-    statement = sqlite.insert(table)
     chosen = columns or [column for column in table.columns if not column.primary_key]
-    rest = {column.name: statement.excluded[column.name] for column in chosen}
-    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest)
+    return Upsert(table, {column.name: given(column) for column in chosen})
 
 
 def revise(table: Table) -> UpdateBase:

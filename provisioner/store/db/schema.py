@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 from provisioner.store.audit.chain import GENESIS
 from provisioner.store.db.database import Database
 from provisioner.store.db.failures import foreign, missing, outdated, too_new
+from provisioner.store.db.opening import database_at
 from provisioner.store.db.tables import chain_head, metadata
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def migrate(url: str) -> None:
 
         StoreError: There is no store, or it is newer than this program, or it cannot be written. Nothing was changed.
     """
-    database = Database(url, foreign_keys=False)
+    database = database_at(url, rebuilds_tables=True)
     try:
         require(database)
         if _is_old(database):

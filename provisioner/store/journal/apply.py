@@ -47,7 +47,7 @@ from provisioner.store import (
     role_assignments,
     schedule,
 )
-from provisioner.store.db.prepared import prepared
+from provisioner.store.db.prepared import run
 from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
 from provisioner.store.db.tables import (
     account_sessions,
@@ -209,7 +209,7 @@ class Batch:
                 raise BusyError("it was changed at the same time", cure="check it again")
 
     def _run(self, statement: UpdateBase, rows: list[Row]) -> int:
-        return prepared(statement, self._connection.dialect).run(self._connection, rows)
+        return run(self._connection, statement, rows)
 
     def _begin_anew(self, event: Event) -> None:
         """Store what is there of the same account first: its end would otherwise come after this beginning."""

@@ -12,6 +12,7 @@ from sqlalchemy.sql.dml import Update
 from provisioner.core.api.events import ClockConfirmed, TimesCorrected
 from provisioner.core.engine.clock import FURTHEST_BACK, KnownTimes
 from provisioner.store.db.database import Database
+from provisioner.store.db.prepared import run
 from provisioner.store.db.rows import Change, put
 from provisioner.store.db.tables import (
     accounts,
@@ -55,7 +56,7 @@ class Times:
         known = read(connection)
         after = known.after(time) if known else KnownTimes(trusted_at=time, latest_at=time)
         if after != known:
-            connection.execute(_PUT, {"id": 1, **attrs.asdict(after)})
+            run(connection, _PUT, [{"id": 1, **attrs.asdict(after)}])
         self._noted_at = time
 
 

@@ -190,7 +190,8 @@ class Leases:
 
     #: The name of this process.
     owner: str
-    now: Callable[[], datetime]
+    #: The time by which leases run out.
+    time: Callable[[Connection], datetime]
     #: How long a lease lives if nobody renews it.
     ttl: timedelta
     clock: Callable[[], float] = elapsed
@@ -218,7 +219,7 @@ class Leases:
                     state, holder, changed, Hold(operation_id, *hold) if operation_id else None
                 )
         safe_until = self._safe_until()
-        now = self.now()
+        now = self.time(connection)
         return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, safe_until=safe_until, by_login=by_login)
 
     def note(self, snapshots: Standings, logins: Iterable[str], renewed: Mapping[str, Hold]) -> None:
@@ -260,7 +261,7 @@ class Leases:
             return self._held
         alive = {login: hold for login, hold in self._held.items() if self._left(hold) > 0}
         safe_until = self._safe_until()
-        renewal = {"mine": self.owner, "logins": list(alive), "expires_at": self.now() + self.ttl}
+        renewal = {"mine": self.owner, "logins": list(alive), "expires_at": self.time(connection) + self.ttl}
         renewed = connection.execute(_RENEW, renewal).scalars().all()
         self._rest()
         return {login: attrs.evolve(alive[login], safe_until=safe_until) for login in renewed}

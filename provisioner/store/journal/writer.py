@@ -169,7 +169,7 @@ class Writer:
 
     def _store(self, group: Sequence[_Submission]) -> list[_Answer]:
         logins = set().union(*(submission.logins for submission in group))
-        with self._database.same_file(), self._database.writer.begin() as connection:
+        with self._database.begin() as connection:
             audit_log = AuditLogWriter(connection)
             self._continuity.expect(connection, audit_log.head)
             snapshots = self._leases.read(connection, logins)

@@ -13,7 +13,7 @@ from provisioner.core.model import Person, Unit
 from provisioner.store import Store
 from provisioner.store.audit.reader import AuditLogReader
 from provisioner.store.db.chunks import CHUNK
-from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 from tests.store.conftest import NOON
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ def _reader(store: Store, story: type[Story], clock: Clock, url: str) -> Iterato
     clock.move(2 * HOUR)
     store.persons.save([Person(id="p7", name="Ayşe p8", unit="46", supervisor="p9")], actor="p5")
     store.units.save([Unit(code="s1", name="Okul", kind="school", parent="46", custodian="p7")], actor="p5")
-    database = Database(url)
+    database = database_at(url)
     yield AuditLogReader(database)
     database.close()
 
 
 def spoil(url: str, statement: str) -> None:
     """Do what a database shell can do."""
-    database = Database(url)
+    database = database_at(url)
     with database.write() as connection:
         connection.execute(text(statement))
     database.close()
@@ -82,7 +82,7 @@ def test_persons_and_units_are_found_where_they_are_named_and_not_in_passing(
 
 def test_a_long_audit_log_is_read_to_its_end(store: Store, story: type[Story], url: str) -> None:
     store.write(*(story(f"a{number}").planned() for number in range(CHUNK + 3)))
-    database = Database(url)
+    database = database_at(url)
     reader = AuditLogReader(database)
 
     assert [entry.seq for entry in reader.find()] == list(range(1, CHUNK + 4))

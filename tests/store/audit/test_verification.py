@@ -24,7 +24,7 @@ from provisioner.store import Store
 from provisioner.store.audit.chain import GENESIS, Head, entry_hash
 from provisioner.store.audit.reader import AuditLogReader
 from provisioner.store.audit.verification import ChainFault, ChainFinding, ChainVerifier
-from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 from tests.planted import plant
 from tests.store.conftest import NOON, Story
 
@@ -81,7 +81,7 @@ def shell(path: Path) -> Iterator[Shell]:
 
 
 def verified(path: Path, *anchors: Head) -> ChainVerifier:
-    with closing(Database(f"sqlite:///{path}")) as database:
+    with closing(database_at(f"sqlite:///{path}")) as database:
         return AuditLogReader(database).verify(anchors)
 
 
@@ -374,7 +374,7 @@ def test_place_that_is_no_number_is_found(copy: Path, value: object) -> None:
         run("UPDATE events SET seq = ? WHERE seq = 12", value)
 
     assert found(copy).fault in {ChainFault.MISSING, ChainFault.INSERTED, ChainFault.REORDERED}
-    with closing(Database(f"sqlite:///{copy}")) as database:
+    with closing(database_at(f"sqlite:///{copy}")) as database:
         assert len(list(AuditLogReader(database).find())) >= 29
 
 
@@ -382,7 +382,7 @@ def test_place_that_is_no_number_is_found(copy: Path, value: object) -> None:
 
 
 def head(path: Path) -> Head:
-    with closing(Database(f"sqlite:///{path}")) as database:
+    with closing(database_at(f"sqlite:///{path}")) as database:
         found = AuditLogReader(database).head()
     assert found
     return found
@@ -431,7 +431,7 @@ def test_anchor_of_the_empty_trail_holds_for_ever(copy: Path) -> None:
 
 
 def read_on(path: Path, seq: int, known: str | None = None) -> tuple[list[int], ChainFault | None]:
-    with closing(Database(f"sqlite:///{path}")) as database:
+    with closing(database_at(f"sqlite:///{path}")) as database:
         verifier = AuditLogReader(database).after(seq, known)
         read = [one.seq for one in verifier]
     return read, verifier.finding.fault if verifier.finding else None
@@ -452,7 +452,7 @@ def test_trail_longer_than_a_page_is_read_to_its_end(original: Path, monkeypatch
 
 def test_period_begins_with_its_first_moment_and_ends_before_its_last(original: Path) -> None:
     second = NOON + timedelta(minutes=1, microseconds=1)
-    with closing(Database(f"sqlite:///{original}")) as database:
+    with closing(database_at(f"sqlite:///{original}")) as database:
         audit_log = AuditLogReader(database)
         assert list(audit_log.find(until=NOON)) == []
         assert [one.seq for one in audit_log.find(since=NOON, until=second)] == list(range(1, 7))

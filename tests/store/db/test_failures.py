@@ -1,29 +1,18 @@
+"""A store that cannot be used is named, and the cure with it."""
+
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable
 
 import pytest
 
-from provisioner.store.db.failures import store_error
+from provisioner.core.api.errors import StoreError
+from provisioner.store.db.failures import foreign, missing, outdated, too_new
 
 
-def failing(code: int) -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError("what the driver says")
-    error.sqlite_errorcode = code
-    return error
+@pytest.mark.parametrize("failure", [foreign, missing, outdated, too_new])
+def test_a_store_that_cannot_be_used_is_named_with_a_cure(failure: Callable[[str], StoreError]) -> None:
+    error = failure("/var/lib/store.db")
 
-
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [
-        (sqlite3.SQLITE_BUSY, "is locked by another process"),
-        (sqlite3.SQLITE_BUSY_SNAPSHOT, "is locked by another process"),
-        (sqlite3.SQLITE_FULL, "no space is left"),
-        (sqlite3.SQLITE_READONLY, "cannot be written"),
-        (sqlite3.SQLITE_CANTOPEN, "cannot be opened"),
-        (sqlite3.SQLITE_CORRUPT, "is damaged"),
-        (sqlite3.SQLITE_IOERR, "failed: what the driver says"),
-    ],
-)
-def test_a_failure_of_the_database_is_said_as_another_one(code: int, said: str) -> None:
-    assert said in str(store_error(failing(code), "/var/lib/store.db"))
+    assert "/var/lib/store.db" in str(error)
+    assert str(error.cure)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite as SQLite
 
 from provisioner.core.governance.incidents import IncidentState
 from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 from provisioner.store.db.prepared import ROWS, prepared
 from provisioner.store.db.rows import Row, add
 from provisioner.store.db.schema import create
@@ -20,7 +21,7 @@ from tests.store.conftest import NOON
 
 @pytest.fixture(name="database")
 def _database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/store.db", foreign_keys=False)
+    database = database_at(f"sqlite:///{tmp_path}/store.db", rebuilds_tables=True)
     create(database)
     yield database
     database.close()

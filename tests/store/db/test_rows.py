@@ -11,6 +11,7 @@ import pytest
 from provisioner.core.governance.incidents import Incident
 from provisioner.core.model import Unit
 from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 from provisioner.store.db.rows import MUST_FIND, add, as_row, put, revise
 from provisioner.store.db.schema import create
 from provisioner.store.db.tables import troubles, units
@@ -22,7 +23,7 @@ TROUBLE = Incident(id="t1", login="a", text="no log-in", reporter="p1", reported
 
 @pytest.fixture(name="database")
 def _database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/store.db", foreign_keys=False)
+    database = database_at(f"sqlite:///{tmp_path}/store.db", rebuilds_tables=True)
     create(database)
     yield database
     database.close()

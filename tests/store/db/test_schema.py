@@ -12,12 +12,13 @@ from provisioner.core.api.errors import StoreError
 from provisioner.store.audit.chain import GENESIS
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
+from provisioner.store.db.opening import database_at
 from provisioner.store.db.tables import metadata
 
 
 @pytest.fixture(name="database")
 def _database(url: str) -> Iterator[Database]:
-    database = Database(url)
+    database = database_at(url)
     yield database
     database.close()
 

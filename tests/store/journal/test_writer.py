@@ -19,7 +19,7 @@ from sqlalchemy import event
 from provisioner.core.api.errors import BusyError, StoreError
 from provisioner.core.api.events import Event
 from provisioner.store import Store
-from provisioner.store.db import database
+from provisioner.store.db import sqlite
 from tests.planted import plant
 from tests.store.conftest import Story
 
@@ -172,7 +172,7 @@ def limit_pages(store: Store) -> list[int]:
 def test_locked_database_fails_everybody_after_a_while(
     url: str, tmp_path: Path, story: type[Story], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.2)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.2)
     with Store.create(url) as store, ThreadPoolExecutor(4) as pool:
         plant(url)
 
