@@ -52,7 +52,7 @@ plugin = "memory"
 """
 
 _COST = re.compile(
-    r"^(?P<name>\w+) .*?(?P<rate>[\d.]+) accounts/s, +(?P<each>[\d.]+) ms of processor each", re.MULTILINE
+    r"^ *(?P<name>\w+) .*?(?P<rate>[\d.]+) accounts/s, +(?P<each>[\d.]+) ms of processor each", re.MULTILINE
 )
 
 
