@@ -18,6 +18,7 @@ from provisioner.store.db.chunks import chunks
 from provisioner.store.db.prepared import run
 from provisioner.store.db.rows import as_row, put
 from provisioner.store.db.tables import accounts, operations, persons, units
+from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.tree import require_tree
 
 _UNITS = select(units)
@@ -186,7 +187,7 @@ def _logins(connection: Connection, codes: Iterable[str]) -> Mapping[str, str]:
 
 
 def _recorded(connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
-    audit_log = AuditLogWriter(connection)
+    audit_log = AuditLogWriter(DriverTransaction(connection))
     for event in events:
         audit_log.add(event, canonical(event))
     audit_log.store()

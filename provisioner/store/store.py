@@ -23,6 +23,7 @@ from provisioner.store.credentials import StoredCredentialRotations
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
 from provisioner.store.db.opening import database_at
+from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.deliveries import StoredDeliveries
 from provisioner.store.handovers import StoredHandovers
 from provisioner.store.health import StoredHealth
@@ -194,7 +195,7 @@ class Store:
         """
         known = self._head_file.read()
         with self._database.read() as connection:
-            return None if known is None or goes_back_to(known, connection) else known
+            return None if known is None or goes_back_to(known, DriverTransaction(connection)) else known
 
     @property
     def lease_ttl(self) -> timedelta:

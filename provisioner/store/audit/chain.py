@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from provisioner.core.api.events import Event
 from provisioner.core.model.text import printable_json
-from provisioner.store.db.prepared import run
+from provisioner.store.db.ports import Transaction
 from provisioner.store.db.rows import as_row
 from provisioner.store.db.tables import chain_head, events
 
@@ -58,13 +58,13 @@ class AuditLogWriter:
 
     Args:
 
-        connection: One on which a writing transaction has begun.
+        transaction: One that may write.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._seq, self._hash = connection.execute(_LOCK_HEAD).one()
-        self._rows: list[dict[str, object]] = []
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        [(self._seq, self._hash)] = transaction.find(_LOCK_HEAD)
+        self._rows: list[tuple[object, ...]] = []
 
     @property
     def head(self) -> Head:
@@ -76,23 +76,14 @@ class AuditLogWriter:
         self._seq += 1
         self._hash = entry_hash(self._hash, body.encode())
         self._rows.append(
-            {
-                "seq": self._seq,
-                "at": event.at,
-                "kind": event.kind,
-                "operation_id": event.operation_id,
-                "login": event.login,
-                "actor": event.actor,
-                "body": body,
-                "hash": self._hash,
-            }
+            (self._seq, event.at, event.kind, event.operation_id, event.login, event.actor, body, self._hash)
         )
 
     def store(self) -> None:
         """Record what was added."""
         if self._rows:
-            run(self._connection, _APPEND, self._rows)
-            self._connection.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
+            self._transaction.run(_APPEND, self._rows)
+            self._transaction.run(_MOVE_HEAD, [{"seq": self._seq, "hash": self._hash}])
 
 
 def entry_hash(previous: str, body: bytes) -> str:
@@ -136,5 +127,5 @@ def _default(value: object) -> object:
 
 _LOCK_HEAD = select(chain_head.c.seq, chain_head.c.hash).with_for_update()
 _APPEND = insert(events)
-_MOVE_HEAD = update(chain_head)
+_MOVE_HEAD = update(chain_head).values(seq=bindparam("seq"), hash=bindparam("hash"))
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_default).encode

@@ -14,11 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import attrs
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from provisioner import files
 from provisioner.core.api.errors import StoreError
 from provisioner.store.audit.chain import Head
+from provisioner.store.db.ports import Transaction
 from provisioner.store.db.tables import chain_head, events
 
 #: The bytes of the file. It is written in place, so it has one length.
@@ -68,12 +69,12 @@ class Continuity:
     #: Whether the file knows of a tail that the store does not have. It is kept until somebody has seen to that.
     _tail_is_lost: bool = attrs.field(default=False, init=False)
 
-    def expect(self, connection: Connection, head: Head) -> None:
+    def expect(self, transaction: Transaction, head: Head) -> None:
         """Check that the audit log is still the one that this process wrote to last.
 
         Args:
 
-            connection: One on which a transaction has begun.
+            transaction: Any transaction.
 
             head: Where the audit log ends.
 
@@ -83,8 +84,8 @@ class Continuity:
         """
         if self._last is None:
             known = self._file.read()
-            self._tail_is_lost = known is not None and not goes_back_to(known, connection, head)
-        elif not goes_back_to(self._last, connection, head):
+            self._tail_is_lost = known is not None and not goes_back_to(known, transaction, head)
+        elif not goes_back_to(self._last, transaction, head):
             raise StoreError(
                 "the store {place} was replaced while it was in use: its audit log does not continue from the "
                 "last entry",
@@ -100,22 +101,23 @@ class Continuity:
                 self._file.write(head)
 
 
-def goes_back_to(known: Head, connection: Connection, head: Head | None = None) -> bool:
+def goes_back_to(known: Head, transaction: Transaction, head: Head | None = None) -> bool:
     """Whether the audit log once ended at *known*.
 
     Args:
 
         known: A place of the audit log, with the hash that was there.
 
-        connection: One on which a transaction has begun.
+        transaction: Any transaction.
 
         head: Where the audit log ends, if that was read already.
     """
     if head is None:
-        head = Head(**connection.execute(_HEAD).one()._asdict())
+        [(seq, digest)] = transaction.find(_HEAD)
+        head = Head(seq=seq, hash=digest)
     if known.seq == head.seq:
         return known.hash == head.hash
-    return known.seq == 0 or connection.execute(_HASH, {"this": known.seq}).scalar() == known.hash
+    return known.seq == 0 or transaction.find(_HASH, this=known.seq) == [(known.hash,)]
 
 
 _HEAD = select(chain_head.c.seq, chain_head.c.hash)

@@ -13,6 +13,8 @@ from sqlalchemy import Column, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from provisioner.core.api.errors import StoreError
+from provisioner.store.db.ports import Transaction
+from provisioner.store.db.transaction import DriverTransaction
 
 
 @attrs.define(eq=False)
@@ -88,12 +90,12 @@ class Database(ABC):
         """Return an error of the driver as one of ours, without any value of a row."""
 
     @abstractmethod
-    def time(self, connection: Connection, now: Callable[[], datetime]) -> datetime:
+    def time(self, transaction: Transaction, now: Callable[[], datetime]) -> datetime:
         """Return the time by which leases are granted, in UTC.
 
         Args:
 
-            connection: One on which a transaction has begun.
+            transaction: One that has begun.
 
             now: The clock of this process.
         """
@@ -127,6 +129,12 @@ class Database(ABC):
         """
         with self._failures(), self.begin() as connection:
             yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[DriverTransaction]:
+        """Begin a transaction in which nobody else writes; see the port of the journal."""
+        with self.begin() as connection:
+            yield DriverTransaction(connection)
 
     def close(self) -> None:
         """Close all connections, permanently."""

@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError
 from provisioner import files
 from provisioner.core.api.errors import StoreError
 from provisioner.store.db.database import Database
+from provisioner.store.db.ports import Transaction
 from provisioner.store.db.sqlite_errors import damaged, linked, store_error
 
 #: How many seconds a writer waits for another one.
@@ -100,7 +101,7 @@ class SqliteDatabase(Database):
             return damaged(self.place)
         return store_error(cause, self.place)
 
-    def time(self, _: Connection, now: Callable[[], datetime]) -> datetime:
+    def time(self, _: Transaction, now: Callable[[], datetime]) -> datetime:
         """Return the time of this process: all processes run on the machine that has the file."""
         return now()
 

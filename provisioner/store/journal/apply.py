@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, insert, update
 from sqlalchemy.sql.dml import UpdateBase
 
 from provisioner.core.api.errors import BusyError
@@ -47,8 +47,8 @@ from provisioner.store import (
     role_assignments,
     schedule,
 )
-from provisioner.store.db.prepared import run
-from provisioner.store.db.rows import MUST_FIND, Change, Row, add, as_row, put
+from provisioner.store.db.ports import Transaction, Values
+from provisioner.store.db.rows import MUST_FIND, Change, add, as_row, put
 from provisioner.store.db.tables import (
     account_sessions,
     account_targets,
@@ -135,18 +135,18 @@ class Batch:
 
     Args:
 
-        connection: One on which a writing transaction has begun.
+        transaction: One that may write.
 
         owner: Who takes the leases.
 
         expires_at: When these leases run out.
     """
 
-    def __init__(self, connection: Connection, *, owner: str, expires_at: datetime) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction, *, owner: str, expires_at: datetime) -> None:
+        self._transaction = transaction
         self._lease = {"owner": owner, "expires_at": expires_at}
         #: By statement, and by the key of the row: what a later event says of the same row takes its place.
-        self._rows: dict[UpdateBase, dict[object, Row]] = defaultdict(dict)
+        self._rows: dict[UpdateBase, dict[object, Values]] = defaultdict(dict)
         self._logins: set[str] = set()
         #: The time of the latest event.
         self.latest_at: datetime | None = None
@@ -191,7 +191,7 @@ class Batch:
         """Run the statements."""
         for statement in _IN_ORDER:
             if rows := self._rows[statement]:
-                self._run(statement, list(rows.values()))
+                self._transaction.run(statement, rows.values())
         self._rows.clear()
         self._logins.clear()
 
@@ -204,12 +204,9 @@ class Batch:
 
     def _make(self, changes: Iterable[Change]) -> None:
         for statement, row in changes:
-            found = self._run(statement, [row])
+            found = self._transaction.run(statement, [row])
             if not found and statement.get_execution_options().get(MUST_FIND):
                 raise BusyError("it was changed at the same time", cure="check it again")
-
-    def _run(self, statement: UpdateBase, rows: list[Row]) -> int:
-        return run(self._connection, statement, rows)
 
     def _begin_anew(self, event: Event) -> None:
         """Store what is there of the same account first: its end would otherwise come after this beginning."""
@@ -234,13 +231,14 @@ class Batch:
         self._rows[_TAKE_LEASE][event.login] = lease
 
     def _put_step(self, operation_id: str, position: int, step: Step) -> None:
-        row = as_row(step) | {"operation_id": operation_id, "position": position}
-        self._rows[_PUT_STEP][operation_id, position] = row
+        key = operation_id, position
+        values = step.name, step.hook, step.outcome, step.attempts, step.error, step.reference
+        self._rows[_PUT_STEP][key] = key + values
 
     def _put_target(self, event: StepEnded) -> None:
         if event.target_state:
-            target = {"login": event.login, "target": event.step.name, "state": event.target_state}
-            self._rows[_PUT_TARGET][event.login, event.step.name] = target
+            key = event.login, event.step.name
+            self._rows[_PUT_TARGET][key] = (*key, event.target_state)
 
     def _begin_delivery(self, event: StepBegun) -> None:
         if row := deliveries.begun(event):

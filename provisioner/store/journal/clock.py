@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import attrs
-from sqlalchemy import Column, Connection, Table, and_, bindparam, case, delete, or_, select, update
+from sqlalchemy import Column, Table, and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.sql.dml import Update
 
 from provisioner.core.api.events import ClockConfirmed, TimesCorrected
 from provisioner.core.engine.clock import FURTHEST_BACK, KnownTimes
 from provisioner.store.db.database import Database
-from provisioner.store.db.prepared import run
+from provisioner.store.db.ports import Transaction
 from provisioner.store.db.rows import Change, put
 from provisioner.store.db.tables import (
     accounts,
@@ -24,16 +24,18 @@ from provisioner.store.db.tables import (
     schedule,
     target_health,
 )
+from provisioner.store.db.transaction import DriverTransaction
 from provisioner.store.db.types import UtcDateTime
 
 #: How often the time is recorded at most, while all is as it should be.
 INTERVAL = timedelta(minutes=1)
 
 
-def read(connection: Connection) -> KnownTimes | None:
+def read(transaction: Transaction) -> KnownTimes | None:
     """Return when the store was used; ``None`` if it never was."""
-    row = connection.execute(_READ).one_or_none()
-    return KnownTimes(**row._asdict()) if row else None
+    for trusted_at, latest_at in transaction.find(_READ):
+        return KnownTimes(trusted_at=trusted_at, latest_at=latest_at)
+    return None
 
 
 @attrs.define(eq=False)
@@ -42,21 +44,21 @@ class Times:
 
     _noted_at: datetime | None = attrs.field(default=None, init=False)
 
-    def note(self, connection: Connection, time: datetime) -> None:
+    def note(self, transaction: Transaction, time: datetime) -> None:
         """Record that the store was used at *time*, unless that was done just before.
 
         Args:
 
-            connection: One on which a writing transaction has begun.
+            transaction: One that may write.
 
             time: When.
         """
         if self._noted_at and self._noted_at <= time < self._noted_at + INTERVAL:
             return
-        known = read(connection)
+        known = read(transaction)
         after = known.after(time) if known else KnownTimes(trusted_at=time, latest_at=time)
         if after != known:
-            run(connection, _PUT, [{"id": 1, **attrs.asdict(after)}])
+            transaction.run(_PUT, [{"id": 1, **attrs.asdict(after)}])
         self._noted_at = time
 
 
@@ -74,7 +76,7 @@ class StoredClock:
     def known_times(self) -> KnownTimes | None:
         """Return when the store was used; ``None`` if it never was."""
         with self._database.read() as connection:
-            return read(connection)
+            return read(DriverTransaction(connection))
 
     def note(self, now: datetime, /) -> None:
         """Remember that the store was used now, whether anything was written or not.
@@ -84,7 +86,7 @@ class StoredClock:
             StoreError: The store failed.
         """
         with self._database.write() as connection:
-            Times().note(connection, now)
+            Times().note(DriverTransaction(connection), now)
 
 
 def confirmed(event: ClockConfirmed) -> Iterable[Change]:

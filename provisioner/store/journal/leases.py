@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Self
 
 import attrs
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from provisioner.core.api.errors import BusyError, LeaseLostError
 from provisioner.core.api.events import Event, OperationEnded, OperationEvent, OperationPlanned, OperationStarted
 from provisioner.core.api.fencing import Lease, elapsed
 from provisioner.core.model import Account, AccountState
-from provisioner.store.db.chunks import chunks
+from provisioner.store.db.ports import Transaction
 from provisioner.store.db.tables import accounts, leases, operations
 from provisioner.store.journal.owners import owner_is_gone
 
@@ -191,7 +191,7 @@ class Leases:
     #: The name of this process.
     owner: str
     #: The time by which leases run out.
-    time: Callable[[Connection], datetime]
+    time: Callable[[Transaction], datetime]
     #: How long a lease lives if nobody renews it.
     ttl: timedelta
     clock: Callable[[], float] = elapsed
@@ -209,17 +209,15 @@ class Leases:
         hold = self._held.get(login)
         return Lease(left=left, contested=hold is not None and hold.contested)
 
-    def read(self, connection: Connection, logins: Iterable[str]) -> Standings:
+    def read(self, transaction: Transaction, logins: Iterable[str]) -> Standings:
         """Return how these accounts stand."""
-        by_login: dict[str, AccountSnapshot] = {}
-        for chunk in chunks(set(logins)):
-            rows = connection.execute(_STANDINGS, {"logins": chunk}).all()
-            for login, state, holder, changed, operation_id, *hold in rows:
-                by_login[login] = AccountSnapshot(
-                    state, holder, changed, Hold(operation_id, *hold) if operation_id else None
-                )
+        rows = transaction.find_among(_STANDINGS, "logins", set(logins))
+        by_login = {
+            login: AccountSnapshot(state, holder, changed, Hold(operation_id, *hold) if operation_id else None)
+            for login, state, holder, changed, operation_id, *hold in rows
+        }
         safe_until = self._safe_until()
-        now = self.time(connection)
+        now = self.time(transaction)
         return Standings(owner=self.owner, now=now, expires_at=now + self.ttl, safe_until=safe_until, by_login=by_login)
 
     def note(self, snapshots: Standings, logins: Iterable[str], renewed: Mapping[str, Hold]) -> None:
@@ -252,7 +250,7 @@ class Leases:
         """Return how long nothing needs to be renewed; ``None`` if nothing is held."""
         return max(0.0, self._renew_at - time.monotonic()) if self._held else None
 
-    def renew(self, connection: Connection) -> Mapping[str, Hold]:
+    def renew(self, transaction: Transaction) -> Mapping[str, Hold]:
         """Put off the end of what is held, if it is time to, and return what this process then holds.
 
         A lease that has expired is not renewed, and neither is one that another process has taken.
@@ -261,14 +259,15 @@ class Leases:
             return self._held
         alive = {login: hold for login, hold in self._held.items() if self._left(hold) > 0}
         safe_until = self._safe_until()
-        renewal = {"mine": self.owner, "logins": list(alive), "expires_at": self.time(connection) + self.ttl}
-        renewed = connection.execute(_RENEW, renewal).scalars().all()
+        renewal = {"mine": self.owner, "expires_at": self.time(transaction) + self.ttl}
+        transaction.run(_RENEW, [renewal | {"this": login} for login in alive])
+        ours = {login for (login,) in transaction.find(_OURS, mine=self.owner)}
         self._rest()
-        return {login: attrs.evolve(alive[login], safe_until=safe_until) for login in renewed}
+        return {login: attrs.evolve(hold, safe_until=safe_until) for login, hold in alive.items() if login in ours}
 
-    def release(self, connection: Connection) -> Mapping[str, Hold]:
+    def release(self, transaction: Transaction) -> Mapping[str, Hold]:
         """Give up all that is held; nothing in this process works on it any more."""
-        connection.execute(_RELEASE, {"mine": self.owner})
+        transaction.run(_RELEASE, [{"mine": self.owner}])
         return {}
 
     def _left(self, hold: Hold) -> float:
@@ -296,14 +295,14 @@ _STANDINGS = (
     .select_from(
         accounts.outerjoin(
             operations, and_(operations.c.login == accounts.c.login, operations.c.finished_at.is_(None))
-        ).outerjoin(leases, leases.c.operation_id == operations.c.id)
+        ).outerjoin(leases, and_(leases.c.login == accounts.c.login, leases.c.operation_id == operations.c.id))
     )
     .where(accounts.c.login.in_(bindparam("logins", expanding=True)))
 )
 _RENEW = (
     update(leases)
-    .where(leases.c.owner == bindparam("mine"), leases.c.login.in_(bindparam("logins", expanding=True)))
+    .where(leases.c.owner == bindparam("mine"), leases.c.login == bindparam("this"))
     .values(expires_at=bindparam("expires_at"))
-    .returning(leases.c.login)
 )
+_OURS = select(leases.c.login).where(leases.c.owner == bindparam("mine"))
 _RELEASE = delete(leases).where(leases.c.owner == bindparam("mine"))

@@ -14,7 +14,6 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 import attrs
-from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from provisioner.core.api.errors import BusyError, LeaseLostError, StoreError
@@ -22,7 +21,7 @@ from provisioner.core.api.events import Event, OperationEvent
 from provisioner.core.api.logs import Logger
 from provisioner.store.audit.chain import AuditLogWriter, canonical
 from provisioner.store.audit.continuity import Continuity
-from provisioner.store.db.database import Database
+from provisioner.store.db.ports import JournalDatabase, Transaction
 from provisioner.store.journal.apply import Batch
 from provisioner.store.journal.clock import Times
 from provisioner.store.journal.leases import Hold, Leases
@@ -75,7 +74,7 @@ _Answer = BusyError | LeaseLostError | None
 class Writer:
     """Stores events, for any number of threads."""
 
-    _database: Database
+    _database: JournalDatabase
     _leases: Leases
     _continuity: Continuity
     _times: Times = attrs.field(factory=Times, init=False)
@@ -156,24 +155,25 @@ class Writer:
             for submission, answer in zip(group, answers, strict=True):
                 submission.answer(answer)
 
-    def _in_spare_time(self, tend: Callable[[Connection], Mapping[str, Hold]]) -> None:
+    def _in_spare_time(self, tend: Callable[[Transaction], Mapping[str, Hold]]) -> None:
         """Look after the leases when there is nothing else to do. If that fails, they run out, and that is all."""
         if self._leases.seconds_to_renewal() is None:
             return
         try:
-            with self._database.write() as connection:
-                held = tend(connection)
+            with self._database.transaction() as transaction:
+                held = tend(transaction)
             self._leases.keep(held)
-        except StoreError as error:
-            log.warning("leases_not_kept", reason=str(error))
+        except (SQLAlchemyError, StoreError) as error:
+            failure = error if isinstance(error, StoreError) else self._database.failure(error)
+            log.warning("leases_not_kept", reason=str(failure))
 
     def _store(self, group: Sequence[_Submission]) -> list[_Answer]:
         logins = set().union(*(submission.logins for submission in group))
-        with self._database.begin() as connection:
-            audit_log = AuditLogWriter(connection)
-            self._continuity.expect(connection, audit_log.head)
-            snapshots = self._leases.read(connection, logins)
-            batch = Batch(connection, owner=snapshots.owner, expires_at=snapshots.expires_at)
+        with self._database.transaction() as transaction:
+            audit_log = AuditLogWriter(transaction)
+            self._continuity.expect(transaction, audit_log.head)
+            snapshots = self._leases.read(transaction, logins)
+            batch = Batch(transaction, owner=snapshots.owner, expires_at=snapshots.expires_at)
             answers: list[_Answer] = []
             for submission in group:
                 try:
@@ -186,10 +186,10 @@ class Writer:
                     batch.add(event)
                     audit_log.add(event, body)
             if batch.latest_at:
-                self._times.note(connection, batch.latest_at)
+                self._times.note(transaction, batch.latest_at)
             batch.store()
             audit_log.store()
-            renewed = self._leases.renew(connection)
+            renewed = self._leases.renew(transaction)
         self._leases.note(snapshots, logins, renewed)
         self._continuity.reached(audit_log.head)
         return answers
