@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,11 @@ USUAL = "22:00-08:00"
 
 @attrs.frozen
 class QuietHours:
-    """A time of every day, which can include midnight."""
+    """A time of every day, which can include midnight.
+
+    They last as long as local clocks show one of these times. If the clocks change meanwhile, so that the end comes
+    twice, they end with the second one; if the end is skipped, they end when the clocks go forward.
+    """
 
     begin: time
     #: The first moment after it.
@@ -56,10 +60,9 @@ class QuietHours:
         """
         today = now.astimezone(zone).date()
         for day in (today - timedelta(days=1), today):
-            begin, end = days.at_time(day, self.begin, zone), days.at_time(day, self.end, zone)
-            if self.end < self.begin:
-                end = days.at_time(day + timedelta(days=1), self.end, zone)
-            if begin <= now < end:
+            last_day = day + timedelta(days=1) if self.end < self.begin else day
+            end = days.last_at_time(last_day, self.end, zone)
+            if self._begin_on(day, zone) <= now < end:
                 return end
         return None
 
@@ -73,5 +76,9 @@ class QuietHours:
             zone: The time zone of the hours.
         """
         today = now.astimezone(zone).date()
-        ends = (days.at_time(today - timedelta(days=ago), self.end, zone) for ago in range(3))
+        ends = (days.last_at_time(today - timedelta(days=ago), self.end, zone) for ago in range(3))
         return next(end for end in ends if end <= now)
+
+    def _begin_on(self, day: date, zone: ZoneInfo) -> datetime:
+        """Return when they begin on a day. If the clocks skip that time, they begin when the clocks go forward."""
+        return min(days.at_time(day, self.begin, zone), days.last_at_time(day, self.begin, zone))
