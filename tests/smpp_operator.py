@@ -20,6 +20,7 @@ What concerns the links and not one message: :meth:`~SmppOperator.cut`, :meth:`~
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 import threading
 import time
@@ -37,6 +38,9 @@ from provisioner.testing.ports import free_ports
 
 #: How long the thread of the links may take to do what it is told, in seconds.
 PATIENCE = 10.0
+
+#: A longer PDU ends the link: it is none, but the beginning of a TLS handshake, for example.
+LONGEST_PDU = 64 * 1024
 
 #: How long after a refusal a report is sent again, in seconds.
 PAUSE = 0.2
@@ -244,6 +248,10 @@ class SmppOperator:
     ids: Ids = Ids.SAME
     #: How many messages are taken within a second; more are throttled. ``None`` takes all.
     rate: int | None = None
+    #: Its certificate; ``None`` if it doesn't speak TLS.
+    tls: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    #: How many PDUs of any kind arrived.
+    pdus: int = attrs.field(default=0, init=False)
     #: Everything that was submitted, the oldest first, with what was done with it.
     submitted: list[Part] = attrs.field(factory=list, init=False)
     #: How often a link was bound.
@@ -261,7 +269,9 @@ class SmppOperator:
 
     @classmethod
     @contextmanager
-    def running(cls, *, rate: int | None = None, ids: Ids = Ids.SAME) -> Iterator[Self]:
+    def running(
+        cls, *, rate: int | None = None, ids: Ids = Ids.SAME, tls: ssl.SSLContext | None = None
+    ) -> Iterator[Self]:
         """Run an operator on a free port of loopback for as long as the ``with`` block.
 
         Args:
@@ -269,9 +279,11 @@ class SmppOperator:
             rate: How many messages it takes within a second; more are throttled.
 
             ids: How it writes the IDs of messages.
+
+            tls: Its certificate; ``None`` if it doesn't speak TLS.
         """
         [port] = free_ports(1)
-        operator = cls(port=port, rate=rate, ids=ids)
+        operator = cls(port=port, rate=rate, ids=ids, tls=tls)
         thread = threading.Thread(target=operator._loop.run_forever, name="smpp-operator")
         thread.start()
         try:
@@ -371,7 +383,7 @@ class SmppOperator:
 
     def _listen(self) -> None:
         async def listen() -> None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
 
         asyncio.run_coroutine_threadsafe(listen(), self._loop).result(PATIENCE)
 
@@ -392,8 +404,10 @@ class SmppOperator:
             with suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
                     head = await reader.readexactly(4)
-                    body = await reader.readexactly(int.from_bytes(head) - len(head))
-                    self._take(link, head + body)
+                    length = int.from_bytes(head)
+                    if length > LONGEST_PDU:
+                        break
+                    self._take(link, head + await reader.readexactly(length - len(head)))
         finally:
             self._links.discard(link)
             self._waiting.extendleft(reversed(link.unacknowledged.values()))
@@ -401,6 +415,7 @@ class SmppOperator:
             self._send_reports()
 
     def _take(self, link: Link, pdu: bytes) -> None:
+        self.pdus += 1
         _, command, status, sequence = _HEADER.unpack_from(pdu)
         if command & ANSWER:
             self._take_answer(link, command, status, sequence)

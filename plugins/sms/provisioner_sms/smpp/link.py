@@ -33,6 +33,9 @@ log = structlog.stdlib.get_logger(__name__)
 #: How many seconds the end of a connection may take.
 FAREWELL = 2.0
 
+#: What OpenSSL says if a certificate is trusted and has another host name or address.
+_OTHER_NAME = frozenset({62, 64})
+
 #: Stores a report, and returns whether it is stored.
 Take = Callable[[PartReport], bool]
 
@@ -283,11 +286,25 @@ def _closed() -> UnavailableError:
 def _unreached(host: str, error: Exception) -> TargetError:
     """Say why there is no connection."""
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _OTHER_NAME:
+            return MisconfiguredError(
+                "the certificate of {host} is for another name: {reason}",
+                cure="set host to a name that is in the certificate, or check the address",
+                host=host,
+                reason=error.verify_message,
+            )
         return MisconfiguredError(
             "the certificate of {host} is not trusted: {reason}",
             cure="check the address; if your own authority issued the certificate, set ca_file",
             host=host,
             reason=error.verify_message,
+        )
+    if isinstance(error, ssl.SSLError):
+        return UnavailableError(
+            "there is no TLS connection to {host}: {reason}",
+            cure="check that port is the one on which the operator speaks TLS",
+            host=host,
+            reason=error.reason or type(error).__name__,
         )
     return UnavailableError(
         "{host} cannot be reached: {reason}",
