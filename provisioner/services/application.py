@@ -323,6 +323,7 @@ class Application:
             say=lambda text: text.said(catalogue),
             record=context.record,
             earlier=self.store.notices.of_subjects,
+            reported=self.store.notices.reported,
             now=context.now,
             carries=Audiences(
                 by_channel=self.config.audiences(),

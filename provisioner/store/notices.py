@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, exists, literal_column, or_, select, update
 
-from provisioner.core.api.events import Event, NoticeBegun, NoticeChanged, NoticeEnded
+from provisioner.core.api.events import Event, NoticeBegun, NoticeChanged, NoticeEnded, NoticeReopened
 from provisioner.core.model import MessageState, NoticeDelivery
+from provisioner.core.model.deliveries import of_parts
+from provisioner.core.model.notices import MOST_ATTEMPTS, UNDELIVERED
 from provisioner.store.db.database import Database
 from provisioner.store.db.reader import Reader
-from provisioner.store.db.rows import Change, Row, as_row, put
-from provisioner.store.db.tables import notices
+from provisioner.store.db.rows import Change, Row, as_row, given, put
+from provisioner.store.db.tables import UNDELIVERED_NOTICES, accounts, marks, message_parts, notices
+from provisioner.store.db.types import UtcDateTime
 
+#: The states after which a notice can be sent once more.
+_REPEATABLE: list[ColumnElement[str]] = [
+    literal_column(f"'{state.value}'") for state in (MessageState.SENDING, MessageState.UNKNOWN, *sorted(UNDELIVERED))
+]
 _RANK = case({state.value: state.rank for state in MessageState}, value=notices.c.state)
 _STATE = bindparam("new_state", type_=notices.c.state.type)
 _IS_STRONGER = bindparam("rank") > _RANK
 _THIS = (notices.c.id == bindparam("this"), notices.c.attempts == bindparam("attempt"))
 
-BEGIN = put(notices)
+#: Adds a notice, or writes it over the last one about the same kind of deadline. Of one deadline, each attempt is begun
+#: once, by one process, and only if the one before may not have arrived.
+BEGIN = put(
+    notices,
+    condition=or_(
+        notices.c.at != given(notices.c.at),
+        notices.c.person != given(notices.c.person),
+        and_(notices.c.attempts < given(notices.c.attempts), notices.c.state.in_(_REPEATABLE)),
+    ),
+)
 #: Nothing was sent, so there is none.
 WITHDRAW = delete(notices).where(*_THIS)
 #: Nothing was sent again. What is left is an earlier attempt that may have arrived.
@@ -43,6 +60,20 @@ END = (
     )
 )
 _CHANGE = update(notices).where(notices.c.id == bindparam("this"), _IS_STRONGER).values(state=_STATE)
+#: Whether a mark says that the deadline of a notice was met.
+_IS_MET_BY = and_(
+    marks.c.subject == notices.c.subject,
+    marks.c.rule_set == notices.c.rule_set,
+    marks.c.action == notices.c.action,
+    marks.c.at == notices.c.at,
+)
+_OF_THIS = notices.c.id == bindparam("this")
+_FORGET_MET = delete(marks).where(exists().where(_OF_THIS, _IS_MET_BY))
+_MAKE_DUE = (
+    update(accounts)
+    .where(accounts.c.login.in_(select(notices.c.subject).where(_OF_THIS)))
+    .values(next_deadline=bindparam("now", type_=UtcDateTime()))
+)
 
 
 def begun(event: NoticeBegun) -> Iterable[Row]:
@@ -67,6 +98,12 @@ def withdrawn(event: NoticeEnded) -> Change:
     return GO_BACK if event.attempt > 1 else WITHDRAW, {"this": event.notice, "attempt": event.attempt}
 
 
+def parts_of(event: NoticeEnded) -> Iterable[Row]:
+    """Return the rows of the parts of a notice that a gateway took."""
+    for part in event.parts:
+        yield {"channel": event.channel, "part": part, "message": event.notice, "state": None, "at": event.at}
+
+
 def ended(event: NoticeEnded, state: MessageState) -> Row:
     """Return what is known when an attempt ended."""
     return {
@@ -83,7 +120,16 @@ def _changed(event: NoticeChanged) -> Iterable[Change]:
     yield _CHANGE, {"this": event.notice, "rank": event.state.rank, "new_state": event.state}
 
 
-CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {NoticeChanged: _changed}
+def _reopened(event: NoticeReopened) -> Iterable[Change]:
+    """Make the deadlines of a notice due again."""
+    yield _FORGET_MET, {"this": event.notice}
+    yield _MAKE_DUE, {"this": event.notice, "now": event.at}
+
+
+CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
+    NoticeChanged: _changed,
+    NoticeReopened: _reopened,
+}
 
 
 class StoredNotices:
@@ -103,6 +149,24 @@ class StoredNotices:
         for row in self._reader.among(select(notices), notices.c.subject, subjects):
             found[row.subject].append(NoticeDelivery(**row._asdict()))
         return found
+
+    def to_repeat(self) -> Collection[str]:
+        """Return the IDs of notices that were not delivered, are sent once more, and whose deadlines count as met."""
+        query = select(notices.c.id).where(UNDELIVERED_NOTICES, notices.c.attempts < MOST_ATTEMPTS)
+        return {row.id for row in self._reader.all(query.where(exists().where(_IS_MET_BY)))}
+
+    def undelivered(self, since: datetime, /) -> Sequence[NoticeDelivery]:
+        """Return the notices that were sent since then and not delivered, the latest first."""
+        query = select(notices).where(UNDELIVERED_NOTICES, notices.c.sent_at >= since)
+        found = self._reader.all(query.order_by(notices.c.sent_at.desc(), notices.c.subject))
+        return [NoticeDelivery(**row._asdict()) for row in found]
+
+    def reported(self, ids: Iterable[str], /) -> Mapping[str, MessageState]:
+        """Return what was reported on the parts of these notices, by the ID of the notice, if anything was."""
+        parts, found = message_parts.c, defaultdict[str, list[MessageState | None]](list)
+        for row in self._reader.among(select(parts.message, parts.state), parts.message, ids):
+            found[row.message].append(row.state)
+        return {notice: state for notice, states in found.items() if (state := of_parts(states))}
 
     def state(self, notice_id: str, /) -> MessageState | None:
         """Return the state of one notice; ``None`` if there is none with this ID."""

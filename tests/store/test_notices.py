@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from provisioner.core.api.events import NoticeBegun, NoticeChanged, NoticeEnded, NoticeItem
+from provisioner.core.api.errors import BusyError
+from provisioner.core.api.events import DeadlineMet, NoticeBegun, NoticeChanged, NoticeEnded, NoticeItem, NoticeReopened
+from provisioner.core.api.rules import Deadline
 from provisioner.core.model import Action, MessageState, NoticeDelivery
+from provisioner.core.model.text import Text
 from provisioner.store import Store
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -106,3 +109,105 @@ def test_the_next_notice_takes_the_place_of_the_last(store: Store) -> None:
     assert found
     assert (found.id, found.attempts, found.channel) == ("n2", 1, None)
     assert store.notices.state("n1") is None
+
+
+@pytest.mark.parametrize("state", [None, MessageState.HANDED_OVER, MessageState.DELIVERED])
+def test_two_processes_begin_the_same_attempt(store: Store, state: MessageState | None) -> None:
+    """One of them sent it already, or is sending it."""
+    store.write(BEGUN)
+    if state:
+        store.write(attrs.evolve(ENDED, state=state))
+    other = attrs.evolve(BEGUN, items=(*ITEMS, attrs.evolve(ITEMS[0], subject="c")))
+    with pytest.raises(BusyError):
+        store.write(other)
+
+    assert known(store, "c") is None
+
+
+@pytest.mark.parametrize("state", [MessageState.HANDED_OVER, MessageState.ACCEPTED, MessageState.DELIVERED])
+def test_a_second_attempt_is_begun_although_the_first_one_arrived(store: Store, state: MessageState) -> None:
+    store.write(BEGUN)
+    store.write(attrs.evolve(ENDED, state=state))
+    with pytest.raises(BusyError):
+        store.write(attrs.evolve(BEGUN, attempt=2))
+
+
+def test_two_processes_take_over_the_same_message(store: Store) -> None:
+    store.write(BEGUN)
+    store.write(attrs.evolve(BEGUN, attempt=2))
+    with pytest.raises(BusyError):
+        store.write(attrs.evolve(BEGUN, attempt=2))
+
+
+def test_a_notice_for_the_next_person_is_taken_for_the_same(store: Store) -> None:
+    store.write(BEGUN)
+    store.write(attrs.evolve(BEGUN, notice="n2", recipient="p2"))
+
+    found = known(store)
+    assert found
+    assert (found.person, found.attempts) == ("p2", 1)
+
+
+def test_an_end_and_the_next_beginning_are_stored_in_the_wrong_order(store: Store) -> None:
+    """A message that was refused about all is sent about each: both are in one transaction."""
+    store.write(BEGUN)
+    nothing = attrs.evolve(ENDED, state=None, channel=None, reference=None)
+    store.write(nothing, attrs.evolve(BEGUN, notice="n2", items=ITEMS[:1]))
+
+    found = known(store)
+    assert found
+    assert found.id == "n2"
+    assert known(store, "b") is None
+
+
+def test_reports_on_the_parts_of_a_notice_find_nothing(store: Store) -> None:
+    store.write(BEGUN)
+    assert store.deliveries.note_part("sms", "2", MessageState.DELIVERED, NOON) is None
+    store.write(attrs.evolve(ENDED, parts=("1", "2")))
+
+    assert store.notices.reported(["n1", "n2"]) == {"n1": MessageState.ACCEPTED}
+    assert store.deliveries.note_part("sms", "1", MessageState.REJECTED, NOON) == "n1"
+    assert store.notices.reported(["n1"]) == {"n1": MessageState.REJECTED}
+
+
+class TestReopened:
+    @pytest.fixture(autouse=True)
+    def _sent(self, store: Store) -> None:
+        store.write(BEGUN)
+        store.write(ENDED, *(met(item.subject) for item in ITEMS))
+
+    def test_a_refused_notice_is_not_repeated(self, store: Store) -> None:
+        assert store.notices.to_repeat() == set()
+        store.write(attrs.evolve(REPORTED, state=MessageState.REJECTED))
+
+        assert store.notices.to_repeat() == {"n1"}
+        assert [one.subject for one in store.notices.undelivered(NOON)] == ["a", "b"]
+        assert store.notices.undelivered(NOON + timedelta(seconds=1)) == []
+
+    def test_its_deadlines_stay_met(self, store: Store) -> None:
+        store.write(attrs.evolve(REPORTED, state=MessageState.EXPIRED))
+        store.write(NoticeReopened(at=NOON, notice="n1"))
+
+        assert store.marks.get_many(["a", "b"]) == {}
+        assert store.notices.to_repeat() == set()
+
+    def test_it_is_repeated_without_end(self, store: Store) -> None:
+        store.write(attrs.evolve(REPORTED, state=MessageState.REJECTED))
+        store.write(attrs.evolve(BEGUN, notice="n2", attempt=2))
+        store.write(attrs.evolve(ENDED, notice="n2", attempt=2))
+        store.write(attrs.evolve(REPORTED, notice="n2", state=MessageState.REJECTED))
+
+        assert store.notices.to_repeat() == set()
+        assert len(store.notices.undelivered(NOON)) == 2
+
+    def test_a_later_deadline_that_was_met_is_forgotten(self, store: Store) -> None:
+        store.write(attrs.evolve(REPORTED, state=MessageState.REJECTED))
+        store.write(met("a", NOON + timedelta(days=3)))
+        store.write(NoticeReopened(at=NOON, notice="n1"))
+
+        assert set(store.marks.get_many(["a", "b"])) == {"a"}
+
+
+def met(subject: str, at: datetime = NOON) -> DeadlineMet:
+    deadline = Deadline(action=Action.WARN, at=at, reason=Text("soon"), source="test", rule_set="r")
+    return DeadlineMet(at=NOON, actor="policy:r", login="", operation_id="", subject=subject, deadline=deadline)

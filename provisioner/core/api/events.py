@@ -269,6 +269,8 @@ class NoticeEnded(Event):
     channel: str | None = None
     #: The gateway's reference of the message.
     reference: str | None = None
+    #: The gateway's IDs of the parts of the message.
+    parts: tuple[str, ...] = ()
     #: Why it was not sent, or why that is unknown.
     error: StepError | None = None
 
@@ -282,6 +284,16 @@ class NoticeChanged(Event):
     #: The ID of the message.
     notice: str
     state: MessageState
+
+
+@attrs.frozen(kw_only=True)
+class NoticeReopened(Event):
+    """A notice was not delivered, so its deadlines are due again, and it is sent once more."""
+
+    kind = "notice_reopened"
+
+    #: The ID of the message.
+    notice: str
 
 
 @attrs.frozen(kw_only=True)

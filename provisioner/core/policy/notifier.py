@@ -1,7 +1,8 @@
 """Sends messages without any secret to people: warnings and reminders.
 
 A person gets one message about everything that is due at the same time. The journal knows of each message before it is
-sent. After a crash or a lost answer, it is sent at most once more, with the same ID.
+sent, and lets only one process begin it. After a crash or a lost answer, it is sent at most once more, with the same
+ID; after a gateway took it and didn't deliver it, at most once more with another ID.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -20,6 +21,7 @@ from typing import TypeVar
 import attrs
 
 from provisioner.core.api.errors import (
+    BusyError,
     DailyLimitError,
     ItemMisconfiguredError,
     LeaseLostError,
@@ -34,7 +36,7 @@ from provisioner.core.api.errors import (
     known_or_defect,
     step_error,
 )
-from provisioner.core.api.events import Event, NoticeBegun, NoticeEnded, NoticeItem
+from provisioner.core.api.events import Event, NoticeBegun, NoticeChanged, NoticeEnded, NoticeItem
 from provisioner.core.api.fencing import Lease, fenced
 from provisioner.core.api.messages import DeliverNotice, DeliveryState
 from provisioner.core.api.rules import Deadline
@@ -45,14 +47,12 @@ from provisioner.core.engine.ports import Recorder
 from provisioner.core.gateways.gateway import Channel, able
 from provisioner.core.gateways.retrying import Retry
 from provisioner.core.model import MessageState, NoticeDelivery, Person
+from provisioner.core.model.notices import MOST_ATTEMPTS
 from provisioner.core.model.text import Text
 from provisioner.core.policy import digest
 
 #: Namespace of the IDs of notices, so that a gateway that supports IDs never treats one notice as two.
 _IDS = uuid.UUID("6f0d3c52-31c5-4a0e-9d0e-3a4b8a3f4a86")
-
-#: How often a message is sent at most while it is unknown whether it arrived.
-ATTEMPTS = 2
 
 #: How many messages there are for each sending thread, at first and at most, when the journal has stored their
 #: beginnings. The next ones follow when half of them are left.
@@ -112,6 +112,8 @@ class _Message:
     notices: Sequence[Notice]
     #: The number of the attempt, from 1.
     attempt: int = 1
+    #: Whether it waited for so long that it was checked again.
+    is_late: bool = False
 
     def begun(self, at: datetime) -> NoticeBegun:
         return NoticeBegun(
@@ -131,8 +133,12 @@ class _Result:
     state: MessageState | None = None
     channel: str | None = None
     reference: str | None = None
+    #: The gateway's IDs of its parts.
+    parts: tuple[str, ...] = ()
     error: ProvisionerError | None = None
     tried: bool = True
+    #: Whether it is checked and sent again, because it waited for too long.
+    is_again: bool = False
     #: Whether the journal knows of the attempt.
     begun: bool = True
     #: Whether a channel refused it, or it has no text.
@@ -142,7 +148,7 @@ class _Result:
     def is_told(self) -> bool:
         """Whether its deadlines are met: it was accepted, or may have been, as often as it may be sent."""
         if isinstance(self.error, UnknownOutcomeError):
-            return self.message.attempt >= ATTEMPTS
+            return self.message.attempt >= MOST_ATTEMPTS
         return self.error is None
 
     @property
@@ -150,22 +156,26 @@ class _Result:
         """Whether its notices are sent one by one instead: what is refused about all may be accepted about each."""
         return self.is_refused and self.error is not None and len(self.message.notices) > 1
 
-    def apart(self) -> Iterator[_Message]:
+    def left(self) -> Iterator[_Message]:
+        """Yield what is sent instead."""
+        if self.is_again:
+            yield attrs.evolve(self.message, is_late=True)
         for notice in self.message.notices if self.is_told_apart else ():
             yield attrs.evolve(self.message, id=notice.delivery_id, notices=[notice])
 
     def notices(self) -> Iterator[Notice]:
-        for notice in () if self.is_told_apart else self.message.notices:
+        for notice in () if self.is_told_apart or self.is_again else self.message.notices:
             yield attrs.evolve(notice, error=self.error, tried=self.tried, reference=self.reference)
 
     def ended(self, at: datetime) -> NoticeEnded:
         return NoticeEnded(
             at=at,
             notice=self.message.id,
-            attempt=min(self.message.attempt, ATTEMPTS),
+            attempt=min(self.message.attempt, MOST_ATTEMPTS),
             state=self.state,
             channel=self.channel,
             reference=self.reference,
+            parts=self.parts,
             error=step_error(self.error) if self.error else None,
         )
 
@@ -178,7 +188,7 @@ class Purpose:
 
         met: Returns the event of a notice that was delivered.
 
-        still_due: Returns those of these notices that are still due. Called immediately before they are sent.
+        still_due: Returns those of these notices that are still due. Called before they are sent.
     """
 
     met: Callable[[Notice], Event]
@@ -203,12 +213,14 @@ class Notifier:
 
         earlier: Returns the last notices about these subjects, by subject.
 
+        reported: Returns what was reported on the parts of these messages, by the ID of the message.
+
         now: The clock.
 
         carries: Whether a person gets notices over a channel, given its name.
 
-        good_for: How long after the last check a notice may be sent. A process that was suspended for longer doesn't
-            send it: it may be outdated, and another sweep may have sent it.
+        good_for: How long after the last check a notice may be sent. If it waited for longer, or the process was
+            suspended, it is checked again: it may be outdated, and another sweep may have sent it.
     """
 
     people: People
@@ -218,22 +230,26 @@ class Notifier:
     record: Recorder
     earlier: Callable[[Iterable[str]], Mapping[str, Sequence[NoticeDelivery]]]
     now: Callable[[], datetime]
+    reported: Callable[[Collection[str]], Mapping[str, MessageState]] = lambda _: {}
     carries: Callable[[str, Person], bool] = lambda *_: True
     good_for: timedelta = timedelta(minutes=1)
     #: How many messages the channels may send.
     allowances: Allowances = attrs.field(factory=Allowances)
 
-    def tell(self, notices: Sequence[Notice], purpose: Purpose) -> Iterator[Notice]:
+    def tell(self, notices: Sequence[Notice], purpose: Purpose, *, checked: Lease | None = None) -> Iterator[Notice]:
         """Deliver these notices, several at the same time, and yield each with its result, when that is stored.
 
-        Notices that are no longer due are left out. If the program is stopped, notices that were not started are left
-        out too.
+        Notices that are no longer due, and those that another process may be sending now, are left out. If the program
+        is stopped, notices that were not started are left out too.
 
         Args:
 
             notices: The notices.
 
             purpose: What follows from them.
+
+            checked: A lease of :attr:`good_for` that starts when it was checked that they are due; ``None`` to check it
+                now.
 
         Raises:
 
@@ -248,9 +264,11 @@ class Notifier:
         finished: SimpleQueue[Future[_Result]] = SimpleQueue()
         with ThreadPoolExecutor(workers, thread_name_prefix="notices") as pool:
             while waiting or running or done:
-                begin, since = partial(self._begun, pool=pool, known=known, lease=Lease.of(self.good_for)), self.now()
-                ready = list(self._due(waiting, advance * workers - len(running), purpose))
-                self.record(*self._ends(done, purpose), *self._begins(ready, known))
+                if waiting and (checked is None or 2 * checked.left() < self.good_for.total_seconds()):
+                    checked = Lease.of(self.good_for)
+                    waiting = deque(_still_due(waiting, purpose))
+                begin, since = partial(self._begun, pool=pool, known=known, lease=checked), self.now()
+                ready = self._recorded(self._next(waiting, advance * workers - len(running)), done, purpose, known)
                 started = [begin(message) for message in ready]
                 for future in started:
                     future.add_done_callback(finished.put)
@@ -261,43 +279,70 @@ class Notifier:
                 done = _taken(finished, len(running) - advance * workers // 2 if waiting else len(running) and 1)
                 running -= done
                 advance = min(2 * advance, _MOST_IN_ADVANCE) if self.now() - since < _QUICK else _IN_ADVANCE
-                waiting += (message for future in done for message in future.result().apart())
+                results = [future.result() for future in done]
+                waiting += (message for result in results for message in result.left())
+                checked = None if any(result.is_again for result in results) else checked
 
-    def _begins(self, messages: Iterable[_Message], known: LookUp) -> Iterator[NoticeBegun]:
-        for message in messages:
-            if _obstacle(message, known) is None:
-                yield message.begun(self.now())
+    @property
+    def _longest_send(self) -> timedelta:
+        """How long it takes at most until the journal knows what became of a message that it knows to be begun."""
+        slowest = max((channel.longest_call for channel in self._able), default=timedelta())
+        return self.good_for + self.retry.policy.total + 2 * slowest
 
-    def _begun(self, message: _Message, *, pool: ThreadPoolExecutor, known: LookUp, lease: Lease) -> Future[_Result]:
+    def _recorded(
+        self, messages: Sequence[_Message], done: Collection[Future[_Result]], purpose: Purpose, known: LookUp
+    ) -> Sequence[_Message]:
+        """Record ends and beginnings, and return the messages that no other process has begun."""
+        ends = list(self._ends(done, purpose))
+        begins = [message.begun(self.now()) for message in messages if _obstacle(message, known) is None]
+        try:
+            self.record(*ends, *begins)
+        except BusyError:
+            self.record(*ends)
+            messages = [message for message in messages if self._is_free(message, known)]
+        self._note_early_reports(done)
+        return messages
+
+    def _is_free(self, message: _Message, known: LookUp) -> bool:
+        """Record the beginning of a message, and return whether no other process has begun it."""
+        try:
+            self.record(*([message.begun(self.now())] if _obstacle(message, known) is None else []))
+        except BusyError:
+            return False
+        return True
+
+    def _note_early_reports(self, done: Iterable[Future[_Result]]) -> None:
+        """Record reports on parts that arrived before the journal knew the parts."""
+        results = {result.message.id: result for result in (future.result() for future in done) if result.parts}
+        for notice, state in self.reported(results.keys()).items() if results else ():
+            self.record(NoticeChanged(at=self.now(), notice=notice, state=state))
+
+    def _begun(
+        self, message: _Message, *, pool: ThreadPoolExecutor, known: LookUp, lease: Lease | None
+    ) -> Future[_Result]:
         return pool.submit(lambda: _obstacle(message, known) or self._result(message, known, lease))
 
     def _messages(self, notices: Sequence[Notice]) -> Iterator[_Message]:
         """Put together what a person is told at once. What may have been sent before is the same message again."""
         fresh: dict[tuple[str, str], list[Notice]] = defaultdict(list)
-        again: dict[str, list[Notice]] = defaultdict(list)
-        attempts: dict[str, int] = {}
-        earlier = self.earlier({notice.subject for notice in notices})
+        again: dict[tuple[str, int], list[Notice]] = defaultdict(list)
+        earlier, oldest = self.earlier({notice.subject for notice in notices}), self.now() - self._longest_send
         for notice in notices:
-            if last := _in_doubt(notice, earlier.get(notice.subject, ())):
-                again[last.id].append(notice)
-                attempts[last.id] = last.attempts
-            else:
+            last = _last(notice, earlier.get(notice.subject, ()))
+            if last is None:
                 fresh[_key(notice)].append(notice)
-        for message_id, some in again.items():
-            yield _Message(id=message_id, recipient=some[0].recipient, notices=some, attempt=attempts[message_id] + 1)
+            elif last.state is not MessageState.SENDING or last.sent_at <= oldest:
+                again[_id_after(last), last.attempts + 1].append(notice)
+        for (message_id, attempt), some in again.items():
+            yield _Message(id=message_id, recipient=some[0].recipient, notices=some, attempt=attempt)
         for some in (message for found in fresh.values() for message in _short_enough(found)):
             yield _Message(id=_id_of(*(notice.name for notice in some)), recipient=some[0].recipient, notices=some)
 
-    def _due(self, waiting: deque[_Message], room: int, purpose: Purpose) -> Iterator[_Message]:
-        """Take messages that are still due."""
+    def _next(self, waiting: deque[_Message], room: int) -> Sequence[_Message]:
+        """Take messages to send next."""
         if self.retry.stop.is_set():
             waiting.clear()
-        taken = [waiting.popleft() for _ in range(min(room, len(waiting)))]
-        notices = [notice for message in taken for notice in message.notices]
-        due = {notice.name for notice in purpose.still_due(notices)} if notices else set()
-        for message in taken:
-            if left := [notice for notice in message.notices if notice.name in due]:
-                yield attrs.evolve(message, notices=left)
+        return [waiting.popleft() for _ in range(min(room, len(waiting)))]
 
     def _ends(self, done: Iterable[Future[_Result]], purpose: Purpose) -> Iterator[Event]:
         for result in (future.result() for future in done):
@@ -306,16 +351,15 @@ class Notifier:
             if result.is_told:
                 yield from map(purpose.met, result.notices())
 
-    def _result(self, message: _Message, known: LookUp, lease: Lease) -> _Result:
+    def _result(self, message: _Message, known: LookUp, lease: Lease | None) -> _Result:
         """Send a message, in a thread of its own."""
-        unsent = _Result(message=attrs.evolve(message, notices=()))
         if self.retry.stop.is_set():
-            return unsent
+            return _Result(message=attrs.evolve(message, notices=()))
         try:
-            with fenced(message.id, lease):
+            with fenced(message.id, lease) if lease else nullcontext():
                 return self._sent(message, known.persons[message.recipient or ""])
         except LeaseLostError:
-            return unsent
+            return _unsent(message)
         except Exception as error:
             return _Result(message=message, error=known_or_defect(error), tried=False, is_refused=True)
 
@@ -346,17 +390,39 @@ class Notifier:
             receipt = self.retry.call(
                 lambda _: deliver(lambda: channel.notify(request), channel, request.delivery_id, self.retry)
             )
-        except TargetError as error:
+        except (TargetError, LeaseLostError) as error:
             if not isinstance(error, UnknownOutcomeError):
                 give_back()
             raise
         is_delivered = receipt.state is DeliveryState.DELIVERED
-        state = MessageState.DELIVERED if is_delivered else MessageState.HANDED_OVER
-        return _Result(message=message, state=state, channel=channel.name, reference=receipt.reference)
+        return _Result(
+            message=message,
+            state=MessageState.DELIVERED if is_delivered else MessageState.HANDED_OVER,
+            channel=channel.name,
+            reference=receipt.reference,
+            parts=receipt.parts,
+        )
 
     @property
     def _able(self) -> list[Channel]:
         return able(self.channels, "notice_deliver")
+
+
+def _unsent(message: _Message) -> _Result:
+    """Return what becomes of a message that waited for too long: it is checked once more."""
+    if not message.is_late:
+        return _Result(message=message, is_again=True)
+    late = TransientError("the notice waited for too long", cure="no action is needed: the next sweep sends it")
+    return _Result(message=message, error=late, tried=False)
+
+
+def _still_due(messages: Iterable[_Message], purpose: Purpose) -> Iterator[_Message]:
+    """Yield the messages without what is no longer due."""
+    taken = list(messages)
+    due = {notice.name for notice in purpose.still_due([notice for message in taken for notice in message.notices])}
+    for message in taken:
+        if left := [notice for notice in message.notices if notice.name in due]:
+            yield attrs.evolve(message, notices=left)
 
 
 def _taken(finished: SimpleQueue[ItemT], at_least: int) -> set[ItemT]:
@@ -370,7 +436,7 @@ def _taken(finished: SimpleQueue[ItemT], at_least: int) -> set[ItemT]:
 
 def _obstacle(message: _Message, known: LookUp) -> _Result | None:
     """Return why a message can't be sent; ``None`` if it can."""
-    if message.attempt > ATTEMPTS:
+    if message.attempt > MOST_ATTEMPTS:
         error = UnknownOutcomeError("it is unknown whether the notice arrived; it is not sent again")
         return _Result(message=message, state=MessageState.UNKNOWN, error=error)
     if failure := known.errors.get(message.recipient or ""):
@@ -381,12 +447,17 @@ def _obstacle(message: _Message, known: LookUp) -> _Result | None:
     return None
 
 
-def _in_doubt(notice: Notice, earlier: Iterable[NoticeDelivery]) -> NoticeDelivery | None:
-    """Return the message with which a notice may have been sent before."""
+def _last(notice: Notice, earlier: Iterable[NoticeDelivery]) -> NoticeDelivery | None:
+    """Return the message with which a notice may have been sent before, or was sent and not delivered."""
     deadline = notice.deadline
     key = (deadline.rule_set, deadline.action, deadline.at, notice.recipient)
     found = (last for last in earlier if (last.rule_set, last.action, last.at, last.person) == key)
-    return next((last for last in found if last.is_in_doubt), None)
+    return next((last for last in found if last.is_in_doubt or last.is_refused), None)
+
+
+def _id_after(last: NoticeDelivery) -> str:
+    """Return the ID of the next attempt: another one after a refusal, which a gateway that knows IDs would repeat."""
+    return _id_of(last.id, "again") if last.is_refused else last.id
 
 
 def _short_enough(notices: Iterable[Notice]) -> Iterator[list[Notice]]:

@@ -83,6 +83,9 @@ class NoticeRecords(Protocol):
     def of_subjects(self, subjects: Iterable[str], /) -> Mapping[str, Sequence[NoticeDelivery]]:
         """Return the last notices about deadlines of these accounts or other subjects, by subject."""
 
+    def to_repeat(self) -> Collection[str]:
+        """Return the IDs of notices that were not delivered, are sent once more, and whose deadlines count as met."""
+
 
 class Agenda(Inventory, Protocol):
     """What a sweep reads and writes."""

@@ -20,7 +20,7 @@ from provisioner.core.api.errors import (
     StoreError,
     UnknownOutcomeError,
 )
-from provisioner.core.api.events import ClockConfirmed, DeadlineMet, RulesChanged, TimesCorrected
+from provisioner.core.api.events import ClockConfirmed, DeadlineMet, NoticeReopened, RulesChanged, TimesCorrected
 from provisioner.core.api.kinds import KINDS
 from provisioner.core.api.rules import Deadline, Observation, Reports
 from provisioner.core.engine.engine import Engine
@@ -131,6 +131,7 @@ class Sweep:
         self.reschedule()
         yield from self._trying(self._left())
         yield from self._trying(self.follow_up.run())
+        self._reopen_undelivered()
         yield from self._trying(self._watch())
         closures: list[DueAction] = []
         for page in _pages(_each_once(self.agenda.schedule.due(self._now()))):
@@ -217,6 +218,11 @@ class Sweep:
         )
         self.engine.context.record(event)
         self.policy.since = self.agenda.schedule.rule_sets_since()
+
+    def _reopen_undelivered(self) -> None:
+        """Make deadlines due again whose notices were accepted and not delivered, if there is an attempt left."""
+        for notice in self.agenda.notices.to_repeat():
+            self.engine.context.record(NoticeReopened(at=self._now(), notice=notice))
 
     def _watch(self) -> Iterator[Notice | Observation]:
         """Call the monitors, and send the due notices."""

@@ -1,15 +1,19 @@
-"""Tells of how many passwords a report is awaited, and which were not delivered."""
+"""Tells of how many passwords a report is awaited, and which passwords and notices were not delivered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 from provisioner.config.load import LoadedConfiguration
 from provisioner.core.api.errors import StoreError
 from provisioner.core.model.text import Text
 from provisioner.services.health_check.results import CheckResult, warning
 from provisioner.services.parts import Clock, allowances_of, open_store
+
+#: How many days a notice that was not delivered is told.
+NOTICE_DAYS = 30
 
 
 def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
@@ -32,6 +36,25 @@ def check_deliveries(config: LoadedConfiguration, now: Clock) -> Iterator[CheckR
             )
             cure = Text("run 'provisioner account rotate {login}'", {"login": undelivered[0]})
             yield warning("deliveries", message, cure)
+
+
+def check_notices(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:
+    """Tell of the notices that gateways took and did not deliver in the last days, if there are any."""
+    with suppress(StoreError), open_store(config, now) as store:
+        if undelivered := store.notices.undelivered(now() - timedelta(days=NOTICE_DAYS)):
+            latest = undelivered[0].subject
+            message = Text.counted(
+                "a gateway took a notice and did not deliver it: the one about {subject}",
+                "gateways took {count} notices and did not deliver them, the latest about {subject}",
+                count=len(undelivered),
+                subject=latest,
+            )
+            cure = Text(
+                "check the mobile number or address of the person who is told of {subject}; "
+                "a sweep sends a notice once more",
+                {"subject": latest},
+            )
+            yield warning("notices", message, cure)
 
 
 def check_daily_limits(config: LoadedConfiguration, now: Clock) -> Iterator[CheckResult]:

@@ -18,7 +18,11 @@ from provisioner.services.health_check.collectors import check_collectors
 from provisioner.services.health_check.comparisons import check_comparisons
 from provisioner.services.health_check.configuration import check_libraries, check_passwords, check_secrets
 from provisioner.services.health_check.credentials import check_credentials
-from provisioner.services.health_check.deliveries import check_daily_limits, check_deliveries
+from provisioner.services.health_check.deliveries import (
+    check_daily_limits,
+    check_deliveries,
+    check_notices,
+)
 from provisioner.services.health_check.entitlements import check_entitlements
 from provisioner.services.health_check.results import CheckResult, problem
 from provisioner.services.health_check.rules import check_rule_sets
@@ -81,6 +85,7 @@ class HealthCheck:
             yield from check_verification(config, plugins, self.now)
         yield from check_credentials(config, self.now)
         yield from check_deliveries(config, self.now)
+        yield from check_notices(config, self.now)
         yield from check_collectors(config, self.now)
         yield from check_daily_limits(config, self.now)
         yield from check_quarantine(config, self.now)

@@ -82,7 +82,7 @@ def add(table: Table) -> Upsert:
     return Upsert(table, {})
 
 
-def put(table: Table, *columns: Column[Any]) -> Upsert:
+def put(table: Table, *columns: Column[Any], condition: ColumnElement[bool] | None = None) -> Upsert:
     """Return a statement that adds a row, or writes it over the one with the same key.
 
     Args:
@@ -90,9 +90,12 @@ def put(table: Table, *columns: Column[Any]) -> Upsert:
         table: The table.
 
         columns: What is written over; by default, all but the key.
+
+        condition: When a row may be written over; by default, always. The statement must write each row then.
     """
     chosen = columns or [column for column in table.columns if not column.primary_key]
-    return Upsert(table, {column.name: given(column) for column in chosen})
+    statement = Upsert(table, {column.name: given(column) for column in chosen}, condition)
+    return statement if condition is None else statement.execution_options(**{MUST_FIND: True})
 
 
 def revise(table: Table) -> UpdateBase:

@@ -37,6 +37,7 @@ from provisioner.core.model import (
     SessionsState,
     TargetState,
 )
+from provisioner.core.model.notices import UNDELIVERED
 from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.store.db.types import ErrorText, UtcDateTime, words
 
@@ -422,6 +423,18 @@ notices = Table(
     Column("reference", String),
     sqlite_with_rowid=False,
 )
+
+#: The states of notices that a gateway took and that were not delivered.
+UNDELIVERED_NOTICES = notices.c.state.in_(
+    bindparam(
+        "undelivered_notices",
+        sorted(state.value for state in UNDELIVERED),
+        String,
+        expanding=True,
+        literal_execute=True,
+    )
+)
+Index("ix_notices_undelivered", notices.c.sent_at, sqlite_where=UNDELIVERED_NOTICES)
 
 #: The rule sets that hold, and since when.
 rule_sets = Table(

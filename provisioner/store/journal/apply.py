@@ -7,7 +7,7 @@ they stand here, which is also the order in which the events of one operation ha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -103,10 +103,10 @@ _IN_ORDER = (
     _KEEP_HANDOVER,
     _SET_CUSTODIAN,
     _FREE_LEASE,
-    notices.BEGIN,
     notices.WITHDRAW,
     notices.GO_BACK,
     notices.END,
+    notices.BEGIN,
     marks.MEET,
 )
 
@@ -191,7 +191,7 @@ class Batch:
         """Run the statements."""
         for statement in _IN_ORDER:
             if rows := self._rows[statement]:
-                self._transaction.run(statement, rows.values())
+                self._write(statement, rows.values())
         self._rows.clear()
         self._logins.clear()
 
@@ -204,9 +204,12 @@ class Batch:
 
     def _make(self, changes: Iterable[Change]) -> None:
         for statement, row in changes:
-            found = self._transaction.run(statement, [row])
-            if not found and statement.get_execution_options().get(MUST_FIND):
-                raise BusyError("it was changed at the same time", cure="check it again")
+            self._write(statement, [row])
+
+    def _write(self, statement: UpdateBase, rows: Collection[Values]) -> None:
+        found = self._transaction.run(statement, rows)
+        if found < len(rows) and statement.get_execution_options().get(MUST_FIND):
+            raise BusyError("it was changed at the same time", cure="check it again")
 
     def _begin_anew(self, event: Event) -> None:
         """Store what is there of the same account first: its end would otherwise come after this beginning."""
@@ -258,11 +261,15 @@ class Batch:
             self._rows[notices.BEGIN][row["subject"], row["rule_set"], row["action"]] = row
 
     def _end_notice(self, event: NoticeEnded) -> None:
+        if self._rows[notices.BEGIN]:  # the end of one of these must not come before its beginning
+            self.store()
         if event.state is None:
             statement, row = notices.withdrawn(event)
             self._rows[statement][event.notice] = row
         else:
             self._rows[notices.END][event.notice] = notices.ended(event, event.state)
+            for part in notices.parts_of(event):
+                self._rows[deliveries.PUT_PARTS][part["channel"], part["part"]] = part
 
     def _end(self, event: OperationEnded) -> None:
         self._rows[_END][event.operation_id] = {

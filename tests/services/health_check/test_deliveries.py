@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from provisioner.core.api.events import NoticeBegun, NoticeEnded, NoticeItem
 from provisioner.core.api.messages import DeliveryState
-from provisioner.services.health_check.deliveries import check_daily_limits, check_deliveries
+from provisioner.core.model import Action, MessageState
+from provisioner.services.health_check.deliveries import (
+    NOTICE_DAYS,
+    check_daily_limits,
+    check_deliveries,
+    check_notices,
+)
 from provisioner.services.health_check.results import CheckStatus
 from provisioner.testing.harness import Harness
 from provisioner.testing.memory import MemoryTarget
@@ -74,3 +82,19 @@ def test_what_is_awaited_and_what_was_not_delivered_is_not_told(harness: Harness
     harness.rotate(["birim0", "birim1"])
     list(harness.app.runs.resume())
     assert told(harness) == []
+
+
+def test_a_notice_that_the_gateway_took_and_refused_is_not_told(harness: Harness) -> None:
+    at = harness.clock()
+    item = NoticeItem(subject="okul1", rule_set="r", action=Action.WARN, due_at=at)
+    harness.app.record(
+        NoticeBegun(at=at, notice="n1", recipient="p1", attempt=1, items=(item,)),
+        NoticeEnded(at=at, notice="n1", attempt=1, state=MessageState.HANDED_OVER, channel="sms"),
+    )
+    assert list(check_notices(harness.app.config, harness.clock)) == []
+
+    harness.app.deliveries.report("n1", MessageState.REJECTED)
+    [found] = check_notices(harness.app.config, harness.clock)
+    assert found.status is CheckStatus.WARNING
+    assert "okul1" in str(found.message)
+    assert list(check_notices(harness.app.config, lambda: at + timedelta(days=NOTICE_DAYS + 1))) == []
