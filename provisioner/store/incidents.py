@@ -68,7 +68,7 @@ class StoredIncidents:
 
             login: Only those about this account.
 
-            under: Only those that the unit with this code, or one below it, has in hand.
+            under: Only those that the unit with this code, or one below it, handles.
         """
         query = select(troubles)
         if state is not None:

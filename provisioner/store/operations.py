@@ -70,7 +70,7 @@ class StoredOperations:
         yield from self._free(to_drive, now)
 
     def interrupted(self, now: datetime, /) -> Iterator[Operation]:
-        """Yield the operations that were started, haven't ended, and are in no process's hands, oldest first."""
+        """Yield the operations that were started, haven't ended, and aren't held by a process, oldest first."""
         yield from self._free(operations.c.state.in_([OperationState.RUNNING, OperationState.INCOMPLETE]), now)
 
     def _free(self, condition: ColumnElement[bool], now: datetime) -> Iterator[Operation]:

@@ -1,7 +1,7 @@
 """Finds the key to which the letter for a person is encrypted.
 
-There is no way from a unit up to the one above: the key of a district would let the district read the passwords of its
-schools. Where that is wanted, a channel with ``printer_key`` and ``under`` says so.
+The keys of units above are not used: the key of a district would let the district read the passwords of its schools. To
+allow that, configure a channel with ``printer_key`` and ``under``.
 
 A person's key that is out of reach is an error: the key of the unit would let others read the password.
 """
@@ -83,7 +83,7 @@ class OwnKeys:
         return [self.folder, *folders, *keys]
 
     def unused(self) -> Iterable[Path]:
-        """Return the files in the folders of persons and units that don't end as files with keys do."""
+        """Return the files in the folders of persons and units whose names don't have the suffix of a key."""
         folders = [folder for folder in (self.folder / _PERSONS, self.folder / _UNITS) if folder.is_dir()]
         return [file for folder in folders for file in sorted(folder.iterdir()) if file.suffix not in SUFFIXES]
 
@@ -152,7 +152,7 @@ def _places(person: Person) -> Iterator[tuple[str, str]]:
 
 
 def _exists(path: Path) -> bool:
-    """Whether something has this path: also a link to a place that isn't there now.
+    """Whether this path exists, even as a link whose destination is missing.
 
     Raises:
 

@@ -1,4 +1,4 @@
-"""What the table ``[channels.NAME]`` of this plug-in may hold. Settings that cannot work cannot be made."""
+"""The settings in the table ``[channels.NAME]`` of this plug-in. Settings that cannot work are refused."""
 
 from __future__ import annotations
 

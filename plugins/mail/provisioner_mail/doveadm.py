@@ -1,7 +1,7 @@
 """doveadm's HTTP API. This file is the only one that knows its commands and the shape of its answers.
 
 One request has one command: Dovecot 2.3 writes no valid JSON if one of several commands isn't allowed. Each command can
-be repeated without harm, so a lost answer is no more than that.
+be repeated without harm, so after a lost answer, the command is sent again.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class ImapServer:
         return None
 
     def _refused(self, answer: str, name: str) -> TargetError:
-        """Return what a refusal means. Of the answer, only its code is told: the rest could quote what was sent."""
+        """Return what a refusal means. Only the code of the answer is reported: the rest could quote what was sent."""
         code = re.search(r"\[([A-Z]+)\]", answer)
         if code and code[1] in REFUSALS:
             return TransientError(

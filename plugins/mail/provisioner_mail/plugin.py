@@ -59,7 +59,7 @@ class MailTarget:
 
     @hookimpl
     def target_check(self, request: CheckTarget) -> TargetReport:  # noqa: ARG002 - the hook's argument
-        """Use every command with a user that nobody has, and look at IMAP without a log-in."""
+        """Test every command with a user that doesn't exist, and connect to IMAP without a log-in."""
         servers = self._opened()
         certificates = {server.imap.server: server.check() for server in servers}
         return TargetReport(

@@ -93,7 +93,7 @@ class MailServer:
                 )
 
     def check(self) -> datetime:
-        """Use everything without ending or forgetting anybody.
+        """Test every command and IMAP without ending sessions or emptying the cache.
 
         Returns:
 

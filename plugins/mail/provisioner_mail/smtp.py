@@ -218,7 +218,7 @@ def _hurry(smtp: smtplib.SMTP, deadline: float) -> None:
 
 
 def _require(reply: _Reply) -> None:
-    """Check that a command was taken that has nothing to do with the recipient."""
+    """Check the answer to a command that doesn't concern the recipient."""
     if refused := _refusal(reply, DONE):
         raise _unwelcome(str(refused.detail))
 

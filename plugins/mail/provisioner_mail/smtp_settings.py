@@ -1,4 +1,4 @@
-"""What the table ``[channels.NAME]`` of this plug-in may hold. Settings that cannot work cannot be made."""
+"""The settings in the table ``[channels.NAME]`` of this plug-in. Settings that cannot work are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.model.secret import Secret
 from provisioner.net import addresses
 
-#: An address that needs no quoting. What ends a header or starts another address is not part of one.
+#: An address that needs no quoting, and no characters that end a header or start another address.
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 #: Where the staff number stands in the pattern of addresses.

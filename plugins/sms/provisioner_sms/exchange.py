@@ -69,7 +69,7 @@ class ReplyRule:
         return (not self.status or status in self.status) and re.search(self.body, body) is not None
 
 
-#: What a status means that no rule names. A server that fails may still have done what it was asked.
+#: What a status means if no rule names it. A server that fails may still have done what it was asked.
 _STATUSES = {
     **dict.fromkeys(range(300, 400), ReplyMeaning.MISCONFIGURED),
     **dict.fromkeys(range(400, 500), ReplyMeaning.REJECTED),

@@ -38,10 +38,10 @@ log = structlog.stdlib.get_logger(__name__)
 #: After this number of consecutive failures with different messages, a gateway is left out for a while.
 THRESHOLD = 3
 
-#: For how long.
+#: How many seconds it is left out.
 PAUSE = timedelta(seconds=30)
 
-#: Of how many messages it is remembered which gateway may have them.
+#: For how many messages the gateway that may have them is remembered.
 CAPACITY = 10_000
 
 
@@ -165,7 +165,7 @@ class Failover:
         )
 
     def close(self) -> None:
-        """Let go of all gateways."""
+        """Close all gateways."""
         for line in self.lines:
             line.gateway.close()
 

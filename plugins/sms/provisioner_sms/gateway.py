@@ -1,4 +1,4 @@
-"""The seam between the plug-in and whatever sends its messages."""
+"""The interface between the plug-in and the gateways that send its messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def unreported(*_: object) -> bool:
 
 
 def masked(number: str) -> str:
-    """Return *number* for people to recognise and for nobody to call: its last two digits."""
+    """Return the last two digits of *number*, by which people recognise it but can't call it."""
     return f"*{number[-2:]}"
 
 
@@ -42,8 +42,8 @@ class SmsMessage:
 
     Raises:
 
-        RefusedError: The receiver is not one number in the form E.164. It is checked here, where a message is handed to
-            a gateway, because Kannel sends to each of several numbers with a blank between them.
+        RefusedError: The receiver is not one number in the form E.164. This is checked here, where a message is handed
+            to a gateway, because Kannel sends a message to several numbers if spaces separate them.
     """
 
     #: Our id of it; the same one on every attempt.
@@ -101,4 +101,4 @@ class SmsGateway(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections."""

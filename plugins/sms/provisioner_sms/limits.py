@@ -15,7 +15,7 @@ from provisioner_sms.settings import LONGEST_WAIT
 
 @attrs.define(eq=False, kw_only=True)
 class Limits:
-    """What one gateway is spared. Threads can share it.
+    """The limits of one gateway. Threads can share it.
 
     Args:
 

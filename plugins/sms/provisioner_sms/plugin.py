@@ -37,7 +37,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 @attrs.define(eq=False, kw_only=True)
 class SmsChannel:
-    """Brings secrets and notices to mobile phones. Nothing is connected before the first message or check."""
+    """Sends passwords and notices to mobile phones. It connects for the first message or check, not before."""
 
     name: str
     settings: Settings
@@ -61,7 +61,7 @@ class SmsChannel:
 
     @hookimpl
     def notice_deliver(self, request: DeliverNotice) -> DeliveryReceipt:
-        """Send a notice, in Turkish without the marks that a short message has no room for."""
+        """Send a notice, with plain letters instead of Turkish ones, because that makes it shorter."""
         return self._send(request, notice(request, self.settings.max_notice_parts))
 
     @hookimpl
@@ -79,11 +79,11 @@ class SmsChannel:
 
     @hookimpl
     def password_policy(self) -> PasswordPolicy:
-        """Exclude what no phone can show."""
+        """Exclude the characters that no phone can show."""
         return PasswordPolicy(source=f"channel {self.name}", excluded=UNSENDABLE)
 
     def close(self) -> None:
-        """Let go of the gateway."""
+        """Close the gateway."""
         with self._lock:
             if self._gateway is not None:
                 self._gateway.close()

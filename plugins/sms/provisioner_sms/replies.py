@@ -27,7 +27,7 @@ _STATES = {
 def receipt(
     meaning: ReplyMeaning, detail: str | Text, *, reference: str | None = None, retry_after: float | None = None
 ) -> DeliveryReceipt:
-    """Return the receipt that a reply amounts to.
+    """Return the receipt that corresponds to a reply.
 
     Args:
 

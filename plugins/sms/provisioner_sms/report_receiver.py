@@ -34,8 +34,8 @@ KINDS = {
     "34": MessageState.EXPIRED,
 }
 
-#: What is spent on callers at most. A connection that is closed while Kannel uses it again would end its smsbox, so
-#: each answer says that the connection is closed.
+#: The limits for callers. A connection that is closed while Kannel uses it again would end its smsbox, so each answer
+#: says that the connection is closed.
 BOUNDS = Bounds(connections=32, patience=10, longest_request=1024, keeps_connections=False)
 
 #: The number of requests per second that are answered.

@@ -1,6 +1,6 @@
 """Takes Kannel's delivery reports, so that a message whose answer was lost can be asked about.
 
-The reports live in memory for as long as the process: the question comes seconds after the message.
+The reports are kept in memory until the process ends: the question comes seconds after the message.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Reports:
 
     _host: str
     _service: HttpService = attrs.field(init=False)
-    #: Only who knows this may report.
+    #: A report must contain this token.
     _token: str = attrs.field(factory=lambda: secrets.token_urlsafe(16), init=False, repr=False)
     _states: OrderedDict[str, DeliveryState] = attrs.field(factory=OrderedDict, init=False, repr=False)
     _news: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)

@@ -1,4 +1,4 @@
-"""What the table ``[channels.NAME]`` of this plug-in may hold. Settings that cannot work cannot be made."""
+"""The settings in the table ``[channels.NAME]`` of this plug-in. Settings that cannot work are refused."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def _are_parts(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
 class SmsTexts:
     """Texts that replace those of the plug-in.
 
-    Places: ``{order}``, ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``. A text without ``{order}`` begins
-    with it.
+    Placeholders: ``{order}``, ``{mail}``, ``{login}``, ``{password}`` and ``{help_desk}``. A text without ``{order}``
+    begins with it.
     """
 
     #: For the first message about a password.
@@ -119,7 +119,7 @@ def _is_positive(_: object, attribute: attrs.Attribute[Any], value: float | None
 
 @attrs.frozen(kw_only=True)
 class GatewaySettings:
-    """What holds for every gateway."""
+    """The settings of every gateway."""
 
     #: How many messages this process hands to the gateway in a second; without a limit if not set.
     per_second: float | None = attrs.field(default=None, validator=_is_positive)
@@ -273,7 +273,7 @@ class SimulatorSettings(GatewaySettings):
     url: str | None = attrs.field(default=None, validator=_is_address)
     #: The file of one that runs in this process, on loopback, for as long as the program does.
     embedded: Path | None = None
-    #: What the running one wants to see.
+    #: The API key of the running one.
     api_key: Secret | None = None
     #: The seconds one request may take.
     timeout: float = attrs.field(default=10.0, validator=is_timeout)
@@ -295,7 +295,7 @@ class BindKind(StrEnum):
 
 
 class HexadecimalIds(StrEnum):
-    """Which IDs of messages an operator writes in hexadecimal digits, and the others in decimal digits."""
+    """Where an operator writes message IDs in hexadecimal digits: in answers, in reports, or in neither."""
 
     NEITHER = "neither"
     ANSWERS = "answers"
@@ -308,7 +308,7 @@ _SYSTEM_ID, _SYSTEM_TYPE, _SMPP_PASSWORD = 15, 12, 8
 #: The most messages that can wait for their answers on one connection.
 LARGEST_WINDOW = 1000
 
-#: The longest validity of a message that a relative time of SMPP can say without months.
+#: The longest validity of a message that a relative time of SMPP can express without months.
 MOST_VALIDITY_HOURS = 30 * 24
 
 
@@ -473,7 +473,7 @@ class Settings:
         self._require_one_country()
 
     def _require_one_country(self) -> None:
-        """Check that no gateway gets foreign numbers without their country codes: strangers have the same digits."""
+        """Check that no gateway gets foreign numbers without their country codes: other people have the same digits."""
         if set(self.regions) != {TURKEY} and (turkish := TURKISH_ONLY & self.gateways.keys()):
             raise ConfigurationError(
                 "{key}: the gateway {gateway} can send to Turkish numbers only",

@@ -1,9 +1,10 @@
-"""The text of a message: what it says, which signs a phone can show, and how long it is.
+"""The text of a message: its content, the characters that a phone can show, and its length.
 
 A short message holds 160 septets of the GSM 7-bit alphabet (3GPP TS 23.038), or 153 in each part if it has several.
-What the templates say is folded to that alphabet, so a phone shows "gorusmek" for "görüşmek". That is meant: the
-alphabet has no ş, ğ, ı or İ, and a message with one such letter is sent in UCS-2, which holds 70 signs, too few for any
-of the texts. A log-in name and a password are never changed: one that does not fit is refused before anything is sent.
+The text of a template is folded to that alphabet, so a phone shows "gorusmek" for "görüşmek". This is intended: the
+alphabet has no ş, ğ, ı or İ, and a message with one such letter is sent in UCS-2, which holds 70 characters, too few
+for any of the texts. A login and a password are never changed: one that does not fit is refused before anything is
+sent.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from provisioner.core.model.secret import Secret
 from provisioner.core.model.text import Text
 from provisioner_sms.settings import Settings
 
-#: The signs that take one septet.
+#: The characters that take one septet.
 BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà" + string.ascii_letters + string.digits
 )
-#: The signs that take two.
+#: The characters that take two.
 EXTENDED = frozenset("\f^{}\\[~]|€")
 
 #: How many septets one message holds, and each part of a longer one.
 SINGLE, PART = 160, 153
 
-#: The printable ASCII signs that no phone can show in 7 bits.
+#: The printable ASCII characters that no phone can show in 7 bits.
 UNSENDABLE = "".join(sorted(set(string.printable) - set(string.whitespace) - BASIC - EXTENDED))
 
-#: The room that every text must leave for a log-in name, for a password and for the order, in septets.
+#: The room that every text must leave for a login, a mail address, a password and the order, in septets.
 ROOM = {"mail": 40, "login": 24, "password": 20, "order": len("23:59, no. 99")}
 
 #: After this number, the numbers of messages start again from 1: a text has no room for more digits.
@@ -75,7 +76,7 @@ def _plain(sign: str) -> str:
 
 
 def sendable(text: str) -> bool:
-    """Tell whether every sign of *text* is in the GSM alphabet."""
+    """Tell whether every character of *text* is in the GSM alphabet."""
     return set(text) <= BASIC | EXTENDED
 
 
@@ -85,7 +86,7 @@ def septets(text: str) -> int:
 
 
 def parts(text: str) -> int:
-    """Return how many messages a sendable text takes. A sign of two septets is never split between two of them."""
+    """Return how many messages a sendable text takes. A character of two septets is never split between two of them."""
     if septets(text) <= SINGLE:
         return 1
     count, free = 1, PART
@@ -142,7 +143,7 @@ def notice(request: DeliverNotice, max_parts: int) -> Secret:
 
 @attrs.frozen(kw_only=True)
 class Template:
-    """One text with places for the order, a log-in name, a password and the help desk's number."""
+    """One text with placeholders for the order, the account, the password and the help desk's number."""
 
     text: str
     help_desk: str
@@ -150,13 +151,13 @@ class Template:
 
     @classmethod
     def prepare(cls, text: str, *, help_desk: str, max_parts: int, place: str) -> Self:
-        """Fold a text and see that it can be used.
+        """Fold a text and check that it can be used.
 
         Args:
 
             text: The text as it is configured.
 
-            help_desk: Where help is to be had (001 ¶8).
+            help_desk: Where people get help (001 ¶8).
 
             max_parts: How many messages one text may take.
 
@@ -164,8 +165,8 @@ class Template:
 
         Raises:
 
-            ConfigurationError: A place is missing or unknown, a sign cannot be sent, or names and passwords of usual
-                length would not fit.
+            ConfigurationError: A placeholder is missing or unknown, a character cannot be sent, or logins and passwords
+                of usual length would not fit.
         """
         _verify_places(text, place)
         _verify_signs(text + help_desk, place)
@@ -185,7 +186,7 @@ class Template:
         return template
 
     def compose(self, account: Account, secret: Secret, order: str = "") -> Secret:
-        """Return the message that brings *secret* to the holder of *account*.
+        """Return the message with the password of *account*.
 
         Args:
 
@@ -197,7 +198,7 @@ class Template:
 
         Raises:
 
-            RefusedError: The log-in name cannot be sent as it is, or the message is too long.
+            RefusedError: The login cannot be sent as it is, or the message is too long.
 
             SecretRefusedError: The password cannot be sent as it is.
         """
@@ -224,7 +225,7 @@ class Template:
         return text
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """Return the text with every place filled, each value as it is. The order comes first if it has no place."""
+        """Fill the placeholders, each value as it is. Without a placeholder, the order comes first."""
         place = values.get("order", "")
         text = self.text.format(help_desk=self.help_desk, **{**values, "order": place})
         return text if "{order}" in self.text or not place else f"{place} {text}"

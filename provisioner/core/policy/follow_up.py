@@ -1,7 +1,7 @@
 """Follows up the messages with passwords: asks gateways about them, and acts on those that were not delivered.
 
-An operation is done when a gateway took its message. What happens to the message afterwards becomes known here, or by a
-report, and reopens the matter if its owner didn't get it.
+An operation is done when a gateway took its message. This module finds out what happens to the message afterwards, as
+do reports. If the owner didn't get it, a new password is made or somebody is told.
 """
 
 from __future__ import annotations

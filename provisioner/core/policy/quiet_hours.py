@@ -1,4 +1,4 @@
-"""The hours of the day in which nobody is woken by a warning."""
+"""The hours of the day in which no warnings are sent."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class QuietHours:
         return cls(begin, end)
 
     def until(self, now: datetime, zone: ZoneInfo) -> datetime | None:
-        """Return when the quiet hours end that it is now, in UTC; ``None`` if it is none of them.
+        """Return when the current quiet hours end, in UTC; ``None`` outside the quiet hours.
 
         Args:
 

@@ -127,7 +127,7 @@ def tables_at(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 
 def read(codes: Codes, code: object, answer: Response, *, reference: object = None) -> DeliveryReceipt:
-    """Return the receipt that an answer amounts to; see :func:`provisioner_sms.replies.receipt`.
+    """Return the receipt that corresponds to an answer; see :func:`provisioner_sms.replies.receipt`.
 
     Args:
 

@@ -67,7 +67,7 @@ class Api:
             self.faults.order(SmsFaultOrder(fault=fault, call=call, seconds=seconds))
 
     def calls(self) -> int:
-        """Return how many messages came, whatever became of them."""
+        """Return how many messages arrived, including those that failed."""
         return self.faults.counts().get(MESSAGES, 0)
 
     def _authorized(self, call: HttpCall) -> bool:

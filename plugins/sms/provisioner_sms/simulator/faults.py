@@ -39,6 +39,6 @@ class SmsFaultOrder:
     call: CallNumber = "always"
     #: The length of the delay, or what ``Retry-After`` says.
     seconds: float = 1
-    #: Only one endpoint counts calls, and no order is for one record.
+    #: The faults of other simulators choose an endpoint and a record; here there is one endpoint, and no record.
     endpoint: str = attrs.field(default=MESSAGES, init=False)
     record: str | None = attrs.field(default=None, init=False)

@@ -162,7 +162,7 @@ class Inbox:
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.database, timeout=10, isolation_level=None, check_same_thread=False)
-        # The last messages may be lost if the machine loses power; no simulated phone minds.
+        # The last messages may be lost if the machine loses power, which is acceptable in a simulation.
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 

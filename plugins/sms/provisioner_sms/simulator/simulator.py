@@ -98,7 +98,7 @@ class SmsSimulator:
         raise LookupError(msg)
 
     def misbehave(self, fault: SmsFault, *, calls: Iterable[int] = (), seconds: float = 1) -> None:
-        """Let something go wrong with the next messages.
+        """Make the service fail for the next messages.
 
         Args:
 
@@ -111,10 +111,10 @@ class SmsSimulator:
         self._api.misbehave(fault, calls=calls, seconds=seconds)
 
     def behave(self) -> None:
-        """Let everything go well again."""
+        """Make the service work again."""
         self._api.faults.clear()
 
     @property
     def calls(self) -> int:
-        """How many messages came to this simulator so far, whatever became of them."""
+        """How many messages this simulator has received, including those that failed."""
         return self._api.calls()

@@ -20,12 +20,12 @@ _LATER = frozenset({0x08, 0x64})
 #: The account is bound already; more connections are open than the operator allows.
 _BOUND = 0x05
 
-#: What no other receiver and no other text would change: our bind, our sender, our kinds of numbers, our settings.
+#: Errors that every message would get: they concern our bind, our sender, our kinds of numbers or our settings.
 _OURS = frozenset({0x03, 0x04, 0x0A, 0x0D, 0x0E, 0x0F, 0x15, 0x43, 0x48, 0x49, 0x50, 0x51, 0x53, 0x61, 0x62})
 
 
 def objection(status: int) -> TargetError | None:
-    """Return why an operator took no message from us, if that is not the fault of the message.
+    """Return why an operator took no message from us; ``None`` if the reason is the message itself.
 
     Args:
 

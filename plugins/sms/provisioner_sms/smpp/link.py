@@ -47,7 +47,7 @@ class Link:
     _settings: SmppSettings
     _bind: str
     _take: Take
-    #: Whether the operator accepted it; or why not.
+    #: Whether the operator accepted the connection; the error if it didn't.
     bound: Future[None] = attrs.field(factory=Future, init=False)
     #: Set when it has ended.
     ended: threading.Event = attrs.field(factory=threading.Event, init=False)
@@ -153,7 +153,7 @@ class Link:
         self.bound.set_result(None)
 
     def _turn(self) -> None:
-        """Do what there is to do, and wait for more."""
+        """Handle what has arrived, send what is waiting, and wait for more."""
         for pdu in self._wire.received():
             self._handle(pdu)
         self._send()
@@ -197,7 +197,7 @@ class Link:
                 self._wire.send(octets_of("generic_nack", pdu.sequence, UNKNOWN_COMMAND))
 
     def _receive(self, pdu: Pdu) -> None:
-        """Let a report be stored. Messages from phones are of no interest."""
+        """Let a report be stored. Messages from phones are ignored."""
         if report := pdu.report:
             self._reports.put((pdu.sequence, report))
         else:

@@ -19,7 +19,7 @@ from smpplib.ptypes import ostr
 
 from provisioner.core.model import MessageState
 
-#: The length of the header, and the length of a PDU that nobody needs.
+#: The length of the header, and the length above which a PDU is invalid.
 HEADER, LONGEST = 16, 64 * 1024
 
 #: What an answer to a report says if the report couldn't be stored: send it again later.
@@ -138,7 +138,7 @@ def meaning_of(status: int) -> str:
 
 
 def _read(pdu: object, octets: bytes) -> None:
-    """Let smpplib read a PDU as far as it can; what comes after a field that it doesn't know is optional."""
+    """Let smpplib read a PDU as far as it can; whatever follows an unknown field is optional."""
     with suppress(Exception):
         pdu.parse(octets)  # type: ignore[attr-defined]
 

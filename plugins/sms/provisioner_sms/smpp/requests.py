@@ -1,6 +1,7 @@
 """Requests to an operator: those that wait to be sent, and those that wait for their answers.
 
-What was not sent when it is given up was received by nobody; what was sent may have been.
+If a request is given up before it is sent, nobody received it. If it is given up later, the operator may have received
+it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Request:
 
 @attrs.define(eq=False)
 class Requests:
-    """The requests of one connection. Threads can add some; the rest is for the thread that owns the connection.
+    """The requests of one connection. Any thread can add some; the thread that owns the connection does the rest.
 
     Args:
 
@@ -49,12 +50,12 @@ class Requests:
     #: By their sequence numbers.
     _sent: dict[int, Request] = attrs.field(factory=dict, init=False)
     _sequence: int = attrs.field(default=FIRST_SEQUENCE, init=False)
-    #: Why no more are taken.
+    #: Makes the error for further requests; ``None`` while requests are accepted.
     _end: Reason | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     def add(self, request: Request) -> None:
-        """Let a request wait to be sent; give it up at once if no more are taken."""
+        """Queue a request; fail it at once if no more are accepted."""
         with self._lock:
             end = self._end
             if end is None:
@@ -73,12 +74,12 @@ class Requests:
         return self._sequence, request
 
     def put_back(self, sequence: int) -> None:
-        """Let a request that could not be sent wait again."""
+        """Queue a request again that could not be sent."""
         with self._lock:
             self._waiting.appendleft(self._sent.pop(sequence))
 
     def answer(self, pdu: Pdu) -> None:
-        """Hand an answer to the thread that waits for it. After the deadline, nobody does."""
+        """Hand an answer to the thread that waits for it; after the deadline, no thread waits."""
         if request := self._sent.pop(pdu.sequence, None):
             request.answer.set_result(pdu)
 
@@ -106,7 +107,7 @@ class Requests:
 
         Args:
 
-            reason: Makes what those who add one hear.
+            reason: Makes the error of requests that are added later.
         """
         with self._lock:
             self._end = self._end or reason
@@ -116,7 +117,7 @@ class Requests:
 
         Args:
 
-            reason: Makes what those hear whose requests were not sent.
+            reason: Makes the error of requests that were not sent.
         """
         self.stop(reason)
         with self._lock:
