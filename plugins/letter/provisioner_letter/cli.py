@@ -24,7 +24,7 @@ _IDS = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.group()
 @click.pass_context
 def group(ctx: click.Context) -> None:
-    """List sealed letters, and record what became of them."""
+    """List sealed letters, and record what happened to them."""
     ctx.ensure_object(Session).set_up_logs()
 
 
@@ -34,7 +34,7 @@ def group(ctx: click.Context) -> None:
 def list_(session: Session) -> ExitCode:
     """List the letters that were neither handed over nor returned.
 
-    The password in a letter in the state 'void' opens nothing. Destroy the letter, and record it with 'letter
+    The password in a letter with the state 'void' no longer works. Destroy the letter, and record it with 'letter
     returned'. If the program was interrupted, the letter may never have been written.
     """
     outboxes = _outboxes(session)
@@ -56,7 +56,7 @@ def list_(session: Session) -> ExitCode:
 def handed_over(session: Session, ids: Sequence[str], *, dry_run: bool) -> ExitCode:
     """Record that letters were handed over to their addressees.
 
-    The encrypted files are removed from the outbox.
+    The command removes the encrypted files from the outbox.
     """
     return _report(session, ids, MessageState.DELIVERED, dry_run=dry_run)
 
@@ -66,9 +66,10 @@ def handed_over(session: Session, ids: Sequence[str], *, dry_run: bool) -> ExitC
 @recording
 @click.pass_obj
 def returned(session: Session, ids: Sequence[str], *, dry_run: bool) -> ExitCode:
-    """Record that letters were lost, opened, damaged or came back.
+    """Record that letters were returned, lost, opened or damaged.
 
-    The encrypted files are removed from the outbox. The setting 'on_undelivered' of the channel says what happens next.
+    The command removes the encrypted files from the outbox. The setting 'on_undelivered' of the channel determines what
+    happens next.
     """
     return _report(session, ids, MessageState.REJECTED, dry_run=dry_run)
 

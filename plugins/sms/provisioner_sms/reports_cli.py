@@ -32,10 +32,10 @@ def group(ctx: click.Context) -> None:
 @json_option
 @click.pass_obj
 def serve(session: Session) -> None:
-    """Receive delivery reports until it receives SIGTERM or SIGINT.
+    """Run the report receiver until it receives SIGTERM or SIGINT.
 
     The command listens on the addresses in the tables 'reports' of the channels, connects to the operators of channels
-    with the gateway 'smpp', and stores each report. When it is ready, it prints the URLs.
+    with the gateway 'smpp', and stores each report. When the service is ready, the command prints its URLs.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -219,7 +219,7 @@ def anchor(session: Session, *, file: Path | None) -> ExitCode:
     type=click.Choice([framing.value for framing in Framing]),
     default=Framing.LINES.value,
     show_default=True,
-    help="How syslog messages are told apart (RFC 6587).",
+    help="How syslog messages are separated (RFC 6587).",
 )
 @click.option(
     "--max-size",

@@ -53,16 +53,19 @@ _SHOWN = 20
     type=click.Choice([framing.value for framing in Framing]),
     default=Framing.OCTET_COUNTING.value,
     show_default=True,
-    help="How the collector tells messages apart.",
+    help="How the collector separates messages.",
 )
 @click.option(
     "--ca-file",
     type=_FILE,
     metavar="FILE",
-    help="Certificates (PEM) that sign the collector's certificate. Default: those of the system.",
+    help="Certificates (PEM) to verify the collector's certificate with. Default: those of the system.",
 )
 @click.option(
-    "--client-certificate", type=_FILE, metavar="FILE", help="Certificate (PEM) to show if the collector asks for one."
+    "--client-certificate",
+    type=_FILE,
+    metavar="FILE",
+    help="Client certificate (PEM) to present if the collector asks for one.",
 )
 @click.option("--client-key", type=_FILE, metavar="FILE", help="Private key (PEM), if it is not in the same file.")
 @click.option("--insecure", is_flag=True, help="Allow tcp:// to another machine, for example through a VPN.")
@@ -80,7 +83,7 @@ _SHOWN = 20
     default=SETTLE,
     show_default=True,
     metavar="SECONDS",
-    help="Time in which the collector writes to its disk what it has read.",
+    help="Time to wait for the collector to write what it has read to its disk.",
 )
 @enterprise_number_option
 @click.option("--once", is_flag=True, help="Send what is in the audit log now, and exit.")

@@ -74,8 +74,9 @@ def show(session: Session, person_id: str, *, full: bool) -> ExitCode:
 def confirm_number(session: Session, person_id: str, *, dry_run: bool) -> ExitCode:
     """Confirm a person's other mobile number.
 
-    Verify first that the number is the person's own, for example by a call. Only then, channels with number = "other"
-    may send passwords to it. If the number changes, it must be confirmed again. You can't confirm a number of your own.
+    Verify first that the number is the person's own, for example by a call. Channels with number = "other" use the
+    number only after it is confirmed. If the number changes, it must be confirmed again. You can't confirm your own
+    number.
     """
     with session.application() as app:
         person = app.persons.confirm_number(person_id, actor=session.actor, dry_run=dry_run)
