@@ -102,6 +102,7 @@ sms-simulator inbox +905940004616
 audit list --login ab46 --kind operation_ended
 audit verify
 audit anchor
+backup backup.tar
 plugins
 contract pys --dry-run
 new-plugin mail_server

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,12 @@ FOLDER_MODE = 0o700
 
 #: Who else but the owner may write to a folder.
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+#: How the folders end in which files are made.
+_DRAFT = ".provisioner-draft"
+
+#: What file systems answer that have no hard links, such as those of memory sticks and of some file servers.
+_WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 #: How many links are followed; the system follows as many.
 _MOST_LINKS = 40
@@ -164,6 +171,22 @@ def replace_durably(file: Path, text: str, *, like: Path) -> None:
     move_durably(draft, file)
 
 
+@contextmanager
+def created(file: Path) -> Iterator[IO[bytes]]:
+    """Give a new file to write to, whose content is on the disk at the end of the block.
+
+    Raises:
+
+        FileExistsError: It is there already.
+
+        OSError: It cannot be written.
+    """
+    with os.fdopen(_created(file), "wb") as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def write_durably(file: Path, content: bytes) -> None:
     """Write a file, and return when it is on the disk. A crash leaves the former file or this one, and never a part.
 
@@ -192,6 +215,49 @@ def move_durably(file: Path, place: Path) -> None:
     file.replace(place)
     with _opened_folder(place.parent) as folder:
         os.fsync(folder)
+
+
+def name_once(file: Path, name: Path) -> None:
+    """Give a finished file its name in the same file system, and return when that is on the disk.
+
+    Raises:
+
+        FileExistsError: Something has the name already. It stays as it is.
+
+        OSError: The file cannot be named.
+    """
+    try:
+        os.link(file, name)
+    except OSError as error:
+        if error.errno not in _WITHOUT_LINKS:
+            raise
+        os.close(_created(name))
+        file.replace(name)
+    with _opened_folder(name.parent) as folder:
+        os.fsync(folder)
+
+
+@contextmanager
+def draft_folder(file: Path) -> Iterator[Path]:
+    """Give a folder for what a file is made of, beside the file. At the end, it is removed.
+
+    Folders that killed processes left there are removed, too.
+
+    Raises:
+
+        OSError: It cannot be made.
+    """
+    for left in file.parent.glob(f".*{_DRAFT}"):
+        with suppress(OSError), locked(left):
+            if left.lstat().st_uid == os.geteuid():
+                shutil.rmtree(left)
+    folder = file.with_name(f".{file.name}.{secrets.token_hex(8)}{_DRAFT}")
+    folder.mkdir(FOLDER_MODE)
+    try:
+        with locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

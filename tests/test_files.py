@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,55 @@ def test_links_that_lead_nowhere_end(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="Too many levels"):
         files.write(tmp_path / "a", "x")
+
+
+class TestNameOnce:
+    def test_a_name_that_is_taken_stays_with_its_file(self, tmp_path: Path) -> None:
+        (tmp_path / "draft").write_text("new")
+        (tmp_path / "name").write_text("old")
+
+        with pytest.raises(FileExistsError):
+            files.name_once(tmp_path / "draft", tmp_path / "name")
+
+        assert (tmp_path / "name").read_text() == "old"
+
+    @pytest.mark.parametrize("taken", [False, True])
+    def test_a_file_system_without_links_is_good_enough(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        monkeypatch.setattr(os, "link", refuse)
+        (tmp_path / "draft").write_text("new")
+        if taken:
+            (tmp_path / "name").write_text("old")
+
+        with pytest.raises(FileExistsError) if taken else nullcontext():
+            files.name_once(tmp_path / "draft", tmp_path / "name")
+
+        assert (tmp_path / "name").read_text() == ("old" if taken else "new")
+
+
+class TestDraftFolder:
+    def test_what_a_killed_process_left_is_removed_and_what_another_one_uses_stays(self, tmp_path: Path) -> None:
+        with files.draft_folder(tmp_path / "a") as used:
+            left = used.with_name(f".b{used.suffix}")
+            left.mkdir()
+            with files.draft_folder(tmp_path / "c"):
+                assert used.exists()
+                assert not left.exists()
+
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_link_with_such_a_name_is_not_followed(self, tmp_path: Path) -> None:
+        precious = tmp_path / "precious"
+        precious.mkdir()
+        (tmp_path / ".a.provisioner-draft").symlink_to(precious)
+
+        with files.draft_folder(tmp_path / "a"):
+            assert precious.exists()
+
+    def test_nobody_else_can_look_into_it(self, tmp_path: Path) -> None:
+        with files.draft_folder(tmp_path / "a") as folder:
+            assert mode_of(folder) == 0o700

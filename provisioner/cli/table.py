@@ -200,6 +200,7 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
         "Compare the accounts in the store with those on the targets.", "provisioner.cli.commands.reconcile:command"
     ),
     "audit": _AUDIT,
+    "backup": CommandSpec("Back up the store while it is used.", "provisioner.cli.commands.backup:command"),
     "plugins": CommandSpec(
         "List plug-ins, their capabilities and their commands.", "provisioner.cli.commands.plugins:command"
     ),

@@ -177,7 +177,10 @@ class Deadlines:
         Raises:
 
             ClockError: The clock cannot be believed, and nobody has confirmed it.
+
+            StoreError: The store lacks its last changes, so that a password may go to a former holder.
         """
+        self.store.expect_current()
         sweep = self.make_sweep(clock_confirmed_by)
         sweep.require_clock()
         return SweepRun(sweep, self.authority, self.store)

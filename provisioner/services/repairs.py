@@ -48,6 +48,9 @@ class Repairs:
     def plan(self, differences: Iterable[Difference], *, actor: str, handover: bool = False) -> RepairPlan:
         """Return what repairs these differences.
 
+        If a backup was restored, and ``check`` tells that the store lacks what happened last, only what takes access
+        away is repaired.
+
         Args:
 
             differences: The differences, as a comparison has shown them.
@@ -63,7 +66,13 @@ class Repairs:
         self.authority.require(actor, set())
         join_now = [name for name, join in self.joins.items() if join is Join.NOW]
         hooks = {name: target.hooks for name, target in self.plugins.targets.items()}
-        return plan_repairs(differences, hooks=hooks, join_now=join_now, handover=handover)
+        return plan_repairs(
+            differences,
+            hooks=hooks,
+            join_now=join_now,
+            handover=handover,
+            is_outdated=self.store.lost_tail() is not None,
+        )
 
     def preview(self, repairs: RepairPlan, initiator: Initiator) -> RunPreview:
         """Return what the run would do; see :meth:`~provisioner.services.runs.Runs.preview`."""

@@ -230,8 +230,9 @@ class Runs:
 
             NotReadyError: Targets cannot be used now, and no operation can do without them.
 
-            StoreError: The store failed.
+            StoreError: The store failed, or lacks its last changes, so that an operation may be of the past.
         """
+        self.store.expect_current()
         left = self.engine.iter_retry(self._left(only_due=only_due))
         notices: list[Notice] = []
         return Run(chain(left, self._renewals(notices)), notices=notices)

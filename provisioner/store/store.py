@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from provisioner.core.api.errors import StoreError
 from provisioner.core.api.events import Event
 from provisioner.core.api.fencing import Lease, elapsed
 from provisioner.core.model.days import utc_now
@@ -19,6 +20,7 @@ from provisioner.store.audit.reader import AuditLogReader
 from provisioner.store.census import StoredCensus
 from provisioner.store.collectors import StoredCollectors
 from provisioner.store.comparisons import StoredComparisons
+from provisioner.store.copies import StoreCopy, copy_store
 from provisioner.store.credentials import StoredCredentialRotations
 from provisioner.store.db import schema
 from provisioner.store.db.database import Database
@@ -43,6 +45,7 @@ from provisioner.store.notices import StoredNotices
 from provisioner.store.operations import StoredOperations
 from provisioner.store.persons import StoredPersons
 from provisioner.store.role_assignments import StoredRoleAssignments
+from provisioner.store.routines import StoredRoutines
 from provisioner.store.schedule import StoredSchedule
 from provisioner.store.units import StoredUnits
 from provisioner.store.verifications import StoredVerifications
@@ -104,6 +107,7 @@ class Store:
         self.ids = StoredIds(database)
         self.audit_log = AuditLogReader(database)
         self.collectors = StoredCollectors(database)
+        self.routines = StoredRoutines(database)
         self._leases = Leases(owner=new_owner(), time=partial(database.time, now=now), ttl=lease_ttl, clock=elapsed)
         self._head_file = HeadFile(database.head_file)
         self._writer = Writer(database, self._leases, Continuity(database.place, self._head_file))
@@ -186,6 +190,18 @@ class Store:
         """The file beside the store that remembers how far its audit log went."""
         return self._head_file.path
 
+    def copy_to(self, folder: Path) -> StoreCopy:
+        """Write a copy of one state of the store into an empty folder, while others go on writing.
+
+        With it are the key of the marks of mobile numbers, if there is one, and the file that remembers how far the
+        audit log went: see :class:`~provisioner.store.copies.StoreCopy`.
+
+        Raises:
+
+            StoreError: The copy cannot be made, or something in it is damaged.
+        """
+        return copy_store(self._database, folder)
+
     def lost_tail(self) -> Head | None:
         """Return where the audit log once ended, if this store ends earlier; ``None`` if no loss is known.
 
@@ -196,6 +212,22 @@ class Store:
         known = self._head_file.read()
         with self._database.read() as connection:
             return None if known is None or goes_back_to(known, DriverTransaction(connection)) else known
+
+    def expect_current(self) -> None:
+        """Check that no older copy of the store took its place, by which its last changes would be lost.
+
+        Raises:
+
+            StoreError: One did, or the store cannot be read.
+        """
+        if lost := self.lost_tail():
+            raise StoreError(
+                "the store is older than event {seq} of the audit log, because a backup was restored; accounts may "
+                "have been closed or handed over since then",
+                cure="resolve the differences that 'provisioner reconcile' shows, then remove {file}",
+                seq=lost.seq,
+                file=self.head_file,
+            )
 
     @property
     def lease_ttl(self) -> timedelta:

@@ -20,6 +20,7 @@ SERVICES_OF = {
     "accounts": {"accounts"},
     "audit": {"audit_log"},
     "authority": {"delegation"},
+    "backup": {"backup"},
     "check": {"health_check"},
     "clearance": {"clearance"},
     "collectors": {"collectors"},

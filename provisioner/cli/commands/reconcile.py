@@ -109,6 +109,11 @@ def _repair(
         repairs = app.repairs.plan(differences, actor=session.actor, handover=handover)
         document = comparison_document(differences, targets, session.output)
         tell(differences, targets, session.output)
+        if repairs.is_of_outdated:
+            session.output.note(
+                "the store is older than its audit log was, as 'provisioner check' tells; accounts are only closed, "
+                "and the rest is left to you"
+            )
         count = Text.counted("{count} account", "{count} accounts", count=repairs.count)
         question = session.output.text("Repair {accounts}?", accounts=count)
         if not repairs.phases or not (dry_run or agreed(session, question, yes=yes)):

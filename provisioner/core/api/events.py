@@ -341,3 +341,38 @@ class RulesChanged(Event):
     rule_sets: tuple[str, ...]
     #: The names of the rule sets that no longer apply.
     gone: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class BackupBegan(Event):
+    """The store was copied, and the copy is about to be written to a file. A restored copy lacks this event.
+
+    So a restored store shows that it is older than its audit log was.
+    """
+
+    kind = "backup_began"
+
+    actor: str
+    #: The file, as it was given.
+    file: str
+    #: The place and the hash of the last entry that the copy has.
+    seq: int
+    hash: str
+
+
+@attrs.frozen(kw_only=True)
+class BackupMade(Event):
+    """A backup of the store was written and checked."""
+
+    kind = "backup_made"
+
+    actor: str
+    #: The file, as it was given.
+    file: str
+    began_at: datetime
+    #: The place and the hash of the last entry that the copy has.
+    seq: int
+    hash: str
+    #: The SHA-256 of the file, and its size in bytes.
+    sha256: str
+    size: int

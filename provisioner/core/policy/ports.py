@@ -10,6 +10,7 @@ import attrs
 
 from provisioner.core.engine.clock import KnownTimes
 from provisioner.core.model import Account, MessageState, NoticeDelivery, PasswordDelivery
+from provisioner.core.model.routines import Routine
 from provisioner.core.reconcile.ports import Inventory
 
 
@@ -56,6 +57,16 @@ class ClockRecords(Protocol):
 
     def note(self, now: datetime, /) -> None:
         """Remember that the store was used now, whether anything was written or not."""
+
+
+class RoutineRecords(Protocol):
+    """Remembers when routines ran."""
+
+    def begin(self, name: Routine, at: datetime, /) -> None:
+        """Note that a run begins."""
+
+    def end(self, name: Routine, at: datetime, /) -> None:
+        """Note that the run has come to its end."""
 
 
 class DeliveryRecords(Protocol):
@@ -105,3 +116,7 @@ class Agenda(Inventory, Protocol):
     @property
     def clock(self) -> ClockRecords:
         """When the store was used."""
+
+    @property
+    def routines(self) -> RoutineRecords:
+        """When sweeps ran."""

@@ -26,6 +26,7 @@ from provisioner.core.api.rules import Deadline, Observation, Reports
 from provisioner.core.engine.engine import Engine
 from provisioner.core.engine.plan import POLICY_ACTOR, Unchanged, only_sessions_left
 from provisioner.core.model import Account, Operation, OperationState, Unit
+from provisioner.core.model.routines import Routine
 from provisioner.core.policy.due import DueAction, basis, latest
 from provisioner.core.policy.evaluation import RuleFailure
 from provisioner.core.policy.follow_up import FollowUp
@@ -128,6 +129,7 @@ class Sweep:
             StoreError: The store can't be read or written.
         """
         self._settle_clock()
+        self.agenda.routines.begin(Routine.SWEEP, self._now())
         self.reschedule()
         yield from self._trying(self._left())
         yield from self._trying(self.follow_up.run())
@@ -141,6 +143,8 @@ class Sweep:
         yield from self._trying(self._tell_everybody(closures))
         yield from self._trying(self._close(closures))
         self.plan_ahead([demand.account.login for demand in closures])
+        if not self.is_stopped:
+            self.agenda.routines.end(Routine.SWEEP, self._now())
         if self._postponed:
             yield self._postponed
         if self._failures:

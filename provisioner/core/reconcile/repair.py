@@ -41,6 +41,14 @@ _REPAIRS: Mapping[DifferenceKind, tuple[Repair, str]] = {
     DifferenceKind.ENTITLEMENTS: (Repair.UPDATE, "account_update"),
 }
 
+#: The same for a store that has lost what happened last, because a backup was restored. An account may have been closed
+#: or handed over since then, so a repair takes access away and gives none; the rest is left to a person.
+_REPAIRS_OF_OUTDATED: Mapping[DifferenceKind, tuple[Repair, str]] = {
+    DifferenceKind.ENABLED: (Repair.CLOSE, "account_close"),
+    DifferenceKind.DISABLED: (Repair.CLOSE, "account_close"),
+    DifferenceKind.OUT_OF_SCOPE: (Repair.WITHDRAW, "account_close"),
+}
+
 #: The repairs that are carried out together, and those that follow, because an account has one operation at a time.
 _PHASES: Sequence[Collection[Repair]] = (
     frozenset({Repair.CLOSE, Repair.HAND_OVER, Repair.ENABLE, Repair.ROTATE}),
@@ -64,6 +72,8 @@ class RepairPlan:
 
     phases: Sequence[Phase] = ()
     left: Sequence[Difference] = ()
+    #: Whether the store has lost what happened last, so that less is repaired.
+    is_of_outdated: bool = False
 
     @property
     def count(self) -> int:
@@ -77,6 +87,7 @@ def plan_repairs(
     hooks: Mapping[str, Collection[str]],
     join_now: Collection[str] = (),
     handover: bool = False,
+    is_outdated: bool = False,
 ) -> RepairPlan:
     """Return what repairs these differences.
 
@@ -89,12 +100,16 @@ def plan_repairs(
         join_now: The names of the targets that accounts join at once, and not with their next renewal.
 
         handover: Whether accounts are handed over to the custodians of their units.
+
+        is_outdated: Whether the store has lost what happened last. Then accounts are closed, and nothing else is done.
     """
+    known = _REPAIRS_OF_OUTDATED if is_outdated else _REPAIRS
+    join_now, handover = (() if is_outdated else join_now), handover and not is_outdated
     wanted: dict[str, set[Repair]] = defaultdict(set)
     receivers: dict[str, str] = {}
     left = []
     for difference in differences:
-        repair = _repair_of(difference, hooks, join_now, handover=handover)
+        repair = _repair_of(difference, known, hooks, join_now, handover=handover)
         if repair is None:
             left.append(difference)
             continue
@@ -102,19 +117,24 @@ def plan_repairs(
         if repair is Repair.HAND_OVER:
             receivers[difference.login] = difference.actual
     phases = [_phase(repairs, wanted, receivers) for repairs in _PHASES]
-    return RepairPlan(phases=[phase for phase in phases if phase.logins], left=left)
+    return RepairPlan(phases=[phase for phase in phases if phase.logins], left=left, is_of_outdated=is_outdated)
 
 
 def _repair_of(
-    difference: Difference, hooks: Mapping[str, Collection[str]], join_now: Collection[str], *, handover: bool
+    difference: Difference,
+    known: Mapping[DifferenceKind, tuple[Repair, str]],
+    hooks: Mapping[str, Collection[str]],
+    join_now: Collection[str],
+    *,
+    handover: bool,
 ) -> Repair | None:
     if difference.kind is DifferenceKind.NOT_JOINED:
         return Repair.ROTATE if difference.target in join_now else None
     if difference.kind is DifferenceKind.CUSTODIAN:
         return Repair.HAND_OVER if handover else None
-    if difference.kind not in _REPAIRS:
+    if difference.kind not in known:
         return None
-    repair, hook = _REPAIRS[difference.kind]
+    repair, hook = known[difference.kind]
     return repair if hook in hooks[difference.target] else None
 
 

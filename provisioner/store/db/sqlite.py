@@ -26,6 +26,7 @@ from provisioner import files
 from provisioner.core.api.errors import StoreError
 from provisioner.store.db.database import Database
 from provisioner.store.db.ports import Transaction
+from provisioner.store.db.sqlite_copying import copy_file, expect_integrity
 from provisioner.store.db.sqlite_errors import damaged, linked, store_error
 
 #: How many seconds a writer waits for another one.
@@ -112,6 +113,20 @@ class SqliteDatabase(Database):
     def kind_of(self, column: Column[object]) -> str:
         """Return an SQL expression for the kind of value: a database shell can put anything into any column."""
         return f"typeof({column})"
+
+    def copy_into(self, folder: Path) -> SqliteDatabase:
+        """Copy the file; see :mod:`provisioner.store.db.sqlite_copying`."""
+        copy = folder / self._path.name
+        with self.read() as connection:
+            copy_file(connection, copy)
+        copied = SqliteDatabase(f"sqlite:///{copy}")
+        try:
+            with copied.read() as connection:
+                expect_integrity(connection, self.place)
+        except BaseException:
+            copied.close()
+            raise
+        return copied
 
     @contextmanager
     def _same_file(self) -> Iterator[None]:

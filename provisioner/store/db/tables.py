@@ -38,6 +38,7 @@ from provisioner.core.model import (
     TargetState,
 )
 from provisioner.core.model.notices import UNDELIVERED
+from provisioner.core.model.routines import Routine
 from provisioner.core.reconcile.differences import DifferenceKind
 from provisioner.store.db.types import ErrorText, UtcDateTime, words
 
@@ -464,6 +465,16 @@ clock = Table(
     Column("trusted_at", UtcDateTime, nullable=False),
     Column("latest_at", UtcDateTime, nullable=False),
     CheckConstraint("id = 1", name="only"),
+)
+
+#: When each routine last ran.
+routines = Table(
+    "routines",
+    metadata,
+    Column("name", words(Routine), primary_key=True),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    sqlite_with_rowid=False,
 )
 
 #: The roles of persons and delegates. Revoked roles are in the audit log only.

@@ -45,6 +45,7 @@ from provisioner.store import (
     marks,
     notices,
     role_assignments,
+    routines,
     schedule,
 )
 from provisioner.store.db.ports import Transaction, Values
@@ -127,6 +128,7 @@ CHANGES: Mapping[type[Event], Callable[[Any], Iterable[Change]]] = {
     **adoption.CHANGES,
     **deliveries.CHANGES,
     **notices.CHANGES,
+    **routines.CHANGES,
 }
 
 

@@ -20,6 +20,7 @@ from provisioner.store.db.tables import (
     deliveries,
     marks,
     operations,
+    routines,
     rule_sets,
     schedule,
     target_health,
@@ -121,6 +122,7 @@ _CORRECTIONS = (
     delete(marks).where(and_(marks.c.at > _NOW, marks.c.confirmed_at.is_(None))),
     _at_most_now(marks, marks.c.at, marks.c.met_at, marks.c.confirmed_at),
     _at_most_now(rule_sets, rule_sets.c.since),
+    _at_most_now(routines, routines.c.began_at, routines.c.ended_at),
     _at_most_now(operations, operations.c.finished_at),
     _at_most_now(
         deliveries,
