@@ -32,6 +32,7 @@ COMPUTED = {
     "provisioner/cli/commands/runs.py:_summarise": "the counts are marked where they are listed",
     "provisioner/cli/render/unit_list.py:_tell_change": "the lines are marked where they are listed",
     "provisioner/cli/render/unit_list.py:tell_unit_list": "the counts are marked where they are listed",
+    "provisioner/phrasing.py": "passes templates on",
     "provisioner/core/api/errors.py": "passes templates on",
     "provisioner/core/model/text.py": "passes templates on",
     "provisioner/core/model/quotations.py": "the templates are in the list of what is quoted",

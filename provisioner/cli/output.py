@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -11,11 +10,11 @@ from enum import StrEnum
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-import attrs
 import click
 
 from provisioner.cli.streams import indifferent
-from provisioner.core.model.text import Lines, Text, Texts, printable_json, visible
+from provisioner.core.model.text import Lines, Text, printable_json, visible
+from provisioner.phrasing import Phrasing
 
 if TYPE_CHECKING:
     from provisioner.catalogue import Catalogue
@@ -23,17 +22,11 @@ if TYPE_CHECKING:
 
 ItemT = TypeVar("ItemT")
 
-#: A time in a message that was stored, as :func:`provisioner.core.model.text.in_zone` writes it.
-_TIME = re.compile(r"(?<![\w/.:-])\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:Z|\+00:00)(?![\w/:-])")
-
 #: How many rows of a long table are read before the first is printed; they decide how wide its columns are.
 PAGE = 500
 
 #: How many warnings about one list people are shown.
 SHOWN_WARNINGS = 50
-
-#: Values that are one of our own words, such as the state of an account.
-_WORDS = frozenset({"kind", "state"})
 
 
 class Output:
@@ -129,41 +122,23 @@ class Output:
 
     def text(self, template: str | Text, /, **values: object) -> str:
         """Return a sentence in the language asked for. What the values hold is made visible."""
-        if isinstance(template, Text):
-            return self.said(template)
-        shown = {name: one if isinstance(one, (int, float)) else self._shown(one) for name, one in values.items()}
-        return Text(template, shown).said(self._catalogue())
-
-    def _shown(self, value: object) -> str:
-        return self._time(value) if isinstance(value, datetime) else visible(str(value))
+        return self._phrasing.text(template, **values)
 
     def said(self, text: Text) -> str:
         """Return *text* in the language asked for, with what it quotes of our own. Its values are made visible."""
-        values = {name: self._said_value(name, value) for name, value in text.values.items()}
-        return attrs.evolve(text, values=values).said(self._catalogue())
-
-    def _said_value(self, name: str, value: object) -> str | int:
-        catalogue = self._catalogue()
-        if isinstance(value, Lines):
-            return Lines.of(map(self.translated, value.split("\n")))
-        if isinstance(value, Texts):
-            return Lines.of(map(self.said, value))
-        if isinstance(value, Text):
-            return self.said(value)
-        if isinstance(value, datetime):
-            return self._time(value)
-        if isinstance(value, int):
-            return value
-        return visible(catalogue.gettext(str(value)) if name in _WORDS else self.translated(str(value)))
+        return self._phrasing.said(text)
 
     def translated(self, sentence: str) -> str:
         """Return a sentence that a message quotes in the language asked for, with times where people are."""
-        said = self._catalogue().sentence(sentence)
-        return _TIME.sub(lambda time: self._time(datetime.fromisoformat(time.group())), said)
+        return self._phrasing.translated(sentence)
 
     def word(self, value: StrEnum) -> str:
         """Return a state or a kind in the language asked for."""
-        return self._catalogue().gettext(value.value).replace("_", " ")
+        return self._phrasing.word(value)
+
+    @property
+    def _phrasing(self) -> Phrasing:
+        return Phrasing(catalogue=self._catalogue(), time=self._time)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table for people: drawn on a terminal, plain columns elsewhere.
