@@ -13,13 +13,14 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import attrs
-from attrs.validators import ge, in_, le, optional
+from attrs.validators import ge, in_, le, matches_re, optional
 
 from provisioner.config.early import DEFAULT_LANGUAGE, LANGUAGES, configuration_file
 from provisioner.config.structure import structure
 from provisioner.core.api.errors import ConfigurationError
 from provisioner.core.api.registration import PluginSettings, Section
 from provisioner.core.engine.dispatch import DeliveryRules, OnUndelivered
+from provisioner.core.governance.log_ins import LogInWay
 from provisioner.core.model import AccountKind
 from provisioner.core.model.identifiers import name_objection
 from provisioner.core.model.mass_change import MassChangeLimit
@@ -154,6 +155,65 @@ class AuthoritySettings:
     administrators: tuple[str, ...] = attrs.field(default=(), validator=_identifiers)
 
 
+def _networks(_: object, __: object, value: Iterable[str]) -> None:
+    from ipaddress import ip_network
+
+    for network in value:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise ConfigurationError(
+                "{network} is no network address",
+                cure="write an address or a network, such as 10.0.0.5 or 10.0.0.0/24",
+                network=visible(network),
+            ) from None
+
+
+def _web_address(_: object, __: object, value: str) -> None:
+    from urllib.parse import urlsplit
+
+    if not value:
+        return
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or parts.username or value != f"https://{parts.netloc}":
+        raise ConfigurationError("it is not the address of a site", cure="write it as https://console.example.gov.tr")
+
+
+@attrs.frozen(kw_only=True)
+class ConsoleSettings:
+    """The console: the pages that ``provisioner console serve`` serves."""
+
+    #: The address that people use, for example ``https://console.example.gov.tr``.
+    url: str = attrs.field(default="", validator=_web_address)
+    #: The addresses or networks of the reverse proxies. Connections from elsewhere are refused.
+    proxies: tuple[str, ...] = attrs.field(default=(), validator=_networks)
+    #: How people log in: ``password``, with the login and password of an account that they hold, or ``proxy``, if the
+    #: reverse proxy authenticates them and names them in a header.
+    log_in: LogInWay = LogInWay.PASSWORD
+    #: The target that tests passwords; by default, the first one.
+    target: str = ""
+    #: The header in which the reverse proxy gives the staff number of the person, for ``log_in = "proxy"``.
+    person_header: str = attrs.field(default="X-Remote-User", validator=matches_re(r"[A-Za-z0-9-]+"))
+    #: How many denied log-ins a login has within the period. It has to be less than the number at which the target
+    #: locks an account; less than half of it if a target has servers that take no changes.
+    denied_per_login: int = attrs.field(default=3, validator=[ge(1), le(100)])
+    #: The same for a network address.
+    denied_per_address: int = attrs.field(default=30, validator=[ge(1), le(10_000)])
+    #: The period, in minutes. It has to be longer than the one in which the target counts.
+    denied_within_minutes: int = attrs.field(default=30, validator=[ge(1), le(24 * 60)])
+    #: After how many minutes without a request a person has to log in again.
+    idle_minutes: int = attrs.field(default=20, validator=[ge(1), le(24 * 60)])
+    #: After how many hours a person has to log in again in every case.
+    session_hours: int = attrs.field(default=10, validator=[ge(1), le(24)])
+    #: How many requests are answered at once.
+    threads: int = attrs.field(default=12, validator=[ge(2), le(64)])
+
+    @property
+    def denied_within(self) -> timedelta:
+        """The period of denied log-ins."""
+        return timedelta(minutes=self.denied_within_minutes)
+
+
 @attrs.frozen(kw_only=True)
 class EntitlementSettings:
     """An entitlement: a group, role or right of a target, and the accounts that have it. Other accounts lose it."""
@@ -186,6 +246,7 @@ class Configuration:
     notices: NoticeSettings = attrs.field(factory=NoticeSettings)
     #: Who may do everything. Without this table everybody may, and nothing is denied.
     authority: AuthoritySettings | None = None
+    console: ConsoleSettings = attrs.field(factory=ConsoleSettings)
     #: The targets, in the order in which they are changed. Each table names its ``plugin``.
     targets: dict[str, dict[str, Any]] = attrs.field(factory=dict, validator=_identifiers)
     #: The entitlements of accounts on the targets.

@@ -24,6 +24,7 @@ from provisioner.core.policy.policy import Policy
 from provisioner.core.policy.sweep import Sweep
 from provisioner.core.reconcile.verification import Verifier
 from provisioner.services.access_requests import AccessRequests
+from provisioner.services.account_overview import AccountOverviews
 from provisioner.services.accounts import Accounts
 from provisioner.services.adoption import Adoption
 from provisioner.services.audit_log import AuditLog
@@ -36,7 +37,9 @@ from provisioner.services.handovers import Handovers
 from provisioner.services.health_check import HealthCheck
 from provisioner.services.held_runs import HeldRuns
 from provisioner.services.imports import Imports
+from provisioner.services.inbox import RequestInboxes
 from provisioner.services.incidents import Incidents
+from provisioner.services.log_ins import LogIns, LogInThrottles
 from provisioner.services.operations import Operations
 from provisioner.services.parts import plugins_only
 from provisioner.services.persons import Persons
@@ -44,6 +47,7 @@ from provisioner.services.policy import Deadlines
 from provisioner.services.reconcile import Reconcile
 from provisioner.services.repairs import Repairs
 from provisioner.services.runs import Runs
+from provisioner.services.search import Search
 from provisioner.services.targets import Targets
 from provisioner.services.unit_list import UnitList
 from provisioner.services.unit_removal import UnitRemoval
@@ -64,6 +68,9 @@ class Application:
     authority: Authority
     policy: Policy
     _request_service: RequestService
+    _log_in_throttles: LogInThrottles = attrs.field(
+        default=attrs.Factory(lambda self: LogInThrottles(self.config.content.console), takes_self=True), init=False
+    )
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
@@ -133,6 +140,43 @@ class Application:
             runs=self.runs,
             authority=self.authority,
             record=self.record,
+        )
+
+    @property
+    def inboxes(self) -> RequestInboxes:
+        """Finds the access requests that wait for a person."""
+        return RequestInboxes(store=self.store, authority=self.authority, rules=self._request_service)
+
+    @property
+    def search(self) -> Search:
+        """Finds accounts by what people know of them."""
+        return Search(store=self.store, authority=self.authority, naming=self.planner.naming)
+
+    @property
+    def account_overviews(self) -> AccountOverviews:
+        """Tells what is known of single accounts."""
+        return AccountOverviews(
+            store=self.store,
+            accounts=self.accounts,
+            deadlines=self.deadlines,
+            people=self.planner.people,
+            targets=[target.name for target in self.planner.targets],
+            authority=self.authority,
+            record=self.record,
+            now=self.now,
+        )
+
+    @property
+    def log_ins(self) -> LogIns:
+        """Decides who may log in to the console."""
+        return LogIns(
+            store=self.store,
+            targets=self.plugins.targets,
+            settings=self.config.content.console,
+            naming=self.planner.naming,
+            throttles=self._log_in_throttles,
+            record=self.record,
+            now=self.now,
         )
 
     @property

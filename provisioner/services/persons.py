@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -80,6 +80,20 @@ class Persons:
     write: Callable[..., None]
     confirm: Callable[..., None]
     now: Clock
+
+    def names(self, ids: Iterable[str | None]) -> Mapping[str, str]:
+        """Return the names of persons beside their IDs, which the reader sees anyway, as far as the store knows them.
+
+        Args:
+
+            ids: The IDs.
+
+        Returns:
+
+            The names, by ID.
+        """
+        known = self.store.persons.get_many({person_id for person_id in ids if person_id})
+        return {person_id: person.name for person_id, person in known.items()}
 
     def save(self, persons: Iterable[Person], *, actor: str, dry_run: bool = False) -> list[Person]:
         """Add persons, or write them over those with the same id.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 import attrs
 
@@ -166,6 +167,25 @@ class Deadlines:
             key=lambda item: (item[1].at, item[0].login),
         )
         return DueList(due, [failure for _, found in evaluated for failure in found.failures])
+
+    def of_account(self, account: Account) -> Sequence[Deadline]:
+        """Return what the rules require of an account next, the earliest first."""
+        [(_, found)] = self._evaluated([account])
+        return sorted(found.deadlines, key=lambda deadline: deadline.at)
+
+    def within(self, period: timedelta, *, viewer: str, limit: int) -> Sequence[Account]:
+        """Return accounts with a deadline before the end of a period, the most urgent first.
+
+        Args:
+
+            period: The period, from now.
+
+            viewer: Who reads the answer. Accounts whose holder this person may not read are left out.
+
+            limit: How many accounts are returned at most.
+        """
+        found = self.store.schedule.due(self.now() + period)
+        return list(islice(Privacy(self.authority, viewer).readable(found), limit))
 
     def sweep(self, *, clock_confirmed_by: str | None = None) -> SweepRun:
         """Do what is due.

@@ -84,7 +84,9 @@ class StoredAccessRequests:
         )
         return self._requests(query)
 
-    def find(self, *, state: RequestState | None = None, login: str | None = None) -> Iterator[AccessRequest]:
+    def find(
+        self, *, state: RequestState | None = None, login: str | None = None, requester: str | None = None
+    ) -> Iterator[AccessRequest]:
         """Yield requests, the latest first.
 
         Args:
@@ -92,12 +94,16 @@ class StoredAccessRequests:
             state: Only those in this state.
 
             login: Only those about this account.
+
+            requester: Only those that this person submitted.
         """
         query = select(requests)
         if state is not None:
             query = query.where(requests.c.state == state)
         if login is not None:
             query = query.where(requests.c.login == login)
+        if requester is not None:
+            query = query.where(requests.c.requester == requester)
         for page in self._reader.pages(query, requests.c.submitted_at, requests.c.id, latest_first=True):
             yield from (AccessRequest(**row._asdict()) for row in page)
 

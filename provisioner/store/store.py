@@ -47,6 +47,7 @@ from provisioner.store.persons import StoredPersons
 from provisioner.store.role_assignments import StoredRoleAssignments
 from provisioner.store.routines import StoredRoutines
 from provisioner.store.schedule import StoredSchedule
+from provisioner.store.search import StoredSearch
 from provisioner.store.units import StoredUnits
 from provisioner.store.verifications import StoredVerifications
 
@@ -84,6 +85,7 @@ class Store:
         self.mobile_mark = MobileMarks(database.key_file)
         self.units = StoredUnits(database, now)
         self.persons = StoredPersons(database, now, self.mobile_mark)
+        self.search = StoredSearch(database)
         self.accounts = StoredAccounts(database)
         self.operations = StoredOperations(database)
         self.deliveries = StoredDeliveries(database)

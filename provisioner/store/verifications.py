@@ -46,6 +46,14 @@ class StoredVerifications:
         query = select(verifications.c.login, verifications.c.at).where(verifications.c.target == target)
         return {row.login: row.at for row in self._reader.among(query, verifications.c.login, logins)}
 
+    def of_account(self, login: str, targets: Collection[str], /) -> Mapping[str, LastAnswer]:
+        """Return what each of these targets last answered about an account, by target."""
+        query = select(verifications).where(verifications.c.login == login)
+        return {
+            row.target: LastAnswer(login=row.login, at=row.at, difference=row.difference)
+            for row in self._reader.among(query, verifications.c.target, targets)
+        }
+
     def different(self, target: str) -> Sequence[str]:
         """Return the logins of the accounts that differed on this target, and of which nothing newer is known.
 

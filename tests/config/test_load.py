@@ -405,3 +405,18 @@ def test_a_wrong_table_of_a_list_is_named_by_its_number() -> None:
         "/etc/p.toml: targets.posta.hosts[3]: unknown key prot; did you mean port? known are url, port",
         "/etc/p.toml: targets.posta.hosts[4]: expected a table, found a whole number",
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('url = "http://konsol.example"', "not the address of a site"),
+        ('url = "https://konsol.example/"', "not the address of a site"),
+        ('url = "https://konsol.example"\nproxies = ["proxy.example"]', "proxy.example is no network address"),
+        ('person_header = "X-User: "', "person_header"),
+        ('log_in = "nobody"', "one of password, proxy"),
+        ("denied_per_login = 0", "must be >= 1"),
+    ],
+)
+def test_a_console_that_could_not_be_safe_is_refused(file: Path, table: str, problem: str) -> None:
+    assert problem in complaint(file, f"{MINIMAL}[console]\n{table}\n")

@@ -16,6 +16,7 @@ from provisioner.services.application import Application
 from provisioner.services.bootstrap import application
 from provisioner.store import Store
 from provisioner.testing.memory import MemoryTarget
+from tests.console_office import Office, opened
 
 CONFIG = """\
 [accounts]
@@ -98,3 +99,9 @@ def _observer(app: Application) -> Observer:
     observer = Observer()
     app.plugins.add("test:observer", observer)
     return observer
+
+
+@pytest.fixture(name="office")
+def _office(tmp_path: Path) -> Iterator[Office]:
+    with opened(tmp_path) as office:
+        yield office

@@ -234,6 +234,11 @@ class Privacy:
             is_shown = refusal.login in readable
             yield refusal if is_shown else attrs.evolve(refusal, reason=_masked_text(refusal.reason, hidden))
 
+    def readable(self, records: Iterable[RecordT]) -> Iterator[RecordT]:
+        """Yield the records that the viewer may read as a whole, in their order."""
+        for page in _pages(records):
+            yield from (record for record, may_read in zip(page, self._readable(page), strict=True) if may_read)
+
     def may_read(self, record: RecordT) -> bool:
         """Whether the viewer may read the whole record."""
         return self._readable([record])[0]

@@ -1,0 +1,149 @@
+"""Log-ins of people to the console: what the audit log says of them, and how many tries there are."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Hashable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import attrs
+
+from provisioner.core.api.events import Event
+
+#: How many keys a throttle remembers before it forgets those whose tries are over.
+_ROOM = 10_000
+
+
+class LogInWay(StrEnum):
+    """How a person logs in to the console."""
+
+    #: With the login and the password of an account of the product, which a target tests.
+    PASSWORD = "password"  # noqa: S105 - the name of a way
+    #: The reverse proxy has authenticated the person, and names the person in a header.
+    PROXY = "proxy"
+
+    @property
+    def names_person(self) -> bool:
+        """Whether every request names the person."""
+        return self is LogInWay.PROXY
+
+
+class LogInDenial(StrEnum):
+    """Why a log-in was denied."""
+
+    #: The target doesn't accept the password.
+    PASSWORD = "password"  # noqa: S105 - the name of a reason
+    #: There is no open account with this login, or it has no holder.
+    ACCOUNT = "account"
+    #: There were too many denied log-ins before. The target was not asked.
+    THROTTLED = "throttled"
+    #: The header names no person.
+    HEADER = "header"
+
+
+@attrs.frozen(kw_only=True)
+class LoggedIn(Event):
+    """A person logged in to the console, or confirmed the log-in for a change that needs it."""
+
+    kind = "logged_in"
+
+    actor: str
+    way: LogInWay
+    #: The network address of the person's computer, as far as it is known.
+    address: str
+
+
+@attrs.frozen(kw_only=True)
+class LogInDenied(Event):
+    """A log-in to the console was denied. A login that no account has is not written down: it may be a password."""
+
+    kind = "log_in_denied"
+
+    way: LogInWay
+    reason: LogInDenial
+    address: str
+
+
+@attrs.frozen(kw_only=True)
+class LoggedOut(Event):
+    """A person logged out of the console."""
+
+    kind = "logged_out"
+
+    actor: str
+    #: Whether all sessions of the person ended.
+    everywhere: bool
+
+
+@attrs.frozen(kw_only=True)
+class NumberShown(Event):
+    """The console showed a mobile number that it masks by default."""
+
+    kind = "number_shown"
+
+    actor: str
+    #: The ID of the person whose number it is.
+    person: str
+
+
+class Throttle:
+    """Limits how often something can fail within a period. It is safe to share between threads.
+
+    A try counts from its beginning, so many at the same time are no way around the limit. It no longer counts if it
+    did not fail.
+
+    Args:
+
+        limit: The number of failed tries within the period.
+
+        period: The period.
+    """
+
+    def __init__(self, limit: int, period: timedelta) -> None:
+        self._limit = limit
+        self._period = period
+        self._lock = threading.Lock()
+        self._tries: dict[Hashable, deque[datetime]] = defaultdict(deque)
+
+    def try_at(self, key: Hashable, at: datetime) -> bool:
+        """Count a try, and return whether it may be made.
+
+        Args:
+
+            key: What tries are counted for.
+
+            at: The time, in UTC.
+        """
+        with self._lock:
+            self._forget(key, at)
+            if len(self._tries) > _ROOM:
+                for other in list(self._tries):
+                    self._forget(other, at)
+            if len(self._tries.get(key, ())) >= self._limit:
+                return False
+            self._tries[key].append(at)
+            return True
+
+    def uncount(self, key: Hashable, at: datetime) -> None:
+        """Uncount a try that did not fail."""
+        with self._lock:
+            if at in self._tries.get(key, ()):
+                self._tries[key].remove(at)
+
+    def free_at(self, key: Hashable, at: datetime) -> datetime | None:
+        """Return when the next try may be made; ``None`` if it may be made now."""
+        with self._lock:
+            self._forget(key, at)
+            tries = self._tries.get(key, ())
+            return tries[0] + self._period if tries and len(tries) >= self._limit else None
+
+    def _forget(self, key: Hashable, at: datetime) -> None:
+        tries = self._tries.get(key)
+        if tries is None:
+            return
+        while tries and tries[0] + self._period <= at:
+            tries.popleft()
+        if not tries:
+            del self._tries[key]

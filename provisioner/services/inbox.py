@@ -1,0 +1,152 @@
+"""The access requests that wait for one person: to decide on, to carry out, and the person's own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
+
+import attrs
+
+from provisioner.core.api.errors import DeniedError
+from provisioner.core.governance.access_requests import AccessRequest, RequestState
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.privacy import Privacy
+from provisioner.core.governance.request_service import RequestService
+from provisioner.core.governance.roles import Role
+from provisioner.core.model import Person
+from provisioner.core.model.text import Text
+from provisioner.store import Store
+
+#: How many of the latest requests of a person are read.
+_OWN = 30
+
+_OFFICERS = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
+
+
+@attrs.frozen(kw_only=True)
+class RequestInbox:
+    """The access requests that wait for one person, the oldest first, and the person's own."""
+
+    to_decide: Sequence[AccessRequest]
+    #: Those that are approved, or were begun and have not ended.
+    to_carry_out: Sequence[AccessRequest]
+    #: Those that the person submitted: first those that can still change, then the others, the latest first.
+    own: Sequence[AccessRequest]
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the person."""
+        return len(self.to_decide) + len(self.to_carry_out)
+
+
+@attrs.frozen(kw_only=True)
+class RequestSteps:
+    """What a person may do with an access request now, and why not the rest."""
+
+    #: Why the person may not decide; ``None`` if the person may, or nothing is to be decided.
+    not_deciding: Text | None
+    #: Why the person may not carry it out; ``None`` if the person may, or it is not approved.
+    not_carrying_out: Text | None
+    may_decide: bool
+    may_carry_out: bool
+
+
+@attrs.frozen(kw_only=True)
+class RequestInboxes:
+    """Finds the access requests that wait for a person.
+
+    Args:
+
+        store: The stored data.
+
+        authority: Tells who has which role.
+
+        rules: Knows who may do what with a request.
+    """
+
+    store: Store
+    authority: Authority
+    rules: RequestService
+
+    def of(self, person: str) -> RequestInbox:
+        """Return the access requests of a person, without personal data that the person may not read.
+
+        Raises:
+
+            TargetError: The personnel system can't be used.
+        """
+        self.rules.settle()
+        submitted = self._in_state(RequestState.SUBMITTED)
+        under_way = [*self._in_state(RequestState.APPROVED), *self._in_state(RequestState.EXECUTING)]
+        requesters = self.rules.people.find_all({request.requester for request in submitted})
+        return RequestInbox(
+            to_decide=[request for request in submitted if self._decides(request, person, requesters)],
+            to_carry_out=self._carried_out_by(under_way, person),
+            own=self._own(person),
+        )
+
+    def steps(self, request: AccessRequest, *, viewer: str) -> RequestSteps:
+        """Return what a person may do with an access request.
+
+        Raises:
+
+            TargetError: The personnel system can't be used.
+        """
+        is_submitted = request.state is RequestState.SUBMITTED
+        is_ready = request.state in {RequestState.APPROVED, RequestState.EXECUTING}
+        not_deciding = self._why_not_decided(request, viewer) if is_submitted else None
+        not_carrying_out = self._why_not_carried_out(request, viewer) if is_ready else None
+        return RequestSteps(
+            not_deciding=not_deciding,
+            not_carrying_out=not_carrying_out,
+            may_decide=is_submitted and not_deciding is None,
+            may_carry_out=is_ready and not_carrying_out is None,
+        )
+
+    def _in_state(self, state: RequestState) -> list[AccessRequest]:
+        return list(self.store.access_requests.find(state=state))[::-1]
+
+    def _decides(self, request: AccessRequest, person: str, requesters: Mapping[str, Person]) -> bool:
+        requester = requesters.get(request.requester)
+        if requester is None:
+            return False
+        try:
+            accountable = self.rules.authority.require_decider(request, person, requester)
+            self.rules.authority.require_no_other_part(request, person, accountable)
+        except DeniedError:
+            return False
+        return True
+
+    def _carried_out_by(self, requests: Iterable[AccessRequest], person: str) -> list[AccessRequest]:
+        given = list(requests)
+        if not self.authority.has_any(person, _OFFICERS):
+            return []
+        covered: Collection[str | None] = self.authority.covered(person, _OFFICERS, {one.unit for one in given})
+        return [
+            request
+            for request in given
+            if request.unit in covered and self._why_not_carried_out(request, person) is None
+        ]
+
+    def _own(self, person: str) -> list[AccessRequest]:
+        mine = list(islice(self.store.access_requests.find(requester=person), _OWN))
+        mine.sort(key=lambda request: not request.state.is_open)
+        return list(Privacy(self.authority, person).shown(mine))
+
+    def _why_not_decided(self, request: AccessRequest, person: str) -> Text | None:
+        requester = self.rules.people.find_all([request.requester]).get(request.requester)
+        if requester is None:
+            return Text("the personnel system does not know {person}", {"person": request.requester})
+        try:
+            accountable = self.rules.authority.require_decider(request, person, requester)
+            self.rules.authority.require_no_other_part(request, person, accountable)
+        except DeniedError as error:
+            return error.text
+        return None
+
+    def _why_not_carried_out(self, request: AccessRequest, person: str) -> Text | None:
+        try:
+            self.rules.authority.require_officer(request, person)
+        except DeniedError as error:
+            return error.text
+        return None

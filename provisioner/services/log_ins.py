@@ -1,0 +1,205 @@
+"""Log-ins to the console: with the password of an account, which a target tests, or by a reverse proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from provisioner.config.load import ConsoleSettings
+from provisioner.core.api.errors import ConfigurationError, DeniedError, TargetError
+from provisioner.core.api.messages import Presence, ProbeAccount
+from provisioner.core.engine.plan import POLICY_ACTOR
+from provisioner.core.engine.ports import Recorder
+from provisioner.core.gateways.gateway import PROBE, Target
+from provisioner.core.governance.log_ins import LoggedIn, LoggedOut, LogInDenial, LogInDenied, LogInWay, Throttle
+from provisioner.core.model import Account, AccountState
+from provisioner.core.model.identifiers import name_objection
+from provisioner.core.model.naming import Naming
+from provisioner.core.model.secret import Secret
+from provisioner.services.parts import Clock
+from provisioner.store import Store
+
+
+class LogInThrottles:
+    """What limits denied log-ins. One process has one, as long as it runs.
+
+    Args:
+
+        settings: How many there may be.
+    """
+
+    def __init__(self, settings: ConsoleSettings) -> None:
+        self.per_login = Throttle(settings.denied_per_login, settings.denied_within)
+        self.per_address = Throttle(settings.denied_per_address, settings.denied_within)
+        #: What was written down about throttled log-ins: one entry for each login and address within the period.
+        self.noted = Throttle(1, settings.denied_within)
+
+
+@attrs.frozen(kw_only=True)
+class LogIns:
+    """Decides who may log in to the console, and writes it into the audit log.
+
+    Args:
+
+        store: The stored data.
+
+        targets: The targets, by name.
+
+        settings: The settings of the console.
+
+        naming: How logins are written.
+
+        throttles: What limits denied log-ins.
+
+        record: Writes events into the audit log, and tells the observers.
+
+        now: The clock.
+    """
+
+    store: Store
+    targets: Mapping[str, Target]
+    settings: ConsoleSettings
+    naming: Naming
+    throttles: LogInThrottles
+    record: Recorder
+    now: Clock
+
+    def require_ready(self) -> None:
+        """Check that log-ins are possible as they are configured.
+
+        Raises:
+
+            ConfigurationError: The target that is to test passwords doesn't exist, or can't test any.
+        """
+        if self.settings.log_in is LogInWay.PASSWORD:
+            _ = self._target
+
+    def with_password(self, login: str, secret: Secret, *, address: str) -> LoggedIn:
+        """Log the holder of an account in, if a target accepts the password. The target is asked once.
+
+        Args:
+
+            login: What the person typed: a login, with or without its domain.
+
+            secret: The password that the person typed.
+
+            address: The network address of the person's computer.
+
+        Returns:
+
+            The log-in, with the ID of the holder as its actor.
+
+        Raises:
+
+            DeniedError: The person may not log in; the error doesn't tell whether the account exists.
+
+            TargetError: The target can't answer. This counts as no try.
+        """
+        account, at = self._account(login), self.now()
+        name = account.login if account else ""
+        self._require_room(name, address, at)
+        try:
+            holder = account and self._accepted(account, secret)
+        except TargetError:
+            self._uncount(name, address, at)
+            raise
+        if account and holder:
+            self._uncount(name, address, at)
+            return self._let_in(holder, account.login, LogInWay.PASSWORD, address)
+        self._deny(LogInWay.PASSWORD, LogInDenial.PASSWORD if account else LogInDenial.ACCOUNT, address, name)
+        raise DeniedError(
+            "the login or the password is wrong, or the account is not open",
+            cure="check both; the password is that of your mail account, from the last SMS",
+        )
+
+    def by_proxy(self, person: str, *, address: str) -> LoggedIn:
+        """Log a person in whom the reverse proxy has authenticated.
+
+        Args:
+
+            person: What the header contains; empty if there is none.
+
+            address: The network address of the person's computer.
+
+        Raises:
+
+            DeniedError: It is not the ID of a person.
+        """
+        if name_objection(person) or person.startswith(POLICY_ACTOR):
+            if self.throttles.noted.try_at(address, self.now()):
+                self._deny(LogInWay.PROXY, LogInDenial.HEADER, address)
+            raise DeniedError(
+                "the log-in of your organisation names no person",
+                cure="ask the administrators of the reverse proxy whether it sends the header {header}",
+                header=self.settings.person_header,
+            )
+        return self._let_in(person, "", LogInWay.PROXY, address)
+
+    def log_out(self, person: str, *, everywhere: bool) -> None:
+        """Write into the audit log that a person logged out.
+
+        Args:
+
+            person: The ID of the person.
+
+            everywhere: Whether all sessions of the person ended.
+        """
+        self.record(LoggedOut(at=self.now(), actor=person, everywhere=everywhere))
+
+    @property
+    def _target(self) -> Target:
+        name = self.settings.target or next(iter(self.targets), "")
+        target = self.targets.get(name)
+        if target is None or not target.holds_accounts or target.lacks(PROBE):
+            raise ConfigurationError(
+                "console.target: target '{target}' cannot test passwords, or does not exist",
+                cure="name one of [targets] that has account_probe",
+                target=name,
+            )
+        return target
+
+    def _account(self, given: str) -> Account | None:
+        """Return the open account with this login that has a holder; ``None`` if there is none."""
+        try:
+            login = self.naming.login(given)
+        except ValueError:
+            return None
+        account = self.store.accounts.get_many([login]).get(login)
+        return account if account and account.state is AccountState.OPEN and account.holder else None
+
+    def _accepted(self, account: Account, secret: Secret) -> str | None:
+        """Return the holder if the target accepts the password. It isn't asked again: it may count the tries."""
+        report = self._target.probe(ProbeAccount(account=account, secret=secret))
+        return account.holder if report.secret_accepted and report.presence is Presence.ENABLED else None
+
+    def _require_room(self, login: str, address: str, at: datetime) -> None:
+        """Count a try.
+
+        Raises:
+
+            DeniedError: There were too many.
+        """
+        keys = [(self.throttles.per_address, address), *([(self.throttles.per_login, login)] if login else [])]
+        for throttle, key in keys:
+            if not throttle.try_at(key, at):
+                if self.throttles.noted.try_at(key, at):
+                    self._deny(LogInWay.PASSWORD, LogInDenial.THROTTLED, address, login)
+                raise DeniedError(
+                    "too many log-ins were denied",
+                    cure="try again after {time}",
+                    time=throttle.free_at(key, at) or at,
+                )
+
+    def _uncount(self, login: str, address: str, at: datetime) -> None:
+        self.throttles.per_address.uncount(address, at)
+        self.throttles.per_login.uncount(login, at)
+
+    def _let_in(self, person: str, login: str, way: LogInWay, address: str) -> LoggedIn:
+        event = LoggedIn(at=self.now(), actor=person, login=login, way=way, address=address)
+        self.record(event)
+        return event
+
+    def _deny(self, way: LogInWay, reason: LogInDenial, address: str, login: str = "") -> None:
+        self.record(LogInDenied(at=self.now(), login=login, way=way, reason=reason, address=address))

@@ -1,0 +1,121 @@
+"""Search: accounts by what people know of them, among those that the person who asks may read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import attrs
+
+from provisioner.core.governance.authority import Authority
+from provisioner.core.governance.privacy import Privacy
+from provisioner.core.model import Account, Person, Unit
+from provisioner.core.model.naming import Naming
+from provisioner.store import Store
+
+#: The number of letters or digits from which is searched.
+SHORTEST = 2
+
+#: The number of digits from which they are taken for the end of a mobile number.
+_DIGITS = 4
+
+#: The number of accounts that a search returns.
+_MOST = 50
+
+
+@attrs.frozen(kw_only=True)
+class FoundAccount:
+    """An account, with the names of its unit and its holder."""
+
+    account: Account
+    unit: Unit | None
+    #: The name of the holder, if the store knows it.
+    holder_name: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class FoundAccounts:
+    """What a search found."""
+
+    items: tuple[FoundAccount, ...] = ()
+    #: Whether these are all.
+    is_complete: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Search:
+    """Finds accounts.
+
+    Args:
+
+        store: The stored data.
+
+        authority: Decides who may read personal data.
+
+        naming: How logins are written.
+    """
+
+    store: Store
+    authority: Authority
+    naming: Naming
+
+    def find(self, words: str, *, viewer: str) -> FoundAccounts:
+        """Return the accounts that fit, if the viewer may read them.
+
+        Args:
+
+            words: The beginning of a login, a part of the name of a unit or of a holder, the code of a unit, the ID of
+                a holder, or the last digits of the holder's mobile number, at least four.
+
+            viewer: Who searches.
+        """
+        wanted = " ".join(words.split())
+        if len(wanted) < SHORTEST:
+            return FoundAccounts()
+        found: dict[str, Account] = {}
+        for account in self._readable(wanted, Privacy(self.authority, viewer)):
+            if account.login not in found and len(found) == _MOST:
+                return self._named(found.values(), is_complete=False)
+            found[account.login] = account
+        return self._named(found.values(), is_complete=True)
+
+    def held_by(self, person: str) -> FoundAccounts:
+        """Return the accounts that a person holds and that are not closed."""
+        return self._named(self.store.accounts.of_holder(person), is_complete=True)
+
+    def named(self, accounts: Iterable[Account]) -> list[FoundAccount]:
+        """Return accounts with the names of their units and holders."""
+        given = list(accounts)
+        units = self.store.units.get_many({account.unit for account in given})
+        persons = self.store.persons.get_many({account.holder for account in given if account.holder})
+        return [
+            FoundAccount(
+                account=account, unit=units.get(account.unit), holder_name=_name_of(persons, account.holder or "")
+            )
+            for account in given
+        ]
+
+    def _named(self, accounts: Iterable[Account], *, is_complete: bool) -> FoundAccounts:
+        return FoundAccounts(items=tuple(self.named(accounts)), is_complete=is_complete)
+
+    def _readable(self, wanted: str, privacy: Privacy) -> Iterator[Account]:
+        """Yield the accounts that fit, the likeliest first; some more than once."""
+        search = self.store.search
+        if beginning := self._login(wanted):
+            yield from privacy.readable(search.by_login(beginning))
+        yield from privacy.readable(search.by_unit(wanted))
+        yield from privacy.readable(search.by_holder(wanted))
+        digits = "".join(filter(str.isdecimal, wanted))
+        if len(digits) >= _DIGITS and not any(map(str.isalpha, wanted)):
+            held = {person.id: person for _, person in search.by_number(digits)}
+            may = {person.id for person in privacy.readable(held.values())}
+            yield from privacy.readable(account for account, person in search.by_number(digits) if person.id in may)
+
+    def _login(self, wanted: str) -> str | None:
+        try:
+            return self.naming.login(wanted)
+        except ValueError:
+            return None
+
+
+def _name_of(persons: Mapping[str, Person], person_id: str) -> str:
+    return persons[person_id].name if person_id in persons else ""

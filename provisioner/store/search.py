@@ -1,0 +1,84 @@
+"""Finds accounts by parts of what people know: logins, names, and the last digits of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Column, ColumnElement, func, or_, select
+
+from provisioner.core.model import Account, Person
+from provisioner.store.db.database import Database
+from provisioner.store.db.reader import Reader
+from provisioner.store.db.tables import accounts, persons, units
+
+#: The letters that people type for one another, in both cases.
+_ALIKE = ("aâAÂ", "cçCÇ", "gğGĞ", "iıİIîÎ", "oöOÖ", "sşSŞ", "uüûUÜÛ")
+
+
+class StoredSearch:
+    """Searches in one store.
+
+    Args:
+
+        database: An open store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._reader = Reader(database)
+
+    def by_login(self, beginning: str, /) -> Iterator[Account]:
+        """Yield the accounts whose logins begin so, by login.
+
+        Args:
+
+            beginning: The beginning, in lower case.
+        """
+        # One lower bound only: with a second one, SQLite would start at the one that is written first.
+        end = f"{beginning}\N{DELETE}"
+        yield from self._accounts(accounts.c.login.between(beginning, end))
+
+    def by_unit(self, words: str, /) -> Iterator[Account]:
+        """Yield the accounts of units with this code, or with these letters in their names, by login."""
+        named = select(units.c.code).where(or_(_contains(units.c.name, words), units.c.code == words))
+        yield from self._accounts(accounts.c.unit.in_(named))
+
+    def by_holder(self, words: str, /) -> Iterator[Account]:
+        """Yield the accounts that a person with this ID, or with these letters in the name, holds, by login.
+
+        Only persons who were imported have names here.
+        """
+        named = select(persons.c.id).where(_contains(persons.c.name, words))
+        yield from self._accounts(or_(accounts.c.holder.in_(named), accounts.c.holder == words))
+
+    def by_number(self, digits: str, /) -> Iterator[tuple[Account, Person]]:
+        """Yield the accounts whose holders have a mobile number that ends so, with the holders, by login.
+
+        Args:
+
+            digits: The last digits.
+        """
+        plain: ColumnElement[str] = persons.c.mobile
+        for separator in " -().":
+            plain = func.replace(plain, separator, "")
+        holders = {row.id: Person(**row._asdict()) for row in self._reader.all(_PERSONS.where(plain.endswith(digits)))}
+        found = self._reader.among(select(accounts).order_by(accounts.c.login), accounts.c.holder, holders)
+        yield from ((Account(**row._asdict()), holders[row.holder]) for row in found)
+
+    def _accounts(self, condition: ColumnElement[bool]) -> Iterator[Account]:
+        for page in self._reader.pages(select(accounts).where(condition), accounts.c.login):
+            yield from (Account(**row._asdict()) for row in page)
+
+
+_PERSONS = select(persons)
+
+
+def _contains(column: Column[str], words: str) -> ColumnElement[bool]:
+    """Return whether a name contains these letters, in either case, with or without the marks of Turkish letters."""
+    return column.bool_op("GLOB")(f"*{''.join(map(_any_of, words))}*")
+
+
+def _any_of(sign: str) -> str:
+    alike = next((letters for letters in _ALIKE if sign in letters), None) or {sign, sign.lower(), sign.upper()}
+    # In a pattern, a bracket or a star means itself only in brackets; a closing one means itself outside.
+    letters = "".join(sorted(letter for letter in alike if len(letter) == 1))
+    return letters if letters in {"]", "-", "^"} else f"[{letters}]"

@@ -1,0 +1,52 @@
+"""What waits for whom, and why a person may not do a step."""
+
+from __future__ import annotations
+
+from provisioner.core.governance.access_requests import AccessRequest
+from provisioner.core.model import OperationKind
+from tests.console_office import ADMINISTRATOR, OFFICER, STRANGER, SUPERVISOR, TEACHER, Office
+
+
+def submitted(office: Office, actor: str = TEACHER, login: str = "okul46") -> AccessRequest:
+    return office.harness.app.access_requests.submit(login, OperationKind.ROTATE, actor=actor, reason="unuttum")
+
+
+def waiting(office: Office, person: str) -> tuple[int, int, int]:
+    inbox = office.harness.app.inboxes.of(person)
+    return len(inbox.to_decide), len(inbox.to_carry_out), len(inbox.own)
+
+
+def test_a_request_goes_from_one_inbox_to_the_next(office: Office) -> None:
+    app, request = office.harness.app, submitted(office)
+    everybody = (TEACHER, SUPERVISOR, OFFICER, ADMINISTRATOR, STRANGER)
+
+    assert [waiting(office, one) for one in everybody] == [(0, 0, 1), (1, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)]
+    app.access_requests.approve(request.id, actor=SUPERVISOR)
+    assert [waiting(office, one) for one in everybody] == [(0, 0, 1), (0, 0, 0), (0, 1, 0), (0, 1, 0), (0, 0, 0)]
+    app.access_requests.execute(request.id, actor=OFFICER).wait()
+    assert [waiting(office, one) for one in everybody] == [(0, 0, 1), (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)]
+    assert app.inboxes.of(OFFICER).waiting == 0
+
+
+def test_nobody_decides_on_or_carries_out_an_own_request(office: Office) -> None:
+    """Three persons, also if one of them has all the rights."""
+    own = submitted(office, actor=OFFICER, login="buro46")
+    steps = office.harness.app.inboxes.steps(own, viewer=OFFICER)
+
+    assert not steps.may_decide
+    assert "supervisor" in str(steps.not_deciding)
+    approved = office.harness.app.access_requests.approve(own.id, actor=SUPERVISOR)
+    steps = office.harness.app.inboxes.steps(approved, viewer=OFFICER)
+    assert not steps.may_carry_out
+    assert "another role" in str(steps.not_carrying_out)
+    assert waiting(office, OFFICER) == (0, 0, 1)
+    assert office.harness.app.inboxes.steps(approved, viewer=ADMINISTRATOR).may_carry_out
+
+
+def test_a_requester_who_has_left_waits_for_nobody(office: Office) -> None:
+    request = submitted(office)
+    office.harness.app.planner.people.stored = lambda _: {}
+
+    assert waiting(office, SUPERVISOR) == (0, 0, 0)
+    steps = office.harness.app.inboxes.steps(request, viewer=SUPERVISOR)
+    assert "does not know" in str(steps.not_deciding)
