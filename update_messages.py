@@ -15,7 +15,7 @@ from pathlib import Path
 import attrs
 import click
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir, extract_from_file
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from compile_messages import compile_stale
@@ -198,8 +198,9 @@ def messages(package: Path) -> set[Message]:
     with_commands = ["cli/**.py", "cli.py", "demo/**.py"]
     found = extract_from_dir(
         package,
-        [(pattern, method) for pattern in (*with_commands, "**.py")],
+        [*((pattern, method) for pattern in (*with_commands, "**.py")), ("console/templates/**.html", "jinja2")],
         {pattern: {"commands": "true"} for pattern in with_commands},
+        {**DEFAULT_KEYWORDS, "say": None},
     )
     return {message for _, _, message, _, _ in found}
 

@@ -31,6 +31,7 @@ TABLES: dict[str, type] = {
     "[breaker]": load.BreakerSettings,
     "[notices]": load.NoticeSettings,
     "[authority]": load.AuthoritySettings,
+    "[console]": load.ConsoleSettings,
     "[targets.NAME]": load.HEADS["targets"],
     "[channels.NAME]": load.HEADS["channels"],
     "[channels.NAME.notices]": load.AudienceSettings,

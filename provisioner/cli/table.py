@@ -178,6 +178,11 @@ _AUDIT = CommandGroup(
     },
 )
 
+_CONSOLE = CommandGroup(
+    "Serve the pages for officers.",
+    {"serve": CommandSpec("Serve the console in a browser.", "provisioner.cli.commands.console:serve")},
+)
+
 COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     "demo": CommandSpec("Run a complete demonstration on this machine.", "provisioner.demo:command"),
     "init": CommandSpec("Create a configuration and the store.", "provisioner.cli.commands.init:command"),
@@ -201,6 +206,7 @@ COMMANDS: dict[str, CommandSpec | CommandGroup] = {
     ),
     "audit": _AUDIT,
     "backup": CommandSpec("Back up the store while it is used.", "provisioner.cli.commands.backup:command"),
+    "console": _CONSOLE,
     "plugins": CommandSpec(
         "List plug-ins, their capabilities and their commands.", "provisioner.cli.commands.plugins:command"
     ),

@@ -21,6 +21,7 @@ IN_TEXT = {
     "audit follow",
     "audit collectors",
     "audit compare",
+    "console serve",
     "request confirm-mobile",
     "pys-mock serve",
     "sms-simulator serve",

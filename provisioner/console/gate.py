@@ -1,0 +1,169 @@
+"""What stands before every page: who may connect, sessions, forms that only the console itself can send, and headers.
+
+It is plain ASGI around the router, so that no page can forget any of it, and answers of the router itself get it too.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import quote
+
+from provisioner.console.failures import Failure, refusal
+from provisioner.console.incoming import LARGEST_FORM, Incoming, UnusableRequestError, form_of
+from provisioner.console.visit import SESSION, Console, Visit, own_path
+from provisioner.core.model.text import Text
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: The key of the scope under which pages find the visit.
+VISIT = "provisioner.visit"
+
+#: The path of the log-in, and what anybody may read.
+LOG_IN = "/login"
+_PUBLIC = frozenset({LOG_IN, "/language"})
+_PUBLIC_FOLDER = "/static/"
+
+_FORGED = Text("the form was sent by another page, or belongs to a session that has ended")
+
+
+class Gate:
+    """Admits requests to the pages.
+
+    Args:
+
+        inner: The router with the pages.
+
+        console: What all requests share.
+    """
+
+    def __init__(self, inner: AsgiApp, console: Console) -> None:
+        self._inner = inner
+        self._console = console
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI describes it."""
+        if scope["type"] == "lifespan":
+            await self._inner(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cookies: list[str] = []
+        sender = self._with_headers(send, cookies, keeps=str(scope["path"]).startswith(_PUBLIC_FOLDER))
+        try:
+            incoming = Incoming.of(scope)
+            self._require_connection(incoming)
+            visit = self._visit(incoming, cookies)
+            if not incoming.is_safe:
+                incoming.expect_form()
+                visit.form = form_of(await _read(receive))
+        except UnusableRequestError as error:
+            await _send(sender, error.status, b"", "text/plain")
+            return
+        await self._pass_on(visit, scope, receive, sender)
+
+    async def _pass_on(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+        incoming, is_public = visit.incoming, _is_public(visit.incoming.path)
+        if incoming.is_safe and visit.session is None and not is_public:
+            await self._send_to_log_in(visit, scope, send)
+        elif not incoming.is_safe and (not self._is_own(visit) or (visit.session is None and not is_public)):
+            await _send_page(send, visit, refusal(403, _FORGED, cure=Text("open the page again, and log in if needed")))
+        else:
+            scope[VISIT] = visit
+            await self._inner(scope, receive if incoming.is_safe else _empty, send)
+
+    def _require_connection(self, incoming: Incoming) -> None:
+        site = self._console.site
+        if not site.admits(incoming.peer):
+            raise UnusableRequestError(403)
+        if incoming.headers.get("host", "").lower() not in site.hosts:
+            raise UnusableRequestError(421)
+
+    def _visit(self, incoming: Incoming, cookies: list[str]) -> Visit:
+        console = self._console
+        token = incoming.cookies.get(console.site.cookie_name(SESSION))
+        visit = Visit(
+            console=console,
+            incoming=incoming,
+            address=console.site.address_of(incoming),
+            session=console.sessions.find(token) if token else None,
+            set_cookies=cookies,
+        )
+        if visit.session and visit.session.way.names_person and visit.proxy_person() != visit.session.person:
+            visit.end()
+        return visit
+
+    def _is_own(self, visit: Visit) -> bool:
+        """Whether a form comes from a page that this browser got."""
+        given = visit.form.get("csrf", "")
+        is_bound = hmac.compare_digest(given.encode(errors="replace"), visit.csrf.encode())
+        return is_bound and self._console.site.sends_itself(visit.incoming.headers)
+
+    async def _send_to_log_in(self, visit: Visit, scope: Scope, send: Send) -> None:
+        query = scope["query_string"].decode("latin-1")
+        wanted = own_path(f"{visit.incoming.path}?{query}" if query else visit.incoming.path)
+        suffix = "" if wanted == "/" else f"?next={quote(wanted, safe='')}"
+        await _send(send, 303, b"", "text/plain", ("location", f"{LOG_IN}{suffix}"))
+
+    def _with_headers(self, send: Send, cookies: list[str], *, keeps: bool) -> Send:
+        """Return a function that sends the same, with the headers that every answer has."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = {name for name, _ in message.get("headers", ())}
+                more = [*self._console.site.headers, *(("set-cookie", cookie) for cookie in cookies)]
+                if not keeps:
+                    more.append(("cache-control", "no-store"))
+                added = [(name.encode(), value.encode("latin-1")) for name, value in more if name.encode() not in own]
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        return send_with_headers
+
+
+async def _read(receive: Receive) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+
+        UnusableRequestError: It is too large, or the browser has gone.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise UnusableRequestError(400)
+        body += message.get("body", b"")
+        if len(body) > LARGEST_FORM:
+            raise UnusableRequestError(413)
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+async def _empty() -> Message:
+    """Stand for the body, which was read already."""
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _is_public(path: str) -> bool:
+    return path in _PUBLIC or path.startswith(_PUBLIC_FOLDER)
+
+
+async def _send_page(send: Send, visit: Visit, failure: Failure) -> None:
+    html = visit.html("error.html", failure=failure).encode()
+    await _send(send, failure.status, html, "text/html; charset=utf-8")
+
+
+async def _send(send: Send, status: int, body: bytes, media_type: str, *headers: tuple[str, str]) -> None:
+    pairs = [("content-type", media_type), ("content-length", str(len(body))), *headers]
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in pairs]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

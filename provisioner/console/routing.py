@@ -1,0 +1,51 @@
+"""How pages are declared: synchronous functions that answer a path, and run in a thread of the console.
+
+Litestar's own ``sync_to_thread`` wraps a function twice if another method of the same path is declared later, and then
+answers with a coroutine (2.25.0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from litestar import get, post
+from litestar.concurrency import sync_to_thread
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+
+from provisioner.console.visit import Visit
+
+P = ParamSpec("P")
+
+#: A page.
+Page = Callable[Concatenate[Visit, P], Response[Any]]
+
+
+def reads(path: str) -> Callable[[Page[P]], HTTPRouteHandler]:
+    """Declare a page that only reads.
+
+    Args:
+
+        path: Its path, in Litestar's notation.
+    """
+    return lambda page: get(path)(_threaded(page))
+
+
+def changes(path: str) -> Callable[[Page[P]], HTTPRouteHandler]:
+    """Declare a page that changes something, with a form.
+
+    Args:
+
+        path: Its path, in Litestar's notation.
+    """
+    return lambda page: post(path)(_threaded(page))
+
+
+def _threaded(page: Page[P]) -> Callable[..., Any]:
+    @wraps(page)
+    async def run(*args: Any, **kwargs: Any) -> Response[Any]:
+        return await sync_to_thread(page, *args, **kwargs)
+
+    return run

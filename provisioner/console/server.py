@@ -1,0 +1,135 @@
+"""Serves the console until it is asked to stop."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from litestar.concurrency import set_asyncio_executor
+
+from provisioner.catalogue import Catalogue
+from provisioner.config.early import LANGUAGES
+from provisioner.console.sessions import ConsoleSessions
+from provisioner.console.site import Site
+from provisioner.console.visit import Console
+from provisioner.console.web import make_web
+from provisioner.core.api.errors import ConfigurationError
+from provisioner.services.application import Application
+
+#: How long requests that are being answered may take when the server stops, in seconds.
+_GRACE = 20
+
+
+def serve(
+    app: Application, *, host: str, port: int, demo: bool, stop: threading.Event, ready: Callable[[str], None]
+) -> None:
+    """Serve the console until the process receives SIGTERM or SIGINT.
+
+    Args:
+
+        app: The services.
+
+        host: The address to listen on.
+
+        port: The port; 0 for a free one.
+
+        demo: Whether the console is only tried out, on this machine.
+
+        stop: Set when the server is asked to stop, so that operations end between two steps.
+
+        ready: Called with the address that people use, as soon as it is served.
+
+    Raises:
+
+        ConfigurationError: The console can't be served as it is configured, or not at this address.
+    """
+    settings = app.config.content.console
+    if not demo and not app.authority.enforced:
+        raise ConfigurationError(
+            "the console serves nothing without [authority]: everybody who logs in could do everything",
+            cure="add the table [authority]; or use --demo to try the console on this machine only",
+        )
+    app.log_ins.require_ready()
+    site = None if demo else Site.behind_proxy(settings)
+    if demo:
+        Site.require_this_machine(host)
+    listener = _listener(host, port)
+    port = listener.getsockname()[1]
+    place = site or Site.on_this_machine(port)
+    set_asyncio_executor(ThreadPoolExecutor(settings.threads, thread_name_prefix="console"))
+    config = uvicorn.Config(
+        make_web(make_console(app, place)),
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    url = settings.url if site else f"http://{host}:{port}"
+    _Server(config, stop=stop, ready=lambda: ready(url)).run(sockets=[listener])
+
+
+def make_console(app: Application, site: Site) -> Console:
+    """Return what all requests to a console share.
+
+    Args:
+
+        app: The services.
+
+        site: Where the console is.
+    """
+    settings = app.config.content.console
+    plugins = [setting.plugin for setting in app.config.plugin_settings()]
+    return Console(
+        app=app,
+        site=site,
+        sessions=ConsoleSessions(
+            now=app.now,
+            idle=timedelta(minutes=settings.idle_minutes),
+            longest=timedelta(hours=settings.session_hours),
+        ),
+        catalogues={language: Catalogue.of(language, plugins) for language in LANGUAGES},
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and when it is asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, *, stop: threading.Event, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stop = stop
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> Any:
+        self._stop.set()
+        super().handle_exit(sig, frame)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+
+        ConfigurationError: It can't.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            "{host}:{port} cannot be used: {reason}",
+            cure="choose another address or port",
+            host=host,
+            port=port,
+            reason=error.strerror or str(error),
+        ) from None

@@ -1,0 +1,115 @@
+"""The sessions of people who are logged in, in the memory of the one process that serves the console."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import attrs
+
+from provisioner.core.governance.log_ins import LoggedIn, LogInWay
+from provisioner.core.model.text import Text
+
+
+@attrs.define(eq=False, kw_only=True)
+class ConsoleSession:
+    """One person in one browser."""
+
+    #: The ID of the person.
+    person: str
+    #: The login with which the person logged in; empty if a proxy named the person.
+    login: str
+    way: LogInWay
+    #: What every form of the session contains.
+    csrf: str = attrs.field(repr=False)
+    began_at: datetime
+    seen_at: datetime
+    #: When the person last gave the password, or was named by the proxy at a log-in.
+    proved_at: datetime
+    #: ``tr`` or ``en``, if the person has chosen.
+    language: str = ""
+    #: What the next page begins with.
+    notice: Text | None = None
+
+
+class ConsoleSessions:
+    """The sessions. A browser holds a random token; here is only its hash.
+
+    A token that is not known is never adopted: each log-in makes a new one.
+
+    Args:
+
+        now: The clock.
+
+        idle: After how long without a request a session ends.
+
+        longest: After how long a session ends in every case.
+    """
+
+    def __init__(self, *, now: Callable[[], datetime], idle: timedelta, longest: timedelta) -> None:
+        self._now = now
+        self._idle = idle
+        self._longest = longest
+        self._lock = threading.Lock()
+        self._sessions: dict[bytes, ConsoleSession] = {}
+
+    def begin(self, log_in: LoggedIn, *, language: str = "") -> str:
+        """Begin a session after a log-in, and return its token.
+
+        Args:
+
+            log_in: The log-in.
+
+            language: The language that the person has chosen before.
+        """
+        token, at = secrets.token_urlsafe(32), self._now()
+        session = ConsoleSession(
+            person=log_in.actor,
+            login=log_in.login,
+            way=log_in.way,
+            csrf=secrets.token_urlsafe(32),
+            began_at=at,
+            seen_at=at,
+            proved_at=at,
+            language=language,
+        )
+        with self._lock:
+            self._sessions = {key: one for key, one in self._sessions.items() if self._is_alive(one, at)}
+            self._sessions[_key(token)] = session
+        return token
+
+    def find(self, token: str) -> ConsoleSession | None:
+        """Return the session with this token, which is used now; ``None`` if there is none or it has ended."""
+        key, at = _key(token), self._now()
+        with self._lock:
+            session = self._sessions.get(key)
+            if session is None:
+                return None
+            if not self._is_alive(session, at):
+                del self._sessions[key]
+                return None
+            session.seen_at = at
+            return session
+
+    def end(self, token: str) -> None:
+        """End the session with this token."""
+        with self._lock:
+            self._sessions.pop(_key(token), None)
+
+    def end_all(self, person: str) -> int:
+        """End all sessions of a person, and return how many there were."""
+        with self._lock:
+            left = {key: one for key, one in self._sessions.items() if one.person != person}
+            ended = len(self._sessions) - len(left)
+            self._sessions = left
+        return ended
+
+    def _is_alive(self, session: ConsoleSession, at: datetime) -> bool:
+        return at < session.seen_at + self._idle and at < session.began_at + self._longest
+
+
+def _key(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="replace")).digest()

@@ -1,0 +1,237 @@
+"""One request of one person: what pages read of it, and how they answer."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+from litestar.di import NamedDependency
+from litestar.enums import MediaType
+from litestar.params import SkipValidation
+from litestar.response import Response
+
+from provisioner import templates
+from provisioner.catalogue import Catalogue
+from provisioner.config.early import LANGUAGES
+from provisioner.console import assets
+from provisioner.console.incoming import Incoming
+from provisioner.console.sessions import ConsoleSession, ConsoleSessions
+from provisioner.console.site import Site
+from provisioner.core.api.errors import InputError, Problem
+from provisioner.core.governance.log_ins import LoggedIn, LogInWay
+from provisioner.core.model import mobile
+from provisioner.core.model.text import Text
+from provisioner.phrasing import Phrasing
+from provisioner.services.application import Application
+
+PACKAGE = "provisioner.console"
+
+#: The cookies: the session, what the form of the log-in is bound to, and the language.
+SESSION, BEFORE, LANGUAGE = "provisioner-session", "provisioner-before", "provisioner-language"
+
+_A_YEAR = 365 * 24 * 3600
+
+#: The longest address of the console that a log-in leads back to.
+_LONGEST_PATH = 500
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@attrs.define(eq=False, kw_only=True)
+class Console:
+    """What all requests share."""
+
+    app: Application
+    site: Site
+    sessions: ConsoleSessions
+    #: The messages, by language.
+    catalogues: Mapping[str, Catalogue]
+    #: Binds the form of the log-in to a browser that has no session yet.
+    key: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), repr=False)
+
+
+@attrs.define(eq=False, kw_only=True, slots=False)
+class Visit:
+    """One request, and the answer to it."""
+
+    console: Console
+    incoming: Incoming
+    #: The network address of the person's computer.
+    address: str
+    #: The session; ``None`` if nobody is logged in.
+    session: ConsoleSession | None
+    form: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    #: The headers with the cookies that the answer sets.
+    set_cookies: list[str] = attrs.field(factory=list, repr=False)
+
+    @property
+    def app(self) -> Application:
+        """The services."""
+        return self.console.app
+
+    @property
+    def person(self) -> str:
+        """The ID of the person. Only pages behind the log-in have one."""
+        return self._known_session.person
+
+    @property
+    def language(self) -> str:
+        """The language of the page: the one that the person has chosen, or else the configured one."""
+        chosen = self.session.language if self.session else ""
+        chosen = chosen or self.incoming.cookies.get(self.console.site.cookie_name(LANGUAGE), "")
+        return chosen if chosen in LANGUAGES else self.app.config.content.language
+
+    @cached_property
+    def phrasing(self) -> Phrasing:
+        """Says messages in the language of the page."""
+        return Phrasing(catalogue=self.console.catalogues[self.language], time=self.time)
+
+    def time(self, time: datetime | None) -> str:
+        """Return a time, to the minute, as people write it where they are."""
+        return f"{self.day(time)} {self._local(time):%H:%M}" if time else ""
+
+    def day(self, time: datetime | None) -> str:
+        """Return the day of a time, as people write it where they are."""
+        if time is None:
+            return ""
+        local = self._local(time)
+        if self.language == "tr":
+            return f"{local:%d.%m.%Y}"
+        return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+
+    @cached_property
+    def csrf(self) -> str:
+        """What every form of this browser contains."""
+        return self.session.csrf if self.session else self._csrf_before_log_in()
+
+    def text(self, name: str, *, longest: int = 500) -> str:
+        """Return what a person wrote into a field of a form, without spaces around it.
+
+        Raises:
+
+            InputError: It is too long.
+        """
+        value = self.form.get(name, "").strip()
+        if len(value) > longest:
+            message = Text("it is longer than {count} characters", {"count": longest})
+            raise InputError([Problem(field=name, message=message)])
+        return value
+
+    def page(self, template: str, *, status: int = 200, **values: object) -> Response[str]:
+        """Return a page.
+
+        Args:
+
+            template: The name of the file.
+
+            status: The status of the answer.
+
+            values: What the template shows.
+        """
+        return Response(self.html(template, **values), media_type=MediaType.HTML, status_code=status)
+
+    def html(self, template: str, **values: object) -> str:
+        """Return the HTML of a page; see :meth:`page`."""
+        notice = self.session.notice if self.session else None
+        if self.session:
+            self.session.notice = None
+        common = {
+            "say": self.phrasing.text,
+            "word": self.phrasing.word,
+            "time": self.time,
+            "day": self.day,
+            "masked_number": mobile.masked,
+            "language": self.language,
+            "csrf": self.csrf,
+            "session": self.session,
+            "person_name": self._name(),
+            "notice": self.phrasing.said(notice) if notice else "",
+            "path": self.incoming.path,
+            "asset": assets.address,
+            "is_demo": not self.console.site.is_secure,
+        }
+        return templates.render(PACKAGE, template, **common, **values)
+
+    def redirect(self, path: str) -> Response[Any]:
+        """Return an answer that leads to another page of the console."""
+        location = quote(own_path(path), safe="/?=&%")
+        return Response(None, media_type=MediaType.TEXT, status_code=303, headers={"location": location})
+
+    def tell(self, notice: Text) -> None:
+        """Let the next page of this session begin with a message."""
+        self._known_session.notice = notice
+
+    def begin(self, log_in: LoggedIn) -> None:
+        """Begin a session after a log-in. A session that the browser had before ends."""
+        self.end()
+        token = self.console.sessions.begin(log_in, language=self.language)
+        self.session = self.console.sessions.find(token)
+        self.set_cookies.append(self.console.site.cookie(SESSION, token))
+        self.set_cookies.append(self.console.site.cookie(BEFORE, "", longest=0))
+
+    def end(self) -> None:
+        """End the session of this browser."""
+        if token := self.incoming.cookies.get(self.console.site.cookie_name(SESSION)):
+            self.console.sessions.end(token)
+            self.set_cookies.append(self.console.site.cookie(SESSION, "", longest=0))
+        self.session = None
+
+    def choose_language(self, language: str) -> None:
+        """Let this browser get pages in a language from now on. Unknown languages change nothing."""
+        if language in LANGUAGES:
+            if self.session:
+                self.session.language = language
+            self.set_cookies.append(self.console.site.cookie(LANGUAGE, language, longest=_A_YEAR))
+
+    def proxy_person(self) -> str:
+        """Return whom the reverse proxy names; nobody if log-ins are not its matter."""
+        settings = self.app.config.content.console
+        if settings.log_in is not LogInWay.PROXY:
+            return ""
+        return self.incoming.headers.get(settings.person_header.lower(), "")
+
+    @property
+    def _known_session(self) -> ConsoleSession:
+        if self.session is None:
+            msg = "nobody is logged in"
+            raise ValueError(msg)
+        return self.session
+
+    def _local(self, time: datetime) -> datetime:
+        return time.astimezone(self.app.config.content.time_zone)
+
+    def _name(self) -> str:
+        """Return the name of the person, as far as the store knows it."""
+        if self.session is None:
+            return ""
+        person = self.session.person
+        return self.app.persons.names([person]).get(person, person)
+
+    def _csrf_before_log_in(self) -> str:
+        site = self.console.site
+        bound = self.incoming.cookies.get(site.cookie_name(BEFORE), "")
+        if not bound:
+            bound = secrets.token_urlsafe(32)
+            self.set_cookies.append(site.cookie(BEFORE, bound))
+        return hmac.digest(self.console.key, bound.encode(errors="replace"), "sha256").hex()
+
+
+#: How a page declares that it wants the visit.
+Visiting = NamedDependency[SkipValidation[Visit]]
+
+
+def own_path(path: str) -> str:
+    """Return an address of the console, and the start page for every other one.
+
+    Args:
+
+        path: A path with or without a query, for example from a form.
+    """
+    is_own = path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) <= _LONGEST_PATH
+    return path if is_own and path.isprintable() and "\\" not in path else "/"

@@ -1,0 +1,44 @@
+"""``console serve`` refuses to serve what would not be safe, and says what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from tests.cli.conftest import Office
+
+
+def test_without_the_extra_the_cure_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "provisioner.cli.commands.console.find_spec", lambda name: find(name) if name != "uvicorn" else None
+    )
+
+    answer = office.type("console", "serve", "--demo")
+
+    assert answer.code == 2
+    assert "the console needs uvicorn" in answer.err
+    assert "pip install unit-provisioner[console]" in answer.err
+
+
+def test_nothing_is_served_without_authority(office: Office) -> None:
+    answer = office.type("console", "serve")
+
+    assert (answer.code, "[authority]" in answer.err) == (2, True)
+
+
+def test_nothing_is_served_without_a_proxy(office: Office) -> None:
+    with office.config.open("a") as file:
+        file.write('[authority]\nadministrators = ["1001"]\n')
+
+    answer = office.type("console", "serve")
+
+    assert answer.code == 2
+    assert "console.url or console.proxies is missing" in answer.err
+
+
+def test_the_demo_is_not_for_other_machines(office: Office) -> None:
+    answer = office.type("console", "serve", "--demo", "--host", "10.1.2.3", "--port", "0")
+
+    assert (answer.code, "this machine only" in answer.err) == (2, True)

@@ -1,0 +1,216 @@
+"""What stands before the pages: connections, forms of others, sessions, headers, and text that is no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import cast
+
+import attrs
+
+from provisioner import Person, Unit
+from provisioner.testing.clock import FakeClock
+from tests.console_office import ADMINISTRATOR, OFFICER, PERSONS, TEACHER, UNITS, Browser, Office
+
+MARKUP = "\"><img src=x onerror=alert(1)>'</title><script>alert(1)</script>"
+
+HEADERS = {
+    "content-security-policy",
+    "x-content-type-options",
+    "x-frame-options",
+    "referrer-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "permissions-policy",
+}
+
+
+def test_every_answer_has_the_headers(office: Office) -> None:
+    """Answers of the router itself would go out without them."""
+    for browser in (office.browser(), office.logged_in(TEACHER)):
+        for path in ("/login", "/", "/nothing", "/accounts/nobody", "/static/0/console.css"):
+            answer = browser.get(path)
+
+            assert set(answer.headers) >= HEADERS, path
+            assert "unsafe" not in answer.headers["content-security-policy"]
+            assert "script-src" not in answer.headers["content-security-policy"]
+    assert office.browser().get("/login").headers["cache-control"] == "no-store"
+
+
+def test_a_form_of_another_site_changes_nothing(office: Office) -> None:
+    browser = office.logged_in(TEACHER)
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://elsewhere.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "", "origin": "http://127.0.0.1:8460.elsewhere.example"},
+    ):
+        assert browser.post("/logout", headers=headers).status_code == 403, headers
+    assert browser.get("/me").status_code == 200
+
+
+def test_a_form_without_a_sign_of_its_origin_changes_nothing(office: Office) -> None:
+    browser = office.logged_in(TEACHER)
+
+    assert browser.send("POST", "/logout", data={"csrf": browser.csrf()}).status_code == 403
+
+
+def test_a_form_of_another_session_changes_nothing(office: Office) -> None:
+    browser, other = office.logged_in(TEACHER), office.logged_in(OFFICER)
+
+    for given in ("", "wrong", "\u0131", other.csrf()):
+        answer = browser.post("/logout", {"csrf": given})
+        assert answer.status_code == 403
+    assert browser.get("/me").status_code == 200
+
+
+def test_the_form_of_the_log_in_belongs_to_one_browser(office: Office) -> None:
+    """Otherwise another site could log a person in as somebody else."""
+    token = office.browser().csrf()
+
+    answer = office.browser().post("/login", {"login": "okul46", "password": "x", "csrf": token})
+
+    assert answer.status_code == 403
+
+
+def test_a_session_that_was_planted_is_not_adopted(office: Office) -> None:
+    """Session fixation: a person who knows the token beforehand would share the session."""
+    browser = office.browser()
+    browser.cookies.set("provisioner-session", "planted", domain="127.0.0.1")
+    browser.log_in("okul46", office.password(TEACHER))
+
+    assert "planted" not in [cookie.value for cookie in browser.cookies.jar]
+    thief = office.browser()
+    thief.cookies.set("provisioner-session", "planted", domain="127.0.0.1")
+    assert thief.get("/me").status_code == 303
+
+
+def test_a_log_in_ends_the_session_before(office: Office) -> None:
+    browser = office.logged_in(TEACHER)
+    [before] = [cookie.value for cookie in browser.cookies.jar if cookie.name == "provisioner-session"]
+    browser.post("/login", {"login": "buro46", "password": office.password(OFFICER)})
+
+    assert office.console.sessions.find(str(before)) is None
+    assert "Gül Öz" in browser.get("/me").text
+
+
+def test_a_session_ends_when_it_is_not_used_and_in_the_end(office: Office) -> None:
+    clock = cast("FakeClock", office.harness.clock)
+    idle, used = office.logged_in(TEACHER), office.logged_in(OFFICER)
+    for _ in range(31):
+        assert used.get("/me").status_code == 200
+        clock.advance(timedelta(minutes=19))
+    clock.advance(timedelta(minutes=5))
+
+    assert idle.get("/me").status_code == 303
+    for _ in range(2):
+        used.get("/me")
+        clock.advance(timedelta(minutes=10))
+    assert used.get("/me").status_code == 303
+
+
+def test_log_out_everywhere_ends_all_sessions_of_the_person_and_no_other(office: Office) -> None:
+    one, other, stays = office.logged_in(TEACHER), office.logged_in(TEACHER), office.logged_in(OFFICER)
+
+    answer = one.post("/logout", {"everywhere": "1"})
+
+    assert answer.status_code == 200
+    assert [browser.get("/me").status_code for browser in (one, other, stays)] == [303, 303, 200]
+    assert office.kinds()[-1] == "logged_out"
+
+
+def test_a_log_in_leads_to_no_other_site(office: Office) -> None:
+    """Open redirect, and headers that an address would add."""
+    browser, password = office.browser(), office.password(TEACHER)
+    for target in (
+        "https://elsewhere.example/",
+        "//elsewhere.example/",
+        "/\\elsewhere.example",
+        "\\\\elsewhere.example",
+        "/\t/elsewhere.example",
+        "javascript:alert(1)",
+        "/due\r\nset-cookie: a=b",
+        "",
+    ):
+        answer = browser.post("/login", {"login": "okul46", "password": password, "next": target})
+        assert answer.headers["location"] == "/", target
+        language = browser.post("/language", {"language": "en", "next": target})
+        assert language.headers["location"] == "/", target
+    assert "a" not in browser.cookies
+
+
+def test_a_log_in_leads_back_to_the_page_that_was_wanted(office: Office) -> None:
+    browser = office.browser()
+    location = browser.get("/?q=ay%C5%9Fe").headers["location"]
+
+    assert location == "/login?next=%2F%3Fq%3Day%25C5%259Fe"
+    form = {"login": "okul46", "password": office.password(TEACHER), "next": "/?q=ay%C5%9Fe"}
+    assert browser.post("/login", form).headers["location"] == "/?q=ay%C5%9Fe"
+
+
+def test_a_form_that_is_none_is_refused(office: Office) -> None:
+    for headers, content, status in (
+        ({"content-type": "text/plain"}, b"csrf=1", 415),
+        ({"content-type": "multipart/form-data; boundary=x"}, b"--x--", 415),
+        ({}, b"a=" + b"x" * 70_000, 413),
+        ({}, b"a=%ff", 400),
+        ({}, b"a=1&a=2", 400),
+        ({}, b"&".join(b"a%d=1" % number for number in range(60)), 400),
+    ):
+        given = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin", **headers}
+        assert office.browser().send("POST", "/login", headers=given, content=content).status_code == status
+
+
+def test_another_host_is_refused(office: Office) -> None:
+    """A name that another site lets point to this machine."""
+    assert office.browser().get("/login", headers={"host": "elsewhere.example"}).status_code == 421
+
+
+def test_connections_past_the_proxy_are_refused(at_proxy: Callable[..., Office]) -> None:
+    office = at_proxy(url="https://konsol.example", proxies=("10.0.0.0/24",))
+    near, far = office.browser(), office.browser()
+    near.peer, near.headers = "10.0.0.7", {"host": "konsol.example"}
+    far.peer, far.headers = "10.0.1.7", {"host": "konsol.example"}
+
+    assert far.get("/login").status_code == 403
+    answer = near.get("/login")
+    assert answer.status_code == 200
+    assert "max-age" in answer.headers["strict-transport-security"]
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-provisioner-before=")
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+
+
+def _marked_units() -> list[Unit]:
+    return [attrs.evolve(unit, name=f"{unit.name} {MARKUP}", kind=MARKUP) for unit in UNITS]
+
+
+def _marked_persons() -> list[Person]:
+    return [
+        attrs.evolve(person, name=f"{person.name} {MARKUP}", title=MARKUP, mobile=person.mobile) for person in PERSONS
+    ]
+
+
+def test_no_field_of_a_unit_or_a_person_becomes_markup(office: Office) -> None:
+    office.harness.know(units=_marked_units(), persons=_marked_persons())
+    browser = office.logged_in(ADMINISTRATOR)
+    browser.post("/requests/new", {"login": "okul46", "kind": "rotate", "reason": MARKUP, "to": ""})
+    [request] = office.harness.app.access_requests.listed(viewer=ADMINISTRATOR)
+    paths = ["/?q=46", f"/?q={'%3Cscript%3E'}", "/accounts/okul46", "/due", "/requests", f"/requests/{request.id}"]
+    paths += ["/requests/new?login=%22%3E%3Cscript%3E", "/me", "/nothing/%3Cscript%3E", "/accounts/%3Cscript%3E"]
+
+    for path in paths:
+        text = browser.get(path).text
+        assert "<script" not in text, path
+        assert "<img" not in text, path
+    assert "&lt;script&gt;" in browser.get("/accounts/okul46").text
+
+
+def test_a_password_is_in_no_page_and_no_address(office: Office) -> None:
+    browser = Browser(office.web)
+    answer = browser.log_in("okul46", "wrong-Password-7")
+
+    assert answer.status_code == 403
+    assert "wrong-Password-7" not in answer.text
+    assert all("wrong-Password-7" not in entry.body for entry in office.harness.store.audit_log.entries())
