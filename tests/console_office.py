@@ -34,11 +34,11 @@ PERSONS = [
 UNITS = [
     Unit(code="il", name="İl Millî Eğitim Müdürlüğü", kind="province", login="il46", custodian=ADMINISTRATOR),
     Unit(code="ilce", name="İlçe Müdürlüğü", kind="district", parent="il", login="ilce46", custodian=SUPERVISOR),
-    Unit(code="buro", name="Bilgi İşlem", kind="office", parent="ilce", login="buro46", custodian=OFFICER),
+    Unit(code="bilgi", name="Bilgi İşlem", kind="office", parent="ilce", login="bilgi46", custodian=OFFICER),
     Unit(code="okul", name="Şehit Öğretmenler Okulu", kind="school", parent="ilce", login="okul46", custodian=TEACHER),
     Unit(code="baska", name="Başka İlçe", kind="district", parent="il", login="baska46", custodian=STRANGER),
 ]
-LOGINS = {TEACHER: "okul46", SUPERVISOR: "ilce46", OFFICER: "buro46", ADMINISTRATOR: "il46", STRANGER: "baska46"}
+LOGINS = {TEACHER: "okul46", SUPERVISOR: "ilce46", OFFICER: "bilgi46", ADMINISTRATOR: "il46", STRANGER: "baska46"}
 
 ORIGIN = "http://127.0.0.1:8460"
 

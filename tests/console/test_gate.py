@@ -75,7 +75,7 @@ def test_the_form_of_the_log_in_belongs_to_one_browser(office: Office) -> None:
 
 
 def test_a_session_that_was_planted_is_not_adopted(office: Office) -> None:
-    """Session fixation: a person who knows the token beforehand would share the session."""
+    """Session fixation: a person who knows the token before would share the session."""
     browser = office.browser()
     browser.cookies.set("provisioner-session", "planted", domain="127.0.0.1")
     browser.log_in("okul46", office.password(TEACHER))
@@ -89,7 +89,7 @@ def test_a_session_that_was_planted_is_not_adopted(office: Office) -> None:
 def test_a_log_in_ends_the_session_before(office: Office) -> None:
     browser = office.logged_in(TEACHER)
     [before] = [cookie.value for cookie in browser.cookies.jar if cookie.name == "provisioner-session"]
-    browser.post("/login", {"login": "buro46", "password": office.password(OFFICER)})
+    browser.post("/login", {"login": "bilgi46", "password": office.password(OFFICER)})
 
     assert office.console.sessions.find(str(before)) is None
     assert "Gül Öz" in browser.get("/me").text

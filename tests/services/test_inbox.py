@@ -30,7 +30,7 @@ def test_a_request_goes_from_one_inbox_to_the_next(office: Office) -> None:
 
 def test_nobody_decides_on_or_carries_out_an_own_request(office: Office) -> None:
     """Three persons, also if one of them has all the rights."""
-    own = submitted(office, actor=OFFICER, login="buro46")
+    own = submitted(office, actor=OFFICER, login="bilgi46")
     steps = office.harness.app.inboxes.steps(own, viewer=OFFICER)
 
     assert not steps.may_decide
